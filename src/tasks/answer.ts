@@ -1,0 +1,24 @@
+import type { TaskInstance } from './task';
+
+/** "\n\nQuestion: …?\nAnswer:": the form in which every question stands after the text. */
+export function questionText(question: string): string {
+  return `\n\nQuestion: ${question}\nAnswer:`;
+}
+
+/** " 1, 2, 3.": the form of every answer. The full stop ends it. */
+export function answerText(values: readonly string[]): string {
+  return ` ${values.join(', ')}.`;
+}
+
+/** The numbers of a generated answer, in order: runs of digits up to the first full stop or line break. */
+export function parseAnswer(generatedText: string): string[] {
+  const [sentence = ''] = generatedText.split(/[.\n]/, 1);
+  return sentence.match(/[0-9]+/g) ?? [];
+}
+
+/** Right means: every number of the answer, all digits, in order, and no number more. */
+export function isAnswerRight(generatedText: string, instance: Pick<TaskInstance, 'answerText'>): boolean {
+  const expected = parseAnswer(instance.answerText);
+  const given = parseAnswer(generatedText);
+  return given.length === expected.length && given.every((value, i) => value === expected[i]);
+}

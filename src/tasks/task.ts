@@ -1,0 +1,74 @@
+import type { Random } from './random';
+
+/** What a task needs of a tokenizer. `encode` adds no special tokens. */
+export interface TaskTokenizer {
+  encode(text: string): number[];
+  /** The id every sequence begins with; null if the model has none. */
+  beginningOfSequence: number | null;
+}
+
+export const taskIds = ['single-needle', 'four-needles', 'key-value', 'stars'] as const;
+export type TaskId = (typeof taskIds)[number];
+
+/** 'spread': over the whole text; a number from 0 (begin) to 1 (end): where the needles asked for are. */
+export type NeedleDepth = 'spread' | number;
+
+export interface TaskRequest {
+  task: TaskId;
+  /** Length of the whole, in tokens: beginning of sequence, text, question and answer. */
+  tokens: number;
+  /** Whole number of at most 32 bits. */
+  seed: number;
+  depth: NeedleDepth;
+  /** Prose that the needles are hidden in. It is cycled when it is too short. */
+  hay: readonly string[];
+  tokenizer: TaskTokenizer;
+}
+
+/** A sentence with a fact, woven into the hay. */
+export interface Needle {
+  /** First token, and the token after the last, of the whole sentence (counting the beginning of sequence). */
+  start: number;
+  end: number;
+  label: string;
+  value: string;
+  /** Whether the question asks for it; otherwise it is there to distract. */
+  asked: boolean;
+}
+
+/** A text with a known answer. Token indices count the beginning-of-sequence token as 0. */
+export interface TaskInstance {
+  task: TaskId;
+  seed: number;
+  /** Tokens asked for; `ids.length` is at most that, and usually some tokens fewer. */
+  tokens: number;
+  depth: NeedleDepth;
+  /** promptText + answerText. */
+  text: string;
+  promptText: string;
+  answerText: string;
+  questionStart: number;
+  answerStart: number;
+  /** Beginning of sequence, then encode(text). */
+  ids: number[];
+  /** In the order of the text. */
+  needles: Needle[];
+}
+
+/** What a kind of task decides: the facts, the question and the answer. Weaving is the same for all kinds. */
+export interface TaskDraft {
+  needles: { sentence: string; label: string; value: string; asked: boolean }[];
+  question: string;
+  /** Values in the order in which the answer gives them; null: in the order of the needles in the text. */
+  answer: string[] | null;
+}
+
+export interface TaskKind {
+  id: TaskId;
+  title: string;
+  /** One sentence for the page. */
+  description: string;
+  /** Below this length the task is refused. */
+  smallestTokens: number;
+  draft(random: Random, tokens: number): TaskDraft;
+}

@@ -1,0 +1,29 @@
+import type { Random } from './random';
+
+/** Adjectives and nouns that name the things of the needles; common words, so that they stay short in tokens. */
+const adjectives = (
+  'red blue green black white grey golden silver brown pale dark bright old new little great long ' +
+  'round heavy broken painted quiet wild warm cold sweet bitter plain strange noble'
+).split(' ');
+
+const nouns = (
+  'lamp ship tower bridge mirror garden window table chair clock candle bottle basket carriage horse ' +
+  'bird fish bear wolf fox tree rose stone ring coin crown sword drum bell book letter picture box ' +
+  'chest door key gate boat cart coat hat glove purse cup plate spoon'
+).split(' ');
+
+/** `count` different names such as "silver lamp". */
+export function pickNames(random: Random, count: number): string[] {
+  const names = new Set<string>();
+  while (names.size < count) names.add(`${random.pick(adjectives)} ${random.pick(nouns)}`);
+  return [...names];
+}
+
+/** `count` different strings of `digits` decimal digits. Digits alone: the tokenizer makes each its own token. */
+export function pickNumbers(random: Random, count: number, digits: number): string[] {
+  const numbers = new Set<string>();
+  while (numbers.size < count) {
+    numbers.add(Array.from({ length: digits }, () => random.below(10)).join(''));
+  }
+  return [...numbers];
+}
