@@ -1,13 +1,10 @@
 import react from '@vitejs/plugin-react';
-import { defineConfig } from 'vitest/config';
+import { defineConfig } from 'vite';
 
 export default defineConfig({
+  // Relative addresses: the built folder works under any path.
   base: './',
   plugins: [react()],
   build: { outDir: 'dist/app', target: 'es2023', chunkSizeWarningLimit: 2000 },
   worker: { format: 'es' },
-  test: {
-    include: ['tests/**/*.test.{ts,tsx}'],
-    testTimeout: 60_000,
-  },
 });

@@ -1,0 +1,55 @@
+import { mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { root } from './setup.mjs';
+import { isStale } from './stale.mjs';
+
+const programFolders = ['src', 'gpu', 'components', 'samples'].map((name) => join(root, name));
+const settings = ['package-lock.json', 'vite.config.ts'].map((name) => join(root, name));
+
+/** Builds the page into dist/app unless it is newer than everything it is made from. @returns {Promise<string>} */
+export async function ensureApp() {
+  const folder = join(root, 'dist', 'app');
+  if (isStale(join(folder, 'index.html'), [...programFolders, ...settings, join(root, 'index.html')])) {
+    const { build } = await import('vite');
+    await build({ root, configFile: join(root, 'vite.config.ts'), logLevel: 'warn' });
+  }
+  return folder;
+}
+
+/**
+ * Bundles a TypeScript program for Node into one file dist/<name>.js, unless that is newer than its sources. Only the
+ * `webgpu` package stays outside: it is a native module, loaded when a GPU is asked for.
+ * @param {string} entry relative to the repository, such as src/cli.ts
+ * @param {string} name
+ * @returns {Promise<string>} the absolute path of the bundle
+ */
+export async function ensureBundle(entry, name) {
+  const output = join(root, 'dist', `${name}.js`);
+  const entryFolder = entry.split('/')[0];
+  if (!isStale(output, [...programFolders, ...settings, join(root, entryFolder)])) return output;
+  const { build } = await import('vite');
+  const { mkdirSync } = await import('node:fs');
+  mkdirSync(join(root, 'dist'), { recursive: true });
+  // Built aside and moved into place in one step: several commands may start at the same time.
+  const folder = mkdtempSync(join(root, 'dist', '.build-'));
+  try {
+    await build({
+      root,
+      configFile: false,
+      logLevel: 'error',
+      publicDir: false,
+      ssr: { noExternal: true, external: ['webgpu'] },
+      build: {
+        ssr: join(root, entry),
+        outDir: folder,
+        target: 'node20',
+        minify: false,
+        rollupOptions: { output: { entryFileNames: basename(output), codeSplitting: false } },
+      },
+    });
+    renameSync(join(folder, basename(output)), output);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  return output;
+}

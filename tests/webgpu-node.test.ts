@@ -1,0 +1,71 @@
+import '../gpu/webgpu/float16-array';
+import { expect, it } from 'vitest';
+import { makeShaderDataDefinitions, makeStructuredView } from 'webgpu-utils';
+import { describeWebGpu } from './webgpu-node';
+
+const doubling = /* wgsl */ `
+struct Settings { count: u32, addend: f32 }
+@group(0) @binding(0) var<uniform> settings: Settings;
+@group(0) @binding(1) var<storage, read_write> values: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x < settings.count) { values[id.x] = 2.0 * values[id.x] + settings.addend; }
+}`;
+
+describeWebGpu('WebGPU in Node', (gpu) => {
+  it('runs a compute shader on uniforms laid out by webgpu-utils and leaves what lies past the end alone', async () => {
+    const { device } = gpu;
+    const count = 1000;
+    const settings = makeStructuredView(makeShaderDataDefinitions(doubling).uniforms.settings);
+    settings.set({ count, addend: 0.5 });
+    const uniform = device.createBuffer({
+      size: settings.arrayBuffer.byteLength,
+      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+    });
+    device.queue.writeBuffer(uniform, 0, settings.arrayBuffer);
+    const input = Float32Array.from({ length: count + 24 }, (_, index) => index);
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+    const values = device.createBuffer({ size: input.byteLength, usage });
+    device.queue.writeBuffer(values, 0, input);
+    const result = device.createBuffer({
+      size: input.byteLength,
+      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+    });
+
+    const pipeline = await device.createComputePipelineAsync({
+      layout: 'auto',
+      compute: { module: device.createShaderModule({ code: doubling }) },
+    });
+    const encoder = device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(
+      0,
+      device.createBindGroup({
+        layout: pipeline.getBindGroupLayout(0),
+        entries: [
+          { binding: 0, resource: { buffer: uniform } },
+          { binding: 1, resource: { buffer: values } },
+        ],
+      }),
+    );
+    pass.dispatchWorkgroups(Math.ceil(input.length / 64));
+    pass.end();
+    encoder.copyBufferToBuffer(values, 0, result, 0, input.byteLength);
+    device.queue.submit([encoder.finish()]);
+
+    await result.mapAsync(GPUMapMode.READ);
+    const output = [...new Float32Array(result.getMappedRange())];
+    const expected = [...input].map((value, index) => (index < count ? 2 * value + 0.5 : value));
+    expect(output).toEqual(expected);
+  });
+
+  it('reports a shader that does not compile', async () => {
+    const { device } = gpu;
+    device.pushErrorScope('validation');
+    device.createShaderModule({ code: 'fn main() { return 1; }' });
+    const error = await device.popErrorScope();
+    expect(error?.message).toContain('return');
+  });
+});

@@ -1,0 +1,59 @@
+import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest';
+
+/** A WebGPU device in Node, and what it can do. */
+export interface TestGpu {
+  readonly adapter: GPUAdapter;
+  readonly device: GPUDevice;
+}
+
+// Kept for the life of the process: Dawn's instance must outlive its adapters and devices.
+let instance: GPU | undefined;
+
+/**
+ * Starts Dawn in Node and asks for a device with every feature and limit that its adapter has. Runs on SwiftShader, the
+ * Vulkan driver without a GPU, unless KEYHOLE_TEST_GPU=hardware (see vitest.config.ts).
+ *
+ * @throws if Dawn finds no adapter: kernels that were not run must not look like kernels that passed
+ */
+export async function createTestGpu(): Promise<TestGpu> {
+  if (!instance) {
+    const { create, globals } = await import('webgpu');
+    Object.assign(globalThis, globals);
+    instance = create([]);
+  }
+  const adapter = await instance.requestAdapter();
+  if (!adapter)
+    throw new Error('Dawn found no WebGPU adapter: is vk_swiftshader_icd.json beside a Chromium?');
+  const requiredLimits: Record<string, number> = {};
+  for (const name in adapter.limits) {
+    const limit = adapter.limits[name as keyof GPUSupportedLimits];
+    if (typeof limit === 'number') requiredLimits[name] = limit;
+  }
+  const requiredFeatures = [...adapter.features] as GPUFeatureName[];
+  return { adapter, device: await adapter.requestDevice({ requiredFeatures, requiredLimits }) };
+}
+
+/**
+ * `describe` with a WebGPU device, one for the whole block. `gpu.device` is there inside tests and hooks, not while tests
+ * are collected. An error that no error scope caught fails the test that it happened in.
+ */
+export function describeWebGpu(name: string, tests: (gpu: TestGpu) => void): void {
+  describe(name, () => {
+    const gpu: Partial<TestGpu> = {};
+    const uncaptured: string[] = [];
+
+    beforeAll(async () => {
+      Object.assign(gpu, await createTestGpu());
+      gpu.device!.addEventListener('uncapturederror', (event) => uncaptured.push(event.error.message));
+    });
+
+    afterEach(async () => {
+      await gpu.device?.queue.onSubmittedWorkDone();
+      expect(uncaptured.splice(0), 'uncaptured WebGPU errors').toEqual([]);
+    });
+
+    afterAll(() => gpu.device?.destroy());
+
+    tests(gpu as TestGpu);
+  });
+}

@@ -1,0 +1,52 @@
+import { defineConfig, mergeConfig } from 'vitest/config';
+import { swiftShaderEnvironment } from './scripts/browser.mjs';
+import viteConfig from './vite.config.ts';
+
+// Test processes inherit this: Dawn in Node then runs on SwiftShader, the same on every machine.
+// KEYHOLE_TEST_GPU=hardware leaves the machine's own Vulkan driver in charge.
+if (process.env.KEYHOLE_TEST_GPU !== 'hardware') Object.assign(process.env, swiftShaderEnvironment());
+
+export default mergeConfig(
+  viteConfig,
+  defineConfig({
+    test: {
+      pool: 'forks',
+      maxWorkers: 2,
+      projects: [
+        {
+          extends: true,
+          test: {
+            name: 'unit',
+            include: ['tests/**/*.test.ts'],
+            exclude: ['tests/browser/**'],
+            testTimeout: 60_000,
+            hookTimeout: 60_000,
+          },
+        },
+        {
+          extends: true,
+          test: {
+            name: 'components',
+            include: ['tests/**/*.test.tsx'],
+            environment: 'happy-dom',
+            setupFiles: ['tests/components/setup.ts'],
+            testTimeout: 30_000,
+          },
+        },
+        {
+          // After the others and one file at a time: a page on SwiftShader takes every core.
+          extends: true,
+          test: {
+            name: 'browser',
+            include: ['tests/browser/**/*.test.ts'],
+            globalSetup: ['tests/browser/build-app.ts'],
+            fileParallelism: false,
+            sequence: { groupOrder: 1 },
+            testTimeout: 120_000,
+            hookTimeout: 120_000,
+          },
+        },
+      ],
+    },
+  }),
+);
