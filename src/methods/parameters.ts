@@ -1,0 +1,131 @@
+/**
+ * Parameter schemas: one description per parameter makes its control on the page, its key in the link, and the
+ * validation of `--params`. Values are plain JSON; every count may also be an array with one number per layer.
+ */
+import { UserError } from '../user-error';
+
+/** What defaults and limits may depend on. `trainedTokens` is null for captures that do not say. */
+export interface ParameterContext {
+  readonly tokens: number;
+  readonly trainedTokens: number | null;
+  readonly layers: number;
+  readonly queryHeads: number;
+  readonly keyValueHeads: number;
+  readonly headDimension: number;
+}
+
+interface Described {
+  /** Name on the page, e.g. "Selected tokens". */
+  readonly label: string;
+  /** The paper's symbol, e.g. "k". */
+  readonly symbol?: string;
+  /** One sentence for the tooltip; gives the paper's own name where it differs from ours. */
+  readonly help: string;
+}
+
+/** A whole number on a log scale; a number or one per layer. */
+export interface CountParameter extends Described {
+  readonly kind: 'count';
+  readonly unit: string;
+  readonly minimum: number;
+  readonly maximum: (context: ParameterContext) => number;
+  readonly default: (context: ParameterContext) => number;
+  /** The value in the paper, for the preset "as in the paper". */
+  readonly paper?: number;
+}
+
+/** A real number within [minimum, maximum], shown as a percentage when unit is "%"; a number or one per layer. */
+export interface FractionParameter extends Described {
+  readonly kind: 'fraction';
+  readonly minimum: number;
+  readonly maximum: number;
+  readonly default: (context: ParameterContext) => number;
+  readonly unit: '%' | '';
+  readonly paper?: number;
+}
+
+export interface ChoiceParameter extends Described {
+  readonly kind: 'choice';
+  readonly options: readonly { readonly value: string; readonly label: string; readonly help: string }[];
+  readonly default: (context: ParameterContext) => string;
+  readonly paper?: string;
+}
+
+export type ParameterSchema = CountParameter | FractionParameter | ChoiceParameter;
+export type ParameterSchemas = Readonly<Record<string, ParameterSchema>>;
+export type ParameterValue = number | readonly number[] | string;
+export type Parameters = Readonly<Record<string, ParameterValue>>;
+
+/** All parameters with defaults filled in, every value checked. Throws UserError with one sentence. */
+export function resolveParameters(
+  methodId: string,
+  schemas: ParameterSchemas,
+  given: Readonly<Record<string, unknown>>,
+  context: ParameterContext,
+): Parameters {
+  for (const name of Object.keys(given)) {
+    if (!Object.hasOwn(schemas, name)) {
+      const known = Object.keys(schemas).join(', ') || 'none';
+      throw new UserError(`${methodId} has no parameter "${name}"; it has: ${known}.`);
+    }
+  }
+  const resolved: Record<string, ParameterValue> = {};
+  for (const [name, schema] of Object.entries(schemas)) {
+    const value = given[name];
+    resolved[name] = value === undefined ? schema.default(context) : checkValue(methodId, name, schema, value, context);
+  }
+  return resolved;
+}
+
+/** The value of a numeric parameter in one layer. */
+export function numberIn(parameters: Parameters, name: string, layer: number): number {
+  const value = parameters[name];
+  if (typeof value === 'number') return value;
+  if (Array.isArray(value) && typeof value[layer] === 'number') return value[layer];
+  throw new Error(`parameter ${name} has no number for layer ${layer}`);
+}
+
+/** A choice parameter's value. */
+export function choiceOf(parameters: Parameters, name: string): string {
+  const value = parameters[name];
+  if (typeof value !== 'string') throw new Error(`parameter ${name} is no choice`);
+  return value;
+}
+
+function checkValue(
+  methodId: string,
+  name: string,
+  schema: ParameterSchema,
+  value: unknown,
+  context: ParameterContext,
+): ParameterValue {
+  if (schema.kind === 'choice') {
+    const values = schema.options.map((option) => option.value);
+    if (typeof value === 'string' && values.includes(value)) return value;
+    throw new UserError(`${methodId}: ${name} must be one of ${values.join(', ')}, not ${JSON.stringify(value)}.`);
+  }
+  if (Array.isArray(value)) {
+    if (value.length !== context.layers) {
+      throw new UserError(
+        `${methodId}: ${name} has ${value.length} values for ${context.layers} layers; give one number or one per layer.`,
+      );
+    }
+    return value.map((entry) => checkNumber(methodId, name, schema, entry, context));
+  }
+  return checkNumber(methodId, name, schema, value, context);
+}
+
+function checkNumber(
+  methodId: string,
+  name: string,
+  schema: CountParameter | FractionParameter,
+  value: unknown,
+  context: ParameterContext,
+): number {
+  const whole = schema.kind === 'count';
+  const maximum = typeof schema.maximum === 'function' ? schema.maximum(context) : schema.maximum;
+  const isRight = typeof value === 'number' && Number.isFinite(value) && (!whole || Number.isInteger(value));
+  if (isRight && value >= schema.minimum && value <= maximum) return value;
+  const range = `${whole ? 'a whole number' : 'a number'} from ${schema.minimum} to ${maximum}`;
+  throw new UserError(`${methodId}: ${name} must be ${range}, not ${JSON.stringify(value)}.`);
+}

@@ -1,0 +1,46 @@
+/**
+ * What the page knows of the engine. `EngineClient` (engine-client.ts) talks to the workers; tests hand the store a fake.
+ * A new `run` overtakes the one under way: its remaining results never arrive.
+ */
+import type {
+  BackendFacts,
+  MapRequest,
+  MapTile,
+  Measurements,
+  ModelFacts,
+  Progress,
+  QueryRow,
+  StudySpec,
+  TextFacts,
+  Thumbnails,
+} from './types';
+
+export interface StudyEvents {
+  backend(facts: BackendFacts): void;
+  model(facts: ModelFacts): void;
+  text(facts: TextFacts): void;
+  progress(progress: Progress): void;
+  /** Parts arrive as they are measured; a part replaces the one before. */
+  measured(part: Partial<Measurements>): void;
+  /** The selection of the visible layer is there: tiles asked from now on have `kept`. */
+  selectionReady(): void;
+  thumbnails(thumbnails: Thumbnails): void;
+  /** Milliseconds by name (load, forward, probe, freeRun, sweep, …). */
+  timing(timing: Readonly<Record<string, number>>): void;
+  /** A sentence: the run under way has failed; what was shown stays. */
+  failed(sentence: string): void;
+  /** Everything asked for has been delivered, or has failed. */
+  idle(): void;
+}
+
+export interface StudyClient {
+  run(spec: StudySpec): void;
+  /** Stops the run under way; what has arrived stays. */
+  cancel(): void;
+  /** Tells which layer and head should come first. */
+  look(layer: number, head: number): void;
+  /** Rejects with UserError when the text is not there yet or the run was overtaken. */
+  map(request: MapRequest): Promise<MapTile>;
+  row(layer: number, head: number, query: number): Promise<QueryRow>;
+  dispose(): void;
+}

@@ -1,0 +1,34 @@
+/** What a probe run reads: one layer's tensors over the whole text, as full attention saw them. */
+import type { Ops, RotationTable, RowScalars } from '../../gpu/ops';
+import type { Rows } from '../../gpu/rows';
+import type { Calibration } from '../model/calibration';
+
+export interface RecordedLayer {
+  readonly layer: number;
+  /** [H, T, d], rotary positions applied. */
+  readonly query: Rows;
+  readonly queryUnrotated: Rows | null;
+  /** [G, T, d]. */
+  readonly key: Rows;
+  readonly keyUnrotated: Rows | null;
+  readonly value: Rows;
+  /** Full attention's row log-sum-exp, [H, T]. */
+  readonly logSumExp: RowScalars;
+}
+
+/** A text as full attention saw it: from a model's forward pass or from a capture. Layers may be missing in a capture. */
+export interface RecordedText {
+  readonly ops: Ops;
+  /** Layers of the model; `recorded` holds those that are there, ascending. */
+  readonly layers: number;
+  readonly tokens: number;
+  readonly queryHeads: number;
+  readonly keyValueHeads: number;
+  readonly headDimension: number;
+  readonly attentionScale: number;
+  readonly rotation: RotationTable | null;
+  readonly positionOffset: number;
+  readonly trainedTokens: number | null;
+  readonly calibration: Calibration | null;
+  readonly recorded: readonly RecordedLayer[];
+}

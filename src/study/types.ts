@@ -1,0 +1,225 @@
+/** What a study is and what it measures: plain data that crosses between worker, store, link and command line. */
+import type { Parameters } from '../methods/parameters';
+
+export interface MethodSpec {
+  readonly id: string;
+  readonly parameters: Parameters;
+}
+
+/** Where the text comes from. `sample` names a text under samples/texts. */
+export type SourceSpec =
+  | {
+      readonly kind: 'task';
+      readonly task: string;
+      readonly tokens: number;
+      /** 'spread', or relative depth 0…1. */
+      readonly depth: 'spread' | number;
+      readonly seed: number;
+    }
+  | { readonly kind: 'sample'; readonly sample: string; readonly tokens: number | null }
+  | { readonly kind: 'text'; readonly text: string };
+
+export interface StudySpec {
+  /** 'bundled', or a folder's address. */
+  readonly model: string;
+  readonly source: SourceSpec;
+  readonly method: MethodSpec;
+  readonly pinned: readonly MethodSpec[];
+  /** First token of `queries`; null: a task's question and answer, otherwise the last ⌈T/8⌉ tokens. 0: all. */
+  readonly queriesStart: number | null;
+}
+
+export interface ModelFacts {
+  readonly name: string;
+  readonly digest: string;
+  readonly layers: number;
+  readonly queryHeads: number;
+  readonly keyValueHeads: number;
+  readonly headDimension: number;
+  readonly vocabularySize: number;
+  readonly trainedTokens: number;
+  readonly parameterCount: number;
+}
+
+/** A task's needle: token range, the words that name it, its value, and whether the question asks for it. */
+export interface NeedleFacts {
+  readonly start: number;
+  readonly end: number;
+  readonly label: string;
+  readonly value: string;
+  readonly asked: boolean;
+}
+
+export interface TextFacts {
+  readonly tokens: number;
+  /** Displayable text of each token. Untrusted: draw as text nodes only. */
+  readonly tokenTexts: readonly string[];
+  readonly queries: { readonly start: number; readonly end: number };
+  /** First token of the answer; null without a task. */
+  readonly answerStart: number | null;
+  readonly needles: readonly NeedleFacts[];
+  readonly notices: readonly string[];
+}
+
+export interface HeadMeasurement {
+  readonly head: number;
+  readonly massRecall: number;
+  readonly ownMassRecall: number | null;
+  readonly topkRecall: number | null;
+  readonly outputError: number;
+  readonly outputErrorAsRun: number;
+}
+
+export interface LayerMeasurement {
+  readonly layer: number;
+  /** Means over `queries` of keys seen and keys that full attention sees. */
+  readonly keptKeys: number;
+  readonly visibleKeys: number;
+  readonly massRecall: number;
+  readonly ownMassRecall: number | null;
+  readonly topkRecall: number | null;
+  readonly selectorRecall: number | null;
+  readonly selectorRecallPerQuery: number | null;
+  readonly outputError: number;
+  readonly outputErrorAsRun: number;
+  /** Largest over the blocks of `queries`; null where nothing was cut. */
+  readonly tiedAtCut: number | null;
+  readonly heads: readonly HeadMeasurement[];
+}
+
+/** By formula, means over `queries` summed over layers; see src/measure/cost.ts. */
+export interface CostMeasurement {
+  readonly density: number;
+  readonly fullAttentionOperations: number;
+  readonly selectionOperations: number;
+  readonly attentionOperations: number;
+  /** The whole forward pass of one query token, with full attention and with the method. */
+  readonly forwardOperationsFull: number;
+  readonly forwardOperations: number;
+  readonly decodeReadBytesFull: number;
+  readonly decodeReadBytes: number;
+}
+
+export interface Measured {
+  readonly milliseconds: number;
+  readonly clock: 'timestamp' | 'wall';
+}
+
+export interface AnswerMeasurement {
+  readonly text: string;
+  readonly right: boolean;
+}
+
+export interface FreeRunMeasurement {
+  /** Means over `queries`, nats. */
+  readonly divergenceNats: number;
+  readonly top1Agreement: number;
+  readonly lossFullNats: number;
+  readonly lossNats: number;
+  readonly lossDifferenceNats: number;
+  /** Per query token, in order. */
+  readonly divergenceByToken: readonly number[];
+  readonly expectedAnswer: string | null;
+  readonly fullAnswer: AnswerMeasurement | null;
+  readonly answer: AnswerMeasurement | null;
+  /** Attention step (selection included) of the prompt's prefill, all layers. */
+  readonly attentionTime: Measured;
+  readonly fullAttentionTime: Measured;
+}
+
+export interface SweepPoint {
+  /** Asked: fraction of T. */
+  readonly keep: number;
+  /** Measured: mean over layers and `queries` of kept / visible keys. Null below the method's floor. */
+  readonly kept: number | null;
+  readonly massRecall: number | null;
+  /** Mass recall of each layer; null below the floor. */
+  readonly layers: readonly number[] | null;
+  /** Present when keep is below what the method can do: the smallest fraction it can. */
+  readonly floor?: number;
+}
+
+export interface SweepCurve {
+  readonly method: MethodSpec;
+  /** The study's own method, not a pinned one. */
+  readonly current: boolean;
+  readonly points: readonly SweepPoint[];
+}
+
+export interface Measurements {
+  readonly queries: { readonly start: number; readonly end: number };
+  readonly layers: readonly LayerMeasurement[];
+  readonly cost: CostMeasurement | null;
+  readonly freeRun: FreeRunMeasurement | null;
+  readonly sweep: readonly SweepCurve[] | null;
+}
+
+/** Why a key is or is not seen by a query. */
+export type KeyFate = 'future' | 'own-block' | 'local' | 'sink' | 'selected' | 'dropped';
+
+/** One query row of one head, for the token strip and the question "why was it missed". */
+export interface QueryRow {
+  readonly layer: number;
+  readonly head: number;
+  readonly query: number;
+  /** Full attention's probability of each token; [T]. */
+  readonly weights: Float32Array;
+  /** KeyFate by token, as index into KEY_FATES. */
+  readonly fates: Uint8Array;
+  /** The method's score of each candidate, NaN where nothing was scored; [T]. Null: the method has no scores. */
+  readonly scores: Float32Array | null;
+  /** Score of the last candidate kept; null where nothing was cut. */
+  readonly scoreAtCut: number | null;
+  readonly tiedAtCut: number | null;
+}
+
+export const KEY_FATES: readonly KeyFate[] = ['future', 'own-block', 'local', 'sink', 'selected', 'dropped'];
+
+/** A rectangle of the map: query rows [rowStart, rowEnd), key columns [columnStart, columnEnd). */
+export interface MapRegion {
+  readonly rowStart: number;
+  readonly rowEnd: number;
+  readonly columnStart: number;
+  readonly columnEnd: number;
+}
+
+export interface MapRequest extends MapRegion {
+  readonly layer: number;
+  readonly head: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Pixels of a map region, row-major [height, width]. */
+export interface MapTile extends MapRequest {
+  readonly maximum: Float32Array;
+  readonly mean: Float32Array;
+  /** Share of the pixel's causal cells that the method keeps, 0…1; null while the selection is not there. */
+  readonly kept: Float32Array | null;
+  /** 1: every row evaluated; n: every n-th query row of a pixel. */
+  readonly rowStep: number;
+}
+
+/** Thumbnails of all layers × heads: dense [layers, heads, size, size] of pooled maximum. */
+export interface Thumbnails {
+  readonly size: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly maximum: Float32Array;
+  readonly rowStep: number;
+}
+
+export interface BackendFacts {
+  readonly name: 'starting' | 'webgpu' | 'cpu';
+  /** Adapter or processor, for people. */
+  readonly description: string;
+  /** Why this backend, in one sentence. */
+  readonly reason: string;
+}
+
+export interface Progress {
+  /** What runs, e.g. "reading 512 of 1,024 tokens"; empty when nothing runs. */
+  readonly label: string;
+  readonly fraction: number;
+  readonly expectedSeconds: number | null;
+}
