@@ -1,4 +1,5 @@
 import { UserError } from '../user-error';
+import { fromFloat16 } from './float16';
 import { quote } from './quote';
 
 /** Bytes per value of each type that safetensors files carry. */
@@ -106,27 +107,4 @@ function fromBfloat16(halves: Uint16Array): Float32Array {
   const bits = new Uint32Array(halves.length);
   for (let i = 0; i < halves.length; i++) bits[i] = halves[i] << 16;
   return new Float32Array(bits.buffer);
-}
-
-let float16Bits: Uint32Array | undefined;
-
-/** F16 by table: one float32 bit pattern for each of the 65,536 values. */
-function fromFloat16(halves: Uint16Array): Float32Array {
-  float16Bits ??= Uint32Array.from({ length: 65536 }, (_, half) => float32BitsOfFloat16(half));
-  const bits = new Uint32Array(halves.length);
-  for (let i = 0; i < halves.length; i++) bits[i] = float16Bits[halves[i]];
-  return new Float32Array(bits.buffer);
-}
-
-/** IEEE 754 binary16 to binary32, on bits: sign, 5 exponent bits with bias 15, 10 mantissa bits. */
-function float32BitsOfFloat16(half: number): number {
-  const sign = (half & 0x8000) << 16;
-  const exponent = (half >> 10) & 31;
-  const mantissa = half & 1023;
-  if (exponent === 31) return sign | 0x7f800000 | (mantissa << 13);
-  if (exponent > 0) return sign | ((exponent + 112) << 23) | (mantissa << 13);
-  if (mantissa === 0) return sign;
-  // Subnormal: mantissa · 2^-24. Shift the leading one up to bit 10, where binary32 leaves it implicit.
-  const shift = Math.clz32(mantissa) - 21;
-  return sign | ((113 - shift) << 23) | (((mantissa << shift) & 1023) << 13);
 }

@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest';
+import { readSafetensors } from '../../src/model/safetensors';
+import { parseShardIndex, shardedSource } from '../../src/model/safetensors-shards';
+import { writeSafetensors } from '../../src/model/safetensors-writer';
+
+const first = 'model-00001-of-00002.safetensors';
+const second = 'model-00002-of-00002.safetensors';
+const shard = (name: string, values: number[]) =>
+  readSafetensors(
+    writeSafetensors({ [name]: { dtype: 'F32', shape: [values.length], data: Float32Array.from(values) } }),
+  );
+const files = new Map([
+  [first, shard('a', [1, 2])],
+  [second, shard('b', [3])],
+]);
+
+test('two shards are one source', () => {
+  const source = shardedSource(parseShardIndex({ metadata: {}, weight_map: { a: first, b: second } }), files);
+  expect(source.names()).toEqual(['a', 'b']);
+  expect(source.shape('a')).toEqual([2]);
+  expect([...source.float32('b')]).toEqual([3]);
+  expect(source.has('c')).toBe(false);
+  expect(() => source.shape('c')).toThrow('The model\'s weights have no tensor "c".');
+});
+
+test.each([
+  '../secret.safetensors',
+  '/etc/passwd',
+  'a/b.safetensors',
+  'a\\b.safetensors',
+  'http://x.safetensors',
+  '',
+])('a shard called %j is not followed', (file) => {
+  expect(() => parseShardIndex({ weight_map: { a: file } })).toThrow(
+    'which is not a safetensors file beside it.',
+  );
+});
+
+test('an index that is none, or does not agree with its shards, is refused', () => {
+  expect(() => parseShardIndex({ weights: {} })).toThrow(
+    'must hold a weight_map from tensor names to file names.',
+  );
+  expect(() => shardedSource(new Map([['a', 'x.safetensors']]), files)).toThrow(
+    'lack the file "x.safetensors"',
+  );
+  expect(() => shardedSource(new Map([['a', second]]), files)).toThrow(`${second} lacks tensor "a"`);
+});
