@@ -39,7 +39,7 @@ export default mergeConfig(
           test: {
             name: 'browser',
             include: ['tests/browser/**/*.test.ts'],
-            globalSetup: ['tests/browser/build-app.ts'],
+            globalSetup: ['tests/browser/global-setup.ts'],
             fileParallelism: false,
             sequence: { groupOrder: 1 },
             testTimeout: 120_000,
