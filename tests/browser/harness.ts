@@ -80,7 +80,8 @@ function collectProblems(page: Page, serverUrl: string, problems: string[]): voi
   const serverOrigin = new URL(serverUrl).origin;
   page.on('console', (message) => {
     const isGpuError = message.type() === 'warning' && message.text().includes('While calling [');
-    if (message.type() === 'error' || isGpuError) problems.push(`console: ${message.text()}`);
+    if (message.type() === 'error' || isGpuError)
+      problems.push(`console: ${message.text()} (${message.location().url})`);
   });
   page.on('pageerror', (error) => problems.push(`uncaught: ${error.message}`));
   page.on('crash', () => problems.push('the page crashed'));
