@@ -22,3 +22,8 @@ export function isAnswerRight(generatedText: string, instance: Pick<TaskInstance
   const given = parseAnswer(generatedText);
   return given.length === expected.length && given.every((value, i) => value === expected[i]);
 }
+
+/** Whether nothing generated later could change the answer: its sentence or line has ended. */
+export function isAnswerComplete(generatedText: string): boolean {
+  return /[.\n]/.test(generatedText);
+}

@@ -1,0 +1,130 @@
+/** From what a study asks for to token ids and the facts that the page shows about the text. */
+import type { ModelConfig } from '../model/config';
+import type { Tokenizer } from '../model/tokenizer';
+import { isAnswerComplete, isAnswerRight } from '../tasks/answer';
+import { generateTask } from '../tasks/generate';
+import type { TaskId } from '../tasks/task';
+import { UserError } from '../user-error';
+import type { SampleText } from './environment';
+import type { SourceSpec, StudySpec, TextFacts } from './types';
+
+/** The longest text that the page opens; memory and time grow with it. */
+export const LONGEST_TEXT_TOKENS = 32_768;
+
+export interface StudyText {
+  readonly ids: Uint32Array;
+  readonly facts: TextFacts;
+  /** True answer with its leading space; null without a task. */
+  readonly answerText: string | null;
+  /** Whether a generated answer needs no further token. */
+  isAnswerComplete(generated: readonly number[]): boolean;
+  /** Text of a generated answer, and whether it is right. */
+  judge(generated: readonly number[]): { readonly text: string; readonly right: boolean };
+}
+
+/** Builds the text of a study. Throws UserError: empty or too long text, unknown sample, a task that does not fit. */
+export function buildText(
+  spec: Pick<StudySpec, 'source' | 'queriesStart'>,
+  tokenizer: Tokenizer,
+  config: Pick<ModelConfig, 'trainedTokens'>,
+  samples: readonly SampleText[],
+): StudyText {
+  const made = spec.source.kind === 'task' ? fromTask(spec.source, tokenizer, samples) : fromProse(spec.source, tokenizer, samples);
+  const { ids } = made;
+  const start = spec.queriesStart ?? made.questionStart ?? ids.length - Math.ceil(ids.length / 8);
+  if (!Number.isInteger(start) || start < 0 || start >= ids.length) {
+    throw new UserError(`queries must start at a token from 0 to ${ids.length - 1}, not at ${start}.`);
+  }
+  const notices = [...made.notices];
+  if (ids.length > config.trainedTokens) {
+    notices.push(
+      `The text has ${ids.length} tokens and the model was trained on ${config.trainedTokens}: beyond them full attention is no reference.`,
+    );
+  }
+  return {
+    ids,
+    answerText: made.answerText,
+    facts: {
+      tokens: ids.length,
+      tokenTexts: tokenizer.tokenTexts(Array.from(ids)),
+      queries: { start, end: ids.length },
+      answerStart: made.answerStart,
+      needles: made.needles,
+      notices,
+    },
+    isAnswerComplete: (generated) => isAnswerComplete(tokenizer.decode([...generated])),
+    judge(generated) {
+      const text = tokenizer.decode([...generated]);
+      return { text, right: made.answerText !== null && isAnswerRight(text, { answerText: made.answerText }) };
+    },
+  };
+}
+
+interface MadeText {
+  readonly ids: Uint32Array;
+  readonly questionStart: number | null;
+  readonly answerStart: number | null;
+  readonly answerText: string | null;
+  readonly needles: TextFacts['needles'];
+  readonly notices: readonly string[];
+}
+
+function fromTask(
+  source: Extract<SourceSpec, { kind: 'task' }>,
+  tokenizer: Tokenizer,
+  samples: readonly SampleText[],
+): MadeText {
+  if (source.tokens > LONGEST_TEXT_TOKENS) {
+    throw new UserError(`A task of ${source.tokens} tokens is too long; choose at most ${LONGEST_TEXT_TOKENS}.`);
+  }
+  const task = generateTask({
+    task: source.task as TaskId,
+    tokens: source.tokens,
+    seed: source.seed,
+    depth: source.depth,
+    hay: samples.map((sample) => sample.text),
+    tokenizer,
+  });
+  return {
+    ids: Uint32Array.from(task.ids),
+    questionStart: task.questionStart,
+    answerStart: task.answerStart,
+    answerText: task.answerText,
+    needles: task.needles,
+    notices: [],
+  };
+}
+
+function fromProse(
+  source: Extract<SourceSpec, { kind: 'sample' | 'text' }>,
+  tokenizer: Tokenizer,
+  samples: readonly SampleText[],
+): MadeText {
+  let text: string;
+  let limit = LONGEST_TEXT_TOKENS;
+  if (source.kind === 'sample') {
+    const sample = samples.find((candidate) => candidate.id === source.sample);
+    if (!sample) {
+      throw new UserError(
+        `There is no sample text "${source.sample}"; choose one of ${samples.map((candidate) => candidate.id).join(', ')}.`,
+      );
+    }
+    text = sample.text;
+    limit = source.tokens ?? limit;
+  } else {
+    text = source.text;
+  }
+  if (text.trim() === '') throw new UserError('The text is empty; type or paste some words.');
+  const all = tokenizer.encodeWithStart(text);
+  if (source.kind === 'text' && all.length > limit) {
+    throw new UserError(`The text has ${all.length} tokens; use at most ${limit}.`);
+  }
+  return {
+    ids: Uint32Array.from(all.slice(0, limit)),
+    questionStart: null,
+    answerStart: null,
+    answerText: null,
+    needles: [],
+    notices: [],
+  };
+}
