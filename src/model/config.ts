@@ -123,7 +123,7 @@ function readArchitecture(settings: Record<string, unknown>): Architecture {
   const name = names.find((candidate) => typeof candidate === 'string');
   const known = /^(llama|qwen2|qwen3|gpt2)(ForCausalLM|LMHeadModel|Model)?$/i.exec(name ?? '');
   if (known) return known[1].toLowerCase() as Architecture;
-  const found = name === undefined ? 'names none' : `names ${quote(name, 60)}`;
+  const found = name === undefined ? 'names no architecture' : `names ${quote(name, 60)}`;
   throw new UserError(`config.json ${found}; supported architectures are llama, qwen2, qwen3 and gpt2.`);
 }
 
@@ -225,7 +225,7 @@ function refuseSlidingWindows(given: z.infer<typeof llamaFamily>): void {
   const slides = given.layer_types
     ? given.layer_types.some((type) => type !== 'full_attention')
     : given.use_sliding_window === true &&
-      (given.sliding_window === undefined || given.sliding_window !== null) &&
+      given.sliding_window !== null &&
       (given.max_window_layers ?? 28) < given.num_hidden_layers;
   if (slides) {
     throw new UserError('The model uses sliding-window attention in some layers, which is not supported.');

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { quote } from './quote';
+import { shorten } from './quote';
 
 // Building blocks for checking untrusted JSON settings; each message completes "SETTING …".
 
@@ -32,7 +32,6 @@ export function describeIssue(error: z.ZodError, value: unknown): string {
   const issue = error.issues[0];
   let found = value;
   for (const key of issue.path) found = (found as Record<PropertyKey, unknown> | undefined)?.[key];
-  const shown =
-    found === undefined ? 'is missing' : `is ${quote(JSON.stringify(found) ?? '', 40).slice(1, -1)}`;
+  const shown = found === undefined ? 'is missing' : `is ${shorten(JSON.stringify(found), 40)}`;
   return `${issue.path.map(String).join('.')} ${issue.message}, but ${shown}`;
 }
