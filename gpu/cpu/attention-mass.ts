@@ -1,0 +1,88 @@
+/** Where attention goes: per key, per class of key, and every weight. */
+import type { Arguments } from '../validate';
+import { checkAttentionColumnSums, checkAttentionWeights, checkMassByClass, fail } from '../validate';
+import { floatsOf, integersOf } from './buffer';
+import { PANEL_ROWS } from './panel';
+import { HeadWeights } from './weights';
+
+export function attentionColumnSums(a: Arguments<'attentionColumnSums'>): void {
+  checkAttentionColumnSums(a);
+  const { query, key, out } = a;
+  const outData = floatsOf(out.buffer);
+  const perGroup = key.heads === 0 ? 0 : query.heads / key.heads;
+  for (let group = 0; group < key.heads; group++) {
+    const sums = new Float64Array(key.rows);
+    for (let head = group * perGroup; head < (group + 1) * perGroup; head++) {
+      const weights = new HeadWeights(a, head);
+      for (let row = 0; row < query.rows; row += PANEL_ROWS) {
+        const rows = Math.min(PANEL_ROWS, query.rows - row);
+        weights.load(row, rows);
+        for (let r = 0; r < rows; r++) addTo(sums, weights.panel, r * weights.stride, weights.limits[r]!);
+      }
+    }
+    outData.set(sums, out.offset + group * out.rowStride);
+  }
+}
+
+function addTo(sums: Float64Array, panel: Float64Array, start: number, count: number): void {
+  for (let t = 0; t < count; t++) sums[t]! += panel[start + t]!;
+}
+
+export function attentionWeights(a: Arguments<'attentionWeights'>): void {
+  checkAttentionWeights(a);
+  const { query, key } = a;
+  const out = floatsOf(a.out);
+  for (let head = 0; head < query.heads; head++) {
+    const weights = new HeadWeights(a, head);
+    for (let row = 0; row < query.rows; row += PANEL_ROWS) {
+      const rows = Math.min(PANEL_ROWS, query.rows - row);
+      weights.load(row, rows);
+      for (let r = 0; r < rows; r++) {
+        const start = (head * query.rows + row + r) * key.rows;
+        const limit = weights.limits[r]!;
+        out.set(weights.panel.subarray(r * weights.stride, r * weights.stride + limit), start);
+        out.fill(0, start + limit, start + key.rows);
+      }
+    }
+  }
+}
+
+export function massByClass(a: Arguments<'massByClass'>): void {
+  checkMassByClass(a);
+  const { query, key, groupings, sets, classes } = a;
+  const out = floatsOf(a.out);
+  const classOf = integersOf(a.classOf);
+  for (let i = 0; i < groupings * sets * key.rows; i++) {
+    if (classOf[i]! >= classes)
+      fail('massByClass', `classOf holds ${classOf[i]!}, but there are ${classes} classes`);
+  }
+  const mass = new Float64Array(classes);
+  for (let head = 0; head < query.heads; head++) {
+    const set = Math.floor((head * sets) / query.heads);
+    const weights = new HeadWeights(a, head);
+    for (let row = 0; row < query.rows; row += PANEL_ROWS) {
+      const rows = Math.min(PANEL_ROWS, query.rows - row);
+      weights.load(row, rows);
+      for (let r = 0; r < rows; r++) {
+        for (let grouping = 0; grouping < groupings; grouping++) {
+          const classStart = (grouping * sets + set) * key.rows;
+          addByClass(weights.panel, r * weights.stride, weights.limits[r]!, classOf, classStart, mass);
+          out.set(mass, ((grouping * query.heads + head) * query.rows + row + r) * classes);
+        }
+      }
+    }
+  }
+}
+
+/** mass[c] = Σ of the weights whose key has class c. */
+function addByClass(
+  panel: Float64Array,
+  start: number,
+  count: number,
+  classOf: Uint32Array,
+  classStart: number,
+  mass: Float64Array,
+): void {
+  mass.fill(0);
+  for (let t = 0; t < count; t++) mass[classOf[classStart + t]!]! += panel[start + t]!;
+}

@@ -1,0 +1,73 @@
+/** ESA's importance of keys to a block of queries, and its dilation. */
+import type { Arguments } from '../validate';
+import { checkDilate, checkPeakScores } from '../validate';
+import { floatsOf } from './buffer';
+import { fillPanel, PANEL_ROWS, rowStarts } from './panel';
+
+/** ESA (arXiv 2502.14477) Eq. 4, a few queries at a time: of the score matrix only their rows are held. */
+export function peakScores(a: Arguments<'peakScores'>): void {
+  checkPeakScores(a);
+  const { query, key } = a;
+  const count = key.rows;
+  const out = floatsOf(a.out);
+  const queryData = floatsOf(query.buffer);
+  const keys = { data: floatsOf(key.buffer), starts: rowStarts(key, 0) };
+  const packed = new Float64Array(PANEL_ROWS * query.channels);
+  const panel = new Float64Array(PANEL_ROWS * count);
+  const peaks = new Float64Array(count).fill(Number.NEGATIVE_INFINITY);
+  for (let row = 0; row < query.rows; row += PANEL_ROWS) {
+    const rows = Math.min(PANEL_ROWS, query.rows - row);
+    const start = query.offset + row * query.rowStride;
+    fillPanel(
+      queryData,
+      start,
+      query.rowStride,
+      rows,
+      keys,
+      0,
+      count,
+      query.channels,
+      1,
+      packed,
+      panel,
+      count,
+    );
+    for (let r = 0; r < rows; r++) {
+      let best = Number.NEGATIVE_INFINITY;
+      for (let t = r * count; t < (r + 1) * count; t++) if (panel[t]! > best) best = panel[t]!;
+      for (let t = 0; t < count; t++) {
+        const relative = panel[r * count + t]! - best;
+        if (relative > peaks[t]!) peaks[t] = relative;
+      }
+    }
+  }
+  out.set(peaks, a.outOffset);
+}
+
+/** ESA Eq. 8. The largest entry of a sliding window, in linear time: a queue of the entries that can still win. */
+export function dilate(a: Arguments<'dilate'>): void {
+  checkDilate(a);
+  const { input, out, radius } = a;
+  const inputData = floatsOf(input.buffer);
+  const outData = floatsOf(out.buffer);
+  const length = input.length;
+  const queue = new Int32Array(length);
+  const values = new Float64Array(length);
+  for (let row = 0; row < input.rows; row++) {
+    for (let j = 0; j < length; j++) {
+      const x = inputData[input.offset + row * input.rowStride + j]!;
+      values[j] = Number.isNaN(x) ? Number.NEGATIVE_INFINITY : x;
+    }
+    let first = 0;
+    let last = 0;
+    let next = 0;
+    for (let j = 0; j < length; j++) {
+      for (const end = Math.min(length, j + radius + 1); next < end; next++) {
+        while (last > first && values[queue[last - 1]!]! <= values[next]!) last--;
+        queue[last++] = next;
+      }
+      while (queue[first]! < j - radius) first++;
+      outData[out.offset + row * out.rowStride + j] = values[queue[first]!]!;
+    }
+  }
+}
