@@ -1,10 +1,12 @@
-import { mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { root } from './setup.mjs';
+import { fail, root } from './setup.mjs';
 import { isStale } from './stale.mjs';
 
 const programFolders = ['src', 'gpu', 'components', 'samples'].map((name) => join(root, name));
-const settings = ['package-lock.json', 'vite.config.ts'].map((name) => join(root, name));
+const settings = ['package-lock.json', 'vite.config.ts', 'scripts/bundle.mjs'].map((name) =>
+  join(root, name),
+);
 
 /** Builds the page into dist/app unless it is newer than everything it is made from. @returns {Promise<string>} */
 export async function ensureApp() {
@@ -28,15 +30,15 @@ export async function ensureBundle(entry, name) {
   const entryFolder = entry.split('/')[0];
   if (!isStale(output, [...programFolders, ...settings, join(root, entryFolder)])) return output;
   const { build } = await import('vite');
-  const { mkdirSync } = await import('node:fs');
   mkdirSync(join(root, 'dist'), { recursive: true });
   // Built aside and moved into place in one step: several commands may start at the same time.
   const folder = mkdtempSync(join(root, 'dist', '.build-'));
+  const removeFolder = () => rmSync(folder, { recursive: true, force: true });
   try {
     await build({
       root,
       configFile: false,
-      logLevel: 'error',
+      logLevel: 'silent',
       publicDir: false,
       ssr: { noExternal: true, external: ['webgpu'] },
       build: {
@@ -47,9 +49,11 @@ export async function ensureBundle(entry, name) {
         rollupOptions: { output: { entryFileNames: basename(output), codeSplitting: false } },
       },
     });
-    renameSync(join(folder, basename(output)), output);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
+  } catch (error) {
+    removeFolder();
+    fail(`${entry} could not be built: ${/** @type {Error} */ (error).message}`);
   }
+  renameSync(join(folder, basename(output)), output);
+  removeFolder();
   return output;
 }
