@@ -8,7 +8,17 @@
 import type { IndexList, Ops, RotationTable, RowScalars, ScoreRows } from '../../gpu/ops';
 import type { DeviceBuffer, Rows } from '../../gpu/rows';
 import type { Calibration } from '../model/calibration';
-import type { ParameterContext, Parameters, ParameterSchemas } from './parameters';
+import type { RecordedLayer } from '../study/recorded';
+import type { ParameterContext, ParameterSchemas, Parameters } from './parameters';
+
+/**
+ * Scores that do not depend on how much is kept. Runs that share one differ only in their budget (the points of a sweep), and
+ * score every layer and block once.
+ */
+export interface ScoreMemo {
+  /** The buffers made for `key` earlier, or by `make` now. They belong to the memo. */
+  scores(key: string, make: () => readonly DeviceBuffer[]): readonly DeviceBuffer[];
+}
 
 /** Consecutive queries [start, end) that share one decision. */
 export interface QueryBlock {
@@ -41,14 +51,21 @@ export interface Selection {
   readonly list: IndexList | null;
   readonly rangeStart: number;
   /**
-   * Tokens whose fate the scores decided, [start, end); everything else below the block was kept or dropped whatever the scores.
-   * Empty (start = end) when nothing was decided.
+   * Tokens whose fate is open to the method's choice, [start, end). Everything else below the block was kept or dropped
+   * whatever the scores: kept tokens before `start` are sinks, kept tokens from `end` on are local. Empty (start = end) when
+   * nothing is chosen.
    */
   readonly candidates: { readonly start: number; readonly end: number };
   /** What top-k ran on; entry 0 of each row belongs to token `scoreStart`. Null where nothing was scored. */
   readonly score: { readonly rows: ScoreRows; readonly scoreStart: number } | null;
+  /** Scores are compared only within consecutive segments of so many tokens from `scoreStart`; absent: all with all. */
+  readonly segmentTokens?: number;
   /** One count per set of `list`: candidates equal to the last one kept. Null where nothing was cut. */
-  readonly tiedAtCut: { readonly buffer: DeviceBuffer; readonly offset: number; readonly sets: number } | null;
+  readonly tiedAtCut: {
+    readonly buffer: DeviceBuffer;
+    readonly offset: number;
+    readonly sets: number;
+  } | null;
   /** Buffers that belong to this selection alone and can be released with it. */
   readonly owned: readonly DeviceBuffer[];
 }
@@ -65,15 +82,23 @@ export interface MethodContext {
   /** Position of token 0 (captures may start later). */
   readonly positionOffset: number;
   readonly trainedTokens: number | null;
-  /** Tokens of the whole text, the capacity of the run included. */
+  /** T, tokens of the text: what ⌊keepFraction·T⌋ means. A generated answer may go beyond it. */
   readonly totalTokens: number;
   /** First token of `queries`; where methods that evict once do so. totalTokens: after everything. */
   readonly evictAt: number;
   readonly calibration: Calibration | null;
+  readonly memo?: ScoreMemo;
 }
 
 /** State of one run of a method over all layers. */
 export interface MethodRun {
+  /** Whose positions attention uses: the model's, the method's own, or places inside its cache. */
+  readonly positions: 'model' | 'own' | 'cache';
+  /**
+   * Awaited once before the first `select`: what has to be computed from a text, where the model brings no calibration.
+   * `recorded`: the open text as full attention saw it; null when nothing was recorded, which may throw UserError.
+   */
+  prepare?(recorded: readonly RecordedLayer[] | null): Promise<void>;
   /** Decides what the block sees. Called per layer in ascending order of blocks. An empty block at T asks what stays for a next token. */
   select(input: LayerInput): Selection;
   /**
@@ -89,20 +114,30 @@ export interface MethodRun {
    * Per-query scores of the candidates before any pooling (paper's Fig. 2): dense [block, candidates] for the approximation and
    * the exact score. Null when there is nothing approximate or no candidate. The caller releases both.
    */
-  queryScores?(input: LayerInput): { approximate: DeviceBuffer; exact: DeviceBuffer; candidates: number; count: number } | null;
+  queryScores?(
+    input: LayerInput,
+  ): { approximate: DeviceBuffer; exact: DeviceBuffer; candidates: number; count: number } | null;
   /** Remembers the state of all layers / returns to what was remembered (the tokens after it are forgotten). */
   mark(): void;
   rewind(): void;
   dispose(): void;
 }
 
-/** Operations (multiply and add counted apart) of the attention step, and bytes of cache, by formula. */
-export interface BlockCost {
+/** A query of a text: its token, the block it is read in, and where the run evicts. */
+export interface QueryPlace {
+  readonly position: number;
+  readonly block: QueryBlock;
+  readonly evictAt: number;
+}
+
+/** What a query costs in one layer, by formula: multiply and add counted apart, as is every comparison of scores. */
+export interface QueryCost {
+  /** Keys the query attends to, itself included. */
+  readonly keptKeys: number;
   /** Scoring and projection. */
   readonly selectionOperations: number;
-  readonly attentionOperations: number;
-  /** Bytes a decode step at this point reads from the caches of one layer, 4 bytes a number stated in the UI. */
-  readonly readBytes: number;
+  /** Numbers that a decode step at this place reads from the layer's caches, selection included. */
+  readonly readNumbers: number;
 }
 
 export interface Method {
@@ -119,11 +154,14 @@ export interface Method {
   readonly notes?: (parameters: Parameters, context: ParameterContext) => readonly string[];
   /** Checks that need several parameters at once; throws UserError. */
   validate?(parameters: Parameters, context: ParameterContext): void;
-  /** The blocks of a text of `tokens`, from token 0, ascending, without holes. */
-  blocks(parameters: Parameters, tokens: number, evictAt: number): QueryBlock[];
+  /**
+   * The blocks in which tokens [0, tokens) are read, ascending, without holes; one begins at `evictAt` where it matters.
+   * `context.tokens` is the whole text, of which the prompt is a part.
+   */
+  blocks(parameters: Parameters, tokens: number, evictAt: number, context: ParameterContext): QueryBlock[];
   start(context: MethodContext, parameters: Parameters): MethodRun;
-  /** Cost of one query at position `position` in a block that starts at `block.start`, per layer. */
-  cost(parameters: Parameters, context: ParameterContext, layer: number, block: QueryBlock, evictAt: number): BlockCost;
+  /** Cost of one layer of the query at token `query.position` of its block; work done once per block or text is shared out. */
+  cost(parameters: Parameters, context: ParameterContext, layer: number, query: QueryPlace): QueryCost;
   /**
    * Parameters that keep at most `budget` earlier keys, the block's own on top; null below the method's floor.
    * design.md, "sweep --keep f".

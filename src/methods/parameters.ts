@@ -14,6 +14,11 @@ export interface ParameterContext {
   readonly headDimension: number;
 }
 
+/**
+ * A default value. `resolved` holds the parameters before it in the schema, for defaults that follow another parameter.
+ */
+type Default<Value> = (context: ParameterContext, resolved: Parameters) => Value;
+
 interface Described {
   /** Name on the page, e.g. "Selected tokens". */
   readonly label: string;
@@ -29,7 +34,7 @@ export interface CountParameter extends Described {
   readonly unit: string;
   readonly minimum: number;
   readonly maximum: (context: ParameterContext) => number;
-  readonly default: (context: ParameterContext) => number;
+  readonly default: Default<number | readonly number[]>;
   /** The value in the paper, for the preset "as in the paper". */
   readonly paper?: number;
 }
@@ -39,7 +44,7 @@ export interface FractionParameter extends Described {
   readonly kind: 'fraction';
   readonly minimum: number;
   readonly maximum: number;
-  readonly default: (context: ParameterContext) => number;
+  readonly default: Default<number | readonly number[]>;
   readonly unit: '%' | '';
   readonly paper?: number;
 }
@@ -47,7 +52,7 @@ export interface FractionParameter extends Described {
 export interface ChoiceParameter extends Described {
   readonly kind: 'choice';
   readonly options: readonly { readonly value: string; readonly label: string; readonly help: string }[];
-  readonly default: (context: ParameterContext) => string;
+  readonly default: Default<string>;
   readonly paper?: string;
 }
 
@@ -72,7 +77,10 @@ export function resolveParameters(
   const resolved: Record<string, ParameterValue> = {};
   for (const [name, schema] of Object.entries(schemas)) {
     const value = given[name];
-    resolved[name] = value === undefined ? schema.default(context) : checkValue(methodId, name, schema, value, context);
+    resolved[name] =
+      value === undefined
+        ? schema.default(context, resolved)
+        : checkValue(methodId, name, schema, value, context);
   }
   return resolved;
 }
@@ -102,7 +110,9 @@ function checkValue(
   if (schema.kind === 'choice') {
     const values = schema.options.map((option) => option.value);
     if (typeof value === 'string' && values.includes(value)) return value;
-    throw new UserError(`${methodId}: ${name} must be one of ${values.join(', ')}, not ${JSON.stringify(value)}.`);
+    throw new UserError(
+      `${methodId}: ${name} must be one of ${values.join(', ')}, not ${JSON.stringify(value)}.`,
+    );
   }
   if (Array.isArray(value)) {
     if (value.length !== context.layers) {

@@ -64,7 +64,8 @@ export async function readText(request: ReadingRequest): Promise<Reading> {
     );
   }
   const promptEnd = answerStart ?? tokens;
-  const blocks = request.method.blocks(request.parameters, promptEnd, Math.min(queriesStart, promptEnd));
+  const evictAt = Math.min(queriesStart, promptEnd);
+  const blocks = request.method.blocks(request.parameters, promptEnd, evictAt, { ...config, tokens });
   const largestBlock = Math.max(
     1,
     answerStart === null ? 0 : tokens - answerStart,
@@ -118,7 +119,11 @@ class Run {
       return buffer;
     };
     this.next = allocate('u32', 1, 'next token');
-    this.nextLogits = matrixRows(allocate('f32', config.vocabularySize, 'next logits'), 1, config.vocabularySize);
+    this.nextLogits = matrixRows(
+      allocate('f32', config.vocabularySize, 'next logits'),
+      1,
+      config.vocabularySize,
+    );
     this.scratchLogSumExp = {
       buffer: allocate('f32', config.queryHeads * largestBlock, 'block log-sum-exp'),
       offset: 0,
@@ -163,7 +168,8 @@ class Run {
       const rows = sliceRows(this.queryLogits, first - queriesStart, end - first);
       this.reader.logits(sliceRows(hidden, first - start, end - first), rows);
     }
-    if (end === this.request.answerStart) this.reader.logits(sliceRows(hidden, end - start - 1, 1), this.nextLogits);
+    if (end === this.request.answerStart)
+      this.reader.logits(sliceRows(hidden, end - start - 1, 1), this.nextLogits);
     onProgress(end);
     await this.ops.pace();
     signal.throwIfAborted();
@@ -181,14 +187,18 @@ class Run {
       this.ops.argmax({ input: this.nextLogits, out: this.next, outOffset: 0 });
       const [token] = await this.ops.readIntegers(this.next);
       generated.push(token);
-      if (endIds.includes(token) || generated.length >= LONGEST_ANSWER_TOKENS || isAnswerComplete(generated)) break;
+      if (endIds.includes(token) || generated.length >= LONGEST_ANSWER_TOKENS || isAnswerComplete(generated))
+        break;
       const place = this.reader.length;
       const hidden = await this.reader.read(Uint32Array.of(token), (layer) => this.attend(layer));
       this.reader.logits(hidden, this.nextLogits);
       if (agreed === place - answerStart && token === ids[place]) {
         agreed++;
         if (place >= queriesStart) {
-          this.ops.copyRows({ input: this.nextLogits, out: sliceRows(this.queryLogits, place - queriesStart, 1) });
+          this.ops.copyRows({
+            input: this.nextLogits,
+            out: sliceRows(this.queryLogits, place - queriesStart, 1),
+          });
         }
       }
     }
@@ -199,7 +209,8 @@ class Run {
     if (this.request.method.family === 'dense') {
       if (this.reader.length < ids.length) await this.readBlock(this.reader.length, ids.length);
     } else {
-      while (this.reader.length < ids.length) await this.readBlock(this.reader.length, this.reader.length + 1);
+      while (this.reader.length < ids.length)
+        await this.readBlock(this.reader.length, this.reader.length + 1);
     }
     return generated;
   }
