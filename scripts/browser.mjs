@@ -8,6 +8,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  writeFileSync,
 } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { root } from './setup.mjs';
@@ -35,6 +36,15 @@ const places = [
   'C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe',
   'C:\\Program Files (x86)\\Microsoft\\Edge\\Application\\msedge.exe',
 ];
+
+const fontSettings = `<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig>
+  <dir prefix="relative">fonts</dir>
+  <dir>/usr/share/fonts</dir>
+  <cachedir prefix="xdg">fontconfig</cachedir>
+</fontconfig>
+`;
 
 function isExecutable(/** @type {string} */ path) {
   try {
@@ -98,6 +108,8 @@ function unpackCarriedChromium() {
     ['--input-type=module', '-e', "await (await import('@sparticuz/chromium')).default.executablePath()"],
     { cwd: root, env: { ...process.env, TMPDIR: unfinished, AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs20.x' } },
   );
+  // Its own settings look for the fonts where Lambda has them.
+  writeFileSync(join(unfinished, 'fonts', 'fonts.conf'), fontSettings);
   try {
     renameSync(unfinished, folder);
   } catch (error) {
