@@ -1,0 +1,102 @@
+/** What a person can do to the session. Every action leaves a valid session; `commit` ends a gesture and writes the address. */
+import type { StoreApi } from 'zustand/vanilla';
+import type { Parameters, ParameterValue } from '../methods/parameters';
+import type { MethodSpec, SourceSpec } from '../study/types';
+import { parameterContext } from './context';
+import { followContext } from './follow';
+import type { Cell, PageState } from './page-state';
+import { defaultMethod, type FindMethod, keyOf, type Session, type View } from './session';
+
+export interface Actions {
+  setSource(source: SourceSpec): void;
+  setMethod(id: string): void;
+  /** During a drag `isDone` is false, and the address is left alone. */
+  setParameter(name: string, value: ParameterValue, isDone: boolean): void;
+  setParameters(parameters: Parameters, isDone: boolean): void;
+  pin(method: MethodSpec): void;
+  unpin(index: number): void;
+  setView(patch: Partial<View>, isDone: boolean): void;
+  setQueriesStart(start: number | null): void;
+  point(cell: Cell | null): void;
+  notify(sentence: string): void;
+  dismiss(notice: number): void;
+}
+
+export interface ActionsOptions {
+  readonly store: StoreApi<PageState>;
+  readonly findMethod: FindMethod;
+  changed(): void;
+  commit(): void;
+}
+
+let lastNotice = 0;
+
+export function createActions({ store, findMethod, changed, commit }: ActionsOptions): Actions {
+  const chosen = new Map<string, Parameters>();
+  const { getState, setState } = store;
+  const context = (source = getState().session.source) => {
+    const { model, text, session } = getState();
+    return parameterContext(source, model, source === session.source ? text : null);
+  };
+  const setSession = (patch: Partial<Session>, isDone: boolean): void => {
+    setState({ session: { ...getState().session, ...patch } });
+    changed();
+    if (isDone) commit();
+  };
+
+  return {
+    setSource(source) {
+      const { session } = getState();
+      const followed = followContext(session, findMethod, context(), context(source));
+      const view = { ...session.view, query: null, zoom: null };
+      setState({ cell: null });
+      setSession({ ...followed, source, queriesStart: null, view }, true);
+    },
+    setMethod(id) {
+      const method = findMethod(id);
+      const { session } = getState();
+      if (!method || id === session.method.id) return;
+      chosen.set(session.method.id, session.method.parameters);
+      const remembered = chosen.get(id);
+      setSession(
+        { method: remembered ? { id, parameters: remembered } : defaultMethod(method, context()) },
+        true,
+      );
+    },
+    setParameter(name, value, isDone) {
+      const { method } = getState().session;
+      setSession({ method: { ...method, parameters: { ...method.parameters, [name]: value } } }, isDone);
+    },
+    setParameters(parameters, isDone) {
+      setSession({ method: { id: getState().session.method.id, parameters } }, isDone);
+    },
+    pin(method) {
+      const { pinned } = getState().session;
+      if (!pinned.some((known) => keyOf(known) === keyOf(method))) {
+        setSession({ pinned: [...pinned, method] }, true);
+      }
+    },
+    unpin(index) {
+      setSession({ pinned: getState().session.pinned.filter((_, at) => at !== index) }, true);
+    },
+    setView(patch, isDone) {
+      setSession({ view: { ...getState().session.view, ...patch } }, isDone);
+    },
+    setQueriesStart(start) {
+      setSession({ queriesStart: start }, true);
+    },
+    point(cell) {
+      const { cell: before } = getState();
+      if (before?.query !== cell?.query || before?.key !== cell?.key) setState({ cell });
+    },
+    notify(sentence) {
+      const { notices } = getState();
+      if (notices.some((notice) => notice.sentence === sentence)) return;
+      lastNotice += 1;
+      setState({ notices: [...notices, { id: lastNotice, sentence }] });
+    },
+    dismiss(id) {
+      setState({ notices: getState().notices.filter((notice) => notice.id !== id) });
+    },
+  };
+}

@@ -1,0 +1,113 @@
+/** Single values of a link: how each kind is written and read. Readers throw UserError with a clause: "must be …". */
+import type { Method } from '../methods/method';
+import type { ParameterSchema, Parameters, ParameterValue } from '../methods/parameters';
+import type { MapRegion, MethodSpec } from '../study/types';
+import { UserError } from '../user-error';
+import type { FindMethod } from './session';
+
+export function readWhole(text: string, least: number, most: number): number {
+  const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= least && value <= most) return value;
+  throw new UserError(`must be a whole number from ${least} to ${most}`);
+}
+
+export function readOneOf<const Word extends string>(text: string, words: readonly Word[]): Word {
+  const found = words.find((word) => word === text);
+  if (found === undefined) throw new UserError(`must be one of ${words.join(', ')}`);
+  return found;
+}
+
+export function readDepth(text: string): 'spread' | number {
+  if (text === 'spread') return text;
+  const value = readNumber(text);
+  if (value !== null && value >= 0 && value <= 1) return value;
+  throw new UserError('must be spread or a number from 0 to 1');
+}
+
+/** rowStart-rowEnd-columnStart-columnEnd, ends excluded. */
+export function writeZoom({ rowStart, rowEnd, columnStart, columnEnd }: MapRegion): string {
+  return [rowStart, rowEnd, columnStart, columnEnd].join('-');
+}
+
+export function readZoom(text: string): MapRegion {
+  const parts = /^(\d{1,9})-(\d{1,9})-(\d{1,9})-(\d{1,9})$/.exec(text);
+  const [rowStart, rowEnd, columnStart, columnEnd] = (parts ?? []).slice(1).map(Number);
+  if (rowEnd === undefined || columnEnd === undefined || rowStart! >= rowEnd || columnStart! >= columnEnd) {
+    throw new UserError('must be four tokens: first and last row, first and last column, as in 0-64-0-64');
+  }
+  return { rowStart: rowStart!, rowEnd, columnStart: columnStart!, columnEnd };
+}
+
+/** One number, one number per layer joined by "_", or a word. */
+export function writeParameter(value: ParameterValue): string {
+  return typeof value === 'object' ? value.join('_') : String(value);
+}
+
+/**
+ * Checks the kind and the lower limit. Upper limits may depend on the text, which a link reader does not know yet: the
+ * controls say when a value is too large, and keep it.
+ */
+export function readParameter(schema: ParameterSchema, text: string, layers: number): ParameterValue {
+  if (schema.kind === 'choice') {
+    return readOneOf(
+      text,
+      schema.options.map((option) => option.value),
+    );
+  }
+  const values = text.split('_').map((part) => readParameterNumber(schema, part));
+  if (values.length === 1) return values[0]!;
+  if (values.length === layers) return values;
+  throw new UserError(`must be one number, or ${layers} joined by "_", one per layer`);
+}
+
+function readParameterNumber(schema: Exclude<ParameterSchema, { kind: 'choice' }>, text: string): number {
+  const value = readNumber(text);
+  const isRight = value !== null && (schema.kind === 'fraction' || Number.isSafeInteger(value));
+  const most = schema.kind === 'fraction' ? schema.maximum : Number.MAX_SAFE_INTEGER;
+  if (isRight && value >= schema.minimum && value <= most) return value;
+  const range = schema.kind === 'fraction' ? ` to ${schema.maximum}` : '';
+  throw new UserError(
+    `must be ${schema.kind === 'count' ? 'a whole number' : 'a number'} from ${schema.minimum}${range}`,
+  );
+}
+
+function readNumber(text: string): number | null {
+  return /^-?\d+(\.\d+)?(e[+-]?\d+)?$/i.test(text) && Number.isFinite(Number(text)) ? Number(text) : null;
+}
+
+/** oracle(keepFraction:0.25);random(keepFraction:0.25,seed:1), and "none" for no pinned method. */
+export function writePinned(pinned: readonly MethodSpec[]): string {
+  if (pinned.length === 0) return 'none';
+  return pinned.map(({ id, parameters }) => `${id}(${writeParameters(parameters)})`).join(';');
+}
+
+function writeParameters(parameters: Parameters): string {
+  return Object.entries(parameters)
+    .map(([name, value]) => `${name}:${writeParameter(value)}`)
+    .join(',');
+}
+
+export function readPinned(
+  text: string,
+  find: FindMethod,
+  defaultsOf: (method: Method) => Parameters,
+  layers: number,
+): MethodSpec[] {
+  if (text === 'none') return [];
+  return text.split(';').map((entry) => {
+    const parts = /^([a-z0-9-]+)\(([^()]*)\)$/.exec(entry);
+    const method = find(parts?.[1] ?? '');
+    if (!parts || !method)
+      throw new UserError('must be methods this version knows, as in oracle(keepFraction:0.25)');
+    const given = parts[2] === '' ? [] : parts[2]!.split(',').map((pair) => readPair(pair, method, layers));
+    return { id: method.id, parameters: { ...defaultsOf(method), ...Object.fromEntries(given) } };
+  });
+}
+
+function readPair(pair: string, method: Method, layers: number): [string, ParameterValue] {
+  const [name = '', value = ''] = pair.split(':');
+  if (!Object.hasOwn(method.parameters, name)) {
+    throw new UserError(`must name parameters that ${method.id} has`);
+  }
+  return [name, readParameter(method.parameters[name]!, value, layers)];
+}

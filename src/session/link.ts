@@ -1,0 +1,288 @@
+/**
+ * The link: everything after "#" in the address. One table of keys makes both directions; each key is read on its own, so
+ * that a bad one costs itself and one notice, never the view.
+ *
+ *   v        version of the program that made the link
+ *   model    bundled, or a folder's address; "@" and the digest of the weights behind it
+ *   text     own text, compressed (compress.ts);   task, sample: the id of one;   length, depth, seed: of these
+ *   queries  first query of the numbers, where it is not the source's own
+ *   method   id;   p.<parameter>: its parameters;   pin: the pinned methods with theirs
+ *   layer, head, query, zoom, mode, theme: the view;   backend: read, and never shared
+ */
+import type { Method } from '../methods/method';
+import type { ParameterContext, Parameters, ParameterValue } from '../methods/parameters';
+import type { MapRegion, MethodSpec, SourceSpec } from '../study/types';
+import { isUserError, UserError } from '../user-error';
+import { packText, unpackText } from './compress';
+import { largestSeed, longestTextTokens, shortestTaskTokens } from './limits';
+import { joinPairs, type LinkPair, splitPairs } from './link-text';
+import {
+  readDepth,
+  readOneOf,
+  readParameter,
+  readPinned,
+  readWhole,
+  readZoom,
+  writeParameter,
+  writePinned,
+  writeZoom,
+} from './link-values';
+import {
+  bundledModel,
+  defaultMethod,
+  defaultParameters,
+  defaultPinned,
+  defaultSession,
+  type FindMethod,
+  type MapMode,
+  mapModes,
+  type Session,
+  type Theme,
+  themes,
+} from './session';
+
+export type BackendChoice = 'auto' | 'webgpu' | 'cpu';
+
+/** What a reader has to know of the page it reads for. */
+export interface LinkEnvironment {
+  readonly version: string;
+  readonly findMethod: FindMethod;
+  readonly taskIds: readonly string[];
+  readonly sampleIds: readonly string[];
+  contextOf(source: SourceSpec): ParameterContext;
+}
+
+export interface LinkReading {
+  readonly session: Session;
+  readonly backend: BackendChoice;
+  /** Digest of the weights that the link was made with; null: the link does not say. */
+  readonly digest: string | null;
+  /** Whether the link itself named parameters; otherwise they are defaults that may still follow the text's length. */
+  readonly namesParameters: boolean;
+  /** Sentences: one for each bad key, one for all unknown ones, one for another version. */
+  readonly notices: readonly string[];
+}
+
+interface Draft {
+  version?: string;
+  model?: { address: string; digest: string | null };
+  text?: string;
+  task?: string;
+  sample?: string;
+  length?: number;
+  depth?: 'spread' | number;
+  seed?: number;
+  queries?: number;
+  method?: Method;
+  layer?: number;
+  head?: number;
+  query?: number;
+  zoom?: MapRegion;
+  mode?: MapMode;
+  theme?: Theme;
+  backend?: BackendChoice;
+}
+
+type Readers = {
+  readonly [Key in keyof Required<Draft>]: (text: string) => Promise<Draft[Key]> | Draft[Key];
+};
+
+const parameterPrefix = 'p.';
+const largestIndex = 1_000_000;
+
+function readersFor(environment: LinkEnvironment): Readers {
+  return {
+    version: (text) => text,
+    model: readModel,
+    text: unpackText,
+    task: (text) => readOneOf(text, environment.taskIds),
+    sample: (text) => readOneOf(text, environment.sampleIds),
+    length: (text) => readWhole(text, shortestTaskTokens, longestTextTokens),
+    depth: readDepth,
+    seed: (text) => readWhole(text, 0, largestSeed),
+    queries: (text) => readWhole(text, 0, largestIndex),
+    method: (text) => environment.findMethod(text) ?? unknownMethod(),
+    layer: (text) => readWhole(text, 0, largestIndex),
+    head: (text) => readWhole(text, 0, largestIndex),
+    query: (text) => readWhole(text, 0, largestIndex),
+    zoom: readZoom,
+    mode: (text) => readOneOf(text, mapModes),
+    theme: (text) => readOneOf(text, themes),
+    backend: (text) => readOneOf(text, ['auto', 'webgpu', 'cpu']),
+  };
+}
+
+/** Reads whatever of a link can be read. Never rejects. */
+export async function readLink(hash: string, environment: LinkEnvironment): Promise<LinkReading> {
+  const notices: string[] = [];
+  const unknown: string[] = [];
+  const later: LinkPair[] = [];
+  const draft: Draft = {};
+  const readers = readersFor(environment);
+
+  for (const pair of splitPairs(hash)) {
+    const name = pair.key === 'v' ? 'version' : pair.key;
+    if (pair.key === 'pin' || pair.key.startsWith(parameterPrefix)) later.push(pair);
+    else if (pair.key === 'version' || !Object.hasOwn(readers, name)) unknown.push(pair.key);
+    else {
+      const key = name as keyof Draft;
+      await attempt(pair, notices, async (text) => {
+        Object.assign(draft, { [key]: await readers[key](text) });
+      });
+    }
+  }
+
+  const fallback = defaultSession(environment.findMethod, environment.contextOf);
+  const source = sourceOf(draft, fallback.source, notices);
+  const context = environment.contextOf(source);
+  const method = draft.method ?? environment.findMethod(fallback.method.id)!;
+  const parameters: Record<string, ParameterValue> = { ...defaultParameters(method, context) };
+  let pinned: readonly MethodSpec[] = defaultPinned(environment.findMethod, context);
+  let namesParameters = false;
+  for (const pair of later) {
+    const name = pair.key.slice(parameterPrefix.length);
+    const schema = Object.hasOwn(method.parameters, name) ? method.parameters[name] : undefined;
+    if (pair.key === 'pin') {
+      await attempt(pair, notices, (text) => {
+        const defaultsOf = (pin: Method): Parameters => defaultParameters(pin, context);
+        pinned = readPinned(text, environment.findMethod, defaultsOf, context.layers);
+      });
+    } else if (schema) {
+      await attempt(pair, notices, (text) => {
+        parameters[name] = readParameter(schema, text, context.layers);
+        namesParameters = true;
+      });
+    } else unknown.push(pair.key);
+  }
+
+  if (unknown.length > 0) notices.push(unknownKeys(unknown));
+  if (draft.version !== undefined && draft.version !== environment.version) {
+    notices.push(
+      `The link was made with version ${cut(draft.version)} and this is ${environment.version}: numbers may differ.`,
+    );
+  }
+  const { layer, head, query, zoom, mode, theme } = draft;
+  const given = Object.fromEntries(
+    Object.entries({ layer, head, query, zoom, mode, theme }).filter(([, value]) => value !== undefined),
+  );
+  return {
+    session: {
+      model: draft.model?.address ?? fallback.model,
+      source,
+      method: draft.method
+        ? { ...defaultMethod(method, context), parameters }
+        : { id: method.id, parameters },
+      pinned,
+      queriesStart: draft.queries ?? null,
+      view: { ...fallback.view, ...given },
+    },
+    backend: draft.backend ?? 'auto',
+    digest: draft.model?.digest ?? null,
+    namesParameters,
+    notices,
+  };
+}
+
+export interface LinkExtras {
+  readonly version: string;
+  readonly digest: string | null;
+  /** Only for the address bar, so that a reload asks for the same backend. */
+  readonly backend?: BackendChoice;
+}
+
+/** The part after "#", without it. */
+export async function writeLink(session: Session, extras: LinkExtras): Promise<string> {
+  const { view, source } = session;
+  const pairs: [string, string][] = [
+    ['v', extras.version],
+    ['model', writeModel(session.model, extras.digest)],
+  ];
+  if (source.kind === 'text') pairs.push(['text', await packText(source.text)]);
+  if (source.kind === 'sample') {
+    pairs.push(['sample', source.sample]);
+    if (source.tokens !== null) pairs.push(['length', String(source.tokens)]);
+  }
+  if (source.kind === 'task') {
+    pairs.push(['task', source.task], ['length', String(source.tokens)], ['depth', String(source.depth)]);
+    pairs.push(['seed', String(source.seed)]);
+  }
+  if (session.queriesStart !== null) pairs.push(['queries', String(session.queriesStart)]);
+  pairs.push(['method', session.method.id]);
+  for (const [name, value] of Object.entries(session.method.parameters)) {
+    pairs.push([parameterPrefix + name, writeParameter(value)]);
+  }
+  pairs.push(
+    ['pin', writePinned(session.pinned)],
+    ['layer', String(view.layer)],
+    ['head', String(view.head)],
+  );
+  if (view.query !== null) pairs.push(['query', String(view.query)]);
+  if (view.zoom) pairs.push(['zoom', writeZoom(view.zoom)]);
+  pairs.push(['mode', view.mode], ['theme', view.theme]);
+  if (extras.backend && extras.backend !== 'auto') pairs.push(['backend', extras.backend]);
+  return joinPairs(pairs);
+}
+
+function readModel(text: string): { address: string; digest: string | null } {
+  const at = text.lastIndexOf('@');
+  if (at < 0) return { address: text || bundledModel, digest: null };
+  return { address: text.slice(0, at) || bundledModel, digest: text.slice(at + 1) || null };
+}
+
+/** "@" stands even before an empty digest, so that addresses may contain one. */
+function writeModel(address: string, digest: string | null): string {
+  return `${address}@${digest ?? ''}`;
+}
+
+function sourceOf(draft: Draft, fallback: SourceSpec, notices: string[]): SourceSpec {
+  const named = (['text', 'sample', 'task'] as const).filter((kind) => draft[kind] !== undefined);
+  if (named.length > 1) {
+    notices.push(`The link names more than one source (${named.join(', ')}); the ${named[0]} is used.`);
+  }
+  if (draft.text !== undefined) return { kind: 'text', text: draft.text };
+  if (draft.sample !== undefined) {
+    return { kind: 'sample', sample: draft.sample, tokens: draft.length ?? null };
+  }
+  if (fallback.kind !== 'task') return fallback;
+  return {
+    kind: 'task',
+    task: draft.task ?? fallback.task,
+    tokens: draft.length ?? fallback.tokens,
+    depth: draft.depth ?? fallback.depth,
+    seed: draft.seed ?? fallback.seed,
+  };
+}
+
+async function attempt(
+  { key, value }: LinkPair,
+  notices: string[],
+  read: (text: string) => void | Promise<void>,
+): Promise<void> {
+  if (value === null) {
+    notices.push(`"${cut(key)}" in the link has broken escapes and was left out.`);
+    return;
+  }
+  try {
+    await read(value);
+  } catch (error) {
+    if (!isUserError(error)) throw error;
+    const clause = error.message.startsWith('must be')
+      ? `"${cut(key)}" in the link ${error.message}, not "${cut(value)}"; it was left out.`
+      : error.message;
+    notices.push(clause);
+  }
+}
+
+function unknownMethod(): never {
+  throw new UserError('must be a method this version knows');
+}
+
+function unknownKeys(keys: readonly string[]): string {
+  const shown = keys.slice(0, 4).map((key) => `"${cut(key)}"`);
+  const more = keys.length > shown.length ? ` and ${keys.length - shown.length} more` : '';
+  return `The link has keys that this version does not know: ${shown.join(', ')}${more}; they were left out.`;
+}
+
+function cut(text: string): string {
+  return text.length > 40 ? `${text.slice(0, 40)}…` : text;
+}

@@ -1,0 +1,55 @@
+/** window.keyhole: what scripts may rely on (design.md, "Page"). */
+import type { Measurements, MethodSpec, SourceSpec } from '../study/types';
+import type { Page } from './page';
+import { chosenQuery, type PageState } from './page-state';
+import type { View } from './session';
+
+/** Plain data. Opening a link made from it gives an equal one, except `timing` and `origin`. */
+export interface KeyholeState {
+  readonly version: string;
+  readonly modelDigest: string | null;
+  readonly source: SourceSpec;
+  readonly method: string;
+  readonly parameters: MethodSpec['parameters'];
+  readonly pinned: readonly MethodSpec[];
+  readonly view: View;
+  readonly origin: 'recorded' | 'live' | null;
+  readonly error: string | null;
+  readonly backend: 'starting' | 'webgpu' | 'cpu';
+  readonly measurements: Measurements | null;
+  readonly timing: Readonly<Record<string, number>>;
+}
+
+export interface KeyholeWindow {
+  idle(): Promise<KeyholeState>;
+  state(): KeyholeState;
+}
+
+declare global {
+  interface Window {
+    keyhole: KeyholeWindow;
+  }
+}
+
+/** A copy of what the page shows, safe to keep and to send. */
+export function contractState(state: PageState, version: string): KeyholeState {
+  const { session } = state;
+  return structuredClone({
+    version,
+    modelDigest: state.model?.digest ?? null,
+    source: session.source,
+    method: session.method.id,
+    parameters: session.method.parameters,
+    pinned: session.pinned,
+    view: { ...session.view, query: chosenQuery(state) },
+    origin: state.origin,
+    error: state.error ?? state.problem,
+    backend: state.backend.name,
+    measurements: state.measurements,
+    timing: state.timing,
+  });
+}
+
+export function installKeyhole(page: Page): void {
+  window.keyhole = { idle: page.idle, state: page.state };
+}

@@ -1,0 +1,88 @@
+/** Everything the page shows. `session` is what the person decides; the rest is what the engine said about it. */
+import type {
+  BackendFacts,
+  MapTile,
+  Measurements,
+  ModelFacts,
+  Progress,
+  QueryRow,
+  TextFacts,
+  Thumbnails,
+} from '../study/types';
+import type { Session } from './session';
+
+/** A cell under the pointer or the keyboard: a query and one of its keys. `key` null: the whole row. */
+export interface Cell {
+  readonly query: number;
+  readonly key: number | null;
+}
+
+export interface Notice {
+  readonly id: number;
+  readonly sentence: string;
+}
+
+export interface PageState {
+  readonly session: Session;
+  readonly backend: BackendFacts;
+  readonly model: ModelFacts | null;
+  readonly text: TextFacts | null;
+  readonly measurements: Measurements | null;
+  readonly thumbnails: Thumbnails | null;
+  readonly timing: Readonly<Record<string, number>>;
+  /** Where `measurements` come from; null before there are any. */
+  readonly origin: 'recorded' | 'live' | null;
+  /** What the chosen query sees; may lag behind the choice while it is fetched. */
+  readonly row: QueryRow | null;
+  /** Recorded map of the opening view, until live tiles come. */
+  readonly recordedMap: MapTile | null;
+  /** Counts up when tiles or rows asked before may have changed. */
+  readonly pictureVersion: number;
+  /** Parts of `measurements` that belong to an earlier run and are being measured anew. */
+  readonly stale: ReadonlySet<keyof Measurements>;
+  readonly running: boolean;
+  readonly progress: Progress | null;
+  /** The run failed, was cancelled, or could not start: one sentence. */
+  readonly error: string | null;
+  /** A parameter is out of range: one sentence; nothing runs until it is put right. */
+  readonly problem: string | null;
+  readonly notices: readonly Notice[];
+  readonly cell: Cell | null;
+}
+
+export const startingBackend: BackendFacts = {
+  name: 'starting',
+  description: 'starting',
+  reason: 'The page is looking for a graphics processor.',
+};
+
+export function initialState(session: Session): PageState {
+  return {
+    session,
+    backend: startingBackend,
+    model: null,
+    text: null,
+    measurements: null,
+    thumbnails: null,
+    timing: {},
+    origin: null,
+    row: null,
+    recordedMap: null,
+    pictureVersion: 0,
+    stale: new Set(),
+    running: false,
+    progress: null,
+    error: null,
+    problem: null,
+    notices: [],
+    cell: null,
+  };
+}
+
+/** The query that the token strip and the map's cross-hair show. Null while no text is there. */
+export function chosenQuery({ session, text }: Pick<PageState, 'session' | 'text'>): number | null {
+  if (!text) return session.view.query;
+  const last = text.tokens - 1;
+  const usual = text.answerStart === null ? last : text.answerStart - 1;
+  return Math.min(last, Math.max(0, session.view.query ?? usual));
+}

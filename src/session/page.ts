@@ -1,0 +1,220 @@
+/** The page without its pixels: store, actions, address and engine, tied together. Components and window.keyhole stand on it. */
+import { createStore, type StoreApi } from 'zustand/vanilla';
+import type { Method } from '../methods/method';
+import type { StudyClient, StudyEvents } from '../study/client';
+import type { MapRequest, MapTile, QueryRow } from '../study/types';
+import { type Actions, createActions } from './actions';
+import type { AddressBar } from './address-bar';
+import { parameterContext } from './context';
+import { followContext } from './follow';
+import { type BackendChoice, type LinkEnvironment, readLink, writeLink } from './link';
+import { contractState, type KeyholeState } from './page-contract';
+import { chosenQuery, initialState, type PageState } from './page-state';
+import type { RecordedStudy } from './recorded';
+import { createRunner, type Runner } from './runner';
+import { defaultSession, type FindMethod, keyOf, type Session, studyOf } from './session';
+
+export interface PageOptions {
+  readonly version: string;
+  readonly methods: readonly Method[];
+  readonly taskIds: readonly string[];
+  readonly sampleIds: readonly string[];
+  readonly address: AddressBar;
+  /** What Share puts before "#". */
+  readonly publicAddress: string;
+  readonly recorded: Promise<RecordedStudy | null>;
+  createClient(events: StudyEvents, options: { readonly backend: BackendChoice }): StudyClient;
+}
+
+export interface SharedLink {
+  readonly url: string;
+  /** Characters of an own text that travels in the link; 0: none does. */
+  readonly textCharacters: number;
+}
+
+export interface Page {
+  readonly store: StoreApi<PageState>;
+  readonly actions: Actions;
+  readonly methods: readonly Method[];
+  readonly findMethod: FindMethod;
+  /** Reads the address and starts. */
+  open(): Promise<void>;
+  /** Opens the link after "#", as if it had been followed. */
+  follow(hash: string): Promise<void>;
+  share(): Promise<SharedLink>;
+  cancel(): void;
+  rerun(): void;
+  map(request: MapRequest): Promise<MapTile>;
+  row(query: number): Promise<QueryRow>;
+  /** Resolves once nothing runs or waits and the numbers are live, or the run has failed. */
+  idle(): Promise<KeyholeState>;
+  state(): KeyholeState;
+  dispose(): void;
+}
+
+export function createPage(options: PageOptions): Page {
+  const { version, methods, address } = options;
+  const findMethod: FindMethod = (id) => methods.find((method) => method.id === id) ?? null;
+  const environment: LinkEnvironment = {
+    version,
+    findMethod,
+    taskIds: options.taskIds,
+    sampleIds: options.sampleIds,
+    contextOf: (source) => parameterContext(source, null, null),
+  };
+  const store = createStore<PageState>(() => initialState(defaultSession(findMethod, environment.contextOf)));
+  let runner: Runner | null = null;
+  let backend: BackendChoice = 'auto';
+  let linkDigest: string | null = null;
+  let followsText = true;
+  let opening = 1;
+  let writes = 0;
+
+  const commit = (): void => {
+    writes += 1;
+    const mine = writes;
+    const digest = store.getState().model?.digest ?? linkDigest;
+    writeLink(store.getState().session, { version, digest, backend }).then((hash) => {
+      if (mine === writes) address.push(hash);
+    });
+  };
+  const changed = (): void => {
+    followsText = true;
+    runner?.schedule();
+  };
+  const actions = createActions({ store, findMethod, changed, commit });
+
+  /** The engine has said what model or text it is: layers, digest and lengths are known now. */
+  let context = parameterContext(store.getState().session.source, null, null);
+  const onFacts = (): void => {
+    const { session, model, text } = store.getState();
+    if (model) {
+      const { view } = session;
+      const layer = Math.min(view.layer, model.layers - 1);
+      const head = Math.min(view.head, model.queryHeads - 1);
+      if (layer !== view.layer || head !== view.head) {
+        actions.notify(
+          `The model has ${model.layers} layers of ${model.queryHeads} heads: layer ${layer}, head ${head} is shown.`,
+        );
+        store.setState({ session: { ...session, view: { ...view, layer, head } } });
+      }
+      if (linkDigest !== null && linkDigest !== model.digest) {
+        actions.notify(
+          'The link was made with other weights than these: the numbers are measured anew and will differ.',
+        );
+        linkDigest = null;
+      }
+    }
+    const before = context;
+    context = parameterContext(session.source, model, text);
+    if (followsText && session.source.kind !== 'task') {
+      const now = store.getState().session;
+      const followed = followContext(now, findMethod, before, context);
+      if (keyOf(followed) !== keyOf(now)) {
+        store.setState({ session: followed });
+        runner?.schedule();
+      }
+    }
+  };
+
+  const follow = async (hash: string): Promise<void> => {
+    opening += 1;
+    writes += 1;
+    try {
+      const reading = await readLink(hash, environment);
+      if (!runner) backend = reading.backend;
+      linkDigest = reading.digest;
+      const { model } = store.getState();
+      if (model && linkDigest !== null && linkDigest !== model.digest) onFactsLater();
+      context = parameterContext(reading.session.source, model, null);
+      store.setState({ session: reading.session, cell: null });
+      followsText = !reading.namesParameters;
+      reading.notices.forEach(actions.notify);
+      runner?.schedule();
+    } finally {
+      opening -= 1;
+      // Waiters look at the store: tell them that the opening is over.
+      store.setState({});
+    }
+  };
+  const onFactsLater = (): void => {
+    queueMicrotask(onFacts);
+  };
+
+  const stopListening = address.onChange((hash) => void follow(hash));
+  const resolvedSession = (): Session => {
+    const state = store.getState();
+    return { ...state.session, view: { ...state.session.view, query: chosenQuery(state) } };
+  };
+  const state = (): KeyholeState => contractState(store.getState(), version);
+  const isIdle = (): boolean => {
+    const { origin, error, problem } = store.getState();
+    return (
+      opening === 0 &&
+      runner !== null &&
+      runner.isQuiet() &&
+      (origin === 'live' || error !== null || problem !== null)
+    );
+  };
+
+  return {
+    store,
+    actions,
+    methods,
+    findMethod,
+    follow,
+    async open() {
+      options.recorded.then((recorded) => recorded && showRecorded(store, recorded));
+      await follow(address.hash());
+      runner = createRunner({
+        store,
+        findMethod,
+        onFacts,
+        createClient: (events) => options.createClient(events, { backend }),
+      });
+      runner.schedule();
+      opening -= 1;
+    },
+    async share() {
+      const { session, model } = store.getState();
+      const hash = await writeLink(resolvedSession(), { version, digest: model?.digest ?? null });
+      const textCharacters = session.source.kind === 'text' ? session.source.text.length : 0;
+      return { url: `${options.publicAddress}#${hash}`, textCharacters };
+    },
+    cancel: () => runner?.cancel(),
+    rerun: () => runner?.rerun(),
+    map: (request) => (runner ? runner.map(request) : new Promise(() => {})),
+    row: (query) => (runner ? runner.row(query) : new Promise(() => {})),
+    idle: () =>
+      new Promise((resolve) => {
+        const check = (): void => {
+          if (!isIdle()) return;
+          unsubscribe();
+          resolve(state());
+        };
+        const unsubscribe = store.subscribe(() => queueMicrotask(check));
+        check();
+      }),
+    state,
+    dispose() {
+      stopListening();
+      runner?.dispose();
+    },
+  };
+}
+
+/** Shows a recorded study if it is the one that is asked for and nothing live is there yet. */
+function showRecorded(store: StoreApi<PageState>, recorded: RecordedStudy): void {
+  const { session, measurements, model, text } = store.getState();
+  if (measurements || keyOf(studyOf(session)) !== keyOf(recorded.spec)) return;
+  store.setState({
+    model: model ?? recorded.model,
+    text: text ?? recorded.text,
+    measurements: recorded.measurements,
+    thumbnails: recorded.thumbnails,
+    timing: recorded.timing,
+    row: recorded.row,
+    recordedMap: recorded.map,
+    origin: 'recorded',
+  });
+}

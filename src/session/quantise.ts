@@ -1,0 +1,41 @@
+/** Attention weights as one byte each on a log scale, for the recorded study: a sixteenth of a decade a step. */
+
+/** Weights at or below it are byte 0. */
+const smallestExponent = -7;
+const stepsPerDecade = 255 / -smallestExponent;
+
+/** 0 … 255 for weights 10^-7 … 1; 0 stands for anything smaller. */
+export function quantiseWeights(weights: ArrayLike<number>): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(weights, (weight) =>
+    weight > 0 ? clampByte((Math.log10(weight) - smallestExponent) * stepsPerDecade) : 0,
+  );
+}
+
+export function restoreWeights(bytes: Uint8Array): Float32Array {
+  return Float32Array.from(bytes, (byte) =>
+    byte === 0 ? 0 : 10 ** (smallestExponent + byte / stepsPerDecade),
+  );
+}
+
+/** Shares 0 … 1 as bytes 0 … 255. */
+export function quantiseShares(shares: ArrayLike<number>): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(shares, (share) => clampByte(share * 255));
+}
+
+export function restoreShares(bytes: Uint8Array): Float32Array {
+  return Float32Array.from(bytes, (byte) => byte / 255);
+}
+
+export function toBase64(bytes: Uint8Array): string {
+  let binary = '';
+  for (const byte of bytes) binary += String.fromCharCode(byte);
+  return btoa(binary);
+}
+
+export function fromBase64(text: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+}
+
+function clampByte(value: number): number {
+  return Math.min(255, Math.max(0, Math.round(value)));
+}

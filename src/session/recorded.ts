@@ -1,0 +1,155 @@
+/**
+ * The recorded study: a finished run as JSON (samples/studies/default.json), shown at first paint until live numbers replace
+ * it. Pictures are bytes on a log scale (quantise.ts) in base64; numbers are exact.
+ */
+import * as z from 'zod/mini';
+import type {
+  MapRequest,
+  MapTile,
+  Measurements,
+  ModelFacts,
+  QueryRow,
+  StudySpec,
+  TextFacts,
+  Thumbnails,
+} from '../study/types';
+import {
+  fromBase64,
+  quantiseShares,
+  quantiseWeights,
+  restoreShares,
+  restoreWeights,
+  toBase64,
+} from './quantise';
+
+const base64 = z.string().check(z.regex(/^[A-Za-z0-9+/]*={0,2}$/));
+const whole = z.int().check(z.nonnegative());
+/** Facts and numbers are checked by their outline; they come from the same program. */
+const outline = <Shape extends z.core.$ZodLooseShape>(shape: Shape) => z.looseObject(shape);
+
+const recordedSchema = z.object({
+  format: z.literal('keyhole-study-1'),
+  version: z.string(),
+  spec: outline({
+    model: z.string(),
+    source: outline({ kind: z.string() }),
+    method: outline({ id: z.string() }),
+  }),
+  model: outline({
+    name: z.string(),
+    digest: z.string(),
+    layers: whole,
+    queryHeads: whole,
+    trainedTokens: whole,
+  }),
+  text: outline({
+    tokens: whole,
+    tokenTexts: z.array(z.string()),
+    queries: outline({ start: whole, end: whole }),
+  }),
+  measurements: outline({
+    queries: outline({ start: whole, end: whole }),
+    layers: z.array(
+      outline({ layer: whole, massRecall: z.number(), heads: z.array(outline({ head: whole })) }),
+    ),
+  }),
+  /** Milliseconds by name, as measured where it was recorded. */
+  timing: z.record(z.string(), z.number()),
+  /** [layers, heads, size, size] of the pixel's largest weight. */
+  thumbnails: z.object({ size: whole, layers: whole, heads: whole, rowStep: whole, maximum: base64 }),
+  /** The opening view's map: [height, width]. */
+  map: z.object({
+    request: outline({
+      layer: whole,
+      head: whole,
+      rowStart: whole,
+      rowEnd: whole,
+      width: whole,
+      height: whole,
+    }),
+    rowStep: whole,
+    maximum: base64,
+    mean: base64,
+    kept: z.nullable(base64),
+  }),
+  /** What the opening view's query sees; scores are exact, null where nothing was scored. */
+  row: z.object({
+    layer: whole,
+    head: whole,
+    query: whole,
+    weights: base64,
+    fates: base64,
+    scores: z.nullable(z.array(z.nullable(z.number()))),
+    scoreAtCut: z.nullable(z.number()),
+    tiedAtCut: z.nullable(z.number()),
+  }),
+});
+
+/** The file's content. */
+export type RecordedFile = z.infer<typeof recordedSchema>;
+
+/** A recorded study in the engine's own types. */
+export interface RecordedStudy {
+  readonly version: string;
+  readonly spec: StudySpec;
+  readonly model: ModelFacts;
+  readonly text: TextFacts;
+  readonly measurements: Measurements;
+  readonly timing: Readonly<Record<string, number>>;
+  readonly thumbnails: Thumbnails;
+  readonly map: MapTile;
+  readonly row: QueryRow;
+}
+
+/** Packs a finished run; the command line writes what this returns as JSON. */
+export function packStudy(study: RecordedStudy): RecordedFile {
+  const { maximum, mean, kept, rowStep, ...request } = study.map;
+  const { weights, fates, scores, ...row } = study.row;
+  return recordedSchema.parse({
+    ...study,
+    format: 'keyhole-study-1',
+    thumbnails: { ...study.thumbnails, maximum: toBase64(quantiseWeights(study.thumbnails.maximum)) },
+    map: {
+      request,
+      rowStep,
+      maximum: toBase64(quantiseWeights(maximum)),
+      mean: toBase64(quantiseWeights(mean)),
+      kept: kept && toBase64(quantiseShares(kept)),
+    },
+    row: {
+      ...row,
+      weights: toBase64(quantiseWeights(weights)),
+      fates: toBase64(fates),
+      scores: scores && Array.from(scores, (score) => (Number.isFinite(score) ? score : null)),
+    },
+  });
+}
+
+/** Null when the file is not a recorded study of this form: the page then waits for live numbers. */
+export function unpackStudy(file: unknown): RecordedStudy | null {
+  const checked = recordedSchema.safeParse(file);
+  if (!checked.success) return null;
+  const { spec, model, text, measurements, thumbnails, map, row, version, timing } = checked.data;
+  return {
+    version,
+    timing,
+    spec: spec as unknown as StudySpec,
+    model: model as unknown as ModelFacts,
+    text: text as unknown as TextFacts,
+    measurements: measurements as unknown as Measurements,
+    thumbnails: { ...thumbnails, maximum: restoreWeights(fromBase64(thumbnails.maximum)) },
+    map: {
+      ...(map.request as unknown as MapRequest),
+      rowStep: map.rowStep,
+      maximum: restoreWeights(fromBase64(map.maximum)),
+      mean: restoreWeights(fromBase64(map.mean)),
+      kept: map.kept === null ? null : restoreShares(fromBase64(map.kept)),
+    },
+    row: {
+      ...row,
+      weights: restoreWeights(fromBase64(row.weights)),
+      fates: fromBase64(row.fates),
+      scores: row.scores && Float32Array.from(row.scores, (score) => score ?? Number.NaN),
+    },
+  };
+}

@@ -1,0 +1,212 @@
+/**
+ * Between the store and the engine: starts a run when the study has changed, lets a newer one overtake it, and puts into the
+ * store what the engine says.
+ */
+import type { StoreApi } from 'zustand/vanilla';
+import type { StudyClient, StudyEvents } from '../study/client';
+import type { MapRequest, MapTile, Measurements, QueryRow } from '../study/types';
+import { isUserError } from '../user-error';
+import { parameterProblem } from './check';
+import { parameterContext } from './context';
+import { chosenQuery, type PageState } from './page-state';
+import { type FindMethod, keyOf, type Session, studyOf } from './session';
+
+/** Quiet time after a change before a run starts, and the longest that steady changes may put it off. */
+const quietMilliseconds = 60;
+const longestWaitMilliseconds = 250;
+const rowsRemembered = 64;
+
+export interface RunnerOptions {
+  readonly store: StoreApi<PageState>;
+  readonly findMethod: FindMethod;
+  createClient(events: StudyEvents): StudyClient;
+  /** The engine has loaded the model or read the text; parameters may have to follow. */
+  onFacts(): void;
+}
+
+export interface Runner {
+  /** Runs the session's study after a short quiet time, if it is not the one that runs or has run. */
+  schedule(): void;
+  cancel(): void;
+  /** Runs the same study again. */
+  rerun(): void;
+  map(request: MapRequest): Promise<MapTile>;
+  row(query: number): Promise<QueryRow>;
+  /** Whether nothing runs or waits. */
+  isQuiet(): boolean;
+  dispose(): void;
+}
+
+const measuredParts = ['queries', 'layers', 'cost', 'freeRun', 'sweep'] as const;
+const nothingMeasured: Measurements = {
+  queries: { start: 0, end: 0 },
+  layers: [],
+  cost: null,
+  freeRun: null,
+  sweep: null,
+};
+
+export function createRunner({ store, findMethod, createClient, onFacts }: RunnerOptions): Runner {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let waitingSince = 0;
+  let askedStudy = '';
+  let askedRow = '';
+  const rows = new Map<string, Promise<QueryRow>>();
+  const client = createClient(eventsOf(store, onFacts));
+
+  const start = (): void => {
+    timer = undefined;
+    const state = store.getState();
+    const problem = problemOf(state, findMethod);
+    if (problem !== null) {
+      askedStudy = '';
+      client.cancel();
+      store.setState({ problem, running: false, progress: null });
+      return;
+    }
+    askedStudy = keyOf(studyOf(state.session));
+    store.setState({
+      problem: null,
+      error: null,
+      running: true,
+      progress: { label: 'starting', fraction: 0, expectedSeconds: null },
+      stale: new Set(state.measurements ? measuredParts : []),
+    });
+    client.look(state.session.view.layer, state.session.view.head);
+    client.run(studyOf(state.session));
+  };
+
+  const schedule = (): void => {
+    if (keyOf(studyOf(store.getState().session)) === askedStudy) {
+      // Changed and changed back before anything started.
+      if (timer !== undefined) clearTimeout(timer);
+      timer = undefined;
+      return;
+    }
+    const now = Date.now();
+    if (timer === undefined) waitingSince = now;
+    else clearTimeout(timer);
+    const rest = waitingSince + longestWaitMilliseconds - now;
+    timer = setTimeout(start, Math.max(0, Math.min(quietMilliseconds, rest)));
+  };
+
+  const row = (query: number): Promise<QueryRow> => {
+    const { session, pictureVersion } = store.getState();
+    const { layer, head } = session.view;
+    const key = [layer, head, query, pictureVersion].join();
+    const known = rows.get(key);
+    if (known) return known;
+    const asked = client.row(layer, head, query);
+    rows.set(key, asked);
+    asked.catch(() => rows.delete(key));
+    if (rows.size > rowsRemembered) rows.delete(rows.keys().next().value!);
+    return asked;
+  };
+
+  const followRow = (state: PageState): void => {
+    const query = chosenQuery(state);
+    if (query === null || !state.text || state.pictureVersion === 0) return;
+    const { layer, head } = state.session.view;
+    const key = [layer, head, query, state.pictureVersion].join();
+    if (key === askedRow) return;
+    askedRow = key;
+    row(query).then(
+      (result) => {
+        if (askedRow === key) store.setState({ row: result });
+      },
+      // The text is not there yet or was overtaken: selectionReady asks again.
+      (error) => {
+        if (!isUserError(error)) console.error(error);
+      },
+    );
+  };
+  const unsubscribe = store.subscribe((state, before) => {
+    const { layer, head } = state.session.view;
+    if (layer !== before.session.view.layer || head !== before.session.view.head) client.look(layer, head);
+    followRow(state);
+  });
+
+  return {
+    schedule,
+    row,
+    map: (request) => client.map(request),
+    cancel() {
+      clearTimeout(timer);
+      timer = undefined;
+      askedStudy = '';
+      client.cancel();
+      store.setState({
+        running: false,
+        progress: null,
+        error: 'Cancelled: what had been measured stays. Run again, or change anything.',
+      });
+    },
+    rerun() {
+      askedStudy = '';
+      schedule();
+    },
+    isQuiet: () => timer === undefined && !store.getState().running,
+    dispose() {
+      clearTimeout(timer);
+      unsubscribe();
+      client.dispose();
+    },
+  };
+}
+
+function problemOf({ session, model, text }: PageState, findMethod: FindMethod): string | null {
+  for (const { id, parameters } of [session.method, ...session.pinned]) {
+    const method = findMethod(id);
+    if (!method) return `There is no method "${id}"; choose another one.`;
+    const problem = parameterProblem(method, parameters, parameterContext(session.source, model, text));
+    if (problem !== null) return problem;
+  }
+  return null;
+}
+
+function eventsOf(store: StoreApi<PageState>, onFacts: () => void): StudyEvents {
+  const { setState, getState } = store;
+  let shownText = '';
+  return {
+    backend: (backend) => setState({ backend }),
+    model(model) {
+      setState({ model });
+      onFacts();
+    },
+    text(text) {
+      const key = sourceKey(getState().session);
+      const isOther = getState().text !== null && shownText !== '' && shownText !== key;
+      shownText = key;
+      const pictureVersion = getState().pictureVersion + 1;
+      if (isOther)
+        setState({ measurements: null, thumbnails: null, row: null, recordedMap: null, origin: null });
+      setState({ text, pictureVersion, cell: null });
+      onFacts();
+    },
+    progress: (progress) => setState({ progress }),
+    measured(part) {
+      const { measurements, stale } = getState();
+      const fresh = new Set(stale);
+      for (const name of Object.keys(part) as (keyof Measurements)[]) fresh.delete(name);
+      setState({ measurements: { ...(measurements ?? nothingMeasured), ...part }, stale: fresh });
+    },
+    selectionReady: () => setState({ pictureVersion: getState().pictureVersion + 1 }),
+    thumbnails: (thumbnails) => setState({ thumbnails }),
+    timing: (timing) => setState({ timing: { ...getState().timing, ...timing } }),
+    failed: (sentence) => setState({ error: sentence }),
+    idle() {
+      const { error, origin } = getState();
+      setState({
+        running: false,
+        progress: null,
+        stale: new Set(),
+        origin: error === null ? 'live' : origin,
+      });
+    },
+  };
+}
+
+/** What the shown text depends on. */
+function sourceKey({ model, source, queriesStart }: Session): string {
+  return keyOf([model, source, queriesStart]);
+}

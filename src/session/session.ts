@@ -1,0 +1,97 @@
+/** What a person decides on the page: the study and how they look at it. The link carries all of this and nothing else. */
+import type { Method } from '../methods/method';
+import { type ParameterContext, type Parameters, resolveParameters } from '../methods/parameters';
+import type { MapRegion, MethodSpec, SourceSpec, StudySpec } from '../study/types';
+
+export const mapModes = ['full', 'selective', 'both', 'split', 'blink'] as const;
+export type MapMode = (typeof mapModes)[number];
+
+export const themes = ['dark', 'light'] as const;
+export type Theme = (typeof themes)[number];
+
+export interface View {
+  readonly layer: number;
+  readonly head: number;
+  /** Null: the last token before the answer, or before the end where there is none. */
+  readonly query: number | null;
+  /** Null: the whole matrix. */
+  readonly zoom: MapRegion | null;
+  readonly mode: MapMode;
+  readonly theme: Theme;
+}
+
+export interface Session extends StudySpec {
+  readonly view: View;
+}
+
+/** Looks a method up; null for an id that is not there. */
+export type FindMethod = (id: string) => Method | null;
+
+export const bundledModel = 'bundled';
+export const defaultSource: SourceSpec = {
+  kind: 'task',
+  task: 'four-needles',
+  tokens: 1024,
+  depth: 'spread',
+  seed: 7,
+};
+export const defaultMethodId = 'esa';
+export const defaultPinnedIds = ['oracle', 'streaming-llm', 'lagkv', 'random'] as const;
+export const defaultView: View = {
+  layer: 0,
+  head: 0,
+  query: null,
+  zoom: null,
+  mode: 'both',
+  theme: 'dark',
+};
+
+/** Parameters of a method with every default filled in for the given text and model. */
+export function defaultParameters(method: Method, context: ParameterContext): Parameters {
+  return resolveParameters(method.id, method.parameters, {}, context);
+}
+
+/** A method with its defaults. */
+export function defaultMethod(method: Method, context: ParameterContext): MethodSpec {
+  return { id: method.id, parameters: defaultParameters(method, context) };
+}
+
+/** The methods that are pinned until somebody chooses others. */
+export function defaultPinned(find: FindMethod, context: ParameterContext): MethodSpec[] {
+  return defaultPinnedIds.flatMap((id) => {
+    const method = find(id);
+    return method ? [defaultMethod(method, context)] : [];
+  });
+}
+
+/** The default study, as the page opens without a link. */
+export function defaultSession(
+  find: FindMethod,
+  contextOf: (source: SourceSpec) => ParameterContext,
+): Session {
+  const context = contextOf(defaultSource);
+  const method = find(defaultMethodId);
+  if (!method) throw new Error(`the method ${defaultMethodId} is missing`);
+  return {
+    model: bundledModel,
+    source: defaultSource,
+    method: defaultMethod(method, context),
+    pinned: defaultPinned(find, context),
+    queriesStart: null,
+    view: defaultView,
+  };
+}
+
+/** The part of a session that the engine measures; two sessions with the same key need one run. */
+export function studyOf({ model, source, method, pinned, queriesStart }: Session): StudySpec {
+  return { model, source, method, pinned, queriesStart };
+}
+
+/** One string for equal plain data, whatever the order of its keys. */
+export function keyOf(value: unknown): string {
+  return JSON.stringify(value, (_, part: unknown) =>
+    part !== null && typeof part === 'object' && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
+  );
+}

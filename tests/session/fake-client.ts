@@ -1,0 +1,101 @@
+/** An engine that answers at once, or after `delayMilliseconds`, with synthetic numbers; it keeps what it was asked. */
+import type { StudyClient, StudyEvents } from '../../src/study/client';
+import type { StudySpec, TextFacts } from '../../src/study/types';
+import { UserError } from '../../src/user-error';
+import {
+  synthetic,
+  syntheticCost,
+  syntheticFreeRun,
+  syntheticLayers,
+  syntheticModel,
+  syntheticRow,
+  syntheticSweep,
+  syntheticText,
+  syntheticThumbnails,
+  syntheticTile,
+} from './synthetic';
+
+export interface FakeClient extends StudyClient {
+  readonly runs: StudySpec[];
+  cancelled: number;
+}
+
+export interface FakeOptions {
+  readonly delayMilliseconds?: number;
+  /** A sentence makes every run fail with it. */
+  readonly failure?: string;
+}
+
+export function createFakeClient(
+  events: StudyEvents,
+  { delayMilliseconds = 0, failure }: FakeOptions = {},
+): FakeClient {
+  let spec: StudySpec | null = null;
+  let text: TextFacts | null = null;
+  let run = 0;
+
+  const steps = (study: StudySpec, facts: TextFacts): (() => void)[] => [
+    () =>
+      events.backend({ name: 'cpu', description: '2 worker threads', reason: 'This browser has no WebGPU.' }),
+    () => events.model(syntheticModel),
+    () => {
+      text = facts;
+      events.text(facts);
+    },
+    () =>
+      events.progress({
+        label: `reading ${facts.tokens / 2} of ${facts.tokens} tokens`,
+        fraction: 0.4,
+        expectedSeconds: 12,
+      }),
+    () => {
+      if (failure) events.failed(failure);
+    },
+    () => events.selectionReady(),
+    () => events.thumbnails(syntheticThumbnails(study, facts)),
+    () =>
+      events.measured({
+        queries: facts.queries,
+        layers: syntheticLayers(study, facts),
+        cost: syntheticCost(study, facts),
+      }),
+    () => events.measured({ freeRun: syntheticFreeRun(study, facts) }),
+    () => events.measured({ sweep: syntheticSweep(study) }),
+    () => events.timing({ forward: 812, probe: 240, freeRun: 1630, sweep: 410 }),
+    () => events.idle(),
+  ];
+
+  const client: FakeClient = {
+    runs: [],
+    cancelled: 0,
+    async run(study) {
+      run += 1;
+      const mine = run;
+      spec = study;
+      client.runs.push(study);
+      const failed = new Set(failure ? [5, 6, 7, 8, 9, 10] : []);
+      for (const [index, step] of steps(study, syntheticText(study)).entries()) {
+        await new Promise((resolve) => setTimeout(resolve, delayMilliseconds));
+        if (mine !== run) return;
+        if (!failed.has(index)) step();
+      }
+    },
+    cancel() {
+      run += 1;
+      client.cancelled += 1;
+    },
+    look() {},
+    async map(request) {
+      if (!spec || !text) throw new UserError('The text is not there yet.');
+      return syntheticTile(request, synthetic(spec, text));
+    },
+    async row(layer, head, query) {
+      if (!spec || !text) throw new UserError('The text is not there yet.');
+      return syntheticRow(layer, head, query, spec, text);
+    },
+    dispose() {
+      run += 1;
+    },
+  };
+  return client;
+}
