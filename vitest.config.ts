@@ -1,10 +1,11 @@
 import { defineConfig, mergeConfig } from 'vitest/config';
-import { swiftShaderEnvironment } from './scripts/browser.mjs';
+import { vulkanEnvironment } from './scripts/browser.mjs';
 import viteConfig from './vite.config.ts';
 
 // Test processes inherit this: Dawn in Node then runs on SwiftShader, the same on every machine.
-// KEYHOLE_TEST_GPU=hardware leaves the machine's own Vulkan driver in charge.
-if (process.env.KEYHOLE_TEST_GPU !== 'hardware') Object.assign(process.env, swiftShaderEnvironment());
+// KEYHOLE_TEST_GPU=hardware takes the machine's own Vulkan drivers instead.
+const driver = process.env.KEYHOLE_TEST_GPU === 'hardware' ? 'hardware' : 'swiftshader';
+Object.assign(process.env, vulkanEnvironment(driver));
 
 export default mergeConfig(
   viteConfig,

@@ -136,15 +136,17 @@ export function findSwiftShader() {
 }
 
 /**
- * Variables that let the npm package `webgpu` (Dawn in Node) run on SwiftShader. They work only in a process that starts
- * with them: the dynamic loader reads LD_LIBRARY_PATH once. Empty where there is no SwiftShader (macOS has Metal).
+ * Variables that let the npm package `webgpu` (Dawn in Node) run on a machine without a Vulkan loader or without a GPU.
+ * They work only in a process that starts with them: the dynamic loader reads LD_LIBRARY_PATH once. Empty where Chromium
+ * ships no SwiftShader (macOS has Metal).
+ * @param {'hardware' | 'swiftshader'} driver `hardware`: Chromium's Vulkan loader with the machine's own drivers
  * @returns {Record<string, string>}
  */
-export function swiftShaderEnvironment() {
+export function vulkanEnvironment(driver) {
   const folder = findSwiftShader();
   if (!folder) return {};
-  return {
-    LD_LIBRARY_PATH: [folder, process.env.LD_LIBRARY_PATH].filter(Boolean).join(':'),
-    VK_DRIVER_FILES: join(folder, 'vk_swiftshader_icd.json'),
-  };
+  const loader = { LD_LIBRARY_PATH: [process.env.LD_LIBRARY_PATH, folder].filter(Boolean).join(':') };
+  return driver === 'hardware'
+    ? loader
+    : { ...loader, VK_DRIVER_FILES: join(folder, 'vk_swiftshader_icd.json') };
 }
