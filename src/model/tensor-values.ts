@@ -98,7 +98,8 @@ interface ArrayType<T> {
 
 /** A typed view of the bytes, copied only where the offset is not a multiple of the value's size. */
 function view<T>(bytes: Uint8Array, type: ArrayType<T>): T {
-  const aligned = bytes.byteOffset % type.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice();
+  // Not slice(): on Node's Buffer that is another view.
+  const aligned = bytes.byteOffset % type.BYTES_PER_ELEMENT === 0 ? bytes : new Uint8Array(bytes);
   return new type(aligned.buffer, aligned.byteOffset, bytes.byteLength / type.BYTES_PER_ELEMENT);
 }
 

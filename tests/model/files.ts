@@ -8,7 +8,7 @@ const root = resolve(import.meta.dirname, '../..');
 export const modelFixtures = ['llama-gqa', 'qwen2-bias', 'qwen3-qknorm', 'gpt2'] as const;
 
 export function fileBytes(path: string): Uint8Array {
-  return readFileSync(resolve(root, path));
+  return new Uint8Array(readFileSync(resolve(root, path)));
 }
 
 export function fileJson(path: string): Record<string, unknown> {

@@ -79,6 +79,7 @@ test('F64 is rounded to float32, and F32 is a view of the bytes where it is alig
   expect(toFloat32('t', 'F32', bytes.subarray(4)).buffer).toBe(bytes.buffer);
   bytes.set(bytesOf(Float32Array.of(1.5)), 3);
   expect([...toFloat32('t', 'F32', bytes.subarray(3, 7))]).toEqual([1.5]);
+  expect([...toFloat32('t', 'F32', Buffer.from(bytes.buffer).subarray(3, 7))]).toEqual([1.5]);
 });
 
 test('integers of every width become int32, and those that do not fit are refused', () => {
