@@ -27,6 +27,12 @@ export function attendSelection(
 }
 
 /** Full attention's log-sum-exp of a block; `unused` receives the output that comes with it. */
-export function fullLogSumExp(ops: Ops, input: LayerInput, scale: number, unused: Rows, logSumExp: RowScalars): void {
+export function fullLogSumExp(
+  ops: Ops,
+  input: LayerInput,
+  scale: number,
+  unused: Rows,
+  logSumExp: RowScalars,
+): void {
   attendSelection(ops, input, { list: null, rangeStart: 0 }, scale, unused, logSumExp);
 }

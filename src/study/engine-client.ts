@@ -22,7 +22,10 @@ interface Waiting {
 const OVERTAKEN = 'This picture was overtaken by a newer study.';
 
 function createEngineWorker(): Worker {
-  return new Worker(new URL('./engine-worker.ts', import.meta.url), { type: 'module', name: 'keyhole engine' });
+  return new Worker(new URL('./engine-worker.ts', import.meta.url), {
+    type: 'module',
+    name: 'keyhole engine',
+  });
 }
 
 /** Starts the engine; results arrive through `events`. */
@@ -90,6 +93,8 @@ export function createEngineClient(events: StudyEvents, options: EngineClientOpt
         if (message.run !== run) return;
         const { name, value } = message.event;
         (events[name] as (value: unknown) => void)(value);
+        // Without full attention's result a free run elsewhere would wait for ever.
+        if (name === 'failed' && entry === workers[0]) finish();
         return;
       }
       case 'full':
@@ -99,10 +104,7 @@ export function createEngineClient(events: StudyEvents, options: EngineClientOpt
       case 'ended':
         if (message.run !== run) return;
         unfinished--;
-        if (unfinished === 0) {
-          events.progress({ label: '', fraction: 1, expectedSeconds: null });
-          events.idle();
-        }
+        if (unfinished === 0) rest(1);
         return;
       case 'reply':
       case 'refused': {
@@ -117,6 +119,18 @@ export function createEngineClient(events: StudyEvents, options: EngineClientOpt
     }
   }
 
+  /** Stops what is under way, keeps what has arrived. */
+  function finish(): void {
+    run++;
+    for (const { worker } of workers) post(worker, { type: 'cancel' });
+    rest(0);
+  }
+
+  function rest(fraction: number): void {
+    events.progress({ label: '', fraction, expectedSeconds: null });
+    events.idle();
+  }
+
   function lose(sentence: string): void {
     const wasGpu = facts?.name === 'webgpu';
     stopWorkers();
@@ -127,8 +141,7 @@ export function createEngineClient(events: StudyEvents, options: EngineClientOpt
     }
     run++;
     events.failed(sentence);
-    events.progress({ label: '', fraction: 0, expectedSeconds: null });
-    events.idle();
+    rest(0);
   }
 
   function ask<T extends MapTile | QueryRow>(message: (id: number) => ToWorker): Promise<T> {
@@ -150,11 +163,8 @@ export function createEngineClient(events: StudyEvents, options: EngineClientOpt
       else give();
     },
     cancel() {
-      run++;
       spec = null;
-      for (const { worker } of workers) post(worker, { type: 'cancel' });
-      events.progress({ label: '', fraction: 0, expectedSeconds: null });
-      events.idle();
+      finish();
     },
     look(layer, head) {
       view = { layer, head };

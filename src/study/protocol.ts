@@ -3,8 +3,8 @@
  * its number, so that what an overtaken run still sends is recognised and dropped.
  */
 import type { BackendName } from '../../gpu/ops';
-import type { FullRun } from './engine';
 import type { StudyEvents } from './client';
+import type { FullRun } from './engine';
 import type { BackendFacts, MapRequest, MapTile, QueryRow, StudySpec } from './types';
 
 /**
@@ -25,7 +25,13 @@ export type ToWorker =
   | { readonly type: 'cancel' }
   | { readonly type: 'look'; readonly layer: number; readonly head: number }
   | { readonly type: 'map'; readonly id: number; readonly request: MapRequest }
-  | { readonly type: 'row'; readonly id: number; readonly layer: number; readonly head: number; readonly query: number };
+  | {
+      readonly type: 'row';
+      readonly id: number;
+      readonly layer: number;
+      readonly head: number;
+      readonly query: number;
+    };
 
 export type FromWorker =
   | { readonly type: 'started'; readonly facts: BackendFacts }

@@ -14,6 +14,7 @@ import type { AttendRequest, Decoder, Reader } from '../model/decoder';
 import { createReader } from '../model/decoder';
 import { UserError } from '../user-error';
 import { attendSelection, fullLogSumExp } from './attend';
+import type { RecordedLayer } from './recorded';
 
 /** Longest answer that is generated (design.md, free run). */
 export const LONGEST_ANSWER_TOKENS = 64;
@@ -26,6 +27,8 @@ export interface ReadingRequest {
   readonly method: Method;
   readonly parameters: Parameters;
   readonly calibration: Calibration | null;
+  /** The text as full attention saw it, for methods that prepare from it; null where nothing was recorded. */
+  readonly recorded: readonly RecordedLayer[] | null;
   readonly ids: Uint32Array;
   /** First token of the answer: generated from there. Null: the text is only read. */
   readonly answerStart: number | null;
@@ -74,8 +77,15 @@ export async function readText(request: ReadingRequest): Promise<Reading> {
   const capacity = answerStart === null ? tokens : Math.max(tokens, answerStart + LONGEST_ANSWER_TOKENS);
   const reader = createReader(decoder, { capacity, largestBlock, keepQueries: request.keepQueries });
   const logits = ops.allocate('f32', queryCount * config.vocabularySize, 'query logits');
-  const run = new Run(request, reader, matrixRows(logits, queryCount, config.vocabularySize), largestBlock);
+  const run = new Run(
+    request,
+    reader,
+    matrixRows(logits, queryCount, config.vocabularySize),
+    largestBlock,
+    evictAt,
+  );
   try {
+    await run.prepare();
     for (const block of blocks) await run.readBlock(block.start, block.end);
     const attentionTime = await run.stopTiming();
     const generated = answerStart === null ? null : await run.answer(answerStart);
@@ -105,11 +115,17 @@ class Run {
   private readonly reader: Reader;
   private readonly queryLogits: Rows;
 
-  constructor(request: ReadingRequest, reader: Reader, queryLogits: Rows, largestBlock: number) {
+  constructor(
+    request: ReadingRequest,
+    reader: Reader,
+    queryLogits: Rows,
+    largestBlock: number,
+    evictAt: number,
+  ) {
     this.request = request;
     this.reader = reader;
     this.queryLogits = queryLogits;
-    const { decoder, method, parameters, calibration, queriesStart, ids } = request;
+    const { decoder, method, parameters, calibration, ids } = request;
     const { ops, config } = decoder;
     this.ops = ops;
     this.timing = request.timed;
@@ -151,11 +167,16 @@ class Run {
         positionOffset: 0,
         trainedTokens: config.trainedTokens,
         totalTokens: ids.length,
-        evictAt: queriesStart,
+        evictAt,
         calibration,
       },
       parameters,
     );
+  }
+
+  /** What the method has to compute from a text before it can select. */
+  async prepare(): Promise<void> {
+    await this.method.prepare?.(this.request.recorded);
   }
 
   /** Reads the true tokens [start, end) as one block and keeps the logits of those that are queries. */

@@ -29,7 +29,10 @@ export function buildText(
   config: Pick<ModelConfig, 'trainedTokens'>,
   samples: readonly SampleText[],
 ): StudyText {
-  const made = spec.source.kind === 'task' ? fromTask(spec.source, tokenizer, samples) : fromProse(spec.source, tokenizer, samples);
+  const made =
+    spec.source.kind === 'task'
+      ? fromTask(spec.source, tokenizer, samples)
+      : fromProse(spec.source, tokenizer, samples);
   const { ids } = made;
   const start = spec.queriesStart ?? made.questionStart ?? ids.length - Math.ceil(ids.length / 8);
   if (!Number.isInteger(start) || start < 0 || start >= ids.length) {
@@ -55,7 +58,10 @@ export function buildText(
     isAnswerComplete: (generated) => isAnswerComplete(tokenizer.decode([...generated])),
     judge(generated) {
       const text = tokenizer.decode([...generated]);
-      return { text, right: made.answerText !== null && isAnswerRight(text, { answerText: made.answerText }) };
+      return {
+        text,
+        right: made.answerText !== null && isAnswerRight(text, { answerText: made.answerText }),
+      };
     },
   };
 }
@@ -75,7 +81,9 @@ function fromTask(
   samples: readonly SampleText[],
 ): MadeText {
   if (source.tokens > LONGEST_TEXT_TOKENS) {
-    throw new UserError(`A task of ${source.tokens} tokens is too long; choose at most ${LONGEST_TEXT_TOKENS}.`);
+    throw new UserError(
+      `A task of ${source.tokens} tokens is too long; choose at most ${LONGEST_TEXT_TOKENS}.`,
+    );
   }
   const task = generateTask({
     task: source.task as TaskId,

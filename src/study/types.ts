@@ -123,8 +123,8 @@ export interface FreeRunMeasurement {
   readonly fullAnswer: AnswerMeasurement | null;
   readonly answer: AnswerMeasurement | null;
   /** Attention step (selection included) of the prompt's prefill, all layers. */
-  readonly attentionTime: Measured;
-  readonly fullAttentionTime: Measured;
+  readonly attentionTime: Measured | null;
+  readonly fullAttentionTime: Measured | null;
 }
 
 export interface SweepPoint {

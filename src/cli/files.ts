@@ -1,0 +1,48 @@
+/** Files of the command line; what goes wrong with them is said in one sentence. */
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { UserError } from '../user-error';
+
+function reason(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT') return 'there is no such file';
+  if (code === 'EACCES') return 'reading or writing it is not allowed';
+  if (code === 'EISDIR') return 'it is a folder';
+  return message;
+}
+
+export function readBytes(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new UserError(`${path} cannot be read: ${reason(error)}.`);
+  }
+}
+
+export function readText(path: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(readBytes(path));
+  } catch (error) {
+    if (error instanceof UserError) throw error;
+    throw new UserError(`${path} is not UTF-8 text; convert it first.`);
+  }
+}
+
+export function readJson(path: string): unknown {
+  try {
+    return JSON.parse(readText(path));
+  } catch (error) {
+    if (error instanceof UserError) throw error;
+    throw new UserError(`${path} is not valid JSON (${(error as Error).message}).`);
+  }
+}
+
+/** Writes aside and moves into place, so that an interrupted run leaves the file before it. */
+export function writeWhole(path: string, data: Uint8Array | string): void {
+  const aside = `${path}.${process.pid}.part`;
+  try {
+    writeFileSync(aside, data);
+    renameSync(aside, path);
+  } catch (error) {
+    throw new UserError(`${path} cannot be written: ${reason(error)}.`);
+  }
+}

@@ -1,0 +1,51 @@
+/** `forward`: logits, hidden states and everything of a capture. */
+import type { CaptureLayer } from '../model/capture';
+import { writeCapture } from '../model/capture';
+import { forward, readLayer } from '../study/forward';
+import { readArguments } from './arguments';
+import { openCommandBackend } from './backend';
+import { writeWhole } from './files';
+import { endProgress, showProgress } from './progress';
+import { openModelOf, readIds } from './source';
+
+export async function forwardCommand(rawArguments: string[]): Promise<void> {
+  const args = readArguments('forward', rawArguments, ['model', 'text', 'ids-file', 'out']);
+  const out = args.text('out');
+  const ops = await openCommandBackend(args.backend());
+  const model = await openModelOf(ops, args);
+  const { config, decoder, tokenizer } = model;
+  const ids = readIds(args, model);
+  const tokens = ids.length;
+  const result = await forward(decoder, ids, (done) => showProgress(`${done} of ${tokens} tokens`));
+  const layers: CaptureLayer[] = [];
+  for (const cache of result.reader.caches) layers.push(await readLayer(decoder, cache, tokens));
+  endProgress();
+
+  const bytes = writeCapture(
+    {
+      layers: config.layers,
+      rope: config.rope,
+      attentionScale: config.attentionScale,
+      positionOffset: 0,
+      model: model.facts.name,
+      tokenTexts: tokenizer ? tokenizer.tokenTexts(Array.from(ids)) : null,
+      presentLayers: layers.map((_, index) => index),
+      tokens,
+      queryHeads: config.queryHeads,
+      keyValueHeads: config.keyValueHeads,
+      headDimension: config.headDimension,
+      inputIds: Int32Array.from(ids),
+      layer: (index) => layers[index],
+    },
+    {
+      logits: { dtype: 'F32', shape: [tokens, config.vocabularySize], data: result.logits },
+      ...Object.fromEntries(
+        result.hidden.map((data, i) => [
+          `hidden.${i}`,
+          { dtype: 'F32' as const, shape: [tokens, config.hiddenSize], data },
+        ]),
+      ),
+    },
+  );
+  writeWhole(out, bytes);
+}

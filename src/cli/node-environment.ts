@@ -1,0 +1,25 @@
+/** The command line's environment: texts are part of the bundle, models are folders on disk. */
+import { fileURLToPath } from 'node:url';
+import { sampleTexts as titles } from '../../samples/texts';
+import { nodeFolder } from '../model/folder-node';
+import type { SampleText, StudyEnvironment } from '../study/environment';
+
+const textFiles = import.meta.glob<string>('../../samples/texts/*.txt', {
+  query: '?raw',
+  import: 'default',
+  eager: true,
+});
+
+/** Texts under samples/texts, in the order of their list. */
+export function sampleTexts(): readonly SampleText[] {
+  return titles.map(({ id, title }) => ({ id, title, text: textFiles[`../../samples/texts/${id}.txt`] }));
+}
+
+export function nodeEnvironment(): StudyEnvironment {
+  return {
+    // The program is dist/cli.js, two levels below the samples as the sources are.
+    modelFolder: (name) =>
+      nodeFolder(name === 'bundled' ? fileURLToPath(new URL('../samples/model', import.meta.url)) : name),
+    sampleTexts: async () => sampleTexts(),
+  };
+}

@@ -1,0 +1,70 @@
+/** `record`: runs the default study and writes what the page shows before anything is computed. */
+import { version } from '../../package.json';
+import { methods } from '../methods';
+import { parameterContext } from '../session/context';
+import { chosenQuery } from '../session/page-state';
+import { packStudy } from '../session/recorded';
+import { defaultSession, studyOf } from '../session/session';
+import { Engine } from '../study/engine';
+import type { PostedEvent } from '../study/protocol';
+import { UserError } from '../user-error';
+import { readArguments } from './arguments';
+import { openCommandBackend } from './backend';
+import { writeWhole } from './files';
+import { nodeEnvironment } from './node-environment';
+
+/** Pixels of the recorded map, each way: sharp enough until the live one replaces it. */
+const MAP_PIXELS = 256;
+
+export async function recordCommand(rawArguments: string[]): Promise<void> {
+  const args = readArguments('record', rawArguments, ['out']);
+  const out = args.text('out');
+  const session = defaultSession(
+    (id) => methods.find((method) => method.id === id) ?? null,
+    (source) => parameterContext(source, null, null),
+  );
+  const spec = studyOf(session);
+  const ops = await openCommandBackend(args.backend());
+  const engine = new Engine(ops, nodeEnvironment());
+  const said: { [Name in PostedEvent['name']]?: unknown } = {};
+  let measurements: object = {};
+  engine.look(session.view.layer, session.view.head);
+  await engine.run({
+    spec,
+    parts: ['probe', 'free'],
+    signal: new AbortController().signal,
+    full: null,
+    onFull: () => {},
+    emit({ name, value }) {
+      if (name === 'measured') measurements = { ...measurements, ...value };
+      else said[name] = value;
+    },
+  });
+  const { model, text, thumbnails, timing } = said as { [Name in PostedEvent['name']]: never };
+  if (!thumbnails) throw new UserError('The default study gave no thumbnails; see the errors before.');
+  const { layer, head } = session.view;
+  const { tokens } = text as { tokens: number };
+  const map = await engine.map({
+    layer,
+    head,
+    rowStart: 0,
+    rowEnd: tokens,
+    columnStart: 0,
+    columnEnd: tokens,
+    width: MAP_PIXELS,
+    height: MAP_PIXELS,
+  });
+  const row = await engine.row(layer, head, chosenQuery({ session, text }) ?? tokens - 1);
+  const file = packStudy({
+    version,
+    spec,
+    model,
+    text,
+    measurements: measurements as never,
+    timing,
+    thumbnails,
+    map,
+    row,
+  });
+  writeWhole(out, `${JSON.stringify(file)}\n`);
+}

@@ -1,0 +1,89 @@
+/** The text of a command: ids for a model, or a capture. */
+import type { Ops } from '../../gpu/ops';
+import { readCapture } from '../model/capture';
+import { nodeFolder } from '../model/folder-node';
+import { readSafetensors } from '../model/safetensors';
+import { forward } from '../study/forward';
+import type { OpenModel } from '../study/open-model';
+import { openModel } from '../study/open-model';
+import type { OwnedRecordedText } from '../study/record';
+import { recordCapture, recordReading } from '../study/record';
+import { UserError } from '../user-error';
+import type { Arguments } from './arguments';
+import { readBytes, readJson, readText } from './files';
+import { endProgress, showProgress } from './progress';
+
+export const sourceOptions = ['capture', 'model', 'text', 'ids-file'] as const;
+
+export function openModelOf(ops: Ops, args: Arguments): Promise<OpenModel> {
+  return openModel(ops, nodeFolder(args.text('model')));
+}
+
+/** Token ids from --ids-file, or --text with the beginning-of-sequence token before it. */
+export function readIds(args: Arguments, model: OpenModel): Uint32Array {
+  if (args.has('ids-file') === args.has('text')) {
+    throw new UserError('Give the text once: either --text FILE or --ids-file IDS.json.');
+  }
+  let ids: readonly unknown[];
+  if (args.has('ids-file')) {
+    const value = readJson(args.text('ids-file'));
+    if (!Array.isArray(value))
+      throw new UserError(`${args.text('ids-file')} must hold a JSON array of token ids.`);
+    ids = value;
+  } else {
+    if (!model.tokenizer) {
+      throw new UserError(
+        `The folder ${args.text('model')} has no tokenizer.json; give token ids with --ids-file.`,
+      );
+    }
+    const text = readText(args.text('text'));
+    if (text === '') throw new UserError(`${args.text('text')} is empty; give a text with some words.`);
+    ids = model.tokenizer.encodeWithStart(text);
+  }
+  if (ids.length === 0) throw new UserError('There is no token in the text; give at least one.');
+  const { vocabularySize } = model.config;
+  const wrong = ids.findIndex(
+    (id) => typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= vocabularySize,
+  );
+  if (wrong >= 0) {
+    throw new UserError(
+      `Token ${wrong} is ${JSON.stringify(ids[wrong])}; this model knows ids from 0 to ${vocabularySize - 1}.`,
+    );
+  }
+  return Uint32Array.from(ids as readonly number[]);
+}
+
+export interface OpenedSource {
+  readonly text: OwnedRecordedText;
+  readonly modelDigest: string | null;
+  readonly modelName: string | null;
+  readonly notices: readonly string[];
+}
+
+/** A recorded text from --capture, or from --model with --text or --ids-file. */
+export async function openSource(ops: Ops, args: Arguments): Promise<OpenedSource> {
+  if (args.has('capture') === args.has('model')) {
+    throw new UserError(
+      'Say where attention comes from: either --capture FILE, or --model DIR with --text FILE.',
+    );
+  }
+  if (args.has('capture')) {
+    const capture = readCapture(readSafetensors(readBytes(args.text('capture')), args.text('capture')));
+    for (const notice of capture.notices) process.stderr.write(`${notice}\n`);
+    const text = await recordCapture(ops, capture);
+    return { text, modelDigest: null, modelName: capture.model ?? null, notices: capture.notices };
+  }
+  const model = await openModelOf(ops, args);
+  const ids = readIds(args, model);
+  const { reader } = await forward(model.decoder, ids, (tokens) =>
+    showProgress(`${tokens} of ${ids.length} tokens`),
+  );
+  endProgress();
+  const text = recordReading(model.decoder, reader, ids.length, model.calibration);
+  return {
+    text: { ...text, release: () => reader.release() },
+    modelDigest: model.facts.digest,
+    modelName: model.facts.name,
+    notices: [],
+  };
+}

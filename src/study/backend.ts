@@ -1,0 +1,67 @@
+/**
+ * Chooses the backend at start (design.md, Link): WebGPU if its adapter is no software fallback and passes the self-test, else
+ * the CPU. A forced backend that fails falls back with one sentence.
+ */
+import { createCpuOps } from '../../gpu/cpu';
+import type { BackendName, Ops } from '../../gpu/ops';
+import { selfTest } from './self-test';
+import type { BackendFacts } from './types';
+
+export interface OpenBackend {
+  readonly ops: Ops;
+  readonly facts: BackendFacts;
+}
+
+/** What a WebGPU opener must give: throws when there is no device. */
+export type OpenWebGpu = () => Promise<Ops>;
+
+/** Opens the backend that was asked for, or the best there is. Never throws for lack of a GPU. */
+export async function openBackend(
+  wanted: 'auto' | BackendName,
+  openWebGpu: OpenWebGpu,
+): Promise<OpenBackend> {
+  if (wanted === 'cpu') return onCpu('the CPU was asked for');
+  let ops: Ops;
+  try {
+    ops = await openWebGpu();
+  } catch (error) {
+    return onCpu(`there is no usable WebGPU here: ${sentence(error)}`);
+  }
+  if (wanted === 'auto' && ops.isSoftware) {
+    const { description } = ops;
+    ops.destroy();
+    return onCpu(
+      `the only WebGPU adapter here, ${description}, computes in software and is slower than the CPU backend`,
+    );
+  }
+  try {
+    const difference = await selfTest(ops);
+    if (difference === null) {
+      const why =
+        wanted === 'auto'
+          ? 'it is here and passed its self-test'
+          : 'it was asked for and passed its self-test';
+      return {
+        ops,
+        facts: { name: 'webgpu', description: ops.description, reason: `WebGPU, because ${why}.` },
+      };
+    }
+    ops.destroy();
+    return onCpu(`WebGPU on ${ops.description} failed its self-test: ${difference}`);
+  } catch (error) {
+    ops.destroy();
+    return onCpu(`WebGPU on ${ops.description} failed its self-test: ${sentence(error)}`);
+  }
+}
+
+function onCpu(why: string): OpenBackend {
+  const ops = createCpuOps();
+  return {
+    ops,
+    facts: { name: 'cpu', description: ops.description, reason: `CPU, because ${why.replace(/\.$/, '')}.` },
+  };
+}
+
+function sentence(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

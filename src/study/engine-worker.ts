@@ -1,0 +1,107 @@
+/** One engine in a worker of the page. The page's side is engine-client.ts. */
+import { createWebGpuOps } from '../../gpu/webgpu';
+import { isUserError } from '../user-error';
+import { openBackend } from './backend';
+import type { FullRun } from './engine';
+import { Engine } from './engine';
+import type { FromWorker, ToWorker } from './protocol';
+import { webEnvironment } from './web-environment';
+
+const post = (message: FromWorker, transfer: Transferable[] = []): void => postMessage(message, { transfer });
+
+/** For people; bugs keep their own words. */
+function sentence(error: unknown): string {
+  if (isUserError(error)) return error.message;
+  return `Something went wrong inside Keyhole: ${error instanceof Error ? error.message : String(error)}.`;
+}
+
+let engine: Engine | null = null;
+let controller = new AbortController();
+/** The run under way, settled or not; a new one waits until the one before has let go of the device. */
+let underWay: Promise<void> = Promise.resolve();
+let newestRun = -1;
+let deliverFull: ((full: FullRun) => void) | null = null;
+
+async function start(backend: 'auto' | 'webgpu' | 'cpu'): Promise<void> {
+  const { ops, facts } = await openBackend(backend, () =>
+    createWebGpuOps({ onLost: (message) => post({ type: 'lost', sentence: message }) }),
+  );
+  engine = new Engine(ops, webEnvironment());
+  post({ type: 'started', facts });
+}
+
+function run({ run: number, spec, parts }: Extract<ToWorker, { type: 'run' }>): void {
+  cancel();
+  controller = new AbortController();
+  const { signal } = controller;
+  newestRun = number;
+  const full = parts.includes('probe')
+    ? null
+    : new Promise<FullRun>((resolve, reject) => {
+        deliverFull = resolve;
+        signal.addEventListener('abort', () => reject(signal.reason));
+      });
+  full?.catch(() => {});
+  const before = underWay;
+  underWay = (async () => {
+    await before;
+    try {
+      await engine?.run({
+        spec,
+        parts,
+        signal,
+        full,
+        emit: (event) => !signal.aborted && post({ type: 'event', run: number, event }),
+        onFull: (result) => !parts.includes('free') && post({ type: 'full', run: number, full: result }),
+      });
+    } catch (error) {
+      if (signal.aborted) return;
+      post({ type: 'event', run: number, event: { name: 'failed', value: sentence(error) } });
+    }
+    post({ type: 'ended', run: number });
+  })();
+}
+
+function cancel(): void {
+  controller.abort(new DOMException('overtaken', 'AbortError'));
+  deliverFull = null;
+}
+
+async function reply(
+  id: number,
+  work: () => Promise<Omit<Extract<FromWorker, { type: 'reply' }>, 'type' | 'id'>>,
+): Promise<void> {
+  try {
+    post({ type: 'reply', id, ...(await work()) });
+  } catch (error) {
+    post({ type: 'refused', id, sentence: sentence(error) });
+  }
+}
+
+onmessage = ({ data }: MessageEvent<ToWorker>) => {
+  switch (data.type) {
+    case 'start':
+      start(data.backend).catch((error) => post({ type: 'lost', sentence: sentence(error) }));
+      return;
+    case 'run':
+      return run(data);
+    case 'full':
+      if (data.run === newestRun) deliverFull?.(data.full);
+      return;
+    case 'cancel':
+      return cancel();
+    case 'look':
+      return engine?.look(data.layer, data.head);
+    case 'map':
+      void reply(data.id, async () => ({ tile: await needEngine().map(data.request) }));
+      return;
+    case 'row':
+      void reply(data.id, async () => ({ row: await needEngine().row(data.layer, data.head, data.query) }));
+      return;
+  }
+};
+
+function needEngine(): Engine {
+  if (!engine) throw new Error('the engine has not started');
+  return engine;
+}

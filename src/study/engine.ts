@@ -1,0 +1,233 @@
+/**
+ * Runs studies on one backend: model → text → full attention → probe run, free run, sweep, pictures. What a new study shares
+ * with the one before is kept: the model, the text's full attention, the curves of pinned methods.
+ */
+import type { MeasuredTime, Ops } from '../../gpu/ops';
+import { methodById } from '../methods';
+import type { Method } from '../methods/method';
+import type { ParameterContext, Parameters } from '../methods/parameters';
+import { resolveParameters } from '../methods/parameters';
+import { UserError } from '../user-error';
+import type { StudyEnvironment } from './environment';
+import { compareRuns } from './free-comparison';
+import type { OpenModel } from './open-model';
+import { openModel } from './open-model';
+import { Probe } from './probe-session';
+import type { Part, PostedEvent } from './protocol';
+import { readText } from './reading';
+import type { StudyText } from './source';
+import { buildText } from './source';
+import type { MapRequest, MapTile, MethodSpec, QueryRow, SourceSpec, StudySpec } from './types';
+
+/** What a free run is compared with: full attention on the same tokens. Plain data, it can be posted. */
+export interface FullRun {
+  readonly queryLogits: Float32Array;
+  readonly generated: readonly number[] | null;
+  readonly attentionTime: MeasuredTime | null;
+}
+
+export interface EngineRun {
+  readonly spec: StudySpec;
+  readonly parts: readonly Part[];
+  readonly signal: AbortSignal;
+  readonly emit: (event: PostedEvent) => void;
+  /** Hears full attention's result as soon as it is there. */
+  readonly onFull: (full: FullRun) => void;
+  /** Full attention's result from elsewhere, for a run without the part 'probe'. */
+  readonly full: Promise<FullRun> | null;
+}
+
+/** A method with checked parameters for one model and text. */
+export interface ResolvedMethod {
+  readonly method: Method;
+  readonly parameters: Parameters;
+  readonly spec: MethodSpec;
+}
+
+export class Engine {
+  private readonly ops: Ops;
+  private readonly environment: StudyEnvironment;
+  private model: { readonly name: string; readonly open: OpenModel } | null = null;
+  private text: { readonly key: string; readonly text: StudyText } | null = null;
+  private probe: Probe | null = null;
+  private visible = { layer: 0, head: 0 };
+
+  constructor(ops: Ops, environment: StudyEnvironment) {
+    this.ops = ops;
+    this.environment = environment;
+  }
+
+  /** Runs the parts of a study that are asked for. Throws UserError, or the signal's reason when it was cancelled. */
+  async run(run: EngineRun): Promise<void> {
+    const { spec, parts, signal, emit } = run;
+    const clock = new Clock(emit);
+    const open = await clock.measure('load', () => this.openModel(spec.model, run));
+    signal.throwIfAborted();
+    const text = await this.openText(spec, open);
+    const doesProbe = parts.includes('probe');
+    if (doesProbe) {
+      emit({ name: 'model', value: open.facts });
+      emit({ name: 'text', value: text.facts });
+    }
+    signal.throwIfAborted();
+    const context = parameterContext(open, spec.source, text);
+    const resolved = resolve(spec.method, context);
+
+    let full = run.full;
+    if (doesProbe) {
+      const probe = await clock.measure('fullAttention', () => this.openProbe(open, text, run));
+      full = Promise.resolve(probe.full);
+      run.onFull(probe.full);
+      const pinned = spec.pinned.map((entry) => resolve(entry, context));
+      await probe.measure({ resolved, pinned, context, visible: () => this.visible, signal, emit, clock });
+    }
+    if (parts.includes('free')) {
+      if (!full) throw new Error('a free run needs the result of full attention');
+      await clock.measure('freeRun', () => this.freeRun(open, text, resolved, full, run));
+    }
+  }
+
+  /** Which layer and head should come first, in this run and the next. */
+  look(layer: number, head: number): void {
+    this.visible = { layer, head };
+  }
+
+  /** Throws UserError when there is no text yet, or the request does not fit it. */
+  map(request: MapRequest): Promise<MapTile> {
+    return this.openedProbe().map(request);
+  }
+
+  row(layer: number, head: number, query: number): Promise<QueryRow> {
+    return this.openedProbe().row(layer, head, query);
+  }
+
+  private openedProbe(): Probe {
+    if (!this.probe) throw new UserError('The text is not read yet; the picture follows as soon as it is.');
+    return this.probe;
+  }
+
+  private async openModel(name: string, { emit }: EngineRun): Promise<OpenModel> {
+    if (this.model?.name === name) return this.model.open;
+    const folder = this.environment.modelFolder(name);
+    const open = await openModel(this.ops, folder, (fraction) =>
+      emit({ name: 'progress', value: { label: `loading ${folder.name}`, fraction, expectedSeconds: null } }),
+    );
+    this.closeProbe();
+    this.model?.open.decoder.release();
+    this.model = { name, open };
+    this.text = null;
+    return open;
+  }
+
+  private async openText(spec: StudySpec, open: OpenModel): Promise<StudyText> {
+    const key = JSON.stringify([spec.model, spec.source, spec.queriesStart]);
+    if (this.text?.key === key) return this.text.text;
+    if (!open.tokenizer) {
+      throw new UserError(
+        `The model ${open.facts.name} has no tokenizer.json, so it cannot read text; add the file to its folder.`,
+      );
+    }
+    const text = buildText(spec, open.tokenizer, open.config, await this.environment.sampleTexts());
+    this.text = { key, text };
+    this.closeProbe();
+    return text;
+  }
+
+  private async openProbe(open: OpenModel, text: StudyText, run: EngineRun): Promise<Probe> {
+    this.probe ??= await Probe.open(open, text, run.signal, progressOf(run, 'full attention', text));
+    return this.probe;
+  }
+
+  private closeProbe(): void {
+    this.probe?.release();
+    this.probe = null;
+  }
+
+  private async freeRun(
+    open: OpenModel,
+    text: StudyText,
+    { method, parameters }: ResolvedMethod,
+    full: Promise<FullRun>,
+    run: EngineRun,
+  ): Promise<void> {
+    const { signal, emit } = run;
+    const { answerStart, queries } = text.facts;
+    const reading = await readText({
+      decoder: open.decoder,
+      method,
+      parameters,
+      calibration: open.calibration,
+      recorded: this.probe?.text.recorded ?? null,
+      ids: text.ids,
+      answerStart,
+      queriesStart: queries.start,
+      keepQueries: false,
+      timed: true,
+      isAnswerComplete: (generated) => text.isAnswerComplete(generated),
+      signal,
+      onProgress: progressOf(run, method.title, text),
+    });
+    reading.reader.release();
+    const reference = await full;
+    signal.throwIfAborted();
+    emit({
+      name: 'measured',
+      value: { freeRun: compareRuns(text, open.config.vocabularySize, reference, reading) },
+    });
+  }
+}
+
+/** What defaults and limits of parameters depend on: for a task the length asked for, which its text all but fills. */
+export function parameterContext(
+  { config }: Pick<OpenModel, 'config'>,
+  source: SourceSpec,
+  text: Pick<StudyText, 'ids'>,
+): ParameterContext {
+  const { layers, queryHeads, keyValueHeads, headDimension, trainedTokens } = config;
+  const tokens = source.kind === 'task' ? source.tokens : text.ids.length;
+  return { tokens, trainedTokens, layers, queryHeads, keyValueHeads, headDimension };
+}
+
+/** Checks a method's parameters for one text. Throws UserError. */
+export function resolve(spec: MethodSpec, context: ParameterContext): ResolvedMethod {
+  const method = methodById(spec.id);
+  const parameters = resolveParameters(method.id, method.parameters, spec.parameters, context);
+  method.validate?.(parameters, context);
+  return { method, parameters, spec };
+}
+
+/** Reports tokens read, and once a part is done how long the whole will take at that pace. */
+function progressOf(run: EngineRun, label: string, text: StudyText): (tokens: number) => void {
+  const start = performance.now();
+  const total = text.ids.length;
+  return (tokens) => {
+    const fraction = tokens / total;
+    const seconds = (performance.now() - start) / 1000 / Math.max(fraction, 1e-6);
+    run.emit({
+      name: 'progress',
+      value: {
+        label: `${label}: ${tokens.toLocaleString('en')} of ${total.toLocaleString('en')} tokens`,
+        fraction,
+        expectedSeconds: seconds > 10 ? seconds : null,
+      },
+    });
+  };
+}
+
+/** Wall-clock milliseconds of the parts of a run, reported as they end. */
+export class Clock {
+  private readonly emit: EngineRun['emit'];
+  private readonly spans: Record<string, number> = {};
+
+  constructor(emit: EngineRun['emit']) {
+    this.emit = emit;
+  }
+
+  async measure<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const start = performance.now();
+    const result = await work();
+    this.spans[name] = performance.now() - start;
+    this.emit({ name: 'timing', value: { ...this.spans } });
+    return result;
+  }
+}

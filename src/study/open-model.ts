@@ -1,0 +1,51 @@
+/** A model, checked and on the device. */
+import type { Ops } from '../../gpu/ops';
+import type { Calibration } from '../model/calibration';
+import type { ModelConfig } from '../model/config';
+import type { Decoder } from '../model/decoder';
+import { createDecoder } from '../model/decoder';
+import type { ModelFolder } from '../model/load';
+import { loadModel } from '../model/load';
+import type { Tokenizer } from '../model/tokenizer';
+import { readWeights } from '../model/weights';
+import type { ModelFacts } from './types';
+
+export interface OpenModel {
+  readonly facts: ModelFacts;
+  readonly config: ModelConfig;
+  readonly tokenizer: Tokenizer | null;
+  readonly calibration: Calibration | null;
+  readonly decoder: Decoder;
+}
+
+/** Loads a model folder onto a device. Throws UserError for anything that is wrong with its files. */
+export async function openModel(
+  ops: Ops,
+  folder: ModelFolder,
+  onProgress: (fraction: number) => void = () => {},
+): Promise<OpenModel> {
+  const loaded = await loadModel(folder);
+  const { config } = loaded;
+  const weights = readWeights(loaded.source, config);
+  const decoder = await createDecoder(ops, config, weights, (layers) => onProgress(layers / config.layers));
+  const parameterCount = loaded.source
+    .names()
+    .reduce((sum, name) => sum + loaded.source.shape(name).reduce((product, size) => product * size, 1), 0);
+  return {
+    config,
+    decoder,
+    tokenizer: loaded.tokenizer,
+    calibration: loaded.calibration,
+    facts: {
+      name: loaded.name,
+      digest: loaded.digest,
+      layers: config.layers,
+      queryHeads: config.queryHeads,
+      keyValueHeads: config.keyValueHeads,
+      headDimension: config.headDimension,
+      vocabularySize: config.vocabularySize,
+      trainedTokens: config.trainedTokens,
+      parameterCount,
+    },
+  };
+}

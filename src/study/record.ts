@@ -1,0 +1,129 @@
+/** Makes the recorded text that probe runs read: from a model's reading, or from a capture. */
+import type { Ops } from '../../gpu/ops';
+import type { DeviceBuffer, Rows } from '../../gpu/rows';
+import { headMajorRows, sliceRows, tokenMajorRows } from '../../gpu/rows';
+import type { Calibration } from '../model/calibration';
+import type { Capture } from '../model/capture';
+import type { Decoder, Reader } from '../model/decoder';
+import { createRotationTable } from '../model/decoder-buffers';
+import { attendSelection } from './attend';
+import type { RecordedLayer, RecordedText } from './recorded';
+
+/** Query rows per attention call; keeps submissions short. */
+const BLOCK_TOKENS = 256;
+
+/** A recorded text whose buffers belong to it. */
+export interface OwnedRecordedText extends RecordedText {
+  release(): void;
+}
+
+/** The text that a reader with `keepQueries` has read. The buffers stay the reader's. */
+export function recordReading(
+  decoder: Decoder,
+  reader: Reader,
+  tokens: number,
+  calibration: Calibration | null,
+): RecordedText {
+  const { config, ops } = decoder;
+  return {
+    ops,
+    layers: config.layers,
+    tokens,
+    queryHeads: config.queryHeads,
+    keyValueHeads: config.keyValueHeads,
+    headDimension: config.headDimension,
+    attentionScale: config.attentionScale,
+    rotation: reader.rotation,
+    positionOffset: 0,
+    trainedTokens: config.trainedTokens,
+    calibration,
+    recorded: reader.caches.map((cache, layer) => ({
+      layer,
+      query: sliceRows(cache.query!, 0, tokens),
+      queryUnrotated: sliceRows(cache.queryUnrotated!, 0, tokens),
+      key: sliceRows(cache.key, 0, tokens),
+      keyUnrotated: sliceRows(cache.keyUnrotated, 0, tokens),
+      value: sliceRows(cache.value, 0, tokens),
+      logSumExp: cache.logSumExp!,
+    })),
+  };
+}
+
+/** Puts a capture on the device and computes full attention's log-sum-exp. `layers`: which of those present; default all. */
+export async function recordCapture(
+  ops: Ops,
+  capture: Capture,
+  layers: readonly number[] = capture.presentLayers,
+): Promise<OwnedRecordedText> {
+  const { tokens: T, queryHeads: H, keyValueHeads: G, headDimension: d, attentionScale } = capture;
+  const owned: DeviceBuffer[] = [];
+  const upload = (data: Float32Array, heads: number, label: string): Rows => {
+    const buffer = ops.upload(data, label);
+    owned.push(buffer);
+    return headMajorRows(buffer, heads, T, d);
+  };
+  const rotation = capture.rope
+    ? createRotationTable(ops, { rope: capture.rope, headDimension: d }, capture.positionOffset + T + 1)
+    : null;
+  if (rotation) owned.push(rotation.cosine, rotation.sine);
+  const unused = ops.allocate('f32', Math.min(T, BLOCK_TOKENS) * H * d, 'full attention output');
+  const recorded: RecordedLayer[] = [];
+  for (const index of layers) {
+    const tensors = capture.layer(index);
+    const logSumExp = {
+      buffer: ops.allocate('f32', H * T, `layer ${index} log-sum-exp`),
+      offset: 0,
+      headStride: T,
+    };
+    owned.push(logSumExp.buffer);
+    const layer: RecordedLayer = {
+      layer: index,
+      query: upload(tensors.query, H, `layer ${index} queries`),
+      queryUnrotated:
+        tensors.queryUnrotated && upload(tensors.queryUnrotated, H, `layer ${index} queries, un-rotated`),
+      key: upload(tensors.key, G, `layer ${index} keys`),
+      keyUnrotated:
+        tensors.keyUnrotated && upload(tensors.keyUnrotated, G, `layer ${index} keys, un-rotated`),
+      value: upload(tensors.value, G, `layer ${index} values`),
+      logSumExp,
+    };
+    for (let start = 0; start < T; start += BLOCK_TOKENS) {
+      const end = Math.min(T, start + BLOCK_TOKENS);
+      attendSelection(
+        ops,
+        {
+          layer: index,
+          block: { start, end },
+          query: sliceRows(layer.query, start, end - start),
+          queryUnrotated: null,
+          key: sliceRows(layer.key, 0, end),
+          keyUnrotated: null,
+          value: sliceRows(layer.value, 0, end),
+          logSumExp: null,
+        },
+        { list: null, rangeStart: 0 },
+        attentionScale,
+        tokenMajorRows(unused, H, end - start, d),
+        { ...logSumExp, offset: start },
+      );
+      await ops.pace();
+    }
+    recorded.push(layer);
+  }
+  ops.release(unused);
+  return {
+    ops,
+    layers: capture.layers,
+    tokens: T,
+    queryHeads: H,
+    keyValueHeads: G,
+    headDimension: d,
+    attentionScale,
+    rotation,
+    positionOffset: capture.positionOffset,
+    trainedTokens: null,
+    calibration: null,
+    recorded,
+    release: () => ops.release(...owned),
+  };
+}

@@ -1,0 +1,143 @@
+import { describe, expect, test } from 'vitest';
+import { createCpuOps } from '../../gpu/cpu';
+import { full } from '../../src/methods/full';
+import type { Method } from '../../src/methods/method';
+import { streamingLlm } from '../../src/methods/streaming-llm';
+import { forward } from '../../src/study/forward';
+import { LONGEST_ANSWER_TOKENS, type ReadingRequest, readText } from '../../src/study/reading';
+import { someIds, tinyDecoder } from './tiny-model';
+
+const ops = createCpuOps();
+const decoder = await tinyDecoder(ops);
+const vocabulary = decoder.config.vocabularySize;
+
+function request(ids: Uint32Array, change: Partial<ReadingRequest>): ReadingRequest {
+  return {
+    decoder,
+    method: full,
+    parameters: {},
+    calibration: null,
+    recorded: null,
+    ids,
+    answerStart: null,
+    queriesStart: 0,
+    keepQueries: false,
+    timed: false,
+    isAnswerComplete: () => false,
+    signal: new AbortController().signal,
+    onProgress: () => {},
+    ...change,
+  };
+}
+
+async function fullLogits(ids: Uint32Array): Promise<Float32Array> {
+  const { logits, reader } = await forward(decoder, ids);
+  reader.release();
+  return logits;
+}
+
+function expectClose(actual: Float32Array, expected: Float32Array): void {
+  expect(actual.length).toBe(expected.length);
+  const largest = expected.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
+  const worst = expected.reduce((max, value, i) => Math.max(max, Math.abs(value - actual[i])), 0);
+  expect(worst / largest).toBeLessThan(1e-5);
+}
+
+/** The token with the largest logit in a row. */
+function best(logits: Float32Array, row: number): number {
+  const values = logits.subarray(row * vocabulary, (row + 1) * vocabulary);
+  return values.indexOf(Math.max(...values));
+}
+
+describe('a free run', () => {
+  test('with full attention in blocks gives the logits of one pass', async () => {
+    const ids = someIds(75);
+    const reading = await readText(request(ids, { queriesStart: 20 }));
+    expectClose(reading.queryLogits, (await fullLogits(ids)).subarray(20 * vocabulary));
+    expect(reading.generated).toBeNull();
+    reading.reader.release();
+  });
+
+  test('generates greedily what repeated full passes would, and ends with the true answer in its caches', async () => {
+    const ids = someIds(40);
+    const answerStart = 33;
+    const reading = await readText(
+      request(ids, { answerStart, queriesStart: 30, isAnswerComplete: (generated) => generated.length >= 5 }),
+    );
+    const wanted: number[] = [];
+    while (wanted.length < 5) {
+      const so = Uint32Array.from([...ids.subarray(0, answerStart), ...wanted]);
+      wanted.push(best(await fullLogits(so), so.length - 1));
+      if (decoder.config.eosTokens.includes(wanted[wanted.length - 1])) break;
+    }
+    expect(reading.generated).toEqual(wanted);
+    expect(reading.reader.length).toBe(40);
+    expectClose(reading.queryLogits, (await fullLogits(ids)).subarray(30 * vocabulary));
+    reading.reader.release();
+  });
+
+  test('an answer that agrees with the truth for a while, then not, leaves the logits of the truth', async () => {
+    const prompt = someIds(30);
+    const first = best(await fullLogits(prompt), 29);
+    const wrong = (first + 1) % vocabulary;
+    const ids = Uint32Array.from([...prompt, first, wrong, 5, 6]);
+    const reading = await readText(
+      request(ids, {
+        answerStart: 30,
+        queriesStart: 28,
+        isAnswerComplete: (generated) => generated.length >= 3,
+      }),
+    );
+    expect(reading.generated?.[0]).toBe(first);
+    expectClose(reading.queryLogits, (await fullLogits(ids)).subarray(28 * vocabulary));
+    reading.reader.release();
+  });
+
+  test('an answer without end stops', async () => {
+    const reading = await readText(request(someIds(20), { answerStart: 18, queriesStart: 15 }));
+    const endsEarly = decoder.config.eosTokens.includes(reading.generated?.at(-1) ?? -1);
+    if (!endsEarly) expect(reading.generated?.length).toBe(LONGEST_ANSWER_TOKENS);
+    expect(reading.reader.length).toBe(20);
+    reading.reader.release();
+  });
+
+  test('a method that evicts reads densely, then loses keys: other logits after the cut, the same before', async () => {
+    const ids = someIds(64);
+    const reading = await readText(
+      request(ids, {
+        method: streamingLlm as Method,
+        parameters: { keepFraction: 0.25, sinkTokens: 4, positions: 'original' },
+        queriesStart: 48,
+      }),
+    );
+    const dense = (await fullLogits(ids)).subarray(48 * vocabulary);
+    const difference = dense.reduce(
+      (max, value, i) => Math.max(max, Math.abs(value - reading.queryLogits[i])),
+      0,
+    );
+    expect(difference).toBeGreaterThan(1e-3);
+    reading.reader.release();
+  });
+
+  test('is cancelled between blocks and gives everything back', async () => {
+    const before = ops.memory().bytes;
+    const controller = new AbortController();
+    const reading = readText(
+      request(someIds(200), {
+        signal: controller.signal,
+        onProgress: (tokens) => tokens >= 50 && controller.abort(new Error('overtaken')),
+      }),
+    );
+    await expect(reading).rejects.toThrow('overtaken');
+    expect(ops.memory().bytes).toBe(before);
+  });
+
+  test('one token is a text', async () => {
+    const reading = await readText(request(someIds(1), {}));
+    expectClose(reading.queryLogits, await fullLogits(someIds(1)));
+    reading.reader.release();
+    expect(ops.memory().bytes).toBe(decoderBytes);
+  });
+});
+
+const decoderBytes = ops.memory().bytes;
