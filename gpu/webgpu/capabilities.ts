@@ -1,0 +1,52 @@
+/**
+ * What a device can do, read in one place and passed down. No other file names `navigator.gpu`, an adapter's features or
+ * its limits. Subgroups are not used: every kernel is portable WGSL.
+ */
+export interface Capabilities {
+  /** Adapter name for people. */
+  readonly description: string;
+  /** A software rasteriser: right answers, slowly. */
+  readonly isFallbackAdapter: boolean;
+  readonly timestampQuery: boolean;
+  /** Largest buffer that can also be bound whole, in bytes. */
+  readonly maxBufferBytes: number;
+  readonly maxWorkgroupsPerDimension: number;
+  readonly workgroupStorageBytes: number;
+}
+
+/** Limits the kernels profit from; everything else stays at WebGPU's defaults, under which every kernel works. */
+const WANTED_LIMITS = ['maxBufferSize', 'maxStorageBufferBindingSize'] as const;
+
+/** The page's WebGPU entry point, if this browser has one. */
+export function findGpu(): GPU | undefined {
+  return typeof navigator === 'undefined' ? undefined : navigator.gpu;
+}
+
+/** What to ask of an adapter: its larger buffer limits, and timestamps if it has them. */
+export function deviceRequest(adapter: GPUAdapter): GPUDeviceDescriptor {
+  const requiredLimits: Record<string, number> = {};
+  for (const limit of WANTED_LIMITS) requiredLimits[limit] = adapter.limits[limit];
+  const requiredFeatures: GPUFeatureName[] = adapter.features.has('timestamp-query')
+    ? ['timestamp-query']
+    : [];
+  return { requiredLimits, requiredFeatures };
+}
+
+export function readCapabilities(device: GPUDevice): Capabilities {
+  const { limits, features, adapterInfo } = device;
+  return {
+    description: describeAdapter(adapterInfo),
+    isFallbackAdapter: adapterInfo?.isFallbackAdapter ?? false,
+    timestampQuery: features.has('timestamp-query'),
+    // Bindings cover whole buffers; the binding size must be a multiple of 4.
+    maxBufferBytes: Math.floor(Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize) / 16) * 16,
+    maxWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
+    workgroupStorageBytes: limits.maxComputeWorkgroupStorageSize,
+  };
+}
+
+function describeAdapter(info: GPUAdapterInfo | undefined): string {
+  const name = info?.description || [info?.vendor, info?.architecture].filter(Boolean).join(' ');
+  const device = info?.device && !name.includes(info.device) ? ` ${info.device}` : '';
+  return `${name || 'unnamed adapter'}${device}`;
+}

@@ -1,0 +1,82 @@
+import { UserError } from '../../src/user-error';
+import { type Capabilities, deviceRequest, findGpu, readCapabilities } from './capabilities';
+
+export interface DeviceOptions {
+  /** A device that the caller owns; it is not destroyed with the operations. */
+  readonly device?: GPUDevice;
+  readonly adapter?: GPUAdapter;
+  /** The entry point to use instead of the browser's; in Node the one that the `webgpu` package creates. */
+  readonly gpu?: GPU;
+  readonly powerPreference?: GPUPowerPreference;
+  /** Called once if the device is lost for another reason than `destroy()`. */
+  readonly onLost?: (message: string) => void;
+}
+
+export interface OpenedDevice {
+  readonly device: GPUDevice;
+  readonly capabilities: Capabilities;
+  /** Destroys the device if it was opened here. */
+  close(): void;
+  /** Throws the first failure of the device, if there was one. */
+  throwFailure(): void;
+  /** Remembers a failure that came outside a call, for the next `throwFailure`. */
+  fail(error: Error): void;
+}
+
+/**
+ * Opens a WebGPU device.
+ *
+ * @throws UserError if there is no WebGPU or no adapter
+ */
+export async function openDevice(options: DeviceOptions): Promise<OpenedDevice> {
+  const device = options.device ?? (await requestDevice(options));
+  let failure: Error | undefined;
+  let closing = false;
+  const fail = (error: Error) => {
+    failure ??= error;
+  };
+
+  device.lost.then((info) => {
+    if (closing) return;
+    const message = `The GPU device was lost (${info.message || info.reason}); reload, or use the CPU backend.`;
+    // A lost device makes everything fail that comes after: its loss is the failure to report.
+    failure = new UserError(message);
+    options.onLost?.(message);
+  });
+  device.addEventListener('uncapturederror', (event) => {
+    const { error } = event as GPUUncapturedErrorEvent;
+    fail(
+      error instanceof GPUOutOfMemoryError
+        ? new UserError(
+            `The GPU has run out of memory (${error.message}); use a shorter text, a smaller model or the CPU backend.`,
+          )
+        : new Error(`WebGPU: ${error.message}`),
+    );
+  });
+
+  return {
+    device,
+    capabilities: readCapabilities(device),
+    close() {
+      closing = true;
+      if (!options.device) device.destroy();
+    },
+    throwFailure() {
+      if (failure) throw failure;
+    },
+    fail,
+  };
+}
+
+async function requestDevice(options: DeviceOptions): Promise<GPUDevice> {
+  const gpu = options.gpu ?? findGpu();
+  if (!options.adapter && !gpu) {
+    throw new UserError(
+      'This browser has no WebGPU; use a current Chrome, Edge, Safari or Firefox, or the CPU backend.',
+    );
+  }
+  const { powerPreference } = options;
+  const adapter = options.adapter ?? (await gpu?.requestAdapter(powerPreference ? { powerPreference } : {}));
+  if (!adapter) throw new UserError('WebGPU found no graphics adapter on this machine; use the CPU backend.');
+  return adapter.requestDevice(deviceRequest(adapter));
+}

@@ -1,0 +1,58 @@
+/** The operations in WGSL. Kernels are in `kernels/`, one file each; this folder holds what carries them. */
+import type { Ops } from '../ops';
+import type { DeviceBuffer } from '../rows';
+import { checkSpan } from '../validate';
+import { StorageBuffer } from './buffers';
+import { type DeviceOptions, openDevice } from './device';
+import { kernelOps } from './kernels';
+import { Recorder } from './recorder';
+
+export type WebGpuOptions = DeviceOptions;
+export { findGpu } from './capabilities';
+
+/**
+ * Opens a WebGPU device and gives the operations on it.
+ *
+ * @throws UserError if there is no WebGPU or no adapter
+ */
+export async function createWebGpuOps(options: WebGpuOptions = {}): Promise<Ops> {
+  const opened = await openDevice(options);
+  const recorder = new Recorder(opened);
+  return {
+    backend: 'webgpu',
+    description: opened.capabilities.description,
+    isSoftware: opened.capabilities.isFallbackAdapter,
+    allocate: (type, length, label) => recorder.allocate(type, length, label),
+    upload: (data, label) => recorder.upload(data, label),
+    write(buffer, offset, data) {
+      checkSpan('write', 'buffer', buffer, data instanceof Float32Array ? 'f32' : 'u32', offset, data.length);
+      recorder.write(own(buffer), offset, data);
+    },
+    async readFloats(buffer, offset = 0, length = rest(buffer, offset)) {
+      checkSpan('readFloats', 'buffer', buffer, 'f32', offset, length);
+      return new Float32Array(await recorder.read(own(buffer), offset, length));
+    },
+    async readIntegers(buffer, offset = 0, length = rest(buffer, offset)) {
+      checkSpan('readIntegers', 'buffer', buffer, 'u32', offset, length);
+      return new Uint32Array(await recorder.read(own(buffer), offset, length));
+    },
+    release(...buffers) {
+      for (const buffer of buffers) if (buffer instanceof StorageBuffer) recorder.release(buffer);
+    },
+    memory: () => recorder.memory(),
+    pace: () => recorder.pace(),
+    stopwatch: () => recorder.stopwatch(),
+    destroy: () => recorder.destroy(),
+    ...kernelOps(recorder),
+  };
+}
+
+function own(buffer: DeviceBuffer): StorageBuffer {
+  if (!(buffer instanceof StorageBuffer))
+    throw new TypeError(`${buffer.label} is no buffer of the WebGPU backend`);
+  return buffer;
+}
+
+function rest(buffer: DeviceBuffer, offset: number): number {
+  return Math.max(0, buffer.length - offset);
+}

@@ -1,0 +1,66 @@
+// Makes the attention result of a query from those of the spans of its keys: Σ e^(mₛ−m)·oₛ / Σ e^(mₛ−m)·wₛ.
+//
+// Shapes     spanResults [H·n, spans, channels + 2] as attention-few-rows.wgsl writes them, out [H, n, outChannels],
+//            logSumExp [H, n].
+// Grid       one workgroup of 64 threads per query head and row, linear; a thread takes every 64th channel.
+// Precision  32-bit.
+// Equals     `attention` of gpu/cpu.
+
+struct Params {
+  items: u32,
+  spans: u32,
+  channels: u32,
+  queryRows: u32,
+  outOffset: u32,
+  outHeadStride: u32,
+  outRowStride: u32,
+  outChannels: u32,
+  logSumExpOffset: u32,
+  logSumExpHeadStride: u32,
+  hasLogSumExp: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> spanResults: array<f32>;
+@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+@group(0) @binding(3) var<storage, read_write> logSumExp: array<u32>;
+
+const NEGATIVE_INFINITY_BITS = 0xff800000u;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(local_invocation_index) thread: u32,
+  @builtin(workgroup_id) workgroup: vec3u,
+  @builtin(num_workgroups) workgroups: vec3u,
+) {
+  let item = workgroup.y * workgroups.x + workgroup.x;
+  if (item >= params.items) { return; }
+  let head = item / params.queryRows;
+  let row = item % params.queryRows;
+  let size = params.channels + 2u;
+  let start = item * params.spans * size;
+
+  var maximum = spanResults[start + params.channels];
+  for (var span = 1u; span < params.spans; span++) {
+    maximum = max(maximum, spanResults[start + span * size + params.channels]);
+  }
+  var total = 0.0;
+  for (var span = 0u; span < params.spans; span++) {
+    let at = start + span * size + params.channels;
+    total += exp(spanResults[at] - maximum) * spanResults[at + 1u];
+  }
+  for (var channel = thread; channel < params.outChannels; channel += 64u) {
+    var result = 0.0;
+    for (var span = 0u; span < params.spans; span++) {
+      let at = start + span * size;
+      result += exp(spanResults[at + params.channels] - maximum) * spanResults[at + channel];
+    }
+    out[params.outOffset + head * params.outHeadStride + row * params.outRowStride + channel] =
+      select(0.0, result / total, total > 0.0);
+  }
+  if (params.hasLogSumExp == 1u && thread == 0u) {
+    var bits = NEGATIVE_INFINITY_BITS;
+    if (total > 0.0) { bits = bitcast<u32>(maximum + log(total)); }
+    logSumExp[params.logSumExpOffset + head * params.logSumExpHeadStride + row] = bits;
+  }
+}

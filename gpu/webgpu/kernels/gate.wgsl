@@ -1,0 +1,49 @@
+// out = silu(gate) · up, silu(x) = x / (1 + e^−x).
+//
+// Shapes     gate, up and out [rows, channels], any offsets and row strides.
+// Grid       one thread per element, 64 a workgroup, linear.
+// Equals     `gate` of gpu/cpu.
+//
+// Constants  GATE_IN_PLACE, UP_IN_PLACE: out is that view, which is read instead.
+
+struct Params {
+  rows: u32,
+  channels: u32,
+  gateOffset: u32,
+  gateRowStride: u32,
+  upOffset: u32,
+  upRowStride: u32,
+  outOffset: u32,
+  outRowStride: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> gate: array<f32>;
+@group(0) @binding(2) var<storage, read> up: array<f32>;
+@group(0) @binding(3) var<storage, read_write> out: array<f32>;
+
+fn loadGate(at: u32) -> f32 {
+  if (GATE_IN_PLACE) { return out[at]; }
+  return gate[at];
+}
+
+fn loadUp(at: u32) -> f32 {
+  if (UP_IN_PLACE) { return out[at]; }
+  return up[at];
+}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(local_invocation_index) thread: u32,
+  @builtin(workgroup_id) workgroup: vec3u,
+  @builtin(num_workgroups) workgroups: vec3u,
+) {
+  let element = 64u * (workgroup.y * workgroups.x + workgroup.x) + thread;
+  let row = element / params.channels;
+  let channel = element % params.channels;
+  if (row >= params.rows) { return; }
+  let x = loadGate(params.gateOffset + row * params.gateRowStride + channel);
+  let y = loadUp(params.upOffset + row * params.upRowStride + channel);
+  // e^80 is within the range of f32; below −80, silu is smaller than 1e-33.
+  out[params.outOffset + row * params.outRowStride + channel] = x / (1.0 + exp(min(-x, 80.0))) * y;
+}

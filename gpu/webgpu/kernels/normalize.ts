@@ -1,0 +1,48 @@
+import { type Arguments, checkNormalize } from '../../validate';
+import { linearGrid } from '../grid';
+import { defineKernel } from '../kernel';
+import type { Recorder } from '../recorder';
+import { elementsOf, inputOutput } from '../views';
+import code from './normalize.wgsl?raw';
+
+const kernel = defineKernel('normalize', code, {
+  input: 'read',
+  weight: 'read',
+  bias: 'read',
+  out: 'write',
+});
+
+/** Records `Ops.normalize`. */
+export function normalize(recorder: Recorder, a: Arguments<'normalize'>): void {
+  checkNormalize(a);
+  const { input, out } = a;
+  const elements = elementsOf(input);
+  if (elements === 0) return;
+  const inPlace = input.buffer === out.buffer && input.offset === out.offset;
+  // Many short rows (heads of queries and keys) share a workgroup, long ones have one to themselves.
+  const lanes = input.channels <= 128 ? 8 : input.channels <= 1024 ? 64 : 256;
+  const threads = Math.max(64, lanes);
+  const rowsPerWorkgroup = threads / lanes;
+  recorder.dispatch({
+    kernel,
+    constants: {
+      THREADS: threads,
+      LANES: lanes,
+      CENTRED: a.kind === 'layer',
+      HAS_BIAS: a.bias !== undefined,
+      IN_PLACE: inPlace,
+    },
+    buffers: {
+      input: inPlace ? recorder.unused : input.buffer,
+      weight: a.weight,
+      bias: a.bias ?? recorder.unused,
+      out: out.buffer,
+    },
+    parameters: { ...inputOutput(input, out), epsilon: a.epsilon },
+    workgroups: linearGrid(
+      Math.ceil((input.heads * input.rows) / rowsPerWorkgroup),
+      recorder.maxWorkgroupsPerDimension,
+    ),
+    work: { flops: 6 * elements, bytes: 12 * elements },
+  });
+}

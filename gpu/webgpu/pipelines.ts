@@ -1,0 +1,141 @@
+import './float16-array';
+import { makeShaderDataDefinitions, type StructDefinition } from 'webgpu-utils';
+import { constantLine, type Kernel, type KernelConstants } from './kernel';
+
+/** Bytes of one dispatch's parameters: the alignment of dynamic uniform offsets. */
+export const PARAMETER_BYTES = 256;
+
+/** A field of `Params`: where it goes, in words of four bytes. */
+export interface ParameterField {
+  readonly name: string;
+  readonly word: number;
+  readonly type: 'u32' | 'f32';
+}
+
+export interface CompiledKernel {
+  readonly pipeline: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+  readonly fields: readonly ParameterField[];
+  /** Bind groups by the buffers bound, one level per binding; entries go when a buffer goes. */
+  readonly bindGroups: WeakMap<GPUBuffer, unknown>;
+}
+
+interface KernelInterface {
+  readonly layout: GPUBindGroupLayout;
+  readonly pipelineLayout: GPUPipelineLayout;
+  readonly fields: readonly ParameterField[];
+  readonly bindGroups: WeakMap<GPUBuffer, unknown>;
+  readonly variants: Map<string, CompiledKernel>;
+}
+
+/** Compiles kernels, once per kernel and set of constants. */
+export class Pipelines {
+  readonly #device: GPUDevice;
+  readonly #fail: (error: Error) => void;
+  readonly #interfaces = new Map<Kernel, KernelInterface>();
+
+  /** @param fail receives compile errors, which WebGPU reports after the fact */
+  constructor(device: GPUDevice, fail: (error: Error) => void) {
+    this.#device = device;
+    this.#fail = fail;
+  }
+
+  get(kernel: Kernel, constants: KernelConstants): CompiledKernel {
+    const shared = this.#interfaces.get(kernel) ?? this.#describe(kernel);
+    let key = '';
+    for (const name in constants) key += `${constants[name]},`;
+    const known = shared.variants.get(key);
+    if (known) return known;
+    const compiled = {
+      pipeline: this.#compile(kernel, constants, shared.pipelineLayout),
+      layout: shared.layout,
+      fields: shared.fields,
+      bindGroups: shared.bindGroups,
+    };
+    shared.variants.set(key, compiled);
+    return compiled;
+  }
+
+  #describe(kernel: Kernel): KernelInterface {
+    const layout = this.#device.createBindGroupLayout({
+      label: kernel.name,
+      entries: [
+        {
+          binding: 0,
+          visibility: GPUShaderStage.COMPUTE,
+          buffer: { type: 'uniform', hasDynamicOffset: true, minBindingSize: PARAMETER_BYTES },
+        },
+        ...kernel.bindings.map(({ access }, index) => ({
+          binding: index + 1,
+          visibility: GPUShaderStage.COMPUTE,
+          buffer: { type: access === 'read' ? ('read-only-storage' as const) : ('storage' as const) },
+        })),
+      ],
+    });
+    const described = {
+      layout,
+      pipelineLayout: this.#device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+      fields: parameterFields(kernel),
+      bindGroups: new WeakMap<GPUBuffer, unknown>(),
+      variants: new Map<string, CompiledKernel>(),
+    };
+    this.#interfaces.set(kernel, described);
+    return described;
+  }
+
+  #compile(kernel: Kernel, constants: KernelConstants, layout: GPUPipelineLayout): GPUComputePipeline {
+    const device = this.#device;
+    const code = `${constantLine(constants)}\n${kernel.code}`;
+    device.pushErrorScope('validation');
+    const module = device.createShaderModule({ label: kernel.name, code });
+    const pipeline = device.createComputePipeline({
+      label: kernel.name,
+      layout,
+      compute: { module, entryPoint: 'main' },
+    });
+    device
+      .popErrorScope()
+      .then(async (error) => {
+        if (error) this.#fail(await compileError(kernel.name, code, module, error));
+      })
+      .catch(() => {});
+    return pipeline;
+  }
+}
+
+/** Offsets and types of the scalars in the kernel's `Params`, and a check that its bindings are the ones declared. */
+function parameterFields(kernel: Kernel): ParameterField[] {
+  // Only the interface, which ends with the last binding: the library's parser does not know all of WGSL.
+  const end = kernel.code.indexOf(';', kernel.code.lastIndexOf('@binding'));
+  const definitions = makeShaderDataDefinitions(kernel.code.slice(0, end + 1));
+  kernel.bindings.forEach(({ name }, index) => {
+    if (definitions.storages[name]?.binding !== index + 1) {
+      throw new Error(`kernel ${kernel.name}: ${name} is not the storage buffer at binding ${index + 1}`);
+    }
+  });
+  const typeDefinition = definitions.uniforms.params?.typeDefinition;
+  if (!typeDefinition || !('fields' in typeDefinition) || typeDefinition.size > PARAMETER_BYTES) {
+    throw new Error(`kernel ${kernel.name}: params must be a struct of at most ${PARAMETER_BYTES} bytes`);
+  }
+  return Object.entries((typeDefinition as StructDefinition).fields).map(([name, { offset, type }]) => {
+    const scalar = 'type' in type ? type.type : '';
+    if (scalar !== 'u32' && scalar !== 'f32') {
+      throw new Error(`kernel ${kernel.name}: parameter ${name} is ${scalar}, not u32 or f32`);
+    }
+    return { name, word: offset / 4, type: scalar };
+  });
+}
+
+async function compileError(
+  name: string,
+  code: string,
+  module: GPUShaderModule,
+  error: GPUError,
+): Promise<Error> {
+  const { messages } = await module.getCompilationInfo();
+  // Line 1 holds the constants, so that the kernel's file starts at line 2.
+  const where = messages.map(
+    ({ lineNum, linePos, type, message }) => `${name}.wgsl:${lineNum - 1}:${linePos}: ${type}: ${message}`,
+  );
+  return new Error(`kernel ${name} does not compile\n${where.join('\n') || error.message}\n\n${code}`);
+}

@@ -1,0 +1,142 @@
+import { expect, it } from 'vitest';
+import type { Ops } from '../../../gpu/ops';
+import { compare, describeBoth, inputView, type Layout, layOut, outputView, poisoned } from './both';
+
+// Exponentials (2 rounding steps each) of sums over d, weighted sums of values of about 1.
+const tolerance = { relative: 5e-6 };
+
+interface Case {
+  readonly queries: number;
+  readonly keys: number;
+  readonly channels: number;
+  readonly heads?: number;
+  readonly groups?: number;
+  readonly layout?: Layout;
+  readonly start?: number;
+  readonly end?: number;
+  readonly causal?: boolean;
+  /** Length of the list and number of sets of it. */
+  readonly list?: number;
+  readonly sets?: number;
+  readonly scale?: number;
+}
+
+const cases: readonly Case[] = [
+  // Few queries: one span of keys.
+  { queries: 1, keys: 1, channels: 1 },
+  { queries: 1, keys: 63, channels: 6, heads: 3, groups: 1, layout: 'strided' },
+  { queries: 2, keys: 65, channels: 20, heads: 6, groups: 2 },
+  { queries: 3, keys: 129, channels: 64, heads: 2, groups: 2, start: 5, end: 127 },
+  { queries: 4, keys: 4, channels: 8 },
+  { queries: 4, keys: 2, channels: 8, causal: true },
+  { queries: 1, keys: 40, channels: 32, list: 17, start: 30, end: 31 },
+  // Few queries: several spans.
+  { queries: 1, keys: 257, channels: 33, heads: 3, groups: 1, layout: 'strided' },
+  {
+    queries: 3,
+    keys: 700,
+    channels: 8,
+    heads: 2,
+    groups: 1,
+    causal: true,
+    list: 300,
+    sets: 2,
+    start: 300,
+    end: 700,
+  },
+  { queries: 4, keys: 260, channels: 256, causal: true },
+  { queries: 2, keys: 300, channels: 300, causal: false },
+  // Blocks of queries.
+  { queries: 5, keys: 5, channels: 1 },
+  { queries: 17, keys: 31, channels: 6, heads: 3, groups: 1, layout: 'strided' },
+  { queries: 31, keys: 33, channels: 20, heads: 2, groups: 2, causal: false },
+  { queries: 33, keys: 65, channels: 33, heads: 3, groups: 3, layout: 'token-major' },
+  { queries: 64, keys: 64, channels: 32, heads: 6, groups: 2 },
+  { queries: 65, keys: 129, channels: 64, start: 3, end: 100 },
+  { queries: 40, keys: 50, channels: 100, layout: 'strided' },
+  { queries: 12, keys: 70, channels: 256, heads: 2, groups: 1 },
+  { queries: 7, keys: 20, channels: 4, start: 20, end: 20 },
+  { queries: 40, keys: 20, channels: 8, heads: 2, groups: 1 },
+  // Lists.
+  { queries: 33, keys: 129, channels: 32, heads: 6, groups: 2, list: 31, sets: 1, start: 90, end: 129 },
+  { queries: 9, keys: 129, channels: 20, heads: 6, groups: 2, list: 65, sets: 2, start: 80, end: 100 },
+  { queries: 9, keys: 129, channels: 20, heads: 6, groups: 2, list: 33, sets: 6, start: 0, end: 0 },
+  { queries: 40, keys: 64, channels: 8, list: 3, start: 60, end: 64, causal: true },
+  { queries: 20, keys: 64, channels: 8, list: 0, start: 60, end: 64, causal: true },
+  // Logits of some thousands: only with the maximum subtracted do these stay finite.
+  { queries: 20, keys: 70, channels: 16, scale: 500 },
+  { queries: 1, keys: 300, channels: 16, scale: 500 },
+];
+
+function run(ops: Ops, c: Case) {
+  const { queries, keys, channels, heads = 1, groups = 1, layout = 'dense', list = 0, sets = 1 } = c;
+  const query = inputView(ops, [heads, queries, channels], layout, 1);
+  const key = inputView(ops, [groups, keys, channels], layout, 2);
+  const value = inputView(ops, [groups, keys, channels], 'strided', 3);
+  const out = outputView(ops, [heads, queries, channels], layout);
+  const logSumExp = { buffer: poisoned(ops, 4 + heads * (queries + 3)), offset: 4, headStride: queries + 3 };
+  const rowStride = list + 2;
+  const indices = Uint32Array.from({ length: 3 + sets * rowStride }, (_, i) => {
+    const at = i - 3;
+    const entry = at % rowStride;
+    // Ascending, different for each set; junk between the sets.
+    return at < 0 || entry >= list ? 0xffff_ffff : Math.floor((entry * keys) / list + (at / rowStride) * 0.3);
+  });
+  ops.attention({
+    query,
+    key,
+    value,
+    scale: c.scale ?? channels ** -0.5,
+    visible: {
+      list:
+        c.list === undefined
+          ? undefined
+          : { buffer: ops.upload(indices, 'list'), offset: 3, sets, count: list, rowStride },
+      range: { start: c.start ?? 0, end: c.end ?? keys, causal: c.causal ?? true },
+    },
+    out,
+    logSumExp,
+  });
+  return { out: out.buffer, logSumExp: logSumExp.buffer };
+}
+
+describeBoth('attention', (backends) => {
+  it.each(cases.map((c) => [JSON.stringify(c), c] as const))('%s', async (_, c) => {
+    // Logits of thousands lose absolute accuracy with their size.
+    await compare(backends, (ops) => run(ops, c), c.scale ? { relative: 2e-3 } : tolerance);
+  });
+
+  it('needs no log-sum-exp', async () => {
+    await compare(
+      backends,
+      (ops) => {
+        const outs = [3, 9].map((queries) => {
+          const view = inputView(ops, [2, queries, 8], 'dense', 1);
+          const key = inputView(ops, [1, 300, 8], 'dense', 2);
+          const out = outputView(ops, [2, queries, 8], 'dense');
+          const visible = { range: { start: 0, end: 300, causal: false } };
+          ops.attention({ query: view, key, value: key, scale: 0.3, visible, out });
+          return out.buffer;
+        });
+        return { few: outs[0]!, many: outs[1]! };
+      },
+      tolerance,
+    );
+  });
+
+  it('gives zeros and −∞ where no key is visible', async () => {
+    const { webgpu } = backends;
+    for (const queries of [2, 40]) {
+      const view = layOut(1, queries, 8, 'dense');
+      const query = inputView(webgpu, [1, queries, 8], 'dense', 1);
+      const key = inputView(webgpu, [1, 4, 8], 'dense', 2);
+      const out = { ...view, buffer: poisoned(webgpu, queries * 8) };
+      const logSumExp = { buffer: poisoned(webgpu, queries), offset: 0, headStride: queries };
+      const visible = { range: { start: 2, end: 2, causal: true } };
+      webgpu.attention({ query, key, value: key, scale: 1, visible, out, logSumExp });
+      expect(await webgpu.readFloats(out.buffer, 0, queries * 8)).toEqual(new Float32Array(queries * 8));
+      const lse = await webgpu.readFloats(logSumExp.buffer, 0, queries);
+      expect(lse).toEqual(new Float32Array(queries).fill(Number.NEGATIVE_INFINITY));
+    }
+  });
+});

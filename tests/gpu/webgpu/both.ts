@@ -1,0 +1,159 @@
+import { afterAll, beforeAll, expect } from 'vitest';
+import { createCpuOps } from '../../../gpu/cpu';
+import type { Ops } from '../../../gpu/ops';
+import type { DeviceBuffer, Rows } from '../../../gpu/rows';
+import { createWebGpuOps } from '../../../gpu/webgpu';
+import { describeWebGpu, type TestGpu } from '../../webgpu-node';
+
+/** Fills every slot that no operation should touch. Exact in f32, and no result comes near it. */
+const POISON = -12345.625;
+const POISON_INTEGER = 0xdeadbeef;
+const GUARD = 7;
+
+/** The two backends, and what a run on one of them needs. */
+export interface Backends {
+  readonly webgpu: Ops;
+  readonly cpu: Ops;
+}
+
+/** `describe` with both backends. */
+export function describeBoth(name: string, tests: (backends: Backends, gpu: TestGpu) => void): void {
+  describeWebGpu(name, (gpu) => {
+    const backends: Partial<Record<'webgpu' | 'cpu', Ops>> = {};
+    beforeAll(async () => {
+      backends.webgpu = await createWebGpuOps({ device: gpu.device });
+      backends.cpu = createCpuOps();
+    });
+    afterAll(() => {
+      backends.webgpu?.destroy();
+      backends.cpu?.destroy();
+    });
+    tests(backends as Backends, gpu);
+  });
+}
+
+/** Repeatable numbers, about normal: sums of three uniform ones. */
+export function random(seed: number): () => number {
+  let state = seed >>> 0;
+  const uniform = () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+  return () => 2 * (uniform() + uniform() + uniform()) - 3;
+}
+
+/** Floats for one case; `scale` widens them. */
+export function randomFloats(length: number, seed: number, scale = 1): Float32Array {
+  const next = random(seed);
+  return Float32Array.from({ length }, () => scale * next());
+}
+
+/** How a view lies in its buffer. */
+export type Layout = 'dense' | 'strided' | 'token-major';
+
+/**
+ * A view of heads × rows × channels in a buffer that holds more: odd gaps between rows and heads, slots before and behind.
+ * `token-major` interleaves the heads of a row.
+ */
+export function layOut(heads: number, rows: number, channels: number, layout: Layout): Omit<Rows, 'buffer'> {
+  const shape = { heads, rows, channels };
+  if (layout === 'dense') {
+    return { ...shape, offset: 0, headStride: rows * channels, rowStride: channels };
+  }
+  if (layout === 'token-major') {
+    return { ...shape, offset: 8, headStride: channels, rowStride: heads * channels };
+  }
+  const rowStride = channels + 3;
+  return { ...shape, offset: 5, headStride: rows * rowStride + 2, rowStride };
+}
+
+function extent({ offset, heads, rows, channels, headStride, rowStride }: Omit<Rows, 'buffer'>): number {
+  if (heads * rows * channels === 0) return offset;
+  return offset + (heads - 1) * headStride + (rows - 1) * rowStride + channels;
+}
+
+/** An input view with the values given (or random ones), and poison around it. */
+export function inputView(
+  ops: Ops,
+  shape: readonly [number, number, number],
+  layout: Layout,
+  values: Float32Array | number,
+  scale = 1,
+): Rows {
+  const view = layOut(...shape, layout);
+  const data = new Float32Array(extent(view) + GUARD).fill(POISON);
+  const source =
+    typeof values === 'number' ? randomFloats(shape[0] * shape[1] * shape[2], values, scale) : values;
+  let at = 0;
+  for (let head = 0; head < view.heads; head++) {
+    for (let row = 0; row < view.rows; row++) {
+      for (let c = 0; c < view.channels; c++) {
+        data[view.offset + head * view.headStride + row * view.rowStride + c] = source[at++]!;
+      }
+    }
+  }
+  return { ...view, buffer: ops.upload(data, 'input') };
+}
+
+/** An output view in a poisoned buffer. */
+export function outputView(ops: Ops, shape: readonly [number, number, number], layout: Layout): Rows {
+  const view = layOut(...shape, layout);
+  return { ...view, buffer: poisoned(ops, extent(view)) };
+}
+
+/** A poisoned float buffer of `length` and a guard. */
+export function poisoned(ops: Ops, length: number): DeviceBuffer {
+  return ops.upload(new Float32Array(length + GUARD).fill(POISON), 'output');
+}
+
+export function poisonedIntegers(ops: Ops, length: number): DeviceBuffer {
+  return ops.upload(new Uint32Array(length + GUARD).fill(POISON_INTEGER), 'integer output');
+}
+
+/** Everything in the buffers that a run wrote. */
+export type Outputs = Readonly<Record<string, DeviceBuffer>>;
+
+export interface Tolerance {
+  /** Largest difference, relative to the largest finite magnitude of the output (at least 1). */
+  readonly relative: number;
+}
+
+/**
+ * Runs the same work on both backends and compares whole output buffers: results within the tolerance, integers exactly,
+ * and poison, which stands in every slot that is none of the operation's, untouched.
+ */
+export async function compare(
+  { webgpu, cpu }: Backends,
+  work: (ops: Ops) => Outputs,
+  tolerance: Tolerance = { relative: 0 },
+): Promise<void> {
+  const outputs = work(webgpu);
+  const expected = work(cpu);
+  expect(Object.keys(expected).length).toBeGreaterThan(0);
+  for (const [name, buffer] of Object.entries(outputs)) {
+    const reference = expected[name]!;
+    if (buffer.type === 'u32') {
+      expect(await webgpu.readIntegers(buffer), name).toEqual(await cpu.readIntegers(reference));
+      continue;
+    }
+    compareFloats(name, await webgpu.readFloats(buffer), await cpu.readFloats(reference), tolerance.relative);
+  }
+  webgpu.release(...Object.values(outputs));
+  cpu.release(...Object.values(expected));
+}
+
+function compareFloats(name: string, actual: Float32Array, expected: Float32Array, relative: number): void {
+  expect(actual.length).toBe(expected.length);
+  let largest = 1;
+  for (const x of expected) {
+    if (Number.isFinite(x) && x !== POISON) largest = Math.max(largest, Math.abs(x));
+  }
+  for (let i = 0; i < expected.length; i++) {
+    const exact = expected[i] === POISON || !Number.isFinite(expected[i]);
+    const difference = Math.abs(actual[i]! - expected[i]!);
+    if (Object.is(actual[i], expected[i])) continue;
+    if (exact || !(difference <= relative * largest)) {
+      expect.fail(`${name}[${i}] is ${actual[i]}, the CPU gives ${expected[i]} (largest ${largest})`);
+    }
+  }
+}

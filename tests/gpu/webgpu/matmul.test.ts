@@ -1,0 +1,104 @@
+import { expect, it } from 'vitest';
+import type { Ops } from '../../../gpu/ops';
+import { compare, describeBoth, inputView, type Layout, outputView, randomFloats } from './both';
+
+// Sums of K products in f32 against double: rounding grows with √K, K ≤ 129 here.
+const tolerance = { relative: 2e-6 };
+
+const shapes: readonly [rows: number, columns: number, depth: number, layout: Layout][] = [
+  [1, 1, 1, 'dense'],
+  [1, 5, 2, 'dense'],
+  [1, 129, 64, 'dense'],
+  [2, 3, 5, 'strided'],
+  [3, 31, 17, 'strided'],
+  [5, 64, 33, 'dense'],
+  [8, 63, 20, 'dense'],
+  [9, 17, 6, 'strided'],
+  [17, 65, 31, 'strided'],
+  [63, 33, 4, 'dense'],
+  [64, 64, 64, 'dense'],
+  [65, 129, 127, 'dense'],
+  [129, 2, 12, 'strided'],
+];
+
+describeBoth('matmul', (backends) => {
+  it.each(shapes)('%i × %i over %i, %s', async (rows, columns, depth, layout) => {
+    await compare(
+      backends,
+      (ops) => {
+        const out = outputView(ops, [1, rows, columns], layout);
+        const input = inputView(ops, [1, rows, depth], layout, 1);
+        const weight = inputView(ops, [1, columns, depth], layout, 2);
+        ops.matmul({ input, weight, out });
+        return { out: out.buffer };
+      },
+      tolerance,
+    );
+  });
+
+  it.each([
+    [1, 33, 20],
+    [3, 66, 5],
+    [70, 66, 20],
+  ])('adds a bias and accumulates: %i × %i over %i', async (rows, columns, depth) => {
+    await compare(
+      backends,
+      (ops) => {
+        const out = inputView(ops, [1, rows, columns], 'strided', 3);
+        const input = inputView(ops, [1, rows, depth], 'dense', 1);
+        const weight = inputView(ops, [1, columns, depth], 'dense', 2);
+        const bias = ops.upload(randomFloats(columns, 4), 'bias');
+        ops.matmul({ input, weight, bias, out, accumulate: true });
+        return { out: out.buffer };
+      },
+      tolerance,
+    );
+  });
+
+  it('writes a part of the buffer that it reads from', async () => {
+    await compare(
+      backends,
+      (ops) => {
+        const all = inputView(ops, [1, 20, 24], 'dense', 1);
+        const weight = inputView(ops, [1, 8, 8], 'dense', 2);
+        const columns = (first: number) => ({ ...all, offset: first, channels: 8 });
+        ops.matmul({ input: columns(0), weight, out: columns(16) });
+        return { all: all.buffer };
+      },
+      tolerance,
+    );
+  });
+
+  it.each([
+    ['no rows', 0, 5, 4],
+    ['no columns', 5, 0, 4],
+  ])('leaves everything alone with %s', async (_, rows, columns, depth) => {
+    await compare(backends, (ops) => {
+      const out = outputView(ops, [1, rows, columns], 'strided');
+      const input = inputView(ops, [1, rows, depth], 'dense', 1);
+      const weight = inputView(ops, [1, columns, depth], 'dense', 2);
+      ops.matmul({ input, weight, out });
+      return { out: out.buffer };
+    });
+  });
+
+  it('gives the bias where there is nothing to sum', async () => {
+    await compare(backends, (ops) => {
+      const out = outputView(ops, [1, 10, 3], 'strided');
+      const input = inputView(ops, [1, 10, 0], 'dense', 1);
+      const weight = inputView(ops, [1, 3, 0], 'dense', 2);
+      ops.matmul({ input, weight, bias: ops.upload(new Float32Array([1, 2, 3]), 'bias'), out });
+      return { out: out.buffer };
+    });
+  });
+
+  it('names the argument that does not fit', () => {
+    const wrong = (ops: Ops) => () =>
+      ops.matmul({
+        input: inputView(ops, [1, 2, 4], 'dense', 1),
+        weight: inputView(ops, [1, 3, 5], 'dense', 2),
+        out: outputView(ops, [1, 2, 3], 'dense'),
+      });
+    expect(wrong(backends.webgpu)).toThrow('matmul: weight.channels is 5, but must be 4');
+  });
+});
