@@ -63,6 +63,8 @@ export interface Ops {
   readonly backend: BackendName;
   /** For people: adapter name or CPU description. */
   readonly description: string;
+  /** True for a WebGPU adapter that computes in software: right answers, slower than the CPU backend. */
+  readonly isSoftware: boolean;
 
   // ---- storage -------------------------------------------------------------------------------------------------
   /** New buffer of zeros. Throws UserError when the device cannot hold it. */
