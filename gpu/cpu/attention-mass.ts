@@ -17,7 +17,7 @@ export function attentionColumnSums(a: Arguments<'attentionColumnSums'>): void {
       for (let row = 0; row < query.rows; row += PANEL_ROWS) {
         const rows = Math.min(PANEL_ROWS, query.rows - row);
         weights.load(row, rows);
-        for (let r = 0; r < rows; r++) addTo(sums, weights.panel, r * weights.stride, weights.limits[r]!);
+        for (let r = 0; r < rows; r++) addTo(sums, weights.values, r * weights.stride, weights.limits[r]!);
       }
     }
     outData.set(sums, out.offset + group * out.rowStride);
@@ -40,7 +40,7 @@ export function attentionWeights(a: Arguments<'attentionWeights'>): void {
       for (let r = 0; r < rows; r++) {
         const start = (head * query.rows + row + r) * key.rows;
         const limit = weights.limits[r]!;
-        out.set(weights.panel.subarray(r * weights.stride, r * weights.stride + limit), start);
+        out.set(weights.values.subarray(r * weights.stride, r * weights.stride + limit), start);
         out.fill(0, start + limit, start + key.rows);
       }
     }
@@ -66,7 +66,7 @@ export function massByClass(a: Arguments<'massByClass'>): void {
       for (let r = 0; r < rows; r++) {
         for (let grouping = 0; grouping < groupings; grouping++) {
           const classStart = (grouping * sets + set) * key.rows;
-          addByClass(weights.panel, r * weights.stride, weights.limits[r]!, classOf, classStart, mass);
+          addByClass(weights.values, r * weights.stride, weights.limits[r]!, classOf, classStart, mass);
           out.set(mass, ((grouping * query.heads + head) * query.rows + row + r) * classes);
         }
       }

@@ -14,6 +14,8 @@ export function attentionTile(a: Arguments<'attentionTile'>): void {
   const maximum = new Float64Array(width);
   const sum = new Float64Array(width);
   const cells = new Float64Array(width);
+  let loadedRow = -1;
+  let loadedRows = 0;
   for (let y = 0; y < height; y++) {
     const end = Math.ceil(((y + 1) * query.rows) / height);
     maximum.fill(0);
@@ -21,10 +23,15 @@ export function attentionTile(a: Arguments<'attentionTile'>): void {
     cells.fill(0);
     for (let row = Math.floor((y * query.rows) / height); row < end; row += PANEL_ROWS * rowStep) {
       const rows = Math.min(PANEL_ROWS, Math.ceil((end - row) / rowStep));
-      weights.load(row, rows, rowStep);
+      // Where a query row is taller than a pixel, the next pixel often wants what is there.
+      if (row !== loadedRow || rows > loadedRows) {
+        weights.load(row, rows, rowStep);
+        loadedRow = row;
+        loadedRows = rows;
+      }
       for (let r = 0; r < rows; r++) {
         const start = r * weights.stride;
-        poolRow(weights.panel, start, weights.limits[r]!, key.rows, width, maximum, sum, cells);
+        poolRow(weights.values, start, weights.limits[r]!, key.rows, width, maximum, sum, cells);
       }
     }
     for (let x = 0; x < width; x++) {

@@ -1,16 +1,18 @@
 /** The operations in plain TypeScript: reference of every kernel, and what runs where there is no WebGPU. */
 import type { MeasuredTime, Ops } from '../ops';
 import { activate, gate } from './activation';
-import { attention, mergeAttention } from './attention';
+import { attention } from './attention';
 import { attentionColumnSums, attentionWeights, massByClass } from './attention-mass';
 import { attentionTile } from './attention-tile';
-import { lagScores, segmentRanks } from './lag-scores';
+import { lagScores } from './lag-scores';
 import { matmul } from './matmul';
+import { mergeAttention } from './merge-attention';
 import { normalize } from './normalize';
 import { createPace } from './pace';
 import { dilate, peakScores } from './peak-scores';
 import { argmax, sumHeads } from './reduce';
 import { copyRows, gatherRows, rotate } from './rows';
+import { segmentRanks } from './segment-ranks';
 import { createStorage } from './storage';
 import { topK } from './top-k';
 
@@ -26,6 +28,7 @@ export function createCpuOps(options: CpuOptions = {}): Ops {
   return {
     backend: 'cpu',
     description: 'CPU, one thread',
+    isSoftware: false,
     ...storage,
     pace,
     stopwatch() {

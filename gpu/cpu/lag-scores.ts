@@ -1,7 +1,7 @@
-/** LagKV's scores, and the ranks kvpress makes of them. */
+/** LagKV's scores. */
 import type { Rows } from '../rows';
 import type { Arguments } from '../validate';
-import { checkLagScores, checkSegmentRanks } from '../validate';
+import { checkLagScores } from '../validate';
 import { floatsOf, integersOf } from './buffer';
 
 /** Ranges below this count as constant; the division uses it instead. */
@@ -83,25 +83,4 @@ function scorePartition(
   }
   for (let i = 0; i < lagTokens; i++) scores[i]! /= sum;
   return degenerate;
-}
-
-/** kvpress `lagkv_press.py`: the double argsort of every partition, over its length. */
-export function segmentRanks(a: Arguments<'segmentRanks'>): void {
-  checkSegmentRanks(a);
-  const { input, segmentLength, out } = a;
-  const inputData = floatsOf(input.buffer);
-  const outData = floatsOf(out.buffer);
-  for (let row = 0; row < input.rows; row++) {
-    for (let segment = 0; segment < input.length; segment += segmentLength) {
-      const from = input.offset + row * input.rowStride + segment;
-      const to = out.offset + row * out.rowStride + segment;
-      for (let i = 0; i < segmentLength; i++) {
-        const x = inputData[from + i]!;
-        let rank = 0;
-        for (let j = 0; j < i; j++) if (inputData[from + j]! <= x) rank++;
-        for (let j = i + 1; j < segmentLength; j++) if (inputData[from + j]! < x) rank++;
-        outData[to + i] = rank / segmentLength;
-      }
-    }
-  }
 }

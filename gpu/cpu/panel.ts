@@ -1,9 +1,8 @@
 /**
  * Dot products of a few rows with many: the inner loop of matmul, attention and everything that scores keys.
  *
- * A panel holds, for up to `PANEL_ROWS` left rows, their products with `count` right rows: panel[r · stride + t]. Four
- * left rows are taken at once, four right rows at a time, with the sixteen sums in locals, so that each number loaded is
- * used four times. Sums are in double precision.
+ * Four left rows are taken at once, two right rows at a time, with the eight sums in locals: more sums would use each
+ * number loaded more often, but no longer fit the sixteen registers. Sums are in double precision.
  */
 import type { Rows } from '../rows';
 
@@ -23,34 +22,51 @@ export function rowStarts(view: Rows, head: number): Int32Array {
   return starts;
 }
 
-/** Fills panel[r · stride + t] = scale · (left row r · right row t) for r < rows ≤ PANEL_ROWS, t in [from, to). */
-export function fillPanel(
-  left: Float32Array,
-  leftStart: number,
-  leftStride: number,
-  rows: number,
-  right: RowStarts,
-  from: number,
-  to: number,
-  channels: number,
-  scale: number,
-  packed: Float64Array,
-  panel: Float64Array,
-  stride: number,
-): void {
-  if (rows === PANEL_ROWS) {
-    for (let c = 0; c < channels; c++) {
-      packed[4 * c] = left[leftStart + c]! * scale;
-      packed[4 * c + 1] = left[leftStart + leftStride + c]! * scale;
-      packed[4 * c + 2] = left[leftStart + 2 * leftStride + c]! * scale;
-      packed[4 * c + 3] = left[leftStart + 3 * leftStride + c]! * scale;
-    }
-    fillFourRows(packed, right.data, right.starts, from, to, channels, panel, stride);
-    return;
+/** Products of up to `PANEL_ROWS` left rows with many right rows. */
+export class Panel {
+  readonly values: Float64Array;
+  readonly stride: number;
+  readonly #channels: number;
+  /** Left rows times the scale, in double precision; four of them channel by channel. */
+  readonly #packed: Float64Array;
+
+  /** Room for rows of `channels` against at most `stride` right rows. */
+  constructor(channels: number, stride: number) {
+    this.values = new Float64Array(PANEL_ROWS * stride);
+    this.stride = stride;
+    this.#channels = channels;
+    this.#packed = new Float64Array(PANEL_ROWS * channels);
   }
-  for (let row = 0; row < rows; row++) {
-    for (let c = 0; c < channels; c++) packed[c] = left[leftStart + row * leftStride + c]! * scale;
-    fillOneRow(packed, right.data, right.starts, from, to, channels, panel, row * stride);
+
+  /**
+   * values[r · stride + t] = scale · (left row r · right row t) for r < rows ≤ PANEL_ROWS and t < count. Left row r starts
+   * at leftStart + r · leftStride. The rest of the panel keeps what it held.
+   */
+  fill(
+    left: Float32Array,
+    leftStart: number,
+    leftStride: number,
+    rows: number,
+    right: RowStarts,
+    count: number,
+    scale: number,
+  ): void {
+    const channels = this.#channels;
+    const packed = this.#packed;
+    if (rows === PANEL_ROWS) {
+      for (let c = 0; c < channels; c++) {
+        packed[4 * c] = left[leftStart + c]! * scale;
+        packed[4 * c + 1] = left[leftStart + leftStride + c]! * scale;
+        packed[4 * c + 2] = left[leftStart + 2 * leftStride + c]! * scale;
+        packed[4 * c + 3] = left[leftStart + 3 * leftStride + c]! * scale;
+      }
+      fillFourRows(packed, right.data, right.starts, count, channels, this.values, this.stride);
+      return;
+    }
+    for (let r = 0; r < rows; r++) {
+      for (let c = 0; c < channels; c++) packed[c] = left[leftStart + r * leftStride + c]! * scale;
+      fillOneRow(packed, right.data, right.starts, count, channels, this.values, r * this.stride);
+    }
   }
 }
 
@@ -58,34 +74,23 @@ function fillFourRows(
   packed: Float64Array,
   right: Float32Array,
   starts: Int32Array,
-  from: number,
-  to: number,
+  count: number,
   channels: number,
   panel: Float64Array,
   stride: number,
 ): void {
-  let t = from;
-  for (; t + 4 <= to; t += 4) {
+  let t = 0;
+  for (; t + 2 <= count; t += 2) {
     let at0 = starts[t]!;
     let at1 = starts[t + 1]!;
-    let at2 = starts[t + 2]!;
-    let at3 = starts[t + 3]!;
     let s00 = 0;
     let s01 = 0;
-    let s02 = 0;
-    let s03 = 0;
     let s10 = 0;
     let s11 = 0;
-    let s12 = 0;
-    let s13 = 0;
     let s20 = 0;
     let s21 = 0;
-    let s22 = 0;
-    let s23 = 0;
     let s30 = 0;
     let s31 = 0;
-    let s32 = 0;
-    let s33 = 0;
     for (let at = 0; at < 4 * channels; at += 4) {
       const a0 = packed[at]!;
       const a1 = packed[at + 1]!;
@@ -101,88 +106,72 @@ function fillFourRows(
       s11 += a1 * b1;
       s21 += a2 * b1;
       s31 += a3 * b1;
-      const b2 = right[at2++]!;
-      s02 += a0 * b2;
-      s12 += a1 * b2;
-      s22 += a2 * b2;
-      s32 += a3 * b2;
-      const b3 = right[at3++]!;
-      s03 += a0 * b3;
-      s13 += a1 * b3;
-      s23 += a2 * b3;
-      s33 += a3 * b3;
     }
     panel[t] = s00;
     panel[t + 1] = s01;
-    panel[t + 2] = s02;
-    panel[t + 3] = s03;
     panel[stride + t] = s10;
     panel[stride + t + 1] = s11;
-    panel[stride + t + 2] = s12;
-    panel[stride + t + 3] = s13;
     panel[2 * stride + t] = s20;
     panel[2 * stride + t + 1] = s21;
-    panel[2 * stride + t + 2] = s22;
-    panel[2 * stride + t + 3] = s23;
     panel[3 * stride + t] = s30;
     panel[3 * stride + t + 1] = s31;
-    panel[3 * stride + t + 2] = s32;
-    panel[3 * stride + t + 3] = s33;
   }
-  for (; t < to; t++) {
+  if (t < count) {
     const start = starts[t]!;
-    let s0 = 0;
-    let s1 = 0;
-    let s2 = 0;
-    let s3 = 0;
-    for (let c = 0; c < channels; c++) {
-      const b = right[start + c]!;
-      s0 += packed[4 * c]! * b;
-      s1 += packed[4 * c + 1]! * b;
-      s2 += packed[4 * c + 2]! * b;
-      s3 += packed[4 * c + 3]! * b;
+    for (let r = 0; r < 4; r++) {
+      let sum = 0;
+      for (let c = 0; c < channels; c++) sum += packed[4 * c + r]! * right[start + c]!;
+      panel[r * stride + t] = sum;
     }
-    panel[t] = s0;
-    panel[stride + t] = s1;
-    panel[2 * stride + t] = s2;
-    panel[3 * stride + t] = s3;
   }
 }
 
-/** One left row (decoding): four right rows at a time. */
+/** One left row (decoding): four right rows at a time, two channels a turn. */
 function fillOneRow(
   packed: Float64Array,
   right: Float32Array,
   starts: Int32Array,
-  from: number,
-  to: number,
+  count: number,
   channels: number,
   panel: Float64Array,
   panelStart: number,
 ): void {
-  let t = from;
-  for (; t + 4 <= to; t += 4) {
-    let at0 = starts[t]!;
-    let at1 = starts[t + 1]!;
-    let at2 = starts[t + 2]!;
-    let at3 = starts[t + 3]!;
+  const even = channels - (channels % 2);
+  let t = 0;
+  for (; t + 4 <= count; t += 4) {
+    const start0 = starts[t]!;
+    const start1 = starts[t + 1]!;
+    const start2 = starts[t + 2]!;
+    const start3 = starts[t + 3]!;
     let s0 = 0;
     let s1 = 0;
     let s2 = 0;
     let s3 = 0;
-    for (let c = 0; c < channels; c++) {
-      const a = packed[c]!;
-      s0 += a * right[at0++]!;
-      s1 += a * right[at1++]!;
-      s2 += a * right[at2++]!;
-      s3 += a * right[at3++]!;
+    for (let c = 0; c < even; c += 2) {
+      const a0 = packed[c]!;
+      s0 += a0 * right[start0 + c]!;
+      s1 += a0 * right[start1 + c]!;
+      s2 += a0 * right[start2 + c]!;
+      s3 += a0 * right[start3 + c]!;
+      const a1 = packed[c + 1]!;
+      s0 += a1 * right[start0 + c + 1]!;
+      s1 += a1 * right[start1 + c + 1]!;
+      s2 += a1 * right[start2 + c + 1]!;
+      s3 += a1 * right[start3 + c + 1]!;
+    }
+    if (even < channels) {
+      const a = packed[even]!;
+      s0 += a * right[start0 + even]!;
+      s1 += a * right[start1 + even]!;
+      s2 += a * right[start2 + even]!;
+      s3 += a * right[start3 + even]!;
     }
     panel[panelStart + t] = s0;
     panel[panelStart + t + 1] = s1;
     panel[panelStart + t + 2] = s2;
     panel[panelStart + t + 3] = s3;
   }
-  for (; t < to; t++) {
+  for (; t < count; t++) {
     const start = starts[t]!;
     let sum = 0;
     for (let c = 0; c < channels; c++) sum += packed[c]! * right[start + c]!;

@@ -2,7 +2,8 @@
 import type { Arguments } from '../validate';
 import { checkDilate, checkPeakScores } from '../validate';
 import { floatsOf } from './buffer';
-import { fillPanel, PANEL_ROWS, rowStarts } from './panel';
+import { largest } from './exponentials';
+import { PANEL_ROWS, Panel, rowStarts } from './panel';
 
 /** ESA (arXiv 2502.14477) Eq. 4, a few queries at a time: of the score matrix only their rows are held. */
 export function peakScores(a: Arguments<'peakScores'>): void {
@@ -12,31 +13,16 @@ export function peakScores(a: Arguments<'peakScores'>): void {
   const out = floatsOf(a.out);
   const queryData = floatsOf(query.buffer);
   const keys = { data: floatsOf(key.buffer), starts: rowStarts(key, 0) };
-  const packed = new Float64Array(PANEL_ROWS * query.channels);
-  const panel = new Float64Array(PANEL_ROWS * count);
+  const panel = new Panel(query.channels, count);
   const peaks = new Float64Array(count).fill(Number.NEGATIVE_INFINITY);
   for (let row = 0; row < query.rows; row += PANEL_ROWS) {
     const rows = Math.min(PANEL_ROWS, query.rows - row);
     const start = query.offset + row * query.rowStride;
-    fillPanel(
-      queryData,
-      start,
-      query.rowStride,
-      rows,
-      keys,
-      0,
-      count,
-      query.channels,
-      1,
-      packed,
-      panel,
-      count,
-    );
+    panel.fill(queryData, start, query.rowStride, rows, keys, count, 1);
     for (let r = 0; r < rows; r++) {
-      let best = Number.NEGATIVE_INFINITY;
-      for (let t = r * count; t < (r + 1) * count; t++) if (panel[t]! > best) best = panel[t]!;
+      const best = largest(panel.values, r * count, count);
       for (let t = 0; t < count; t++) {
-        const relative = panel[r * count + t]! - best;
+        const relative = panel.values[r * count + t]! - best;
         if (relative > peaks[t]!) peaks[t] = relative;
       }
     }

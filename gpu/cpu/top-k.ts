@@ -1,52 +1,103 @@
-/** Selection of the largest scores. */
+/**
+ * Selection of the largest scores in linear time: find the smallest score kept, then collect in order of index. Nothing
+ * is sorted, so the result is ascending by index, and of equal scores the lowest indices come first.
+ */
 import type { Arguments } from '../validate';
 import { checkTopK } from '../validate';
 import { floatsOf, integersOf } from './buffer';
+import { orderedKeys } from './ordered-keys';
 
 export function topK(a: Arguments<'topK'>): void {
   checkTopK(a);
   const { score, secondary, out, indexBase, tied } = a;
+  const scoreData = floatsOf(score.buffer);
+  const secondaryData = secondary && floatsOf(secondary.buffer);
   const outData = integersOf(out.buffer);
+  const tiedData = tied && integersOf(tied.buffer);
   const keys = new Uint32Array(score.length);
-  const secondaryKeys = new Uint32Array(secondary ? score.length : 0);
-  const chosen = new Uint32Array(score.length);
+  const secondaryKeys = secondary && new Uint32Array(score.length);
   for (let row = 0; row < score.rows; row++) {
-    orderedKeys(floatsOf(score.buffer), score.offset + row * score.rowStride, keys);
-    if (secondary) {
-      orderedKeys(floatsOf(secondary.buffer), secondary.offset + row * secondary.rowStride, secondaryKeys);
+    let ties = 0;
+    if (out.count > 0) {
+      orderedKeys(scoreData, score.offset + row * score.rowStride, keys);
+      if (secondary && secondaryData && secondaryKeys) {
+        orderedKeys(secondaryData, secondary.offset + row * secondary.rowStride, secondaryKeys);
+      }
+      const cut = findCut(keys, secondaryKeys, out.count);
+      collect(keys, secondaryKeys, cut, indexBase, outData, out.offset + row * out.rowStride);
+      ties = cut.ties;
     }
-    const ties = selectLargest(keys, secondary ? secondaryKeys : undefined, out.count, chosen);
-    const start = out.offset + row * out.rowStride;
-    for (let i = 0; i < out.count; i++) outData[start + i] = indexBase + chosen[i]!;
-    if (tied) integersOf(tied.buffer)[tied.offset + row] = ties;
+    if (tied && tiedData) tiedData[tied.offset + row] = ties;
   }
 }
 
-/** Integers in the order of the floats: NaN as −∞, −0 as +0. */
-export function orderedKeys(data: Float32Array, start: number, keys: Uint32Array): void {
-  const bits = new Uint32Array(data.buffer, data.byteOffset + 4 * start, keys.length);
-  for (let i = 0; i < keys.length; i++) {
-    const b = bits[i]!;
-    const magnitude = b & 0x7fffffff;
-    if (magnitude > 0x7f800000) keys[i] = 0x007fffff;
-    else if (magnitude === 0) keys[i] = 0x80000000;
-    else keys[i] = b >>> 31 ? ~b : b | 0x80000000;
-  }
+/** What is kept: above (key, secondary) everything, at it the first `kept` of `ties`. */
+interface Cut {
+  readonly key: number;
+  readonly secondary: number;
+  readonly kept: number;
+  readonly ties: number;
 }
 
-/** Writes the chosen positions, ascending; returns how many candidates equal the last one kept. */
-function selectLargest(
+function findCut(keys: Uint32Array, secondaryKeys: Uint32Array | undefined, count: number): Cut {
+  const first = nthLargest(keys, keys.length, count);
+  if (!secondaryKeys) return { key: first.value, secondary: 0, kept: first.kept, ties: first.ties };
+  const among = new Uint32Array(first.ties);
+  let at = 0;
+  for (let i = 0; i < keys.length; i++) if (keys[i] === first.value) among[at++] = secondaryKeys[i]!;
+  const second = nthLargest(among, among.length, first.kept);
+  return { key: first.value, secondary: second.value, kept: second.kept, ties: second.ties };
+}
+
+/**
+ * The n-th largest of `length` keys (n ≥ 1), how many equal it, and how many of these are among the n largest. Eight
+ * bits at a time from the top: a histogram of the keys that share the digits found so far tells the next digit.
+ */
+function nthLargest(
   keys: Uint32Array,
-  secondary: Uint32Array | undefined,
-  count: number,
-  chosen: Uint32Array,
-): number {
-  if (count === 0) return 0;
-  const order = Array.from(keys.keys()).sort(
-    (i, j) => keys[j]! - keys[i]! || (secondary ? secondary[j]! - secondary[i]! : 0) || i - j,
-  );
-  const last = order[count - 1]!;
-  chosen.set(order.slice(0, count).sort((i, j) => i - j));
-  return order.filter((i) => keys[i] === keys[last] && (!secondary || secondary[i] === secondary[last]))
-    .length;
+  length: number,
+  n: number,
+): { value: number; kept: number; ties: number } {
+  const histogram = new Int32Array(256);
+  let value = 0;
+  let mask = 0;
+  let kept = n;
+  let ties = length;
+  for (let shift = 24; shift >= 0; shift -= 8) {
+    histogram.fill(0);
+    for (let i = 0; i < length; i++) {
+      const key = keys[i]!;
+      if ((key & mask) === value) histogram[(key >>> shift) & 255]!++;
+    }
+    let digit = 255;
+    while (histogram[digit]! < kept) kept -= histogram[digit--]!;
+    ties = histogram[digit]!;
+    value |= digit << shift;
+    mask |= 255 << shift;
+  }
+  return { value: value >>> 0, kept, ties };
+}
+
+function collect(
+  keys: Uint32Array,
+  secondaryKeys: Uint32Array | undefined,
+  cut: Cut,
+  indexBase: number,
+  out: Uint32Array,
+  outStart: number,
+): void {
+  let left = cut.kept;
+  let at = outStart;
+  for (let i = 0; i < keys.length; i++) {
+    if (keys[i]! < cut.key) continue;
+    if (keys[i] === cut.key) {
+      const secondary = secondaryKeys ? secondaryKeys[i]! : cut.secondary;
+      if (secondary < cut.secondary) continue;
+      if (secondary === cut.secondary) {
+        if (left === 0) continue;
+        left--;
+      }
+    }
+    out[at++] = indexBase + i;
+  }
 }
