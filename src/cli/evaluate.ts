@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { version } from '../../package.json';
-import { meanLoss } from '../measure/divergence';
+import { compareLogits } from '../measure/divergence';
 import { wilsonInterval } from '../measure/wilson';
 import { methodById } from '../methods';
 import { parameterContext, resolve } from '../study/engine';
@@ -55,7 +55,8 @@ export async function evaluateCommand(rawArguments: string[]): Promise<void> {
   const args = readArguments('evaluate', rawArguments, options);
   const out = args.text('out');
   const seeds = args.count('seeds', 1);
-  const firstSeed = args.has('first-seed') ? args.count('first-seed', 0) : 1_000_000;
+  // Seeds below a million are never trained on (samples/training/rows.ts).
+  const firstSeed = args.has('first-seed') ? args.count('first-seed', 0) : 0;
   const tasks = args.list('tasks');
   for (const task of tasks) {
     if (!taskList.some((kind) => kind.id === task)) {
@@ -172,14 +173,13 @@ async function runSeed(model: OpenModel, cell: Cell, seed: number): Promise<void
   const right = text.judge(reading.generated ?? []).right;
   cell.right += right ? '1' : '0';
   cell.seeds++;
-  cell.lossSumNats += meanLoss(
-    reading.queryLogits,
-    model.config.vocabularySize,
-    text.ids.subarray(queries.start),
-  );
+  const { queryLogits: logits } = reading;
+  const next = text.ids.subarray(queries.start + 1);
+  cell.lossSumNats += compareLogits(logits, logits, model.config.vocabularySize, next).lossNats;
   const hits = [...cell.right].filter((mark) => mark === '1').length;
   cell.accuracy = hits / cell.seeds;
-  cell.interval95 = wilsonInterval(hits, cell.seeds);
+  const { low, high } = wilsonInterval(hits, cell.seeds);
+  cell.interval95 = [low, high];
   cell.lossNats = cell.lossSumNats / cell.seeds;
 }
 

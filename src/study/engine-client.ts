@@ -88,7 +88,8 @@ export function createEngineClient(events: StudyEvents, options: EngineClientOpt
   function hear(entry: { worker: Worker; parts: readonly Part[] }, message: FromWorker): void {
     switch (message.type) {
       case 'started':
-        return started(entry, message.facts);
+        started(entry, message.facts);
+        return;
       case 'event': {
         if (message.run !== run) return;
         const { name, value } = message.event;
@@ -115,7 +116,8 @@ export function createEngineClient(events: StudyEvents, options: EngineClientOpt
         return;
       }
       case 'lost':
-        return lose(message.sentence);
+        lose(message.sentence);
+        return;
     }
   }
 

@@ -78,20 +78,23 @@ async function reply(
   }
 }
 
-onmessage = ({ data }: MessageEvent<ToWorker>) => {
+addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
   switch (data.type) {
     case 'start':
       start(data.backend).catch((error) => post({ type: 'lost', sentence: sentence(error) }));
       return;
     case 'run':
-      return run(data);
+      run(data);
+      return;
     case 'full':
       if (data.run === newestRun) deliverFull?.(data.full);
       return;
     case 'cancel':
-      return cancel();
+      cancel();
+      return;
     case 'look':
-      return engine?.look(data.layer, data.head);
+      engine?.look(data.layer, data.head);
+      return;
     case 'map':
       void reply(data.id, async () => ({ tile: await needEngine().map(data.request) }));
       return;
@@ -99,7 +102,7 @@ onmessage = ({ data }: MessageEvent<ToWorker>) => {
       void reply(data.id, async () => ({ row: await needEngine().row(data.layer, data.head, data.query) }));
       return;
   }
-};
+});
 
 function needEngine(): Engine {
   if (!engine) throw new Error('the engine has not started');

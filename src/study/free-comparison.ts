@@ -12,12 +12,8 @@ export function compareRuns(
   method: FullRun,
 ): FreeRunMeasurement {
   const { start } = text.facts.queries;
-  const compared = compareLogits({
-    full: full.queryLogits,
-    selective: method.queryLogits,
-    vocabularySize,
-    ids: text.ids.subarray(start),
-  });
+  const next = text.ids.subarray(start + 1);
+  const compared = compareLogits(full.queryLogits, method.queryLogits, vocabularySize, next);
   const judge = (generated: readonly number[] | null): AnswerMeasurement | null =>
     generated ? text.judge(generated) : null;
   return {
