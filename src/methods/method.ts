@@ -16,8 +16,8 @@ import type { ParameterContext, ParameterSchemas, Parameters } from './parameter
  * score every layer and block once.
  */
 export interface ScoreMemo {
-  /** The buffers made for `key` earlier, or by `make` now. They belong to the memo. */
-  scores(key: string, make: () => readonly DeviceBuffer[]): readonly DeviceBuffer[];
+  /** What was made for `key` earlier, or by `make` now. It belongs to the memo. */
+  get<T extends { release(): void }>(key: string, make: () => T): T;
 }
 
 /** Consecutive queries [start, end) that share one decision. */
@@ -99,11 +99,13 @@ export interface MethodRun {
    * `recorded`: the open text as full attention saw it; null when nothing was recorded, which may throw UserError.
    */
   prepare?(recorded: readonly RecordedLayer[] | null): Promise<void>;
+  /** What the run had to assume, one sentence each; known once prepared. */
+  readonly notices?: readonly string[];
   /** Decides what the block sees. Called per layer in ascending order of blocks. An empty block at T asks what stays for a next token. */
   select(input: LayerInput): Selection;
   /**
    * Attention of the block under this method's own positions, where those differ from the model's; default (absent): the
-   * model's positions on the kept keys. `positions`: 'model' is never asked of it.
+   * model's positions on the kept keys. May be asked for a part of the block's queries; `input` then is that part.
    */
   attend?(input: LayerInput, selection: Selection, out: Rows, logSumExp: RowScalars): void;
   /** After the block has attended: methods that evict while they read do it here. */

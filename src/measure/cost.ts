@@ -1,0 +1,73 @@
+/** What a method costs by formula (design.md, Vocabulary: density, cost). */
+import type { Method, QueryBlock } from '../methods/method';
+import type { ParameterContext, Parameters } from '../methods/parameters';
+import type { CostMeasurement } from '../study/types';
+
+/** Caches hold 32-bit floats. */
+export const BYTES_PER_NUMBER = 4;
+
+/**
+ * Operations of attention over one key, all heads of a layer: 2·d for the logit, 2·d for the value, 3 for the softmax per head
+ * (ESA, arXiv 2502.14477, App. A: 4·d_H + 3·H).
+ */
+export function operationsPerKey({ queryHeads, headDimension }: ParameterContext): number {
+  return queryHeads * (4 * headDimension + 3);
+}
+
+/**
+ * Means over `queries`, summed over layers. A query at token i has i + 1 causal keys. `weightOperations`: those of one token's
+ * forward pass outside attention, two per weight of every matrix it is multiplied with.
+ */
+export function measureCost(request: {
+  readonly method: Method;
+  readonly parameters: Parameters;
+  readonly context: ParameterContext;
+  readonly queries: { readonly start: number; readonly end: number };
+  readonly weightOperations: number;
+}): CostMeasurement {
+  const { method, parameters, context, queries, weightOperations } = request;
+  const evictAt = queries.start;
+  const perKey = operationsPerKey(context);
+  const numbersPerKey = 2 * context.keyValueHeads * context.headDimension;
+  const blocks = method.blocks(parameters, context.tokens, evictAt, context);
+  let density = 0;
+  let visible = 0;
+  let kept = 0;
+  let selection = 0;
+  let read = 0;
+  for (const { block, position } of places(blocks, queries)) {
+    for (let layer = 0; layer < context.layers; layer++) {
+      const cost = method.cost(parameters, context, layer, { position, block, evictAt });
+      density += cost.keptKeys / (position + 1);
+      visible += position + 1;
+      kept += cost.keptKeys;
+      selection += cost.selectionOperations;
+      read += cost.readNumbers;
+    }
+  }
+  const count = Math.max(1, queries.end - queries.start);
+  const fullAttentionOperations = (perKey * visible) / count;
+  const selectionOperations = selection / count;
+  const attentionOperations = (perKey * kept) / count;
+  return {
+    density: density / (count * Math.max(1, context.layers)),
+    fullAttentionOperations,
+    selectionOperations,
+    attentionOperations,
+    forwardOperationsFull: weightOperations + fullAttentionOperations,
+    forwardOperations: weightOperations + selectionOperations + attentionOperations,
+    decodeReadBytesFull: (BYTES_PER_NUMBER * numbersPerKey * visible) / count,
+    decodeReadBytes: (BYTES_PER_NUMBER * read) / count,
+  };
+}
+
+function* places(
+  blocks: readonly QueryBlock[],
+  queries: { readonly start: number; readonly end: number },
+): Generator<{ block: QueryBlock; position: number }> {
+  for (const block of blocks) {
+    const end = Math.min(block.end, queries.end);
+    for (let position = Math.max(block.start, queries.start); position < end; position++)
+      yield { block, position };
+  }
+}

@@ -1,0 +1,90 @@
+/** Sums over the queries of one layer, and the means that are reported (design.md, Vocabulary: queries). */
+import type { HeadMeasurement, LayerMeasurement } from '../study/types';
+import type { KeptKeys } from './selection-reader';
+import type { SelectorRecall } from './selector-recall';
+
+/** A mean that is null until something was added. */
+class Mean {
+  private sum = 0;
+  private weight = 0;
+
+  add(value: number, weight = 1): void {
+    this.sum += value * weight;
+    this.weight += weight;
+  }
+
+  get value(): number | null {
+    return this.weight > 0 ? this.sum / this.weight : null;
+  }
+}
+
+class HeadSums {
+  readonly massRecall = new Mean();
+  readonly ownMassRecall = new Mean();
+  readonly topkRecall = new Mean();
+  squaredNorm = 0;
+  squaredError = 0;
+  squaredErrorAsRun = 0;
+}
+
+export class LayerSums {
+  readonly heads: readonly HeadSums[];
+  private readonly keptKeys = new Mean();
+  private readonly visibleKeys = new Mean();
+  private readonly selector = new Mean();
+  private readonly selectorPerQuery = new Mean();
+  private tiedAtCut: number | null = null;
+
+  constructor(queryHeads: number) {
+    this.heads = Array.from({ length: queryHeads }, () => new HeadSums());
+  }
+
+  /** Counts of what queries [start, end) of one block see. */
+  addKept(kept: KeptKeys, start: number, end: number): void {
+    const listed = kept.sets.reduce((sum, set) => sum + set.length, 0) / kept.sets.length;
+    for (let position = start; position < end; position++) {
+      this.keptKeys.add(listed + position + 1 - kept.rangeStart);
+      this.visibleKeys.add(position + 1);
+    }
+    if (kept.tiedAtCut) this.tiedAtCut = Math.max(this.tiedAtCut ?? 0, ...kept.tiedAtCut);
+  }
+
+  addSelector(recall: SelectorRecall | null, queries: number): void {
+    if (!recall) return;
+    this.selector.add(recall.block, queries);
+    if (recall.perQuery !== null) this.selectorPerQuery.add(recall.perQuery, queries);
+  }
+
+  result(layer: number): LayerMeasurement {
+    const heads = this.heads.map((sums, head): HeadMeasurement => {
+      const { squaredNorm, squaredError, squaredErrorAsRun } = sums;
+      const relative = (squares: number): number => (squares === 0 ? 0 : Math.sqrt(squares / squaredNorm));
+      return {
+        head,
+        massRecall: sums.massRecall.value ?? 1,
+        ownMassRecall: sums.ownMassRecall.value,
+        topkRecall: sums.topkRecall.value,
+        outputError: relative(squaredError),
+        outputErrorAsRun: relative(squaredErrorAsRun),
+      };
+    });
+    const mean = (of: (head: HeadMeasurement) => number | null): number | null => {
+      const values = heads.map(of).filter((value) => value !== null);
+      return values.length > 0 ? values.reduce((sum, value) => sum + value, 0) / values.length : null;
+    };
+    return {
+      layer,
+      keptKeys: this.keptKeys.value ?? 0,
+      visibleKeys: this.visibleKeys.value ?? 0,
+      massRecall: mean((head) => head.massRecall) ?? 1,
+      ownMassRecall: mean((head) => head.ownMassRecall),
+      topkRecall: mean((head) => head.topkRecall),
+      selectorRecall: this.selector.value,
+      selectorRecallPerQuery: this.selectorPerQuery.value,
+      outputError: mean((head) => head.outputError) ?? 0,
+      outputErrorAsRun: mean((head) => head.outputErrorAsRun) ?? 0,
+      tiedAtCut: this.tiedAtCut,
+      heads,
+    };
+  }
+}

@@ -1,0 +1,90 @@
+/** A method set loose on a recorded text: every layer sees the true queries, keys and values. */
+import type { Rows } from '../../gpu/rows';
+import { sliceRows } from '../../gpu/rows';
+import type { LayerInput, Method, MethodRun, QueryBlock, ScoreMemo } from '../methods/method';
+import type { ParameterContext, Parameters } from '../methods/parameters';
+import type { RecordedLayer, RecordedText } from '../study/recorded';
+import { UserError } from '../user-error';
+
+/** A range of tokens. */
+export interface TokenRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface ProbeRun {
+  readonly run: MethodRun;
+  /** Blocks of the whole text. */
+  readonly blocks: readonly QueryBlock[];
+}
+
+/** Starts and prepares a run. Throws UserError when the text lacks what the method needs. Dispose of `run` afterwards. */
+export async function startProbe(
+  text: RecordedText,
+  method: Method,
+  parameters: Parameters,
+  evictAt: number,
+  memo?: ScoreMemo,
+): Promise<ProbeRun> {
+  const context = contextOf(text);
+  method.validate?.(parameters, context);
+  const { ops, layers, queryHeads, keyValueHeads, headDimension, attentionScale } = text;
+  const { rotation, positionOffset, trainedTokens, calibration } = text;
+  const run = method.start(
+    {
+      ops,
+      layers,
+      queryHeads,
+      keyValueHeads,
+      headDimension,
+      attentionScale,
+      rotation,
+      positionOffset,
+      trainedTokens,
+      totalTokens: text.tokens,
+      evictAt,
+      calibration,
+      memo,
+    },
+    parameters,
+  );
+  const needsUnrotated = method.needs.unrotated || run.positions === 'cache';
+  const lacking = text.recorded.find(({ queryUnrotated, keyUnrotated }) => !queryUnrotated || !keyUnrotated);
+  if (needsUnrotated && lacking) {
+    run.dispose();
+    throw new UserError(
+      `${method.id} needs queries and keys before rotation, which layer ${lacking.layer} of this capture lacks; choose another method or original positions.`,
+    );
+  }
+  await run.prepare?.(text.recorded);
+  return { run, blocks: method.blocks(parameters, text.tokens, evictAt, context) };
+}
+
+/** What parameters of this text depend on. */
+export function contextOf(text: RecordedText): ParameterContext {
+  const { tokens, trainedTokens, layers, queryHeads, keyValueHeads, headDimension } = text;
+  return { tokens, trainedTokens, layers, queryHeads, keyValueHeads, headDimension };
+}
+
+/** One layer as a method sees it at a block. */
+export function layerInput(recorded: RecordedLayer, block: QueryBlock): LayerInput {
+  const { layer, query, queryUnrotated, key, keyUnrotated, value, logSumExp } = recorded;
+  const ofBlock = (view: Rows): Rows => sliceRows(view, block.start, block.end - block.start);
+  return {
+    layer,
+    block,
+    query: ofBlock(query),
+    queryUnrotated: queryUnrotated && ofBlock(queryUnrotated),
+    key: sliceRows(key, 0, block.end),
+    keyUnrotated: keyUnrotated && sliceRows(keyUnrotated, 0, block.end),
+    value: sliceRows(value, 0, block.end),
+    logSumExp: { ...logSumExp, offset: logSumExp.offset + block.start },
+  };
+}
+
+/** The part of `range` inside `block`; null when there is none. */
+export function overlap(block: TokenRange, range: TokenRange): TokenRange | null {
+  const start = Math.max(block.start, range.start);
+  const end = Math.min(block.end, range.end);
+  return start < end ? { start, end } : null;
+}

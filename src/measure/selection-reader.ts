@@ -1,0 +1,74 @@
+/** Reads selections back from the device as plain arrays. */
+import type { Ops } from '../../gpu/ops';
+import type { Selection } from '../methods/method';
+
+/** The keys a block's queries see, off the device: those listed, then every token of [rangeStart, own position]. */
+export interface KeptKeys {
+  /** Ascending tokens below rangeStart, one array per set; a single empty one where nothing is listed. */
+  readonly sets: readonly Uint32Array[];
+  readonly rangeStart: number;
+  readonly candidates: { readonly start: number; readonly end: number };
+  /** One count per set; null where nothing was cut. */
+  readonly tiedAtCut: readonly number[] | null;
+}
+
+export async function readKept(ops: Ops, selection: Selection): Promise<KeptKeys> {
+  const { list, tiedAtCut, rangeStart, candidates } = selection;
+  const [indices, tied] = await Promise.all([
+    list ? ops.readIntegers(list.buffer, list.offset, (list.sets - 1) * list.rowStride + list.count) : null,
+    tiedAtCut ? ops.readIntegers(tiedAtCut.buffer, tiedAtCut.offset, tiedAtCut.sets) : null,
+  ]);
+  return {
+    sets:
+      list && indices
+        ? Array.from({ length: list.sets }, (_, set) =>
+            indices.subarray(set * list.rowStride, set * list.rowStride + list.count),
+          )
+        : [new Uint32Array(0)],
+    rangeStart,
+    candidates,
+    tiedAtCut: tied && [...tied],
+  };
+}
+
+/** Scores by token, [tokens] per score row, NaN where nothing was scored; null for a selection without scores. */
+export async function readScores(
+  ops: Ops,
+  selection: Selection,
+  tokens: number,
+): Promise<Float32Array[] | null> {
+  if (!selection.score) return null;
+  const { rows, scoreStart } = selection.score;
+  const span = rows.rows > 0 ? (rows.rows - 1) * rows.rowStride + rows.length : 0;
+  const data = await ops.readFloats(rows.buffer, rows.offset, span);
+  return Array.from({ length: rows.rows }, (_, row) => {
+    const scores = new Float32Array(tokens).fill(Number.NaN);
+    scores.set(data.subarray(row * rows.rowStride, row * rows.rowStride + rows.length), scoreStart);
+    return scores;
+  });
+}
+
+/** The set that query head h of `queryHeads` uses. */
+export function setOfHead(kept: { readonly length: number }, head: number, queryHeads: number): number {
+  return Math.floor((head * kept.length) / queryHeads);
+}
+
+/** All tokens that one set shows to a query, ascending; `end` is one past its own token. */
+export function visibleTokens(kept: KeptKeys, set: number, end: number): Uint32Array {
+  const listed = kept.sets[set];
+  const visible = new Uint32Array(listed.length + Math.max(0, end - kept.rangeStart));
+  visible.set(listed);
+  for (let i = listed.length; i < visible.length; i++) visible[i] = kept.rangeStart + i - listed.length;
+  return visible;
+}
+
+/** How many entries of ascending `a` are in ascending `b`. */
+export function sharedCount(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let shared = 0;
+  for (let i = 0, j = 0; i < a.length && j < b.length; ) {
+    if (a[i] === b[j]) shared++;
+    if (a[i] <= b[j]) i++;
+    else j++;
+  }
+  return shared;
+}

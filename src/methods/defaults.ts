@@ -1,0 +1,44 @@
+/** Defaults that scale with the text, and parameters that several methods share (design.md, section 3). */
+import type { ChoiceParameter, FractionParameter, ParameterContext } from './parameters';
+
+/** `wanted` within [least, most], the upper bound last; over 16 rounded down to a multiple of 16, and at least 1. */
+export function scaledCount(wanted: number, least: number, most: number): number {
+  const count = Math.max(1, Math.floor(Math.min(Math.max(wanted, least), most)));
+  return count > 16 ? count - (count % 16) : count;
+}
+
+/** The longest context the model was trained on; the text's own length where a capture does not say. */
+export function trainedOr(context: ParameterContext): number {
+  return context.trainedTokens ?? context.tokens;
+}
+
+/** Tokens that are read at a time where the method does not say otherwise. */
+export function defaultChunkTokens(context: ParameterContext): number {
+  return scaledCount(context.tokens / 8, 32, trainedOr(context) / 4);
+}
+
+export const keepFraction: FractionParameter = {
+  kind: 'fraction',
+  label: 'Kept fraction',
+  symbol: 'f',
+  help: 'Keys that stay, as a fraction of the text. kvpress gives the fraction removed and calls it compression_ratio.',
+  minimum: 0,
+  maximum: 1,
+  unit: '%',
+  default: () => 0.25,
+};
+
+export const positions: ChoiceParameter = {
+  kind: 'choice',
+  label: 'Positions',
+  help: 'Which rotary position a kept key has for later queries.',
+  options: [
+    { value: 'original', label: 'in the text', help: 'Kept keys stay where they were, as in kvpress.' },
+    {
+      value: 'cache',
+      label: 'in the cache',
+      help: 'Kept keys move together: position is the place in the cache, as in the official StreamingLLM.',
+    },
+  ],
+  default: () => 'original',
+};

@@ -1,0 +1,56 @@
+/** Compressed keys k' of one layer, computed once per token and kept (arXiv 2502.14477, section 3.1). */
+import type { Ops } from '../../../gpu/ops';
+import type { DeviceBuffer, Rows } from '../../../gpu/rows';
+import { joinHeads, matrixRows, sliceRows, tokenMajorRows } from '../../../gpu/rows';
+import { joinedRows } from './moments';
+import type { Projection } from './projection';
+
+/** Grows with the text. Rows are valid up to `length`; setting it lower forgets tokens. */
+export class KeyCache {
+  length = 0;
+  private readonly ops: Ops;
+  private readonly projection: Projection | null;
+  private buffer: DeviceBuffer | null = null;
+  private capacity: number;
+
+  /** Without a projection the cache holds the keys themselves, token by token. */
+  constructor(ops: Ops, projection: Projection | null, capacity: number) {
+    this.ops = ops;
+    this.projection = projection;
+    this.capacity = capacity;
+  }
+
+  /** Compressed keys [end, channels] of the tokens [0, end) of `keyUnrotated` [G, ≥ end, d]. */
+  upTo(keyUnrotated: Rows, end: number): Rows {
+    const { heads, channels: headChannels } = keyUnrotated;
+    const isJoined = heads === 1 || keyUnrotated.headStride === headChannels;
+    if (!this.projection && isJoined) return joinHeads(sliceRows(keyUnrotated, 0, end));
+    const channels = this.projection?.keyMap.rows ?? heads * headChannels;
+    if (!this.buffer || end > this.capacity) {
+      this.release();
+      this.capacity = Math.max(this.capacity, Math.ceil(1.25 * end));
+      this.buffer = this.ops.allocate('f32', this.capacity * channels, 'compressed keys');
+    }
+    if (end > this.length) {
+      const fresh = sliceRows(keyUnrotated, this.length, end - this.length);
+      const offset = this.length * channels;
+      if (this.projection) {
+        const joined = joinedRows(this.ops, fresh);
+        const out = matrixRows(this.buffer, fresh.rows, channels, offset);
+        this.ops.matmul({ input: joined.view, weight: this.projection.keyMap, out });
+        joined.release();
+      } else {
+        const out = tokenMajorRows(this.buffer, heads, fresh.rows, headChannels, offset);
+        this.ops.copyRows({ input: fresh, out });
+      }
+      this.length = end;
+    }
+    return matrixRows(this.buffer, end, channels);
+  }
+
+  release(): void {
+    if (this.buffer) this.ops.release(this.buffer);
+    this.buffer = null;
+    this.length = 0;
+  }
+}

@@ -1,0 +1,192 @@
+/**
+ * ESA's compression of queries and keys (arXiv 2502.14477, section 3.1, Eqs. 5–7), one linear map each per layer, in the folded
+ * space of d_G = G·d channels: f_s = Σ_g (Σ_{h∈g} q_h)·k_g, so no map of all H·d query channels can do better.
+ */
+import type { Ops } from '../../../gpu/ops';
+import type { DeviceBuffer, Rows } from '../../../gpu/rows';
+import { matrixRows } from '../../../gpu/rows';
+import type { Calibration } from '../../model/calibration';
+import type { RecordedLayer } from '../../study/recorded';
+import { UserError } from '../../user-error';
+import type { MethodContext } from '../method';
+import { choiceOf, type Parameters } from '../parameters';
+import { type ClosedForm, closedForm, rotateMoments } from './closed-form';
+import { momentsOf } from './moments';
+import { lengthsIn, scoresRotated } from './schema';
+
+export interface Projection {
+  /** Position that folded queries are rotated to before `queryMap`; null: not rotated. */
+  readonly rotation: number | null;
+  /** [d', d_G]. */
+  readonly queryMap: Rows;
+  readonly queryBias: DeviceBuffer | null;
+  readonly keyMap: Rows;
+  release(): void;
+}
+
+export interface Projections {
+  of(layer: number): Projection;
+  /** What had to be assumed, for people. */
+  readonly notices: readonly string[];
+  release(): void;
+}
+
+/**
+ * The projections of all layers that will be asked for: those of `recorded`, or all where nothing is recorded. Throws UserError
+ * when the model brings none and none can be computed.
+ */
+export async function prepareProjections(
+  context: MethodContext,
+  parameters: Parameters,
+  recorded: readonly RecordedLayer[] | null,
+): Promise<Projections> {
+  const wanted =
+    recorded?.map(({ layer }) => layer) ?? Array.from({ length: context.layers }, (_, layer) => layer);
+  const projections = new Map<number, Projection>();
+  const notices = new Set<string>();
+  const make = choiceOf(parameters, 'projection') === 'learned' ? learned : closedFormOf;
+  for (const layer of wanted) {
+    const source = recorded?.find((entry) => entry.layer === layer) ?? null;
+    projections.set(layer, await make(context, parameters, layer, source, (notice) => notices.add(notice)));
+    await context.ops.pace();
+  }
+  return {
+    of(layer) {
+      const projection = projections.get(layer);
+      if (!projection) throw new Error(`no projection was prepared for layer ${layer}`);
+      return projection;
+    },
+    notices: [...notices],
+    release() {
+      for (const projection of projections.values()) projection.release();
+      projections.clear();
+    },
+  };
+}
+
+type MakeProjection = (
+  context: MethodContext,
+  parameters: Parameters,
+  layer: number,
+  source: RecordedLayer | null,
+  notice: (sentence: string) => void,
+) => Promise<Projection>;
+
+/** Weights that ship with the model, for the position closest to w. */
+const learned: MakeProjection = async (context, parameters, layer, _source, notice) => {
+  const { calibration, ops } = context;
+  const { compressedDim, globalPosition } = lengthsIn(parameters, layer);
+  const available = calibration?.learned ?? [];
+  if (!calibration || available.length === 0) {
+    throw new UserError(
+      'esa: this model brings no learned projection; use projection "closed-form" or "exact".',
+    );
+  }
+  const fitting = available.filter(({ dimension }) => dimension === compressedDim);
+  if (fitting.length === 0) {
+    const dimensions = [...new Set(available.map(({ dimension }) => dimension))].join(', ');
+    throw new UserError(
+      `esa: there is no learned projection to ${compressedDim} channels; set compressedDim to one of ${dimensions}.`,
+    );
+  }
+  const wanted = context.rotation && scoresRotated(parameters) ? globalPosition : 0;
+  const distance = (rotation: number): number => Math.abs(rotation - wanted);
+  const nearest = fitting.reduce((a, b) => (distance(b.rotation) < distance(a.rotation) ? b : a));
+  if (nearest.rotation !== wanted) {
+    notice(
+      `The projection was learned for w = ${nearest.rotation}; queries are scored there, not at ${wanted}.`,
+    );
+  }
+  const weights = calibration.learnedProjection(layer, nearest.rotation, compressedDim)!;
+  return upload(ops, layer, {
+    rotation: nearest.rotation === 0 ? null : nearest.rotation,
+    rows: compressedDim,
+    channels: weights.queryWeight.length / compressedDim,
+    queryMap: weights.queryWeight,
+    // b_φ adds the same to all scores of a query, which Eq. 4 takes away again.
+    queryBias: weights.queryBias,
+    keyMap: weights.keyWeight,
+  });
+};
+
+/** The closed form of the model's calibration, or of the open text. */
+const closedFormOf: MakeProjection = async (context, parameters, layer, source, notice) => {
+  const { compressedDim, globalPosition } = lengthsIn(parameters, layer);
+  const rotation = context.rotation && scoresRotated(parameters) ? globalPosition : null;
+  const calibration = context.calibration?.hasSecondMoments ? context.calibration : null;
+  if (!calibration) notice('Second moments are those of this text: the model brings none.');
+  const form = await cachedForm(context, layer, rotation, calibration, source);
+  const rows = Math.min(compressedDim, form.channels);
+  const cut = (map: Float64Array): Float32Array => Float32Array.from(map.subarray(0, rows * form.channels));
+  return upload(context.ops, layer, {
+    rotation,
+    rows,
+    channels: form.channels,
+    queryMap: cut(form.queryMap),
+    queryBias: null,
+    keyMap: cut(form.keyMap),
+  });
+};
+
+/** Closed forms by what their moments come from: the eigenproblems take longer than a move of d' should. */
+const forms = new WeakMap<Calibration | RecordedLayer, Map<string, ClosedForm>>();
+
+async function cachedForm(
+  { ops, rotation: table, headDimension }: MethodContext,
+  layer: number,
+  rotation: number | null,
+  calibration: Calibration | null,
+  source: RecordedLayer | null,
+): Promise<ClosedForm> {
+  const owner = calibration ?? source;
+  if (!owner) {
+    throw new UserError(
+      'esa: the model brings no second moments and no text is recorded; use projection "exact".',
+    );
+  }
+  const known = forms.get(owner) ?? new Map<string, ClosedForm>();
+  forms.set(owner, known);
+  const name = `${layer}/${rotation}`;
+  const found = known.get(name);
+  if (found) return found;
+  const moments = calibration ? calibration.secondMoments(layer) : await momentsOf(ops, source!);
+  if (!moments) {
+    throw new UserError(
+      'esa needs queries and keys before rotation, which this capture lacks; choose another method.',
+    );
+  }
+  let { query } = moments;
+  if (rotation !== null && table) {
+    const at = rotation * table.frequencies;
+    const cosine = await ops.readFloats(table.cosine, at, table.frequencies);
+    const sine = await ops.readFloats(table.sine, at, table.frequencies);
+    query = rotateMoments(query, headDimension, cosine, sine);
+  }
+  const form = closedForm({ query, key: moments.key });
+  known.set(name, form);
+  return form;
+}
+
+function upload(
+  ops: Ops,
+  layer: number,
+  maps: {
+    rotation: number | null;
+    rows: number;
+    channels: number;
+    queryMap: Float32Array;
+    queryBias: Float32Array | null;
+    keyMap: Float32Array;
+  },
+): Projection {
+  const queryMap = ops.upload(maps.queryMap, `layer ${layer} query projection`);
+  const keyMap = ops.upload(maps.keyMap, `layer ${layer} key projection`);
+  const queryBias = maps.queryBias ? ops.upload(maps.queryBias, `layer ${layer} query bias`) : null;
+  return {
+    rotation: maps.rotation,
+    queryMap: matrixRows(queryMap, maps.rows, maps.channels),
+    queryBias,
+    keyMap: matrixRows(keyMap, maps.rows, maps.channels),
+    release: () => ops.release(queryMap, keyMap, ...(queryBias ? [queryBias] : [])),
+  };
+}

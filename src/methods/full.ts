@@ -1,0 +1,40 @@
+/** Full attention: what every method is compared with. */
+import { equalBlocks } from './blocks';
+import { defaultChunkTokens } from './defaults';
+import type { Method, Selection } from './method';
+
+export const full: Method = {
+  id: 'full',
+  title: 'Full attention',
+  summary: 'Every query sees every token up to its own.',
+  citation: null,
+  family: 'dense',
+  needs: { unrotated: false, fullAttention: false },
+  parameters: {},
+  blocks: (_parameters, tokens, _evictAt, context) => equalBlocks(0, tokens, defaultChunkTokens(context)),
+  start: () => ({
+    positions: 'model',
+    select: (input) => keepEverything(input.block.start),
+    mark() {},
+    rewind() {},
+    dispose() {},
+  }),
+  cost: (_parameters, context, _layer, { position }) => ({
+    keptKeys: position + 1,
+    selectionOperations: 0,
+    readNumbers: 2 * context.keyValueHeads * context.headDimension * (position + 1),
+  }),
+  withBudget: () => ({ floor: 1 }),
+};
+
+/** What a block sees before anything was dropped. */
+export function keepEverything(blockStart: number): Selection {
+  return {
+    list: null,
+    rangeStart: 0,
+    candidates: { start: 0, end: blockStart },
+    score: null,
+    tiedAtCut: null,
+    owned: [],
+  };
+}

@@ -1,0 +1,19 @@
+/** The methods, in the order the page lists them. */
+import { UserError } from '../user-error';
+import { esa } from './esa';
+import { full } from './full';
+import { lagkv } from './lagkv';
+import type { Method } from './method';
+import { oracle } from './oracle';
+import { random } from './random';
+import { streamingLlm } from './streaming-llm';
+
+export const methods: readonly Method[] = [full, esa, lagkv, streamingLlm, oracle, random];
+
+/** The method with this id. Throws UserError naming the known ones. */
+export function methodById(id: string): Method {
+  const method = methods.find((candidate) => candidate.id === id);
+  if (method) return method;
+  const known = methods.map((candidate) => candidate.id).join(', ');
+  throw new UserError(`There is no method ${JSON.stringify(id)}; choose one of ${known}.`);
+}

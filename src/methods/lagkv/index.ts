@@ -1,0 +1,98 @@
+/**
+ * LagKV (arXiv 2504.04704): a token is kept if its key and value are unusually spread, measured against the range of the next
+ * partition of tokens. Looks at no query; every KV head decides alone.
+ */
+import { evictOnceBlocks, evictOnceCost } from '../evict-once';
+import type { Method } from '../method';
+import { numberIn, type ParameterContext, type Parameters } from '../parameters';
+import { startKvpress } from './kvpress';
+import { startOfficial } from './official';
+import { compressedPartitions, lagBlocks, storedKeys } from './partitions';
+import { isOfficial, type Lag, lagIn, lagkvParameters } from './schema';
+
+/**
+ * Per token, keys and values alike: range of the next partition 2, scaling 2, mean and deviation 4 operations a channel, and a
+ * softmax over the partition.
+ */
+const scoringOperations = (context: ParameterContext): number =>
+  2 * context.keyValueHeads * (8 * context.headDimension + 3);
+
+const kvpressCost = evictOnceCost((tokens, context) => tokens * scoringOperations(context));
+
+export const lagkv: Method = {
+  id: 'lagkv',
+  title: 'LagKV',
+  summary:
+    'Keeps keys that are unusually spread against the range of the tokens that follow; looks at no query.',
+  citation: { authors: 'Liang, Zhang, Li, Li', year: 2025, url: 'https://arxiv.org/abs/2504.04704' },
+  family: 'evict-reading',
+  needs: { unrotated: false, fullAttention: false },
+  parameters: lagkvParameters,
+  notes: (parameters) =>
+    isOfficial(parameters)
+      ? [
+          'LRSA’s inference rule is the same in our reconstruction; its fine-tuned weights are not public.',
+          'Sinks, the last lag and the remainder are kept on top of the fraction.',
+        ]
+      : ['The budget includes sinks and the unscored end; a small one may drop even those.'],
+  blocks(parameters, tokens, evictAt, context) {
+    if (!isOfficial(parameters)) return evictOnceBlocks(parameters, tokens, evictAt, context);
+    return lagBlocks(tokens, shortestLengths(parameters, context));
+  },
+  start: (context, parameters) =>
+    isOfficial(parameters) ? startOfficial(context, parameters) : startKvpress(context, parameters),
+  cost(parameters, context, layer, query) {
+    if (!isOfficial(parameters)) return kvpressCost(parameters, context, layer, query);
+    const lag = lagIn(parameters, layer);
+    const keptKeys = storedKeys(query.block.start, lag) + query.position + 1 - query.block.start;
+    return {
+      keptKeys,
+      // Every token is scored once, some L tokens after it was read.
+      selectionOperations: compressedPartitions(query.block.start, lag) > 0 ? scoringOperations(context) : 0,
+      readNumbers: 2 * context.keyValueHeads * context.headDimension * keptKeys,
+    };
+  },
+  withBudget(parameters, context, keepFraction) {
+    if (!isOfficial(parameters)) return { parameters: { ...parameters, keepFraction } };
+    return officialBudget(parameters, context, Math.floor(keepFraction * context.tokens));
+  },
+};
+
+/** Layers may differ in their lengths; all read the same blocks, and compress when they have read enough. */
+function shortestLengths(
+  parameters: Parameters,
+  context: ParameterContext,
+): Pick<Lag, 'sinkTokens' | 'lagTokens'> {
+  const shortest = (name: string): number =>
+    Math.min(...Array.from({ length: context.layers }, (_, layer) => numberIn(parameters, name, layer)));
+  return { sinkTokens: shortest('sinkTokens'), lagTokens: shortest('lagTokens') };
+}
+
+/** The largest fraction with which no block finds more than `budget` earlier keys, layer by layer. */
+function officialBudget(
+  parameters: Parameters,
+  context: ParameterContext,
+  budget: number,
+): ReturnType<Method['withBudget']> {
+  const starts = lagBlocks(context.tokens, shortestLengths(parameters, context)).map(({ start }) => start);
+  let floor = 0;
+  const fractions = Array.from({ length: context.layers }, (_, layer) => {
+    const lag = lagIn(parameters, layer);
+    const fits = (kept: number): boolean =>
+      starts.every((start) => storedKeys(start, { ...lag, keptOfPartition: kept }) <= budget);
+    const least = Math.max(0, ...starts.map((start) => storedKeys(start, { ...lag, keptOfPartition: 0 })));
+    floor = Math.max(floor, least);
+    let kept = lag.lagTokens;
+    while (kept > 0 && !fits(kept)) kept--;
+    return fractionKeeping(kept, lag.lagTokens);
+  });
+  if (floor > budget) return { floor: floor / context.tokens };
+  const isUniform = fractions.every((fraction) => fraction === fractions[0]);
+  return { parameters: { ...parameters, keepFraction: isUniform ? fractions[0] : fractions } };
+}
+
+/** A fraction f with ⌊f·L⌋ = kept in double arithmetic, where kept/L may fall just below. */
+function fractionKeeping(kept: number, lagTokens: number): number {
+  const fraction = kept / lagTokens;
+  return Math.floor(fraction * lagTokens) === kept ? fraction : (kept + 0.5) / lagTokens;
+}

@@ -1,0 +1,66 @@
+/**
+ * LagKV as kvpress has it (lagkv_press.py, LagKVPress.score): the same partition score, replaced by its rank inside the
+ * partition, so that all partitions compete for one budget; sinks and the last, unscored tokens rank highest.
+ */
+
+import { sliceRows } from '../../../gpu/rows';
+import { denseScores, evictOnce } from '../evict-once';
+import type { MethodContext, MethodRun } from '../method';
+import type { Parameters } from '../parameters';
+import { compressedPartitions } from './partitions';
+import { type Lag, lagIn } from './schema';
+
+export function startKvpress(context: MethodContext, parameters: Parameters): MethodRun {
+  return evictOnce(context, parameters, {
+    score({ ops }, input, tokens) {
+      const lag = lagIn(parameters, input.layer);
+      const { key, value } = input;
+      const rows = key.heads;
+      const partitions = compressedPartitions(tokens, lag);
+      if (partitions === 0) {
+        const ramp = recencyRamp(tokens, lag);
+        const all = Float32Array.from({ length: rows * tokens }, (_, i) => ramp[i % tokens]);
+        const buffer = ops.upload(all, 'recency');
+        return { score: denseScores(buffer, rows, tokens), release: () => ops.release(buffer) };
+      }
+      const { sinkTokens, lagTokens, valueWeight } = lag;
+      const scored = partitions * lagTokens;
+      const score = ops.upload(new Float32Array(rows * tokens).fill(1), 'lag ranks');
+      const raw = ops.allocate('f32', rows * tokens, 'lag scores');
+      const middle = (buffer: typeof raw) => ({
+        ...denseScores(buffer, rows, tokens),
+        offset: sinkTokens,
+        length: scored,
+      });
+      ops.lagScores({
+        key: sliceRows(key, sinkTokens, scored + lagTokens),
+        value: sliceRows(value, sinkTokens, scored + lagTokens),
+        keyFactor: 0.5,
+        valueFactor: 0.5 * valueWeight,
+        lagTokens,
+        partitions,
+        out: middle(raw),
+      });
+      ops.segmentRanks({ input: middle(raw), segmentLength: lagTokens, out: middle(score) });
+      return {
+        score: denseScores(score, rows, tokens),
+        secondary: denseScores(raw, rows, tokens),
+        release: () => ops.release(score, raw),
+      };
+    },
+    candidates(layer, tokens, count) {
+      const lag = lagIn(parameters, layer);
+      const partitions = compressedPartitions(tokens, lag);
+      const end = lag.sinkTokens + partitions * lag.lagTokens;
+      const isProtected = partitions > 0 && count >= tokens - partitions * lag.lagTokens;
+      return isProtected ? { start: lag.sinkTokens, end } : { start: 0, end: tokens };
+    },
+  });
+}
+
+/** Too short for two partitions: sinks score 1, the others by recency, (t − S) / (T − S). */
+function recencyRamp(tokens: number, { sinkTokens }: Lag): Float32Array {
+  return Float32Array.from({ length: tokens }, (_, token) =>
+    token < sinkTokens ? 1 : (token - sinkTokens) / (tokens - sinkTokens),
+  );
+}

@@ -1,0 +1,52 @@
+/** LagKV as its authors run it: compression follows the reading, `use_then_compress` (lag_kv.py, LagKV.update). */
+import { attendInCache } from '../cache-positions';
+import { keepEverything } from '../full';
+import type { MethodContext, MethodRun } from '../method';
+import { choiceOf, type Parameters } from '../parameters';
+import { CompressedLayer } from './compressed-layer';
+import { compressedEnd, compressedPartitions } from './partitions';
+import { lagIn } from './schema';
+
+/**
+ * A block is compressed after it has attended, which is the same as before the next one does: `select` brings the layer up to
+ * what was read so far, so that nothing is left to `finish`.
+ */
+export function startOfficial(context: MethodContext, parameters: Parameters): MethodRun {
+  const layers = new Map<number, CompressedLayer>();
+  let marked = new Map<CompressedLayer, number>();
+  const inCache = choiceOf(parameters, 'positions') === 'cache';
+  return {
+    positions: inCache ? 'cache' : 'model',
+    select(input) {
+      const lag = lagIn(parameters, input.layer);
+      const partitions = compressedPartitions(input.block.start, lag);
+      if (partitions === 0) return keepEverything(input.block.start);
+      const layer = layers.get(input.layer) ?? new CompressedLayer(context.ops, lag, context.memo);
+      layers.set(input.layer, layer);
+      layer.update(input, context.totalTokens);
+      const heads = input.key.heads;
+      const list = layer.kept(heads);
+      const end = compressedEnd(partitions, lag);
+      return {
+        list: list.count > 0 ? list : null,
+        rangeStart: end,
+        candidates: { start: lag.sinkTokens, end },
+        score: { rows: layer.scoreRows(), scoreStart: lag.sinkTokens },
+        segmentTokens: lag.lagTokens,
+        tiedAtCut: lag.keptOfPartition > 0 ? layer.tiedAtCut(heads) : null,
+        owned: [],
+      };
+    },
+    ...(inCache ? { attend: (...args) => attendInCache(context, ...args) } : {}),
+    mark() {
+      marked = new Map([...layers.values()].map((layer) => [layer, layer.length]));
+    },
+    rewind() {
+      for (const layer of layers.values()) layer.shorten(marked.get(layer) ?? 0);
+    },
+    dispose() {
+      for (const layer of layers.values()) layer.release();
+      layers.clear();
+    },
+  };
+}

@@ -1,0 +1,86 @@
+/** LagKV's parameters (arXiv 2504.04704; kvpress lagkv_press.py). */
+import { keepFraction, positions, scaledCount } from '../defaults';
+import { choiceOf, numberIn, type ParameterSchemas, type Parameters } from '../parameters';
+
+export const lagkvParameters: ParameterSchemas = {
+  variant: {
+    kind: 'choice',
+    label: 'Variant',
+    help: 'How much is kept and when.',
+    options: [
+      {
+        value: 'official',
+        label: 'official',
+        help: 'Compresses while it reads: the best of every partition; sinks, the last lag and the remainder on top.',
+      },
+      {
+        value: 'kvpress',
+        label: 'kvpress',
+        help: 'Evicts once; ranks inside partitions compete for one budget.',
+      },
+    ],
+    default: () => 'official',
+    paper: 'official',
+  },
+  keepFraction: {
+    ...keepFraction,
+    symbol: 'r',
+    help: 'Official: keys kept of every lag partition (the paper’s retain ratio). kvpress: of the text, where compression_ratio is the fraction removed.',
+    paper: 0.5,
+  },
+  sinkTokens: {
+    kind: 'count',
+    label: 'Sink tokens',
+    symbol: 'S',
+    help: 'First tokens of the text, always kept; kvpress calls them n_sink.',
+    unit: 'tokens',
+    minimum: 0,
+    maximum: (context) => Math.max(context.tokens, 16),
+    default: (_context, resolved) => (resolved.variant === 'kvpress' ? 4 : 16),
+    paper: 16,
+  },
+  lagTokens: {
+    kind: 'count',
+    label: 'Lag',
+    symbol: 'L',
+    help: 'Tokens of a partition; each is scored against the range of values in the next one.',
+    unit: 'tokens',
+    minimum: 1,
+    maximum: (context) => Math.max(context.tokens, 1024),
+    default: (context) => scaledCount(context.tokens / 16, 16, 128),
+    paper: 1024,
+  },
+  valueWeight: {
+    kind: 'fraction',
+    label: 'Weight of values',
+    symbol: 'β',
+    help: 'Factor of the values’ score, the keys’ being 1; the code calls it score_v_ratio.',
+    minimum: 0,
+    maximum: 10,
+    unit: '',
+    default: () => 1,
+    paper: 1,
+  },
+  positions,
+};
+
+/** LagKV's numbers in one layer. */
+export interface Lag {
+  readonly sinkTokens: number;
+  readonly lagTokens: number;
+  /** Keys kept of a partition, ⌊r·L⌋ in double arithmetic. */
+  readonly keptOfPartition: number;
+  readonly valueWeight: number;
+}
+
+export function lagIn(parameters: Parameters, layer: number): Lag {
+  const lagTokens = numberIn(parameters, 'lagTokens', layer);
+  return {
+    sinkTokens: numberIn(parameters, 'sinkTokens', layer),
+    lagTokens,
+    keptOfPartition: Math.floor(numberIn(parameters, 'keepFraction', layer) * lagTokens),
+    valueWeight: numberIn(parameters, 'valueWeight', layer),
+  };
+}
+
+export const isOfficial = (parameters: Parameters): boolean => choiceOf(parameters, 'variant') === 'official';

@@ -1,0 +1,80 @@
+/** The keys with the most attention, known only after full attention: the ceiling for methods that keep as many. */
+
+import { sliceRows } from '../../gpu/rows';
+import { equalBlocks } from './blocks';
+import { keptOfText, withKeepFraction } from './budget';
+import { defaultChunkTokens, keepFraction } from './defaults';
+import { denseScores } from './evict-once';
+import { keepEverything } from './full';
+import type { LayerInput, Method, MethodContext, Selection } from './method';
+
+export const oracle: Method = {
+  id: 'oracle',
+  title: 'Oracle',
+  summary: 'Keeps the keys that get the most attention from the block, which takes full attention to know.',
+  citation: null,
+  family: 'reselect',
+  needs: { unrotated: false, fullAttention: true },
+  parameters: { keepFraction },
+  notes: () => [
+    'Not a method one could use: it looks at full attention first and is the most a budget can give.',
+  ],
+  blocks: (_parameters, tokens, _evictAt, context) => equalBlocks(0, tokens, defaultChunkTokens(context)),
+  start: (context, parameters) => ({
+    positions: 'model',
+    select: (input) => select(context, input, keptOfText(parameters, input.layer, context.totalTokens)),
+    mark() {},
+    rewind() {},
+    dispose() {},
+  }),
+  cost(parameters, context, layer, { position, block }) {
+    const kept = keptOfText(parameters, layer, context.tokens);
+    const { queryHeads, keyValueHeads, headDimension } = context;
+    const isCut = kept < block.start;
+    return {
+      keptKeys: Math.min(kept, block.start) + position + 1 - block.start,
+      // Full attention's logits twice, for the log-sum-exp (with values, as it is run) and for the column sums.
+      selectionOperations: isCut
+        ? (4 * headDimension + 3) * queryHeads * (position + 1) +
+          (2 * headDimension + 3) * queryHeads * block.start
+        : 0,
+      readNumbers: 2 * keyValueHeads * headDimension * (position + 1),
+    };
+  },
+  withBudget: withKeepFraction,
+};
+
+/** Per KV head the `count` keys before the block with the largest sums of attention from its queries and query heads. */
+function select(context: MethodContext, input: LayerInput, count: number): Selection {
+  const { ops, attentionScale: scale } = context;
+  const { block, query, key, logSumExp } = input;
+  if (count >= block.start) return keepEverything(block.start);
+  if (!logSumExp) throw new Error("the oracle needs full attention's log-sum-exp");
+  const sets = key.heads;
+  const make = () => {
+    const buffer = ops.allocate('f32', sets * block.start, 'attention received');
+    ops.attentionColumnSums({
+      query,
+      key: sliceRows(key, 0, block.start),
+      scale,
+      logSumExp,
+      causalOffset: block.start,
+      out: denseScores(buffer, sets, block.start),
+    });
+    return { buffer, release: () => ops.release(buffer) };
+  };
+  const scores = context.memo ? context.memo.get(`oracle/${input.layer}/${block.start}`, make) : make();
+  const rows = denseScores(scores.buffer, sets, block.start);
+  const buffer = ops.allocate('u32', sets * count, 'kept keys');
+  const tied = ops.allocate('u32', sets, 'tied at the cut');
+  const list = { buffer, offset: 0, sets, count, rowStride: count };
+  ops.topK({ score: rows, count, indexBase: 0, out: list, tied: { buffer: tied, offset: 0 } });
+  return {
+    list: count > 0 ? list : null,
+    rangeStart: block.start,
+    candidates: { start: 0, end: block.start },
+    score: { rows, scoreStart: 0 },
+    tiedAtCut: count > 0 ? { buffer: tied, offset: 0, sets } : null,
+    owned: context.memo ? [buffer, tied] : [buffer, tied, scores.buffer],
+  };
+}
