@@ -8,7 +8,7 @@ import type { Recorder } from './recorder';
  */
 export function asVectors(recorder: Recorder, view: Rows): Rows {
   if (isAligned(view)) return view;
-  const channels = Math.ceil(view.channels / 4) * 4;
+  const channels = Math.max(1, Math.ceil(view.channels / 4)) * 4;
   const length = view.heads * view.rows * channels;
   const copy: Rows = {
     buffer: recorder.temporary('f32', length, `aligned copy of ${view.buffer.label}`),
@@ -27,6 +27,7 @@ export function asVectors(recorder: Recorder, view: Rows): Rows {
 function isAligned(view: Rows): boolean {
   return (
     view.offset % 4 === 0 &&
+    view.channels > 0 &&
     view.channels % 4 === 0 &&
     (view.rows < 2 || view.rowStride % 4 === 0) &&
     (view.heads < 2 || view.headStride % 4 === 0)

@@ -3,12 +3,23 @@ import type { Recorder } from '../recorder';
 import { activate } from './activate';
 import { argmax } from './argmax';
 import { attention } from './attention';
+import { attentionColumnSums } from './attention-column-sums';
+import { attentionTile } from './attention-tile';
+import { attentionWeights } from './attention-weights';
 import { copyRows } from './copy-rows';
+import { dilate } from './dilate';
 import { gate } from './gate';
 import { gatherRows } from './gather-rows';
+import { lagScores } from './lag-scores';
+import { massByClass } from './mass-by-class';
 import { matmul } from './matmul';
+import { mergeAttention } from './merge-attention';
 import { normalize } from './normalize';
+import { peakScores } from './peak-scores';
 import { rotate } from './rotate';
+import { segmentRanks } from './segment-ranks';
+import { sumHeads } from './sum-heads';
+import { topK } from './top-k';
 
 const operations = {
   gatherRows,
@@ -19,7 +30,18 @@ const operations = {
   activate,
   rotate,
   attention,
+  mergeAttention,
   argmax,
+  sumHeads,
+  peakScores,
+  dilate,
+  topK,
+  lagScores,
+  segmentRanks,
+  attentionColumnSums,
+  massByClass,
+  attentionWeights,
+  attentionTile,
 };
 
 export type KernelOps = { [Name in keyof typeof operations]: (a: Arguments<Name>) => void };

@@ -1,0 +1,91 @@
+// One head's attention map, pooled to pixels: pixel (y, x) covers query rows [⌊y·n/height⌋, ⌈(y+1)·n/height⌉), of which every
+// rowStep-th is evaluated, and key rows [⌊x·m/width⌋, ⌈(x+1)·m/width⌉). maximum and mean are over the cells with
+// t ≤ i + causalOffset of exp(q_i·k_t·scale − logSumExp_i); a pixel without any holds 0.
+//
+// Shapes     query [n, d], key [m, d], their d, offsets and strides in vectors of four; logSumExp [n];
+//            maximum and mean [height, width].
+// Grid       one thread per pixel, 64 neighbours of a pixel row a workgroup; workgroups.x over x, workgroups.y over pixel rows
+//            from firstLine. ROWS query rows at a time are in workgroup memory, so that a key is read once for all of them.
+// Precision  32-bit.
+// Equals     `attentionTile` of gpu/cpu.
+//
+// Constants  VECTORS: d/4; ROWS: query rows at a time.
+
+struct Params {
+  firstLine: u32,
+  width: u32,
+  height: u32,
+  rowStep: u32,
+  queryRows: u32,
+  keyRows: u32,
+  scale: f32,
+  causalOffset: u32,
+  queryOffset: u32,
+  queryRowStride: u32,
+  keyOffset: u32,
+  keyRowStride: u32,
+  logSumExpOffset: u32,
+  outOffset: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> query: array<vec4f>;
+@group(0) @binding(2) var<storage, read> key: array<vec4f>;
+@group(0) @binding(3) var<storage, read> logSumExp: array<f32>;
+@group(0) @binding(4) var<storage, read_write> maximum: array<f32>;
+@group(0) @binding(5) var<storage, read_write> mean: array<f32>;
+
+const THREADS = 64u;
+
+var<workgroup> queries: array<vec4f, ROWS * VECTORS>;
+
+fn limit(row: u32) -> u32 {
+  return u32(clamp(i32(row) + bitcast<i32>(params.causalOffset) + 1, 0, i32(params.keyRows)));
+}
+
+@compute @workgroup_size(THREADS)
+fn main(@builtin(local_invocation_index) thread: u32, @builtin(workgroup_id) workgroup: vec3u) {
+  let y = params.firstLine + workgroup.y;
+  let x = workgroup.x * THREADS + thread;
+  let firstRow = y * params.queryRows / params.height;
+  let endRow = ((y + 1u) * params.queryRows + params.height - 1u) / params.height;
+  let isPixel = x < params.width;
+  let firstKey = x * params.keyRows / params.width;
+  let endKey = select(0u, ((x + 1u) * params.keyRows + params.width - 1u) / params.width, isPixel);
+
+  var largest = 0.0;
+  var sum = 0.0;
+  var cells = 0u;
+  for (var block = firstRow; block < endRow; block += ROWS * params.rowStep) {
+    for (var slot = thread; slot < ROWS * VECTORS; slot += THREADS) {
+      let row = block + slot / VECTORS * params.rowStep;
+      if (row < endRow) {
+        queries[slot] = query[params.queryOffset + row * params.queryRowStride + slot % VECTORS];
+      }
+    }
+    workgroupBarrier();
+    let lastRow = min(block + (ROWS - 1u) * params.rowStep, endRow - 1u);
+    for (var t = firstKey; t < min(endKey, limit(lastRow)); t++) {
+      var scores: array<f32, ROWS>;
+      for (var v = 0u; v < VECTORS; v++) {
+        let k = key[params.keyOffset + t * params.keyRowStride + v];
+        for (var r = 0u; r < ROWS; r++) { scores[r] += dot(queries[r * VECTORS + v], k); }
+      }
+      for (var r = 0u; r < ROWS; r++) {
+        let row = block + r * params.rowStep;
+        if (row < endRow && t < limit(row)) {
+          let weight = exp(params.scale * scores[r] - logSumExp[params.logSumExpOffset + row]);
+          largest = max(largest, weight);
+          sum += weight;
+          cells++;
+        }
+      }
+    }
+    workgroupBarrier();
+  }
+  if (isPixel) {
+    let at = params.outOffset + y * params.width + x;
+    maximum[at] = largest;
+    mean[at] = select(0.0, sum / f32(cells), cells > 0u);
+  }
+}

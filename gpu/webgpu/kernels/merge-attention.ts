@@ -1,0 +1,48 @@
+import { type Arguments, checkMergeAttention } from '../../validate';
+import { linearGrid } from '../grid';
+import { defineKernel } from '../kernel';
+import type { Recorder } from '../recorder';
+import { elementsOf } from '../views';
+import code from './merge-attention.wgsl?raw';
+
+const kernel = defineKernel('merge-attention', code, {
+  fromOut: 'read',
+  fromLogSumExp: 'read',
+  intoOut: 'write',
+  intoLogSumExp: 'write',
+});
+
+/** Records `Ops.mergeAttention`. */
+export function mergeAttention(recorder: Recorder, a: Arguments<'mergeAttention'>): void {
+  checkMergeAttention(a);
+  const { into, from } = a;
+  const rows = into.out.heads * into.out.rows;
+  if (rows === 0) return;
+  recorder.dispatch({
+    kernel,
+    constants: {},
+    buffers: {
+      fromOut: from.out.buffer,
+      fromLogSumExp: from.logSumExp.buffer,
+      intoOut: into.out.buffer,
+      intoLogSumExp: into.logSumExp.buffer,
+    },
+    parameters: {
+      heads: into.out.heads,
+      rows: into.out.rows,
+      channels: into.out.channels,
+      fromOffset: from.out.offset,
+      fromHeadStride: from.out.headStride,
+      fromRowStride: from.out.rowStride,
+      intoOffset: into.out.offset,
+      intoHeadStride: into.out.headStride,
+      intoRowStride: into.out.rowStride,
+      fromScalarOffset: from.logSumExp.offset,
+      fromScalarHeadStride: from.logSumExp.headStride,
+      intoScalarOffset: into.logSumExp.offset,
+      intoScalarHeadStride: into.logSumExp.headStride,
+    },
+    workgroups: linearGrid(rows, recorder.maxWorkgroupsPerDimension),
+    work: { flops: 3 * elementsOf(into.out), bytes: 12 * elementsOf(into.out) },
+  });
+}

@@ -1,0 +1,66 @@
+import type { RowScalars } from '../ops';
+import type { DeviceBuffer, Rows } from '../rows';
+import type { Work } from './pacer';
+import type { Recorder } from './recorder';
+import { asVectors } from './vectors';
+
+/** What the operations share that recompute attention weights from a stored log-sum-exp. */
+export interface WeightInputs {
+  readonly query: Rows;
+  readonly key: Rows;
+  readonly scale: number;
+  readonly logSumExp: RowScalars;
+  readonly causalOffset: number;
+}
+
+/** Beyond these everything or nothing is visible. */
+const FARTHEST_OFFSET = 2 ** 30;
+
+export interface PreparedWeights {
+  readonly vectors: number;
+  readonly buffers: Readonly<Record<'query' | 'key' | 'logSumExp', DeviceBuffer>>;
+  readonly parameters: Readonly<Record<string, number>>;
+}
+
+/** Buffers and parameters of the inputs; `causalOffset` travels as the bits of an i32. */
+export function prepareWeights(recorder: Recorder, a: WeightInputs): PreparedWeights {
+  const query = asVectors(recorder, a.query);
+  const key = asVectors(recorder, a.key);
+  return {
+    vectors: query.channels / 4,
+    buffers: { query: query.buffer, key: key.buffer, logSumExp: a.logSumExp.buffer },
+    parameters: {
+      queryRows: query.rows,
+      keyRows: key.rows,
+      headsPerGroup: query.heads / key.heads,
+      vectors: query.channels / 4,
+      scale: a.scale,
+      causalOffset: Math.max(-FARTHEST_OFFSET, Math.min(FARTHEST_OFFSET, a.causalOffset)),
+      queryOffset: query.offset / 4,
+      queryHeadStride: query.headStride / 4,
+      queryRowStride: query.rowStride / 4,
+      keyOffset: key.offset / 4,
+      keyHeadStride: key.headStride / 4,
+      keyRowStride: key.rowStride / 4,
+      logSumExpOffset: a.logSumExp.offset,
+      logSumExpHeadStride: a.logSumExp.headStride,
+    },
+  };
+}
+
+/** 2·d operations per query head, query and visible key, and its exponential. */
+export function weightWork(a: WeightInputs): Work {
+  const { query, key } = a;
+  const first = Math.max(0, Math.min(key.rows, a.causalOffset + 1));
+  const last = Math.max(0, Math.min(key.rows, a.causalOffset + query.rows));
+  const pairs = (query.heads * query.rows * (first + last)) / 2;
+  return {
+    flops: pairs * (2 * query.channels + 8),
+    bytes: 4 * query.heads * (query.rows + key.rows) * query.channels,
+  };
+}
+
+/** A share of some work. */
+export function shareOf(work: Work, share: number): Work {
+  return { flops: work.flops * share, bytes: work.bytes * share };
+}
