@@ -28,7 +28,7 @@ export function readArguments(
   flags: readonly string[] = [],
 ): Arguments {
   const known = [...options, ...COMMON];
-  let values: Record<string, string | boolean | undefined>;
+  let values: Record<string, unknown>;
   try {
     ({ values } = parseArgs({
       args,

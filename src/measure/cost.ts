@@ -15,7 +15,7 @@ export function operationsPerKey({ queryHeads, headDimension }: ParameterContext
 }
 
 /**
- * Means over `queries`, summed over layers. A query at token i has i + 1 causal keys. `weightOperations`: those of one token's
+ * Means over `queries`, summed over `layers` (all unless told). A query at token i has i + 1 causal keys. `weightOperations`: those of one token's
  * forward pass outside attention, two per weight of every matrix it is multiplied with.
  */
 export function measureCost(request: {
@@ -24,8 +24,10 @@ export function measureCost(request: {
   readonly context: ParameterContext;
   readonly queries: { readonly start: number; readonly end: number };
   readonly weightOperations: number;
+  readonly layers?: readonly number[];
 }): CostMeasurement {
   const { method, parameters, context, queries, weightOperations } = request;
+  const layers = request.layers ?? Array.from({ length: context.layers }, (_, layer) => layer);
   const evictAt = queries.start;
   const perKey = operationsPerKey(context);
   const numbersPerKey = 2 * context.keyValueHeads * context.headDimension;
@@ -36,7 +38,7 @@ export function measureCost(request: {
   let selection = 0;
   let read = 0;
   for (const { block, position } of places(blocks, queries)) {
-    for (let layer = 0; layer < context.layers; layer++) {
+    for (const layer of layers) {
       const cost = method.cost(parameters, context, layer, { position, block, evictAt });
       density += cost.keptKeys / (position + 1);
       visible += position + 1;
@@ -50,7 +52,7 @@ export function measureCost(request: {
   const selectionOperations = selection / count;
   const attentionOperations = (perKey * kept) / count;
   return {
-    density: density / (count * Math.max(1, context.layers)),
+    density: density / (count * Math.max(1, layers.length)),
     fullAttentionOperations,
     selectionOperations,
     attentionOperations,

@@ -1,6 +1,8 @@
 /** The map: full attention pooled to pixels, and beside it which share of each pixel's cells a method keeps. */
 import type { Ops } from '../../gpu/ops';
 import { sliceHeads, sliceRows } from '../../gpu/rows';
+import type { BlockSelection } from '../measure/select-all';
+import { setOfHead } from '../measure/selection-reader';
 import type { RecordedLayer, RecordedText } from './recorded';
 import type { MapRegion, MapRequest, MapTile, Thumbnails } from './types';
 
@@ -12,12 +14,9 @@ const CPU_BUDGET = 4e8;
 const GPU_BUDGET = 4e10;
 
 /** What the coverage needs to know of a block's selection. */
-export interface KeptKeys {
-  readonly block: { readonly start: number; readonly end: number };
-  readonly rangeStart: number;
-  /** One ascending list per set; query head h uses set ⌊h·sets/H⌋. */
-  readonly kept: readonly Uint32Array[];
-}
+export type BlockCoverage = Pick<BlockSelection, 'block'> & {
+  readonly kept: Pick<BlockSelection['kept'], 'sets' | 'rangeStart'>;
+};
 
 /** Cells at or below the diagonal of a region, roughly: those that cost something. */
 function causalCells({ rowStart, rowEnd, columnStart, columnEnd }: MapRegion): number {
@@ -36,7 +35,7 @@ export async function paintTile(
   text: RecordedText,
   layer: RecordedLayer,
   request: MapRequest,
-  selection: readonly KeptKeys[] | null,
+  selection: readonly BlockCoverage[] | null,
 ): Promise<MapTile> {
   const { ops, headDimension } = text;
   const { rowStart, rowEnd, width, height, head } = request;
@@ -118,7 +117,7 @@ function oneHead(text: RecordedText, layer: RecordedLayer, head: number, region:
 /** Share of each pixel's causal cells that are kept; pixels without causal cells hold 0. */
 export function keptShare(
   request: MapRequest,
-  selection: readonly KeptKeys[],
+  selection: readonly BlockCoverage[],
   head: number,
   queryHeads: number,
 ): Float32Array {
@@ -134,7 +133,7 @@ export function keptShare(
   const share = new Float32Array(width * height);
   // listed[t − columnStart]: listed keys of the block below t, so that a pixel's count is one subtraction.
   const listed = new Uint32Array(columns + 1);
-  let current: KeptKeys | null = null;
+  let current: BlockCoverage | null = null;
   for (let y = 0; y < height; y++) {
     kept.fill(0);
     seen.fill(0);
@@ -152,7 +151,7 @@ export function keptShare(
         if (to <= from) break;
         seen[x] += to - from;
         kept[x] += listed[to - columnStart] - listed[from - columnStart];
-        kept[x] += Math.max(0, to - Math.max(from, current.rangeStart));
+        kept[x] += Math.max(0, to - Math.max(from, current.kept.rangeStart));
       }
     }
     for (let x = 0; x < width; x++) if (seen[x] > 0) share[y * width + x] = kept[x] / seen[x];
@@ -161,19 +160,16 @@ export function keptShare(
 }
 
 function countListed(
-  selection: KeptKeys,
+  { kept }: BlockCoverage,
   head: number,
   queryHeads: number,
   columnStart: number,
   listed: Uint32Array,
 ): void {
-  const sets = selection.kept.length;
   listed.fill(0);
-  if (sets > 0) {
-    for (const key of selection.kept[Math.floor((head * sets) / queryHeads)]) {
-      if (key >= columnStart && key - columnStart + 1 < listed.length) listed[key - columnStart + 1] = 1;
-    }
-    // Keys left of the region are in no pixel of it.
-    for (let i = 1; i < listed.length; i++) listed[i] += listed[i - 1];
+  for (const key of kept.sets[setOfHead(kept.sets, head, queryHeads)]) {
+    if (key >= columnStart && key - columnStart + 1 < listed.length) listed[key - columnStart + 1] = 1;
   }
+  // Keys left of the region are in no pixel of it.
+  for (let i = 1; i < listed.length; i++) listed[i] += listed[i - 1];
 }

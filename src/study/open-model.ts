@@ -16,6 +16,8 @@ export interface OpenModel {
   readonly tokenizer: Tokenizer | null;
   readonly calibration: Calibration | null;
   readonly decoder: Decoder;
+  /** Of one token's forward pass outside attention: two per weight of every matrix it is multiplied with. */
+  readonly weightOperations: number;
 }
 
 /** Loads a model folder onto a device. Throws UserError for anything that is wrong with its files. */
@@ -36,6 +38,7 @@ export async function openModel(
     decoder,
     tokenizer: loaded.tokenizer,
     calibration: loaded.calibration,
+    weightOperations: 2 * matrixWeights(config),
     facts: {
       name: loaded.name,
       digest: loaded.digest,
@@ -48,4 +51,12 @@ export async function openModel(
       parameterCount,
     },
   };
+}
+
+/** Weights of all matrices that a token is multiplied with; the embedding is looked up, the head multiplied. */
+function matrixWeights(config: ModelConfig): number {
+  const { layers, hiddenSize: D, queryHeads: H, keyValueHeads: G, headDimension: d } = config;
+  const attention = D * (2 * H * d + 2 * G * d);
+  const feedForward = D * config.feedForwardSize * (config.activation === 'silu-gate' ? 3 : 2);
+  return layers * (attention + feedForward) + D * config.vocabularySize;
 }

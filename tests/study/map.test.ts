@@ -9,8 +9,11 @@ const whole = { rowStart: 0, rowEnd: 10, columnStart: 0, columnEnd: 10, layer: 0
 
 describe('share of a pixel that is kept', () => {
   const selection = [
-    { block: { start: 0, end: 4 }, rangeStart: 0, kept: [] },
-    { block: { start: 4, end: 10 }, rangeStart: 3, kept: [Uint32Array.of(0), Uint32Array.of(1, 2)] },
+    { block: { start: 0, end: 4 }, kept: { rangeStart: 0, sets: [new Uint32Array(0)] } },
+    {
+      block: { start: 4, end: 10 },
+      kept: { rangeStart: 3, sets: [Uint32Array.of(0), Uint32Array.of(1, 2)] },
+    },
   ];
 
   test('cell by cell it says which keys a query sees', () => {

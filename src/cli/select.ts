@@ -1,0 +1,89 @@
+/** `select`: the keys that a method keeps in every layer, from a probe run. */
+
+import { contextOf } from '../measure/probe-run';
+import type { BlockSelection } from '../measure/select-all';
+import { selectAll } from '../measure/select-all';
+import { visibleTokens } from '../measure/selection-reader';
+import { methodById } from '../methods';
+import { resolveParameters } from '../methods/parameters';
+import type { TensorToWrite } from '../model/safetensors-writer';
+import { writeSafetensors } from '../model/safetensors-writer';
+import { UserError } from '../user-error';
+import { readArguments } from './arguments';
+import { openCommandBackend } from './backend';
+import { writeWhole } from './files';
+import { endProgress, showProgress } from './progress';
+import { openSource, sourceOptions } from './source';
+
+export async function selectCommand(rawArguments: string[]): Promise<void> {
+  const args = readArguments(
+    'select',
+    rawArguments,
+    [...sourceOptions, 'method', 'params', 'out'],
+    ['all-blocks'],
+  );
+  const out = args.text('out');
+  const method = methodById(args.text('method'));
+  const given = args.has('params') ? args.json('params') : {};
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw new UserError('--params must be a JSON object such as {"keepFraction": 0.5}.');
+  }
+  const ops = await openCommandBackend(args.backend());
+  const { text } = await openSource(ops, args);
+  const context = contextOf(text);
+  const parameters = resolveParameters(
+    method.id,
+    method.parameters,
+    given as Record<string, unknown>,
+    context,
+  );
+  method.validate?.(parameters, context);
+
+  const tensors: Record<string, TensorToWrite> = {};
+  for (const [recordedIndex, { layer }] of text.recorded.entries()) {
+    showProgress(`layer ${layer}`);
+    const { blocks, after } = await selectAll({
+      text,
+      method,
+      parameters,
+      recordedIndex,
+      evictAt: text.tokens,
+      withScores: true,
+    });
+    tensors[`kept.${layer}`] = keptTensor(after);
+    const scores = after.scores ?? blocks.at(-1)?.scores;
+    tensors[`score.${layer}`] = scoreTensor(scores ?? null, text.tokens);
+    if (!args.has('all-blocks')) continue;
+    tensors.blocks = {
+      dtype: 'I32',
+      shape: [blocks.length, 2],
+      data: Int32Array.from(blocks.flatMap(({ block }) => [block.start, block.end])),
+    };
+    blocks.forEach((selection, b) => {
+      tensors[`kept.${layer}.${b}`] = keptTensor(selection);
+    });
+  }
+  endProgress();
+  writeWhole(out, writeSafetensors(tensors, { method: method.id, parameters: JSON.stringify(parameters) }));
+}
+
+/** [sets, n] keys visible to the block's last query, ascending, −1 at the end of shorter lists. */
+function keptTensor({ block, kept }: BlockSelection): TensorToWrite {
+  const lists = kept.sets.map((_, set) => visibleTokens(kept, set, block.end));
+  const longest = lists.reduce((most, list) => Math.max(most, list.length), 0);
+  const data = new Int32Array(lists.length * longest).fill(-1);
+  lists.forEach((list, set) => {
+    data.set(list, set * longest);
+  });
+  return { dtype: 'I32', shape: [lists.length, longest], data };
+}
+
+/** [sets, T]; one row of NaN where nothing was scored. */
+function scoreTensor(scores: readonly Float32Array[] | null, tokens: number): TensorToWrite {
+  const rows = scores ?? [new Float32Array(tokens).fill(Number.NaN)];
+  const data = new Float32Array(rows.length * tokens);
+  rows.forEach((row, set) => {
+    data.set(row, set * tokens);
+  });
+  return { dtype: 'F32', shape: [rows.length, tokens], data };
+}

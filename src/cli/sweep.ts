@@ -1,0 +1,155 @@
+/** `sweep`: recall, output error, density and cost of methods against what they keep. */
+import { version } from '../../package.json';
+import { measureCost } from '../measure/cost';
+import { probe } from '../measure/probe';
+import { contextOf } from '../measure/probe-run';
+import { methodById } from '../methods';
+import type { Method } from '../methods/method';
+import { type Parameters, resolveParameters } from '../methods/parameters';
+import type { RecordedText } from '../study/recorded';
+import { UserError } from '../user-error';
+import { readArguments } from './arguments';
+import { openCommandBackend } from './backend';
+import { writeWhole } from './files';
+import { endProgress, showProgress } from './progress';
+import { openSource, sourceOptions } from './source';
+
+/** One method × keep × layer. Numbers are null below the method's floor, which `floor` then gives. */
+interface SweepRecord {
+  readonly method: string;
+  readonly layer: number;
+  readonly keep: number;
+  readonly kept: number | null;
+  readonly massRecall: number | null;
+  readonly topkRecall: number | null;
+  readonly outputError: number | null;
+  readonly density: number | null;
+  readonly cost: { readonly selectionOperations: number; readonly attentionOperations: number } | null;
+  readonly floor?: number;
+  readonly parameters?: Parameters;
+}
+
+export async function sweepCommand(rawArguments: string[]): Promise<void> {
+  const options = [...sourceOptions, 'methods', 'keep', 'params', 'queries', 'layers', 'out'];
+  const args = readArguments('sweep', rawArguments, options);
+  const out = args.text('out');
+  const methods = args.list('methods').map(methodById);
+  const keeps = args.numbers('keep');
+  const wrong = keeps.find((keep) => !(keep > 0 && keep <= 1));
+  if (wrong !== undefined)
+    throw new UserError(`--keep holds fractions above 0 and up to 1, and ${wrong} is none.`);
+  const given = paramsById(args.has('params') ? args.json('params') : {}, methods);
+
+  const ops = await openCommandBackend(args.backend());
+  const source = await openSource(ops, args);
+  const text = withLayers(source.text, args.has('layers') ? args.numbers('layers') : null);
+  const context = contextOf(text);
+  const start = args.has('queries') ? args.count('queries', 0) : text.tokens - Math.ceil(text.tokens / 8);
+  if (start >= text.tokens) {
+    throw new UserError(`--queries must be a token from 0 to ${text.tokens - 1}, not ${start}.`);
+  }
+  const queries = { start, end: text.tokens };
+  const records: SweepRecord[] = [];
+  for (const method of methods) {
+    const base = resolveParameters(method.id, method.parameters, given[method.id] ?? {}, context);
+    for (const keep of keeps) {
+      showProgress(`${method.id}, keep ${keep}`);
+      records.push(...(await measurePoint(text, method, base, keep, queries)));
+    }
+  }
+  endProgress();
+  const head = {
+    version,
+    modelDigest: source.modelDigest,
+    model: source.modelName,
+    tokens: text.tokens,
+    queryHeads: text.queryHeads,
+    keyValueHeads: text.keyValueHeads,
+    headDimension: text.headDimension,
+    queries,
+    units: {
+      keep: 'fraction of the text asked for',
+      kept: 'mean over queries of keys seen / keys full attention sees',
+      massRecall: 'mean over query heads and queries',
+      topkRecall: 'mean over query heads and queries',
+      outputError: 'relative, before the output projection, with the positions of the model',
+      density: 'mean over queries',
+      cost: 'operations per query and layer, by formula',
+    },
+  };
+  writeWhole(out, `${JSON.stringify({ ...head, records }, null, 1)}\n`);
+}
+
+async function measurePoint(
+  text: RecordedText,
+  method: Method,
+  base: Parameters,
+  keep: number,
+  queries: { readonly start: number; readonly end: number },
+): Promise<SweepRecord[]> {
+  const context = contextOf(text);
+  const empty = {
+    kept: null,
+    massRecall: null,
+    topkRecall: null,
+    outputError: null,
+    density: null,
+    cost: null,
+  };
+  const fitted = method.id === 'full' ? { parameters: base } : method.withBudget(base, context, keep);
+  if ('floor' in fitted) {
+    const { floor } = fitted;
+    return text.recorded.map(({ layer }) => ({ method: method.id, layer, keep, ...empty, floor }));
+  }
+  const { parameters } = fitted;
+  const measured = await probe({ text, method, parameters, queries });
+  return measured.map(({ layer, keptKeys, visibleKeys, massRecall, topkRecall, outputError }) => {
+    const { density, selectionOperations, attentionOperations } = measureCost({
+      method,
+      parameters,
+      context,
+      queries,
+      weightOperations: 0,
+      layers: [layer],
+    });
+    return {
+      method: method.id,
+      layer,
+      keep,
+      kept: keptKeys / visibleKeys,
+      massRecall,
+      topkRecall,
+      outputError,
+      density,
+      cost: { selectionOperations, attentionOperations },
+      parameters,
+    };
+  });
+}
+
+function paramsById(value: unknown, methods: readonly Method[]): Record<string, Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new UserError(
+      '--params must be a JSON object of parameters by method id, such as {"esa": {"proximity": 3}}.',
+    );
+  }
+  for (const [id, parameters] of Object.entries(value)) {
+    if (!methods.some((method) => method.id === id)) {
+      throw new UserError(`--params is about "${id}", which --methods does not name.`);
+    }
+    if (typeof parameters !== 'object' || parameters === null) {
+      throw new UserError(`--params must hold an object of parameters for ${id}.`);
+    }
+  }
+  return value as Record<string, Record<string, unknown>>;
+}
+
+function withLayers(text: RecordedText, layers: readonly number[] | null): RecordedText {
+  if (!layers) return text;
+  const missing = layers.find((layer) => !text.recorded.some((recorded) => recorded.layer === layer));
+  if (missing !== undefined) {
+    const there = text.recorded.map(({ layer }) => layer).join(', ');
+    throw new UserError(`There is no layer ${missing} in this source; it has ${there}.`);
+  }
+  return { ...text, recorded: text.recorded.filter(({ layer }) => layers.includes(layer)) };
+}

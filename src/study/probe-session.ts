@@ -1,0 +1,257 @@
+/**
+ * One text as full attention saw it, and everything measured on it: probe run, sweep, pictures, rows. Lives as long as the text is
+ * open; a new method or parameter only measures anew.
+ */
+import { measureCost } from '../measure/cost';
+import { explainRow } from '../measure/explain-row';
+import { probe } from '../measure/probe';
+import type { BlockSelection } from '../measure/select-all';
+import { selectAll } from '../measure/select-all';
+import { SWEEP_FRACTIONS, sweep } from '../measure/sweep';
+import { full } from '../methods/full';
+import type { ParameterContext } from '../methods/parameters';
+import { UserError } from '../user-error';
+import type { Clock, EngineRun, FullRun, ResolvedMethod } from './engine';
+import { paintThumbnails, paintTile } from './map';
+import type { OpenModel } from './open-model';
+import { readText } from './reading';
+import { recordReading } from './record';
+import type { RecordedLayer, RecordedText } from './recorded';
+import type { StudyText } from './source';
+import type { LayerMeasurement, MapRequest, MapTile, QueryRow, SweepCurve, Thumbnails } from './types';
+
+const THUMBNAIL_PIXELS = 64;
+
+/** What is measured in one run. */
+export interface ProbeWork {
+  readonly resolved: ResolvedMethod;
+  readonly pinned: readonly ResolvedMethod[];
+  readonly context: ParameterContext;
+  readonly visible: () => { readonly layer: number; readonly head: number };
+  readonly signal: AbortSignal;
+  readonly emit: EngineRun['emit'];
+  readonly clock: Clock;
+}
+
+export class Probe {
+  readonly text: RecordedText;
+  readonly full: FullRun;
+  private readonly open: OpenModel;
+  private readonly study: StudyText;
+  private readonly releaseReader: () => void;
+  private thumbnails: Thumbnails | null = null;
+  /** Sweep curves by method and parameters: a pinned method is measured once. */
+  private readonly curves = new Map<string, SweepCurve>();
+  private current: ResolvedMethod | null = null;
+  /** The current method's blocks by layer, made when a picture needs them. */
+  private selections = new Map<number, Promise<readonly BlockSelection[]>>();
+
+  private constructor(
+    open: OpenModel,
+    study: StudyText,
+    text: RecordedText,
+    fullRun: FullRun,
+    release: () => void,
+  ) {
+    this.open = open;
+    this.study = study;
+    this.text = text;
+    this.full = fullRun;
+    this.releaseReader = release;
+  }
+
+  /** Reads the text with full attention. Throws UserError, or the signal's reason. */
+  static async open(
+    open: OpenModel,
+    study: StudyText,
+    signal: AbortSignal,
+    onProgress: (tokens: number) => void,
+  ): Promise<Probe> {
+    const { answerStart, queries } = study.facts;
+    const reading = await readText({
+      decoder: open.decoder,
+      method: full,
+      parameters: {},
+      calibration: null,
+      recorded: null,
+      ids: study.ids,
+      answerStart,
+      queriesStart: queries.start,
+      keepQueries: true,
+      timed: true,
+      isAnswerComplete: (generated) => study.isAnswerComplete(generated),
+      signal,
+      onProgress,
+    });
+    const text = recordReading(open.decoder, reading.reader, study.ids.length, open.calibration);
+    const { queryLogits, generated, attentionTime } = reading;
+    return new Probe(open, study, text, { queryLogits, generated, attentionTime }, () =>
+      reading.reader.release(),
+    );
+  }
+
+  release(): void {
+    this.current = null;
+    this.selections.clear();
+    this.releaseReader();
+  }
+
+  /** Measures a method: cost, recall of every layer, pictures, then the sweep. */
+  async measure(work: ProbeWork): Promise<void> {
+    const { resolved, context, signal, emit, clock, visible } = work;
+    const { method, parameters } = resolved;
+    const { queries } = this.study.facts;
+    this.current = resolved;
+    this.selections = new Map();
+    const cost = measureCost({
+      method,
+      parameters,
+      context: { ...context, tokens: this.text.tokens },
+      queries,
+      weightOperations: this.open.weightOperations,
+    });
+    emit({ name: 'measured', value: { queries, cost } });
+
+    await this.selectionOf(visible().layer, signal);
+    emit({ name: 'selectionReady', value: undefined });
+    await clock.measure('probe', async () => {
+      const layers: LayerMeasurement[] = [];
+      const all = await probe({
+        text: this.text,
+        method,
+        parameters,
+        queries,
+        signal,
+        onLayer: (layer) => {
+          layers.push(layer);
+          emit({ name: 'measured', value: { layers: [...layers] } });
+        },
+      });
+      emit({ name: 'measured', value: { layers: all } });
+    });
+    await clock.measure('thumbnails', async () => {
+      this.thumbnails ??= await paintThumbnails(this.text, THUMBNAIL_PIXELS, signal);
+      emit({ name: 'thumbnails', value: this.thumbnails });
+    });
+    await clock.measure('sweep', () => this.sweep(work));
+  }
+
+  async map(request: MapRequest): Promise<MapTile> {
+    const layer = this.layer(request.layer);
+    this.check(request);
+    // A picture without the selection is better than a late one: it is asked for again once the selection is there.
+    const selection = await this.selections.get(request.layer)?.catch(() => null);
+    if (!selection && this.current) void this.selectionOf(request.layer).catch(() => {});
+    return paintTile(this.text, layer, request, selection ?? null);
+  }
+
+  async row(layer: number, head: number, query: number): Promise<QueryRow> {
+    this.layer(layer);
+    const { queryHeads, tokens } = this.text;
+    if (!(head >= 0 && head < queryHeads && query >= 0 && query < tokens)) {
+      throw new UserError(
+        `There is no head ${head} or token ${query} here; heads go to ${queryHeads - 1}, tokens to ${tokens - 1}.`,
+      );
+    }
+    const { method, parameters } = this.method();
+    return explainRow({
+      text: this.text,
+      method,
+      parameters,
+      layer,
+      head,
+      query,
+      evictAt: this.study.facts.queries.start,
+    });
+  }
+
+  private method(): ResolvedMethod {
+    if (!this.current)
+      throw new UserError('No method has been chosen yet; the picture follows with the study.');
+    return this.current;
+  }
+
+  /** The current method's blocks in one layer; made once. */
+  private selectionOf(layer: number, signal?: AbortSignal): Promise<readonly BlockSelection[]> {
+    let selection = this.selections.get(layer);
+    if (!selection) {
+      const { method, parameters } = this.method();
+      selection = selectAll({
+        text: this.text,
+        method,
+        parameters,
+        recordedIndex: this.text.recorded.findIndex((recorded) => recorded.layer === layer),
+        evictAt: this.study.facts.queries.start,
+        withScores: false,
+        signal,
+      }).then(({ blocks }) => blocks);
+      this.selections.set(layer, selection);
+      const { selections } = this;
+      selection.catch(() => selections.delete(layer));
+    }
+    return selection;
+  }
+
+  private async sweep({ resolved, pinned, signal, emit }: ProbeWork): Promise<void> {
+    const { queries } = this.study.facts;
+    const wanted = [resolved, ...pinned].map((entry, i) => ({
+      ...entry,
+      current: i === 0,
+      key: JSON.stringify(entry.spec),
+    }));
+    const missing = wanted.filter(
+      (entry, i) => !this.curves.has(entry.key) && wanted.findIndex(({ key }) => key === entry.key) === i,
+    );
+    if (missing.length > 0) {
+      const total = this.text.recorded.length;
+      const curves = await sweep({
+        text: this.text,
+        methods: missing,
+        fractions: SWEEP_FRACTIONS,
+        queries,
+        signal,
+        onLayer: (layers) =>
+          emit({
+            name: 'progress',
+            value: {
+              label: `sweep: ${layers} of ${total} layers`,
+              fraction: layers / total,
+              expectedSeconds: null,
+            },
+          }),
+      });
+      curves.forEach((curve, i) => {
+        this.curves.set(missing[i].key, curve);
+      });
+    }
+    const all = wanted.map(({ key, current, spec }) => ({
+      ...(this.curves.get(key) as SweepCurve),
+      current,
+      method: spec,
+    }));
+    emit({ name: 'measured', value: { sweep: all } });
+  }
+
+  private layer(index: number): RecordedLayer {
+    const found = this.text.recorded.find(({ layer }) => layer === index);
+    if (!found)
+      throw new UserError(`There is no layer ${index} here; layers go from 0 to ${this.text.layers - 1}.`);
+    return found;
+  }
+
+  private check({ head, rowStart, rowEnd, columnStart, columnEnd, width, height }: MapRequest): void {
+    const { queryHeads, tokens } = this.text;
+    const isRange = (start: number, end: number): boolean => start >= 0 && start < end && end <= tokens;
+    const isSize = (pixels: number): boolean => Number.isInteger(pixels) && pixels > 0 && pixels <= 4096;
+    if (
+      head >= 0 &&
+      head < queryHeads &&
+      isRange(rowStart, rowEnd) &&
+      isRange(columnStart, columnEnd) &&
+      isSize(width) &&
+      isSize(height)
+    )
+      return;
+    throw new UserError('This part of the map does not exist for the open text; zoom out and try again.');
+  }
+}

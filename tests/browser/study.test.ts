@@ -1,0 +1,64 @@
+import { expect, test } from 'vitest';
+import type { KeyholeState } from '../../src/session/page-contract';
+import { describeInChromium, idle, screenshot } from './harness';
+
+/** What the page must say once the default study has run, on any backend. */
+function expectDefaultStudy(state: KeyholeState, backend: 'cpu' | 'webgpu'): void {
+  expect(state.error).toBeNull();
+  expect(state.backend).toBe(backend);
+  expect(state.origin).toBe('live');
+  expect(state.method).toBe('esa');
+  const { measurements } = state;
+  expect(measurements?.layers.map(({ layer }) => layer)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  for (const layer of measurements?.layers ?? []) {
+    expect(layer.heads).toHaveLength(6);
+    expect(layer.massRecall).toBeGreaterThan(0.3);
+    expect(layer.massRecall).toBeLessThanOrEqual(1.000001);
+    const mean = layer.heads.reduce((sum, head) => sum + head.massRecall, 0) / 6;
+    expect(layer.massRecall).toBeCloseTo(mean, 6);
+  }
+  expect(measurements?.freeRun?.fullAnswer?.right, 'full attention finds the needles').toBe(true);
+  expect(measurements?.freeRun?.divergenceNats).toBeGreaterThanOrEqual(0);
+  expect(measurements?.sweep?.map(({ method }) => method.id)).toEqual([
+    'esa',
+    'oracle',
+    'streaming-llm',
+    'lagkv',
+    'random',
+  ]);
+  for (const { points } of measurements?.sweep ?? []) expect(points).toHaveLength(12);
+}
+
+describeInChromium('default study', 'cpu', (chromium) => {
+  test('shows the recorded study at once, then live numbers from the CPU', async () => {
+    const page = await chromium.openPage();
+    await page.getByText('recorded', { exact: false }).first().waitFor();
+    const recorded = await page.evaluate(() => window.keyhole.state());
+    expect(recorded.origin).toBe('recorded');
+    expect(recorded.measurements?.layers).toHaveLength(8);
+    await screenshot(page, 'cpu-recorded');
+    const state = await idle<KeyholeState>(page);
+    await screenshot(page, 'cpu-live');
+    expectDefaultStudy(state, 'cpu');
+    expect(state.modelDigest).toBe(recorded.modelDigest);
+  });
+});
+
+describeInChromium('default study', 'webgpu', (chromium) => {
+  test('gives the recall of the recorded study on WebGPU when that is asked for', async () => {
+    const page = await chromium.openPage('#backend=webgpu');
+    const recorded = await page.evaluate(() => window.keyhole.state());
+    const state = await idle<KeyholeState>(page);
+    await screenshot(page, 'webgpu-live');
+    expectDefaultStudy(state, 'webgpu');
+    const before = recorded.measurements?.layers ?? [];
+    state.measurements?.layers.forEach(({ massRecall }, layer) => {
+      expect(Math.abs(massRecall - before[layer].massRecall), `layer ${layer}`).toBeLessThan(5e-3);
+    });
+  });
+
+  test('an adapter that computes in software is not chosen unasked', async () => {
+    const page = await chromium.openPage('#text=&length=64');
+    await expect.poll(() => page.evaluate(() => window.keyhole.state().backend), { timeout: 30_000 }).toBe('cpu');
+  });
+});
