@@ -67,7 +67,7 @@ fn main(
   let firstVisible = u32(max(i32(firstKey) - bitcast<i32>(params.causalOffset), 0)) / TILE * TILE;
   var sums = vec4f();
   for (var firstRow = firstVisible; firstRow < params.queryRows; firstRow += TILE) {
-    var scores: array<vec4f, 4>;
+    var scores = array<vec4f, 4>();
     for (var first = 0u; first < params.vectors; first += 4u) {
       let vector = first + loadVector;
       var loadedQuery = vec4f();

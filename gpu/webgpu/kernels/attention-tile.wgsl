@@ -66,7 +66,7 @@ fn main(@builtin(local_invocation_index) thread: u32, @builtin(workgroup_id) wor
     workgroupBarrier();
     let lastRow = min(block + (ROWS - 1u) * params.rowStep, endRow - 1u);
     for (var t = firstKey; t < min(endKey, limit(lastRow)); t++) {
-      var scores: array<f32, ROWS>;
+      var scores = array<f32, ROWS>();
       for (var v = 0u; v < VECTORS; v++) {
         let k = key[params.keyOffset + t * params.keyRowStride + v];
         for (var r = 0u; r < ROWS; r++) { scores[r] += dot(queries[r * VECTORS + v], k); }

@@ -62,7 +62,7 @@ fn main(
   let isSeen = firstKey < limit(min(firstRow + TILE, params.queryRows) - 1u);
   let vectors = select(0u, params.vectors, isSeen);
 
-  var scores: array<vec4f, 4>;
+  var scores = array<vec4f, 4>();
   for (var first = 0u; first < vectors; first += 4u) {
     let vector = first + loadVector;
     var loadedQuery = vec4f();

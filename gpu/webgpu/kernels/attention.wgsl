@@ -103,7 +103,7 @@ fn main(
   // Loading: this thread takes vector position.x of rows position.y, + 8, + 16, + 24.
   let loadTo = position.y * PITCH + position.x;
 
-  var results: array<vec4f, 4u * CHUNKS>;
+  var results = array<vec4f, 4u * CHUNKS>();
   let softmaxRow = thread / 2u;
   let softmaxStart = softmaxRow * WEIGHT_PITCH + thread % 2u * 16u;
   var maximum = MASKED;

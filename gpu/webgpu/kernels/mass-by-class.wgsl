@@ -73,7 +73,7 @@ fn main(
   let set0 = head / params.headsPerSet;
 
   for (var first = 0u; first < end; first += TILE) {
-    var scores: array<vec4f, 4>;
+    var scores = array<vec4f, 4>();
     for (var firstVector = 0u; firstVector < params.vectors; firstVector += 8u) {
       let vector = firstVector + position.x;
       let inside = vector < params.vectors;

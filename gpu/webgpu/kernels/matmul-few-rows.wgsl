@@ -43,7 +43,7 @@ fn main(
 ) {
   let lane = thread % LANES;
   let column = params.firstColumn + 4u * (workgroup.y * workgroups.x + workgroup.x) + thread / LANES;
-  var sums: array<f32, ROWS>;
+  var sums = array<f32, ROWS>();
   if (column < params.endColumn) {
     let weightRow = params.weightOffset + column * params.weightStride;
     for (var vector = lane; vector < params.vectors; vector += LANES) {

@@ -75,7 +75,7 @@ fn main(
   let endQuery = select(min(firstQuery + TILE, params.queries), params.queries, isColumnPass);
 
   for (var tileQuery = firstQuery; tileQuery < endQuery; tileQuery += TILE) {
-    var scores: array<vec4f, 4>;
+    var scores = array<vec4f, 4>();
     for (var first = 0u; first < params.vectors; first += 4u) {
       queryTile[loadRow * PITCH + loadVector] = loadQuery(tileQuery + loadRow, first + loadVector);
       keyTile[loadRow * PITCH + loadVector] = loadKey(firstKey + loadRow, first + loadVector);

@@ -1,0 +1,126 @@
+import { it } from 'vitest';
+import type { Ops } from '../../../gpu/ops';
+import { compare, describeBoth, inputView, type Layout, outputView, poisoned } from './both';
+
+// An exponential of a difference of numbers of about 3, and sums of at most 129 weights.
+const tolerance = { relative: 5e-6 };
+
+interface Case {
+  readonly queries: number;
+  readonly keys: number;
+  readonly channels: number;
+  readonly heads?: number;
+  readonly groups?: number;
+  readonly layout?: Layout;
+  /** Default: the last query sees the last key. */
+  readonly causalOffset?: number;
+}
+
+const cases: readonly Case[] = [
+  { queries: 1, keys: 1, channels: 1 },
+  { queries: 3, keys: 5, channels: 6, heads: 3, groups: 1, layout: 'strided' },
+  { queries: 31, keys: 33, channels: 20, heads: 2, groups: 2 },
+  { queries: 33, keys: 129, channels: 33, heads: 6, groups: 2, layout: 'token-major' },
+  { queries: 65, keys: 64, channels: 32, heads: 2, groups: 1 },
+  { queries: 64, keys: 127, channels: 64 },
+  { queries: 20, keys: 40, channels: 8, causalOffset: 3 },
+  { queries: 70, keys: 70, channels: 8, causalOffset: -66 },
+  { queries: 17, keys: 31, channels: 8, causalOffset: 1e9 },
+  { queries: 0, keys: 9, channels: 8 },
+  { queries: 9, keys: 0, channels: 8 },
+];
+
+function inputs(ops: Ops, c: Case) {
+  const { queries, keys, channels, heads = 1, groups = 1, layout = 'dense' } = c;
+  const query = inputView(ops, [heads, queries, channels], layout, 1);
+  const key = inputView(ops, [groups, keys, channels], layout, 2);
+  const scalars = inputView(ops, [heads, 1, queries], 'strided', 3);
+  // Row r of a head follows the one before; a plausible log-sum-exp keeps weights below about 100.
+  const logSumExp = { buffer: scalars.buffer, offset: scalars.offset, headStride: scalars.headStride };
+  const causalOffset = c.causalOffset ?? keys - queries;
+  return { query, key, scale: channels ** -0.5, logSumExp, causalOffset };
+}
+
+const named = cases.map((c) => [JSON.stringify(c), c] as const);
+
+describeBoth('recomputed weights', (backends) => {
+  it.each(named)('attentionWeights %s', async (_, c) => {
+    await compare(
+      backends,
+      (ops) => {
+        const out = poisoned(ops, (c.heads ?? 1) * c.queries * c.keys);
+        ops.attentionWeights({ ...inputs(ops, c), out });
+        return { out };
+      },
+      tolerance,
+    );
+  });
+
+  it.each(named)('attentionColumnSums %s', async (_, c) => {
+    await compare(
+      backends,
+      (ops) => {
+        const view = outputView(ops, [1, c.groups ?? 1, c.keys], 'strided');
+        const { buffer, offset, rowStride } = view;
+        const out = { buffer, offset, rowStride, rows: view.rows, length: c.keys };
+        ops.attentionColumnSums({ ...inputs(ops, c), out });
+        return { out: buffer };
+      },
+      tolerance,
+    );
+  });
+
+  it.each(
+    named.flatMap(([name, c]) => [
+      [name, c, 1, 2, 'one'] as const,
+      [name, c, 3, 6, 'group'] as const,
+      [name, c, 4, 1, 'head'] as const,
+    ]),
+  )('massByClass %s, %s groupings', async (_, c, groupings, classes, setsPer) => {
+    const heads = c.heads ?? 1;
+    const sets = { one: 1, group: c.groups ?? 1, head: heads }[setsPer];
+    await compare(
+      backends,
+      (ops) => {
+        const out = poisoned(ops, groupings * heads * c.queries * classes);
+        const classOf = Uint32Array.from(
+          { length: groupings * sets * c.keys + 3 },
+          (_, i) => (i * 7 + (i >> 3)) % classes,
+        );
+        ops.massByClass({
+          ...inputs(ops, c),
+          classOf: ops.upload(classOf, 'classes'),
+          groupings,
+          sets,
+          classes,
+          out,
+        });
+        return { out };
+      },
+      tolerance,
+    );
+  });
+
+  it.each([
+    [1, 1, 1],
+    [5, 3, 1],
+    [70, 66, 1],
+    [7, 2, 1],
+    [7, 2, 3],
+    [4, 4, 100],
+  ])('attentionTile %i × %i, every %ith row', async (width, height, rowStep) => {
+    for (const c of cases.map((each) => ({ ...each, heads: 1, groups: 1 }))) {
+      await compare(
+        backends,
+        (ops) => {
+          const maximum = poisoned(ops, 3 + width * height);
+          const mean = poisoned(ops, 3 + width * height);
+          const settings = { width, height, rowStep, maximum, mean, outOffset: 3 };
+          ops.attentionTile({ ...inputs(ops, c), ...settings });
+          return { maximum, mean };
+        },
+        tolerance,
+      );
+    }
+  });
+});
