@@ -12,11 +12,11 @@ const nouns = (
   'chest door key gate boat cart coat hat glove purse cup plate spoon'
 ).split(' ');
 
-/** `count` different names such as "silver lamp". */
+/** `count` names such as "silver lamp" that share no word, so that either word tells them apart. */
 export function pickNames(random: Random, count: number): string[] {
-  const names = new Set<string>();
-  while (names.size < count) names.add(`${random.pick(adjectives)} ${random.pick(nouns)}`);
-  return [...names];
+  const first = random.shuffled(adjectives).slice(0, count);
+  const second = random.shuffled(nouns).slice(0, count);
+  return first.map((adjective, index) => `${adjective} ${second[index]}`);
 }
 
 /** `count` different strings of `digits` decimal digits. Digits alone: the tokenizer makes each its own token. */
