@@ -12,6 +12,7 @@ import {
   checkInteger,
   checkList,
   checkOutput,
+  checkScores,
   checkSpan,
   fail,
   scalarsAsRows,
@@ -35,18 +36,16 @@ export function checkPeakScores(a: Arguments<'peakScores'>): void {
 }
 
 export function checkDilate(a: Arguments<'dilate'>): void {
-  const input = asRows(a.input);
-  const out = asRows(a.out);
-  checkInput('dilate', 'input', input);
-  checkOutput('dilate', 'out', out, input);
+  checkScores('dilate', 'input', a.input, 'read');
+  checkScores('dilate', 'out', a.out, 'written', a.input);
   checkCount('dilate', 'radius', a.radius);
-  checkApart('dilate', 'out', out, 'input', input);
+  checkApart('dilate', 'out', asRows(a.out), 'input', asRows(a.input));
 }
 
 export function checkTopK(a: Arguments<'topK'>): void {
   const { score, secondary, out, tied } = a;
-  checkInput('topK', 'score', asRows(score));
-  if (secondary) checkInput('topK', 'secondary', asRows(secondary), asRows(score));
+  checkScores('topK', 'score', score, 'read');
+  if (secondary) checkScores('topK', 'secondary', secondary, 'read', score);
   checkCount('topK', 'count', a.count);
   checkCount('topK', 'indexBase', a.indexBase);
   checkList('topK', 'out', out);
@@ -66,8 +65,7 @@ export function checkLagScores(a: Arguments<'lagScores'>): void {
   checkCount('lagScores', 'partitions', partitions);
   checkFinite('lagScores', 'keyFactor', a.keyFactor);
   checkFinite('lagScores', 'valueFactor', a.valueFactor);
-  const out = asRows(a.out);
-  checkOutput('lagScores', 'out', out, { rows: key.heads, channels: partitions * lagTokens });
+  checkScores('lagScores', 'out', a.out, 'written', { rows: key.heads, length: partitions * lagTokens });
   if (a.degenerate) checkBuffer('lagScores', 'degenerate', a.degenerate, 'u32', 1);
   if (partitions === 0 || lagTokens === 0) return;
   const needed = (partitions + 1) * lagTokens;
@@ -81,15 +79,13 @@ export function checkLagScores(a: Arguments<'lagScores'>): void {
     if (view.channels < 2) {
       fail('lagScores', `${argument} has ${view.channels} channels, but a deviation over them needs 2`);
     }
-    checkApart('lagScores', 'out', out, argument, view);
+    checkApart('lagScores', 'out', asRows(a.out), argument, view);
   }
 }
 
 export function checkSegmentRanks(a: Arguments<'segmentRanks'>): void {
-  const input = asRows(a.input);
-  const out = asRows(a.out);
-  checkInput('segmentRanks', 'input', input);
-  checkOutput('segmentRanks', 'out', out, input);
+  checkScores('segmentRanks', 'input', a.input, 'read');
+  checkScores('segmentRanks', 'out', a.out, 'written', a.input);
   checkCount('segmentRanks', 'segmentLength', a.segmentLength);
   if (a.input.length > 0 && (a.segmentLength === 0 || a.input.length % a.segmentLength !== 0)) {
     fail(
@@ -97,7 +93,7 @@ export function checkSegmentRanks(a: Arguments<'segmentRanks'>): void {
       `input.length is ${a.input.length}, no multiple of the segment length ${a.segmentLength}`,
     );
   }
-  checkApart('segmentRanks', 'out', out, 'input', input);
+  checkApart('segmentRanks', 'out', asRows(a.out), 'input', asRows(a.input));
 }
 
 /** What all operations have in common that recompute attention weights from a stored log-sum-exp. */
@@ -115,8 +111,8 @@ export function checkWeightInputs(
 
 export function checkAttentionColumnSums(a: Arguments<'attentionColumnSums'>): void {
   checkWeightInputs('attentionColumnSums', a);
+  checkScores('attentionColumnSums', 'out', a.out, 'written', { rows: a.key.heads, length: a.key.rows });
   const out = asRows(a.out);
-  checkOutput('attentionColumnSums', 'out', out, { rows: a.key.heads, channels: a.key.rows });
   checkApart('attentionColumnSums', 'out', out, 'query', a.query);
   checkApart('attentionColumnSums', 'out', out, 'key', a.key);
 }

@@ -122,6 +122,21 @@ export function asRows(score: ScoreRows): Rows {
   return { buffer, offset, heads: 1, rows, channels: length, headStride: 0, rowStride };
 }
 
+/** Score rows that an operation reads, or writes. */
+export function checkScores(
+  operation: string,
+  argument: string,
+  score: ScoreRows,
+  access: 'read' | 'written',
+  expected: { readonly rows: number; readonly length: number } = score,
+): void {
+  checkCount(operation, `${argument}.length`, score.length);
+  checkEqual(operation, `${argument}.rows`, score.rows, expected.rows);
+  checkEqual(operation, `${argument}.length`, score.length, expected.length);
+  if (access === 'read') checkInput(operation, argument, asRows(score));
+  else checkOutput(operation, argument, asRows(score));
+}
+
 /** Numbers per head and row as the view that they are: heads × 1 row of `rows` elements. */
 export function scalarsAsRows(scalars: RowScalars, heads: number, rows: number): Rows {
   const { buffer, offset, headStride } = scalars;

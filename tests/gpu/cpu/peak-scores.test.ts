@@ -1,0 +1,94 @@
+import { describe, expect, test } from 'vitest';
+import { createCpuOps } from '../../../gpu/cpu';
+import { expectClose, input, numbers, output, take } from './views';
+
+const ops = createCpuOps();
+
+describe('peakScores', () => {
+  test.each([
+    [1, 1, 1],
+    [1, 9, 4],
+    [3, 2, 5],
+    [4, 17, 3],
+    [5, 16, 8],
+    [9, 130, 7],
+  ])('%i queries, %i keys, %i channels', async (n, m, channels) => {
+    const q = numbers(n, n * channels);
+    const k = numbers(m + 50, m * channels);
+    const want = new Array(m).fill(Number.NEGATIVE_INFINITY);
+    for (let c = 0; c < n; c++) {
+      const dots = Array.from({ length: m }, (_, t) => {
+        let sum = 0;
+        for (let x = 0; x < channels; x++) sum += q[c * channels + x]! * k[t * channels + x]!;
+        return sum;
+      });
+      const best = Math.max(...dots);
+      for (let t = 0; t < m; t++) want[t] = Math.max(want[t], dots[t]! - best);
+    }
+    const out = output(ops, { heads: 1, rows: 1, channels: m });
+    ops.peakScores({
+      query: input(ops, { heads: 1, rows: n, channels }, q),
+      key: input(ops, { heads: 1, rows: m, channels }, k),
+      out: out.buffer,
+      outOffset: out.offset,
+    });
+    const got = await take(ops, out);
+    expectClose(got, want, 1e-6);
+    // Every query leaves its best key at exactly 0.
+    expect(got.filter((x) => x === 0).length).toBe(want.filter((x) => x === 0).length);
+  });
+
+  test('no queries give −∞, no keys write nothing', async () => {
+    const none = input(ops, { heads: 1, rows: 0, channels: 3 }, []);
+    const some = input(ops, { heads: 1, rows: 2, channels: 3 }, numbers(1, 6));
+    const out = output(ops, { heads: 1, rows: 1, channels: 2 });
+    ops.peakScores({ query: some, key: none, out: out.buffer, outOffset: out.offset });
+    expect(await take(ops, out)).toEqual([12345, 12345]);
+    ops.peakScores({ query: none, key: some, out: out.buffer, outOffset: out.offset });
+    expect(await take(ops, out)).toEqual([Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]);
+  });
+
+  test('a key of NaN scores −∞ and leaves the others alone', async () => {
+    const key = input(ops, { heads: 1, rows: 3, channels: 1 }, [1, Number.NaN, 3]);
+    const query = input(ops, { heads: 1, rows: 1, channels: 1 }, [2]);
+    const out = output(ops, { heads: 1, rows: 1, channels: 3 });
+    ops.peakScores({ query, key, out: out.buffer, outOffset: out.offset });
+    expect(await take(ops, out)).toEqual([-4, Number.NEGATIVE_INFINITY, 0]);
+  });
+});
+
+describe('dilate', () => {
+  const { NEGATIVE_INFINITY: low, POSITIVE_INFINITY: high } = Number;
+  const rows = (values: readonly (readonly number[])[]) => {
+    const view = input(ops, { heads: 1, rows: values.length, channels: values[0]!.length }, values.flat());
+    return { ...view, length: view.channels };
+  };
+  const naive = (x: readonly number[], radius: number) =>
+    x.map((_, j) => Math.max(...x.slice(Math.max(0, j - radius), j + radius + 1)));
+
+  test.each([0, 1, 2, 3, 7, 20, 21, 1000])('radius %i', async (radius) => {
+    const random = [...numbers(radius + 1, 21)].map((x) => Math.round(8 * x) + 0);
+    const values = [
+      random,
+      [...random].sort((a, b) => a - b),
+      [...random].sort((a, b) => b - a),
+      new Array(21).fill(-3),
+      random.map((x, i) => (i % 5 === 2 ? low : i === 11 ? high : x)),
+    ];
+    const out = output(ops, { heads: 1, rows: values.length, channels: 21 });
+    ops.dilate({ input: rows(values), radius, out: { ...out, length: 21 } });
+    expect(await take(ops, out)).toEqual(values.flatMap((x) => naive(x, radius)));
+  });
+
+  test('one entry, no entries, NaN', async () => {
+    const one = output(ops, { heads: 1, rows: 1, channels: 1 });
+    ops.dilate({ input: rows([[5]]), radius: 3, out: { ...one, length: 1 } });
+    expect(await take(ops, one)).toEqual([5]);
+    const none = output(ops, { heads: 1, rows: 1, channels: 0 });
+    ops.dilate({ input: rows([[]]), radius: 3, out: { ...none, length: 0 } });
+    expect(await take(ops, none)).toEqual([]);
+    const three = output(ops, { heads: 1, rows: 1, channels: 3 });
+    ops.dilate({ input: rows([[Number.NaN, 1, Number.NaN]]), radius: 0, out: { ...three, length: 3 } });
+    expect(await take(ops, three)).toEqual([low, 1, low]);
+  });
+});

@@ -1,0 +1,199 @@
+/** Wrong arguments of every operation: the message names the operation and the argument. */
+import { describe, expect, test } from 'vitest';
+import { createCpuOps } from '../../../gpu/cpu';
+import { headMajorRows, matrixRows } from '../../../gpu/rows';
+
+const ops = createCpuOps();
+const floats = (length: number) => ops.allocate('f32', length, 'floats');
+const integers = (length: number) => ops.allocate('u32', length, 'integers');
+const matrix = (rows: number, channels: number) => matrixRows(floats(rows * channels), rows, channels);
+const heads = (h: number, rows: number, channels: number) =>
+  headMajorRows(floats(h * rows * channels), h, rows, channels);
+const scores = (rows: number, length: number) => ({
+  buffer: floats(rows * length),
+  offset: 0,
+  rows,
+  length,
+  rowStride: length,
+});
+const list = (sets: number, count: number) => ({
+  buffer: integers(sets * count),
+  offset: 0,
+  sets,
+  count,
+  rowStride: count,
+});
+const scalars = (h: number, rows: number) => ({ buffer: floats(h * rows), offset: 0, headStride: rows });
+
+const gather = { table: matrix(3, 2), indices: integers(4), indexOffset: 0, out: matrix(4, 2) };
+const copy = { input: heads(2, 3, 4), out: heads(2, 3, 4) };
+const norm = {
+  kind: 'rms',
+  input: matrix(3, 4),
+  weight: floats(4),
+  epsilon: 1e-5,
+  out: matrix(3, 4),
+} as const;
+const mm = { input: matrix(2, 3), weight: matrix(4, 3), out: matrix(2, 4) };
+const gating = { gate: matrix(2, 3), up: matrix(2, 3), out: matrix(2, 3) };
+const table = { cosine: floats(8), sine: floats(8), positions: 4, frequencies: 2 };
+const rotation = {
+  input: heads(2, 3, 4),
+  table,
+  positions: { start: 0, step: 1 },
+  out: heads(2, 3, 4),
+} as const;
+const range = { start: 0, end: 5, causal: true };
+const attend = {
+  query: heads(4, 3, 2),
+  key: heads(2, 5, 2),
+  value: heads(2, 5, 2),
+  scale: 1,
+  visible: { range },
+  out: heads(4, 3, 2),
+};
+const part = () => ({ out: heads(2, 3, 2), logSumExp: scalars(2, 3) });
+const top = { score: scores(2, 6), count: 3, indexBase: 0, out: list(2, 3) };
+const lag = {
+  key: heads(2, 9, 3),
+  value: heads(2, 9, 3),
+  keyFactor: 1,
+  valueFactor: 1,
+  lagTokens: 3,
+  partitions: 2,
+  out: scores(2, 6),
+};
+const weights = {
+  query: heads(4, 3, 2),
+  key: heads(2, 5, 2),
+  scale: 1,
+  logSumExp: scalars(4, 3),
+  causalOffset: 2,
+};
+const mass = { ...weights, classOf: integers(20), groupings: 2, sets: 2, classes: 3, out: floats(72) };
+const tile = {
+  ...{ query: heads(1, 3, 2), key: heads(1, 5, 2), scale: 1, logSumExp: scalars(1, 3), causalOffset: 2 },
+  ...{ width: 2, height: 2, rowStep: 1, maximum: floats(4), mean: floats(4), outOffset: 0 },
+};
+const peaks = { query: matrix(2, 3), key: matrix(4, 3), out: floats(4), outOffset: 0 };
+
+test('what the cases below are made from is accepted', () => {
+  ops.gatherRows(gather);
+  ops.copyRows(copy);
+  ops.normalize(norm);
+  ops.matmul(mm);
+  ops.gate(gating);
+  ops.activate({ kind: 'silu', ...copy });
+  ops.rotate(rotation);
+  ops.attention(attend);
+  ops.mergeAttention({ into: part(), from: part() });
+  ops.argmax({ input: mm.input, out: integers(2), outOffset: 0 });
+  ops.sumHeads({ input: heads(4, 3, 2), out: heads(2, 3, 2) });
+  ops.peakScores(peaks);
+  ops.dilate({ input: scores(2, 3), radius: 1, out: scores(2, 3) });
+  ops.topK(top);
+  ops.lagScores(lag);
+  ops.segmentRanks({ input: scores(2, 6), segmentLength: 3, out: scores(2, 6) });
+  ops.attentionColumnSums({ ...weights, out: scores(2, 5) });
+  ops.massByClass(mass);
+  ops.attentionWeights({ ...weights, out: floats(60) });
+  ops.attentionTile(tile);
+});
+
+describe('refused', () => {
+  const overlapping = { ...mm.out, rowStride: 3 };
+  const wrong: readonly (readonly [() => void, string])[] = [
+    [
+      () => ops.gatherRows({ ...gather, out: matrix(4, 3) }),
+      'gatherRows: table.channels is 2, but must be 3',
+    ],
+    [() => ops.gatherRows({ ...gather, indexOffset: 1 }), 'gatherRows: indices reaches element 5'],
+    [() => ops.gatherRows({ ...gather, indices: floats(4) }), 'gatherRows: indices (floats) holds f32'],
+    [() => ops.gatherRows({ ...gather, table: matrix(0, 2) }), 'gatherRows: table has no rows'],
+    [() => ops.copyRows({ ...copy, out: heads(2, 3, 5) }), 'copyRows: out.channels is 5, but must be 4'],
+    [() => ops.copyRows({ ...copy, out: copy.input }), 'copyRows: out must not overlap input'],
+    [
+      () => ops.copyRows({ ...copy, input: { ...copy.input, offset: 1 } }),
+      'copyRows: input reaches element 25',
+    ],
+    [() => ops.copyRows({ ...copy, input: { ...copy.input, rows: 1.5 } }), 'copyRows: input.rows is 1.5'],
+    [() => ops.normalize({ ...norm, weight: floats(3) }), 'normalize: weight reaches element 4'],
+    [() => ops.normalize({ ...norm, bias: floats(3) }), 'normalize: bias reaches element 4'],
+    [() => ops.normalize({ ...norm, epsilon: Number.NaN }), 'normalize: epsilon is NaN'],
+    [() => ops.matmul({ ...mm, weight: matrix(4, 2) }), 'matmul: weight.channels is 2, but must be 3'],
+    [() => ops.matmul({ ...mm, out: matrix(2, 3) }), 'matmul: out.channels is 3, but must be 4'],
+    [() => ops.matmul({ ...mm, out: matrix(3, 4) }), 'matmul: out.rows is 3, but must be 2'],
+    [() => ops.matmul({ ...mm, input: heads(2, 2, 3) }), 'matmul: input.heads is 2, but must be 1'],
+    [() => ops.matmul({ ...mm, bias: floats(3) }), 'matmul: bias reaches element 4'],
+    [
+      () => ops.matmul({ ...mm, out: overlapping }),
+      'matmul: out.rowStride is 3, so rows of 4 channels overlap',
+    ],
+    [
+      () => ops.matmul({ ...mm, input: matrix(2, 3), weight: { ...mm.out, channels: 3 }, out: mm.out }),
+      'matmul: ',
+    ],
+    [() => ops.gate({ ...gating, up: matrix(3, 3) }), 'gate: up.rows is 3'],
+    [() => ops.activate({ kind: 'silu', input: copy.input, out: matrix(3, 4) }), 'activate: out.heads is 1'],
+    [
+      () => ops.rotate({ ...rotation, table: { ...table, frequencies: 3 } }),
+      'rotate: table.cosine reaches element 12',
+    ],
+    [() => ops.rotate({ ...rotation, table: { ...table, positions: 2 } }), 'rotate: positions reach 2'],
+    [
+      () => ops.attention({ ...attend, query: heads(3, 3, 2), out: heads(3, 3, 2) }),
+      'attention: query has 3 heads',
+    ],
+    [() => ops.attention({ ...attend, value: heads(2, 4, 2) }), 'attention: value.rows is 4, but must be 5'],
+    [() => ops.attention({ ...attend, out: attend.query }), 'attention: out must not overlap query'],
+    [() => ops.attention({ ...attend, scale: Number.POSITIVE_INFINITY }), 'attention: scale is Infinity'],
+    [() => ops.attention({ ...attend, logSumExp: scalars(3, 3) }), 'attention: logSumExp reaches element 12'],
+    [
+      () => ops.attention({ ...attend, visible: { range: { start: 2, end: 6, causal: false } } }),
+      'attention: visible.range is [2, 6), not within the 5 key rows',
+    ],
+    [
+      () => ops.attention({ ...attend, visible: { range, list: list(3, 1) } }),
+      'attention: visible.list has 3 sets',
+    ],
+    [
+      () => ops.mergeAttention({ into: part(), from: { ...part(), out: heads(2, 2, 2) } }),
+      'mergeAttention: from.out.rows is 2, but must be 3',
+    ],
+    [
+      () => ops.argmax({ input: matrix(2, 0), out: integers(2), outOffset: 0 }),
+      'argmax: input has no channels',
+    ],
+    [
+      () => ops.argmax({ input: matrix(2, 3), out: integers(2), outOffset: 1 }),
+      'argmax: out reaches element 3',
+    ],
+    [() => ops.sumHeads({ input: heads(3, 3, 2), out: heads(2, 3, 2) }), 'sumHeads: input has 3 heads'],
+    [() => ops.peakScores({ ...peaks, out: floats(3) }), 'peakScores: out reaches element 4'],
+    [() => ops.dilate({ input: scores(1, 3), radius: -1, out: scores(1, 3) }), 'dilate: radius is -1'],
+    [() => ops.topK({ ...top, out: list(2, 2) }), 'topK: out.count is 2, but must be 3'],
+    [() => ops.topK({ ...top, out: list(1, 3) }), 'topK: out.sets is 1, but must be 2'],
+    [() => ops.topK({ ...top, secondary: scores(2, 5) }), 'topK: secondary.length is 5, but must be 6'],
+    [() => ops.topK({ ...top, tied: { buffer: integers(2), offset: 1 } }), 'topK: tied reaches element 3'],
+    [() => ops.lagScores({ ...lag, partitions: 3, out: scores(2, 9) }), 'lagScores: key has 9 rows'],
+    [() => ops.lagScores({ ...lag, value: heads(2, 9, 1) }), 'lagScores: value has 1 channels'],
+    [
+      () => ops.segmentRanks({ input: scores(1, 6), segmentLength: 4, out: scores(1, 6) }),
+      'segmentRanks: input.length',
+    ],
+    [() => ops.attentionColumnSums({ ...weights, out: scores(4, 5) }), 'attentionColumnSums: out.rows is 4'],
+    [() => ops.massByClass({ ...mass, sets: 3 }), 'massByClass: sets is 3'],
+    [() => ops.massByClass({ ...mass, out: floats(71) }), 'massByClass: out reaches element 72'],
+    [() => ops.attentionWeights({ ...weights, out: floats(59) }), 'attentionWeights: out reaches element 60'],
+    [
+      () => ops.attentionWeights({ ...weights, causalOffset: 0.5, out: floats(60) }),
+      'attentionWeights: causalOffset',
+    ],
+    [() => ops.attentionTile({ ...tile, rowStep: 0 }), 'attentionTile: rowStep is 0'],
+    [() => ops.attentionTile({ ...tile, query: heads(2, 3, 2) }), 'attentionTile: '],
+    [() => ops.attentionTile({ ...tile, mean: tile.maximum }), 'attentionTile: maximum and mean'],
+  ];
+  test.each(wrong.map(([act, message]) => ({ act, message })))('$message', ({ act, message }) => {
+    expect(act).toThrow(message);
+  });
+});
