@@ -41,6 +41,8 @@ export interface Page {
   open(): Promise<void>;
   /** Opens the link after "#", as if it had been followed. */
   follow(hash: string): Promise<void>;
+  /** The same, at the end of a gesture: the address and the history get the whole link. */
+  visit(hash: string): Promise<void>;
   share(): Promise<SharedLink>;
   cancel(): void;
   rerun(): void;
@@ -163,6 +165,10 @@ export function createPage(options: PageOptions): Page {
     methods,
     findMethod,
     follow,
+    async visit(hash) {
+      await follow(hash);
+      commit();
+    },
     async open() {
       options.recorded.then((recorded) => recorded && showRecorded(store, recorded));
       await follow(address.hash());

@@ -60,8 +60,8 @@ export function createRunner({ store, findMethod, createClient, onFacts }: Runne
     const problem = problemOf(state, findMethod);
     if (problem !== null) {
       askedStudy = '';
-      client.cancel();
       store.setState({ problem, running: false, progress: null });
+      client.cancel();
       return;
     }
     askedStudy = keyOf(studyOf(state.session));
@@ -134,12 +134,13 @@ export function createRunner({ store, findMethod, createClient, onFacts }: Runne
       clearTimeout(timer);
       timer = undefined;
       askedStudy = '';
-      client.cancel();
+      // Before the client says that it is idle: what was cancelled is not finished.
       store.setState({
         running: false,
         progress: null,
         error: 'Cancelled: what had been measured stays. Run again, or change anything.',
       });
+      client.cancel();
     },
     rerun() {
       askedStudy = '';
@@ -195,12 +196,12 @@ function eventsOf(store: StoreApi<PageState>, onFacts: () => void): StudyEvents 
     timing: (timing) => setState({ timing: { ...getState().timing, ...timing } }),
     failed: (sentence) => setState({ error: sentence }),
     idle() {
-      const { error, origin } = getState();
+      const { error, problem, origin } = getState();
       setState({
         running: false,
         progress: null,
         stale: new Set(),
-        origin: error === null ? 'live' : origin,
+        origin: error === null && problem === null ? 'live' : origin,
       });
     },
   };

@@ -1,0 +1,53 @@
+import { Tooltip } from 'radix-ui';
+import { useEffect } from 'react';
+import { PageContext, usePageState } from '../../src/session/hooks';
+import type { Page } from '../../src/session/page';
+import { MapPanel } from '../map/MapPanel';
+import { MethodPanel } from '../method/MethodPanel';
+import { AnswerPanel } from '../results/AnswerPanel';
+import { KeptPanel } from '../results/KeptPanel';
+import { LayerRecall } from '../results/LayerRecall';
+import { SweepPanel } from '../results/SweepPanel';
+import { TokenPanel } from '../tokens/TokenPanel';
+import { TopBar } from '../top-bar/TopBar';
+import { Notices } from './Notices';
+import './theme.css';
+import './app.css';
+
+export function App({ page }: { page: Page }) {
+  return (
+    <PageContext.Provider value={page}>
+      <Tooltip.Provider>
+        <Layout />
+      </Tooltip.Provider>
+    </PageContext.Provider>
+  );
+}
+
+function Layout() {
+  const theme = usePageState((state) => state.session.view.theme);
+  useEffect(() => {
+    document.documentElement.dataset.theme = theme;
+  }, [theme]);
+  return (
+    <div className="app">
+      <TopBar />
+      <Notices />
+      <main className="columns">
+        <div className="column column-method">
+          <MethodPanel />
+        </div>
+        <div className="column column-centre">
+          <MapPanel />
+          <TokenPanel />
+        </div>
+        <div className="column column-results">
+          <AnswerPanel />
+          <KeptPanel />
+          <LayerRecall />
+          <SweepPanel />
+        </div>
+      </main>
+    </div>
+  );
+}

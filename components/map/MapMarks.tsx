@@ -1,0 +1,55 @@
+import { usePageState } from '../../src/session/hooks';
+import type { Cell } from '../../src/session/page-state';
+import type { MapRegion } from '../../src/study/types';
+import type { Size } from '../shared/useSize';
+
+interface MapMarksProps {
+  region: MapRegion;
+  size: Size;
+  cell: Cell | null;
+  query: number | null;
+}
+
+/** What stands over the cells: needles, the chosen query, the cross-hair. */
+export function MapMarks({ region, size, cell, query }: MapMarksProps) {
+  const needles = usePageState((state) => state.text?.needles);
+  const { width, height } = size;
+  const perColumn = width / (region.columnEnd - region.columnStart);
+  const perRow = height / (region.rowEnd - region.rowStart);
+  const xOf = (column: number) => (column - region.columnStart) * perColumn;
+  const yOf = (row: number) => (row - region.rowStart) * perRow;
+  return (
+    <svg className="map-marks" width={width} height={height} aria-hidden="true">
+      {needles
+        ?.filter((needle) => needle.asked)
+        .map(({ start, end }) => (
+          <rect
+            key={start}
+            className="needle-mark"
+            x={xOf(start)}
+            y={height - 5}
+            width={Math.max(2, (end - start) * perColumn)}
+            height={5}
+          />
+        ))}
+      {query !== null && (
+        <rect
+          className="query-mark"
+          x={xOf(0)}
+          y={Math.min(yOf(query), height - 1.5)}
+          width={Math.max(0, xOf(query + 1) - xOf(0))}
+          height={Math.max(1.5, perRow)}
+        />
+      )}
+      {cell && (
+        <g className="cross-hair">
+          <line x1={0} x2={width} y1={yOf(cell.query + 0.5)} y2={yOf(cell.query + 0.5)} />
+          {cell.key !== null && <line x1={xOf(cell.key + 0.5)} x2={xOf(cell.key + 0.5)} y1={0} y2={height} />}
+          {cell.key !== null && perColumn >= 6 && (
+            <rect x={xOf(cell.key)} y={yOf(cell.query)} width={perColumn} height={perRow} />
+          )}
+        </g>
+      )}
+    </svg>
+  );
+}

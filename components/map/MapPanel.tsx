@@ -1,0 +1,46 @@
+import { useState } from 'react';
+import { usePageState } from '../../src/session/hooks';
+import { selectCommand } from '../shared/command';
+import { DataTable } from '../shared/DataTable';
+import { Panel } from '../shared/Panel';
+import { rowTable } from '../tokens/row-table';
+import { MapSurface } from './MapSurface';
+import { MapLegend, MapToolbar } from './MapToolbar';
+import { ReadOut } from './ReadOut';
+import { Thumbnails } from './Thumbnails';
+import './map.css';
+
+/** The attention matrix of one head, with the selection over it. */
+export function MapPanel() {
+  const row = usePageState((state) => state.row);
+  const text = usePageState((state) => state.text);
+  const session = usePageState((state) => state.session);
+  const [isTableShown, showTable] = useState(false);
+  const table = () => rowTable(row, text?.tokenTexts ?? []);
+  return (
+    <Panel
+      title="Attention map"
+      className="panel-map"
+      aside={<MapToolbar />}
+      copy={{
+        what: 'the chosen query’s keys',
+        table,
+        command: () => selectCommand(session),
+        isTableShown,
+        showTable,
+      }}
+    >
+      <div className="map-body">
+        <div className="map-main">
+          <MapSurface />
+          <div className="map-corner" data-zoomed={session.view.zoom !== null || undefined}>
+            <MapLegend />
+            <ReadOut />
+          </div>
+        </div>
+        <Thumbnails />
+      </div>
+      {isTableShown && <DataTable table={table()} caption="Keys of the chosen query, largest weight first" />}
+    </Panel>
+  );
+}

@@ -1,0 +1,101 @@
+import { type KeyboardEvent, useCallback, useEffect, useRef, useState } from 'react';
+import { usePage, usePageState } from '../../src/session/hooks';
+import { chosenQuery } from '../../src/session/page-state';
+import type { MapRegion } from '../../src/study/types';
+import { formatCount, showToken } from '../shared/format';
+import { useSize } from '../shared/useSize';
+import { mapKey } from './keys';
+import { MapAxes } from './MapAxes';
+import { MapCanvas } from './MapCanvas';
+import { MapMarks } from './MapMarks';
+import { SplitHandle } from './SplitHandle';
+import { useBlink } from './useBlink';
+import { useGestures } from './useGestures';
+import { useTiles } from './useTiles';
+import { fitRegion, settledRegion } from './viewport';
+
+const keyboardPause = 500;
+
+/** The matrix: queries down, keys across. */
+export function MapSurface() {
+  const page = usePage();
+  const { actions } = page;
+  const tokens = usePageState((state) => state.text?.tokens ?? 0);
+  const tokenTexts = usePageState((state) => state.text?.tokenTexts);
+  const zoom = usePageState((state) => state.session.view.zoom);
+  const mode = usePageState((state) => state.session.view.mode);
+  const cell = usePageState((state) => state.cell);
+  const query = usePageState(chosenQuery);
+  const [moving, setMoving] = useState<MapRegion | null>(null);
+  const [split, setSplit] = useState(0.5);
+  const [box, size] = useSize<HTMLDivElement>({ width: 600, height: 520 });
+  const { side, swap } = useBlink(mode === 'blink');
+
+  const region = moving ?? fitRegion(zoom, Math.max(1, tokens));
+  const latest = useRef(region);
+  latest.current = region;
+  const tiles = useTiles(region, size, tokens);
+  const pause = useRef<ReturnType<typeof setTimeout>>(undefined);
+  useEffect(() => () => clearTimeout(pause.current), []);
+
+  const move = (next: MapRegion) => {
+    latest.current = next;
+    setMoving(next);
+  };
+  const settle = useCallback(() => {
+    actions.setView({ zoom: settledRegion(latest.current, tokens) }, true);
+    setMoving(null);
+  }, [actions, tokens]);
+  const gestures = useGestures(box, {
+    tokens,
+    region: latest,
+    move,
+    settle,
+    hover: actions.point,
+    choose: (chosen) => actions.setView({ query: chosen.query }, true),
+  });
+  const pressKey = (event: KeyboardEvent) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || tokens === 0) return;
+    const at = { query: cell?.query ?? query ?? 0, key: cell?.key ?? 0 };
+    if (event.key === 'Enter') actions.setView({ query: at.query }, true);
+    else if (event.key === ' ' && mode === 'blink') swap();
+    else {
+      const result = mapKey(event.key, event.shiftKey, region, tokens, at);
+      if (!result) return;
+      if (result.cell) actions.point(result.cell);
+      if (result.region) move(result.region);
+      clearTimeout(pause.current);
+      pause.current = setTimeout(settle, keyboardPause);
+    }
+    event.preventDefault();
+  };
+
+  const cellWidth = size.width / (region.columnEnd - region.columnStart);
+  const cellHeight = size.height / (region.rowEnd - region.rowStart);
+  return (
+    <div className="map-frame" data-labelled={cellWidth >= 12 || undefined}>
+      <MapAxes region={region} size={size} tokenTexts={tokenTexts ?? []} />
+      <div
+        ref={box}
+        className="map-surface"
+        role="application"
+        aria-label={`Attention map of ${formatCount(tokens)} tokens: arrows move the cross-hair, plus and minus zoom, 0 shows all, Enter chooses the query`}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: role application
+        tabIndex={0}
+        onKeyDown={pressKey}
+        {...gestures}
+      >
+        {tokens === 0 && <p className="empty map-empty">The map appears when the text has been read.</p>}
+        <MapCanvas tiles={tiles} region={region} size={size} mode={mode} blink={side} split={split} />
+        <MapMarks region={region} size={size} cell={cell} query={query} />
+        {mode === 'split' && <SplitHandle at={split} onMove={setSplit} />}
+        <p className="visually-hidden" aria-live="polite">
+          {cell !== null &&
+            cell.key !== null &&
+            `query ${cell.query} ${showToken(tokenTexts?.[cell.query] ?? '')}, key ${cell.key} ${showToken(tokenTexts?.[cell.key] ?? '')}`}
+        </p>
+      </div>
+      {cellHeight > 0 && mode === 'blink' && <span className="blink-side">{side}</span>}
+    </div>
+  );
+}

@@ -1,0 +1,98 @@
+import { ToggleGroup } from 'radix-ui';
+import { usePage, usePageState } from '../../src/session/hooks';
+import { type MapMode, mapModes } from '../../src/session/session';
+import { gradientOf } from './ramps';
+
+const modeHelp: Readonly<Record<MapMode, string>> = {
+  full: 'Full attention',
+  selective: 'Only what the method keeps',
+  both: 'Kept and missed, the rest faint',
+  split: 'Full on the left, selective on the right',
+  blink: 'Full and selective in turn; Space swaps',
+};
+
+/** How the map is drawn, and of which head. */
+export function MapToolbar() {
+  const { actions } = usePage();
+  const mode = usePageState((state) => state.session.view.mode);
+  const layer = usePageState((state) => state.session.view.layer);
+  const head = usePageState((state) => state.session.view.head);
+  const zoom = usePageState((state) => state.session.view.zoom);
+  const model = usePageState((state) => state.model);
+  return (
+    <div className="map-toolbar">
+      <ToggleGroup.Root
+        type="single"
+        className="segments"
+        aria-label="What the map shows"
+        value={mode}
+        onValueChange={(next) => next && actions.setView({ mode: next as MapMode }, true)}
+      >
+        {mapModes.map((name) => (
+          <ToggleGroup.Item key={name} value={name} title={modeHelp[name]}>
+            {name}
+          </ToggleGroup.Item>
+        ))}
+      </ToggleGroup.Root>
+      <IndexSelect
+        label="layer"
+        value={layer}
+        count={model?.layers ?? layer + 1}
+        onChange={(next) => actions.setView({ layer: next }, true)}
+      />
+      <IndexSelect
+        label="head"
+        value={head}
+        count={model?.queryHeads ?? head + 1}
+        onChange={(next) => actions.setView({ head: next }, true)}
+      />
+      {zoom && (
+        <button type="button" className="text-button" onClick={() => actions.setView({ zoom: null }, true)}>
+          Show all
+        </button>
+      )}
+    </div>
+  );
+}
+
+interface IndexSelectProps {
+  label: string;
+  value: number;
+  count: number;
+  onChange: (value: number) => void;
+}
+
+function IndexSelect({ label, value, count, onChange }: IndexSelectProps) {
+  return (
+    <label className="index-select">
+      {label}
+      <select className="field" value={value} onChange={(event) => onChange(Number(event.target.value))}>
+        {Array.from({ length: count }, (_, at) => at).map((index) => (
+          <option key={index}>{index}</option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+/** What the colours say; five decades of weight. */
+export function MapLegend() {
+  const theme = usePageState((state) => state.session.view.theme);
+  const mode = usePageState((state) => state.session.view.mode);
+  const ramps = mode === 'both' ? (['kept', 'missed'] as const) : (['heat'] as const);
+  return (
+    <dl className="map-legend">
+      {ramps.map((ramp) => (
+        <div key={ramp}>
+          <dt>{ramp === 'heat' ? 'weight' : ramp}</dt>
+          <dd style={{ background: gradientOf(theme, ramp) }} />
+        </div>
+      ))}
+      <div className="legend-scale">
+        <span>10⁻⁵</span>
+        <span>weight, log</span>
+        <span>1</span>
+      </div>
+    </dl>
+  );
+}

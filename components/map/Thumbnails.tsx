@@ -1,0 +1,134 @@
+import { type KeyboardEvent, type MouseEvent, useLayoutEffect, useMemo, useRef } from 'react';
+import { usePage, usePageState } from '../../src/session/hooks';
+import type { Thumbnails as Pictures } from '../../src/study/types';
+import { palettes } from '../shared/palette';
+import { type Ramps, rampStep, rampsOf } from './ramps';
+
+const gap = 5;
+const barHeight = 3;
+const labelWidth = 16;
+const widest = 168;
+
+/** All layers and heads at a glance, with a bar for each head's mass recall. */
+export function Thumbnails() {
+  const { actions } = usePage();
+  const model = usePageState((state) => state.model);
+  const pictures = usePageState((state) => state.thumbnails);
+  const measured = usePageState((state) => state.measurements?.layers);
+  const { layer, head, theme } = usePageState((state) => state.session.view);
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const layers = model?.layers ?? 8;
+  const heads = model?.queryHeads ?? 6;
+  const side = Math.max(8, Math.floor(widest / heads) - gap);
+  const rowHeight = side + barHeight + gap + 2;
+  const width = labelWidth + heads * (side + gap);
+  const height = layers * rowHeight;
+  const ratio = typeof devicePixelRatio === 'number' ? devicePixelRatio : 1;
+  const sheet = useMemo(() => pictures && paintSheet(pictures, rampsOf(theme)), [pictures, theme]);
+
+  useLayoutEffect(() => {
+    const context = canvas.current?.getContext('2d');
+    if (!context) return;
+    const { line, kept, dim } = palettes[theme];
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.clearRect(0, 0, width, height);
+    context.font = '10px system-ui, sans-serif';
+    context.textBaseline = 'middle';
+    for (let row = 0; row < layers; row++) {
+      const y = row * rowHeight + 1;
+      context.fillStyle = dim;
+      context.fillText(String(row), 0, y + side / 2);
+      for (let column = 0; column < heads; column++) {
+        const x = labelWidth + column * (side + gap);
+        if (sheet && pictures) {
+          const { size } = pictures;
+          context.drawImage(sheet, column * size, row * size, size, size, x, y, side, side);
+        }
+        const recall = measured?.find((part) => part.layer === row)?.heads[column]?.massRecall;
+        context.fillStyle = line;
+        context.fillRect(x, y + side + 2, side, barHeight);
+        context.fillStyle = kept;
+        context.fillRect(x, y + side + 2, side * Math.min(1, recall ?? 0), barHeight);
+      }
+    }
+  });
+
+  const choose = (event: MouseEvent) => {
+    const { left, top } = event.currentTarget.getBoundingClientRect();
+    const column = Math.floor((event.clientX - left - labelWidth) / (side + gap));
+    const row = Math.floor((event.clientY - top) / rowHeight);
+    if (column >= 0 && column < heads && row >= 0 && row < layers) {
+      actions.setView({ layer: row, head: column }, true);
+    }
+  };
+  const press = (event: KeyboardEvent) => {
+    const steps: Record<string, [number, number]> = {
+      ArrowUp: [-1, 0],
+      ArrowDown: [1, 0],
+      ArrowLeft: [0, -1],
+      ArrowRight: [0, 1],
+    };
+    const step = steps[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const to = (at: number, count: number) => Math.min(count - 1, Math.max(0, at));
+    actions.setView({ layer: to(layer + step[0], layers), head: to(head + step[1], heads) }, true);
+  };
+  return (
+    <div className="thumbnails">
+      <p className="thumbnails-title">
+        layers × heads <span>bar: mass recall</span>
+      </p>
+      <div className="thumbnails-scroll">
+        <div
+          className="thumbnails-grid"
+          role="application"
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: role application
+          tabIndex={0}
+          aria-label={`Layer ${layer}, head ${head}; arrow keys move`}
+          style={{ width, height }}
+          onClick={choose}
+          onKeyDown={press}
+        >
+          <canvas
+            ref={canvas}
+            width={Math.round(width * ratio)}
+            height={Math.round(height * ratio)}
+            style={{ width, height }}
+          />
+          <span
+            className="thumbnails-chosen"
+            style={{
+              left: labelWidth + head * (side + gap) - 3,
+              top: layer * rowHeight - 2,
+              width: side + 6,
+              height: side + barHeight + 8,
+            }}
+          />
+        </div>
+      </div>
+    </div>
+  );
+}
+
+/** All pictures side by side on one canvas: [layers · size, heads · size]. */
+function paintSheet({ size, layers, heads, maximum }: Pictures, ramps: Ramps): HTMLCanvasElement | null {
+  const sheet = document.createElement('canvas');
+  sheet.width = heads * size;
+  sheet.height = layers * size;
+  const context = sheet.getContext('2d');
+  if (!context) return null;
+  const image = context.createImageData(sheet.width, sheet.height);
+  const pixels = new Uint32Array(image.data.buffer);
+  for (let at = 0; at < maximum.length; at++) {
+    const x = at % size;
+    const y = Math.floor(at / size) % size;
+    const head = Math.floor(at / size ** 2) % heads;
+    const layer = Math.floor(at / (size ** 2 * heads));
+    const weight = maximum[at]!;
+    if (weight > 0)
+      pixels[(layer * size + y) * sheet.width + head * size + x] = ramps.heat[rampStep(weight)]!;
+  }
+  context.putImageData(image, 0, 0);
+  return sheet;
+}

@@ -1,0 +1,71 @@
+/** Colours of weights: one logarithmic scale, three ramps: full attention, kept, missed. */
+import { interpolateLab } from 'd3-interpolate';
+import { scaleLinear } from 'd3-scale';
+import type { Theme } from '../../src/session/session';
+import { palettes } from '../shared/palette';
+
+/** Weights from 10^-5 to 1 have colours of their own; an attention sink fills the top and leaves the rest its five decades. */
+export const smallestExponent = -5;
+const steps = 256;
+
+export interface Ramps {
+  /** Packed RGBA by step, as a Uint32Array of image data takes it. */
+  readonly heat: Uint32Array;
+  readonly kept: Uint32Array;
+  readonly missed: Uint32Array;
+  readonly faint: Uint32Array;
+  readonly ground: number;
+}
+
+/** 0 … 255 on the logarithmic scale. */
+export function rampStep(weight: number): number {
+  if (!(weight > 0)) return 0;
+  const position = 1 - Math.log10(weight) / smallestExponent;
+  return position <= 0 ? 0 : position >= 1 ? steps - 1 : Math.floor(position * steps);
+}
+
+const known = new Map<Theme, Ramps>();
+
+export function rampsOf(theme: Theme): Ramps {
+  const found = known.get(theme);
+  if (found) return found;
+  const { ground, heat, kept, keptStrong, missed, missedStrong } = palettes[theme];
+  const middle = interpolateLab(ground, heat);
+  const ramps: Ramps = {
+    heat: ramp([0, 0.45, 1], [ground, middle(0.3), heat]),
+    kept: ramp([0, 0.12, 0.65, 1], [mix(ground, kept, 0.16), mix(ground, kept, 0.3), kept, keptStrong]),
+    missed: ramp([0, 0.55, 1], [mix(ground, missed, 0.25), missed, missedStrong]),
+    faint: ramp([0, 1], [ground, middle(0.55)]),
+    ground: pack(ground),
+  };
+  known.set(theme, ramps);
+  return ramps;
+}
+
+/** The same ramp for a legend. */
+export function gradientOf(theme: Theme, name: 'heat' | 'kept' | 'missed'): string {
+  const ramp = rampsOf(theme)[name];
+  const stops = [0, 64, 128, 192, 255].map((step) => unpack(ramp[step]!));
+  return `linear-gradient(90deg, ${stops.join(', ')})`;
+}
+
+function ramp(domain: number[], colours: string[]): Uint32Array {
+  const scale = scaleLinear<string>().domain(domain).range(colours).interpolate(interpolateLab);
+  return Uint32Array.from({ length: steps }, (_, step) => pack(scale(step / (steps - 1))));
+}
+
+function mix(from: string, to: string, part: number): string {
+  return interpolateLab(from, to)(part);
+}
+
+function pack(colour: string): number {
+  const hex = /^#(..)(..)(..)$/.exec(colour);
+  const [red, green, blue] = hex
+    ? hex.slice(1).map((part) => Number.parseInt(part, 16))
+    : (colour.match(/\d+/g) ?? []).map(Number);
+  return ((255 << 24) | (blue! << 16) | (green! << 8) | red!) >>> 0;
+}
+
+function unpack(packed: number): string {
+  return `rgb(${packed & 255} ${(packed >> 8) & 255} ${(packed >> 16) & 255})`;
+}

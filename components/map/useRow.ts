@@ -1,0 +1,35 @@
+import { useEffect, useState } from 'react';
+import { usePage, usePageState } from '../../src/session/hooks';
+import type { QueryRow } from '../../src/study/types';
+
+const quietMilliseconds = 30;
+
+/** One query's row in the head in view; null until it is there. */
+export function useRow(query: number | null): QueryRow | null {
+  const page = usePage();
+  const chosen = usePageState((state) => state.row);
+  const { layer, head } = usePageState((state) => state.session.view);
+  const version = usePageState((state) => state.pictureVersion);
+  const [fetched, setFetched] = useState<QueryRow | null>(null);
+  const isShown = (row: QueryRow | null): row is QueryRow =>
+    row !== null && row.query === query && row.layer === layer && row.head === head;
+  const isChosen = isShown(chosen);
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: layer, head and version decide what page.row returns
+  useEffect(() => {
+    if (query === null || isChosen) return;
+    let isWanted = true;
+    const timer = setTimeout(() => {
+      page.row(query).then(
+        (row) => isWanted && setFetched(row),
+        () => isWanted && setFetched(null),
+      );
+    }, quietMilliseconds);
+    return () => {
+      isWanted = false;
+      clearTimeout(timer);
+    };
+  }, [page, query, layer, head, version, isChosen]);
+  if (isChosen) return chosen;
+  return isShown(fetched) ? fetched : null;
+}

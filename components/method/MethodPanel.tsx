@@ -1,0 +1,47 @@
+import { useMethod, usePageState, useParameterContext } from '../../src/session/hooks';
+import { Panel } from '../shared/Panel';
+import { MethodPicker } from './MethodPicker';
+import { Parameters } from './Parameters';
+import { Pins } from './Pins';
+import { Presets } from './Presets';
+import { QuerySees } from './QuerySees';
+import './method.css';
+
+/** The method, what it shows a query, and everything about it that can be turned. */
+export function MethodPanel() {
+  const method = useMethod();
+  const context = useParameterContext();
+  const parameters = usePageState((state) => state.session.method.parameters);
+  const problem = usePageState((state) => state.problem);
+  const notes = problem === null ? (method.notes?.(parameters, context) ?? []) : [];
+  return (
+    <Panel title="Method" className="panel-method">
+      <MethodPicker />
+      <p className="method-summary">
+        {method.summary}{' '}
+        {method.citation && (
+          <a href={method.citation.url} target="_blank" rel="noreferrer">
+            {method.citation.authors} {method.citation.year}
+          </a>
+        )}
+      </p>
+      {notes.map((note) => (
+        <p key={note} className="method-note">
+          {note}
+        </p>
+      ))}
+      <h3>What the query sees</h3>
+      <QuerySees />
+      <div className="controls">
+        <Parameters />
+      </div>
+      {problem !== null && (
+        <p className="problem" role="alert">
+          {problem}
+        </p>
+      )}
+      <Presets />
+      <Pins />
+    </Panel>
+  );
+}

@@ -1,0 +1,122 @@
+import { Slider } from 'radix-ui';
+import { useId, useState } from 'react';
+import type {
+  CountParameter,
+  FractionParameter,
+  ParameterContext,
+  ParameterValue,
+} from '../../src/methods/parameters';
+import { Term } from '../shared/Term';
+import { NumberField } from './NumberField';
+import { PerLayerEditor } from './PerLayerEditor';
+import { countStops, fractionStops } from './stops';
+
+export interface NumberControlProps {
+  schema: CountParameter | FractionParameter;
+  value: number | readonly number[];
+  context: ParameterContext;
+  /** The sentence that refuses a value; null: it can be used. */
+  check: (value: ParameterValue) => string | null;
+  onChange: (value: ParameterValue, isDone: boolean) => void;
+}
+
+/** A number as slider and field, or one number per layer. */
+export function NumberControl({ schema, value, context, check, onChange }: NumberControlProps) {
+  const id = useId();
+  const [problem, setProblem] = useState<string | null>(null);
+  const isPerLayer = typeof value !== 'number';
+  const isPercent = schema.kind === 'fraction' && schema.unit === '%';
+  const type = (text: string): string | null => {
+    const number = text === '' ? Number.NaN : Number(text) / (isPercent ? 100 : 1);
+    const said = check(Number.isNaN(number) ? text : number);
+    if (said === null) onChange(number, false);
+    return said;
+  };
+  const standing = check(value);
+  const sentence = problem ?? standing;
+  return (
+    <div className="control">
+      <div className="control-head">
+        <Term text={schema.help}>
+          {schema.label}
+          {schema.symbol && <i className="symbol"> {schema.symbol}</i>}
+        </Term>
+        <button
+          type="button"
+          className="per-layer-toggle"
+          aria-pressed={isPerLayer}
+          title={isPerLayer ? 'One value for all layers' : 'One value per layer'}
+          aria-label={`${schema.label}: one value per layer`}
+          onClick={() =>
+            onChange(isPerLayer ? (value[0] ?? schema.minimum) : Array(context.layers).fill(value), true)
+          }
+        >
+          ≡
+        </button>
+        {!isPerLayer && (
+          <>
+            <NumberField
+              label={schema.label}
+              value={shown(value, isPercent)}
+              onType={type}
+              onProblem={setProblem}
+              onDone={() => onChange(value, true)}
+              describedBy={`${id}-problem`}
+            />
+            <span className="unit">{isPercent ? '%' : schema.unit}</span>
+          </>
+        )}
+      </div>
+      {isPerLayer ? (
+        <PerLayerEditor
+          label={schema.label}
+          values={value}
+          isPercent={isPercent}
+          check={check}
+          onChange={onChange}
+        />
+      ) : (
+        <StopSlider schema={schema} value={value} context={context} onChange={onChange} />
+      )}
+      <p className="problem" id={`${id}-problem`} role="status">
+        {sentence}
+      </p>
+    </div>
+  );
+}
+
+function StopSlider({
+  schema,
+  value,
+  context,
+  onChange,
+}: Omit<NumberControlProps, 'check'> & { value: number }) {
+  const stops =
+    schema.kind === 'count'
+      ? countStops(schema.minimum, Math.max(schema.minimum, schema.maximum(context)), value)
+      : fractionStops(schema.minimum, schema.maximum, value);
+  const at = stops.findLastIndex((stop) => stop <= value);
+  return (
+    <Slider.Root
+      className="slider"
+      min={0}
+      max={stops.length - 1}
+      value={[Math.max(0, at)]}
+      onValueChange={([index]) => onChange(stops[index!]!, false)}
+      onValueCommit={([index]) => onChange(stops[index!]!, true)}
+    >
+      <Slider.Track className="slider-track">
+        <Slider.Range className="slider-range" />
+      </Slider.Track>
+      <Slider.Thumb
+        className="slider-thumb"
+        aria-label={`${schema.label}, slider`}
+        aria-valuetext={`${shown(value, schema.unit === '%')} ${schema.unit}`}
+      />
+    </Slider.Root>
+  );
+}
+
+function shown(value: number, isPercent: boolean): string {
+  return isPercent ? String(Number((value * 100).toPrecision(6))) : String(value);
+}

@@ -1,0 +1,55 @@
+import { useMethod, usePage, usePageState } from '../../src/session/hooks';
+import { keyOf } from '../../src/session/session';
+import type { MethodSpec } from '../../src/study/types';
+import { formatPercent } from '../shared/format';
+import { CloseIcon } from '../shared/icons';
+import { Term } from '../shared/Term';
+
+/** Methods that stay for comparison. */
+export function Pins() {
+  const { actions, findMethod } = usePage();
+  const method = useMethod();
+  const pinned = usePageState((state) => state.session.pinned);
+  const current = usePageState((state) => state.session.method);
+  const isPinned = pinned.some((known) => keyOf(known) === keyOf(current));
+  return (
+    <div className="pins">
+      <h3>
+        <Term name="pinned">Pinned for comparison</Term>
+      </h3>
+      <ul>
+        {pinned.map((spec, index) => {
+          const title = findMethod(spec.id)?.title ?? spec.id;
+          return (
+            <li key={keyOf(spec)}>
+              <span title={describe(spec)}>{title}</span>
+              <button
+                type="button"
+                className="icon-button"
+                aria-label={`Unpin ${title}`}
+                onClick={() => actions.unpin(index)}
+              >
+                <CloseIcon />
+              </button>
+            </li>
+          );
+        })}
+      </ul>
+      {!isPinned && (
+        <button type="button" className="text-button" onClick={() => actions.pin(current)}>
+          Pin {method.title} as it is
+        </button>
+      )}
+    </div>
+  );
+}
+
+function describe({ parameters }: MethodSpec): string {
+  return Object.entries(parameters)
+    .map(([name, value]) =>
+      name === 'keepFraction' && typeof value === 'number'
+        ? `keeps ${formatPercent(value)}`
+        : `${name} ${String(value)}`,
+    )
+    .join(', ');
+}

@@ -1,0 +1,60 @@
+import { usePageState } from '../../src/session/hooks';
+import { KEY_FATES, type KeyFate, type QueryRow } from '../../src/study/types';
+import { formatCount } from '../shared/format';
+import type { GlossaryTerm } from '../shared/glossary';
+import { Term } from '../shared/Term';
+
+interface Part {
+  readonly fate: KeyFate;
+  readonly label: string;
+  readonly term: GlossaryTerm;
+}
+
+/** In the order of the text. */
+const parts: readonly Part[] = [
+  { fate: 'sink', label: 'initial', term: 'sink' },
+  { fate: 'selected', label: 'selected', term: 'selected' },
+  { fate: 'dropped', label: 'dropped', term: 'dropped' },
+  { fate: 'local', label: 'local', term: 'local' },
+  { fate: 'own-block', label: 'own block', term: 'ownBlock' },
+];
+
+/** What the chosen query sees of the text before it, by the rule that decided. */
+export function QuerySees() {
+  const row = usePageState((state) => state.row);
+  if (!row) return <p className="empty">Nothing read yet.</p>;
+  const counts = countFates(row);
+  const shown = parts.filter(({ fate }) => counts[fate] > 0);
+  return (
+    <div className="query-sees">
+      <div className="sees-bar" aria-hidden="true">
+        {shown.map(({ fate }) => (
+          <span key={fate} data-fate={fate} style={{ flexGrow: counts[fate] }} />
+        ))}
+      </div>
+      <dl className="sees-counts">
+        {shown.map(({ fate, label, term }) => (
+          <div key={fate}>
+            <dt data-fate={fate}>
+              <Term name={term}>{label}</Term>
+            </dt>
+            <dd>{formatCount(counts[fate])}</dd>
+          </div>
+        ))}
+      </dl>
+    </div>
+  );
+}
+
+export function countFates(row: QueryRow): Record<KeyFate, number> {
+  const counts: Record<KeyFate, number> = {
+    future: 0,
+    'own-block': 0,
+    local: 0,
+    sink: 0,
+    selected: 0,
+    dropped: 0,
+  };
+  for (const fate of row.fates) counts[KEY_FATES[fate]!] += 1;
+  return counts;
+}

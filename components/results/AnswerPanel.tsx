@@ -1,0 +1,133 @@
+import { useMethod, usePageState, useParameterContext } from '../../src/session/hooks';
+import type { AnswerMeasurement, FreeRunMeasurement } from '../../src/study/types';
+import { evaluateCommand } from '../shared/command';
+import { formatNats, formatPercent } from '../shared/format';
+import { Panel } from '../shared/Panel';
+import { Term } from '../shared/Term';
+import type { Table } from '../shared/table';
+import { answerParts } from './answer-parts';
+import './results.css';
+
+/** What the model answers with the method in every layer, next to what it answers with full attention. */
+export function AnswerPanel() {
+  const method = useMethod();
+  const context = useParameterContext();
+  const freeRun = usePageState((state) => state.measurements?.freeRun ?? null);
+  const isStale = usePageState((state) => state.stale.has('freeRun'));
+  const isRunning = usePageState((state) => state.running);
+  const session = usePageState((state) => state.session);
+  const queries = usePageState((state) => state.measurements?.queries);
+  return (
+    <Panel
+      title="Answer"
+      className="panel-answer"
+      isStale={isStale}
+      aside={<Term name="freeRun">free run</Term>}
+      {...(freeRun && {
+        copy: {
+          what: 'the answers',
+          table: () => answerTable(freeRun, method.title),
+          command: () => evaluateCommand(session, context),
+        },
+      })}
+    >
+      {!freeRun && (
+        <p className="empty">
+          {isRunning ? 'The model has not answered yet.' : 'No answer: the run did not come this far.'}
+        </p>
+      )}
+      {freeRun && (
+        <div className="answer">
+          {freeRun.expectedAnswer === null ? (
+            <p className="empty">This text asks nothing, so there is no answer to check.</p>
+          ) : (
+            <dl className="answers">
+              <dt>expected</dt>
+              <dd className="answer-text">{freeRun.expectedAnswer.trim()}</dd>
+              <AnswerRow
+                name="full attention"
+                answer={freeRun.fullAnswer}
+                expected={freeRun.expectedAnswer}
+              />
+              {method.id !== 'full' && (
+                <AnswerRow name={method.title} answer={freeRun.answer} expected={freeRun.expectedAnswer} />
+              )}
+            </dl>
+          )}
+          <dl className="answer-numbers">
+            <div>
+              <dt>
+                <Term name="divergence">KL</Term>
+              </dt>
+              <dd>{formatNats(freeRun.divergenceNats)}</dd>
+            </div>
+            <div>
+              <dt>
+                <Term name="top1Agreement">top-1</Term>
+              </dt>
+              <dd>{formatPercent(freeRun.top1Agreement)}</dd>
+            </div>
+            <div>
+              <dt>
+                <Term name="lossDifference">ΔNLL</Term>
+              </dt>
+              <dd>{formatNats(freeRun.lossDifferenceNats, true)}</dd>
+            </div>
+          </dl>
+          {queries && (
+            <p className="range">
+              <Term name="queries">over queries</Term> {queries.start.toLocaleString('en')} to{' '}
+              {(queries.end - 1).toLocaleString('en')}
+            </p>
+          )}
+        </div>
+      )}
+    </Panel>
+  );
+}
+
+interface AnswerRowProps {
+  name: string;
+  answer: AnswerMeasurement | null;
+  expected: string;
+}
+
+function AnswerRow({ name, answer, expected }: AnswerRowProps) {
+  if (!answer) return null;
+  return (
+    <>
+      <dt>{name}</dt>
+      <dd className="answer-text" data-right={answer.right}>
+        <span>
+          {answer.text.trim() === '' && <em>nothing</em>}
+          {answer.right
+            ? answer.text.trim()
+            : answerParts(answer.text.trim(), expected).map((part, at) =>
+                part.isWrong ? (
+                  // biome-ignore lint/suspicious/noArrayIndexKey: parts have no other identity
+                  <mark key={at}>{part.text}</mark>
+                ) : (
+                  part.text
+                ),
+              )}
+        </span>
+        <span className="verdict">{answer.right ? 'right' : 'wrong'}</span>
+      </dd>
+    </>
+  );
+}
+
+function answerTable(freeRun: FreeRunMeasurement, title: string): Table {
+  const { fullAnswer, answer, expectedAnswer } = freeRun;
+  return {
+    columns: ['what', 'full attention', title],
+    rows: [
+      ['expected answer', expectedAnswer, expectedAnswer],
+      ['answer', fullAnswer?.text ?? null, answer?.text ?? null],
+      ['right', String(fullAnswer?.right ?? ''), String(answer?.right ?? '')],
+      ['NLL, nats', freeRun.lossFullNats, freeRun.lossNats],
+      ['KL from full attention, nats', 0, freeRun.divergenceNats],
+      ['top-1 agreement', 1, freeRun.top1Agreement],
+    ],
+  };
+}

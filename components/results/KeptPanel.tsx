@@ -1,0 +1,159 @@
+import type { ReactNode } from 'react';
+import { usePageState } from '../../src/session/hooks';
+import { isPastTrained, type Summary, summarise } from '../../src/session/summary';
+import type { CostMeasurement, FreeRunMeasurement } from '../../src/study/types';
+import { selectCommand } from '../shared/command';
+import {
+  formatBytes,
+  formatCount,
+  formatMilliseconds,
+  formatOperations,
+  formatPercent,
+  formatTimes,
+} from '../shared/format';
+import type { GlossaryTerm } from '../shared/glossary';
+import { Panel } from '../shared/Panel';
+import { Term } from '../shared/Term';
+import type { Table } from '../shared/table';
+
+/** What the selection keeps, what it saves, and what it loses. */
+export function KeptPanel() {
+  const measurements = usePageState((state) => state.measurements);
+  const isStale = usePageState((state) => state.stale.has('layers'));
+  const isPast = usePageState((state) => isPastTrained(state.text, state.model));
+  const session = usePageState((state) => state.session);
+  const summary = summarise(measurements);
+  const cost = measurements?.cost ?? null;
+  const freeRun = measurements?.freeRun ?? null;
+  if (!summary) {
+    return (
+      <Panel title="Kept and lost" className="panel-kept">
+        <p className="empty">Nothing measured yet.</p>
+      </Panel>
+    );
+  }
+  return (
+    <Panel
+      title="Kept and lost"
+      className="panel-kept"
+      isStale={isStale}
+      copy={{
+        what: 'kept and lost',
+        table: () => costTable(summary, cost, freeRun),
+        command: () => selectCommand(session),
+      }}
+    >
+      <div className="figures">
+        <Figure value={formatPercent(summary.massRecall)} isGrey={isPast}>
+          <Term name="massRecall">mass recall</Term>, mean
+        </Figure>
+        <Figure value={formatCount(summary.keptKeys)} of={`of ${formatCount(summary.visibleKeys)} keys`}>
+          <Term name="kept">kept</Term>, {formatPercent(summary.kept)}
+        </Figure>
+        {cost && <OperationsFigure cost={cost} />}
+        {freeRun && <TimeFigure freeRun={freeRun} />}
+      </div>
+      <dl className="rows">
+        {costRows(summary, cost).map(({ term, label, value }) => (
+          <div key={label}>
+            <dt>
+              <Term name={term}>{label}</Term>
+            </dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+    </Panel>
+  );
+}
+
+interface FigureProps {
+  value: string;
+  of?: string;
+  isGrey?: boolean;
+  children: ReactNode;
+}
+
+function Figure({ value, of, isGrey = false, children }: FigureProps) {
+  return (
+    <div className="figure" data-grey={isGrey || undefined}>
+      <p className="figure-value">
+        {value} {of && <small>{of}</small>}
+      </p>
+      <p className="figure-label">{children}</p>
+    </div>
+  );
+}
+
+function OperationsFigure({ cost }: { cost: CostMeasurement }) {
+  const used = cost.selectionOperations + cost.attentionOperations;
+  const ratio = cost.fullAttentionOperations / used;
+  return (
+    <Figure value={formatTimes(ratio >= 1 ? ratio : 1 / ratio)}>
+      {ratio >= 1 ? 'fewer' : 'more'} <Term name="operations">operations</Term>, by formula
+    </Figure>
+  );
+}
+
+function TimeFigure({ freeRun }: { freeRun: FreeRunMeasurement }) {
+  const { attentionTime, fullAttentionTime } = freeRun;
+  if (!attentionTime || !fullAttentionTime) return null;
+  const ratio = fullAttentionTime.milliseconds / attentionTime.milliseconds;
+  if (!Number.isFinite(ratio) || ratio <= 0) return null;
+  return (
+    <Figure value={formatTimes(ratio >= 1 ? ratio : 1 / ratio)}>
+      {ratio >= 1 ? 'faster' : 'slower'}, <Term name="measuredTime">measured</Term>:{' '}
+      {formatMilliseconds(attentionTime.milliseconds)} against{' '}
+      {formatMilliseconds(fullAttentionTime.milliseconds)}
+    </Figure>
+  );
+}
+
+interface CostRow {
+  readonly term: GlossaryTerm;
+  readonly label: string;
+  readonly value: string;
+}
+
+function costRows(summary: Summary, cost: CostMeasurement | null): CostRow[] {
+  const rows: CostRow[] = [
+    { term: 'outputError', label: 'output error', value: formatPercent(summary.outputError) },
+  ];
+  if (summary.topkRecall !== null) {
+    rows.push({ term: 'topkRecall', label: 'top-k recall', value: formatPercent(summary.topkRecall) });
+  }
+  if (cost) {
+    rows.push(
+      {
+        term: 'operations',
+        label: 'attention, operations a query',
+        value: `${formatOperations(cost.selectionOperations + cost.attentionOperations)} of ${formatOperations(cost.fullAttentionOperations)}`,
+      },
+      {
+        term: 'operations',
+        label: 'whole forward pass',
+        value: `${formatOperations(cost.forwardOperations)} of ${formatOperations(cost.forwardOperationsFull)}`,
+      },
+      {
+        term: 'readBytes',
+        label: 'read by a decode step',
+        value: `${formatBytes(cost.decodeReadBytes)} of ${formatBytes(cost.decodeReadBytesFull)}`,
+      },
+    );
+  }
+  return rows;
+}
+
+function costTable(
+  summary: Summary,
+  cost: CostMeasurement | null,
+  freeRun: FreeRunMeasurement | null,
+): Table {
+  const rows: [string, number | null][] = [
+    ...Object.entries(summary),
+    ...Object.entries(cost ?? {}).map(([name, value]): [string, number] => [name, value]),
+    ['attention time, ms', freeRun?.attentionTime?.milliseconds ?? null],
+    ['full attention time, ms', freeRun?.fullAttentionTime?.milliseconds ?? null],
+  ];
+  return { columns: ['what', 'value'], rows };
+}

@@ -1,0 +1,131 @@
+import { scaleBand, scaleLinear } from 'd3-scale';
+import { useState } from 'react';
+import { usePage, usePageState } from '../../src/session/hooks';
+import { isPastTrained } from '../../src/session/summary';
+import type { LayerMeasurement } from '../../src/study/types';
+import { selectCommand } from '../shared/command';
+import { DataTable } from '../shared/DataTable';
+import { formatPercent } from '../shared/format';
+import { Panel } from '../shared/Panel';
+import { Term } from '../shared/Term';
+import type { Table } from '../shared/table';
+import { useSize } from '../shared/useSize';
+import { PastTrained } from './PastTrained';
+
+const height = 150;
+const margin = { top: 8, right: 4, bottom: 20, left: 34 };
+
+/** Mass recall of every layer, a dot for each head. */
+export function LayerRecall() {
+  const layers = usePageState((state) => state.measurements?.layers);
+  const isStale = usePageState((state) => state.stale.has('layers'));
+  const isPast = usePageState((state) => isPastTrained(state.text, state.model));
+  const session = usePageState((state) => state.session);
+  const [isTableShown, showTable] = useState(false);
+  if (!layers || layers.length === 0) {
+    return (
+      <Panel title="Mass recall by layer" className="panel-recall">
+        <p className="empty">No layer measured yet.</p>
+      </Panel>
+    );
+  }
+  const table = () => recallTable(layers);
+  return (
+    <Panel
+      title={<Term name="massRecall">Mass recall by layer</Term>}
+      aside="dots: heads"
+      className="panel-recall"
+      isStale={isStale}
+      copy={{
+        what: 'mass recall by layer',
+        table,
+        command: () => selectCommand(session),
+        isTableShown,
+        showTable,
+      }}
+    >
+      <PastTrained />
+      <RecallChart layers={layers} isGrey={isPast} />
+      {isTableShown && <DataTable table={table()} caption="Mass recall by layer and head, share of 1" />}
+    </Panel>
+  );
+}
+
+function RecallChart({ layers, isGrey }: { layers: readonly LayerMeasurement[]; isGrey: boolean }) {
+  const { actions } = usePage();
+  const { layer: shownLayer, head: shownHead } = usePageState((state) => state.session.view);
+  const [box, { width }] = useSize<HTMLDivElement>({ width: 310, height });
+  const lowest = Math.min(...layers.flatMap((layer) => layer.heads.map((head) => head.massRecall)));
+  const yOf = scaleLinear(
+    [Math.min(0.9, Math.floor(lowest * 10) / 10), 1],
+    [height - margin.bottom, margin.top],
+  );
+  const xOf = scaleBand(
+    layers.map((layer) => layer.layer),
+    [margin.left, width - margin.right],
+  ).paddingInner(0.25);
+  const band = xOf.bandwidth();
+  return (
+    <div ref={box} className="chart" data-grey={isGrey || undefined}>
+      <svg
+        width={width}
+        height={height}
+        role="img"
+        aria-label="Mass recall by layer; the table has the numbers"
+      >
+        {yOf.ticks(4).map((tick) => (
+          <g key={tick}>
+            <line className="grid" x1={margin.left} x2={width - margin.right} y1={yOf(tick)} y2={yOf(tick)} />
+            <text x={margin.left - 6} y={yOf(tick)} dy="0.35em" textAnchor="end">
+              {formatPercent(tick, 0)}
+            </text>
+          </g>
+        ))}
+        {layers.map(({ layer, massRecall, heads }) => {
+          const left = xOf(layer) ?? 0;
+          return (
+            <g key={layer}>
+              <text
+                className={layer === shownLayer ? 'shown' : undefined}
+                x={left + band / 2}
+                y={height - 5}
+                textAnchor="middle"
+              >
+                {layer}
+              </text>
+              <line className="mean" x1={left} x2={left + band} y1={yOf(massRecall)} y2={yOf(massRecall)} />
+              {heads.map(({ head, massRecall: recall }) => (
+                // biome-ignore lint/a11y/noStaticElementInteractions: the strip of thumbnails is the way by keyboard
+                // biome-ignore lint/a11y/useKeyWithClickEvents: as above
+                <circle
+                  key={head}
+                  className={layer === shownLayer && head === shownHead ? 'head shown' : 'head'}
+                  cx={left + (band * (head + 0.5)) / heads.length}
+                  cy={yOf(recall)}
+                  r={3}
+                  onClick={() => actions.setView({ layer, head }, true)}
+                >
+                  <title>{`layer ${layer}, head ${head}: ${formatPercent(recall)}`}</title>
+                </circle>
+              ))}
+            </g>
+          );
+        })}
+      </svg>
+    </div>
+  );
+}
+
+function recallTable(layers: readonly LayerMeasurement[]): Table {
+  const heads = layers[0]?.heads.map(({ head }) => `head ${head}`) ?? [];
+  return {
+    columns: ['layer', 'mass recall', 'top-k recall', 'output error', ...heads],
+    rows: layers.map((layer) => [
+      String(layer.layer),
+      layer.massRecall,
+      layer.topkRecall,
+      layer.outputError,
+      ...layer.heads.map((head) => head.massRecall),
+    ]),
+  };
+}

@@ -1,0 +1,111 @@
+import { scaleLinear, scaleLog } from 'd3-scale';
+import { curveMonotoneX, line } from 'd3-shape';
+import { usePageState } from '../../src/session/hooks';
+import { keyOf } from '../../src/session/session';
+import type { SweepCurve } from '../../src/study/types';
+import { formatPercent } from '../shared/format';
+import { useSize } from '../shared/useSize';
+import { type Point, placeLabels } from './place-labels';
+import { SweepHandle } from './SweepHandle';
+
+const height = 208;
+const margin = { top: 10, right: 12, bottom: 34, left: 34 };
+const dashes = ['', '5 3', '2 3', '8 3 2 3', '1 3', '10 4'];
+const xTicks = [0.02, 0.05, 0.1, 0.2, 0.5, 1];
+
+export interface SweepChartProps {
+  curves: readonly (SweepCurve & { readonly title: string })[];
+  /** The study's own point. */
+  current: { readonly kept: number; readonly massRecall: number } | null;
+  isGrey: boolean;
+}
+
+/** One line a method; the point is the study, and can be dragged. */
+export function SweepChart({ curves, current, isGrey }: SweepChartProps) {
+  const [box, { width }] = useSize<HTMLDivElement>({ width: 310, height });
+  const stale = usePageState((state) => state.stale.has('layers'));
+  const least = Math.min(0.05, ...curves.flatMap((curve) => curve.points.map((point) => point.kept ?? 1)));
+  const xOf = scaleLog([Math.max(0.005, least * 0.9), 1], [margin.left, width - margin.right]).clamp(true);
+  const yOf = scaleLinear([0, 1], [height - margin.bottom, margin.top]);
+  const drawn = curves
+    .map((curve) => ({ ...curve, points: pointsOf(curve, xOf, yOf) }))
+    .sort((a, b) => Number(b.current) - Number(a.current));
+  const labels = placeLabels(
+    drawn.map(({ title, points }) => ({ label: title, points })),
+    { left: margin.left, right: width - margin.right, top: margin.top - 4, bottom: height - margin.bottom },
+  );
+  const path = line<Point>(
+    (point) => point.x,
+    (point) => point.y,
+  ).curve(curveMonotoneX);
+  return (
+    <div ref={box} className="chart sweep" data-grey={isGrey || undefined}>
+      <svg
+        width={width}
+        height={height}
+        role="group"
+        aria-label="Mass recall against kept keys; the table has the numbers"
+      >
+        {[0, 0.25, 0.5, 0.75, 1].map((tick) => (
+          <g key={tick}>
+            <line className="grid" x1={margin.left} x2={width - margin.right} y1={yOf(tick)} y2={yOf(tick)} />
+            <text x={margin.left - 6} y={yOf(tick)} dy="0.35em" textAnchor="end">
+              {formatPercent(tick, 0)}
+            </text>
+          </g>
+        ))}
+        {xTicks
+          .filter((tick) => tick >= xOf.domain()[0]!)
+          .map((tick) => (
+            <text
+              key={tick}
+              x={xOf(tick)}
+              y={height - margin.bottom + 16}
+              textAnchor={tick === 1 ? 'end' : 'middle'}
+            >
+              {formatPercent(tick, 0)}
+            </text>
+          ))}
+        <text className="axis-title" x={width - margin.right} y={height - 3} textAnchor="end">
+          kept keys, log
+        </text>
+        {drawn.map(({ method, points, current: isCurrent }, at) => (
+          <path
+            key={keyOf(method)}
+            className={isCurrent ? 'curve curve-current' : 'curve'}
+            strokeDasharray={isCurrent ? undefined : dashes[at % dashes.length]}
+            d={path(points) ?? ''}
+          />
+        ))}
+        {labels.map(({ label, x, y }, at) => (
+          <text
+            key={keyOf(drawn[at]?.method)}
+            className={drawn[at]?.current ? 'curve-label curve-label-current' : 'curve-label'}
+            x={x}
+            y={y}
+            dy="0.35em"
+          >
+            {label}
+          </text>
+        ))}
+        {current && (
+          <SweepHandle
+            xOf={xOf}
+            yOf={yOf}
+            current={current}
+            isStale={stale}
+            top={margin.top}
+            bottom={height - margin.bottom}
+          />
+        )}
+      </svg>
+    </div>
+  );
+}
+
+function pointsOf(curve: SweepCurve, xOf: (x: number) => number, yOf: (y: number) => number): Point[] {
+  return curve.points
+    .filter((point) => point.kept !== null && point.massRecall !== null && point.kept > 0)
+    .map((point) => ({ x: xOf(point.kept!), y: yOf(point.massRecall!) }))
+    .sort((a, b) => a.x - b.x);
+}

@@ -1,0 +1,78 @@
+import type { ScaleContinuousNumeric } from 'd3-scale';
+import { type KeyboardEvent, type PointerEvent, useState } from 'react';
+import { useMethod, usePage, useParameterContext } from '../../src/session/hooks';
+import { formatPercent } from '../shared/format';
+
+interface SweepHandleProps {
+  xOf: ScaleContinuousNumeric<number, number>;
+  yOf: (recall: number) => number;
+  current: { readonly kept: number; readonly massRecall: number };
+  isStale: boolean;
+  top: number;
+  bottom: number;
+}
+
+const keyStep = 1.1;
+
+/** The study's own point: dragging it asks the method for that budget. */
+export function SweepHandle({ xOf, yOf, current, isStale, top, bottom }: SweepHandleProps) {
+  const { actions, store } = usePage();
+  const method = useMethod();
+  const context = useParameterContext();
+  const [asked, setAsked] = useState<number | null>(null);
+  const ask = (keep: number, isDone: boolean) => {
+    const { parameters } = store.getState().session.method;
+    const wanted = Math.min(1, Math.max(0.005, keep));
+    const result = method.withBudget(parameters, context, wanted);
+    // Below the floor the nearest the method can do.
+    const reached = 'floor' in result ? method.withBudget(parameters, context, result.floor) : result;
+    setAsked(isDone ? null : 'floor' in result ? result.floor : wanted);
+    if ('parameters' in reached) actions.setParameters(reached.parameters, isDone);
+  };
+  const keepAt = (event: PointerEvent<SVGElement>) => {
+    const { left } = event.currentTarget.ownerSVGElement!.getBoundingClientRect();
+    return xOf.invert(event.clientX - left);
+  };
+  const press = (event: KeyboardEvent) => {
+    const factor = { ArrowLeft: 1 / keyStep, ArrowDown: 1 / keyStep, ArrowRight: keyStep, ArrowUp: keyStep }[
+      event.key
+    ];
+    if (factor === undefined) return;
+    event.preventDefault();
+    ask(current.kept * factor, true);
+  };
+  const isDragged = asked !== null;
+  const x = xOf(asked ?? current.kept);
+  return (
+    <g className="sweep-handle" data-stale={isStale || undefined}>
+      {isDragged && <line x1={x} x2={x} y1={top} y2={bottom} />}
+      {isDragged && (
+        <text x={x} y={bottom - 6} dx={x > 240 ? -6 : 6} textAnchor={x > 240 ? 'end' : 'start'}>
+          keep {formatPercent(asked)}
+        </text>
+      )}
+      <circle
+        cx={x}
+        cy={yOf(current.massRecall)}
+        r={6}
+        role="slider"
+        tabIndex={0}
+        aria-label="Kept keys"
+        aria-valuemin={0}
+        aria-valuemax={100}
+        aria-valuenow={Math.round((asked ?? current.kept) * 1000) / 10}
+        aria-valuetext={`${formatPercent(current.kept)} kept, mass recall ${formatPercent(current.massRecall)}`}
+        onKeyDown={press}
+        onPointerDown={(event) => {
+          event.currentTarget.setPointerCapture?.(event.pointerId);
+          setAsked(current.kept);
+        }}
+        onPointerMove={(event) => isDragged && ask(keepAt(event), false)}
+        onPointerUp={(event) => isDragged && ask(keepAt(event), true)}
+        onPointerCancel={() => setAsked(null)}
+      >
+        <title>{`${formatPercent(current.kept)} kept, mass recall ${formatPercent(current.massRecall)}; drag to change the budget`}</title>
+      </circle>
+    </g>
+  );
+}

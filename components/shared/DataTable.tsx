@@ -1,0 +1,39 @@
+import { formatCount, formatScore } from './format';
+import type { Table } from './table';
+
+/** The text alternative of a chart. */
+export function DataTable({ table, caption }: { table: Table; caption: string }) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region has to be reachable by keyboard
+    <section className="data-table" tabIndex={0} aria-label={caption}>
+      <table>
+        <caption>{caption}</caption>
+        <thead>
+          <tr>
+            {table.columns.map((column) => (
+              <th key={column} scope="col">
+                {column}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {table.rows.map((row, at) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: rows have no other identity
+            <tr key={at}>
+              {row.map((cell, column) => (
+                <td key={table.columns[column]}>{showCell(cell)}</td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+function showCell(cell: string | number | null): string {
+  if (cell === null) return '–';
+  if (typeof cell === 'string') return cell;
+  return Number.isInteger(cell) ? formatCount(cell) : formatScore(cell);
+}

@@ -1,0 +1,44 @@
+/** The terms of the page, one sentence or two each: what the tooltips say. */
+export const glossary = {
+  kept: 'Keys that the method lets the query see, the query’s own block included.',
+  missed:
+    'A key that was not kept although full attention gives it at least four times an equal share of the weight.',
+  massRecall:
+    'Share of full attention’s probability that falls on the kept keys, with the model’s own positions. Mean over queries and heads.',
+  topkRecall:
+    'Among the keys the scores decided on: how many of the largest weights were kept, for as many as were kept.',
+  outputError:
+    'Relative distance of the attention output from full attention’s, before the output projection.',
+  density: 'Kept keys as a share of the keys that full attention reads, mean over the queries.',
+  operations:
+    'Multiplications and additions of the attention step by formula, selection included; not a measurement.',
+  measuredTime:
+    'Measured on this device: the attention step of the whole prompt, selection included, all layers.',
+  readBytes:
+    'Bytes that one decoded token reads from the key and value caches, by formula, four bytes a number.',
+  divergence:
+    'Kullback–Leibler divergence of the next-token distributions, full attention to the method, mean over the queries.',
+  top1Agreement: 'How often the most likely next token is the same as with full attention.',
+  lossDifference:
+    'Mean negative log-likelihood of the text’s own tokens with the method minus that with full attention.',
+  freeRun: 'The model reads the text with the method in every layer, so errors add up, and then answers.',
+  probeRun: 'The model runs with full attention and each layer’s method sees true queries, keys and values.',
+  queries: 'The tokens whose attention is measured; every method and every number uses the same ones.',
+  sink: 'The first tokens: many heads give them weight whatever they say, so methods keep them.',
+  local: 'The last tokens before the query’s block, always kept.',
+  ownBlock: 'Queries that are read together and share one selection; each sees the ones before it.',
+  selected: 'Kept because of its score.',
+  dropped: 'Not kept: its score was below the cut, or the method leaves such keys out.',
+  needle: 'A planted sentence with a fact; outlined where the question asks for it.',
+  trainedLength:
+    'The model has never seen texts longer than this: full attention goes wrong there, so recall against it means little.',
+  sweep:
+    'Mass recall of the same text at several kept fractions; a probe run without the compounding of errors.',
+  floor: 'The method keeps some keys whatever the budget; below this fraction it cannot go.',
+  recorded:
+    'These numbers were recorded earlier with the same program; live ones replace them as they arrive.',
+  live: 'Measured just now, in this browser.',
+  pinned: 'A method that stays in the chart for comparison, with the parameters it was pinned with.',
+} as const;
+
+export type GlossaryTerm = keyof typeof glossary;

@@ -1,0 +1,45 @@
+import { isKept } from '../../src/session/missed';
+import type { NeedleFacts, QueryRow } from '../../src/study/types';
+import { Term } from '../shared/Term';
+
+interface NeedleChipsProps {
+  needles: readonly NeedleFacts[];
+  row: QueryRow | null;
+  onJump: (token: number) => void;
+}
+
+/** The needles the question asks for: how much of each the chosen query sees; a press goes there. */
+export function NeedleChips({ needles, row, onJump }: NeedleChipsProps) {
+  const asked = needles.filter((needle) => needle.asked);
+  if (asked.length === 0) return null;
+  return (
+    <ul className="needle-chips" aria-label="Needles">
+      <li className="needle-title">
+        <Term name="needle">needles</Term>
+      </li>
+      {asked.map((needle) => {
+        const length = needle.end - needle.start;
+        const kept = row ? keptIn(row, needle) : 0;
+        return (
+          <li key={needle.start}>
+            <button
+              type="button"
+              className="needle-chip"
+              data-lost={(row !== null && kept < length) || undefined}
+              title={`${needle.label}: ${needle.value}`}
+              onClick={() => onJump(needle.start)}
+            >
+              {needle.label} {row ? `${kept}/${length}` : ''}
+            </button>
+          </li>
+        );
+      })}
+    </ul>
+  );
+}
+
+function keptIn(row: QueryRow, { start, end }: NeedleFacts): number {
+  let kept = 0;
+  for (let token = start; token < end; token++) if (isKept(row, token)) kept += 1;
+  return kept;
+}

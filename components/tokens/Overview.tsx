@@ -1,0 +1,78 @@
+import { useLayoutEffect, useRef } from 'react';
+import { usePageState } from '../../src/session/hooks';
+import type { QueryRow, TextFacts } from '../../src/study/types';
+import { formatCount } from '../shared/format';
+import { palettes } from '../shared/palette';
+import { useSize } from '../shared/useSize';
+import { lookOf } from './token-class';
+
+const height = 22;
+
+interface OverviewProps {
+  text: TextFacts;
+  row: QueryRow | null;
+  onJump: (token: number) => void;
+}
+
+/** The whole text in one line: bars of weight, kept below, missed above all else. A press goes there. */
+export function Overview({ text, row, onJump }: OverviewProps) {
+  const theme = usePageState((state) => state.session.view.theme);
+  const [box, { width }] = useSize<HTMLButtonElement>({ width: 760, height });
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const ratio = typeof devicePixelRatio === 'number' ? devicePixelRatio : 1;
+
+  useLayoutEffect(() => {
+    const context = canvas.current?.getContext('2d');
+    if (!context) return;
+    const { kept, missed, line, heat, ink } = palettes[theme];
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.clearRect(0, 0, width, height);
+    context.fillStyle = line;
+    context.fillRect(0, height - 4, width, 3);
+    const perToken = width / text.tokens;
+    const bar = Math.max(1, perToken);
+    const late: (() => void)[] = [];
+    for (let token = 0; token < text.tokens; token++) {
+      const { state, shade } = lookOf(row, token);
+      if (state === 'future') break;
+      const x = token * perToken;
+      const tall = shade * (height - 6);
+      if (state === 'missed') {
+        late.push(() => {
+          context.fillStyle = missed;
+          context.fillRect(x, height - 5 - Math.max(4, tall), Math.max(1.5, bar), Math.max(4, tall) + 4);
+        });
+        continue;
+      }
+      context.globalAlpha = 0.55;
+      context.fillStyle = heat;
+      context.fillRect(x, height - 5 - tall, bar, tall);
+      context.globalAlpha = 1;
+      if (state === 'kept') {
+        context.fillStyle = kept;
+        context.fillRect(x, height - 4, bar, 3);
+      }
+    }
+    for (const paint of late) paint();
+    context.strokeStyle = ink;
+    for (const { start, end, asked } of text.needles) {
+      if (asked) context.strokeRect(start * perToken - 1.5, 0.5, (end - start) * perToken + 3, height - 1);
+    }
+  }, [text, row, theme, width, ratio]);
+
+  return (
+    <button
+      ref={box}
+      type="button"
+      className="overview"
+      tabIndex={-1}
+      aria-label={`Overview of ${formatCount(text.tokens)} tokens: press to go there`}
+      onClick={(event) => {
+        const { left, width: wide } = event.currentTarget.getBoundingClientRect();
+        onJump(Math.min(text.tokens - 1, Math.floor(((event.clientX - left) / wide) * text.tokens)));
+      }}
+    >
+      <canvas ref={canvas} width={Math.round(width * ratio)} height={Math.round(height * ratio)} />
+    </button>
+  );
+}

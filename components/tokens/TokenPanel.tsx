@@ -1,0 +1,90 @@
+import { useEffect, useState } from 'react';
+import { usePageState } from '../../src/session/hooks';
+import { isKept } from '../../src/session/missed';
+import { chosenQuery } from '../../src/session/page-state';
+import type { QueryRow, TextFacts } from '../../src/study/types';
+import { selectCommand } from '../shared/command';
+import { showToken } from '../shared/format';
+import { Panel } from '../shared/Panel';
+import { Term } from '../shared/Term';
+import { NeedleChips } from './NeedleChips';
+import { Overview } from './Overview';
+import { rowTable } from './row-table';
+import { TokenStrip } from './TokenStrip';
+import './tokens.css';
+
+/** The text under study as the chosen query sees it. */
+export function TokenPanel() {
+  const text = usePageState((state) => state.text);
+  const row = usePageState((state) => state.row);
+  const query = usePageState(chosenQuery);
+  const session = usePageState((state) => state.session);
+  const [target, setTarget] = useState<{ token: number } | null>(null);
+  const jump = (token: number) => setTarget({ token });
+
+  const first = text && row ? firstOfInterest(text, row) : null;
+  const isReady = first !== null;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once for each text, not for every new row
+  useEffect(() => {
+    if (first !== null) setTarget({ token: first });
+  }, [text, isReady]);
+
+  if (!text || query === null) {
+    return (
+      <Panel title="Text" className="panel-tokens">
+        <p className="empty">The text appears as soon as it has been read.</p>
+      </Panel>
+    );
+  }
+  return (
+    <Panel
+      title="Text"
+      className="panel-tokens"
+      aside={<Caption token={text.tokenTexts[query] ?? ''} query={query} />}
+      copy={{
+        what: 'what the chosen query sees',
+        table: () => rowTable(row, text.tokenTexts),
+        command: () => selectCommand(session),
+      }}
+    >
+      <NeedleChips needles={text.needles} row={row} onJump={jump} />
+      <Overview text={text} row={row} onJump={jump} />
+      <TokenStrip text={text} row={row} query={query} target={target} />
+    </Panel>
+  );
+}
+
+function Caption({ token, query }: { token: string; query: number }) {
+  return (
+    <span className="token-caption">
+      <span>
+        as <q>{showToken(token)}</q> sees it, query {query.toLocaleString('en')}
+      </span>
+      <span className="token-legend">
+        <Term name="kept">
+          <i data-legend="kept">kept</i>
+        </Term>
+        <Term name="sink">
+          <i data-legend="part">initial, local</i>
+        </Term>
+        <Term name="missed">
+          <i data-legend="missed">missed</i>
+        </Term>
+        <Term name="needle">
+          <i data-legend="needle">needle</i>
+        </Term>
+        <span>shade: full attention</span>
+      </span>
+    </span>
+  );
+}
+
+/** The first asked needle that is not wholly kept, otherwise the first needle, otherwise the beginning. */
+function firstOfInterest({ needles }: TextFacts, row: QueryRow): number {
+  const asked = needles.filter((needle) => needle.asked);
+  const lost = asked.find(({ start, end }) => {
+    for (let token = start; token < end; token++) if (!isKept(row, token)) return true;
+    return false;
+  });
+  return (lost ?? asked[0])?.start ?? 0;
+}

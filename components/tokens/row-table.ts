@@ -1,0 +1,32 @@
+/** A query's keys as a table: what the map and the token strip show as pictures. */
+import { whyOf } from '../../src/session/why';
+import type { QueryRow } from '../../src/study/types';
+import { ruleOf } from '../map/ReadOut';
+import { showToken } from '../shared/format';
+import type { Table } from '../shared/table';
+
+const mostRows = 200;
+
+/** Largest weight first, at most 200 keys. */
+export function rowTable(row: QueryRow | null, tokenTexts: readonly string[]): Table {
+  const columns = ['key', 'token', 'full weight', 'rank', 'score', 'score at the cut', 'rule'];
+  if (!row) return { columns, rows: [] };
+  const keys = Array.from({ length: row.query + 1 }, (_, key) => key)
+    .sort((a, b) => row.weights[b]! - row.weights[a]! || a - b)
+    .slice(0, mostRows);
+  return {
+    columns,
+    rows: keys.map((key) => {
+      const why = whyOf(row, key);
+      return [
+        String(key),
+        showToken(tokenTexts[key] ?? ''),
+        why.weight,
+        why.weightRank,
+        why.score,
+        why.scoreAtCut,
+        ruleOf(why),
+      ];
+    }),
+  };
+}

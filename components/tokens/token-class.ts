@@ -1,0 +1,29 @@
+/** How a token looks: what the chosen query does with it. */
+import { isMissed } from '../../src/session/missed';
+import { KEY_FATES, type NeedleFacts, type QueryRow } from '../../src/study/types';
+
+export interface TokenLook {
+  /** kept, missed, dropped, or future: what stands below the token. */
+  readonly state: 'kept' | 'missed' | 'dropped' | 'future' | 'unknown';
+  readonly part: 'sink' | 'local' | 'own-block' | null;
+  /** 0 … 1: full attention's weight on a log scale of four decades. */
+  readonly shade: number;
+}
+
+export function lookOf(row: QueryRow | null, token: number): TokenLook {
+  if (!row) return { state: 'unknown', part: null, shade: 0 };
+  const fate = KEY_FATES[row.fates[token] ?? 0]!;
+  const shade = shadeOf(row.weights[token] ?? 0);
+  if (fate === 'future') return { state: 'future', part: null, shade: 0 };
+  if (fate === 'dropped') return { state: isMissed(row, token) ? 'missed' : 'dropped', part: null, shade };
+  return { state: 'kept', part: fate === 'selected' ? null : fate, shade };
+}
+
+function shadeOf(weight: number): number {
+  return weight > 0 ? Math.min(1, Math.max(0, 1 + Math.log10(weight) / 4)) : 0;
+}
+
+/** The needle a token belongs to. */
+export function needleAt(needles: readonly NeedleFacts[], token: number): NeedleFacts | null {
+  return needles.find(({ start, end }) => token >= start && token < end) ?? null;
+}

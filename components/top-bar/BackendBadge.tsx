@@ -1,0 +1,15 @@
+import { usePageState } from '../../src/session/hooks';
+import { Term } from '../shared/Term';
+
+const names = { starting: 'Starting', webgpu: 'WebGPU', cpu: 'CPU' } as const;
+
+/** Which backend computes, on what, and why this one. */
+export function BackendBadge() {
+  const { name, description, reason } = usePageState((state) => state.backend);
+  return (
+    <span className="backend">
+      <Term text={`${reason}${name === 'starting' ? '' : ` (${description})`}`}>{names[name]}</Term>
+      {name !== 'starting' && <span className="backend-description">{description}</span>}
+    </span>
+  );
+}

@@ -1,0 +1,61 @@
+import { Popover } from 'radix-ui';
+import { useState } from 'react';
+import { usePage } from '../../src/session/hooks';
+import { comfortableLinkCharacters } from '../../src/session/limits';
+import type { SharedLink } from '../../src/session/page';
+import { formatCount } from '../shared/format';
+
+/** Copies the link of what is on the page, and says what travels in it. */
+export function ShareButton() {
+  const page = usePage();
+  const [link, setLink] = useState<SharedLink | null>(null);
+  const [isCopied, setCopied] = useState(false);
+  const share = async () => {
+    setLink(null);
+    const made = await page.share();
+    setLink(made);
+    setCopied(await copied(made.url));
+  };
+  return (
+    <Popover.Root onOpenChange={(isOpen) => isOpen && share()}>
+      <Popover.Trigger className="button button-primary">Share</Popover.Trigger>
+      <Popover.Portal>
+        <Popover.Content className="popover share" align="end" sideOffset={6} collisionPadding={8}>
+          {link && (
+            <>
+              <p role="status">
+                {isCopied ? 'The link is in the clipboard.' : 'Copy the link from here:'} {travels(link)}
+              </p>
+              <input
+                className="field share-link"
+                readOnly
+                value={link.url}
+                aria-label="Link to this view"
+                onFocus={(event) => event.target.select()}
+              />
+              {link.url.length > comfortableLinkCharacters && (
+                <p className="problem">
+                  {formatCount(link.url.length)} characters: some mail and chat programs cut links this long.
+                </p>
+              )}
+            </>
+          )}
+        </Popover.Content>
+      </Popover.Portal>
+    </Popover.Root>
+  );
+}
+
+async function copied(text: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function travels({ url, textCharacters }: SharedLink): string {
+  if (textCharacters === 0) return 'It holds the settings and the view; no text of yours is in it.';
+  return `Your own text travels in it, compressed: ${formatCount(textCharacters)} characters in a link of ${formatCount(url.length)}. Whoever has the link can read the text.`;
+}

@@ -1,0 +1,44 @@
+/** Means over layers of what a study measured. */
+import type { LayerMeasurement, Measurements, ModelFacts, TextFacts } from '../study/types';
+
+export interface Summary {
+  readonly massRecall: number;
+  readonly ownMassRecall: number | null;
+  readonly topkRecall: number | null;
+  readonly selectorRecall: number | null;
+  readonly outputError: number;
+  readonly outputErrorAsRun: number;
+  readonly keptKeys: number;
+  readonly visibleKeys: number;
+  /** keptKeys / visibleKeys, mean over layers. */
+  readonly kept: number;
+}
+
+/** Null while no layer has been measured. */
+export function summarise(measurements: Measurements | null): Summary | null {
+  const layers = measurements?.layers ?? [];
+  if (layers.length === 0) return null;
+  const mean = (of: (layer: LayerMeasurement) => number): number =>
+    layers.reduce((sum, layer) => sum + of(layer), 0) / layers.length;
+  /** Layers without the number are left out; null when none has it. */
+  const meanOfSome = (of: (layer: LayerMeasurement) => number | null): number | null => {
+    const values = layers.map(of).filter((value) => value !== null);
+    return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
+  };
+  return {
+    massRecall: mean((layer) => layer.massRecall),
+    ownMassRecall: meanOfSome((layer) => layer.ownMassRecall),
+    topkRecall: meanOfSome((layer) => layer.topkRecall),
+    selectorRecall: meanOfSome((layer) => layer.selectorRecall),
+    outputError: mean((layer) => layer.outputError),
+    outputErrorAsRun: mean((layer) => layer.outputErrorAsRun),
+    keptKeys: mean((layer) => layer.keptKeys),
+    visibleKeys: mean((layer) => layer.visibleKeys),
+    kept: mean((layer) => (layer.visibleKeys === 0 ? 1 : layer.keptKeys / layer.visibleKeys)),
+  };
+}
+
+/** Whether full attention has left what it was trained on, so that recall against it means little. */
+export function isPastTrained(text: TextFacts | null, model: ModelFacts | null): boolean {
+  return text !== null && model !== null && text.tokens > model.trainedTokens;
+}

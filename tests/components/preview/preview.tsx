@@ -1,0 +1,26 @@
+/** The page with synthetic numbers and no engine, for looking at it: `npm run dev`, then /tests/components/preview/. */
+import { createRoot } from 'react-dom/client';
+import { App } from '../../../components/app/App';
+import { methods } from '../../../src/methods';
+import { browserAddressBar } from '../../../src/session/address-bar';
+import { createPage } from '../../../src/session/page';
+import { installKeyhole } from '../../../src/session/page-contract';
+import { taskIds } from '../../../src/tasks';
+import { createFakeClient } from '../../session/fake-client';
+
+const page = createPage({
+  version: 'preview',
+  methods,
+  taskIds,
+  sampleIds: ['short'],
+  address: browserAddressBar(),
+  publicAddress: `${location.origin}${location.pathname}`,
+  recorded: Promise.resolve(null),
+  createClient: (events) =>
+    createFakeClient(events, {
+      delayMilliseconds: Number(new URLSearchParams(location.search).get('delay') ?? 5),
+    }),
+});
+installKeyhole(page);
+page.open();
+createRoot(document.getElementById('root')!).render(<App page={page} />);
