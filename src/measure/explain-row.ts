@@ -47,7 +47,7 @@ export async function explainRow(request: ExplainRequest): Promise<QueryRow> {
     ops.release(...selection.owned);
     const set = setOfHead(kept.sets, head, queryHeads);
     const fates = keyFates(kept, set, block.start, query, tokens);
-    const row = scores && scores[setOfHead(scores, head, queryHeads)];
+    const row = scores?.[setOfHead(scores, head, queryHeads)] ?? null;
     const hasOneCut = row && selection.segmentTokens === undefined;
     return {
       layer,
@@ -57,7 +57,7 @@ export async function explainRow(request: ExplainRequest): Promise<QueryRow> {
       fates,
       scores: row,
       scoreAtCut: hasOneCut && kept.tiedAtCut ? lowestKept(kept, kept.sets[set], row) : null,
-      tiedAtCut: kept.tiedAtCut && kept.tiedAtCut[setOfHead(kept.tiedAtCut, head, queryHeads)],
+      tiedAtCut: kept.tiedAtCut?.[setOfHead(kept.tiedAtCut, head, queryHeads)] ?? null,
     };
   } finally {
     run.dispose();

@@ -34,7 +34,7 @@ export async function readKept(ops: Ops, selection: Selection): Promise<KeptKeys
 /** Scores by token, [tokens] per score row, NaN where nothing was scored; null for a selection without scores. */
 export async function readScores(
   ops: Ops,
-  selection: Selection,
+  selection: Pick<Selection, 'score'>,
   tokens: number,
 ): Promise<Float32Array[] | null> {
   if (!selection.score) return null;

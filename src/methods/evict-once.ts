@@ -63,7 +63,7 @@ export function evictOnce(context: MethodContext, parameters: Parameters, rule: 
         list: count > 0 ? list : null,
         rangeStart: evictAt,
         candidates,
-        score: { rows: score, scoreStart: 0 },
+        score: { rows: score, ...(secondary ? { secondary } : {}), scoreStart: 0 },
         tiedAtCut: wasCut ? { buffer: tied, offset: 0, sets } : null,
         owned: [],
       },

@@ -56,8 +56,15 @@ export interface Selection {
    * nothing is chosen.
    */
   readonly candidates: { readonly start: number; readonly end: number };
-  /** What top-k ran on; entry 0 of each row belongs to token `scoreStart`. Null where nothing was scored. */
-  readonly score: { readonly rows: ScoreRows; readonly scoreStart: number } | null;
+  /**
+   * What top-k ran on, and what broke its ties; entry 0 of each row belongs to token `scoreStart`. Null where nothing was
+   * scored.
+   */
+  readonly score: {
+    readonly rows: ScoreRows;
+    readonly secondary?: ScoreRows;
+    readonly scoreStart: number;
+  } | null;
   /** Scores are compared only within consecutive segments of so many tokens from `scoreStart`; absent: all with all. */
   readonly segmentTokens?: number;
   /** One count per set of `list`: candidates equal to the last one kept. Null where nothing was cut. */

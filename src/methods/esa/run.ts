@@ -117,7 +117,7 @@ export class EsaRun implements MethodRun {
     return {
       ...base,
       list,
-      score: { rows: scores.dilated, scoreStart: initEnd },
+      score: { rows: scores.dilated, secondary: scores.peaks, scoreStart: initEnd },
       tiedAtCut: count > 0 ? { buffer: tied, offset: 0, sets: 1 } : null,
       owned: shared ? [buffer, tied] : [buffer, tied, ...scores.buffers],
     };
