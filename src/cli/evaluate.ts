@@ -8,7 +8,7 @@ import { methodById } from '../methods';
 import { parameterContext, resolve } from '../study/engine';
 import type { OpenModel } from '../study/open-model';
 import { readText } from '../study/reading';
-import { buildText } from '../study/source';
+import { buildText, type StudyText } from '../study/source';
 import { taskList } from '../tasks/generate';
 import { UserError } from '../user-error';
 import { readArguments } from './arguments';
@@ -98,9 +98,8 @@ export async function evaluateCommand(rawArguments: string[]): Promise<void> {
       );
       for (let done = Math.min(...own.map((cell) => cell.seeds)); done < seeds; done++) {
         const due = own.filter((cell) => cell.seeds === done);
-        await runAll(due, ops.backend === 'cpu' ? 1 : GPU_RUNS, (cell) =>
-          runSeed(model, cell, firstSeed + done),
-        );
+        const text = seedText(model, task, tokens, firstSeed + done);
+        await runAll(due, ops.backend === 'cpu' ? 1 : GPU_RUNS, (cell) => runSeed(model, cell, text));
         save();
         showProgress(`${task}, ${tokens} tokens: ${done + 1} of ${seeds} seeds`);
       }
@@ -146,13 +145,18 @@ function cellOf(cells: Cell[], key: Pick<Cell, 'task' | 'tokens' | 'label' | 'id
   return cell;
 }
 
-async function runSeed(model: OpenModel, cell: Cell, seed: number): Promise<void> {
-  if (!model.tokenizer)
+/** The text of one seed, the same for all methods. */
+function seedText(model: OpenModel, task: string, tokens: number, seed: number): StudyText {
+  if (!model.tokenizer) {
     throw new UserError('The model has no tokenizer.json, which tasks need; add it to the folder.');
-  const source = { kind: 'task', task: cell.task, tokens: cell.tokens, depth: 'spread', seed } as const;
-  const text = buildText({ source, queriesStart: null }, model.tokenizer, model.config, sampleTexts());
+  }
+  const source = { kind: 'task', task, tokens, depth: 'spread', seed } as const;
+  return buildText({ source, queriesStart: null }, model.tokenizer, model.config, sampleTexts());
+}
+
+async function runSeed(model: OpenModel, cell: Cell, text: StudyText): Promise<void> {
   const { queries, answerStart } = text.facts;
-  const context = parameterContext(model, source, text);
+  const context = parameterContext(model, cell.tokens);
   const { method, parameters } = resolve({ id: cell.id, parameters: cell.parameters as never }, context);
   const reading = await readText({
     decoder: model.decoder,

@@ -17,7 +17,7 @@ import type { Part, PostedEvent } from './protocol';
 import { readText } from './reading';
 import type { StudyText } from './source';
 import { buildText } from './source';
-import type { MapRequest, MapTile, MethodSpec, QueryRow, SourceSpec, StudySpec } from './types';
+import type { MapRequest, MapTile, MethodSpec, QueryRow, StudySpec } from './types';
 
 /** What a free run is compared with: full attention on the same tokens. Plain data, it can be posted. */
 export interface FullRun {
@@ -70,7 +70,9 @@ export class Engine {
       emit({ name: 'text', value: text.facts });
     }
     signal.throwIfAborted();
-    const context = parameterContext(open, spec.source, text);
+    // A task counts as long as was asked for; its text all but fills that.
+    const tokens = spec.source.kind === 'task' ? spec.source.tokens : text.ids.length;
+    const context = parameterContext(open, tokens);
     const resolved = resolve(spec.method, context);
 
     let full = run.full;
@@ -177,14 +179,9 @@ export class Engine {
   }
 }
 
-/** What defaults and limits of parameters depend on: for a task the length asked for, which its text all but fills. */
-export function parameterContext(
-  { config }: Pick<OpenModel, 'config'>,
-  source: SourceSpec,
-  text: Pick<StudyText, 'ids'>,
-): ParameterContext {
+/** What defaults and limits of parameters depend on. */
+export function parameterContext({ config }: Pick<OpenModel, 'config'>, tokens: number): ParameterContext {
   const { layers, queryHeads, keyValueHeads, headDimension, trainedTokens } = config;
-  const tokens = source.kind === 'task' ? source.tokens : text.ids.length;
   return { tokens, trainedTokens, layers, queryHeads, keyValueHeads, headDimension };
 }
 

@@ -49,7 +49,10 @@ export function buildText(
     answerText: made.answerText,
     facts: {
       tokens: ids.length,
-      tokenTexts: tokenizer.tokenTexts(Array.from(ids)),
+      // Only the page needs them, and for long texts they take a while.
+      get tokenTexts() {
+        return tokenizer.tokenTexts(Array.from(ids));
+      },
       queries: { start, end: ids.length },
       answerStart: made.answerStart,
       needles: made.needles,
