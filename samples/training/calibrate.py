@@ -90,7 +90,7 @@ def learn(queries: torch.Tensor, keys: torch.Tensor, dimension: int) -> dict[str
     """Eq. 7 by Adam for all layers at once; queries, keys [layers, tokens, n]; each batch gives all 128 x 128 pairs.
 
     The weights start uniform in ±1/√n and the biases at 0. Vectors are scaled to a mean square of 1 a channel while
-    learning, and the scales put back into the weights, so that one learning rate suits every layer.
+    learning, and the scales put back afterwards, so that one learning rate suits every layer.
     """
     layers, tokens, width = queries.shape
     scales = [x.square().mean((1, 2), keepdim=True).sqrt() for x in (queries, keys)]
@@ -111,8 +111,7 @@ def learn(queries: torch.Tensor, keys: torch.Tensor, dimension: int) -> dict[str
             loss.backward()
             optimizer.step()
     query_weight, query_bias, key_weight, key_bias = (p.detach() for p in parameters)
-    # q·k = scale_q scale_k (scaled q · scaled k): the maps take raw vectors, so the query map stays as it is and the
-    # key map is multiplied by both scales and divided by its own.
+    # The scales multiply both sides of the loss alike, so the weights hold for raw vectors; the biases grow with them.
     return {
         "query_weight": query_weight,
         "query_bias": query_bias[:, 0] * scales[0][:, 0],

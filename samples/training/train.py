@@ -149,7 +149,7 @@ def main() -> None:
         model.zero_grad(set_to_none=True)
 
     log = log_path.open("a", newline="")
-    writer = csv.writer(log)
+    writer = csv.writer(log, lineterminator="\n")
     if log.tell() == 0:
         writer.writerow(["step", "seconds", "tokens_per_row", "prose_loss", "answer_loss", "rate_factor", "valid_bits_per_character"])
 
