@@ -1,6 +1,6 @@
 import { scaleLinear } from 'd3-scale';
 import type { MapRegion } from '../../src/study/types';
-import { formatCount, showToken } from '../shared/format';
+import { formatCount, nameToken } from '../shared/format';
 import type { Size } from '../shared/useSize';
 
 interface MapAxesProps {
@@ -35,11 +35,7 @@ export function MapAxes({ region, size, tokenTexts }: MapAxesProps) {
           </text>
         ))}
         {!hasRowLabels && (
-          <text
-            className="axis-title"
-            transform={`translate(12 ${size.height / 2}) rotate(-90)`}
-            textAnchor="middle"
-          >
+          <text className="axis-title" x={66} y={size.height - 2} textAnchor="end">
             query
           </text>
         )}
@@ -86,7 +82,7 @@ function ticksOf(scale: ReturnType<typeof scaleLinear<number>>, count: number): 
   // The last stretch belongs to the axis' name.
   return scale
     .ticks(Math.max(2, count))
-    .filter((tick) => Number.isInteger(tick) && tick <= end - (end - start) * 0.06);
+    .filter((tick) => Number.isInteger(tick) && tick <= end - (end - start) * 0.1);
 }
 
 function wholeNumbers(start: number, end: number, tokens: number): number[] {
@@ -96,6 +92,6 @@ function wholeNumbers(start: number, end: number, tokens: number): number[] {
 }
 
 function short(token = ''): string {
-  const text = showToken(token).trim() || '␣';
+  const text = nameToken(token);
   return text.length > longestLabel ? `${text.slice(0, longestLabel - 1)}…` : text;
 }

@@ -35,10 +35,11 @@ export function MapMarks({ region, size, cell, query }: MapMarksProps) {
       {query !== null && (
         <rect
           className="query-mark"
+          data-thin={perRow < 4 || undefined}
           x={xOf(0)}
-          y={Math.min(yOf(query), height - 1.5)}
+          y={yOf(query)}
           width={Math.max(0, xOf(query + 1) - xOf(0))}
-          height={Math.max(1.5, perRow)}
+          height={perRow < 4 ? 1.5 : perRow}
         />
       )}
       {cell && (

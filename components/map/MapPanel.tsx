@@ -10,6 +10,23 @@ import { ReadOut } from './ReadOut';
 import { Thumbnails } from './Thumbnails';
 import './map.css';
 
+/** Legend and read-out: in the empty triangle, and where the view has none, away from the pointer. */
+function MapCorner() {
+  const zoom = usePageState((state) => state.session.view.zoom);
+  const isLeft = usePageState(({ cell, session }) => {
+    const region = session.view.zoom;
+    if (!region || !cell || cell.key === null) return false;
+    const isRight = cell.key > (region.columnStart + region.columnEnd) / 2;
+    return isRight && cell.query < (region.rowStart + region.rowEnd) / 2;
+  });
+  return (
+    <div className="map-corner" data-zoomed={zoom !== null || undefined} data-left={isLeft || undefined}>
+      <MapLegend />
+      <ReadOut />
+    </div>
+  );
+}
+
 /** The attention matrix of one head, with the selection over it. */
 export function MapPanel() {
   const row = usePageState((state) => state.row);
@@ -33,10 +50,7 @@ export function MapPanel() {
       <div className="map-body">
         <div className="map-main">
           <MapSurface />
-          <div className="map-corner" data-zoomed={session.view.zoom !== null || undefined}>
-            <MapLegend />
-            <ReadOut />
-          </div>
+          <MapCorner />
         </div>
         <Thumbnails />
       </div>

@@ -78,6 +78,7 @@ export function MapSurface() {
       <div
         ref={box}
         className="map-surface"
+        data-zoomed={zoom !== null || undefined}
         role="application"
         aria-label={`Attention map of ${formatCount(tokens)} tokens: arrows move the cross-hair, plus and minus zoom, 0 shows all, Enter chooses the query`}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: role application

@@ -1,7 +1,7 @@
 import { usePageState } from '../../src/session/hooks';
 import { chosenQuery } from '../../src/session/page-state';
 import { type Why, whyOf } from '../../src/session/why';
-import { formatCount, formatRank, formatScore, formatWeight, showToken } from '../shared/format';
+import { formatCount, formatRank, formatScore, formatWeight, nameToken } from '../shared/format';
 import { useRow } from './useRow';
 
 /** Why the cell under the pointer was kept or missed. */
@@ -25,8 +25,8 @@ export function ReadOut() {
   return (
     <div className="read-out">
       <p className="read-out-pair">
-        <q>{showToken(tokenTexts[query] ?? '')}</q> <span className="arrow">→</span>{' '}
-        <q>{showToken(tokenTexts[cell.key] ?? '')}</q>
+        <q>{nameToken(tokenTexts[query] ?? '')}</q> <span className="arrow">→</span>{' '}
+        <q>{nameToken(tokenTexts[cell.key] ?? '')}</q>
         <small>
           query {formatCount(query)}, key {formatCount(cell.key)}
         </small>

@@ -1,5 +1,6 @@
 import { ToggleGroup } from 'radix-ui';
 import type { ChoiceParameter } from '../../src/methods/parameters';
+import { PaperSymbol } from '../shared/PaperSymbol';
 import { Term } from '../shared/Term';
 
 interface ChoiceControlProps {
@@ -16,7 +17,7 @@ export function ChoiceControl({ schema, value, onChange }: ChoiceControlProps) {
       <div className="control-head">
         <Term text={`${schema.help} ${chosen?.label ?? ''}: ${chosen?.help ?? ''}`}>
           {schema.label}
-          {schema.symbol && <i className="symbol"> {schema.symbol}</i>}
+          {schema.symbol && <PaperSymbol text={` ${schema.symbol}`} />}
         </Term>
       </div>
       <ToggleGroup.Root

@@ -20,18 +20,15 @@ export function MethodPanel() {
       <p className="method-summary">
         {method.summary}{' '}
         {method.citation && (
-          <a href={method.citation.url} target="_blank" rel="noreferrer">
-            {method.citation.authors} {method.citation.year}
+          <a href={method.citation.url} target="_blank" rel="noreferrer" title={method.citation.authors}>
+            {shortAuthors(method.citation.authors)} {method.citation.year}
           </a>
         )}
       </p>
-      {notes.map((note) => (
-        <p key={note} className="method-note">
-          {note}
-        </p>
-      ))}
       <h3>What the query sees</h3>
       <QuerySees />
+      <h3>Parameters</h3>
+      <Presets />
       <div className="controls">
         <Parameters />
       </div>
@@ -40,8 +37,18 @@ export function MethodPanel() {
           {problem}
         </p>
       )}
-      <Presets />
+      {notes.map((note) => (
+        <p key={note} className="method-note">
+          {note}
+        </p>
+      ))}
       <Pins />
     </Panel>
   );
+}
+
+/** The first author of three or more stands for all. */
+function shortAuthors(authors: string): string {
+  const names = authors.split(', ');
+  return names.length > 2 ? `${names[0]} et al.` : authors;
 }

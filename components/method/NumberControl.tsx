@@ -6,6 +6,7 @@ import type {
   ParameterContext,
   ParameterValue,
 } from '../../src/methods/parameters';
+import { PaperSymbol } from '../shared/PaperSymbol';
 import { Term } from '../shared/Term';
 import { NumberField } from './NumberField';
 import { PerLayerEditor } from './PerLayerEditor';
@@ -39,20 +40,8 @@ export function NumberControl({ schema, value, context, check, onChange }: Numbe
       <div className="control-head">
         <Term text={schema.help}>
           {schema.label}
-          {schema.symbol && <i className="symbol"> {schema.symbol}</i>}
+          {schema.symbol && <PaperSymbol text={` ${schema.symbol}`} />}
         </Term>
-        <button
-          type="button"
-          className="per-layer-toggle"
-          aria-pressed={isPerLayer}
-          title={isPerLayer ? 'One value for all layers' : 'One value per layer'}
-          aria-label={`${schema.label}: one value per layer`}
-          onClick={() =>
-            onChange(isPerLayer ? (value[0] ?? schema.minimum) : Array(context.layers).fill(value), true)
-          }
-        >
-          ≡
-        </button>
         {!isPerLayer && (
           <>
             <NumberField
@@ -67,17 +56,31 @@ export function NumberControl({ schema, value, context, check, onChange }: Numbe
           </>
         )}
       </div>
-      {isPerLayer ? (
-        <PerLayerEditor
-          label={schema.label}
-          values={value}
-          isPercent={isPercent}
-          check={check}
-          onChange={onChange}
-        />
-      ) : (
-        <StopSlider schema={schema} value={value} context={context} onChange={onChange} />
-      )}
+      <div className="control-body">
+        {isPerLayer ? (
+          <PerLayerEditor
+            label={schema.label}
+            values={value}
+            isPercent={isPercent}
+            check={check}
+            onChange={onChange}
+          />
+        ) : (
+          <StopSlider schema={schema} value={value} context={context} onChange={onChange} />
+        )}
+        <button
+          type="button"
+          className="per-layer-toggle"
+          aria-pressed={isPerLayer}
+          title={isPerLayer ? 'One value for all layers' : 'One value per layer'}
+          aria-label={`${schema.label}: one value per layer`}
+          onClick={() =>
+            onChange(isPerLayer ? (value[0] ?? schema.minimum) : Array(context.layers).fill(value), true)
+          }
+        >
+          ≡
+        </button>
+      </div>
       <p className="problem" id={`${id}-problem`} role="status">
         {sentence}
       </p>

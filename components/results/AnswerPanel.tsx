@@ -44,11 +44,7 @@ export function AnswerPanel() {
             <dl className="answers">
               <dt>expected</dt>
               <dd className="answer-text">{freeRun.expectedAnswer.trim()}</dd>
-              <AnswerRow
-                name="full attention"
-                answer={freeRun.fullAnswer}
-                expected={freeRun.expectedAnswer}
-              />
+              <AnswerRow name="full" answer={freeRun.fullAnswer} expected={freeRun.expectedAnswer} />
               {method.id !== 'full' && (
                 <AnswerRow name={method.title} answer={freeRun.answer} expected={freeRun.expectedAnswer} />
               )}
@@ -111,7 +107,9 @@ function AnswerRow({ name, answer, expected }: AnswerRowProps) {
                 ),
               )}
         </span>
-        <span className="verdict">{answer.right ? 'right' : 'wrong'}</span>
+        <span className="verdict">
+          <span className="visually-hidden">{answer.right ? 'right' : 'wrong'}</span>
+        </span>
       </dd>
     </>
   );

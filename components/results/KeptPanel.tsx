@@ -54,7 +54,7 @@ export function KeptPanel() {
         {freeRun && <TimeFigure freeRun={freeRun} />}
       </div>
       <dl className="rows">
-        {costRows(summary, cost).map(({ term, label, value }) => (
+        {costRows(summary, cost, freeRun).map(({ term, label, value }) => (
           <div key={label}>
             <dt>
               <Term name={term}>{label}</Term>
@@ -89,8 +89,8 @@ function OperationsFigure({ cost }: { cost: CostMeasurement }) {
   const used = cost.selectionOperations + cost.attentionOperations;
   const ratio = cost.fullAttentionOperations / used;
   return (
-    <Figure value={formatTimes(ratio >= 1 ? ratio : 1 / ratio)}>
-      {ratio >= 1 ? 'fewer' : 'more'} <Term name="operations">operations</Term>, by formula
+    <Figure value={formatTimes(ratio >= 1 ? ratio : 1 / ratio)} of={ratio >= 1 ? 'fewer' : 'more'}>
+      <Term name="operations">operations</Term>, by formula
     </Figure>
   );
 }
@@ -101,10 +101,8 @@ function TimeFigure({ freeRun }: { freeRun: FreeRunMeasurement }) {
   const ratio = fullAttentionTime.milliseconds / attentionTime.milliseconds;
   if (!Number.isFinite(ratio) || ratio <= 0) return null;
   return (
-    <Figure value={formatTimes(ratio >= 1 ? ratio : 1 / ratio)}>
-      {ratio >= 1 ? 'faster' : 'slower'}, <Term name="measuredTime">measured</Term>:{' '}
-      {formatMilliseconds(attentionTime.milliseconds)} against{' '}
-      {formatMilliseconds(fullAttentionTime.milliseconds)}
+    <Figure value={formatTimes(ratio >= 1 ? ratio : 1 / ratio)} of={ratio >= 1 ? 'faster' : 'slower'}>
+      attention, <Term name="measuredTime">measured</Term>
     </Figure>
   );
 }
@@ -115,7 +113,11 @@ interface CostRow {
   readonly value: string;
 }
 
-function costRows(summary: Summary, cost: CostMeasurement | null): CostRow[] {
+function costRows(
+  summary: Summary,
+  cost: CostMeasurement | null,
+  freeRun: FreeRunMeasurement | null,
+): CostRow[] {
   const rows: CostRow[] = [
     { term: 'outputError', label: 'output error', value: formatPercent(summary.outputError) },
   ];
@@ -140,6 +142,14 @@ function costRows(summary: Summary, cost: CostMeasurement | null): CostRow[] {
         value: `${formatBytes(cost.decodeReadBytes)} of ${formatBytes(cost.decodeReadBytesFull)}`,
       },
     );
+  }
+  const { attentionTime, fullAttentionTime } = freeRun ?? {};
+  if (attentionTime && fullAttentionTime) {
+    rows.push({
+      term: 'measuredTime',
+      label: `attention of the prompt, ${attentionTime.clock === 'timestamp' ? 'GPU clock' : 'wall clock'}`,
+      value: `${formatMilliseconds(attentionTime.milliseconds)} of ${formatMilliseconds(fullAttentionTime.milliseconds)}`,
+    });
   }
   return rows;
 }

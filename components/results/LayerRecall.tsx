@@ -12,8 +12,8 @@ import type { Table } from '../shared/table';
 import { useSize } from '../shared/useSize';
 import { PastTrained } from './PastTrained';
 
-const height = 150;
-const margin = { top: 8, right: 4, bottom: 20, left: 34 };
+const height = 128;
+const margin = { top: 8, right: 4, bottom: 20, left: 42 };
 
 /** Mass recall of every layer, a dot for each head. */
 export function LayerRecall() {
@@ -95,8 +95,7 @@ function RecallChart({ layers, isGrey }: { layers: readonly LayerMeasurement[]; 
               </text>
               <line className="mean" x1={left} x2={left + band} y1={yOf(massRecall)} y2={yOf(massRecall)} />
               {heads.map(({ head, massRecall: recall }) => (
-                // biome-ignore lint/a11y/noStaticElementInteractions: the strip of thumbnails is the way by keyboard
-                // biome-ignore lint/a11y/useKeyWithClickEvents: as above
+                // biome-ignore lint/a11y/noStaticElementInteractions: the thumbnails are the way by keyboard
                 <circle
                   key={head}
                   className={layer === shownLayer && head === shownHead ? 'head shown' : 'head'}

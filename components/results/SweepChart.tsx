@@ -8,8 +8,8 @@ import { useSize } from '../shared/useSize';
 import { type Point, placeLabels } from './place-labels';
 import { SweepHandle } from './SweepHandle';
 
-const height = 208;
-const margin = { top: 10, right: 12, bottom: 34, left: 34 };
+const height = 196;
+const margin = { top: 10, right: 12, bottom: 33, left: 42 };
 const dashes = ['', '5 3', '2 3', '8 3 2 3', '1 3', '10 4'];
 const xTicks = [0.02, 0.05, 0.1, 0.2, 0.5, 1];
 
@@ -40,6 +40,7 @@ export function SweepChart({ curves, current, isGrey }: SweepChartProps) {
   ).curve(curveMonotoneX);
   return (
     <div ref={box} className="chart sweep" data-grey={isGrey || undefined}>
+      {/* biome-ignore lint/a11y/useSemanticElements: a picture that has a handle in it */}
       <svg
         width={width}
         height={height}

@@ -24,7 +24,7 @@ interface Box {
 
 const characterWidth = 6.2;
 const lineHeight = 13;
-const places = 24;
+const places = 40;
 
 /**
  * One label for each curve, its left end at x and its middle at y, inside the frame. The first curve chooses first.
@@ -38,7 +38,7 @@ export function placeLabels(curves: readonly LabelledCurve[], frame: Box): Place
       const left = frame.left + ((frame.right - frame.left - width) * place) / (places - 1);
       const own = heightAt(points, left + width / 2);
       if (own === null) continue;
-      for (const offset of [-11, 12, -20, 21]) {
+      for (const offset of [-11, 12, -17, 18, -24, 25]) {
         const middle = own + offset;
         const box = {
           left,
@@ -76,9 +76,9 @@ function costOf(
       const y = heightAt(curve.points, box.left + ((box.right - box.left) * step) / 6);
       if (y === null) continue;
       const distance = y < box.top ? box.top - y : y > box.bottom ? y - box.bottom : 0;
-      if (distance === 0) cost += 12;
+      if (distance === 0) cost += 14;
       // A name nearer to another curve than to its own misleads.
-      else if (index !== own && distance < 6) cost += 3;
+      else if (index !== own && distance < 9) cost += 9 - distance;
     }
   }
   return cost;

@@ -64,6 +64,11 @@ export function showToken(text: string): string {
   return text.replaceAll('\n', '⏎').replaceAll('\t', '⇥');
 }
 
+/** A token named in a sentence: without the blank before the word. */
+export function nameToken(text: string): string {
+  return showToken(text).trim() || '␣';
+}
+
 function scaled(value: number, base: number, units: readonly string[]): string {
   let step = 0;
   let rest = value;

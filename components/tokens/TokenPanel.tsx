@@ -4,7 +4,7 @@ import { isKept } from '../../src/session/missed';
 import { chosenQuery } from '../../src/session/page-state';
 import type { QueryRow, TextFacts } from '../../src/study/types';
 import { selectCommand } from '../shared/command';
-import { showToken } from '../shared/format';
+import { nameToken } from '../shared/format';
 import { Panel } from '../shared/Panel';
 import { Term } from '../shared/Term';
 import { NeedleChips } from './NeedleChips';
@@ -58,7 +58,7 @@ function Caption({ token, query }: { token: string; query: number }) {
   return (
     <span className="token-caption">
       <span>
-        as <q>{showToken(token)}</q> sees it, query {query.toLocaleString('en')}
+        as <q>{nameToken(token)}</q> sees it, query {query.toLocaleString('en')}
       </span>
       <span className="token-legend">
         <Term name="kept">

@@ -19,7 +19,8 @@ export function TopBar() {
       </h1>
       <SourcePicker />
       <p className="what-it-is">
-        What full attention reads, what a method keeps of it, and what that costs the answer.
+        See what every query attends to, what a selective method keeps of it, and what that does to the
+        answer.
       </p>
       <RunState />
       <BackendBadge />
