@@ -12,6 +12,11 @@ export function trainedOr(context: ParameterContext): number {
   return context.trainedTokens ?? context.tokens;
 }
 
+/** Largest count one may enter: beyond the text nothing changes, and the papers' values are always allowed. */
+export function mostTokens(context: ParameterContext): number {
+  return Math.max(context.tokens, context.trainedTokens ?? 0, 4096);
+}
+
 /** Tokens that are read at a time where the method does not say otherwise. */
 export function defaultChunkTokens(context: ParameterContext): number {
   return scaledCount(context.tokens / 8, 32, trainedOr(context) / 4);

@@ -8,7 +8,7 @@
 import { equalBlocks } from './blocks';
 import { keptOfText, withKeepFraction } from './budget';
 import { attendInCache } from './cache-positions';
-import { defaultChunkTokens, keepFraction, positions } from './defaults';
+import { defaultChunkTokens, keepFraction, mostTokens, positions } from './defaults';
 import { denseScores, evictOnce, evictOnceBlocks, evictOnceCost } from './evict-once';
 import { keepEverything } from './full';
 import type { Method, MethodContext, MethodRun } from './method';
@@ -32,7 +32,7 @@ export const streamingLlm: Method = {
       help: 'First tokens of the text, always kept; kvpress calls them n_sink.',
       unit: 'tokens',
       minimum: 0,
-      maximum: (context) => context.tokens,
+      maximum: mostTokens,
       default: () => 4,
       paper: 4,
     },

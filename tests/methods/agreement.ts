@@ -88,3 +88,9 @@ export function expectKept(
   expect(compared, 'tokens left to compare').toBeGreaterThan(0);
   return compared;
 }
+
+/** The same numbers to `digits` decimals. */
+export function expectClose(actual: ArrayLike<number>, wanted: ArrayLike<number>, digits = 5): void {
+  expect(actual.length).toBe(wanted.length);
+  for (let i = 0; i < wanted.length; i++) expect(actual[i]).toBeCloseTo(wanted[i], digits);
+}

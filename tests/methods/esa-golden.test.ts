@@ -8,6 +8,7 @@ import type { MethodRun, Selection } from '../../src/methods/method';
 import { resolveParameters } from '../../src/methods/parameters';
 import type { RecordedText } from '../../src/study/recorded';
 import { esa1, esa2 } from '../golden/esa-1';
+import { expectClose } from './agreement';
 import { recordText, rotate } from './recorded';
 
 const { heads, keyHeads, channels, queryRows, tokens } = esa1;
@@ -77,11 +78,6 @@ async function attend(
   run.attend!(input, selection, headMajorRows(out, heads, queryRows, channels), lambda);
   return ops.readFloats(out);
 }
-
-const expectClose = (actual: ArrayLike<number>, wanted: readonly number[]): void => {
-  expect(actual.length).toBe(wanted.length);
-  wanted.forEach((value, i) => expect(actual[i]).toBeCloseTo(value, 5));
-};
 
 describe('ESA-1', () => {
   const start = tokens - queryRows;

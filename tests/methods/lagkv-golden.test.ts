@@ -6,6 +6,7 @@ import { visibleTokens } from '../../src/measure/selection-reader';
 import { lagkv } from '../../src/methods/lagkv';
 import { resolveParameters } from '../../src/methods/parameters';
 import { lag1 } from '../golden/lag-1';
+import { expectClose } from './agreement';
 import { randomLayers, recordText } from './recorded';
 
 const { keyHeads, tokens, channels, sinkTokens, lagTokens } = lag1;
@@ -35,7 +36,7 @@ describe('LAG-1', () => {
     const { after } = await select({ keepFraction: lag1.retainFraction });
     lag1.scores.forEach((wanted, head) => {
       const scored = after.scores![head].subarray(sinkTokens, sinkTokens + wanted.length);
-      wanted.forEach((score, i) => expect(scored[i]).toBeCloseTo(score, 5));
+      expectClose(scored, wanted);
       expect([...visibleTokens(after.kept, head, tokens)]).toEqual(lag1.kept[head]);
     });
   });

@@ -1,6 +1,6 @@
 /** ESA's parameters (arXiv 2502.14477; what the paper leaves open has our default and says so). */
 import { UserError } from '../../user-error';
-import { defaultChunkTokens, scaledCount, trainedOr } from '../defaults';
+import { defaultChunkTokens, mostTokens, scaledCount, trainedOr } from '../defaults';
 import {
   choiceOf,
   numberIn,
@@ -8,10 +8,6 @@ import {
   type ParameterSchemas,
   type Parameters,
 } from '../parameters';
-
-/** Lengths may exceed the text, which then is attended to as a whole; the paper's values can always be entered. */
-const mostTokens = (context: ParameterContext): number =>
-  Math.max(context.tokens, context.trainedTokens ?? 0, 4096);
 
 export const esaParameters: ParameterSchemas = {
   projection: {

@@ -27,13 +27,14 @@ export function startOfficial(context: MethodContext, parameters: Parameters): M
       const heads = input.key.heads;
       const list = layer.kept(heads);
       const end = compressedEnd(partitions, lag);
+      const isCut = lag.keptOfPartition > 0 && lag.keptOfPartition < lag.lagTokens;
       return {
         list: list.count > 0 ? list : null,
         rangeStart: end,
         candidates: { start: lag.sinkTokens, end },
         score: { rows: layer.scoreRows(), scoreStart: lag.sinkTokens },
         segmentTokens: lag.lagTokens,
-        tiedAtCut: lag.keptOfPartition > 0 ? layer.tiedAtCut(heads) : null,
+        tiedAtCut: isCut ? layer.tiedAtCut(heads) : null,
         owned: [],
       };
     },

@@ -1,5 +1,5 @@
 /** LagKV's parameters (arXiv 2504.04704; kvpress lagkv_press.py). */
-import { keepFraction, positions, scaledCount } from '../defaults';
+import { keepFraction, mostTokens, positions, scaledCount } from '../defaults';
 import { choiceOf, numberIn, type ParameterSchemas, type Parameters } from '../parameters';
 
 export const lagkvParameters: ParameterSchemas = {
@@ -35,7 +35,7 @@ export const lagkvParameters: ParameterSchemas = {
     help: 'First tokens of the text, always kept; kvpress calls them n_sink.',
     unit: 'tokens',
     minimum: 0,
-    maximum: (context) => Math.max(context.tokens, 16),
+    maximum: mostTokens,
     default: (_context, resolved) => (resolved.variant === 'kvpress' ? 4 : 16),
     paper: 16,
   },
@@ -46,7 +46,7 @@ export const lagkvParameters: ParameterSchemas = {
     help: 'Tokens of a partition; each is scored against the range of values in the next one.',
     unit: 'tokens',
     minimum: 1,
-    maximum: (context) => Math.max(context.tokens, 1024),
+    maximum: mostTokens,
     default: (context) => scaledCount(context.tokens / 16, 16, 128),
     paper: 1024,
   },

@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest';
+import { compareLogits } from '../../src/measure/divergence';
+import { wilsonInterval } from '../../src/measure/wilson';
+
+describe('compareLogits', () => {
+  const probabilities = (...values: number[]): Float32Array => Float32Array.from(values, Math.log);
+
+  it('is Σ p ln(p/q) in nats', () => {
+    const full = probabilities(0.5, 0.25, 0.25, 0.1, 0.2, 0.7);
+    const selective = probabilities(0.25, 0.25, 0.5, 0.1, 0.2, 0.7);
+    const result = compareLogits(full, selective, 3, [1]);
+    const first = 0.5 * Math.log(2) + 0.25 * Math.log(0.5);
+    expect(result.divergenceByToken[0]).toBeCloseTo(first, 6);
+    expect(result.divergenceByToken[1]).toBeCloseTo(0, 6);
+    expect(result.divergenceNats).toBeCloseTo(first / 2, 6);
+    expect(result.top1Agreement).toBe(0.5);
+    expect(result.lossFullNats).toBeCloseTo(Math.log(4), 6);
+    expect(result.lossDifferenceNats).toBeCloseTo(0, 6);
+  });
+
+  it('does not change when logits shift, however large they are', () => {
+    const full = Float32Array.from([1000, 1002, 998]);
+    const selective = Float32Array.from([-500, -501, -502]);
+    const shifted = compareLogits(
+      full.map((x) => x - 1000),
+      selective.map((x) => x + 500),
+      3,
+      [2],
+    );
+    const result = compareLogits(full, selective, 3, [2]);
+    expect(result.divergenceNats).toBeCloseTo(shifted.divergenceNats, 9);
+    expect(result.lossNats).toBeCloseTo(shifted.lossNats, 9);
+    expect(result.divergenceNats).toBeGreaterThan(0.5);
+  });
+
+  it('leaves a token that full attention rules out, and takes the last token’s loss from nowhere', () => {
+    const full = Float32Array.from([0, Number.NEGATIVE_INFINITY, 0, 0]);
+    const selective = Float32Array.from([0, 0, 0, 0]);
+    const result = compareLogits(full, selective, 2, [0]);
+    expect(result.divergenceByToken[0]).toBeCloseTo(Math.log(2), 6);
+    expect(result.lossFullNats).toBe(0);
+    expect(result.lossNats).toBeCloseTo(Math.log(2), 6);
+  });
+});
+
+describe('wilsonInterval', () => {
+  // Wilson 1927; statsmodels.stats.proportion.proportion_confint(method="wilson") gives the same.
+  it.each([
+    [0, 10, 0, 0.277533],
+    [10, 10, 0.722467, 1],
+    [95, 100, 0.888252, 0.978456],
+    [198, 200, 0.964286, 0.997253],
+  ])('%i of %i', (successes, trials, low, high) => {
+    const interval = wilsonInterval(successes, trials);
+    expect(interval.low).toBeCloseTo(low, 4);
+    expect(interval.high).toBeCloseTo(high, 4);
+  });
+
+  it('knows nothing without trials', () => {
+    expect(wilsonInterval(0, 0)).toEqual({ low: 0, high: 1 });
+  });
+});

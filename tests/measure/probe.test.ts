@@ -1,0 +1,204 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { createCpuOps } from '../../gpu/cpu';
+import { probe } from '../../src/measure/probe';
+import { contextOf } from '../../src/measure/probe-run';
+import { selectAll } from '../../src/measure/select-all';
+import { visibleTokens } from '../../src/measure/selection-reader';
+import { methodById, methods } from '../../src/methods';
+import { type Parameters, resolveParameters } from '../../src/methods/parameters';
+import type { RecordedText } from '../../src/study/recorded';
+import { fixtureText, inputs, layerCount, shape } from '../methods/fixture';
+
+const { tokens, queryHeads, keyValueHeads, headDimension } = shape;
+const queries = { start: 150, end: tokens };
+
+const given: Record<string, Record<string, unknown>> = {
+  full: {},
+  esa: { projection: 'exact', initTokens: 4, localTokens: 32, chunkTokens: 40, selectedTokens: 24 },
+  lagkv: { keepFraction: 0.25, sinkTokens: 4, lagTokens: 16 },
+  'streaming-llm': { keepFraction: 0.2 },
+  oracle: { keepFraction: 0.1 },
+  random: { keepFraction: 0.2 },
+};
+
+let text: RecordedText;
+beforeAll(() => {
+  text = fixtureText(createCpuOps());
+});
+const parametersOf = (id: string, more: Record<string, unknown> = {}): Parameters =>
+  resolveParameters(id, methodById(id).parameters, { ...given[id], ...more }, contextOf(text));
+const probeWith = (id: string, more: Record<string, unknown> = {}) =>
+  probe({ text, method: methodById(id), parameters: parametersOf(id, more), queries });
+
+/** What the measurements are by their definitions, from the reference's attention matrix. */
+async function byDefinition(id: string, layer: number) {
+  const method = methodById(id);
+  const { blocks } = await selectAll({
+    text,
+    method,
+    parameters: parametersOf(id),
+    recordedIndex: layer,
+    evictAt: queries.start,
+    withScores: false,
+  });
+  const attention = inputs.float32(`attention.${layer}`);
+  const value = inputs.float32(`value.${layer}`);
+  const headOutput = inputs.float32(`head_output.${layer}`);
+  const heads = Array.from({ length: queryHeads }, (_, head) => {
+    let mass = 0;
+    let topk = 0;
+    let topkCount = 0;
+    let squaredError = 0;
+    let squaredNorm = 0;
+    for (const { block, kept } of blocks) {
+      for (let i = Math.max(block.start, queries.start); i < block.end; i++) {
+        const weight = (t: number): number => attention[(head * tokens + i) * tokens + t];
+        const set = Math.floor((head * kept.sets.length) / queryHeads);
+        const seen = [...visibleTokens(kept, set, i + 1)];
+        const total = seen.reduce((sum, t) => sum + weight(t), 0);
+        mass += total;
+        const isKept = new Set(seen);
+        const { start, end } = kept.candidates;
+        const candidates = Array.from({ length: end - start }, (_, j) => start + j);
+        const count = candidates.filter((t) => isKept.has(t)).length;
+        if (count > 0 && count < candidates.length) {
+          const best = candidates.sort((a, b) => weight(b) - weight(a)).slice(0, count);
+          topk += best.filter((t) => isKept.has(t)).length / count;
+          topkCount++;
+        }
+        const group = Math.floor((head * keyValueHeads) / queryHeads);
+        for (let c = 0; c < headDimension; c++) {
+          const full = headOutput[(head * tokens + i) * headDimension + c];
+          const sparse = seen.reduce(
+            (sum, t) => sum + (weight(t) / total) * value[(group * tokens + t) * headDimension + c],
+            0,
+          );
+          squaredError += (sparse - full) ** 2;
+          squaredNorm += full ** 2;
+        }
+      }
+    }
+    return {
+      massRecall: mass / (queries.end - queries.start),
+      topkRecall: topkCount > 0 ? topk / topkCount : null,
+      outputError: Math.sqrt(squaredError / squaredNorm),
+    };
+  });
+  return heads;
+}
+
+describe('probe', () => {
+  it.each(Object.keys(given))('%s: recall and error are what their definitions say', async (id) => {
+    const layers = await probeWith(id);
+    expect(layers.map(({ layer }) => layer)).toEqual(Array.from({ length: layerCount }, (_, layer) => layer));
+    for (const measured of layers) {
+      const wanted = await byDefinition(id, measured.layer);
+      measured.heads.forEach((head, h) => {
+        expect(head.massRecall).toBeCloseTo(wanted[h].massRecall, 5);
+        expect(head.outputError).toBeCloseTo(wanted[h].outputError, 4);
+        if (wanted[h].topkRecall === null) expect(head.topkRecall).toBeNull();
+        else expect(head.topkRecall).toBeCloseTo(wanted[h].topkRecall, 2);
+      });
+      const mean = wanted.reduce((sum, head) => sum + head.massRecall, 0) / queryHeads;
+      expect(measured.massRecall).toBeCloseTo(mean, 5);
+    }
+  });
+
+  it('loses nothing where everything is kept', async () => {
+    const everything: Record<string, Record<string, unknown>> = {
+      full: {},
+      esa: { selectedTokens: tokens },
+      lagkv: { keepFraction: 1 },
+      'streaming-llm': { keepFraction: 1 },
+      oracle: { keepFraction: 1 },
+      random: { keepFraction: 1 },
+    };
+    for (const { id } of methods) {
+      for (const measured of await probeWith(id, everything[id])) {
+        expect(measured.massRecall).toBeCloseTo(1, 5);
+        expect(measured.ownMassRecall).toBeCloseTo(1, 5);
+        expect(measured.outputError).toBeLessThan(1e-5);
+        expect(measured.topkRecall).toBeNull();
+        expect(measured.tiedAtCut).toBeNull();
+        expect(measured.keptKeys).toBe(measured.visibleKeys);
+        if (id !== 'esa') expect(measured.outputErrorAsRun).toBeLessThan(1e-5);
+        else expect(measured.outputErrorAsRun).toBeGreaterThan(1e-3);
+      }
+    }
+  });
+
+  it('counts what is kept and seen', async () => {
+    const [layer] = await probeWith('streaming-llm');
+    const mean = (queries.start + queries.end + 1) / 2;
+    expect(layer.visibleKeys).toBeCloseTo(mean, 9);
+    expect(layer.keptKeys).toBeCloseTo(Math.floor(0.2 * tokens) + mean - queries.start, 9);
+  });
+
+  it('has own mass recall under the method’s positions, and none for re-rotated caches', async () => {
+    for (const measured of await probeWith('esa')) {
+      expect(measured.ownMassRecall).toBeGreaterThan(0);
+      expect(measured.ownMassRecall).toBeLessThanOrEqual(1);
+      expect(measured.ownMassRecall).not.toBeCloseTo(measured.massRecall, 4);
+    }
+    for (const measured of await probeWith('streaming-llm', { positions: 'cache' })) {
+      expect(measured.ownMassRecall).toBeNull();
+      expect(measured.massRecall).toBeGreaterThan(0);
+      expect(measured.outputErrorAsRun).not.toBeCloseTo(measured.outputError, 3);
+    }
+  });
+
+  it('has selector recall for compressed scores alone', async () => {
+    const [exact] = await probeWith('esa');
+    expect(exact.selectorRecall).toBeNull();
+    const recalls: number[] = [];
+    for (const compressedDim of [2, 16, 32]) {
+      const [measured] = await probeWith('esa', { projection: 'closed-form', compressedDim });
+      expect(measured.selectorRecallPerQuery).toBeGreaterThan(0);
+      recalls.push(measured.selectorRecall!);
+      if (compressedDim === 32) expect(measured.selectorRecallPerQuery).toBe(1);
+    }
+    expect(recalls[0]).toBeLessThan(recalls[1]);
+    expect(recalls[1]).toBeLessThan(recalls[2]);
+    expect(recalls[2]).toBe(1);
+  });
+
+  it('says that second moments come from the open text', async () => {
+    const notices: string[] = [];
+    await probe({
+      text,
+      method: methodById('esa'),
+      parameters: parametersOf('esa', { projection: 'closed-form' }),
+      queries,
+      onNotices: (sentences) => notices.push(...sentences),
+    });
+    expect(notices).toEqual(['Second moments are those of this text: the model brings none.']);
+  });
+
+  it('stops with the signal’s reason', async () => {
+    const controller = new AbortController();
+    const reason = new Error('overtaken');
+    let layers = 0;
+    const running = probe({
+      text,
+      method: methodById('esa'),
+      parameters: parametersOf('esa'),
+      queries,
+      signal: controller.signal,
+      onLayer: () => {
+        layers++;
+        controller.abort(reason);
+      },
+    });
+    await expect(running).rejects.toBe(reason);
+    expect(layers).toBe(1);
+  });
+
+  it('gives back all memory', async () => {
+    const before = text.ops.memory().bytes;
+    for (const { id } of methods) await probeWith(id);
+    await probeWith('esa', { projection: 'closed-form' });
+    await probeWith('lagkv', { variant: 'kvpress' });
+    await probeWith('lagkv', { positions: 'cache' });
+    expect(text.ops.memory().bytes).toBe(before);
+  });
+});

@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest';
+import { createCpuOps } from '../../gpu/cpu';
+import { probe } from '../../src/measure/probe';
+import { contextOf } from '../../src/measure/probe-run';
+import { sweep } from '../../src/measure/sweep';
+import { methodById } from '../../src/methods';
+import { resolveParameters } from '../../src/methods/parameters';
+import { expectClose } from '../methods/agreement';
+import { fixtureText, shape } from '../methods/fixture';
+
+const text = fixtureText(createCpuOps());
+const queries = { start: 150, end: shape.tokens };
+const fractions = [0.1, 0.3, 0.5, 0.9];
+const specs = [
+  ['esa', { projection: 'closed-form', compressedDim: 8, localTokens: 32, chunkTokens: 40, initTokens: 4 }],
+  ['lagkv', { lagTokens: 16, sinkTokens: 4 }],
+  ['lagkv', { variant: 'kvpress', lagTokens: 16 }],
+  ['streaming-llm', {}],
+  ['streaming-llm', { positions: 'cache' }],
+  ['oracle', {}],
+  ['random', { seed: 5 }],
+] as const;
+
+describe('sweep', () => {
+  it('equals separate probes, from one recomputation of the weights', async () => {
+    let recomputed = 0;
+    const ops = text.ops;
+    const counting = {
+      ...ops,
+      massByClass(a: Parameters<typeof ops.massByClass>[0]) {
+        recomputed++;
+        ops.massByClass(a);
+      },
+    };
+    const methods = specs.map(([id, given], i) => ({
+      method: methodById(id),
+      parameters: resolveParameters(id, methodById(id).parameters, given, contextOf(text)),
+      current: i === 0,
+    }));
+    const before = ops.memory().bytes;
+    const curves = await sweep({ text: { ...text, ops: counting }, methods, fractions, queries });
+    expect(ops.memory().bytes).toBe(before);
+    // Blocks of different methods cut the 42 queries into these stretches: 150, 160, 164 (lag), 168 (chunks of 24), 180, 192.
+    expect(recomputed / text.recorded.length).toBeLessThanOrEqual(6);
+    expect(curves.map(({ current }) => current)).toEqual(specs.map((_, i) => i === 0));
+
+    for (const [i, { method, parameters }] of methods.entries()) {
+      for (const [point, keep] of fractions.entries()) {
+        const found = curves[i].points[point];
+        expect(found.keep).toBe(keep);
+        const fitted = method.withBudget(parameters, contextOf(text), keep);
+        if ('floor' in fitted) {
+          expect(found).toEqual({ keep, kept: null, massRecall: null, layers: null, floor: fitted.floor });
+          expect(fitted.floor).toBeGreaterThan(keep);
+          continue;
+        }
+        const layers = await probe({ text, method, parameters: fitted.parameters, queries });
+        expectClose(
+          found.layers!,
+          layers.map(({ massRecall }) => massRecall),
+        );
+        const mean = layers.reduce((sum, layer) => sum + layer.massRecall, 0) / layers.length;
+        expect(found.massRecall).toBeCloseTo(mean, 5);
+        const visible = layers[0].visibleKeys;
+        const kept = layers.reduce((sum, layer) => sum + layer.keptKeys, 0) / layers.length / visible;
+        expect(found.kept).toBeCloseTo(kept, 2);
+      }
+    }
+    const nullPoints = curves.flatMap(({ points }) => points.filter(({ massRecall }) => massRecall === null));
+    expect(nullPoints.length).toBeGreaterThan(0);
+    expect(nullPoints.length).toBeLessThan(specs.length * fractions.length);
+  });
+
+  it('is above every other method with the oracle, and rises with the budget', async () => {
+    const ids = ['oracle', 'streaming-llm', 'random'];
+    const methods = ids.map((id) => ({
+      method: methodById(id),
+      parameters: resolveParameters(id, methodById(id).parameters, {}, contextOf(text)),
+      current: false,
+    }));
+    const curves = await sweep({ text, methods, fractions, queries });
+    const recall = curves.map(({ points }) => points.map((point) => point.massRecall!));
+    for (const [point] of fractions.entries()) {
+      expect(recall[0][point]).toBeGreaterThan(recall[1][point]);
+      expect(recall[0][point]).toBeGreaterThan(recall[2][point]);
+      if (point > 0) for (const curve of recall) expect(curve[point]).toBeGreaterThan(curve[point - 1]);
+    }
+  });
+});

@@ -1,0 +1,216 @@
+import { describe, expect, it } from 'vitest';
+import { createCpuOps } from '../../gpu/cpu';
+import { probe } from '../../src/measure/probe';
+import { contextOf, layerInput, startProbe } from '../../src/measure/probe-run';
+import { selectAll } from '../../src/measure/select-all';
+import { readKept } from '../../src/measure/selection-reader';
+import { methodById, methods } from '../../src/methods';
+import type { MethodRun } from '../../src/methods/method';
+import { numberIn, type Parameters, resolveParameters } from '../../src/methods/parameters';
+import type { RecordedText } from '../../src/study/recorded';
+import { type LayerTensors, randomLayers, recordText, type TextShape } from './recorded';
+
+const heads = { queryHeads: 4, keyValueHeads: 2, headDimension: 8 };
+const variants: [id: string, given: Record<string, unknown>][] = [
+  ['full', {}],
+  ['esa', { projection: 'exact' }],
+  ['esa', { projection: 'closed-form' }],
+  ['esa', { projection: 'exact', selectedTokens: 0, initTokens: 0, localTokens: 0, globalPosition: 0 }],
+  [
+    'esa',
+    {
+      projection: 'exact',
+      selectedTokens: 3,
+      initTokens: 2,
+      localTokens: 4,
+      chunkTokens: 5,
+      scoreQuery: 'unrotated',
+    },
+  ],
+  ['lagkv', { sinkTokens: 2, lagTokens: 4 }],
+  ['lagkv', { sinkTokens: 0, lagTokens: 3, keepFraction: 0, positions: 'cache' }],
+  ['lagkv', { variant: 'kvpress', lagTokens: 4 }],
+  ['lagkv', { variant: 'kvpress', lagTokens: 64, positions: 'cache' }],
+  ['streaming-llm', {}],
+  ['streaming-llm', { sinkTokens: 0, positions: 'cache' }],
+  ['streaming-llm', { keepFraction: 0 }],
+  ['oracle', { keepFraction: 0.1 }],
+  ['random', { positions: 'cache' }],
+];
+
+const parametersFor = (text: RecordedText, id: string, given: Record<string, unknown>): Parameters =>
+  resolveParameters(id, methodById(id).parameters, given, contextOf(text));
+
+/** Runs a method over a text and checks what must hold whatever the numbers are. */
+async function expectSound(text: RecordedText, id: string, given: Record<string, unknown>, start: number) {
+  const method = methodById(id);
+  const parameters = parametersFor(text, id, given);
+  const { tokens } = text;
+  const { blocks } = await selectAll({
+    text,
+    method,
+    parameters,
+    recordedIndex: 0,
+    evictAt: start,
+    withScores: true,
+  });
+  expect(blocks[0]?.block.start ?? 0).toBe(0);
+  expect(blocks.at(-1)?.block.end ?? 0).toBe(tokens);
+  blocks.forEach(({ block, kept }, b) => {
+    if (b > 0) expect(block.start).toBe(blocks[b - 1].block.end);
+    expect(block.end).toBeGreaterThan(block.start);
+    expect(kept.rangeStart).toBeLessThanOrEqual(block.start);
+    for (const set of kept.sets) {
+      set.forEach((token, i) => {
+        expect(token).toBeLessThan(kept.rangeStart);
+        if (i > 0) expect(token).toBeGreaterThan(set[i - 1]);
+      });
+    }
+  });
+  const queries = { start, end: tokens };
+  for (const layer of await probe({ text, method, parameters, queries })) {
+    expect(layer.keptKeys).toBeLessThanOrEqual(layer.visibleKeys);
+    expect(layer.keptKeys).toBeGreaterThanOrEqual(1);
+    for (const head of layer.heads) {
+      for (const share of [head.massRecall, head.ownMassRecall, head.topkRecall]) {
+        if (share === null) continue;
+        expect(share).toBeGreaterThanOrEqual(0);
+        expect(share).toBeLessThanOrEqual(1);
+      }
+      expect(Number.isFinite(head.outputError)).toBe(true);
+      expect(Number.isFinite(head.outputErrorAsRun)).toBe(true);
+    }
+  }
+}
+
+const shapeOf = (tokens: number): TextShape => ({ tokens, ...heads });
+const constant = (tokens: number, value: number): LayerTensors => ({
+  query: new Float32Array(heads.queryHeads * tokens * heads.headDimension).fill(value),
+  key: new Float32Array(heads.keyValueHeads * tokens * heads.headDimension).fill(value),
+  value: new Float32Array(heads.keyValueHeads * tokens * heads.headDimension).fill(value),
+});
+
+describe.each(variants)('%s %o', (id, given) => {
+  const ops = createCpuOps();
+
+  it.each([1, 2, 3, 17, 70])('reads %i random tokens', async (tokens) => {
+    const text = recordText(ops, shapeOf(tokens), randomLayers(shapeOf(tokens), 2, tokens));
+    for (const start of new Set([0, tokens >> 1, tokens - 1])) await expectSound(text, id, given, start);
+  });
+
+  it('reads tokens that are all alike, where everything ties', async () => {
+    for (const value of [0, 1]) {
+      const text = recordText(ops, shapeOf(40), [constant(40, value)], { rope: null });
+      await expectSound(text, id, given, 30);
+    }
+  });
+
+  it('takes one number per layer', async () => {
+    const text = recordText(ops, shapeOf(70), randomLayers(shapeOf(70), 2, 9));
+    const { parameters: schemas } = methodById(id);
+    const resolved = parametersFor(text, id, given);
+    for (const [name, schema] of Object.entries(schemas)) {
+      if (schema.kind === 'choice' || name === 'chunkTokens') continue;
+      const value = numberIn(resolved, name, 0);
+      const other =
+        schema.kind === 'fraction' ? Math.min(1, value + 0.1) : Math.max(schema.minimum, value - 1);
+      await expectSound(text, id, { ...given, [name]: [value, other] }, 50);
+    }
+  });
+});
+
+describe('ties', () => {
+  it('go to the earlier token', async () => {
+    const text = recordText(createCpuOps(), shapeOf(40), [constant(40, 1)], { rope: null });
+    const keptOf = async (id: string, given: Record<string, unknown>) => {
+      const { blocks } = await selectAll({
+        text,
+        method: methodById(id),
+        parameters: parametersFor(text, id, given),
+        recordedIndex: 0,
+        evictAt: 32,
+        withScores: false,
+      });
+      return blocks.at(-1)!.kept;
+    };
+    const esa = await keptOf('esa', {
+      projection: 'exact',
+      initTokens: 2,
+      localTokens: 4,
+      chunkTokens: 8,
+      selectedTokens: 3,
+    });
+    expect([...esa.sets[0]]).toEqual([0, 1, 2, 3, 4]);
+    expect(esa.tiedAtCut).toEqual([26]);
+    const oracle = await keptOf('oracle', { keepFraction: 0.1 });
+    expect(oracle.sets.map((set) => [...set])).toEqual([
+      [0, 1, 2, 3],
+      [0, 1, 2, 3],
+    ]);
+    const official = await keptOf('lagkv', { sinkTokens: 1, lagTokens: 4, keepFraction: 0.5 });
+    expect([...official.sets[0].slice(0, 7)]).toEqual([0, 1, 2, 5, 6, 9, 10]);
+  });
+});
+
+describe('random', () => {
+  it('keeps with more what it kept with less, and other keys with another seed or head', async () => {
+    const text = recordText(createCpuOps(), shapeOf(70), randomLayers(shapeOf(70), 2, 1));
+    const keptOf = async (given: Record<string, unknown>, layer = 0) => {
+      const { after } = await selectAll({
+        text,
+        method: methodById('random'),
+        parameters: parametersFor(text, 'random', given),
+        recordedIndex: layer,
+        evictAt: 70,
+        withScores: false,
+      });
+      return after.kept.sets.map((set) => [...set]);
+    };
+    const few = await keptOf({ keepFraction: 0.2 });
+    const more = await keptOf({ keepFraction: 0.4 });
+    expect(few[0].length).toBe(14);
+    for (const [set, tokens] of few.entries()) expect(more[set]).toEqual(expect.arrayContaining(tokens));
+    expect(few[0]).not.toEqual(few[1]);
+    expect(few).not.toEqual(await keptOf({ keepFraction: 0.2 }, 1));
+    expect(few).not.toEqual(await keptOf({ keepFraction: 0.2, seed: 2 }));
+    expect(few).toEqual(await keptOf({ keepFraction: 0.2 }));
+  });
+});
+
+describe('a run that returns to its mark', () => {
+  it.each(variants)('%s %o selects as if nothing had come between', async (id, given) => {
+    const ops = createCpuOps();
+    const tokens = 70;
+    const text = recordText(ops, shapeOf(tokens), randomLayers(shapeOf(tokens), 1, 4));
+    const other = recordText(ops, shapeOf(tokens), randomLayers(shapeOf(tokens), 1, 5));
+    const method = methodById(id);
+    const parameters = parametersFor(text, id, given);
+    const keptAt = (run: MethodRun, of: RecordedText, start: number) =>
+      readKept(ops, run.select(layerInput(of.recorded[0], { start, end: start + 1 })));
+    const undisturbed = await startProbe(text, method, parameters, 30);
+    const wanted = await keptAt(undisturbed.run, text, 60);
+    undisturbed.run.dispose();
+    // Before and after the tokens are evicted.
+    for (const mark of [20, 32]) {
+      const { run } = await startProbe(text, method, parameters, 30);
+      await keptAt(run, text, mark);
+      run.mark();
+      await keptAt(run, other, 50);
+      await keptAt(run, other, 65);
+      run.rewind();
+      expect(await keptAt(run, text, 60)).toEqual(wanted);
+      run.dispose();
+    }
+  });
+});
+
+it('has distinct ids and complete schemas', () => {
+  expect(new Set(methods.map(({ id }) => id)).size).toBe(methods.length);
+  for (const { parameters } of methods) {
+    for (const schema of Object.values(parameters)) {
+      expect(schema.label).not.toBe('');
+      expect(schema.help).toMatch(/[.?]$/);
+      expect(`${schema.label} ${schema.help}`).not.toMatch(/(?<!compression_|score_v_|retain )ratio/);
+    }
+  }
+});

@@ -1,0 +1,162 @@
+import { describe, expect, it } from 'vitest';
+import { methodById, methods } from '../../src/methods';
+import { esa } from '../../src/methods/esa';
+import { lagkv } from '../../src/methods/lagkv';
+import { compressedPartitions, storedKeys } from '../../src/methods/lagkv/partitions';
+import { lagIn } from '../../src/methods/lagkv/schema';
+import { type ParameterContext, resolveParameters } from '../../src/methods/parameters';
+import { UserError } from '../../src/user-error';
+
+const context = (tokens: number, trainedTokens: number | null = 1024): ParameterContext => ({
+  tokens,
+  trainedTokens,
+  layers: 2,
+  queryHeads: 6,
+  keyValueHeads: 2,
+  headDimension: 32,
+});
+const resolve = (id: string, given: Record<string, unknown>, of = context(1024)) =>
+  resolveParameters(id, methodById(id).parameters, given, of);
+
+describe('defaults', () => {
+  it.each([
+    [1024, { localTokens: 128, chunkTokens: 128, selectedTokens: 128 }],
+    [4096, { localTokens: 384, chunkTokens: 256, selectedTokens: 256 }],
+    [16384, { localTokens: 384, chunkTokens: 256, selectedTokens: 256 }],
+    [1000, { localTokens: 112, chunkTokens: 112, selectedTokens: 112 }],
+    [200, { localTokens: 64, chunkTokens: 32, selectedTokens: 32 }],
+    [1, { localTokens: 64, chunkTokens: 32, selectedTokens: 32 }],
+  ])('of ESA for %i tokens', (tokens, wanted) => {
+    const resolved = resolve('esa', {}, context(tokens));
+    expect(resolved).toMatchObject({ ...wanted, initTokens: 16, proximity: 3, compressedDim: 16 });
+    expect(resolved.globalPosition).toBe(wanted.localTokens);
+  });
+
+  it('of ESA follow localTokens with w, layer by layer', () => {
+    expect(resolve('esa', { localTokens: 96 }).globalPosition).toBe(96);
+    expect(resolve('esa', { localTokens: [96, 48] }).globalPosition).toEqual([96, 48]);
+    expect(resolve('esa', { localTokens: 96, globalPosition: 7 }).globalPosition).toBe(7);
+  });
+
+  it('of LagKV depend on the variant', () => {
+    expect(resolve('lagkv', {})).toMatchObject({ variant: 'official', sinkTokens: 16, lagTokens: 64 });
+    expect(resolve('lagkv', { variant: 'kvpress' }).sinkTokens).toBe(4);
+    expect(resolve('lagkv', {}, context(100)).lagTokens).toBe(16);
+    expect(resolve('lagkv', {}, context(16384)).lagTokens).toBe(128);
+  });
+
+  it('pass their own check, at any length and for models trained on little', () => {
+    for (const tokens of [1, 2, 31, 64, 200, 1024, 100_000]) {
+      for (const trainedTokens of [null, 64, 1024, 32768]) {
+        const of = context(tokens, trainedTokens);
+        for (const method of methods) {
+          const defaults = resolveParameters(method.id, method.parameters, {}, of);
+          expect(resolveParameters(method.id, method.parameters, defaults, of)).toEqual(defaults);
+          expect(() => method.validate?.(defaults, of)).not.toThrow();
+        }
+      }
+    }
+  });
+
+  it('and the paper’s values can be entered', () => {
+    for (const method of methods) {
+      for (const [name, schema] of Object.entries(method.parameters)) {
+        if (schema.paper === undefined || name === 'compressedDim') continue;
+        expect(() => resolve(method.id, { [name]: schema.paper })).not.toThrow();
+      }
+    }
+  });
+});
+
+describe('what is wrong is said in one sentence', () => {
+  const sentence = (act: () => unknown): string => {
+    try {
+      act();
+    } catch (error) {
+      expect(error).toBeInstanceOf(UserError);
+      return (error as Error).message;
+    }
+    throw new Error('nothing was thrown');
+  };
+
+  it('about methods and parameters', () => {
+    expect(sentence(() => methodById('lagkw'))).toBe(
+      'There is no method "lagkw"; choose one of full, esa, lagkv, streaming-llm, oracle, random.',
+    );
+    expect(sentence(() => resolve('oracle', { keep: 0.5 }))).toBe(
+      'oracle has no parameter "keep"; it has: keepFraction.',
+    );
+    expect(sentence(() => resolve('oracle', { keepFraction: 1.5 }))).toBe(
+      'oracle: keepFraction must be a number from 0 to 1, not 1.5.',
+    );
+    expect(sentence(() => resolve('esa', { localTokens: [1, 2, 3] }))).toBe(
+      'esa: localTokens has 3 values for 2 layers; give one number or one per layer.',
+    );
+  });
+
+  it('about ESA’s lengths', () => {
+    const check = (given: Record<string, unknown>) =>
+      sentence(() => esa.validate!(resolve('esa', given), context(1024)));
+    expect(check({ localTokens: 900 })).toBe(
+      'esa: localTokens + chunkTokens is 1028, beyond the 1024 tokens the model was trained on; make one of them smaller.',
+    );
+    expect(check({ chunkTokens: [64, 32] })).toMatch(/must be the same in every layer/);
+    expect(check({ globalPosition: 4000 })).toBe(
+      'esa: globalPosition must be at most 1024 for this text, not 4000.',
+    );
+  });
+});
+
+describe('a budget', () => {
+  it('leaves ESA what initial and local tokens do not take', () => {
+    const parameters = resolve('esa', { localTokens: [128, 64] });
+    expect(esa.withBudget(parameters, context(1024), 0.5)).toEqual({
+      parameters: { ...parameters, selectedTokens: [512 - 144, 512 - 80] },
+    });
+    expect(esa.withBudget(parameters, context(1024), 144 / 1024)).toMatchObject({
+      parameters: { selectedTokens: [0, 64] },
+    });
+    expect(esa.withBudget(parameters, context(1024), 0.1)).toEqual({ floor: 144 / 1024 });
+  });
+
+  it('is the largest fraction that fits for LagKV', () => {
+    for (const [tokens, sinkTokens, lagTokens] of [
+      [1024, 16, 64],
+      [1000, 4, 49],
+      [300, 0, 7],
+    ]) {
+      const of = context(tokens);
+      const parameters = resolve('lagkv', { sinkTokens, lagTokens }, of);
+      const starts = lagkv.blocks(parameters, tokens, tokens, of).map(({ start }) => start);
+      const most = (kept: number): number =>
+        Math.max(
+          ...starts.map((start) => storedKeys(start, { ...lagIn(parameters, 0), keptOfPartition: kept })),
+        );
+      for (const keep of [0.01, 0.2, 0.35, 0.5, 0.77, 1]) {
+        const budget = Math.floor(keep * tokens);
+        const fitted = lagkv.withBudget(parameters, of, keep);
+        if ('floor' in fitted) {
+          expect(most(0)).toBeGreaterThan(budget);
+          expect(fitted.floor).toBe(most(0) / tokens);
+          continue;
+        }
+        const { keptOfPartition } = lagIn(fitted.parameters, 0);
+        expect(most(keptOfPartition)).toBeLessThanOrEqual(budget);
+        if (keptOfPartition < lagTokens) expect(most(keptOfPartition + 1)).toBeGreaterThan(budget);
+      }
+    }
+  });
+
+  it('counts LagKV’s partitions the same for any chunks', () => {
+    const lengths = { sinkTokens: 3, lagTokens: 5 };
+    for (const chunk of [1, 2, 4, 7, 13]) {
+      // LagKV.update: compress when S + 2L are there, all but the last full partition.
+      let done = 0;
+      for (let read = chunk; read < 90; read += chunk) {
+        const open = read - lengths.sinkTokens - done * lengths.lagTokens;
+        if (open >= 2 * lengths.lagTokens) done += Math.floor(open / lengths.lagTokens) - 1;
+        expect(compressedPartitions(read, lengths)).toBe(done);
+      }
+    }
+  });
+});
