@@ -161,6 +161,8 @@ export interface Method {
   readonly parameters: ParameterSchemas;
   /** Things to know before believing the numbers (reconstructions, departures), shown beside the controls. */
   readonly notes?: (parameters: Parameters, context: ParameterContext) => readonly string[];
+  /** Whether a run must `prepare` from a recorded text, because the model brings no calibration for it. */
+  readsText?(parameters: Parameters, calibration: Calibration | null): boolean;
   /** Checks that need several parameters at once; throws UserError. */
   validate?(parameters: Parameters, context: ParameterContext): void;
   /**

@@ -154,12 +154,16 @@ export class Engine {
   ): Promise<void> {
     const { signal, emit } = run;
     const { answerStart, queries } = text.facts;
+    // A worker that has only the free run then reads the text with full attention too.
+    const probe = method.readsText?.(parameters, open.calibration)
+      ? await this.openProbe(open, text, run)
+      : this.probe;
     const reading = await readText({
       decoder: open.decoder,
       method,
       parameters,
       calibration: open.calibration,
-      recorded: this.probe?.text.recorded ?? null,
+      recorded: probe?.text.recorded ?? null,
       ids: text.ids,
       answerStart,
       queriesStart: queries.start,

@@ -23,6 +23,8 @@ export const esa: Method = {
   family: 'reselect',
   needs: { unrotated: true, fullAttention: false },
   parameters: esaParameters,
+  readsText: (parameters, calibration) =>
+    choiceOf(parameters, 'projection') === 'closed-form' && !calibration?.hasSecondMoments,
   notes(parameters) {
     const projection = choiceOf(parameters, 'projection');
     return [
