@@ -3,7 +3,7 @@
 // Shapes     input [n, K] with n ≤ ROWS, weight [M, K], bias [M], out [n, M]. K, the offsets and strides of input and
 //            weight count vectors of four; out has any.
 // Grid       one workgroup of 64 threads per four columns j, linear; 16 threads share a column, each taking every 16th
-//            vector along k, and their sums are added in a tree.
+//            vector along k; then a thread per row and column adds up the 16 sums.
 // Precision  32-bit sums.
 // Equals     `matmul` of gpu/cpu.
 //
@@ -32,6 +32,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> out: array<f32>;
 
 const LANES = 16u;
+const COLUMNS = 4u;
 
 var<workgroup> partial: array<f32, ROWS * 64u>;
 
@@ -42,7 +43,8 @@ fn main(
   @builtin(num_workgroups) workgroups: vec3u,
 ) {
   let lane = thread % LANES;
-  let column = params.firstColumn + 4u * (workgroup.y * workgroups.x + workgroup.x) + thread / LANES;
+  let firstColumn = params.firstColumn + COLUMNS * (workgroup.y * workgroups.x + workgroup.x);
+  let column = firstColumn + thread / LANES;
   var sums = array<f32, ROWS>();
   if (column < params.endColumn) {
     let weightRow = params.weightOffset + column * params.weightStride;
@@ -57,19 +59,15 @@ fn main(
   }
   for (var row = 0u; row < ROWS; row++) { partial[row * 64u + thread] = sums[row]; }
   workgroupBarrier();
-  for (var reach = LANES / 2u; reach > 0u; reach /= 2u) {
-    if (lane < reach) {
-      for (var row = 0u; row < ROWS; row++) {
-        partial[row * 64u + thread] += partial[row * 64u + thread + reach];
-      }
-    }
-    workgroupBarrier();
-  }
-  // The lanes of a column take its rows, LANES being at least ROWS.
-  if (column < params.endColumn && lane < params.endRow) {
-    var value = partial[lane * 64u + thread - lane];
-    if (params.hasBias == 1u) { value += bias[column]; }
-    let at = params.outOffset + lane * params.outRowStride + column;
+  // One thread per row and column adds up the lanes.
+  let resultRow = thread / COLUMNS;
+  let resultColumn = firstColumn + thread % COLUMNS;
+  if (resultRow < params.endRow && resultColumn < params.endColumn) {
+    var value = 0.0;
+    let first = resultRow * 64u + thread % COLUMNS * LANES;
+    for (var other = 0u; other < LANES; other++) { value += partial[first + other]; }
+    if (params.hasBias == 1u) { value += bias[resultColumn]; }
+    let at = params.outOffset + resultRow * params.outRowStride + resultColumn;
     if (params.accumulate == 1u) { value += out[at]; }
     out[at] = value;
   }
