@@ -21,7 +21,7 @@ function gelu(x: number): number {
 }
 
 /**
- * 1 − erf(x), to about 1e-15: the Maclaurin series of erf where it converges without cancelling much, and Lentz's
+ * 1 − erf(x), to about 1e-11: the Maclaurin series of erf where it converges without cancelling much, and Lentz's
  * evaluation of the continued fraction elsewhere (Abramowitz & Stegun 7.1.6 and 7.1.14).
  */
 function errorFunctionComplement(x: number): number {
@@ -38,7 +38,7 @@ function errorFunctionComplement(x: number): number {
     return 1 - (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
   }
   let fraction = x;
-  for (let n = 60; n > 0; n--) fraction = x + n / 2 / fraction;
+  for (let n = 30; n > 0; n--) fraction = x + n / 2 / fraction;
   return Math.exp(-x * x) / (Math.sqrt(Math.PI) * fraction);
 }
 

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { createCpuOps } from '../../../gpu/cpu';
 import { matrixRows } from '../../../gpu/rows';
 import { isUserError } from '../../../src/user-error';
@@ -84,6 +84,21 @@ describe('time', () => {
     setImmediate(() => others++);
     await patient.pace();
     expect(others).toBe(1);
+  });
+
+  test('where there is no setImmediate, a message makes the turn', async () => {
+    vi.stubGlobal('setImmediate', undefined);
+    const ops = createCpuOps({ yieldAfterMilliseconds: -1 });
+    vi.unstubAllGlobals();
+    const { port1, port2 } = new MessageChannel();
+    let others = 0;
+    port1.onmessage = () => others++;
+    port2.postMessage('cancel');
+    await Promise.all([ops.pace(), ops.pace()]);
+    await ops.pace();
+    expect(others).toBe(1);
+    port1.close();
+    ops.destroy();
   });
 
   test('a stopwatch reads the wall clock', async () => {
