@@ -11,7 +11,8 @@ export interface Capabilities {
   /** Largest buffer that can also be bound whole, in bytes. */
   readonly maxBufferBytes: number;
   readonly maxWorkgroupsPerDimension: number;
-  readonly workgroupStorageBytes: number;
+  /** Threads that it takes to keep the device busy, in order of magnitude. */
+  readonly parallelThreads: number;
 }
 
 /** Limits the kernels profit from; everything else stays at WebGPU's defaults, under which every kernel works. */
@@ -34,14 +35,15 @@ export function deviceRequest(adapter: GPUAdapter): GPUDeviceDescriptor {
 
 export function readCapabilities(device: GPUDevice): Capabilities {
   const { limits, features, adapterInfo } = device;
+  const isFallbackAdapter = adapterInfo?.isFallbackAdapter ?? false;
   return {
     description: describeAdapter(adapterInfo),
-    isFallbackAdapter: adapterInfo?.isFallbackAdapter ?? false,
+    isFallbackAdapter,
     timestampQuery: features.has('timestamp-query'),
     // Bindings cover whole buffers; the binding size must be a multiple of 4.
     maxBufferBytes: Math.floor(Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize) / 16) * 16,
     maxWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
-    workgroupStorageBytes: limits.maxComputeWorkgroupStorageSize,
+    parallelThreads: isFallbackAdapter ? 16 : 8192,
   };
 }
 

@@ -32,6 +32,8 @@ export class Recorder {
   readonly unusedIntegers: DeviceBuffer;
   readonly #unusedOutputs: readonly DeviceBuffer[];
   readonly maxWorkgroupsPerDimension: number;
+  /** Threads that it takes to keep the device busy, in order of magnitude. */
+  readonly parallelThreads: number;
   readonly #opened: OpenedDevice;
   readonly #device: GPUDevice;
   readonly #buffers: Buffers;
@@ -55,6 +57,7 @@ export class Recorder {
     this.#opened = opened;
     this.#device = device;
     this.maxWorkgroupsPerDimension = capabilities.maxWorkgroupsPerDimension;
+    this.parallelThreads = capabilities.parallelThreads;
     this.#buffers = new Buffers(device, capabilities.maxBufferBytes);
     this.#pipelines = new Pipelines(device, opened.fail);
     this.#pacer = new Pacer(capabilities.isFallbackAdapter);

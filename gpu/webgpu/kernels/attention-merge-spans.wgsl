@@ -1,6 +1,6 @@
 // Makes the attention result of a query from those of the spans of its keys: Σ e^(mₛ−m)·oₛ / Σ e^(mₛ−m)·wₛ.
 //
-// Shapes     spanResults [H·n, spans, channels + 2] as attention-few-rows.wgsl writes them, out [H, n, outChannels],
+// Shapes     spanResults [H·n, spans, channels + 2] as attention.wgsl writes them, out [H, n, outChannels],
 //            logSumExp [H, n].
 // Grid       one workgroup of 64 threads per query head and row, linear; a thread takes every 64th channel.
 // Precision  32-bit.

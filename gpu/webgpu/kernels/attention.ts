@@ -5,19 +5,11 @@ import { defineKernel } from '../kernel';
 import type { Work } from '../pacer';
 import type { Recorder } from '../recorder';
 import { asVectors } from '../vectors';
-import tiledCode from './attention.wgsl?raw';
-import fewRowsCode from './attention-few-rows.wgsl?raw';
+import { shareOf } from '../weights';
+import code from './attention.wgsl?raw';
 import mergeCode from './attention-merge-spans.wgsl?raw';
 
-const tiled = defineKernel('attention', tiledCode, {
-  query: 'read',
-  key: 'read',
-  value: 'read',
-  list: 'read',
-  out: 'write',
-  logSumExp: 'write',
-});
-const fewRows = defineKernel('attention-few-rows', fewRowsCode, {
+const kernel = defineKernel('attention', code, {
   query: 'read',
   key: 'read',
   value: 'read',
@@ -32,98 +24,75 @@ const mergeSpans = defineKernel('attention-merge-spans', mergeCode, {
   logSumExp: 'write',
 });
 
-/** Up to this many query rows, each query gets workgroups of its own. */
-const FEW_ROWS = 4;
-const TILE = 32;
-const KEYS_PER_SPAN = 256;
+const THREADS = 64;
+/** Keys worth a thread of their own. */
+const SHORTEST_SPAN = 32;
 
 /** Records `Ops.attention`. */
 export function attention(recorder: Recorder, a: Arguments<'attention'>): void {
   checkAttention(a);
+  const { visible, out } = a;
   if (a.query.heads === 0 || a.query.rows === 0) return;
-  const views = {
-    query: asVectors(recorder, a.query),
-    key: asVectors(recorder, a.key),
-    value: asVectors(recorder, a.value),
+  const query = asVectors(recorder, a.query);
+  const key = asVectors(recorder, a.key);
+  const value = asVectors(recorder, a.value);
+  const { channels } = query;
+  const queries = query.heads * query.rows;
+  const rows = rowsPerThread(query.rows, channels);
+  const rowGroups = query.heads * Math.ceil(query.rows / rows);
+  const keys = (visible.list?.count ?? 0) + visible.range.end - visible.range.start;
+
+  // Cut the keys until there are enough threads.
+  const wantedSpans = Math.ceil(recorder.parallelThreads / rowGroups);
+  const spanKeys = Math.max(SHORTEST_SPAN, Math.ceil(keys / wantedSpans / 8) * 8);
+  const spanCount = Math.max(1, Math.ceil(keys / spanKeys));
+  const isWhole = spanCount === 1;
+  const outputs = {
+    out: out.buffer,
+    logSumExp: a.logSumExp?.buffer ?? recorder.unusedOutput(0),
   };
-  if (a.query.rows <= FEW_ROWS) recordFewRows(recorder, a, views);
-  else recordTiled(recorder, a, views);
-}
-
-type Views = Readonly<Record<'query' | 'key' | 'value', Rows>>;
-
-function recordTiled(recorder: Recorder, a: Arguments<'attention'>, views: Views): void {
-  const { query, logSumExp } = a;
-  const items = query.heads * Math.ceil(query.rows / TILE);
+  const spanResults = isWhole
+    ? recorder.unusedOutput(2)
+    : recorder.temporary('f32', queries * spanCount * (channels + 2), 'attention of spans');
+  const parameters = { spans: spanCount, spanKeys, ...attentionParameters(a, query, key, value) };
   const work = attentionWork(a);
-  for (const { start, count } of spans(items, recorder.partsFor(work), 1)) {
+  const items = rowGroups * spanCount;
+
+  for (const { start, count } of spans(items, recorder.partsFor(work), THREADS)) {
     recorder.dispatch({
-      kernel: tiled,
-      constants: { CHUNKS: Math.ceil(views.query.channels / TILE) },
+      kernel,
+      constants: { VECTORS: channels / 4, ROWS: rows, WHOLE: isWhole },
       buffers: {
-        ...viewBuffers(recorder, a, views),
-        out: a.out.buffer,
-        logSumExp: logSumExp?.buffer ?? recorder.unusedOutput(0),
+        query: query.buffer,
+        key: key.buffer,
+        value: value.buffer,
+        list: visible.list?.buffer ?? recorder.unusedIntegers,
+        ...(isWhole ? outputs : { out: recorder.unusedOutput(1), logSumExp: recorder.unusedOutput(0) }),
+        spanResults,
       },
-      parameters: {
-        firstItem: start,
-        endItem: start + count,
-        vectors: views.query.channels / 4,
-        ...attentionParameters(a, views),
-      },
-      workgroups: linearGrid(count, recorder.maxWorkgroupsPerDimension),
-      work: { flops: (work.flops * count) / items, bytes: (work.bytes * count) / items },
+      parameters: { firstItem: start, endItem: start + count, ...parameters },
+      workgroups: linearGrid(Math.ceil(count / THREADS), recorder.maxWorkgroupsPerDimension),
+      work: shareOf(work, count / items),
     });
   }
-}
-
-function recordFewRows(recorder: Recorder, a: Arguments<'attention'>, views: Views): void {
-  const { query, visible, out, logSumExp } = a;
-  const { channels } = views.query;
-  const total = (visible.list?.count ?? 0) + visible.range.end - visible.range.start;
-  const spanCount = Math.max(1, Math.ceil(total / KEYS_PER_SPAN));
-  const queries = query.heads * query.rows;
-  const items = queries * spanCount;
-  const isWhole = spanCount === 1;
-  const spanResults = isWhole
-    ? recorder.unusedOutput(1)
-    : recorder.temporary('f32', items * (channels + 2), 'attention of spans');
-  const logSumExpBuffer = logSumExp?.buffer ?? recorder.unusedOutput(0);
-  const parameters = attentionParameters(a, views);
-  recorder.dispatch({
-    kernel: fewRows,
-    constants: { VECTORS: channels / 4, WHOLE: isWhole },
-    buffers: {
-      ...viewBuffers(recorder, a, views),
-      out: isWhole ? out.buffer : recorder.unusedOutput(1),
-      logSumExp: isWhole ? logSumExpBuffer : recorder.unusedOutput(0),
-      spanResults: isWhole ? recorder.unusedOutput(2) : spanResults,
-    },
-    parameters: { items, spans: spanCount, ...parameters },
-    workgroups: linearGrid(items, recorder.maxWorkgroupsPerDimension),
-    work: attentionWork(a),
-  });
   if (isWhole) return;
   recorder.dispatch({
     kernel: mergeSpans,
     constants: {},
-    buffers: { spanResults, out: out.buffer, logSumExp: logSumExpBuffer },
-    parameters: { items: queries, spans: spanCount, channels, ...parameters },
+    buffers: { spanResults, ...outputs },
+    parameters: { items: queries, channels, ...parameters },
     workgroups: linearGrid(queries, recorder.maxWorkgroupsPerDimension),
-    work: { flops: 4 * items * channels, bytes: 4 * items * channels },
+    work: { flops: 4 * queries * spanCount * channels, bytes: 4 * queries * spanCount * channels },
   });
 }
 
-function viewBuffers(recorder: Recorder, a: Arguments<'attention'>, { query, key, value }: Views) {
-  return {
-    query: query.buffer,
-    key: key.buffer,
-    value: value.buffer,
-    list: a.visible.list?.buffer ?? recorder.unusedIntegers,
-  };
+/** As many rows as a thread's registers have room for: results take `channels` of them a row. */
+function rowsPerThread(queryRows: number, channels: number): number {
+  const most = channels <= 32 ? 4 : channels <= 64 ? 2 : 1;
+  return Math.min(most, 2 ** Math.ceil(Math.log2(queryRows)));
 }
 
-function attentionParameters(a: Arguments<'attention'>, { query, key, value }: Views) {
+function attentionParameters(a: Arguments<'attention'>, query: Rows, key: Rows, value: Rows) {
   const { list, range } = a.visible;
   return {
     queryRows: query.rows,

@@ -1,24 +1,29 @@
-// Softmax attention, tile by tile (online softmax, arXiv 2205.14135), for blocks of queries.
+// Softmax attention with online softmax (arXiv 2205.14135): a thread takes ROWS neighbouring queries and a span of their visible
+// keys.
 //
-// Shapes     query [H, n, d], key and value [G, m, d], out [H, n, d], logSumExp [H, n]. d and the offsets and strides of
-//            query, key and value count vectors of four; outChannels and the rest count numbers.
-// Keys       Visible keys are numbered: first those of the list, then the range. Query i sees the first limit(i) of them.
-// Grid       one workgroup of 8 × 8 threads per query head and 32 query rows, linear from firstItem; tiles of 32 keys that
-//            no row sees are not visited.
+// Shapes     query [H, n, d], key and value [G, m, d]; d and their offsets and strides count vectors of four. WHOLE (one span):
+//            out [H, n, outChannels] and logSumExp [H, n] are written; otherwise spanResults [H·n, spans, 4·d + 2]: the values
+//            summed with weights exp(score − maximum), the maximum, and the sum of the weights, of which
+//            attention-merge-spans.wgsl makes the result.
+// Keys       Visible keys are numbered: first those of the list, then the range. Query i sees the first limit(i) of them; no
+//            others are visited.
+// Grid       one thread per query head, span and ROWS query rows (rows fastest, so that neighbours read the same keys), 64 a
+//            workgroup, linear from firstItem.
 // Precision  32-bit; scores that are masked are −1e30 inside and contribute exactly 0.
 // Equals     `attention` of gpu/cpu. A query that sees no key gets zeros and −∞.
 //
-// A thread owns query rows y, y+8, y+16, y+24 of the tile: for scores with keys x, x+8, …, for results with vector x of each
-// chunk of 32 channels. Workgroup memory does not grow with d. Softmax: threads 2r and 2r+1 share row r.
+// Keys are taken eight at a time: their scores with all rows in registers, one correction of the results so far for the new
+// maximum, then their values. Neither workgroup memory nor barriers are used: emulated threads pay dearly for both.
 //
-// Constants  CHUNKS: ⌈d/32⌉.
+// Constants  VECTORS: d/4; ROWS; WHOLE.
 
 struct Params {
   firstItem: u32,
   endItem: u32,
+  spans: u32,
+  spanKeys: u32,
   queryRows: u32,
   headsPerGroup: u32,
-  vectors: u32,
   scale: f32,
   queryOffset: u32,
   queryHeadStride: u32,
@@ -52,22 +57,13 @@ struct Params {
 @group(0) @binding(4) var<storage, read> list: array<u32>;
 @group(0) @binding(5) var<storage, read_write> out: array<f32>;
 @group(0) @binding(6) var<storage, read_write> logSumExp: array<u32>;
+@group(0) @binding(7) var<storage, read_write> spanResults: array<f32>;
 
-const TILE = 32u;
-const PITCH = 9u;
-const WEIGHT_PITCH = 33u;
 const MASKED = -1e30;
 const NEGATIVE_INFINITY_BITS = 0xff800000u;
 
-var<workgroup> queryTile: array<vec4f, TILE * PITCH>;
-var<workgroup> keyTile: array<vec4f, TILE * PITCH>;
-var<workgroup> weights: array<f32, TILE * WEIGHT_PITCH>;
-var<workgroup> halves: array<f32, 64>;
-var<workgroup> rescale: array<f32, TILE>;
-
 /// Number of visible keys of a query row.
 fn limit(row: u32) -> u32 {
-  if (row >= params.queryRows) { return 0u; }
   let total = params.listCount + params.rangeLength;
   if (params.causal == 0u) { return total; }
   let hidden = params.queryRows - 1u - row;
@@ -82,173 +78,125 @@ fn keyRow(index: u32, head: u32) -> u32 {
   return params.rangeStart + index - params.listCount;
 }
 
-@compute @workgroup_size(8, 8)
+fn largest(left: vec4f, right: vec4f) -> f32 {
+  let four = max(left, right);
+  return max(max(four.x, four.y), max(four.z, four.w));
+}
+
+@compute @workgroup_size(64)
 fn main(
-  @builtin(local_invocation_id) position: vec3u,
   @builtin(local_invocation_index) thread: u32,
   @builtin(workgroup_id) workgroup: vec3u,
   @builtin(num_workgroups) workgroups: vec3u,
 ) {
-  let item = params.firstItem + workgroup.y * workgroups.x + workgroup.x;
-  let tiles = (params.queryRows + TILE - 1u) / TILE;
-  let head = item / tiles;
-  let firstRow = item % tiles * TILE;
+  let item = params.firstItem + 64u * (workgroup.y * workgroups.x + workgroup.x) + thread;
+  if (item >= params.endItem) { return; }
+  let rowGroups = (params.queryRows + ROWS - 1u) / ROWS;
+  let firstRow = item % rowGroups * ROWS;
+  let span = item / rowGroups % params.spans;
+  let head = item / rowGroups / params.spans;
   let keyHead = head / params.headsPerGroup;
-  let lastRow = min(firstRow + TILE, params.queryRows) - 1u;
-  let end = select(0u, limit(lastRow), item < params.endItem);
-
-  let queryStart = params.queryOffset + head * params.queryHeadStride;
   let keyStart = params.keyOffset + keyHead * params.keyHeadStride;
   let valueStart = params.valueOffset + keyHead * params.valueHeadStride;
-  // Loading: this thread takes vector position.x of rows position.y, + 8, + 16, + 24.
-  let loadTo = position.y * PITCH + position.x;
 
-  var results = array<vec4f, 4u * CHUNKS>();
-  let softmaxRow = thread / 2u;
-  let softmaxStart = softmaxRow * WEIGHT_PITCH + thread % 2u * 16u;
-  var maximum = MASKED;
-  var sum = 0.0;
-  let rowLimits = vec4u(
-    limit(firstRow + position.y),
-    limit(firstRow + position.y + 8u),
-    limit(firstRow + position.y + 16u),
-    limit(firstRow + position.y + 24u),
-  );
+  // Rows beyond the last repeat it and are not stored.
+  var queryStarts = array<u32, ROWS>();
+  var limits = array<u32, ROWS>();
+  for (var r = 0u; r < ROWS; r++) {
+    let row = min(firstRow + r, params.queryRows - 1u);
+    queryStarts[r] = params.queryOffset + head * params.queryHeadStride + row * params.queryRowStride;
+    limits[r] = limit(row);
+  }
+  let end = min((span + 1u) * params.spanKeys, limits[ROWS - 1u]);
 
-  for (var first = 0u; first < end; first += TILE) {
-    var rows: array<u32, 4>;
-    for (var i = 0u; i < 4u; i++) {
-      rows[i] = keyRow(min(first + position.y + 8u * i, end - 1u), head);
+  var results = array<vec4f, ROWS * VECTORS>();
+  var maxima = array<f32, ROWS>();
+  var sums = array<f32, ROWS>();
+  for (var r = 0u; r < ROWS; r++) { maxima[r] = MASKED; }
+
+  for (var first = span * params.spanKeys; first < end; first += 8u) {
+    let row0 = keyRow(first, head);
+    let row1 = keyRow(min(first + 1u, end - 1u), head);
+    let row2 = keyRow(min(first + 2u, end - 1u), head);
+    let row3 = keyRow(min(first + 3u, end - 1u), head);
+    let row4 = keyRow(min(first + 4u, end - 1u), head);
+    let row5 = keyRow(min(first + 5u, end - 1u), head);
+    let row6 = keyRow(min(first + 6u, end - 1u), head);
+    let row7 = keyRow(min(first + 7u, end - 1u), head);
+
+    var left = array<vec4f, ROWS>();
+    var right = array<vec4f, ROWS>();
+    for (var v = 0u; v < VECTORS; v++) {
+      let k0 = key[keyStart + row0 * params.keyRowStride + v];
+      let k1 = key[keyStart + row1 * params.keyRowStride + v];
+      let k2 = key[keyStart + row2 * params.keyRowStride + v];
+      let k3 = key[keyStart + row3 * params.keyRowStride + v];
+      let k4 = key[keyStart + row4 * params.keyRowStride + v];
+      let k5 = key[keyStart + row5 * params.keyRowStride + v];
+      let k6 = key[keyStart + row6 * params.keyRowStride + v];
+      let k7 = key[keyStart + row7 * params.keyRowStride + v];
+      for (var r = 0u; r < ROWS; r++) {
+        let q = query[queryStarts[r] + v];
+        left[r] += vec4f(dot(q, k0), dot(q, k1), dot(q, k2), dot(q, k3));
+        right[r] += vec4f(dot(q, k4), dot(q, k5), dot(q, k6), dot(q, k7));
+      }
     }
 
-    // Scores of 32 queries and 32 keys.
-    var scores0 = vec4f();
-    var scores1 = vec4f();
-    var scores2 = vec4f();
-    var scores3 = vec4f();
-    for (var chunk = 0u; chunk < CHUNKS; chunk++) {
-      let vector = 8u * chunk + position.x;
-      let inside = vector < params.vectors;
-      for (var i = 0u; i < 4u; i++) {
-        if (CHUNKS > 1u || first == 0u) {
-          let row = firstRow + position.y + 8u * i;
-          var loaded = vec4f();
-          if (inside && row < params.queryRows) { loaded = query[queryStart + row * params.queryRowStride + vector]; }
-          queryTile[loadTo + 8u * i * PITCH] = loaded;
-        }
-        var loadedKey = vec4f();
-        if (inside) { loadedKey = key[keyStart + rows[i] * params.keyRowStride + vector]; }
-        keyTile[loadTo + 8u * i * PITCH] = loadedKey;
-      }
-      workgroupBarrier();
-      for (var v = 0u; v < 8u; v++) {
-        let k0 = keyTile[position.x * PITCH + v];
-        let k1 = keyTile[(position.x + 8u) * PITCH + v];
-        let k2 = keyTile[(position.x + 16u) * PITCH + v];
-        let k3 = keyTile[(position.x + 24u) * PITCH + v];
-        let q0 = queryTile[position.y * PITCH + v];
-        let q1 = queryTile[(position.y + 8u) * PITCH + v];
-        let q2 = queryTile[(position.y + 16u) * PITCH + v];
-        let q3 = queryTile[(position.y + 24u) * PITCH + v];
-        scores0 += vec4f(dot(q0, k0), dot(q0, k1), dot(q0, k2), dot(q0, k3));
-        scores1 += vec4f(dot(q1, k0), dot(q1, k1), dot(q1, k2), dot(q1, k3));
-        scores2 += vec4f(dot(q2, k0), dot(q2, k1), dot(q2, k2), dot(q2, k3));
-        scores3 += vec4f(dot(q3, k0), dot(q3, k1), dot(q3, k2), dot(q3, k3));
-      }
-      workgroupBarrier();
+    // Scores become weights relative to the new maximum; what was relative to the old one is scaled.
+    var factors = array<f32, ROWS>();
+    let leftKeys = vec4u(first) + vec4u(0u, 1u, 2u, 3u);
+    for (var r = 0u; r < ROWS; r++) {
+      let visible = vec4u(min(limits[r], end));
+      let leftScores = select(vec4f(MASKED), params.scale * left[r], leftKeys < visible);
+      let rightScores = select(vec4f(MASKED), params.scale * right[r], leftKeys + 4u < visible);
+      let maximum = max(maxima[r], largest(leftScores, rightScores));
+      left[r] = select(exp(leftScores - maximum), vec4f(), leftScores <= vec4f(MASKED));
+      right[r] = select(exp(rightScores - maximum), vec4f(), rightScores <= vec4f(MASKED));
+      factors[r] = exp(maxima[r] - maximum);
+      sums[r] = sums[r] * factors[r] + dot(left[r] + right[r], vec4f(1.0));
+      maxima[r] = maximum;
     }
-    let keys = vec4u(first + position.x) + vec4u(0u, 8u, 16u, 24u);
-    storeScores(position.x, position.y, scores0, keys < vec4u(rowLimits.x));
-    storeScores(position.x, position.y + 8u, scores1, keys < vec4u(rowLimits.y));
-    storeScores(position.x, position.y + 16u, scores2, keys < vec4u(rowLimits.z));
-    storeScores(position.x, position.y + 24u, scores3, keys < vec4u(rowLimits.w));
-    workgroupBarrier();
 
-    // Online softmax of 16 scores of a row.
-    var highest = MASKED;
-    for (var k = 0u; k < 16u; k++) { highest = max(highest, weights[softmaxStart + k]); }
-    halves[thread] = highest;
-    workgroupBarrier();
-    let newMaximum = max(maximum, max(halves[thread], halves[thread ^ 1u]));
-    let factor = exp(maximum - newMaximum);
-    maximum = newMaximum;
-    sum *= factor;
-    for (var k = 0u; k < 16u; k++) {
-      let score = weights[softmaxStart + k];
-      let weight = select(exp(score - maximum), 0.0, score <= MASKED);
-      weights[softmaxStart + k] = weight;
-      sum += weight;
-    }
-    rescale[softmaxRow] = factor;
-    workgroupBarrier();
-
-    // Results of 32 queries, 32 channels at a time.
-    let factors = vec4f(
-      rescale[position.y],
-      rescale[position.y + 8u],
-      rescale[position.y + 16u],
-      rescale[position.y + 24u],
-    );
-    for (var chunk = 0u; chunk < CHUNKS; chunk++) {
-      let vector = 8u * chunk + position.x;
-      for (var i = 0u; i < 4u; i++) {
-        var loaded = vec4f();
-        if (vector < params.vectors) { loaded = value[valueStart + rows[i] * params.valueRowStride + vector]; }
-        keyTile[loadTo + 8u * i * PITCH] = loaded;
+    for (var v = 0u; v < VECTORS; v++) {
+      let v0 = value[valueStart + row0 * params.valueRowStride + v];
+      let v1 = value[valueStart + row1 * params.valueRowStride + v];
+      let v2 = value[valueStart + row2 * params.valueRowStride + v];
+      let v3 = value[valueStart + row3 * params.valueRowStride + v];
+      let v4 = value[valueStart + row4 * params.valueRowStride + v];
+      let v5 = value[valueStart + row5 * params.valueRowStride + v];
+      let v6 = value[valueStart + row6 * params.valueRowStride + v];
+      let v7 = value[valueStart + row7 * params.valueRowStride + v];
+      for (var r = 0u; r < ROWS; r++) {
+        let l = left[r];
+        let h = right[r];
+        results[r * VECTORS + v] = results[r * VECTORS + v] * factors[r]
+          + l.x * v0 + l.y * v1 + l.z * v2 + l.w * v3 + h.x * v4 + h.y * v5 + h.z * v6 + h.w * v7;
       }
-      workgroupBarrier();
-      var result0 = results[4u * chunk] * factors.x;
-      var result1 = results[4u * chunk + 1u] * factors.y;
-      var result2 = results[4u * chunk + 2u] * factors.z;
-      var result3 = results[4u * chunk + 3u] * factors.w;
-      for (var k = 0u; k < TILE; k++) {
-        let v = keyTile[k * PITCH + position.x];
-        result0 += weights[position.y * WEIGHT_PITCH + k] * v;
-        result1 += weights[(position.y + 8u) * WEIGHT_PITCH + k] * v;
-        result2 += weights[(position.y + 16u) * WEIGHT_PITCH + k] * v;
-        result3 += weights[(position.y + 24u) * WEIGHT_PITCH + k] * v;
-      }
-      results[4u * chunk] = result0;
-      results[4u * chunk + 1u] = result1;
-      results[4u * chunk + 2u] = result2;
-      results[4u * chunk + 3u] = result3;
-      workgroupBarrier();
     }
   }
 
-  halves[thread] = sum;
-  workgroupBarrier();
-  if (item >= params.endItem) { return; }
-  if (params.hasLogSumExp == 1u && thread % 2u == 0u && firstRow + softmaxRow < params.queryRows) {
-    let total = halves[thread] + halves[thread + 1u];
-    var bits = NEGATIVE_INFINITY_BITS;
-    if (total > 0.0) { bits = bitcast<u32>(maximum + log(total)); }
-    logSumExp[params.logSumExpOffset + head * params.logSumExpHeadStride + firstRow + softmaxRow] = bits;
-  }
-  for (var i = 0u; i < 4u; i++) {
-    let tileRow = position.y + 8u * i;
-    let row = firstRow + tileRow;
-    let total = halves[2u * tileRow] + halves[2u * tileRow + 1u];
-    let factor = select(0.0, 1.0 / total, total > 0.0);
+  for (var r = 0u; r < ROWS; r++) {
+    let row = firstRow + r;
     if (row < params.queryRows) {
-      for (var chunk = 0u; chunk < CHUNKS; chunk++) {
-        let result = results[4u * chunk + i] * factor;
-        for (var c = 0u; c < 4u; c++) {
-          let channel = 32u * chunk + 4u * position.x + c;
-          if (channel < params.outChannels) {
-            out[params.outOffset + head * params.outHeadStride + row * params.outRowStride + channel] = result[c];
-          }
+      if (WHOLE) {
+        let outStart = params.outOffset + head * params.outHeadStride + row * params.outRowStride;
+        let factor = select(0.0, 1.0 / sums[r], sums[r] > 0.0);
+        for (var channel = 0u; channel < params.outChannels; channel++) {
+          out[outStart + channel] = factor * results[r * VECTORS + channel / 4u][channel % 4u];
         }
+        if (params.hasLogSumExp == 1u) {
+          var bits = NEGATIVE_INFINITY_BITS;
+          if (sums[r] > 0.0) { bits = bitcast<u32>(maxima[r] + log(sums[r])); }
+          logSumExp[params.logSumExpOffset + head * params.logSumExpHeadStride + row] = bits;
+        }
+      } else {
+        let start = ((head * params.queryRows + row) * params.spans + span) * (4u * VECTORS + 2u);
+        for (var channel = 0u; channel < 4u * VECTORS; channel++) {
+          spanResults[start + channel] = results[r * VECTORS + channel / 4u][channel % 4u];
+        }
+        spanResults[start + 4u * VECTORS] = maxima[r];
+        spanResults[start + 4u * VECTORS + 1u] = sums[r];
       }
     }
   }
-}
-
-fn storeScores(firstColumn: u32, row: u32, scores: vec4f, isVisible: vec4<bool>) {
-  let masked = select(vec4f(MASKED), params.scale * scores, isVisible);
-  let at = row * WEIGHT_PITCH + firstColumn;
-  weights[at] = masked.x;
-  weights[at + 8u] = masked.y;
-  weights[at + 16u] = masked.z;
-  weights[at + 24u] = masked.w;
 }
