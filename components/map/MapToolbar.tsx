@@ -75,16 +75,24 @@ function IndexSelect({ label, value, count, onChange }: IndexSelectProps) {
   );
 }
 
+const legendRamps: Readonly<Record<MapMode, readonly ('heat' | 'kept' | 'missed')[]>> = {
+  full: ['heat'],
+  selective: ['kept'],
+  both: ['kept', 'missed'],
+  split: ['heat', 'kept'],
+  blink: ['heat', 'kept'],
+};
+
 /** What the colours say; five decades of weight. */
 export function MapLegend() {
   const theme = usePageState((state) => state.session.view.theme);
   const mode = usePageState((state) => state.session.view.mode);
-  const ramps = mode === 'both' ? (['kept', 'missed'] as const) : (['heat'] as const);
+  const ramps = legendRamps[mode];
   return (
     <dl className="map-legend">
       {ramps.map((ramp) => (
         <div key={ramp}>
-          <dt>{ramp === 'heat' ? 'weight' : ramp}</dt>
+          <dt>{ramp === 'heat' ? 'full' : ramp}</dt>
           <dd style={{ background: gradientOf(theme, ramp) }} />
         </div>
       ))}

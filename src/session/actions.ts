@@ -4,7 +4,7 @@ import type { Parameters, ParameterValue } from '../methods/parameters';
 import type { MethodSpec, SourceSpec } from '../study/types';
 import { parameterContext } from './context';
 import { followContext } from './follow';
-import type { Cell, PageState } from './page-state';
+import { type Cell, contextOf, type PageState } from './page-state';
 import { defaultMethod, type FindMethod, keyOf, type Session, type View } from './session';
 
 export interface Actions {
@@ -25,7 +25,7 @@ export interface Actions {
 export interface ActionsOptions {
   readonly store: StoreApi<PageState>;
   readonly findMethod: FindMethod;
-  changed(): void;
+  changed(isOtherSource: boolean): void;
   commit(): void;
 }
 
@@ -34,20 +34,22 @@ let lastNotice = 0;
 export function createActions({ store, findMethod, changed, commit }: ActionsOptions): Actions {
   const chosen = new Map<string, Parameters>();
   const { getState, setState } = store;
-  const context = (source = getState().session.source) => {
-    const { model, text, session } = getState();
-    return parameterContext(source, model, source === session.source ? text : null);
-  };
+  const context = () => contextOf(getState());
   const setSession = (patch: Partial<Session>, isDone: boolean): void => {
     setState({ session: { ...getState().session, ...patch } });
-    changed();
+    changed('source' in patch);
     if (isDone) commit();
   };
 
   return {
     setSource(source) {
       const { session } = getState();
-      const followed = followContext(session, findMethod, context(), context(source));
+      const followed = followContext(
+        session,
+        findMethod,
+        context(),
+        parameterContext(source, getState().model, null),
+      );
       const view = { ...session.view, query: null, zoom: null };
       setState({ cell: null });
       setSession({ ...followed, source, queriesStart: null, view }, true);

@@ -4,9 +4,8 @@ import { useStore } from 'zustand';
 import { useShallow } from 'zustand/react/shallow';
 import type { Method } from '../methods/method';
 import type { ParameterContext } from '../methods/parameters';
-import { parameterContext } from './context';
 import type { Page } from './page';
-import type { PageState } from './page-state';
+import { contextOf, type PageState } from './page-state';
 
 export const PageContext = createContext<Page | null>(null);
 
@@ -31,8 +30,5 @@ export function useMethod(): Method {
 }
 
 export function useParameterContext(): ParameterContext {
-  return useStore(
-    usePage().store,
-    useShallow((state: PageState) => parameterContext(state.session.source, state.model, state.text)),
-  );
+  return useStore(usePage().store, useShallow(contextOf));
 }

@@ -1,4 +1,6 @@
 /** Everything the page shows. `session` is what the person decides; the rest is what the engine said about it. */
+
+import type { ParameterContext } from '../methods/parameters';
 import type {
   BackendFacts,
   MapTile,
@@ -9,7 +11,8 @@ import type {
   TextFacts,
   Thumbnails,
 } from '../study/types';
-import type { Session } from './session';
+import { parameterContext } from './context';
+import { keyOf, type Session } from './session';
 
 /** A cell under the pointer or the keyboard: a query and one of its keys. `key` null: the whole row. */
 export interface Cell {
@@ -27,6 +30,8 @@ export interface PageState {
   readonly backend: BackendFacts;
   readonly model: ModelFacts | null;
   readonly text: TextFacts | null;
+  /** Which source `text` was read from (textKeyOf); after a change of source it lags until the new text is there. */
+  readonly textKey: string | null;
   readonly measurements: Measurements | null;
   readonly thumbnails: Thumbnails | null;
   readonly timing: Readonly<Record<string, number>>;
@@ -62,6 +67,7 @@ export function initialState(session: Session): PageState {
     backend: startingBackend,
     model: null,
     text: null,
+    textKey: null,
     measurements: null,
     thumbnails: null,
     timing: {},
@@ -77,6 +83,16 @@ export function initialState(session: Session): PageState {
     notices: [],
     cell: null,
   };
+}
+
+/** What a text depends on. */
+export function textKeyOf({ model, source, queriesStart }: Session): string {
+  return keyOf([model, source, queriesStart]);
+}
+
+/** What the session's parameters may depend on, as far as it is known. */
+export function contextOf({ session, model, text, textKey }: PageState): ParameterContext {
+  return parameterContext(session.source, model, textKey === textKeyOf(session) ? text : null);
 }
 
 /** The query that the token strip and the map's cross-hair show. Null while no text is there. */

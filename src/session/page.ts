@@ -9,7 +9,7 @@ import { parameterContext } from './context';
 import { followContext } from './follow';
 import { type BackendChoice, type LinkEnvironment, readLink, writeLink } from './link';
 import { contractState, type KeyholeState } from './page-contract';
-import { chosenQuery, initialState, type PageState } from './page-state';
+import { chosenQuery, contextOf, initialState, type PageState, textKeyOf } from './page-state';
 import type { RecordedStudy } from './recorded';
 import { createRunner, type Runner } from './runner';
 import { defaultSession, type FindMethod, keyOf, type Session, studyOf } from './session';
@@ -80,16 +80,19 @@ export function createPage(options: PageOptions): Page {
       if (mine === writes) address.push(hash);
     });
   };
-  const changed = (): void => {
-    followsText = true;
+  let context = parameterContext(store.getState().session.source, null, null);
+  const changed = (isOtherSource: boolean): void => {
+    if (isOtherSource) {
+      followsText = true;
+      context = contextOf(store.getState());
+    }
     runner?.schedule();
   };
   const actions = createActions({ store, findMethod, changed, commit });
 
   /** The engine has said what model or text it is: layers, digest and lengths are known now. */
-  let context = parameterContext(store.getState().session.source, null, null);
   const onFacts = (): void => {
-    const { session, model, text } = store.getState();
+    const { session, model } = store.getState();
     if (model) {
       const { view } = session;
       const layer = Math.min(view.layer, model.layers - 1);
@@ -108,7 +111,7 @@ export function createPage(options: PageOptions): Page {
       }
     }
     const before = context;
-    context = parameterContext(session.source, model, text);
+    context = contextOf(store.getState());
     if (followsText && session.source.kind !== 'task') {
       const now = store.getState().session;
       const followed = followContext(now, findMethod, before, context);
@@ -126,11 +129,10 @@ export function createPage(options: PageOptions): Page {
       const reading = await readLink(hash, environment);
       if (!runner) backend = reading.backend;
       linkDigest = reading.digest;
-      const { model } = store.getState();
-      if (model && linkDigest !== null && linkDigest !== model.digest) onFactsLater();
-      context = parameterContext(reading.session.source, model, null);
       store.setState({ session: reading.session, cell: null });
+      context = contextOf(store.getState());
       followsText = !reading.namesParameters;
+      if (store.getState().model) onFacts();
       reading.notices.forEach(actions.notify);
       runner?.schedule();
     } finally {
@@ -138,9 +140,6 @@ export function createPage(options: PageOptions): Page {
       // Waiters look at the store: tell them that the opening is over.
       store.setState({});
     }
-  };
-  const onFactsLater = (): void => {
-    queueMicrotask(onFacts);
   };
 
   const stopListening = address.onChange((hash) => void follow(hash));
@@ -170,8 +169,8 @@ export function createPage(options: PageOptions): Page {
       commit();
     },
     async open() {
-      options.recorded.then((recorded) => recorded && showRecorded(store, recorded));
       await follow(address.hash());
+      options.recorded.then((recorded) => recorded && showRecorded(store, recorded));
       runner = createRunner({
         store,
         findMethod,
@@ -216,6 +215,7 @@ function showRecorded(store: StoreApi<PageState>, recorded: RecordedStudy): void
   store.setState({
     model: model ?? recorded.model,
     text: text ?? recorded.text,
+    textKey: textKeyOf(session),
     measurements: recorded.measurements,
     thumbnails: recorded.thumbnails,
     timing: recorded.timing,

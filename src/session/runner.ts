@@ -7,9 +7,8 @@ import type { StudyClient, StudyEvents } from '../study/client';
 import type { MapRequest, MapTile, Measurements, QueryRow } from '../study/types';
 import { isUserError } from '../user-error';
 import { parameterProblem } from './check';
-import { parameterContext } from './context';
-import { chosenQuery, type PageState } from './page-state';
-import { type FindMethod, keyOf, type Session, studyOf } from './session';
+import { chosenQuery, contextOf, type PageState, textKeyOf } from './page-state';
+import { type FindMethod, keyOf, studyOf } from './session';
 
 /** Quiet time after a change before a run starts, and the longest that steady changes may put it off. */
 const quietMilliseconds = 60;
@@ -52,7 +51,8 @@ export function createRunner({ store, findMethod, createClient, onFacts }: Runne
   let askedStudy = '';
   let askedRow = '';
   const rows = new Map<string, Promise<QueryRow>>();
-  const client = createClient(eventsOf(store, onFacts));
+  let askedText = '';
+  const client = createClient(eventsOf(store, onFacts, () => askedText));
 
   const start = (): void => {
     timer = undefined;
@@ -65,6 +65,7 @@ export function createRunner({ store, findMethod, createClient, onFacts }: Runne
       return;
     }
     askedStudy = keyOf(studyOf(state.session));
+    askedText = textKeyOf(state.session);
     store.setState({
       problem: null,
       error: null,
@@ -155,19 +156,19 @@ export function createRunner({ store, findMethod, createClient, onFacts }: Runne
   };
 }
 
-function problemOf({ session, model, text }: PageState, findMethod: FindMethod): string | null {
+function problemOf(state: PageState, findMethod: FindMethod): string | null {
+  const { session } = state;
   for (const { id, parameters } of [session.method, ...session.pinned]) {
     const method = findMethod(id);
     if (!method) return `There is no method "${id}"; choose another one.`;
-    const problem = parameterProblem(method, parameters, parameterContext(session.source, model, text));
+    const problem = parameterProblem(method, parameters, contextOf(state));
     if (problem !== null) return problem;
   }
   return null;
 }
 
-function eventsOf(store: StoreApi<PageState>, onFacts: () => void): StudyEvents {
+function eventsOf(store: StoreApi<PageState>, onFacts: () => void, askedText: () => string): StudyEvents {
   const { setState, getState } = store;
-  let shownText = '';
   return {
     backend: (backend) => setState({ backend }),
     model(model) {
@@ -175,13 +176,12 @@ function eventsOf(store: StoreApi<PageState>, onFacts: () => void): StudyEvents 
       onFacts();
     },
     text(text) {
-      const key = sourceKey(getState().session);
-      const isOther = getState().text !== null && shownText !== '' && shownText !== key;
-      shownText = key;
-      const pictureVersion = getState().pictureVersion + 1;
-      if (isOther)
+      const textKey = askedText();
+      const { pictureVersion, textKey: shown } = getState();
+      if (shown !== null && shown !== textKey) {
         setState({ measurements: null, thumbnails: null, row: null, recordedMap: null, origin: null });
-      setState({ text, pictureVersion, cell: null });
+      }
+      setState({ text, textKey, pictureVersion: pictureVersion + 1, cell: null });
       onFacts();
     },
     progress: (progress) => setState({ progress }),
@@ -205,9 +205,4 @@ function eventsOf(store: StoreApi<PageState>, onFacts: () => void): StudyEvents 
       });
     },
   };
-}
-
-/** What the shown text depends on. */
-function sourceKey({ model, source, queriesStart }: Session): string {
-  return keyOf([model, source, queriesStart]);
 }

@@ -1,0 +1,152 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { longestTextCharacters } from '../../src/session/limits';
+import { readLink, writeLink } from '../../src/session/link';
+import { defaultSession } from '../../src/session/session';
+import { anySession, environment } from './environment';
+
+const { version } = environment;
+const fallback = defaultSession(environment.findMethod, environment.contextOf);
+
+describe('a link', () => {
+  it('brings back every session, without a notice', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        anySession,
+        fc.option(fc.stringMatching(/^[0-9a-f]{8,64}$/)),
+        async (session, digest) => {
+          const reading = await readLink(`#${await writeLink(session, { version, digest })}`, environment);
+          expect(reading.notices).toEqual([]);
+          expect(reading.session).toEqual(session);
+          expect(reading.digest).toBe(digest);
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it('survives any garbage between its keys, which costs nothing else', async () => {
+    const garbage = fc.oneof(
+      fc.string(),
+      fc.string({ unit: 'binary' }),
+      fc.constantFrom('%', '%E0%A4', '=', '&&', 'x=%ZZ'),
+    );
+    await fc.assert(
+      fc.asyncProperty(garbage, fc.integer({ min: 0, max: 7 }), async (noise, layer) => {
+        const reading = await readLink(`#layer=${layer}&z${noise}&mode=split&seed=11`, environment);
+        // Garbage may itself spell keys, but those before it have been read by then.
+        expect(reading.session.view.layer).toBe(layer);
+        if (!/mode|seed/.test(noise)) {
+          expect(reading.session.view.mode).toBe('split');
+          expect(reading.session.source).toMatchObject({ kind: 'task', seed: 11 });
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('never throws, whatever it is', async () => {
+    const keys = [
+      'v',
+      'model',
+      'text',
+      'task',
+      'sample',
+      'length',
+      'depth',
+      'seed',
+      'queries',
+      'method',
+      'pin',
+    ];
+    const key = fc.oneof(
+      fc.constantFrom(
+        ...keys,
+        'layer',
+        'head',
+        'query',
+        'zoom',
+        'mode',
+        'theme',
+        'backend',
+        'p.selectedTokens',
+      ),
+      fc.constantFrom('__proto__', 'constructor', 'p.__proto__', 'p.constructor', 'version', 'toString', ''),
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(key, fc.string({ unit: 'binary' })), { maxLength: 12 }),
+        async (pairs) => {
+          const hash = pairs.map(([name, text]) => `${name}=${text}`).join('&');
+          const reading = await readLink(hash, environment);
+          expect(reading.session.method.parameters).not.toEqual({ __proto__: null });
+          expect(environment.findMethod(reading.session.method.id)).not.toBeNull();
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  it.each([
+    ['length', '12.5', 'whole number from 128 to 16384'],
+    ['depth', '2', 'spread or a number from 0 to 1'],
+    ['seed', '-1', 'whole number from 0'],
+    ['method', 'nonsense', 'a method this version knows'],
+    ['task', 'juggling', 'one of single-needle'],
+    ['zoom', '5-2-0-9', 'four tokens'],
+    ['mode', 'sideways', 'one of full, selective'],
+    ['theme', 'pink', 'one of dark, light'],
+    ['pin', 'oracle(keepFraction:7)', 'a number from 0'],
+    ['p.selectedTokens', 'many', 'a whole number from'],
+    ['p.projection', 'guess', 'one of exact'],
+  ])('says once what is wrong with %s and keeps the rest', async (key, text, clause) => {
+    const { session, notices } = await readLink(`#head=4&${key}=${text}&layer=3`, environment);
+    expect(notices).toHaveLength(1);
+    expect(notices[0]).toContain(`"${key}" in the link must be`);
+    expect(notices[0]).toContain(clause);
+    expect(session).toEqual({ ...fallback, view: { ...fallback.view, layer: 3, head: 4 } });
+  });
+
+  it('names all unknown keys in one notice', async () => {
+    const { session, notices } = await readLink('#colour=red&layer=2&p.nothing=3&x=1', environment);
+    expect(notices).toEqual([
+      'The link has keys that this version does not know: "colour", "x", "p.nothing"; they were left out.',
+    ]);
+    expect(session.view.layer).toBe(2);
+  });
+
+  it('says when another version made it', async () => {
+    const { notices } = await readLink('#v=0.0.1', environment);
+    expect(notices).toEqual(['The link was made with version 0.0.1 and this is 1.2.3: numbers may differ.']);
+  });
+
+  it('carries own text compressed', async () => {
+    const text = 'The lamp was trimmed at nine. '.repeat(200);
+    const link = await writeLink({ ...fallback, source: { kind: 'text', text } }, { version, digest: null });
+    expect(link.length).toBeLessThan(text.length / 8);
+    expect((await readLink(link, environment)).session.source).toEqual({ kind: 'text', text });
+  });
+
+  it('refuses a small link that unfolds into more than the page takes', async () => {
+    const text = 'a'.repeat(longestTextCharacters * 5);
+    const link = await writeLink({ ...fallback, source: { kind: 'text', text } }, { version, digest: null });
+    expect(link.length).toBeLessThan(20_000);
+    const { session, notices } = await readLink(`${link}&layer=1`, environment);
+    expect(notices).toEqual([
+      'The text in the link is longer than 200,000 characters, the most the page takes.',
+    ]);
+    expect(session.source).toEqual(fallback.source);
+  });
+
+  it.each(['z!!!', 'zAAAA', 'q', '', 'uwK8'])('says that the text %j is damaged', async (packed) => {
+    const { notices } = await readLink(`text=${packed}`, environment);
+    expect(notices).toHaveLength(1);
+    expect(notices[0]).toMatch(/damaged|empty/);
+  });
+
+  it('reads a forced backend, and writes one only where it is asked to', async () => {
+    expect((await readLink('backend=cpu', environment)).backend).toBe('cpu');
+    expect((await readLink('', environment)).backend).toBe('auto');
+    expect(await writeLink(fallback, { version, digest: null })).not.toContain('backend');
+  });
+});

@@ -1,0 +1,284 @@
+import { describe, expect, it, vi } from 'vitest';
+import { methods } from '../../src/methods';
+import type { AddressBar } from '../../src/session/address-bar';
+import { createPage, type Page, type PageOptions } from '../../src/session/page';
+import { packStudy, unpackStudy } from '../../src/session/recorded';
+import { taskIds } from '../../src/tasks';
+import { createFakeClient, type FakeClient, type FakeOptions } from './fake-client';
+import { recordedFixture } from './recorded-fixture';
+
+class FakeAddress implements AddressBar {
+  entries: string[];
+  #listeners = new Set<(hash: string) => void>();
+  constructor(hash: string) {
+    this.entries = [hash];
+  }
+  hash(): string {
+    return this.entries.at(-1)!;
+  }
+  push(hash: string): void {
+    if (hash !== this.hash()) this.entries.push(hash);
+  }
+  onChange(listener: (hash: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+  back(): void {
+    this.entries.pop();
+    for (const listener of this.#listeners) listener(this.hash());
+  }
+}
+
+interface Opened {
+  page: Page;
+  client: FakeClient;
+  address: FakeAddress;
+}
+
+async function open(
+  hash = '',
+  options: FakeOptions & Partial<Pick<PageOptions, 'recorded'>> = {},
+): Promise<Opened> {
+  const address = new FakeAddress(hash);
+  let client: FakeClient | undefined;
+  const page = createPage({
+    version: '1.2.3',
+    methods,
+    taskIds,
+    sampleIds: ['short'],
+    address,
+    publicAddress: 'https://example.org/keyhole/',
+    recorded: options.recorded ?? Promise.resolve(null),
+    createClient: (events) => {
+      client = createFakeClient(events, options);
+      return client;
+    },
+  });
+  await page.open();
+  return { page, client: client!, address };
+}
+
+describe('the page', () => {
+  it('measures the default study', async () => {
+    const { page, client } = await open();
+    const state = await page.idle();
+    expect(state).toMatchObject({
+      version: '1.2.3',
+      source: { kind: 'task', task: 'four-needles', tokens: 1024, depth: 'spread', seed: 7 },
+      method: 'esa',
+      parameters: { selectedTokens: 128, localTokens: 128 },
+      origin: 'live',
+      error: null,
+      backend: 'cpu',
+    });
+    expect(state.pinned.map((method) => method.id)).toEqual(['oracle', 'streaming-llm', 'lagkv', 'random']);
+    expect(state.measurements?.layers).toHaveLength(8);
+    expect(state.measurements?.sweep).toHaveLength(5);
+    expect(client.runs).toHaveLength(1);
+  });
+
+  it('runs once for many small changes, and again after the next', async () => {
+    const { page, client } = await open();
+    await page.idle();
+    for (const tokens of [120, 112, 96, 64]) page.actions.setParameter('selectedTokens', tokens, false);
+    await page.idle();
+    expect(client.runs).toHaveLength(2);
+    expect(client.runs[1]?.method.parameters.selectedTokens).toBe(64);
+    page.actions.setView({ layer: 3 }, true);
+    await page.idle();
+    expect(client.runs).toHaveLength(2);
+  });
+
+  it('does not run for a change that was taken back at once', async () => {
+    const { page, client } = await open();
+    await page.idle();
+    page.actions.setParameter('selectedTokens', 64, false);
+    page.actions.setParameter('selectedTokens', 128, true);
+    await page.idle();
+    expect(client.runs).toHaveLength(1);
+  });
+
+  it('opens its own shared link as an equal state', async () => {
+    const { page } = await open('#backend=cpu');
+    await page.idle();
+    page.actions.setMethod('lagkv');
+    page.actions.setParameter('keepFraction', 0.3, true);
+    page.actions.unpin(0);
+    page.actions.setView(
+      { layer: 4, head: 2, zoom: { rowStart: 5, rowEnd: 90, columnStart: 0, columnEnd: 85 } },
+      true,
+    );
+    page.actions.setSource({
+      kind: 'text',
+      text: 'Zwölf <b>Boxkämpfer</b> jagen Viktor quer über den Sylter Deich. '.repeat(20),
+    });
+    const made = await page.idle();
+    const { url, textCharacters } = await page.share();
+    expect(url).toMatch(/^https:\/\/example\.org\/keyhole\/#v=1\.2\.3&/);
+    expect(url).not.toContain('backend');
+    expect(textCharacters).toBeGreaterThan(1000);
+
+    const opened = await open(new URL(url).hash);
+    const { timing: _, origin: __, ...state } = await opened.page.idle();
+    const { timing: ___, origin: ____, ...expected } = made;
+    expect(state).toEqual(expected);
+  });
+
+  it('writes the address at the end of a gesture, and goes back', async () => {
+    const { page, address } = await open();
+    await page.idle();
+    page.actions.setParameter('selectedTokens', 64, false);
+    page.actions.setParameter('selectedTokens', 32, false);
+    expect(address.entries).toHaveLength(1);
+    page.actions.setParameter('selectedTokens', 32, true);
+    await vi.waitFor(() => expect(address.entries).toHaveLength(2));
+    expect(address.hash()).toContain('p.selectedTokens=32');
+    page.actions.setView({ mode: 'full' }, true);
+    await vi.waitFor(() => expect(address.entries).toHaveLength(3));
+    address.back();
+    await vi.waitFor(() => expect(page.state().view.mode).toBe('both'));
+    expect(page.state().parameters.selectedTokens).toBe(32);
+    address.back();
+    await vi.waitFor(() => expect(page.state().parameters.selectedTokens).toBe(128));
+    const state = await page.idle();
+    expect(state.error).toBeNull();
+  });
+
+  it('resolves idle after a failure, with its sentence', async () => {
+    const { page } = await open('', { failure: 'The model file is damaged; get it again.' });
+    const state = await page.idle();
+    expect(state.error).toBe('The model file is damaged; get it again.');
+    expect(state.origin).not.toBe('live');
+  });
+
+  it('says what is wrong with parameters, and runs again when they are right', async () => {
+    const { page, client } = await open();
+    await page.idle();
+    page.actions.setParameter('localTokens', 1020, true);
+    const wrong = await page.idle();
+    expect(wrong.error).toMatch(/localTokens|local/i);
+    expect(wrong.parameters.localTokens).toBe(1020);
+    expect(wrong.measurements?.layers).toHaveLength(8);
+    expect(client.runs).toHaveLength(1);
+    page.actions.setParameter('localTokens', 128, true);
+    expect((await page.idle()).error).toBeNull();
+  });
+
+  it('keeps what was measured when a run is cancelled', async () => {
+    const { page, client } = await open();
+    await page.idle();
+    page.actions.setParameter('selectedTokens', 64, true);
+    await vi.waitFor(() => expect(page.store.getState().running).toBe(true));
+    page.cancel();
+    const state = await page.idle();
+    expect(state.error).toMatch(/^Cancelled/);
+    expect(client.cancelled).toBe(1);
+    expect(state.measurements?.layers).toHaveLength(8);
+    page.rerun();
+    expect((await page.idle()).error).toBeNull();
+  });
+
+  it('moves defaults along with the length of the text, and leaves chosen values', async () => {
+    const { page } = await open();
+    await page.idle();
+    page.actions.setSource({ kind: 'task', task: 'four-needles', tokens: 2048, depth: 'spread', seed: 7 });
+    expect(page.state().parameters).toMatchObject({ selectedTokens: 256, localTokens: 256 });
+    page.actions.setParameter('selectedTokens', 100, true);
+    page.actions.setSource({ kind: 'task', task: 'four-needles', tokens: 1024, depth: 'spread', seed: 7 });
+    expect(page.state().parameters).toMatchObject({ selectedTokens: 100, localTokens: 256 });
+  });
+
+  it('moves defaults along once the length of an own text is known', async () => {
+    const { page } = await open();
+    await page.idle();
+    // 1,500 short words: the estimate from characters is far below.
+    page.actions.setSource({ kind: 'text', text: 'a '.repeat(1500) });
+    const state = await page.idle();
+    expect(page.store.getState().text?.tokens).toBe(1501);
+    expect(state.parameters).toMatchObject({ selectedTokens: 176, localTokens: 176 });
+  });
+
+  it('leaves the parameters of a link as they are, whatever the length of its text', async () => {
+    const { page } = await open();
+    page.actions.setSource({ kind: 'text', text: 'a '.repeat(1500) });
+    page.actions.setParameters({ ...page.state().parameters, selectedTokens: 40 }, true);
+    await page.idle();
+    const opened = await open(new URL((await page.share()).url).hash);
+    expect((await opened.page.idle()).parameters).toEqual(page.state().parameters);
+  });
+
+  it('remembers the parameters of a method that was left', async () => {
+    const { page } = await open();
+    page.actions.setParameter('selectedTokens', 48, true);
+    page.actions.setMethod('random');
+    page.actions.setMethod('esa');
+    expect(page.state().parameters.selectedTokens).toBe(48);
+  });
+
+  it('says that a link was made with other weights', async () => {
+    const { page } = await open('#model=bundled@0123456789ab');
+    await page.idle();
+    expect(page.store.getState().notices.map((notice) => notice.sentence)).toEqual([
+      'The link was made with other weights than these: the numbers are measured anew and will differ.',
+    ]);
+  });
+
+  it('shows the nearest layer and head where a link names one that is not there', async () => {
+    const { page } = await open('#layer=99&head=7');
+    const state = await page.idle();
+    expect(state.view).toMatchObject({ layer: 7, head: 5 });
+    expect(page.store.getState().notices).toHaveLength(1);
+  });
+
+  it('shows the recorded study until live numbers are there', async () => {
+    const recorded = recordedFixture();
+    const { page } = await open('', { recorded: Promise.resolve(recorded), delayMilliseconds: 15 });
+    await vi.waitFor(() => expect(page.state().origin).toBe('recorded'));
+    expect(page.state().measurements).toEqual(recorded.measurements);
+    expect((await page.idle()).origin).toBe('live');
+  });
+
+  it('does not show the recorded study for another one', async () => {
+    const { page } = await open('#seed=8', {
+      recorded: Promise.resolve(recordedFixture()),
+      delayMilliseconds: 5,
+    });
+    const origins = new Set<string | null>();
+    page.store.subscribe((state) => origins.add(state.origin));
+    await page.idle();
+    expect([...origins]).not.toContain('recorded');
+  });
+});
+
+describe('a recorded study', () => {
+  it('comes back from its file: numbers exactly, pictures to a hundredth of a decade', () => {
+    const study = recordedFixture();
+    const back = unpackStudy(JSON.parse(JSON.stringify(packStudy(study))));
+    expect(back).not.toBeNull();
+    const { map, row, thumbnails, ...numbers } = back!;
+    const { map: ___, row: __, thumbnails: _, ...expected } = study;
+    expect(numbers).toEqual(expected);
+    expect(row.fates).toEqual(study.row.fates);
+    expect(row.scores).toEqual(study.row.scores);
+    const compare = (got: Float32Array, want: Float32Array) => {
+      expect(got).toHaveLength(want.length);
+      let compared = 0;
+      for (const [at, weight] of want.entries()) {
+        if (weight < 1e-6) continue;
+        compared += 1;
+        expect(Math.abs(Math.log10(got[at]! / weight))).toBeLessThan(0.015);
+      }
+      expect(compared).toBeGreaterThan(100);
+    };
+    compare(thumbnails.maximum, study.thumbnails.maximum);
+    compare(map.maximum, study.map.maximum);
+    compare(row.weights, study.row.weights);
+  });
+
+  it.each([null, 3, {}, { format: 'keyhole-study-1' }, { format: 'other' }])(
+    'is refused when it is %j',
+    (file) => {
+      expect(unpackStudy(file)).toBeNull();
+    },
+  );
+});
