@@ -40,7 +40,10 @@ def generate(model: Decoder, prompts: list[list[int]], most: int) -> list[list[i
     token = model.logits(x[rows, lengths - 1]).argmax(-1)
 
     made = [token]
+    ended = token == END
     for offset in range(most - 1):
+        if ended.all():
+            break
         position = lengths + offset
         visible = (torch.arange(size, device=device) <= position[:, None])[:, None, None]
         x = model.embedding[token][:, None]
@@ -52,5 +55,6 @@ def generate(model: Decoder, prompts: list[list[int]], most: int) -> list[list[i
             x = model.finish(layer, x, F.scaled_dot_product_attention(q, keys, values, attn_mask=visible, enable_gqa=True))
         token = model.logits(x[:, 0]).argmax(-1)
         made.append(token)
+        ended |= token == END
     out = torch.stack(made, 1).tolist()
     return [answer[: answer.index(END)] if END in answer else answer for answer in out]
