@@ -66,7 +66,10 @@ export function createRowMaker(
         append([...instance.ids, endOfSequence], instance.answerStart);
       }
     }
-    return Buffer.concat([new Uint8Array(ids.buffer), kind]);
+    const row = new Uint8Array(3 * rowTokens);
+    row.set(new Uint8Array(ids.buffer));
+    row.set(kind, 2 * rowTokens);
+    return row;
   };
 }
 
