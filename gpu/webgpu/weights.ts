@@ -17,7 +17,6 @@ export interface WeightInputs {
 const FARTHEST_OFFSET = 2 ** 30;
 
 export interface PreparedWeights {
-  readonly vectors: number;
   readonly buffers: Readonly<Record<'query' | 'key' | 'logSumExp', DeviceBuffer>>;
   readonly parameters: Readonly<Record<string, number>>;
 }
@@ -27,7 +26,6 @@ export function prepareWeights(recorder: Recorder, a: WeightInputs): PreparedWei
   const query = asVectors(recorder, a.query);
   const key = asVectors(recorder, a.key);
   return {
-    vectors: query.channels / 4,
     buffers: { query: query.buffer, key: key.buffer, logSumExp: a.logSumExp.buffer },
     parameters: {
       queryRows: query.rows,

@@ -14,9 +14,12 @@ const kernel = defineKernel('attention-column-sums', code, {
   out: 'write',
 });
 
-const TILE = 64;
+const THREADS = 64;
+const KEYS_PER_THREAD = 8;
+/** Query rows worth a thread of their own. */
+const SMALLEST_SHARE = 16;
 
-/** Records `Ops.attentionColumnSums`: sums per query head, then over the heads of each group. */
+/** Records `Ops.attentionColumnSums`: sums per query head and share of the queries, then over those of each group. */
 export function attentionColumnSums(recorder: Recorder, a: Arguments<'attentionColumnSums'>): void {
   checkAttentionColumnSums(a);
   const { query, key, out } = a;
@@ -28,22 +31,27 @@ export function attentionColumnSums(recorder: Recorder, a: Arguments<'attentionC
     return;
   }
   const { buffers, parameters } = prepareWeights(recorder, a);
-  const perHead = recorder.temporary('f32', query.heads * key.rows, 'column sums per head');
-  const items = query.heads * Math.ceil(key.rows / TILE);
+  const keyGroups = query.heads * Math.ceil(key.rows / KEYS_PER_THREAD);
+  // Cut the queries until there are enough threads.
+  const wantedShares = Math.ceil(recorder.parallelThreads / keyGroups);
+  const shareRows = Math.max(SMALLEST_SHARE, Math.ceil(query.rows / wantedShares));
+  const shares = Math.max(1, Math.ceil(query.rows / shareRows));
+  const sums = recorder.temporary('f32', query.heads * shares * key.rows, 'column sums of shares');
+  const items = keyGroups * shares;
   const work = weightWork(a);
-  for (const { start, count } of spans(items, recorder.partsFor(work), 1)) {
+  for (const { start, count } of spans(items, recorder.partsFor(work), THREADS)) {
     recorder.dispatch({
       kernel,
       constants: {},
-      buffers: { ...buffers, out: perHead },
-      parameters: { firstItem: start, endItem: start + count, ...parameters },
-      workgroups: linearGrid(count, recorder.maxWorkgroupsPerDimension),
+      buffers: { ...buffers, out: sums },
+      parameters: { firstItem: start, endItem: start + count, shares, shareRows, ...parameters },
+      workgroups: linearGrid(Math.ceil(count / THREADS), recorder.maxWorkgroupsPerDimension),
       work: shareOf(work, count / items),
     });
   }
   const rowOf = { rows: 1, channels: key.rows, rowStride: key.rows };
   sumHeads(recorder, {
-    input: { buffer: perHead, offset: 0, heads: query.heads, headStride: key.rows, ...rowOf },
+    input: { buffer: sums, offset: 0, heads: query.heads * shares, headStride: key.rows, ...rowOf },
     out: { buffer: out.buffer, offset: out.offset, heads: key.heads, headStride: out.rowStride, ...rowOf },
   });
 }

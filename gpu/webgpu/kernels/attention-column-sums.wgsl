@@ -1,16 +1,18 @@
-// Attention received, per query head: out[h, t] = Σ over query rows i of exp(q_i·k_t·scale − logSumExp_i), over rows that see
-// key t (t ≤ i + causalOffset).
+// Attention received, per query head and share of its queries: out[h, share, t] = Σ over query rows i of the share of
+// exp(q_i·k_t·scale − logSumExp_i), over rows that see key t (t ≤ i + causalOffset).
 //
 // Shapes     query [H, n, d], key [G, m, d], their d, offsets and strides in vectors of four; logSumExp [H, n];
-//            out dense [H, m].
-// Grid       one workgroup of 16 × 16 threads per query head and 64 keys, which goes through the query tiles from the first
-//            that sees one of its keys; linear from firstItem.
-// Precision  32-bit sums.
+//            out dense [H, shares, m].
+// Grid       one thread per query head, share and eight neighbouring keys (keys fastest), 64 a workgroup, linear from firstItem.
+//            A share is shareRows query rows; rows are taken four at a time, from the first that sees one of the keys.
+// Precision  32-bit sums in the order of the rows.
 // Equals     `attentionColumnSums` of gpu/cpu before its sum over heads.
 
 struct Params {
   firstItem: u32,
   endItem: u32,
+  shares: u32,
+  shareRows: u32,
   queryRows: u32,
   keyRows: u32,
   headsPerGroup: u32,
@@ -33,82 +35,71 @@ struct Params {
 @group(0) @binding(3) var<storage, read> logSumExp: array<f32>;
 @group(0) @binding(4) var<storage, read_write> out: array<f32>;
 
-const TILE = 64u;
-const PITCH = 5u;
-
-var<workgroup> queryTile: array<vec4f, TILE * PITCH>;
-var<workgroup> keyTile: array<vec4f, TILE * PITCH>;
-var<workgroup> partial: array<f32, TILE * 17u>;
-
 /// Number of keys that a query row sees.
 fn limit(row: u32) -> u32 {
   return u32(clamp(i32(row) + bitcast<i32>(params.causalOffset) + 1, 0, i32(params.keyRows)));
 }
 
-@compute @workgroup_size(16, 16)
+/// The weight of one query on four keys; masked scores are left out before the exponential, which could overflow for them.
+fn weightsOf(scores: vec4f, lse: f32, isSeen: vec4<bool>) -> vec4f {
+  return select(vec4f(), exp(select(vec4f(), params.scale * scores - lse, isSeen)), isSeen);
+}
+
+@compute @workgroup_size(64)
 fn main(
-  @builtin(local_invocation_id) thread: vec3u,
-  @builtin(local_invocation_index) index: u32,
+  @builtin(local_invocation_index) thread: u32,
   @builtin(workgroup_id) workgroup: vec3u,
   @builtin(num_workgroups) workgroups: vec3u,
 ) {
-  let tiles = (params.keyRows + TILE - 1u) / TILE;
-  let item = params.firstItem + workgroup.y * workgroups.x + workgroup.x;
+  let item = params.firstItem + 64u * (workgroup.y * workgroups.x + workgroup.x) + thread;
   if (item >= params.endItem) { return; }
-  let head = item / tiles;
-  let firstKey = item % tiles * TILE;
+  let keyGroups = (params.keyRows + 7u) / 8u;
+  let firstKey = item % keyGroups * 8u;
+  let share = item / keyGroups % params.shares;
+  let head = item / keyGroups / params.shares;
   let queryStart = params.queryOffset + head * params.queryHeadStride;
   let keyStart = params.keyOffset + head / params.headsPerGroup * params.keyHeadStride;
-  let loadRow = index / 4u;
-  let loadVector = index % 4u;
-  let keys = vec4u(firstKey + thread.x) + vec4u(0u, 16u, 32u, 48u);
-
-  // The first row that sees firstKey, down to a whole tile.
-  let firstVisible = u32(max(i32(firstKey) - bitcast<i32>(params.causalOffset), 0)) / TILE * TILE;
-  var sums = vec4f();
-  for (var firstRow = firstVisible; firstRow < params.queryRows; firstRow += TILE) {
-    var scores = array<vec4f, 4>();
-    for (var first = 0u; first < params.vectors; first += 4u) {
-      let vector = first + loadVector;
-      var loadedQuery = vec4f();
-      if (firstRow + loadRow < params.queryRows && vector < params.vectors) {
-        loadedQuery = query[queryStart + (firstRow + loadRow) * params.queryRowStride + vector];
-      }
-      var loadedKey = vec4f();
-      if (firstKey + loadRow < params.keyRows && vector < params.vectors) {
-        loadedKey = key[keyStart + (firstKey + loadRow) * params.keyRowStride + vector];
-      }
-      queryTile[loadRow * PITCH + loadVector] = loadedQuery;
-      keyTile[loadRow * PITCH + loadVector] = loadedKey;
-      workgroupBarrier();
-      for (var v = 0u; v < 4u; v++) {
-        let k0 = keyTile[thread.x * PITCH + v];
-        let k1 = keyTile[(thread.x + 16u) * PITCH + v];
-        let k2 = keyTile[(thread.x + 32u) * PITCH + v];
-        let k3 = keyTile[(thread.x + 48u) * PITCH + v];
-        for (var i = 0u; i < 4u; i++) {
-          let q = queryTile[(thread.y + 16u * i) * PITCH + v];
-          scores[i] += vec4f(dot(q, k0), dot(q, k1), dot(q, k2), dot(q, k3));
-        }
-      }
-      workgroupBarrier();
-    }
-    for (var i = 0u; i < 4u; i++) {
-      let row = firstRow + thread.y + 16u * i;
-      if (row < params.queryRows) {
-        let lse = logSumExp[params.logSumExpOffset + head * params.logSumExpHeadStride + row];
-        let isSeen = keys < vec4u(limit(row));
-        // Masked scores are left out before the exponential, which could overflow for them.
-        sums += select(vec4f(), exp(select(vec4f(lse), params.scale * scores[i], isSeen) - lse), isSeen);
+  let scalarStart = params.logSumExpOffset + head * params.logSumExpHeadStride;
+  let lastKey = params.keyRows - 1u;
+  let k0 = keyStart + firstKey * params.keyRowStride;
+  let k1 = keyStart + min(firstKey + 1u, lastKey) * params.keyRowStride;
+  let k2 = keyStart + min(firstKey + 2u, lastKey) * params.keyRowStride;
+  let k3 = keyStart + min(firstKey + 3u, lastKey) * params.keyRowStride;
+  let k4 = keyStart + min(firstKey + 4u, lastKey) * params.keyRowStride;
+  let k5 = keyStart + min(firstKey + 5u, lastKey) * params.keyRowStride;
+  let k6 = keyStart + min(firstKey + 6u, lastKey) * params.keyRowStride;
+  let k7 = keyStart + min(firstKey + 7u, lastKey) * params.keyRowStride;
+  let leftKeys = vec4u(firstKey) + vec4u(0u, 1u, 2u, 3u);
+  let firstVisible = u32(max(i32(firstKey) - bitcast<i32>(params.causalOffset), 0));
+  let endRow = min((share + 1u) * params.shareRows, params.queryRows);
+  var leftSums = vec4f();
+  var rightSums = vec4f();
+  for (var row = max(share * params.shareRows, firstVisible); row < endRow; row += 4u) {
+    var left = array<vec4f, 4>();
+    var right = array<vec4f, 4>();
+    for (var v = 0u; v < params.vectors; v++) {
+      let b0 = key[k0 + v];
+      let b1 = key[k1 + v];
+      let b2 = key[k2 + v];
+      let b3 = key[k3 + v];
+      let b4 = key[k4 + v];
+      let b5 = key[k5 + v];
+      let b6 = key[k6 + v];
+      let b7 = key[k7 + v];
+      for (var r = 0u; r < 4u; r++) {
+        let q = query[queryStart + min(row + r, endRow - 1u) * params.queryRowStride + v];
+        left[r] += vec4f(dot(q, b0), dot(q, b1), dot(q, b2), dot(q, b3));
+        right[r] += vec4f(dot(q, b4), dot(q, b5), dot(q, b6), dot(q, b7));
       }
     }
+    for (var r = 0u; r < min(4u, endRow - row); r++) {
+      let lse = logSumExp[scalarStart + row + r];
+      let end = vec4u(limit(row + r));
+      leftSums += weightsOf(left[r], lse, leftKeys < end);
+      rightSums += weightsOf(right[r], lse, leftKeys + 4u < end);
+    }
   }
-
-  for (var j = 0u; j < 4u; j++) { partial[(thread.x + 16u * j) * 17u + thread.y] = sums[j]; }
-  workgroupBarrier();
-  if (index < TILE && firstKey + index < params.keyRows) {
-    var sum = 0.0;
-    for (var y = 0u; y < 16u; y++) { sum += partial[index * 17u + y]; }
-    out[head * params.keyRows + firstKey + index] = sum;
-  }
+  let outStart = (head * params.shares + share) * params.keyRows + firstKey;
+  for (var j = 0u; j < min(4u, params.keyRows - firstKey); j++) { out[outStart + j] = leftSums[j]; }
+  for (var j = 4u; j < min(8u, params.keyRows - firstKey); j++) { out[outStart + j] = rightSums[j - 4u]; }
 }

@@ -15,8 +15,6 @@ const kernel = defineKernel('attention-tile', code, {
 });
 
 const PIXELS = 64;
-/** Vectors of query rows that workgroup memory has room for: 8 KiB. */
-const RESIDENT_VECTORS = 512;
 
 /** Records `Ops.attentionTile`. */
 export function attentionTile(recorder: Recorder, a: Arguments<'attentionTile'>): void {
@@ -27,7 +25,7 @@ export function attentionTile(recorder: Recorder, a: Arguments<'attentionTile'>)
     for (const out of [a.maximum, a.mean]) fill(recorder, out, outOffset, width * height, 0);
     return;
   }
-  const { vectors, buffers, parameters } = prepareWeights(recorder, a);
+  const { buffers, parameters } = prepareWeights(recorder, a);
   const rowsPerPixel = Math.ceil(query.rows / height / rowStep);
   const { flops, bytes } = weightWork(a);
   // Pixels smaller than a cell repeat it.
@@ -37,7 +35,7 @@ export function attentionTile(recorder: Recorder, a: Arguments<'attentionTile'>)
   for (const { start, count } of spans(height, parts, 1)) {
     recorder.dispatch({
       kernel,
-      constants: { VECTORS: vectors, ROWS: rowsPerPixel >= 4 && 8 * vectors <= RESIDENT_VECTORS ? 8 : 1 },
+      constants: { ROWS: rowsPerPixel >= 4 ? 8 : 1 },
       buffers: { ...buffers, maximum: a.maximum, mean: a.mean },
       parameters: { firstLine: start, width, height, rowStep, outOffset, ...parameters },
       workgroups: [Math.ceil(width / PIXELS), count, 1],

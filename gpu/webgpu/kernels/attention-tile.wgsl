@@ -5,11 +5,11 @@
 // Shapes     query [n, d], key [m, d], their d, offsets and strides in vectors of four; logSumExp [n];
 //            maximum and mean [height, width].
 // Grid       one thread per pixel, 64 neighbours of a pixel row a workgroup; workgroups.x over x, workgroups.y over pixel rows
-//            from firstLine. ROWS query rows at a time are in workgroup memory, so that a key is read once for all of them.
+//            from firstLine. ROWS query rows are evaluated at a time, so that a key is read once for all of them.
 // Precision  32-bit.
 // Equals     `attentionTile` of gpu/cpu.
 //
-// Constants  VECTORS: d/4; ROWS: query rows at a time.
+// Constants  ROWS: query rows at a time.
 
 struct Params {
   firstLine: u32,
@@ -18,6 +18,7 @@ struct Params {
   rowStep: u32,
   queryRows: u32,
   keyRows: u32,
+  vectors: u32,
   scale: f32,
   causalOffset: u32,
   queryOffset: u32,
@@ -37,8 +38,6 @@ struct Params {
 
 const THREADS = 64u;
 
-var<workgroup> queries: array<vec4f, ROWS * VECTORS>;
-
 fn limit(row: u32) -> u32 {
   return u32(clamp(i32(row) + bitcast<i32>(params.causalOffset) + 1, 0, i32(params.keyRows)));
 }
@@ -57,19 +56,15 @@ fn main(@builtin(local_invocation_index) thread: u32, @builtin(workgroup_id) wor
   var sum = 0.0;
   var cells = 0u;
   for (var block = firstRow; block < endRow; block += ROWS * params.rowStep) {
-    for (var slot = thread; slot < ROWS * VECTORS; slot += THREADS) {
-      let row = block + slot / VECTORS * params.rowStep;
-      if (row < endRow) {
-        queries[slot] = query[params.queryOffset + row * params.queryRowStride + slot % VECTORS];
-      }
-    }
-    workgroupBarrier();
     let lastRow = min(block + (ROWS - 1u) * params.rowStep, endRow - 1u);
     for (var t = firstKey; t < min(endKey, limit(lastRow)); t++) {
       var scores = array<f32, ROWS>();
-      for (var v = 0u; v < VECTORS; v++) {
+      for (var v = 0u; v < params.vectors; v++) {
         let k = key[params.keyOffset + t * params.keyRowStride + v];
-        for (var r = 0u; r < ROWS; r++) { scores[r] += dot(queries[r * VECTORS + v], k); }
+        for (var r = 0u; r < ROWS; r++) {
+          let row = min(block + r * params.rowStep, endRow - 1u);
+          scores[r] += dot(query[params.queryOffset + row * params.queryRowStride + v], k);
+        }
       }
       for (var r = 0u; r < ROWS; r++) {
         let row = block + r * params.rowStep;
@@ -81,7 +76,6 @@ fn main(@builtin(local_invocation_index) thread: u32, @builtin(workgroup_id) wor
         }
       }
     }
-    workgroupBarrier();
   }
   if (isPixel) {
     let at = params.outOffset + y * params.width + x;

@@ -1,50 +1,58 @@
+import { sliceRows } from '../../rows';
 import { type Arguments, checkMassByClass } from '../../validate';
 import { linearGrid, spans } from '../grid';
 import { defineKernel } from '../kernel';
 import type { Recorder } from '../recorder';
-import { prepareWeights, shareOf, weightWork } from '../weights';
+import { attentionWeights } from './attention-weights';
 import { fill } from './fill';
 import code from './mass-by-class.wgsl?raw';
 
-const kernel = defineKernel('mass-by-class', code, {
-  query: 'read',
-  key: 'read',
-  logSumExp: 'read',
-  classOf: 'read',
-  out: 'write',
-});
+const kernel = defineKernel('mass-by-class', code, { weights: 'read', classOf: 'read', out: 'write' });
 
-const TILE = 32;
+/** Weights held at a time: 16 MiB. */
+const MOST_WEIGHTS = 2 ** 22;
+const CLASSES_PER_THREAD = 4;
 
-/** Records `Ops.massByClass`. */
+/** Records `Ops.massByClass`: the weights of a few query rows at a time, and their sums. */
 export function massByClass(recorder: Recorder, a: Arguments<'massByClass'>): void {
   checkMassByClass(a);
-  const { query, key, groupings, sets, classes } = a;
-  const items = query.heads * Math.ceil(query.rows / TILE);
-  if (items === 0 || groupings === 0 || classes === 0) return;
-  fill(recorder, a.out, 0, groupings * query.heads * query.rows * classes, 0);
-  if (key.rows === 0) return;
-  const { buffers, parameters } = prepareWeights(recorder, a);
-  const { flops, bytes } = weightWork(a);
-  const perPair = flops / (2 * query.channels + 8);
-  const work = { flops: flops + 8 * perPair * groupings * Math.ceil(classes / 4), bytes };
-  for (const { start, count } of spans(items, recorder.partsFor(work), 1)) {
+  const { query, key, logSumExp, groupings, sets, classes, out } = a;
+  const { heads } = query;
+  if (heads * query.rows * groupings * classes === 0) return;
+  if (key.rows === 0) {
+    fill(recorder, out, 0, groupings * heads * query.rows * classes, 0);
+    return;
+  }
+  const rowsAtOnce = Math.max(1, Math.floor(MOST_WEIGHTS / (heads * key.rows)));
+  const most = Math.min(rowsAtOnce, query.rows);
+  const weights = recorder.temporary('f32', heads * most * key.rows, 'weights of some rows');
+  for (const rows of spans(query.rows, Math.ceil(query.rows / most), 1)) {
+    attentionWeights(recorder, {
+      query: sliceRows(query, rows.start, rows.count),
+      key,
+      scale: a.scale,
+      logSumExp: { ...logSumExp, offset: logSumExp.offset + rows.start },
+      causalOffset: a.causalOffset + rows.start,
+      out: weights,
+    });
+    const items = heads * groupings * Math.ceil(classes / CLASSES_PER_THREAD) * rows.count;
     recorder.dispatch({
       kernel,
       constants: {},
-      buffers: { ...buffers, classOf: a.classOf, out: a.out },
+      buffers: { weights, classOf: a.classOf, out },
       parameters: {
-        firstItem: start,
-        endItem: start + count,
-        heads: query.heads,
-        headsPerSet: query.heads / sets,
+        heads,
+        rows: rows.count,
+        firstRow: rows.start,
+        queryRows: query.rows,
+        keyRows: key.rows,
+        headsPerSet: heads / sets,
         sets,
         groupings,
         classes,
-        ...parameters,
       },
-      workgroups: linearGrid(count, recorder.maxWorkgroupsPerDimension),
-      work: shareOf(work, count / items),
+      workgroups: linearGrid(Math.ceil(items / 64), recorder.maxWorkgroupsPerDimension),
+      work: { flops: 16 * items * key.rows, bytes: 8 * items * key.rows },
     });
   }
 }

@@ -1,8 +1,9 @@
 import { type Arguments, checkPeakScores } from '../../validate';
-import { spans } from '../grid';
+import { linearGrid, spans } from '../grid';
 import { defineKernel } from '../kernel';
 import type { Recorder } from '../recorder';
 import { asVectors } from '../vectors';
+import { shareOf } from '../weights';
 import { fill } from './fill';
 import code from './peak-scores.wgsl?raw';
 
@@ -13,7 +14,8 @@ const kernel = defineKernel('peak-scores', code, {
   out: 'write',
 });
 
-const TILE = 64;
+const THREADS = 64;
+const BLOCK = 8;
 const NEGATIVE_INFINITY_BITS = 0xff800000;
 
 /** Records `Ops.peakScores`. */
@@ -30,21 +32,29 @@ export function peakScores(recorder: Recorder, a: Arguments<'peakScores'>): void
   const key = asVectors(recorder, a.key);
   const rowPeaks = recorder.temporary('u32', queries, 'row peaks');
   recorder.clear(rowPeaks);
+  const work = {
+    flops: 2 * queries * keys * query.channels,
+    bytes: 4 * (queries + keys) * query.channels,
+  };
+  const queryBlocks = Math.ceil(queries / BLOCK);
+  // Cut the keys until the row pass has enough threads.
+  const wantedSpans = Math.ceil(recorder.parallelThreads / queryBlocks);
+  const spanKeys = Math.ceil(keys / wantedSpans / BLOCK) * BLOCK;
+  const spanCount = Math.ceil(keys / spanKeys);
   for (const isColumnPass of [false, true]) {
-    const workOf = (count: number) => ({
-      flops: 2 * queries * count * query.channels,
-      bytes: 4 * (queries + count) * query.channels,
-    });
-    for (const span of spans(keys, recorder.partsFor(workOf(keys)), TILE)) {
+    const items = isColumnPass ? Math.ceil(keys / BLOCK) : queryBlocks * spanCount;
+    for (const { start, count } of spans(items, recorder.partsFor(work), THREADS)) {
       recorder.dispatch({
         kernel,
         constants: {},
         buffers: { query: query.buffer, key: key.buffer, rowPeaks, out: a.out },
         parameters: {
           isColumnPass: Number(isColumnPass),
+          firstItem: start,
+          endItem: start + count,
           queries,
-          keys: span.start + span.count,
-          firstKey: span.start,
+          keys,
+          spanKeys: isColumnPass ? BLOCK : spanKeys,
           vectors: query.channels / 4,
           queryOffset: query.offset / 4,
           queryStride: query.rowStride / 4,
@@ -52,8 +62,8 @@ export function peakScores(recorder: Recorder, a: Arguments<'peakScores'>): void
           keyStride: key.rowStride / 4,
           outOffset: a.outOffset,
         },
-        workgroups: [Math.ceil(span.count / TILE), isColumnPass ? 1 : Math.ceil(queries / TILE), 1],
-        work: workOf(span.count),
+        workgroups: linearGrid(Math.ceil(count / THREADS), recorder.maxWorkgroupsPerDimension),
+        work: shareOf(work, count / items),
       });
     }
   }

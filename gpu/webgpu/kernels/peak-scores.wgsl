@@ -1,18 +1,20 @@
 // ESA Eq. 4 (arXiv 2502.14477): out[m] = max over queries c of ( q_c·k_m − max over m' of q_c·k_m' ), in two passes over the
-// score matrix, which is computed in tiles of 64 × 64 and not stored.
+// score matrix, which is not stored.
 //
-// Shapes     query [n, K], key [M, K], both with K, offsets and strides in vectors of four; rowPeaks [n]; out [M].
-// Grid       16 × 16 threads. Pass 0 (rows): one workgroup per tile; workgroups.x over key tiles, workgroups.y over query
-//            tiles. Row maxima are gathered in rowPeaks by atomicMax of integers in the order of the floats; rowPeaks starts
-//            at zeros. Pass 1 (columns): one workgroup per 64 keys, which goes through all queries.
-// Precision  32-bit. Both passes are one pipeline, so that both compute the same scores: a row's largest gives exactly 0.
+// Shapes     query [n, K], key [M, K], both with K, offsets and strides in vectors of four; rowPeaks [n], zeros before; out [M].
+// Grid       64 threads a workgroup, linear from firstItem. Pass 0: a thread takes eight queries and a span of keys, and adds
+//            their maxima to rowPeaks by atomicMax of integers in the order of the floats. Pass 1: a thread takes eight keys and
+//            all queries. Both go through scores in blocks of 8 × 8.
+// Precision  32-bit. Both passes are one pipeline, so that both compute the same scores: a query's best key gets exactly 0.
 // Equals     `peakScores` of gpu/cpu. Maxima do not depend on order.
 
 struct Params {
   isColumnPass: u32,
+  firstItem: u32,
+  endItem: u32,
   queries: u32,
   keys: u32,
-  firstKey: u32,
+  spanKeys: u32,
   vectors: u32,
   queryOffset: u32,
   queryStride: u32,
@@ -27,13 +29,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> rowPeaks: array<atomic<u32>>;
 @group(0) @binding(4) var<storage, read_write> out: array<f32>;
 
-const TILE = 64u;
-const PITCH = 5u;
 const LOWEST = -3.4e38;
-
-var<workgroup> queryTile: array<vec4f, TILE * PITCH>;
-var<workgroup> keyTile: array<vec4f, TILE * PITCH>;
-var<workgroup> peaks: array<f32, TILE * 17u>;
 
 fn ordered(value: f32) -> u32 {
   let bits = bitcast<u32>(value);
@@ -44,80 +40,85 @@ fn unordered(order: u32) -> f32 {
   return bitcast<f32>(select(~order, order & 0x7fffffffu, order >= 0x80000000u));
 }
 
-fn loadQuery(row: u32, vector: u32) -> vec4f {
-  if (row >= params.queries || vector >= params.vectors) { return vec4f(); }
-  return query[params.queryOffset + row * params.queryStride + vector];
+fn queryRow(row: u32) -> u32 {
+  return params.queryOffset + min(row, params.queries - 1u) * params.queryStride;
 }
 
-fn loadKey(row: u32, vector: u32) -> vec4f {
-  if (row >= params.keys || vector >= params.vectors) { return vec4f(); }
-  return key[params.keyOffset + row * params.keyStride + vector];
+fn keyRow(row: u32) -> u32 {
+  return params.keyOffset + min(row, params.keys - 1u) * params.keyStride;
 }
 
-fn largest(values: vec4f) -> f32 {
-  return max(max(values.x, values.y), max(values.z, values.w));
+fn largest(left: vec4f, right: vec4f) -> f32 {
+  let four = max(left, right);
+  return max(max(four.x, four.y), max(four.z, four.w));
 }
 
-@compute @workgroup_size(16, 16)
+@compute @workgroup_size(64)
 fn main(
-  @builtin(local_invocation_id) thread: vec3u,
-  @builtin(local_invocation_index) index: u32,
+  @builtin(local_invocation_index) thread: u32,
   @builtin(workgroup_id) workgroup: vec3u,
+  @builtin(num_workgroups) workgroups: vec3u,
 ) {
-  let firstKey = params.firstKey + workgroup.x * TILE;
+  let item = params.firstItem + 64u * (workgroup.y * workgroups.x + workgroup.x) + thread;
+  if (item >= params.endItem) { return; }
   let isColumnPass = params.isColumnPass == 1u;
-  let loadRow = index / 4u;
-  let loadVector = index % 4u;
-  let keys = vec4u(firstKey + thread.x) + vec4u(0u, 16u, 32u, 48u);
-  let rows = vec4u(0u, 16u, 32u, 48u) + thread.y;
-  var columnPeaks = vec4f(LOWEST);
-  let firstQuery = select(workgroup.y * TILE, 0u, isColumnPass);
-  let endQuery = select(min(firstQuery + TILE, params.queries), params.queries, isColumnPass);
+  // Blocks that this thread goes through: of queries in the column pass, of its span of keys in the row pass.
+  let queryBlocks = (params.queries + 7u) / 8u;
+  let firstKey = select(item / queryBlocks * params.spanKeys, item * 8u, isColumnPass);
+  let firstQuery = select(item % queryBlocks * 8u, 0u, isColumnPass);
+  let endKey = min(firstKey + params.spanKeys, params.keys);
+  let blocks = select((endKey - firstKey + 7u) / 8u, queryBlocks, isColumnPass);
+  var rowMaxima = array<f32, 8>(LOWEST, LOWEST, LOWEST, LOWEST, LOWEST, LOWEST, LOWEST, LOWEST);
+  var leftMaxima = vec4f(LOWEST);
+  var rightMaxima = vec4f(LOWEST);
 
-  for (var tileQuery = firstQuery; tileQuery < endQuery; tileQuery += TILE) {
-    var scores = array<vec4f, 4>();
-    for (var first = 0u; first < params.vectors; first += 4u) {
-      queryTile[loadRow * PITCH + loadVector] = loadQuery(tileQuery + loadRow, first + loadVector);
-      keyTile[loadRow * PITCH + loadVector] = loadKey(firstKey + loadRow, first + loadVector);
-      workgroupBarrier();
-      for (var vector = 0u; vector < 4u; vector++) {
-        let k0 = keyTile[thread.x * PITCH + vector];
-        let k1 = keyTile[(thread.x + 16u) * PITCH + vector];
-        let k2 = keyTile[(thread.x + 32u) * PITCH + vector];
-        let k3 = keyTile[(thread.x + 48u) * PITCH + vector];
-        for (var i = 0u; i < 4u; i++) {
-          let q = queryTile[rows[i] * PITCH + vector];
-          scores[i] += vec4f(dot(q, k0), dot(q, k1), dot(q, k2), dot(q, k3));
-        }
+  for (var block = 0u; block < blocks; block++) {
+    // What lies beyond the end repeats the last query or key, which changes no maximum.
+    let row = firstQuery + select(0u, 8u * block, isColumnPass);
+    let column = firstKey + select(8u * block, 0u, isColumnPass);
+    let k0 = keyRow(column);
+    let k1 = keyRow(column + 1u);
+    let k2 = keyRow(column + 2u);
+    let k3 = keyRow(column + 3u);
+    let k4 = keyRow(column + 4u);
+    let k5 = keyRow(column + 5u);
+    let k6 = keyRow(column + 6u);
+    let k7 = keyRow(column + 7u);
+    var left = array<vec4f, 8>();
+    var right = array<vec4f, 8>();
+    for (var v = 0u; v < params.vectors; v++) {
+      let b0 = key[k0 + v];
+      let b1 = key[k1 + v];
+      let b2 = key[k2 + v];
+      let b3 = key[k3 + v];
+      let b4 = key[k4 + v];
+      let b5 = key[k5 + v];
+      let b6 = key[k6 + v];
+      let b7 = key[k7 + v];
+      for (var r = 0u; r < 8u; r++) {
+        let q = query[queryRow(row + r) + v];
+        left[r] += vec4f(dot(q, b0), dot(q, b1), dot(q, b2), dot(q, b3));
+        right[r] += vec4f(dot(q, b4), dot(q, b5), dot(q, b6), dot(q, b7));
       }
-      workgroupBarrier();
     }
-    if (isColumnPass) {
-      for (var i = 0u; i < 4u; i++) {
-        let row = tileQuery + rows[i];
-        if (row < params.queries) {
-          columnPeaks = max(columnPeaks, scores[i] - unordered(atomicLoad(&rowPeaks[row])));
-        }
-      }
-    } else {
-      for (var i = 0u; i < 4u; i++) {
-        peaks[rows[i] * 17u + thread.x] = largest(select(vec4f(LOWEST), scores[i], keys < vec4u(params.keys)));
-      }
-      workgroupBarrier();
-      if (index < TILE && tileQuery + index < params.queries) {
-        var peak = LOWEST;
-        for (var x = 0u; x < 16u; x++) { peak = max(peak, peaks[index * 17u + x]); }
-        atomicMax(&rowPeaks[tileQuery + index], ordered(peak));
+    for (var r = 0u; r < 8u; r++) {
+      if (isColumnPass) {
+        let peak = unordered(atomicLoad(&rowPeaks[min(row + r, params.queries - 1u)]));
+        leftMaxima = max(leftMaxima, left[r] - peak);
+        rightMaxima = max(rightMaxima, right[r] - peak);
+      } else {
+        rowMaxima[r] = max(rowMaxima[r], largest(left[r], right[r]));
       }
     }
   }
 
-  if (!isColumnPass) { return; }
-  for (var i = 0u; i < 4u; i++) { peaks[(thread.x + 16u * i) * 17u + thread.y] = columnPeaks[i]; }
-  workgroupBarrier();
-  if (index < TILE && firstKey + index < params.keys) {
-    var peak = LOWEST;
-    for (var y = 0u; y < 16u; y++) { peak = max(peak, peaks[index * 17u + y]); }
-    out[params.outOffset + firstKey + index] = peak;
+  if (isColumnPass) {
+    for (var j = 0u; j < min(8u, params.keys - firstKey); j++) {
+      out[params.outOffset + firstKey + j] = select(rightMaxima[j % 4u], leftMaxima[j % 4u], j < 4u);
+    }
+  } else {
+    for (var r = 0u; r < min(8u, params.queries - firstQuery); r++) {
+      atomicMax(&rowPeaks[firstQuery + r], ordered(rowMaxima[r]));
+    }
   }
 }
