@@ -25,7 +25,7 @@ export async function explainRow(request: ExplainRequest): Promise<QueryRow> {
   const { ops, tokens, queryHeads } = text;
   const recorded = text.recorded.find((entry) => entry.layer === layer);
   if (!recorded) throw new RangeError(`layer ${layer} is not recorded`);
-  const { run, blocks } = await startProbe(text, method, parameters, evictAt);
+  const { run, blocks } = await startProbe({ ...text, recorded: [recorded] }, method, parameters, evictAt);
   try {
     const block = blocks.find(({ start, end }) => start <= query && query < end);
     if (!block) throw new RangeError(`query ${query} is outside the text of ${tokens} tokens`);

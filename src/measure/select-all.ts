@@ -34,7 +34,7 @@ export async function selectAll(
   const { text, method, parameters, evictAt, withScores, signal } = request;
   const { ops, tokens } = text;
   const recorded = text.recorded[request.recordedIndex];
-  const { run, blocks } = await startProbe(text, method, parameters, evictAt);
+  const { run, blocks } = await startProbe({ ...text, recorded: [recorded] }, method, parameters, evictAt);
   try {
     const selectBlock = async (block: QueryBlock): Promise<BlockSelection> => {
       signal?.throwIfAborted();

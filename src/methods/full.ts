@@ -24,7 +24,7 @@ export const full: Method = {
     selectionOperations: 0,
     readNumbers: 2 * context.keyValueHeads * context.headDimension * (position + 1),
   }),
-  withBudget: () => ({ floor: 1 }),
+  withBudget: (parameters, _context, keepFraction) => (keepFraction >= 1 ? { parameters } : { floor: 1 }),
 };
 
 /** What a block sees before anything was dropped. */

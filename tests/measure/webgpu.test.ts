@@ -1,0 +1,91 @@
+/** The measurements on WebGPU against those on the CPU, one layer of the fixtures. */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { createCpuOps } from '../../gpu/cpu';
+import { createWebGpuOps } from '../../gpu/webgpu';
+import { explainRow } from '../../src/measure/explain-row';
+import { probe } from '../../src/measure/probe';
+import { contextOf } from '../../src/measure/probe-run';
+import { sweep } from '../../src/measure/sweep';
+import { methodById } from '../../src/methods';
+import { resolveParameters } from '../../src/methods/parameters';
+import type { RecordedText } from '../../src/study/recorded';
+import { expectClose } from '../methods/agreement';
+import { fixtureText, shape } from '../methods/fixture';
+import { describeWebGpu } from '../webgpu-node';
+
+const queries = { start: 150, end: shape.tokens };
+const specs: readonly [id: string, given: Record<string, unknown>][] = [
+  ['full', {}],
+  ['esa', { projection: 'exact', localTokens: 32, chunkTokens: 40, initTokens: 4, selectedTokens: 24 }],
+  ['esa', { projection: 'closed-form', compressedDim: 8, localTokens: 32, chunkTokens: 40, initTokens: 4 }],
+  ['lagkv', { lagTokens: 16, sinkTokens: 4 }],
+  ['lagkv', { variant: 'kvpress', lagTokens: 16 }],
+  ['lagkv', { lagTokens: 16, positions: 'cache' }],
+  ['streaming-llm', {}],
+  ['streaming-llm', { positions: 'cache' }],
+  ['oracle', {}],
+  ['random', { positions: 'cache' }],
+];
+
+describeWebGpu('measurements on WebGPU', (gpu) => {
+  let cpu: RecordedText;
+  let webgpu: RecordedText;
+  const oneLayer = (text: RecordedText): RecordedText => ({ ...text, recorded: text.recorded.slice(0, 1) });
+  beforeAll(async () => {
+    cpu = oneLayer(fixtureText(createCpuOps()));
+    webgpu = oneLayer(fixtureText(await createWebGpuOps({ device: gpu.device })));
+  });
+  afterAll(() => webgpu?.ops.destroy());
+
+  const resolved = ([id, given]: (typeof specs)[number]) => ({
+    method: methodById(id),
+    parameters: resolveParameters(id, methodById(id).parameters, given, contextOf(cpu)),
+    current: false,
+  });
+
+  it.each(specs)('%s %o: probe', async (...spec) => {
+    const [[wanted], [found]] = await Promise.all([
+      probe({ text: cpu, ...resolved(spec), queries }),
+      probe({ text: webgpu, ...resolved(spec), queries }),
+    ]);
+    const numbers = (layer: typeof wanted): number[] =>
+      [
+        layer.keptKeys,
+        layer.selectorRecall,
+        layer.tiedAtCut,
+        ...layer.heads.flatMap((head) => [
+          head.massRecall,
+          head.ownMassRecall,
+          head.outputError,
+          head.outputErrorAsRun,
+        ]),
+      ].map((value) => value ?? -1);
+    expectClose(numbers(found), numbers(wanted), 4);
+    // Two keys with almost the same attention may swap places.
+    expect(found.topkRecall ?? -1).toBeCloseTo(wanted.topkRecall ?? -1, 2);
+  });
+
+  it('sweep', async () => {
+    const request = { methods: specs.slice(1).map(resolved), fractions: [0.2, 0.4, 0.8], queries };
+    const [wanted, found] = [
+      await sweep({ text: cpu, ...request }),
+      await sweep({ text: webgpu, ...request }),
+    ];
+    const numbers = (curves: typeof wanted): number[] =>
+      curves.flatMap(({ points }) =>
+        points.flatMap(({ kept, massRecall }) => [kept ?? -1, massRecall ?? -1]),
+      );
+    expectClose(numbers(found), numbers(wanted), 4);
+  });
+
+  it('a query row', async () => {
+    const request = { ...resolved(specs[1]), layer: 0, head: 1, query: 170, evictAt: queries.start };
+    const [wanted, found] = await Promise.all([
+      explainRow({ text: cpu, ...request }),
+      explainRow({ text: webgpu, ...request }),
+    ]);
+    expectClose(found.weights, wanted.weights, 5);
+    expect(found.fates).toEqual(wanted.fates);
+    expect(found.tiedAtCut).toBe(wanted.tiedAtCut);
+  });
+});
