@@ -8,6 +8,8 @@ export interface DeviceOptions {
   /** The entry point to use instead of the browser's; in Node the one that the `webgpu` package creates. */
   readonly gpu?: GPU;
   readonly powerPreference?: GPUPowerPreference;
+  /** Overrides what the device says of itself, to run what another device would run. */
+  readonly capabilities?: Partial<Capabilities>;
   /** Called once if the device is lost for another reason than `destroy()`. */
   readonly onLost?: (message: string) => void;
 }
@@ -56,7 +58,7 @@ export async function openDevice(options: DeviceOptions): Promise<OpenedDevice> 
 
   return {
     device,
-    capabilities: readCapabilities(device),
+    capabilities: { ...readCapabilities(device), ...options.capabilities },
     close() {
       closing = true;
       if (!options.device) device.destroy();

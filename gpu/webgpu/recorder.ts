@@ -34,6 +34,8 @@ export class Recorder {
   readonly maxWorkgroupsPerDimension: number;
   /** Threads that it takes to keep the device busy, in order of magnitude. */
   readonly parallelThreads: number;
+  /** Threads are loops of a CPU: waiting for each other costs them much. */
+  readonly emulatesThreads: boolean;
   readonly #opened: OpenedDevice;
   readonly #device: GPUDevice;
   readonly #buffers: Buffers;
@@ -58,6 +60,7 @@ export class Recorder {
     this.#device = device;
     this.maxWorkgroupsPerDimension = capabilities.maxWorkgroupsPerDimension;
     this.parallelThreads = capabilities.parallelThreads;
+    this.emulatesThreads = capabilities.isFallbackAdapter;
     this.#buffers = new Buffers(device, capabilities.maxBufferBytes);
     this.#pipelines = new Pipelines(device, opened.fail);
     this.#pacer = new Pacer(capabilities.isFallbackAdapter);

@@ -52,16 +52,12 @@ fn main(
   bestOrder[thread] = best;
   bestIndex[thread] = index;
   workgroupBarrier();
-  for (var reach = THREADS / 2u; reach > 0u; reach /= 2u) {
-    if (thread < reach) {
-      let other = bestOrder[thread + reach];
-      let otherIndex = bestIndex[thread + reach];
-      if (other > bestOrder[thread] || (other == bestOrder[thread] && otherIndex < bestIndex[thread])) {
-        bestOrder[thread] = other;
-        bestIndex[thread] = otherIndex;
-      }
+  if (thread > 0u || row >= params.rows) { return; }
+  for (var other = 1u; other < THREADS; other++) {
+    if (bestOrder[other] > best || (bestOrder[other] == best && bestIndex[other] < index)) {
+      best = bestOrder[other];
+      index = bestIndex[other];
     }
-    workgroupBarrier();
   }
-  if (thread == 0u && row < params.rows) { out[params.outOffset + row] = bestIndex[0]; }
+  out[params.outOffset + row] = index;
 }

@@ -63,11 +63,8 @@ fn load(isValue: bool, at: u32) -> f32 {
 fn maximumOverThreads(thread: u32, own: f32) -> f32 {
   partial[thread] = own;
   workgroupBarrier();
-  for (var reach = THREADS / 2u; reach > 0u; reach /= 2u) {
-    if (thread < reach) { partial[thread] = max(partial[thread], partial[thread + reach]); }
-    workgroupBarrier();
-  }
-  let result = partial[0];
+  var result = LOWEST;
+  for (var other = 0u; other < THREADS; other++) { result = max(result, partial[other]); }
   workgroupBarrier();
   return result;
 }
@@ -75,11 +72,8 @@ fn maximumOverThreads(thread: u32, own: f32) -> f32 {
 fn sumOverThreads(thread: u32, own: f32) -> f32 {
   partial[thread] = own;
   workgroupBarrier();
-  for (var reach = THREADS / 2u; reach > 0u; reach /= 2u) {
-    if (thread < reach) { partial[thread] += partial[thread + reach]; }
-    workgroupBarrier();
-  }
-  let result = partial[0];
+  var result = 0.0;
+  for (var other = 0u; other < THREADS; other++) { result += partial[other]; }
   workgroupBarrier();
   return result;
 }

@@ -1,3 +1,4 @@
+import type { Rows } from '../../rows';
 import { type Arguments, checkMatmul } from '../../validate';
 import { linearGrid, spans } from '../grid';
 import { defineKernel } from '../kernel';
@@ -5,64 +6,96 @@ import type { Work } from '../pacer';
 import type { Recorder } from '../recorder';
 import { asVectors } from '../vectors';
 import tiledCode from './matmul.wgsl?raw';
+import columnsCode from './matmul-columns.wgsl?raw';
 import fewRowsCode from './matmul-few-rows.wgsl?raw';
 
 const bindings = { input: 'read', weight: 'read', bias: 'read', out: 'write' } as const;
 const tiled = defineKernel('matmul', tiledCode, bindings);
 const fewRows = defineKernel('matmul-few-rows', fewRowsCode, bindings);
+const columnsOnly = defineKernel('matmul-columns', columnsCode, bindings);
 
 /** Up to this many rows every weight is read once for all of them. */
 const FEW_ROWS = 8;
-const COLUMNS_PER_WORKGROUP = 4;
 const TILE = 64;
 
 /** Records `Ops.matmul`. */
 export function matmul(recorder: Recorder, a: Arguments<'matmul'>): void {
   checkMatmul(a);
-  const { bias, out } = a;
-  if (out.rows === 0 || out.channels === 0) return;
+  if (a.out.rows === 0 || a.out.channels === 0) return;
   const input = asVectors(recorder, a.input);
   const weight = asVectors(recorder, a.weight);
-  const isFew = input.rows <= FEW_ROWS;
-  const work = matmulWork(out.rows, out.channels, input.channels);
-  const parts = recorder.partsFor(work);
-  // Slices of columns first: every weight is then read in one of them only.
-  const columnSpans = spans(out.channels, parts, isFew ? COLUMNS_PER_WORKGROUP : TILE);
-  const rowSpans = spans(out.rows, isFew ? 1 : Math.ceil(parts / columnSpans.length), TILE);
+  if (input.rows <= FEW_ROWS) recordFewRows(recorder, a, input, weight);
+  else recordTiled(recorder, a, input, weight);
+}
 
-  for (const columns of columnSpans) {
-    for (const rows of rowSpans) {
+function recordTiled(recorder: Recorder, a: Arguments<'matmul'>, input: Rows, weight: Rows): void {
+  const { rows, channels: columns } = a.out;
+  const parts = recorder.partsFor(matmulWork(rows, columns, input.channels));
+  // Slices of columns first: every weight is then read in one of them only.
+  const columnSpans = spans(columns, parts, TILE);
+  const rowSpans = spans(rows, Math.ceil(parts / columnSpans.length), TILE);
+  for (const column of columnSpans) {
+    for (const row of rowSpans) {
       recorder.dispatch({
-        kernel: isFew ? fewRows : tiled,
-        constants: isFew ? { ROWS: 2 ** Math.ceil(Math.log2(input.rows)) } : {},
-        buffers: {
-          input: input.buffer,
-          weight: weight.buffer,
-          bias: bias ?? recorder.unused,
-          out: out.buffer,
-        },
+        kernel: tiled,
+        constants: {},
+        buffers: matmulBuffers(recorder, a, input, weight),
         parameters: {
-          firstRow: rows.start,
-          endRow: rows.start + rows.count,
-          firstColumn: columns.start,
-          endColumn: columns.start + columns.count,
-          vectors: input.channels / 4,
-          inputOffset: input.offset / 4,
-          inputStride: input.rowStride / 4,
-          weightOffset: weight.offset / 4,
-          weightStride: weight.rowStride / 4,
-          outOffset: out.offset,
-          outRowStride: out.rowStride,
-          hasBias: Number(bias !== undefined),
-          accumulate: Number(a.accumulate === true),
+          firstRow: row.start,
+          endRow: row.start + row.count,
+          firstColumn: column.start,
+          endColumn: column.start + column.count,
+          ...matmulParameters(a, input, weight),
         },
-        workgroups: isFew
-          ? linearGrid(Math.ceil(columns.count / COLUMNS_PER_WORKGROUP), recorder.maxWorkgroupsPerDimension)
-          : [Math.ceil(columns.count / TILE), Math.ceil(rows.count / TILE), 1],
-        work: matmulWork(rows.count, columns.count, input.channels),
+        workgroups: [Math.ceil(column.count / TILE), Math.ceil(row.count / TILE), 1],
+        work: matmulWork(row.count, column.count, input.channels),
       });
     }
   }
+}
+
+function recordFewRows(recorder: Recorder, a: Arguments<'matmul'>, input: Rows, weight: Rows): void {
+  const { rows, channels: columns } = a.out;
+  const [kernel, columnsPerWorkgroup] = recorder.emulatesThreads ? [columnsOnly, 128] : [fewRows, 16];
+  const parts = recorder.partsFor(matmulWork(rows, columns, input.channels));
+  for (const { start, count } of spans(columns, parts, columnsPerWorkgroup)) {
+    recorder.dispatch({
+      kernel,
+      constants: { ROWS: 2 ** Math.ceil(Math.log2(rows)) },
+      buffers: matmulBuffers(recorder, a, input, weight),
+      parameters: {
+        firstColumn: start,
+        endColumn: start + count,
+        rows,
+        ...matmulParameters(a, input, weight),
+      },
+      workgroups: linearGrid(Math.ceil(count / columnsPerWorkgroup), recorder.maxWorkgroupsPerDimension),
+      work: matmulWork(rows, count, input.channels),
+    });
+  }
+}
+
+function matmulBuffers(recorder: Recorder, a: Arguments<'matmul'>, input: Rows, weight: Rows) {
+  return {
+    input: input.buffer,
+    weight: weight.buffer,
+    bias: a.bias ?? recorder.unused,
+    out: a.out.buffer,
+  };
+}
+
+function matmulParameters(a: Arguments<'matmul'>, input: Rows, weight: Rows) {
+  return {
+    vectors: a.input.channels === 0 ? 0 : input.channels / 4,
+    inputOffset: input.offset / 4,
+    inputStride: input.rowStride / 4,
+    weightOffset: weight.offset / 4,
+    weightStride: weight.rowStride / 4,
+    outOffset: a.out.offset,
+    outRowStride: a.out.rowStride,
+    hasBias: Number(a.bias !== undefined),
+    accumulate: Number(a.accumulate === true),
+  };
 }
 
 function matmulWork(rows: number, columns: number, depth: number): Work {

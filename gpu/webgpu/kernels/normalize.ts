@@ -12,6 +12,8 @@ const kernel = defineKernel('normalize', code, {
   out: 'write',
 });
 
+const THREADS = 64;
+
 /** Records `Ops.normalize`. */
 export function normalize(recorder: Recorder, a: Arguments<'normalize'>): void {
   checkNormalize(a);
@@ -20,13 +22,10 @@ export function normalize(recorder: Recorder, a: Arguments<'normalize'>): void {
   if (elements === 0) return;
   const inPlace = input.buffer === out.buffer && input.offset === out.offset;
   // Many short rows (heads of queries and keys) share a workgroup, long ones have one to themselves.
-  const lanes = input.channels <= 128 ? 8 : input.channels <= 1024 ? 64 : 256;
-  const threads = Math.max(64, lanes);
-  const rowsPerWorkgroup = threads / lanes;
+  const lanes = recorder.emulatesThreads || input.channels <= 256 ? 8 : 64;
   recorder.dispatch({
     kernel,
     constants: {
-      THREADS: threads,
       LANES: lanes,
       CENTRED: a.kind === 'layer',
       HAS_BIAS: a.bias !== undefined,
@@ -40,7 +39,7 @@ export function normalize(recorder: Recorder, a: Arguments<'normalize'>): void {
     },
     parameters: { ...inputOutput(input, out), epsilon: a.epsilon },
     workgroups: linearGrid(
-      Math.ceil((input.heads * input.rows) / rowsPerWorkgroup),
+      Math.ceil((input.heads * input.rows * lanes) / THREADS),
       recorder.maxWorkgroupsPerDimension,
     ),
     work: { flops: 6 * elements, bytes: 12 * elements },

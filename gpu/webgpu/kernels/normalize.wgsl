@@ -2,11 +2,11 @@
 // variance biased and computed from the differences to the mean.
 //
 // Shapes     input and out [heads, rows, channels], any strides; weight, bias [channels].
-// Grid       LANES threads per row, THREADS / LANES rows a workgroup, linear.
-// Precision  32-bit sums, added in a tree.
+// Grid       LANES threads per row, 64 / LANES rows a workgroup, linear.
+// Precision  32-bit sums, of each thread first.
 // Equals     `normalize` of gpu/cpu.
 //
-// Constants  THREADS, LANES: powers of two; CENTRED: layer norm; HAS_BIAS; IN_PLACE: input is out, which is read instead.
+// Constants  LANES: a divisor of 64; CENTRED: layer norm; HAS_BIAS; IN_PLACE: input is out, which is read instead.
 
 struct Params {
   heads: u32,
@@ -27,6 +27,8 @@ struct Params {
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> out: array<f32>;
 
+const THREADS = 64u;
+
 var<workgroup> partial: array<f32, THREADS>;
 
 fn load(at: u32) -> f32 {
@@ -38,11 +40,8 @@ fn load(at: u32) -> f32 {
 fn sumOverLanes(thread: u32, value: f32) -> f32 {
   partial[thread] = value;
   workgroupBarrier();
-  for (var reach = LANES / 2u; reach > 0u; reach /= 2u) {
-    if (thread % LANES < reach) { partial[thread] += partial[thread + reach]; }
-    workgroupBarrier();
-  }
-  let sum = partial[thread / LANES * LANES];
+  var sum = 0.0;
+  for (var lane = 0u; lane < LANES; lane++) { sum += partial[thread / LANES * LANES + lane]; }
   workgroupBarrier();
   return sum;
 }

@@ -24,7 +24,7 @@ export function topK(recorder: Recorder, a: Arguments<'topK'>): void {
   const entries = score.rows * score.length;
   recorder.dispatch({
     kernel,
-    constants: { HAS_SECONDARY: secondary !== undefined, HAS_TIED: tied !== undefined },
+    constants: {},
     buffers: {
       score: score.buffer,
       secondary: secondary?.buffer ?? recorder.unused,
@@ -43,6 +43,8 @@ export function topK(recorder: Recorder, a: Arguments<'topK'>): void {
       outOffset: out.offset,
       outRowStride: out.rowStride,
       tiedOffset: tied?.offset ?? 0,
+      hasSecondary: Number(secondary !== undefined),
+      hasTied: Number(tied !== undefined),
     },
     workgroups: linearGrid(score.rows, recorder.maxWorkgroupsPerDimension),
     work: { flops: entries * (secondary ? 80 : 40), bytes: 4 * entries * (secondary ? 14 : 6) },

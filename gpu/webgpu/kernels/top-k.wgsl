@@ -2,14 +2,12 @@
 // Order: score descending, then secondary descending, then index ascending.
 //
 // Shapes     score and secondary [rows, length], out [rows, count], tied [rows].
-// Grid       one workgroup of 256 threads per row, linear.
+// Grid       one workgroup of 64 threads per row, linear.
 // Equals     `topK` of gpu/cpu, exactly: floats are compared as integers of the same order, NaN as −∞, −0 as +0.
 //
 // Radix select: the bits of the last key kept are found from the top, eight at a time, by a histogram of the keys that begin
 // with those already found. If more keys equal it than are needed, the same is done for their secondary keys. Then every
-// thread counts its stretch of the row, a scan of the counts says where it writes, and a second look writes.
-//
-// Constants  HAS_SECONDARY; HAS_TIED.
+// thread counts its stretch of the row, the counts before it say where it writes, and a second look writes.
 
 struct Params {
   rows: u32,
@@ -23,6 +21,8 @@ struct Params {
   outOffset: u32,
   outRowStride: u32,
   tiedOffset: u32,
+  hasSecondary: u32,
+  hasTied: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -31,11 +31,12 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> out: array<u32>;
 @group(0) @binding(4) var<storage, read_write> tied: array<u32>;
 
-const THREADS = 256u;
+const THREADS = 64u;
+const DIGITS = 256u;
+const DIGITS_PER_THREAD = DIGITS / THREADS;
 
-/// Entries per digit, then, from the top, entries with a digit at least as large.
-var<workgroup> histogram: array<atomic<u32>, 256>;
-var<workgroup> digits: array<u32, 256>;
+/// Entries per digit.
+var<workgroup> histogram: array<atomic<u32>, DIGITS>;
 var<workgroup> chosenDigit: u32;
 var<workgroup> chosenCount: u32;
 var<workgroup> neededLeft: u32;
@@ -71,8 +72,9 @@ struct Cut {
 fn findCut(thread: u32, row: u32, needed: u32, bySecondary: bool, primaryCut: u32) -> Cut {
   var cut = Cut(0u, needed, 0u);
   var known = 0u;
-  for (var shift = 24u; shift < 32u; shift -= 8u) {
-    atomicStore(&histogram[thread], 0u);
+  for (var digitPlace = 0u; digitPlace < 4u; digitPlace++) {
+    let shift = 24u - 8u * digitPlace;
+    for (var digit = thread; digit < DIGITS; digit += THREADS) { atomicStore(&histogram[digit], 0u); }
     workgroupBarrier();
     for (var index = thread; index < params.length; index += THREADS) {
       var entry = primaryKey(row, index);
@@ -84,22 +86,21 @@ fn findCut(thread: u32, row: u32, needed: u32, bySecondary: bool, primaryCut: u3
       if (counts && (entry & known) == cut.key) { atomicAdd(&histogram[(entry >> shift) & 255u], 1u); }
     }
     workgroupBarrier();
-    // Suffix sums: digits[b] = entries with digit ≥ b.
-    digits[thread] = atomicLoad(&histogram[thread]);
-    workgroupBarrier();
-    for (var reach = 1u; reach < 256u; reach *= 2u) {
-      var more = 0u;
-      if (thread + reach < 256u) { more = digits[thread + reach]; }
-      workgroupBarrier();
-      digits[thread] += more;
-      workgroupBarrier();
-    }
+    // The digit at which the entries, counted from the largest, reach the number needed.
+    let firstDigit = thread * DIGITS_PER_THREAD;
     var larger = 0u;
-    if (thread < 255u) { larger = digits[thread + 1u]; }
-    if (digits[thread] >= cut.needed && larger < cut.needed) {
-      chosenDigit = thread;
-      chosenCount = digits[thread] - larger;
-      neededLeft = cut.needed - larger;
+    for (var digit = firstDigit + DIGITS_PER_THREAD; digit < DIGITS; digit++) {
+      larger += atomicLoad(&histogram[digit]);
+    }
+    for (var i = 0u; i < DIGITS_PER_THREAD; i++) {
+      let digit = firstDigit + DIGITS_PER_THREAD - 1u - i;
+      let entries = atomicLoad(&histogram[digit]);
+      if (larger < cut.needed && larger + entries >= cut.needed) {
+        chosenDigit = digit;
+        chosenCount = entries;
+        neededLeft = cut.needed - larger;
+      }
+      larger += entries;
     }
     workgroupBarrier();
     cut.key |= chosenDigit << shift;
@@ -122,13 +123,12 @@ fn main(
   if (row >= params.rows) { return; }
   var cut = findCut(thread, row, params.count, false, 0u);
   var secondaryCut = 0u;
-  var isSplit = false;
-  if (HAS_SECONDARY) {
+  let isSplit = params.hasSecondary == 1u;
+  if (isSplit) {
     let primary = cut.key;
     cut = findCut(thread, row, cut.needed, true, primary);
     secondaryCut = cut.key;
     cut.key = primary;
-    isSplit = true;
   }
 
   let stretch = (params.length + THREADS - 1u) / THREADS;
@@ -144,22 +144,15 @@ fn main(
   above[thread] = aboveCount;
   equal[thread] = equalCount;
   workgroupBarrier();
-  for (var reach = 1u; reach < THREADS; reach *= 2u) {
-    var moreAbove = 0u;
-    var moreEqual = 0u;
-    if (thread >= reach) {
-      moreAbove = above[thread - reach];
-      moreEqual = equal[thread - reach];
-    }
-    workgroupBarrier();
-    above[thread] += moreAbove;
-    equal[thread] += moreEqual;
-    workgroupBarrier();
+  var aboveBefore = 0u;
+  var equalBefore = 0u;
+  for (var other = 0u; other < thread; other++) {
+    aboveBefore += above[other];
+    equalBefore += equal[other];
   }
   // Of those equal to the cut, the first ones by index are kept.
-  var equalBefore = equal[thread] - equalCount;
   var at = params.outOffset + row * params.outRowStride;
-  at += above[thread] - aboveCount + min(equalBefore, cut.needed);
+  at += aboveBefore + min(equalBefore, cut.needed);
   for (var index = first; index < end; index++) {
     let rank = compareToCut(row, index, cut.key, secondaryCut, isSplit);
     let isKept = rank == 2u || (rank == 1u && equalBefore < cut.needed);
@@ -169,7 +162,7 @@ fn main(
       at++;
     }
   }
-  if (HAS_TIED && thread == 0u) { tied[params.tiedOffset + row] = cut.available; }
+  if (params.hasTied == 1u && thread == 0u) { tied[params.tiedOffset + row] = cut.available; }
 }
 
 /// 2: before the last entry kept; 1: equal to it but for the index; 0: behind it.
