@@ -1,0 +1,109 @@
+import { act, screen, within } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import { describe, expect, it } from 'vitest';
+import { MethodPanel } from '../../components/method/MethodPanel';
+import { renderWith, testPage } from './render-page';
+
+describe('the controls of a method', () => {
+  it('are made from its schema', async () => {
+    const page = await testPage();
+    renderWith(page, <MethodPanel />);
+    expect(screen.getByRole('textbox', { name: 'Selected tokens' })).toHaveValue('128');
+    expect(screen.getByRole('slider', { name: 'Selected tokens, slider' })).toBeVisible();
+    const projection = screen.getByRole('radiogroup', { name: 'Projection' });
+    expect(within(projection).getByRole('radio', { name: 'closed form' })).toBeChecked();
+    act(() => page.actions.setMethod('streaming-llm'));
+    expect(screen.queryByRole('textbox', { name: 'Selected tokens' })).toBeNull();
+    expect(screen.getByRole('textbox', { name: 'Sink tokens' })).toHaveValue('4');
+  });
+
+  it('take a typed number at once', async () => {
+    const page = await testPage();
+    renderWith(page, <MethodPanel />);
+    const field = screen.getByRole('textbox', { name: 'Selected tokens' });
+    await userEvent.clear(field);
+    await userEvent.type(field, '48{Enter}');
+    expect(page.state().parameters.selectedTokens).toBe(48);
+    expect(field).toHaveValue('48');
+  });
+
+  it('say what is wrong with a typed number, keep it in the field, and leave the study alone', async () => {
+    const page = await testPage();
+    renderWith(page, <MethodPanel />);
+    const field = screen.getByRole('textbox', { name: 'Selected tokens' });
+    await userEvent.clear(field);
+    await userEvent.type(field, 'many');
+    await userEvent.tab();
+    expect(field).toHaveValue('many');
+    expect(field).toBeInvalid();
+    expect(
+      screen.getByText(/selectedTokens must be a whole number from 0 to 1024, not "many"/),
+    ).toBeVisible();
+    expect(page.state().parameters.selectedTokens).toBe(128);
+    await userEvent.clear(field);
+    await userEvent.type(field, '64{Enter}');
+    expect(field).toBeValid();
+    expect(page.state().parameters.selectedTokens).toBe(64);
+  });
+
+  it('move by keyboard', async () => {
+    const page = await testPage();
+    renderWith(page, <MethodPanel />);
+    screen.getByRole('slider', { name: 'Selected tokens, slider' }).focus();
+    await userEvent.keyboard('{ArrowLeft}');
+    expect(page.state().parameters.selectedTokens).toBe(112);
+    await userEvent.keyboard('{Home}');
+    expect(page.state().parameters.selectedTokens).toBe(0);
+    await userEvent.keyboard('{End}');
+    expect(page.state().parameters.selectedTokens).toBe(1024);
+  });
+
+  it('choose one of several words', async () => {
+    const page = await testPage();
+    renderWith(page, <MethodPanel />);
+    await userEvent.click(screen.getByRole('radio', { name: 'exact' }));
+    expect(page.state().parameters.projection).toBe('exact');
+  });
+
+  it('take one number per layer', async () => {
+    const page = await testPage();
+    renderWith(page, <MethodPanel />);
+    await userEvent.click(screen.getByRole('button', { name: 'Selected tokens: one value per layer' }));
+    expect(page.state().parameters.selectedTokens).toEqual(Array(8).fill(128));
+    const third = screen.getByRole('textbox', { name: 'Selected tokens, layer 2' });
+    await userEvent.clear(third);
+    await userEvent.type(third, '32{Enter}');
+    expect(page.state().parameters.selectedTokens).toEqual([128, 128, 32, 128, 128, 128, 128, 128]);
+  });
+
+  it('say when two values do not go together', async () => {
+    const page = await testPage();
+    renderWith(page, <MethodPanel />);
+    act(() => page.actions.setParameter('localTokens', 1000, true));
+    await act(() => page.idle());
+    expect(screen.getByRole('alert')).toHaveTextContent(/1024|1,024/);
+    expect(screen.getByRole('textbox', { name: 'Local tokens' })).toHaveValue('1000');
+  });
+
+  it('pin the method and unpin others', async () => {
+    const page = await testPage();
+    renderWith(page, <MethodPanel />);
+    await userEvent.click(screen.getByRole('button', { name: 'Unpin Oracle' }));
+    await userEvent.click(screen.getByRole('button', { name: 'Pin ESA as it is' }));
+    expect(page.state().pinned.map((method) => method.id)).toEqual([
+      'streaming-llm',
+      'lagkv',
+      'random',
+      'esa',
+    ]);
+    expect(screen.queryByRole('button', { name: 'Pin ESA as it is' })).toBeNull();
+  });
+
+  it('count what the query sees by rule', async () => {
+    const page = await testPage();
+    await page.idle();
+    renderWith(page, <MethodPanel />);
+    const counts = await screen.findByText('own block');
+    expect(counts.closest('div')).toHaveTextContent('own block64');
+  });
+});

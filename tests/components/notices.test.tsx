@@ -1,0 +1,68 @@
+import { act, screen } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import { describe, expect, it } from 'vitest';
+import { Notices } from '../../components/app/Notices';
+import { RunState } from '../../components/top-bar/RunState';
+import { renderWith, testPage } from './render-page';
+
+describe('notices', () => {
+  it('say what was wrong with a link, one sentence each, until dismissed', async () => {
+    const page = await testPage({ hash: '#layer=x&seed=y&colour=red&shape=round' });
+    renderWith(page, <Notices />);
+    expect(
+      screen.getByText(
+        '"layer" in the link must be a whole number from 0 to 1000000, not "x"; it was left out.',
+      ),
+    ).toBeVisible();
+    expect(screen.getByText(/^"seed" in the link/)).toBeVisible();
+    expect(screen.getByText(/"colour", "shape"; they were left out/)).toBeVisible();
+    expect(screen.getAllByRole('button', { name: 'Dismiss this notice' })).toHaveLength(3);
+    await userEvent.click(screen.getAllByRole('button', { name: 'Dismiss this notice' })[0]!);
+    expect(screen.queryByText(/^"layer" in the link/)).toBeNull();
+    expect(screen.getAllByRole('button', { name: 'Dismiss this notice' })).toHaveLength(2);
+  });
+
+  it('show link text as text', async () => {
+    const page = await testPage({ hash: `#mode=${encodeURIComponent('<img src=x onerror=alert(1)>')}` });
+    const { container } = renderWith(page, <Notices />);
+    expect(screen.getByText(/not "<img src=x onerror=alert\(1\)>"/)).toBeVisible();
+    expect(container.querySelector('img')).toBeNull();
+  });
+
+  it('show a failure and run again', async () => {
+    const page = await testPage({ failure: 'The weights end too early; download the model again.' });
+    await page.idle();
+    renderWith(page, <Notices />);
+    expect(screen.getByRole('alert')).toHaveTextContent(
+      'The weights end too early; download the model again.',
+    );
+    await userEvent.click(screen.getByRole('button', { name: 'Run again' }));
+    await act(() => page.idle());
+    expect(screen.getByRole('alert')).toBeVisible();
+  });
+});
+
+describe('the state of a run', () => {
+  it('says what runs and how far, and can be cancelled', async () => {
+    const page = await testPage({ delayMilliseconds: 30 });
+    renderWith(
+      page,
+      <>
+        <RunState />
+        <Notices />
+      </>,
+    );
+    expect(await screen.findByText(/reading 512 of 1024 tokens, about 12 s in all/)).toBeVisible();
+    expect(screen.getByRole('progressbar')).toHaveAttribute('value', '40');
+    await userEvent.click(screen.getByRole('button', { name: 'Cancel' }));
+    expect(screen.queryByRole('progressbar')).toBeNull();
+    expect(screen.getByRole('alert')).toHaveTextContent(/^Cancelled: what had been measured stays/);
+  });
+
+  it('says that numbers are live', async () => {
+    const page = await testPage();
+    renderWith(page, <RunState />);
+    await act(() => page.idle());
+    expect(screen.getByText('live')).toBeVisible();
+  });
+});

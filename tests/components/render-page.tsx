@@ -1,0 +1,37 @@
+/** Components with a page behind them whose engine answers with synthetic numbers. */
+import { render } from '@testing-library/react';
+import { Tooltip } from 'radix-ui';
+import type { ReactNode } from 'react';
+import { methods } from '../../src/methods';
+import { PageContext } from '../../src/session/hooks';
+import { createPage, type Page } from '../../src/session/page';
+import { taskIds } from '../../src/tasks';
+import { createFakeClient, type FakeOptions } from '../session/fake-client';
+
+export interface TestPageOptions extends FakeOptions {
+  readonly hash?: string;
+}
+
+/** A page that has opened a link; await `page.idle()` for its numbers. */
+export async function testPage({ hash = '', ...options }: TestPageOptions = {}): Promise<Page> {
+  const page = createPage({
+    version: '1.2.3',
+    methods,
+    taskIds,
+    sampleIds: ['short'],
+    address: { hash: () => hash, push: () => {}, onChange: () => () => {} },
+    publicAddress: 'https://example.org/',
+    recorded: Promise.resolve(null),
+    createClient: (events) => createFakeClient(events, options),
+  });
+  await page.open();
+  return page;
+}
+
+export function renderWith(page: Page, children: ReactNode) {
+  return render(
+    <PageContext.Provider value={page}>
+      <Tooltip.Provider>{children}</Tooltip.Provider>
+    </PageContext.Provider>,
+  );
+}

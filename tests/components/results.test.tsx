@@ -1,0 +1,150 @@
+import { act, screen, within } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import { describe, expect, it } from 'vitest';
+import { AnswerPanel } from '../../components/results/AnswerPanel';
+import { answerParts } from '../../components/results/answer-parts';
+import { KeptPanel } from '../../components/results/KeptPanel';
+import { LayerRecall } from '../../components/results/LayerRecall';
+import { placeLabels } from '../../components/results/place-labels';
+import { SweepPanel } from '../../components/results/SweepPanel';
+import { toTsv } from '../../components/shared/table';
+import { renderWith, testPage } from './render-page';
+
+describe('the answer', () => {
+  it('marks the digits that are wrong', async () => {
+    const page = await testPage();
+    const { container } = renderWith(page, <AnswerPanel />);
+    await act(() => page.idle());
+    expect(screen.getByText('right')).toBeInTheDocument();
+    expect(screen.getByText('wrong')).toBeInTheDocument();
+    expect([...container.querySelectorAll('mark')].map((mark) => mark.textContent)).toEqual(['1']);
+    expect(screen.getByText(/0\.031/)).toHaveTextContent('nats');
+    expect(screen.getByText(/98\.4/)).toHaveTextContent('%');
+  });
+
+  it('is right with more tokens kept', async () => {
+    const page = await testPage({ hash: '#p.selectedTokens=512' });
+    const { container } = renderWith(page, <AnswerPanel />);
+    await act(() => page.idle());
+    expect(screen.getAllByText('right')).toHaveLength(2);
+    expect(container.querySelector('mark')).toBeNull();
+  });
+
+  it('says that a text without a question has none', async () => {
+    const page = await testPage({ hash: '#sample=short&length=512' });
+    renderWith(page, <AnswerPanel />);
+    act(() => page.actions.setSource({ kind: 'text', text: 'Just some words.' }));
+    await act(() => page.idle());
+    expect(screen.getByText('This text asks nothing, so there is no answer to check.')).toBeVisible();
+  });
+
+  it('compares values in order, whatever stands between them', () => {
+    const wrong = (answer: string, expected: string) =>
+      answerParts(answer, expected)
+        .filter((part) => part.isWrong)
+        .map((part) => part.text);
+    expect(wrong('12345 and 678', '12345, 678')).toEqual(['and', '678']);
+    expect(wrong('12345,678', '12345, 678')).toEqual([]);
+    expect(wrong('12845, 678', '12345, 678')).toEqual(['8']);
+    expect(wrong('123', '12345')).toEqual(['··']);
+    expect(wrong('123456', '12345')).toEqual(['6']);
+    expect(
+      answerParts('<b>1</b>', '1')
+        .map((part) => part.text)
+        .join(''),
+    ).toContain('<');
+  });
+});
+
+describe('kept and lost', () => {
+  it('gives every number a unit and says which are by formula and which are measured', async () => {
+    const page = await testPage();
+    const { container } = renderWith(page, <KeptPanel />);
+    await act(() => page.idle());
+    expect(container).toHaveTextContent(/of 994 keys/);
+    expect(container).toHaveTextContent(/operations, by formula/);
+    expect(container).toHaveTextContent(/attention, measured/);
+    expect(container).toHaveTextContent(/18 ms of 44 ms/);
+    expect(container).toHaveTextContent(/MB of 4\.19 MB/);
+  });
+});
+
+describe('charts', () => {
+  it('have a table: recall by layer and head', async () => {
+    const page = await testPage();
+    renderWith(page, <LayerRecall />);
+    await act(() => page.idle());
+    await userEvent.click(screen.getByRole('button', { name: 'Copy or show mass recall by layer' }));
+    await userEvent.click(screen.getByRole('button', { name: 'Show as table' }));
+    const table = screen.getByRole('table', { hidden: true });
+    expect(within(table).getAllByRole('row', { hidden: true })).toHaveLength(9);
+    expect(table).toHaveTextContent('head 5');
+    const layer = page.state().measurements!.layers[0]!;
+    expect(table).toHaveTextContent(layer.massRecall.toPrecision(4));
+  });
+
+  it('have a table: the sweep, with the floor of a method', async () => {
+    const page = await testPage();
+    renderWith(page, <SweepPanel />);
+    await act(() => page.idle());
+    await userEvent.click(screen.getByRole('button', { name: 'Copy or show recall against kept keys' }));
+    await userEvent.click(screen.getByRole('button', { name: 'Show as table' }));
+    const table = screen.getByRole('table', { hidden: true });
+    expect(within(table).getAllByRole('row', { hidden: true })).toHaveLength(1 + 5 * 12);
+    expect(table).toHaveTextContent('StreamingLLM');
+    expect(screen.getByText(/keeps at least/)).toBeVisible();
+  });
+
+  it('say past the trained length why recall is grey', async () => {
+    const page = await testPage({ hash: '#length=4096' });
+    renderWith(page, <LayerRecall />);
+    await act(() => page.idle());
+    expect(
+      screen.getByText(/full attention is no\s+yardstick: read the answer, not the recall/),
+    ).toBeVisible();
+  });
+
+  it('let the point of the study be moved by keyboard', async () => {
+    const page = await testPage({ hash: '#method=oracle&p.keepFraction=0.25' });
+    renderWith(page, <SweepPanel />);
+    await act(() => page.idle());
+    const point = screen.getByRole('slider', { name: 'Kept keys' });
+    expect(point).toHaveAttribute('aria-valuenow', '25');
+    point.focus();
+    await userEvent.keyboard('{ArrowRight}');
+    expect(page.state().parameters.keepFraction).toBeCloseTo(0.275, 5);
+  });
+
+  it('place the names of five curves without one covering another', () => {
+    const curves = [0.1, 0.2, 0.5, 0.7, 1].map((steepness, index) => ({
+      label: `method ${index}`,
+      points: Array.from({ length: 20 }, (_, at) => ({
+        x: 40 + at * 13,
+        y: 160 - 150 * ((at + 1) / 20) ** steepness,
+      })),
+    }));
+    const labels = placeLabels(curves, { left: 40, right: 300, top: 0, bottom: 165 });
+    let apart = 0;
+    for (const [at, label] of labels.entries()) {
+      for (const other of labels.slice(at + 1)) {
+        expect(Math.abs(label.y - other.y) >= 13 || Math.abs(label.x - other.x) >= 50).toBe(true);
+        apart += 1;
+      }
+    }
+    expect(apart).toBe(10);
+  });
+});
+
+describe('copied data', () => {
+  it('is tab-separated, one line a row, whatever is in the cells', () => {
+    expect(
+      toTsv({
+        columns: ['token', 'weight'],
+        rows: [
+          ['a\tb\n', 0.5],
+          ['c', null],
+        ],
+      }),
+    ).toBe('token\tweight\na b \t0.5\nc\t');
+  });
+});

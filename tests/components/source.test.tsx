@@ -1,0 +1,80 @@
+import { fireEvent, screen } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import { describe, expect, it } from 'vitest';
+import { SourcePicker } from '../../components/top-bar/SourcePicker';
+import { longestTextCharacters } from '../../src/session/limits';
+import { renderWith, testPage } from './render-page';
+
+async function openForm(tab: string) {
+  const page = await testPage();
+  renderWith(page, <SourcePicker />);
+  await userEvent.click(screen.getByRole('button', { name: /^Source: Four needles/ }));
+  await userEvent.click(screen.getByRole('tab', { name: tab }));
+  return page;
+}
+
+describe('the source', () => {
+  it('is a task with its length, depth and seed', async () => {
+    const page = await openForm('Task');
+    await userEvent.selectOptions(screen.getByRole('combobox', { name: 'Task' }), 'Single needle');
+    for (const [label, text] of [
+      ['Length, tokens', '2048'],
+      ['Needle depth, %', '50'],
+      ['Seed', '12'],
+    ] as const) {
+      await userEvent.clear(screen.getByLabelText(label));
+      await userEvent.type(screen.getByLabelText(label), text);
+    }
+    await userEvent.click(screen.getByRole('button', { name: 'Use this task' }));
+    expect(page.state().source).toEqual({
+      kind: 'task',
+      task: 'single-needle',
+      tokens: 2048,
+      depth: 0.5,
+      seed: 12,
+    });
+    expect(
+      screen.getByRole('button', { name: /^Source: Single needle, 2,048 tokens · depth at 50 % · seed 12/ }),
+    ).toBeVisible();
+  });
+
+  it('refuses a length with a sentence and keeps what was typed', async () => {
+    const page = await openForm('Task');
+    const field = screen.getByLabelText('Length, tokens');
+    await userEvent.clear(field);
+    await userEvent.type(field, '99999');
+    expect(screen.getByRole('alert')).toHaveTextContent(
+      'The length must be a whole number from 256 to 16,384 tokens.',
+    );
+    expect(screen.getByRole('button', { name: 'Use this task' })).toBeDisabled();
+    expect(field).toHaveValue('99999');
+    expect(page.state().source).toMatchObject({ tokens: 1024 });
+  });
+
+  it('can be an own text', async () => {
+    const page = await openForm('Own text');
+    await userEvent.type(screen.getByRole('textbox', { name: 'Text' }), 'A lamp. What is lit?');
+    await userEvent.click(screen.getByRole('button', { name: 'Use this text' }));
+    expect(page.state().source).toEqual({ kind: 'text', text: 'A lamp. What is lit?' });
+  });
+
+  it('refuses an empty text', async () => {
+    const page = await openForm('Own text');
+    await userEvent.type(screen.getByRole('textbox', { name: 'Text' }), '   ');
+    await userEvent.click(screen.getByRole('button', { name: 'Use this text' }));
+    expect(screen.getByRole('alert')).toHaveTextContent('The text is empty; write or paste some words.');
+    expect(page.state().source.kind).toBe('task');
+  });
+
+  it('refuses a text that is too long, and keeps it', async () => {
+    const page = await openForm('Own text');
+    const field = screen.getByRole('textbox', { name: 'Text' });
+    fireEvent.change(field, { target: { value: 'a'.repeat(longestTextCharacters + 1) } });
+    expect(screen.getByRole('alert')).toHaveTextContent(
+      'The text has 200,001 characters and 200,000 is the most; take a part of it.',
+    );
+    await userEvent.click(screen.getByRole('button', { name: 'Use this text' }));
+    expect(page.state().source.kind).toBe('task');
+    expect((field as HTMLTextAreaElement).value).toHaveLength(longestTextCharacters + 1);
+  });
+});

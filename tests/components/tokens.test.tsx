@@ -1,0 +1,74 @@
+import { act, screen } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import { describe, expect, it } from 'vitest';
+import { breakLines, lineOf } from '../../components/tokens/lines';
+import { TokenPanel } from '../../components/tokens/TokenPanel';
+import { renderWith, testPage } from './render-page';
+
+describe('the token strip', () => {
+  it('shows tokens that look like markup as text', async () => {
+    const page = await testPage();
+    const { container } = renderWith(page, <TokenPanel />);
+    const text = 'One <script>alert(1)</script> <img/src=x/onerror=alert(2)> &amp; two';
+    act(() => page.actions.setSource({ kind: 'text', text }));
+    await act(() => page.idle());
+    expect(screen.getByText('<script>alert(1)</script>')).toBeVisible();
+    expect(screen.getByText('<img/src=x/onerror=alert(2)>')).toBeVisible();
+    expect(screen.getByText('&amp;')).toBeVisible();
+    expect(container.querySelector('script, img')).toBeNull();
+  });
+
+  it('tells kept, missed and dropped tokens apart, and names what each needle lost', async () => {
+    const page = await testPage({ hash: '#layer=5&head=3' });
+    const { container } = renderWith(page, <TokenPanel />);
+    await act(() => page.idle());
+    await screen.findByRole('button', { name: /amber lantern \d+\/15/ });
+    expect(container.querySelectorAll('.token[data-state="kept"]').length).toBeGreaterThan(0);
+    expect(container.querySelectorAll('.token[data-state="dropped"]').length).toBeGreaterThan(0);
+    expect(container.querySelectorAll('.token[data-needle="asked"]').length).toBeGreaterThan(0);
+    for (const chip of screen.getAllByRole('button', { name: /\d+\/15/ })) {
+      expect(chip.hasAttribute('data-lost')).toBe(!chip.textContent?.endsWith('15/15'));
+    }
+  });
+
+  it('has elements for the lines in view alone', async () => {
+    const page = await testPage({ hash: '#length=16384' });
+    const { container } = renderWith(page, <TokenPanel />);
+    await act(() => page.idle());
+    const drawn = container.querySelectorAll('.token').length;
+    expect(drawn).toBeGreaterThan(20);
+    expect(drawn).toBeLessThan(1000);
+  });
+
+  it('moves from token to token by keyboard, and makes one the query', async () => {
+    const page = await testPage();
+    renderWith(page, <TokenPanel />);
+    await act(() => page.idle());
+    screen.getByRole('application').focus();
+    await userEvent.keyboard('{Home}{ArrowRight}{ArrowRight}');
+    expect(page.store.getState().cell?.key).toBe(2);
+    expect(screen.getByText(/^token 2:/)).toBeInTheDocument();
+    await userEvent.keyboard('{Enter}');
+    expect(page.state().view.query).toBe(2);
+  });
+});
+
+describe('lines', () => {
+  const widthOf = (text: string) => text.length;
+  it('hold what fits, end at line ends, and lose no token', () => {
+    const texts = ['aaa', 'bbb', 'cc\n', 'd', 'eeeeeeeeeeee', 'f'];
+    const lines = breakLines(texts, 8, widthOf);
+    expect(lines).toEqual([
+      { start: 0, end: 2 },
+      { start: 2, end: 3 },
+      { start: 3, end: 4 },
+      { start: 4, end: 5 },
+      { start: 5, end: 6 },
+    ]);
+    expect(texts.map((_, token) => lineOf(lines, token))).toEqual([0, 0, 1, 2, 3, 4]);
+  });
+
+  it('are none for an empty text', () => {
+    expect(breakLines([], 100, widthOf)).toEqual([]);
+  });
+});
