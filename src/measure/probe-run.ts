@@ -24,7 +24,7 @@ export async function startProbe(
   method: Method,
   parameters: Parameters,
   evictAt: number,
-  memo?: ScoreMemo,
+  { memo, signal }: { readonly memo?: ScoreMemo; readonly signal?: AbortSignal } = {},
 ): Promise<ProbeRun> {
   const context = contextOf(text);
   method.validate?.(parameters, context);
@@ -56,7 +56,12 @@ export async function startProbe(
       `${method.id} needs queries and keys before rotation, which layer ${lacking.layer} of this capture lacks; choose another method or original positions.`,
     );
   }
-  await run.prepare?.(text.recorded);
+  try {
+    await run.prepare?.(text.recorded, signal);
+  } catch (error) {
+    run.dispose();
+    throw error;
+  }
   return { run, blocks: method.blocks(parameters, text.tokens, evictAt, context) };
 }
 

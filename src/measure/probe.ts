@@ -28,7 +28,7 @@ const MOST_WEIGHTS = 2 ** 22;
 export async function probe(request: ProbeRequest): Promise<LayerMeasurement[]> {
   const { text, method, parameters, queries, signal, onLayer, onNotices } = request;
   signal?.throwIfAborted();
-  const started = await startProbe(text, method, parameters, queries.start);
+  const started = await startProbe(text, method, parameters, queries.start, { signal });
   try {
     if (started.run.notices?.length) onNotices?.(started.run.notices);
     const layers: LayerMeasurement[] = [];
@@ -57,20 +57,26 @@ async function probeLayer(
     signal?.throwIfAborted();
     const input = layerInput(recorded, block);
     const selection = run.select(input);
-    if (measured) {
-      const kept = await readKept(ops, selection);
-      sums.addKept(kept, measured.start, measured.end);
-      sums.addSelector(await selectorRecall(ops, run, input, kept, measured), measured.end - measured.start);
-      const rows = Math.max(1, Math.floor(MOST_WEIGHTS / (text.queryHeads * block.end)));
-      for (let start = measured.start; start < measured.end; start += rows) {
-        signal?.throwIfAborted();
-        const part = layerInput(recorded, { start, end: Math.min(measured.end, start + rows) });
-        await measurePart(text, run, part, selection, kept, sums);
-        await ops.pace();
+    try {
+      if (measured) {
+        const kept = await readKept(ops, selection);
+        sums.addKept(kept, measured.start, measured.end);
+        sums.addSelector(
+          await selectorRecall(ops, run, input, kept, measured),
+          measured.end - measured.start,
+        );
+        const rows = Math.max(1, Math.floor(MOST_WEIGHTS / (text.queryHeads * block.end)));
+        for (let start = measured.start; start < measured.end; start += rows) {
+          signal?.throwIfAborted();
+          const part = layerInput(recorded, { start, end: Math.min(measured.end, start + rows) });
+          await measurePart(text, run, part, selection, kept, sums);
+          await ops.pace();
+        }
       }
+      run.finish?.(input, selection);
+    } finally {
+      ops.release(...selection.owned);
     }
-    run.finish?.(input, selection);
-    ops.release(...selection.owned);
     await ops.pace();
   }
   signal?.throwIfAborted();

@@ -34,20 +34,25 @@ export async function selectAll(
   const { text, method, parameters, evictAt, withScores, signal } = request;
   const { ops, tokens } = text;
   const recorded = text.recorded[request.recordedIndex];
-  const { run, blocks } = await startProbe({ ...text, recorded: [recorded] }, method, parameters, evictAt);
+  const { run, blocks } = await startProbe({ ...text, recorded: [recorded] }, method, parameters, evictAt, {
+    signal,
+  });
   try {
     const selectBlock = async (block: QueryBlock): Promise<BlockSelection> => {
       signal?.throwIfAborted();
       const input = layerInput(recorded, block);
       const selection = run.select(input);
-      const [kept, scores] = await Promise.all([
-        readKept(ops, selection),
-        withScores ? readScores(ops, selection, tokens) : null,
-      ]);
-      run.finish?.(input, selection);
-      ops.release(...selection.owned);
-      await ops.pace();
-      return { block, kept, scores };
+      try {
+        const [kept, scores] = await Promise.all([
+          readKept(ops, selection),
+          withScores ? readScores(ops, selection, tokens) : null,
+        ]);
+        run.finish?.(input, selection);
+        await ops.pace();
+        return { block, kept, scores };
+      } finally {
+        ops.release(...selection.owned);
+      }
     };
     const selections: BlockSelection[] = [];
     for (const block of blocks) selections.push(await selectBlock(block));

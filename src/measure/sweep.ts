@@ -41,7 +41,7 @@ export async function sweep(request: SweepRequest): Promise<SweepCurve[]> {
     for (const { method, parameters, current } of request.methods) {
       const curve = new Curve({ id: method.id, parameters }, current, request.fractions);
       curves.push(curve);
-      await curve.start(text, method, parameters, queries.start);
+      await curve.start(text, method, parameters, queries.start, signal);
     }
     let layers = 0;
     for (const recorded of text.recorded) {
@@ -83,13 +83,21 @@ class Curve {
     this.fractions = fractions;
   }
 
-  async start(text: RecordedText, method: Method, parameters: Parameters, evictAt: number): Promise<void> {
+  async start(
+    text: RecordedText,
+    method: Method,
+    parameters: Parameters,
+    evictAt: number,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     this.readsAll = method.family === 'evict-reading';
     for (const [point, fraction] of this.fractions.entries()) {
       const fitted = method.withBudget(parameters, contextOf(text), fraction);
       if ('floor' in fitted) this.floors[point] = fitted.floor;
       this.runs.push(
-        'floor' in fitted ? null : await startProbe(text, method, fitted.parameters, evictAt, this.memo),
+        'floor' in fitted
+          ? null
+          : await startProbe(text, method, fitted.parameters, evictAt, { memo: this.memo, signal }),
       );
     }
   }

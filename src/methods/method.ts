@@ -105,7 +105,7 @@ export interface MethodRun {
    * Awaited once before the first `select`: what has to be computed from a text, where the model brings no calibration.
    * `recorded`: the open text as full attention saw it; null when nothing was recorded, which may throw UserError.
    */
-  prepare?(recorded: readonly RecordedLayer[] | null): Promise<void>;
+  prepare?(recorded: readonly RecordedLayer[] | null, signal?: AbortSignal): Promise<void>;
   /** What the run had to assume, one sentence each; known once prepared. */
   readonly notices?: readonly string[];
   /** Decides what the block sees. Called per layer in ascending order of blocks. An empty block at T asks what stays for a next token. */

@@ -178,6 +178,7 @@ describe('probe', () => {
     const controller = new AbortController();
     const reason = new Error('overtaken');
     let layers = 0;
+    const before = text.ops.memory().bytes;
     const running = probe({
       text,
       method: methodById('esa'),
@@ -191,6 +192,7 @@ describe('probe', () => {
     });
     await expect(running).rejects.toBe(reason);
     expect(layers).toBe(1);
+    expect(text.ops.memory().bytes).toBe(before);
   });
 
   it('gives back all memory', async () => {

@@ -39,16 +39,28 @@ export async function prepareProjections(
   context: MethodContext,
   parameters: Parameters,
   recorded: readonly RecordedLayer[] | null,
+  signal?: AbortSignal,
 ): Promise<Projections> {
   const wanted =
     recorded?.map(({ layer }) => layer) ?? Array.from({ length: context.layers }, (_, layer) => layer);
   const projections = new Map<number, Projection>();
   const notices = new Set<string>();
   const make = choiceOf(parameters, 'projection') === 'learned' ? learned : closedFormOf;
-  for (const layer of wanted) {
-    const source = recorded?.find((entry) => entry.layer === layer) ?? null;
-    projections.set(layer, await make(context, parameters, layer, source, (notice) => notices.add(notice)));
-    await context.ops.pace();
+  const release = (): void => {
+    for (const projection of projections.values()) projection.release();
+    projections.clear();
+  };
+  try {
+    for (const layer of wanted) {
+      signal?.throwIfAborted();
+      const source = recorded?.find((entry) => entry.layer === layer) ?? null;
+      const notice = (sentence: string): void => void notices.add(sentence);
+      projections.set(layer, await make(context, parameters, layer, source, notice));
+      await context.ops.pace();
+    }
+  } catch (error) {
+    release();
+    throw error;
   }
   return {
     of(layer) {
@@ -57,10 +69,7 @@ export async function prepareProjections(
       return projection;
     },
     notices: [...notices],
-    release() {
-      for (const projection of projections.values()) projection.release();
-      projections.clear();
-    },
+    release,
   };
 }
 

@@ -26,9 +26,9 @@ export class EsaRun implements MethodRun {
     this.parameters = parameters;
   }
 
-  async prepare(recorded: readonly RecordedLayer[] | null): Promise<void> {
+  async prepare(recorded: readonly RecordedLayer[] | null, signal?: AbortSignal): Promise<void> {
     if (isExact(this.parameters)) return;
-    this.projections = await prepareProjections(this.context, this.parameters, recorded);
+    this.projections = await prepareProjections(this.context, this.parameters, recorded, signal);
     this.notices = this.projections.notices;
   }
 
