@@ -5,7 +5,7 @@
 // Shapes     query [n, d], key [m, d], their d, offsets and strides in vectors of four; logSumExp [n];
 //            maximum and mean [height, width].
 // Grid       one thread per pixel, 64 neighbours of a pixel row a workgroup; workgroups.x over x, workgroups.y over pixel rows
-//            from firstLine. ROWS query rows are evaluated at a time, so that a key is read once for all of them.
+//            from firstLine. ROWS query rows and four keys are evaluated at a time.
 // Precision  32-bit.
 // Equals     `attentionTile` of gpu/cpu.
 //
@@ -42,6 +42,11 @@ fn limit(row: u32) -> u32 {
   return u32(clamp(i32(row) + bitcast<i32>(params.causalOffset) + 1, 0, i32(params.keyRows)));
 }
 
+/// Where a key row starts; those beyond the end repeat the last one.
+fn keyStart(row: u32, end: u32) -> u32 {
+  return params.keyOffset + min(row, end - 1u) * params.keyRowStride;
+}
+
 @compute @workgroup_size(THREADS)
 fn main(@builtin(local_invocation_index) thread: u32, @builtin(workgroup_id) workgroup: vec3u) {
   let y = params.firstLine + workgroup.y;
@@ -57,22 +62,35 @@ fn main(@builtin(local_invocation_index) thread: u32, @builtin(workgroup_id) wor
   var cells = 0u;
   for (var block = firstRow; block < endRow; block += ROWS * params.rowStep) {
     let lastRow = min(block + (ROWS - 1u) * params.rowStep, endRow - 1u);
-    for (var t = firstKey; t < min(endKey, limit(lastRow)); t++) {
-      var scores = array<f32, ROWS>();
+    let end = min(endKey, limit(lastRow));
+    for (var t = firstKey; t < end; t += 4u) {
+      let k0 = keyStart(t, end);
+      let k1 = keyStart(t + 1u, end);
+      let k2 = keyStart(t + 2u, end);
+      let k3 = keyStart(t + 3u, end);
+      var scores = array<vec4f, ROWS>();
       for (var v = 0u; v < params.vectors; v++) {
-        let k = key[params.keyOffset + t * params.keyRowStride + v];
+        let b0 = key[k0 + v];
+        let b1 = key[k1 + v];
+        let b2 = key[k2 + v];
+        let b3 = key[k3 + v];
         for (var r = 0u; r < ROWS; r++) {
           let row = min(block + r * params.rowStep, endRow - 1u);
-          scores[r] += dot(query[params.queryOffset + row * params.queryRowStride + v], k);
+          let q = query[params.queryOffset + row * params.queryRowStride + v];
+          scores[r] += vec4f(dot(q, b0), dot(q, b1), dot(q, b2), dot(q, b3));
         }
       }
       for (var r = 0u; r < ROWS; r++) {
         let row = block + r * params.rowStep;
-        if (row < endRow && t < limit(row)) {
-          let weight = exp(params.scale * scores[r] - logSumExp[params.logSumExpOffset + row]);
-          largest = max(largest, weight);
-          sum += weight;
-          cells++;
+        if (row < endRow) {
+          let lse = logSumExp[params.logSumExpOffset + row];
+          let seen = min(end, limit(row));
+          for (var j = 0u; j < 4u && t + j < seen; j++) {
+            let weight = exp(params.scale * scores[r][j] - lse);
+            largest = max(largest, weight);
+            sum += weight;
+            cells++;
+          }
         }
       }
     }

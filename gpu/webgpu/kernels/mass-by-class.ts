@@ -12,6 +12,7 @@ const kernel = defineKernel('mass-by-class', code, { weights: 'read', classOf: '
 /** Weights held at a time: 16 MiB. */
 const MOST_WEIGHTS = 2 ** 22;
 const CLASSES_PER_THREAD = 4;
+const ROWS_PER_THREAD = 4;
 
 /** Records `Ops.massByClass`: the weights of a few query rows at a time, and their sums. */
 export function massByClass(recorder: Recorder, a: Arguments<'massByClass'>): void {
@@ -23,10 +24,20 @@ export function massByClass(recorder: Recorder, a: Arguments<'massByClass'>): vo
     fill(recorder, out, 0, groupings * heads * query.rows * classes, 0);
     return;
   }
-  const rowsAtOnce = Math.max(1, Math.floor(MOST_WEIGHTS / (heads * key.rows)));
-  const most = Math.min(rowsAtOnce, query.rows);
-  const weights = recorder.temporary('f32', heads * most * key.rows, 'weights of some rows');
-  for (const rows of spans(query.rows, Math.ceil(query.rows / most), 1)) {
+  const rowsAtOnce = Math.floor(MOST_WEIGHTS / (heads * key.rows) / ROWS_PER_THREAD) * ROWS_PER_THREAD;
+  const most = Math.max(ROWS_PER_THREAD, rowsAtOnce);
+  const weights = recorder.temporary(
+    'f32',
+    heads * Math.min(most, query.rows) * key.rows,
+    'weights of some rows',
+  );
+  const quarters = heads * groupings * Math.ceil(classes / CLASSES_PER_THREAD);
+  const workOf = (rows: number) => {
+    const steps = quarters * Math.ceil(rows / ROWS_PER_THREAD) * key.rows;
+    return { flops: 40 * steps, bytes: 4 * (ROWS_PER_THREAD + 1) * steps };
+  };
+  const parts = Math.max(recorder.partsFor(workOf(query.rows)), query.rows / most);
+  for (const rows of spans(query.rows, parts, ROWS_PER_THREAD)) {
     attentionWeights(recorder, {
       query: sliceRows(query, rows.start, rows.count),
       key,
@@ -35,7 +46,6 @@ export function massByClass(recorder: Recorder, a: Arguments<'massByClass'>): vo
       causalOffset: a.causalOffset + rows.start,
       out: weights,
     });
-    const items = heads * groupings * Math.ceil(classes / CLASSES_PER_THREAD) * rows.count;
     recorder.dispatch({
       kernel,
       constants: {},
@@ -51,8 +61,11 @@ export function massByClass(recorder: Recorder, a: Arguments<'massByClass'>): vo
         groupings,
         classes,
       },
-      workgroups: linearGrid(Math.ceil(items / 64), recorder.maxWorkgroupsPerDimension),
-      work: { flops: 16 * items * key.rows, bytes: 8 * items * key.rows },
+      workgroups: linearGrid(
+        Math.ceil((quarters * Math.ceil(rows.count / ROWS_PER_THREAD)) / 64),
+        recorder.maxWorkgroupsPerDimension,
+      ),
+      work: workOf(rows.count),
     });
   }
 }

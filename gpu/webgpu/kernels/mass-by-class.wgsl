@@ -2,7 +2,7 @@
 // weights[h, i, t], for query rows [firstRow, firstRow + rows) of the n.
 //
 // Shapes     weights dense [H, rows, m], 0 where nothing is seen; classOf [groupings, sets, m]; out [groupings, H, n, classes].
-// Grid       one thread per query head, grouping, four classes and row (rows fastest), 64 a workgroup, linear.
+// Grid       one thread per query head, grouping, four classes and four rows (rows fastest), 64 a workgroup, linear.
 // Precision  32-bit sums, of 64 keys each first.
 // Equals     `massByClass` of gpu/cpu.
 
@@ -31,23 +31,39 @@ fn main(
 ) {
   let item = 64u * (workgroup.y * workgroups.x + workgroup.x) + thread;
   let quarters = (params.classes + 3u) / 4u;
-  let row = item % params.rows;
-  let firstClass = item / params.rows % quarters * 4u;
-  let grouping = item / params.rows / quarters % params.groupings;
-  let head = item / params.rows / quarters / params.groupings;
+  let rowGroups = (params.rows + 3u) / 4u;
+  let firstRow = item % rowGroups * 4u;
+  let firstClass = item / rowGroups % quarters * 4u;
+  let grouping = item / rowGroups / quarters % params.groupings;
+  let head = item / rowGroups / quarters / params.groupings;
   if (head >= params.heads) { return; }
-  let weightStart = (head * params.rows + row) * params.keyRows;
+  // Rows beyond the last repeat it and are not stored.
+  let rows = min(vec4u(firstRow) + vec4u(0u, 1u, 2u, 3u), vec4u(params.rows - 1u));
+  let weightStarts = (head * params.rows + rows) * params.keyRows;
   let classStart = (grouping * params.sets + head / params.headsPerSet) * params.keyRows;
   let classes = vec4u(firstClass) + vec4u(0u, 1u, 2u, 3u);
 
-  var total = vec4f();
+  var totals = array<vec4f, 4>();
   for (var first = 0u; first < params.keyRows; first += 64u) {
-    var sums = vec4f();
+    var sums0 = vec4f();
+    var sums1 = vec4f();
+    var sums2 = vec4f();
+    var sums3 = vec4f();
     for (var t = first; t < min(first + 64u, params.keyRows); t++) {
-      sums += select(vec4f(), vec4f(weights[weightStart + t]), classes == vec4u(classOf[classStart + t]));
+      let isOfClass = select(vec4f(), vec4f(1.0), classes == vec4u(classOf[classStart + t]));
+      sums0 += weights[weightStarts.x + t] * isOfClass;
+      sums1 += weights[weightStarts.y + t] * isOfClass;
+      sums2 += weights[weightStarts.z + t] * isOfClass;
+      sums3 += weights[weightStarts.w + t] * isOfClass;
     }
-    total += sums;
+    totals[0] += sums0;
+    totals[1] += sums1;
+    totals[2] += sums2;
+    totals[3] += sums3;
   }
-  let outStart = ((grouping * params.heads + head) * params.queryRows + params.firstRow + row) * params.classes;
-  for (var c = 0u; c < min(4u, params.classes - firstClass); c++) { out[outStart + firstClass + c] = total[c]; }
+  for (var r = 0u; r < min(4u, params.rows - firstRow); r++) {
+    let row = params.firstRow + firstRow + r;
+    let outStart = ((grouping * params.heads + head) * params.queryRows + row) * params.classes;
+    for (var c = 0u; c < min(4u, params.classes - firstClass); c++) { out[outStart + firstClass + c] = totals[r][c]; }
+  }
 }

@@ -22,7 +22,7 @@ export function normalize(recorder: Recorder, a: Arguments<'normalize'>): void {
   if (elements === 0) return;
   const inPlace = input.buffer === out.buffer && input.offset === out.offset;
   // Many short rows (heads of queries and keys) share a workgroup, long ones have one to themselves.
-  const lanes = recorder.emulatesThreads || input.channels <= 256 ? 8 : 64;
+  const lanes = recorder.emulatesThreads ? 1 : input.channels <= 256 ? 8 : 64;
   recorder.dispatch({
     kernel,
     constants: {

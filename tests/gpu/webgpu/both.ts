@@ -16,20 +16,26 @@ export interface Backends {
   readonly cpu: Ops;
 }
 
-/** `describe` with both backends. */
+/**
+ * `describe` with both backends, once with the kernels that an emulated GPU gets and once with those of a real one: which of
+ * them a machine would choose must not decide what is tested.
+ */
 export function describeBoth(name: string, tests: (backends: Backends, gpu: TestGpu) => void): void {
-  describeWebGpu(name, (gpu) => {
-    const backends: Partial<Record<'webgpu' | 'cpu', Ops>> = {};
-    beforeAll(async () => {
-      backends.webgpu = await createWebGpuOps({ device: gpu.device });
-      backends.cpu = createCpuOps();
+  for (const isFallbackAdapter of [true, false]) {
+    const capabilities = { isFallbackAdapter, parallelThreads: isFallbackAdapter ? 16 : 8192 };
+    describeWebGpu(`${name}, ${isFallbackAdapter ? 'emulated' : 'real'} threads`, (gpu) => {
+      const backends: Partial<Record<'webgpu' | 'cpu', Ops>> = {};
+      beforeAll(async () => {
+        backends.webgpu = await createWebGpuOps({ device: gpu.device, capabilities });
+        backends.cpu = createCpuOps();
+      });
+      afterAll(() => {
+        backends.webgpu?.destroy();
+        backends.cpu?.destroy();
+      });
+      tests(backends as Backends, gpu);
     });
-    afterAll(() => {
-      backends.webgpu?.destroy();
-      backends.cpu?.destroy();
-    });
-    tests(backends as Backends, gpu);
-  });
+  }
 }
 
 /** Repeatable numbers, about normal: sums of three uniform ones. */
