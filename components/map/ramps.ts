@@ -33,7 +33,7 @@ export function rampsOf(theme: Theme): Ramps {
   const middle = interpolateLab(ground, heat);
   const ramps: Ramps = {
     heat: ramp([0, 0.45, 1], [ground, middle(0.3), heat]),
-    kept: ramp([0, 0.12, 0.65, 1], [mix(ground, kept, 0.16), mix(ground, kept, 0.3), kept, keptStrong]),
+    kept: ramp([0, 0.4, 0.72, 1], [mix(ground, kept, 0.14), mix(ground, kept, 0.44), kept, keptStrong]),
     missed: ramp([0, 0.55, 1], [mix(ground, missed, 0.25), missed, missedStrong]),
     faint: ramp([0, 1], [ground, middle(0.55)]),
     ground: pack(ground),

@@ -96,7 +96,7 @@ function StopSlider({
 }: Omit<NumberControlProps, 'check'> & { value: number }) {
   const stops =
     schema.kind === 'count'
-      ? countStops(schema.minimum, Math.max(schema.minimum, schema.maximum(context)), value)
+      ? countStops(schema.minimum, highestStop(schema, value, context), value)
       : fractionStops(schema.minimum, schema.maximum, value);
   const at = stops.findLastIndex((stop) => stop <= value);
   return (
@@ -122,4 +122,11 @@ function StopSlider({
 
 function shown(value: number, isPercent: boolean): string {
   return isPercent ? String(Number((value * 100).toPrecision(6))) : String(value);
+}
+
+/** More tokens than the text has can be typed, but are not worth the slider's length. */
+function highestStop(schema: CountParameter, value: number, context: ParameterContext): number {
+  const most = schema.maximum(context);
+  const useful = schema.unit === 'tokens' ? Math.min(most, Math.max(context.tokens, value)) : most;
+  return Math.max(schema.minimum, useful);
 }

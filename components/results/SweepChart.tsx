@@ -26,7 +26,9 @@ export function SweepChart({ curves, current, isGrey }: SweepChartProps) {
   const stale = usePageState((state) => state.stale.has('layers'));
   const least = Math.min(0.05, ...curves.flatMap((curve) => curve.points.map((point) => point.kept ?? 1)));
   const xOf = scaleLog([Math.max(0.005, least * 0.9), 1], [margin.left, width - margin.right]).clamp(true);
-  const yOf = scaleLinear([0, 1], [height - margin.bottom, margin.top]);
+  const lowest = Math.min(...curves.flatMap((curve) => curve.points.map((point) => point.massRecall ?? 1)));
+  const bottom = Math.min(0.75, Math.floor(lowest * 4) / 4);
+  const yOf = scaleLinear([bottom, 1], [height - margin.bottom, margin.top]).clamp(true);
   const drawn = curves
     .map((curve) => ({ ...curve, points: pointsOf(curve, xOf, yOf) }))
     .sort((a, b) => Number(b.current) - Number(a.current));
@@ -47,7 +49,7 @@ export function SweepChart({ curves, current, isGrey }: SweepChartProps) {
         role="group"
         aria-label="Mass recall against kept keys; the table has the numbers"
       >
-        {[0, 0.25, 0.5, 0.75, 1].map((tick) => (
+        {yOf.ticks(4).map((tick) => (
           <g key={tick}>
             <line className="grid" x1={margin.left} x2={width - margin.right} y1={yOf(tick)} y2={yOf(tick)} />
             <text x={margin.left - 6} y={yOf(tick)} dy="0.35em" textAnchor="end">
@@ -78,16 +80,26 @@ export function SweepChart({ curves, current, isGrey }: SweepChartProps) {
             d={path(points) ?? ''}
           />
         ))}
-        {labels.map(({ label, x, y }, at) => (
-          <text
-            key={keyOf(drawn[at]?.method)}
-            className={drawn[at]?.current ? 'curve-label curve-label-current' : 'curve-label'}
-            x={x}
-            y={y}
-            dy="0.35em"
-          >
-            {label}
-          </text>
+        {labels.map(({ label, x, y, anchor }, at) => (
+          <g key={keyOf(drawn[at]?.method)}>
+            {Math.abs(anchor.y - y) > 15 && (
+              <line
+                className="leader"
+                x1={anchor.x}
+                y1={anchor.y}
+                x2={anchor.x}
+                y2={y + (anchor.y < y ? -7 : 7)}
+              />
+            )}
+            <text
+              className={drawn[at]?.current ? 'curve-label curve-label-current' : 'curve-label'}
+              x={x}
+              y={y}
+              dy="0.35em"
+            >
+              {label}
+            </text>
+          </g>
         ))}
         {current && (
           <SweepHandle

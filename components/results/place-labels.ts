@@ -13,6 +13,8 @@ export interface LabelledCurve {
 
 export interface PlacedLabel extends Point {
   readonly label: string;
+  /** On the label's own curve, at the middle of its width. */
+  readonly anchor: Point;
 }
 
 interface Box {
@@ -22,7 +24,9 @@ interface Box {
   readonly bottom: number;
 }
 
-const characterWidth = 6.2;
+const characterWidth = 6.6;
+/** Free space left and right of a name. */
+const side = 5;
 const lineHeight = 13;
 const places = 40;
 
@@ -32,13 +36,13 @@ const places = 40;
 export function placeLabels(curves: readonly LabelledCurve[], frame: Box): PlacedLabel[] {
   const placed: Box[] = [];
   return curves.map(({ label, points }, index) => {
-    const width = label.length * characterWidth + 4;
-    let best: { cost: number; box: Box } | null = null;
+    const width = label.length * characterWidth + 2 * side;
+    let best: { cost: number; box: Box; own: number } | null = null;
     for (let place = 0; place < places; place++) {
       const left = frame.left + ((frame.right - frame.left - width) * place) / (places - 1);
       const own = heightAt(points, left + width / 2);
       if (own === null) continue;
-      for (const offset of [-11, 12, -17, 18, -24, 25]) {
+      for (const offset of [-11, 12, -17, 18, -24, 25, -32, 33, 42]) {
         const middle = own + offset;
         const box = {
           left,
@@ -47,7 +51,7 @@ export function placeLabels(curves: readonly LabelledCurve[], frame: Box): Place
           bottom: middle + lineHeight / 2,
         };
         const cost = costOf(box, frame, placed, curves, index) + Math.abs(offset) * 0.1 + place * 0.05;
-        if (!best || cost < best.cost) best = { cost, box };
+        if (!best || cost < best.cost) best = { cost, box, own };
       }
     }
     const box = best?.box ?? {
@@ -57,7 +61,9 @@ export function placeLabels(curves: readonly LabelledCurve[], frame: Box): Place
       bottom: frame.top + lineHeight,
     };
     placed.push(box);
-    return { label, x: box.left + 2, y: (box.top + box.bottom) / 2 };
+    const y = (box.top + box.bottom) / 2;
+    const anchor = { x: (box.left + box.right) / 2, y: best?.own ?? y };
+    return { label, x: box.left + side, y, anchor };
   });
 }
 

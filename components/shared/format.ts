@@ -29,7 +29,7 @@ export function formatBytes(bytes: number): string {
 }
 
 export function formatMilliseconds(milliseconds: number): string {
-  if (milliseconds >= 10_000) return `${(milliseconds / 1000).toFixed(1)}${noBreak}s`;
+  if (milliseconds >= 1000) return `${(milliseconds / 1000).toFixed(1)}${noBreak}s`;
   return `${milliseconds >= 100 ? Math.round(milliseconds) : milliseconds.toPrecision(2)}${noBreak}ms`;
 }
 

@@ -9,7 +9,9 @@ export function BackendBadge() {
   return (
     <span className="backend">
       <Term text={`${reason}${name === 'starting' ? '' : ` (${description})`}`}>{names[name]}</Term>
-      {name !== 'starting' && <span className="backend-description">{description}</span>}
+      {name !== 'starting' && (
+        <span className="backend-description">{description.replace(/^CPU,? */, '')}</span>
+      )}
     </span>
   );
 }

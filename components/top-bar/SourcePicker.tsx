@@ -1,6 +1,7 @@
 import { Popover } from 'radix-ui';
 import { useState } from 'react';
 import { usePageState } from '../../src/session/hooks';
+import { bundledModel } from '../../src/session/session';
 import type { SourceSpec } from '../../src/study/types';
 import { taskList } from '../../src/tasks';
 import { formatCount } from '../shared/format';
@@ -11,13 +12,14 @@ import { SourceForm } from './SourceForm';
 export function SourcePicker() {
   const [isOpen, setOpen] = useState(false);
   const source = usePageState((state) => state.session.source);
-  const model = usePageState((state) => state.model);
+  const address = usePageState((state) => state.session.model);
+  const name = usePageState((state) => state.model?.name);
   const tokens = usePageState((state) => state.text?.tokens);
   const { title, detail } = describeSource(source, tokens);
   return (
     <Popover.Root open={isOpen} onOpenChange={setOpen}>
       <Popover.Trigger className="button source-button" aria-label={`Source: ${title}, ${detail}. Change`}>
-        <span className="source-model">{model?.name ?? 'bundled model'}</span>
+        <span className="source-model">{address === bundledModel ? 'bundled model' : (name ?? address)}</span>
         <span className="source-title">{title}</span>
         <span className="source-detail">{detail}</span>
         <DownIcon />

@@ -36,9 +36,7 @@ describe('the controls of a method', () => {
     await userEvent.tab();
     expect(field).toHaveValue('many');
     expect(field).toBeInvalid();
-    expect(
-      screen.getByText(/selectedTokens must be a whole number from 0 to 1024, not "many"/),
-    ).toBeVisible();
+    expect(screen.getByText(/selectedTokens must be a whole number from 0 to \d+, not "many"/)).toBeVisible();
     expect(page.state().parameters.selectedTokens).toBe(128);
     await userEvent.clear(field);
     await userEvent.type(field, '64{Enter}');
