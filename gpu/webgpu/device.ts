@@ -21,8 +21,8 @@ export interface OpenedDevice {
   close(): void;
   /** Throws the first failure of the device, if there was one. */
   throwFailure(): void;
-  /** Remembers a failure that came outside a call, for the next `throwFailure`. */
-  fail(error: Error): void;
+  /** Remembers what caused a failure, for the next `throwFailure`; it explains more than the errors that follow from it. */
+  failBecause(cause: Error): void;
 }
 
 /**
@@ -34,10 +34,6 @@ export async function openDevice(options: DeviceOptions): Promise<OpenedDevice> 
   const device = options.device ?? (await requestDevice(options));
   let failure: Error | undefined;
   let closing = false;
-  const fail = (error: Error) => {
-    failure ??= error;
-  };
-
   device.lost.then((info) => {
     if (closing) return;
     const message = `The GPU device was lost (${info.message || info.reason}); reload, or use the CPU backend.`;
@@ -47,13 +43,14 @@ export async function openDevice(options: DeviceOptions): Promise<OpenedDevice> 
   });
   device.addEventListener('uncapturederror', (event) => {
     const { error } = event as GPUUncapturedErrorEvent;
-    fail(
+    // It is thrown by the next operation: the console need not have it too.
+    event.preventDefault();
+    failure ??=
       error instanceof GPUOutOfMemoryError
         ? new UserError(
             `The GPU has run out of memory (${error.message}); use a shorter text, a smaller model or the CPU backend.`,
           )
-        : new Error(`WebGPU: ${error.message}`),
-    );
+        : new Error(`WebGPU: ${error.message}`);
   });
 
   return {
@@ -66,7 +63,9 @@ export async function openDevice(options: DeviceOptions): Promise<OpenedDevice> 
     throwFailure() {
       if (failure) throw failure;
     },
-    fail,
+    failBecause(cause) {
+      failure = cause;
+    },
   };
 }
 

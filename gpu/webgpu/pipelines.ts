@@ -32,6 +32,7 @@ interface KernelInterface {
 export class Pipelines {
   readonly #device: GPUDevice;
   readonly #fail: (error: Error) => void;
+  readonly #checks = new Set<Promise<void>>();
   readonly #interfaces = new Map<Kernel, KernelInterface>();
 
   /** @param fail receives compile errors, which WebGPU reports after the fact */
@@ -93,13 +94,20 @@ export class Pipelines {
       layout,
       compute: { module, entryPoint: 'main' },
     });
-    device
+    const check = device
       .popErrorScope()
       .then(async (error) => {
         if (error) this.#fail(await compileError(kernel.name, code, module, error));
       })
-      .catch(() => {});
+      .catch(() => {})
+      .finally(() => this.#checks.delete(check));
+    this.#checks.add(check);
     return pipeline;
+  }
+
+  /** Resolves once every kernel compiled so far is known to be right, or its error was reported. */
+  async settled(): Promise<void> {
+    if (this.#checks.size > 0) await Promise.all(this.#checks);
   }
 }
 

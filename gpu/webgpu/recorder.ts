@@ -62,7 +62,7 @@ export class Recorder {
     this.parallelThreads = capabilities.parallelThreads;
     this.emulatesThreads = capabilities.isFallbackAdapter;
     this.#buffers = new Buffers(device, capabilities.maxBufferBytes);
-    this.#pipelines = new Pipelines(device, opened.fail);
+    this.#pipelines = new Pipelines(device, opened.failBecause);
     this.#pacer = new Pacer(capabilities.isFallbackAdapter);
     this.#timer = new PassTimer(device, capabilities.timestampQuery);
     this.#parameters = device.createBuffer({
@@ -143,10 +143,12 @@ export class Recorder {
       this.#commands().copyBufferToBuffer(this.#storage(buffer), offset * 4, readable, 0, length * 4);
       this.flush();
       await readable.mapAsync(GPUMapMode.READ);
+      await this.#pipelines.settled();
       this.#opened.throwFailure();
       return readable.getMappedRange().slice(0);
     } catch (error) {
       // A failure that WebGPU reports on the side, a moment later, explains more than what follows from it.
+      await this.#pipelines.settled();
       await new Promise((resolve) => setTimeout(resolve, 0));
       this.#opened.throwFailure();
       throw error;
@@ -289,6 +291,7 @@ export class Recorder {
   async finish(): Promise<void> {
     this.flush();
     await this.#device.queue.onSubmittedWorkDone();
+    await this.#pipelines.settled();
     this.#opened.throwFailure();
   }
 

@@ -1,0 +1,311 @@
+import { expect, it } from 'vitest';
+import { matrixRows, sliceRows } from '../../../gpu/rows';
+import { createWebGpuOps } from '../../../gpu/webgpu';
+import { openDevice } from '../../../gpu/webgpu/device';
+import { linearGrid, spans } from '../../../gpu/webgpu/grid';
+import { defineKernel } from '../../../gpu/webgpu/kernel';
+import { Pacer } from '../../../gpu/webgpu/pacer';
+import { Recorder } from '../../../gpu/webgpu/recorder';
+import { isUserError } from '../../../src/user-error';
+import { createTestGpu, describeWebGpu } from '../../webgpu-node';
+
+/** A fresh adapter: each gives one device. */
+async function requestAdapter(): Promise<GPUAdapter> {
+  const { create } = await import('webgpu');
+  instance ??= create([]);
+  return (await instance.requestAdapter())!;
+}
+
+// Kept: Dawn's instance must outlive its adapters and devices.
+let instance: GPU | undefined;
+
+describeWebGpu('storage on WebGPU', (gpu) => {
+  const withOps = async (
+    tests: (ops: Awaited<ReturnType<typeof createWebGpuOps>>) => Promise<void>,
+    capabilities = {},
+  ) => {
+    const ops = await createWebGpuOps({ device: gpu.device, capabilities });
+    try {
+      await tests(ops);
+    } finally {
+      ops.destroy();
+    }
+  };
+
+  it('allocates zeros, also where freed storage is used again', () =>
+    withOps(async (ops) => {
+      const first = ops.upload(new Float32Array(100).fill(3), 'first');
+      expect(await ops.readFloats(first)).toEqual(new Float32Array(100).fill(3));
+      ops.release(first);
+      const second = ops.allocate('u32', 90, 'second');
+      expect(await ops.readIntegers(second)).toEqual(new Uint32Array(90));
+    }));
+
+  it('reads and writes parts, in order with recorded work', () =>
+    withOps(async (ops) => {
+      const buffer = ops.upload(Float32Array.of(1, 2, 3, 4, 5, 6), 'buffer');
+      const out = ops.allocate('f32', 6, 'out');
+      const copy = (from: number, to: number) =>
+        ops.copyRows({ input: matrixRows(buffer, 1, 2, from), out: matrixRows(out, 1, 2, to) });
+      copy(0, 0);
+      ops.write(buffer, 0, Float32Array.of(10, 20));
+      copy(0, 2);
+      ops.write(buffer, 1, Float32Array.of(200));
+      copy(0, 4);
+      expect([...(await ops.readFloats(out))]).toEqual([1, 2, 10, 20, 10, 200]);
+      expect([...(await ops.readFloats(buffer, 1, 3))]).toEqual([200, 3, 4]);
+      expect([...(await ops.readFloats(buffer, 4))]).toEqual([5, 6]);
+      expect([...(await ops.readFloats(buffer, 6))]).toEqual([]);
+    }));
+
+  it('frees a buffer only once recorded work is done with it', () =>
+    withOps(async (ops) => {
+      const length = 64;
+      const out = ops.allocate('f32', 20 * length, 'out');
+      for (let i = 0; i < 20; i++) {
+        const input = ops.upload(new Float32Array(length).fill(i + 1), 'input');
+        ops.copyRows({ input: matrixRows(input, 1, length), out: matrixRows(out, 1, length, i * length) });
+        ops.release(input);
+      }
+      const values = await ops.readFloats(out);
+      expect([...values]).toEqual(Array.from({ length: 20 * length }, (_, i) => Math.floor(i / length) + 1));
+    }));
+
+  it('counts the bytes in use, and the most there were', () =>
+    withOps(async (ops) => {
+      const before = ops.memory().bytes;
+      const buffers = [1, 2, 3].map(() => ops.allocate('f32', 1024, 'buffer'));
+      expect(ops.memory().bytes - before).toBe(3 * 4096);
+      ops.release(...buffers);
+      ops.release(...buffers);
+      expect(ops.memory()).toEqual({ bytes: before, peakBytes: before + 3 * 4096 });
+    }));
+
+  it('says how large a buffer may be', () =>
+    withOps(
+      async (ops) => {
+        expect(() => ops.allocate('f32', 3 * 2 ** 20, 'the key cache')).toThrow(
+          'the key cache needs a buffer of 12 MiB, this GPU allows at most 8.0 MiB (2097152 numbers)',
+        );
+        try {
+          ops.allocate('f32', 3 * 2 ** 20, 'the key cache');
+        } catch (error) {
+          expect(isUserError(error)).toBe(true);
+        }
+        // Rounding up to a size class must not push a buffer that fits over the limit.
+        expect(ops.allocate('f32', 2 ** 21 - 100_000, 'fits').length).toBe(2 ** 21 - 100_000);
+      },
+      { maxBufferBytes: 2 ** 23 },
+    ));
+
+  it('refuses wrong types, spans, and what was released', () =>
+    withOps(async (ops) => {
+      const floats = ops.allocate('f32', 8, 'floats');
+      await expect(ops.readIntegers(floats)).rejects.toThrow('holds f32, but must hold u32');
+      await expect(ops.readFloats(floats, 4, 5)).rejects.toThrow('reaches element 9 of floats, which has 8');
+      expect(() => ops.write(floats, 7, Float32Array.of(1, 2))).toThrow('reaches element 9');
+      ops.release(floats);
+      const view = matrixRows(floats, 1, 4);
+      const out = matrixRows(ops.allocate('f32', 4, 'out'), 1, 4);
+      expect(() => ops.copyRows({ input: view, out })).toThrow('floats was released');
+    }));
+
+  it('goes on after an operation was refused', () =>
+    withOps(async (ops) => {
+      const buffer = ops.upload(Float32Array.of(1, 2, 3, 4), 'buffer');
+      const out = ops.allocate('f32', 4, 'out');
+      expect(() => ops.copyRows({ input: matrixRows(buffer, 1, 4), out: matrixRows(out, 2, 2) })).toThrow();
+      ops.copyRows({ input: matrixRows(buffer, 1, 4), out: matrixRows(out, 1, 4) });
+      expect([...(await ops.readFloats(out))]).toEqual([1, 2, 3, 4]);
+    }));
+});
+
+describeWebGpu('submissions on WebGPU', (gpu) => {
+  it('records thousands of dispatches, each with its own parameters', async () => {
+    const ops = await createWebGpuOps({ device: gpu.device });
+    const count = 5000;
+    const input = matrixRows(
+      ops.upload(
+        Float32Array.from({ length: count }, (_, i) => i),
+        'input',
+      ),
+      count,
+      1,
+    );
+    const out = matrixRows(ops.allocate('f32', count, 'out'), count, 1);
+    for (let i = 0; i < count; i++) {
+      ops.copyRows({ input: sliceRows(input, i, 1), out: sliceRows(out, count - 1 - i, 1) });
+    }
+    const values = await ops.readFloats(out.buffer);
+    expect(values).toEqual(Float32Array.from({ length: count }, (_, i) => count - 1 - i));
+    ops.destroy();
+  });
+
+  it('lets timers and messages run while work is paced', async () => {
+    const ops = await createWebGpuOps({ device: gpu.device });
+    const weight = matrixRows(ops.allocate('f32', 64 * 64, 'weight'), 64, 64);
+    const input = matrixRows(ops.allocate('f32', 64 * 64, 'input'), 64, 64);
+    const out = matrixRows(ops.allocate('f32', 64 * 64, 'out'), 64, 64);
+    ops.matmul({ input, weight, out });
+    await ops.readFloats(out.buffer);
+    let ticks = 0;
+    const timer = setInterval(() => ticks++, 1);
+    const start = performance.now();
+    while (performance.now() - start < 600) {
+      ops.matmul({ input, weight, out });
+      await ops.pace();
+    }
+    clearInterval(timer);
+    expect(ticks).toBeGreaterThan(2);
+    await ops.readFloats(out.buffer);
+    ops.destroy();
+  });
+
+  it.each([true, false])('measures time, timestamps %s', async (timestampQuery) => {
+    const ops = await createWebGpuOps({ device: gpu.device, capabilities: { timestampQuery } });
+    const matrix = matrixRows(ops.allocate('f32', 128 * 128, 'matrix'), 128, 128);
+    const out = matrixRows(ops.allocate('f32', 128 * 128, 'out'), 128, 128);
+    const outer = ops.stopwatch();
+    const idle = await ops.stopwatch().stop();
+    const inner = ops.stopwatch();
+    ops.matmul({ input: matrix, weight: matrix, out });
+    const one = await inner.stop();
+    ops.matmul({ input: matrix, weight: matrix, out });
+    const both = await outer.stop();
+    expect(one.clock).toBe(timestampQuery ? 'timestamp' : 'wall');
+    expect(one.milliseconds).toBeGreaterThan(0);
+    expect(both.milliseconds).toBeGreaterThan(one.milliseconds);
+    if (timestampQuery) expect(idle.milliseconds).toBe(0);
+    ops.destroy();
+  });
+
+  it('reads a buffer that it writes, from a copy', async () => {
+    const ops = await createWebGpuOps({ device: gpu.device });
+    const buffer = ops.upload(Float32Array.of(1, 2, 3, 4, 5, 6), 'buffer');
+    const view = matrixRows(buffer, 3, 2);
+    ops.copyRows({ input: sliceRows(view, 0, 1), out: sliceRows(view, 1, 1) });
+    ops.copyRows({ input: sliceRows(view, 1, 1), out: sliceRows(view, 2, 1) });
+    expect([...(await ops.readFloats(buffer))]).toEqual([1, 2, 1, 2, 1, 2]);
+    ops.destroy();
+  });
+
+  it('reports a kernel that does not compile: name, line, code', async () => {
+    // A device of its own: the errors that follow from the first are expected.
+    const { device } = await createTestGpu();
+    const recorder = new Recorder(await openDevice({ device }));
+    const code = [
+      'struct Params { count: u32 }',
+      '@group(0) @binding(0) var<uniform> params: Params;',
+      '@group(0) @binding(1) var<storage, read_write> out: array<u32>;',
+      '@compute @workgroup_size(1) fn main() {',
+      '  out[0] = params.count + FACTOR * 1.5;',
+      '}',
+    ].join('\n');
+    const out = recorder.allocate('u32', 1, 'out');
+    recorder.dispatch({
+      kernel: defineKernel('broken', code, { out: 'write' }),
+      constants: { FACTOR: 2 },
+      buffers: { out },
+      parameters: { count: 1 },
+      workgroups: [1, 1, 1],
+      work: { flops: 0, bytes: 0 },
+    });
+    await expect(recorder.read(out, 0, 1)).rejects.toThrow(
+      /kernel broken does not compile\nbroken\.wgsl:5:\d+: error/,
+    );
+    recorder.destroy();
+  });
+
+  it('refuses a dispatch with a parameter or buffer missing', async () => {
+    const recorder = new Recorder(await openDevice({ device: gpu.device }));
+    const code = [
+      'struct Params { count: u32 }',
+      '@group(0) @binding(0) var<uniform> params: Params;',
+      '@group(0) @binding(1) var<storage, read_write> out: array<u32>;',
+      '@compute @workgroup_size(1) fn main() { out[0] = params.count; }',
+    ].join('\n');
+    const kernel = defineKernel('counting', code, { out: 'write' });
+    const rest = { kernel, constants: {}, workgroups: [1, 1, 1], work: { flops: 0, bytes: 0 } } as const;
+    const out = recorder.allocate('u32', 1, 'out');
+    expect(() => recorder.dispatch({ ...rest, buffers: { out }, parameters: {} })).toThrow(
+      'parameter count is missing',
+    );
+    expect(() => recorder.dispatch({ ...rest, buffers: {}, parameters: { count: 1 } })).toThrow(
+      'buffer out is missing',
+    );
+    recorder.destroy();
+  });
+});
+
+describeWebGpu('opening a device', (gpu) => {
+  it('works within the default limits of WebGPU', async () => {
+    const ops = await createWebGpuOps({ device: await (await requestAdapter()).requestDevice() });
+    expect(() => ops.allocate('f32', 2 ** 25 + 1, 'too large')).toThrow('at most 128 MiB');
+    const matrix = matrixRows(ops.upload(new Float32Array(16).fill(1), 'matrix'), 4, 4);
+    const out = matrixRows(ops.allocate('f32', 16, 'out'), 4, 4);
+    ops.matmul({ input: matrix, weight: matrix, out });
+    expect(await ops.readFloats(out.buffer)).toEqual(new Float32Array(16).fill(4));
+    expect(ops.backend).toBe('webgpu');
+    expect(ops.isSoftware).toBe(gpu.adapter.info.isFallbackAdapter);
+    ops.destroy();
+  });
+
+  it('asks an adapter for its larger buffers', async () => {
+    const adapter = await requestAdapter();
+    const ops = await createWebGpuOps({ adapter });
+    const bytes = Math.min(adapter.limits.maxBufferSize, adapter.limits.maxStorageBufferBindingSize);
+    expect(() => ops.allocate('f32', bytes / 4 + 4, 'too large')).toThrow(`at most ${bytes / 2 ** 20} MiB`);
+    ops.destroy();
+  });
+
+  it('says what to do without WebGPU or without an adapter', async () => {
+    await expect(createWebGpuOps()).rejects.toThrow('This browser has no WebGPU');
+    const none = { requestAdapter: async () => null } as unknown as GPU;
+    await expect(createWebGpuOps({ gpu: none })).rejects.toThrow('found no graphics adapter');
+  });
+
+  it('reports a lost device, once, and refuses work after it', async () => {
+    const device = await (await requestAdapter()).requestDevice();
+    const messages: string[] = [];
+    const ops = await createWebGpuOps({ device, onLost: (message) => messages.push(message) });
+    const buffer = ops.allocate('f32', 4, 'buffer');
+    device.destroy();
+    await expect(ops.readFloats(buffer)).rejects.toThrow('The GPU device was lost');
+    expect(messages).toHaveLength(1);
+    expect(messages[0]).toContain('use the CPU backend');
+    expect(() => ops.allocate('f32', 4, 'more')).toThrow('The GPU device was lost');
+    await expect(ops.pace()).rejects.toThrow('The GPU device was lost');
+  });
+});
+
+describeWebGpu('planning', () => {
+  it('cuts grids and spans', () => {
+    expect(linearGrid(65535, 65535)).toEqual([65535, 1, 1]);
+    const [x, y] = linearGrid(65536, 65535);
+    expect([x, y]).toEqual([32768, 2]);
+    expect(spans(10, 3, 4)).toEqual([
+      { start: 0, count: 4 },
+      { start: 4, count: 4 },
+      { start: 8, count: 2 },
+    ]);
+    expect(spans(0, 3, 4)).toEqual([]);
+  });
+
+  it('learns the speed of the device', async () => {
+    const pacer = new Pacer(false);
+    const work = { flops: 20e6 * 200, bytes: 0 };
+    expect(pacer.partsFor(work)).toBe(5);
+    pacer.record(work);
+    expect(pacer.isFull).toBe(true);
+    for (let i = 0; i < 4; i++) {
+      const done = Promise.resolve();
+      pacer.submitted(done);
+      await done;
+      await pacer.wait();
+      pacer.record(work);
+    }
+    // Submissions estimated at 200 ms that take none: a fast device, larger pieces.
+    expect(pacer.partsFor(work)).toBe(1);
+    expect(pacer.isFull).toBe(false);
+  });
+});
