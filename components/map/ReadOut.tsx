@@ -9,10 +9,12 @@ export function ReadOut() {
   const cell = usePageState((state) => state.cell);
   const tokenTexts = usePageState((state) => state.text?.tokenTexts);
   const chosen = usePageState(chosenQuery);
+  const isZoomed = usePageState((state) => state.session.view.zoom !== null);
   const query = cell?.query ?? chosen;
   const row = useRow(cell ? cell.query : null);
   if (!tokenTexts || query === null) return null;
   if (!cell || cell.key === null) {
+    if (isZoomed) return null;
     return (
       <div className="read-out read-out-hint">
         <p>

@@ -8,7 +8,6 @@ import { formatPercent } from '../shared/format';
 import { Panel } from '../shared/Panel';
 import { Term } from '../shared/Term';
 import type { Table } from '../shared/table';
-import { PastTrained } from './PastTrained';
 import { SweepChart } from './SweepChart';
 
 /** Recall against kept keys, for this method and the pinned ones. */
@@ -38,6 +37,7 @@ export function SweepPanel() {
     <Panel
       title={<Term name="sweep">Recall against kept keys</Term>}
       className="panel-sweep"
+      aside={isPast && 'past the trained length'}
       isStale={isStale}
       copy={{
         what: 'recall against kept keys',
@@ -51,7 +51,6 @@ export function SweepPanel() {
         showTable,
       }}
     >
-      <PastTrained />
       <SweepChart
         curves={sweep.map((curve) => ({ ...curve, title: titleOf(curve) }))}
         current={summary && { kept: summary.kept, massRecall: summary.massRecall }}

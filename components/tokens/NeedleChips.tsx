@@ -19,17 +19,18 @@ export function NeedleChips({ needles, row, onJump }: NeedleChipsProps) {
       </li>
       {asked.map((needle) => {
         const length = needle.end - needle.start;
-        const kept = row ? keptIn(row, needle) : 0;
+        const isAhead = row !== null && needle.end > row.query + 1;
+        const kept = row && !isAhead ? keptIn(row, needle) : null;
         return (
           <li key={needle.start}>
             <button
               type="button"
               className="needle-chip"
-              data-lost={(row !== null && kept < length) || undefined}
+              data-lost={(kept !== null && kept < length) || undefined}
               title={`${needle.label}: ${needle.value}`}
               onClick={() => onJump(needle.start)}
             >
-              {needle.label} {row ? `${kept}/${length}` : ''}
+              {needle.label} {isAhead ? 'later' : kept !== null && `${kept}/${length}`}
             </button>
           </li>
         );
