@@ -1,0 +1,47 @@
+import { createCpuOps } from '../gpu/cpu';
+import type { Ops } from '../gpu/ops';
+import type { DeviceBuffer } from '../gpu/rows';
+import { type KernelCase, kernelCases, type Sizes } from './cases';
+import { type Measurement, timeRepeated } from './timing';
+
+/** Small enough for the CPU, and odd, so that every kernel meets its edges. */
+const CHECKED: Sizes = { rows: 67, keys: 144, heads: 6, groups: 2, channels: 20, width: 66 };
+const SOFTWARE: Sizes = { rows: 128, keys: 256, heads: 6, groups: 2, channels: 32, width: 192 };
+const HARDWARE: Sizes = { rows: 1024, keys: 4096, heads: 16, groups: 4, channels: 64, width: 1024 };
+
+/** Checks every kernel against the CPU, then measures it, one after the other. */
+export async function* measureKernels(ops: Ops): AsyncGenerator<Measurement> {
+  const sizes = ops.isSoftware ? SOFTWARE : HARDWARE;
+  for (const kernelCase of kernelCases) {
+    await checkKernel(ops, kernelCase);
+    const { size, flops, bytes, record } = kernelCase.prepare(ops, sizes);
+    const milliseconds = await timeRepeated(() => ops.stopwatch(), record);
+    yield { name: kernelCase.name, size, milliseconds, flops, bytes };
+  }
+}
+
+/** @throws if the kernel's output is not the CPU's */
+async function checkKernel(ops: Ops, { name, tolerance, prepare }: KernelCase): Promise<void> {
+  const cpu = createCpuOps();
+  const [actual, expected] = await Promise.all(
+    [ops, cpu].map(async (backend) => {
+      const { out, record } = prepare(backend, CHECKED);
+      record();
+      return read(backend, out);
+    }),
+  );
+  cpu.destroy();
+  let largest = 0;
+  let error = 0;
+  for (let i = 0; i < expected!.length; i++) {
+    largest = Math.max(largest, Math.abs(expected![i]!));
+    error = Math.max(error, Math.abs(actual![i]! - expected![i]!));
+  }
+  // Also false for NaN.
+  if (largest > 0 && error <= tolerance * largest) return;
+  throw new Error(`${name} is wrong: off by ${error}, where the largest value is ${largest}`);
+}
+
+function read(ops: Ops, buffer: DeviceBuffer): Promise<Float32Array | Uint32Array> {
+  return buffer.type === 'f32' ? ops.readFloats(buffer) : ops.readIntegers(buffer);
+}
