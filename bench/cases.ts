@@ -342,6 +342,23 @@ export const kernelCases: readonly KernelCase[] = [
       };
     },
   },
+  {
+    name: 'segmentRanks',
+    tolerance: 1e-6,
+    prepare(ops, { keys, groups }) {
+      const segmentLength = 16;
+      const rows = { offset: 0, rows: groups, length: keys, rowStride: keys };
+      const input = { buffer: floats(ops, groups * keys, 1), ...rows };
+      const out = { buffer: ops.allocate('f32', groups * keys, 'out'), ...rows };
+      return {
+        size: `${groups} × ${keys}, segments of ${segmentLength}`,
+        flops: 2 * groups * keys * segmentLength,
+        bytes: 8 * groups * keys,
+        out: out.buffer,
+        record: () => ops.segmentRanks({ input, segmentLength, out }),
+      };
+    },
+  },
   weightsCase(
     'attentionWeights',
     ({ heads, rows, keys }) => heads * rows * keys,
