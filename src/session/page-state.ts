@@ -99,6 +99,11 @@ export function contextOf({ session, model, text, textKey }: PageState): Paramet
 export function chosenQuery({ session, text }: Pick<PageState, 'session' | 'text'>): number | null {
   if (!text) return session.view.query;
   const last = text.tokens - 1;
-  const usual = text.answerStart === null ? last : text.answerStart - 1;
+  const usual = text.answerStart === null ? last : beforeAnswer(text, text.answerStart);
   return Math.min(last, Math.max(0, session.view.query ?? usual));
+}
+
+/** The query that predicts the answer's first visible token: some tokenizers give the blank before it a token of its own. */
+function beforeAnswer({ tokenTexts }: TextFacts, answerStart: number): number {
+  return tokenTexts[answerStart]?.trim() === '' ? answerStart : answerStart - 1;
 }

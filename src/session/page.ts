@@ -211,7 +211,11 @@ export function createPage(options: PageOptions): Page {
 /** Shows a recorded study if it is the one that is asked for and nothing live is there yet. */
 function showRecorded(store: StoreApi<PageState>, recorded: RecordedStudy): void {
   const { session, measurements, model, text } = store.getState();
+  const { layer, head } = session.view;
   if (measurements || keyOf(studyOf(session)) !== keyOf(recorded.spec)) return;
+  const query = chosenQuery({ session, text: recorded.text });
+  const { row } = recorded;
+  const isRowOfView = row.layer === layer && row.head === head && row.query === query;
   store.setState({
     model: model ?? recorded.model,
     text: text ?? recorded.text,
@@ -219,7 +223,7 @@ function showRecorded(store: StoreApi<PageState>, recorded: RecordedStudy): void
     measurements: recorded.measurements,
     thumbnails: recorded.thumbnails,
     timing: recorded.timing,
-    row: recorded.row,
+    row: isRowOfView ? recorded.row : null,
     recordedMap: recorded.map,
     origin: 'recorded',
   });

@@ -12,7 +12,7 @@ export type Theme = (typeof themes)[number];
 export interface View {
   readonly layer: number;
   readonly head: number;
-  /** Null: the last token before the answer, or before the end where there is none. */
+  /** Null: the token that the answer's first word follows (chosenQuery), or the last where nothing is asked. */
   readonly query: number | null;
   /** Null: the whole matrix. */
   readonly zoom: MapRegion | null;
@@ -37,9 +37,10 @@ export const defaultSource: SourceSpec = {
 };
 export const defaultMethodId = 'esa';
 export const defaultPinnedIds = ['oracle', 'streaming-llm', 'lagkv', 'random'] as const;
+/** A head of the bundled model that looks the needles up. */
 export const defaultView: View = {
-  layer: 0,
-  head: 0,
+  layer: 7,
+  head: 4,
   query: null,
   zoom: null,
   mode: 'both',

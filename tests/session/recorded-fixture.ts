@@ -49,6 +49,6 @@ export function recordedFixture(): RecordedStudy {
     timing: { forward: 800 },
     thumbnails: syntheticThumbnails(spec, text, 16),
     map: syntheticTile(request, synthetic(spec, text)),
-    row: syntheticRow(0, 0, text.answerStart! - 1, spec, text),
+    row: syntheticRow(0, 0, text.answerStart!, spec, text),
   };
 }
