@@ -5,8 +5,8 @@ import type { DeviceBuffer, Rows } from '../../../gpu/rows';
 import { createWebGpuOps } from '../../../gpu/webgpu';
 import { describeWebGpu, type TestGpu } from '../../webgpu-node';
 
-/** Fills every slot that no operation should touch. Exact in f32, and no result comes near it. */
-const POISON = -12345.625;
+/** Fills every slot that no operation should touch. Exact in f32, larger than any result: maxima must not see it. */
+const POISON = 12345.625;
 const POISON_INTEGER = 0xdeadbeef;
 const GUARD = 7;
 
