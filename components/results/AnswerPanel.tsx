@@ -6,6 +6,7 @@ import { Panel } from '../shared/Panel';
 import { Term } from '../shared/Term';
 import type { Table } from '../shared/table';
 import { answerParts } from './answer-parts';
+import { QueriesRange } from './QueriesRange';
 import './results.css';
 
 /** What the model answers with the method in every layer, next to what it answers with full attention. */
@@ -16,7 +17,6 @@ export function AnswerPanel() {
   const isStale = usePageState((state) => state.stale.has('freeRun'));
   const isRunning = usePageState((state) => state.running);
   const session = usePageState((state) => state.session);
-  const queries = usePageState((state) => state.measurements?.queries);
   return (
     <Panel
       title="Answer"
@@ -70,12 +70,7 @@ export function AnswerPanel() {
               <dd>{formatNats(freeRun.lossDifferenceNats, true)}</dd>
             </div>
           </dl>
-          {queries && (
-            <p className="range">
-              <Term name="queries">over queries</Term> {queries.start.toLocaleString('en')} to{' '}
-              {(queries.end - 1).toLocaleString('en')}
-            </p>
-          )}
+          <QueriesRange />
         </div>
       )}
     </Panel>

@@ -1,15 +1,17 @@
 import { isKept } from '../../src/session/missed';
 import type { NeedleFacts, QueryRow } from '../../src/study/types';
 import { Term } from '../shared/Term';
+import { valueTokens } from './needle-value';
 
 interface NeedleChipsProps {
   needles: readonly NeedleFacts[];
+  tokenTexts: readonly string[];
   row: QueryRow | null;
   onJump: (token: number) => void;
 }
 
-/** The needles the question asks for: how much of each the chosen query sees; a press goes there. */
-export function NeedleChips({ needles, row, onJump }: NeedleChipsProps) {
+/** The needles the question asks for: how much of each one's value the chosen query sees; a press goes there. */
+export function NeedleChips({ needles, tokenTexts, row, onJump }: NeedleChipsProps) {
   const asked = needles.filter((needle) => needle.asked);
   if (asked.length === 0) return null;
   return (
@@ -18,16 +20,17 @@ export function NeedleChips({ needles, row, onJump }: NeedleChipsProps) {
         <Term name="needle">needles</Term>
       </li>
       {asked.map((needle) => {
-        const length = needle.end - needle.start;
+        const value = valueTokens(needle, tokenTexts);
+        const length = value.end - value.start;
         const isAhead = row !== null && needle.end > row.query + 1;
-        const kept = row && !isAhead ? keptIn(row, needle) : null;
+        const kept = row && !isAhead ? keptIn(row, value) : null;
         return (
           <li key={needle.start}>
             <button
               type="button"
               className="needle-chip"
               data-lost={(kept !== null && kept < length) || undefined}
-              title={`${needle.label}: ${needle.value}`}
+              title={`${needle.label}: ${needle.value}${kept === null ? '' : `, ${kept} of the ${length} tokens of its value are seen`}`}
               onClick={() => onJump(needle.start)}
             >
               {needle.label} {isAhead ? 'later' : kept !== null && `${kept}/${length}`}
@@ -39,7 +42,7 @@ export function NeedleChips({ needles, row, onJump }: NeedleChipsProps) {
   );
 }
 
-function keptIn(row: QueryRow, { start, end }: NeedleFacts): number {
+export function keptIn(row: QueryRow, { start, end }: { start: number; end: number }): number {
   let kept = 0;
   for (let token = start; token < end; token++) if (isKept(row, token)) kept += 1;
   return kept;

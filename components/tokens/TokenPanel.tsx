@@ -1,13 +1,13 @@
 import { useEffect, useState } from 'react';
 import { usePageState } from '../../src/session/hooks';
-import { isKept } from '../../src/session/missed';
 import { chosenQuery } from '../../src/session/page-state';
 import type { QueryRow, TextFacts } from '../../src/study/types';
 import { selectCommand } from '../shared/command';
 import { nameToken } from '../shared/format';
 import { Panel } from '../shared/Panel';
 import { Term } from '../shared/Term';
-import { NeedleChips } from './NeedleChips';
+import { keptIn, NeedleChips } from './NeedleChips';
+import { valueTokens } from './needle-value';
 import { Overview } from './Overview';
 import { rowTable } from './row-table';
 import { TokenStrip } from './TokenStrip';
@@ -47,7 +47,7 @@ export function TokenPanel() {
         command: () => selectCommand(session),
       }}
     >
-      <NeedleChips needles={text.needles} row={row} onJump={jump} />
+      <NeedleChips needles={text.needles} tokenTexts={text.tokenTexts} row={row} onJump={jump} />
       <Overview text={text} row={row} onJump={jump} />
       <TokenStrip text={text} row={row} query={query} target={target} />
     </Panel>
@@ -79,12 +79,12 @@ function Caption({ token, query }: { token: string; query: number }) {
   );
 }
 
-/** The first asked needle that is not wholly kept, otherwise the first needle, otherwise the beginning. */
-function firstOfInterest({ needles }: TextFacts, row: QueryRow): number {
+/** The first needle that is asked for and whose value is not wholly seen, otherwise the first one, otherwise the beginning. */
+function firstOfInterest({ needles, tokenTexts }: TextFacts, row: QueryRow): number {
   const asked = needles.filter((needle) => needle.asked);
-  const lost = asked.find(({ start, end }) => {
-    for (let token = start; token < end; token++) if (!isKept(row, token)) return true;
-    return false;
+  const lost = asked.find((needle) => {
+    const value = valueTokens(needle, tokenTexts);
+    return keptIn(row, value) < value.end - value.start;
   });
   return (lost ?? asked[0])?.start ?? 0;
 }

@@ -30,6 +30,22 @@ describe('the answer', () => {
     expect(container.querySelector('mark')).toBeNull();
   });
 
+  it('takes another first query for all numbers, and goes back to the usual one', async () => {
+    const page = await testPage();
+    renderWith(page, <AnswerPanel />);
+    await act(() => page.idle());
+    const field = screen.getByRole('textbox', { name: 'First query of the numbers' });
+    expect(field).toHaveValue('980');
+    await userEvent.clear(field);
+    await userEvent.type(field, '9999{Enter}');
+    expect(screen.getByText('The first query must be a whole number from 0 to 1,023.')).toBeVisible();
+    await userEvent.clear(field);
+    await userEvent.type(field, '0{Enter}');
+    expect(page.store.getState().session.queriesStart).toBe(0);
+    await userEvent.click(screen.getByRole('button', { name: 'usual range' }));
+    expect(page.store.getState().session.queriesStart).toBeNull();
+  });
+
   it('says that a text without a question has none', async () => {
     const page = await testPage({ hash: '#sample=short&length=512' });
     renderWith(page, <AnswerPanel />);
