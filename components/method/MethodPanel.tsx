@@ -29,14 +29,14 @@ export function MethodPanel() {
       <QuerySees />
       <h3>Parameters</h3>
       <Presets />
-      <div className="controls">
-        <Parameters />
-      </div>
       {problem !== null && (
         <p className="problem" role="alert">
           {problem}
         </p>
       )}
+      <div className="controls">
+        <Parameters />
+      </div>
       {notes.map((note) => (
         <p key={note} className="method-note">
           {note}

@@ -60,7 +60,8 @@ export function createRunner({ store, findMethod, createClient, onFacts }: Runne
     const problem = problemOf(state, findMethod);
     if (problem !== null) {
       askedStudy = '';
-      store.setState({ problem, running: false, progress: null });
+      const stale = new Set(state.measurements ? measuredParts : []);
+      store.setState({ problem, running: false, progress: null, stale });
       client.cancel();
       return;
     }
@@ -200,7 +201,7 @@ function eventsOf(store: StoreApi<PageState>, onFacts: () => void, askedText: ()
       setState({
         running: false,
         progress: null,
-        stale: new Set(),
+        stale: problem === null ? new Set() : getState().stale,
         origin: error === null && problem === null ? 'live' : origin,
       });
     },
