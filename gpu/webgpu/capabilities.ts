@@ -33,11 +33,11 @@ export function deviceRequest(adapter: GPUAdapter): GPUDeviceDescriptor {
   return { requiredLimits, requiredFeatures };
 }
 
-export function readCapabilities(device: GPUDevice): Capabilities {
-  const { limits, features, adapterInfo } = device;
-  const isFallbackAdapter = adapterInfo?.isFallbackAdapter ?? false;
+export function readCapabilities(device: GPUDevice, info: GPUAdapterInfo | undefined): Capabilities {
+  const { limits, features } = device;
+  const isFallbackAdapter = info?.isFallbackAdapter ?? false;
   return {
-    description: describeAdapter(adapterInfo),
+    description: describeAdapter(info),
     isFallbackAdapter,
     timestampQuery: features.has('timestamp-query'),
     // Bindings cover whole buffers; the binding size must be a multiple of 4.

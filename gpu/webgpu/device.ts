@@ -31,7 +31,7 @@ export interface OpenedDevice {
  * @throws UserError if there is no WebGPU or no adapter
  */
 export async function openDevice(options: DeviceOptions): Promise<OpenedDevice> {
-  const device = options.device ?? (await requestDevice(options));
+  const { device, info } = await requestDevice(options);
   let failure: Error | undefined;
   let closing = false;
   device.lost.then((info) => {
@@ -55,7 +55,7 @@ export async function openDevice(options: DeviceOptions): Promise<OpenedDevice> 
 
   return {
     device,
-    capabilities: { ...readCapabilities(device), ...options.capabilities },
+    capabilities: { ...readCapabilities(device, info), ...options.capabilities },
     close() {
       closing = true;
       if (!options.device) device.destroy();
@@ -69,7 +69,10 @@ export async function openDevice(options: DeviceOptions): Promise<OpenedDevice> 
   };
 }
 
-async function requestDevice(options: DeviceOptions): Promise<GPUDevice> {
+async function requestDevice(
+  options: DeviceOptions,
+): Promise<{ device: GPUDevice; info: GPUAdapterInfo | undefined }> {
+  if (options.device) return { device: options.device, info: options.device.adapterInfo };
   const gpu = options.gpu ?? findGpu();
   if (!options.adapter && !gpu) {
     throw new UserError(
@@ -79,5 +82,5 @@ async function requestDevice(options: DeviceOptions): Promise<GPUDevice> {
   const { powerPreference } = options;
   const adapter = options.adapter ?? (await gpu?.requestAdapter(powerPreference ? { powerPreference } : {}));
   if (!adapter) throw new UserError('WebGPU found no graphics adapter on this machine; use the CPU backend.');
-  return adapter.requestDevice(deviceRequest(adapter));
+  return { device: await adapter.requestDevice(deviceRequest(adapter)), info: adapter.info };
 }
