@@ -18,9 +18,10 @@ export function mergeAttention(recorder: Recorder, a: Arguments<'mergeAttention'
   const { into, from } = a;
   const rows = into.out.heads * into.out.rows;
   if (rows === 0) return;
+  const lanes = recorder.emulatesThreads ? 1 : 16;
   recorder.dispatch({
     kernel,
-    constants: {},
+    constants: { LANES: lanes },
     buffers: {
       fromOut: from.out.buffer,
       fromLogSumExp: from.logSumExp.buffer,
@@ -42,7 +43,7 @@ export function mergeAttention(recorder: Recorder, a: Arguments<'mergeAttention'
       intoScalarOffset: into.logSumExp.offset,
       intoScalarHeadStride: into.logSumExp.headStride,
     },
-    workgroups: linearGrid(rows, recorder.maxWorkgroupsPerDimension),
+    workgroups: linearGrid(Math.ceil((rows * lanes) / 64), recorder.maxWorkgroupsPerDimension),
     work: { flops: 3 * elementsOf(into.out), bytes: 12 * elementsOf(into.out) },
   });
 }

@@ -2,9 +2,11 @@
 // (ESA, arXiv 2502.14477, App. G, Alg. 1, with the maximum m subtracted).
 //
 // Shapes     intoOut and fromOut [H, n, d], their log-sum-exp λ [H, n].
-// Grid       one workgroup of 64 threads per head and row, linear; a thread takes every 64th channel.
+// Grid       LANES threads per head and row, 64 a workgroup, linear; each takes every LANES-th channel.
 // Precision  32-bit. λ is handled as bits: −∞ means no keys, and such a side changes nothing.
 // Equals     `mergeAttention` of gpu/cpu.
+//
+// Constants  LANES: a divisor of 64.
 
 struct Params {
   heads: u32,
@@ -36,7 +38,8 @@ fn main(
   @builtin(workgroup_id) workgroup: vec3u,
   @builtin(num_workgroups) workgroups: vec3u,
 ) {
-  let item = workgroup.y * workgroups.x + workgroup.x;
+  let item = (workgroup.y * workgroups.x + workgroup.x) * (64u / LANES) + thread / LANES;
+  let lane = thread % LANES;
   let isItem = item < params.heads * params.rows;
   let head = item / params.rows;
   let row = item % params.rows;
@@ -49,7 +52,7 @@ fn main(
   }
   // Every thread has read λ before one writes it.
   workgroupBarrier();
-  if (fromBits == NEGATIVE_INFINITY_BITS) { return; }
+  if (!isItem || fromBits == NEGATIVE_INFINITY_BITS) { return; }
 
   var intoWeight = 0.0;
   var fromWeight = 1.0;
@@ -65,8 +68,8 @@ fn main(
   }
   let fromStart = params.fromOffset + head * params.fromHeadStride + row * params.fromRowStride;
   let intoStart = params.intoOffset + head * params.intoHeadStride + row * params.intoRowStride;
-  for (var c = thread; c < params.channels; c += 64u) {
+  for (var c = lane; c < params.channels; c += LANES) {
     intoOut[intoStart + c] = intoWeight * intoOut[intoStart + c] + fromWeight * fromOut[fromStart + c];
   }
-  if (thread == 0u) { intoLogSumExp[intoScalar] = merged; }
+  if (lane == 0u) { intoLogSumExp[intoScalar] = merged; }
 }
