@@ -56,7 +56,9 @@ export function tokenMajorRows(
 /** Rows [start, start + count) of a view. */
 export function sliceRows(view: Rows, start: number, count: number): Rows {
   if (start < 0 || count < 0 || start + count > view.rows) {
-    throw new RangeError(`rows ${start}…${start + count} are outside a view of ${view.rows} rows (${view.buffer.label})`);
+    throw new RangeError(
+      `rows ${start}…${start + count} are outside a view of ${view.rows} rows (${view.buffer.label})`,
+    );
   }
   return { ...view, offset: view.offset + start * view.rowStride, rows: count };
 }
@@ -64,7 +66,9 @@ export function sliceRows(view: Rows, start: number, count: number): Rows {
 /** Heads [start, start + count) of a view. */
 export function sliceHeads(view: Rows, start: number, count: number): Rows {
   if (start < 0 || count < 0 || start + count > view.heads) {
-    throw new RangeError(`heads ${start}…${start + count} are outside a view of ${view.heads} heads (${view.buffer.label})`);
+    throw new RangeError(
+      `heads ${start}…${start + count} are outside a view of ${view.heads} heads (${view.buffer.label})`,
+    );
   }
   return { ...view, offset: view.offset + start * view.headStride, heads: count };
 }
@@ -72,7 +76,9 @@ export function sliceHeads(view: Rows, start: number, count: number): Rows {
 /** A token-major view [heads, rows, channels] seen as the matrix [rows, heads·channels]. */
 export function joinHeads(view: Rows): Rows {
   if (view.heads > 1 && view.headStride !== view.channels) {
-    throw new RangeError(`${view.buffer.label} is not token-major, its heads cannot be joined without a copy`);
+    throw new RangeError(
+      `${view.buffer.label} is not token-major, its heads cannot be joined without a copy`,
+    );
   }
   return { ...view, heads: 1, channels: view.heads * view.channels, headStride: view.rows * view.rowStride };
 }
@@ -80,7 +86,5 @@ export function joinHeads(view: Rows): Rows {
 /** One past the last element that a view touches (0 for an empty view). */
 export function endOfRows(view: Rows): number {
   if (view.heads === 0 || view.rows === 0 || view.channels === 0) return 0;
-  return (
-    view.offset + (view.heads - 1) * view.headStride + (view.rows - 1) * view.rowStride + view.channels
-  );
+  return view.offset + (view.heads - 1) * view.headStride + (view.rows - 1) * view.rowStride + view.channels;
 }

@@ -59,6 +59,8 @@ describeInChromium('default study', 'webgpu', (chromium) => {
 
   test('an adapter that computes in software is not chosen unasked', async () => {
     const page = await chromium.openPage('#text=&length=64');
-    await expect.poll(() => page.evaluate(() => window.keyhole.state().backend), { timeout: 30_000 }).toBe('cpu');
+    await expect
+      .poll(() => page.evaluate(() => window.keyhole.state().backend), { timeout: 30_000 })
+      .toBe('cpu');
   });
 });
