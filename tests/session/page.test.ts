@@ -167,8 +167,12 @@ describe('the page', () => {
   it('keeps what was measured when a run is cancelled', async () => {
     const { page, client } = await open();
     await page.idle();
+    // Listening, not polling: on a busy machine the run could end between two looks.
+    const started = new Promise<void>((resolve) => {
+      page.store.subscribe(({ running }) => running && resolve());
+    });
     page.actions.setParameter('selectedTokens', 64, true);
-    await vi.waitFor(() => expect(page.store.getState().running).toBe(true));
+    await started;
     page.cancel();
     const state = await page.idle();
     expect(state.error).toMatch(/^Cancelled/);
