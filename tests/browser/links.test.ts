@@ -1,0 +1,73 @@
+import { expect, test } from 'vitest';
+import { packText } from '../../src/session/compress';
+import type { KeyholeState } from '../../src/session/page-contract';
+import { describeInChromium, idle } from './harness';
+
+const text =
+  'The ferryman kept his boat tied below the willow, where the river slowed before the mill. Each morning he looked at the water first and at the sky afterwards, for the river told him more. When it ran brown and quick he let the farmers wait on the bank until noon. When it lay flat he took them over two at a time, with their baskets of eggs and their quarrels, and he was paid in copper, in bread, and now and then in news. His daughter wrote the crossings down in a long book with a green cover.';
+
+/** What is changed on the page before its link is taken: every kind of key that a link has. */
+const visits: Readonly<Record<string, string>> = {
+  'the defaults': 'sample=short',
+  'an own text': `text=${await packText(text)}`,
+  'exact scores, a small selection':
+    'sample=short&method=esa&p.projection=exact&p.selectedTokens=16&p.localTokens=32&p.chunkTokens=32',
+  'a learned projection':
+    'sample=short&method=esa&p.projection=learned&p.compressedDim=8&p.selectedTokens=24&p.localTokens=48&p.chunkTokens=32',
+  'LagKV as its authors have it':
+    'sample=short&method=lagkv&p.variant=official&p.keepFraction=0.5&p.lagTokens=16&p.sinkTokens=4',
+  'LagKV as kvpress has it':
+    'sample=short&method=lagkv&p.variant=kvpress&p.keepFraction=0.4&p.lagTokens=16&p.sinkTokens=4',
+  'a sliding cache and a zoomed map':
+    'sample=short&method=streaming-llm&p.positions=cache&p.keepFraction=0.3&layer=3&head=2&zoom=10-60-5-50',
+  'one query of one head, in light':
+    'sample=short&method=oracle&p.keepFraction=0.2&layer=5&head=1&query=77&mode=selective&theme=light',
+  'random keys by another seed': 'sample=short&method=random&p.keepFraction=0.3&p.seed=11&mode=split',
+  'a small task':
+    'task=single-needle&length=220&depth=0.5&seed=3&method=esa&p.localTokens=64&p.chunkTokens=32&p.selectedTokens=32',
+};
+
+/** Everything but what the contract lets differ, numbers aside. */
+function comparable({ timing: _timing, origin: _origin, ...state }: KeyholeState): object {
+  const measurements = state.measurements && {
+    ...state.measurements,
+    freeRun: state.measurements.freeRun && {
+      ...state.measurements.freeRun,
+      attentionTime: null,
+      fullAttentionTime: null,
+    },
+  };
+  return { ...state, measurements };
+}
+
+/** Same structure, and numbers within 1e-5. */
+function expectEqual(actual: unknown, expected: unknown, path: string): void {
+  if (typeof expected === 'number' && typeof actual === 'number') {
+    expect(Math.abs(actual - expected), path).toBeLessThanOrEqual(1e-5 * Math.max(1, Math.abs(expected)));
+  } else if (expected !== null && typeof expected === 'object') {
+    expect(actual !== null && typeof actual === 'object', path).toBe(true);
+    expect(Object.keys(actual as object).sort(), path).toEqual(Object.keys(expected).sort());
+    for (const [key, value] of Object.entries(expected)) {
+      expectEqual((actual as Record<string, unknown>)[key], value, `${path}.${key}`);
+    }
+  } else {
+    expect(actual, path).toBe(expected);
+  }
+}
+
+describeInChromium('links', 'cpu', (chromium) => {
+  test.each(Object.entries(visits))(
+    '%s: a fresh browser shows the state that made the link',
+    async (_, hash) => {
+      const first = await chromium.openPage(hash);
+      const made = await idle<KeyholeState>(first);
+      expect(made.error).toBeNull();
+      expect(made.measurements?.layers).toHaveLength(8);
+      await first.getByRole('button', { name: 'Share' }).click();
+      const link = await first.getByLabel('Link to this view').inputValue();
+      const second = await chromium.openPage(new URL(link).hash);
+      const opened = await idle<KeyholeState>(second);
+      expectEqual(comparable(opened), comparable(made), 'state');
+    },
+  );
+});
