@@ -13,7 +13,8 @@ export function MethodPanel() {
   const context = useParameterContext();
   const parameters = usePageState((state) => state.session.method.parameters);
   const problem = usePageState((state) => state.problem);
-  const notes = problem === null ? (method.notes?.(parameters, context) ?? []) : [];
+  const assumptions = usePageState((state) => state.assumptions);
+  const notes = problem === null ? [...(method.notes?.(parameters, context) ?? []), ...assumptions] : [];
   return (
     <Panel title="Method" className="panel-method">
       <MethodPicker />

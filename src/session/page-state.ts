@@ -52,6 +52,8 @@ export interface PageState {
   /** A parameter is out of range: one sentence; nothing runs until it is put right. */
   readonly problem: string | null;
   readonly notices: readonly Notice[];
+  /** What the method had to assume in the last run, one sentence each. */
+  readonly assumptions: readonly string[];
   readonly cell: Cell | null;
 }
 
@@ -81,6 +83,7 @@ export function initialState(session: Session): PageState {
     error: null,
     problem: null,
     notices: [],
+    assumptions: [],
     cell: null,
   };
 }

@@ -194,6 +194,7 @@ function eventsOf(store: StoreApi<PageState>, onFacts: () => void, askedText: ()
     },
     selectionReady: () => setState({ pictureVersion: getState().pictureVersion + 1 }),
     thumbnails: (thumbnails) => setState({ thumbnails }),
+    assumed: (assumptions) => setState({ assumptions }),
     timing: (timing) => setState({ timing: { ...getState().timing, ...timing } }),
     failed: (sentence) => setState({ error: sentence }),
     idle() {

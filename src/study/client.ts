@@ -25,6 +25,8 @@ export interface StudyEvents {
   /** The selection of the visible layer is there: tiles asked from now on have `kept`. */
   selectionReady(): void;
   thumbnails(thumbnails: Thumbnails): void;
+  /** What the method had to assume about this model and text, one sentence each; shown with its notes. */
+  assumed(sentences: readonly string[]): void;
   /** Milliseconds by name (load, forward, probe, freeRun, sweep, …). */
   timing(timing: Readonly<Record<string, number>>): void;
   /** A sentence: the run under way has failed; what was shown stays. */

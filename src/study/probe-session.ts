@@ -116,18 +116,23 @@ export class Probe {
     emit({ name: 'selectionReady', value: undefined });
     await clock.measure('probe', async () => {
       const layers: LayerMeasurement[] = [];
+      let assumptions: readonly string[] = [];
       const all = await probe({
         text: this.text,
         method,
         parameters,
         queries,
         signal,
+        onNotices: (sentences) => {
+          assumptions = sentences;
+        },
         onLayer: (layer) => {
           layers.push(layer);
           emit({ name: 'measured', value: { layers: [...layers] } });
         },
       });
       emit({ name: 'measured', value: { layers: all } });
+      emit({ name: 'assumed', value: assumptions });
     });
     await clock.measure('thumbnails', async () => {
       this.thumbnails ??= await paintThumbnails(this.text, THUMBNAIL_PIXELS, signal);

@@ -10,7 +10,7 @@ import type { RecordedLayer } from '../../study/recorded';
 import { UserError } from '../../user-error';
 import type { MethodContext } from '../method';
 import { choiceOf, type Parameters } from '../parameters';
-import { type ClosedForm, closedForm, rotateMoments } from './closed-form';
+import type { ClosedForm } from './closed-form';
 import { momentsOf } from './moments';
 import { lengthsIn, scoresRotated } from './schema';
 
@@ -164,6 +164,8 @@ async function cachedForm(
       'esa needs queries and keys before rotation, which this capture lacks; choose another method.',
     );
   }
+  // Loaded here so that the page, which only lists the methods, does without linear algebra.
+  const { closedForm, rotateMoments } = await import('./closed-form');
   let { query } = moments;
   if (rotation !== null && table) {
     const at = rotation * table.frequencies;
