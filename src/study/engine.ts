@@ -63,6 +63,7 @@ export class Engine {
     const clock = new Clock(emit);
     const open = await clock.measure('load', () => this.openModel(spec.model, run));
     signal.throwIfAborted();
+    emit({ name: 'progress', value: { label: 'preparing the text', fraction: 0, expectedSeconds: null } });
     const text = await this.openText(spec, open);
     const doesProbe = parts.includes('probe');
     if (doesProbe) {
@@ -111,9 +112,10 @@ export class Engine {
   private async openModel(name: string, { emit }: EngineRun): Promise<OpenModel> {
     if (this.model?.name === name) return this.model.open;
     const folder = this.environment.modelFolder(name);
-    const open = await openModel(this.ops, folder, (fraction) =>
-      emit({ name: 'progress', value: { label: `loading ${folder.name}`, fraction, expectedSeconds: null } }),
-    );
+    const report = (fraction: number): void =>
+      emit({ name: 'progress', value: { label: `loading ${folder.name}`, fraction, expectedSeconds: null } });
+    report(0);
+    const open = await openModel(this.ops, folder, report);
     this.closeProbe();
     this.model?.open.decoder.release();
     this.model = { name, open };

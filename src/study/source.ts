@@ -41,7 +41,7 @@ export function buildText(
   const notices = [...made.notices];
   if (ids.length > config.trainedTokens) {
     notices.push(
-      `The text has ${ids.length} tokens and the model was trained on ${config.trainedTokens}: beyond them full attention is no reference.`,
+      `The text has ${ids.length.toLocaleString('en')} tokens and the model was trained on ${config.trainedTokens.toLocaleString('en')}: beyond them full attention is no reference.`,
     );
   }
   return {

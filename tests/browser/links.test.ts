@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { packText } from '../../src/session/compress';
 import type { KeyholeState } from '../../src/session/page-contract';
+import { comparable, expectEqual } from './equal-states';
 import { describeInChromium, idle } from './harness';
 
 const text =
@@ -26,34 +27,6 @@ const visits: Readonly<Record<string, string>> = {
   'a small task':
     'task=single-needle&length=220&depth=0.5&seed=3&method=esa&p.localTokens=64&p.chunkTokens=32&p.selectedTokens=32',
 };
-
-/** Everything but what the contract lets differ, numbers aside. */
-function comparable({ timing: _timing, origin: _origin, ...state }: KeyholeState): object {
-  const measurements = state.measurements && {
-    ...state.measurements,
-    freeRun: state.measurements.freeRun && {
-      ...state.measurements.freeRun,
-      attentionTime: null,
-      fullAttentionTime: null,
-    },
-  };
-  return { ...state, measurements };
-}
-
-/** Same structure, and numbers within 1e-5. */
-function expectEqual(actual: unknown, expected: unknown, path: string): void {
-  if (typeof expected === 'number' && typeof actual === 'number') {
-    expect(Math.abs(actual - expected), path).toBeLessThanOrEqual(1e-5 * Math.max(1, Math.abs(expected)));
-  } else if (expected !== null && typeof expected === 'object') {
-    expect(actual !== null && typeof actual === 'object', path).toBe(true);
-    expect(Object.keys(actual as object).sort(), path).toEqual(Object.keys(expected).sort());
-    for (const [key, value] of Object.entries(expected)) {
-      expectEqual((actual as Record<string, unknown>)[key], value, `${path}.${key}`);
-    }
-  } else {
-    expect(actual, path).toBe(expected);
-  }
-}
 
 describeInChromium('links', 'cpu', (chromium) => {
   test.each(Object.entries(visits))(

@@ -1,0 +1,30 @@
+import { expect } from 'vitest';
+import type { KeyholeState } from '../../src/session/page-contract';
+
+/** Everything but what the contract lets differ, numbers aside. */
+export function comparable({ timing: _timing, origin: _origin, ...state }: KeyholeState): object {
+  const measurements = state.measurements && {
+    ...state.measurements,
+    freeRun: state.measurements.freeRun && {
+      ...state.measurements.freeRun,
+      attentionTime: null,
+      fullAttentionTime: null,
+    },
+  };
+  return { ...state, measurements };
+}
+
+/** Same structure, and numbers within 1e-5. */
+export function expectEqual(actual: unknown, expected: unknown, path: string): void {
+  if (typeof expected === 'number' && typeof actual === 'number') {
+    expect(Math.abs(actual - expected), path).toBeLessThanOrEqual(1e-5 * Math.max(1, Math.abs(expected)));
+  } else if (expected !== null && typeof expected === 'object') {
+    expect(actual !== null && typeof actual === 'object', path).toBe(true);
+    expect(Object.keys(actual as object).sort(), path).toEqual(Object.keys(expected).sort());
+    for (const [key, value] of Object.entries(expected)) {
+      expectEqual((actual as Record<string, unknown>)[key], value, `${path}.${key}`);
+    }
+  } else {
+    expect(actual, path).toBe(expected);
+  }
+}
