@@ -6,13 +6,14 @@ import { asVectors } from '../vectors';
 import { shareOf } from '../weights';
 import { fill } from './fill';
 import code from './peak-scores.wgsl?raw';
+import resultCode from './peak-scores-result.wgsl?raw';
 
 const kernel = defineKernel('peak-scores', code, {
   query: 'read',
   key: 'read',
-  rowPeaks: 'write',
-  out: 'write',
+  peaks: 'write',
 });
+const result = defineKernel('peak-scores-result', resultCode, { peaks: 'read', out: 'write' });
 
 const THREADS = 64;
 const BLOCK = 8;
@@ -30,41 +31,48 @@ export function peakScores(recorder: Recorder, a: Arguments<'peakScores'>): void
   }
   const query = asVectors(recorder, a.query);
   const key = asVectors(recorder, a.key);
-  const rowPeaks = recorder.temporary('u32', queries, 'row peaks');
-  recorder.clear(rowPeaks);
+  const peaks = recorder.temporary('u32', queries + keys, 'peaks');
+  recorder.clear(peaks);
   const work = {
     flops: 2 * queries * keys * query.channels,
     bytes: 4 * (queries + keys) * query.channels,
   };
-  const queryBlocks = Math.ceil(queries / BLOCK);
-  // Cut the keys until the row pass has enough threads.
-  const wantedSpans = Math.ceil(recorder.parallelThreads / queryBlocks);
-  const spanKeys = Math.ceil(keys / wantedSpans / BLOCK) * BLOCK;
-  const spanCount = Math.ceil(keys / spanKeys);
   for (const isColumnPass of [false, true]) {
-    const items = isColumnPass ? Math.ceil(keys / BLOCK) : queryBlocks * spanCount;
+    const [still, moving] = isColumnPass ? [keys, queries] : [queries, keys];
+    const stillBlocks = Math.ceil(still / BLOCK);
+    // Cut what a thread goes through until there are enough threads.
+    const wantedSpans = Math.ceil(recorder.parallelThreads / stillBlocks);
+    const span = Math.ceil(moving / wantedSpans / BLOCK) * BLOCK;
+    const items = stillBlocks * Math.ceil(moving / span);
     for (const { start, count } of spans(items, recorder.partsFor(work), THREADS)) {
       recorder.dispatch({
         kernel,
         constants: {},
-        buffers: { query: query.buffer, key: key.buffer, rowPeaks, out: a.out },
+        buffers: { query: query.buffer, key: key.buffer, peaks },
         parameters: {
           isColumnPass: Number(isColumnPass),
           firstItem: start,
           endItem: start + count,
           queries,
           keys,
-          spanKeys: isColumnPass ? BLOCK : spanKeys,
+          span,
           vectors: query.channels / 4,
           queryOffset: query.offset / 4,
           queryStride: query.rowStride / 4,
           keyOffset: key.offset / 4,
           keyStride: key.rowStride / 4,
-          outOffset: a.outOffset,
         },
         workgroups: linearGrid(Math.ceil(count / THREADS), recorder.maxWorkgroupsPerDimension),
         work: shareOf(work, count / items),
       });
     }
   }
+  recorder.dispatch({
+    kernel: result,
+    constants: {},
+    buffers: { peaks, out: a.out },
+    parameters: { queries, keys, outOffset: a.outOffset },
+    workgroups: linearGrid(Math.ceil(keys / THREADS), recorder.maxWorkgroupsPerDimension),
+    work: { flops: 0, bytes: 8 * keys },
+  });
 }

@@ -1,10 +1,12 @@
 // ESA Eq. 4 (arXiv 2502.14477): out[m] = max over queries c of ( q_c·k_m − max over m' of q_c·k_m' ), in two passes over the
 // score matrix, which is not stored.
 //
-// Shapes     query [n, K], key [M, K], both with K, offsets and strides in vectors of four; rowPeaks [n], zeros before; out [M].
-// Grid       64 threads a workgroup, linear from firstItem. Pass 0: a thread takes eight queries and a span of keys, and adds
-//            their maxima to rowPeaks by atomicMax of integers in the order of the floats. Pass 1: a thread takes eight keys and
-//            all queries. Both go through scores in blocks of 8 × 8.
+// Shapes     query [n, K], key [M, K], both with K, offsets and strides in vectors of four; peaks [n + M], zeros before: those
+//            of the queries, then those of the keys, as integers in the order of the floats; peak-scores-result.wgsl makes
+//            floats of them.
+// Grid       64 threads a workgroup, linear from firstItem. Row pass: a thread takes eight queries and a span of keys. Column
+//            pass, after it: a thread takes eight keys and a span of queries. Both go through scores in blocks of 8 × 8 and add
+//            their maxima to peaks by atomicMax.
 // Precision  32-bit. Both passes are one pipeline, so that both compute the same scores: a query's best key gets exactly 0.
 // Equals     `peakScores` of gpu/cpu. Maxima do not depend on order.
 
@@ -14,20 +16,18 @@ struct Params {
   endItem: u32,
   queries: u32,
   keys: u32,
-  spanKeys: u32,
+  span: u32,
   vectors: u32,
   queryOffset: u32,
   queryStride: u32,
   keyOffset: u32,
   keyStride: u32,
-  outOffset: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> query: array<vec4f>;
 @group(0) @binding(2) var<storage, read> key: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> rowPeaks: array<atomic<u32>>;
-@group(0) @binding(4) var<storage, read_write> out: array<f32>;
+@group(0) @binding(3) var<storage, read_write> peaks: array<atomic<u32>>;
 
 const LOWEST = -3.4e38;
 
@@ -62,12 +62,15 @@ fn main(
   let item = params.firstItem + 64u * (workgroup.y * workgroups.x + workgroup.x) + thread;
   if (item >= params.endItem) { return; }
   let isColumnPass = params.isColumnPass == 1u;
-  // Blocks that this thread goes through: of queries in the column pass, of its span of keys in the row pass.
-  let queryBlocks = (params.queries + 7u) / 8u;
-  let firstKey = select(item / queryBlocks * params.spanKeys, item * 8u, isColumnPass);
-  let firstQuery = select(item % queryBlocks * 8u, 0u, isColumnPass);
-  let endKey = min(firstKey + params.spanKeys, params.keys);
-  let blocks = select((endKey - firstKey + 7u) / 8u, queryBlocks, isColumnPass);
+  // Blocks that this thread goes through: of its span of queries in the column pass, of keys in the row pass.
+  let stillRows = select(params.queries, params.keys, isColumnPass);
+  let movingRows = select(params.keys, params.queries, isColumnPass);
+  let stillBlocks = (stillRows + 7u) / 8u;
+  let still = item % stillBlocks * 8u;
+  let moving = item / stillBlocks * params.span;
+  let firstKey = select(moving, still, isColumnPass);
+  let firstQuery = select(still, moving, isColumnPass);
+  let blocks = (min(params.span, movingRows - moving) + 7u) / 8u;
   var rowMaxima = array<f32, 8>(LOWEST, LOWEST, LOWEST, LOWEST, LOWEST, LOWEST, LOWEST, LOWEST);
   var leftMaxima = vec4f(LOWEST);
   var rightMaxima = vec4f(LOWEST);
@@ -103,7 +106,7 @@ fn main(
     }
     for (var r = 0u; r < 8u; r++) {
       if (isColumnPass) {
-        let peak = unordered(atomicLoad(&rowPeaks[min(row + r, params.queries - 1u)]));
+        let peak = unordered(atomicLoad(&peaks[min(row + r, params.queries - 1u)]));
         leftMaxima = max(leftMaxima, left[r] - peak);
         rightMaxima = max(rightMaxima, right[r] - peak);
       } else {
@@ -114,11 +117,12 @@ fn main(
 
   if (isColumnPass) {
     for (var j = 0u; j < min(8u, params.keys - firstKey); j++) {
-      out[params.outOffset + firstKey + j] = select(rightMaxima[j % 4u], leftMaxima[j % 4u], j < 4u);
+      let peak = select(rightMaxima[j % 4u], leftMaxima[j % 4u], j < 4u);
+      atomicMax(&peaks[params.queries + firstKey + j], ordered(peak));
     }
   } else {
     for (var r = 0u; r < min(8u, params.queries - firstQuery); r++) {
-      atomicMax(&rowPeaks[firstQuery + r], ordered(rowMaxima[r]));
+      atomicMax(&peaks[firstQuery + r], ordered(rowMaxima[r]));
     }
   }
 }

@@ -12,6 +12,10 @@ const kernel = defineKernel('top-k', code, {
   tied: 'write',
 });
 
+const REAL_THREADS = { THREADS: 256, COPIES: 8, STRETCH: 8 };
+/** Scans are what costs emulated threads: they get one tile. */
+const EMULATED_THREADS = { THREADS: 64, COPIES: 1 };
+
 /** Records `Ops.topK`. */
 export function topK(recorder: Recorder, a: Arguments<'topK'>): void {
   checkTopK(a);
@@ -24,7 +28,9 @@ export function topK(recorder: Recorder, a: Arguments<'topK'>): void {
   const entries = score.rows * score.length;
   recorder.dispatch({
     kernel,
-    constants: {},
+    constants: recorder.emulatesThreads
+      ? { ...EMULATED_THREADS, STRETCH: 64 * Math.ceil(score.length / 4096) }
+      : REAL_THREADS,
     buffers: {
       score: score.buffer,
       secondary: secondary?.buffer ?? recorder.unused,

@@ -2,12 +2,15 @@
 // Order: score descending, then secondary descending, then index ascending.
 //
 // Shapes     score and secondary [rows, length], out [rows, count], tied [rows].
-// Grid       one workgroup of 64 threads per row, linear.
+// Grid       one workgroup of THREADS threads per row, linear.
 // Equals     `topK` of gpu/cpu, exactly: floats are compared as integers of the same order, NaN as −∞, −0 as +0.
 //
 // Radix select: the bits of the last key kept are found from the top, eight at a time, by a histogram of the keys that begin
-// with those already found. If more keys equal it than are needed, the same is done for their secondary keys. Then every
-// thread counts its stretch of the row, the counts before it say where it writes, and a second look writes.
+// with those already found. If several keys equal it, the same is done for their secondary keys. Then the row is gone through
+// in tiles: every thread counts its stretch of the tile, the counts before it say where it writes, and a second look writes.
+//
+// Constants  THREADS: a power of two up to 256. COPIES of the histogram, so that threads side by side do not wait for the same
+//            counter. STRETCH: entries of a tile per thread.
 
 struct Params {
   rows: u32,
@@ -31,18 +34,13 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> out: array<u32>;
 @group(0) @binding(4) var<storage, read_write> tied: array<u32>;
 
-const THREADS = 64u;
 const DIGITS = 256u;
 const DIGITS_PER_THREAD = DIGITS / THREADS;
 
-/// Entries per digit.
-var<workgroup> histogram: array<atomic<u32>, DIGITS>;
-var<workgroup> chosenDigit: u32;
-var<workgroup> chosenCount: u32;
-var<workgroup> neededLeft: u32;
-/// For each thread's stretch: entries above the last one kept, and entries equal to it.
-var<workgroup> above: array<u32, THREADS>;
-var<workgroup> equal: array<u32, THREADS>;
+/// Entries per digit and copy.
+var<workgroup> histogram: array<atomic<u32>, DIGITS * COPIES>;
+var<workgroup> chosen: Cut;
+var<workgroup> scanned: array<vec2u, THREADS>;
 
 fn ordered(bits: u32) -> u32 {
   let magnitude = bits & 0x7fffffffu;
@@ -68,46 +66,81 @@ struct Cut {
   available: u32,
 }
 
+/// The sum over this thread and those before it.
+fn sumUpTo(thread: u32, addend: vec2u) -> vec2u {
+  var sum = addend;
+  scanned[thread] = sum;
+  workgroupBarrier();
+  for (var distance = 1u; distance < THREADS; distance *= 2u) {
+    if (thread >= distance) { sum += scanned[thread - distance]; }
+    workgroupBarrier();
+    scanned[thread] = sum;
+    workgroupBarrier();
+  }
+  return sum;
+}
+
+fn count(thread: u32, entry: u32, shift: u32) {
+  atomicAdd(&histogram[((entry >> shift) & 255u) * COPIES + thread % COPIES], 1u);
+}
+
+/// Counts the digits of the keys that begin with those found: of all entries, or, by secondary keys, of those whose primary
+/// key is `primaryCut`. Loads come four at a time, so that they wait together.
+fn countDigits(thread: u32, row: u32, bySecondary: bool, primaryCut: u32, key: u32, known: u32, shift: u32) {
+  let last = params.length - 1u;
+  for (var first = thread; first < params.length; first += 4u * THREADS) {
+    let indices = vec4u(first) + vec4u(0u, THREADS, 2u * THREADS, 3u * THREADS);
+    let safe = min(indices, vec4u(last));
+    var entries = vec4u(
+      primaryKey(row, safe.x), primaryKey(row, safe.y), primaryKey(row, safe.z), primaryKey(row, safe.w));
+    var counts = indices <= vec4u(last);
+    if (bySecondary) {
+      counts &= entries == vec4u(primaryCut);
+      if (!any(counts)) { continue; }
+      entries = vec4u(
+        secondaryKey(row, safe.x), secondaryKey(row, safe.y), secondaryKey(row, safe.z), secondaryKey(row, safe.w));
+    }
+    counts &= (entries & vec4u(known)) == vec4u(key);
+    if (counts.x) { count(thread, entries.x, shift); }
+    if (counts.y) { count(thread, entries.y, shift); }
+    if (counts.z) { count(thread, entries.z, shift); }
+    if (counts.w) { count(thread, entries.w, shift); }
+  }
+}
+
+fn entriesOf(digit: u32) -> u32 {
+  var entries = 0u;
+  for (var copy = 0u; copy < COPIES; copy++) { entries += atomicLoad(&histogram[digit * COPIES + copy]); }
+  return entries;
+}
+
 /// The `needed`-th largest key: of all entries, or, by secondary keys, of those whose primary key is `primaryCut`.
 fn findCut(thread: u32, row: u32, needed: u32, bySecondary: bool, primaryCut: u32) -> Cut {
   var cut = Cut(0u, needed, 0u);
   var known = 0u;
   for (var digitPlace = 0u; digitPlace < 4u; digitPlace++) {
     let shift = 24u - 8u * digitPlace;
-    for (var digit = thread; digit < DIGITS; digit += THREADS) { atomicStore(&histogram[digit], 0u); }
+    for (var i = thread; i < DIGITS * COPIES; i += THREADS) { atomicStore(&histogram[i], 0u); }
     workgroupBarrier();
-    for (var index = thread; index < params.length; index += THREADS) {
-      var entry = primaryKey(row, index);
-      var counts = true;
-      if (bySecondary) {
-        counts = entry == primaryCut;
-        entry = secondaryKey(row, index);
-      }
-      if (counts && (entry & known) == cut.key) { atomicAdd(&histogram[(entry >> shift) & 255u], 1u); }
-    }
+    countDigits(thread, row, bySecondary, primaryCut, cut.key, known, shift);
     workgroupBarrier();
-    // The digit at which the entries, counted from the largest, reach the number needed.
-    let firstDigit = thread * DIGITS_PER_THREAD;
-    var larger = 0u;
-    for (var digit = firstDigit + DIGITS_PER_THREAD; digit < DIGITS; digit++) {
-      larger += atomicLoad(&histogram[digit]);
-    }
+    // The digit at which the entries, counted from the largest, reach the number needed: the first thread has the largest.
+    let lastDigit = DIGITS - 1u - thread * DIGITS_PER_THREAD;
+    var own = array<u32, DIGITS_PER_THREAD>();
+    var ownSum = 0u;
     for (var i = 0u; i < DIGITS_PER_THREAD; i++) {
-      let digit = firstDigit + DIGITS_PER_THREAD - 1u - i;
-      let entries = atomicLoad(&histogram[digit]);
-      if (larger < cut.needed && larger + entries >= cut.needed) {
-        chosenDigit = digit;
-        chosenCount = entries;
-        neededLeft = cut.needed - larger;
-      }
-      larger += entries;
+      own[i] = entriesOf(lastDigit - i);
+      ownSum += own[i];
     }
-    workgroupBarrier();
-    cut.key |= chosenDigit << shift;
-    cut.available = chosenCount;
-    cut.needed = neededLeft;
+    var larger = sumUpTo(thread, vec2u(ownSum, 0u)).x - ownSum;
+    for (var i = 0u; i < DIGITS_PER_THREAD; i++) {
+      if (larger < cut.needed && larger + own[i] >= cut.needed) {
+        chosen = Cut(cut.key | ((lastDigit - i) << shift), cut.needed - larger, own[i]);
+      }
+      larger += own[i];
+    }
+    cut = workgroupUniformLoad(&chosen);
     known |= 255u << shift;
-    workgroupBarrier();
   }
   return cut;
 }
@@ -123,7 +156,8 @@ fn main(
   if (row >= params.rows) { return; }
   var cut = findCut(thread, row, params.count, false, 0u);
   var secondaryCut = 0u;
-  let isSplit = params.hasSecondary == 1u;
+  // A single last entry is kept whatever its secondary key.
+  let isSplit = params.hasSecondary == 1u && cut.available > 1u;
   if (isSplit) {
     let primary = cut.key;
     cut = findCut(thread, row, cut.needed, true, primary);
@@ -131,36 +165,30 @@ fn main(
     cut.key = primary;
   }
 
-  let stretch = (params.length + THREADS - 1u) / THREADS;
-  let first = thread * stretch;
-  let end = min(first + stretch, params.length);
-  var aboveCount = 0u;
-  var equalCount = 0u;
-  for (var index = first; index < end; index++) {
-    let rank = compareToCut(row, index, cut.key, secondaryCut, isSplit);
-    aboveCount += u32(rank == 2u);
-    equalCount += u32(rank == 1u);
-  }
-  above[thread] = aboveCount;
-  equal[thread] = equalCount;
-  workgroupBarrier();
-  var aboveBefore = 0u;
-  var equalBefore = 0u;
-  for (var other = 0u; other < thread; other++) {
-    aboveBefore += above[other];
-    equalBefore += equal[other];
-  }
-  // Of those equal to the cut, the first ones by index are kept.
-  var at = params.outOffset + row * params.outRowStride;
-  at += aboveBefore + min(equalBefore, cut.needed);
-  for (var index = first; index < end; index++) {
-    let rank = compareToCut(row, index, cut.key, secondaryCut, isSplit);
-    let isKept = rank == 2u || (rank == 1u && equalBefore < cut.needed);
-    equalBefore += u32(rank == 1u);
-    if (isKept) {
-      out[at] = params.indexBase + index;
-      at++;
+  // Entries above and equal to the last one kept, before the tile.
+  var before = vec2u();
+  for (var tile = 0u; tile < params.length; tile += THREADS * STRETCH) {
+    let first = tile + thread * STRETCH;
+    let end = min(first + STRETCH, params.length);
+    var own = vec2u();
+    for (var index = first; index < end; index++) {
+      let rank = compareToCut(row, index, cut.key, secondaryCut, isSplit);
+      own += vec2u(u32(rank == 2u), u32(rank == 1u));
     }
+    let upTo = before + sumUpTo(thread, own);
+    var equal = upTo.y - own.y;
+    // Of those equal to the cut, the first ones by index are kept.
+    var at = params.outOffset + row * params.outRowStride + upTo.x - own.x + min(equal, cut.needed);
+    for (var index = first; index < end; index++) {
+      let rank = compareToCut(row, index, cut.key, secondaryCut, isSplit);
+      let isKept = rank == 2u || (rank == 1u && equal < cut.needed);
+      equal += u32(rank == 1u);
+      if (isKept) {
+        out[at] = params.indexBase + index;
+        at++;
+      }
+    }
+    before += workgroupUniformLoad(&scanned[THREADS - 1u]);
   }
   if (params.hasTied == 1u && thread == 0u) { tied[params.tiedOffset + row] = cut.available; }
 }

@@ -166,6 +166,13 @@ const topKCases: readonly TopKCase[] = [
   { name: 'noise', length: 129, counts: [1, 2, 64, 128, 129, 400], value: (i) => noise[i]! },
   { name: 'noise, two stretches a thread', length: 513, counts: [1, 255, 257, 512], value: (i) => noise[i]! },
   { name: 'noise over many stretches', length: 3001, counts: [17, 1500], value: (i) => noise[i]! },
+  {
+    name: 'ties over several tiles',
+    length: 9001,
+    counts: [1, 3000, 4500, 9000],
+    value: (i) => Math.round(4 * noise[i % 4000]!),
+    secondary: (i) => Math.round(8 * noise[(7 * i) % 4000]!),
+  },
   { name: 'constants', length: 65, counts: [1, 31, 65], value: () => -7 },
   { name: 'two values', length: 300, counts: [1, 99, 100, 101, 299], value: (i) => (i % 3 === 1 ? 2 : 1) },
   {
