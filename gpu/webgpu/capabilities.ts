@@ -15,6 +15,9 @@ export interface Capabilities {
   readonly parallelThreads: number;
 }
 
+/** A large GPU runs twice as many at once; a small one is only a little slower for having to share them out. */
+const REAL_PARALLEL_THREADS = 131_072;
+
 /** Limits the kernels profit from; everything else stays at WebGPU's defaults, under which every kernel works. */
 const WANTED_LIMITS = ['maxBufferSize', 'maxStorageBufferBindingSize'] as const;
 
@@ -43,7 +46,7 @@ export function readCapabilities(device: GPUDevice, info: GPUAdapterInfo | undef
     // Bindings cover whole buffers; the binding size must be a multiple of 4.
     maxBufferBytes: Math.floor(Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize) / 16) * 16,
     maxWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
-    parallelThreads: isFallbackAdapter ? 16 : 8192,
+    parallelThreads: isFallbackAdapter ? 16 : REAL_PARALLEL_THREADS,
   };
 }
 

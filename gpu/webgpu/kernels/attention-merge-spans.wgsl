@@ -2,9 +2,11 @@
 //
 // Shapes     spanResults [H·n, spans, channels + 2] as attention.wgsl writes them, out [H, n, outChannels],
 //            logSumExp [H, n].
-// Grid       one workgroup of 64 threads per query head and row, linear; a thread takes every 64th channel.
+// Grid       LANES threads per query head and row, each taking every LANES-th channel; 64 a workgroup, linear.
 // Precision  32-bit.
 // Equals     `attention` of gpu/cpu.
+//
+// Constants  LANES: a power of two up to 64.
 
 struct Params {
   items: u32,
@@ -33,7 +35,9 @@ fn main(
   @builtin(workgroup_id) workgroup: vec3u,
   @builtin(num_workgroups) workgroups: vec3u,
 ) {
-  let item = workgroup.y * workgroups.x + workgroup.x;
+  let index = 64u * (workgroup.y * workgroups.x + workgroup.x) + thread;
+  let item = index / LANES;
+  let lane = index % LANES;
   if (item >= params.items) { return; }
   let head = item / params.queryRows;
   let row = item % params.queryRows;
@@ -49,7 +53,7 @@ fn main(
     let at = start + span * size + params.channels;
     total += exp(spanResults[at] - maximum) * spanResults[at + 1u];
   }
-  for (var channel = thread; channel < params.outChannels; channel += 64u) {
+  for (var channel = lane; channel < params.outChannels; channel += LANES) {
     var result = 0.0;
     for (var span = 0u; span < params.spans; span++) {
       let at = start + span * size;
@@ -58,7 +62,7 @@ fn main(
     out[params.outOffset + head * params.outHeadStride + row * params.outRowStride + channel] =
       select(0.0, result / total, total > 0.0);
   }
-  if (params.hasLogSumExp == 1u && thread == 0u) {
+  if (params.hasLogSumExp == 1u && lane == 0u) {
     var bits = NEGATIVE_INFINITY_BITS;
     if (total > 0.0) { bits = bitcast<u32>(maximum + log(total)); }
     logSumExp[params.logSumExpOffset + head * params.logSumExpHeadStride + row] = bits;

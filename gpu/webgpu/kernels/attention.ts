@@ -38,14 +38,14 @@ export function attention(recorder: Recorder, a: Arguments<'attention'>): void {
   const value = asVectors(recorder, a.value);
   const { channels } = query;
   const queries = query.heads * query.rows;
-  const rows = rowsPerThread(query.rows, channels);
-  const rowGroups = query.heads * Math.ceil(query.rows / rows);
   const keys = (visible.list?.count ?? 0) + visible.range.end - visible.range.start;
 
-  // Cut the keys until there are enough threads.
-  const wantedSpans = Math.ceil(recorder.parallelThreads / rowGroups);
+  // Cut the keys until queries and spans are as many as the device has threads.
+  const wantedSpans = Math.ceil(recorder.parallelThreads / queries);
   const spanKeys = Math.max(SHORTEST_SPAN, Math.ceil(keys / wantedSpans / 8) * 8);
   const spanCount = Math.max(1, Math.ceil(keys / spanKeys));
+  const rows = rowsPerThread(query.rows, channels, (4 * queries * spanCount) / recorder.parallelThreads);
+  const rowGroups = query.heads * Math.ceil(query.rows / rows);
   const isWhole = spanCount === 1;
   const outputs = {
     out: out.buffer,
@@ -76,20 +76,25 @@ export function attention(recorder: Recorder, a: Arguments<'attention'>): void {
     });
   }
   if (isWhole) return;
+  const lanes = Math.min(THREADS, 2 ** Math.ceil(Math.log2(a.out.channels)));
   recorder.dispatch({
     kernel: mergeSpans,
-    constants: {},
+    constants: { LANES: lanes },
     buffers: { spanResults, ...outputs },
     parameters: { items: queries, channels, ...parameters },
-    workgroups: linearGrid(queries, recorder.maxWorkgroupsPerDimension),
+    workgroups: linearGrid(Math.ceil((queries * lanes) / THREADS), recorder.maxWorkgroupsPerDimension),
     work: { flops: 4 * queries * spanCount * channels, bytes: 4 * queries * spanCount * channels },
   });
 }
 
-/** As many rows as a thread's registers have room for: results take `channels` of them a row. */
-function rowsPerThread(queryRows: number, channels: number): number {
-  const most = channels <= 32 ? 4 : channels <= 64 ? 2 : 1;
-  return Math.min(most, 2 ** Math.ceil(Math.log2(queryRows)));
+/**
+ * As many rows as a thread's registers have room for: results take `channels` of them a row. Rows of one thread are computed
+ * at the same time, so that up to four of them stand in for threads; `most` says how many leave the device busy.
+ */
+function rowsPerThread(queryRows: number, channels: number, most: number): number {
+  const room = channels <= 32 ? 4 : channels <= 64 ? 2 : 1;
+  const useful = 2 ** Math.max(0, Math.floor(Math.log2(most)));
+  return Math.min(room, useful, 2 ** Math.ceil(Math.log2(queryRows)));
 }
 
 function attentionParameters(a: Arguments<'attention'>, query: Rows, key: Rows, value: Rows) {

@@ -46,6 +46,7 @@ const cases: readonly Case[] = [
   },
   { queries: 4, keys: 260, channels: 256, causal: true },
   { queries: 2, keys: 300, channels: 300, causal: false },
+  { queries: 9, keys: 200, channels: 16, layout: 'strided' },
   // Blocks of queries.
   { queries: 5, keys: 5, channels: 1 },
   { queries: 17, keys: 31, channels: 6, heads: 3, groups: 1, layout: 'strided' },

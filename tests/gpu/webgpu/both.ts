@@ -22,7 +22,7 @@ export interface Backends {
  */
 export function describeBoth(name: string, tests: (backends: Backends, gpu: TestGpu) => void): void {
   for (const isFallbackAdapter of [true, false]) {
-    const capabilities = { isFallbackAdapter, parallelThreads: isFallbackAdapter ? 16 : 8192 };
+    const capabilities = { isFallbackAdapter, parallelThreads: isFallbackAdapter ? 16 : 131_072 };
     describeWebGpu(`${name}, ${isFallbackAdapter ? 'emulated' : 'real'} threads`, (gpu) => {
       const backends: Partial<Record<'webgpu' | 'cpu', Ops>> = {};
       beforeAll(async () => {
