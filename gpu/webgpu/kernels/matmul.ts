@@ -1,22 +1,34 @@
 import type { Rows } from '../../rows';
 import { type Arguments, checkMatmul } from '../../validate';
 import { linearGrid, spans } from '../grid';
-import { defineKernel } from '../kernel';
+import { defineKernel, type Kernel, type KernelConstants } from '../kernel';
 import type { Work } from '../pacer';
 import type { Recorder } from '../recorder';
 import { asVectors } from '../vectors';
 import tiledCode from './matmul.wgsl?raw';
 import columnsCode from './matmul-columns.wgsl?raw';
 import fewRowsCode from './matmul-few-rows.wgsl?raw';
+import smallCode from './matmul-small.wgsl?raw';
 
 const bindings = { input: 'read', weight: 'read', bias: 'read', out: 'write' } as const;
 const tiled = defineKernel('matmul', tiledCode, bindings);
+const small = defineKernel('matmul-small', smallCode, bindings);
 const fewRows = defineKernel('matmul-few-rows', fewRowsCode, bindings);
 const columnsOnly = defineKernel('matmul-columns', columnsCode, bindings);
 
 /** Up to this many rows every weight is read once for all of them. */
 const FEW_ROWS = 8;
 const TILE = 64;
+const RESULTS_PER_THREAD = 64;
+const SMALL_COLUMNS = 32;
+
+/** A kernel for many rows. A thread with more results does more with every load, but then there are fewer threads. */
+interface Tiling {
+  readonly kernel: Kernel;
+  readonly constants: KernelConstants;
+  readonly tileRows: number;
+  readonly tileColumns: number;
+}
 
 /** Records `Ops.matmul`. */
 export function matmul(recorder: Recorder, a: Arguments<'matmul'>): void {
@@ -32,13 +44,14 @@ function recordTiled(recorder: Recorder, a: Arguments<'matmul'>, input: Rows, we
   const { rows, channels: columns } = a.out;
   const parts = recorder.partsFor(matmulWork(rows, columns, input.channels));
   // Slices of columns first: every weight is then read in one of them only.
-  const columnSpans = spans(columns, parts, TILE);
-  const rowSpans = spans(rows, Math.ceil(parts / columnSpans.length), TILE);
+  const { kernel, constants, tileRows, tileColumns } = tilingFor(recorder, rows, columns);
+  const columnSpans = spans(columns, parts, tileColumns);
+  const rowSpans = spans(rows, Math.ceil(parts / columnSpans.length), tileRows);
   for (const column of columnSpans) {
     for (const row of rowSpans) {
       recorder.dispatch({
-        kernel: tiled,
-        constants: {},
+        kernel,
+        constants,
         buffers: matmulBuffers(recorder, a, input, weight),
         parameters: {
           firstRow: row.start,
@@ -47,11 +60,27 @@ function recordTiled(recorder: Recorder, a: Arguments<'matmul'>, input: Rows, we
           endColumn: column.start + column.count,
           ...matmulParameters(a, input, weight),
         },
-        workgroups: [Math.ceil(column.count / TILE), Math.ceil(row.count / TILE), 1],
+        workgroups: [Math.ceil(column.count / tileColumns), Math.ceil(row.count / tileRows), 1],
         work: matmulWork(row.count, column.count, input.channels),
       });
     }
   }
+}
+
+/** The largest tiles of which there are enough: the results of a thread are independent and stand in for threads. */
+function tilingFor(recorder: Recorder, rows: number, columns: number): Tiling {
+  const isEnough = (resultsPerThread: number, share: number) =>
+    (rows * columns) / resultsPerThread >= recorder.parallelThreads * share;
+  if (recorder.emulatesThreads || isEnough(RESULTS_PER_THREAD, 1 / 8)) {
+    return { kernel: tiled, constants: {}, tileRows: TILE, tileColumns: TILE };
+  }
+  const rowsPerThread = [4, 2].find((count) => isEnough(4 * count, 1 / 4)) ?? 1;
+  return {
+    kernel: small,
+    constants: { ROWS: rowsPerThread },
+    tileRows: 8 * rowsPerThread,
+    tileColumns: SMALL_COLUMNS,
+  };
 }
 
 function recordFewRows(recorder: Recorder, a: Arguments<'matmul'>, input: Rows, weight: Rows): void {

@@ -1,5 +1,8 @@
 import { expect, it } from 'vitest';
+import { createCpuOps } from '../../../gpu/cpu';
 import type { Ops } from '../../../gpu/ops';
+import { createWebGpuOps } from '../../../gpu/webgpu';
+import { describeWebGpu } from '../../webgpu-node';
 import { compare, describeBoth, inputView, type Layout, outputView, randomFloats } from './both';
 
 // Sums of K products in f32 against double: rounding grows with √K, K ≤ 129 here.
@@ -100,5 +103,31 @@ describeBoth('matmul', (backends) => {
         out: outputView(ops, [1, 2, 3], 'dense'),
       });
     expect(wrong(backends.webgpu)).toThrow('matmul: weight.channels is 5, but must be 4');
+  });
+});
+
+describeWebGpu('matmul in every tiling', (gpu) => {
+  it.each([
+    [1024, 'tiles of 64 rows'],
+    [1400, 'four rows a thread'],
+    [4096, 'two rows a thread'],
+    [131_072, 'one row a thread'],
+  ])('of a device with %i threads: %s', async (parallelThreads) => {
+    const capabilities = { isFallbackAdapter: false, parallelThreads };
+    const webgpu = await createWebGpuOps({ device: gpu.device, capabilities });
+    await compare(
+      { webgpu, cpu: createCpuOps() },
+      (ops) => {
+        const out = inputView(ops, [1, 65, 129], 'strided', 3);
+        const input = inputView(ops, [1, 65, 20], 'strided', 1);
+        const weight = inputView(ops, [1, 129, 20], 'dense', 2);
+        const bias = ops.upload(randomFloats(129, 4), 'bias');
+        ops.matmul({ input, weight, bias, out, accumulate: true });
+        return { out: out.buffer };
+      },
+      // Sums of 20 products.
+      { relative: 2e-6 },
+    );
+    webgpu.destroy();
   });
 });
