@@ -9,7 +9,7 @@ const SUBMISSION_MS = 50;
 /** Submissions that may wait on the GPU before the recording side does. */
 const MAX_IN_FLIGHT = 2;
 /** The longest that recorded work waits for a submission, and that other messages wait for this thread. */
-const MAX_WAIT_MS = 30;
+export const MAX_WAIT_MS = 30;
 /** A dispatch on nothing still costs this much. */
 const DISPATCH_MS = 0.002;
 

@@ -3,7 +3,7 @@ import type { DeviceBuffer, ElementType } from '../rows';
 import { Buffers, type StorageBuffer } from './buffers';
 import type { OpenedDevice } from './device';
 import type { Kernel, KernelConstants } from './kernel';
-import { Pacer, type Work } from './pacer';
+import { MAX_WAIT_MS, Pacer, type Work } from './pacer';
 import { type CompiledKernel, PARAMETER_BYTES, Pipelines } from './pipelines';
 import { PassTimer } from './timing';
 
@@ -51,6 +51,8 @@ export class Recorder {
   #pass: GPUComputePassEncoder | undefined;
   #passPipeline: GPUComputePipeline | undefined;
   #submission = 0;
+  readonly #awaitingSubmission: (() => void)[] = [];
+  #laterFlush: ReturnType<typeof setTimeout> | undefined;
   readonly #temporaries: StorageBuffer[] = [];
   readonly #condemned: GPUBuffer[] = [];
 
@@ -147,14 +149,18 @@ export class Recorder {
       this.#opened.throwFailure();
       return readable.getMappedRange().slice(0);
     } catch (error) {
-      // A failure that WebGPU reports on the side, a moment later, explains more than what follows from it.
-      await this.#pipelines.settled();
-      await new Promise((resolve) => setTimeout(resolve, 0));
-      this.#opened.throwFailure();
-      throw error;
+      return await this.#explain(error);
     } finally {
       readable.destroy();
     }
+  }
+
+  /** Throws the failure that WebGPU reports on the side, a moment later: it explains more than what follows from it. */
+  async #explain(error: unknown): Promise<never> {
+    await this.#pipelines.settled();
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    this.#opened.throwFailure();
+    throw error;
   }
 
   release(buffer: StorageBuffer): void {
@@ -283,7 +289,11 @@ export class Recorder {
       this.#dispatches = 0;
       this.#submission += 1;
       this.#pacer.submitted(this.#device.queue.onSubmittedWorkDone());
+      this.#timer.submitted();
     }
+    clearTimeout(this.#laterFlush);
+    this.#laterFlush = undefined;
+    for (const resolve of this.#awaitingSubmission.splice(0)) resolve();
     for (const storage of this.#condemned.splice(0)) storage.destroy();
   }
 
@@ -305,21 +315,43 @@ export class Recorder {
 
   stopwatch(): Stopwatch {
     this.#endPass();
+    if (!this.#timer.isAvailable || this.#timer.isCrowded) this.flush();
     const first = this.#timer.start();
-    if (!this.#timer.isAvailable) this.flush();
     const start = performance.now();
+    const stop = async (): Promise<MeasuredTime> => {
+      this.#endPass();
+      const timestamps = this.#timer.stop(first, this.#commands());
+      // Many short spans share a submission. Only wall time cannot wait for one.
+      if (this.#timer.isAvailable) await this.#nextSubmission();
+      const measured = await timestamps().catch((error: unknown) => this.#explain(error));
+      if (measured) {
+        await this.#pipelines.settled();
+        this.#opened.throwFailure();
+        return measured;
+      }
+      await this.finish();
+      return { milliseconds: performance.now() - start, clock: 'wall' };
+    };
     return {
-      stop: async (): Promise<MeasuredTime> => {
-        this.#endPass();
-        const timestamps = this.#timer.stop(first, this.#commands());
-        await this.finish();
-        const wall = performance.now() - start;
-        return (await timestamps()) ?? { milliseconds: wall, clock: 'wall' };
+      stop() {
+        const time = stop();
+        // Whoever waits for the time still gets the error; a span that nobody waits for any more is no failure.
+        time.catch(() => {});
+        return time;
       },
     };
   }
 
+  /** Resolves with the next submission, which is made here if nothing else makes one soon. */
+  #nextSubmission(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#awaitingSubmission.push(resolve);
+      this.#laterFlush ??= setTimeout(() => this.flush(), MAX_WAIT_MS);
+    });
+  }
+
   destroy(): void {
+    clearTimeout(this.#laterFlush);
     this.#encoder = undefined;
     this.#pass = undefined;
     for (const storage of this.#condemned.splice(0)) storage.destroy();

@@ -29,11 +29,20 @@ export class PassTimer {
     return this.#querySet !== undefined;
   }
 
+  /** Whether a span should rather start in a new submission, where there is room again. */
+  get isCrowded(): boolean {
+    return this.#running === 0 && this.#used > QUERIES / 2;
+  }
+
   /** Starts a span; its passes are those that begin from here on. */
   start(): number {
-    if (this.#running === 0) this.#used = 0;
     this.#running += 1;
     return this.#used;
+  }
+
+  /** Everything recorded was submitted: timestamps that no running span needs may be overwritten. */
+  submitted(): void {
+    if (this.#running === 0) this.#used = 0;
   }
 
   /** What the next pass should write, if anything listens and there is room. */
@@ -63,9 +72,8 @@ export class PassTimer {
       size: bytes,
       usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
     });
-    // The destination of a resolve must be aligned to 256 bytes: resolve from the start.
-    encoder.resolveQuerySet(this.#querySet, 0, last, this.#resolved, 0);
-    encoder.copyBufferToBuffer(this.#resolved, first * 8, readable, 0, bytes);
+    encoder.resolveQuerySet(this.#querySet, first, last - first, this.#resolved, 0);
+    encoder.copyBufferToBuffer(this.#resolved, 0, readable, 0, bytes);
     return async () => {
       await readable.mapAsync(GPUMapMode.READ);
       const times = new BigUint64Array(readable.getMappedRange());

@@ -1,4 +1,5 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
+import type { MeasuredTime } from '../../../gpu/ops';
 import { matrixRows, sliceRows } from '../../../gpu/rows';
 import { createWebGpuOps } from '../../../gpu/webgpu';
 import { openDevice } from '../../../gpu/webgpu/device';
@@ -176,6 +177,27 @@ describeWebGpu('submissions on WebGPU', (gpu) => {
     expect(one.milliseconds).toBeGreaterThan(0);
     expect(both.milliseconds).toBeGreaterThan(one.milliseconds);
     if (timestampQuery) expect(idle.milliseconds).toBe(0);
+    ops.destroy();
+  });
+
+  it('times many short spans in few submissions', async () => {
+    const ops = await createWebGpuOps({ device: gpu.device });
+    const matrix = matrixRows(ops.allocate('f32', 32 * 32, 'matrix'), 32, 32);
+    const out = matrixRows(ops.allocate('f32', 32 * 32, 'out'), 32, 32);
+    const submit = vi.spyOn(gpu.device.queue, 'submit');
+    const times: Promise<MeasuredTime>[] = [];
+    // More passes than there is room for at once.
+    for (let i = 0; i < 2500; i++) {
+      const watch = ops.stopwatch();
+      ops.matmul({ input: matrix, weight: matrix, out });
+      times.push(watch.stop());
+    }
+    for (const { milliseconds, clock } of await Promise.all(times)) {
+      expect(clock).toBe('timestamp');
+      expect(milliseconds).toBeGreaterThan(0);
+    }
+    expect(submit.mock.calls.length).toBeLessThan(250);
+    submit.mockRestore();
     ops.destroy();
   });
 
