@@ -1,11 +1,20 @@
-/** `npm run bench`: what every kernel reaches of what this machine's GPU can do. */
+/**
+ * `npm run bench`: what every kernel, and the bundled model, reach of what this machine's GPU can do. `--backend cpu` also
+ * measures the model on the CPU backend.
+ */
+import { parseArgs } from 'node:util';
+import { createCpuOps } from '../gpu/cpu';
 import { createWebGpuOps } from '../gpu/webgpu';
 import { openDevice } from '../gpu/webgpu/device';
 import { measureKernels } from './kernels';
+import { measureModel } from './model';
 import { measurePeak } from './peak';
 import { headerLine, measurementLine, peakLine } from './report';
 
 async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { backend: { type: 'string' } } });
+  if (values.backend !== undefined && values.backend !== 'cpu' && values.backend !== 'webgpu')
+    throw new Error(`There is no backend "${values.backend}"; it is webgpu, or cpu to measure the CPU too.`);
   const { create, globals } = await import('webgpu');
   Object.assign(globalThis, globals);
   const { device } = await openDevice({ gpu: create([]), powerPreference: 'high-performance' });
@@ -15,6 +24,9 @@ async function main(): Promise<void> {
   console.log(peakLine(peak));
   console.log(`\n${headerLine()}`);
   for await (const measurement of measureKernels(ops)) console.log(measurementLine(measurement, peak));
+  for await (const measurement of measureModel(ops)) console.log(measurementLine(measurement, peak));
+  if (values.backend !== 'cpu') return;
+  for await (const measurement of measureModel(createCpuOps())) console.log(measurementLine(measurement));
 }
 
 main().then(

@@ -19,8 +19,11 @@ export function headerLine(): string {
   return line(COLUMNS.map(({ title }) => title));
 }
 
-/** A measurement against both peaks: a kernel is bound by the one it comes nearer to. */
-export function measurementLine({ name, size, milliseconds, flops, bytes }: Measurement, peak: Peak): string {
+/** A measurement against both peaks, if they are known: a kernel is bound by the one it comes nearer to. */
+export function measurementLine(
+  { name, size, milliseconds, flops, bytes }: Measurement,
+  peak?: Peak,
+): string {
   const flopsPerSecond = (flops * 1000) / milliseconds;
   const bytesPerSecond = (bytes * 1000) / milliseconds;
   return line([
@@ -28,9 +31,9 @@ export function measurementLine({ name, size, milliseconds, flops, bytes }: Meas
     size,
     milliseconds.toPrecision(3),
     flops > 0 ? giga(flopsPerSecond) : '–',
-    flops > 0 ? percent(flopsPerSecond / peak.flopsPerSecond) : '–',
+    flops > 0 && peak ? percent(flopsPerSecond / peak.flopsPerSecond) : '–',
     bytes > 0 ? giga(bytesPerSecond) : '–',
-    bytes > 0 ? percent(bytesPerSecond / peak.bytesPerSecond) : '–',
+    bytes > 0 && peak ? percent(bytesPerSecond / peak.bytesPerSecond) : '–',
   ]);
 }
 

@@ -1,0 +1,104 @@
+import { createCpuOps } from '../gpu/cpu';
+import type { Ops } from '../gpu/ops';
+import { nodeEnvironment, sampleTexts } from '../src/cli/node-environment';
+import { measureCost } from '../src/measure/cost';
+import { parameterContext, resolve } from '../src/study/engine';
+import { type OpenModel, openModel } from '../src/study/open-model';
+import { readText } from '../src/study/reading';
+import type { Measurement } from './timing';
+
+const METHODS = ['full', 'esa'] as const;
+const CHECKED_TOKENS = 128;
+const MEASURED_TOKENS = 1024;
+/** Logits relative to the largest one, after eight layers of sums in another order. */
+const TOLERANCE = 1e-3;
+
+/**
+ * The bundled model reading a text, with full attention and with ESA: checked against the CPU, then measured, from the first
+ * command to the logits of all tokens.
+ */
+export async function* measureModel(ops: Ops): AsyncGenerator<Measurement> {
+  const isSlow = ops.isSoftware || ops.backend === 'cpu';
+  const tokens = isSlow ? CHECKED_TOKENS : MEASURED_TOKENS;
+  const model = await openBundled(ops);
+  const ids = idsOf(model).subarray(0, tokens);
+  for (const id of METHODS) {
+    await checkModel(model, id, ids.subarray(0, CHECKED_TOKENS));
+    // The first reading compiles.
+    if (ops.backend !== 'cpu') await prefill(model, id, ids);
+    let milliseconds = Number.POSITIVE_INFINITY;
+    for (let run = 0; run < (isSlow ? 1 : 3); run++) {
+      const start = performance.now();
+      await prefill(model, id, ids);
+      milliseconds = Math.min(milliseconds, performance.now() - start);
+    }
+    const size = `${tokens} tokens, ${ops.backend}`;
+    yield { name: `prefill, ${id}`, size, milliseconds, flops: flopsOf(model, id, tokens), bytes: 0 };
+  }
+}
+
+function openBundled(ops: Ops): Promise<OpenModel> {
+  return openModel(ops, nodeEnvironment().modelFolder('bundled'));
+}
+
+function methodOf(model: OpenModel, id: string, tokens: number) {
+  const context = parameterContext(model, tokens);
+  return { context, ...resolve({ id, parameters: {} }, context) };
+}
+
+/** The sample texts, one after the other. */
+function idsOf({ tokenizer }: OpenModel): Uint32Array {
+  if (!tokenizer) throw new Error('the bundled model has no tokenizer');
+  const text = sampleTexts()
+    .map((sample) => sample.text.slice(0, 16_384))
+    .join('\n');
+  return Uint32Array.from(tokenizer.encodeWithStart(text));
+}
+
+/** Logits of all tokens. */
+async function prefill(model: OpenModel, id: string, ids: Uint32Array): Promise<Float32Array> {
+  const { method, parameters } = methodOf(model, id, ids.length);
+  const { reader, queryLogits } = await readText({
+    decoder: model.decoder,
+    method,
+    parameters,
+    calibration: model.calibration,
+    recorded: null,
+    ids,
+    answerStart: null,
+    queriesStart: 0,
+    keepQueries: false,
+    timed: false,
+    isAnswerComplete: () => false,
+    signal: new AbortController().signal,
+    onProgress: () => {},
+  });
+  reader.release();
+  return queryLogits;
+}
+
+/** Multiplications and additions of the method's own formula, those of the weights included. */
+function flopsOf(model: OpenModel, id: string, tokens: number): number {
+  const { method, parameters, context } = methodOf(model, id, tokens);
+  const { weightOperations } = model;
+  const queries = { start: 0, end: tokens };
+  return tokens * measureCost({ method, parameters, context, queries, weightOperations }).forwardOperations;
+}
+
+/** @throws if the logits are not the CPU's */
+async function checkModel(model: OpenModel, id: string, ids: Uint32Array): Promise<void> {
+  if (model.decoder.ops.backend === 'cpu') return;
+  const cpu = createCpuOps();
+  const expected = await prefill(await openBundled(cpu), id, ids);
+  cpu.destroy();
+  const actual = await prefill(model, id, ids);
+  let largest = 0;
+  let error = 0;
+  for (let i = 0; i < expected.length; i++) {
+    largest = Math.max(largest, Math.abs(expected[i]));
+    error = Math.max(error, Math.abs(actual[i] - expected[i]));
+  }
+  // Also false for NaN.
+  if (largest > 0 && error <= TOLERANCE * largest) return;
+  throw new Error(`the model with ${id} is wrong: logits off by ${error}, the largest is ${largest}`);
+}
