@@ -32,8 +32,9 @@ try {
   // A GPU instance keeps Node alive; everything is written by now.
   process.exit(0);
 } catch (error) {
+  // One line, whatever file content the sentence quotes: nothing of it may move a terminal's cursor.
   const text = isUserError(error)
-    ? error.message
+    ? error.message.replace(/[\s\p{Cc}]+/gu, ' ')
     : `Keyhole failed: ${error instanceof Error ? error.stack : error}`;
   process.stderr.write(`${text}\n`);
   process.exit(1);

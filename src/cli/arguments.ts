@@ -57,11 +57,15 @@ export function readArguments(
       throw new UserError(`${verb} needs --${name}; see "keyhole help".`);
     return value;
   };
-  const list = (name: string): string[] =>
-    text(name)
+  const list = (name: string): string[] => {
+    const parts = text(name)
       .split(',')
       .map((part) => part.trim())
       .filter((part) => part !== '');
+    if (parts.length === 0)
+      throw new UserError(`--${name} needs at least one value; put commas between several.`);
+    return parts;
+  };
   return {
     has: (name) => values[name] !== undefined,
     text,

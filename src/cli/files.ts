@@ -1,10 +1,10 @@
 /** Files of the command line; what goes wrong with them is said in one sentence. */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { UserError } from '../user-error';
 
 function reason(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'ENOENT') return 'there is no such file';
+  if (code === 'ENOENT') return 'there is no such file or folder';
   if (code === 'EACCES') return 'reading or writing it is not allowed';
   if (code === 'EISDIR') return 'it is a folder';
   return message;
@@ -43,6 +43,7 @@ export function writeWhole(path: string, data: Uint8Array | string): void {
     writeFileSync(aside, data);
     renameSync(aside, path);
   } catch (error) {
+    rmSync(aside, { force: true });
     throw new UserError(`${path} cannot be written: ${reason(error)}.`);
   }
 }
