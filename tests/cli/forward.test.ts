@@ -1,0 +1,122 @@
+import { describe, expect, it } from 'vitest';
+import { readCapture } from '../../src/model/capture';
+import { fixtureTensors } from '../model/files';
+import { modelFixture, openCommandLine, worstDifference } from './keyhole';
+
+const { path, write, succeed, tensors, keyhole } = openCommandLine();
+const expected = fixtureTensors('llama-gqa/expected.safetensors');
+const ids = [...expected.int32('input_ids')];
+const idsFile = write('ids.json', JSON.stringify(ids));
+const source = ['--model', modelFixture, '--ids-file', idsFile];
+
+describe.each([
+  ['cpu', 1e-4],
+  ['webgpu', 1e-3],
+] as const)('forward on %s', (backend, tolerance) => {
+  const out = `forward-${backend}.safetensors`;
+
+  it('gives PyTorch’s logits and hidden states', async () => {
+    const { stdout } = await succeed(out, 'forward', ...source, '--backend', backend);
+    expect(stdout).toBe('');
+    const file = tensors(out);
+    expect(file.shape('logits')).toEqual([96, 128]);
+    expect(worstDifference(file.float32('logits'), expected.float32('logits'))).toBeLessThan(tolerance);
+    for (let i = 0; i <= 3; i++) {
+      const name = `hidden.${i}`;
+      expect(file.shape(name)).toEqual([96, 64]);
+      expect(worstDifference(file.float32(name), expected.float32(name)), name).toBeLessThan(tolerance);
+    }
+    expect(file.has('hidden.4')).toBe(false);
+  });
+
+  it('writes a capture', () => {
+    const capture = readCapture(tensors(out));
+    expect(capture).toMatchObject({
+      layers: 3,
+      presentLayers: [0, 1, 2],
+      tokens: 96,
+      queryHeads: 4,
+      keyValueHeads: 2,
+      headDimension: 16,
+      attentionScale: 0.25,
+      positionOffset: 0,
+      model: 'llama-gqa',
+      unrotatedMissing: null,
+      notices: [],
+    });
+    expect([...capture.inputIds!]).toEqual(ids);
+    expect(tensors(out).metadata).toMatchObject({ format: 'keyhole-capture-1', layers: '3' });
+    for (const layer of capture.presentLayers) {
+      const { key, value, keyUnrotated } = capture.layer(layer);
+      expect(worstDifference(key, expected.float32(`key.${layer}`))).toBeLessThan(tolerance);
+      expect(worstDifference(value, expected.float32(`value.${layer}`))).toBeLessThan(tolerance);
+      // Token 0 stands at position 0, where rotation changes nothing; token 1 does not.
+      expect([...keyUnrotated!.subarray(0, 16)]).toEqual([...key.subarray(0, 16)]);
+      expect(worstDifference(keyUnrotated!.subarray(16, 32), key.subarray(16, 32))).toBeGreaterThan(0.01);
+    }
+  });
+});
+
+it('writes a capture that selects what the model itself selects', async () => {
+  const lengths = { initTokens: 4, localTokens: 16, chunkTokens: 16, selectedTokens: 8, globalPosition: 16 };
+  const params = JSON.stringify({ projection: 'exact', proximity: 1, ...lengths });
+  const esa = ['select', '--backend', 'cpu', '--method', 'esa', '--params', params, '--all-blocks'];
+  await succeed('forward.safetensors', 'forward', ...source, '--backend', 'cpu');
+  await Promise.all([
+    succeed('by-model.safetensors', ...esa, ...source),
+    succeed('by-capture.safetensors', ...esa, '--capture', path('forward.safetensors')),
+  ]);
+  const [byModel, byCapture] = [tensors('by-model.safetensors'), tensors('by-capture.safetensors')];
+  expect(byCapture.names()).toEqual(byModel.names());
+  expect(byModel.names()).toContain('kept.2.5');
+  for (const name of byModel.names()) {
+    expect(byCapture.shape(name), name).toEqual(byModel.shape(name));
+    if (name.startsWith('score.')) expect(byCapture.float32(name), name).toEqual(byModel.float32(name));
+    else expect(byCapture.int32(name), name).toEqual(byModel.int32(name));
+  }
+});
+
+it('puts the beginning token before a text', async () => {
+  const text = write('text.txt', 'The harbour was quiet in the morning.');
+  await succeed(
+    'text.safetensors',
+    'forward',
+    '--backend',
+    'cpu',
+    '--model',
+    'samples/model',
+    '--text',
+    text,
+  );
+  const capture = readCapture(tensors('text.safetensors'));
+  expect(capture.inputIds?.[0]).toBe(0);
+  expect(capture.tokenTexts?.slice(1).join('')).toContain('harbour was quiet');
+  const rest = write('rest.json', JSON.stringify([...capture.inputIds!]));
+  await succeed(
+    'same.safetensors',
+    'forward',
+    '--backend',
+    'cpu',
+    '--model',
+    'samples/model',
+    '--ids-file',
+    rest,
+  );
+  expect(tensors('same.safetensors').float32('logits')).toEqual(
+    tensors('text.safetensors').float32('logits'),
+  );
+});
+
+it('replaces an older file', async () => {
+  write('again.safetensors', 'something else');
+  await succeed('again.safetensors', 'forward', ...source, '--backend', 'cpu');
+  expect(tensors('again.safetensors').has('logits')).toBe(true);
+});
+
+it('says what it can do when asked for help, and without a verb', async () => {
+  for (const args of [['help'], ['--help'], [], ['sweep', '--help']]) {
+    const { code, stdout, stderr } = await keyhole(...args);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    for (const verb of ['forward', 'select', 'sweep', 'evaluate']) expect(stdout).toContain(`\n  ${verb} `);
+  }
+});

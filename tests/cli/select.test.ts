@@ -1,0 +1,112 @@
+import { describe, expect, it } from 'vitest';
+import type { SafetensorsFile } from '../../src/model/safetensors';
+import { expectKept, expectScores, largestMagnitude, tolerances } from '../methods/agreement';
+import { expected, expectedKept, expectedScores, inputs, runs } from '../methods/fixture';
+import { captureFixture, openCommandLine } from './keyhole';
+
+const { succeed, tensors } = openCommandLine();
+const layers = [0, 1, 2, 3];
+
+/** `select` of a fixture's run on the fixtures' capture. */
+async function select(name: string, out: string, ...further: string[]): Promise<SafetensorsFile> {
+  const { id, params } = runs[name].keyhole;
+  const method = ['--method', id, '--params', JSON.stringify(params)];
+  const { stdout, stderr } = await succeed(out, 'select', '--capture', captureFixture, ...method, ...further);
+  expect(stdout + stderr).toBe('');
+  return tensors(out);
+}
+
+function rows(file: SafetensorsFile, name: string): Float32Array[] {
+  const [sets, tokens] = file.shape(name);
+  const data = file.float32(name);
+  return Array.from({ length: sets }, (_, set) => data.slice(set * tokens, (set + 1) * tokens));
+}
+
+function sets(file: SafetensorsFile, name: string): number[][] {
+  const [count, length] = file.shape(name);
+  const data = [...file.int32(name)];
+  return Array.from({ length: count }, (_, set) => data.slice(set * length, (set + 1) * length));
+}
+
+it('writes the one set of StreamingLLM, the same in every layer', async () => {
+  const file = await select('streaming_llm@0.5', 'streaming.safetensors', '--backend', 'cpu');
+  expect(file.names().sort()).toEqual(layers.flatMap((l) => [`kept.${l}`, `score.${l}`]).sort());
+  for (const layer of layers) {
+    expect(file.shape(`kept.${layer}`)).toEqual([1, 96]);
+    expect(file.shape(`score.${layer}`)).toEqual([1, 192]);
+    expect(sets(file, `kept.${layer}`)[0]).toEqual(expectedKept(`streaming_llm@0.5.kept.${layer}`)[0]);
+    expect(rows(file, `score.${layer}`)[0]).toEqual(expectedScores(`streaming_llm@0.5.score.${layer}`)[0]);
+  }
+  expect(file.metadata.method).toBe('streaming-llm');
+  expect(JSON.parse(file.metadata.parameters)).toEqual({
+    keepFraction: 0.5,
+    sinkTokens: 4,
+    positions: 'original',
+  });
+});
+
+it('writes a set for every key-value head of LagKV', async () => {
+  const name = 'lagkv_official@keep0.5_sink4_lag32_v1.0';
+  const file = await select(name, 'lagkv.safetensors', '--backend', 'cpu');
+  for (const layer of layers) {
+    expect(file.shape(`kept.${layer}`)).toEqual([2, 128]);
+    expect(file.shape(`score.${layer}`)).toEqual([2, 192]);
+    const scores = rows(file, `score.${layer}`);
+    const reference = expectedKept(`${name}.kept.${layer}`);
+    sets(file, `kept.${layer}`).forEach((kept, head) => {
+      // Sinks, the last partition and what does not fill one are never scored.
+      expect(scores[head].slice(0, 4).every(Number.isNaN)).toBe(true);
+      expect(scores[head].slice(-56).every(Number.isNaN)).toBe(true);
+      expect(scores[head].slice(4, 132).some(Number.isNaN)).toBe(false);
+      const band = tolerances.cpu * largestMagnitude(scores);
+      expectKept(kept, reference[head], { score: scores[head], segmentTokens: 32, start: 4, band });
+    });
+  }
+});
+
+describe.each(['cpu', 'webgpu'] as const)('on %s', (backend) => {
+  const tolerance = tolerances[backend];
+
+  it('writes every block of ESA, and the scores of its last', async () => {
+    const name = 'esa@init4_local32_chunk40_k24_eps3';
+    const file = await select(name, `esa-${backend}.safetensors`, '--backend', backend, '--all-blocks');
+    expect(file.shape('blocks')).toEqual([5, 2]);
+    expect(file.int32('blocks')).toEqual(expected.int32(`${name}.blocks`));
+    for (const layer of layers) {
+      const reference = expectedScores(`${name}.score.${layer}`);
+      const scores = rows(file, `score.${layer}`);
+      expectScores(scores, reference, tolerance);
+      expect(scores[0].some(Number.isNaN) && !scores[0].every(Number.isNaN)).toBe(true);
+      for (let block = 0; block < 5; block++) {
+        const tensor = `${name}.kept.${layer}.${block}`;
+        expect(file.shape(`kept.${layer}.${block}`)).toEqual(expected.shape(tensor));
+      }
+      expect(file.has(`kept.${layer}.5`)).toBe(false);
+      expect(file.int32(`kept.${layer}`)).toEqual(file.int32(`kept.${layer}.4`));
+      const band = tolerance * largestMagnitude(scores);
+      const wanted = expectedKept(`${name}.kept.${layer}`)[0];
+      expectKept(sets(file, `kept.${layer}`)[0], wanted, { score: scores[0], start: 0, band });
+    }
+  });
+});
+
+it('marks with NaN that nothing was scored, and writes no blocks unasked', async () => {
+  const file = await select('esa@init4_local192_chunk32_k8_eps1', 'all.safetensors', '--backend', 'cpu');
+  const everything = Array.from(inputs.int32('input_ids'), (_, token) => token);
+  for (const layer of layers) {
+    expect(file.shape(`score.${layer}`)).toEqual([1, 192]);
+    expect(file.float32(`score.${layer}`).every(Number.isNaN)).toBe(true);
+    expect(sets(file, `kept.${layer}`)).toEqual([everything]);
+  }
+  expect(file.names().filter((name) => /^blocks|^kept\.\d+\./.test(name))).toEqual([]);
+});
+
+it('takes one count per layer', async () => {
+  const params = JSON.stringify({ keepFraction: [0.25, 0.5, 0.75, 1], sinkTokens: [0, 4, 8, 4] });
+  const method = ['--method', 'streaming-llm', '--params', params, '--backend', 'cpu'];
+  await succeed('by-layer.safetensors', 'select', '--capture', captureFixture, ...method);
+  const file = tensors('by-layer.safetensors');
+  expect(layers.map((layer) => file.shape(`kept.${layer}`)[1])).toEqual([48, 96, 144, 192]);
+  expect(sets(file, 'kept.0')[0][0]).toBe(144);
+  expect(sets(file, 'kept.2')[0].slice(0, 9)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 56]);
+});

@@ -1,0 +1,145 @@
+import { expect, it } from 'vitest';
+import { createCpuOps } from '../../gpu/cpu';
+import { version } from '../../package.json';
+import { measureCost } from '../../src/measure/cost';
+import { probe } from '../../src/measure/probe';
+import { contextOf } from '../../src/measure/probe-run';
+import { methodById } from '../../src/methods';
+import type { Parameters } from '../../src/methods/parameters';
+import { readCapture } from '../../src/model/capture';
+import { digestParts } from '../../src/model/digest';
+import { recordCapture } from '../../src/study/record';
+import { inputs } from '../methods/fixture';
+import { fileBytes, fixtureTensors } from '../model/files';
+import { captureFixture, modelFixture, openCommandLine } from './keyhole';
+
+interface Record {
+  readonly method: string;
+  readonly layer: number;
+  readonly keep: number;
+  readonly kept: number | null;
+  readonly massRecall: number | null;
+  readonly topkRecall: number | null;
+  readonly outputError: number | null;
+  readonly density: number | null;
+  readonly cost: object | null;
+  readonly floor?: number;
+  readonly parameters?: Parameters;
+}
+
+const { succeed, read, write } = openCommandLine();
+const esa = { projection: 'exact', initTokens: 4, localTokens: 32, chunkTokens: 32, proximity: 1 };
+const numbers = ['kept', 'massRecall', 'topkRecall', 'outputError', 'density', 'cost'] as const;
+
+async function sweep(
+  out: string,
+  ...args: string[]
+): Promise<{ records: Record[] } & { [key: string]: unknown }> {
+  await succeed(out, 'sweep', '--backend', 'cpu', ...args);
+  return JSON.parse(read(out));
+}
+
+it('writes a record for every method, keep and layer, with the numbers of a probe run', async () => {
+  const methods = ['esa', 'streaming-llm', 'lagkv'];
+  const { records, ...head } = await sweep(
+    'all.json',
+    ...['--capture', captureFixture, '--methods', methods.join(','), '--keep', '0.1,0.5'],
+    ...['--params', JSON.stringify({ esa, lagkv: { variant: 'kvpress', sinkTokens: 4, lagTokens: 32 } })],
+  );
+  const order = methods.flatMap((method) =>
+    [0.1, 0.5].flatMap((keep) => [0, 1, 2, 3].map((layer) => ({ method, keep, layer }))),
+  );
+  expect(records.map(({ method, keep, layer }) => ({ method, keep, layer }))).toEqual(order);
+  expect(head).toMatchObject({
+    version,
+    modelDigest: null,
+    model: 'random Llama with sharpened attention',
+    tokens: 192,
+    queryHeads: 4,
+    keyValueHeads: 2,
+    queries: { start: 168, end: 192 },
+  });
+  expect(Object.keys(head.units as object)).toEqual(expect.arrayContaining(['keep', ...numbers]));
+
+  const ops = createCpuOps();
+  const text = await recordCapture(ops, readCapture(inputs));
+  const queries = { start: 168, end: 192 };
+  let compared = 0;
+  for (const record of records) {
+    if (record.kept === null) continue;
+    const method = methodById(record.method);
+    const parameters = record.parameters!;
+    const own = { ...text, recorded: text.recorded.filter(({ layer }) => layer === record.layer) };
+    const [measured] = await probe({ text: own, method, parameters, queries });
+    expect(record).toMatchObject({
+      massRecall: measured.massRecall,
+      topkRecall: measured.topkRecall,
+      outputError: measured.outputError,
+      kept: measured.keptKeys / measured.visibleKeys,
+    });
+    const request = { method, parameters, context: contextOf(text), queries, layers: [record.layer] };
+    const { density, attentionOperations } = measureCost({ ...request, weightOperations: 0 });
+    expect(record).toMatchObject({ density, cost: { attentionOperations } });
+    compared++;
+  }
+  expect(compared).toBeGreaterThanOrEqual(12);
+  ops.destroy();
+});
+
+it('asks for the budget that was given: more of it keeps and recalls more', async () => {
+  const args = ['--capture', captureFixture, '--layers', '1', '--params', JSON.stringify({ esa })];
+  const { records } = await sweep('more.json', ...args, '--methods', 'esa', '--keep', '0.25,0.5,1');
+  expect(records.map(({ parameters }) => parameters?.selectedTokens)).toEqual([12, 60, 156]);
+  const recalls = records.map(({ massRecall }) => massRecall!);
+  expect(recalls).toEqual([...recalls].sort((a, b) => a - b));
+  expect(recalls[2]).toBeCloseTo(1, 6);
+  expect(records[2]).toMatchObject({ kept: 1, outputError: 0, topkRecall: null });
+});
+
+it('writes nulls and the floor below what a method can do', async () => {
+  const args = ['--capture', captureFixture, '--methods', 'esa,full', '--params', JSON.stringify({ esa })];
+  const { records } = await sweep('floor.json', ...args, '--keep', '0.1,0.1875', '--layers', '0,3');
+  const below = {
+    kept: null,
+    massRecall: null,
+    topkRecall: null,
+    outputError: null,
+    density: null,
+    cost: null,
+  };
+  const esaRecords = records.filter(({ method }) => method === 'esa');
+  for (const record of esaRecords.slice(0, 2)) expect(record).toMatchObject({ ...below, floor: 36 / 192 });
+  for (const record of esaRecords.slice(2)) {
+    expect(record.parameters?.selectedTokens).toBe(0);
+    expect(record.floor).toBeUndefined();
+    for (const name of numbers.filter((key) => key !== 'topkRecall'))
+      expect(record[name], name).not.toBeNull();
+  }
+  for (const record of records.filter(({ method }) => method === 'full')) {
+    expect(record).toMatchObject({ kept: 1, density: 1, outputError: 0 });
+  }
+});
+
+it('measures the layers and queries that are asked for', async () => {
+  const args = ['--capture', captureFixture, '--methods', 'streaming-llm', '--keep', '0.25'];
+  const some = await sweep('some.json', ...args, '--layers', '2', '--queries', '0');
+  expect(some.queries).toEqual({ start: 0, end: 192 });
+  expect(some.records.map(({ layer }) => layer)).toEqual([2]);
+  const few = await sweep('few.json', ...args, '--layers', '2', '--queries', '190');
+  expect(few.queries).toEqual({ start: 190, end: 192 });
+  expect(few.records[0].massRecall).not.toBe(some.records[0].massRecall);
+  // Two queries see 190 to 192 keys, and 48 of those before them are kept beside their own block.
+  expect(few.records[0].kept).toBeCloseTo((48 + 1.5) / 191.5, 10);
+});
+
+it('reads a text with a model, and names the model', async () => {
+  const ids = [...fixtureTensors('llama-gqa/expected.safetensors').int32('input_ids')];
+  const idsFile = write('ids.json', JSON.stringify(ids));
+  const args = ['--model', modelFixture, '--ids-file', idsFile, '--methods', 'full', '--keep', '1'];
+  const { records, ...head } = await sweep('model.json', ...args);
+  const digest = await digestParts(
+    ['config.json', 'model.safetensors'].map((name) => new Uint8Array(fileBytes(`${modelFixture}/${name}`))),
+  );
+  expect(head).toMatchObject({ model: 'llama-gqa', modelDigest: digest, tokens: 96 });
+  expect(records.map(({ layer }) => layer)).toEqual([0, 1, 2]);
+});
