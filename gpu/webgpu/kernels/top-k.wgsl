@@ -71,8 +71,9 @@ fn sumUpTo(thread: u32, addend: vec2u) -> vec2u {
   var sum = addend;
   scanned[thread] = sum;
   workgroupBarrier();
-  for (var distance = 1u; distance < THREADS; distance *= 2u) {
-    if (thread >= distance) { sum += scanned[thread - distance]; }
+  // By fours: barriers are what a scan costs.
+  for (var distance = 1u; distance < THREADS; distance *= 4u) {
+    for (var back = distance; back <= min(3u * distance, thread); back += distance) { sum += scanned[thread - back]; }
     workgroupBarrier();
     scanned[thread] = sum;
     workgroupBarrier();
