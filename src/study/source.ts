@@ -122,6 +122,7 @@ function fromProse(
     }
     text = sample.text;
     limit = source.tokens ?? limit;
+    if (!(limit >= 1)) throw new UserError(`Of a sample text, read at least 1 of its tokens, not ${limit}.`);
   } else {
     text = source.text;
   }
