@@ -1,0 +1,331 @@
+import { readFile } from 'node:fs/promises';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { createCpuOps } from '../../gpu/cpu';
+import type { Ops } from '../../gpu/ops';
+import { calibrationFile } from '../../src/model/calibration';
+import { nodeFolder } from '../../src/model/folder-node';
+import { Engine, type EngineRun, type FullRun } from '../../src/study/engine';
+import type { StudyEnvironment } from '../../src/study/environment';
+import type { PostedEvent } from '../../src/study/protocol';
+import type { MethodSpec, StudySpec } from '../../src/study/types';
+import { isUserError } from '../../src/user-error';
+
+const TOKENS = 96;
+const streaming: MethodSpec = { id: 'streaming-llm', parameters: { keepFraction: 0.25 } };
+const small = { initTokens: 4, localTokens: 32, chunkTokens: 32, selectedTokens: 16 };
+const esa: MethodSpec = { id: 'esa', parameters: { ...small, projection: 'closed-form' } };
+const map = {
+  ...{ layer: 2, head: 1, width: 16, height: 16 },
+  ...{ rowStart: 0, rowEnd: 64, columnStart: 0, columnEnd: 64 },
+};
+
+const spec = (change: Partial<StudySpec> = {}): StudySpec => ({
+  model: 'bundled',
+  source: { kind: 'sample', sample: 'novel', tokens: TOKENS },
+  method: streaming,
+  pinned: [],
+  queriesStart: null,
+  ...change,
+});
+
+const environment: StudyEnvironment = {
+  modelFolder(name) {
+    const folder = nodeFolder('samples/model');
+    // The same model as if its makers had left nothing for ESA beside it.
+    if (name !== 'bare') return folder;
+    return { name, read: async (path) => (path === calibrationFile ? null : folder.read(path)) };
+  },
+  sampleTexts: async () => [
+    { id: 'novel', title: 'A novel', text: await readFile('samples/texts/short.txt', 'utf8') },
+    { id: 'other', title: 'Another', text: 'The lighthouse keeper climbed the stairs. '.repeat(20) },
+  ],
+};
+
+let ops: Ops;
+let engine: Engine;
+beforeEach(() => {
+  ops = createCpuOps();
+  engine = new Engine(ops, environment);
+});
+
+/** Runs a study and gives its events. */
+async function run(study: StudySpec, change: Partial<EngineRun> = {}) {
+  const events: PostedEvent[] = [];
+  const fulls: FullRun[] = [];
+  const outcome = engine.run({
+    spec: study,
+    parts: ['probe', 'free'],
+    signal: new AbortController().signal,
+    onFull: (full) => fulls.push(full),
+    full: null,
+    ...change,
+    emit(event) {
+      events.push(event);
+      change.emit?.(event);
+    },
+  });
+  await outcome;
+  return { events, fulls, measured: measuredIn(events) };
+}
+
+function measuredIn(events: readonly PostedEvent[]) {
+  const parts = events.flatMap((event) => (event.name === 'measured' ? [event.value] : []));
+  return Object.assign({}, ...parts) as Extract<PostedEvent, { name: 'measured' }>['value'];
+}
+
+/** What the events are about, in order, without repetitions. */
+function story(events: readonly PostedEvent[]): string[] {
+  const told = events.flatMap((event): string[] => {
+    if (event.name === 'timing' || event.name === 'assumed') return [];
+    if (event.name === 'measured') return Object.keys(event.value).map((part) => `measured ${part}`);
+    if (event.name === 'progress') return [`progress ${/^[^:0-9]*/.exec(event.value.label)![0].trim()}`];
+    return [event.name];
+  });
+  return told.filter((line, i) => line !== told[i - 1]);
+}
+
+const readsFullAttention = (events: readonly PostedEvent[]): boolean =>
+  story(events).includes('progress full attention');
+
+describe('a study', () => {
+  test('tells its events in order, and fits together', async () => {
+    engine.look(5, 0);
+    const { events, fulls, measured } = await run(spec());
+    expect(story(events)).toEqual([
+      'progress loading model',
+      'progress preparing the text',
+      'model',
+      'text',
+      'progress full attention',
+      'measured queries',
+      'measured cost',
+      'selectionReady',
+      'measured layers',
+      'thumbnails',
+      'progress sweep',
+      'measured sweep',
+      'progress StreamingLLM',
+      'measured freeRun',
+    ]);
+    const layers = events.flatMap(({ name, value }) =>
+      name === 'measured' && value.layers ? [value.layers] : [],
+    );
+    expect(layers.map(({ length }) => length)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 8]);
+    expect(measured.queries).toEqual({ start: 84, end: TOKENS });
+    expect(fulls).toHaveLength(1);
+    expect(fulls[0].queryLogits.length).toBe(12 * 2048);
+    const times = events.flatMap((event) => (event.name === 'timing' ? [event.value] : [])).at(-1)!;
+    const names = ['load', 'fullAttention', 'probe', 'thumbnails', 'sweep', 'freeRun'];
+    expect(Object.keys(times).sort()).toEqual(names.sort());
+
+    // The sweep's points and the probe run measure the same thing in two ways.
+    const point = measured.sweep![0].points.at(-1)!;
+    expect(point).toMatchObject({ keep: 1, kept: 1 });
+    expect(point.massRecall).toBeCloseTo(1, 5);
+    const mass = measured.layers!.map(({ massRecall }) => massRecall);
+    expect(Math.max(...mass)).toBeLessThan(1);
+    expect(measured.freeRun!.divergenceNats).toBeGreaterThan(1e-4);
+  });
+
+  test('with the method “full” loses nothing', async () => {
+    const { measured } = await run(spec({ method: { id: 'full', parameters: {} } }));
+    for (const layer of measured.layers!) expect(layer).toMatchObject({ outputError: 0 });
+    expect(measured.freeRun!.divergenceNats).toBeCloseTo(0, 8);
+    expect(measured.freeRun!.top1Agreement).toBe(1);
+  });
+
+  test('with another parameter reads the text no second time', async () => {
+    const first = await run(spec());
+    const method: MethodSpec = { ...streaming, parameters: { keepFraction: 0.5 } };
+    const second = await run(spec({ method, pinned: [streaming] }));
+    expect(readsFullAttention(first.events)).toBe(true);
+    expect(readsFullAttention(second.events)).toBe(false);
+    expect(second.fulls[0]).toBe(first.fulls[0]);
+    const recall = ({ measured }: typeof first) => measured.layers!.map(({ massRecall }) => massRecall);
+    recall(second).forEach((value, layer) => {
+      expect(value).toBeGreaterThan(recall(first)[layer]);
+    });
+    expect(
+      second.measured.sweep!.map(({ current, method: { parameters } }) => [current, parameters]),
+    ).toEqual([
+      [true, { keepFraction: 0.5 }],
+      [false, { keepFraction: 0.25 }],
+    ]);
+    // Pinned now, measured before.
+    expect(second.measured.sweep![1].points).toBe(first.measured.sweep![0].points);
+    const fresh = new Engine(createCpuOps(), environment);
+    engine = fresh;
+    const alone = await run(spec({ method }));
+    expect(alone.measured.layers).toEqual(second.measured.layers);
+    expect(alone.measured.freeRun!.divergenceByToken).toEqual(second.measured.freeRun!.divergenceByToken);
+  });
+
+  test('with other queries measures those', async () => {
+    const { measured, fulls } = await run(spec({ queriesStart: 90 }), { parts: ['probe'] });
+    expect(measured.queries).toEqual({ start: 90, end: TOKENS });
+    expect(fulls[0].queryLogits.length).toBe(6 * 2048);
+    expect(measured.freeRun).toBeUndefined();
+  });
+});
+
+describe('a run that is cancelled', () => {
+  test.each(['full attention', 'measured layers', 'sweep', 'StreamingLLM'])(
+    'during %s ends with the reason, and the next one works',
+    async (moment) => {
+      await run(spec({ source: { kind: 'sample', sample: 'other', tokens: 56 } }));
+      const before = ops.memory().bytes;
+      const controller = new AbortController();
+      const reason = new DOMException('overtaken', 'AbortError');
+      let late = 0;
+      const cancelled = run(spec(), {
+        signal: controller.signal,
+        emit(event) {
+          if (controller.signal.aborted && event.name !== 'progress') late++;
+          if (story([event]).some((line) => line.endsWith(moment))) controller.abort(reason);
+        },
+      });
+      await expect(cancelled).rejects.toBe(reason);
+      expect(late, 'nothing follows but what was under way').toBeLessThanOrEqual(1);
+      const next = await run(spec({ source: { kind: 'sample', sample: 'other', tokens: 56 } }));
+      expect(next.measured.freeRun).toBeDefined();
+      expect(ops.memory().bytes).toBe(before);
+    },
+  );
+
+  test('before it starts does nothing', async () => {
+    const signal = AbortSignal.abort(new Error('too late'));
+    await expect(run(spec(), { signal })).rejects.toThrow('too late');
+  });
+});
+
+describe('memory', () => {
+  test('is the same whenever the same text is open', async () => {
+    const other = spec({ source: { kind: 'sample', sample: 'other', tokens: 56 } });
+    await run(other);
+    const first = ops.memory().bytes;
+    await run(spec());
+    const second = ops.memory().bytes;
+    expect(second).toBeGreaterThan(first);
+    await engine.map(map);
+    await engine.row(3, 2, 90);
+    // Still under way when the text changes.
+    const selection = engine.map({ ...map, layer: 7 });
+    await run(other);
+    await selection.catch(() => {});
+    expect(ops.memory().bytes).toBe(first);
+    await run(spec({ method: esa }));
+    await run(spec());
+    expect(ops.memory().bytes).toBe(second);
+  });
+
+  test('of one model at a time', async () => {
+    await run(spec(), { parts: ['probe'] });
+    const before = ops.memory().bytes;
+    await run(spec({ model: 'bare' }), { parts: ['probe'] });
+    expect(ops.memory().bytes).toBe(before);
+  });
+});
+
+describe('pictures', () => {
+  test('before any text are refused in a sentence', async () => {
+    const asked = [async () => engine.map(map), async () => engine.row(0, 0, 0)];
+    for (const ask of asked) {
+      await expect(ask()).rejects.toSatisfy(isUserError);
+      await expect(ask()).rejects.toThrow('The text is not read yet');
+    }
+  });
+
+  test('show the open text and the newest method, and are refused outside it', async () => {
+    await run(spec(), { parts: ['probe'] });
+    engine.look(2, 1);
+    await run(spec({ method: { ...streaming, parameters: { keepFraction: 0.5 } } }), { parts: ['probe'] });
+    const tile = await engine.map({
+      ...map,
+      rowStart: 84,
+      rowEnd: 92,
+      columnEnd: TOKENS,
+      width: TOKENS,
+      height: 8,
+    });
+    // 48 of 96 keys are kept: 4 sinks, the 44 before the queries, and of their own block what query 84 sees.
+    const row = [...tile.kept!.subarray(0, TOKENS)];
+    expect(row.map((share, t) => (share === 1 ? t : -1)).filter((t) => t >= 0)).toEqual([
+      ...[0, 1, 2, 3],
+      ...Array.from({ length: 45 }, (_, i) => 40 + i),
+    ]);
+    const { weights, fates } = await engine.row(2, 1, 90);
+    expect(weights.reduce((sum, weight) => sum + weight, 0)).toBeCloseTo(1, 5);
+    expect(fates).toHaveLength(TOKENS);
+
+    const wrong = [
+      () => engine.map({ ...map, layer: 8 }),
+      () => engine.map({ ...map, head: 6 }),
+      () => engine.map({ ...map, rowEnd: TOKENS + 1 }),
+      () => engine.map({ ...map, width: 0.5 }),
+      () => engine.row(8, 0, 0),
+      () => engine.row(0, 6, 0),
+      () => engine.row(0, 0, TOKENS),
+    ];
+    for (const ask of wrong) await expect(ask()).rejects.toSatisfy(isUserError);
+  });
+});
+
+describe('what cannot be run is said in a sentence, and what was open stays', () => {
+  test.each<[string, Partial<StudySpec>, RegExp]>([
+    ['an unknown method', { method: { id: 'sparse', parameters: {} } }, /no method "sparse"/],
+    ['a wrong parameter', { method: { ...streaming, parameters: { keepFraction: 2 } } }, /keepFraction/],
+    [
+      'a wrong parameter of a pinned method',
+      { pinned: [{ ...esa, parameters: { epsilon: 1 } }] },
+      /"epsilon"/,
+    ],
+    ['an empty text', { source: { kind: 'text', text: ' ' } }, /The text is empty/],
+  ])('%s', async (_, change, pattern) => {
+    await expect(run(spec(change))).rejects.toSatisfy((error) => {
+      expect((error as Error).message).toMatch(pattern);
+      return isUserError(error);
+    });
+  });
+
+  test('a model that is not there', async () => {
+    const bare: StudyEnvironment = { ...environment, modelFolder: (name) => nodeFolder(name) };
+    engine = new Engine(ops, bare);
+    await expect(run(spec({ model: 'nowhere' }))).rejects.toSatisfy(isUserError);
+    await run(spec({ model: 'samples/model' }), { parts: ['probe'] });
+  });
+});
+
+describe('a worker with only the free run', () => {
+  test('waits for full attention’s result and compares with it', async () => {
+    const together = await run(spec());
+    engine = new Engine(createCpuOps(), environment);
+    let give: (full: FullRun) => void = () => {};
+    const full = new Promise<FullRun>((resolve) => {
+      give = resolve;
+    });
+    const free = run(spec(), {
+      parts: ['free'],
+      full,
+      emit: (event) => story([event]).includes('progress StreamingLLM') && give(together.fulls[0]),
+    });
+    const { events, measured } = await free;
+    expect(events.some(({ name }) => name === 'model' || name === 'text')).toBe(false);
+    expect(readsFullAttention(events)).toBe(false);
+    const { divergenceByToken, answer } = together.measured.freeRun!;
+    expect(measured.freeRun).toMatchObject({ divergenceByToken, answer });
+  });
+
+  test('reads the text itself where ESA has no calibration', async () => {
+    const { fulls } = await run(spec({ model: 'bare', method: esa }), { parts: ['probe'] });
+    engine = new Engine(createCpuOps(), environment);
+    const only = { parts: ['free'] as const, full: Promise.resolve(fulls[0]) };
+    const bare = await run(spec({ model: 'bare', method: esa }), only);
+    expect(readsFullAttention(bare.events)).toBe(true);
+    expect(bare.measured.freeRun!.divergenceNats).toBeGreaterThan(0);
+
+    const calibrated = await run(spec({ method: esa }), only);
+    expect(readsFullAttention(calibrated.events)).toBe(false);
+    // Other second moments, another projection.
+    expect(calibrated.measured.freeRun!.divergenceNats).not.toBe(bare.measured.freeRun!.divergenceNats);
+  });
+});
