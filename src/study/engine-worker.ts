@@ -1,6 +1,6 @@
 /** One engine in a worker of the page. The page's side is engine-client.ts. */
 import { createWebGpuOps } from '../../gpu/webgpu';
-import { isUserError } from '../user-error';
+import { isUserError, UserError } from '../user-error';
 import { openBackend } from './backend';
 import type { FullRun } from './engine';
 import { Engine } from './engine';
@@ -24,7 +24,10 @@ let deliverFull: ((full: FullRun) => void) | null = null;
 
 async function start(backend: 'auto' | 'webgpu' | 'cpu'): Promise<void> {
   const { ops, facts } = await openBackend(backend, () =>
-    createWebGpuOps({ onLost: (message) => post({ type: 'lost', sentence: message }) }),
+    createWebGpuOps({
+      // A device that is lost before the start fails its self-test too, and the CPU takes over without a word of this.
+      onLost: (message) => engine && post({ type: 'lost', sentence: message }),
+    }),
   );
   engine = new Engine(ops, webEnvironment());
   post({ type: 'started', facts });
@@ -105,6 +108,6 @@ addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
 });
 
 function needEngine(): Engine {
-  if (!engine) throw new Error('the engine has not started');
+  if (!engine) throw new UserError('The engine is still starting; the picture follows with the study.');
   return engine;
 }
