@@ -6,7 +6,7 @@ const { path, succeed, fail, read, write } = openCommandLine();
 const small = { initTokens: 4, localTokens: 32, chunkTokens: 32, selectedTokens: 16 };
 const methods = JSON.stringify(['full', { id: 'esa', label: 'ESA, small', parameters: small }]);
 const evaluate = ['evaluate', '--backend', 'cpu', '--model', 'samples/model', '--tasks', 'single-needle'];
-const options = [...evaluate, '--tokens', '200', '--methods', methods];
+const options = [...evaluate, '--tokens', '160', '--methods', methods];
 
 it('counts what is right, and goes on where an earlier run ended', async () => {
   const [, { stdout }] = await Promise.all([
@@ -22,8 +22,8 @@ it('counts what is right, and goes on where an earlier run ended', async () => {
   expect(whole.modelDigest).toMatch(/^[0-9a-f]{16,}$/);
 
   expect(whole.cells).toMatchObject([
-    { task: 'single-needle', tokens: 200, label: 'full', id: 'full', parameters: {}, seeds: 2 },
-    { task: 'single-needle', tokens: 200, label: 'ESA, small', id: 'esa', parameters: small, seeds: 2 },
+    { task: 'single-needle', tokens: 160, label: 'full', id: 'full', parameters: {}, seeds: 2 },
+    { task: 'single-needle', tokens: 160, label: 'ESA, small', id: 'esa', parameters: small, seeds: 2 },
   ]);
   for (const cell of whole.cells) {
     expect(cell.right).toMatch(/^[01]{2}$/);
@@ -40,7 +40,7 @@ it('counts what is right, and goes on where an earlier run ended', async () => {
   expect(whole.cells[0].lossNats).toBeLessThan(0.1);
   expect(whole.cells[1].lossNats).not.toBe(whole.cells[0].lossNats);
   expect(stdout.split('\n').filter(Boolean)).toHaveLength(2);
-  expect(stdout).toContain('single-needle 200 full: 100.0 % [');
+  expect(stdout).toContain('single-needle 160 full: 100.0 % [');
 });
 
 it('computes nothing twice', async () => {
@@ -68,7 +68,7 @@ it('leaves a file alone that is of another model, other seeds or other parameter
       'parameters.json',
       whole,
       /other parameters under the label "ESA, small"/,
-      [...evaluate, '--tokens', '200', '--methods', methods.replace('16', '8')],
+      [...evaluate, '--tokens', '160', '--methods', methods.replace('16', '8')],
     ],
   ];
   for (const [name, content, pattern, args] of attempts) {
@@ -80,7 +80,7 @@ it('leaves a file alone that is of another model, other seeds or other parameter
 
 it('says what is wrong with what it is asked', async () => {
   const out = ['--seeds', '1', '--out', path('none.json')];
-  const withMethods = (json: string): string[] => [...evaluate, '--tokens', '200', '--methods', json, ...out];
+  const withMethods = (json: string): string[] => [...evaluate, '--tokens', '160', '--methods', json, ...out];
   await Promise.all([
     fail(/no task "two-needles"/, ...options, '--tasks', 'two-needles', ...out),
     fail(/3 tokens are too few/, ...options, '--tokens', '3', ...out),
