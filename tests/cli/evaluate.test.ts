@@ -9,9 +9,10 @@ const evaluate = ['evaluate', '--backend', 'cpu', '--model', 'samples/model', '-
 const options = [...evaluate, '--tokens', '160', '--methods', methods];
 
 it('counts what is right, and goes on where an earlier run ended', async () => {
-  const [, { stdout }] = await Promise.all([
-    succeed('apart.json', ...options, '--seeds', '1'),
+  const [{ stdout }] = await Promise.all([
     succeed('whole.json', ...options, '--seeds', '2'),
+    succeed('apart.json', ...options, '--seeds', '1'),
+    succeed('second.json', ...options, '--seeds', '1', '--first-seed', '1'),
   ]);
   const first = JSON.parse(read('apart.json'));
   expect(first.cells.map(({ seeds }: { seeds: number }) => seeds)).toEqual([1, 1]);
@@ -34,6 +35,13 @@ it('counts what is right, and goes on where an earlier run ended', async () => {
     expect(
       cell.right.startsWith(first.cells.find(({ label }: typeof cell) => label === cell.label).right),
     ).toBe(true);
+  }
+  // Each seed is a text of its own, the same whichever run reads it.
+  const second = JSON.parse(read('second.json'));
+  for (const [i, cell] of whole.cells.entries()) {
+    const [a, b] = [first.cells[i].lossSumNats, second.cells[i].lossSumNats];
+    expect(a).not.toBe(b);
+    expect(cell.lossSumNats).toBeCloseTo(a + b, 12);
   }
   // The model was trained on this task; a wrong prompt, answer or judge would show here.
   expect(whole.cells[0]).toMatchObject({ right: '11' });

@@ -236,8 +236,8 @@ describe('pictures', () => {
   });
 
   test('show the open text and the newest method, and are refused outside it', async () => {
-    await run(spec(), { parts: ['probe'] });
     engine.look(2, 1);
+    await run(spec(), { parts: ['probe'] });
     await run(spec({ method: { ...streaming, parameters: { keepFraction: 0.5 } } }), { parts: ['probe'] });
     const tile = await engine.map({
       ...map,
