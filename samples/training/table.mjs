@@ -5,7 +5,11 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 
+/** @typedef {{task: string, tokens: number, label: string, seeds: number, accuracy: number, interval95: [number, number]}} Cell */
+
+/** @param {string} name */
 const file = (name) => new URL(name, import.meta.url);
+/** @type {{cells: Cell[], modelDigest: string, version: string, device: string, firstSeed: number}} */
 const { cells, modelDigest, version, device, firstSeed } = JSON.parse(
   readFileSync(file('evaluation.json'), 'utf8'),
 );
@@ -13,9 +17,13 @@ const { cells, modelDigest, version, device, firstSeed } = JSON.parse(
 const methods = [...new Set(cells.map((cell) => cell.label))];
 const lengths = [...new Set(cells.map((cell) => cell.tokens))].sort((a, b) => a - b);
 const titles = { 'single-needle': 'Single needle', 'four-needles': 'Four of four needles' };
+/** @param {number} share */
 const percent = (share) => (100 * share).toFixed(share === 0 || share === 1 ? 0 : 1);
 
-/** Accuracy, its interval, and the seeds behind it where they are not the 200 that a cell should have. */
+/**
+ * Accuracy, its interval, and the seeds behind it where they are not the 200 that a cell should have.
+ * @param {Cell | undefined} cell
+ */
 function text(cell) {
   if (!cell) return '–';
   const [low, high] = cell.interval95;

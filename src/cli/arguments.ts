@@ -2,12 +2,15 @@
 import { parseArgs } from 'node:util';
 import type { BackendName } from '../../gpu/ops';
 import { UserError } from '../user-error';
+import { checkWritable } from './files';
 
 export interface Arguments {
   has(name: string): boolean;
   /** The value of an option that must be there. */
   text(name: string): string;
   optional(name: string): string | undefined;
+  /** The path of a file that can be written, checked before any work is done for it. */
+  output(name: string): string;
   /** A whole number of at least `minimum`. */
   count(name: string, minimum: number): number;
   list(name: string): string[];
@@ -44,11 +47,12 @@ export function readArguments(
     const wrong = args.find(
       (arg) => arg.startsWith('--') && ![...known, ...flags].includes(arg.slice(2).split('=')[0]),
     );
-    throw new UserError(
-      wrong
-        ? `${verb} has no option ${wrong.split('=')[0]}; it has ${all}.`
-        : `${verb} could not read its options; each of ${all} stands before its value.`,
+    if (wrong) throw new UserError(`${verb} has no option ${wrong.split('=')[0]}; it has ${all}.`);
+    const bare = args.find(
+      (arg, i) => known.includes(arg.slice(2)) && (args[i + 1] === undefined || args[i + 1].startsWith('-')),
     );
+    if (bare) throw new UserError(`${verb}: ${bare} needs a value after it.`);
+    throw new UserError(`${verb} could not read its options; it has ${all}.`);
   }
   const optional = (name: string): string | undefined => values[name] as string | undefined;
   const text = (name: string): string => {
@@ -70,6 +74,11 @@ export function readArguments(
     has: (name) => values[name] !== undefined,
     text,
     optional,
+    output(name) {
+      const path = text(name);
+      checkWritable(path);
+      return path;
+    },
     count(name, minimum) {
       const value = Number(text(name));
       if (Number.isInteger(value) && value >= minimum) return value;

@@ -53,7 +53,7 @@ const fileSchema = z.object({ modelDigest: z.string(), firstSeed: z.number(), ce
 export async function evaluateCommand(rawArguments: string[]): Promise<void> {
   const options = ['model', 'tasks', 'tokens', 'methods', 'seeds', 'first-seed', 'out'];
   const args = readArguments('evaluate', rawArguments, options);
-  const out = args.text('out');
+  const out = args.output('out');
   const seeds = args.count('seeds', 1);
   // Seeds below a million are never trained on (samples/training/rows.ts).
   const firstSeed = args.has('first-seed') ? args.count('first-seed', 0) : 0;

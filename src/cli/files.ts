@@ -1,5 +1,15 @@
 /** Files of the command line; what goes wrong with them is said in one sentence. */
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { UserError } from '../user-error';
 
 function reason(error: unknown): string {
@@ -33,6 +43,19 @@ export function readJson(path: string): unknown {
   } catch (error) {
     if (error instanceof UserError) throw error;
     throw new UserError(`${path} is not valid JSON (${(error as Error).message}).`);
+  }
+}
+
+/** Throws UserError unless a file of this path can be written. */
+export function checkWritable(path: string): void {
+  try {
+    accessSync(dirname(resolve(path)), constants.W_OK);
+    if (existsSync(path) && statSync(path).isDirectory())
+      throw Object.assign(new Error(), { code: 'EISDIR' });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const why = code === 'ENOENT' ? 'there is no such folder' : reason(error);
+    throw new UserError(`${path} cannot be written: ${why}.`);
   }
 }
 

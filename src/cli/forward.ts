@@ -10,7 +10,7 @@ import { openModelOf, readIds } from './source';
 
 export async function forwardCommand(rawArguments: string[]): Promise<void> {
   const args = readArguments('forward', rawArguments, ['model', 'text', 'ids-file', 'out']);
-  const out = args.text('out');
+  const out = args.output('out');
   const ops = await openCommandBackend(args.backend());
   const model = await openModelOf(ops, args);
   const { config, decoder, tokenizer } = model;

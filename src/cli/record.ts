@@ -18,7 +18,7 @@ const MAP_PIXELS = 256;
 
 export async function recordCommand(rawArguments: string[]): Promise<void> {
   const args = readArguments('record', rawArguments, ['out']);
-  const out = args.text('out');
+  const out = args.output('out');
   const session = defaultSession(
     (id) => methods.find((method) => method.id === id) ?? null,
     (source) => parameterContext(source, null, null),

@@ -22,7 +22,7 @@ export async function selectCommand(rawArguments: string[]): Promise<void> {
     [...sourceOptions, 'method', 'params', 'out'],
     ['all-blocks'],
   );
-  const out = args.text('out');
+  const out = args.output('out');
   const method = methodById(args.text('method'));
   const given = args.has('params') ? args.json('params') : {};
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {

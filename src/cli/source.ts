@@ -79,11 +79,19 @@ export async function openSource(ops: Ops, args: Arguments): Promise<OpenedSourc
     showProgress(`${tokens} of ${ids.length} tokens`),
   );
   endProgress();
+  const notices: string[] = [];
+  const { trainedTokens } = model.config;
+  if (ids.length > trainedTokens) {
+    notices.push(
+      `The text has ${ids.length} tokens and the model was trained on ${trainedTokens}: beyond them full attention is no reference.`,
+    );
+    process.stderr.write(`${notices[0]}\n`);
+  }
   const text = recordReading(model.decoder, reader, ids.length, model.calibration);
   return {
     text: { ...text, release: () => reader.release() },
     modelDigest: model.facts.digest,
     modelName: model.facts.name,
-    notices: [],
+    notices,
   };
 }

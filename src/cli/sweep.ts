@@ -32,8 +32,11 @@ interface SweepRecord {
 export async function sweepCommand(rawArguments: string[]): Promise<void> {
   const options = [...sourceOptions, 'methods', 'keep', 'params', 'queries', 'layers', 'out'];
   const args = readArguments('sweep', rawArguments, options);
-  const out = args.text('out');
-  const methods = args.list('methods').map(methodById);
+  const out = args.output('out');
+  const ids = args.list('methods');
+  const twice = ids.find((id, i) => ids.indexOf(id) !== i);
+  if (twice) throw new UserError(`--methods names ${twice} twice; one sweep takes each method once.`);
+  const methods = ids.map(methodById);
   const keeps = args.numbers('keep');
   const wrong = keeps.find((keep) => !(keep > 0 && keep <= 1));
   if (wrong !== undefined)
@@ -67,6 +70,7 @@ export async function sweepCommand(rawArguments: string[]): Promise<void> {
     keyValueHeads: text.keyValueHeads,
     headDimension: text.headDimension,
     queries,
+    notices: source.notices,
     units: {
       keep: 'fraction of the text asked for',
       kept: 'mean over queries of keys seen / keys full attention sees',
@@ -96,14 +100,14 @@ async function measurePoint(
     density: null,
     cost: null,
   };
-  const fitted = method.id === 'full' ? { parameters: base } : method.withBudget(base, context, keep);
+  const fitted = method.withBudget(base, context, keep);
   if ('floor' in fitted) {
     const { floor } = fitted;
     return text.recorded.map(({ layer }) => ({ method: method.id, layer, keep, ...empty, floor }));
   }
   const { parameters } = fitted;
   const measured = await probe({ text, method, parameters, queries });
-  return measured.map(({ layer, keptKeys, visibleKeys, massRecall, topkRecall, outputError }) => {
+  return measured.map(({ layer, keptShare, massRecall, topkRecall, outputError }) => {
     const { density, selectionOperations, attentionOperations } = measureCost({
       method,
       parameters,
@@ -116,7 +120,7 @@ async function measurePoint(
       method: method.id,
       layer,
       keep,
-      kept: keptKeys / visibleKeys,
+      kept: keptShare,
       massRecall,
       topkRecall,
       outputError,

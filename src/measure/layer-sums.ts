@@ -1,4 +1,4 @@
-/** Sums over the queries of one layer, and the means that are reported (design.md, Vocabulary: queries). */
+/** Sums over the queries of one layer, and the means that are reported (docs/measurements.md: "What is kept", "Recall", "Output error"). */
 import type { HeadMeasurement, LayerMeasurement } from '../study/types';
 import type { KeptKeys } from './selection-reader';
 import type { SelectorRecall } from './selector-recall';
@@ -31,6 +31,7 @@ export class LayerSums {
   readonly heads: readonly HeadSums[];
   private readonly keptKeys = new Mean();
   private readonly visibleKeys = new Mean();
+  private readonly keptShare = new Mean();
   private readonly selector = new Mean();
   private readonly selectorPerQuery = new Mean();
   private tiedAtCut: number | null = null;
@@ -43,8 +44,10 @@ export class LayerSums {
   addKept(kept: KeptKeys, start: number, end: number): void {
     const listed = kept.sets.reduce((sum, set) => sum + set.length, 0) / kept.sets.length;
     for (let position = start; position < end; position++) {
-      this.keptKeys.add(listed + position + 1 - kept.rangeStart);
+      const seen = listed + position + 1 - kept.rangeStart;
+      this.keptKeys.add(seen);
       this.visibleKeys.add(position + 1);
+      this.keptShare.add(seen / (position + 1));
     }
     if (kept.tiedAtCut) this.tiedAtCut = Math.max(this.tiedAtCut ?? 0, ...kept.tiedAtCut);
   }
@@ -76,6 +79,7 @@ export class LayerSums {
       layer,
       keptKeys: this.keptKeys.value ?? 0,
       visibleKeys: this.visibleKeys.value ?? 0,
+      keptShare: this.keptShare.value ?? 0,
       massRecall: mean((head) => head.massRecall) ?? 1,
       ownMassRecall: mean((head) => head.ownMassRecall),
       topkRecall: mean((head) => head.topkRecall),

@@ -1,5 +1,5 @@
 /**
- * Chooses the backend at start (design.md, Link): WebGPU if its adapter is no software fallback and passes the self-test, else
+ * Chooses the backend at start (docs/contracts.md, "Backend choice"): WebGPU if its adapter is no software fallback and passes the self-test, else
  * the CPU. A forced backend that fails falls back with one sentence.
  */
 import { createCpuOps } from '../../gpu/cpu';
@@ -8,6 +8,8 @@ import { selfTest } from './self-test';
 import type { BackendFacts } from './types';
 
 export interface OpenBackend {
+  /** Why WebGPU cannot be used, in a sentence; null where it is used or was not tried. */
+  readonly problem: string | null;
   readonly ops: Ops;
   readonly facts: BackendFacts;
 }
@@ -25,7 +27,7 @@ export async function openBackend(
   try {
     ops = await openWebGpu();
   } catch (error) {
-    return onCpu(`there is no usable WebGPU here: ${sentence(error)}`);
+    return onCpu(`there is no usable WebGPU here: ${sentence(error)}`, sentence(error));
   }
   if (wanted === 'auto' && ops.isSoftware) {
     const { description } = ops;
@@ -42,21 +44,25 @@ export async function openBackend(
           ? 'it is here and passed its self-test'
           : 'it was asked for and passed its self-test';
       return {
+        problem: null,
         ops,
         facts: { name: 'webgpu', description: ops.description, reason: `WebGPU, because ${why}.` },
       };
     }
     ops.destroy();
-    return onCpu(`WebGPU on ${ops.description} failed its self-test: ${difference}`);
+    const problem = `WebGPU on ${ops.description} failed its self-test: ${difference}`;
+    return onCpu(problem, `${problem}.`);
   } catch (error) {
     ops.destroy();
-    return onCpu(`WebGPU on ${ops.description} failed its self-test: ${sentence(error)}`);
+    const problem = `WebGPU on ${ops.description} failed its self-test: ${sentence(error)}`;
+    return onCpu(problem, problem);
   }
 }
 
-function onCpu(why: string): OpenBackend {
+function onCpu(why: string, problem: string | null = null): OpenBackend {
   const ops = createCpuOps();
   return {
+    problem,
     ops,
     facts: { name: 'cpu', description: ops.description, reason: `CPU, because ${why.replace(/\.$/, '')}.` },
   };

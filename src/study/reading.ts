@@ -1,5 +1,5 @@
 /**
- * A free run (design.md, Vocabulary): the decoder reads a text with a method in every layer. The prompt is read in the
+ * A free run (docs/measurements.md, "Source, queries, runs"): the decoder reads a text with a method in every layer. The prompt is read in the
  * method's blocks; the answer, if the text has one, is generated greedily, every token its own block of one query, and the
  * true answer is read too, so that both runs of a study have logits on the same tokens. Full attention is the method `full`;
  * its reading, with queries kept, is what probe runs start from.
@@ -16,7 +16,7 @@ import { UserError } from '../user-error';
 import { attendSelection, fullLogSumExp } from './attend';
 import type { RecordedLayer } from './recorded';
 
-/** Longest answer that is generated (design.md, free run). */
+/** Longest answer that is generated; what ends one earlier is in docs/measurements.md, "Source, queries, runs". */
 export const LONGEST_ANSWER_TOKENS = 64;
 
 /** Logits of all queries are held at once, on the device and off it; 1 GiB of them is where that stops. */

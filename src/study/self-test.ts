@@ -1,4 +1,4 @@
-/** Before a GPU is trusted: one decoder layer over 64 tokens, compared with the CPU (design.md, Link). */
+/** Before a GPU is trusted: one decoder layer over 64 tokens, compared with the CPU (docs/contracts.md, "Backend choice"). */
 import { createCpuOps } from '../../gpu/cpu';
 import type { Ops } from '../../gpu/ops';
 import type { ModelConfig } from '../model/config';

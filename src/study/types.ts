@@ -75,6 +75,8 @@ export interface LayerMeasurement {
   /** Means over `queries` of keys seen and keys that full attention sees. */
   readonly keptKeys: number;
   readonly visibleKeys: number;
+  /** Mean over `queries` of keys seen / keys that full attention sees; what a sweep calls kept. */
+  readonly keptShare: number;
   readonly massRecall: number;
   readonly ownMassRecall: number | null;
   readonly topkRecall: number | null;

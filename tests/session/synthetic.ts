@@ -203,6 +203,7 @@ export function syntheticLayers(spec: StudySpec, text: TextFacts): LayerMeasurem
       layer,
       keptKeys: kept * (text.tokens - 30),
       visibleKeys: text.tokens - 30,
+      keptShare: kept,
       massRecall,
       ownMassRecall: massRecall * 0.99,
       topkRecall: massRecall * 0.7,
