@@ -3,14 +3,17 @@ import type { StoreApi } from 'zustand/vanilla';
 import type { Parameters, ParameterValue } from '../methods/parameters';
 import type { MethodSpec, SourceSpec } from '../study/types';
 import { parameterContext } from './context';
-import { followContext } from './follow';
+import { changedNames, fillParameters, followContext } from './follow';
 import { type Cell, contextOf, type PageState } from './page-state';
 import { defaultMethod, type FindMethod, keyOf, type Session, type View } from './session';
 
 export interface Actions {
   setSource(source: SourceSpec): void;
   setMethod(id: string): void;
-  /** During a drag `isDone` is false, and the address is left alone. */
+  /**
+   * Parameters that nobody has chosen follow this one where their defaults do. During a drag `isDone` is false, and the address
+   * is left alone.
+   */
   setParameter(name: string, value: ParameterValue, isDone: boolean): void;
   setParameters(parameters: Parameters, isDone: boolean): void;
   pin(method: MethodSpec): void;
@@ -32,7 +35,9 @@ export interface ActionsOptions {
 let lastNotice = 0;
 
 export function createActions({ store, findMethod, changed, commit }: ActionsOptions): Actions {
-  const chosen = new Map<string, Parameters>();
+  const left = new Map<string, Parameters>();
+  /** Which parameters of a set somebody chose; the others follow them. */
+  const chosenNames = new WeakMap<Parameters, ReadonlySet<string>>();
   const { getState, setState } = store;
   const context = () => contextOf(getState());
   const setSession = (patch: Partial<Session>, isDone: boolean): void => {
@@ -58,16 +63,27 @@ export function createActions({ store, findMethod, changed, commit }: ActionsOpt
       const method = findMethod(id);
       const { session } = getState();
       if (!method || id === session.method.id) return;
-      chosen.set(session.method.id, session.method.parameters);
-      const remembered = chosen.get(id);
+      left.set(session.method.id, session.method.parameters);
+      const remembered = left.get(id);
       setSession(
         { method: remembered ? { id, parameters: remembered } : defaultMethod(method, context()) },
         true,
       );
     },
     setParameter(name, value, isDone) {
-      const { method } = getState().session;
-      setSession({ method: { ...method, parameters: { ...method.parameters, [name]: value } } }, isDone);
+      const { id, parameters: before } = getState().session.method;
+      const method = findMethod(id);
+      if (!method) return;
+      const names = new Set([
+        ...(chosenNames.get(before) ?? []),
+        ...changedNames(method, before, context()),
+        name,
+      ]);
+      const kept = Object.entries(before).filter(([each]) => names.has(each));
+      const named = { ...Object.fromEntries(kept), [name]: value };
+      const parameters = fillParameters(method, named, context());
+      chosenNames.set(parameters, names);
+      setSession({ method: { id, parameters } }, isDone);
     },
     setParameters(parameters, isDone) {
       setSession({ method: { id: getState().session.method.id, parameters } }, isDone);

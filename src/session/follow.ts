@@ -1,5 +1,6 @@
-/** Parameters that follow the text: defaults stay defaults when the text's length changes, anything chosen stays as it is. */
-import type { ParameterContext } from '../methods/parameters';
+/** Parameters that follow: defaults stay defaults when what they depend on changes, anything chosen stays as it is. */
+import type { Method } from '../methods/method';
+import type { ParameterContext, Parameters, ParameterValue } from '../methods/parameters';
 import type { MethodSpec } from '../study/types';
 import { defaultMethod, type FindMethod, keyOf, type Session } from './session';
 
@@ -17,4 +18,23 @@ export function followContext(
   };
   if (keyOf(before) === keyOf(after)) return session;
   return { ...session, method: follow(session.method), pinned: session.pinned.map(follow) };
+}
+
+/**
+ * All parameters of a method: the named ones as they are, the others at the defaults that follow from them. Named values are
+ * not checked: one that is too large for this text is kept, and its control says so.
+ */
+export function fillParameters(method: Method, named: Parameters, context: ParameterContext): Parameters {
+  const filled: Record<string, ParameterValue> = {};
+  for (const [name, schema] of Object.entries(method.parameters)) {
+    filled[name] = Object.hasOwn(named, name) ? named[name]! : schema.default(context, filled);
+  }
+  return filled;
+}
+
+/** Names of the parameters that are not at the default which the others give them. */
+export function changedNames(method: Method, parameters: Parameters, context: ParameterContext): string[] {
+  return Object.entries(method.parameters).flatMap(([name, schema]) =>
+    keyOf(parameters[name]) === keyOf(schema.default(context, parameters)) ? [] : [name],
+  );
 }

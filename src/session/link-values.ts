@@ -1,8 +1,9 @@
 /** Single values of a link: how each kind is written and read. Readers throw UserError with a clause: "must be …". */
 import type { Method } from '../methods/method';
-import type { ParameterSchema, Parameters, ParameterValue } from '../methods/parameters';
+import type { ParameterContext, ParameterSchema, Parameters, ParameterValue } from '../methods/parameters';
 import type { MapRegion, MethodSpec } from '../study/types';
 import { UserError } from '../user-error';
+import { fillParameters } from './follow';
 import type { FindMethod } from './session';
 
 export function readWhole(text: string, least: number, most: number): number {
@@ -87,20 +88,16 @@ function writeParameters(parameters: Parameters): string {
     .join(',');
 }
 
-export function readPinned(
-  text: string,
-  find: FindMethod,
-  defaultsOf: (method: Method) => Parameters,
-  layers: number,
-): MethodSpec[] {
+export function readPinned(text: string, find: FindMethod, context: ParameterContext): MethodSpec[] {
   if (text === 'none') return [];
   return text.split(';').map((entry) => {
     const parts = /^([a-z0-9-]+)\(([^()]*)\)$/.exec(entry);
     const method = find(parts?.[1] ?? '');
     if (!parts || !method)
       throw new UserError('must be methods this version knows, as in oracle(keepFraction:0.25)');
-    const given = parts[2] === '' ? [] : parts[2]!.split(',').map((pair) => readPair(pair, method, layers));
-    return { id: method.id, parameters: { ...defaultsOf(method), ...Object.fromEntries(given) } };
+    const given =
+      parts[2] === '' ? [] : parts[2]!.split(',').map((pair) => readPair(pair, method, context.layers));
+    return { id: method.id, parameters: fillParameters(method, Object.fromEntries(given), context) };
   });
 }
 

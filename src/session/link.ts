@@ -10,10 +10,11 @@
  *   layer, head, query, zoom, mode, theme: the view;   backend: read, and never shared
  */
 import type { Method } from '../methods/method';
-import type { ParameterContext, Parameters, ParameterValue } from '../methods/parameters';
+import type { ParameterContext, ParameterValue } from '../methods/parameters';
 import type { MapRegion, MethodSpec, SourceSpec } from '../study/types';
 import { isUserError, UserError } from '../user-error';
 import { packText, unpackText } from './compress';
+import { fillParameters } from './follow';
 import { largestSeed, longestTextTokens, shortestTaskTokens } from './limits';
 import { joinPairs, type LinkPair, splitPairs } from './link-text';
 import {
@@ -29,8 +30,6 @@ import {
 } from './link-values';
 import {
   bundledModel,
-  defaultMethod,
-  defaultParameters,
   defaultPinned,
   defaultSession,
   type FindMethod,
@@ -136,21 +135,18 @@ export async function readLink(hash: string, environment: LinkEnvironment): Prom
   const source = sourceOf(draft, fallback.source, notices);
   const context = environment.contextOf(source);
   const method = draft.method ?? environment.findMethod(fallback.method.id)!;
-  const parameters: Record<string, ParameterValue> = { ...defaultParameters(method, context) };
+  const named: Record<string, ParameterValue> = {};
   let pinned: readonly MethodSpec[] = defaultPinned(environment.findMethod, context);
-  let namesParameters = false;
   for (const pair of later) {
     const name = pair.key.slice(parameterPrefix.length);
     const schema = Object.hasOwn(method.parameters, name) ? method.parameters[name] : undefined;
     if (pair.key === 'pin') {
       await attempt(pair, notices, (text) => {
-        const defaultsOf = (pin: Method): Parameters => defaultParameters(pin, context);
-        pinned = readPinned(text, environment.findMethod, defaultsOf, context.layers);
+        pinned = readPinned(text, environment.findMethod, context);
       });
     } else if (schema) {
       await attempt(pair, notices, (text) => {
-        parameters[name] = readParameter(schema, text, context.layers);
-        namesParameters = true;
+        named[name] = readParameter(schema, text, context.layers);
       });
     } else unknown.push(pair.key);
   }
@@ -169,16 +165,14 @@ export async function readLink(hash: string, environment: LinkEnvironment): Prom
     session: {
       model: draft.model?.address ?? fallback.model,
       source,
-      method: draft.method
-        ? { ...defaultMethod(method, context), parameters }
-        : { id: method.id, parameters },
+      method: { id: method.id, parameters: fillParameters(method, named, context) },
       pinned,
       queriesStart: draft.queries ?? null,
       view: { ...fallback.view, ...given },
     },
     backend: draft.backend ?? 'auto',
     digest: draft.model?.digest ?? null,
-    namesParameters,
+    namesParameters: Object.keys(named).length > 0,
     notices,
   };
 }

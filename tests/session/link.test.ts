@@ -107,6 +107,22 @@ describe('a link', () => {
     expect(session).toEqual({ ...fallback, view: { ...fallback.view, layer: 3, head: 4 } });
   });
 
+  it.each([
+    ['method=lagkv&p.variant=kvpress', { variant: 'kvpress', sinkTokens: 4 }],
+    ['p.sinkTokens=7&p.variant=kvpress&method=lagkv', { variant: 'kvpress', sinkTokens: 7 }],
+    ['method=lagkv&p.variant=neither', { variant: 'official', sinkTokens: 16 }],
+    ['p.localTokens=64', { localTokens: 64, globalPosition: 64, chunkTokens: 128 }],
+    ['p.globalPosition=300&p.localTokens=64', { localTokens: 64, globalPosition: 300 }],
+    ['p.localTokens=1_2_3_4_5_6_7_8', { globalPosition: [1, 2, 3, 4, 5, 6, 7, 8] }],
+  ])('lets the defaults of %s follow what it names', async (hash, parameters) => {
+    expect((await readLink(hash, environment)).session.method.parameters).toMatchObject(parameters);
+  });
+
+  it('lets the defaults of pinned methods follow what it names', async () => {
+    const { session } = await readLink('pin=lagkv(variant:kvpress)', environment);
+    expect(session.pinned[0]?.parameters).toMatchObject({ variant: 'kvpress', sinkTokens: 4 });
+  });
+
   it('names all unknown keys in one notice', async () => {
     const { session, notices } = await readLink('#colour=red&layer=2&p.nothing=3&x=1', environment);
     expect(notices).toEqual([

@@ -211,6 +211,22 @@ describe('the page', () => {
     expect((await opened.page.idle()).parameters).toEqual(page.state().parameters);
   });
 
+  it('moves defaults along with the parameter they follow, until they are chosen themselves', async () => {
+    const { page } = await open();
+    page.actions.setParameter('localTokens', 256, true);
+    expect(page.state().parameters).toMatchObject({ localTokens: 256, globalPosition: 256 });
+    page.actions.setParameter('globalPosition', 200, true);
+    // On its way past 200 the local window is at the chosen value, which is no reason to take it along.
+    for (const tokens of [208, 200, 192]) page.actions.setParameter('localTokens', tokens, false);
+    expect(page.state().parameters).toMatchObject({ localTokens: 192, globalPosition: 200 });
+    page.actions.setMethod('lagkv');
+    page.actions.setParameter('variant', 'kvpress', true);
+    expect(page.state().parameters.sinkTokens).toBe(4);
+    page.actions.setParameter('sinkTokens', 16, true);
+    for (const variant of ['official', 'kvpress']) page.actions.setParameter('variant', variant, true);
+    expect(page.state().parameters.sinkTokens).toBe(16);
+  });
+
   it('remembers the parameters of a method that was left', async () => {
     const { page } = await open();
     page.actions.setParameter('selectedTokens', 48, true);
