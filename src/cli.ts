@@ -1,4 +1,4 @@
-/** The command line: the same engine without a page. Contracts: design.md section 3, "Command line". */
+/** The command line: the same engine without a page. Contract: docs/contracts.md, "Command line". */
 import { evaluateCommand } from './cli/evaluate';
 import { forwardCommand } from './cli/forward';
 import { helpText } from './cli/help';

@@ -1,4 +1,4 @@
-/** What a method costs by formula (design.md, Vocabulary: density, cost). */
+/** What a method costs by formula (docs/measurements.md, "Cost, by formula"). */
 import type { Method, QueryBlock } from '../methods/method';
 import type { ParameterContext, Parameters } from '../methods/parameters';
 import type { CostMeasurement } from '../study/types';

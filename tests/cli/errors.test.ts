@@ -34,7 +34,7 @@ const cases: Record<string, Case[]> = {
     ['a verb of every object', /no verb "constructor"/, () => ['constructor']],
     ['an unknown option', /forward has no option --txt/, () => forward(...model, '--txt', 'a', ...out)],
     ['an option of another verb', /forward has no option --keep/, () => forward('--keep=1', ...out)],
-    ['a value without an option', /--out needs a value after it/, () => forward('text.txt', ...out)],
+    ['a value without an option', /could not read its options/, () => forward('text.txt', ...out)],
     ['an option without a value', /--out needs a value after it/, () => forward(...model, '--out')],
     ['a missing --out', /forward needs --out/, () => forward(...model)],
     ['a missing --method', /select needs --method/, () => select(...capture, ...out)],
