@@ -1,4 +1,4 @@
-/** Selector recall: how often an approximate score chose what the exact one would have (design.md, Vocabulary). */
+/** Selector recall: how often an approximate score chose what the exact one would have (docs/measurements.md, "Recall"). */
 import type { Ops } from '../../gpu/ops';
 import type { DeviceBuffer } from '../../gpu/rows';
 import type { LayerInput, MethodRun } from '../methods/method';

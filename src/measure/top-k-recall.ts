@@ -1,4 +1,4 @@
-/** Top-k recall: how many of the keys with the most attention a method kept (design.md, Vocabulary). */
+/** Top-k recall: how many of the keys with the most attention a method kept (docs/measurements.md, "Recall"). */
 import type { Ops, RowScalars } from '../../gpu/ops';
 import type { Rows } from '../../gpu/rows';
 import { sliceRows } from '../../gpu/rows';

@@ -1,4 +1,4 @@
-/** What `keepFraction` means (design.md, section 3). */
+/** What `keepFraction` means (docs/methods.md, "Budgets"). */
 import type { Method } from './method';
 import { numberIn, type Parameters } from './parameters';
 

@@ -1,4 +1,4 @@
-/** Defaults that scale with the text, and parameters that several methods share (design.md, section 3). */
+/** Defaults that scale with the text, and parameters that several methods share (docs/methods.md, table of defaults). */
 import type { ChoiceParameter, FractionParameter, ParameterContext } from './parameters';
 
 /** `wanted` within [least, most], the upper bound last; over 16 rounded down to a multiple of 16, and at least 1. */

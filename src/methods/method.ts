@@ -175,7 +175,7 @@ export interface Method {
   cost(parameters: Parameters, context: ParameterContext, layer: number, query: QueryPlace): QueryCost;
   /**
    * Parameters that keep at most `budget` earlier keys, the block's own on top; null below the method's floor.
-   * design.md, "sweep --keep f".
+   * See docs/methods.md, "Budgets".
    */
   withBudget(
     parameters: Parameters,

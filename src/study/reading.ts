@@ -1,8 +1,8 @@
 /**
- * A free run (docs/measurements.md, "Source, queries, runs"): the decoder reads a text with a method in every layer. The prompt is read in the
- * method's blocks; the answer, if the text has one, is generated greedily, every token its own block of one query, and the
- * true answer is read too, so that both runs of a study have logits on the same tokens. Full attention is the method `full`;
- * its reading, with queries kept, is what probe runs start from.
+ * A free run (docs/measurements.md, "Source, queries, runs"): the decoder reads a text with a method in every layer. The
+ * prompt is read in the method's blocks; the answer, if the text has one, is generated greedily, every token its own block of
+ * one query, and the true answer is read too, so that both runs of a study have logits on the same tokens. Full attention is
+ * the method `full`; its reading, with queries kept, is what probe runs start from.
  */
 import type { MeasuredTime, Ops, RowScalars } from '../../gpu/ops';
 import type { DeviceBuffer, Rows } from '../../gpu/rows';

@@ -1,6 +1,6 @@
 /**
- * When two implementations agree (design.md, section 3): scores within a tolerance of the layer's largest |score|; kept sets
- * equal outside twice that band around the cut; and something must be left to compare.
+ * When two implementations agree (docs/contracts.md, "Agreement"): scores within a tolerance of the layer's largest |score|;
+ * kept sets equal outside twice that band around the cut; and something must be left to compare.
  */
 import { expect } from 'vitest';
 
