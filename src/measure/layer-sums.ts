@@ -1,4 +1,4 @@
-/** Sums over the queries of one layer, and the means that are reported (docs/measurements.md: "What is kept", "Recall", "Output error"). */
+/** Sums over the queries of one layer, and the means that are reported (docs/measurements.md). */
 import type { HeadMeasurement, LayerMeasurement } from '../study/types';
 import type { KeptKeys } from './selection-reader';
 import type { SelectorRecall } from './selector-recall';

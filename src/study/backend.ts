@@ -1,6 +1,6 @@
 /**
- * Chooses the backend at start (docs/contracts.md, "Backend choice"): WebGPU if its adapter is no software fallback and passes the self-test, else
- * the CPU. A forced backend that fails falls back with one sentence.
+ * Chooses the backend at start (docs/contracts.md, "Backend choice"): WebGPU if its adapter is no software fallback and passes
+ * the self-test, else the CPU. A forced backend that fails falls back with one sentence.
  */
 import { createCpuOps } from '../../gpu/cpu';
 import type { BackendName, Ops } from '../../gpu/ops';
