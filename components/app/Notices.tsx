@@ -1,5 +1,29 @@
 import { usePage, usePageState } from '../../src/session/hooks';
+import { unagreedModel } from '../../src/session/page-state';
+import { bundledModel } from '../../src/session/session';
 import { CloseIcon } from '../shared/icons';
+
+/** A link may name a model anywhere: nothing is fetched from there before the person has agreed. */
+function ModelQuestion() {
+  const { actions } = usePage();
+  const address = usePageState(unagreedModel);
+  if (address === null) return null;
+  return (
+    <div className="notice notice-question" role="alert">
+      <span>
+        This link asks for the model at <q>{address}</q>; nothing is downloaded until you choose.
+      </span>
+      <span className="notice-choices">
+        <button type="button" className="button button-primary" onClick={actions.agreeToModel}>
+          Load this model
+        </button>
+        <button type="button" className="button" onClick={() => actions.setModel(bundledModel)}>
+          Use the bundled model
+        </button>
+      </span>
+    </div>
+  );
+}
 
 /** What went wrong or has to be known, one sentence each, until it is dismissed or no longer true. */
 export function Notices() {
@@ -9,6 +33,7 @@ export function Notices() {
   const textNotices = usePageState((state) => state.text?.notices);
   return (
     <div className="notices" aria-live="polite">
+      <ModelQuestion />
       {error !== null && (
         <div className="notice notice-error" role="alert">
           <span>{error}</span>

@@ -4,11 +4,14 @@ import type { Parameters, ParameterValue } from '../methods/parameters';
 import type { MethodSpec, SourceSpec } from '../study/types';
 import { parameterContext } from './context';
 import { changedNames, fillParameters, followContext } from './follow';
-import { type Cell, contextOf, type PageState } from './page-state';
+import { type Cell, contextOf, nothingKnown, type PageState } from './page-state';
 import { defaultMethod, type FindMethod, keyOf, type Session, type View } from './session';
 
 export interface Actions {
   setSource(source: SourceSpec): void;
+  /** Permission to download the model that the session names. */
+  agreeToModel(): void;
+  setModel(model: string): void;
   setMethod(id: string): void;
   /**
    * Parameters that nobody has chosen follow this one where their defaults do. During a drag `isDone` is false, and the address
@@ -58,6 +61,15 @@ export function createActions({ store, findMethod, changed, commit }: ActionsOpt
       const view = { ...session.view, query: null, zoom: null };
       setState({ cell: null });
       setSession({ ...followed, source, queriesStart: null, view }, true);
+    },
+    agreeToModel() {
+      const { session, agreedModels } = getState();
+      setState({ agreedModels: new Set([...agreedModels, session.model]) });
+      changed(false);
+    },
+    setModel(model) {
+      setState(nothingKnown);
+      setSession({ model }, true);
     },
     setMethod(id) {
       const method = findMethod(id);

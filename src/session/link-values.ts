@@ -46,9 +46,10 @@ export function writeParameter(value: ParameterValue): string {
 
 /**
  * Checks the kind and the lower limit. Upper limits may depend on the text, which a link reader does not know yet: the
- * controls say when a value is too large, and keep it.
+ * controls say when a value is too large, and keep it. `layers` null: of a model that is not loaded, so that any number of
+ * values will do.
  */
-export function readParameter(schema: ParameterSchema, text: string, layers: number): ParameterValue {
+export function readParameter(schema: ParameterSchema, text: string, layers: number | null): ParameterValue {
   if (schema.kind === 'choice') {
     return readOneOf(
       text,
@@ -57,7 +58,7 @@ export function readParameter(schema: ParameterSchema, text: string, layers: num
   }
   const values = text.split('_').map((part) => readParameterNumber(schema, part));
   if (values.length === 1) return values[0]!;
-  if (values.length === layers) return values;
+  if (layers === null || values.length === layers) return values;
   throw new UserError(`must be one number, or ${layers} joined by "_", one per layer`);
 }
 
@@ -88,20 +89,24 @@ function writeParameters(parameters: Parameters): string {
     .join(',');
 }
 
-export function readPinned(text: string, find: FindMethod, context: ParameterContext): MethodSpec[] {
+export function readPinned(
+  text: string,
+  find: FindMethod,
+  context: ParameterContext,
+  layers: number | null,
+): MethodSpec[] {
   if (text === 'none') return [];
   return text.split(';').map((entry) => {
     const parts = /^([a-z0-9-]+)\(([^()]*)\)$/.exec(entry);
     const method = find(parts?.[1] ?? '');
     if (!parts || !method)
       throw new UserError('must be methods this version knows, as in oracle(keepFraction:0.25)');
-    const given =
-      parts[2] === '' ? [] : parts[2]!.split(',').map((pair) => readPair(pair, method, context.layers));
+    const given = parts[2] === '' ? [] : parts[2]!.split(',').map((pair) => readPair(pair, method, layers));
     return { id: method.id, parameters: fillParameters(method, Object.fromEntries(given), context) };
   });
 }
 
-function readPair(pair: string, method: Method, layers: number): [string, ParameterValue] {
+function readPair(pair: string, method: Method, layers: number | null): [string, ParameterValue] {
   const [name = '', value = ''] = pair.split(':');
   if (!Object.hasOwn(method.parameters, name)) {
     throw new UserError(`must name parameters that ${method.id} has`);

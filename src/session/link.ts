@@ -28,6 +28,7 @@ import {
   writePinned,
   writeZoom,
 } from './link-values';
+import { readModelAddress } from './model-address';
 import {
   bundledModel,
   defaultPinned,
@@ -134,6 +135,8 @@ export async function readLink(hash: string, environment: LinkEnvironment): Prom
   const fallback = defaultSession(environment.findMethod, environment.contextOf);
   const source = sourceOf(draft, fallback.source, notices);
   const context = environment.contextOf(source);
+  const model = draft.model?.address ?? fallback.model;
+  const layers = model === bundledModel ? context.layers : null;
   const method = draft.method ?? environment.findMethod(fallback.method.id)!;
   const named: Record<string, ParameterValue> = {};
   let pinned: readonly MethodSpec[] = defaultPinned(environment.findMethod, context);
@@ -142,11 +145,11 @@ export async function readLink(hash: string, environment: LinkEnvironment): Prom
     const schema = Object.hasOwn(method.parameters, name) ? method.parameters[name] : undefined;
     if (pair.key === 'pin') {
       await attempt(pair, notices, (text) => {
-        pinned = readPinned(text, environment.findMethod, context);
+        pinned = readPinned(text, environment.findMethod, context, layers);
       });
     } else if (schema) {
       await attempt(pair, notices, (text) => {
-        named[name] = readParameter(schema, text, context.layers);
+        named[name] = readParameter(schema, text, layers);
       });
     } else unknown.push(pair.key);
   }
@@ -163,7 +166,7 @@ export async function readLink(hash: string, environment: LinkEnvironment): Prom
   );
   return {
     session: {
-      model: draft.model?.address ?? fallback.model,
+      model,
       source,
       method: { id: method.id, parameters: fillParameters(method, named, context) },
       pinned,
@@ -219,8 +222,8 @@ export async function writeLink(session: Session, extras: LinkExtras): Promise<s
 
 function readModel(text: string): { address: string; digest: string | null } {
   const at = text.lastIndexOf('@');
-  if (at < 0) return { address: text || bundledModel, digest: null };
-  return { address: text.slice(0, at) || bundledModel, digest: text.slice(at + 1) || null };
+  if (at < 0) return { address: readModelAddress(text), digest: null };
+  return { address: readModelAddress(text.slice(0, at)), digest: text.slice(at + 1) || null };
 }
 
 /** "@" stands even before an empty digest, so that addresses may contain one. */

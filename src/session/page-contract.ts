@@ -1,7 +1,8 @@
 /** window.keyhole: what scripts may rely on (design.md, "Page"). */
 import type { Measurements, MethodSpec, SourceSpec } from '../study/types';
+import { modelQuestion } from './model-address';
 import type { Page } from './page';
-import { chosenQuery, type PageState } from './page-state';
+import { chosenQuery, type PageState, unagreedModel } from './page-state';
 import type { View } from './session';
 
 /** Plain data. Opening a link made from it gives an equal one, except `timing` and `origin`. */
@@ -34,6 +35,7 @@ declare global {
 /** A copy of what the page shows, safe to keep and to send. */
 export function contractState(state: PageState, version: string): KeyholeState {
   const { session } = state;
+  const unagreed = unagreedModel(state);
   return structuredClone({
     version,
     modelDigest: state.model?.digest ?? null,
@@ -43,7 +45,7 @@ export function contractState(state: PageState, version: string): KeyholeState {
     pinned: session.pinned,
     view: { ...session.view, query: chosenQuery(state) },
     origin: state.origin,
-    error: state.error ?? state.problem,
+    error: unagreed === null ? (state.error ?? state.problem) : modelQuestion(unagreed),
     backend: state.backend.name,
     measurements: state.measurements,
     timing: state.timing,

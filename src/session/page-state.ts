@@ -12,7 +12,7 @@ import type {
   Thumbnails,
 } from '../study/types';
 import { parameterContext } from './context';
-import { keyOf, type Session } from './session';
+import { bundledModel, keyOf, type Session } from './session';
 
 /** A cell under the pointer or the keyboard: a query and one of its keys. `key` null: the whole row. */
 export interface Cell {
@@ -29,6 +29,8 @@ export interface PageState {
   readonly session: Session;
   readonly backend: BackendFacts;
   readonly model: ModelFacts | null;
+  /** Addresses that may be downloaded from: the bundled model's, and those that the person has agreed to on this page. */
+  readonly agreedModels: ReadonlySet<string>;
   readonly text: TextFacts | null;
   /** Which source `text` was read from (textKeyOf); after a change of source it lags until the new text is there. */
   readonly textKey: string | null;
@@ -66,16 +68,9 @@ export const startingBackend: BackendFacts = {
 export function initialState(session: Session): PageState {
   return {
     session,
+    ...nothingKnown,
     backend: startingBackend,
-    model: null,
-    text: null,
-    textKey: null,
-    measurements: null,
-    thumbnails: null,
-    timing: {},
-    origin: null,
-    row: null,
-    recordedMap: null,
+    agreedModels: new Set([bundledModel]),
     pictureVersion: 0,
     stale: new Set(),
     running: false,
@@ -83,9 +78,27 @@ export function initialState(session: Session): PageState {
     error: null,
     problem: null,
     notices: [],
-    assumptions: [],
     cell: null,
   };
+}
+
+/** The state without what the engine said, for another model: none of it is about that one. */
+export const nothingKnown = {
+  model: null,
+  text: null,
+  textKey: null,
+  measurements: null,
+  thumbnails: null,
+  timing: {},
+  origin: null,
+  row: null,
+  recordedMap: null,
+  assumptions: [],
+} as const satisfies Partial<PageState>;
+
+/** The model's address while the person has not agreed to download from it; nothing runs until then. Null: all is well. */
+export function unagreedModel({ session, agreedModels }: PageState): string | null {
+  return agreedModels.has(session.model) ? null : session.model;
 }
 
 /** What a text depends on. */

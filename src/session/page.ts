@@ -9,7 +9,15 @@ import { parameterContext } from './context';
 import { followContext } from './follow';
 import { type BackendChoice, type LinkEnvironment, readLink, writeLink } from './link';
 import { contractState, type KeyholeState } from './page-contract';
-import { chosenQuery, contextOf, initialState, type PageState, textKeyOf } from './page-state';
+import {
+  chosenQuery,
+  contextOf,
+  initialState,
+  nothingKnown,
+  type PageState,
+  textKeyOf,
+  unagreedModel,
+} from './page-state';
 import type { RecordedStudy } from './recorded';
 import { createRunner, type Runner } from './runner';
 import { defaultSession, type FindMethod, keyOf, type Session, studyOf } from './session';
@@ -112,7 +120,7 @@ export function createPage(options: PageOptions): Page {
     }
     const before = context;
     context = contextOf(store.getState());
-    if (followsText && session.source.kind !== 'task') {
+    if (followsText) {
       const now = store.getState().session;
       const followed = followContext(now, findMethod, before, context);
       if (keyOf(followed) !== keyOf(now)) {
@@ -129,7 +137,8 @@ export function createPage(options: PageOptions): Page {
       const reading = await readLink(hash, environment);
       if (!runner) backend = reading.backend;
       linkDigest = reading.digest;
-      store.setState({ session: reading.session, cell: null });
+      const isOtherModel = reading.session.model !== store.getState().session.model;
+      store.setState({ session: reading.session, cell: null, ...(isOtherModel ? nothingKnown : {}) });
       context = contextOf(store.getState());
       followsText = !reading.namesParameters;
       if (store.getState().model) onFacts();
@@ -150,11 +159,12 @@ export function createPage(options: PageOptions): Page {
   const state = (): KeyholeState => contractState(store.getState(), version);
   const isIdle = (): boolean => {
     const { origin, error, problem } = store.getState();
+    const isAsking = unagreedModel(store.getState()) !== null;
     return (
       opening === 0 &&
       runner !== null &&
       runner.isQuiet() &&
-      (origin === 'live' || error !== null || problem !== null)
+      (origin === 'live' || error !== null || problem !== null || isAsking)
     );
   };
 

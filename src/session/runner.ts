@@ -7,8 +7,8 @@ import type { StudyClient, StudyEvents } from '../study/client';
 import type { MapRequest, MapTile, Measurements, QueryRow } from '../study/types';
 import { isUserError } from '../user-error';
 import { parameterProblem } from './check';
-import { chosenQuery, contextOf, type PageState, textKeyOf } from './page-state';
-import { type FindMethod, keyOf, studyOf } from './session';
+import { chosenQuery, contextOf, type PageState, textKeyOf, unagreedModel } from './page-state';
+import { bundledModel, type FindMethod, keyOf, studyOf } from './session';
 
 /** Quiet time after a change before a run starts, and the longest that steady changes may put it off. */
 const quietMilliseconds = 60;
@@ -57,11 +57,12 @@ export function createRunner({ store, findMethod, createClient, onFacts }: Runne
   const start = (): void => {
     timer = undefined;
     const state = store.getState();
-    const problem = problemOf(state, findMethod);
-    if (problem !== null) {
+    const isAgreed = unagreedModel(state) === null;
+    const problem = isAgreed ? problemOf(state, findMethod) : null;
+    if (!isAgreed || problem !== null) {
       askedStudy = '';
       const stale = new Set(state.measurements ? measuredParts : []);
-      store.setState({ problem, running: false, progress: null, stale });
+      store.setState({ problem, error: null, running: false, progress: null, stale });
       client.cancel();
       return;
     }
@@ -159,6 +160,8 @@ export function createRunner({ store, findMethod, createClient, onFacts }: Runne
 
 function problemOf(state: PageState, findMethod: FindMethod): string | null {
   const { session } = state;
+  // Of another model nothing is known until it is loaded; the engine then checks the parameters.
+  if (session.model !== bundledModel && !state.model) return null;
   for (const { id, parameters } of [session.method, ...session.pinned]) {
     const method = findMethod(id);
     if (!method) return `There is no method "${id}"; choose another one.`;
@@ -198,12 +201,14 @@ function eventsOf(store: StoreApi<PageState>, onFacts: () => void, askedText: ()
     timing: (timing) => setState({ timing: { ...getState().timing, ...timing } }),
     failed: (sentence) => setState({ error: sentence }),
     idle() {
-      const { error, problem, origin } = getState();
+      const { error, problem, origin, stale } = getState();
+      // A run that could not start has ended, too, and has measured nothing.
+      const hasRun = problem === null && unagreedModel(getState()) === null;
       setState({
         running: false,
         progress: null,
-        stale: problem === null ? new Set() : getState().stale,
-        origin: error === null && problem === null ? 'live' : origin,
+        stale: hasRun ? new Set() : stale,
+        origin: hasRun && error === null ? 'live' : origin,
       });
     },
   };

@@ -29,6 +29,20 @@ describe('notices', () => {
     expect(container.querySelector('img')).toBeNull();
   });
 
+  it('ask before anything is fetched for the model of a link', async () => {
+    const address = 'https://example.org/<b>m</b>';
+    const page = await testPage({ hash: `#model=${encodeURIComponent(address)}` });
+    const { container } = renderWith(page, <Notices />);
+    expect(screen.getByRole('alert')).toHaveTextContent(
+      `This link asks for the model at ${address}; nothing is downloaded until you choose.`,
+    );
+    expect(container.querySelector('b')).toBeNull();
+    expect(page.store.getState().running).toBe(false);
+    await userEvent.click(screen.getByRole('button', { name: 'Load this model' }));
+    expect(screen.queryByRole('alert')).toBeNull();
+    expect((await act(() => page.idle())).origin).toBe('live');
+  });
+
   it('show a failure and run again', async () => {
     const page = await testPage({ failure: 'The weights end too early; download the model again.' });
     await page.idle();

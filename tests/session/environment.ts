@@ -87,7 +87,7 @@ export const anySession: fc.Arbitrary<Session> = fc.record({
   model: fc.oneof(
     fc.constant('bundled'),
     fc.webUrl({ withQueryParameters: true, withFragments: true }),
-    fc.string({ minLength: 1 }).map(wellFormed),
+    fc.stringMatching(/^(\.\.\/|\/)?[a-z0-9@_.-]{1,20}(\/[a-zé%@-]{1,9}){0,2}$/),
   ),
   source,
   method,

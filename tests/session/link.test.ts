@@ -94,6 +94,11 @@ describe('a link', () => {
     ['method', 'nonsense', 'a method this version knows'],
     ['task', 'juggling', 'one of single-needle'],
     ['zoom', '5-2-0-9', 'four tokens'],
+    ['model', 'javascript:alert(1)', 'bundled, an http or https address, or a path'],
+    ['model', 'data:application/json,{}@12ab', 'an http or https address'],
+    ['model', 'https://', 'an http or https address'],
+    ['model', 'file:///etc', 'an http or https address'],
+    ['model', 'https://example.org/a\u202eb', 'an http or https address'],
     ['mode', 'sideways', 'one of full, selective'],
     ['theme', 'pink', 'one of dark, light'],
     ['pin', 'oracle(keepFraction:7)', 'a number from 0'],
@@ -121,6 +126,16 @@ describe('a link', () => {
   it('lets the defaults of pinned methods follow what it names', async () => {
     const { session } = await readLink('pin=lagkv(variant:kvpress)', environment);
     expect(session.pinned[0]?.parameters).toMatchObject({ variant: 'kvpress', sinkTokens: 4 });
+  });
+
+  it('takes as many values per layer as another model may have', async () => {
+    const { session, notices } = await readLink(
+      'model=https://example.org/m&p.proximity=1_2_3&pin=none',
+      environment,
+    );
+    expect(notices).toEqual([]);
+    expect(session.model).toBe('https://example.org/m');
+    expect(session.method.parameters.proximity).toEqual([1, 2, 3]);
   });
 
   it('names all unknown keys in one notice', async () => {

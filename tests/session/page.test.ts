@@ -235,6 +235,36 @@ describe('the page', () => {
     expect(page.state().parameters.selectedTokens).toBe(48);
   });
 
+  it('runs nothing with the model of a link before somebody has agreed to it', async () => {
+    const { page, client } = await open('#model=https://example.org/m@0123&layer=2');
+    const asking = await page.idle();
+    expect(asking.error).toContain('asks for the model at https://example.org/m;');
+    expect(asking).toMatchObject({ origin: null, measurements: null, view: { layer: 2 } });
+    expect(client.runs).toHaveLength(0);
+    expect((await page.share()).url).toContain('model=https://example.org/m@');
+
+    page.actions.agreeToModel();
+    expect(await page.idle()).toMatchObject({ error: null, origin: 'live' });
+    expect(client.runs.map((run) => run.model)).toEqual(['https://example.org/m']);
+    await page.follow('#seed=8');
+    await page.follow('#model=https://example.org/m&seed=9');
+    await page.idle();
+    expect(client.runs.at(-1)).toMatchObject({ model: 'https://example.org/m', source: { seed: 9 } });
+  });
+
+  it('asks again for each other model, and goes back to the bundled one', async () => {
+    const { page, client } = await open();
+    await page.idle();
+    await page.follow('#model=other/folder');
+    expect((await page.idle()).error).toContain('other/folder');
+    // What was measured with the bundled model is not shown as if it were this one's.
+    expect(page.state()).toMatchObject({ measurements: null, modelDigest: null, origin: null });
+    page.actions.setModel('bundled');
+    expect((await page.idle()).error).toBeNull();
+    expect(client.runs.map((run) => run.model)).toEqual(['bundled', 'bundled']);
+    expect(page.store.getState().notices).toEqual([]);
+  });
+
   it('says that a link was made with other weights', async () => {
     const { page } = await open('#model=bundled@0123456789ab');
     await page.idle();
