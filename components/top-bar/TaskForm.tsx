@@ -1,5 +1,6 @@
 import { type FormEvent, useId, useState } from 'react';
-import { largestSeed, longestTextTokens } from '../../src/session/limits';
+import { largestSeed } from '../../src/session/limits';
+import { LONGEST_TEXT_TOKENS } from '../../src/study/limits';
 import type { SourceSpec } from '../../src/study/types';
 import { taskList } from '../../src/tasks';
 import { formatCount } from '../shared/format';
@@ -59,7 +60,7 @@ export function TaskForm({ source, onUse }: SourceFormProps) {
         onChange={(event) => setLength(event.target.value.trim())}
       />
       <datalist id={`${id}-lengths`}>
-        {[512, 1024, 2048, 4096, 16384].map((tokens) => (
+        {[512, 1024, 2048, 4096, 16384, LONGEST_TEXT_TOKENS].map((tokens) => (
           <option key={tokens} value={tokens} />
         ))}
       </datalist>
@@ -93,8 +94,8 @@ export function TaskForm({ source, onUse }: SourceFormProps) {
 }
 
 function problemOf(length: string, depth: string, seed: string, least: number): string | null {
-  if (!isWholeIn(length, least, longestTextTokens)) {
-    return `The length must be a whole number from ${formatCount(least)} to ${formatCount(longestTextTokens)} tokens.`;
+  if (!isWholeIn(length, least, LONGEST_TEXT_TOKENS)) {
+    return `The length must be a whole number from ${formatCount(least)} to ${formatCount(LONGEST_TEXT_TOKENS)} tokens.`;
   }
   if (depth !== '' && !isWholeIn(depth, 0, 100)) {
     return 'The depth must be a whole number from 0 to 100 %, or empty for needles spread over the text.';

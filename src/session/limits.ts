@@ -3,7 +3,6 @@
 /** Characters of an own text; some four a token, so that every text the engine takes fits. */
 export const longestTextCharacters = 200_000;
 export const shortestTaskTokens = 128;
-export const longestTextTokens = 16_384;
 export const largestSeed = 2 ** 32 - 1;
 /** Beyond this, mail and chat programs cut links. */
 export const comfortableLinkCharacters = 8_000;

@@ -11,11 +11,12 @@
  */
 import type { Method } from '../methods/method';
 import type { ParameterContext, ParameterValue } from '../methods/parameters';
+import { LONGEST_TEXT_TOKENS } from '../study/limits';
 import type { MapRegion, MethodSpec, SourceSpec } from '../study/types';
 import { isUserError, UserError } from '../user-error';
 import { packText, unpackText } from './compress';
 import { fillParameters } from './follow';
-import { largestSeed, longestTextTokens, shortestTaskTokens } from './limits';
+import { largestSeed, shortestTaskTokens } from './limits';
 import { joinPairs, type LinkPair, splitPairs } from './link-text';
 import {
   readDepth,
@@ -97,7 +98,7 @@ function readersFor(environment: LinkEnvironment): Readers {
     text: unpackText,
     task: (text) => readOneOf(text, environment.taskIds),
     sample: (text) => readOneOf(text, environment.sampleIds),
-    length: (text) => readWhole(text, shortestTaskTokens, longestTextTokens),
+    length: (text) => readWhole(text, shortestTaskTokens, LONGEST_TEXT_TOKENS),
     depth: readDepth,
     seed: (text) => readWhole(text, 0, largestSeed),
     queries: (text) => readWhole(text, 0, largestIndex),

@@ -6,10 +6,8 @@ import { generateTask } from '../tasks/generate';
 import type { TaskId } from '../tasks/task';
 import { UserError } from '../user-error';
 import type { SampleText } from './environment';
+import { LONGEST_TEXT_TOKENS } from './limits';
 import type { SourceSpec, StudySpec, TextFacts } from './types';
-
-/** The longest text that the page opens; memory and time grow with it. */
-export const LONGEST_TEXT_TOKENS = 32_768;
 
 export interface StudyText {
   readonly ids: Uint32Array;

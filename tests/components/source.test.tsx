@@ -44,7 +44,7 @@ describe('the source', () => {
     await userEvent.clear(field);
     await userEvent.type(field, '99999');
     expect(screen.getByRole('alert')).toHaveTextContent(
-      'The length must be a whole number from 256 to 16,384 tokens.',
+      'The length must be a whole number from 256 to 32,768 tokens.',
     );
     expect(screen.getByRole('button', { name: 'Use this task' })).toBeDisabled();
     expect(field).toHaveValue('99999');

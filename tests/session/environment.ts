@@ -4,9 +4,10 @@ import { methods } from '../../src/methods';
 import type { ParameterSchema, Parameters, ParameterValue } from '../../src/methods/parameters';
 import { wellFormed } from '../../src/session/compress';
 import { parameterContext } from '../../src/session/context';
-import { longestTextTokens, shortestTaskTokens } from '../../src/session/limits';
+import { shortestTaskTokens } from '../../src/session/limits';
 import type { LinkEnvironment } from '../../src/session/link';
 import { mapModes, type Session, themes, type View } from '../../src/session/session';
+import { LONGEST_TEXT_TOKENS } from '../../src/study/limits';
 import type { MethodSpec, SourceSpec } from '../../src/study/types';
 import { taskIds } from '../../src/tasks';
 
@@ -28,14 +29,14 @@ const source: fc.Arbitrary<SourceSpec> = fc.oneof(
   fc.record({
     kind: fc.constant('task' as const),
     task: fc.constantFrom(...taskIds),
-    tokens: fc.integer({ min: shortestTaskTokens, max: longestTextTokens }),
+    tokens: fc.integer({ min: shortestTaskTokens, max: LONGEST_TEXT_TOKENS }),
     depth: fc.oneof(fc.constant('spread' as const), fraction(0, 1)),
     seed: whole(2 ** 32 - 1),
   }),
   fc.record({
     kind: fc.constant('sample' as const),
     sample: fc.constantFrom(...environment.sampleIds),
-    tokens: fc.option(fc.integer({ min: shortestTaskTokens, max: longestTextTokens })),
+    tokens: fc.option(fc.integer({ min: shortestTaskTokens, max: LONGEST_TEXT_TOKENS })),
   }),
   fc.record({
     kind: fc.constant('text' as const),

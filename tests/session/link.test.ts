@@ -88,7 +88,7 @@ describe('a link', () => {
   });
 
   it.each([
-    ['length', '12.5', 'whole number from 128 to 16384'],
+    ['length', '12.5', 'whole number from 128 to 32768'],
     ['depth', '2', 'spread or a number from 0 to 1'],
     ['seed', '-1', 'whole number from 0'],
     ['method', 'nonsense', 'a method this version knows'],

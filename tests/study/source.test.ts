@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { buildText, LONGEST_TEXT_TOKENS } from '../../src/study/source';
+import { LONGEST_TEXT_TOKENS } from '../../src/study/limits';
+import { buildText } from '../../src/study/source';
 import type { SourceSpec } from '../../src/study/types';
 import { isUserError } from '../../src/user-error';
 import { hay, tokenizer } from '../tasks/hay';
