@@ -1,9 +1,7 @@
 /** `evaluate`: accuracy of free runs over seeds of generated tasks; resumable. */
-import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { version } from '../../package.json';
 import { compareLogits } from '../measure/divergence';
-import { wilsonInterval } from '../measure/wilson';
 import { methodById } from '../methods';
 import { parameterContext, resolve } from '../study/engine';
 import type { OpenModel } from '../study/open-model';
@@ -13,7 +11,9 @@ import { taskList } from '../tasks/generate';
 import { UserError } from '../user-error';
 import { readArguments } from './arguments';
 import { openCommandBackend } from './backend';
-import { readJson, writeWhole } from './files';
+import { evaluateInProcesses, partPath } from './evaluate-processes';
+import { addAnswer, type Cell, cellOf, mergeCells, readCells, readEvaluation } from './evaluation-file';
+import { writeWhole } from './files';
 import { sampleTexts } from './node-environment';
 import { endProgress, showProgress } from './progress';
 import { openModelOf } from './source';
@@ -32,26 +32,8 @@ const methodSchema = z.union([
     .transform((entry) => ({ ...entry, label: entry.label ?? entry.id })),
 ]);
 
-const cellSchema = z.object({
-  task: z.string(),
-  tokens: z.number(),
-  label: z.string(),
-  id: z.string(),
-  parameters: z.record(z.string(), z.unknown()),
-  /** One character a seed, from firstSeed on: 1 all digits right, 0 not. */
-  right: z.string(),
-  lossSumNats: z.number(),
-  seeds: z.number(),
-  accuracy: z.number(),
-  interval95: z.tuple([z.number(), z.number()]),
-  lossNats: z.number(),
-});
-type Cell = z.infer<typeof cellSchema>;
-
-const fileSchema = z.object({ modelDigest: z.string(), firstSeed: z.number(), cells: z.array(cellSchema) });
-
 export async function evaluateCommand(rawArguments: string[]): Promise<void> {
-  const options = ['model', 'tasks', 'tokens', 'methods', 'seeds', 'first-seed', 'out'];
+  const options = ['model', 'tasks', 'tokens', 'methods', 'seeds', 'first-seed', 'processes', 'part', 'out'];
   const args = readArguments('evaluate', rawArguments, options);
   const out = args.output('out');
   const seeds = args.count('seeds', 1);
@@ -78,24 +60,46 @@ export async function evaluateCommand(rawArguments: string[]): Promise<void> {
     throw new UserError('--methods names the same method twice; give each a "label" of its own.');
   }
 
+  const processes = args.has('processes') ? args.count('processes', 1) : 1;
+  if (processes > 1) {
+    const at = rawArguments.findIndex((argument) => /^--processes(=|$)/.test(argument));
+    const own = rawArguments.toSpliced(at, rawArguments[at].includes('=') ? 1 : 2);
+    const plan = lengths.flatMap((tokens) =>
+      tasks.flatMap((task) => methods.map(({ label }) => ({ task, tokens, label }))),
+    );
+    await evaluateInProcesses(own, out, processes, plan);
+    for (const cell of readEvaluation(out)?.cells ?? []) printCell(cell);
+    return;
+  }
+
   const ops = await openCommandBackend(args.backend());
   const model = await openModelOf(ops, args);
-  const cells = readCells(out, model, firstSeed);
+  const { digest } = model.facts;
+  const part = readPart(args.optional('part'));
+  const ownPath = part ? partPath(out, part.index) : out;
+  const before = readCells(out, digest, firstSeed);
+  const cells = part ? mergeCells(before, readCells(ownPath, digest, firstSeed)) : before;
+  let planned = 0;
   const head = {
     version,
     model: model.facts.name,
-    modelDigest: model.facts.digest,
+    modelDigest: digest,
     backend: ops.backend,
     device: ops.description,
     firstSeed,
     units: { lossNats: 'nats per token of question and answer' },
   };
-  const save = (): void => writeWhole(out, `${JSON.stringify({ ...head, cells }, null, 1)}\n`);
+  const ownCells: Cell[] = part ? [] : cells;
+  const save = (): void => writeWhole(ownPath, `${JSON.stringify({ ...head, cells: ownCells }, null, 1)}\n`);
   for (const tokens of lengths) {
     for (const task of tasks) {
-      const own = methods.map(({ id, label, parameters }) =>
+      const all = methods.map(({ id, label, parameters }) =>
         cellOf(cells, { task, tokens, label, id, parameters }),
       );
+      // Neighbours take about as long: sharing them out one by one keeps the parts alike.
+      const own = all.filter(() => !part || planned++ % part.count === part.index);
+      if (part) ownCells.push(...own);
+      if (own.length === 0) continue;
       for (let done = Math.min(...own.map((cell) => cell.seeds)); done < seeds; done++) {
         const due = own.filter((cell) => cell.seeds === done);
         const text = seedText(model, task, tokens, firstSeed + done);
@@ -104,45 +108,29 @@ export async function evaluateCommand(rawArguments: string[]): Promise<void> {
         showProgress(`${task}, ${tokens} tokens: ${done + 1} of ${seeds} seeds`);
       }
       endProgress();
-      for (const cell of own) {
-        const [low, high] = cell.interval95;
-        process.stdout.write(
-          `${task} ${tokens} ${cell.label}: ${percent(cell.accuracy)} [${percent(low)}, ${percent(high)}] of ${cell.seeds}, ${cell.lossNats.toFixed(3)} nats\n`,
-        );
-      }
+      for (const cell of own) printCell(cell);
     }
   }
   save();
 }
 
+/** `i/n`: which of the cells are this process's own. */
+function readPart(text: string | undefined): { readonly index: number; readonly count: number } | null {
+  if (text === undefined) return null;
+  const [index, count] = text.split('/').map(Number);
+  if (Number.isInteger(index) && Number.isInteger(count) && index >= 0 && index < count)
+    return { index, count };
+  throw new UserError(`--part must be two whole numbers such as 0/4, not "${text}".`);
+}
+
+function printCell({ task, tokens, label, accuracy, interval95: [low, high], seeds, lossNats }: Cell): void {
+  process.stdout.write(
+    `${task} ${tokens} ${label}: ${percent(accuracy)} [${percent(low)}, ${percent(high)}] of ${seeds}, ${lossNats.toFixed(3)} nats\n`,
+  );
+}
+
 function percent(share: number): string {
   return `${(100 * share).toFixed(1)} %`;
-}
-
-function readCells(out: string, model: OpenModel, firstSeed: number): Cell[] {
-  if (!existsSync(out)) return [];
-  const before = fileSchema.safeParse(readJson(out));
-  if (!before.success) throw new UserError(`${out} is there and is no evaluation; name another file.`);
-  if (before.data.modelDigest !== model.facts.digest || before.data.firstSeed !== firstSeed) {
-    throw new UserError(`${out} is of another model or other seeds; name another file, or remove it.`);
-  }
-  return before.data.cells;
-}
-
-function cellOf(cells: Cell[], key: Pick<Cell, 'task' | 'tokens' | 'label' | 'id' | 'parameters'>): Cell {
-  const same = (cell: Cell): boolean =>
-    cell.task === key.task && cell.tokens === key.tokens && cell.label === key.label;
-  let cell = cells.find(same);
-  if (cell && JSON.stringify([cell.id, cell.parameters]) !== JSON.stringify([key.id, key.parameters])) {
-    throw new UserError(
-      `The file has other parameters under the label "${key.label}"; use another label or file.`,
-    );
-  }
-  if (!cell) {
-    cell = { ...key, right: '', lossSumNats: 0, seeds: 0, accuracy: 0, interval95: [0, 1], lossNats: 0 };
-    cells.push(cell);
-  }
-  return cell;
 }
 
 /** The text of one seed, the same for all methods. */
@@ -174,17 +162,10 @@ async function runSeed(model: OpenModel, cell: Cell, text: StudyText): Promise<v
     onProgress: () => {},
   });
   reading.reader.release();
-  const right = text.judge(reading.generated ?? []).right;
-  cell.right += right ? '1' : '0';
-  cell.seeds++;
   const { queryLogits: logits } = reading;
   const next = text.ids.subarray(queries.start + 1);
-  cell.lossSumNats += compareLogits(logits, logits, model.config.vocabularySize, next).lossNats;
-  const hits = [...cell.right].filter((mark) => mark === '1').length;
-  cell.accuracy = hits / cell.seeds;
-  const { low, high } = wilsonInterval(hits, cell.seeds);
-  cell.interval95 = [low, high];
-  cell.lossNats = cell.lossSumNats / cell.seeds;
+  const { lossNats } = compareLogits(logits, logits, model.config.vocabularySize, next);
+  addAnswer(cell, text.judge(reading.generated ?? []).right, lossNats);
 }
 
 /** Works through `items`, at most `atOnce` at a time. */

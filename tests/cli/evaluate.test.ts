@@ -51,6 +51,16 @@ it('counts what is right, and goes on where an earlier run ended', async () => {
   expect(stdout).toContain('single-needle 160 full: 100.0 % [');
 });
 
+it('gives the same file when several processes share the cells', async () => {
+  await succeed('shared.json', ...options, '--seeds', '2', '--processes', '2');
+  expect(JSON.parse(read('shared.json'))).toEqual(JSON.parse(read('whole.json')));
+  expect(() => read('shared.json.part0')).toThrow();
+  // It goes on from what is there, and says in one sentence what goes wrong in a process.
+  write('shared-more.json', read('apart.json'));
+  await succeed('shared-more.json', ...options, '--seeds', '2', '--processes', '2');
+  expect(JSON.parse(read('shared-more.json'))).toEqual(JSON.parse(read('whole.json')));
+});
+
 it('computes nothing twice', async () => {
   const before = read('whole.json');
   const marked = JSON.parse(before);
