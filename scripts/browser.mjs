@@ -124,7 +124,7 @@ function unpackCarriedChromium() {
  * Folder of SwiftShader, the Vulkan driver without a GPU that Chromium ships with, together with a Vulkan loader.
  * @returns {string | null}
  */
-export function findSwiftShader() {
+function findSwiftShader() {
   const browserFolders = ['/usr/lib/chromium', '/usr/lib/chromium-browser', '/opt/google/chrome'];
   if (process.env.CHROME_PATH) browserFolders.unshift(dirname(process.env.CHROME_PATH));
   const beside = browserFolders.find((folder) =>

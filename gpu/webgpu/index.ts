@@ -8,7 +8,6 @@ import { kernelOps } from './kernels';
 import { Recorder } from './recorder';
 
 export type WebGpuOptions = DeviceOptions;
-export { findGpu } from './capabilities';
 
 /**
  * Opens a WebGPU device and gives the operations on it.

@@ -5,7 +5,7 @@ import { createRandom, type Random } from '../../src/tasks/random';
 const kinds = { ignored: 0, prose: 1, answer: 2 };
 
 /** Seeds below this are for evaluation and never trained on. */
-export const firstTrainingSeed = 1_000_000;
+const firstTrainingSeed = 1_000_000;
 
 const endOfSequence = 1;
 const vocabulary = 2048;

@@ -4,7 +4,7 @@ import type { ParameterContext, Parameters } from '../methods/parameters';
 import type { CostMeasurement } from '../study/types';
 
 /** Caches hold 32-bit floats. */
-export const BYTES_PER_NUMBER = 4;
+const BYTES_PER_NUMBER = 4;
 
 /**
  * Operations of attention over one key, all heads of a layer: 2·d for the logit, 2·d for the value, 3 for the softmax per head

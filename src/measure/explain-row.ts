@@ -33,7 +33,6 @@ export async function explainRow(request: ExplainRequest): Promise<QueryRow> {
       for (const earlier of blocks.slice(0, blocks.indexOf(block))) {
         const input = layerInput(recorded, earlier);
         const selection = run.select(input);
-        run.finish?.(input, selection);
         ops.release(...selection.owned);
         await ops.pace();
       }
@@ -90,7 +89,7 @@ async function rowWeights(text: RecordedText, { layer, head, query }: ExplainReq
 }
 
 /** What became of every token for one query, as index into KEY_FATES. */
-export function keyFates(
+function keyFates(
   { sets, rangeStart, candidates }: KeptKeys,
   set: number,
   blockStart: number,

@@ -73,7 +73,6 @@ async function probeLayer(
           await ops.pace();
         }
       }
-      run.finish?.(input, selection);
     } finally {
       ops.release(...selection.owned);
     }

@@ -47,7 +47,6 @@ export async function selectAll(
           readKept(ops, selection),
           withScores ? readScores(ops, selection, tokens) : null,
         ]);
-        run.finish?.(input, selection);
         await ops.pace();
         return { block, kept, scores };
       } finally {

@@ -120,7 +120,6 @@ class Curve {
         const input = layerInput(recorded, block);
         const selection = started.run.select(input);
         if (measured) reads.push(readKept(ops, selection).then((kept) => ({ ...measured, kept })));
-        started.run.finish?.(input, selection);
         ops.release(...selection.owned);
         await ops.pace();
       }

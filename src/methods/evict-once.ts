@@ -108,7 +108,7 @@ export const evictOnceBlocks: Method['blocks'] = (_parameters, tokens, evictAt, 
   blocksAround(evictAt, tokens, defaultChunkTokens(context));
 
 /** Keys that a query sees: all before the eviction; afterwards the kept ones and what was read since. */
-export function keysAfterEviction(
+function keysAfterEviction(
   parameters: Parameters,
   context: ParameterContext,
   layer: number,

@@ -2,7 +2,7 @@
  * The contract of a selection method: a rule that decides which keys a query may see.
  *
  * A method is written once against gpu/ops.ts. `start` makes a run; the caller then visits, per layer, the blocks in
- * ascending order: `select` → (attention, by `attend` or the default) → `finish`. Probe runs go layer by layer over recorded
+ * ascending order: `select`, then attention by `attend` or the default. Probe runs go layer by layer over recorded
  * tensors, free runs block by block over a growing cache; a method cannot tell the difference.
  */
 import type { IndexList, Ops, RotationTable, RowScalars, ScoreRows } from '../../gpu/ops';
@@ -115,8 +115,6 @@ export interface MethodRun {
    * model's positions on the kept keys. May be asked for a part of the block's queries; `input` then is that part.
    */
   attend?(input: LayerInput, selection: Selection, out: Rows, logSumExp: RowScalars): void;
-  /** After the block has attended: methods that evict while they read do it here. */
-  finish?(input: LayerInput, selection: Selection): void;
   /** The exact score's choice where `select` used an approximation, for selector recall. Null: no approximation here. */
   selectExactly?(input: LayerInput): Selection | null;
   /**

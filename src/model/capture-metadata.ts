@@ -3,7 +3,7 @@ import { quote } from './quote';
 import type { Rope } from './rope';
 import { parseRope, ropeParameters } from './rope-config';
 
-export const captureFormat = 'keyhole-capture-1';
+const captureFormat = 'keyhole-capture-1';
 
 /** What a capture says about itself in its metadata; null where it says nothing. */
 export interface CaptureMetadata {

@@ -10,7 +10,7 @@ export function nodeFolder(folder: string): ModelFolder {
 }
 
 /** The bytes of a file; null if there is none. UserError if there is one that cannot be read. */
-export async function readIfThere(path: string): Promise<Uint8Array<ArrayBuffer> | null> {
+async function readIfThere(path: string): Promise<Uint8Array<ArrayBuffer> | null> {
   let handle: FileHandle | undefined;
   try {
     handle = await open(path);

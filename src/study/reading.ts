@@ -277,7 +277,6 @@ class Run {
     if (this.method.attend) this.method.attend(input, selection, asked.out, kept);
     else attendSelection(this.ops, input, selection, scale, asked.out, kept);
     if (watch) this.times.push(watch.stop());
-    this.method.finish?.(input, selection);
     this.ops.release(...selection.owned);
   }
 }

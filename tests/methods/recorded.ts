@@ -22,7 +22,7 @@ export interface LayerTensors {
   readonly keyUnrotated?: Float32Array;
 }
 
-export const plainRope: Rope = { kind: 'default', theta: 10000 };
+const plainRope: Rope = { kind: 'default', theta: 10000 };
 
 /** Uploads a text; full attention's log-sum-exp is computed by the operations themselves. `rope` null: no positions. */
 export function recordText(

@@ -11,7 +11,7 @@ import { LONGEST_TEXT_TOKENS } from '../../src/study/limits';
 import type { MethodSpec, SourceSpec } from '../../src/study/types';
 import { taskIds } from '../../src/tasks';
 
-export const layers = 8;
+const layers = 8;
 
 export const environment: LinkEnvironment = {
   version: '1.2.3',

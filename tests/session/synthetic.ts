@@ -34,7 +34,7 @@ const names = ['amber lantern', 'hollow bridge', 'pale anchor', 'golden raven'];
 const values = ['48213', '90177', '33520', '61804'];
 
 /** A number in 0 … 1 from whole numbers. */
-export function noise(...seeds: number[]): number {
+function noise(...seeds: number[]): number {
   let hash = 2166136261;
   for (const seed of seeds) {
     hash = Math.imul(hash ^ (seed + 0x9e3779b9), 16777619);

@@ -9,7 +9,7 @@ import { lagIn } from './schema';
 
 /**
  * A block is compressed after it has attended, which is the same as before the next one does: `select` brings the layer up to
- * what was read so far, so that nothing is left to `finish`.
+ * what was read so far.
  */
 export function startOfficial(context: MethodContext, parameters: Parameters): MethodRun {
   const layers = new Map<number, CompressedLayer>();

@@ -39,7 +39,7 @@ export function describeBoth(name: string, tests: (backends: Backends, gpu: Test
 }
 
 /** Repeatable numbers, about normal: sums of three uniform ones. */
-export function random(seed: number): () => number {
+function random(seed: number): () => number {
   let state = seed >>> 0;
   const uniform = () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
