@@ -31,7 +31,6 @@ function MapCorner() {
 export function MapPanel() {
   const row = usePageState((state) => state.row);
   const text = usePageState((state) => state.text);
-  const session = usePageState((state) => state.session);
   const [isTableShown, showTable] = useState(false);
   const table = () => rowTable(row, text?.tokenTexts ?? []);
   return (
@@ -42,7 +41,7 @@ export function MapPanel() {
       copy={{
         what: 'the chosen query’s keys',
         table,
-        command: () => selectCommand(session),
+        command: selectCommand,
         isTableShown,
         showTable,
       }}

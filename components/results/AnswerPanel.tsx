@@ -1,4 +1,4 @@
-import { useMethod, usePageState, useParameterContext } from '../../src/session/hooks';
+import { useMethod, usePageState } from '../../src/session/hooks';
 import type { AnswerMeasurement, FreeRunMeasurement } from '../../src/study/types';
 import { evaluateCommand } from '../shared/command';
 import { formatNats, formatPercent } from '../shared/format';
@@ -12,11 +12,9 @@ import './results.css';
 /** What the model answers with the method in every layer, next to what it answers with full attention. */
 export function AnswerPanel() {
   const method = useMethod();
-  const context = useParameterContext();
   const freeRun = usePageState((state) => state.measurements?.freeRun ?? null);
   const isStale = usePageState((state) => state.stale.has('freeRun'));
   const isRunning = usePageState((state) => state.running);
-  const session = usePageState((state) => state.session);
   return (
     <Panel
       title="Answer"
@@ -27,7 +25,7 @@ export function AnswerPanel() {
         copy: {
           what: 'the answers',
           table: () => answerTable(freeRun, method.title),
-          command: () => evaluateCommand(session, context),
+          command: evaluateCommand,
         },
       })}
     >

@@ -2,7 +2,7 @@ import type { ReactNode } from 'react';
 import { usePageState } from '../../src/session/hooks';
 import { isPastTrained, type Summary, summarise } from '../../src/session/summary';
 import type { CostMeasurement, FreeRunMeasurement } from '../../src/study/types';
-import { selectCommand } from '../shared/command';
+import { pointCommand } from '../shared/command';
 import {
   formatBytes,
   formatCount,
@@ -21,7 +21,6 @@ export function KeptPanel() {
   const measurements = usePageState((state) => state.measurements);
   const isStale = usePageState((state) => state.stale.has('layers'));
   const isPast = usePageState((state) => isPastTrained(state.text, state.model));
-  const session = usePageState((state) => state.session);
   const summary = summarise(measurements);
   const cost = measurements?.cost ?? null;
   const freeRun = measurements?.freeRun ?? null;
@@ -40,7 +39,7 @@ export function KeptPanel() {
       copy={{
         what: 'kept and lost',
         table: () => costTable(summary, cost, freeRun),
-        command: () => selectCommand(session),
+        command: pointCommand,
       }}
     >
       <div className="figures">

@@ -3,7 +3,7 @@ import { useState } from 'react';
 import { usePage, usePageState } from '../../src/session/hooks';
 import { isPastTrained } from '../../src/session/summary';
 import type { LayerMeasurement } from '../../src/study/types';
-import { selectCommand } from '../shared/command';
+import { pointCommand } from '../shared/command';
 import { DataTable } from '../shared/DataTable';
 import { formatPercent } from '../shared/format';
 import { Panel } from '../shared/Panel';
@@ -20,7 +20,6 @@ export function LayerRecall() {
   const layers = usePageState((state) => state.measurements?.layers);
   const isStale = usePageState((state) => state.stale.has('layers'));
   const isPast = usePageState((state) => isPastTrained(state.text, state.model));
-  const session = usePageState((state) => state.session);
   const [isTableShown, showTable] = useState(false);
   if (!layers || layers.length === 0) {
     return (
@@ -39,7 +38,7 @@ export function LayerRecall() {
       copy={{
         what: 'mass recall by layer',
         table,
-        command: () => selectCommand(session),
+        command: pointCommand,
         isTableShown,
         showTable,
       }}

@@ -18,7 +18,6 @@ export function SweepPanel() {
   const isStale = usePageState((state) => state.stale.has('sweep'));
   const isRunning = usePageState((state) => state.running);
   const isPast = usePageState((state) => isPastTrained(state.text, state.model));
-  const session = usePageState((state) => state.session);
   const [isTableShown, showTable] = useState(false);
   const titleOf = (curve: SweepCurve) => findMethod(curve.method.id)?.title ?? curve.method.id;
   if (!sweep) {
@@ -42,9 +41,9 @@ export function SweepPanel() {
       copy={{
         what: 'recall against kept keys',
         table,
-        command: () =>
+        command: (study) =>
           sweepCommand(
-            session,
+            study,
             (sweep[0]?.points ?? []).map((point) => point.keep),
           ),
         isTableShown,

@@ -1,34 +1,122 @@
 /** Command lines that make what a panel shows (design.md, "Command line"). */
+import type { Method } from '../../src/methods/method';
 import type { ParameterContext } from '../../src/methods/parameters';
-import type { Session } from '../../src/session/session';
+import { currentKeep } from '../../src/session/current-keep';
+import { type FindMethod, keyOf, type Session } from '../../src/session/session';
+import type { MethodSpec } from '../../src/study/types';
 
 const program = 'npm run --silent keyhole --';
 
-/** Where a file takes part that the page has no path for, the place is named in capitals. */
-function sourceArguments({ model, source }: Session): string {
-  const folder = model === 'bundled' ? 'samples/model' : model;
-  const file = source.kind === 'sample' ? `samples/texts/${source.sample}.txt` : 'TEXT.txt';
-  return `--model ${quoteArgument(folder)} --text ${quoteArgument(file)}`;
+/** Stands for the text, which the page saves under this name. */
+export const textFileName = 'TEXT.txt';
+
+export interface Command {
+  readonly line: string;
+  /** One sentence: where the command does not do just what the page does. */
+  readonly note: string | null;
 }
 
-export function selectCommand(session: Session): string {
+/** The study that commands are about. */
+export interface CommandStudy {
+  readonly session: Session;
+  readonly findMethod: FindMethod;
+  /** `tokens`: of the text as it was read. */
+  readonly context: ParameterContext;
+  /** First query of the numbers. */
+  readonly queriesStart: number;
+}
+
+/** The keys of the last query of the text. */
+export function selectCommand(study: CommandStudy): Command {
+  const { session, queriesStart, context } = study;
   const { id, parameters } = session.method;
-  return `${program} select ${sourceArguments(session)} --method ${id} --params ${quoteArgument(JSON.stringify(parameters))} --out selection.safetensors`;
+  const method = study.findMethod(id);
+  const line = `${program} select ${sourceArguments(session)} --method ${id} --params ${quoteArgument(JSON.stringify(parameters))} --out selection.safetensors`;
+  const isEarlier = method !== null && evictsAtQueries(method, study) && queriesStart < context.tokens;
+  return {
+    line,
+    note: isEarlier
+      ? `The command evicts after the last token; the page evicts before token ${queriesStart.toLocaleString('en')}.`
+      : null,
+  };
 }
 
-export function sweepCommand(session: Session, keeps: readonly number[]): string {
-  const methods = [session.method, ...session.pinned];
-  const parameters = Object.fromEntries(methods.map((method) => [method.id, method.parameters]));
-  const queries = session.queriesStart === null ? '' : ` --queries ${session.queriesStart}`;
-  return `${program} sweep ${sourceArguments(session)} --methods ${Object.keys(parameters).join(',')} --keep ${keeps.join(',')} --params ${quoteArgument(JSON.stringify(parameters))}${queries} --out sweep.json`;
+/** Recall, error and cost at the study's own point; where `sweep` has no such point, the keys. */
+export function pointCommand(study: CommandStudy): Command {
+  const { session, context, queriesStart } = study;
+  const method = study.findMethod(session.method.id);
+  const keep = method && currentKeep(method, session.method.parameters, context, queriesStart);
+  if (keep !== null) return { line: sweepLine(study, [session.method], [keep], 'sweep.json'), note: null };
+  const { line, note } = selectCommand(study);
+  const reason = 'No kept fraction of sweep keeps just these keys, so the command lists them.';
+  return { line, note: note === null ? reason : `${reason} ${note}` };
 }
 
-/** Null for texts that are no task: nothing to evaluate. */
-export function evaluateCommand(session: Session, context: ParameterContext): string | null {
-  if (session.source.kind !== 'task') return null;
-  const folder = session.model === 'bundled' ? 'samples/model' : session.model;
-  const methods = quoteArgument(JSON.stringify([session.method]));
-  return `${program} evaluate --model ${quoteArgument(folder)} --tasks ${session.source.task} --tokens ${context.tokens} --methods ${methods} --seeds 20 --out accuracy.json`;
+/** All curves; parameters go by method id, so that a method which is there twice takes a second command. */
+export function sweepCommand(study: CommandStudy, keeps: readonly number[]): Command {
+  const { method, pinned } = study.session;
+  const different = [method, ...pinned].filter(
+    (spec, at, all) => all.findIndex((other) => keyOf(other) === keyOf(spec)) === at,
+  );
+  const groups: MethodSpec[][] = [];
+  for (const spec of different) {
+    const group = groups.find((specs) => specs.every(({ id }) => id !== spec.id));
+    if (group) group.push(spec);
+    else groups.push([spec]);
+  }
+  const lines = groups.map((specs, at) =>
+    sweepLine(study, specs, keeps, at === 0 ? 'sweep.json' : `sweep-${at + 1}.json`),
+  );
+  return {
+    line: lines.join('\n'),
+    note:
+      lines.length === 1
+        ? null
+        : `These are ${lines.length} commands, because one takes each method with one set of parameters.`,
+  };
+}
+
+/** The study's seed and the next 19. Null for texts that are no task: nothing to evaluate. */
+export function evaluateCommand({ session }: CommandStudy): Command | null {
+  const { source, method } = session;
+  if (source.kind !== 'task') return null;
+  const methods = method.id === 'full' ? [method] : ['full', method];
+  return {
+    line: `${program} evaluate --model ${modelArgument(session)} --tasks ${source.task} --tokens ${source.tokens} --methods ${quoteArgument(JSON.stringify(methods))} --first-seed ${source.seed} --seeds 20 --out accuracy.json`,
+    note: source.depth === 'spread' ? null : 'The command spreads the needles over the text.',
+  };
+}
+
+function sweepLine(
+  study: CommandStudy,
+  specs: readonly MethodSpec[],
+  keeps: readonly number[],
+  out: string,
+): string {
+  const parameters = Object.fromEntries(specs.map((method) => [method.id, method.parameters]));
+  return `${program} sweep ${sourceArguments(study.session)} --methods ${Object.keys(parameters).join(',')} --keep ${keeps.join(',')} --params ${quoteArgument(JSON.stringify(parameters))} --queries ${study.queriesStart} --out ${out}`;
+}
+
+/** Whether the method evicts once, before the queries: then its blocks begin anew there, wherever that is. */
+function evictsAtQueries(method: Method, { session, context }: CommandStudy): boolean {
+  const firstBlocks = [1, 2].map((evictAt) =>
+    method.blocks(session.method.parameters, context.tokens, evictAt, context).slice(0, 2),
+  );
+  return keyOf(firstBlocks[0]) !== keyOf(firstBlocks[1]);
+}
+
+function sourceArguments(session: Session): string {
+  return `--model ${modelArgument(session)} --text ${quoteArgument(textArgument(session))}`;
+}
+
+function modelArgument({ model }: Session): string {
+  return quoteArgument(model === 'bundled' ? 'samples/model' : model);
+}
+
+/** A whole sample has a file of its own. */
+function textArgument({ source }: Session): string {
+  const isWhole = source.kind === 'sample' && source.tokens === null;
+  return isWhole ? `samples/texts/${source.sample}.txt` : textFileName;
 }
 
 /** One argument of a POSIX shell. */

@@ -18,7 +18,6 @@ export function TokenPanel() {
   const text = usePageState((state) => state.text);
   const row = usePageState((state) => state.row);
   const query = usePageState(chosenQuery);
-  const session = usePageState((state) => state.session);
   const [target, setTarget] = useState<{ token: number } | null>(null);
   const jump = (token: number) => setTarget({ token });
 
@@ -44,7 +43,7 @@ export function TokenPanel() {
       copy={{
         what: 'what the chosen query sees',
         table: () => rowTable(row, text.tokenTexts),
-        command: () => selectCommand(session),
+        command: selectCommand,
       }}
     >
       <NeedleChips needles={text.needles} tokenTexts={text.tokenTexts} row={row} onJump={jump} />

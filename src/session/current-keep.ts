@@ -1,0 +1,55 @@
+/** What `sweep --keep` has to be given so that it measures the study as it is. */
+import type { Method } from '../methods/method';
+import type { ParameterContext, Parameters } from '../methods/parameters';
+import { keyOf } from './session';
+
+/**
+ * A fraction of the text at which the method's budget gives these parameters, or others that keep as many keys in every layer.
+ * Null: there is none, as where layers differ. `queriesStart` is where methods evict that evict once.
+ */
+export function currentKeep(
+  method: Method,
+  parameters: Parameters,
+  context: ParameterContext,
+  queriesStart: number,
+): number | null {
+  if (method.family === 'dense') return 1;
+  const { tokens } = context;
+  const keptBy = (candidate: Parameters): number[] => {
+    const block = method.blocks(candidate, tokens, queriesStart, context).at(-1)!;
+    const last = { position: tokens - 1, block, evictAt: queriesStart };
+    return Array.from({ length: context.layers }, (_, layer) => {
+      return method.cost(candidate, context, layer, last).keptKeys;
+    });
+  };
+  const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0);
+  const fitted = (keep: number): Parameters | null => {
+    const result = method.withBudget(parameters, context, keep);
+    return 'parameters' in result ? result.parameters : null;
+  };
+
+  const { keepFraction } = parameters;
+  if (typeof keepFraction === 'number' && keepFraction > 0) {
+    const same = fitted(keepFraction);
+    if (same && keyOf(same) === keyOf(parameters)) return keepFraction;
+  }
+  const wanted = keptBy(parameters);
+  // The smallest budget that keeps as much: what is kept grows with the budget.
+  let below = 0;
+  let enough = tokens;
+  while (enough - below > 1) {
+    const middle = Math.floor((below + enough) / 2);
+    const found = fitted(fractionOf(middle, tokens));
+    if (found && sum(keptBy(found)) >= sum(wanted)) enough = middle;
+    else below = middle;
+  }
+  const keep = fractionOf(enough, tokens);
+  const found = fitted(keep);
+  return found && keyOf(keptBy(found)) === keyOf(wanted) ? keep : null;
+}
+
+/** A fraction f up to 1 with ⌊f·T⌋ = count in double arithmetic, where count/T may fall just below. */
+function fractionOf(count: number, tokens: number): number {
+  const fraction = count / tokens;
+  return Math.floor(fraction * tokens) === count ? fraction : (count + 0.5) / tokens;
+}
