@@ -2,7 +2,7 @@ import { type KeyboardEvent, useCallback, useEffect, useRef, useState } from 're
 import { usePage, usePageState } from '../../src/session/hooks';
 import { chosenQuery } from '../../src/session/page-state';
 import type { MapRegion } from '../../src/study/types';
-import { formatCount, showToken } from '../shared/format';
+import { formatCount, nameToken } from '../shared/format';
 import { useSize } from '../shared/useSize';
 import { mapKey } from './keys';
 import { MapAxes } from './MapAxes';
@@ -93,7 +93,7 @@ export function MapSurface() {
         <p className="visually-hidden" aria-live="polite">
           {cell !== null &&
             cell.key !== null &&
-            `query ${cell.query} ${showToken(tokenTexts?.[cell.query] ?? '')}, key ${cell.key} ${showToken(tokenTexts?.[cell.key] ?? '')}`}
+            `query ${cell.query} ${nameToken(tokenTexts?.[cell.query] ?? '')}, key ${cell.key} ${nameToken(tokenTexts?.[cell.key] ?? '')}`}
         </p>
       </div>
       {cellHeight > 0 && mode === 'blink' && <span className="blink-side">{side}</span>}

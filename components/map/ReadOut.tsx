@@ -1,7 +1,8 @@
 import { usePageState } from '../../src/session/hooks';
 import { chosenQuery } from '../../src/session/page-state';
 import { type Why, whyOf } from '../../src/session/why';
-import { formatCount, formatRank, formatScore, formatWeight, nameToken } from '../shared/format';
+import { formatCount, formatRank, formatScore, formatWeight } from '../shared/format';
+import { TokenName } from '../shared/TokenName';
 import { useRow } from './useRow';
 
 /** Why the cell under the pointer was kept or missed. */
@@ -27,8 +28,8 @@ export function ReadOut() {
   return (
     <div className="read-out">
       <p className="read-out-pair">
-        <q>{nameToken(tokenTexts[query] ?? '')}</q> <span className="arrow">→</span>{' '}
-        <q>{nameToken(tokenTexts[cell.key] ?? '')}</q>
+        <TokenName text={tokenTexts[query] ?? ''} /> <span className="arrow">→</span>{' '}
+        <TokenName text={tokenTexts[cell.key] ?? ''} />
         <small>
           query {formatCount(query)}, key {formatCount(cell.key)}
         </small>

@@ -64,9 +64,19 @@ export function showToken(text: string): string {
   return text.replaceAll('\n', '⏎').replaceAll('\t', '⇥');
 }
 
-/** A token named in a sentence: without the blank before the word. */
+/** A token named in a sentence: without the blank before the word, and in words where nothing can be seen of it. */
 export function nameToken(text: string): string {
-  return showToken(text).trim() || '␣';
+  return invisibleName(text) ?? showToken(text).trim();
+}
+
+/** What a token is that shows nothing by itself; null where there is something to see. */
+export function invisibleName(text: string): string | null {
+  if (/[^\p{White_Space}\p{C}]/u.test(text)) return null;
+  if (text === '') return 'empty token';
+  if (/^[\r\n]+$/.test(text)) return /^(\r\n|\r|\n)$/.test(text) ? 'line end' : 'line ends';
+  if (/^\t+$/.test(text)) return text.length === 1 ? 'tab' : 'tabs';
+  if (/^\p{Zs}+$/u.test(text)) return text.length === 1 ? 'blank' : 'blanks';
+  return /^\s+$/.test(text) ? 'white space' : 'invisible character';
 }
 
 function scaled(value: number, base: number, units: readonly string[]): string {

@@ -7,11 +7,13 @@ interface NeedleChipsProps {
   needles: readonly NeedleFacts[];
   tokenTexts: readonly string[];
   row: QueryRow | null;
+  /** Past the trained length the counts are of a query that full attention has led astray. */
+  isGrey: boolean;
   onJump: (token: number) => void;
 }
 
 /** The needles the question asks for: how much of each one's value the chosen query sees; a press goes there. */
-export function NeedleChips({ needles, tokenTexts, row, onJump }: NeedleChipsProps) {
+export function NeedleChips({ needles, tokenTexts, row, isGrey, onJump }: NeedleChipsProps) {
   const asked = needles.filter((needle) => needle.asked);
   if (asked.length === 0) return null;
   return (
@@ -29,7 +31,8 @@ export function NeedleChips({ needles, tokenTexts, row, onJump }: NeedleChipsPro
             <button
               type="button"
               className="needle-chip"
-              data-lost={(kept !== null && kept < length) || undefined}
+              data-grey={isGrey || undefined}
+              data-lost={(!isGrey && kept !== null && kept < length) || undefined}
               title={`${needle.label}: ${needle.value}${kept === null ? '' : `, ${kept} of the ${length} tokens of its value are seen`}`}
               onClick={() => onJump(needle.start)}
             >
@@ -38,6 +41,11 @@ export function NeedleChips({ needles, tokenTexts, row, onJump }: NeedleChipsPro
           </li>
         );
       })}
+      {isGrey && (
+        <li className="needle-reason">
+          past the <Term name="trainedLength">trained length</Term> these counts mean nothing: read the answer
+        </li>
+      )}
     </ul>
   );
 }

@@ -1,11 +1,13 @@
 import { useEffect, useState } from 'react';
 import { usePageState } from '../../src/session/hooks';
 import { chosenQuery } from '../../src/session/page-state';
+import { isPastTrained } from '../../src/session/summary';
 import type { QueryRow, TextFacts } from '../../src/study/types';
 import { selectCommand } from '../shared/command';
-import { nameToken } from '../shared/format';
+import { invisibleName } from '../shared/format';
 import { Panel } from '../shared/Panel';
 import { Term } from '../shared/Term';
+import { TokenName } from '../shared/TokenName';
 import { keptIn, NeedleChips } from './NeedleChips';
 import { valueTokens } from './needle-value';
 import { Overview } from './Overview';
@@ -18,6 +20,7 @@ export function TokenPanel() {
   const text = usePageState((state) => state.text);
   const row = usePageState((state) => state.row);
   const query = usePageState(chosenQuery);
+  const isPast = usePageState((state) => isPastTrained(state.text, state.model));
   const [target, setTarget] = useState<{ token: number } | null>(null);
   const jump = (token: number) => setTarget({ token });
 
@@ -39,25 +42,35 @@ export function TokenPanel() {
     <Panel
       title="Text"
       className="panel-tokens"
-      aside={<Caption token={text.tokenTexts[query] ?? ''} query={query} />}
+      aside={<Caption text={text} query={query} />}
       copy={{
         what: 'what the chosen query sees',
         table: () => rowTable(row, text.tokenTexts),
         command: selectCommand,
       }}
     >
-      <NeedleChips needles={text.needles} tokenTexts={text.tokenTexts} row={row} onJump={jump} />
+      <NeedleChips
+        needles={text.needles}
+        tokenTexts={text.tokenTexts}
+        row={row}
+        isGrey={isPast}
+        onJump={jump}
+      />
       <Overview text={text} row={row} onJump={jump} />
       <TokenStrip text={text} row={row} query={query} target={target} />
     </Panel>
   );
 }
 
-function Caption({ token, query }: { token: string; query: number }) {
+function Caption({ text, query }: { text: TextFacts; query: number }) {
+  const token = text.tokenTexts[query] ?? '';
+  const invisible = invisibleName(token);
+  const place = query === text.answerStart ? ' before the answer' : '';
   return (
     <span className="token-caption">
       <span>
-        as <q>{nameToken(token)}</q> sees it, query {query.toLocaleString('en')}
+        as {invisible === null ? <TokenName text={token} /> : `the ${invisible}${place}`} sees it, query{' '}
+        {query.toLocaleString('en')}
       </span>
       <span className="token-legend">
         <Term name="kept">

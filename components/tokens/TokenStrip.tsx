@@ -1,7 +1,7 @@
 import { type KeyboardEvent, type MouseEvent, useEffect, useState } from 'react';
 import { usePage, usePageState } from '../../src/session/hooks';
 import type { QueryRow, TextFacts } from '../../src/study/types';
-import { formatCount, showToken } from '../shared/format';
+import { formatCount, nameToken } from '../shared/format';
 import { useSize } from '../shared/useSize';
 import { lineOf } from './lines';
 import { TokenLine } from './TokenLine';
@@ -101,7 +101,7 @@ export function TokenStrip({ text, row, query, target }: TokenStripProps) {
         ))}
       </div>
       <p className="visually-hidden" aria-live="polite">
-        {pointed !== null && `token ${pointed}: ${showToken(text.tokenTexts[pointed] ?? '')}`}
+        {pointed !== null && `token ${pointed}: ${nameToken(text.tokenTexts[pointed] ?? '')}`}
       </p>
     </div>
   );

@@ -1,6 +1,7 @@
 import { act, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { describe, expect, it } from 'vitest';
+import { nameToken } from '../../components/shared/format';
 import { breakLines, lineOf } from '../../components/tokens/lines';
 import { valueTokens } from '../../components/tokens/needle-value';
 import { TokenPanel } from '../../components/tokens/TokenPanel';
@@ -32,6 +33,29 @@ describe('the token strip', () => {
     }
   });
 
+  it('greys what needles lost past the trained length, and says why', async () => {
+    const page = await testPage({ hash: '#length=2048&layer=5&head=3' });
+    const { container } = renderWith(page, <TokenPanel />);
+    await act(() => page.idle());
+    const chips = await screen.findAllByRole('button', { name: /\d\/5/ });
+    expect(chips).toHaveLength(4);
+    expect(chips.filter((chip) => chip.hasAttribute('data-grey'))).toHaveLength(4);
+    expect(container.querySelector('[data-lost]')).toBeNull();
+    expect(screen.getByText(/these counts mean nothing: read the answer/)).toBeVisible();
+  });
+
+  it('says whose view it shows, in words where the token cannot be seen', async () => {
+    const page = await testPage();
+    renderWith(page, <TokenPanel />);
+    await act(() => page.idle());
+    const start = page.store.getState().text!.answerStart!;
+    expect(screen.getByText(/^as the blank before the answer sees it/)).toHaveTextContent(
+      `query ${start.toLocaleString('en')}`,
+    );
+    act(() => page.actions.setView({ query: start - 1 }, true));
+    expect(screen.getByText(/^as/)).toHaveTextContent('as Answer: sees it');
+  });
+
   it('has elements for the lines in view alone', async () => {
     const page = await testPage({ hash: '#length=16384' });
     const { container } = renderWith(page, <TokenPanel />);
@@ -51,6 +75,26 @@ describe('the token strip', () => {
     expect(screen.getByText(/^token 2:/)).toBeInTheDocument();
     await userEvent.keyboard('{Enter}');
     expect(page.state().view.query).toBe(2);
+  });
+});
+
+describe('the name of a token', () => {
+  it.each([
+    [' lamp', 'lamp'],
+    [' ', 'blank'],
+    ['   ', 'blanks'],
+    ['\u00a0', 'blank'],
+    ['\n', 'line end'],
+    ['\r\n', 'line end'],
+    ['\n\n', 'line ends'],
+    ['\t', 'tab'],
+    [' \n', 'white space'],
+    ['', 'empty token'],
+    ['\u200b', 'invisible character'],
+    ['a\n', 'a⏎'],
+    ['\ufffd', '\ufffd'],
+  ])('of %j is %s', (text, name) => {
+    expect(nameToken(text)).toBe(name);
   });
 });
 
