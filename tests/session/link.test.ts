@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import readyMade from '../../samples/studies/ready-made.json';
 import { longestTextCharacters } from '../../src/session/limits';
 import { readLink, writeLink } from '../../src/session/link';
 import { defaultSession } from '../../src/session/session';
@@ -136,6 +137,10 @@ describe('a link', () => {
     expect(notices).toEqual([]);
     expect(session.model).toBe('https://example.org/m');
     expect(session.method.parameters.proximity).toEqual([1, 2, 3]);
+  });
+
+  it.each(readyMade)('$title: a ready-made study is read without a notice', async ({ link }) => {
+    expect((await readLink(link, environment)).notices).toEqual([]);
   });
 
   it('names all unknown keys in one notice', async () => {
