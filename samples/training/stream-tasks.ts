@@ -1,8 +1,8 @@
 /**
  * Streams training rows, or tasks to evaluate, to standard output. Run by the recipe, several at a time:
  *
- *     node stream-tasks.mjs rows  --books DIR --tokenizer FILE --length 1024 --seed 7
- *     node stream-tasks.mjs tasks --books DIR --tokenizer FILE --tokens 1024 --task stars --first 0 --count 1000
+ *     node dist/stream-tasks.js rows  --books DIR --tokenizer FILE --length 1024 --seed 7
+ *     node dist/stream-tasks.js tasks --books DIR --tokenizer FILE --tokens 1024 --task stars --first 0 --count 1000
  *
  * rows: without end; each row is length + 1 ids (uint16) and then length + 1 kinds (uint8, see rows.ts), little endian.
  * tasks: one JSON object a line: task, seed, ids, answerStart, answerText.

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import type { KeyholeState } from '../../src/session/page-contract';
 
-/** Everything but what the contract lets differ, numbers aside. */
+/** Everything but what may differ between equal links (docs/contracts.md, "Link"), numbers aside. */
 export function comparable({ timing: _timing, origin: _origin, ...state }: KeyholeState): object {
   const measurements = state.measurements && {
     ...state.measurements,

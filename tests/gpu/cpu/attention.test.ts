@@ -19,7 +19,7 @@ interface Case {
   readonly scale?: number;
 }
 
-/** Keys that query i sees, from the words of the contract. */
+/** Keys that query i sees, from the words of gpu/ops.ts. */
 function seenBy(a: Case, head: number, i: number): number[] {
   const lists = a.list ?? [[]];
   const seen = [...lists[Math.floor((head * lists.length) / a.heads)]!];
