@@ -53,8 +53,8 @@ export function KeptPanel() {
         {freeRun && <TimeFigure freeRun={freeRun} />}
       </div>
       <dl className="rows">
-        {costRows(summary, cost, freeRun).map(({ term, label, value }) => (
-          <div key={label}>
+        {costRows(summary, cost, freeRun).map(({ term, label, value, isAgainstFull }) => (
+          <div key={label} data-grey={(isPast && isAgainstFull) || undefined}>
             <dt>
               <Term name={term}>{label}</Term>
             </dt>
@@ -110,6 +110,8 @@ interface CostRow {
   readonly term: GlossaryTerm;
   readonly label: string;
   readonly value: string;
+  /** Full attention is the yardstick, which it no longer is past the trained length. */
+  readonly isAgainstFull?: boolean;
 }
 
 function costRows(
@@ -118,10 +120,20 @@ function costRows(
   freeRun: FreeRunMeasurement | null,
 ): CostRow[] {
   const rows: CostRow[] = [
-    { term: 'outputError', label: 'output error', value: formatPercent(summary.outputError) },
+    {
+      term: 'outputError',
+      label: 'output error',
+      value: formatPercent(summary.outputError),
+      isAgainstFull: true,
+    },
   ];
   if (summary.topkRecall !== null) {
-    rows.push({ term: 'topkRecall', label: 'top-k recall', value: formatPercent(summary.topkRecall) });
+    rows.push({
+      term: 'topkRecall',
+      label: 'top-k recall',
+      value: formatPercent(summary.topkRecall),
+      isAgainstFull: true,
+    });
   }
   if (cost) {
     rows.push(

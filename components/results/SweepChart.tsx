@@ -74,14 +74,14 @@ export function SweepChart({ curves, current, isGrey }: SweepChartProps) {
         </text>
         {drawn.map(({ method, points, current: isCurrent }, at) => (
           <path
-            key={keyOf(method)}
+            key={keyOf([isCurrent, method])}
             className={isCurrent ? 'curve curve-current' : 'curve'}
             strokeDasharray={isCurrent ? undefined : dashes[at % dashes.length]}
             d={path(points) ?? ''}
           />
         ))}
         {labels.map(({ label, x, y, anchor }, at) => (
-          <g key={keyOf(drawn[at]?.method)}>
+          <g key={keyOf([drawn[at]?.current, drawn[at]?.method])}>
             {Math.abs(anchor.y - y) > 15 && (
               <line
                 className="leader"

@@ -1,6 +1,6 @@
 import { act, screen, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { AnswerPanel } from '../../components/results/AnswerPanel';
 import { answerParts } from '../../components/results/answer-parts';
 import { KeptPanel } from '../../components/results/KeptPanel';
@@ -85,6 +85,25 @@ describe('kept and lost', () => {
   });
 });
 
+describe('past the trained length', () => {
+  it('greys every number that has full attention for its yardstick, and no other', async () => {
+    const greyed = async (hash: string): Promise<string[]> => {
+      const page = await testPage({ hash });
+      const { container, unmount } = renderWith(page, <KeptPanel />);
+      await act(() => page.idle());
+      const texts = [...container.querySelectorAll('[data-grey]')].map(({ textContent }) => textContent);
+      unmount();
+      return texts;
+    };
+    expect(await greyed('#length=1024')).toEqual([]);
+    expect(await greyed('#length=4096')).toEqual([
+      expect.stringContaining('mass recall'),
+      expect.stringContaining('output error'),
+      expect.stringContaining('top-k recall'),
+    ]);
+  });
+});
+
 describe('charts', () => {
   it('have a table: recall by layer and head', async () => {
     const page = await testPage();
@@ -118,6 +137,16 @@ describe('charts', () => {
     expect(
       screen.getByText(/full attention is no\s+yardstick: read the answer, not the recall/),
     ).toBeVisible();
+  });
+
+  it('draw a method that is pinned as it is, too', async () => {
+    const errors = vi.spyOn(console, 'error').mockImplementation(() => {});
+    const page = await testPage({ hash: '#method=oracle' });
+    const { container } = renderWith(page, <SweepPanel />);
+    await act(() => page.idle());
+    expect(container.querySelectorAll('path.curve')).toHaveLength(5);
+    expect(errors).not.toHaveBeenCalled();
+    errors.mockRestore();
   });
 
   it('let the point of the study be moved by keyboard', async () => {
