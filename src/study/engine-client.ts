@@ -10,6 +10,8 @@ import type { BackendFacts, MapRequest, MapTile, QueryRow, StudySpec } from './t
 
 export interface EngineClientOptions {
   readonly backend: 'auto' | BackendName;
+  /** Address that relative addresses of models count from; the page's own unless told. */
+  readonly page?: string;
   /** Makes a worker; tests hand in one of their own. */
   readonly createWorker?: () => Worker;
 }
@@ -52,7 +54,7 @@ export function createEngineClient(events: StudyEvents, options: EngineClientOpt
       event.preventDefault();
       lose(`The engine stopped: ${event.message || 'its worker could not be started'}.`);
     };
-    post(worker, { type: 'start', backend });
+    post(worker, { type: 'start', backend, page: options.page ?? document.baseURI });
   }
 
   function startWorkers(backend: 'auto' | BackendName): void {

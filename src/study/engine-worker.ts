@@ -22,14 +22,14 @@ let underWay: Promise<void> = Promise.resolve();
 let newestRun = -1;
 let deliverFull: ((full: FullRun) => void) | null = null;
 
-async function start(backend: 'auto' | 'webgpu' | 'cpu'): Promise<void> {
+async function start(backend: 'auto' | 'webgpu' | 'cpu', page: string): Promise<void> {
   const { ops, facts } = await openBackend(backend, () =>
     createWebGpuOps({
       // A device that is lost before the start fails its self-test too, and the CPU takes over without a word of this.
       onLost: (message) => engine && post({ type: 'lost', sentence: message }),
     }),
   );
-  engine = new Engine(ops, webEnvironment());
+  engine = new Engine(ops, webEnvironment(page));
   post({ type: 'started', facts });
 }
 
@@ -84,7 +84,7 @@ async function reply(
 addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
   switch (data.type) {
     case 'start':
-      start(data.backend).catch((error) => post({ type: 'lost', sentence: sentence(error) }));
+      start(data.backend, data.page).catch((error) => post({ type: 'lost', sentence: sentence(error) }));
       return;
     case 'run':
       run(data);

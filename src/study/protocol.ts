@@ -19,7 +19,12 @@ export type PostedEvent = {
 }[keyof StudyEvents];
 
 export type ToWorker =
-  | { readonly type: 'start'; readonly backend: 'auto' | BackendName }
+  | {
+      readonly type: 'start';
+      readonly backend: 'auto' | BackendName;
+      /** Address of the page: relative addresses of models count from there. */
+      readonly page: string;
+    }
   | { readonly type: 'run'; readonly run: number; readonly spec: StudySpec; readonly parts: readonly Part[] }
   | { readonly type: 'full'; readonly run: number; readonly full: FullRun }
   | { readonly type: 'cancel' }

@@ -21,7 +21,8 @@ function fileName(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1);
 }
 
-export function webEnvironment(): StudyEnvironment {
+/** `page`: address that relative addresses of models count from; a worker's own would be its script's. */
+export function webEnvironment(page: string): StudyEnvironment {
   let texts: Promise<readonly SampleText[]> | null = null;
   return {
     modelFolder(name): ModelFolder {
@@ -29,7 +30,7 @@ export function webEnvironment(): StudyEnvironment {
         const files = Object.entries(modelFiles).map(([path, address]) => [fileName(path), address]);
         return httpFolder('the bundled model', Object.fromEntries(files));
       }
-      return httpFolder(name, name);
+      return httpFolder(name, new URL(name, page).href);
     },
     sampleTexts() {
       texts ??= Promise.all(titles.map(fetchText)).catch((error) => {

@@ -53,6 +53,7 @@ function openClient(backend: 'auto' | BackendName = 'auto') {
     get: (_, name: string) => (value: unknown) => events.push({ name, value }),
   });
   const client = createEngineClient(hear, {
+    page: 'http://page/',
     backend,
     createWorker: () => {
       workers.push(new FakeWorker());
@@ -80,7 +81,7 @@ const labels = (values: unknown[]): string[] =>
 describe('workers', () => {
   test('a GPU has one, for both parts of a study', () => {
     const { client, workers, named } = openClient();
-    expect(workers[0].heard).toEqual([{ type: 'start', backend: 'auto' }]);
+    expect(workers[0].heard).toEqual([{ type: 'start', backend: 'auto', page: 'http://page/' }]);
     client.run(spec(1));
     expect(workers[0].of('run'), 'no study before there is a backend').toEqual([]);
     start(workers[0], 'webgpu');
@@ -94,7 +95,7 @@ describe('workers', () => {
     start(workers[0], 'cpu');
     client.run(spec(1));
     expect(workers).toHaveLength(2);
-    expect(workers[1].heard[0]).toEqual({ type: 'start', backend: 'cpu' });
+    expect(workers[1].heard[0]).toEqual({ type: 'start', backend: 'cpu', page: 'http://page/' });
     start(workers[1], 'cpu');
     expect(named('backend'), 'the page hears of one backend').toHaveLength(1);
     expect(workers.map((worker) => worker.of('run').map(({ parts }) => parts))).toEqual([
@@ -225,12 +226,12 @@ describe('a device that is lost', () => {
     await expect(tile).rejects.toSatisfy(isUserError);
     expect(workers).toHaveLength(2);
     expect(workers[0].isTerminated).toBe(true);
-    expect(workers[1].heard).toEqual([{ type: 'start', backend: 'auto' }]);
+    expect(workers[1].heard).toEqual([{ type: 'start', backend: 'auto', page: 'http://page/' }]);
     start(workers[1], 'webgpu');
     expect(workers[1].of('run')).toMatchObject([{ spec: spec(4), parts: ['probe', 'free'] }]);
 
     lose(workers[1]);
-    expect(workers[2].heard).toEqual([{ type: 'start', backend: 'cpu' }]);
+    expect(workers[2].heard).toEqual([{ type: 'start', backend: 'cpu', page: 'http://page/' }]);
     start(workers[2], 'cpu');
     expect(workers).toHaveLength(4);
     expect(workers[2].of('run')).toMatchObject([{ spec: spec(4), parts: ['probe'] }]);
@@ -254,7 +255,7 @@ describe('a device that is lost', () => {
     const { workers } = openClient('webgpu');
     start(workers[0], 'webgpu');
     lose(workers[0]);
-    expect(workers[1].heard).toEqual([{ type: 'start', backend: 'webgpu' }]);
+    expect(workers[1].heard).toEqual([{ type: 'start', backend: 'webgpu', page: 'http://page/' }]);
   });
 
   test('finishes its study on the one after it', () => {
