@@ -1,6 +1,7 @@
 import { Popover } from 'radix-ui';
 import { useState } from 'react';
 import { usePageState } from '../../src/session/hooks';
+import { sampleList } from '../../src/session/samples';
 import { bundledModel } from '../../src/session/session';
 import type { SourceSpec } from '../../src/study/types';
 import { taskList } from '../../src/tasks';
@@ -43,5 +44,7 @@ export function describeSource(
     return { title, detail: `${formatCount(source.tokens)} tokens · depth ${depth} · seed ${source.seed}` };
   }
   const length = tokens === undefined ? 'reading' : `${formatCount(tokens)} tokens`;
-  return { title: source.kind === 'sample' ? source.sample : 'Own text', detail: length };
+  if (source.kind === 'text') return { title: 'Own text', detail: length };
+  const title = sampleList.find((sample) => sample.id === source.sample)?.title ?? source.sample;
+  return { title, detail: length };
 }
