@@ -1,4 +1,4 @@
-/** Command lines that make what a panel shows (design.md, "Command line"). */
+/** Command lines that make what a panel shows (docs/contracts.md, "Command line"). */
 import type { Method } from '../../src/methods/method';
 import type { ParameterContext } from '../../src/methods/parameters';
 import { currentKeep } from '../../src/session/current-keep';

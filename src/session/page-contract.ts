@@ -1,4 +1,4 @@
-/** window.keyhole: what scripts may rely on (design.md, "Page"). */
+/** window.keyhole: what scripts may rely on (docs/contracts.md, "window.keyhole"). */
 import type { Measurements, MethodSpec, SourceSpec } from '../study/types';
 import { modelQuestion } from './model-address';
 import type { Page } from './page';
