@@ -85,7 +85,7 @@ function Caption({ text, query }: { text: TextFacts; query: number }) {
         <Term name="needle">
           <i data-legend="needle">needle</i>
         </Term>
-        <span>shade: full attention</span>
+        <span title="Full attention’s weight of each token for this query">shade: weight</span>
       </span>
     </span>
   );
