@@ -52,12 +52,13 @@ export async function sweepCommand(rawArguments: string[]): Promise<void> {
     throw new UserError(`--queries must be a token from 0 to ${text.tokens - 1}, not ${start}.`);
   }
   const queries = { start, end: text.tokens };
+  const notices = new Set(source.notices);
   const records: SweepRecord[] = [];
   for (const method of methods) {
     const base = resolveParameters(method.id, method.parameters, given[method.id] ?? {}, context);
     for (const keep of keeps) {
       showProgress(`${method.id}, keep ${keep}`);
-      records.push(...(await measurePoint(text, method, base, keep, queries)));
+      records.push(...(await measurePoint(text, method, base, keep, queries, notices)));
     }
   }
   endProgress();
@@ -70,7 +71,7 @@ export async function sweepCommand(rawArguments: string[]): Promise<void> {
     keyValueHeads: text.keyValueHeads,
     headDimension: text.headDimension,
     queries,
-    notices: source.notices,
+    notices: [...notices],
     units: {
       keep: 'fraction of the text asked for',
       kept: 'mean over queries of keys seen / keys full attention sees',
@@ -90,6 +91,7 @@ async function measurePoint(
   base: Parameters,
   keep: number,
   queries: { readonly start: number; readonly end: number },
+  notices: Set<string>,
 ): Promise<SweepRecord[]> {
   const context = contextOf(text);
   const empty = {
@@ -106,7 +108,10 @@ async function measurePoint(
     return text.recorded.map(({ layer }) => ({ method: method.id, layer, keep, ...empty, floor }));
   }
   const { parameters } = fitted;
-  const measured = await probe({ text, method, parameters, queries });
+  const onNotices = (sentences: readonly string[]): void => {
+    for (const sentence of sentences) notices.add(`${method.id}: ${sentence}`);
+  };
+  const measured = await probe({ text, method, parameters, queries, onNotices });
   return measured.map(({ layer, keptShare, massRecall, topkRecall, outputError }) => {
     const { density, selectionOperations, attentionOperations } = measureCost({
       method,

@@ -1,7 +1,7 @@
 /** A method set loose on a recorded text: every layer sees the true queries, keys and values. */
 import type { Rows } from '../../gpu/rows';
 import { sliceRows } from '../../gpu/rows';
-import type { LayerInput, Method, MethodRun, QueryBlock, ScoreMemo } from '../methods/method';
+import type { LayerInput, Method, MethodContext, MethodRun, QueryBlock } from '../methods/method';
 import type { ParameterContext, Parameters } from '../methods/parameters';
 import type { RecordedLayer, RecordedText } from '../study/recorded';
 import { UserError } from '../user-error';
@@ -18,13 +18,17 @@ export interface ProbeRun {
   readonly blocks: readonly QueryBlock[];
 }
 
+export interface ProbeOptions extends Pick<MethodContext, 'memo' | 'constantChannels'> {
+  readonly signal?: AbortSignal;
+}
+
 /** Starts and prepares a run. Throws UserError when the text lacks what the method needs. Dispose of `run` afterwards. */
 export async function startProbe(
   text: RecordedText,
   method: Method,
   parameters: Parameters,
   evictAt: number,
-  { memo, signal }: { readonly memo?: ScoreMemo; readonly signal?: AbortSignal } = {},
+  { memo, signal, constantChannels }: ProbeOptions = {},
 ): Promise<ProbeRun> {
   const context = contextOf(text);
   method.validate?.(parameters, context);
@@ -45,6 +49,7 @@ export async function startProbe(
       evictAt,
       calibration,
       memo,
+      constantChannels,
     },
     parameters,
   );

@@ -1,5 +1,5 @@
 /** A probe run: what a method keeps and loses in every layer when each sees full attention's queries, keys and values. */
-import type { Method } from '../methods/method';
+import type { Method, MethodRun } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
 import type { RecordedLayer, RecordedText } from '../study/recorded';
 import type { LayerMeasurement } from '../study/types';
@@ -28,19 +28,30 @@ const MOST_WEIGHTS = 2 ** 22;
 export async function probe(request: ProbeRequest): Promise<LayerMeasurement[]> {
   const { text, method, parameters, queries, signal, onLayer, onNotices } = request;
   signal?.throwIfAborted();
-  const started = await startProbe(text, method, parameters, queries.start, { signal });
+  const { ops } = text;
+  const constantChannels = ops.allocate('u32', 1, 'constant channels');
+  let run: MethodRun | null = null;
   try {
-    if (started.run.notices?.length) onNotices?.(started.run.notices);
+    const started = await startProbe(text, method, parameters, queries.start, { signal, constantChannels });
+    run = started.run;
     const layers: LayerMeasurement[] = [];
     for (const recorded of text.recorded) {
       const measurement = await probeLayer(request, started, recorded);
       layers.push(measurement);
       onLayer?.(measurement);
     }
+    const [constant] = await ops.readIntegers(constantChannels);
+    const notices = [...(run.notices ?? []), ...(constant > 0 ? [constantSentence(constant)] : [])];
+    if (notices.length > 0) onNotices?.(notices);
     return layers;
   } finally {
-    started.run.dispose();
+    run?.dispose();
+    ops.release(constantChannels);
   }
+}
+
+function constantSentence(count: number): string {
+  return `${count.toLocaleString('en')} channels had no range in a lag partition; their keys or values were divided by 1e-12 there.`;
 }
 
 async function probeLayer(

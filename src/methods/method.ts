@@ -95,6 +95,8 @@ export interface MethodContext {
   readonly evictAt: number;
   readonly calibration: Calibration | null;
   readonly memo?: ScoreMemo;
+  /** One u32 that counts channels without any range in a partition: LagKV divides by 1e-12 there, and the run says so. */
+  readonly constantChannels?: DeviceBuffer;
 }
 
 /** State of one run of a method over all layers. */

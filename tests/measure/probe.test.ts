@@ -8,6 +8,7 @@ import { methodById, methods } from '../../src/methods';
 import { type Parameters, resolveParameters } from '../../src/methods/parameters';
 import type { RecordedText } from '../../src/study/recorded';
 import { fixtureText, inputs, layerCount, shape } from '../methods/fixture';
+import { recordText } from '../methods/recorded';
 
 const { tokens, queryHeads, keyValueHeads, headDimension } = shape;
 const queries = { start: 150, end: tokens };
@@ -173,6 +174,32 @@ describe('probe', () => {
     });
     expect(notices).toEqual(['Second moments are those of this text: the model brings none.']);
   });
+
+  it.each(['official', 'kvpress'])(
+    'says how many channels LagKV (%s) found without any range',
+    async (variant) => {
+      const plain = { tokens: 64, queryHeads: 2, keyValueHeads: 1, headDimension: 4 };
+      const key = Float32Array.from({ length: 64 * 4 }, (_, i) => (i % 4 === 2 ? 0.5 : Math.sin(i)));
+      const value = Float32Array.from({ length: 64 * 4 }, (_, i) => Math.cos(i));
+      const query = Float32Array.from({ length: 2 * 64 * 4 }, (_, i) => Math.sin(3 * i));
+      const made = recordText(createCpuOps(), plain, [{ query, key, value }], { rope: null });
+      const lagkv = methodById('lagkv');
+      const given = { variant, keepFraction: 0.5, sinkTokens: 0, lagTokens: 16 };
+      const parameters = resolveParameters('lagkv', lagkv.parameters, given, contextOf(made));
+      const notices: string[] = [];
+      await probe({
+        text: made,
+        method: lagkv,
+        parameters,
+        // Everything before the last query is read: three partitions are scored, each with one channel that never changes.
+        queries: { start: 63, end: 64 },
+        onNotices: (sentences) => notices.push(...sentences),
+      });
+      const scored = variant === 'official' ? /^[1-3] channels/ : /^2 channels/;
+      expect(notices).toEqual([expect.stringMatching(scored)]);
+      expect(notices[0]).toMatch(/no range in a lag partition/);
+    },
+  );
 
   it('stops with the signal’s reason', async () => {
     const controller = new AbortController();

@@ -81,8 +81,10 @@ describe('sweep', () => {
     const curves = await sweep({ text, methods, fractions, queries });
     const recall = curves.map(({ points }) => points.map((point) => point.massRecall!));
     for (const [point] of fractions.entries()) {
-      expect(recall[0][point]).toBeGreaterThan(recall[1][point]);
-      expect(recall[0][point]).toBeGreaterThan(recall[2][point]);
+      // Where every key is kept, all reach 1, but for rounding.
+      const rounding = curves[0].points[point].kept === 1 ? 1e-6 : 0;
+      expect(recall[0][point]).toBeGreaterThan(recall[1][point] - rounding);
+      expect(recall[0][point]).toBeGreaterThan(recall[2][point] - rounding);
       if (point > 0) for (const curve of recall) expect(curve[point]).toBeGreaterThan(curve[point - 1]);
     }
   });

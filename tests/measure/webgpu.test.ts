@@ -32,7 +32,7 @@ describeWebGpu('measurements on WebGPU', (gpu) => {
   let webgpu: RecordedText;
   const oneLayer = (text: RecordedText): RecordedText => ({ ...text, recorded: text.recorded.slice(0, 1) });
   beforeAll(async () => {
-    cpu = oneLayer(fixtureText(createCpuOps()));
+    cpu = oneLayer(fixtureText(createCpuOps({ simd: false })));
     webgpu = oneLayer(fixtureText(await createWebGpuOps({ device: gpu.device })));
   });
   afterAll(() => webgpu?.ops.destroy());

@@ -2,10 +2,10 @@
  * One layer of LagKV's official cache: sinks and the survivors of every compressed partition, per KV head. Survivors are never
  * scored again, so lists only grow. The official class stores survivors by score; ours are ascending, which attention does not see.
  */
-import type { IndexList, Ops, ScoreRows } from '../../../gpu/ops';
+import type { IndexList, ScoreRows } from '../../../gpu/ops';
 import type { DeviceBuffer } from '../../../gpu/rows';
 import { sliceRows } from '../../../gpu/rows';
-import type { LayerInput, ScoreMemo } from '../method';
+import type { LayerInput, MethodContext } from '../method';
 import { compressedPartitions } from './partitions';
 import type { Lag } from './schema';
 
@@ -14,16 +14,16 @@ class LagScores {
   partitions = 0;
   readonly capacity: number;
   readonly buffer: DeviceBuffer;
-  private readonly ops: Ops;
+  private readonly context: MethodContext;
   private readonly heads: number;
   private readonly lag: Lag;
 
-  constructor(ops: Ops, heads: number, capacity: number, lag: Lag) {
-    this.ops = ops;
+  constructor(context: MethodContext, heads: number, capacity: number, lag: Lag) {
+    this.context = context;
     this.heads = heads;
     this.capacity = capacity;
     this.lag = lag;
-    this.buffer = ops.allocate('f32', heads * capacity * lag.lagTokens, 'lag scores');
+    this.buffer = context.ops.allocate('f32', heads * capacity * lag.lagTokens, 'lag scores');
   }
 
   rows(from: number, to: number): ScoreRows {
@@ -43,7 +43,8 @@ class LagScores {
     const first = sinkTokens + this.partitions * lagTokens;
     const fresh = partitions - this.partitions;
     const rows = (fresh + 1) * lagTokens;
-    this.ops.lagScores({
+    const { ops, constantChannels } = this.context;
+    ops.lagScores({
       key: sliceRows(key, first, rows),
       value: sliceRows(value, first, rows),
       keyFactor: 1,
@@ -51,28 +52,27 @@ class LagScores {
       lagTokens,
       partitions: fresh,
       out: this.rows(this.partitions, partitions),
+      ...(constantChannels ? { degenerate: constantChannels } : {}),
     });
     this.partitions = partitions;
   }
 
   release(): void {
-    this.ops.release(this.buffer);
+    this.context.ops.release(this.buffer);
   }
 }
 
 export class CompressedLayer {
-  private readonly ops: Ops;
+  private readonly context: MethodContext;
   private readonly lag: Lag;
-  private readonly memo: ScoreMemo | undefined;
   private partitions = 0;
   private scores: LagScores | null = null;
   private list: DeviceBuffer | null = null;
   private tied: DeviceBuffer | null = null;
 
-  constructor(ops: Ops, lag: Lag, memo: ScoreMemo | undefined) {
-    this.ops = ops;
+  constructor(context: MethodContext, lag: Lag) {
+    this.context = context;
     this.lag = lag;
-    this.memo = memo;
   }
 
   /** Compresses what the rule compresses before a block that starts at `input.block.start`; `expectedTokens` sizes buffers. */
@@ -88,7 +88,7 @@ export class CompressedLayer {
     this.scores!.upTo(partitions, input);
     const { sinkTokens, lagTokens, keptOfPartition } = this.lag;
     for (; this.partitions < partitions; this.partitions++) {
-      this.ops.topK({
+      this.context.ops.topK({
         score: this.scores!.rows(this.partitions, this.partitions + 1),
         count: keptOfPartition,
         indexBase: sinkTokens + this.partitions * lagTokens,
@@ -136,9 +136,10 @@ export class CompressedLayer {
   }
 
   release(): void {
-    if (this.scores && !this.memo) this.scores.release();
-    if (this.list) this.ops.release(this.list);
-    if (this.tied) this.ops.release(this.tied);
+    const { ops, memo } = this.context;
+    if (this.scores && !memo) this.scores.release();
+    if (this.list) ops.release(this.list);
+    if (this.tied) ops.release(this.tied);
     this.scores = null;
     this.list = null;
     this.tied = null;
@@ -150,9 +151,10 @@ export class CompressedLayer {
   }
 
   private allocate({ layer, key }: LayerInput, capacity: number): void {
-    const { ops, lag, memo } = this;
+    const { context, lag } = this;
+    const { ops, memo } = context;
     this.release();
-    const make = () => new LagScores(ops, key.heads, capacity, lag);
+    const make = () => new LagScores(context, key.heads, capacity, lag);
     this.scores = memo ? memo.get(`lagkv/${layer}/${capacity}`, make) : make();
     const stride = this.rowStride();
     const indices = new Uint32Array(key.heads * stride);

@@ -12,7 +12,7 @@ import { type Lag, lagIn } from './schema';
 
 export function startKvpress(context: MethodContext, parameters: Parameters): MethodRun {
   return evictOnce(context, parameters, {
-    score({ ops }, input, tokens) {
+    score({ ops, constantChannels }, input, tokens) {
       const lag = lagIn(parameters, input.layer);
       const { key, value } = input;
       const rows = key.heads;
@@ -40,6 +40,7 @@ export function startKvpress(context: MethodContext, parameters: Parameters): Me
         lagTokens,
         partitions,
         out: middle(raw),
+        ...(constantChannels ? { degenerate: constantChannels } : {}),
       });
       ops.segmentRanks({ input: middle(raw), segmentLength: lagTokens, out: middle(score) });
       return {

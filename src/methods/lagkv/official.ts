@@ -21,7 +21,7 @@ export function startOfficial(context: MethodContext, parameters: Parameters): M
       const lag = lagIn(parameters, input.layer);
       const partitions = compressedPartitions(input.block.start, lag);
       if (partitions === 0) return keepEverything(input.block.start);
-      const layer = layers.get(input.layer) ?? new CompressedLayer(context.ops, lag, context.memo);
+      const layer = layers.get(input.layer) ?? new CompressedLayer(context, lag);
       layers.set(input.layer, layer);
       layer.update(input, context.totalTokens);
       const heads = input.key.heads;
