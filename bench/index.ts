@@ -1,6 +1,6 @@
 /**
- * `npm run bench`: what every kernel, and the bundled model, reach of what this machine's GPU can do. `--backend cpu` also
- * measures the model on the CPU backend.
+ * `npm run bench`: what every kernel, and the bundled model, reach of what this machine's GPU can do. `--backend cpu`
+ * measures the CPU backend instead, with WebAssembly SIMD and without.
  */
 import { parseArgs } from 'node:util';
 import { createCpuOps } from '../gpu/cpu';
@@ -14,7 +14,8 @@ import { headerLine, measurementLine, peakLine } from './report';
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { backend: { type: 'string' } } });
   if (values.backend !== undefined && values.backend !== 'cpu' && values.backend !== 'webgpu')
-    throw new Error(`There is no backend "${values.backend}"; it is webgpu, or cpu to measure the CPU too.`);
+    throw new Error(`There is no backend "${values.backend}"; it is webgpu, or cpu to measure the CPU.`);
+  if (values.backend === 'cpu') return measureCpu();
   const { create, globals } = await import('webgpu');
   Object.assign(globalThis, globals);
   const { device } = await openDevice({ gpu: create([]), powerPreference: 'high-performance' });
@@ -25,8 +26,16 @@ async function main(): Promise<void> {
   console.log(`\n${headerLine()}`);
   for await (const measurement of measureKernels(ops)) console.log(measurementLine(measurement, peak));
   for await (const measurement of measureModel(ops)) console.log(measurementLine(measurement, peak));
-  if (values.backend !== 'cpu') return;
-  for await (const measurement of measureModel(createCpuOps())) console.log(measurementLine(measurement));
+}
+
+async function measureCpu(): Promise<void> {
+  for (const simd of [true, false]) {
+    const ops = createCpuOps({ simd });
+    console.log(`${ops.description}\n\n${headerLine()}`);
+    for await (const measurement of measureKernels(ops)) console.log(measurementLine(measurement));
+    for await (const measurement of measureModel(ops)) console.log(measurementLine(measurement));
+    console.log();
+  }
 }
 
 main().then(

@@ -25,8 +25,8 @@ export function attention(a: Arguments<'attention'>): void {
 
   for (let head = 0; head < query.heads; head++) {
     const keyHead = Math.floor((head * key.heads) / query.heads);
-    listStarts(visible, head, query.heads, key, keyHead, keys.starts);
-    listStarts(visible, head, query.heads, value, keyHead, values.starts);
+    visibleStarts(visible, head, query.heads, key, keyHead, keys.starts);
+    visibleStarts(visible, head, query.heads, value, keyHead, values.starts);
     for (let row = 0; row < query.rows; row += PANEL_ROWS) {
       const rows = Math.min(PANEL_ROWS, query.rows - row);
       for (let r = 0; r < rows; r++) limits[r] = visibleCount(visible, total, query.rows, row + r);
@@ -53,13 +53,13 @@ export function attention(a: Arguments<'attention'>): void {
 }
 
 /** Number of keys that query `row` of `queryRows` sees: a prefix of the list followed by the range. */
-function visibleCount(visible: VisibleKeys, total: number, queryRows: number, row: number): number {
+export function visibleCount(visible: VisibleKeys, total: number, queryRows: number, row: number): number {
   if (!visible.range.causal) return total;
   return Math.max(visible.list?.count ?? 0, total - (queryRows - 1 - row));
 }
 
 /** Start of every visible row of one head: those of the list, then those of the range. */
-function listStarts(
+export function visibleStarts(
   { list, range }: VisibleKeys,
   head: number,
   queryHeads: number,

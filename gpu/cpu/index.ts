@@ -1,4 +1,7 @@
-/** The operations in plain TypeScript: reference of every kernel, and what runs where there is no WebGPU. */
+/**
+ * The operations in plain TypeScript: reference of every kernel, and what runs where there is no WebGPU. There, matmul and
+ * attention, which take most of the time, run on WebAssembly SIMD.
+ */
 import type { MeasuredTime, Ops } from '../ops';
 import { activate, gate } from './activation';
 import { attention } from './attention';
@@ -13,21 +16,30 @@ import { dilate, peakScores } from './peak-scores';
 import { argmax, sumHeads } from './reduce';
 import { copyRows, gatherRows, rotate } from './rows';
 import { segmentRanks } from './segment-ranks';
+import { createSimdAttention } from './simd/attention';
+import { createSimdKernels } from './simd/instance';
+import { createSimdMatmul } from './simd/matmul';
 import { createStorage } from './storage';
 import { topK } from './top-k';
 
 export interface CpuOptions {
   /** Time after which `pace` lets other messages in; 25 unless told. */
   readonly yieldAfterMilliseconds?: number;
+  /** False for the reference: plain TypeScript, sums in double precision. True unless told. */
+  readonly simd?: boolean;
 }
 
-/** Every operation runs at once, on the calling thread, with sums in double precision. */
+/**
+ * Every operation runs at once, on the calling thread. Sums are in double precision, but in single precision where matmul
+ * and attention run on WebAssembly SIMD, if it is here and wanted.
+ */
 export function createCpuOps(options: CpuOptions = {}): Ops {
   const storage = createStorage();
   const { pace, close } = createPace(options.yieldAfterMilliseconds ?? 25);
+  const kernels = options.simd === false ? undefined : createSimdKernels();
   return {
     backend: 'cpu',
-    description: 'CPU, one thread',
+    description: kernels ? 'CPU, one thread, WebAssembly SIMD' : 'CPU, one thread',
     isSoftware: false,
     ...storage,
     pace,
@@ -46,11 +58,11 @@ export function createCpuOps(options: CpuOptions = {}): Ops {
     gatherRows,
     copyRows,
     normalize,
-    matmul,
+    matmul: kernels ? createSimdMatmul(kernels) : matmul,
     gate,
     activate,
     rotate,
-    attention,
+    attention: kernels ? createSimdAttention(kernels) : attention,
     mergeAttention,
     argmax,
     sumHeads,

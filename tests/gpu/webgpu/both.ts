@@ -27,7 +27,7 @@ export function describeBoth(name: string, tests: (backends: Backends, gpu: Test
       const backends: Partial<Record<'webgpu' | 'cpu', Ops>> = {};
       beforeAll(async () => {
         backends.webgpu = await createWebGpuOps({ device: gpu.device, capabilities });
-        backends.cpu = createCpuOps();
+        backends.cpu = createCpuOps({ simd: false });
       });
       afterAll(() => {
         backends.webgpu?.destroy();

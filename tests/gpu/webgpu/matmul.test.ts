@@ -116,7 +116,7 @@ describeWebGpu('matmul in every tiling', (gpu) => {
     const capabilities = { isFallbackAdapter: false, parallelThreads };
     const webgpu = await createWebGpuOps({ device: gpu.device, capabilities });
     await compare(
-      { webgpu, cpu: createCpuOps() },
+      { webgpu, cpu: createCpuOps({ simd: false }) },
       (ops) => {
         const out = inputView(ops, [1, 65, 129], 'strided', 3);
         const input = inputView(ops, [1, 65, 20], 'strided', 1);
