@@ -3,9 +3,9 @@ import type { Arguments } from '../validate';
 import { checkAttentionColumnSums, checkAttentionWeights, checkMassByClass, fail } from '../validate';
 import { floatsOf, integersOf } from './buffer';
 import { PANEL_ROWS } from './panel';
-import { HeadWeights } from './weights';
+import { type HeadWeights, weighHead } from './weights';
 
-export function attentionColumnSums(a: Arguments<'attentionColumnSums'>): void {
+export function attentionColumnSums(a: Arguments<'attentionColumnSums'>, weigh = weighHead): void {
   checkAttentionColumnSums(a);
   const { query, key, out } = a;
   const outData = floatsOf(out.buffer);
@@ -13,7 +13,7 @@ export function attentionColumnSums(a: Arguments<'attentionColumnSums'>): void {
   for (let group = 0; group < key.heads; group++) {
     const sums = new Float64Array(key.rows);
     for (let head = group * perGroup; head < (group + 1) * perGroup; head++) {
-      const weights = new HeadWeights(a, head);
+      const weights = weigh(a, head);
       for (let row = 0; row < query.rows; row += PANEL_ROWS) {
         const rows = Math.min(PANEL_ROWS, query.rows - row);
         weights.load(row, rows);
@@ -24,16 +24,16 @@ export function attentionColumnSums(a: Arguments<'attentionColumnSums'>): void {
   }
 }
 
-function addTo(sums: Float64Array, panel: Float64Array, start: number, count: number): void {
+function addTo(sums: Float64Array, panel: HeadWeights['values'], start: number, count: number): void {
   for (let t = 0; t < count; t++) sums[t]! += panel[start + t]!;
 }
 
-export function attentionWeights(a: Arguments<'attentionWeights'>): void {
+export function attentionWeights(a: Arguments<'attentionWeights'>, weigh = weighHead): void {
   checkAttentionWeights(a);
   const { query, key } = a;
   const out = floatsOf(a.out);
   for (let head = 0; head < query.heads; head++) {
-    const weights = new HeadWeights(a, head);
+    const weights = weigh(a, head);
     for (let row = 0; row < query.rows; row += PANEL_ROWS) {
       const rows = Math.min(PANEL_ROWS, query.rows - row);
       weights.load(row, rows);
@@ -47,7 +47,7 @@ export function attentionWeights(a: Arguments<'attentionWeights'>): void {
   }
 }
 
-export function massByClass(a: Arguments<'massByClass'>): void {
+export function massByClass(a: Arguments<'massByClass'>, weigh = weighHead): void {
   checkMassByClass(a);
   const { query, key, groupings, sets, classes } = a;
   const out = floatsOf(a.out);
@@ -59,7 +59,7 @@ export function massByClass(a: Arguments<'massByClass'>): void {
   const mass = new Float64Array(classes);
   for (let head = 0; head < query.heads; head++) {
     const set = Math.floor((head * sets) / query.heads);
-    const weights = new HeadWeights(a, head);
+    const weights = weigh(a, head);
     for (let row = 0; row < query.rows; row += PANEL_ROWS) {
       const rows = Math.min(PANEL_ROWS, query.rows - row);
       weights.load(row, rows);
@@ -76,7 +76,7 @@ export function massByClass(a: Arguments<'massByClass'>): void {
 
 /** mass[c] = Σ of the weights whose key has class c. */
 function addByClass(
-  panel: Float64Array,
+  panel: HeadWeights['values'],
   start: number,
   count: number,
   classOf: Uint32Array,

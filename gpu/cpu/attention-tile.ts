@@ -3,14 +3,14 @@ import type { Arguments } from '../validate';
 import { checkAttentionTile } from '../validate';
 import { floatsOf } from './buffer';
 import { PANEL_ROWS } from './panel';
-import { HeadWeights } from './weights';
+import { type HeadWeights, weighHead } from './weights';
 
-export function attentionTile(a: Arguments<'attentionTile'>): void {
+export function attentionTile(a: Arguments<'attentionTile'>, weigh = weighHead): void {
   checkAttentionTile(a);
   const { query, key, width, height, rowStep, outOffset } = a;
   const maximumData = floatsOf(a.maximum);
   const meanData = floatsOf(a.mean);
-  const weights = new HeadWeights(a, 0);
+  const weights = weigh(a, 0);
   const maximum = new Float64Array(width);
   const sum = new Float64Array(width);
   const cells = new Float64Array(width);
@@ -43,7 +43,7 @@ export function attentionTile(a: Arguments<'attentionTile'>): void {
 
 /** Adds one row of weights to the pixels it crosses; those beyond the causal limit are not touched. */
 function poolRow(
-  panel: Float64Array,
+  panel: HeadWeights['values'],
   start: number,
   limit: number,
   keyRows: number,

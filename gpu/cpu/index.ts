@@ -1,6 +1,6 @@
 /**
- * The operations in plain TypeScript: reference of every kernel, and what runs where there is no WebGPU. There, matmul and
- * attention, which take most of the time, run on WebAssembly SIMD.
+ * The operations in plain TypeScript: reference of every kernel, and what runs where there is no WebGPU. There, matrix
+ * products, attention and its weights, which take most of the time, run on WebAssembly SIMD.
  */
 import type { MeasuredTime, Ops } from '../ops';
 import { activate, gate } from './activation';
@@ -19,8 +19,10 @@ import { segmentRanks } from './segment-ranks';
 import { createSimdAttention } from './simd/attention';
 import { createSimdKernels } from './simd/instance';
 import { createSimdMatmul } from './simd/matmul';
+import { createSimdWeighHead } from './simd/weights';
 import { createStorage } from './storage';
 import { topK } from './top-k';
+import { weighHead } from './weights';
 
 export interface CpuOptions {
   /** Time after which `pace` lets other messages in; 25 unless told. */
@@ -30,13 +32,14 @@ export interface CpuOptions {
 }
 
 /**
- * Every operation runs at once, on the calling thread. Sums are in double precision, but in single precision where matmul
- * and attention run on WebAssembly SIMD, if it is here and wanted.
+ * Every operation runs at once, on the calling thread. Sums are in double precision, but those of matmul, attention and
+ * scores of keys in single precision where WebAssembly SIMD is here and wanted.
  */
 export function createCpuOps(options: CpuOptions = {}): Ops {
   const storage = createStorage();
   const { pace, close } = createPace(options.yieldAfterMilliseconds ?? 25);
   const kernels = options.simd === false ? undefined : createSimdKernels();
+  const weigh = kernels ? createSimdWeighHead(kernels) : weighHead;
   return {
     backend: 'cpu',
     description: kernels ? 'CPU, one thread, WebAssembly SIMD' : 'CPU, one thread',
@@ -71,9 +74,9 @@ export function createCpuOps(options: CpuOptions = {}): Ops {
     topK,
     lagScores,
     segmentRanks,
-    attentionColumnSums,
-    massByClass,
-    attentionWeights,
-    attentionTile,
+    attentionColumnSums: (a) => attentionColumnSums(a, weigh),
+    massByClass: (a) => massByClass(a, weigh),
+    attentionWeights: (a) => attentionWeights(a, weigh),
+    attentionTile: (a) => attentionTile(a, weigh),
   };
 }

@@ -18,7 +18,33 @@ export interface WeightInputs {
  * One query head's weights. After `load`, weight of loaded row r and key t is at values[r · stride + t] for t below
  * limits[r]; beyond, there are leftovers.
  */
-export class HeadWeights {
+export interface HeadWeights {
+  readonly values: Float64Array | Float32Array;
+  readonly stride: number;
+  readonly limits: Int32Array;
+  /** Weights of the query rows row, row + step, … : `rows` of them, from 1 to PANEL_ROWS. */
+  load(row: number, rows: number, step?: number): void;
+}
+
+/** Prepares the weights of one query head; those of another head may then no longer be loaded. */
+export type WeighHead = (inputs: WeightInputs, head: number) => HeadWeights;
+
+export const weighHead: WeighHead = (inputs, head) => new ReferenceWeights(inputs, head);
+
+/** How many of `keys` keys the query rows row, row + step, … see. */
+export function weightLimits(
+  row: number,
+  step: number,
+  causalOffset: number,
+  keys: number,
+  limits: Int32Array,
+): void {
+  for (let r = 0; r < limits.length; r++) {
+    limits[r] = Math.max(0, Math.min(keys, row + r * step + causalOffset + 1));
+  }
+}
+
+class ReferenceWeights implements HeadWeights {
   readonly values: Float64Array;
   readonly stride: number;
   readonly limits = new Int32Array(PANEL_ROWS);
@@ -42,12 +68,9 @@ export class HeadWeights {
     this.stride = key.rows;
   }
 
-  /** Weights of the query rows row, row + step, … : `rows` of them, from 1 to PANEL_ROWS. */
   load(row: number, rows: number, step = 1): void {
     const { query, scale, logSumExp, causalOffset } = this.#inputs;
-    for (let r = 0; r < rows; r++) {
-      this.limits[r] = Math.max(0, Math.min(this.stride, row + r * step + causalOffset + 1));
-    }
+    weightLimits(row, step, causalOffset, this.stride, this.limits);
     const most = this.limits[rows - 1]!;
     const start = query.offset + this.#head * query.headStride + row * query.rowStride;
     this.#panel.fill(this.#queryData, start, step * query.rowStride, rows, this.#keys, most, scale);

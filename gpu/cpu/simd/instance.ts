@@ -26,6 +26,15 @@ interface Exports {
     out: number,
     scores: number,
   ): void;
+  weigh(
+    query: number,
+    channels: number,
+    keys: number,
+    limits: number,
+    logSumExp: number,
+    weights: number,
+    stride: number,
+  ): void;
 }
 
 const PAGE_BYTES = 65_536;

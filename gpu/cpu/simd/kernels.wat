@@ -75,12 +75,13 @@
         (local.set $tiles (i32.sub (local.get $tiles) (i32.const 1)))
         (br $next))))
 
-  ;; e^x for x ≤ 0, and 0 below −87, where floats end. x = n·ln 2 + r, n the nearest integer (adding 1.5 · 2^23 leaves it in
+  ;; e^x; 0 below −87 and ∞ from 88.4 on, where floats end. x = n·ln 2 + r, n the nearest integer (adding 1.5 · 2^23 leaves it in
   ;; the low bits), ln 2 in two parts so that n times the first is exact; e^r is its Taylor polynomial: |r| ≤ 0.347, so the
   ;; terms from r^8/8! on are below 6e-9 of it. 2^n is n + 127 as an exponent. NaN stays NaN.
   (func $exp (param $x v128) (result v128)
     (local $clamped v128) (local $n v128) (local $r v128)
-    (local.set $clamped (f32x4.pmax (local.get $x) (v128.const f32x4 -87 -87 -87 -87)))
+    (local.set $clamped (f32x4.pmin
+      (f32x4.pmax (local.get $x) (v128.const f32x4 -87 -87 -87 -87)) (v128.const f32x4 89 89 89 89)))
     (local.set $n (f32x4.add (v128.const f32x4 12582912 12582912 12582912 12582912)
       (f32x4.mul (local.get $clamped) (v128.const f32x4 1.44269504 1.44269504 1.44269504 1.44269504))))
     (local.set $r (f32x4.sub (local.get $n) (v128.const f32x4 12582912 12582912 12582912 12582912)))
@@ -224,4 +225,35 @@
         (local.set $state (i32.add (local.get $state) (i32.const 32)))
         (local.set $limits (i32.add (local.get $limits) (i32.const 16)))
         (local.set $tiles (i32.sub (local.get $tiles) (i32.const 1)))
-        (br $nextTile)))))
+        (br $nextTile))))
+
+  ;; Weights exp(score − log-sum-exp) of four queries of `channels` and the first limits[i] of the keys, which are packed by
+  ;; eight; limits ascend. Rows of weights are `stride` apart, a multiple of 32; behind a limit lies anything.
+  (func (export "weigh")
+    (param $query i32) (param $channels i32) (param $keys i32) (param $limits i32) (param $logSumExp i32)
+    (param $weights i32) (param $stride i32)
+    (local $queryBytes i32) (local $t i32) (local $limit i32) (local $r i32) (local $end i32) (local $shift v128)
+    (local.set $queryBytes (i32.shl (local.get $channels) (i32.const 2)))
+    (local.set $limit (i32.load offset=12 (local.get $limits)))
+    (block $scored
+      (loop $next
+        (br_if $scored (i32.ge_u (local.get $t) (local.get $limit)))
+        (call $tile (local.get $query) (local.get $queryBytes)
+          (i32.add (local.get $keys) (i32.mul (local.get $t) (local.get $queryBytes)))
+          (i32.const 32) (local.get $channels)
+          (i32.add (local.get $weights) (i32.shl (local.get $t) (i32.const 2))) (local.get $stride) (i32.const 0))
+        (local.set $t (i32.add (local.get $t) (i32.const 8)))
+        (br $next)))
+    (loop $nextRow
+      (local.set $t (i32.add (local.get $weights) (i32.mul (local.get $r) (local.get $stride))))
+      (local.set $end (i32.add (local.get $t)
+        (i32.shl (i32.load (i32.add (local.get $limits) (i32.shl (local.get $r) (i32.const 2)))) (i32.const 2))))
+      (local.set $shift (v128.load32_splat (i32.add (local.get $logSumExp) (i32.shl (local.get $r) (i32.const 2)))))
+      (block $done
+        (loop $next
+          (br_if $done (i32.ge_u (local.get $t) (local.get $end)))
+          (v128.store (local.get $t) (call $exp (f32x4.sub (v128.load (local.get $t)) (local.get $shift))))
+          (local.set $t (i32.add (local.get $t) (i32.const 16)))
+          (br $next)))
+      (local.set $r (i32.add (local.get $r) (i32.const 1)))
+      (br_if $nextRow (i32.lt_u (local.get $r) (i32.const 4))))))

@@ -1,27 +1,14 @@
-/** WebAssembly SIMD against the plain TypeScript, at the seams of tiles and blocks, with guards around every view. */
+/** Matmul and attention on WebAssembly SIMD against the plain TypeScript, at the seams of tiles and blocks, with guards around every view. */
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import wabt from 'wabt';
 import { createCpuOps } from '../../../gpu/cpu';
 import { KERNELS } from '../../../gpu/cpu/simd/kernels';
 import type { Ops } from '../../../gpu/ops';
-import { input, type Layout, numbers, output, take } from './views';
+import { expectNear, input, type Layout, numbers, output, take } from './views';
 
 const simd = createCpuOps();
 const reference = createCpuOps({ simd: false });
-
-/** Entries within `relative` of the largest finite one expected; −∞ and NaN where they are expected. */
-function expectNear(actual: readonly number[], expected: readonly number[], relative: number): void {
-  expect(actual.length).toBe(expected.length);
-  const largest = expected.reduce((most, x) => (Number.isFinite(x) ? Math.max(most, Math.abs(x)) : most), 0);
-  for (let i = 0; i < expected.length; i++) {
-    const difference = Math.abs(actual[i]! - expected[i]!);
-    if (!(Object.is(actual[i], expected[i]) || difference <= relative * largest))
-      expect.fail(
-        `entry ${i} is ${actual[i]}, the reference gives ${expected[i]}, the largest is ${largest}`,
-      );
-  }
-}
 
 test('the committed kernels are the assembled source', async () => {
   const path = new URL('../../../gpu/cpu/simd/kernels.wat', import.meta.url);

@@ -100,3 +100,16 @@ export function expectClose(actual: ArrayLike<number>, expected: ArrayLike<numbe
     if (!(Math.abs(a - b) <= tolerance)) expect.fail(`entry ${i} is ${a}, expected ${b} within ${tolerance}`);
   }
 }
+
+/** Entries within `relative` of the largest finite one expected; −∞ and NaN where they are expected. */
+export function expectNear(actual: readonly number[], expected: readonly number[], relative: number): void {
+  expect(actual.length).toBe(expected.length);
+  const largest = expected.reduce((most, x) => (Number.isFinite(x) ? Math.max(most, Math.abs(x)) : most), 0);
+  for (let i = 0; i < expected.length; i++) {
+    const difference = Math.abs(actual[i]! - expected[i]!);
+    if (!(Object.is(actual[i], expected[i]) || difference <= relative * largest))
+      expect.fail(
+        `entry ${i} is ${actual[i]}, the reference gives ${expected[i]}, the largest is ${largest}`,
+      );
+  }
+}

@@ -1,0 +1,113 @@
+/** Everything that recomputes weights, on WebAssembly SIMD against the plain TypeScript, at the seams of tiles. */
+import { describe, expect, test } from 'vitest';
+import { createCpuOps } from '../../../gpu/cpu';
+import type { Ops } from '../../../gpu/ops';
+import type { DeviceBuffer } from '../../../gpu/rows';
+import { expectNear, input, numbers } from './views';
+
+const simd = createCpuOps();
+const reference = createCpuOps({ simd: false });
+const GUARD = 12345;
+const CLASSES = 3;
+
+interface Case {
+  readonly queries: number;
+  readonly keys: number;
+  readonly channels: number;
+  readonly causalOffset: number;
+  readonly shift?: number;
+}
+
+/** What each operation writes, guard included; keys that no query sees are NaN. */
+async function weigh(ops: Ops, { queries, keys, channels, causalOffset, shift = 0 }: Case) {
+  const [heads, keyHeads] = [4, 2];
+  const k = numbers(2, keyHeads * keys * channels);
+  for (let t = Math.max(0, queries + causalOffset); t < keys; t++) {
+    for (let g = 0; g < keyHeads; g++)
+      k.fill(Number.NaN, (g * keys + t) * channels, (g * keys + t + 1) * channels);
+  }
+  const lse = numbers(3, heads * queries).map((x) => x + shift);
+  const scalars = input(ops, { heads, rows: 1, channels: queries }, lse);
+  const query = input(ops, { heads, rows: queries, channels }, numbers(1, heads * queries * channels));
+  const key = input(ops, { heads: keyHeads, rows: keys, channels }, k);
+  const a = {
+    query,
+    key,
+    scale: 2 * channels ** -0.5,
+    logSumExp: { buffer: scalars.buffer, offset: scalars.offset, headStride: scalars.headStride },
+    causalOffset,
+  };
+  const buffer = (length: number) => ops.upload(new Float32Array(length + 1).fill(GUARD), 'out');
+  const take = async (out: DeviceBuffer) => {
+    const values = [...(await ops.readFloats(out))];
+    expect(values.pop()).toBe(GUARD);
+    return values;
+  };
+
+  const weights = buffer(heads * queries * keys);
+  ops.attentionWeights({ ...a, out: weights });
+  const sums = buffer(keyHeads * keys);
+  ops.attentionColumnSums({
+    ...a,
+    out: { buffer: sums, offset: 0, rows: keyHeads, length: keys, rowStride: keys },
+  });
+  const mass = buffer(heads * queries * CLASSES);
+  const classOf = ops.upload(
+    Uint32Array.from({ length: keyHeads * keys }, (_, i) => i % CLASSES),
+    'classes',
+  );
+  ops.massByClass({ ...a, classOf, groupings: 1, sets: keyHeads, classes: CLASSES, out: mass });
+  const [maximum, mean] = [buffer(7 * 5), buffer(7 * 5)];
+  ops.attentionTile({
+    ...a,
+    query: { ...query, heads: 1 },
+    key: { ...key, heads: 1 },
+    width: 7,
+    height: 5,
+    rowStep: 2,
+    maximum,
+    mean,
+    outOffset: 0,
+  });
+  return {
+    weights: await take(weights),
+    sums: await take(sums),
+    mass: await take(mass),
+    maximum: await take(maximum),
+    mean: await take(mean),
+  };
+}
+
+async function check(a: Case): Promise<Record<string, number[]>> {
+  const actual: Record<string, number[]> = await weigh(simd, a);
+  for (const [name, expected] of Object.entries(await weigh(reference, a))) {
+    expectNear(actual[name]!, expected, 2e-6);
+  }
+  return actual;
+}
+
+describe('weights on WebAssembly SIMD', () => {
+  test.each([1, 2, 3, 5, 17, 31, 33, 64, 65])('%i queries', async (queries) => {
+    await check({ queries, keys: queries, channels: 6, causalOffset: 0 });
+    await check({ queries, keys: queries + 30, channels: 6, causalOffset: 29 });
+  });
+
+  test.each([1, 2, 3, 7, 8, 9, 31, 33, 129])('%i keys', async (keys) => {
+    await check({ queries: 9, keys, channels: 5, causalOffset: keys });
+    await check({ queries: 9, keys, channels: 5, causalOffset: -4 });
+  });
+
+  test.each([1, 6, 20, 32, 33, 64, 128])('%i channels', async (channels) => {
+    await check({ queries: 10, keys: 21, channels, causalOffset: 11 });
+  });
+
+  test('a log-sum-exp of other keys: weights far above 1, beyond floats, and 0', async () => {
+    const a = { queries: 9, keys: 20, channels: 6, causalOffset: 11 };
+    expect(Math.max(...(await check({ ...a, shift: -60 })).weights!)).toBeGreaterThan(1e25);
+    expect(Math.min(...(await check({ ...a, shift: -100 })).mass!)).toBe(Number.POSITIVE_INFINITY);
+    expect(Math.max(...(await check({ ...a, shift: Number.NEGATIVE_INFINITY })).maximum!)).toBe(
+      Number.POSITIVE_INFINITY,
+    );
+    expect(Math.max(...(await check({ ...a, shift: Number.POSITIVE_INFINITY })).weights!)).toBe(0);
+  });
+});
