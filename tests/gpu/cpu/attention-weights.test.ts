@@ -3,208 +3,209 @@ import { describe, expect, test } from 'vitest';
 import { createCpuOps } from '../../../gpu/cpu';
 import { expectClose, input, numbers, output, take } from './views';
 
-const ops = createCpuOps();
-const GUARD = 12345;
+describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (ops) => {
+  const GUARD = 12345;
 
-interface Case {
-  readonly heads: number;
-  readonly keyHeads: number;
-  readonly queries: number;
-  readonly keys: number;
-  readonly channels: number;
-  readonly causalOffset: number;
-}
-
-/** Arguments with gaps, and the weights [heads][queries][keys], 0 where unseen. Keys that no query sees are poisoned. */
-function makeCase(a: Case) {
-  const { heads, keyHeads, queries, keys, channels, causalOffset } = a;
-  const q = numbers(queries + 1, heads * queries * channels);
-  const k = numbers(keys + 2, keyHeads * keys * channels);
-  const lse = numbers(3, heads * queries);
-  const scale = 0.7;
-  const weights = Array.from({ length: heads }, (_, h) =>
-    Array.from({ length: queries }, (_, i) =>
-      Array.from({ length: keys }, (_, t) => {
-        if (t > i + causalOffset) return 0;
-        const g = Math.floor((h * keyHeads) / heads);
-        let dot = 0;
-        for (let c = 0; c < channels; c++) {
-          dot += q[(h * queries + i) * channels + c]! * k[(g * keys + t) * channels + c]!;
-        }
-        return Math.exp(dot * scale - lse[h * queries + i]!);
-      }),
-    ),
-  );
-  for (let t = Math.max(0, queries + causalOffset); t < keys; t++) {
-    for (let g = 0; g < keyHeads; g++)
-      k.fill(Number.NaN, (g * keys + t) * channels, (g * keys + t + 1) * channels);
+  interface Case {
+    readonly heads: number;
+    readonly keyHeads: number;
+    readonly queries: number;
+    readonly keys: number;
+    readonly channels: number;
+    readonly causalOffset: number;
   }
-  const scalars = input(ops, { heads, rows: 1, channels: queries }, lse);
-  return {
-    weights,
-    arguments: {
-      query: input(ops, { heads, rows: queries, channels }, q, 'token-major'),
-      key: input(ops, { heads: keyHeads, rows: keys, channels }, k),
-      scale,
-      logSumExp: { buffer: scalars.buffer, offset: scalars.offset, headStride: scalars.headStride },
-      causalOffset,
-    },
-  };
-}
 
-const base = { heads: 4, keyHeads: 2, channels: 3 };
-const cases: readonly Case[] = [
-  { ...base, queries: 1, keys: 1, causalOffset: 0 },
-  { ...base, queries: 9, keys: 9, causalOffset: 0 },
-  { ...base, queries: 3, keys: 14, causalOffset: 11 },
-  { ...base, queries: 6, keys: 14, causalOffset: 4 },
-  { ...base, queries: 6, keys: 5, causalOffset: 100 },
-  { ...base, queries: 7, keys: 8, causalOffset: -3 },
-  { ...base, queries: 4, keys: 3, causalOffset: -50 },
-  { heads: 3, keyHeads: 1, channels: 5, queries: 5, keys: 7, causalOffset: 1 },
-  { ...base, queries: 0, keys: 4, causalOffset: 0 },
-  { ...base, queries: 5, keys: 0, causalOffset: 0 },
-];
+  /** Arguments with gaps, and the weights [heads][queries][keys], 0 where unseen. Keys that no query sees are poisoned. */
+  function makeCase(a: Case) {
+    const { heads, keyHeads, queries, keys, channels, causalOffset } = a;
+    const q = numbers(queries + 1, heads * queries * channels);
+    const k = numbers(keys + 2, keyHeads * keys * channels);
+    const lse = numbers(3, heads * queries);
+    const scale = 0.7;
+    const weights = Array.from({ length: heads }, (_, h) =>
+      Array.from({ length: queries }, (_, i) =>
+        Array.from({ length: keys }, (_, t) => {
+          if (t > i + causalOffset) return 0;
+          const g = Math.floor((h * keyHeads) / heads);
+          let dot = 0;
+          for (let c = 0; c < channels; c++) {
+            dot += q[(h * queries + i) * channels + c]! * k[(g * keys + t) * channels + c]!;
+          }
+          return Math.exp(dot * scale - lse[h * queries + i]!);
+        }),
+      ),
+    );
+    for (let t = Math.max(0, queries + causalOffset); t < keys; t++) {
+      for (let g = 0; g < keyHeads; g++)
+        k.fill(Number.NaN, (g * keys + t) * channels, (g * keys + t + 1) * channels);
+    }
+    const scalars = input(ops, { heads, rows: 1, channels: queries }, lse);
+    return {
+      weights,
+      arguments: {
+        query: input(ops, { heads, rows: queries, channels }, q, 'token-major'),
+        key: input(ops, { heads: keyHeads, rows: keys, channels }, k),
+        scale,
+        logSumExp: { buffer: scalars.buffer, offset: scalars.offset, headStride: scalars.headStride },
+        causalOffset,
+      },
+    };
+  }
 
-describe.each(cases)('$queries queries, $keys keys, offset $causalOffset, $heads heads', (a) => {
-  const { heads, keyHeads, queries, keys } = a;
-  const made = makeCase(a);
+  const base = { heads: 4, keyHeads: 2, channels: 3 };
+  const cases: readonly Case[] = [
+    { ...base, queries: 1, keys: 1, causalOffset: 0 },
+    { ...base, queries: 9, keys: 9, causalOffset: 0 },
+    { ...base, queries: 3, keys: 14, causalOffset: 11 },
+    { ...base, queries: 6, keys: 14, causalOffset: 4 },
+    { ...base, queries: 6, keys: 5, causalOffset: 100 },
+    { ...base, queries: 7, keys: 8, causalOffset: -3 },
+    { ...base, queries: 4, keys: 3, causalOffset: -50 },
+    { heads: 3, keyHeads: 1, channels: 5, queries: 5, keys: 7, causalOffset: 1 },
+    { ...base, queries: 0, keys: 4, causalOffset: 0 },
+    { ...base, queries: 5, keys: 0, causalOffset: 0 },
+  ];
 
-  test('attentionWeights', async () => {
-    const length = heads * queries * keys;
-    const out = ops.upload(new Float32Array(length + 1).fill(GUARD), 'out');
-    ops.attentionWeights({ ...made.arguments, out });
-    expectClose(await ops.readFloats(out), [...made.weights.flat(2), GUARD], 1e-6);
-  });
+  describe.each(cases)('$queries queries, $keys keys, offset $causalOffset, $heads heads', (a) => {
+    const { heads, keyHeads, queries, keys } = a;
+    const made = makeCase(a);
 
-  test('attentionColumnSums', async () => {
-    const want = new Array(keyHeads * keys).fill(0);
-    made.weights.forEach((rows, h) => {
-      const g = Math.floor((h * keyHeads) / heads);
-      for (const row of rows) {
-        row.forEach((weight, t) => {
-          want[g * keys + t] += weight;
-        });
-      }
+    test('attentionWeights', async () => {
+      const length = heads * queries * keys;
+      const out = ops.upload(new Float32Array(length + 1).fill(GUARD), 'out');
+      ops.attentionWeights({ ...made.arguments, out });
+      expectClose(await ops.readFloats(out), [...made.weights.flat(2), GUARD], 1e-6);
     });
-    const out = output(ops, { heads: 1, rows: keyHeads, channels: keys });
-    ops.attentionColumnSums({ ...made.arguments, out: { ...out, length: keys } });
-    expectClose(await take(ops, out), want, 1e-5);
-  });
 
-  test.each([1, keyHeads, heads])('massByClass with %i sets', async (sets) => {
-    const classes = 3;
-    const groupings = 2;
-    const classOf = Uint32Array.from(numbers(9, groupings * sets * keys), (x) => Math.floor((x + 1) * 1.5));
-    const want: number[] = [];
-    for (let grouping = 0; grouping < groupings; grouping++) {
+    test('attentionColumnSums', async () => {
+      const want = new Array(keyHeads * keys).fill(0);
       made.weights.forEach((rows, h) => {
-        const set = Math.floor((h * sets) / heads);
+        const g = Math.floor((h * keyHeads) / heads);
         for (const row of rows) {
-          const mass = [0, 0, 0];
           row.forEach((weight, t) => {
-            mass[classOf[(grouping * sets + set) * keys + t]!]! += weight;
+            want[g * keys + t] += weight;
           });
-          want.push(...mass);
         }
       });
-    }
-    const out = ops.upload(new Float32Array(want.length + 1).fill(GUARD), 'out');
-    const shape = { groupings, sets, classes, classOf: ops.upload(classOf, 'classes') };
-    ops.massByClass({ ...made.arguments, ...shape, out });
-    expectClose(await ops.readFloats(out), [...want, GUARD], 1e-5);
-  });
+      const out = output(ops, { heads: 1, rows: keyHeads, channels: keys });
+      ops.attentionColumnSums({ ...made.arguments, out: { ...out, length: keys } });
+      expectClose(await take(ops, out), want, 1e-5);
+    });
 
-  test('attentionTile, smaller and larger than the map, exact and stepped', async () => {
-    for (const [width, height, rowStep] of [
-      [1, 1, 1],
-      [3, 2, 1],
-      [4, 5, 1],
-      [2, 1, 2],
-      [3, 1, 3],
-      [20, 23, 1],
-      [keys || 1, queries || 1, 1],
-    ] as const) {
-      for (const head of [0, heads - 1]) {
-        const { query, key, logSumExp } = made.arguments;
-        const keyHead = Math.floor((head * keyHeads) / heads);
-        const want = pooled(made.weights[head]!, a, width, height, rowStep);
-        const maximum = ops.upload(new Float32Array(width * height + 4).fill(GUARD), 'maximum');
-        const mean = ops.upload(new Float32Array(width * height + 4).fill(GUARD), 'mean');
-        ops.attentionTile({
-          ...made.arguments,
-          query: { ...query, heads: 1, offset: query.offset + head * query.headStride },
-          key: { ...key, heads: 1, offset: key.offset + keyHead * key.headStride },
-          logSumExp: { ...logSumExp, offset: logSumExp.offset + head * logSumExp.headStride },
-          width,
-          height,
-          rowStep,
-          maximum,
-          mean,
-          outOffset: 2,
+    test.each([1, keyHeads, heads])('massByClass with %i sets', async (sets) => {
+      const classes = 3;
+      const groupings = 2;
+      const classOf = Uint32Array.from(numbers(9, groupings * sets * keys), (x) => Math.floor((x + 1) * 1.5));
+      const want: number[] = [];
+      for (let grouping = 0; grouping < groupings; grouping++) {
+        made.weights.forEach((rows, h) => {
+          const set = Math.floor((h * sets) / heads);
+          for (const row of rows) {
+            const mass = [0, 0, 0];
+            row.forEach((weight, t) => {
+              mass[classOf[(grouping * sets + set) * keys + t]!]! += weight;
+            });
+            want.push(...mass);
+          }
         });
-        const guard = [GUARD, GUARD];
-        expectClose(await ops.readFloats(maximum), [...guard, ...want.maximum, ...guard], 1e-6);
-        expectClose(await ops.readFloats(mean), [...guard, ...want.mean, ...guard], 1e-6);
       }
-    }
-  });
-});
+      const out = ops.upload(new Float32Array(want.length + 1).fill(GUARD), 'out');
+      const shape = { groupings, sets, classes, classOf: ops.upload(classOf, 'classes') };
+      ops.massByClass({ ...made.arguments, ...shape, out });
+      expectClose(await ops.readFloats(out), [...want, GUARD], 1e-5);
+    });
 
-function pooled(
-  weights: readonly (readonly number[])[],
-  a: Case,
-  width: number,
-  height: number,
-  rowStep: number,
-) {
-  const maximum: number[] = [];
-  const mean: number[] = [];
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const cells: number[] = [];
-      const rowEnd = Math.ceil(((y + 1) * a.queries) / height);
-      const keyEnd = Math.ceil(((x + 1) * a.keys) / width);
-      for (let i = Math.floor((y * a.queries) / height); i < rowEnd; i += rowStep) {
-        for (let t = Math.floor((x * a.keys) / width); t < keyEnd; t++) {
-          if (t <= i + a.causalOffset) cells.push(weights[i]![t]!);
+    test('attentionTile, smaller and larger than the map, exact and stepped', async () => {
+      for (const [width, height, rowStep] of [
+        [1, 1, 1],
+        [3, 2, 1],
+        [4, 5, 1],
+        [2, 1, 2],
+        [3, 1, 3],
+        [20, 23, 1],
+        [keys || 1, queries || 1, 1],
+      ] as const) {
+        for (const head of [0, heads - 1]) {
+          const { query, key, logSumExp } = made.arguments;
+          const keyHead = Math.floor((head * keyHeads) / heads);
+          const want = pooled(made.weights[head]!, a, width, height, rowStep);
+          const maximum = ops.upload(new Float32Array(width * height + 4).fill(GUARD), 'maximum');
+          const mean = ops.upload(new Float32Array(width * height + 4).fill(GUARD), 'mean');
+          ops.attentionTile({
+            ...made.arguments,
+            query: { ...query, heads: 1, offset: query.offset + head * query.headStride },
+            key: { ...key, heads: 1, offset: key.offset + keyHead * key.headStride },
+            logSumExp: { ...logSumExp, offset: logSumExp.offset + head * logSumExp.headStride },
+            width,
+            height,
+            rowStep,
+            maximum,
+            mean,
+            outOffset: 2,
+          });
+          const guard = [GUARD, GUARD];
+          expectClose(await ops.readFloats(maximum), [...guard, ...want.maximum, ...guard], 1e-6);
+          expectClose(await ops.readFloats(mean), [...guard, ...want.mean, ...guard], 1e-6);
         }
       }
-      maximum.push(Math.max(0, ...cells));
-      mean.push(cells.length ? cells.reduce((s, w) => s + w, 0) / cells.length : 0);
-    }
-  }
-  return { maximum, mean };
-}
-
-describe('with the log-sum-exp of attention itself', () => {
-  test('every row of weights sums to 1', async () => {
-    const [heads, queries, keys] = [2, 11, 40];
-    const query = input(ops, { heads, rows: queries, channels: 8 }, numbers(1, heads * queries * 8));
-    const key = input(
-      ops,
-      { heads, rows: keys, channels: 8 },
-      numbers(2, heads * keys * 8).map((x) => 5 * x),
-    );
-    const lse = output(ops, { heads, rows: 1, channels: queries });
-    const logSumExp = { buffer: lse.buffer, offset: lse.offset, headStride: lse.headStride };
-    const out = output(ops, { heads, rows: queries, channels: 8 });
-    const visible = { range: { start: 0, end: keys, causal: true } };
-    ops.attention({ query, key, value: key, scale: 0.5, visible, out, logSumExp });
-    const mass = ops.allocate('f32', heads * queries, 'mass');
-    ops.massByClass({
-      ...{ query, key, scale: 0.5, logSumExp, causalOffset: keys - queries },
-      ...{ classOf: ops.allocate('u32', keys, 'classes'), groupings: 1, sets: 1, classes: 1, out: mass },
     });
-    expectClose(await ops.readFloats(mass), new Array(heads * queries).fill(1), 1e-5);
   });
-});
 
-test('massByClass refuses a class that does not exist', () => {
-  const made = makeCase({ ...base, queries: 2, keys: 2, causalOffset: 0 });
-  const classOf = ops.upload(Uint32Array.of(0, 3), 'classes');
-  const out = ops.allocate('f32', 4 * 2 * 3, 'out');
-  expect(() =>
-    ops.massByClass({ ...made.arguments, classOf, groupings: 1, sets: 1, classes: 3, out }),
-  ).toThrow('massByClass: classOf holds 3, but there are 3 classes');
+  function pooled(
+    weights: readonly (readonly number[])[],
+    a: Case,
+    width: number,
+    height: number,
+    rowStep: number,
+  ) {
+    const maximum: number[] = [];
+    const mean: number[] = [];
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) {
+        const cells: number[] = [];
+        const rowEnd = Math.ceil(((y + 1) * a.queries) / height);
+        const keyEnd = Math.ceil(((x + 1) * a.keys) / width);
+        for (let i = Math.floor((y * a.queries) / height); i < rowEnd; i += rowStep) {
+          for (let t = Math.floor((x * a.keys) / width); t < keyEnd; t++) {
+            if (t <= i + a.causalOffset) cells.push(weights[i]![t]!);
+          }
+        }
+        maximum.push(Math.max(0, ...cells));
+        mean.push(cells.length ? cells.reduce((s, w) => s + w, 0) / cells.length : 0);
+      }
+    }
+    return { maximum, mean };
+  }
+
+  describe('with the log-sum-exp of attention itself', () => {
+    test('every row of weights sums to 1', async () => {
+      const [heads, queries, keys] = [2, 11, 40];
+      const query = input(ops, { heads, rows: queries, channels: 8 }, numbers(1, heads * queries * 8));
+      const key = input(
+        ops,
+        { heads, rows: keys, channels: 8 },
+        numbers(2, heads * keys * 8).map((x) => 5 * x),
+      );
+      const lse = output(ops, { heads, rows: 1, channels: queries });
+      const logSumExp = { buffer: lse.buffer, offset: lse.offset, headStride: lse.headStride };
+      const out = output(ops, { heads, rows: queries, channels: 8 });
+      const visible = { range: { start: 0, end: keys, causal: true } };
+      ops.attention({ query, key, value: key, scale: 0.5, visible, out, logSumExp });
+      const mass = ops.allocate('f32', heads * queries, 'mass');
+      ops.massByClass({
+        ...{ query, key, scale: 0.5, logSumExp, causalOffset: keys - queries },
+        ...{ classOf: ops.allocate('u32', keys, 'classes'), groupings: 1, sets: 1, classes: 1, out: mass },
+      });
+      expectClose(await ops.readFloats(mass), new Array(heads * queries).fill(1), 1e-5);
+    });
+  });
+
+  test('massByClass refuses a class that does not exist', () => {
+    const made = makeCase({ ...base, queries: 2, keys: 2, causalOffset: 0 });
+    const classOf = ops.upload(Uint32Array.of(0, 3), 'classes');
+    const out = ops.allocate('f32', 4 * 2 * 3, 'out');
+    expect(() =>
+      ops.massByClass({ ...made.arguments, classOf, groupings: 1, sets: 1, classes: 3, out }),
+    ).toThrow('massByClass: classOf holds 3, but there are 3 classes');
+  });
 });
