@@ -42,7 +42,7 @@ export function createCpuOps(options: CpuOptions = {}): Ops {
   const weigh = kernels ? createSimdWeighHead(kernels) : weighHead;
   return {
     backend: 'cpu',
-    description: kernels ? 'CPU, one thread, WebAssembly SIMD' : 'CPU, one thread',
+    description: kernels ? 'CPU, WebAssembly SIMD' : 'CPU, plain TypeScript',
     isSoftware: false,
     ...storage,
     pace,

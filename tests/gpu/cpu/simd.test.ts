@@ -18,8 +18,8 @@ test('the committed kernels are the assembled source', async () => {
 });
 
 test('the description says which of the two runs', () => {
-  expect(simd.description).toBe('CPU, one thread, WebAssembly SIMD');
-  expect(reference.description).toBe('CPU, one thread');
+  expect(simd.description).toBe('CPU, WebAssembly SIMD');
+  expect(reference.description).toBe('CPU, plain TypeScript');
 });
 
 describe('where there is no WebAssembly SIMD', () => {
@@ -42,7 +42,7 @@ describe('where there is no WebAssembly SIMD', () => {
   ])('plain TypeScript computes: %s', async (_, stub) => {
     vi.stubGlobal('WebAssembly', stub);
     const ops = createCpuOps();
-    expect(ops.description).toBe('CPU, one thread');
+    expect(ops.description).toBe('CPU, plain TypeScript');
     const matrix = input(ops, { heads: 1, rows: 9, channels: 9 }, numbers(1, 81));
     const out = output(ops, { heads: 1, rows: 9, channels: 9 });
     ops.matmul({ input: matrix, weight: matrix, out });
