@@ -12,6 +12,7 @@ import { TokenPanel } from '../tokens/TokenPanel';
 import { TopBar } from '../top-bar/TopBar';
 import { Notices } from './Notices';
 import './theme.css';
+import './controls.css';
 import './app.css';
 
 export function App({ page }: { page: Page }) {
