@@ -80,12 +80,13 @@ export async function evaluateCommand(rawArguments: string[]): Promise<void> {
   const before = readCells(out, digest, firstSeed);
   const cells = part ? mergeCells(before, readCells(ownPath, digest, firstSeed)) : before;
   let planned = 0;
+  const devices = new Set((readEvaluation(out)?.device ?? '').split('; ').filter((name) => name !== ''));
   const head = {
     version,
     model: model.facts.name,
     modelDigest: digest,
     backend: ops.backend,
-    device: ops.description,
+    device: [...devices.add(ops.description)].join('; '),
     firstSeed,
     units: { lossNats: 'nats per token of question and answer' },
   };

@@ -25,6 +25,8 @@ export type CellKey = Pick<Cell, 'task' | 'tokens' | 'label' | 'id' | 'parameter
 const fileSchema = z.looseObject({
   modelDigest: z.string(),
   firstSeed: z.number(),
+  /** Every device that has answered. */
+  device: z.string().default(''),
   cells: z.array(cellSchema),
 });
 export type EvaluationFile = z.infer<typeof fileSchema>;

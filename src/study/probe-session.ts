@@ -43,6 +43,8 @@ export class Probe {
   /** Sweep curves by method and parameters: a pinned method is measured once. */
   private readonly curves = new Map<string, SweepCurve>();
   private current: ResolvedMethod | null = null;
+  /** Tells the page that pictures of another layer have their selection now. */
+  private announceSelection: () => void = () => {};
   /** The current method's blocks by layer, made when a picture needs them. */
   private selections = new Map<number, Promise<readonly BlockSelection[]>>();
 
@@ -103,6 +105,7 @@ export class Probe {
     const { queries } = this.study.facts;
     this.current = resolved;
     this.selections = new Map();
+    this.announceSelection = () => emit({ name: 'selectionReady', value: undefined });
     const cost = measureCost({
       method,
       parameters,
@@ -146,7 +149,7 @@ export class Probe {
     this.check(request);
     // A picture without the selection is better than a late one: it is asked for again once the selection is there.
     const selection = await this.selections.get(request.layer)?.catch(() => null);
-    if (!selection && this.current) void this.selectionOf(request.layer).catch(() => {});
+    if (!selection && this.current) this.selectionOf(request.layer).then(this.announceSelection, () => {});
     return paintTile(this.text, layer, request, selection ?? null);
   }
 

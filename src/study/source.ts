@@ -37,6 +37,7 @@ export function buildText(
     throw new UserError(`queries must start at a token from 0 to ${ids.length - 1}, not at ${start}.`);
   }
   const notices = [...made.notices];
+  let tokenTexts: readonly string[] | null = null;
   if (ids.length > config.trainedTokens) {
     notices.push(
       `The text has ${ids.length.toLocaleString('en')} tokens and the model was trained on ${config.trainedTokens.toLocaleString('en')}: beyond them full attention is no reference.`,
@@ -47,9 +48,10 @@ export function buildText(
     answerText: made.answerText,
     facts: {
       tokens: ids.length,
-      // Only the page needs them, and for long texts they take a while.
+      // Only the page needs them, for long texts they take a while, and every run of a study sends them.
       get tokenTexts() {
-        return tokenizer.tokenTexts(Array.from(ids));
+        tokenTexts ??= tokenizer.tokenTexts(Array.from(ids));
+        return tokenTexts;
       },
       queries: { start, end: ids.length },
       answerStart: made.answerStart,

@@ -235,6 +235,15 @@ describe('pictures', () => {
     }
   });
 
+  test('a picture of a layer not looked at before says when its selection is there', async () => {
+    const heard: string[] = [];
+    await run(spec(), { emit: (event) => heard.push(event.name) });
+    const before = heard.filter((name) => name === 'selectionReady').length;
+    expect((await engine.map({ ...map, layer: 5 })).kept).toBeNull();
+    await expect.poll(() => heard.filter((name) => name === 'selectionReady').length).toBe(before + 1);
+    expect((await engine.map({ ...map, layer: 5 })).kept).not.toBeNull();
+  });
+
   test('show the open text and the newest method, and are refused outside it', async () => {
     engine.look(2, 1);
     await run(spec(), { parts: ['probe'] });
