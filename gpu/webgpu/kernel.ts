@@ -1,6 +1,9 @@
 /** How a kernel uses a storage binding. */
 export type BindingAccess = 'read' | 'write';
 
+/** A part of WGSL that not every device has: the code may use it only where the capabilities say so. */
+export type Extension = 'subgroups' | 'f16';
+
 /**
  * A compute kernel: WGSL with one uniform block `params: Params` of scalars at binding 0 and storage buffers from binding 1
  * on, in the order of `bindings`. `write` bindings are `read_write` in WGSL.
@@ -9,6 +12,8 @@ export interface Kernel {
   readonly name: string;
   readonly code: string;
   readonly bindings: readonly { readonly name: string; readonly access: BindingAccess }[];
+  /** Enabled ahead of the code, which must not say `enable` itself. */
+  readonly extensions: readonly Extension[];
 }
 
 /** Named constants put in front of a kernel's code: numbers become `u32`. */
@@ -18,19 +23,21 @@ export function defineKernel(
   name: string,
   code: string,
   bindings: Readonly<Record<string, BindingAccess>>,
+  extensions: readonly Extension[] = [],
 ): Kernel {
   return {
     name,
     code,
+    extensions,
     bindings: Object.entries(bindings).map(([bindingName, access]) => ({ name: bindingName, access })),
   };
 }
 
-/** The constants as WGSL on a single line, so that line numbers shift by exactly one. */
-export function constantLine(constants: KernelConstants): string {
-  return Object.entries(constants)
-    .map(([name, value]) =>
-      typeof value === 'boolean' ? `const ${name}: bool = ${value};` : `const ${name}: u32 = ${value}u;`,
-    )
-    .join(' ');
+/** The kernel's code behind its extensions and constants, which are a single line: line numbers shift by exactly one. */
+export function kernelCode({ code, extensions }: Kernel, constants: KernelConstants): string {
+  const enabled = extensions.map((extension) => `enable ${extension};`);
+  const declared = Object.entries(constants).map(([name, value]) =>
+    typeof value === 'boolean' ? `const ${name}: bool = ${value};` : `const ${name}: u32 = ${value}u;`,
+  );
+  return `${[...enabled, ...declared].join(' ')}\n${code}`;
 }

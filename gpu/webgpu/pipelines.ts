@@ -1,6 +1,6 @@
 import './float16-array';
 import { makeShaderDataDefinitions, type StructDefinition } from 'webgpu-utils';
-import { constantLine, type Kernel, type KernelConstants } from './kernel';
+import { type Kernel, type KernelConstants, kernelCode } from './kernel';
 
 /** Bytes of one dispatch's parameters: the alignment of dynamic uniform offsets. */
 export const PARAMETER_BYTES = 256;
@@ -86,7 +86,7 @@ export class Pipelines {
 
   #compile(kernel: Kernel, constants: KernelConstants, layout: GPUPipelineLayout): GPUComputePipeline {
     const device = this.#device;
-    const code = `${constantLine(constants)}\n${kernel.code}`;
+    const code = kernelCode(kernel, constants);
     device.pushErrorScope('validation');
     const module = device.createShaderModule({ label: kernel.name, code });
     const pipeline = device.createComputePipeline({

@@ -1,6 +1,7 @@
 import type { MeasuredTime, Stopwatch } from '../ops';
 import type { DeviceBuffer, ElementType } from '../rows';
 import { Buffers, type StorageBuffer } from './buffers';
+import type { Capabilities } from './capabilities';
 import type { OpenedDevice } from './device';
 import type { Kernel, KernelConstants } from './kernel';
 import { MAX_WAIT_MS, Pacer, type Work } from './pacer';
@@ -31,6 +32,8 @@ export class Recorder {
   readonly unused: DeviceBuffer;
   readonly unusedIntegers: DeviceBuffer;
   readonly #unusedOutputs: readonly DeviceBuffer[];
+  /** What kernels may use of this device. */
+  readonly capabilities: Capabilities;
   readonly maxWorkgroupsPerDimension: number;
   /** Threads that it takes to keep the device busy, in order of magnitude. */
   readonly parallelThreads: number;
@@ -60,6 +63,7 @@ export class Recorder {
     const { device, capabilities } = opened;
     this.#opened = opened;
     this.#device = device;
+    this.capabilities = capabilities;
     this.maxWorkgroupsPerDimension = capabilities.maxWorkgroupsPerDimension;
     this.parallelThreads = capabilities.parallelThreads;
     this.emulatesThreads = capabilities.isFallbackAdapter;

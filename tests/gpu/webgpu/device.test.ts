@@ -280,6 +280,58 @@ describeWebGpu('opening a device', (gpu) => {
     ops.destroy();
   });
 
+  it('asks an adapter for what kernels may use, and takes overrides', async () => {
+    const adapter = await requestAdapter();
+    const opened = await openDevice({ adapter });
+    const { capabilities } = opened;
+    expect(capabilities).toMatchObject({
+      subgroups: adapter.features.has('subgroups'),
+      shaderF16: adapter.features.has('shader-f16'),
+      timestampQuery: adapter.features.has('timestamp-query'),
+      maxInvocationsPerWorkgroup: adapter.limits.maxComputeInvocationsPerWorkgroup,
+      maxWorkgroupStorageBytes: adapter.limits.maxComputeWorkgroupStorageSize,
+    });
+    opened.close();
+    const plain = await openDevice({ device: await (await requestAdapter()).requestDevice() });
+    expect(plain.capabilities).toMatchObject({
+      subgroups: false,
+      subgroupMinSize: 0,
+      subgroupMaxSize: 0,
+      shaderF16: false,
+      maxInvocationsPerWorkgroup: 256,
+      maxWorkgroupStorageBytes: 16_384,
+    });
+    plain.close();
+    const overridden = { subgroups: false, maxWorkgroupStorageBytes: 16_384 };
+    expect((await openDevice({ device: gpu.device, capabilities: overridden })).capabilities).toMatchObject(
+      overridden,
+    );
+  });
+
+  it('enables the extensions that a kernel is declared with', async (context) => {
+    context.skip(!gpu.device.features.has('subgroups'), 'this device has no subgroups');
+    const opened = await openDevice({ device: gpu.device });
+    const recorder = new Recorder(opened);
+    const code = [
+      'struct Params { count: u32 }',
+      '@group(0) @binding(0) var<uniform> params: Params;',
+      '@group(0) @binding(1) var<storage, read_write> out: array<u32>;',
+      '@compute @workgroup_size(1) fn main() { out[0] = FACTOR * subgroupAdd(params.count); }',
+    ].join('\n');
+    const out = recorder.allocate('u32', 1, 'out');
+    recorder.dispatch({
+      kernel: defineKernel('adding', code, { out: 'write' }, ['subgroups']),
+      constants: { FACTOR: 3 },
+      buffers: { out },
+      parameters: { count: 7 },
+      workgroups: [1, 1, 1],
+      work: { flops: 0, bytes: 0 },
+    });
+    expect(new Uint32Array(await recorder.read(out, 0, 1))).toEqual(Uint32Array.of(21));
+    expect(opened.capabilities.subgroupMinSize).toBeGreaterThan(0);
+    recorder.destroy();
+  });
+
   it('says what to do without WebGPU or without an adapter', async () => {
     await expect(createWebGpuOps()).rejects.toThrow('This browser has no WebGPU');
     const none = { requestAdapter: async () => null } as unknown as GPU;
