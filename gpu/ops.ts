@@ -59,6 +59,16 @@ export interface Stopwatch {
   stop(): Promise<MeasuredTime>;
 }
 
+/** What a backend lets its buffers take. Plans are made from it without allocating anything. */
+export interface MemoryLimits {
+  /** All buffers together. */
+  readonly budgetBytes: number;
+  /** One buffer. */
+  readonly bufferBytes: number;
+  /** What a buffer of so many elements takes, at most `bufferBytes`. */
+  storageBytes(elements: number): number;
+}
+
 export interface Ops {
   readonly backend: BackendName;
   /** For people: adapter name or CPU description. */
@@ -79,6 +89,8 @@ export interface Ops {
   release(...buffers: DeviceBuffer[]): void;
   /** Bytes held now and at most so far. */
   memory(): { readonly bytes: number; readonly peakBytes: number };
+  /** What may be held; beyond it `allocate` and `upload` throw UserError. */
+  readonly memoryLimits: MemoryLimits;
   pace(): Promise<void>;
   stopwatch(): Stopwatch;
   destroy(): void;

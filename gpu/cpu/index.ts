@@ -29,6 +29,8 @@ export interface CpuOptions {
   readonly yieldAfterMilliseconds?: number;
   /** False for the reference: plain TypeScript, sums in double precision. True unless told. */
   readonly simd?: boolean;
+  /** What all buffers together may take; at most 4 GiB unless told. */
+  readonly memoryBytes?: number;
 }
 
 /**
@@ -36,7 +38,7 @@ export interface CpuOptions {
  * scores of keys in single precision where WebAssembly SIMD is here and wanted.
  */
 export function createCpuOps(options: CpuOptions = {}): Ops {
-  const storage = createStorage();
+  const storage = createStorage(options.memoryBytes);
   const { pace, close } = createPace(options.yieldAfterMilliseconds ?? 25);
   const kernels = options.simd === false ? undefined : createSimdKernels();
   const weigh = kernels ? createSimdWeighHead(kernels) : weighHead;

@@ -1,22 +1,51 @@
 /** Allocation, transfer and accounting of CPU buffers. */
-import type { Ops } from '../ops';
+import { noRoom } from '../memory';
+import type { MemoryLimits, Ops } from '../ops';
 import type { DeviceBuffer } from '../rows';
 import { checkSpan } from '../validate';
 import { CpuBuffer, dataOf, floatsOf, integersOf } from './buffer';
 
 type Storage = Pick<
   Ops,
-  'allocate' | 'upload' | 'write' | 'readFloats' | 'readIntegers' | 'release' | 'memory' | 'destroy'
+  | 'allocate'
+  | 'upload'
+  | 'write'
+  | 'readFloats'
+  | 'readIntegers'
+  | 'release'
+  | 'memory'
+  | 'memoryLimits'
+  | 'destroy'
 >;
 
 const BYTES_PER_ELEMENT = 4;
 
-export function createStorage(): Storage {
+/** Half of the machine's memory where a browser tells it, in GiB and never above 8; otherwise 4 GiB. */
+function defaultMemoryBytes(): number {
+  const { deviceMemory = 8 } = (globalThis.navigator ?? {}) as { deviceMemory?: number };
+  return Math.min(8, deviceMemory) * 2 ** 29;
+}
+
+/** What buffers of this backend may take: exactly their elements. */
+export function cpuMemoryLimits(budgetBytes = defaultMemoryBytes()): MemoryLimits {
+  return {
+    budgetBytes,
+    bufferBytes: budgetBytes,
+    storageBytes: (elements) => elements * BYTES_PER_ELEMENT,
+  };
+}
+
+/** `memoryBytes`: what all buffers together may take. */
+export function createStorage(memoryBytes?: number): Storage {
+  const memoryLimits = cpuMemoryLimits(memoryBytes);
   const held = new Set<CpuBuffer>();
   let bytes = 0;
   let peakBytes = 0;
 
   const allocate: Ops['allocate'] = (type, length, label) => {
+    const needed = memoryLimits.storageBytes(length);
+    if (bytes + needed > memoryLimits.budgetBytes)
+      throw noRoom(label, needed, bytes, memoryLimits.budgetBytes, 'memory');
     const buffer = new CpuBuffer(type, length, label);
     held.add(buffer);
     bytes += length * BYTES_PER_ELEMENT;
@@ -56,6 +85,7 @@ export function createStorage(): Storage {
       return integersOf(buffer).slice(offset, offset + length);
     },
     memory: () => ({ bytes, peakBytes }),
+    memoryLimits,
     destroy: () => release(...held),
   };
 }

@@ -1,9 +1,10 @@
 import { UserError } from '../../src/user-error';
+import { mebibytes, noRoom } from '../memory';
+import type { MemoryLimits } from '../ops';
 import type { DeviceBuffer, ElementType } from '../rows';
 
-const MEBIBYTE = 1024 * 1024;
 /** Freed storage kept for reuse. */
-const POOL_BYTES = 128 * MEBIBYTE;
+const POOL_BYTES = 2 ** 27;
 
 /** A buffer of this backend. `storage` is undefined once it was released. */
 export class StorageBuffer implements DeviceBuffer {
@@ -22,38 +23,39 @@ export class StorageBuffer implements DeviceBuffer {
   }
 }
 
-/** Hands out zeroed storage, keeps count of it, and keeps some of what is freed for the next request. */
+export interface NewStorage {
+  readonly buffer: StorageBuffer;
+  /** It still holds old contents, which the caller must clear or overwrite. */
+  readonly reused: boolean;
+}
+
+/** Hands out zeroed storage within a budget, keeps count of it, and keeps some of what is freed for the next request. */
 export class Buffers {
+  readonly limits: MemoryLimits;
   readonly #device: GPUDevice;
-  readonly #maxBytes: number;
   readonly #pool = new Map<number, GPUBuffer[]>();
   #pooledBytes = 0;
+  /** No longer wanted, but recorded work may still use it. */
+  readonly #condemned: GPUBuffer[] = [];
+  #condemnedBytes = 0;
   #bytes = 0;
   #peakBytes = 0;
 
-  constructor(device: GPUDevice, maxBytes: number) {
+  constructor(device: GPUDevice, limits: Pick<MemoryLimits, 'budgetBytes' | 'bufferBytes'>) {
     this.#device = device;
-    this.#maxBytes = maxBytes;
+    this.limits = webGpuMemoryLimits(limits);
   }
 
   /**
-   * New storage; `reused` says that it still holds old contents, which the caller must clear or overwrite.
+   * New storage.
    *
-   * @throws UserError if the device allows no buffer of this size
+   * @throws UserError if the device allows no buffer of this size, or the budget has no room for it
    */
-  create(type: ElementType, length: number, label: string): { buffer: StorageBuffer; reused: boolean } {
-    if (!Number.isSafeInteger(length) || length < 0) {
-      throw new RangeError(`allocate: ${label} has a length of ${length}, not a whole number of elements`);
-    }
-    if (length * 4 > this.#maxBytes) {
-      throw new UserError(
-        `${label} needs a buffer of ${mebibytes(length * 4)} MiB, this GPU allows at most ${mebibytes(this.#maxBytes)} MiB ` +
-          `(${Math.floor(this.#maxBytes / 4)} numbers); use a shorter text, a smaller model or the CPU backend.`,
-      );
-    }
-    const bytes = Math.min(storageBytes(length), this.#maxBytes);
+  create(type: ElementType, length: number, label: string): NewStorage {
+    const bytes = this.#bytesOf(length, label);
     const pooled = this.#pool.get(bytes)?.pop();
     if (pooled) this.#pooledBytes -= bytes;
+    else this.#makeRoom(bytes, label);
     const storage =
       pooled ??
       this.#device.createBuffer({
@@ -61,44 +63,131 @@ export class Buffers {
         size: bytes,
         usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
       });
-    this.#bytes += bytes;
-    this.#peakBytes = Math.max(this.#peakBytes, this.#bytes);
+    this.#count(bytes);
     return { buffer: new StorageBuffer(type, length, label, storage), reused: pooled !== undefined };
   }
 
-  /** Takes storage back: into the pool, or to be destroyed by the caller once recorded work is submitted. */
-  free(buffer: StorageBuffer): GPUBuffer | undefined {
+  /**
+   * Whether `create` would stay within the budget only once condemned storage is destroyed, for which recorded work has to be
+   * submitted first.
+   *
+   * @throws UserError as `create` does
+   */
+  mustSubmitBefore(length: number, label: string): boolean {
+    const bytes = this.#bytesOf(length, label);
+    if (this.#pool.get(bytes)?.length) return false;
+    this.#makeRoom(bytes, label);
+    return this.#condemnedBytes > 0 && this.#bytes + this.#condemnedBytes + bytes > this.limits.budgetBytes;
+  }
+
+  /**
+   * Counts storage that is made elsewhere, such as a buffer to read from, until `giveBack`.
+   *
+   * @throws UserError if the budget has no room for it
+   */
+  reserve(bytes: number, label: string): void {
+    this.#makeRoom(bytes, label);
+    this.#count(bytes);
+  }
+
+  giveBack(bytes: number): void {
+    this.#bytes -= bytes;
+  }
+
+  /** Takes storage back, into the pool or to be destroyed. */
+  free(buffer: StorageBuffer): void {
     const { storage } = buffer;
-    if (!storage) return undefined;
+    if (!storage) return;
     buffer.storage = undefined;
     this.#bytes -= storage.size;
-    if (this.#pooledBytes + storage.size > POOL_BYTES) return storage;
+    if (this.#pooledBytes + storage.size > POOL_BYTES) {
+      this.#condemn(storage);
+      return;
+    }
     const bucket = this.#pool.get(storage.size);
     if (bucket) bucket.push(storage);
     else this.#pool.set(storage.size, [storage]);
     this.#pooledBytes += storage.size;
-    return undefined;
   }
 
-  /** Bytes of the buffers in use; pooled storage is not counted. */
+  /** To be called when everything recorded is submitted. */
+  destroyCondemned(): void {
+    for (const storage of this.#condemned.splice(0)) storage.destroy();
+    this.#condemnedBytes = 0;
+  }
+
+  /** Bytes of the buffers in use; pooled storage is not counted, as it makes room for whatever needs it. */
   memory(): { bytes: number; peakBytes: number } {
     return { bytes: this.#bytes, peakBytes: this.#peakBytes };
   }
 
   destroyPool(): void {
-    for (const bucket of this.#pool.values()) for (const storage of bucket) storage.destroy();
-    this.#pool.clear();
-    this.#pooledBytes = 0;
+    this.#evict(this.#pooledBytes);
+    this.destroyCondemned();
+  }
+
+  #bytesOf(length: number, label: string): number {
+    if (!Number.isSafeInteger(length) || length < 0) {
+      throw new RangeError(`allocate: ${label} has a length of ${length}, not a whole number of elements`);
+    }
+    const { bufferBytes } = this.limits;
+    if (length * 4 > bufferBytes) {
+      throw new UserError(
+        `${label} needs a buffer of ${mebibytes(length * 4)} MiB, this GPU allows at most ${mebibytes(bufferBytes)} MiB ` +
+          `(${Math.floor(bufferBytes / 4)} numbers); use a shorter text, a smaller model or the CPU backend.`,
+      );
+    }
+    return this.limits.storageBytes(length);
+  }
+
+  #count(bytes: number): void {
+    this.#bytes += bytes;
+    this.#peakBytes = Math.max(this.#peakBytes, this.#bytes);
+  }
+
+  /** Evicts as much of the pool as `bytes` more need. */
+  #makeRoom(bytes: number, label: string): void {
+    const { budgetBytes } = this.limits;
+    const fitting = budgetBytes - this.#bytes;
+    if (bytes > fitting) throw noRoom(label, bytes, this.#bytes, budgetBytes, 'GPU memory');
+    this.#evict(bytes + this.#pooledBytes - fitting);
+  }
+
+  /** Takes at least so many bytes out of the pool, largest first. */
+  #evict(bytes: number): void {
+    let missing = bytes;
+    for (const size of [...this.#pool.keys()].sort((a, b) => b - a)) {
+      const bucket = this.#pool.get(size)!;
+      while (missing > 0 && bucket.length > 0) {
+        this.#condemn(bucket.pop()!);
+        missing -= size;
+        this.#pooledBytes -= size;
+      }
+      if (bucket.length === 0) this.#pool.delete(size);
+    }
+  }
+
+  #condemn(storage: GPUBuffer): void {
+    this.#condemned.push(storage);
+    this.#condemnedBytes += storage.size;
   }
 }
 
-/** Sizes come in steps of an eighth of their power of two, at least 256 bytes, so that freed storage fits again. */
-function storageBytes(length: number): number {
-  const bytes = Math.max(length * 4, 16);
-  const step = Math.max(256, 2 ** (Math.floor(Math.log2(bytes)) - 3));
-  return Math.ceil(bytes / step) * step;
-}
-
-function mebibytes(bytes: number): string {
-  return (bytes / MEBIBYTE).toFixed(bytes < 10 * MEBIBYTE ? 1 : 0);
+/**
+ * What buffers of this backend may take. Sizes come in steps of an eighth of their power of two, at least 256 bytes, so that
+ * freed storage fits again.
+ */
+export function webGpuMemoryLimits({
+  budgetBytes,
+  bufferBytes,
+}: Pick<MemoryLimits, 'budgetBytes' | 'bufferBytes'>): MemoryLimits {
+  return {
+    budgetBytes,
+    bufferBytes,
+    storageBytes(elements) {
+      const bytes = Math.max(elements * 4, 16);
+      const step = Math.max(256, 2 ** (Math.floor(Math.log2(bytes)) - 3));
+      return Math.min(Math.ceil(bytes / step) * step, bufferBytes);
+    },
+  };
 }

@@ -21,6 +21,8 @@ export interface Capabilities {
   readonly maxWorkgroupStorageBytes: number;
   /** Largest buffer that can also be bound whole, in bytes. */
   readonly maxBufferBytes: number;
+  /** All buffers together may take so much. */
+  readonly memoryBytes: number;
   readonly maxWorkgroupsPerDimension: number;
   /** Threads that it takes to keep the device busy, in order of magnitude. */
   readonly parallelThreads: number;
@@ -28,6 +30,13 @@ export interface Capabilities {
 
 /** A large GPU runs twice as many at once; a small one is only a little slower for having to share them out. */
 const REAL_PARALLEL_THREADS = 131_072;
+
+/**
+ * WebGPU does not say how much memory there is. A device lends single buffers of a part of it: eight of the largest, 2 GiB
+ * under the default limits, and never more than 16 GiB unasked.
+ */
+const BUFFERS_IN_MEMORY = 8;
+const MOST_MEMORY_BYTES = 2 ** 34;
 
 /** Limits that kernels profit from; everything else stays at WebGPU's defaults. */
 const WANTED_LIMITS = [
@@ -72,6 +81,7 @@ export function readCapabilities(device: GPUDevice, info: GPUAdapterInfo | undef
     maxWorkgroupStorageBytes: limits.maxComputeWorkgroupStorageSize,
     // Bindings cover whole buffers; the binding size must be a multiple of 4.
     maxBufferBytes: Math.floor(Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize) / 16) * 16,
+    memoryBytes: Math.min(MOST_MEMORY_BYTES, BUFFERS_IN_MEMORY * limits.maxBufferSize),
     maxWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
     parallelThreads: isFallbackAdapter ? 16 : REAL_PARALLEL_THREADS,
   };

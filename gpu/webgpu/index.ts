@@ -39,6 +39,7 @@ export async function createWebGpuOps(options: WebGpuOptions = {}): Promise<Ops>
       for (const buffer of buffers) if (buffer instanceof StorageBuffer) recorder.release(buffer);
     },
     memory: () => recorder.memory(),
+    memoryLimits: recorder.memoryLimits,
     pace: () => recorder.pace(),
     stopwatch: () => recorder.stopwatch(),
     destroy: () => recorder.destroy(),

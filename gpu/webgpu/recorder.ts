@@ -1,4 +1,4 @@
-import type { MeasuredTime, Stopwatch } from '../ops';
+import type { MeasuredTime, MemoryLimits, Stopwatch } from '../ops';
 import type { DeviceBuffer, ElementType } from '../rows';
 import { Buffers, type StorageBuffer } from './buffers';
 import type { Capabilities } from './capabilities';
@@ -57,7 +57,6 @@ export class Recorder {
   readonly #awaitingSubmission: (() => void)[] = [];
   #laterFlush: ReturnType<typeof setTimeout> | undefined;
   readonly #temporaries: StorageBuffer[] = [];
-  readonly #condemned: GPUBuffer[] = [];
 
   constructor(opened: OpenedDevice) {
     const { device, capabilities } = opened;
@@ -67,7 +66,10 @@ export class Recorder {
     this.maxWorkgroupsPerDimension = capabilities.maxWorkgroupsPerDimension;
     this.parallelThreads = capabilities.parallelThreads;
     this.emulatesThreads = capabilities.isFallbackAdapter;
-    this.#buffers = new Buffers(device, capabilities.maxBufferBytes);
+    this.#buffers = new Buffers(device, {
+      budgetBytes: capabilities.memoryBytes,
+      bufferBytes: capabilities.maxBufferBytes,
+    });
     this.#pipelines = new Pipelines(device, opened.failBecause);
     this.#pacer = new Pacer(capabilities.isFallbackAdapter);
     this.#timer = new PassTimer(device, capabilities.timestampQuery);
@@ -86,6 +88,7 @@ export class Recorder {
   /** New buffer of zeros. */
   allocate(type: ElementType, length: number, label: string): StorageBuffer {
     this.#opened.throwFailure();
+    if (this.#buffers.mustSubmitBefore(length, label)) this.flush();
     const { buffer, reused } = this.#buffers.create(type, length, label);
     if (reused) this.clear(buffer);
     return buffer;
@@ -118,6 +121,7 @@ export class Recorder {
   upload(data: Float32Array | Uint32Array, label: string): StorageBuffer {
     this.#opened.throwFailure();
     const type = data instanceof Float32Array ? 'f32' : 'u32';
+    if (this.#buffers.mustSubmitBefore(data.length, label)) this.flush();
     const { buffer, reused } = this.#buffers.create(type, data.length, label);
     // Reused storage may be in recorded work.
     if (reused) buffer.lastUse = this.#submission;
@@ -139,9 +143,12 @@ export class Recorder {
       await this.finish();
       return new ArrayBuffer(0);
     }
+    const label = `copy of ${buffer.label}`;
+    const bytes = length * 4;
+    this.#buffers.reserve(bytes, label);
     const readable = this.#device.createBuffer({
-      label: `copy of ${buffer.label}`,
-      size: length * 4,
+      label,
+      size: bytes,
       usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
     });
     try {
@@ -156,6 +163,7 @@ export class Recorder {
       return await this.#explain(error);
     } finally {
       readable.destroy();
+      this.#buffers.giveBack(bytes);
     }
   }
 
@@ -168,8 +176,11 @@ export class Recorder {
   }
 
   release(buffer: StorageBuffer): void {
-    const storage = this.#buffers.free(buffer);
-    if (storage) this.#condemned.push(storage);
+    this.#buffers.free(buffer);
+  }
+
+  get memoryLimits(): MemoryLimits {
+    return this.#buffers.limits;
   }
 
   memory(): { bytes: number; peakBytes: number } {
@@ -298,7 +309,7 @@ export class Recorder {
     clearTimeout(this.#laterFlush);
     this.#laterFlush = undefined;
     for (const resolve of this.#awaitingSubmission.splice(0)) resolve();
-    for (const storage of this.#condemned.splice(0)) storage.destroy();
+    this.#buffers.destroyCondemned();
   }
 
   /** Submits what is recorded and waits until it has run. */
@@ -358,7 +369,6 @@ export class Recorder {
     clearTimeout(this.#laterFlush);
     this.#encoder = undefined;
     this.#pass = undefined;
-    for (const storage of this.#condemned.splice(0)) storage.destroy();
     this.#buffers.destroyPool();
     this.#timer.destroy();
     this.#parameters.destroy();

@@ -47,6 +47,23 @@ describe('storage', () => {
     }
   });
 
+  test('a budget refuses what goes beyond it, and goes on', () => {
+    const ops = createCpuOps({ memoryBytes: 2 ** 20 });
+    expect(ops.memoryLimits.budgetBytes).toBe(2 ** 20);
+    const held = ops.allocate('f32', 2 ** 17, 'the keys');
+    for (const refused of [
+      () => ops.allocate('f32', 2 ** 18, 'the values'),
+      () => ops.upload(new Uint32Array(2 ** 18), 'the values'),
+    ]) {
+      expect(refused).toThrow(
+        'the values needs 1.0 MiB of memory, 0.5 of the 1.0 MiB allowed are in use and 0.5 MiB would fit',
+      );
+    }
+    expect(ops.memory().bytes).toBe(2 ** 19);
+    ops.release(held);
+    expect(ops.allocate('f32', 2 ** 18, 'the values').length).toBe(2 ** 18);
+  });
+
   test('wrong type, bounds, owner or time', async () => {
     const ops = createCpuOps();
     const floats = ops.allocate('f32', 4, 'floats');
