@@ -1,41 +1,92 @@
 /**
- * `npm run bench`: what every kernel, and the bundled model, reach of what this machine's GPU can do. `--backend cpu`
- * measures the CPU backend instead, with WebAssembly SIMD and without.
+ * `npm run bench`: what this machine's GPU can do, and what the program reaches of it. `--only kernels,esa` runs some of the
+ * sections, `--json FILE` also writes the figures to a file. `--backend cpu` measures the CPU backend instead, with
+ * WebAssembly SIMD and without.
  */
+import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { createCpuOps } from '../gpu/cpu';
+import type { Ops } from '../gpu/ops';
 import { createWebGpuOps } from '../gpu/webgpu';
 import { openDevice } from '../gpu/webgpu/device';
-import { measureKernels } from './kernels';
-import { measureModel } from './model';
 import { measurePeak } from './peak';
-import { headerLine, measurementLine, peakLine } from './report';
+import { measurementHeader, measurementLine, peakLine } from './report';
+import type { Bench, Section } from './section';
+import { chosenSections } from './sections';
+import type { Measurement } from './timing';
+
+/** What `--json` writes for one backend. */
+interface Results {
+  readonly device: string;
+  readonly date: string;
+  readonly peak: { flopsPerSecond: number; bytesPerSecond: number } | null;
+  readonly measurements: (Measurement & { section: string })[];
+  readonly figures: Record<string, unknown>;
+}
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { backend: { type: 'string' } } });
+  const { values } = parseArgs({
+    options: { backend: { type: 'string' }, only: { type: 'string' }, json: { type: 'string' } },
+  });
   if (values.backend !== undefined && values.backend !== 'cpu' && values.backend !== 'webgpu')
     throw new Error(`There is no backend "${values.backend}"; it is webgpu, or cpu to measure the CPU.`);
-  if (values.backend === 'cpu') return measureCpu();
+  const chosen = chosenSections(values.only);
+  const results = values.backend === 'cpu' ? await measureCpu(chosen) : [await measureGpu(chosen)];
+  if (values.json) writeFileSync(values.json, `${JSON.stringify(results, null, 1)}\n`);
+}
+
+async function measureGpu(chosen: readonly Section[]): Promise<Results> {
   const { create, globals } = await import('webgpu');
   Object.assign(globalThis, globals);
-  const { device } = await openDevice({ gpu: create([]), powerPreference: 'high-performance' });
+  // Browsers round timestamps to 0.1 ms; here nobody is to be protected from precise ones.
+  const gpu = create(['disable-dawn-features=timestamp_quantization']);
+  const { device } = await openDevice({ gpu, powerPreference: 'high-performance' });
   const ops = await createWebGpuOps({ device });
   console.log(ops.description);
   const peak = await measurePeak(device);
   console.log(peakLine(peak));
-  console.log(`\n${headerLine()}`);
-  for await (const measurement of measureKernels(ops)) console.log(measurementLine(measurement, peak));
-  for await (const measurement of measureModel(ops)) console.log(measurementLine(measurement, peak));
+  return runSections(chosen, ops, { device, peak });
 }
 
-async function measureCpu(): Promise<void> {
+async function measureCpu(chosen: readonly Section[]): Promise<Results[]> {
+  const results: Results[] = [];
   for (const simd of [true, false]) {
     const ops = createCpuOps({ simd });
-    console.log(`${ops.description}\n\n${headerLine()}`);
-    for await (const measurement of measureKernels(ops)) console.log(measurementLine(measurement));
-    for await (const measurement of measureModel(ops)) console.log(measurementLine(measurement));
+    console.log(ops.description);
+    results.push(await runSections(chosen, ops));
     console.log();
   }
+  return results;
+}
+
+async function runSections(chosen: readonly Section[], ops: Ops, gpu?: Bench['gpu']): Promise<Results> {
+  const results: Results = {
+    device: ops.description,
+    date: new Date().toISOString(),
+    peak: gpu?.peak ?? null,
+    measurements: [],
+    figures: {},
+  };
+  for (const section of chosen) {
+    if (section.needsGpu && !gpu) continue;
+    console.log(`\n${section.title}`);
+    let hasHeader = false;
+    await section.run({
+      ops,
+      ...(gpu ? { gpu } : {}),
+      print: (line) => console.log(line),
+      row(measurement) {
+        if (!hasHeader) console.log(measurementHeader());
+        hasHeader = true;
+        results.measurements.push({ section: section.name, ...measurement });
+        console.log(measurementLine(measurement, gpu?.peak));
+      },
+      figure(name, value) {
+        results.figures[name] = value;
+      },
+    });
+  }
+  return results;
 }
 
 main().then(

@@ -1,8 +1,11 @@
 import { createCpuOps } from '../gpu/cpu';
 import type { Ops } from '../gpu/ops';
 import type { DeviceBuffer } from '../gpu/rows';
-import { type KernelCase, kernelCases, type Sizes } from './cases';
-import { type Measurement, timeRepeated } from './timing';
+import { kernelCases } from './cases';
+import type { KernelCase, Sizes } from './cases/case';
+import { checkOutput } from './check';
+import type { Section } from './section';
+import { timeRepeated } from './timing';
 
 /** Small enough for the CPU, and odd, so that every kernel meets its edges. */
 const CHECKED: Sizes = { rows: 67, keys: 144, heads: 6, groups: 2, channels: 20, width: 66 };
@@ -15,16 +18,22 @@ const HARDWARE: Sizes = { rows: 1024, keys: 4096, heads: 16, groups: 4, channels
 const CPU_KERNELS = new Set(['matmul', 'attention', 'attentionWeights', 'attentionTile']);
 
 /** Checks every kernel against the CPU's reference, then measures it, one after the other; on the CPU only the largest. */
-export async function* measureKernels(ops: Ops): AsyncGenerator<Measurement> {
-  const sizes = ops.backend === 'cpu' ? CPU : ops.isSoftware ? SOFTWARE : HARDWARE;
-  for (const kernelCase of kernelCases) {
-    if (ops.backend === 'cpu' && !CPU_KERNELS.has(kernelCase.name)) continue;
-    await checkKernel(ops, kernelCase);
-    const { size, flops, bytes, record } = kernelCase.prepare(ops, sizes);
-    const milliseconds = await timeRepeated(() => ops.stopwatch(), record);
-    yield { name: kernelCase.name, size, milliseconds, flops, bytes };
-  }
-}
+export const kernels: Section = {
+  name: 'kernels',
+  title: 'Every kernel',
+  needsGpu: false,
+  async run({ ops, row }) {
+    const sizes = ops.backend === 'cpu' ? CPU : ops.isSoftware ? SOFTWARE : HARDWARE;
+    for (const kernelCase of kernelCases) {
+      const { name } = kernelCase;
+      if (ops.backend === 'cpu' && !CPU_KERNELS.has(name)) continue;
+      await checkKernel(ops, kernelCase);
+      const { size, flops, bytes, record } = kernelCase.prepare(ops, sizes);
+      const milliseconds = await timeRepeated(() => ops.stopwatch(), record);
+      row({ name, size, milliseconds, flops, bytes });
+    }
+  },
+};
 
 /** @throws if the kernel's output is not the reference's */
 async function checkKernel(ops: Ops, { name, tolerance, prepare }: KernelCase): Promise<void> {
@@ -37,15 +46,7 @@ async function checkKernel(ops: Ops, { name, tolerance, prepare }: KernelCase): 
     }),
   );
   cpu.destroy();
-  let largest = 0;
-  let error = 0;
-  for (let i = 0; i < expected!.length; i++) {
-    largest = Math.max(largest, Math.abs(expected![i]!));
-    error = Math.max(error, Math.abs(actual![i]! - expected![i]!));
-  }
-  // Also false for NaN.
-  if (largest > 0 && error <= tolerance * largest) return;
-  throw new Error(`${name} is wrong: off by ${error}, where the largest value is ${largest}`);
+  checkOutput(name, actual, expected, tolerance);
 }
 
 function read(ops: Ops, buffer: DeviceBuffer): Promise<Float32Array | Uint32Array> {

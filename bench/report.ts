@@ -1,57 +1,64 @@
+/** The table of measurements: times, throughputs, and the two bounds that no kernel can beat. */
 import type { Peak } from './peak';
+import { type Column, headerLine, percent, tableLine, threeDigits } from './table';
 import type { Measurement } from './timing';
 
-const COLUMNS = [
-  { title: 'kernel', width: 26 },
-  { title: 'size', width: 38 },
-  { title: 'ms', width: 10 },
-  { title: 'GFLOP/s', width: 10 },
+const COLUMNS: readonly Column[] = [
+  { title: 'kernel', width: 34, align: 'left' },
+  { title: 'size', width: 40, align: 'left' },
+  { title: 'ms', width: 9 },
+  { title: 'ops ms', width: 10 },
+  { title: 'bytes ms', width: 10 },
+  { title: 'bound', width: 7 },
+  { title: 'GFLOP/s', width: 9 },
   { title: 'of peak', width: 9 },
-  { title: 'GB/s', width: 9 },
+  { title: 'GB/s', width: 8 },
   { title: 'of peak', width: 9 },
-] as const;
+];
+
+/** What a measurement could be at best: operations at the arithmetic peak, bytes at the copy's rate, in milliseconds. */
+export interface Bounds {
+  readonly operationsMs: number;
+  readonly bytesMs: number;
+  /** Which of them is larger, and so binds. */
+  readonly binding: 'ops' | 'bytes';
+}
+
+export function boundsOf({ flops, bytes }: Pick<Measurement, 'flops' | 'bytes'>, peak: Peak): Bounds {
+  const operationsMs = (flops * 1000) / peak.flopsPerSecond;
+  const bytesMs = (bytes * 1000) / peak.bytesPerSecond;
+  return { operationsMs, bytesMs, binding: operationsMs >= bytesMs ? 'ops' : 'bytes' };
+}
 
 export function peakLine({ flopsPerSecond, bytesPerSecond }: Peak): string {
   return `peak measured here: ${giga(flopsPerSecond)} GFLOP/s (multiply-adds), ${giga(bytesPerSecond)} GB/s (copy)`;
 }
 
-export function headerLine(): string {
-  return line(COLUMNS.map(({ title }) => title));
+export function measurementHeader(): string {
+  return headerLine(COLUMNS);
 }
 
-/** A measurement against both peaks, if they are known: a kernel is bound by the one it comes nearer to. */
-export function measurementLine(
-  { name, size, milliseconds, flops, bytes }: Measurement,
-  peak?: Peak,
-): string {
+/** A measurement against both peaks, if they are known. A dash stands where nothing is counted. */
+export function measurementLine(measurement: Measurement, peak?: Peak): string {
+  const { name, size, milliseconds, flops, bytes } = measurement;
+  const bounds = peak && boundsOf(measurement, peak);
   const flopsPerSecond = (flops * 1000) / milliseconds;
   const bytesPerSecond = (bytes * 1000) / milliseconds;
-  return line([
+  const shown = (isShown: boolean, text: () => string) => (isShown ? text() : '–');
+  return tableLine(COLUMNS, [
     name,
     size,
-    milliseconds.toPrecision(3),
-    flops > 0 ? giga(flopsPerSecond) : '–',
-    flops > 0 && peak ? percent(flopsPerSecond / peak.flopsPerSecond) : '–',
-    bytes > 0 ? giga(bytesPerSecond) : '–',
-    bytes > 0 && peak ? percent(bytesPerSecond / peak.bytesPerSecond) : '–',
+    threeDigits(milliseconds),
+    shown(flops > 0 && !!bounds, () => threeDigits(bounds!.operationsMs)),
+    shown(bytes > 0 && !!bounds, () => threeDigits(bounds!.bytesMs)),
+    shown(flops + bytes > 0 && !!bounds, () => bounds!.binding),
+    shown(flops > 0, () => giga(flopsPerSecond)),
+    shown(flops > 0 && !!peak, () => percent(flopsPerSecond / peak!.flopsPerSecond)),
+    shown(bytes > 0, () => giga(bytesPerSecond)),
+    shown(bytes > 0 && !!peak, () => percent(bytesPerSecond / peak!.bytesPerSecond)),
   ]);
 }
 
-function line(cells: readonly string[]): string {
-  return cells
-    .map((cell, column) => {
-      const { width } = COLUMNS[column]!;
-      return column < 2 ? cell.padEnd(width) : cell.padStart(width);
-    })
-    .join('')
-    .trimEnd();
-}
-
 function giga(perSecond: number): string {
-  const value = perSecond / 1e9;
-  return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
+  return threeDigits(perSecond / 1e9);
 }

@@ -1,4 +1,5 @@
-import type { Stopwatch } from '../gpu/ops';
+import type { Ops, Stopwatch } from '../gpu/ops';
+import type { DeviceBuffer } from '../gpu/rows';
 
 /** One row of the report. */
 export interface Measurement {
@@ -18,13 +19,31 @@ const MOST_REPEATS = 200;
  * and of three such runs the fastest.
  */
 export async function timeRepeated(stopwatch: () => Stopwatch, record: () => void): Promise<number> {
-  const runs = async (repeats: number) => {
+  return fastestMean(async (repeats) => {
     const watch = stopwatch();
     for (let i = 0; i < repeats; i++) record();
-    return (await watch.stop()).milliseconds / repeats;
-  };
-  await runs(1);
-  const once = await runs(1);
+    return (await watch.stop()).milliseconds;
+  });
+}
+
+/**
+ * The same by the wall clock, from the first command to the completion of the last: recording, copies and gaps between
+ * submissions count, as far as the device waits for them. `out` is what `record` writes.
+ */
+export async function timeWall(ops: Ops, out: DeviceBuffer, record: () => void): Promise<number> {
+  return fastestMean(async (repeats) => {
+    const start = performance.now();
+    for (let i = 0; i < repeats; i++) record();
+    await (out.type === 'f32' ? ops.readFloats(out, 0, 1) : ops.readIntegers(out, 0, 1));
+    return performance.now() - start;
+  });
+}
+
+async function fastestMean(run: (repeats: number) => Promise<number>): Promise<number> {
+  await run(1);
+  const once = await run(1);
   const repeats = Math.max(1, Math.min(MOST_REPEATS, Math.ceil(MEASURED_MS / Math.max(once, 1e-3))));
-  return Math.min(await runs(repeats), await runs(repeats), await runs(repeats));
+  let fastest = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < 3; i++) fastest = Math.min(fastest, await run(repeats));
+  return fastest / repeats;
 }

@@ -5,7 +5,8 @@ import { measureCost } from '../src/measure/cost';
 import { parameterContext, resolve } from '../src/study/engine';
 import { type OpenModel, openModel } from '../src/study/open-model';
 import { readText } from '../src/study/reading';
-import type { Measurement } from './timing';
+import { checkOutput } from './check';
+import type { Section } from './section';
 
 const METHODS = ['full', 'esa'] as const;
 const CHECKED_TOKENS = 128;
@@ -17,24 +18,29 @@ const TOLERANCE = 1e-3;
  * The bundled model reading a text, with full attention and with ESA: checked against the CPU, then measured, from the first
  * command to the logits of all tokens.
  */
-export async function* measureModel(ops: Ops): AsyncGenerator<Measurement> {
-  const tokens = ops.isSoftware ? CHECKED_TOKENS : MEASURED_TOKENS;
-  const model = await openBundled(ops);
-  const ids = idsOf(model).subarray(0, tokens);
-  for (const id of METHODS) {
-    await checkModel(model, id, ids.subarray(0, CHECKED_TOKENS));
-    // The first reading compiles.
-    if (ops.backend !== 'cpu') await prefill(model, id, ids);
-    let milliseconds = Number.POSITIVE_INFINITY;
-    for (let run = 0; run < (ops.isSoftware ? 1 : 3); run++) {
-      const start = performance.now();
-      await prefill(model, id, ids);
-      milliseconds = Math.min(milliseconds, performance.now() - start);
+export const prefill: Section = {
+  name: 'prefill',
+  title: 'The bundled model reads',
+  needsGpu: false,
+  async run({ ops, row }) {
+    const tokens = ops.isSoftware ? CHECKED_TOKENS : MEASURED_TOKENS;
+    const model = await openBundled(ops);
+    const ids = idsOf(model).subarray(0, tokens);
+    for (const id of METHODS) {
+      await checkModel(model, id, ids.subarray(0, CHECKED_TOKENS));
+      // The first reading compiles.
+      if (ops.backend !== 'cpu') await read(model, id, ids);
+      let milliseconds = Number.POSITIVE_INFINITY;
+      for (let run = 0; run < (ops.isSoftware ? 1 : 3); run++) {
+        const start = performance.now();
+        await read(model, id, ids);
+        milliseconds = Math.min(milliseconds, performance.now() - start);
+      }
+      const size = `${tokens} tokens, ${ops.backend}`;
+      row({ name: `prefill, ${id}`, size, milliseconds, flops: flopsOf(model, id, tokens), bytes: 0 });
     }
-    const size = `${tokens} tokens, ${ops.backend}`;
-    yield { name: `prefill, ${id}`, size, milliseconds, flops: flopsOf(model, id, tokens), bytes: 0 };
-  }
-}
+  },
+};
 
 function openBundled(ops: Ops): Promise<OpenModel> {
   return openModel(ops, nodeEnvironment().modelFolder('bundled'));
@@ -55,7 +61,7 @@ function idsOf({ tokenizer }: OpenModel): Uint32Array {
 }
 
 /** Logits of all tokens. */
-async function prefill(model: OpenModel, id: string, ids: Uint32Array): Promise<Float32Array> {
+async function read(model: OpenModel, id: string, ids: Uint32Array): Promise<Float32Array> {
   const { method, parameters } = methodOf(model, id, ids.length);
   const { reader, queryLogits } = await readText({
     decoder: model.decoder,
@@ -87,16 +93,8 @@ function flopsOf(model: OpenModel, id: string, tokens: number): number {
 /** @throws if the logits are not the CPU's */
 async function checkModel(model: OpenModel, id: string, ids: Uint32Array): Promise<void> {
   const cpu = createCpuOps({ simd: false });
-  const expected = await prefill(await openBundled(cpu), id, ids);
+  const expected = await read(await openBundled(cpu), id, ids);
   cpu.destroy();
-  const actual = await prefill(model, id, ids);
-  let largest = 0;
-  let error = 0;
-  for (let i = 0; i < expected.length; i++) {
-    largest = Math.max(largest, Math.abs(expected[i]));
-    error = Math.max(error, Math.abs(actual[i] - expected[i]));
-  }
-  // Also false for NaN.
-  if (largest > 0 && error <= TOLERANCE * largest) return;
-  throw new Error(`the model with ${id} is wrong: logits off by ${error}, the largest is ${largest}`);
+  const actual = await read(model, id, ids);
+  checkOutput(`the model with ${id}`, actual, expected, TOLERANCE);
 }

@@ -1,0 +1,28 @@
+import { matrixRows } from '../../gpu/rows';
+import { floats, type KernelCase, type Sizes } from './case';
+
+function matmulCase(name: string, rowsOf: (sizes: Sizes) => number): KernelCase {
+  return {
+    name,
+    tolerance: 1e-5,
+    prepare(ops, sizes) {
+      const rows = rowsOf(sizes);
+      const [depth, columns] = [sizes.width, 4 * sizes.width];
+      const input = matrixRows(floats(ops, rows * depth, 1), rows, depth);
+      const weight = matrixRows(floats(ops, columns * depth, 2), columns, depth);
+      const out = matrixRows(ops.allocate('f32', rows * columns, 'out'), rows, columns);
+      return {
+        size: `${rows} × ${columns} over ${depth}`,
+        flops: 2 * rows * columns * depth,
+        bytes: 4 * (rows * depth + columns * depth + rows * columns),
+        out: out.buffer,
+        record: () => ops.matmul({ input, weight, out }),
+      };
+    },
+  };
+}
+
+export const matmulCases: readonly KernelCase[] = [
+  matmulCase('matmul', ({ rows }) => rows),
+  matmulCase('matmul, one row', () => 1),
+];

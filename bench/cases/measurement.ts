@@ -1,0 +1,76 @@
+import type { Ops } from '../../gpu/ops';
+import type { DeviceBuffer } from '../../gpu/rows';
+import { attentionInputs } from './attention';
+import type { KernelCase, Sizes } from './case';
+
+type AttentionInputs = ReturnType<typeof attentionInputs>;
+
+/** Operations that compute the weights once more. */
+function weightsCase(
+  name: string,
+  outLength: (sizes: Sizes) => number,
+  record: (ops: Ops, inputs: AttentionInputs, out: DeviceBuffer, sizes: Sizes) => () => void,
+): KernelCase {
+  return {
+    name,
+    tolerance: 1e-5,
+    prepare(ops, sizes) {
+      const inputs = attentionInputs(ops, sizes, sizes.rows);
+      const out = ops.allocate('f32', outLength(sizes), 'out');
+      return {
+        size: inputs.size,
+        flops: 2 * inputs.pairs * sizes.channels,
+        bytes: inputs.inputBytes + 4 * outLength(sizes),
+        out,
+        record: record(ops, inputs, out, sizes),
+      };
+    },
+  };
+}
+
+const GROUPINGS = 12;
+const CLASSES = 3;
+
+/** What measurements and maps compute from a recorded text. */
+export const measurementCases: readonly KernelCase[] = [
+  weightsCase(
+    'attentionWeights',
+    ({ heads, rows, keys }) => heads * rows * keys,
+    (ops, inputs, out) => () => ops.attentionWeights({ ...inputs, out }),
+  ),
+  weightsCase(
+    'attentionColumnSums',
+    ({ groups, keys }) => groups * keys,
+    (ops, inputs, buffer, { groups, keys }) => {
+      const out = { buffer, offset: 0, rows: groups, length: keys, rowStride: keys };
+      return () => ops.attentionColumnSums({ ...inputs, out });
+    },
+  ),
+  weightsCase(
+    `massByClass, ${GROUPINGS} groupings`,
+    ({ heads, rows }) => GROUPINGS * heads * rows * CLASSES,
+    (ops, inputs, out, { keys }) => {
+      const classes = Uint32Array.from({ length: GROUPINGS * keys }, (_, i) => (i * 7 + (i >> 3)) % CLASSES);
+      const classOf = ops.upload(classes, 'classes');
+      const grouped = { classOf, groupings: GROUPINGS, sets: 1, classes: CLASSES };
+      return () => ops.massByClass({ ...inputs, ...grouped, out });
+    },
+  ),
+  {
+    name: 'attentionTile',
+    tolerance: 1e-5,
+    prepare(ops, sizes) {
+      const inputs = attentionInputs(ops, { ...sizes, heads: 1, groups: 1 }, sizes.rows);
+      const [width, height] = [64, Math.min(64, sizes.rows)];
+      const [maximum, mean] = ['maximum', 'mean'].map((label) => ops.allocate('f32', width * height, label));
+      const pixels = { width, height, rowStep: 1, maximum: maximum!, mean: mean!, outOffset: 0 };
+      return {
+        size: `${inputs.size} to ${width} × ${height}`,
+        flops: 2 * inputs.pairs * sizes.channels,
+        bytes: inputs.inputBytes,
+        out: mean!,
+        record: () => ops.attentionTile({ ...inputs, ...pixels }),
+      };
+    },
+  },
+];

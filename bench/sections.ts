@@ -1,0 +1,27 @@
+/** The parts of the benchmark, in the order in which they are printed. */
+import { attention } from './attention';
+import { esa } from './esa';
+import { kernels } from './kernels';
+import { prefill } from './prefill';
+import { products } from './products';
+import type { Section } from './section';
+import { topK } from './top-k';
+
+export const sections: readonly Section[] = [kernels, prefill, products, attention, topK, esa];
+
+/**
+ * The sections that `--only` names, comma-separated; all of them without it.
+ *
+ * @throws with one sentence if there is none of a name
+ */
+export function chosenSections(only: string | undefined): readonly Section[] {
+  if (only === undefined) return sections;
+  const names = only.split(',').filter(Boolean);
+  for (const name of names) {
+    if (!sections.some((section) => section.name === name)) {
+      const known = sections.map((section) => section.name).join(', ');
+      throw new Error(`The benchmark has no section "${name}"; it has: ${known}.`);
+    }
+  }
+  return sections.filter(({ name }) => names.includes(name));
+}
