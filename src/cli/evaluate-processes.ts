@@ -1,56 +1,83 @@
 /**
- * `evaluate --processes N`: the cells shared out among N processes of the same command, each with a file of its own beside
- * `--out`, which are merged while they grow. A GPU is kept busy that way, and a processor's cores are all used.
+ * `evaluate --processes N`: the seeds shared out among N processes of the same command, each with a file of its own beside
+ * `--out`, whose answers are counted while they come. A GPU is kept busy that way, and a processor's cores are all used.
  */
 import { spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { UserError } from '../user-error';
-import { type CellKey, mergeCells, readEvaluation } from './evaluation-file';
+import {
+  type Answer,
+  type CellKey,
+  cellOf,
+  countAnswers,
+  isSameCell,
+  readEvaluation,
+  readPart,
+} from './evaluation-file';
 import { writeWhole } from './files';
 import { endProgress, showProgress } from './progress';
 
 const MERGE_SECONDS = 10;
+
+/** What a process says when its file is of this evaluation, or not there: only then are its answers counted. */
+export const CHECKED = 'checked';
 
 /** Where part i of a shared evaluation is written. */
 export function partPath(out: string, part: number): string {
   return `${out}.part${part}`;
 }
 
+/** The answers in the files of all parts. */
+export function readAnswers(out: string, parts: number): Answer[] {
+  return Array.from({ length: parts }, (_, part) => readPart(partPath(out, part))?.answers ?? []).flat();
+}
+
 /**
- * Runs all parts, then leaves one file, its cells in the order of `plan`. `rawArguments`: the command's own, without
- * --processes.
+ * Runs all parts, then leaves one file, its cells in the order of `plan`. When a part fails, or the command is interrupted,
+ * the answers so far are counted and the parts' files stay: the same command goes on. `rawArguments`: the command's own,
+ * without --processes.
  */
 export async function evaluateInProcesses(
   rawArguments: readonly string[],
   out: string,
   processes: number,
-  plan: readonly Pick<CellKey, 'task' | 'tokens' | 'label'>[],
+  plan: readonly CellKey[],
 ): Promise<void> {
   const parts = Array.from({ length: processes }, (_, part) => part);
+  const checked = new Set<number>();
   const merge = (): void => {
-    const files = [out, ...parts.map((part) => partPath(out, part))]
-      .map(readEvaluation)
+    const answered = [...checked]
+      .map((part) => readPart(partPath(out, part)))
       .filter((file) => file !== null);
-    if (files.length === 0) return;
-    const cells = files.reduce<(typeof files)[number]['cells']>(
-      (all, file) => mergeCells(all, file.cells),
-      [],
+    if (answered.length === 0) return;
+    const { answers: _, ...head } = answered[answered.length - 1];
+    const cells = readEvaluation(out)?.cells ?? [];
+    for (const key of plan) cellOf(cells, key);
+    countAnswers(
+      cells,
+      answered.flatMap(({ answers }) => answers),
+      head.firstSeed,
     );
-    const place = ({ task, tokens, label }: CellKey): number =>
-      plan.findIndex((key) => key.task === task && key.tokens === tokens && key.label === label);
+    const place = (cell: CellKey): number => plan.findIndex((key) => isSameCell(key, cell));
     cells.sort((a, b) => place(a) - place(b));
-    writeWhole(out, `${JSON.stringify({ ...files[files.length - 1], cells }, null, 1)}\n`);
+    writeWhole(out, `${JSON.stringify({ ...head, cells }, null, 1)}\n`);
     showProgress(`${cells.reduce((sum, cell) => sum + cell.seeds, 0)} answers`);
   };
-  const children = parts.map((part) =>
-    spawn(
-      process.execPath,
-      [process.argv[1], 'evaluate', ...rawArguments, '--part', `${part}/${processes}`],
-      {
-        stdio: ['ignore', 'ignore', 'pipe'],
-      },
-    ),
-  );
+  const children = parts.map((part) => {
+    const own = ['evaluate', ...rawArguments, '--part', `${part}/${processes}`];
+    const child = spawn(process.execPath, [process.argv[1], ...own], {
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
+    child.on('message', (message) => {
+      if (message === CHECKED) checked.add(part);
+    });
+    return child;
+  });
+  const stop = (): void => {
+    for (const child of children) child.kill();
+  };
+  const signals = ['SIGINT', 'SIGTERM'] as const;
+  for (const signal of signals) process.once(signal, stop);
   const timer = setInterval(merge, MERGE_SECONDS * 1000);
   try {
     await Promise.all(
@@ -58,7 +85,7 @@ export async function evaluateInProcesses(
         (child) =>
           new Promise<void>((resolve, reject) => {
             let said = '';
-            child.stderr.on('data', (data) => {
+            child.stderr?.on('data', (data) => {
               said += data;
             });
             child.on('error', reject);
@@ -72,7 +99,8 @@ export async function evaluateInProcesses(
     );
   } finally {
     clearInterval(timer);
-    for (const child of children) child.kill();
+    for (const signal of signals) process.off(signal, stop);
+    stop();
     merge();
     endProgress();
   }

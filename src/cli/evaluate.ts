@@ -1,25 +1,25 @@
 /** `evaluate`: accuracy of free runs over seeds of generated tasks; resumable. */
 import { z } from 'zod';
 import { version } from '../../package.json';
-import { compareLogits } from '../measure/divergence';
 import { methodById } from '../methods';
-import { parameterContext, resolve } from '../study/engine';
-import type { OpenModel } from '../study/open-model';
-import { readText } from '../study/reading';
-import { buildText, type StudyText } from '../study/source';
 import { taskList } from '../tasks/generate';
 import { UserError } from '../user-error';
 import { readArguments } from './arguments';
 import { openCommandBackend } from './backend';
-import { evaluateInProcesses, partPath } from './evaluate-processes';
-import { addAnswer, type Cell, cellOf, mergeCells, readCells, readEvaluation } from './evaluation-file';
+import { CHECKED, evaluateInProcesses, partPath, readAnswers } from './evaluate-processes';
+import { answerSeeds } from './evaluate-seeds';
+import {
+  type Cell,
+  cellOf,
+  checkSameSeeds,
+  countAnswers,
+  isSameCell,
+  readEvaluation,
+  readPart,
+} from './evaluation-file';
 import { writeWhole } from './files';
-import { sampleTexts } from './node-environment';
 import { endProgress, showProgress } from './progress';
 import { openModelOf } from './source';
-
-/** Free runs under way at once on a GPU: while one waits for a token, the others keep the device busy. */
-const GPU_RUNS = 6;
 
 const methodSchema = z.union([
   z.string().transform((id) => ({ id, label: id, parameters: {} })),
@@ -60,13 +60,15 @@ export async function evaluateCommand(rawArguments: string[]): Promise<void> {
     throw new UserError('--methods names the same method twice; give each a "label" of its own.');
   }
 
+  const plan = lengths.flatMap((tokens) =>
+    tasks.flatMap((task) =>
+      methods.map(({ id, label, parameters }) => ({ task, tokens, label, id, parameters })),
+    ),
+  );
   const processes = args.has('processes') ? args.count('processes', 1) : 1;
   if (processes > 1) {
     const at = rawArguments.findIndex((argument) => /^--processes(=|$)/.test(argument));
     const own = rawArguments.toSpliced(at, rawArguments[at].includes('=') ? 1 : 2);
-    const plan = lengths.flatMap((tokens) =>
-      tasks.flatMap((task) => methods.map(({ label }) => ({ task, tokens, label }))),
-    );
     await evaluateInProcesses(own, out, processes, plan);
     for (const cell of readEvaluation(out)?.cells ?? []) printCell(cell);
     return;
@@ -75,12 +77,11 @@ export async function evaluateCommand(rawArguments: string[]): Promise<void> {
   const ops = await openCommandBackend(args.backend());
   const model = await openModelOf(ops, args);
   const { digest } = model.facts;
-  const part = readPart(args.optional('part'));
+  const part = readShare(args.optional('part'));
   const ownPath = part ? partPath(out, part.index) : out;
-  const before = readCells(out, digest, firstSeed);
-  const cells = part ? mergeCells(before, readCells(ownPath, digest, firstSeed)) : before;
-  let planned = 0;
-  const devices = new Set((readEvaluation(out)?.device ?? '').split('; ').filter((name) => name !== ''));
+  const before = readEvaluation(out);
+  const ownBefore = part ? readPart(ownPath) : null;
+  const devices = new Set((before?.device ?? '').split('; ').filter((name) => name !== ''));
   const head = {
     version,
     model: model.facts.name,
@@ -90,33 +91,40 @@ export async function evaluateCommand(rawArguments: string[]): Promise<void> {
     firstSeed,
     units: { lossNats: 'nats per token of question and answer' },
   };
-  const ownCells: Cell[] = part ? [] : cells;
-  const save = (): void => writeWhole(ownPath, `${JSON.stringify({ ...head, cells: ownCells }, null, 1)}\n`);
-  for (const tokens of lengths) {
-    for (const task of tasks) {
-      const all = methods.map(({ id, label, parameters }) =>
-        cellOf(cells, { task, tokens, label, id, parameters }),
-      );
-      // Neighbours take about as long: sharing them out one by one keeps the parts alike.
-      const own = all.filter(() => !part || planned++ % part.count === part.index);
-      if (part) ownCells.push(...own);
-      if (own.length === 0) continue;
-      for (let done = Math.min(...own.map((cell) => cell.seeds)); done < seeds; done++) {
-        const due = own.filter((cell) => cell.seeds === done);
-        const text = seedText(model, task, tokens, firstSeed + done);
-        await runAll(due, ops.backend === 'cpu' ? 1 : GPU_RUNS, (cell) => runSeed(model, cell, text));
-        save();
-        showProgress(`${task}, ${tokens} tokens: ${done + 1} of ${seeds} seeds`);
-      }
-      endProgress();
-      for (const cell of own) printCell(cell);
-    }
-  }
+  checkSameSeeds(out, before, head);
+  checkSameSeeds(ownPath, ownBefore, head);
+  const cells = before?.cells ?? [];
+  for (const key of plan) cellOf(cells, key);
+  // Not counted in a cell yet; in a process of several, all of its own.
+  let answers = ownBefore?.answers ?? [];
+  // Other processes may have been fewer or more before, and their shares others.
+  const known = part ? readAnswers(out, part.count) : [];
+  if (part) process.send?.(CHECKED);
+  const save = (): void => {
+    if (!part) answers = countAnswers(cells, answers, firstSeed);
+    writeWhole(ownPath, `${JSON.stringify({ ...head, ...(part ? { answers } : { cells }) }, null, 1)}\n`);
+  };
+  await answerSeeds({
+    model,
+    plan,
+    seeds: { first: firstSeed, end: firstSeed + seeds },
+    share: part ?? { index: 0, count: 1 },
+    isAnswered: (key, seed) =>
+      seed < firstSeed + cellOf(cells, key).seeds ||
+      known.some((answer) => answer.seed === seed && isSameCell(answer, key)),
+    onAnswer: (answer) => {
+      answers.push(answer);
+      showProgress(`${answer.task}, ${answer.tokens} tokens: seed ${answer.seed}`);
+      save();
+    },
+  });
   save();
+  endProgress();
+  if (!part) for (const key of plan) printCell(cellOf(cells, key));
 }
 
-/** `i/n`: which of the cells are this process's own. */
-function readPart(text: string | undefined): { readonly index: number; readonly count: number } | null {
+/** `i/n`: which of the texts are this process's own. */
+function readShare(text: string | undefined): { readonly index: number; readonly count: number } | null {
   if (text === undefined) return null;
   const [index, count] = text.split('/').map(Number);
   if (Number.isInteger(index) && Number.isInteger(count) && index >= 0 && index < count)
@@ -132,52 +140,4 @@ function printCell({ task, tokens, label, accuracy, interval95: [low, high], see
 
 function percent(share: number): string {
   return `${(100 * share).toFixed(1)} %`;
-}
-
-/** The text of one seed, the same for all methods. */
-function seedText(model: OpenModel, task: string, tokens: number, seed: number): StudyText {
-  if (!model.tokenizer) {
-    throw new UserError('The model has no tokenizer.json, which tasks need; add it to the folder.');
-  }
-  const source = { kind: 'task', task, tokens, depth: 'spread', seed } as const;
-  return buildText({ source, queriesStart: null }, model.tokenizer, model.config, sampleTexts());
-}
-
-async function runSeed(model: OpenModel, cell: Cell, text: StudyText): Promise<void> {
-  const { queries, answerStart } = text.facts;
-  const context = parameterContext(model, cell.tokens);
-  const { method, parameters } = resolve({ id: cell.id, parameters: cell.parameters as never }, context);
-  const reading = await readText({
-    decoder: model.decoder,
-    method,
-    parameters,
-    calibration: model.calibration,
-    recorded: null,
-    ids: text.ids,
-    answerStart,
-    queriesStart: queries.start,
-    keepQueries: false,
-    timed: false,
-    isAnswerComplete: (generated) => text.isAnswerComplete(generated),
-    signal: new AbortController().signal,
-    onProgress: () => {},
-  });
-  reading.reader.release();
-  const { queryLogits: logits } = reading;
-  const next = text.ids.subarray(queries.start + 1);
-  const { lossNats } = compareLogits(logits, logits, model.config.vocabularySize, next);
-  addAnswer(cell, text.judge(reading.generated ?? []).right, lossNats);
-}
-
-/** Works through `items`, at most `atOnce` at a time. */
-async function runAll<T>(
-  items: readonly T[],
-  atOnce: number,
-  work: (item: T) => Promise<void>,
-): Promise<void> {
-  const queue = [...items];
-  const lane = async (): Promise<void> => {
-    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
-  };
-  await Promise.all(Array.from({ length: atOnce }, lane));
 }

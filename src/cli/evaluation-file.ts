@@ -1,4 +1,7 @@
-/** The file of `evaluate`: one cell per task × length × method, with every answer, so that a later run can go on. */
+/**
+ * The file of `evaluate`: one cell per task × length × method, with every answer, so that a later run can go on. Beside it,
+ * the file of a process of several: its answers one by one, since a cell counts them in the order of the seeds.
+ */
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { wilsonInterval } from '../measure/wilson';
@@ -22,34 +25,53 @@ const cellSchema = z.object({
 export type Cell = z.infer<typeof cellSchema>;
 export type CellKey = Pick<Cell, 'task' | 'tokens' | 'label' | 'id' | 'parameters'>;
 
-const fileSchema = z.looseObject({
+const answerSchema = z.object({
+  task: z.string(),
+  tokens: z.number(),
+  label: z.string(),
+  seed: z.number(),
+  isRight: z.boolean(),
+  lossNats: z.number(),
+});
+export type Answer = z.infer<typeof answerSchema>;
+
+const headSchema = z.looseObject({
   modelDigest: z.string(),
   firstSeed: z.number(),
   /** Every device that has answered. */
   device: z.string().default(''),
-  cells: z.array(cellSchema),
 });
-export type EvaluationFile = z.infer<typeof fileSchema>;
+const evaluationSchema = headSchema.extend({ cells: z.array(cellSchema) });
+const partSchema = headSchema.extend({ answers: z.array(answerSchema) });
+type Head = z.infer<typeof headSchema>;
 
-/** The evaluation at `path`, null if there is none. Throws UserError for a file that is something else. */
-export function readEvaluation(path: string): EvaluationFile | null {
+function readFile<T extends Head>(path: string, schema: z.ZodType<T>): T | null {
   if (!existsSync(path)) return null;
-  const read = fileSchema.safeParse(readJson(path));
+  const read = schema.safeParse(readJson(path));
   if (!read.success) throw new UserError(`${path} is there and is no evaluation; name another file.`);
   return read.data;
 }
 
-/** Cells of an evaluation to go on with. Throws UserError when it is of another model or other seeds. */
-export function readCells(path: string, modelDigest: string, firstSeed: number): Cell[] {
-  const before = readEvaluation(path);
-  if (!before) return [];
-  if (before.modelDigest !== modelDigest || before.firstSeed !== firstSeed) {
-    throw new UserError(`${path} is of another model or other seeds; name another file, or remove it.`);
-  }
-  return before.cells;
+/** The evaluation at `path`, null if there is none. Throws UserError for a file that is something else. */
+export function readEvaluation(path: string): z.infer<typeof evaluationSchema> | null {
+  return readFile(path, evaluationSchema);
 }
 
-function isSameCell(a: CellKey, b: CellKey): boolean {
+/** The file of one process of several, null if there is none. Throws UserError for a file that is something else. */
+export function readPart(path: string): z.infer<typeof partSchema> | null {
+  return readFile(path, partSchema);
+}
+
+/** Throws UserError when what is to be gone on with is of another model or other seeds. */
+export function checkSameSeeds(path: string, before: Head | null, now: Head): void {
+  if (before && (before.modelDigest !== now.modelDigest || before.firstSeed !== now.firstSeed)) {
+    throw new UserError(`${path} is of another model or other seeds; name another file, or remove it.`);
+  }
+}
+
+type Place = Pick<Cell, 'task' | 'tokens' | 'label'>;
+
+export function isSameCell(a: Place, b: Place): boolean {
   return a.task === b.task && a.tokens === b.tokens && a.label === b.label;
 }
 
@@ -69,7 +91,7 @@ export function cellOf(cells: Cell[], key: CellKey): Cell {
 }
 
 /** Counts one more answer. */
-export function addAnswer(cell: Cell, isRight: boolean, lossNats: number): void {
+function addAnswer(cell: Cell, { isRight, lossNats }: Answer): void {
   cell.right += isRight ? '1' : '0';
   cell.seeds++;
   cell.lossSumNats += lossNats;
@@ -80,10 +102,22 @@ export function addAnswer(cell: Cell, isRight: boolean, lossNats: number): void 
   cell.lossNats = cell.lossSumNats / cell.seeds;
 }
 
-/** `cells`, each replaced by the one of the same key in `others` that knows more seeds; those not there are added. */
-export function mergeCells(cells: readonly Cell[], others: readonly Cell[]): Cell[] {
-  const merged = cells.map(
-    (cell) => others.find((other) => isSameCell(cell, other) && other.seeds > cell.seeds) ?? cell,
-  );
-  return [...merged, ...others.filter((other) => !cells.some((cell) => isSameCell(cell, other)))];
+/**
+ * Counts the answers whose turn it is: a cell's seeds are counted from `firstSeed` up, without gaps, so that its sums do not
+ * depend on who answered first.
+ * @returns those that come after a seed not yet answered.
+ */
+export function countAnswers(
+  cells: readonly Cell[],
+  answers: readonly Answer[],
+  firstSeed: number,
+): Answer[] {
+  const later: Answer[] = [];
+  for (const answer of [...answers].sort((a, b) => a.seed - b.seed)) {
+    const cell = cells.find((entry) => isSameCell(entry, answer));
+    const next = firstSeed + (cell?.seeds ?? 0);
+    if (cell && answer.seed === next) addAnswer(cell, answer);
+    else if (answer.seed >= next) later.push(answer);
+  }
+  return later;
 }

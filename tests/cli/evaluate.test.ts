@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { wilsonInterval } from '../../src/measure/wilson';
 import { openCommandLine } from './keyhole';
@@ -59,6 +60,33 @@ it('gives the same file when several processes share the cells', async () => {
   write('shared-more.json', read('apart.json'));
   await succeed('shared-more.json', ...options, '--seeds', '2', '--processes', '2');
   expect(JSON.parse(read('shared-more.json'))).toEqual(JSON.parse(read('whole.json')));
+});
+
+it('counts what an interrupted process left, seed by seed, and answers only what is missing', async () => {
+  const { cells: whole, ...head } = JSON.parse(read('whole.json'));
+  const left = (label: string, seed: number, lossNats: number) => {
+    return { task: 'single-needle', tokens: 160, label, seed, isRight: false, lossNats };
+  };
+  // The second seed of one method is there and marked, its first is not; the other method's first is there twice over.
+  const answers = [left('full', 1, 70), left('ESA, small', 0, 5)];
+  const parts = [0, 1].map((i) => write(`left.json.part${i}`, JSON.stringify({ ...head, answers })));
+  await succeed('left.json', ...options, '--seeds', '2', '--processes', '2');
+  const { cells } = JSON.parse(read('left.json'));
+  const first = JSON.parse(read('apart.json')).cells[0];
+  const [full, esa] = cells;
+  expect(full).toMatchObject({ right: '10', seeds: 2, accuracy: 0.5 });
+  expect(full.lossSumNats - 70).toBeGreaterThan(0);
+  expect(full.lossSumNats - 70).toBeLessThan(first.lossSumNats);
+  expect(esa.right).toBe(`0${whole[1].right[1]}`);
+  expect(esa.lossSumNats).toBeGreaterThan(5);
+  for (const part of parts) expect(existsSync(part)).toBe(false);
+  // What is of another model is refused, and nothing of it counted.
+  for (const i of [0, 1]) {
+    write(`refused.json.part${i}`, JSON.stringify({ ...head, modelDigest: 'another', answers }));
+  }
+  const out = ['--out', path('refused.json')];
+  await fail(/of another model or other seeds/, ...options, '--seeds', '2', '--processes', '2', ...out);
+  expect(JSON.parse(read('refused.json.part1')).modelDigest).toBe('another');
 });
 
 it('computes nothing twice', async () => {

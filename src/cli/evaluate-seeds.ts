@@ -1,0 +1,107 @@
+/** What `evaluate` computes: the free runs of seeds of generated tasks, in the order of lengths, tasks, seeds and methods. */
+import { compareLogits } from '../measure/divergence';
+import { parameterContext, resolve } from '../study/engine';
+import type { OpenModel } from '../study/open-model';
+import { readText } from '../study/reading';
+import { buildText, type StudyText } from '../study/source';
+import { UserError } from '../user-error';
+import type { Answer, CellKey } from './evaluation-file';
+import { sampleTexts } from './node-environment';
+
+/** Free runs under way at once on a GPU: while one waits for a token, the others keep the device busy. */
+const GPU_RUNS = 6;
+
+export interface SeedsRequest {
+  readonly model: OpenModel;
+  readonly plan: readonly CellKey[];
+  /** Seeds from `first` up to, not including, `end`. */
+  readonly seeds: { readonly first: number; readonly end: number };
+  /** Of all texts (length × task × seed), every count-th from index on: neighbours take about as long. */
+  readonly share: { readonly index: number; readonly count: number };
+  readonly isAnswered: (key: CellKey, seed: number) => boolean;
+  /** Called with every answer, as they come. */
+  readonly onAnswer: (answer: Answer) => void;
+}
+
+interface Job {
+  readonly key: CellKey;
+  readonly seed: number;
+  /** The same for all methods of a seed. */
+  readonly text: () => StudyText;
+}
+
+/** Answers what is not answered yet. Throws UserError for a model without tokenizer and for tasks that do not fit. */
+export async function answerSeeds(request: SeedsRequest): Promise<void> {
+  const { model, onAnswer } = request;
+  const jobs = jobsOf(request);
+  const lane = async (): Promise<void> => {
+    for (const { key, seed, text } of jobs) {
+      const { task, tokens, label } = key;
+      onAnswer({ task, tokens, label, seed, ...(await runSeed(model, key, text())) });
+    }
+  };
+  const lanes = model.decoder.ops.backend === 'cpu' ? 1 : GPU_RUNS;
+  await Promise.all(Array.from({ length: lanes }, lane));
+}
+
+function* jobsOf({ model, plan, seeds, share, isAnswered }: SeedsRequest): Generator<Job> {
+  const isOfGroup = (a: CellKey, b: CellKey): boolean => a.task === b.task && a.tokens === b.tokens;
+  const groups = plan.filter((key, i) => plan.findIndex((other) => isOfGroup(other, key)) === i);
+  let texts = 0;
+  for (const group of groups) {
+    const { task, tokens } = group;
+    for (let seed = seeds.first; seed < seeds.end; seed++) {
+      if (texts++ % share.count !== share.index) continue;
+      const due = plan.filter((key) => key.task === task && key.tokens === tokens && !isAnswered(key, seed));
+      let text: StudyText | null = null;
+      for (const key of due) {
+        yield {
+          key,
+          seed,
+          text: () => {
+            text ??= seedText(model, task, tokens, seed);
+            return text;
+          },
+        };
+      }
+    }
+  }
+}
+
+function seedText(model: OpenModel, task: string, tokens: number, seed: number): StudyText {
+  if (!model.tokenizer) {
+    throw new UserError('The model has no tokenizer.json, which tasks need; add it to the folder.');
+  }
+  const source = { kind: 'task', task, tokens, depth: 'spread', seed } as const;
+  return buildText({ source, queriesStart: null }, model.tokenizer, model.config, sampleTexts());
+}
+
+async function runSeed(
+  model: OpenModel,
+  key: CellKey,
+  text: StudyText,
+): Promise<Pick<Answer, 'isRight' | 'lossNats'>> {
+  const { queries, answerStart } = text.facts;
+  const context = parameterContext(model, key.tokens);
+  const { method, parameters } = resolve({ id: key.id, parameters: key.parameters as never }, context);
+  const reading = await readText({
+    decoder: model.decoder,
+    method,
+    parameters,
+    calibration: model.calibration,
+    recorded: null,
+    ids: text.ids,
+    answerStart,
+    queriesStart: queries.start,
+    keepQueries: false,
+    timed: false,
+    isAnswerComplete: (generated) => text.isAnswerComplete(generated),
+    signal: new AbortController().signal,
+    onProgress: () => {},
+  });
+  reading.reader.release();
+  const { queryLogits: logits } = reading;
+  const next = text.ids.subarray(queries.start + 1);
+  const { lossNats } = compareLogits(logits, logits, model.config.vocabularySize, next);
+  return { isRight: text.judge(reading.generated ?? []).right, lossNats };
+}
