@@ -3,6 +3,7 @@ import type { Ops } from '../gpu/ops';
 import { nodeEnvironment, sampleTexts } from '../src/cli/node-environment';
 import { measureCost } from '../src/measure/cost';
 import { parameterContext, resolve } from '../src/study/engine';
+import { logitBlocks } from '../src/study/logits';
 import { type OpenModel, openModel } from '../src/study/open-model';
 import { readText } from '../src/study/reading';
 import { checkOutput } from './check';
@@ -63,7 +64,7 @@ function idsOf({ tokenizer }: OpenModel): Uint32Array {
 /** Logits of all tokens. */
 async function read(model: OpenModel, id: string, ids: Uint32Array): Promise<Float32Array> {
   const { method, parameters } = methodOf(model, id, ids.length);
-  const { reader, queryLogits } = await readText({
+  const { reader, queryStates } = await readText({
     decoder: model.decoder,
     method,
     parameters,
@@ -79,7 +80,10 @@ async function read(model: OpenModel, id: string, ids: Uint32Array): Promise<Flo
     onProgress: () => {},
   });
   reader.release();
-  return queryLogits;
+  const logits = new Float32Array(ids.length * model.config.vocabularySize);
+  for await (const block of logitBlocks(model.decoder, queryStates))
+    logits.set(block.logits, block.start * model.config.vocabularySize);
+  return logits;
 }
 
 /** Multiplications and additions of the method's own formula, those of the weights included. */

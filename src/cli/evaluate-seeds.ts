@@ -1,6 +1,6 @@
 /** What `evaluate` computes: the free runs of seeds of generated tasks, in the order of lengths, tasks, seeds and methods. */
-import { compareLogits } from '../measure/divergence';
 import { parameterContext, resolve } from '../study/engine';
+import { compareStates } from '../study/logits';
 import type { OpenModel } from '../study/open-model';
 import { readText } from '../study/reading';
 import { buildText, type StudyText } from '../study/source';
@@ -100,8 +100,8 @@ async function runSeed(
     onProgress: () => {},
   });
   reading.reader.release();
-  const { queryLogits: logits } = reading;
+  const { queryStates: states } = reading;
   const next = text.ids.subarray(queries.start + 1);
-  const { lossNats } = compareLogits(logits, logits, model.config.vocabularySize, next);
+  const { lossNats } = await compareStates(model.decoder, states, states, next);
   return { isRight: text.judge(reading.generated ?? []).right, lossNats };
 }

@@ -18,7 +18,8 @@ export async function forwardCommand(rawArguments: string[]): Promise<void> {
   const tokens = ids.length;
   const result = await forward(decoder, ids, (done) => showProgress(`${done} of ${tokens} tokens`));
   const layers: CaptureLayer[] = [];
-  for (const cache of result.reader.caches) layers.push(await readLayer(decoder, cache, tokens));
+  for (let layer = 0; layer < config.layers; layer++)
+    layers.push(await readLayer(decoder, result.reader, layer, tokens));
   endProgress();
 
   const bytes = writeCapture(

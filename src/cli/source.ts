@@ -75,8 +75,11 @@ export async function openSource(ops: Ops, args: Arguments): Promise<OpenedSourc
   }
   const model = await openModelOf(ops, args);
   const ids = readIds(args, model);
-  const { reader } = await forward(model.decoder, ids, (tokens) =>
-    showProgress(`${tokens} of ${ids.length} tokens`),
+  const { reader } = await forward(
+    model.decoder,
+    ids,
+    (tokens) => showProgress(`${tokens} of ${ids.length} tokens`),
+    'queries, keys and values',
   );
   endProgress();
   const notices: string[] = [];
@@ -87,9 +90,8 @@ export async function openSource(ops: Ops, args: Arguments): Promise<OpenedSourc
     );
     process.stderr.write(`${notices[0]}\n`);
   }
-  const text = recordReading(model.decoder, reader, ids.length, model.calibration);
   return {
-    text: { ...text, release: () => reader.release() },
+    text: recordReading(model.decoder, reader, ids.length, model.calibration),
     modelDigest: model.facts.digest,
     modelName: model.facts.name,
     notices,

@@ -12,53 +12,63 @@ export type Divergence = Pick<
 >;
 
 /**
- * KL(full ‖ selective) = Σ_v p(v)·ln(p(v)/p̂(v)) in nats and agreement of the most likely token (the lower index at a tie), over
- * rows of logits [n, V]; and the mean loss −ln p(next) over the rows that `nextTokens` has a next token for (its first n−1 or n).
+ * KL(full ‖ selective) = Σ_v p(v)·ln(p(v)/p̂(v)) in nats, agreement of the most likely token (the lower index at a tie), and the
+ * mean loss −ln p(next) over the rows that have a next token; added up over rows of logits that come in any number of pieces.
  */
-export function compareLogits(
-  full: Float32Array,
-  selective: Float32Array,
-  vocabularySize: number,
-  nextTokens: ArrayLike<number>,
-): Divergence {
-  const rows = full.length / vocabularySize;
-  const divergenceByToken: number[] = [];
-  let agreed = 0;
-  let lossFull = 0;
-  let loss = 0;
-  const losses = Math.min(rows, nextTokens.length);
-  for (let row = 0; row < rows; row++) {
-    const p = full.subarray(row * vocabularySize, (row + 1) * vocabularySize);
-    const q = selective.subarray(row * vocabularySize, (row + 1) * vocabularySize);
-    const pNormalizer = logSumExp(p);
-    const qNormalizer = logSumExp(q);
-    let divergence = 0;
-    for (let v = 0; v < vocabularySize; v++) {
-      const logP = p[v] - pNormalizer;
-      const logQ = q[v] - qNormalizer;
-      if (logP > Number.NEGATIVE_INFINITY) divergence += Math.exp(logP) * (logP - logQ);
-    }
-    divergenceByToken.push(Math.max(0, divergence));
-    if (largest(p) === largest(q)) agreed++;
-    if (row < losses) {
-      lossFull += pNormalizer - p[nextTokens[row]];
-      loss += qNormalizer - q[nextTokens[row]];
+export class DivergenceSums {
+  private readonly vocabularySize: number;
+  private readonly divergenceByToken: number[] = [];
+  private agreed = 0;
+  private losses = 0;
+  private lossFull = 0;
+  private loss = 0;
+
+  constructor(vocabularySize: number) {
+    this.vocabularySize = vocabularySize;
+  }
+
+  /** Adds rows of logits [n, V]; the first rows have the next tokens that are given. */
+  add(full: Float32Array, selective: Float32Array, nextTokens: ArrayLike<number>): void {
+    const { vocabularySize } = this;
+    const rows = full.length / vocabularySize;
+    for (let row = 0; row < rows; row++) {
+      const p = full.subarray(row * vocabularySize, (row + 1) * vocabularySize);
+      const q = selective.subarray(row * vocabularySize, (row + 1) * vocabularySize);
+      const pNormalizer = logSumExp(p);
+      const qNormalizer = logSumExp(q);
+      let divergence = 0;
+      for (let v = 0; v < vocabularySize; v++) {
+        const logP = p[v] - pNormalizer;
+        const logQ = q[v] - qNormalizer;
+        if (logP > Number.NEGATIVE_INFINITY) divergence += Math.exp(logP) * (logP - logQ);
+      }
+      this.divergenceByToken.push(Math.max(0, divergence));
+      if (largest(p) === largest(q)) this.agreed++;
+      if (row >= nextTokens.length) continue;
+      this.losses++;
+      this.lossFull += pNormalizer - p[nextTokens[row]];
+      this.loss += qNormalizer - q[nextTokens[row]];
     }
   }
-  const mean = (sum: number, count: number): number => (count > 0 ? sum / count : 0);
-  const lossFullNats = mean(lossFull, losses);
-  const lossNats = mean(loss, losses);
-  return {
-    divergenceNats: mean(
-      divergenceByToken.reduce((sum, value) => sum + value, 0),
-      rows,
-    ),
-    top1Agreement: mean(agreed, rows),
-    lossFullNats,
-    lossNats,
-    lossDifferenceNats: lossNats - lossFullNats,
-    divergenceByToken,
-  };
+
+  result(): Divergence {
+    const { divergenceByToken, losses } = this;
+    const rows = divergenceByToken.length;
+    const mean = (sum: number, count: number): number => (count > 0 ? sum / count : 0);
+    const lossFullNats = mean(this.lossFull, losses);
+    const lossNats = mean(this.loss, losses);
+    return {
+      divergenceNats: mean(
+        divergenceByToken.reduce((sum, value) => sum + value, 0),
+        rows,
+      ),
+      top1Agreement: mean(this.agreed, rows),
+      lossFullNats,
+      lossNats,
+      lossDifferenceNats: lossNats - lossFullNats,
+      divergenceByToken,
+    };
+  }
 }
 
 function logSumExp(values: Float32Array): number {

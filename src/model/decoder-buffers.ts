@@ -3,6 +3,7 @@ import type { Ops, RotationTable } from '../../gpu/ops';
 import type { DeviceBuffer, Rows } from '../../gpu/rows';
 import { matrixRows } from '../../gpu/rows';
 import type { ModelConfig } from './config';
+import { type DeviceTable, uploadTable } from './device-table';
 import { rotaryFrequencies, rotaryScale } from './rope';
 import type { DecoderWeights, LinearWeights, NormWeights } from './weights';
 
@@ -31,15 +32,18 @@ export interface DeviceLayer {
 }
 
 export interface DeviceWeights {
-  readonly embedding: Rows;
-  readonly positions: Rows | null;
+  readonly embedding: DeviceTable;
+  readonly positions: DeviceTable | null;
   readonly layers: readonly DeviceLayer[];
   readonly finalNorm: DeviceNorm;
-  readonly head: Rows;
+  readonly head: DeviceTable;
   release(): void;
 }
 
-/** Puts all weights on the device, layer by layer. `onLayer` hears how many layers are there. */
+/**
+ * Puts all weights on the device, layer by layer. `onLayer` hears how many layers are there. Throws UserError, and keeps nothing,
+ * where the device has no room for them.
+ */
 export async function uploadWeights(
   ops: Ops,
   config: ModelConfig,
@@ -47,6 +51,24 @@ export async function uploadWeights(
   onLayer: (layers: number) => void = () => {},
 ): Promise<DeviceWeights> {
   const buffers: DeviceBuffer[] = [];
+  try {
+    return {
+      ...(await uploadTo(buffers, ops, config, weights, onLayer)),
+      release: () => ops.release(...buffers),
+    };
+  } catch (error) {
+    ops.release(...buffers);
+    throw error;
+  }
+}
+
+async function uploadTo(
+  buffers: DeviceBuffer[],
+  ops: Ops,
+  config: ModelConfig,
+  weights: DecoderWeights,
+  onLayer: (layers: number) => void,
+): Promise<Omit<DeviceWeights, 'release'>> {
   const upload = (data: Float32Array, label: string): DeviceBuffer => {
     const buffer = ops.upload(data, label);
     buffers.push(buffer);
@@ -61,17 +83,15 @@ export async function uploadWeights(
     ...(source.bias ? { bias: upload(source.bias, `${label} bias`) } : {}),
   });
 
+  const table = (data: Float32Array, label: string): DeviceTable =>
+    uploadTable(ops, upload, data, config.hiddenSize, label);
+
   const embeddingData = weights.embedding();
   const headData = weights.head();
-  const embedding = matrixRows(upload(embeddingData, 'embedding'), config.vocabularySize, config.hiddenSize);
-  const head =
-    headData === embeddingData
-      ? embedding
-      : matrixRows(upload(headData, 'head'), config.vocabularySize, config.hiddenSize);
+  const embedding = table(embeddingData, 'embedding');
+  const head = headData === embeddingData ? embedding : table(headData, 'head');
   const positionData = weights.positions();
-  const positions = positionData
-    ? matrixRows(upload(positionData, 'positions'), config.trainedTokens, config.hiddenSize)
-    : null;
+  const positions = positionData ? table(positionData, 'positions') : null;
 
   const layers: DeviceLayer[] = [];
   for (let l = 0; l < config.layers; l++) {
@@ -93,7 +113,7 @@ export async function uploadWeights(
     await ops.pace();
   }
   const finalNorm = norm(weights.finalNorm(), 'final norm');
-  return { embedding, positions, layers, finalNorm, head, release: () => ops.release(...buffers) };
+  return { embedding, positions, layers, finalNorm, head };
 }
 
 /** cos and sin for positions 0 … positions−1, angles in double precision; null without rotary positions. */

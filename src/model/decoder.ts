@@ -1,15 +1,19 @@
 /**
  * The forward pass of a decoder, written against gpu/ops.ts. It reads a text block by block into growing caches; what a
  * block's queries attend to is the caller's business (`attend`), so full attention and every method share this one pass.
- * Per layer: x += W_O · attend(norm(x)); x += W_down · act(W_up · norm(x)). Memory is O(T·d) per layer.
+ * Per layer: x += W_O · attend(norm(x)); x += W_down · act(W_up · norm(x)). Memory is O(T·d) per layer; queries and keys are
+ * kept un-rotated only and turned where they are read (rotated-rows.ts).
  */
 import type { Ops, RotationTable, RowScalars } from '../../gpu/ops';
-import type { DeviceBuffer, Rows } from '../../gpu/rows';
+import type { Rows } from '../../gpu/rows';
 import { joinHeads, matrixRows, sliceRows, tokenMajorRows } from '../../gpu/rows';
 import { UserError } from '../user-error';
+import { Allocation } from './allocation';
 import type { ModelConfig } from './config';
 import type { DeviceLinear, DeviceNorm, DeviceWeights } from './decoder-buffers';
 import { createRotationTable, uploadWeights } from './decoder-buffers';
+import { lookUpRows, multiplyByTable } from './device-table';
+import { RotatedRows } from './rotated-rows';
 import type { DecoderWeights } from './weights';
 
 export interface Decoder {
@@ -30,25 +34,30 @@ export async function createDecoder(
   return { ops, config, weights: onDevice, release: onDevice.release };
 }
 
-/** One layer's caches: rows [0, length) are valid. Without rotary positions the un-rotated views are the same rows. */
+/** One layer's caches: rows [0, length) are valid. */
 export interface LayerCache {
-  readonly key: Rows;
+  /** [G, capacity, d]. */
   readonly keyUnrotated: Rows;
   readonly value: Rows;
   /** Queries of the whole text and full attention's log-sum-exp, where the reader keeps them; null otherwise. */
-  readonly query: Rows | null;
   readonly queryUnrotated: Rows | null;
   readonly logSumExp: RowScalars | null;
 }
 
-/** What `attend` is asked: the block's queries, and where its output [H, block, d] goes. */
+/** What `attend` is asked: the block's queries, all keys and values so far, and where its output [H, block, d] goes. */
 export interface AttendRequest {
   readonly layer: number;
   readonly start: number;
   readonly end: number;
+  /** [H, block, d]. */
   readonly query: Rows;
   readonly queryUnrotated: Rows;
-  readonly cache: LayerCache;
+  /** [G, end, d]. */
+  readonly key: Rows;
+  readonly keyUnrotated: Rows;
+  readonly value: Rows;
+  /** The whole text's, where the reader keeps them. */
+  readonly logSumExp: RowScalars | null;
   readonly out: Rows;
 }
 
@@ -58,6 +67,11 @@ export interface ReaderOptions {
   readonly largestBlock: number;
   /** Keep queries and log-sum-exp of the whole text, for probe runs. */
   readonly keepQueries: boolean;
+  /**
+   * Layers whose rotated keys are held; all unless told. Keys of the others are turned anew for every block, which takes time
+   * instead of memory.
+   */
+  readonly rotatedLayers?: number;
 }
 
 /** A text being read. */
@@ -78,11 +92,26 @@ export interface Reader {
   logits(hidden: Rows, out: Rows): void;
   /** Forgets all tokens from `length` on. */
   rewind(length: number): void;
+  /** Gives back what only reading needs, and ends it; caches and rotation stay. */
+  finish(): void;
   release(): void;
 }
 
-/** Makes a reader. Throws UserError for a text that is longer than learned positions reach. */
+/** Makes a reader. Throws UserError for a text that is longer than learned positions reach, or than the device has room for. */
 export function createReader(decoder: Decoder, options: ReaderOptions): Reader {
+  const kept = new Allocation(decoder.ops);
+  const working = new Allocation(decoder.ops);
+  try {
+    return openReader(decoder, options, kept, working);
+  } catch (error) {
+    kept.release();
+    working.release();
+    throw error;
+  }
+}
+
+/** `kept` gets every buffer of the caches, `working` those that only reading needs; also where one is refused. */
+function openReader(decoder: Decoder, options: ReaderOptions, kept: Allocation, working: Allocation): Reader {
   const { ops, config, weights } = decoder;
   const { capacity, largestBlock, keepQueries } = options;
   if (config.learnedPositions && capacity > config.trainedTokens) {
@@ -91,43 +120,37 @@ export function createReader(decoder: Decoder, options: ReaderOptions): Reader {
     );
   }
   const { queryHeads: H, keyValueHeads: G, headDimension: d, hiddenSize: D, feedForwardSize: F } = config;
-  const owned: DeviceBuffer[] = [];
-  const floats = (length: number, label: string): DeviceBuffer => {
-    const buffer = ops.allocate('f32', length, label);
-    owned.push(buffer);
-    return buffer;
-  };
-
   const rotation = createRotationTable(ops, config, Math.max(capacity, config.rope ? 2 : 0) + 1);
-  if (rotation) owned.push(rotation.cosine, rotation.sine);
-  const heads = (count: number, rows: number, label: string): Rows =>
-    tokenMajorRows(floats(rows * count * d, label), count, rows, d);
-
+  if (rotation) kept.add(rotation.cosine, rotation.sine);
+  const heads = (count: number, label: string): Rows =>
+    tokenMajorRows(kept.floats(capacity * count * d, label), count, capacity, d);
   const caches: LayerCache[] = [];
   for (let l = 0; l < config.layers; l++) {
-    const keyUnrotated = heads(G, capacity, `layer ${l} keys, un-rotated`);
-    const queryUnrotated = keepQueries ? heads(H, capacity, `layer ${l} queries, un-rotated`) : null;
     caches.push({
-      keyUnrotated,
-      key: rotation ? heads(G, capacity, `layer ${l} keys`) : keyUnrotated,
-      value: heads(G, capacity, `layer ${l} values`),
-      queryUnrotated,
-      query: rotation && keepQueries ? heads(H, capacity, `layer ${l} queries`) : queryUnrotated,
+      keyUnrotated: heads(G, `layer ${l} keys`),
+      value: heads(G, `layer ${l} values`),
+      queryUnrotated: keepQueries ? heads(H, `layer ${l} queries`) : null,
       logSumExp: keepQueries
-        ? { buffer: floats(H * capacity, `layer ${l} log-sum-exp`), offset: 0, headStride: capacity }
+        ? { buffer: kept.floats(H * capacity, `layer ${l} log-sum-exp`), offset: 0, headStride: capacity }
         : null,
     });
   }
-  const ids = ops.allocate('u32', largestBlock, 'token ids');
-  const places = ops.allocate('u32', largestBlock, 'token positions');
-  owned.push(ids, places);
-  const hiddenBuffer = floats(largestBlock * D, 'hidden states');
-  const normedBuffer = floats(largestBlock * D, 'normalized hidden states');
-  const attendedBuffer = floats(largestBlock * H * d, 'attention output');
-  const queryBuffer = keepQueries ? null : floats(largestBlock * H * d, 'block queries, un-rotated');
-  const rotatedBuffer = keepQueries || !rotation ? null : floats(largestBlock * H * d, 'block queries');
-  const gateBuffer = config.activation === 'silu-gate' ? floats(largestBlock * F, 'feed-forward gate') : null;
-  const upBuffer = floats(largestBlock * F, 'feed-forward');
+  const rotatedKeys = new RotatedRows({
+    ...{ ops, rotation, heads: G, channels: d, capacity, label: 'rotated keys' },
+    layersHeld: options.rotatedLayers ?? config.layers,
+  });
+  working.add(...rotatedKeys.buffers);
+  const { positions } = weights;
+  const ids = working.integers(largestBlock * weights.embedding.parts.length, 'token ids');
+  const places = positions && working.integers(largestBlock * positions.parts.length, 'token positions');
+  const hiddenBuffer = working.floats(largestBlock * D, 'hidden states');
+  const normedBuffer = working.floats(largestBlock * D, 'normalized hidden states');
+  const attendedBuffer = working.floats(largestBlock * H * d, 'attention output');
+  const queryBuffer = keepQueries ? null : working.floats(largestBlock * H * d, 'block queries');
+  const rotatedBuffer = rotation && working.floats(largestBlock * H * d, 'rotated block queries');
+  const gateBuffer =
+    config.activation === 'silu-gate' ? working.floats(largestBlock * F, 'feed-forward gate') : null;
+  const upBuffer = working.floats(largestBlock * F, 'feed-forward');
   let length = 0;
 
   const normalize = (input: Rows, norm: DeviceNorm, out: Rows, kind = config.normalization.kind): void =>
@@ -154,13 +177,18 @@ export function createReader(decoder: Decoder, options: ReaderOptions): Reader {
     if (layer.queryNorm) normalize(queryUnrotated, layer.queryNorm, queryUnrotated, 'rms');
     if (layer.keyNorm) normalize(keyUnrotated, layer.keyNorm, keyUnrotated, 'rms');
     let query = queryUnrotated;
-    if (rotation) {
-      query = cache.query ? blockOf(cache.query) : tokenMajorRows(rotatedBuffer!, H, n, d);
-      const positions = { start: length, step: 1 } as const;
-      ops.rotate({ input: queryUnrotated, table: rotation, positions, out: query });
-      ops.rotate({ input: keyUnrotated, table: rotation, positions, out: blockOf(cache.key) });
+    if (rotation && rotatedBuffer) {
+      query = tokenMajorRows(rotatedBuffer, H, n, d);
+      const step = { start: length, step: 1 } as const;
+      ops.rotate({ input: queryUnrotated, table: rotation, positions: step, out: query });
     }
-    attend({ layer: l, start: length, end: length + n, query, queryUnrotated, cache, out: attended });
+    const end = length + n;
+    attend({
+      ...{ layer: l, start: length, end, query, queryUnrotated, logSumExp: cache.logSumExp, out: attended },
+      key: rotatedKeys.of(l, cache.keyUnrotated, end),
+      keyUnrotated: sliceRows(cache.keyUnrotated, 0, end),
+      value: sliceRows(cache.value, 0, end),
+    });
     project(joinHeads(attended), layer.output, hidden, true);
 
     normalize(hidden, layer.postNorm, normed);
@@ -189,21 +217,10 @@ export function createReader(decoder: Decoder, options: ReaderOptions): Reader {
       if (length + n > capacity)
         throw new RangeError(`token ${length + n} is beyond the capacity of ${capacity}`);
       const hidden = matrixRows(hiddenBuffer, n, D);
-      ops.write(ids, 0, block);
-      ops.gatherRows({ table: weights.embedding, indices: ids, indexOffset: 0, out: hidden });
-      if (weights.positions) {
-        ops.write(
-          places,
-          0,
-          Uint32Array.from({ length: n }, (_, i) => length + i),
-        );
-        ops.gatherRows({
-          table: weights.positions,
-          indices: places,
-          indexOffset: 0,
-          out: hidden,
-          accumulate: true,
-        });
+      lookUpRows(ops, weights.embedding, block, ids, hidden);
+      if (positions && places) {
+        const numbers = Uint32Array.from({ length: n }, (_, i) => length + i);
+        lookUpRows(ops, positions, numbers, places, hidden, true);
       }
       for (let l = 0; l < config.layers; l++) {
         observe?.(l, hidden);
@@ -216,12 +233,17 @@ export function createReader(decoder: Decoder, options: ReaderOptions): Reader {
       return normed;
     },
     logits(hidden, out) {
-      ops.matmul({ input: hidden, weight: weights.head, out });
+      multiplyByTable(ops, hidden, weights.head, out);
     },
     rewind(to) {
       if (to < 0 || to > length) throw new RangeError(`cannot return to ${to} of ${length} tokens`);
       length = to;
+      rotatedKeys.truncate(to);
     },
-    release: () => ops.release(...owned),
+    finish: () => working.release(),
+    release() {
+      working.release();
+      kept.release();
+    },
   };
 }

@@ -21,7 +21,8 @@ import type { MapRequest, MapTile, MethodSpec, QueryRow, StudySpec } from './typ
 
 /** What a free run is compared with: full attention on the same tokens. Plain data, it can be posted. */
 export interface FullRun {
-  readonly queryLogits: Float32Array;
+  /** Hidden states after the last norm at each token of `queries`: logits are made from them where they are compared. */
+  readonly queryStates: Float32Array;
   readonly generated: readonly number[] | null;
   readonly attentionTime: MeasuredTime | null;
 }
@@ -178,10 +179,8 @@ export class Engine {
     reading.reader.release();
     const reference = await full;
     signal.throwIfAborted();
-    emit({
-      name: 'measured',
-      value: { freeRun: compareRuns(text, open.config.vocabularySize, reference, reading) },
-    });
+    const freeRun = await compareRuns(open.decoder, text, reference, reading, signal);
+    emit({ name: 'measured', value: { freeRun } });
   }
 }
 

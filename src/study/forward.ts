@@ -1,8 +1,10 @@
 /** Full attention over a whole text, with everything that the command line's `forward` writes. */
 import type { Rows } from '../../gpu/rows';
-import { endOfRows, matrixRows, sliceRows } from '../../gpu/rows';
-import type { Decoder, LayerCache, Reader } from '../model/decoder';
+import { endOfRows, matrixRows } from '../../gpu/rows';
+import { Scratch } from '../measure/scratch';
+import type { Decoder, Reader } from '../model/decoder';
 import { createReader } from '../model/decoder';
+import { RotatedRows } from '../model/rotated-rows';
 import { attendSelection } from './attend';
 
 /** Tokens per block: keeps submissions short and scratch space small; the result does not depend on it. */
@@ -11,73 +13,82 @@ const BLOCK_TOKENS = 256;
 export interface ForwardResult {
   /** Holds queries, keys, values and log-sum-exp of the text; release it. */
   readonly reader: Reader;
-  /** [T, V]. */
+  /** [T, V]; empty where `wants` leaves them out. */
   readonly logits: Float32Array;
   /** L + 1 tensors [T, D]: embeddings, then the input of each further layer, then the states after the last norm. */
   readonly hidden: readonly Float32Array[];
 }
 
-/** Reads `ids` with full attention and keeps hidden states and logits of every token. */
+/** Reads `ids` with full attention and, if wanted, keeps hidden states and logits of every token, off the device. */
 export async function forward(
   decoder: Decoder,
   ids: Uint32Array,
   onProgress: (tokens: number) => void = () => {},
+  wants: 'states and logits' | 'queries, keys and values' = 'states and logits',
 ): Promise<ForwardResult> {
   const { ops, config } = decoder;
+  const { layers, hiddenSize: D, vocabularySize: V } = config;
   const tokens = ids.length;
-  const reader = createReader(decoder, { capacity: tokens, largestBlock: BLOCK_TOKENS, keepQueries: true });
-  const keep = (channels: number, label: string): Rows =>
-    matrixRows(ops.allocate('f32', tokens * channels, label), tokens, channels);
-  const logits = keep(config.vocabularySize, 'logits');
-  const hidden = Array.from({ length: config.layers + 1 }, (_, i) => keep(config.hiddenSize, `hidden ${i}`));
+  const kept = wants === 'states and logits' ? tokens : 0;
+  const largestBlock = Math.min(tokens, BLOCK_TOKENS);
+  const reader = createReader(decoder, { capacity: tokens, largestBlock, keepQueries: true });
+  const scratch = new Scratch(ops);
   try {
+    const logits = new Float32Array(kept * V);
+    const hidden = Array.from({ length: layers + 1 }, () => new Float32Array(kept * D));
+    const blockLogits = kept > 0 ? scratch.floats(largestBlock * V, 'logits') : null;
+    const blockStates = hidden.map((_, i) => scratch.floats(kept > 0 ? largestBlock * D : 0, `hidden ${i}`));
     for (let start = 0; start < tokens; start += BLOCK_TOKENS) {
       const block = ids.subarray(start, Math.min(tokens, start + BLOCK_TOKENS));
-      const part = (view: Rows): Rows => sliceRows(view, start, block.length);
+      const keep = (index: number, states: Rows): void => {
+        if (blockLogits)
+          ops.copyRows({ input: states, out: matrixRows(blockStates[index], block.length, D) });
+      };
       const last = await reader.read(
         block,
-        ({ cache, query, queryUnrotated, out, end, layer }) => {
-          const { buffer, headStride } = cache.logSumExp!;
-          const input = {
-            layer,
-            block: { start, end },
-            query,
-            queryUnrotated,
-            key: sliceRows(cache.key, 0, end),
-            keyUnrotated: sliceRows(cache.keyUnrotated, 0, end),
-            value: sliceRows(cache.value, 0, end),
-            logSumExp: null,
-          };
+        (asked) => {
+          const { buffer, headStride } = asked.logSumExp!;
+          const input = { ...asked, block: { start, end: asked.end }, logSumExp: null };
           const logSumExp = { buffer, offset: start, headStride };
-          attendSelection(ops, input, { list: null, rangeStart: 0 }, config.attentionScale, out, logSumExp);
+          attendSelection(
+            ops,
+            input,
+            { list: null, rangeStart: 0 },
+            config.attentionScale,
+            asked.out,
+            logSumExp,
+          );
         },
-        (index, states) => ops.copyRows({ input: states, out: part(hidden[index]) }),
+        keep,
       );
-      ops.copyRows({ input: last, out: part(hidden[config.layers]) });
-      reader.logits(last, part(logits));
+      keep(layers, last);
+      if (blockLogits) {
+        reader.logits(last, matrixRows(blockLogits, block.length, V));
+        logits.set(await ops.readFloats(blockLogits, 0, block.length * V), start * V);
+        for (const [i, states] of blockStates.entries())
+          hidden[i].set(await ops.readFloats(states, 0, block.length * D), start * D);
+      }
       onProgress(start + block.length);
     }
-    return {
-      reader,
-      logits: await ops.readFloats(logits.buffer),
-      hidden: await Promise.all(hidden.map((view) => ops.readFloats(view.buffer))),
-    };
+    return { reader, logits, hidden };
   } catch (error) {
     reader.release();
     throw error;
   } finally {
-    ops.release(logits.buffer, ...hidden.map((view) => view.buffer));
+    scratch.release();
   }
 }
 
 /** A layer's tensors off the device, as dense [heads, T, d], the form that captures have. */
 export async function readLayer(
-  decoder: Decoder,
-  cache: LayerCache,
+  { ops }: Decoder,
+  reader: Pick<Reader, 'caches' | 'rotation'>,
+  layer: number,
   tokens: number,
 ): Promise<Record<'query' | 'queryUnrotated' | 'key' | 'keyUnrotated' | 'value', Float32Array>> {
+  const { queryUnrotated, keyUnrotated, value } = reader.caches[layer];
   const read = async (view: Rows): Promise<Float32Array> => {
-    const data = await decoder.ops.readFloats(view.buffer, view.offset, endOfRows(view) - view.offset);
+    const data = await ops.readFloats(view.buffer, view.offset, endOfRows(view) - view.offset);
     const dense = new Float32Array(view.heads * tokens * view.channels);
     for (let h = 0; h < view.heads; h++) {
       for (let t = 0; t < tokens; t++) {
@@ -87,11 +98,23 @@ export async function readLayer(
     }
     return dense;
   };
+  const readRotated = async (view: Rows): Promise<Float32Array> => {
+    const { heads, channels } = view;
+    const rows = new RotatedRows({
+      ...{ ops, rotation: reader.rotation, heads, channels, capacity: tokens },
+      ...{ layersHeld: 1, label: 'rotated rows' },
+    });
+    try {
+      return await read(rows.of(layer, view, tokens));
+    } finally {
+      rows.release();
+    }
+  };
   return {
-    query: await read(cache.query!),
-    queryUnrotated: await read(cache.queryUnrotated!),
-    key: await read(cache.key),
-    keyUnrotated: await read(cache.keyUnrotated),
-    value: await read(cache.value),
+    query: await readRotated(queryUnrotated!),
+    queryUnrotated: await read(queryUnrotated!),
+    key: await readRotated(keyUnrotated),
+    keyUnrotated: await read(keyUnrotated),
+    value: await read(value),
   };
 }

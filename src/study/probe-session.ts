@@ -15,8 +15,9 @@ import type { Clock, EngineRun, FullRun, ResolvedMethod } from './engine';
 import { paintThumbnails, paintTile } from './map';
 import type { OpenModel } from './open-model';
 import { readText } from './reading';
+import type { OwnedRecordedText } from './record';
 import { recordReading } from './record';
-import type { RecordedLayer, RecordedText } from './recorded';
+import type { RecordedLayer } from './recorded';
 import type { StudyText } from './source';
 import type { LayerMeasurement, MapRequest, MapTile, QueryRow, SweepCurve, Thumbnails } from './types';
 
@@ -34,11 +35,10 @@ export interface ProbeWork {
 }
 
 export class Probe {
-  readonly text: RecordedText;
+  readonly text: OwnedRecordedText;
   readonly full: FullRun;
   private readonly open: OpenModel;
   private readonly study: StudyText;
-  private readonly releaseReader: () => void;
   private thumbnails: Thumbnails | null = null;
   /** Sweep curves by method and parameters: a pinned method is measured once. */
   private readonly curves = new Map<string, SweepCurve>();
@@ -48,18 +48,11 @@ export class Probe {
   /** The current method's blocks by layer, made when a picture needs them. */
   private selections = new Map<number, Promise<readonly BlockSelection[]>>();
 
-  private constructor(
-    open: OpenModel,
-    study: StudyText,
-    text: RecordedText,
-    fullRun: FullRun,
-    release: () => void,
-  ) {
+  private constructor(open: OpenModel, study: StudyText, text: OwnedRecordedText, fullRun: FullRun) {
     this.open = open;
     this.study = study;
     this.text = text;
     this.full = fullRun;
-    this.releaseReader = release;
   }
 
   /** Reads the text with full attention. Throws UserError, or the signal's reason. */
@@ -86,16 +79,14 @@ export class Probe {
       onProgress,
     });
     const text = recordReading(open.decoder, reading.reader, study.ids.length, open.calibration);
-    const { queryLogits, generated, attentionTime } = reading;
-    return new Probe(open, study, text, { queryLogits, generated, attentionTime }, () =>
-      reading.reader.release(),
-    );
+    const { queryStates, generated, attentionTime } = reading;
+    return new Probe(open, study, text, { queryStates, generated, attentionTime });
   }
 
   release(): void {
     this.current = null;
     this.selections.clear();
-    this.releaseReader();
+    this.text.release();
   }
 
   /** Measures a method: cost, recall of every layer, pictures, then the sweep. */

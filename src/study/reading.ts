@@ -6,21 +6,18 @@
  */
 import type { MeasuredTime, Ops, RowScalars } from '../../gpu/ops';
 import type { DeviceBuffer, Rows } from '../../gpu/rows';
-import { matrixRows, sliceRows, tokenMajorRows } from '../../gpu/rows';
+import { matrixRows, sliceRows } from '../../gpu/rows';
+import { Scratch } from '../measure/scratch';
 import type { LayerInput, Method, MethodRun, Selection } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
 import type { Calibration } from '../model/calibration';
 import type { AttendRequest, Decoder, Reader } from '../model/decoder';
 import { createReader } from '../model/decoder';
-import { UserError } from '../user-error';
 import { attendSelection, fullLogSumExp } from './attend';
 import type { RecordedLayer } from './recorded';
 
 /** Longest answer that is generated; what ends one earlier is in docs/measurements.md, "Source, queries, runs". */
 export const LONGEST_ANSWER_TOKENS = 64;
-
-/** Logits of all queries are held at once, on the device and off it; 1 GiB of them is where that stops. */
-const MOST_LOGIT_NUMBERS = 2 ** 28;
 
 export interface ReadingRequest {
   readonly decoder: Decoder;
@@ -35,6 +32,8 @@ export interface ReadingRequest {
   readonly queriesStart: number;
   /** Keep queries and log-sum-exp for probe runs. */
   readonly keepQueries: boolean;
+  /** Layers whose rotated keys are held while it reads; all unless told. */
+  readonly rotatedLayers?: number;
   /** Measure the attention step; costs a pass boundary per layer and block. */
   readonly timed: boolean;
   /** Whether an answer is complete with the tokens generated so far. */
@@ -46,8 +45,8 @@ export interface ReadingRequest {
 export interface Reading {
   /** Holds the caches; release it when they are no longer needed. */
   readonly reader: Reader;
-  /** Logits at each token of `queries`, [T − queriesStart, V]. */
-  readonly queryLogits: Float32Array;
+  /** Hidden states after the last norm at each token of `queries`, [T − queriesStart, D]; logits.ts makes logits of them. */
+  readonly queryStates: Float32Array;
   /** Generated token ids; null without an answer. */
   readonly generated: readonly number[] | null;
   /** The attention step, selection included, of the prompt, all layers. Null when not timed. */
@@ -60,12 +59,6 @@ export async function readText(request: ReadingRequest): Promise<Reading> {
   const { ops, config } = decoder;
   const tokens = ids.length;
   const queryCount = tokens - queriesStart;
-  if (queryCount * config.vocabularySize > MOST_LOGIT_NUMBERS) {
-    const most = Math.floor(MOST_LOGIT_NUMBERS / config.vocabularySize);
-    throw new UserError(
-      `Logits of ${queryCount} queries over ${config.vocabularySize} tokens need more than 1 GiB; use at most ${most} queries.`,
-    );
-  }
   const promptEnd = answerStart ?? tokens;
   const evictAt = Math.min(queriesStart, promptEnd);
   const blocks = request.method.blocks(request.parameters, promptEnd, evictAt, { ...config, tokens });
@@ -75,28 +68,25 @@ export async function readText(request: ReadingRequest): Promise<Reading> {
     ...blocks.map((block) => block.end - block.start),
   );
   const capacity = answerStart === null ? tokens : Math.max(tokens, answerStart + LONGEST_ANSWER_TOKENS);
-  const reader = createReader(decoder, { capacity, largestBlock, keepQueries: request.keepQueries });
-  const logits = ops.allocate('f32', queryCount * config.vocabularySize, 'query logits');
-  const run = new Run(
-    request,
-    reader,
-    matrixRows(logits, queryCount, config.vocabularySize),
-    largestBlock,
-    evictAt,
-  );
+  const { keepQueries, rotatedLayers } = request;
+  const reader = createReader(decoder, { capacity, largestBlock, keepQueries, rotatedLayers });
+  const scratch = new Scratch(ops);
+  let run: Run | null = null;
   try {
+    const states = scratch.floats(queryCount * config.hiddenSize, 'hidden states of queries');
+    const queryStates = matrixRows(states, queryCount, config.hiddenSize);
+    run = new Run(request, reader, scratch, queryStates, largestBlock, evictAt);
     await run.prepare();
     for (const block of blocks) await run.readBlock(block.start, block.end);
     const attentionTime = await run.stopTiming();
     const generated = answerStart === null ? null : await run.answer(answerStart);
-    const queryLogits = await ops.readFloats(logits);
-    return { reader, queryLogits, generated, attentionTime };
+    return { reader, queryStates: await ops.readFloats(states), generated, attentionTime };
   } catch (error) {
     reader.release();
     throw error;
   } finally {
-    run.release();
-    ops.release(logits);
+    run?.release();
+    scratch.release();
   }
 }
 
@@ -106,54 +96,36 @@ class Run {
   private readonly method: MethodRun;
   private readonly next: DeviceBuffer;
   private readonly nextLogits: Rows;
-  private readonly scratch: DeviceBuffer[] = [];
   private readonly scratchLogSumExp: RowScalars;
   private readonly unused: Rows | null;
   private readonly times: Promise<MeasuredTime>[] = [];
   private timing: boolean;
   private readonly request: ReadingRequest;
   private readonly reader: Reader;
-  private readonly queryLogits: Rows;
+  private readonly queryStates: Rows;
 
   constructor(
     request: ReadingRequest,
     reader: Reader,
-    queryLogits: Rows,
+    scratch: Scratch,
+    queryStates: Rows,
     largestBlock: number,
     evictAt: number,
   ) {
     this.request = request;
     this.reader = reader;
-    this.queryLogits = queryLogits;
+    this.queryStates = queryStates;
     const { decoder, method, parameters, calibration, ids } = request;
     const { ops, config } = decoder;
     this.ops = ops;
     this.timing = request.timed;
-    const allocate = (type: 'f32' | 'u32', length: number, label: string): DeviceBuffer => {
-      const buffer = ops.allocate(type, length, label);
-      this.scratch.push(buffer);
-      return buffer;
-    };
-    this.next = allocate('u32', 1, 'next token');
-    this.nextLogits = matrixRows(
-      allocate('f32', config.vocabularySize, 'next logits'),
-      1,
-      config.vocabularySize,
-    );
-    this.scratchLogSumExp = {
-      buffer: allocate('f32', config.queryHeads * largestBlock, 'block log-sum-exp'),
-      offset: 0,
-      headStride: largestBlock,
-    };
+    const { queryHeads, headDimension, vocabularySize } = config;
+    this.next = scratch.integers(1, 'next token');
+    this.nextLogits = matrixRows(scratch.floats(vocabularySize, 'next logits'), 1, vocabularySize);
+    this.scratchLogSumExp = scratch.scalars(queryHeads, largestBlock, 'block log-sum-exp');
     // Methods that look at full attention's weights need its log-sum-exp first, which comes with an output nobody reads.
-    const width = config.queryHeads * config.headDimension;
     this.unused = method.needs.fullAttention
-      ? tokenMajorRows(
-          allocate('f32', largestBlock * width, 'full attention output'),
-          config.queryHeads,
-          largestBlock,
-          config.headDimension,
-        )
+      ? scratch.rows(queryHeads, largestBlock, headDimension, 'full attention output')
       : null;
     this.method = method.start(
       {
@@ -179,15 +151,15 @@ class Run {
     await this.method.prepare?.(this.request.recorded);
   }
 
-  /** Reads the true tokens [start, end) as one block and keeps the logits of those that are queries. */
+  /** Reads the true tokens [start, end) as one block and keeps the states of those that are queries. */
   async readBlock(start: number, end: number): Promise<void> {
     const { ids, queriesStart, signal, onProgress } = this.request;
     signal.throwIfAborted();
     const hidden = await this.reader.read(ids.subarray(start, end), (layer) => this.attend(layer));
     const first = Math.max(start, queriesStart);
     if (first < end) {
-      const rows = sliceRows(this.queryLogits, first - queriesStart, end - first);
-      this.reader.logits(sliceRows(hidden, first - start, end - first), rows);
+      const out = sliceRows(this.queryStates, first - queriesStart, end - first);
+      this.ops.copyRows({ input: sliceRows(hidden, first - start, end - first), out });
     }
     if (end === this.request.answerStart)
       this.reader.logits(sliceRows(hidden, end - start - 1, 1), this.nextLogits);
@@ -196,7 +168,7 @@ class Run {
     signal.throwIfAborted();
   }
 
-  /** Generates the answer, then sees to it that the caches and logits are those of the true answer. */
+  /** Generates the answer, then sees to it that the caches and states are those of the true answer. */
   async answer(answerStart: number): Promise<number[]> {
     const { ids, queriesStart, signal, isAnswerComplete } = this.request;
     const endIds = this.request.decoder.config.eosTokens;
@@ -216,10 +188,7 @@ class Run {
       if (agreed === place - answerStart && token === ids[place]) {
         agreed++;
         if (place >= queriesStart) {
-          this.ops.copyRows({
-            input: this.nextLogits,
-            out: sliceRows(this.queryLogits, place - queriesStart, 1),
-          });
+          this.ops.copyRows({ input: hidden, out: sliceRows(this.queryStates, place - queriesStart, 1) });
         }
       }
     }
@@ -249,23 +218,17 @@ class Run {
 
   release(): void {
     this.method.dispose();
-    this.ops.release(...this.scratch);
   }
 
   private attend(asked: AttendRequest): void {
     const { decoder } = this.request;
-    const { cache, start, end } = asked;
-    const kept: RowScalars = cache.logSumExp
-      ? { ...cache.logSumExp, offset: cache.logSumExp.offset + start }
+    const { start, end } = asked;
+    const kept: RowScalars = asked.logSumExp
+      ? { ...asked.logSumExp, offset: asked.logSumExp.offset + start }
       : this.scratchLogSumExp;
     const input: LayerInput = {
-      layer: asked.layer,
+      ...asked,
       block: { start, end },
-      query: asked.query,
-      queryUnrotated: asked.queryUnrotated,
-      key: sliceRows(cache.key, 0, end),
-      keyUnrotated: sliceRows(cache.keyUnrotated, 0, end),
-      value: sliceRows(cache.value, 0, end),
       logSumExp: this.unused ? this.scratchLogSumExp : null,
     };
     const scale = decoder.config.attentionScale;

@@ -6,6 +6,7 @@ import type { Calibration } from '../model/calibration';
 import type { Capture } from '../model/capture';
 import type { Decoder, Reader } from '../model/decoder';
 import { createRotationTable } from '../model/decoder-buffers';
+import { RotatedRows } from '../model/rotated-rows';
 import { attendSelection } from './attend';
 import type { RecordedLayer, RecordedText } from './recorded';
 
@@ -17,35 +18,66 @@ export interface OwnedRecordedText extends RecordedText {
   release(): void;
 }
 
-/** The text that a reader with `keepQueries` has read. The buffers stay the reader's. */
+/**
+ * Layers whose rotated queries and keys are there at once: that of a run, which goes layer by layer, and that of a picture which is
+ * asked for meanwhile.
+ */
+export const ROTATED_LAYERS = 2;
+
+/** The text that a reader with `keepQueries` has read. It ends the reading, and takes the reader over. */
 export function recordReading(
   decoder: Decoder,
   reader: Reader,
   tokens: number,
   calibration: Calibration | null,
-): RecordedText {
+): OwnedRecordedText {
   const { config, ops } = decoder;
+  const { queryHeads, keyValueHeads, headDimension: channels } = config;
+  const { rotation, caches } = reader;
+  reader.finish();
+  const rotated = (heads: number, label: string): RotatedRows =>
+    new RotatedRows({ ops, rotation, heads, channels, capacity: tokens, layersHeld: ROTATED_LAYERS, label });
+  let queries: RotatedRows | null = null;
+  let keys: RotatedRows | null = null;
+  const release = (): void => {
+    queries?.release();
+    keys?.release();
+    reader.release();
+  };
+  try {
+    queries = rotated(queryHeads, 'rotated queries');
+    keys = rotated(keyValueHeads, 'rotated keys');
+  } catch (error) {
+    release();
+    throw error;
+  }
+  const [rotatedQueries, rotatedKeys] = [queries, keys];
   return {
     ops,
     layers: config.layers,
     tokens,
-    queryHeads: config.queryHeads,
-    keyValueHeads: config.keyValueHeads,
-    headDimension: config.headDimension,
+    queryHeads,
+    keyValueHeads,
+    headDimension: channels,
     attentionScale: config.attentionScale,
-    rotation: reader.rotation,
+    rotation,
     positionOffset: 0,
     trainedTokens: config.trainedTokens,
     calibration,
-    recorded: reader.caches.map((cache, layer) => ({
+    recorded: caches.map(({ queryUnrotated, keyUnrotated, value, logSumExp }, layer) => ({
       layer,
-      query: sliceRows(cache.query!, 0, tokens),
-      queryUnrotated: sliceRows(cache.queryUnrotated!, 0, tokens),
-      key: sliceRows(cache.key, 0, tokens),
-      keyUnrotated: sliceRows(cache.keyUnrotated, 0, tokens),
-      value: sliceRows(cache.value, 0, tokens),
-      logSumExp: cache.logSumExp!,
+      get query() {
+        return rotatedQueries.of(layer, queryUnrotated!, tokens);
+      },
+      queryUnrotated: sliceRows(queryUnrotated!, 0, tokens),
+      get key() {
+        return rotatedKeys.of(layer, keyUnrotated, tokens);
+      },
+      keyUnrotated: sliceRows(keyUnrotated, 0, tokens),
+      value: sliceRows(value, 0, tokens),
+      logSumExp: logSumExp!,
     })),
+    release,
   };
 }
 

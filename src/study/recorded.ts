@@ -3,10 +3,15 @@ import type { Ops, RotationTable, RowScalars } from '../../gpu/ops';
 import type { Rows } from '../../gpu/rows';
 import type { Calibration } from '../model/calibration';
 
+/**
+ * Of queries and keys a text may keep the un-rotated ones only: `query` and `key` are then made when they are read, into space that
+ * a few layers share. Read them where the work on them is recorded, and keep neither while something else may run.
+ */
 export interface RecordedLayer {
   readonly layer: number;
   /** [H, T, d], rotary positions applied. */
   readonly query: Rows;
+  /** Null: a capture without them. */
   readonly queryUnrotated: Rows | null;
   /** [G, T, d]. */
   readonly key: Rows;

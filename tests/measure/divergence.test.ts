@@ -1,8 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import { compareLogits } from '../../src/measure/divergence';
+import { type Divergence, DivergenceSums } from '../../src/measure/divergence';
 import { wilsonInterval } from '../../src/measure/wilson';
 
-describe('compareLogits', () => {
+function compareLogits(
+  full: Float32Array,
+  selective: Float32Array,
+  vocabularySize: number,
+  nextTokens: readonly number[],
+): Divergence {
+  const sums = new DivergenceSums(vocabularySize);
+  sums.add(full, selective, nextTokens);
+  return sums.result();
+}
+
+describe('divergence', () => {
   const probabilities = (...values: number[]): Float32Array => Float32Array.from(values, Math.log);
 
   it('is Σ p ln(p/q) in nats', () => {
@@ -41,6 +52,20 @@ describe('compareLogits', () => {
     expect(result.lossFullNats).toBe(0);
     expect(result.lossNats).toBeCloseTo(Math.log(2), 6);
   });
+});
+
+it('divergence is the same in one piece and in several', () => {
+  const logits = (seed: number) => Float32Array.from({ length: 7 * 5 }, (_, i) => Math.sin(i * seed));
+  const [full, selective, next] = [logits(1.3), logits(0.7), [4, 0, 3, 2, 1, 2]];
+  const whole = compareLogits(full, selective, 5, next);
+  for (const piece of [1, 2, 3, 6]) {
+    const sums = new DivergenceSums(5);
+    for (let row = 0; row < 7; row += piece) {
+      const part = (values: Float32Array) => values.subarray(row * 5, (row + piece) * 5);
+      sums.add(part(full), part(selective), next.slice(row));
+    }
+    expect(sums.result(), `${piece} rows at once`).toEqual(whole);
+  }
 });
 
 describe('wilsonInterval', () => {

@@ -34,7 +34,7 @@ export async function checkDecoderFixture(ops: Ops, name: string, tolerance: num
     compare(`hidden.${i}`, states, expected.float32(`hidden.${i}`));
   });
   for (let l = 0; l < config.layers; l++) {
-    const tensors = await readLayer(decoder, result.reader.caches[l], ids.length);
+    const tensors = await readLayer(decoder, result.reader, l, ids.length);
     compare(`key.${l}`, tensors.key, expected.float32(`key.${l}`));
     compare(`value.${l}`, tensors.value, expected.float32(`value.${l}`));
   }

@@ -95,7 +95,7 @@ test('compares a free run with full attention’s result of the same run only', 
   say({ type: 'run', run: 1, spec: spec(40), parts: ['free'] });
   say({ type: 'run', run: 2, spec: spec(40), parts: ['free'] });
   const full = (value: number): FullRun => ({
-    queryLogits: new Float32Array(5 * 2048).fill(value),
+    queryStates: new Float32Array(5 * 192).fill(value),
     generated: null,
     attentionTime: null,
   });
@@ -103,7 +103,7 @@ test('compares a free run with full attention’s result of the same run only', 
   say({ type: 'full', run: 2, full: full(0) });
   await ended(2);
   const [{ event }] = of('event').filter(({ event }) => event.name === 'measured');
-  // Equal logits everywhere: the loss of full attention is ln V.
+  // No state at all gives equal logits everywhere: the loss of full attention is ln V.
   expect(event).toMatchObject({ value: { freeRun: { lossFullNats: expect.closeTo(Math.log(2048), 5) } } });
 });
 

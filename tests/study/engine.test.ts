@@ -113,7 +113,7 @@ describe('a study', () => {
     expect(layers.map(({ length }) => length)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 8]);
     expect(measured.queries).toEqual({ start: 84, end: TOKENS });
     expect(fulls).toHaveLength(1);
-    expect(fulls[0].queryLogits.length).toBe(12 * 2048);
+    expect(fulls[0].queryStates.length).toBe(12 * 192);
     const times = events.flatMap((event) => (event.name === 'timing' ? [event.value] : [])).at(-1)!;
     const names = ['load', 'fullAttention', 'probe', 'thumbnails', 'sweep', 'freeRun'];
     expect(Object.keys(times).sort()).toEqual(names.sort());
@@ -163,7 +163,7 @@ describe('a study', () => {
   test('with other queries measures those', async () => {
     const { measured, fulls } = await run(spec({ queriesStart: 90 }), { parts: ['probe'] });
     expect(measured.queries).toEqual({ start: 90, end: TOKENS });
-    expect(fulls[0].queryLogits.length).toBe(6 * 2048);
+    expect(fulls[0].queryStates.length).toBe(6 * 192);
     expect(measured.freeRun).toBeUndefined();
   });
 });
