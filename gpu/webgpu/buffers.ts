@@ -6,16 +6,24 @@ import type { DeviceBuffer, ElementType } from '../rows';
 /** Freed storage kept for reuse. */
 const POOL_BYTES = 2 ** 27;
 
+/** Memory of the device, which one buffer after the other may have. */
+export interface Storage {
+  readonly memory: GPUBuffer;
+  readonly bytes: number;
+  /** Tells it from all other storage, also from what is gone. */
+  readonly number: number;
+  /** The submission that last used it. */
+  lastUse: number;
+}
+
 /** A buffer of this backend. `storage` is undefined once it was released. */
 export class StorageBuffer implements DeviceBuffer {
   readonly type: ElementType;
   readonly length: number;
   readonly label: string;
-  storage: GPUBuffer | undefined;
-  /** The submission that last used it. */
-  lastUse = -1;
+  storage: Storage | undefined;
 
-  constructor(type: ElementType, length: number, label: string, storage: GPUBuffer) {
+  constructor(type: ElementType, length: number, label: string, storage: Storage) {
     this.type = type;
     this.length = length;
     this.label = label;
@@ -33,10 +41,11 @@ export interface NewStorage {
 export class Buffers {
   readonly limits: MemoryLimits;
   readonly #device: GPUDevice;
-  readonly #pool = new Map<number, GPUBuffer[]>();
+  readonly #pool = new Map<number, Storage[]>();
+  #made = 0;
   #pooledBytes = 0;
   /** No longer wanted, but recorded work may still use it. */
-  readonly #condemned: GPUBuffer[] = [];
+  readonly #condemned: Storage[] = [];
   #condemnedBytes = 0;
   #bytes = 0;
   #peakBytes = 0;
@@ -56,15 +65,19 @@ export class Buffers {
     const pooled = this.#pool.get(bytes)?.pop();
     if (pooled) this.#pooledBytes -= bytes;
     else this.#makeRoom(bytes, label);
-    const storage =
-      pooled ??
-      this.#device.createBuffer({
-        label,
-        size: bytes,
-        usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
-      });
+    const storage = pooled ?? this.#make(bytes, label);
     this.#count(bytes);
     return { buffer: new StorageBuffer(type, length, label, storage), reused: pooled !== undefined };
+  }
+
+  #make(bytes: number, label: string): Storage {
+    const memory = this.#device.createBuffer({
+      label,
+      size: bytes,
+      usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+    });
+    this.#made += 1;
+    return { memory, bytes, number: this.#made, lastUse: -1 };
   }
 
   /**
@@ -99,20 +112,21 @@ export class Buffers {
     const { storage } = buffer;
     if (!storage) return;
     buffer.storage = undefined;
-    this.#bytes -= storage.size;
-    if (this.#pooledBytes + storage.size > POOL_BYTES) {
+    this.#bytes -= storage.bytes;
+    if (this.#pooledBytes + storage.bytes > POOL_BYTES) {
       this.#condemn(storage);
       return;
     }
-    const bucket = this.#pool.get(storage.size);
+    const bucket = this.#pool.get(storage.bytes);
     if (bucket) bucket.push(storage);
-    else this.#pool.set(storage.size, [storage]);
-    this.#pooledBytes += storage.size;
+    else this.#pool.set(storage.bytes, [storage]);
+    this.#pooledBytes += storage.bytes;
   }
 
   /** To be called when everything recorded is submitted. */
   destroyCondemned(): void {
-    for (const storage of this.#condemned.splice(0)) storage.destroy();
+    if (this.#condemned.length === 0) return;
+    for (const { memory } of this.#condemned.splice(0)) memory.destroy();
     this.#condemnedBytes = 0;
   }
 
@@ -155,6 +169,7 @@ export class Buffers {
 
   /** Takes at least so many bytes out of the pool, largest first. */
   #evict(bytes: number): void {
+    if (bytes <= 0) return;
     let missing = bytes;
     for (const size of [...this.#pool.keys()].sort((a, b) => b - a)) {
       const bucket = this.#pool.get(size)!;
@@ -167,9 +182,9 @@ export class Buffers {
     }
   }
 
-  #condemn(storage: GPUBuffer): void {
+  #condemn(storage: Storage): void {
     this.#condemned.push(storage);
-    this.#condemnedBytes += storage.size;
+    this.#condemnedBytes += storage.bytes;
   }
 }
 

@@ -1,3 +1,5 @@
+import { createTurns } from '../turn';
+
 /** Arithmetic and memory traffic of a dispatch, estimated by its formula. */
 export interface Work {
   readonly flops: number;
@@ -6,12 +8,20 @@ export interface Work {
 
 /** A submission should run about this long: short enough to cancel, to paint, and for every watchdog. */
 const SUBMISSION_MS = 50;
-/** Submissions that may wait on the GPU before the recording side does. */
-const MAX_IN_FLIGHT = 2;
-/** The longest that recorded work waits for a submission, and that other messages wait for this thread. */
-export const MAX_WAIT_MS = 30;
+/** Submitted work that may wait on the device before the recording side does: by the estimate, and as submissions. */
+const MOST_WAITING_MS = 2.5 * SUBMISSION_MS;
+const MOST_WAITING = 32;
+/** The longest that other messages wait for this thread. */
+const MAX_WAIT_MS = 30;
+/**
+ * The longest that recorded work waits for a submission. A GPU would idle meanwhile, and one costs it nothing; for a software
+ * rasteriser the recording is no time at all beside the work.
+ */
+const SUBMIT_AFTER_MS = { emulated: 30, real: 2 };
 /** A dispatch on nothing still costs this much. */
 const DISPATCH_MS = 0.002;
+/** A completion is learned of in time only by a thread that has waited for at least this long. */
+const IDLE_MS = 1;
 
 /** Speeds assumed until the first submission was timed: a software rasteriser's, and a small GPU's. */
 const SLOW = { flopsPerMs: 0.5e6, bytesPerMs: 1e6 };
@@ -23,15 +33,21 @@ const FAST = { flopsPerMs: 20e6, bytesPerMs: 10e6 };
  */
 export class Pacer {
   readonly #speed: { flopsPerMs: number; bytesPerMs: number };
-  readonly #inFlight: Promise<void>[] = [];
+  readonly #submitAfterMs: number;
+  readonly #turns = createTurns();
+  readonly #waiting: { readonly estimatedMs: number; readonly done: Promise<void> }[] = [];
+  #waitingMs = 0;
   #correction = 1;
   #recordedMs = 0;
   #lastCompletion = 0;
   #lastYield = performance.now();
   #lastSubmission = performance.now();
+  /** When the thread last recorded or submitted. */
+  #lastActivity = performance.now();
 
   constructor(isFallbackAdapter: boolean) {
     this.#speed = isFallbackAdapter ? SLOW : FAST;
+    this.#submitAfterMs = isFallbackAdapter ? SUBMIT_AFTER_MS.emulated : SUBMIT_AFTER_MS.real;
   }
 
   estimateMs(work: Work): number {
@@ -52,8 +68,10 @@ export class Pacer {
     return this.#recordedMs >= SUBMISSION_MS;
   }
 
-  get isStale(): boolean {
-    return performance.now() - this.#lastSubmission > MAX_WAIT_MS;
+  /** Whether what is recorded has waited long enough for a submission. */
+  get isDue(): boolean {
+    this.#lastActivity = performance.now();
+    return this.#lastActivity - this.#lastSubmission > this.#submitAfterMs;
   }
 
   /** Notes a submission of everything recorded; `done` resolves once it has run. */
@@ -62,36 +80,51 @@ export class Pacer {
     const start = performance.now();
     this.#recordedMs = 0;
     this.#lastSubmission = start;
-    const settled = done.then(
-      () => {
+    this.#lastActivity = start;
+    const settle = () => {
+      this.#waiting.splice(this.#waiting.indexOf(entry), 1);
+      this.#waitingMs -= estimatedMs;
+    };
+    const entry = {
+      estimatedMs,
+      done: done.then(() => {
         const now = performance.now();
-        this.#correct(estimatedMs, now - Math.max(start, this.#lastCompletion));
+        this.#correct(estimatedMs, now - Math.max(start, this.#lastCompletion), now - this.#lastActivity);
         this.#lastCompletion = now;
-        this.#inFlight.splice(this.#inFlight.indexOf(settled), 1);
-      },
-      () => {
-        this.#inFlight.splice(this.#inFlight.indexOf(settled), 1);
-      },
-    );
-    this.#inFlight.push(settled);
+        settle();
+      }, settle),
+    };
+    this.#waiting.push(entry);
+    this.#waitingMs += estimatedMs;
   }
 
   /** Waits while too much is under way; lets other messages in at least every 30 ms. */
   async wait(): Promise<void> {
-    while (this.#inFlight.length > MAX_IN_FLIGHT) {
-      await this.#inFlight[0];
+    while (
+      this.#waiting.length > MOST_WAITING ||
+      (this.#waiting.length > 1 && this.#waitingMs > MOST_WAITING_MS)
+    ) {
+      await this.#waiting[0]!.done;
       this.#lastYield = performance.now();
     }
     if (performance.now() - this.#lastYield > MAX_WAIT_MS) {
-      await new Promise((resolve) => setTimeout(resolve, 0));
+      await this.#turns.next();
       this.#lastYield = performance.now();
     }
   }
 
-  /** Submissions of a millisecond or less measure overheads, not speed. */
-  #correct(estimatedMs: number, measuredMs: number): void {
+  close(): void {
+    this.#turns.close();
+  }
+
+  /**
+   * Submissions of a millisecond or less measure overheads, not speed. A thread that was busy learns of completions late: its
+   * times only say that the device is at least so fast.
+   */
+  #correct(estimatedMs: number, measuredMs: number, idleMs: number): void {
     if (estimatedMs < 1 || (estimatedMs < 5 && measuredMs < 5)) return;
     const ratio = Math.min(4, Math.max(1 / 4, measuredMs / estimatedMs));
+    if (ratio > 1 && idleMs < IDLE_MS) return;
     this.#correction *= ratio;
   }
 }

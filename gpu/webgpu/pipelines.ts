@@ -1,6 +1,7 @@
 import './float16-array';
 import { makeShaderDataDefinitions, type StructDefinition } from 'webgpu-utils';
-import { type Kernel, type KernelConstants, kernelCode } from './kernel';
+import { BindGroups } from './bind-groups';
+import { type BindingAccess, type Kernel, type KernelConstants, kernelCode } from './kernel';
 
 /** Bytes of one dispatch's parameters: the alignment of dynamic uniform offsets. */
 export const PARAMETER_BYTES = 256;
@@ -16,15 +17,14 @@ export interface CompiledKernel {
   readonly pipeline: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
   readonly fields: readonly ParameterField[];
-  /** Bind groups by the buffers bound, one level per binding; entries go when a buffer goes. */
-  readonly bindGroups: WeakMap<GPUBuffer, unknown>;
+  /** Which bindings are read, and which written. */
+  readonly reads: readonly number[];
+  readonly writes: readonly number[];
+  readonly bindGroups: BindGroups;
 }
 
-interface KernelInterface {
-  readonly layout: GPUBindGroupLayout;
+interface KernelInterface extends Omit<CompiledKernel, 'pipeline'> {
   readonly pipelineLayout: GPUPipelineLayout;
-  readonly fields: readonly ParameterField[];
-  readonly bindGroups: WeakMap<GPUBuffer, unknown>;
   readonly variants: Map<string, CompiledKernel>;
 }
 
@@ -51,6 +51,8 @@ export class Pipelines {
       pipeline: this.#compile(kernel, constants, shared.pipelineLayout),
       layout: shared.layout,
       fields: shared.fields,
+      reads: shared.reads,
+      writes: shared.writes,
       bindGroups: shared.bindGroups,
     };
     shared.variants.set(key, compiled);
@@ -77,7 +79,9 @@ export class Pipelines {
       layout,
       pipelineLayout: this.#device.createPipelineLayout({ bindGroupLayouts: [layout] }),
       fields: parameterFields(kernel),
-      bindGroups: new WeakMap<GPUBuffer, unknown>(),
+      reads: bindingsFor(kernel, 'read'),
+      writes: bindingsFor(kernel, 'write'),
+      bindGroups: new BindGroups(),
       variants: new Map<string, CompiledKernel>(),
     };
     this.#interfaces.set(kernel, described);
@@ -109,6 +113,10 @@ export class Pipelines {
   async settled(): Promise<void> {
     if (this.#checks.size > 0) await Promise.all(this.#checks);
   }
+}
+
+function bindingsFor({ bindings }: Kernel, wanted: BindingAccess): number[] {
+  return bindings.flatMap(({ access }, index) => (access === wanted ? [index] : []));
 }
 
 /** Offsets and types of the scalars in the kernel's `Params`, and a check that its bindings are the ones declared. */

@@ -1,16 +1,14 @@
 import type { MeasuredTime, MemoryLimits, Stopwatch } from '../ops';
 import type { DeviceBuffer, ElementType } from '../rows';
-import { Buffers, type StorageBuffer } from './buffers';
+import { Buffers, type Storage, type StorageBuffer } from './buffers';
 import type { Capabilities } from './capabilities';
+import { Commands } from './commands';
 import type { OpenedDevice } from './device';
 import type { Kernel, KernelConstants } from './kernel';
-import { MAX_WAIT_MS, Pacer, type Work } from './pacer';
+import { Pacer, type Work } from './pacer';
 import { type CompiledKernel, PARAMETER_BYTES, Pipelines } from './pipelines';
+import { Readbacks } from './readbacks';
 import { PassTimer } from './timing';
-
-/** Dispatches whose parameters fit one submission. */
-const DISPATCHES_PER_SUBMISSION = 2048;
-const WORDS = PARAMETER_BYTES / 4;
 
 export interface Dispatch {
   readonly kernel: Kernel;
@@ -45,18 +43,12 @@ export class Recorder {
   readonly #pipelines: Pipelines;
   readonly #pacer: Pacer;
   readonly #timer: PassTimer;
-  readonly #parameters: GPUBuffer;
-  readonly #words = new Uint32Array(DISPATCHES_PER_SUBMISSION * WORDS);
-  readonly #floats = new Float32Array(this.#words.buffer);
-  readonly #dynamicOffset = new Uint32Array(1);
-  #dispatches = 0;
-  #encoder: GPUCommandEncoder | undefined;
-  #pass: GPUComputePassEncoder | undefined;
-  #passPipeline: GPUComputePipeline | undefined;
-  #submission = 0;
-  readonly #awaitingSubmission: (() => void)[] = [];
+  readonly #commands: Commands;
+  readonly #readbacks: Readbacks;
   #laterFlush: ReturnType<typeof setTimeout> | undefined;
   readonly #temporaries: StorageBuffer[] = [];
+  /** What the dispatch being recorded binds. */
+  readonly #bound: Storage[] = [];
 
   constructor(opened: OpenedDevice) {
     const { device, capabilities } = opened;
@@ -73,11 +65,8 @@ export class Recorder {
     this.#pipelines = new Pipelines(device, opened.failBecause);
     this.#pacer = new Pacer(capabilities.isFallbackAdapter);
     this.#timer = new PassTimer(device, capabilities.timestampQuery);
-    this.#parameters = device.createBuffer({
-      label: 'parameters',
-      size: this.#words.byteLength,
-      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-    });
+    this.#commands = new Commands(device, this.#timer);
+    this.#readbacks = new Readbacks(device);
     this.unused = this.allocate('f32', 4, 'unused');
     this.unusedIntegers = this.allocate('u32', 4, 'unused');
     this.#unusedOutputs = [0, 1, 2].map(() => this.allocate('f32', 4, 'unused'));
@@ -113,18 +102,14 @@ export class Recorder {
 
   /** Fills a buffer with zeros, in order with dispatches. */
   clear(buffer: DeviceBuffer): void {
-    this.#endPass();
-    this.#commands().clearBuffer(this.#storage(buffer as StorageBuffer));
-    (buffer as StorageBuffer).lastUse = this.#submission;
+    this.#commands.clear(storageOf(buffer));
   }
 
   upload(data: Float32Array | Uint32Array, label: string): StorageBuffer {
     this.#opened.throwFailure();
     const type = data instanceof Float32Array ? 'f32' : 'u32';
     if (this.#buffers.mustSubmitBefore(data.length, label)) this.flush();
-    const { buffer, reused } = this.#buffers.create(type, data.length, label);
-    // Reused storage may be in recorded work.
-    if (reused) buffer.lastUse = this.#submission;
+    const { buffer } = this.#buffers.create(type, data.length, label);
     this.write(buffer, 0, data);
     return buffer;
   }
@@ -132,9 +117,11 @@ export class Recorder {
   /** Overwrites elements after everything recorded so far, before everything recorded later. */
   write(buffer: StorageBuffer, offset: number, data: Float32Array | Uint32Array): void {
     if (data.length === 0) return;
-    if (buffer.lastUse === this.#submission) this.flush();
-    const storage = this.#storage(buffer);
-    this.#device.queue.writeBuffer(storage, offset * 4, data as GPUAllowSharedBufferSource);
+    const storage = storageOf(buffer);
+    // Short data travel with the submission being recorded.
+    if (!this.#commands.isEmpty && this.#commands.stage(data, storage, offset)) return;
+    if (storage.lastUse === this.#commands.submission) this.flush();
+    this.#device.queue.writeBuffer(storage.memory, offset * 4, data as GPUAllowSharedBufferSource);
   }
 
   /** Runs what is recorded and copies `length` elements out. */
@@ -143,26 +130,23 @@ export class Recorder {
       await this.finish();
       return new ArrayBuffer(0);
     }
-    const label = `copy of ${buffer.label}`;
     const bytes = length * 4;
-    this.#buffers.reserve(bytes, label);
-    const readable = this.#device.createBuffer({
-      label,
-      size: bytes,
-      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
-    });
+    this.#buffers.reserve(bytes, `copy of ${buffer.label}`);
+    const readable = this.#readbacks.take(bytes);
     try {
-      this.#endPass();
-      this.#commands().copyBufferToBuffer(this.#storage(buffer), offset * 4, readable, 0, length * 4);
+      this.#commands.copy(storageOf(buffer).memory, offset * 4, readable, 0, bytes);
       this.flush();
-      await readable.mapAsync(GPUMapMode.READ);
+      await readable.mapAsync(GPUMapMode.READ, 0, bytes);
       await this.#pipelines.settled();
       this.#opened.throwFailure();
-      return readable.getMappedRange().slice(0);
+      const data = readable.getMappedRange(0, bytes).slice(0);
+      readable.unmap();
+      this.#readbacks.giveBack(readable);
+      return data;
     } catch (error) {
+      readable.destroy();
       return await this.#explain(error);
     } finally {
-      readable.destroy();
       this.#buffers.giveBack(bytes);
     }
   }
@@ -194,121 +178,82 @@ export class Recorder {
     return this.#pacer.partsFor(work);
   }
 
-  dispatch(dispatch: Dispatch): void {
-    const { kernel, workgroups } = dispatch;
-    const compiled = this.#pipelines.get(kernel, dispatch.constants);
-    if (this.#dispatches === DISPATCHES_PER_SUBMISSION) this.flush();
-    const group = this.#bindGroup(kernel, compiled, dispatch.buffers);
-    this.#writeParameters(kernel, compiled, dispatch.parameters);
-
-    const pass = this.#computePass();
-    if (this.#passPipeline !== compiled.pipeline) {
-      pass.setPipeline(compiled.pipeline);
-      this.#passPipeline = compiled.pipeline;
-    }
-    this.#dynamicOffset[0] = this.#dispatches * PARAMETER_BYTES;
-    pass.setBindGroup(0, group, this.#dynamicOffset, 0, 1);
-    pass.dispatchWorkgroups(workgroups[0], workgroups[1], workgroups[2]);
-    this.#dispatches += 1;
-    this.#pacer.record(dispatch.work);
+  dispatch({ kernel, constants, buffers, parameters, workgroups, work }: Dispatch): void {
+    const compiled = this.#pipelines.get(kernel, constants);
+    if (this.#commands.isFull) this.flush();
+    const group = this.#bindGroup(kernel, compiled, buffers);
+    this.#writeParameters(kernel, compiled, parameters);
+    this.#commands.dispatch(compiled.pipeline, group, workgroups);
+    this.#pacer.record(work);
     if (this.#pacer.isFull) this.flush();
   }
 
   #writeParameters(
     kernel: Kernel,
-    compiled: CompiledKernel,
+    { fields }: CompiledKernel,
     parameters: Readonly<Record<string, number>>,
   ): void {
-    const base = this.#dispatches * WORDS;
-    for (const { name, word, type } of compiled.fields) {
+    const { words, floats, parametersStart } = this.#commands;
+    for (let index = 0; index < fields.length; index++) {
+      const { name, word, type } = fields[index]!;
       const value = parameters[name];
       if (value === undefined) throw new Error(`kernel ${kernel.name}: parameter ${name} is missing`);
-      if (type === 'f32') this.#floats[base + word] = value;
-      else this.#words[base + word] = value;
+      if (type === 'f32') floats[parametersStart + word] = value;
+      else words[parametersStart + word] = value;
     }
   }
 
-  /** The bind group of these buffers: made once, found again by walking one map per binding. */
   #bindGroup(
     kernel: Kernel,
     compiled: CompiledKernel,
     buffers: Readonly<Record<string, DeviceBuffer>>,
   ): GPUBindGroup {
     const { bindings } = kernel;
-    const bound: GPUBuffer[] = [];
-    for (const { name, access } of bindings) {
-      const buffer = buffers[name] as StorageBuffer | undefined;
-      if (!buffer) throw new Error(`kernel ${kernel.name}: buffer ${name} is missing`);
-      buffer.lastUse = this.#submission;
-      const storage = this.#storage(buffer);
-      bound.push(
-        access === 'read' && this.#isWritten(kernel, buffers, buffer) ? this.#copyOf(buffer) : storage,
-      );
+    const bound = this.#bound;
+    const { submission } = this.#commands;
+    bound.length = bindings.length;
+    for (let index = 0; index < bindings.length; index++) {
+      const buffer = buffers[bindings[index]!.name];
+      if (!buffer) throw new Error(`kernel ${kernel.name}: buffer ${bindings[index]!.name} is missing`);
+      const storage = storageOf(buffer);
+      storage.lastUse = submission;
+      bound[index] = storage;
     }
-    let level = compiled.bindGroups as WeakMap<GPUBuffer, WeakMap<GPUBuffer, unknown>>;
-    for (let index = 0; index < bound.length - 1; index++) {
-      let next = level.get(bound[index]) as typeof level | undefined;
-      if (!next) {
-        next = new WeakMap();
-        level.set(bound[index], next);
+    for (const read of compiled.reads) {
+      for (const written of compiled.writes) {
+        if (bound[read] !== bound[written]) continue;
+        bound[read] = this.#copyOf(buffers[bindings[read]!.name]!);
+        break;
       }
-      level = next;
     }
-    const last = bound[bound.length - 1];
-    const known = level.get(last) as GPUBindGroup | undefined;
-    if (known) return known;
-    const group = this.#device.createBindGroup({
-      label: kernel.name,
-      layout: compiled.layout,
-      entries: [
-        { binding: 0, resource: { buffer: this.#parameters, size: PARAMETER_BYTES } },
-        ...bound.map((buffer, index) => ({ binding: index + 1, resource: { buffer } })),
-      ],
-    });
-    (level as unknown as WeakMap<GPUBuffer, GPUBindGroup>).set(last, group);
-    return group;
-  }
-
-  #isWritten(kernel: Kernel, buffers: Readonly<Record<string, DeviceBuffer>>, buffer: DeviceBuffer): boolean {
-    for (const { name, access } of kernel.bindings) {
-      if (access === 'write' && buffers[name] === buffer) return true;
-    }
-    return false;
+    return compiled.bindGroups.get(bound, (storages) =>
+      this.#device.createBindGroup({
+        label: kernel.name,
+        layout: compiled.layout,
+        entries: [
+          { binding: 0, resource: { buffer: this.#commands.slots, size: PARAMETER_BYTES } },
+          ...storages.map(({ memory }, index) => ({ binding: index + 1, resource: { buffer: memory } })),
+        ],
+      }),
+    );
   }
 
   /** WebGPU lets no dispatch read a buffer that it writes, not even another part of it: read from a copy. */
-  #copyOf(buffer: StorageBuffer): GPUBuffer {
-    const source = this.#storage(buffer);
-    const target = this.#storage(this.temporary(buffer.type, buffer.length, `copy of ${buffer.label}`));
-    this.#endPass();
-    this.#commands().copyBufferToBuffer(source, 0, target, 0, buffer.length * 4);
-    return target;
-  }
-
-  #storage(buffer: StorageBuffer): GPUBuffer {
-    if (!buffer.storage) throw new Error(`${buffer.label} was released`);
-    return buffer.storage;
+  #copyOf(buffer: DeviceBuffer): Storage {
+    const copy = storageOf(this.temporary(buffer.type, buffer.length, `copy of ${buffer.label}`));
+    this.#commands.copy(storageOf(buffer).memory, 0, copy.memory, 0, buffer.length * 4);
+    copy.lastUse = this.#commands.submission;
+    return copy;
   }
 
   // ---- submissions ---------------------------------------------------------------------------------------------
 
   /** Submits everything recorded. */
   flush(): void {
-    if (this.#encoder) {
-      this.#endPass();
-      if (this.#dispatches > 0) {
-        this.#device.queue.writeBuffer(this.#parameters, 0, this.#words, 0, this.#dispatches * WORDS);
-      }
-      this.#device.queue.submit([this.#encoder.finish()]);
-      this.#encoder = undefined;
-      this.#dispatches = 0;
-      this.#submission += 1;
-      this.#pacer.submitted(this.#device.queue.onSubmittedWorkDone());
-      this.#timer.submitted();
-    }
+    const done = this.#commands.submit();
+    if (done) this.#pacer.submitted(done);
     clearTimeout(this.#laterFlush);
     this.#laterFlush = undefined;
-    for (const resolve of this.#awaitingSubmission.splice(0)) resolve();
     this.#buffers.destroyCondemned();
   }
 
@@ -323,29 +268,30 @@ export class Recorder {
   /** Between pieces of work: submits what is worth it, waits while too much is under way. */
   async pace(): Promise<void> {
     this.#opened.throwFailure();
-    if (this.#pacer.isStale) this.flush();
+    if (this.#pacer.isDue) this.flush();
     await this.#pacer.wait();
     this.#opened.throwFailure();
   }
 
+  /** Measures what is recorded from here on, in passes of its own. */
   stopwatch(): Stopwatch {
-    this.#endPass();
+    this.#commands.endPass();
     if (!this.#timer.isAvailable || this.#timer.isCrowded) this.flush();
-    const first = this.#timer.start();
+    const span = this.#timer.start();
     const start = performance.now();
     const stop = async (): Promise<MeasuredTime> => {
-      this.#endPass();
-      const timestamps = this.#timer.stop(first, this.#commands());
-      // Many short spans share a submission. Only wall time cannot wait for one.
-      if (this.#timer.isAvailable) await this.#nextSubmission();
-      const measured = await timestamps().catch((error: unknown) => this.#explain(error));
-      if (measured) {
-        await this.#pipelines.settled();
-        this.#opened.throwFailure();
-        return measured;
+      this.#commands.endPass();
+      const { isSubmitted, time } = this.#timer.stop(span);
+      if (!this.#timer.isAvailable) {
+        await this.finish();
+        return { milliseconds: performance.now() - start, clock: 'wall' };
       }
-      await this.finish();
-      return { milliseconds: performance.now() - start, clock: 'wall' };
+      // Many short spans share a submission, which is made here if nothing else makes one soon.
+      if (!isSubmitted) this.#laterFlush ??= setTimeout(() => this.flush(), 0);
+      const measured = await time().catch((error: unknown) => this.#explain(error));
+      await this.#pipelines.settled();
+      this.#opened.throwFailure();
+      return measured;
     };
     return {
       stop() {
@@ -357,40 +303,19 @@ export class Recorder {
     };
   }
 
-  /** Resolves with the next submission, which is made here if nothing else makes one soon. */
-  #nextSubmission(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#awaitingSubmission.push(resolve);
-      this.#laterFlush ??= setTimeout(() => this.flush(), MAX_WAIT_MS);
-    });
-  }
-
   destroy(): void {
     clearTimeout(this.#laterFlush);
-    this.#encoder = undefined;
-    this.#pass = undefined;
     this.#buffers.destroyPool();
+    this.#readbacks.destroy();
     this.#timer.destroy();
-    this.#parameters.destroy();
+    this.#commands.destroy();
+    this.#pacer.close();
     this.#opened.close();
   }
+}
 
-  #commands(): GPUCommandEncoder {
-    this.#encoder ??= this.#device.createCommandEncoder();
-    return this.#encoder;
-  }
-
-  #computePass(): GPUComputePassEncoder {
-    if (!this.#pass) {
-      const timestampWrites = this.#timer.nextPass();
-      this.#pass = this.#commands().beginComputePass(timestampWrites ? { timestampWrites } : undefined);
-      this.#passPipeline = undefined;
-    }
-    return this.#pass;
-  }
-
-  #endPass(): void {
-    this.#pass?.end();
-    this.#pass = undefined;
-  }
+function storageOf(buffer: DeviceBuffer): Storage {
+  const { storage } = buffer as StorageBuffer;
+  if (!storage) throw new Error(`${buffer.label} was released`);
+  return storage;
 }
