@@ -8,9 +8,10 @@ import type { MeasuredTime, Ops, RowScalars } from '../../gpu/ops';
 import type { DeviceBuffer, Rows } from '../../gpu/rows';
 import { matrixRows, sliceRows } from '../../gpu/rows';
 import { Scratch } from '../measure/scratch';
-import type { LayerInput, Method, MethodRun, Selection } from '../methods/method';
+import type { LayerInput, Method, MethodRun, QueryBlock, Selection } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
 import type { Calibration } from '../model/calibration';
+import type { ModelConfig } from '../model/config';
 import type { AttendRequest, Decoder, Reader } from '../model/decoder';
 import { createReader } from '../model/decoder';
 import { attendSelection, fullLogSumExp } from './attend';
@@ -53,21 +54,33 @@ export interface Reading {
   readonly attentionTime: MeasuredTime | null;
 }
 
+/** How a text is read: the prompt's blocks, the largest block of all, the tokens that caches need room for. */
+export function readingBlocks(
+  config: ModelConfig,
+  request: Pick<ReadingRequest, 'method' | 'parameters' | 'answerStart' | 'queriesStart'> & {
+    readonly tokens: number;
+  },
+): { blocks: QueryBlock[]; largestBlock: number; capacity: number; evictAt: number } {
+  const { method, parameters, tokens, answerStart, queriesStart } = request;
+  const promptEnd = answerStart ?? tokens;
+  const evictAt = Math.min(queriesStart, promptEnd);
+  const blocks = method.blocks(parameters, promptEnd, evictAt, { ...config, tokens });
+  const sizes = blocks.map(({ start, end }) => end - start);
+  return {
+    blocks,
+    largestBlock: Math.max(1, answerStart === null ? 0 : tokens - answerStart, ...sizes),
+    capacity: answerStart === null ? tokens : Math.max(tokens, answerStart + LONGEST_ANSWER_TOKENS),
+    evictAt,
+  };
+}
+
 /** Runs a method through a whole text. Throws UserError, or the signal's reason when cancelled. */
 export async function readText(request: ReadingRequest): Promise<Reading> {
   const { decoder, ids, answerStart, queriesStart } = request;
   const { ops, config } = decoder;
   const tokens = ids.length;
   const queryCount = tokens - queriesStart;
-  const promptEnd = answerStart ?? tokens;
-  const evictAt = Math.min(queriesStart, promptEnd);
-  const blocks = request.method.blocks(request.parameters, promptEnd, evictAt, { ...config, tokens });
-  const largestBlock = Math.max(
-    1,
-    answerStart === null ? 0 : tokens - answerStart,
-    ...blocks.map((block) => block.end - block.start),
-  );
-  const capacity = answerStart === null ? tokens : Math.max(tokens, answerStart + LONGEST_ANSWER_TOKENS);
+  const { blocks, largestBlock, capacity, evictAt } = readingBlocks(config, { ...request, tokens });
   const { keepQueries, rotatedLayers } = request;
   const reader = createReader(decoder, { capacity, largestBlock, keepQueries, rotatedLayers });
   const scratch = new Scratch(ops);

@@ -1,0 +1,119 @@
+/**
+ * What measuring and methods need of the device's memory beside weights and caches: the largest that they ask for at once, as
+ * src/measure and src/methods cut their work.
+ */
+import type { Method } from '../methods/method';
+import { choiceOf, numberIn, type Parameters } from '../methods/parameters';
+import type { ModelConfig } from '../model/config';
+import { logitRows } from './logits';
+import type { PlannedBuffer } from './memory-buffers';
+import { ROTATED_LAYERS } from './record';
+
+export interface WorkingSize {
+  readonly config: ModelConfig;
+  readonly method: Method;
+  readonly parameters: Parameters;
+  readonly tokens: number;
+  readonly queries: number;
+  /** The method's largest block. */
+  readonly largestBlock: number;
+}
+
+/** Attention weights that are measured at once: src/measure/probe.ts. */
+const MOST_WEIGHTS = 2 ** 22;
+/** Class sums of a sweep at once: src/measure/sweep-mass.ts. */
+const MOST_SUMS = 2 ** 22;
+
+/** What an open text remembers, at most. */
+const MEMO_BYTES = 2 ** 26;
+
+/** Rotated queries and keys of the open text. */
+export function rotatedSlots(config: ModelConfig, tokens: number): PlannedBuffer[] {
+  if (!config.rope) return [];
+  const { queryHeads, keyValueHeads, headDimension } = config;
+  return [
+    {
+      label: 'rotated queries',
+      elements: tokens * queryHeads * headDimension,
+      count: Math.min(ROTATED_LAYERS, config.layers),
+    },
+    {
+      label: 'rotated keys',
+      elements: tokens * keyValueHeads * headDimension,
+      count: Math.min(ROTATED_LAYERS, config.layers),
+    },
+  ];
+}
+
+/** The probe run or the sweep, whichever takes more; what the open text remembers on top. */
+export function measuringBuffers(size: WorkingSize): PlannedBuffer[] {
+  const { config, tokens, queries } = size;
+  const { queryHeads: H, keyValueHeads: G, headDimension: d } = config;
+  const rows = Math.min(queries, Math.max(1, Math.floor(MOST_WEIGHTS / (H * tokens))));
+  const probing = [
+    one('attention weights', H * rows * tokens),
+    one('most attended keys', H * rows * tokens),
+    { label: 'attention outputs and their copies', elements: H * rows * (d + 1), count: 6 },
+  ];
+  const sweeping = [
+    one('classes of keys', 5 * G * tokens),
+    { label: 'mass by class and its copy', elements: Math.min(MOST_SUMS, 5 * H * queries * 13), count: 2 },
+  ];
+  const sum = (buffers: readonly PlannedBuffer[]): number =>
+    buffers.reduce((total, { elements, count }) => total + elements * count, 0);
+  return [
+    ...(sum(probing) > sum(sweeping) ? probing : sweeping),
+    ...methodBuffers(size),
+    ...rememberedBuffers(size),
+  ];
+}
+
+/** What the open text remembers for the next parameters. */
+export function rememberedBuffers({
+  config,
+  tokens,
+}: Pick<WorkingSize, 'config' | 'tokens'>): PlannedBuffer[] {
+  const { layers, keyValueHeads } = config;
+  return [one('remembered scores', Math.min(MEMO_BYTES / 4, 4 * layers * keyValueHeads * tokens))];
+}
+
+/** What a run of the method holds, all layers, and what it needs for a block. */
+export function methodBuffers({
+  config,
+  method,
+  parameters,
+  tokens,
+  largestBlock: n,
+}: WorkingSize): PlannedBuffer[] {
+  const { layers, queryHeads: H, keyValueHeads: G, headDimension: d } = config;
+  if (method.family === 'dense') return [];
+  const lists = [
+    { label: 'scores', elements: 2 * G * tokens, count: method.family === 'reselect' ? 1 : layers },
+    { label: 'kept keys', elements: G * tokens, count: method.family === 'reselect' ? 1 : layers },
+  ];
+  if (method.id !== 'esa') return lists;
+  const isExact = choiceOf(parameters, 'projection') === 'exact';
+  const channels = isExact
+    ? 0
+    : Math.max(...Array.from({ length: layers }, (_, layer) => numberIn(parameters, 'compressedDim', layer)));
+  return [
+    ...lists,
+    { label: 'compressed keys', elements: channels * tokens, count: isExact ? 0 : layers },
+    { label: 'projections', elements: channels * G * d, count: isExact ? 0 : 2 * layers },
+    { label: 'attention to far tokens', elements: n * H * d, count: 3 },
+    one('folded queries', 2 * n * G * d),
+  ];
+}
+
+/** Logits of both runs, and their copies. */
+export function comparingBuffers(config: ModelConfig, queries: number): PlannedBuffer[] {
+  const rows = Math.min(queries, logitRows(config.vocabularySize));
+  return [
+    one('states of queries', rows * config.hiddenSize),
+    { label: 'logits and their copy', elements: rows * config.vocabularySize, count: 2 },
+  ];
+}
+
+function one(label: string, elements: number): PlannedBuffer {
+  return { label, elements, count: 1 };
+}
