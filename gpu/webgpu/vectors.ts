@@ -1,13 +1,14 @@
 import type { Rows } from '../rows';
 import { copyRows } from './kernels/copy-rows';
 import type { Recorder } from './recorder';
+import { hasVectors } from './views';
 
 /**
  * The view itself if its rows can be read as vectors of four floats, otherwise a temporary copy that can, with channels of
  * zeros added at the end. Models have aligned rows, so the copy is rare.
  */
 export function asVectors(recorder: Recorder, view: Rows): Rows {
-  if (isAligned(view)) return view;
+  if (hasVectors(view)) return view;
   const channels = Math.max(1, Math.ceil(view.channels / 4)) * 4;
   const length = view.heads * view.rows * channels;
   const copy: Rows = {
@@ -22,14 +23,4 @@ export function asVectors(recorder: Recorder, view: Rows): Rows {
   if (channels > view.channels) recorder.clear(copy.buffer);
   copyRows(recorder, { input: view, out: { ...copy, channels: view.channels } });
   return copy;
-}
-
-function isAligned(view: Rows): boolean {
-  return (
-    view.offset % 4 === 0 &&
-    view.channels > 0 &&
-    view.channels % 4 === 0 &&
-    (view.rows < 2 || view.rowStride % 4 === 0) &&
-    (view.heads < 2 || view.headStride % 4 === 0)
-  );
 }

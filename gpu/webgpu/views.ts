@@ -19,3 +19,26 @@ export function inputOutput(input: Rows, out: Rows) {
     outRowStride: out.rowStride,
   };
 }
+
+/** Whether the view's rows can be read as vectors of four floats. */
+export function hasVectors(view: Rows): boolean {
+  return (
+    view.offset % 4 === 0 &&
+    view.channels > 0 &&
+    view.channels % 4 === 0 &&
+    (view.rows < 2 || view.rowStride % 4 === 0) &&
+    (view.heads < 2 || view.headStride % 4 === 0)
+  );
+}
+
+/** The view with everything but its rows and heads counted in vectors of four floats; it must have them. */
+export function inVectors(view: Rows): Rows {
+  return {
+    ...view,
+    offset: view.offset / 4,
+    channels: view.channels / 4,
+    // Strides of a single row or head need not be whole, and are not used.
+    rowStride: Math.floor(view.rowStride / 4),
+    headStride: Math.floor(view.headStride / 4),
+  };
+}

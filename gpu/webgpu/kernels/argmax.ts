@@ -6,6 +6,14 @@ import code from './argmax.wgsl?raw';
 
 const kernel = defineKernel('argmax', code, { input: 'read', out: 'write' });
 
+/** About two vectors a thread where the device has so many; emulated ones, which wait for each other one by one, are few. */
+function threadsFor(recorder: Recorder, channels: number): { THREADS: number; GROUP: number } {
+  if (recorder.emulatesThreads) return { THREADS: 16, GROUP: 16 };
+  const { maxInvocationsPerWorkgroup } = recorder.capabilities;
+  const threads = channels <= 512 ? 64 : channels <= 8192 ? 256 : Math.min(1024, maxInvocationsPerWorkgroup);
+  return { THREADS: threads, GROUP: 32 };
+}
+
 /** Records `Ops.argmax`. */
 export function argmax(recorder: Recorder, a: Arguments<'argmax'>): void {
   checkArgmax(a);
@@ -13,7 +21,7 @@ export function argmax(recorder: Recorder, a: Arguments<'argmax'>): void {
   if (input.rows === 0) return;
   recorder.dispatch({
     kernel,
-    constants: {},
+    constants: threadsFor(recorder, input.channels),
     buffers: { input: input.buffer, out: a.out },
     parameters: {
       rows: input.rows,

@@ -1,9 +1,11 @@
 // out[outOffset + r] = index of the largest input[r, :], the lower index at a tie. NaN is never chosen; a row of nothing but
 // NaN and −∞ gives 0.
 //
-// Shapes     input [rows, channels].
-// Grid       one workgroup of 64 threads per row, linear; a thread takes every 64th channel, ascending.
+// Shapes     input [rows, channels] as vectors of four: a row may start anywhere in its first one.
+// Grid       one workgroup of THREADS threads per row, linear; a thread takes every THREADS-th vector, ascending.
 // Equals     `argmax` of gpu/cpu, exactly: floats are compared as integers of the same order.
+//
+// Constants  THREADS: a multiple of GROUP, threads whose results one of them compares.
 
 struct Params {
   rows: u32,
@@ -14,21 +16,37 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<u32>;
+@group(0) @binding(1) var<storage, read> input: array<vec4u>;
 @group(0) @binding(2) var<storage, read_write> out: array<u32>;
 
-const THREADS = 64u;
 const LOWEST = 0x007fffffu;
 
-var<workgroup> bestOrder: array<u32, THREADS>;
-var<workgroup> bestIndex: array<u32, THREADS>;
+/// The largest order seen, and where: before the first, order LOWEST at index 0.
+struct Best {
+  order: u32,
+  index: u32,
+}
+
+var<workgroup> bests: array<Best, THREADS>;
 
 /// Integers in the order of the floats with these bits: NaN as −∞, −0 as +0.
-fn ordered(bits: u32) -> u32 {
-  let magnitude = bits & 0x7fffffffu;
-  if (magnitude > 0x7f800000u) { return LOWEST; }
-  if (magnitude == 0u) { return 0x80000000u; }
-  return select(bits | 0x80000000u, ~bits, bits >= 0x80000000u);
+fn ordered(bits: vec4u) -> vec4u {
+  let magnitude = bits & vec4u(0x7fffffffu);
+  var order = select(bits | vec4u(0x80000000u), ~bits, bits >= vec4u(0x80000000u));
+  order = select(order, vec4u(0x80000000u), magnitude == vec4u());
+  return select(order, vec4u(LOWEST), magnitude > vec4u(0x7f800000u));
+}
+
+fn better(a: Best, b: Best) -> Best {
+  if (b.order > a.order || (b.order == a.order && b.index < a.index)) { return b; }
+  return a;
+}
+
+/// The best of `count` results that are `step` apart.
+fn bestOf(first: u32, count: u32, step: u32) -> Best {
+  var best = bests[first];
+  for (var i = 1u; i < count; i++) { best = better(best, bests[first + i * step]); }
+  return best;
 }
 
 @compute @workgroup_size(THREADS)
@@ -38,26 +56,27 @@ fn main(
   @builtin(num_workgroups) workgroups: vec3u,
 ) {
   let row = workgroup.y * workgroups.x + workgroup.x;
-  var best = LOWEST;
-  var index = 0u;
-  if (row < params.rows) {
-    for (var c = thread; c < params.channels; c += THREADS) {
-      let order = ordered(input[params.inputOffset + row * params.inputRowStride + c]);
-      if (order > best) {
-        best = order;
-        index = c;
-      }
+  // The row is the same for the whole workgroup.
+  if (row >= params.rows) { return; }
+  let start = params.inputOffset + row * params.inputRowStride;
+  let first = start % 4u;
+  let end = first + params.channels;
+  var best = Best(LOWEST, 0u);
+  for (var vector = thread; 4u * vector < end; vector += THREADS) {
+    let entries = 4u * vector + vec4u(0u, 1u, 2u, 3u);
+    // Elements beside the row are below every number.
+    let isInRow = (entries >= vec4u(first)) & (entries < vec4u(end));
+    let order = select(vec4u(), ordered(input[start / 4u + vector]), isInRow);
+    for (var c = 0u; c < 4u; c++) {
+      if (order[c] > best.order) { best = Best(order[c], entries[c] - first); }
     }
   }
-  bestOrder[thread] = best;
-  bestIndex[thread] = index;
+  bests[thread] = best;
   workgroupBarrier();
-  if (thread > 0u || row >= params.rows) { return; }
-  for (var other = 1u; other < THREADS; other++) {
-    if (bestOrder[other] > best || (bestOrder[other] == best && bestIndex[other] < index)) {
-      best = bestOrder[other];
-      index = bestIndex[other];
-    }
+  if (GROUP < THREADS) {
+    // Threads side by side read side by side.
+    if (thread < GROUP) { bests[thread] = bestOf(thread, THREADS / GROUP, GROUP); }
+    workgroupBarrier();
   }
-  out[params.outOffset + row] = index;
+  if (thread == 0u) { out[params.outOffset + row] = bestOf(0u, GROUP, 1u).index; }
 }

@@ -1,8 +1,10 @@
 // out[h, r, c] = input[h, r, c].
 //
-// Shapes     input and out [heads, rows, channels], any offsets and strides.
+// Shapes     input and out [heads, rows, channels], any offsets and strides; all of them count in elements.
 // Grid       one thread per element, 64 a workgroup, linear.
 // Equals     `copyRows` of gpu/cpu, exactly: elements are moved as bits.
+//
+// Types      Element: u32, or vec4u where all rows can be read so.
 
 struct Params {
   heads: u32,
@@ -17,8 +19,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<u32>;
-@group(0) @binding(2) var<storage, read_write> out: array<u32>;
+@group(0) @binding(1) var<storage, read> input: array<Element>;
+@group(0) @binding(2) var<storage, read_write> out: array<Element>;
 
 @compute @workgroup_size(64)
 fn main(

@@ -1,10 +1,11 @@
 // out[r, c] (+)= table[indices[r], c]; an index beyond the table reads its last row.
 //
-// Shapes     table [V, D], indices [n], out [n, D].
+// Shapes     table [V, D], indices [n], out [n, D]; D, offsets and strides count in elements.
 // Grid       one thread per element of out, 64 a workgroup, linear.
 // Equals     `gatherRows` of gpu/cpu, exactly.
 //
 // Constants  ACCUMULATE.
+// Types      Element: f32, or vec4f where all rows can be read so.
 
 struct Params {
   tableRows: u32,
@@ -18,9 +19,9 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> table: array<f32>;
+@group(0) @binding(1) var<storage, read> table: array<Element>;
 @group(0) @binding(2) var<storage, read> indices: array<u32>;
-@group(0) @binding(3) var<storage, read_write> out: array<f32>;
+@group(0) @binding(3) var<storage, read_write> out: array<Element>;
 
 @compute @workgroup_size(64)
 fn main(

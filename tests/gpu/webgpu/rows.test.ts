@@ -211,6 +211,12 @@ describeBoth('row operations', (backends) => {
   it.each([
     ['seams', [1, 5, 129], randomFloats(5 * 129, 1)],
     ['one channel', [1, 3, 1], randomFloats(3, 1)],
+    [
+      'more threads, largest at both ends',
+      [1, 4, 1031],
+      new Float32Array(4 * 1031).map((_, i) => (i % 1031) * (i % 2062 < 1031 ? 1 : -1)),
+    ],
+    ['most threads, ties over the row', [1, 1, 9001], randomFloats(9001, 2).map((x) => Math.round(x))],
     ['constants', [1, 1, 100], new Float32Array(100).fill(-2)],
     ['ties of −0 and +0', [1, 1, 70], new Float32Array(70).map((_, i) => (i < 66 ? -1 : i === 66 ? -0 : 0))],
     [
