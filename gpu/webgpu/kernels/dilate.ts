@@ -3,8 +3,16 @@ import { linearGrid } from '../grid';
 import { defineKernel } from '../kernel';
 import type { Recorder } from '../recorder';
 import code from './dilate.wgsl?raw';
+import tileCode from './dilate-tile.wgsl?raw';
 
 const kernel = defineKernel('dilate', code, { input: 'read', out: 'write' });
+const tileKernel = defineKernel('dilate-tile', tileCode, { input: 'read', out: 'write' });
+
+/** Entries that a workgroup of the tiled kernel holds, those beside its own included. */
+const TILE = 1024;
+/** Windows for which holding them pays: shorter ones are read faster than shared, longer ones fill the tile. */
+const LEAST_TILE_RADIUS = 8;
+const MOST_TILE_RADIUS = 384;
 
 /** Records `Ops.dilate`. */
 export function dilate(recorder: Recorder, a: Arguments<'dilate'>): void {
@@ -14,19 +22,34 @@ export function dilate(recorder: Recorder, a: Arguments<'dilate'>): void {
   if (elements === 0) return;
   // More than the row is the row.
   const radius = Math.min(a.radius, input.length);
+  const parameters = {
+    rows: input.rows,
+    length: input.length,
+    radius,
+    inputOffset: input.offset,
+    inputRowStride: input.rowStride,
+    outOffset: out.offset,
+    outRowStride: out.rowStride,
+  };
+  const buffers = { input: input.buffer, out: out.buffer };
+  if (!recorder.emulatesThreads && radius >= LEAST_TILE_RADIUS && radius <= MOST_TILE_RADIUS) {
+    const outputs = TILE - 2 * radius;
+    const tiles = input.rows * Math.ceil(input.length / outputs);
+    recorder.dispatch({
+      kernel: tileKernel,
+      constants: {},
+      buffers,
+      parameters: { ...parameters, outputs },
+      workgroups: linearGrid(tiles, recorder.maxWorkgroupsPerDimension),
+      work: { flops: 10 * tiles * TILE, bytes: 4 * (elements + tiles * TILE) },
+    });
+    return;
+  }
   recorder.dispatch({
     kernel,
     constants: {},
-    buffers: { input: input.buffer, out: out.buffer },
-    parameters: {
-      rows: input.rows,
-      length: input.length,
-      radius,
-      inputOffset: input.offset,
-      inputRowStride: input.rowStride,
-      outOffset: out.offset,
-      outRowStride: out.rowStride,
-    },
+    buffers,
+    parameters,
     workgroups: linearGrid(Math.ceil(elements / 64), recorder.maxWorkgroupsPerDimension),
     work: { flops: 4 * elements * (2 * radius + 1), bytes: 8 * elements },
   });

@@ -2,7 +2,11 @@ import { type Arguments, checkLagScores } from '../../validate';
 import { linearGrid } from '../grid';
 import { defineKernel } from '../kernel';
 import type { Recorder } from '../recorder';
+import { hasVectors } from '../views';
 import code from './lag-scores.wgsl?raw';
+import walkCode from './lag-scores-walk.wgsl?raw';
+import laneSums from './lane-sums.wgsl?raw';
+import subgroupLaneSums from './lane-sums-subgroups.wgsl?raw';
 
 const kernel = defineKernel('lag-scores', code, {
   key: 'read',
@@ -11,42 +15,106 @@ const kernel = defineKernel('lag-scores', code, {
   out: 'write',
   degenerate: 'write',
 });
+const walkBindings = { key: 'read', value: 'read', out: 'write', degenerate: 'write' } as const;
+const walk = defineKernel('lag-scores-walk', walkCode + laneSums, walkBindings);
+const subgroupWalk = defineKernel('lag-scores-walk-subgroups', walkCode + subgroupLaneSums, walkBindings, [
+  'subgroups',
+]);
+
+const WALK_THREADS = 128;
+/** Longer partitions and wider heads do not fit the walk's workgroup memory. */
+const MOST_WALK_TOKENS = 512;
+const MOST_WALK_CHANNELS = 256;
 
 /** Records `Ops.lagScores`. */
 export function lagScores(recorder: Recorder, a: Arguments<'lagScores'>): void {
   checkLagScores(a);
-  const { key, value, lagTokens, partitions, out, degenerate } = a;
+  const { key, value, lagTokens, partitions } = a;
   const scored = key.heads * partitions * lagTokens;
   if (scored === 0) return;
   const channels = Math.max(key.channels, value.channels);
+  const walks =
+    !recorder.emulatesThreads &&
+    lagTokens <= MOST_WALK_TOKENS &&
+    channels <= MOST_WALK_CHANNELS &&
+    hasVectors(key) &&
+    hasVectors(value);
+  if (walks) {
+    recordWalk(recorder, a, channels);
+    return;
+  }
   recorder.dispatch({
     kernel,
-    constants: { CAPACITY: Math.ceil(channels / 64) * 64, HAS_DEGENERATE: degenerate !== undefined },
+    constants: { CAPACITY: Math.ceil(channels / 64) * 64, HAS_DEGENERATE: a.degenerate !== undefined },
     buffers: {
-      key: key.buffer,
-      value: value.buffer,
+      ...buffersOf(recorder, a),
       deviations: recorder.temporary('f32', 2 * scored, 'deviations'),
-      out: out.buffer,
-      degenerate: degenerate ?? recorder.unusedOutput(0),
     },
     parameters: {
-      heads: key.heads,
-      partitions,
-      lagTokens,
+      ...parametersOf(a, 1),
       keyChannels: key.channels,
       valueChannels: value.channels,
-      keyOffset: key.offset,
-      keyHeadStride: key.headStride,
-      keyRowStride: key.rowStride,
-      valueOffset: value.offset,
-      valueHeadStride: value.headStride,
-      valueRowStride: value.rowStride,
-      outOffset: out.offset,
-      outRowStride: out.rowStride,
-      keyFactor: a.keyFactor,
-      valueFactor: a.valueFactor,
     },
     workgroups: linearGrid(key.heads * partitions, recorder.maxWorkgroupsPerDimension),
     work: { flops: 16 * scored * channels, bytes: 24 * scored * channels },
   });
+}
+
+function recordWalk(recorder: Recorder, a: Arguments<'lagScores'>, channels: number): void {
+  const { key, value, lagTokens, partitions } = a;
+  // Runs of several partitions read less, as long as there are workgroups enough.
+  const wanted = Math.ceil(recorder.parallelThreads / WALK_THREADS);
+  const runPartitions = Math.ceil((key.heads * partitions) / wanted);
+  const scored = key.heads * partitions * lagTokens;
+  const LANES = 2 ** Math.ceil(Math.log2(channels / 4));
+  const { subgroups, subgroupMinSize } = recorder.capabilities;
+  recorder.dispatch({
+    kernel: subgroups && LANES <= subgroupMinSize ? subgroupWalk : walk,
+    constants: {
+      THREADS: WALK_THREADS,
+      LANES,
+      CAPACITY: lagTokens <= 128 ? 128 : MOST_WALK_TOKENS,
+      HAS_DEGENERATE: a.degenerate !== undefined,
+    },
+    buffers: buffersOf(recorder, a),
+    parameters: {
+      ...parametersOf(a, 4),
+      runPartitions,
+      keyVectors: key.channels / 4,
+      valueVectors: value.channels / 4,
+    },
+    workgroups: linearGrid(
+      key.heads * Math.ceil(partitions / runPartitions),
+      recorder.maxWorkgroupsPerDimension,
+    ),
+    work: { flops: 16 * scored * channels, bytes: (8 + 8 / runPartitions) * scored * channels },
+  });
+}
+
+function buffersOf(recorder: Recorder, a: Arguments<'lagScores'>) {
+  return {
+    key: a.key.buffer,
+    value: a.value.buffer,
+    out: a.out.buffer,
+    degenerate: a.degenerate ?? recorder.unusedOutput(0),
+  };
+}
+
+/** Offsets and strides of the inputs count in units of `width` floats. */
+function parametersOf({ key, value, ...a }: Arguments<'lagScores'>, width: number) {
+  return {
+    heads: key.heads,
+    partitions: a.partitions,
+    lagTokens: a.lagTokens,
+    keyOffset: key.offset / width,
+    keyHeadStride: Math.floor(key.headStride / width),
+    keyRowStride: key.rowStride / width,
+    valueOffset: value.offset / width,
+    valueHeadStride: Math.floor(value.headStride / width),
+    valueRowStride: value.rowStride / width,
+    outOffset: a.out.offset,
+    outRowStride: a.out.rowStride,
+    keyFactor: a.keyFactor,
+    valueFactor: a.valueFactor,
+  };
 }

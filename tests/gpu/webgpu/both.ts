@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect } from 'vitest';
 import { createCpuOps } from '../../../gpu/cpu';
-import type { Ops } from '../../../gpu/ops';
+import type { Ops, ScoreRows } from '../../../gpu/ops';
 import type { DeviceBuffer, Rows } from '../../../gpu/rows';
 import { createWebGpuOps } from '../../../gpu/webgpu';
+import type { Capabilities } from '../../../gpu/webgpu/capabilities';
 import { describeWebGpu, type TestGpu } from '../../webgpu-node';
 
 /** Fills every slot that no operation should touch. Exact in f32, larger than any result: maxima must not see it. */
@@ -21,9 +22,30 @@ export interface Backends {
  * them a machine would choose must not decide what is tested.
  */
 export function describeBoth(name: string, tests: (backends: Backends, gpu: TestGpu) => void): void {
-  for (const isFallbackAdapter of [true, false]) {
-    const capabilities = { isFallbackAdapter, parallelThreads: isFallbackAdapter ? 16 : 131_072 };
-    describeWebGpu(`${name}, ${isFallbackAdapter ? 'emulated' : 'real'} threads`, (gpu) => {
+  describeDevices(name, { 'emulated threads': emulatedThreads, 'real threads': realThreads }, tests);
+}
+
+export const emulatedThreads: Partial<Capabilities> = { isFallbackAdapter: true, parallelThreads: 16 };
+export const realThreads: Partial<Capabilities> = { isFallbackAdapter: false, parallelThreads: 131_072 };
+/** A GPU that has nothing but what WebGPU promises. */
+export const leastThreads: Partial<Capabilities> = {
+  ...realThreads,
+  subgroups: false,
+  subgroupMinSize: 0,
+  subgroupMaxSize: 0,
+  shaderF16: false,
+  maxInvocationsPerWorkgroup: 256,
+  maxWorkgroupStorageBytes: 16_384,
+};
+
+/** `describe` with both backends, once for each kind of device. */
+export function describeDevices(
+  name: string,
+  devices: Readonly<Record<string, Partial<Capabilities>>>,
+  tests: (backends: Backends, gpu: TestGpu) => void,
+): void {
+  for (const [kind, capabilities] of Object.entries(devices)) {
+    describeWebGpu(`${name}, ${kind}`, (gpu) => {
       const backends: Partial<Record<'webgpu' | 'cpu', Ops>> = {};
       beforeAll(async () => {
         backends.webgpu = await createWebGpuOps({ device: gpu.device, capabilities });
@@ -99,6 +121,12 @@ export function inputView(
     }
   }
   return { ...view, buffer: ops.upload(data, 'input') };
+}
+
+/** Score rows with the values given, and poison around each. */
+export function inputScores(ops: Ops, rows: number, length: number, values: Float32Array): ScoreRows {
+  const { buffer, offset, rowStride } = inputView(ops, [1, rows, length], 'strided', values);
+  return { buffer, offset, rows, length, rowStride };
 }
 
 /** An output view in a poisoned buffer. */

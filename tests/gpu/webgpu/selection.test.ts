@@ -3,21 +3,19 @@ import type { Ops, ScoreRows } from '../../../gpu/ops';
 import {
   compare,
   describeBoth,
+  describeDevices,
+  emulatedThreads,
+  inputScores,
   inputView,
   type Layout,
+  leastThreads,
   outputView,
   poisoned,
-  poisonedIntegers,
   randomFloats,
+  realThreads,
 } from './both';
 
 const infinity = Number.POSITIVE_INFINITY;
-
-/** Score rows with the values given, in a poisoned buffer. */
-function scores(ops: Ops, rows: number, length: number, values: Float32Array): ScoreRows {
-  const { buffer, offset, rowStride } = inputView(ops, [1, rows, length], 'strided', values);
-  return { buffer, offset, rows, length, rowStride };
-}
 
 function scoresOut(ops: Ops, rows: number, length: number): ScoreRows {
   const rowStride = length + 2;
@@ -138,6 +136,11 @@ describeBoth('peakScores and dilate', (backends) => {
     [2, 64, 3],
     [1, 129, 17],
     [2, 33, 100],
+    // At the seams of a tile of 1,024 entries, the radius on both sides included.
+    [2, 1009, 8],
+    [1, 2016, 8],
+    [1, 700, 384],
+    [2, 900, 385],
     [0, 5, 1],
     [2, 0, 1],
   ])('dilates %i rows of %i by %i', async (rows, length, radius) => {
@@ -146,117 +149,19 @@ describeBoth('peakScores and dilate', (backends) => {
       const special = [Number.NaN, -infinity, infinity];
       for (let i = 0; i < values.length; i++) if (i % 9 === 4) values[i] = special[((i / 9) % 3) | 0]!;
       const out = scoresOut(ops, rows, length);
-      ops.dilate({ input: scores(ops, rows, length, values), radius, out });
+      ops.dilate({ input: inputScores(ops, rows, length, values), radius, out });
       return { out: out.buffer };
     });
   });
 });
 
-interface TopKCase {
-  readonly name: string;
-  readonly length: number;
-  readonly counts: readonly number[];
-  readonly value: (i: number) => number;
-  readonly secondary?: (i: number) => number;
-}
+const lagDevices = {
+  'emulated threads': emulatedThreads,
+  'WebGPU’s default limits': leastThreads,
+  'what this device has': realThreads,
+};
 
-const noise = randomFloats(4000, 11);
-const topKCases: readonly TopKCase[] = [
-  { name: 'one entry', length: 1, counts: [0, 1, 5], value: () => 3 },
-  { name: 'noise', length: 129, counts: [1, 2, 64, 128, 129, 400], value: (i) => noise[i]! },
-  { name: 'noise, two stretches a thread', length: 513, counts: [1, 255, 257, 512], value: (i) => noise[i]! },
-  { name: 'noise over many stretches', length: 3001, counts: [17, 1500], value: (i) => noise[i]! },
-  {
-    name: 'ties over several tiles',
-    length: 9001,
-    counts: [1, 3000, 4500, 9000],
-    value: (i) => Math.round(4 * noise[i % 4000]!),
-    secondary: (i) => Math.round(8 * noise[(7 * i) % 4000]!),
-  },
-  { name: 'constants', length: 65, counts: [1, 31, 65], value: () => -7 },
-  { name: 'two values', length: 300, counts: [1, 99, 100, 101, 299], value: (i) => (i % 3 === 1 ? 2 : 1) },
-  {
-    name: 'differences in the last bit',
-    length: 64,
-    counts: [1, 20, 63],
-    value: (i) => 1 + (i % 5) * 2 ** -23,
-  },
-  { name: 'signs of zero', length: 33, counts: [1, 10, 32], value: (i) => [0, -0, -1e-45, 1e-45][i % 4]! },
-  {
-    name: 'NaN and infinities',
-    length: 66,
-    counts: [1, 20, 40, 60, 66],
-    value: (i) => [Number.NaN, -infinity, infinity, -3e38, 3e38, noise[i]!][i % 6]!,
-  },
-  {
-    name: 'ties broken by the secondary score',
-    length: 129,
-    counts: [1, 30, 64, 65, 120, 129],
-    value: (i) => (i % 4 === 0 ? 1 : 0),
-    secondary: (i) => noise[i]!,
-  },
-  {
-    name: 'ties in both scores',
-    length: 200,
-    counts: [1, 40, 50, 51, 130, 200],
-    value: (i) => (i % 4 === 0 ? 0 : -1),
-    secondary: (i) => [0, -0, Number.NaN, -infinity, 5][i % 5]!,
-  },
-  {
-    name: 'a secondary score that must not matter',
-    length: 100,
-    counts: [1, 37, 99],
-    value: (i) => (i * 37) % 101,
-    secondary: (i) => -((i * 37) % 101),
-  },
-];
-
-describeBoth('topK', (backends) => {
-  it.each(topKCases.map((c) => [c.name, c] as const))(
-    '%s',
-    async (_, { length, counts, value, secondary }) => {
-      for (const count of counts) {
-        await compare(backends, (ops) => {
-          const rows = 2;
-          // The second row is the first one reversed.
-          const fill = (entry: (i: number) => number) =>
-            Float32Array.from({ length: rows * length }, (_, i) =>
-              entry(i < length ? i : 2 * length - 1 - i),
-            );
-          const kept = Math.min(count, length);
-          const list = poisonedIntegers(ops, 1 + rows * (kept + 2));
-          const tied = poisonedIntegers(ops, rows + 1);
-          const out = { buffer: list, offset: 1, sets: rows, count: kept, rowStride: kept + 2 };
-          ops.topK({
-            score: scores(ops, rows, length, fill(value)),
-            secondary: secondary && scores(ops, rows, length, fill(secondary)),
-            count,
-            indexBase: 1000,
-            out,
-            tied: { buffer: tied, offset: 1 },
-          });
-          return { list, tied };
-        });
-      }
-    },
-  );
-
-  it('needs no count of ties', async () => {
-    await compare(backends, (ops) => {
-      const list = poisonedIntegers(ops, 4);
-      const score = scores(ops, 1, 70, randomFloats(70, 3));
-      ops.topK({
-        score,
-        count: 4,
-        indexBase: 0,
-        out: { buffer: list, offset: 0, sets: 1, count: 4, rowStride: 4 },
-      });
-      return { list };
-    });
-  });
-});
-
-describeBoth('lagScores and segmentRanks', (backends) => {
+describeDevices('lagScores and segmentRanks', lagDevices, (backends) => {
   it.each([
     [1, 1, 1, 2, 'dense'],
     [2, 5, 3, 6, 'strided'],
@@ -293,11 +198,55 @@ describeBoth('lagScores and segmentRanks', (backends) => {
     },
   );
 
-  it('counts channels without a range', async () => {
+  it.each([
+    // One token, one lane; more lanes than a token has; partitions shorter, as long and longer than what is loaded at once.
+    [1, 3, 1, 4, 'dense'],
+    [2, 5, 3, 8, 'token-major'],
+    [2, 16, 4, 64, 'dense'],
+    [1, 17, 3, 64, 'token-major'],
+    [3, 33, 2, 24, 'dense'],
+    [1, 8, 2, 128, 'dense'],
+    [1, 9, 2, 252, 'dense'],
+    [1, 129, 2, 12, 'dense'],
+    // Longer and wider than the kernel that walks partitions takes.
+    [1, 513, 1, 4, 'dense'],
+    [1, 3, 2, 260, 'dense'],
+    // More partitions than workgroups keep a large GPU busy: each takes several.
+    [1, 3, 1100, 4, 'dense'],
+    [2, 4, 1537, 8, 'token-major'],
+  ] as const)(
+    'in vectors: %i heads, lag %i, %i partitions, %i channels, %s',
+    async (heads, lag, partitions, channels, layout) => {
+      await compare(
+        backends,
+        (ops) => {
+          const rows = (partitions + 1) * lag;
+          const key = inputView(ops, [heads, rows, channels], layout, 1, 4);
+          const value = inputView(ops, [heads, rows, channels + 4], 'dense', 2);
+          const out = scoresOut(ops, heads, partitions * lag);
+          const degenerate = ops.upload(Uint32Array.of(40, 9), 'degenerate');
+          ops.lagScores({
+            key,
+            value,
+            keyFactor: 0.5,
+            valueFactor: 2,
+            lagTokens: lag,
+            partitions,
+            out,
+            degenerate,
+          });
+          return { out: out.buffer, degenerate };
+        },
+        // Scores are at most 2. Of few tokens some ranges are small, and so some deviations large.
+        { relative: lag < 8 ? 2e-4 : 5e-6 },
+      );
+    },
+  );
+
+  it.each([70, 72])('counts channels without a range, of %i', async (channels) => {
     await compare(
       backends,
       (ops) => {
-        const channels = 70;
         const values = randomFloats(2 * 12 * channels, 1).map((x, i) => (i % channels < 3 ? 0.5 : x));
         const key = inputView(ops, [2, 12, channels], 'dense', values);
         const out = scoresOut(ops, 2, 8);
@@ -330,7 +279,7 @@ describeBoth('lagScores and segmentRanks', (backends) => {
       (ops) => {
         const values = randomFloats(rows * length, 1).map((x) => Math.round(4 * x) / 4);
         const out = scoresOut(ops, rows, length);
-        ops.segmentRanks({ input: scores(ops, rows, length, values), segmentLength, out });
+        ops.segmentRanks({ input: inputScores(ops, rows, length, values), segmentLength, out });
         return { out: out.buffer };
       },
       // One division.
