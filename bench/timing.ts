@@ -11,12 +11,18 @@ export interface Measurement {
   readonly bytes: number;
 }
 
-const MEASURED_MS = 60;
+/** A run fills this long. */
+const RUN_MS = 40;
 const MOST_REPEATS = 200;
+/** A device that was idle takes a while to speed up: runs go on until so many in a row were no faster. */
+const RUNS_WITHOUT_GAIN = 3;
+const MOST_RUNS = 20;
+/** A run that is faster by less than this share is no faster. */
+const GAIN = 0.01;
 
 /**
- * Milliseconds that `record` takes on the device, once compiled and warm: the mean over as many repetitions as fill 60 ms,
- * and of three such runs the fastest.
+ * Milliseconds that `record` takes on the device, once compiled and warm: the mean over as many repetitions as fill 40 ms, in
+ * the fastest of the runs, which are repeated until three in a row are no faster.
  */
 export async function timeRepeated(stopwatch: () => Stopwatch, record: () => void): Promise<number> {
   return fastestMean(async (repeats) => {
@@ -42,8 +48,13 @@ export async function timeWall(ops: Ops, out: DeviceBuffer, record: () => void):
 async function fastestMean(run: (repeats: number) => Promise<number>): Promise<number> {
   await run(1);
   const once = await run(1);
-  const repeats = Math.max(1, Math.min(MOST_REPEATS, Math.ceil(MEASURED_MS / Math.max(once, 1e-3))));
+  const repeats = Math.max(1, Math.min(MOST_REPEATS, Math.ceil(RUN_MS / Math.max(once, 1e-3))));
   let fastest = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < 3; i++) fastest = Math.min(fastest, await run(repeats));
+  let withoutGain = 0;
+  for (let runs = 0; runs < MOST_RUNS && withoutGain < RUNS_WITHOUT_GAIN; runs++) {
+    const milliseconds = await run(repeats);
+    withoutGain = milliseconds > (1 - GAIN) * fastest ? withoutGain + 1 : 0;
+    fastest = Math.min(fastest, milliseconds);
+  }
   return fastest / repeats;
 }
