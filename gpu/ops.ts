@@ -245,24 +245,33 @@ export interface Ops {
     out: DeviceBuffer;
   }): void;
   /**
-   * One head's map, pooled to pixels: pixel (y, x) covers query rows [⌊y·n/height⌋, ⌈(y+1)·n/height⌉) and key rows
-   * likewise, of the given views. maximum and mean are dense [height, width]; the mean is over the causal cells of the
-   * pixel (a pixel without any holds 0 in both). Every `rowStep`-th query row of a pixel is evaluated, from its first:
-   * 1 is exact.
+   * Tiles of attention maps, pooled to pixels, `width × height` each. Pixel (y, x) of a tile covers the query rows
+   * tile.row + [y, y + 1)·tokensPerPixel and the key rows tile.key + [x, x + 1)·tokensPerPixel, as far as there are any. out
+   * is dense [tiles, 2, height, width]: the maximum, then the mean over the pixel's causal cells (t ≤ i + causalOffset) of
+   * exp(q·k·scale − lse); a pixel without any holds 0 in both. Every `rowStep`-th query row of a pixel is evaluated, from its
+   * first: 1 is exact. tokensPerPixel and rowStep are powers of two, rowStep ≤ tokensPerPixel.
    */
-  attentionTile(a: {
+  attentionTiles(a: {
     query: Rows;
     key: Rows;
     scale: number;
     logSumExp: RowScalars;
     causalOffset: number;
+    tiles: readonly TileOrigin[];
     width: number;
     height: number;
+    tokensPerPixel: number;
     rowStep: number;
-    maximum: DeviceBuffer;
-    mean: DeviceBuffer;
+    out: DeviceBuffer;
     outOffset: number;
   }): void;
+}
+
+/** Query head of a tile, and the query and key row of its first cell. */
+export interface TileOrigin {
+  readonly head: number;
+  readonly row: number;
+  readonly key: number;
 }
 
 /** One number per head and row: element (h, r) at `offset + h·headStride + r`. */

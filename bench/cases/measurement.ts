@@ -57,19 +57,21 @@ export const measurementCases: readonly KernelCase[] = [
     },
   ),
   {
-    name: 'attentionTile',
+    name: 'attentionTiles',
     tolerance: 1e-5,
     prepare(ops, sizes) {
       const inputs = attentionInputs(ops, { ...sizes, heads: 1, groups: 1 }, sizes.rows);
-      const [width, height] = [64, Math.min(64, sizes.rows)];
-      const [maximum, mean] = ['maximum', 'mean'].map((label) => ops.allocate('f32', width * height, label));
-      const pixels = { width, height, rowStep: 1, maximum: maximum!, mean: mean!, outOffset: 0 };
+      const side = 128;
+      const tokensPerPixel = 2 ** Math.ceil(Math.log2(Math.max(1, sizes.keys / side)));
+      const out = ops.allocate('f32', 2 * side * side, 'tile');
+      const tiles = [{ head: 0, row: 0, key: 0 }];
+      const pixels = { tiles, width: side, height: side, tokensPerPixel, rowStep: 1, out, outOffset: 0 };
       return {
-        size: `${inputs.size} to ${width} × ${height}`,
+        size: `${inputs.size} to ${side} × ${side}`,
         flops: 2 * inputs.pairs * sizes.channels,
         bytes: inputs.inputBytes,
-        out: mean!,
-        record: () => ops.attentionTile({ ...inputs, ...pixels }),
+        out,
+        record: () => ops.attentionTiles({ ...inputs, ...pixels }),
       };
     },
   },

@@ -1,87 +1,168 @@
-import { useLayoutEffect, useMemo, useRef } from 'react';
-import { usePageState } from '../../src/session/hooks';
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef } from 'react';
+import { usePage, usePageState } from '../../src/session/hooks';
 import type { MapMode } from '../../src/session/session';
-import type { MapRegion, MapTile } from '../../src/study/types';
+import { methodKey } from '../../src/study/key';
+import { levelFor } from '../../src/study/tile-grid';
+import type { MapRegion } from '../../src/study/types';
 import type { Size } from '../shared/useSize';
-import { type Layer, paintTile, tileCanvas } from './paint';
+import { canvasOf, type Layer, type Pooling, paintPicture } from './paint';
+import { type Frame, MapPainter, type Picture } from './painter';
 import { rampsOf } from './ramps';
-import type { Tiles } from './useTiles';
+import type { SheetSubject } from './sheet';
 
 interface MapCanvasProps {
-  tiles: Tiles;
   region: MapRegion;
   size: Size;
   mode: MapMode;
+  pooling: Pooling;
   /** Which side a blink shows now. */
   blink: 'full' | 'selective';
   /** Where a split divides the width, 0 … 1. */
   split: number;
+  /** Hears how many query rows one sampled row stands for; 1 where everything in view is exact. */
+  onSampled(rowStep: number): void;
 }
 
-/** The cells. Pictures keep their place in the matrix, so that they can be moved and scaled until newer ones come. */
-export function MapCanvas({ tiles, region, size, mode, blink, split }: MapCanvasProps) {
+/** The cells: tiles of the part in view, coarse ones at first, refined in place. */
+export function MapCanvas({ region, size, mode, pooling, blink, split, onSampled }: MapCanvasProps) {
+  const { tiles } = usePage();
   const canvas = useRef<HTMLCanvasElement>(null);
-  const layers: readonly Layer[] =
-    mode === 'split' ? ['full', 'selective'] : [mode === 'blink' ? blink : mode];
-  const [left = 'both', right = null] = layers;
-  const first = usePictures(tiles, left);
-  const second = usePictures(tiles, right);
+  const painter = useMemo(() => new MapPainter(tiles), [tiles]);
   const ratio = typeof devicePixelRatio === 'number' ? devicePixelRatio : 1;
   const width = Math.round(size.width * ratio);
   const height = Math.round(size.height * ratio);
+  const level = Math.min(
+    levelFor(region.columnEnd - region.columnStart, width),
+    levelFor(region.rowEnd - region.rowStart, height),
+  );
+  const focus = useFocus(region);
+  const shown: readonly Layer[] =
+    mode === 'split' ? ['full', 'selective'] : [mode === 'blink' ? blink : mode];
+  const left = useSubject(shown[0]!, pooling);
+  const right = useSubject(shown[1] ?? null, pooling);
+  const leftPicture = useRecorded(shown[0]!);
+  const rightPicture = useRecorded(shown[1] ?? null);
+  useShow(region, level, focus);
 
-  useLayoutEffect(() => {
-    const context = canvas.current?.getContext('2d');
-    if (!context) return;
-    context.clearRect(0, 0, width, height);
-    for (const picture of first) drawPicture(context, picture, region, width, height);
-    if (second.length === 0) return;
-    context.save();
-    context.beginPath();
-    context.rect(split * width, 0, width, height);
-    context.clip();
-    for (const picture of second) drawPicture(context, picture, region, width, height);
-    context.restore();
-  });
+  const subjects = [left, right].filter((subject) => subject !== null);
+  const latest = useRef<Frame>(null!);
+  latest.current = { subjects, region, level, focus, split, pictures: [leftPicture, rightPicture] };
+  const request = useRef(0);
+  const heard = useRef(onSampled);
+  heard.current = onSampled;
+  const schedule = useCallback(() => {
+    if (request.current !== 0) return;
+    request.current = requestAnimationFrame(() => {
+      request.current = 0;
+      const element = canvas.current;
+      const context = element?.getContext('2d');
+      if (!element || !context) return;
+      const isUnfinished = painter.draw(context, latest.current, element.width, element.height);
+      heard.current(painter.rowStep);
+      if (isUnfinished) schedule();
+    });
+  }, [painter]);
+  useLayoutEffect(schedule);
+  useEffect(
+    () =>
+      tiles.listen((changed) => {
+        painter.touch(changed);
+        schedule();
+      }),
+    [tiles, painter, schedule],
+  );
+  const method = usePageState((state) => methodKey(state.session.method));
+  // Its shares may be there already: then no tile comes to tell.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: whenever the method is another one
+  useEffect(() => {
+    painter.touchAll();
+    schedule();
+  }, [painter, schedule, method]);
+  useEffect(
+    () => () => {
+      cancelAnimationFrame(request.current);
+      request.current = 0;
+    },
+    [],
+  );
   return <canvas ref={canvas} className="map-cells" width={width} height={height} />;
 }
 
-interface Picture {
-  readonly tile: MapTile;
-  readonly canvas: HTMLCanvasElement;
+/** Where the pointer is, if it is over the part in view, otherwise the middle. */
+function useFocus(region: MapRegion): { query: number; key: number } {
+  const cell = usePageState((state) => state.cell);
+  const { rowStart, rowEnd, columnStart, columnEnd } = region;
+  const isInside =
+    cell !== null &&
+    cell.key !== null &&
+    cell.query >= rowStart &&
+    cell.query < rowEnd &&
+    cell.key >= columnStart &&
+    cell.key < columnEnd;
+  return isInside
+    ? { query: cell.query, key: cell.key! }
+    : { query: (rowStart + rowEnd) / 2, key: (columnStart + columnEnd) / 2 };
 }
 
-function usePictures({ whole, detail }: Tiles, layer: Layer | null): Picture[] {
+/** What a sheet shows; the same object as long as nothing about it changes. Null while there is no text. */
+function useSubject(shown: Layer | null, pooling: Pooling): SheetSubject | null {
+  const text = usePageState((state) => state.textKey);
+  const tokens = usePageState((state) => state.text?.tokens ?? 0);
+  const layer = usePageState((state) => state.session.view.layer);
+  const head = usePageState((state) => state.session.view.head);
   const theme = usePageState((state) => state.session.view.theme);
-  const under = useMemo(() => pictureOf(whole, layer, theme), [whole, layer, theme]);
-  const over = useMemo(() => pictureOf(detail, layer, theme), [detail, layer, theme]);
-  return [under, detail === whole ? null : over].filter((picture) => picture !== null);
-}
-
-function pictureOf(tile: MapTile | null, layer: Layer | null, theme: 'dark' | 'light'): Picture | null {
-  if (!tile || !layer) return null;
-  const canvas = tileCanvas(tile, paintTile(tile, layer, rampsOf(theme)));
-  return canvas && { tile, canvas };
-}
-
-function drawPicture(
-  context: CanvasRenderingContext2D,
-  { tile, canvas }: Picture,
-  region: MapRegion,
-  width: number,
-  height: number,
-): void {
-  const perColumn = width / (region.columnEnd - region.columnStart);
-  const perRow = height / (region.rowEnd - region.rowStart);
-  const drawnWidth = (tile.columnEnd - tile.columnStart) * perColumn;
-  const drawnHeight = (tile.rowEnd - tile.rowStart) * perRow;
-  // Cells have hard edges; only a picture that shrinks is smoothed.
-  context.imageSmoothingEnabled = drawnWidth < tile.width || drawnHeight < tile.height;
-  context.drawImage(
-    canvas,
-    (tile.columnStart - region.columnStart) * perColumn,
-    (tile.rowStart - region.rowStart) * perRow,
-    drawnWidth,
-    drawnHeight,
+  return useMemo(
+    () =>
+      text === null || tokens === 0 || shown === null
+        ? null
+        : { text, tokens, layer, head, shown, pooling, ramps: rampsOf(theme) },
+    [text, tokens, layer, head, shown, pooling, theme],
   );
+}
+
+/** The recorded picture of the head in view, if there is one. */
+function useRecorded(shown: Layer | null): Picture | null {
+  const recorded = usePageState((state) => state.recordedMap);
+  const layer = usePageState((state) => state.session.view.layer);
+  const head = usePageState((state) => state.session.view.head);
+  const theme = usePageState((state) => state.session.view.theme);
+  return useMemo(() => {
+    if (!recorded || shown === null || recorded.layer !== layer || recorded.head !== head) return null;
+    const { width, height } = recorded;
+    const drawn = canvasOf(width, height, paintPicture(recorded, shown, rampsOf(theme)));
+    return drawn && { region: recorded, canvas: drawn };
+  }, [recorded, shown, layer, head, theme]);
+}
+
+/** Asks for the tiles of the part in view. */
+function useShow(region: MapRegion, level: number, focus: { query: number; key: number }): void {
+  const { tiles } = usePage();
+  const text = usePageState((state) => state.textKey);
+  const tokens = usePageState((state) => state.text?.tokens ?? 0);
+  const version = usePageState((state) => state.pictureVersion);
+  const method = usePageState((state) => methodKey(state.session.method));
+  const layer = usePageState((state) => state.session.view.layer);
+  const head = usePageState((state) => state.session.view.head);
+  const { rowStart, rowEnd, columnStart, columnEnd } = region;
+  const { query, key } = focus;
+  useLayoutEffect(() => {
+    if (text === null || tokens === 0 || version === 0) return;
+    const part = { rowStart, rowEnd, columnStart, columnEnd };
+    tiles.show({ text, tokens, method, layer, head, region: part, level, focus: { query, key } });
+  }, [
+    tiles,
+    text,
+    tokens,
+    version,
+    method,
+    layer,
+    head,
+    level,
+    query,
+    key,
+    rowStart,
+    rowEnd,
+    columnStart,
+    columnEnd,
+  ]);
 }

@@ -6,6 +6,7 @@ import { Panel } from '../shared/Panel';
 import { rowTable } from '../tokens/row-table';
 import { MapSurface } from './MapSurface';
 import { MapLegend, MapToolbar } from './MapToolbar';
+import type { Pooling } from './paint';
 import { ReadOut } from './ReadOut';
 import { Thumbnails } from './Thumbnails';
 import './map.css';
@@ -32,12 +33,13 @@ export function MapPanel() {
   const row = usePageState((state) => state.row);
   const text = usePageState((state) => state.text);
   const [isTableShown, showTable] = useState(false);
+  const [pooling, setPooling] = useState<Pooling>('maximum');
   const table = () => rowTable(row, text?.tokenTexts ?? []);
   return (
     <Panel
       title="Attention map"
       className="panel-map"
-      aside={<MapToolbar />}
+      aside={<MapToolbar pooling={pooling} onPooling={setPooling} />}
       copy={{
         what: 'the chosen query’s keys',
         table,
@@ -48,7 +50,7 @@ export function MapPanel() {
     >
       <div className="map-body">
         <div className="map-main">
-          <MapSurface />
+          <MapSurface pooling={pooling} />
           <MapCorner />
         </div>
         <Thumbnails />

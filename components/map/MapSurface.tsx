@@ -8,16 +8,16 @@ import { mapKey } from './keys';
 import { MapAxes } from './MapAxes';
 import { MapCanvas } from './MapCanvas';
 import { MapMarks } from './MapMarks';
+import type { Pooling } from './paint';
 import { SplitHandle } from './SplitHandle';
 import { useBlink } from './useBlink';
 import { useGestures } from './useGestures';
-import { useTiles } from './useTiles';
 import { fitRegion, settledRegion } from './viewport';
 
 const keyboardPause = 500;
 
 /** The matrix: queries down, keys across. */
-export function MapSurface() {
+export function MapSurface({ pooling }: { pooling: Pooling }) {
   const page = usePage();
   const { actions } = page;
   const tokens = usePageState((state) => state.text?.tokens ?? 0);
@@ -28,13 +28,13 @@ export function MapSurface() {
   const query = usePageState(chosenQuery);
   const [moving, setMoving] = useState<MapRegion | null>(null);
   const [split, setSplit] = useState(0.5);
+  const [rowStep, setRowStep] = useState(1);
   const [box, size] = useSize<HTMLDivElement>({ width: 600, height: 520 });
   const { side, swap } = useBlink(mode === 'blink');
 
   const region = moving ?? fitRegion(zoom, Math.max(1, tokens));
   const latest = useRef(region);
   latest.current = region;
-  const tiles = useTiles(region, size, tokens);
   const pause = useRef<ReturnType<typeof setTimeout>>(undefined);
   useEffect(() => () => clearTimeout(pause.current), []);
 
@@ -87,7 +87,15 @@ export function MapSurface() {
         {...gestures}
       >
         {tokens === 0 && <p className="empty map-empty">The map appears when the text has been read.</p>}
-        <MapCanvas tiles={tiles} region={region} size={size} mode={mode} blink={side} split={split} />
+        <MapCanvas
+          region={region}
+          size={size}
+          mode={mode}
+          pooling={pooling}
+          blink={side}
+          split={split}
+          onSampled={setRowStep}
+        />
         <MapMarks region={region} size={size} cell={cell} query={query} />
         {mode === 'split' && <SplitHandle at={split} onMove={setSplit} />}
         <p className="visually-hidden" aria-live="polite">
@@ -96,6 +104,11 @@ export function MapSurface() {
             `query ${cell.query} ${nameToken(tokenTexts?.[cell.query] ?? '')}, key ${cell.key} ${nameToken(tokenTexts?.[cell.key] ?? '')}`}
         </p>
       </div>
+      {rowStep > 1 && (
+        <span className="map-sampled" title="Exact tiles would take longer than a second here; they follow.">
+          sampled: every {formatCount(rowStep)}th query
+        </span>
+      )}
       {cellHeight > 0 && mode === 'blink' && <span className="blink-side">{side}</span>}
     </div>
   );

@@ -1,6 +1,7 @@
 import { ToggleGroup } from 'radix-ui';
 import { usePage, usePageState } from '../../src/session/hooks';
 import { type MapMode, mapModes } from '../../src/session/session';
+import type { Pooling } from './paint';
 import { gradientOf } from './ramps';
 
 const modeHelp: Readonly<Record<MapMode, string>> = {
@@ -11,8 +12,18 @@ const modeHelp: Readonly<Record<MapMode, string>> = {
   blink: 'Full and selective in turn; Space swaps',
 };
 
+const poolings: Readonly<Record<Pooling, readonly [label: string, help: string]>> = {
+  maximum: ['max', 'A pixel that covers many cells shows the largest weight among them'],
+  mean: ['mean', 'A pixel that covers many cells shows the mean of their weights'],
+};
+
+interface MapToolbarProps {
+  pooling: Pooling;
+  onPooling: (pooling: Pooling) => void;
+}
+
 /** How the map is drawn, and of which head. */
-export function MapToolbar() {
+export function MapToolbar({ pooling, onPooling }: MapToolbarProps) {
   const { actions } = usePage();
   const mode = usePageState((state) => state.session.view.mode);
   const layer = usePageState((state) => state.session.view.layer);
@@ -31,6 +42,19 @@ export function MapToolbar() {
         {mapModes.map((name) => (
           <ToggleGroup.Item key={name} value={name} title={modeHelp[name]}>
             {name}
+          </ToggleGroup.Item>
+        ))}
+      </ToggleGroup.Root>
+      <ToggleGroup.Root
+        type="single"
+        className="segments"
+        aria-label="What a pixel of many cells shows"
+        value={pooling}
+        onValueChange={(next) => next && onPooling(next as Pooling)}
+      >
+        {Object.entries(poolings).map(([name, [label, help]]) => (
+          <ToggleGroup.Item key={name} value={name} title={help}>
+            {label}
           </ToggleGroup.Item>
         ))}
       </ToggleGroup.Root>

@@ -1,8 +1,8 @@
-import { type KeyboardEvent, type MouseEvent, useLayoutEffect, useMemo, useRef } from 'react';
+import { type KeyboardEvent, type MouseEvent, useEffect, useLayoutEffect, useMemo, useRef } from 'react';
 import { usePage, usePageState } from '../../src/session/hooks';
-import type { Thumbnails as Pictures } from '../../src/study/types';
 import { palettes } from '../shared/palette';
-import { type Ramps, rampStep, rampsOf } from './ramps';
+import { rampsOf } from './ramps';
+import { ThumbnailSheet } from './thumbnail-sheet';
 
 const gap = 5;
 const barHeight = 3;
@@ -11,9 +11,12 @@ const widest = 168;
 
 /** All layers and heads at a glance, with a bar for each head's mass recall. */
 export function Thumbnails() {
-  const { actions } = usePage();
+  const { actions, tiles } = usePage();
   const model = usePageState((state) => state.model);
-  const pictures = usePageState((state) => state.thumbnails);
+  const recorded = usePageState((state) => state.thumbnails);
+  const text = usePageState((state) => state.textKey);
+  const tokens = usePageState((state) => state.text?.tokens ?? 0);
+  const running = usePageState((state) => state.running);
   const measured = usePageState((state) => state.measurements?.layers);
   const { layer, head, theme } = usePageState((state) => state.session.view);
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -24,9 +27,22 @@ export function Thumbnails() {
   const width = labelWidth + heads * (side + gap);
   const height = layers * rowHeight;
   const ratio = typeof devicePixelRatio === 'number' ? devicePixelRatio : 1;
-  const sheet = useMemo(() => pictures && paintSheet(pictures, rampsOf(theme)), [pictures, theme]);
+  const pixels = Math.round(side * ratio);
+  const sheet = useMemo(
+    () => new ThumbnailSheet({ layers, heads, pixels, text, tokens, recorded, ramps: rampsOf(theme) }, tiles),
+    [layers, heads, pixels, text, tokens, recorded, theme, tiles],
+  );
 
-  useLayoutEffect(() => {
+  useEffect(() => {
+    const all = Array.from({ length: layers * heads }, (_, at) => ({
+      layer: Math.floor(at / heads),
+      head: at % heads,
+    }));
+    tiles.showHeads(all, !running);
+  }, [tiles, layers, heads, running]);
+
+  const draw = useRef(() => {});
+  draw.current = () => {
     const context = canvas.current?.getContext('2d');
     if (!context) return;
     const { line, kept, dim } = palettes[theme];
@@ -40,10 +56,7 @@ export function Thumbnails() {
       context.fillText(String(row), 0, y + side / 2);
       for (let column = 0; column < heads; column++) {
         const x = labelWidth + column * (side + gap);
-        if (sheet && pictures) {
-          const { size } = pictures;
-          context.drawImage(sheet, column * size, row * size, size, size, x, y, side, side);
-        }
+        sheet.draw(context, row, column, x, y, side);
         const recall = measured?.find((part) => part.layer === row)?.heads[column]?.massRecall;
         context.fillStyle = line;
         context.fillRect(x, y + side + 2, side, barHeight);
@@ -51,7 +64,22 @@ export function Thumbnails() {
         context.fillRect(x, y + side + 2, side * Math.min(1, recall ?? 0), barHeight);
       }
     }
-  });
+  };
+  useLayoutEffect(() => draw.current());
+  useEffect(() => {
+    let request = 0;
+    const stop = tiles.listen((changed) => {
+      if (!sheet.touch(changed) || request !== 0) return;
+      request = requestAnimationFrame(() => {
+        request = 0;
+        draw.current();
+      });
+    });
+    return () => {
+      stop();
+      cancelAnimationFrame(request);
+    };
+  }, [tiles, sheet]);
 
   const choose = (event: MouseEvent) => {
     const { left, top } = event.currentTarget.getBoundingClientRect();
@@ -109,26 +137,4 @@ export function Thumbnails() {
       </div>
     </div>
   );
-}
-
-/** All pictures side by side on one canvas: [layers · size, heads · size]. */
-function paintSheet({ size, layers, heads, maximum }: Pictures, ramps: Ramps): HTMLCanvasElement | null {
-  const sheet = document.createElement('canvas');
-  sheet.width = heads * size;
-  sheet.height = layers * size;
-  const context = sheet.getContext('2d');
-  if (!context) return null;
-  const image = context.createImageData(sheet.width, sheet.height);
-  const pixels = new Uint32Array(image.data.buffer);
-  for (let at = 0; at < maximum.length; at++) {
-    const x = at % size;
-    const y = Math.floor(at / size) % size;
-    const head = Math.floor(at / size ** 2) % heads;
-    const layer = Math.floor(at / (size ** 2 * heads));
-    const weight = maximum[at]!;
-    if (weight > 0)
-      pixels[(layer * size + y) * sheet.width + head * size + x] = ramps.heat[rampStep(weight)]!;
-  }
-  context.putImageData(image, 0, 0);
-  return sheet;
 }

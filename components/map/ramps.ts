@@ -17,12 +17,19 @@ export interface Ramps {
   readonly ground: number;
 }
 
-/** 0 … 255 on the logarithmic scale. */
-export function rampStep(weight: number): number {
-  if (!(weight > 0)) return 0;
-  const position = 1 - Math.log10(weight) / smallestExponent;
-  return position <= 0 ? 0 : position >= 1 ? steps - 1 : Math.floor(position * steps);
-}
+/** Bits of a 32-bit float that its step does not depend on: eight of the mantissa are left, a fifth of a step at most. */
+export const ignoredBits = 15;
+
+/** The step, 0 … 255 on the logarithmic scale, by the leading bits of a weight: a logarithm per pixel would take too long. */
+export const stepByBits = ((): Uint8Array => {
+  const bits = new Uint32Array(1);
+  const weight = new Float32Array(bits.buffer);
+  return Uint8Array.from({ length: 2 ** (31 - ignoredBits) }, (_, leading) => {
+    bits[0] = leading << ignoredBits;
+    const position = 1 - Math.log10(weight[0]!) / smallestExponent;
+    return position >= 1 ? steps - 1 : position > 0 ? Math.floor(position * steps) : 0;
+  });
+})();
 
 const known = new Map<Theme, Ramps>();
 

@@ -6,7 +6,7 @@ import type { MeasuredTime, Ops } from '../ops';
 import { activate, gate } from './activation';
 import { attention } from './attention';
 import { attentionColumnSums, attentionWeights, massByClass } from './attention-mass';
-import { attentionTile } from './attention-tile';
+import { attentionTiles } from './attention-tiles';
 import { lagScores } from './lag-scores';
 import { matmul } from './matmul';
 import { mergeAttention } from './merge-attention';
@@ -79,6 +79,6 @@ export function createCpuOps(options: CpuOptions = {}): Ops {
     attentionColumnSums: (a) => attentionColumnSums(a, weigh),
     massByClass: (a) => massByClass(a, weigh),
     attentionWeights: (a) => attentionWeights(a, weigh),
-    attentionTile: (a) => attentionTile(a, weigh),
+    attentionTiles: (a) => attentionTiles(a, weigh),
   };
 }

@@ -25,18 +25,32 @@ export function checkAttentionWeights(a: Arguments<'attentionWeights'>): void {
   checkApart('attentionWeights', 'out', out, 'key', a.key);
 }
 
-export function checkAttentionTile(a: Arguments<'attentionTile'>): void {
-  checkWeightInputs('attentionTile', a);
-  if (a.query.heads !== 1) fail('attentionTile', `query.heads is ${a.query.heads}, but must be 1`);
-  if (a.key.heads !== 1) fail('attentionTile', `key.heads is ${a.key.heads}, but must be 1`);
-  checkCount('attentionTile', 'width', a.width);
-  checkCount('attentionTile', 'height', a.height);
-  if (!Number.isSafeInteger(a.rowStep) || a.rowStep < 1) {
-    fail('attentionTile', `rowStep is ${a.rowStep}, but must be an integer ≥ 1`);
+export function checkAttentionTiles(a: Arguments<'attentionTiles'>): void {
+  checkWeightInputs('attentionTiles', a);
+  checkCount('attentionTiles', 'width', a.width);
+  checkCount('attentionTiles', 'height', a.height);
+  checkPowerOfTwo('tokensPerPixel', a.tokensPerPixel);
+  checkPowerOfTwo('rowStep', a.rowStep);
+  if (a.rowStep > a.tokensPerPixel) {
+    fail('attentionTiles', `rowStep is ${a.rowStep}, but a pixel has only ${a.tokensPerPixel} rows`);
   }
-  checkSpan('attentionTile', 'maximum', a.maximum, 'f32', a.outOffset, a.width * a.height);
-  checkSpan('attentionTile', 'mean', a.mean, 'f32', a.outOffset, a.width * a.height);
-  if (a.maximum === a.mean && a.width * a.height > 0) {
-    fail('attentionTile', `maximum and mean are both written to ${a.mean.label}`);
+  for (const { head, row, key } of a.tiles) {
+    checkCount('attentionTiles', 'tile.head', head);
+    checkCount('attentionTiles', 'tile.row', row);
+    checkCount('attentionTiles', 'tile.key', key);
+    if (head >= a.query.heads) {
+      fail('attentionTiles', `a tile is of head ${head}, but there are ${a.query.heads}`);
+    }
+  }
+  const length = a.tiles.length * 2 * a.width * a.height;
+  checkSpan('attentionTiles', 'out', a.out, 'f32', a.outOffset, length);
+  const out = asRows({ buffer: a.out, offset: a.outOffset, rows: 1, length, rowStride: 0 });
+  checkApart('attentionTiles', 'out', out, 'query', a.query);
+  checkApart('attentionTiles', 'out', out, 'key', a.key);
+}
+
+function checkPowerOfTwo(name: string, value: number): void {
+  if (!Number.isSafeInteger(value) || value < 1 || value > 2 ** 30 || (value & (value - 1)) !== 0) {
+    fail('attentionTiles', `${name} is ${value}, but must be a power of two`);
   }
 }

@@ -6,14 +6,15 @@ import { chosenQuery } from '../session/page-state';
 import { packStudy } from '../session/recorded';
 import { defaultSession, studyOf } from '../session/session';
 import { Engine } from '../study/engine';
+import { methodKey, textKey } from '../study/key';
 import type { PostedEvent } from '../study/protocol';
-import { UserError } from '../user-error';
+import { takePicture, takeThumbnails } from '../study/tile-picture';
 import { readArguments } from './arguments';
 import { openCommandBackend } from './backend';
 import { writeWhole } from './files';
 import { nodeEnvironment } from './node-environment';
 
-/** Pixels of the recorded map, each way: sharp enough until the live one replaces it. */
+/** Pixels of the recorded map, each way, at most: sharp enough until the live one replaces it. */
 const MAP_PIXELS = 256;
 
 export async function recordCommand(rawArguments: string[]): Promise<void> {
@@ -40,20 +41,13 @@ export async function recordCommand(rawArguments: string[]): Promise<void> {
       else said[name] = value;
     },
   });
-  const { model, text, thumbnails, timing } = said as { [Name in PostedEvent['name']]: never };
-  if (!thumbnails) throw new UserError('The default study gave no thumbnails; see the errors before.');
+  const { model, text, timing } = said as { [Name in PostedEvent['name']]: never };
   const { layer, head } = session.view;
   const { tokens } = text as { tokens: number };
-  const map = await engine.map({
-    layer,
-    head,
-    rowStart: 0,
-    rowEnd: tokens,
-    columnStart: 0,
-    columnEnd: tokens,
-    width: MAP_PIXELS,
-    height: MAP_PIXELS,
-  });
+  const { layers, queryHeads } = model as { layers: number; queryHeads: number };
+  const subject = { source: engine, text: textKey(spec), method: methodKey(spec.method), tokens };
+  const map = await takePicture(subject, layer, head, MAP_PIXELS);
+  const thumbnails = await takeThumbnails(subject, layers, queryHeads);
   const row = await engine.row(layer, head, chosenQuery({ session, text }) ?? tokens - 1);
   const file = packStudy({
     version,

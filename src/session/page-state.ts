@@ -1,6 +1,7 @@
 /** Everything the page shows. `session` is what the person decides; the rest is what the engine said about it. */
 
 import type { ParameterContext } from '../methods/parameters';
+import { textKey } from '../study/key';
 import type {
   BackendFacts,
   MapTile,
@@ -12,7 +13,7 @@ import type {
   Thumbnails,
 } from '../study/types';
 import { parameterContext } from './context';
-import { bundledModel, keyOf, type Session } from './session';
+import { bundledModel, type Session } from './session';
 
 /** A cell under the pointer or the keyboard: a query and one of its keys. `key` null: the whole row. */
 export interface Cell {
@@ -102,8 +103,8 @@ export function unagreedModel({ session, agreedModels }: PageState): string | nu
 }
 
 /** What a text depends on. */
-export function textKeyOf({ model, source, queriesStart }: Session): string {
-  return keyOf([model, source, queriesStart]);
+export function textKeyOf(session: Session): string {
+  return textKey(session);
 }
 
 /** What the session's parameters may depend on, as far as it is known. */

@@ -2,7 +2,9 @@
 import { createStore, type StoreApi } from 'zustand/vanilla';
 import type { Method } from '../methods/method';
 import type { StudyClient, StudyEvents } from '../study/client';
-import type { MapRequest, MapTile, QueryRow } from '../study/types';
+import { TilePyramid } from '../study/tile-pyramid';
+import type { QueryRow } from '../study/types';
+import { UserError } from '../user-error';
 import { type Actions, createActions } from './actions';
 import type { AddressBar } from './address-bar';
 import { parameterContext } from './context';
@@ -54,7 +56,8 @@ export interface Page {
   share(): Promise<SharedLink>;
   cancel(): void;
   rerun(): void;
-  map(request: MapRequest): Promise<MapTile>;
+  /** The map's pictures. */
+  readonly tiles: TilePyramid;
   row(query: number): Promise<QueryRow>;
   /** Resolves once nothing runs or waits and the numbers are live, or the run has failed. */
   idle(): Promise<KeyholeState>;
@@ -151,6 +154,18 @@ export function createPage(options: PageOptions): Page {
     }
   };
 
+  const notYet = () => Promise.reject(new UserError('The engine is still starting; the picture follows.'));
+  const tiles = new TilePyramid({
+    source: {
+      attention: (request, signal) => runner?.tiles.attention(request, signal) ?? notYet(),
+      coverage: (request, signal) => runner?.tiles.coverage(request, signal) ?? notYet(),
+    },
+  });
+  // A text was read, or a selection is there.
+  store.subscribe(({ pictureVersion }, before) => {
+    if (pictureVersion !== before.pictureVersion) tiles.announce();
+  });
+
   const stopListening = address.onChange((hash) => void follow(hash));
   const resolvedSession = (): Session => {
     const state = store.getState();
@@ -198,7 +213,7 @@ export function createPage(options: PageOptions): Page {
     },
     cancel: () => runner?.cancel(),
     rerun: () => runner?.rerun(),
-    map: (request) => (runner ? runner.map(request) : new Promise(() => {})),
+    tiles,
     row: (query) => (runner ? runner.row(query) : new Promise(() => {})),
     idle: () =>
       new Promise((resolve) => {
@@ -213,6 +228,7 @@ export function createPage(options: PageOptions): Page {
     state,
     dispose() {
       stopListening();
+      tiles.dispose();
       runner?.dispose();
     },
   };

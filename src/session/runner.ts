@@ -4,7 +4,8 @@
  */
 import type { StoreApi } from 'zustand/vanilla';
 import type { StudyClient, StudyEvents } from '../study/client';
-import type { MapRequest, MapTile, Measurements, QueryRow } from '../study/types';
+import type { TileSource } from '../study/tile-work';
+import type { Measurements, QueryRow } from '../study/types';
 import { isUserError } from '../user-error';
 import { parameterProblem } from './check';
 import { chosenQuery, contextOf, type PageState, textKeyOf, unagreedModel } from './page-state';
@@ -29,7 +30,7 @@ export interface Runner {
   cancel(): void;
   /** Runs the same study again. */
   rerun(): void;
-  map(request: MapRequest): Promise<MapTile>;
+  readonly tiles: TileSource;
   row(query: number): Promise<QueryRow>;
   /** Whether nothing runs or waits. */
   isQuiet(): boolean;
@@ -132,7 +133,7 @@ export function createRunner({ store, findMethod, createClient, onFacts }: Runne
   return {
     schedule,
     row,
-    map: (request) => client.map(request),
+    tiles: client,
     cancel() {
       clearTimeout(timer);
       timer = undefined;
@@ -195,8 +196,8 @@ function eventsOf(store: StoreApi<PageState>, onFacts: () => void, askedText: ()
       for (const name of Object.keys(part) as (keyof Measurements)[]) fresh.delete(name);
       setState({ measurements: { ...(measurements ?? nothingMeasured), ...part }, stale: fresh });
     },
+    textRead: () => setState({ pictureVersion: getState().pictureVersion + 1 }),
     selectionReady: () => setState({ pictureVersion: getState().pictureVersion + 1 }),
-    thumbnails: (thumbnails) => setState({ thumbnails }),
     assumed: (assumptions) => setState({ assumptions }),
     timing: (timing) => setState({ timing: { ...getState().timing, ...timing } }),
     failed: (sentence) => setState({ error: sentence }),

@@ -3,6 +3,8 @@ import type { Method } from '../methods/method';
 import { type ParameterContext, type Parameters, resolveParameters } from '../methods/parameters';
 import type { MapRegion, MethodSpec, SourceSpec, StudySpec } from '../study/types';
 
+export { keyOf } from '../study/key';
+
 export const mapModes = ['full', 'selective', 'both', 'split', 'blink'] as const;
 export type MapMode = (typeof mapModes)[number];
 
@@ -86,13 +88,4 @@ export function defaultSession(
 /** The part of a session that the engine measures; two sessions with the same key need one run. */
 export function studyOf({ model, source, method, pinned, queriesStart }: Session): StudySpec {
   return { model, source, method, pinned, queriesStart };
-}
-
-/** One string for equal plain data, whatever the order of its keys. */
-export function keyOf(value: unknown): string {
-  return JSON.stringify(value, (_, part: unknown) =>
-    part !== null && typeof part === 'object' && !Array.isArray(part)
-      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : part,
-  );
 }

@@ -2,17 +2,15 @@
  * What the page knows of the engine. `EngineClient` (engine-client.ts) talks to the workers; tests hand the store a fake.
  * A new `run` overtakes the one under way: its remaining results never arrive.
  */
+import type { TileSource } from './tile-work';
 import type {
   BackendFacts,
-  MapRequest,
-  MapTile,
   Measurements,
   ModelFacts,
   Progress,
   QueryRow,
   StudySpec,
   TextFacts,
-  Thumbnails,
 } from './types';
 
 export interface StudyEvents {
@@ -22,9 +20,10 @@ export interface StudyEvents {
   progress(progress: Progress): void;
   /** Parts arrive as they are measured; a part replaces the one before. */
   measured(part: Partial<Measurements>): void;
-  /** The selection of the visible layer is there: tiles asked from now on have `kept`. */
+  /** The text has been read with full attention: its map can be asked for. */
+  textRead(): void;
+  /** The selection of a layer is there: what the method keeps can be asked for. */
   selectionReady(): void;
-  thumbnails(thumbnails: Thumbnails): void;
   /** What the method had to assume about this model and text, one sentence each; shown with its notes. */
   assumed(sentences: readonly string[]): void;
   /** Milliseconds by name (load, forward, probe, freeRun, sweep, …). */
@@ -35,14 +34,14 @@ export interface StudyEvents {
   idle(): void;
 }
 
-export interface StudyClient {
+/** Tiles are refused with UserError when their text is not there yet. */
+export interface StudyClient extends TileSource {
   run(spec: StudySpec): void;
   /** Stops the run under way; what has arrived stays. */
   cancel(): void;
   /** Tells which layer and head should come first. */
   look(layer: number, head: number): void;
   /** Rejects with UserError when the text is not there yet or the run was overtaken. */
-  map(request: MapRequest): Promise<MapTile>;
   row(layer: number, head: number, query: number): Promise<QueryRow>;
   dispose(): void;
 }

@@ -6,7 +6,8 @@ import type { BackendName } from '../../gpu/ops';
 import { UserError } from '../user-error';
 import type { StudyClient, StudyEvents } from './client';
 import type { FromWorker, Part, ToWorker } from './protocol';
-import type { BackendFacts, MapRequest, MapTile, QueryRow, StudySpec } from './types';
+import type { AttentionReply, CoverageReply } from './tile-work';
+import type { BackendFacts, QueryRow, StudySpec } from './types';
 
 export interface EngineClientOptions {
   readonly backend: 'auto' | BackendName;
@@ -16,8 +17,10 @@ export interface EngineClientOptions {
   readonly createWorker?: () => Worker;
 }
 
+type Reply = Extract<FromWorker, { type: 'reply' }>['value'];
+
 interface Waiting {
-  resolve(value: MapTile | QueryRow): void;
+  resolve(value: Reply): void;
   reject(reason: unknown): void;
 }
 
@@ -114,7 +117,7 @@ export function createEngineClient(events: StudyEvents, options: EngineClientOpt
         const reply = waiting.get(message.id);
         waiting.delete(message.id);
         if (message.type === 'refused') reply?.reject(new UserError(message.sentence));
-        else reply?.resolve((message.tile ?? message.row) as MapTile | QueryRow);
+        else reply?.resolve(message.value);
         return;
       }
       case 'lost':
@@ -148,12 +151,17 @@ export function createEngineClient(events: StudyEvents, options: EngineClientOpt
     rest(0);
   }
 
-  function ask<T extends MapTile | QueryRow>(message: (id: number) => ToWorker): Promise<T> {
+  function ask<T extends Reply>(message: (id: number) => ToWorker, signal?: AbortSignal): Promise<T> {
     if (!workers.length) return Promise.reject(new UserError('The engine has stopped; reload the page.'));
     const id = nextReply++;
     return new Promise<T>((resolve, reject) => {
       waiting.set(id, { resolve: resolve as Waiting['resolve'], reject });
       post(workers[0].worker, message(id));
+      signal?.addEventListener('abort', () => {
+        if (!waiting.delete(id)) return;
+        if (workers.length) post(workers[0].worker, { type: 'drop', id });
+        reject(signal.reason);
+      });
     });
   }
 
@@ -174,7 +182,8 @@ export function createEngineClient(events: StudyEvents, options: EngineClientOpt
       view = { layer, head };
       if (workers.length) post(workers[0].worker, { type: 'look', layer, head });
     },
-    map: (request: MapRequest) => ask<MapTile>((id) => ({ type: 'map', id, request })),
+    attention: (request, signal) => ask<AttentionReply>((id) => ({ type: 'attention', id, request }), signal),
+    coverage: (request, signal) => ask<CoverageReply>((id) => ({ type: 'coverage', id, request }), signal),
     row: (layer, head, query) => ask<QueryRow>((id) => ({ type: 'row', id, layer, head, query })),
     dispose: stopWorkers,
   };

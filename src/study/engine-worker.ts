@@ -70,14 +70,27 @@ function cancel(): void {
   deliverFull = null;
 }
 
-async function reply(
+/** Requests that are being answered and can be dropped. */
+const answering = new Map<number, AbortController>();
+
+async function reply<Value extends Extract<FromWorker, { type: 'reply' }>['value']>(
   id: number,
-  work: () => Promise<Omit<Extract<FromWorker, { type: 'reply' }>, 'type' | 'id'>>,
+  work: (signal: AbortSignal) => Promise<Value>,
+  /** Arrays that are given away: nobody here needs them any more. */
+  arraysOf: (value: Value) => readonly Float32Array[] = () => [],
 ): Promise<void> {
+  const request = new AbortController();
+  answering.set(id, request);
   try {
-    post({ type: 'reply', id, ...(await work()) });
+    const value = await work(request.signal);
+    if (!request.signal.aborted) {
+      const transfer = arraysOf(value).map(({ buffer }) => buffer as ArrayBuffer);
+      post({ type: 'reply', id, value }, transfer);
+    }
   } catch (error) {
-    post({ type: 'refused', id, sentence: sentence(error) });
+    if (!request.signal.aborted) post({ type: 'refused', id, sentence: sentence(error) });
+  } finally {
+    answering.delete(id);
   }
 }
 
@@ -98,11 +111,25 @@ addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
     case 'look':
       engine?.look(data.layer, data.head);
       return;
-    case 'map':
-      void reply(data.id, async () => ({ tile: await needEngine().map(data.request) }));
+    case 'attention':
+      void reply(
+        data.id,
+        async (signal) => needEngine().attention(data.request, signal),
+        ({ lines }) => lines.flatMap(({ maximum, mean }) => [maximum, mean]),
+      );
+      return;
+    case 'coverage':
+      void reply(
+        data.id,
+        async (signal) => needEngine().coverage(data.request, signal),
+        ({ kept }) => kept.filter((share) => share !== null),
+      );
+      return;
+    case 'drop':
+      answering.get(data.id)?.abort();
       return;
     case 'row':
-      void reply(data.id, async () => ({ row: await needEngine().row(data.layer, data.head, data.query) }));
+      void reply(data.id, async () => needEngine().row(data.layer, data.head, data.query));
       return;
   }
 });

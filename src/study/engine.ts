@@ -10,6 +10,7 @@ import { resolveParameters } from '../methods/parameters';
 import { UserError } from '../user-error';
 import type { StudyEnvironment } from './environment';
 import { compareRuns } from './free-comparison';
+import { textKey } from './key';
 import type { OpenModel } from './open-model';
 import { openModel } from './open-model';
 import { Probe } from './probe-session';
@@ -17,7 +18,8 @@ import type { Part, PostedEvent } from './protocol';
 import { readText } from './reading';
 import type { StudyText } from './source';
 import { buildText } from './source';
-import type { MapRequest, MapTile, MethodSpec, QueryRow, StudySpec } from './types';
+import type { AttentionReply, AttentionRequest, CoverageReply, CoverageRequest } from './tile-work';
+import type { MethodSpec, QueryRow, StudySpec } from './types';
 
 /** What a free run is compared with: full attention on the same tokens. Plain data, it can be posted. */
 export interface FullRun {
@@ -82,6 +84,7 @@ export class Engine {
       const probe = await clock.measure('fullAttention', () => this.openProbe(open, text, run));
       full = Promise.resolve(probe.full);
       run.onFull(probe.full);
+      emit({ name: 'textRead', value: undefined });
       const pinned = spec.pinned.map((entry) => resolve(entry, context));
       await probe.measure({ resolved, pinned, context, visible: () => this.visible, signal, emit, clock });
     }
@@ -96,17 +99,23 @@ export class Engine {
     this.visible = { layer, head };
   }
 
-  /** Throws UserError when there is no text yet, or the request does not fit it. */
-  map(request: MapRequest): Promise<MapTile> {
-    return this.openedProbe().map(request);
+  /** Attention of tiles. Throws UserError when their text is not the one that is read, or the tiles do not fit it. */
+  attention(request: AttentionRequest, signal: AbortSignal): Promise<AttentionReply> {
+    return this.openedProbe(request.text).attention(request.work, signal);
+  }
+
+  /** What the method keeps of tiles, null where that is not known yet. Throws as `attention` does. */
+  coverage(request: CoverageRequest, signal: AbortSignal): Promise<CoverageReply> {
+    return this.openedProbe(request.text).coverage(request, signal);
   }
 
   row(layer: number, head: number, query: number): Promise<QueryRow> {
     return this.openedProbe().row(layer, head, query);
   }
 
-  private openedProbe(): Probe {
-    if (!this.probe) throw new UserError('The text is not read yet; the picture follows as soon as it is.');
+  private openedProbe(text = this.text?.key): Probe {
+    if (!this.probe || text !== this.text?.key)
+      throw new UserError('The text is not read yet; the picture follows as soon as it is.');
     return this.probe;
   }
 
@@ -125,7 +134,7 @@ export class Engine {
   }
 
   private async openText(spec: StudySpec, open: OpenModel): Promise<StudyText> {
-    const key = JSON.stringify([spec.model, spec.source, spec.queriesStart]);
+    const key = textKey(spec);
     if (this.text?.key === key) return this.text.text;
     if (!open.tokenizer) {
       throw new UserError(

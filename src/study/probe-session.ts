@@ -12,16 +12,18 @@ import { full } from '../methods/full';
 import type { ParameterContext } from '../methods/parameters';
 import { UserError } from '../user-error';
 import type { Clock, EngineRun, FullRun, ResolvedMethod } from './engine';
-import { paintThumbnails, paintTile } from './map';
+import { methodKey } from './key';
 import type { OpenModel } from './open-model';
 import { readText } from './reading';
 import type { OwnedRecordedText } from './record';
 import { recordReading } from './record';
 import type { RecordedLayer } from './recorded';
 import type { StudyText } from './source';
-import type { LayerMeasurement, MapRequest, MapTile, QueryRow, SweepCurve, Thumbnails } from './types';
-
-const THUMBNAIL_PIXELS = 64;
+import { attentionOfTiles } from './tile-attention';
+import { coverageOfTile } from './tile-coverage';
+import { linesOf } from './tile-grid';
+import type { AttentionReply, CoverageReply, CoverageRequest, TileWork } from './tile-work';
+import type { LayerMeasurement, QueryRow, SweepCurve } from './types';
 
 /** What is measured in one run. */
 export interface ProbeWork {
@@ -39,7 +41,6 @@ export class Probe {
   readonly full: FullRun;
   private readonly open: OpenModel;
   private readonly study: StudyText;
-  private thumbnails: Thumbnails | null = null;
   /** Sweep curves by method and parameters: a pinned method is measured once. */
   private readonly curves = new Map<string, SweepCurve>();
   private current: ResolvedMethod | null = null;
@@ -128,20 +129,34 @@ export class Probe {
       emit({ name: 'measured', value: { layers: all } });
       emit({ name: 'assumed', value: assumptions });
     });
-    await clock.measure('thumbnails', async () => {
-      this.thumbnails ??= await paintThumbnails(this.text, THUMBNAIL_PIXELS, signal);
-      emit({ name: 'thumbnails', value: this.thumbnails });
-    });
     await clock.measure('sweep', () => this.sweep(work));
   }
 
-  async map(request: MapRequest): Promise<MapTile> {
-    const layer = this.layer(request.layer);
-    this.check(request);
-    // A picture without the selection is better than a late one: it is asked for again once the selection is there.
-    const selection = await this.selections.get(request.layer)?.catch(() => null);
-    if (!selection && this.current) this.selectionOf(request.layer).then(this.announceSelection, () => {});
-    return paintTile(this.text, layer, request, selection ?? null);
+  attention(work: readonly TileWork[], signal: AbortSignal): Promise<AttentionReply> {
+    return attentionOfTiles(this.text, work, signal);
+  }
+
+  /** Null for layers that have no selection under this method yet; it is made now, and the engine tells when it is there. */
+  async coverage({ method, tiles }: CoverageRequest, signal: AbortSignal): Promise<CoverageReply> {
+    const { ops, tokens, queryHeads } = this.text;
+    const isCurrent = this.current !== null && methodKey(this.current.spec) === method;
+    const missing = new Set<number>();
+    const kept: (Float32Array | null)[] = [];
+    for (const tile of tiles) {
+      this.layer(tile.layer);
+      if (!(tile.head >= 0 && tile.head < queryHeads && linesOf(tile, tokens) > 0)) {
+        throw new UserError('This part of the map does not exist for the open text; zoom out and try again.');
+      }
+      const selection = isCurrent && (await this.selections.get(tile.layer)?.catch(() => null));
+      if (!selection) missing.add(tile.layer);
+      kept.push(selection ? coverageOfTile(tile, tokens, selection, tile.head, queryHeads) : null);
+      await ops.pace();
+      signal.throwIfAborted();
+    }
+    if (isCurrent) {
+      for (const layer of missing) this.selectionOf(layer).then(this.announceSelection, () => {});
+    }
+    return { kept };
   }
 
   async row(layer: number, head: number, query: number): Promise<QueryRow> {
@@ -236,21 +251,5 @@ export class Probe {
     if (!found)
       throw new UserError(`There is no layer ${index} here; layers go from 0 to ${this.text.layers - 1}.`);
     return found;
-  }
-
-  private check({ head, rowStart, rowEnd, columnStart, columnEnd, width, height }: MapRequest): void {
-    const { queryHeads, tokens } = this.text;
-    const isRange = (start: number, end: number): boolean => start >= 0 && start < end && end <= tokens;
-    const isSize = (pixels: number): boolean => Number.isInteger(pixels) && pixels > 0 && pixels <= 4096;
-    if (
-      head >= 0 &&
-      head < queryHeads &&
-      isRange(rowStart, rowEnd) &&
-      isRange(columnStart, columnEnd) &&
-      isSize(width) &&
-      isSize(height)
-    )
-      return;
-    throw new UserError('This part of the map does not exist for the open text; zoom out and try again.');
   }
 }

@@ -5,7 +5,8 @@
 import type { BackendName } from '../../gpu/ops';
 import type { StudyEvents } from './client';
 import type { FullRun } from './engine';
-import type { BackendFacts, MapRequest, MapTile, QueryRow, StudySpec } from './types';
+import type { AttentionReply, AttentionRequest, CoverageReply, CoverageRequest } from './tile-work';
+import type { BackendFacts, QueryRow, StudySpec } from './types';
 
 /**
  * What a worker does of a study. 'probe': full attention, probe run, sweep, map. 'free': the method's free run. On a GPU one
@@ -29,7 +30,10 @@ export type ToWorker =
   | { readonly type: 'full'; readonly run: number; readonly full: FullRun }
   | { readonly type: 'cancel' }
   | { readonly type: 'look'; readonly layer: number; readonly head: number }
-  | { readonly type: 'map'; readonly id: number; readonly request: MapRequest }
+  | { readonly type: 'attention'; readonly id: number; readonly request: AttentionRequest }
+  | { readonly type: 'coverage'; readonly id: number; readonly request: CoverageRequest }
+  /** What was asked under this number is no longer wanted; no reply is heard. */
+  | { readonly type: 'drop'; readonly id: number }
   | {
       readonly type: 'row';
       readonly id: number;
@@ -45,7 +49,11 @@ export type FromWorker =
   | { readonly type: 'full'; readonly run: number; readonly full: FullRun }
   /** The run has ended: everything delivered, failed or cancelled. */
   | { readonly type: 'ended'; readonly run: number }
-  | { readonly type: 'reply'; readonly id: number; readonly tile?: MapTile; readonly row?: QueryRow }
+  | {
+      readonly type: 'reply';
+      readonly id: number;
+      readonly value: AttentionReply | CoverageReply | QueryRow;
+    }
   | { readonly type: 'refused'; readonly id: number; readonly sentence: string }
   /** The device is gone; nothing more will come from this worker. */
   | { readonly type: 'lost'; readonly sentence: string };

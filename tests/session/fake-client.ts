@@ -6,13 +6,13 @@ import {
   synthetic,
   syntheticCost,
   syntheticFreeRun,
+  syntheticKept,
   syntheticLayers,
+  syntheticLines,
   syntheticModel,
   syntheticRow,
   syntheticSweep,
   syntheticText,
-  syntheticThumbnails,
-  syntheticTile,
 } from './synthetic';
 
 export interface FakeClient extends StudyClient {
@@ -52,7 +52,7 @@ export function createFakeClient(
       if (failure) events.failed(failure);
     },
     () => events.selectionReady(),
-    () => events.thumbnails(syntheticThumbnails(study, facts)),
+    () => events.textRead(),
     () =>
       events.measured({
         queries: facts.queries,
@@ -85,9 +85,15 @@ export function createFakeClient(
       client.cancelled += 1;
     },
     look() {},
-    async map(request) {
+    async attention({ work }) {
       if (!spec || !text) throw new UserError('The text is not there yet.');
-      return syntheticTile(request, synthetic(spec, text));
+      const data = synthetic(spec, text);
+      return { lines: work.map((piece) => syntheticLines(piece, data)), milliseconds: 1 };
+    },
+    async coverage({ tiles }) {
+      if (!spec || !text) throw new UserError('The text is not there yet.');
+      const data = synthetic(spec, text);
+      return { kept: tiles.map((tile) => syntheticKept(tile, data)) };
     },
     async row(layer, head, query) {
       if (!spec || !text) throw new UserError('The text is not there yet.');

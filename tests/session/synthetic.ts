@@ -1,4 +1,6 @@
 /** Attention that looks like attention and comes from a formula: deterministic numbers in the engine's own types. */
+import { TILE_PIXELS, type TileAddress, tileTokens } from '../../src/study/tile-grid';
+import type { PooledLines, TileWork } from '../../src/study/tile-work';
 import type {
   CostMeasurement,
   FreeRunMeasurement,
@@ -148,6 +150,26 @@ export function syntheticTile(request: MapRequest, data: Synthetic): MapTile {
     }
   }
   return { ...request, maximum, mean, kept, rowStep: 1 };
+}
+
+/** A tile's whole picture; lines outside of what is asked are left out. */
+export function syntheticLines({ lineStart, lineEnd, ...tile }: TileWork, data: Synthetic): PooledLines {
+  const { maximum, mean } = syntheticTile(requestOf(tile), data);
+  const lines = (pixels: Float32Array) => pixels.slice(lineStart * TILE_PIXELS, lineEnd * TILE_PIXELS);
+  return { maximum: lines(maximum), mean: lines(mean) };
+}
+
+export function syntheticKept(tile: TileAddress, data: Synthetic): Float32Array {
+  return syntheticTile(requestOf(tile), data).kept!;
+}
+
+function requestOf({ layer, head, level, row, column }: TileAddress): MapRequest {
+  const span = tileTokens(level);
+  const [rowStart, columnStart] = [row * span, column * span];
+  return {
+    ...{ layer, head, width: TILE_PIXELS, height: TILE_PIXELS },
+    ...{ rowStart, rowEnd: rowStart + span, columnStart, columnEnd: columnStart + span },
+  };
 }
 
 export function syntheticRow(

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import type { BackendName } from '../../gpu/ops';
 import { createEngineClient } from '../../src/study/engine-client';
 import type { FromWorker, ToWorker } from '../../src/study/protocol';
-import type { MapRequest, MapTile, QueryRow, StudySpec } from '../../src/study/types';
+import type { AttentionReply, AttentionRequest } from '../../src/study/tile-work';
+import type { QueryRow, StudySpec } from '../../src/study/types';
 import { isUserError } from '../../src/user-error';
 
 /** A worker that records what it is told and says what the test wants. */
@@ -221,7 +222,7 @@ describe('a device that is lost', () => {
     const { client, workers, named } = openClient();
     start(workers[0], 'webgpu');
     client.run(spec(4));
-    const tile = client.map({} as MapRequest);
+    const tile = client.attention({ text: '', work: [] }, new AbortController().signal);
     lose(workers[0]);
     await expect(tile).rejects.toSatisfy(isUserError);
     expect(workers).toHaveLength(2);
@@ -285,41 +286,57 @@ describe('a device that is lost', () => {
 });
 
 describe('pictures', () => {
-  const request = (layer: number): MapRequest => ({
-    ...{ layer, head: 0, rowStart: 0, rowEnd: 4, columnStart: 0, columnEnd: 4 },
-    ...{ width: 2, height: 2 },
+  const request = (layer: number): AttentionRequest => ({
+    text: 'a text',
+    work: [{ ...{ layer, head: 0, level: 0, row: 0, column: 0 }, lineStart: 0, lineEnd: 1, rowStep: 1 }],
   });
-  const tile = (layer: number): MapTile => {
+  const reply = (layer: number): AttentionReply => {
     const pixels = Float32Array.of(layer, 0, 0, 0);
-    return { ...request(layer), maximum: pixels, mean: pixels, kept: null, rowStep: 1 };
+    return { lines: [{ maximum: pixels, mean: pixels }], milliseconds: 1 };
   };
+  const { signal } = new AbortController();
 
   test('each goes to who asked for it, in whatever order they come', async () => {
     const { client, workers } = openClient();
     start(workers[0], 'cpu');
-    const tiles = [client.map(request(0)), client.map(request(1))];
+    const tiles = [client.attention(request(0), signal), client.attention(request(1), signal)];
     const row = client.row(2, 3, 4);
-    const asked = workers[0].of('map');
+    const asked = workers[0].of('attention');
     expect(asked.map((message) => message.request)).toEqual([request(0), request(1)]);
     expect(workers[0].of('row')).toMatchObject([{ layer: 2, head: 3, query: 4 }]);
-    expect(workers[1].heard.filter(({ type }) => type === 'map' || type === 'row')).toEqual([]);
+    expect(workers[1].heard.filter(({ type }) => type === 'attention' || type === 'row')).toEqual([]);
     const wanted = { layer: 2, head: 3, query: 4, scoreAtCut: 0.5 } as QueryRow;
-    workers[0].say({ type: 'reply', id: workers[0].of('row')[0].id, row: wanted });
-    workers[0].say({ type: 'reply', id: asked[1].id, tile: tile(1) });
-    workers[0].say({ type: 'reply', id: asked[0].id, tile: tile(0) });
-    expect(await Promise.all(tiles)).toEqual([tile(0), tile(1)]);
+    workers[0].say({ type: 'reply', id: workers[0].of('row')[0].id, value: wanted });
+    workers[0].say({ type: 'reply', id: asked[1].id, value: reply(1) });
+    workers[0].say({ type: 'reply', id: asked[0].id, value: reply(0) });
+    expect(await Promise.all(tiles)).toEqual([reply(0), reply(1)]);
     expect(await row).toEqual(wanted);
   });
 
   test('a refusal reaches its caller as a sentence, and nobody else', async () => {
     const { client, workers } = openClient();
     start(workers[0], 'webgpu');
-    const [refused, granted] = [client.map(request(0)), client.map(request(1))];
-    const [first, second] = workers[0].of('map');
+    const [refused, granted] = [client.attention(request(0), signal), client.attention(request(1), signal)];
+    const [first, second] = workers[0].of('attention');
     workers[0].say({ type: 'refused', id: first.id, sentence: 'The text is not read yet.' });
-    workers[0].say({ type: 'reply', id: second.id, tile: tile(1) });
+    workers[0].say({ type: 'reply', id: second.id, value: reply(1) });
     await expect(refused).rejects.toMatchObject({ name: 'UserError', message: 'The text is not read yet.' });
-    expect(await granted).toEqual(tile(1));
-    workers[0].say({ type: 'reply', id: 999, tile: tile(1) });
+    expect(await granted).toEqual(reply(1));
+    workers[0].say({ type: 'reply', id: 999, value: reply(1) });
+  });
+
+  test('what is no longer wanted is dropped in the worker, too, and a late reply is nobody’s', async () => {
+    const { client, workers } = openClient();
+    start(workers[0], 'webgpu');
+    const controller = new AbortController();
+    const dropped = client.attention(request(0), controller.signal);
+    const [{ id }] = workers[0].of('attention');
+    controller.abort(new Error('out of view'));
+    await expect(dropped).rejects.toThrow('out of view');
+    expect(workers[0].of('drop')).toEqual([{ type: 'drop', id }]);
+    workers[0].say({ type: 'reply', id, value: reply(0) });
+    const row = client.row(0, 0, 0);
+    workers[0].say({ type: 'reply', id: workers[0].of('row')[0].id, value: {} as QueryRow });
+    await row;
   });
 });

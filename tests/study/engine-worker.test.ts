@@ -52,7 +52,7 @@ const until = (isThere: () => boolean): Promise<void> =>
 const ended = (run: number) => until(() => of('ended').some((message) => message.run === run));
 
 test('runs a study, and gives pictures of it to who asks', async () => {
-  say({ type: 'map', id: 7, request: {} as never });
+  say({ type: 'attention', id: 7, request: {} as never });
   await until(() => of('refused').length > 0);
   expect(of('refused')[0]).toMatchObject({ id: 7, sentence: expect.stringContaining('still starting') });
   say({ type: 'start', backend: 'cpu', page: 'http://page/' });
@@ -60,13 +60,13 @@ test('runs a study, and gives pictures of it to who asks', async () => {
   say({ type: 'run', run: 1, spec: spec(48), parts: ['probe', 'free'] });
   await ended(1);
   const names = of('event').map(({ event }) => event.name);
-  expect(names).toEqual(expect.arrayContaining(['model', 'text', 'thumbnails', 'selectionReady']));
+  expect(names).toEqual(expect.arrayContaining(['model', 'text', 'textRead', 'selectionReady']));
   expect(names).not.toContain('failed');
   expect(of('full'), 'the free run is done here').toEqual([]);
   say({ type: 'row', id: 8, layer: 1, head: 2, query: 40 });
   say({ type: 'row', id: 9, layer: 1, head: 2, query: 48 });
   await until(() => of('reply').length + of('refused').length === 3);
-  expect(of('reply')).toMatchObject([{ id: 8, row: { layer: 1, head: 2, query: 40 } }]);
+  expect(of('reply')).toMatchObject([{ id: 8, value: { layer: 1, head: 2, query: 40 } }]);
   expect(of('refused')[1]).toMatchObject({ id: 9, sentence: expect.stringContaining('tokens to 47') });
 });
 

@@ -6,7 +6,10 @@ import { calibrationFile } from '../../src/model/calibration';
 import { nodeFolder } from '../../src/model/folder-node';
 import { Engine, type EngineRun, type FullRun } from '../../src/study/engine';
 import type { StudyEnvironment } from '../../src/study/environment';
+import { methodKey, textKey } from '../../src/study/key';
 import type { PostedEvent } from '../../src/study/protocol';
+import { TILE_PIXELS, type TileAddress } from '../../src/study/tile-grid';
+import type { TileWork } from '../../src/study/tile-work';
 import type { MethodSpec, StudySpec } from '../../src/study/types';
 import { isUserError } from '../../src/user-error';
 
@@ -14,10 +17,10 @@ const TOKENS = 96;
 const streaming: MethodSpec = { id: 'streaming-llm', parameters: { keepFraction: 0.25 } };
 const small = { initTokens: 4, localTokens: 32, chunkTokens: 32, selectedTokens: 16 };
 const esa: MethodSpec = { id: 'esa', parameters: { ...small, projection: 'closed-form' } };
-const map = {
-  ...{ layer: 2, head: 1, width: 16, height: 16 },
-  ...{ rowStart: 0, rowEnd: 64, columnStart: 0, columnEnd: 64 },
-};
+const tile = { layer: 2, head: 1, level: 0, row: 0, column: 0 };
+/** The first lines of the tile. */
+const piece = { ...tile, lineStart: 0, lineEnd: 16, rowStep: 1 };
+const { signal: noSignal } = new AbortController();
 
 const spec = (change: Partial<StudySpec> = {}): StudySpec => ({
   model: 'bundled',
@@ -47,6 +50,12 @@ beforeEach(() => {
   ops = createCpuOps();
   engine = new Engine(ops, environment);
 });
+
+/** Asks for a piece of the study's text, and for what a method keeps of a tile. */
+const attention = async (work: TileWork) =>
+  engine.attention({ text: textKey(spec()), work: [work] }, noSignal);
+const coverage = async (address: TileAddress, method: MethodSpec = streaming) =>
+  engine.coverage({ text: textKey(spec()), method: methodKey(method), tiles: [address] }, noSignal);
 
 /** Runs a study and gives its events. */
 async function run(study: StudySpec, change: Partial<EngineRun> = {}) {
@@ -97,11 +106,11 @@ describe('a study', () => {
       'model',
       'text',
       'progress full attention',
+      'textRead',
       'measured queries',
       'measured cost',
       'selectionReady',
       'measured layers',
-      'thumbnails',
       'progress sweep',
       'measured sweep',
       'progress StreamingLLM',
@@ -115,7 +124,7 @@ describe('a study', () => {
     expect(fulls).toHaveLength(1);
     expect(fulls[0].queryStates.length).toBe(12 * 192);
     const times = events.flatMap((event) => (event.name === 'timing' ? [event.value] : [])).at(-1)!;
-    const names = ['load', 'fullAttention', 'probe', 'thumbnails', 'sweep', 'freeRun'];
+    const names = ['load', 'fullAttention', 'probe', 'sweep', 'freeRun'];
     expect(Object.keys(times).sort()).toEqual(names.sort());
 
     // The sweep's points and the probe run measure the same thing in two ways.
@@ -206,10 +215,11 @@ describe('memory', () => {
     await run(spec());
     const second = ops.memory().bytes;
     expect(second).toBeGreaterThan(first);
-    await engine.map(map);
+    await attention(piece);
+    await coverage(tile);
     await engine.row(3, 2, 90);
     // Still under way when the text changes.
-    const selection = engine.map({ ...map, layer: 7 });
+    const selection = coverage({ ...tile, layer: 7 });
     await run(other);
     await selection.catch(() => {});
     expect(ops.memory().bytes).toBe(first);
@@ -228,7 +238,7 @@ describe('memory', () => {
 
 describe('pictures', () => {
   test('before any text are refused in a sentence', async () => {
-    const asked = [async () => engine.map(map), async () => engine.row(0, 0, 0)];
+    const asked = [async () => attention(piece), async () => coverage(tile), async () => engine.row(0, 0, 0)];
     for (const ask of asked) {
       await expect(ask()).rejects.toSatisfy(isUserError);
       await expect(ask()).rejects.toThrow('The text is not read yet');
@@ -239,38 +249,41 @@ describe('pictures', () => {
     const heard: string[] = [];
     await run(spec(), { emit: (event) => heard.push(event.name) });
     const before = heard.filter((name) => name === 'selectionReady').length;
-    expect((await engine.map({ ...map, layer: 5 })).kept).toBeNull();
+    expect((await coverage({ ...tile, layer: 5 })).kept).toEqual([null]);
     await expect.poll(() => heard.filter((name) => name === 'selectionReady').length).toBe(before + 1);
-    expect((await engine.map({ ...map, layer: 5 })).kept).not.toBeNull();
+    expect((await coverage({ ...tile, layer: 5 })).kept).not.toContain(null);
   });
 
   test('show the open text and the newest method, and are refused outside it', async () => {
     engine.look(2, 1);
     await run(spec(), { parts: ['probe'] });
-    await run(spec({ method: { ...streaming, parameters: { keepFraction: 0.5 } } }), { parts: ['probe'] });
-    const tile = await engine.map({
-      ...map,
-      rowStart: 84,
-      rowEnd: 92,
-      columnEnd: TOKENS,
-      width: TOKENS,
-      height: 8,
-    });
+    const half = { ...streaming, parameters: { keepFraction: 0.5 } };
+    await run(spec({ method: half }), { parts: ['probe'] });
+    expect((await coverage(tile, streaming)).kept, 'of the method before').toEqual([null]);
+    const { kept } = await coverage(tile, half);
     // 48 of 96 keys are kept: 4 sinks, the 44 before the queries, and of their own block what query 84 sees.
-    const row = [...tile.kept!.subarray(0, TOKENS)];
+    const row = [...kept[0]!.subarray(84 * TILE_PIXELS, 84 * TILE_PIXELS + TOKENS)];
     expect(row.map((share, t) => (share === 1 ? t : -1)).filter((t) => t >= 0)).toEqual([
       ...[0, 1, 2, 3],
       ...Array.from({ length: 45 }, (_, i) => 40 + i),
     ]);
     const { weights, fates } = await engine.row(2, 1, 90);
+    const { lines } = await attention({ ...piece, lineStart: 90, lineEnd: 91 });
+    expect(lines[0]!.maximum.subarray(0, TOKENS)).toEqual(weights);
     expect(weights.reduce((sum, weight) => sum + weight, 0)).toBeCloseTo(1, 5);
     expect(fates).toHaveLength(TOKENS);
 
     const wrong = [
-      () => engine.map({ ...map, layer: 8 }),
-      () => engine.map({ ...map, head: 6 }),
-      () => engine.map({ ...map, rowEnd: TOKENS + 1 }),
-      () => engine.map({ ...map, width: 0.5 }),
+      () => attention({ ...piece, layer: 8 }),
+      () => attention({ ...piece, head: 6 }),
+      () => attention({ ...piece, lineEnd: TOKENS + 1 }),
+      () => attention({ ...piece, level: 0.5 }),
+      () => attention({ ...piece, column: 1 }),
+      () => attention({ ...piece, rowStep: 2 }),
+      () => coverage({ ...tile, layer: 8 }, half),
+      () => coverage({ ...tile, head: 6 }, half),
+      () => coverage({ ...tile, row: 1 }, half),
+      async () => engine.attention({ text: 'another text', work: [piece] }, noSignal),
       () => engine.row(8, 0, 0),
       () => engine.row(0, 6, 0),
       () => engine.row(0, 0, TOKENS),

@@ -4,7 +4,7 @@ import { activate } from './activate';
 import { argmax } from './argmax';
 import { attention } from './attention';
 import { attentionColumnSums } from './attention-column-sums';
-import { attentionTile } from './attention-tile';
+import { attentionTiles } from './attention-tiles';
 import { attentionWeights } from './attention-weights';
 import { copyRows } from './copy-rows';
 import { dilate } from './dilate';
@@ -41,7 +41,7 @@ const operations = {
   attentionColumnSums,
   massByClass,
   attentionWeights,
-  attentionTile,
+  attentionTiles,
 };
 
 export type KernelOps = { [Name in keyof typeof operations]: (a: Arguments<Name>) => void };

@@ -1,6 +1,7 @@
 /** Everything that recomputes weights from a log-sum-exp: sums per key, mass by class, the weights, and pooled maps. */
 import { describe, expect, test } from 'vitest';
 import { createCpuOps } from '../../../gpu/cpu';
+import type { TileOrigin } from '../../../gpu/ops';
 import { expectClose, input, numbers, output, take } from './views';
 
 describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (ops) => {
@@ -115,66 +116,57 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
       expectClose(await ops.readFloats(out), [...want, GUARD], 1e-5);
     });
 
-    test('attentionTile, smaller and larger than the map, exact and stepped', async () => {
-      for (const [width, height, rowStep] of [
-        [1, 1, 1],
-        [3, 2, 1],
-        [4, 5, 1],
-        [2, 1, 2],
-        [3, 1, 3],
-        [20, 23, 1],
-        [keys || 1, queries || 1, 1],
+    test('attentionTiles, exact and stepped, within the map and across its ends', async () => {
+      const tiles = [
+        { head: 0, row: 0, key: 0 },
+        { head: heads - 1, row: 2, key: 5 },
+        { head: 1, row: 0, key: keys },
+        { head: 1, row: queries, key: 0 },
+        { head: heads - 1, row: Math.max(0, queries - 1), key: 0 },
+      ];
+      for (const [width, height, tokensPerPixel, rowStep] of [
+        [1, 1, 1, 1],
+        [3, 2, 1, 1],
+        [4, 5, 2, 1],
+        [2, 1, 2, 2],
+        [3, 1, 4, 2],
+        [20, 23, 1, 1],
+        [2, 2, 16, 1],
       ] as const) {
-        for (const head of [0, heads - 1]) {
-          const { query, key, logSumExp } = made.arguments;
-          const keyHead = Math.floor((head * keyHeads) / heads);
-          const want = pooled(made.weights[head]!, a, width, height, rowStep);
-          const maximum = ops.upload(new Float32Array(width * height + 4).fill(GUARD), 'maximum');
-          const mean = ops.upload(new Float32Array(width * height + 4).fill(GUARD), 'mean');
-          ops.attentionTile({
-            ...made.arguments,
-            query: { ...query, heads: 1, offset: query.offset + head * query.headStride },
-            key: { ...key, heads: 1, offset: key.offset + keyHead * key.headStride },
-            logSumExp: { ...logSumExp, offset: logSumExp.offset + head * logSumExp.headStride },
-            width,
-            height,
-            rowStep,
-            maximum,
-            mean,
-            outOffset: 2,
-          });
-          const guard = [GUARD, GUARD];
-          expectClose(await ops.readFloats(maximum), [...guard, ...want.maximum, ...guard], 1e-6);
-          expectClose(await ops.readFloats(mean), [...guard, ...want.mean, ...guard], 1e-6);
-        }
+        const pixels = { width, height, tokensPerPixel, rowStep };
+        const want = tiles.flatMap((tile) => pooled(made.weights[tile.head]!, a, tile, pixels));
+        const out = ops.upload(new Float32Array(want.length + 4).fill(GUARD), 'out');
+        ops.attentionTiles({ ...made.arguments, ...pixels, tiles, out, outOffset: 2 });
+        const guard = [GUARD, GUARD];
+        expectClose(await ops.readFloats(out), [...guard, ...want, ...guard], 1e-6);
       }
     });
   });
 
+  /** Maximum, then mean, of each pixel. */
   function pooled(
     weights: readonly (readonly number[])[],
     a: Case,
-    width: number,
-    height: number,
-    rowStep: number,
-  ) {
+    tile: TileOrigin,
+    { width, height, tokensPerPixel, rowStep }: Record<string, number>,
+  ): number[] {
     const maximum: number[] = [];
     const mean: number[] = [];
-    for (let y = 0; y < height; y++) {
-      for (let x = 0; x < width; x++) {
+    for (let y = 0; y < height!; y++) {
+      for (let x = 0; x < width!; x++) {
         const cells: number[] = [];
-        const rowEnd = Math.ceil(((y + 1) * a.queries) / height);
-        const keyEnd = Math.ceil(((x + 1) * a.keys) / width);
-        for (let i = Math.floor((y * a.queries) / height); i < rowEnd; i += rowStep) {
-          for (let t = Math.floor((x * a.keys) / width); t < keyEnd; t++) {
-            if (t <= i + a.causalOffset) cells.push(weights[i]![t]!);
+        for (let r = 0; r < tokensPerPixel!; r += rowStep!) {
+          for (let c = 0; c < tokensPerPixel!; c++) {
+            const i = tile.row + y * tokensPerPixel! + r;
+            const t = tile.key + x * tokensPerPixel! + c;
+            if (i < a.queries && t < a.keys && t <= i + a.causalOffset) cells.push(weights[i]![t]!);
           }
         }
         maximum.push(Math.max(0, ...cells));
-        mean.push(cells.length ? cells.reduce((s, w) => s + w, 0) / cells.length : 0);
+        mean.push(cells.length ? cells.reduce((sum, weight) => sum + weight, 0) / cells.length : 0);
       }
     }
-    return { maximum, mean };
+    return [...maximum, ...mean];
   }
 
   describe('with the log-sum-exp of attention itself', () => {

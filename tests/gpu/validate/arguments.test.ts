@@ -71,9 +71,10 @@ const weights = {
   causalOffset: 2,
 };
 const mass = { ...weights, classOf: integers(20), groupings: 2, sets: 2, classes: 3, out: floats(72) };
-const tile = {
-  ...{ query: heads(1, 3, 2), key: heads(1, 5, 2), scale: 1, logSumExp: scalars(1, 3), causalOffset: 2 },
-  ...{ width: 2, height: 2, rowStep: 1, maximum: floats(4), mean: floats(4), outOffset: 0 },
+const tiles = {
+  ...{ query: heads(2, 3, 2), key: heads(1, 5, 2), scale: 1, logSumExp: scalars(2, 3), causalOffset: 2 },
+  ...{ tiles: [{ head: 1, row: 0, key: 4 }], width: 2, height: 2, tokensPerPixel: 2, rowStep: 1 },
+  ...{ out: floats(8), outOffset: 0 },
 };
 const peaks = { query: matrix(2, 3), key: matrix(4, 3), out: floats(4), outOffset: 0 };
 
@@ -97,7 +98,7 @@ test('what the cases below are made from is accepted', () => {
   ops.attentionColumnSums({ ...weights, out: scores(2, 5) });
   ops.massByClass(mass);
   ops.attentionWeights({ ...weights, out: floats(60) });
-  ops.attentionTile(tile);
+  ops.attentionTiles(tiles);
 });
 
 describe('refused', () => {
@@ -189,9 +190,18 @@ describe('refused', () => {
       () => ops.attentionWeights({ ...weights, causalOffset: 0.5, out: floats(60) }),
       'attentionWeights: causalOffset',
     ],
-    [() => ops.attentionTile({ ...tile, rowStep: 0 }), 'attentionTile: rowStep is 0'],
-    [() => ops.attentionTile({ ...tile, query: heads(2, 3, 2) }), 'attentionTile: '],
-    [() => ops.attentionTile({ ...tile, mean: tile.maximum }), 'attentionTile: maximum and mean'],
+    [() => ops.attentionTiles({ ...tiles, rowStep: 0 }), 'attentionTiles: rowStep is 0'],
+    [() => ops.attentionTiles({ ...tiles, tokensPerPixel: 3 }), 'attentionTiles: tokensPerPixel is 3'],
+    [() => ops.attentionTiles({ ...tiles, rowStep: 4 }), 'attentionTiles: rowStep is 4, but a pixel has'],
+    [
+      () => ops.attentionTiles({ ...tiles, tiles: [{ head: 2, row: 0, key: 0 }] }),
+      'attentionTiles: a tile is of head 2',
+    ],
+    [
+      () => ops.attentionTiles({ ...tiles, tiles: [{ head: 0, row: -1, key: 0 }] }),
+      'attentionTiles: tile.row',
+    ],
+    [() => ops.attentionTiles({ ...tiles, outOffset: 1 }), 'attentionTiles: out'],
   ];
   test.each(wrong.map(([act, message]) => ({ act, message })))('$message', ({ act, message }) => {
     expect(act).toThrow(message);

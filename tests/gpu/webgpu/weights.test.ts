@@ -100,27 +100,4 @@ describeBoth('recomputed weights', (backends) => {
       tolerance,
     );
   });
-
-  it.each([
-    [1, 1, 1],
-    [5, 3, 1],
-    [70, 66, 1],
-    [7, 2, 1],
-    [7, 2, 3],
-    [4, 4, 100],
-  ])('attentionTile %i × %i, every %ith row', async (width, height, rowStep) => {
-    for (const c of cases.map((each) => ({ ...each, heads: 1, groups: 1 }))) {
-      await compare(
-        backends,
-        (ops) => {
-          const maximum = poisoned(ops, 3 + width * height);
-          const mean = poisoned(ops, 3 + width * height);
-          const settings = { width, height, rowStep, maximum, mean, outOffset: 3 };
-          ops.attentionTile({ ...inputs(ops, c), ...settings });
-          return { maximum, mean };
-        },
-        tolerance,
-      );
-    }
-  });
 });

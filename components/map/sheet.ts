@@ -1,0 +1,205 @@
+/**
+ * What is seen of one level of the pyramid, as one canvas: tiles are put side by side without a seam, each from the best that is
+ * known, and put again when something better comes.
+ */
+import {
+  TILE_PIXELS,
+  type TileAddress,
+  type TilePlace,
+  tileTokens,
+  tokensPerPixel,
+} from '../../src/study/tile-grid';
+import { isSampled } from '../../src/study/tile-plan';
+import type { TilePyramid } from '../../src/study/tile-pyramid';
+import type { MapRegion } from '../../src/study/types';
+import { canvasOf, imageOf, type Layer, type Pooling, paintTile } from './paint';
+import type { Ramps } from './ramps';
+
+/** What decides the pixels of a sheet besides its place. */
+export interface SheetSubject {
+  readonly text: string;
+  readonly tokens: number;
+  readonly layer: number;
+  readonly head: number;
+  readonly shown: Layer;
+  readonly pooling: Pooling;
+  readonly ramps: Ramps;
+}
+
+/** Tiles [rowStart, rowEnd) × [columnStart, columnEnd) of a level. */
+export interface Grid {
+  readonly level: number;
+  readonly rowStart: number;
+  readonly rowEnd: number;
+  readonly columnStart: number;
+  readonly columnEnd: number;
+}
+
+/** What a slot shows: nothing, another level's picture, or its own; `rowStep` above 1: that one is sampled. */
+interface Slot {
+  isDirty: boolean;
+  isOwn: boolean;
+  rowStep: number;
+}
+
+export class Sheet {
+  readonly subject: SheetSubject;
+  readonly grid: Grid;
+  private readonly canvas: HTMLCanvasElement | null;
+  private readonly context: CanvasRenderingContext2D | null;
+  private readonly slots: Slot[];
+  private dirty: number;
+
+  constructor(subject: SheetSubject, grid: Grid, before: Sheet | null) {
+    this.subject = subject;
+    this.grid = grid;
+    const columns = grid.columnEnd - grid.columnStart;
+    const rows = grid.rowEnd - grid.rowStart;
+    this.canvas = canvasOf(columns * TILE_PIXELS, rows * TILE_PIXELS);
+    this.context = this.canvas?.getContext('2d') ?? null;
+    this.slots = Array.from({ length: rows * columns }, () => ({ isDirty: true, isOwn: false, rowStep: 0 }));
+    this.dirty = this.slots.length;
+    if (before && before.subject === subject && before.grid.level === grid.level) this.take(before);
+  }
+
+  /** Slots that something is known of which they do not show. */
+  get isDirty(): boolean {
+    return this.dirty > 0;
+  }
+
+  /** Whether every slot shows its own tile. */
+  get isComplete(): boolean {
+    return this.slots.every(({ isOwn, isDirty }) => isOwn && !isDirty);
+  }
+
+  /** The largest row step among the tiles that are shown; 1: nothing is sampled. */
+  get rowStep(): number {
+    return this.slots.reduce((step, slot) => Math.max(step, slot.rowStep), 1);
+  }
+
+  /** Notes that tiles have changed. */
+  touch(changed: readonly TileAddress[]): void {
+    const { layer, head } = this.subject;
+    for (const tile of changed) {
+      if (tile.layer !== layer || tile.head !== head || tile.level < this.grid.level) continue;
+      const by = 2 ** (tile.level - this.grid.level);
+      this.eachSlot((slot, place) => {
+        const isCovered =
+          Math.floor(place.row / by) === tile.row && Math.floor(place.column / by) === tile.column;
+        if (isCovered) this.soil(slot);
+      });
+    }
+  }
+
+  /** Notes that everything may have changed. */
+  touchAll(): void {
+    this.eachSlot((slot) => this.soil(slot));
+  }
+
+  /** Paints slots that need it, those near the focus first, until `deadline` (performance.now()); at least one. */
+  paint(
+    pyramid: TilePyramid,
+    focus: { readonly query: number; readonly key: number },
+    deadline: number,
+  ): void {
+    if (this.dirty === 0 || !this.context) return;
+    const span = tileTokens(this.grid.level);
+    const waiting: { slot: Slot; place: TilePlace; distance: number }[] = [];
+    this.eachSlot((slot, place) => {
+      if (!slot.isDirty) return;
+      const down = (place.row + 0.5) * span - focus.query;
+      const across = (place.column + 0.5) * span - focus.key;
+      waiting.push({ slot, place, distance: Math.hypot(down, across) });
+    });
+    waiting.sort((a, b) => a.distance - b.distance);
+    for (const { slot, place } of waiting) {
+      this.paintSlot(pyramid, slot, place);
+      if (performance.now() > deadline) return;
+    }
+  }
+
+  /** Draws the part in view onto [0, width] × [0, height] of a canvas. */
+  draw(context: CanvasRenderingContext2D, region: MapRegion, width: number, height: number): void {
+    if (!this.canvas) return;
+    const { level, rowStart, columnStart } = this.grid;
+    const scale = tokensPerPixel(level);
+    const perColumn = width / (region.columnEnd - region.columnStart);
+    const perRow = height / (region.rowEnd - region.rowStart);
+    // Cells have hard edges; only a picture that shrinks is smoothed.
+    context.imageSmoothingEnabled = perColumn * scale < 1 || perRow * scale < 1;
+    context.drawImage(
+      this.canvas,
+      (columnStart * tileTokens(level) - region.columnStart) * perColumn,
+      (rowStart * tileTokens(level) - region.rowStart) * perRow,
+      this.canvas.width * scale * perColumn,
+      this.canvas.height * scale * perRow,
+    );
+  }
+
+  private paintSlot(pyramid: TilePyramid, slot: Slot, place: TilePlace): void {
+    slot.isDirty = false;
+    this.dirty--;
+    const { text, tokens, layer, head, shown, pooling, ramps } = this.subject;
+    const address = { layer, head, ...place };
+    const attention = pyramid.attention(text, address, tokens);
+    // Above the diagonal there is nothing to wait for.
+    slot.isOwn = place.column > place.row || attention?.place.level === place.level;
+    if (!attention) return;
+    const kept = shown === 'full' ? null : pyramid.coverage(text, address, tokens);
+    const pixels = paintTile(place, attention, kept, shown, pooling, ramps);
+    const x = (place.column - this.grid.columnStart) * TILE_PIXELS;
+    const y = (place.row - this.grid.rowStart) * TILE_PIXELS;
+    this.context?.putImageData(imageOf(TILE_PIXELS, TILE_PIXELS, pixels), x, y);
+    const { value, place: from } = attention;
+    slot.rowStep = from.level === place.level && isSampled(value, address, tokens) ? value.rowStep : 1;
+  }
+
+  /** Takes over the slots of the sheet before it. */
+  private take(before: Sheet): void {
+    const { rowStart, columnStart, columnEnd } = before.grid;
+    const columns = columnEnd - columnStart;
+    this.eachSlot((slot, place) => {
+      const isThere =
+        place.row >= rowStart &&
+        place.row < before.grid.rowEnd &&
+        place.column >= columnStart &&
+        place.column < columnEnd;
+      if (!isThere) return;
+      Object.assign(slot, before.slots[(place.row - rowStart) * columns + place.column - columnStart]);
+      if (!slot.isDirty) this.dirty--;
+    });
+    if (before.canvas) {
+      const x = (columnStart - this.grid.columnStart) * TILE_PIXELS;
+      const y = (rowStart - this.grid.rowStart) * TILE_PIXELS;
+      this.context?.drawImage(before.canvas, x, y);
+    }
+  }
+
+  private soil(slot: Slot): void {
+    if (slot.isDirty) return;
+    slot.isDirty = true;
+    this.dirty++;
+  }
+
+  private eachSlot(visit: (slot: Slot, place: TilePlace) => void): void {
+    const { level, rowStart, rowEnd, columnStart, columnEnd } = this.grid;
+    let at = 0;
+    for (let row = rowStart; row < rowEnd; row++) {
+      for (let column = columnStart; column < columnEnd; column++) {
+        visit(this.slots[at++]!, { level, row, column });
+      }
+    }
+  }
+}
+
+/** The tiles that a region touches, as a rectangle. */
+export function gridOf(region: MapRegion, level: number): Grid {
+  const span = tileTokens(level);
+  return {
+    level,
+    rowStart: Math.floor(region.rowStart / span),
+    rowEnd: Math.ceil(region.rowEnd / span),
+    columnStart: Math.floor(region.columnStart / span),
+    columnEnd: Math.ceil(region.columnEnd / span),
+  };
+}

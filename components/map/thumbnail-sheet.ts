@@ -1,0 +1,109 @@
+/** The heads' whole pictures, small: from the pyramid's top, and until those are there from the recorded study. */
+import { TILE_PIXELS, type TileAddress, tokensPerPixel, topLevel } from '../../src/study/tile-grid';
+import type { TilePyramid } from '../../src/study/tile-pyramid';
+import type { Thumbnails } from '../../src/study/types';
+import { canvasOf, imageOf } from './paint';
+import { ignoredBits, type Ramps, stepByBits } from './ramps';
+
+interface ThumbnailSubject {
+  readonly layers: number;
+  readonly heads: number;
+  /** Pixels of a picture's side. */
+  readonly pixels: number;
+  /** Null while no text is there. */
+  readonly text: string | null;
+  readonly tokens: number;
+  readonly recorded: Thumbnails | null;
+  readonly ramps: Ramps;
+}
+
+/** A square of weights inside an array: `used` of its `pitch` columns and rows. */
+interface Source {
+  readonly weights: Float32Array;
+  readonly pitch: number;
+  readonly used: number;
+}
+
+export class ThumbnailSheet {
+  private readonly subject: ThumbnailSubject;
+  private readonly pyramid: TilePyramid;
+  private readonly top: number;
+  private readonly canvas: HTMLCanvasElement | null;
+  /** Heads whose picture is on the canvas as it is known. */
+  private readonly painted: boolean[];
+
+  constructor(subject: ThumbnailSubject, pyramid: TilePyramid) {
+    const { layers, heads, pixels, tokens } = subject;
+    this.subject = subject;
+    this.pyramid = pyramid;
+    this.top = topLevel(tokens);
+    this.canvas = canvasOf(heads * pixels, layers * pixels);
+    this.painted = new Array<boolean>(layers * heads).fill(false);
+  }
+
+  /** Notes that tiles have changed. Returns whether some of them are pictures here. */
+  touch(changed: readonly TileAddress[]): boolean {
+    let isHere = false;
+    for (const { layer, head, level } of changed) {
+      if (level !== this.top) continue;
+      this.painted[layer * this.subject.heads + head] = false;
+      isHere = true;
+    }
+    return isHere;
+  }
+
+  /** Draws one head's picture, if there is one, `side` wide and high. */
+  draw(
+    context: CanvasRenderingContext2D,
+    layer: number,
+    head: number,
+    x: number,
+    y: number,
+    side: number,
+  ): void {
+    if (!this.canvas) return;
+    const { pixels, heads } = this.subject;
+    const at = layer * heads + head;
+    if (!this.painted[at]) {
+      const source = this.sourceOf(layer, head);
+      if (source) this.paint(source, head * pixels, layer * pixels);
+      this.painted[at] = true;
+    }
+    context.drawImage(this.canvas, head * pixels, layer * pixels, pixels, pixels, x, y, side, side);
+  }
+
+  private sourceOf(layer: number, head: number): Source | null {
+    const { text, tokens, recorded } = this.subject;
+    const address = { layer, head, level: this.top, row: 0, column: 0 };
+    const found = text === null ? null : this.pyramid.attention(text, address, tokens);
+    if (found) {
+      const used = tokens / tokensPerPixel(this.top);
+      return { weights: found.value.maximum, pitch: TILE_PIXELS, used };
+    }
+    if (!recorded || layer >= recorded.layers || head >= recorded.heads) return null;
+    const { size, heads, maximum } = recorded;
+    const start = (layer * heads + head) * size * size;
+    return { weights: maximum.subarray(start, start + size * size), pitch: size, used: size };
+  }
+
+  /** The largest weight of the source's pixels under each pixel. */
+  private paint({ weights, pitch, used }: Source, left: number, top: number): void {
+    const { pixels, ramps } = this.subject;
+    const bits = new Uint32Array(weights.buffer, weights.byteOffset, weights.length);
+    const out = new Uint32Array(pixels * pixels);
+    const edge = (at: number): number => Math.min(pitch, Math.ceil((at * used) / pixels));
+    for (let y = 0; y < pixels; y++) {
+      for (let x = 0; x < pixels; x++) {
+        // Positive floats are in the order of their bits.
+        let largest = 0;
+        for (let row = Math.floor((y * used) / pixels); row < edge(y + 1); row++) {
+          for (let column = Math.floor((x * used) / pixels); column < edge(x + 1); column++) {
+            largest = Math.max(largest, bits[row * pitch + column]!);
+          }
+        }
+        if (largest > 0) out[y * pixels + x] = ramps.heat[stepByBits[largest >>> ignoredBits]!]!;
+      }
+    }
+    this.canvas?.getContext('2d')?.putImageData(imageOf(pixels, pixels, out), left, top);
+  }
+}

@@ -1,0 +1,355 @@
+/**
+ * The page's side of the pyramid: keeps tiles, decides which to ask for next, and forgets what went out of view.
+ *
+ * Attention belongs to a text, layer and head, the kept share to a method, too: a changed method leaves the attention as it is.
+ */
+import { isUserError } from '../user-error';
+import { TileCache } from './tile-cache';
+import {
+  ancestorOf,
+  distanceOf,
+  TILE_PIXELS,
+  type TileAddress,
+  type TilePlace,
+  tilesIn,
+  topLevel,
+} from './tile-grid';
+import { type AttentionTile, cellsOf, isShown, planWork, type TileWish } from './tile-plan';
+import { TileRate } from './tile-rate';
+import type { PooledLines, TileSource, TileWork } from './tile-work';
+import type { MapRegion } from './types';
+
+export interface PyramidOptions {
+  readonly source: TileSource;
+  /** Bytes of attention tiles, and of kept shares, that are held; 192 and 96 MiB unless told. */
+  readonly attentionBytes?: number;
+  readonly coverageBytes?: number;
+}
+
+/** What is on the screen. */
+export interface MapView {
+  /** Key of the text (textKey). */
+  readonly text: string;
+  readonly tokens: number;
+  /** Key of the method (methodKey). */
+  readonly method: string;
+  readonly layer: number;
+  readonly head: number;
+  readonly region: MapRegion;
+  readonly level: number;
+  /** Where the pointer is, or the middle: tiles near it come first. */
+  readonly focus: { readonly query: number; readonly key: number };
+}
+
+/** A tile that shows a place, and the place that it is a tile of: the same, or one of a higher level. */
+export interface Found<Value> {
+  readonly place: TilePlace;
+  readonly value: Value;
+}
+
+/** Hears which tiles have changed. */
+export type PyramidListener = (changed: readonly TileAddress[]) => void;
+
+const MOST_BATCHES = 2;
+const COVERAGE_TILES = 16;
+const TILE_AREA = TILE_PIXELS * TILE_PIXELS;
+
+export class TilePyramid {
+  /** How fast tiles are made here. */
+  readonly rate = new TileRate();
+  private readonly source: TileSource;
+  private readonly attentionTiles: TileCache<AttentionTile>;
+  private readonly coverageTiles: TileCache<Float32Array>;
+  private readonly listeners = new Set<PyramidListener>();
+  /** Short names of texts and methods in keys. */
+  private readonly names = new Map<string, number>();
+  private view: MapView | null = null;
+  private heads: readonly { readonly layer: number; readonly head: number }[] = [];
+  private isIdle = false;
+  private readonly batches = new Set<{
+    work: readonly TileWork[];
+    text: string;
+    controller: AbortController;
+  }>();
+  private readonly pending = new Set<string>();
+  private coverageBatch: AbortController | null = null;
+  /** The source has no such text or selection yet: nothing is asked until `announce`. */
+  private isBlocked = false;
+  private isCoverageBlocked = false;
+  /** The method that last had all of a view, whose shares stand in until those of the method in view come. */
+  private shownMethod: string | null = null;
+
+  constructor({ source, attentionBytes = 192 * 2 ** 20, coverageBytes = 96 * 2 ** 20 }: PyramidOptions) {
+    this.source = source;
+    this.attentionTiles = new TileCache(
+      attentionBytes,
+      ({ maximum, mean }) => maximum.byteLength + mean.byteLength,
+    );
+    this.coverageTiles = new TileCache(coverageBytes, (kept) => kept.byteLength);
+  }
+
+  /** Hears of tiles as they come. Returns the end of listening. */
+  listen(listener: PyramidListener): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** Asks for what a view needs; what another view alone needed is cancelled. */
+  show(view: MapView): void {
+    if (this.view && (view.text !== this.view.text || view.method !== this.view.method)) {
+      this.isCoverageBlocked = false;
+    }
+    const before = this.view;
+    const isOther =
+      before && (['text', 'method', 'layer', 'head'] as const).some((part) => before[part] !== view[part]);
+    if (isOther) this.coverageBatch?.abort();
+    if (view.text !== this.view?.text) this.isBlocked = false;
+    this.view = view;
+    this.cancelUnwanted();
+    this.pump();
+  }
+
+  /** Heads whose whole pictures are wanted once the view has all of its own; exact only while nothing else runs. */
+  showHeads(heads: readonly { readonly layer: number; readonly head: number }[], isIdle: boolean): void {
+    this.heads = heads;
+    this.isIdle = isIdle;
+    this.pump();
+  }
+
+  /** The source has news: a text was read, or a selection is there. */
+  announce(): void {
+    this.isBlocked = false;
+    this.isCoverageBlocked = false;
+    this.pump();
+  }
+
+  /** The nearest picture of a place, from its own level up; null while there is none at all. */
+  attention(text: string, address: TileAddress, tokens: number): Found<AttentionTile> | null {
+    const names = this.nameOf(text);
+    return this.find(address, tokens, (place) => {
+      const tile = this.attentionTiles.get(keyIn(names, place));
+      return tile && isShown(tile, place, tokens) ? tile : undefined;
+    });
+  }
+
+  /** The kept share of a place under the method in view, or else the one before; null while there is none at all. */
+  coverage(text: string, address: TileAddress, tokens: number): Found<Float32Array> | null {
+    for (const method of [this.view?.method, this.shownMethod]) {
+      if (method === undefined || method === null) continue;
+      const names = this.namesOf(text, method);
+      const found = this.find(address, tokens, (place) => this.coverageTiles.get(keyIn(names, place)));
+      if (found) return found;
+    }
+    return null;
+  }
+
+  /** Whether everything in view is there, exact. */
+  isComplete(): boolean {
+    const { view } = this;
+    return view !== null && this.missing(view, tilesIn(view.region, view.level, view.tokens)).length === 0;
+  }
+
+  /** Bytes held. */
+  get bytes(): { readonly attention: number; readonly coverage: number } {
+    return { attention: this.attentionTiles.bytes, coverage: this.coverageTiles.bytes };
+  }
+
+  /** Forgets every tile. */
+  clear(): void {
+    this.attentionTiles.clear();
+    this.coverageTiles.clear();
+    this.cancel();
+  }
+
+  dispose(): void {
+    this.listeners.clear();
+    this.view = null;
+    this.heads = [];
+    this.clear();
+  }
+
+  private cancel(): void {
+    for (const { controller } of this.batches) controller.abort();
+    this.coverageBatch?.abort();
+  }
+
+  private cancelUnwanted(): void {
+    const { view } = this;
+    if (!view) return;
+    const wanted = new Set(this.wishes(view).map(({ key }) => key));
+    for (const { work, text, controller } of this.batches) {
+      const isWanted = text === view.text && work.some((piece) => wanted.has(this.keyOf(text, piece)));
+      if (!isWanted) controller.abort();
+    }
+  }
+
+  private pump(): void {
+    const { view } = this;
+    if (!view) return;
+    while (!this.isBlocked && this.batches.size < MOST_BATCHES) {
+      const work = planWork(this.wishes(view), view.tokens, this.rate);
+      if (work.length === 0) break;
+      void this.fetchAttention(view, work);
+    }
+    if (!this.isCoverageBlocked && !this.coverageBatch) void this.fetchCoverage(view);
+  }
+
+  /** What is wanted and not asked for, most wanted first. */
+  private wishes(view: MapView): TileWish[] {
+    const { text, tokens, layer, head } = view;
+    const top = { layer, head, level: topLevel(tokens), row: 0, column: 0 };
+    const wish = (address: TileAddress, isWhole: boolean, mayRefine = true): TileWish => {
+      const key = this.keyOf(text, address);
+      const tile = this.attentionTiles.peek(key);
+      return { address, key, tile, isWhole, mayRefine, isPending: this.pending.has(key) };
+    };
+    return [
+      ...sortByDistance(tilesIn(view.region, view.level, tokens), view.focus).map((place) =>
+        wish({ layer, head, ...place }, false),
+      ),
+      wish(top, true),
+      ...this.heads.map((other) => wish({ ...top, ...other }, true, this.isIdle)),
+    ];
+  }
+
+  private missing(view: MapView, places: readonly TilePlace[]): TileWork[] {
+    const { layer, head, text } = view;
+    const wishes = places.map((place): TileWish => {
+      const address = { layer, head, ...place };
+      const key = this.keyOf(text, address);
+      return {
+        address,
+        key,
+        tile: this.attentionTiles.peek(key),
+        isWhole: false,
+        mayRefine: true,
+        isPending: false,
+      };
+    });
+    return planWork(wishes, view.tokens, this.rate);
+  }
+
+  private async fetchAttention(view: MapView, work: readonly TileWork[]): Promise<void> {
+    const { text, tokens } = view;
+    const batch = { work, text, controller: new AbortController() };
+    this.batches.add(batch);
+    for (const piece of work) this.pending.add(this.keyOf(text, piece));
+    try {
+      const { lines, milliseconds } = await this.source.attention({ text, work }, batch.controller.signal);
+      if (batch.controller.signal.aborted) return;
+      this.rate.note(cellsOf(work, tokens), milliseconds);
+      for (const [i, piece] of work.entries()) this.keep(text, piece, lines[i]!);
+      this.tell(work);
+    } catch (error) {
+      if (batch.controller.signal.aborted) return;
+      // Not read yet, or another text is open now: `announce` asks again. What is wrong in earnest must not be asked for ever.
+      this.isBlocked = true;
+      if (!isUserError(error)) console.error(error);
+    } finally {
+      this.batches.delete(batch);
+      for (const piece of work) this.pending.delete(this.keyOf(text, piece));
+      this.pump();
+    }
+  }
+
+  private keep(text: string, piece: TileWork, { maximum, mean }: PooledLines): void {
+    const key = this.keyOf(text, piece);
+    const isWhole = maximum.length === TILE_AREA;
+    const before = this.attentionTiles.peek(key);
+    const tile: AttentionTile = before ?? {
+      maximum: isWhole ? maximum : new Float32Array(TILE_AREA),
+      mean: isWhole ? mean : new Float32Array(TILE_AREA),
+      exactLines: 0,
+      rowStep: 0,
+    };
+    if (tile.maximum !== maximum) {
+      // What is exact stays.
+      const lineStart = Math.max(piece.lineStart, tile.exactLines);
+      const skipped = (lineStart - piece.lineStart) * TILE_PIXELS;
+      tile.maximum.set(maximum.subarray(skipped), lineStart * TILE_PIXELS);
+      tile.mean.set(mean.subarray(skipped), lineStart * TILE_PIXELS);
+    }
+    if (piece.rowStep === 1) tile.exactLines = piece.lineEnd;
+    else tile.rowStep = piece.rowStep;
+    this.attentionTiles.set(key, tile);
+  }
+
+  private async fetchCoverage(view: MapView): Promise<void> {
+    const { text, method, layer, head, tokens } = view;
+    const names = this.namesOf(text, method);
+    const top = { level: topLevel(tokens), row: 0, column: 0 };
+    const tiles = [...sortByDistance(tilesIn(view.region, view.level, tokens), view.focus), top]
+      .map((place) => ({ layer, head, ...place }))
+      .filter((address) => !this.coverageTiles.peek(keyIn(names, address)))
+      .slice(0, COVERAGE_TILES);
+    if (tiles.length === 0) {
+      this.shownMethod = method;
+      return;
+    }
+    const controller = new AbortController();
+    this.coverageBatch = controller;
+    try {
+      const { kept } = await this.source.coverage({ text, method, tiles }, controller.signal);
+      if (controller.signal.aborted) return;
+      kept.forEach((share, i) => {
+        if (share) this.coverageTiles.set(keyIn(names, tiles[i]!), share);
+      });
+      if (kept.includes(null) && this.view?.layer === layer) this.isCoverageBlocked = true;
+      this.tell(tiles);
+    } catch (error) {
+      if (controller.signal.aborted) return;
+      this.isCoverageBlocked = true;
+      if (!isUserError(error)) console.error(error);
+    } finally {
+      this.coverageBatch = null;
+      this.pump();
+    }
+  }
+
+  private tell(changed: readonly TileAddress[]): void {
+    for (const listener of this.listeners) listener(changed);
+  }
+
+  private find<Value>(
+    address: TileAddress,
+    tokens: number,
+    get: (address: TileAddress) => Value | undefined,
+  ): Found<Value> | null {
+    const { layer, head } = address;
+    const top = Math.max(address.level, topLevel(tokens));
+    for (let { level } = address; level <= top; level++) {
+      const place = ancestorOf(address, level);
+      const value = get({ layer, head, ...place });
+      if (value !== undefined) return { place, value };
+    }
+    return null;
+  }
+
+  private keyOf(text: string, address: TileAddress): string {
+    return keyIn(this.nameOf(text), address);
+  }
+
+  private namesOf(text: string, method: string): string {
+    return `${this.nameOf(text)}|${this.nameOf(method)}`;
+  }
+
+  private nameOf(key: string): string {
+    let name = this.names.get(key);
+    if (name === undefined) {
+      name = this.names.size;
+      this.names.set(key, name);
+    }
+    return String(name);
+  }
+}
+
+function keyIn(names: string, { layer, head, level, row, column }: TileAddress): string {
+  return `${names}|${layer}|${head}|${level}|${row}|${column}`;
+}
+
+function sortByDistance(places: readonly TilePlace[], focus: MapView['focus']): TilePlace[] {
+  return places
+    .map((place) => ({ place, distance: distanceOf(place, focus) }))
+    .sort((a, b) => a.distance - b.distance)
+    .map(({ place }) => place);
+}

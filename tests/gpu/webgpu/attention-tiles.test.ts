@@ -1,0 +1,113 @@
+import { it } from 'vitest';
+import type { Ops, TileOrigin } from '../../../gpu/ops';
+import { compare, describeBoth, inputView, type Layout, poisoned } from './both';
+
+// An exponential of a difference of numbers of about 3, and sums of at most a few hundred weights.
+const tolerance = { relative: 1e-5 };
+
+interface Case {
+  readonly tokens: number;
+  readonly channels: number;
+  readonly heads?: number;
+  readonly groups?: number;
+  readonly layout?: Layout;
+  readonly causalOffset?: number;
+  readonly width: number;
+  readonly height: number;
+  readonly tokensPerPixel: number;
+  readonly rowStep?: number;
+  readonly tiles?: readonly TileOrigin[];
+}
+
+const corner = { head: 0, row: 0, key: 0 };
+
+const cases: readonly Case[] = [
+  { tokens: 1, channels: 1, width: 1, height: 1, tokensPerPixel: 1 },
+  { tokens: 1, channels: 8, width: 3, height: 2, tokensPerPixel: 4 },
+  { tokens: 70, channels: 6, width: 70, height: 70, tokensPerPixel: 1, layout: 'strided' },
+  // Blocks of 64 × 64 cells: a tile that ends inside one, and one that begins inside one.
+  {
+    tokens: 131,
+    channels: 20,
+    heads: 4,
+    groups: 2,
+    layout: 'token-major',
+    width: 65,
+    height: 9,
+    tokensPerPixel: 1,
+    tiles: [
+      { head: 3, row: 122, key: 66 },
+      { head: 1, row: 61, key: 3 },
+      { head: 2, row: 131, key: 0 },
+      { head: 0, row: 0, key: 131 },
+    ],
+  },
+  {
+    tokens: 67,
+    channels: 33,
+    heads: 2,
+    width: 34,
+    height: 34,
+    tokensPerPixel: 2,
+    tiles: [{ ...corner, head: 1 }],
+  },
+  {
+    tokens: 133,
+    channels: 16,
+    width: 17,
+    height: 18,
+    tokensPerPixel: 4,
+    tiles: [{ head: 0, row: 64, key: 64 }],
+  },
+  { tokens: 133, channels: 16, width: 17, height: 17, tokensPerPixel: 8 },
+  {
+    tokens: 133,
+    channels: 12,
+    width: 9,
+    height: 9,
+    tokensPerPixel: 16,
+    heads: 3,
+    groups: 1,
+    tiles: [{ ...corner, head: 2 }, corner],
+  },
+  { tokens: 133, channels: 12, width: 5, height: 5, tokensPerPixel: 32 },
+  { tokens: 133, channels: 64, width: 3, height: 3, tokensPerPixel: 64, layout: 'strided' },
+  { tokens: 200, channels: 8, width: 2, height: 2, tokensPerPixel: 128 },
+  { tokens: 133, channels: 8, width: 1, height: 1, tokensPerPixel: 256 },
+  // Sampled: a pixel has fewer rows than keys.
+  { tokens: 133, channels: 8, width: 67, height: 67, tokensPerPixel: 2, rowStep: 2 },
+  { tokens: 133, channels: 8, width: 9, height: 9, tokensPerPixel: 16, rowStep: 8 },
+  { tokens: 133, channels: 8, width: 5, height: 5, tokensPerPixel: 32, rowStep: 32 },
+  { tokens: 200, channels: 8, width: 2, height: 2, tokensPerPixel: 128, rowStep: 2 },
+  { tokens: 200, channels: 8, width: 2, height: 2, tokensPerPixel: 128, rowStep: 32 },
+  // Pixels between the same block's, and a diagonal that is not the map's own.
+  { tokens: 70, channels: 8, width: 20, height: 20, tokensPerPixel: 4, causalOffset: -66 },
+  { tokens: 70, channels: 8, width: 20, height: 20, tokensPerPixel: 4, causalOffset: 5 },
+  { tokens: 40, channels: 8, width: 20, height: 20, tokensPerPixel: 2, causalOffset: 1e9 },
+  { tokens: 0, channels: 8, width: 2, height: 2, tokensPerPixel: 2 },
+  { tokens: 9, channels: 8, width: 2, height: 2, tokensPerPixel: 2, tiles: [] },
+];
+
+function record(ops: Ops, c: Case, scale = 1) {
+  const { tokens, channels, heads = 1, groups = 1, layout = 'dense', causalOffset = 0 } = c;
+  const query = inputView(ops, [heads, tokens, channels], layout, 1, scale);
+  const key = inputView(ops, [groups, tokens, channels], layout, 2, scale);
+  const scalars = inputView(ops, [heads, 1, tokens], 'strided', 3, scale);
+  const logSumExp = { buffer: scalars.buffer, offset: scalars.offset, headStride: scalars.headStride };
+  const { width, height, tokensPerPixel, rowStep = 1, tiles = [corner] } = c;
+  const out = poisoned(ops, 3 + tiles.length * 2 * width * height);
+  const pixels = { tiles, width, height, tokensPerPixel, rowStep, out, outOffset: 3 };
+  ops.attentionTiles({ query, key, scale: channels ** -0.5, logSumExp, causalOffset, ...pixels });
+  return { out };
+}
+
+describeBoth('attentionTiles', (backends) => {
+  it.each(cases.map((c) => [JSON.stringify(c), c] as const))('%s', async (_, c) => {
+    await compare(backends, (ops) => record(ops, c), tolerance);
+  });
+
+  it('weights that are far apart', async () => {
+    const c = { tokens: 133, channels: 8, width: 17, height: 17, tokensPerPixel: 8 };
+    await compare(backends, (ops) => record(ops, c, 4), { relative: 1e-4 });
+  });
+});
