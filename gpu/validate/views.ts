@@ -26,10 +26,23 @@ export function checkEqual(operation: string, what: string, actual: number, expe
   if (actual !== expected) fail(operation, `${what} is ${actual}, but must be ${expected}`);
 }
 
+function isCount(value: number): boolean {
+  return value >= 0 && Number.isSafeInteger(value);
+}
+
 /** A count, offset or stride: an integer from 0. */
 export function checkCount(operation: string, what: string, value: number): void {
-  if (!Number.isSafeInteger(value) || value < 0)
-    fail(operation, `${what} is ${value}, but must be an integer ≥ 0`);
+  if (!isCount(value)) fail(operation, `${what} is ${value}, but must be an integer ≥ 0`);
+}
+
+/** Counts, offsets and strides of an argument. Their names are put together only for one that is wrong. */
+function checkCounts<Name extends string>(
+  operation: string,
+  argument: string,
+  counts: Readonly<Record<Name, number>>,
+  names: readonly Name[],
+): void {
+  for (const name of names) checkCount(operation, `${argument}.${name}`, counts[name]);
 }
 
 export function checkInteger(operation: string, what: string, value: number): void {
@@ -67,9 +80,18 @@ export function checkSpan(
   offset: number,
   count: number,
 ): void {
-  checkCount(operation, `the offset of ${argument}`, offset);
-  checkCount(operation, `the length of ${argument}`, count);
+  if (!isCount(offset)) checkCount(operation, `the offset of ${argument}`, offset);
+  if (!isCount(count)) checkCount(operation, `the length of ${argument}`, count);
   checkBuffer(operation, argument, buffer, type, count === 0 ? 0 : offset + count);
+}
+
+const VIEW_COUNTS = ['offset', 'heads', 'rows', 'channels', 'headStride', 'rowStride'] as const;
+
+function checkShape(operation: string, argument: string, view: Rows, expected: ExpectedShape): void {
+  for (const name of ['heads', 'rows', 'channels'] as const) {
+    const wanted = expected[name];
+    if (wanted !== undefined) checkEqual(operation, `${argument}.${name}`, view[name], wanted);
+  }
 }
 
 /** A view of floats that an operation reads. */
@@ -79,17 +101,20 @@ export function checkInput(
   view: Rows,
   expected: ExpectedShape = {},
 ): void {
-  checkCount(operation, `${argument}.offset`, view.offset);
-  checkCount(operation, `${argument}.heads`, view.heads);
-  checkCount(operation, `${argument}.rows`, view.rows);
-  checkCount(operation, `${argument}.channels`, view.channels);
-  checkCount(operation, `${argument}.headStride`, view.headStride);
-  checkCount(operation, `${argument}.rowStride`, view.rowStride);
-  if (expected.heads !== undefined) checkEqual(operation, `${argument}.heads`, view.heads, expected.heads);
-  if (expected.rows !== undefined) checkEqual(operation, `${argument}.rows`, view.rows, expected.rows);
-  if (expected.channels !== undefined) {
-    checkEqual(operation, `${argument}.channels`, view.channels, expected.channels);
-  }
+  const { offset, heads, rows, channels, headStride, rowStride } = view;
+  const isView =
+    isCount(offset) &&
+    isCount(heads) &&
+    isCount(rows) &&
+    isCount(channels) &&
+    isCount(headStride) &&
+    isCount(rowStride);
+  if (!isView) checkCounts(operation, argument, view, VIEW_COUNTS);
+  const wrong =
+    (expected.heads !== undefined && expected.heads !== heads) ||
+    (expected.rows !== undefined && expected.rows !== rows) ||
+    (expected.channels !== undefined && expected.channels !== channels);
+  if (wrong) checkShape(operation, argument, view, expected);
   checkBuffer(operation, argument, view.buffer, 'f32', endOfRows(view));
 }
 
@@ -130,9 +155,10 @@ export function checkScores(
   access: 'read' | 'written',
   expected: { readonly rows: number; readonly length: number } = score,
 ): void {
-  checkCount(operation, `${argument}.length`, score.length);
-  checkEqual(operation, `${argument}.rows`, score.rows, expected.rows);
-  checkEqual(operation, `${argument}.length`, score.length, expected.length);
+  const { rows, length } = score;
+  if (!isCount(length)) checkCount(operation, `${argument}.length`, length);
+  if (rows !== expected.rows) checkEqual(operation, `${argument}.rows`, rows, expected.rows);
+  if (length !== expected.length) checkEqual(operation, `${argument}.length`, length, expected.length);
   if (access === 'read') checkInput(operation, argument, asRows(score));
   else checkOutput(operation, argument, asRows(score));
 }
@@ -151,10 +177,10 @@ export function listAsRows(list: IndexList): Rows {
 
 /** An index list that an operation reads. */
 export function checkList(operation: string, argument: string, list: IndexList): void {
-  checkCount(operation, `${argument}.offset`, list.offset);
-  checkCount(operation, `${argument}.sets`, list.sets);
-  checkCount(operation, `${argument}.count`, list.count);
-  checkCount(operation, `${argument}.rowStride`, list.rowStride);
+  const { offset, sets, count, rowStride } = list;
+  if (!(isCount(offset) && isCount(sets) && isCount(count) && isCount(rowStride))) {
+    checkCounts(operation, argument, list, ['offset', 'sets', 'count', 'rowStride']);
+  }
   checkBuffer(operation, argument, list.buffer, 'u32', endOfRows(listAsRows(list)));
 }
 

@@ -1,6 +1,7 @@
 import './float16-array';
 import { makeShaderDataDefinitions, type StructDefinition } from 'webgpu-utils';
 import { BindGroups } from './bind-groups';
+import type { Storage } from './buffers';
 import { type BindingAccess, type Kernel, type KernelConstants, kernelCode } from './kernel';
 
 /** Bytes of one dispatch's parameters: the alignment of dynamic uniform offsets. */
@@ -13,26 +14,34 @@ export interface ParameterField {
   readonly type: 'u32' | 'f32';
 }
 
-export interface CompiledKernel {
-  readonly pipeline: GPUComputePipeline;
+/** What all variants of a kernel share. */
+export interface KernelInterface {
   readonly layout: GPUBindGroupLayout;
+  readonly pipelineLayout: GPUPipelineLayout;
   readonly fields: readonly ParameterField[];
   /** Which bindings are read, and which written. */
   readonly reads: readonly number[];
   readonly writes: readonly number[];
   readonly bindGroups: BindGroups;
+  /** What the dispatch being recorded binds. */
+  readonly bound: Storage[];
+  readonly variants: Variant[];
 }
 
-interface KernelInterface extends Omit<CompiledKernel, 'pipeline'> {
-  readonly pipelineLayout: GPUPipelineLayout;
-  readonly variants: Map<string, CompiledKernel>;
+/** A kernel with one set of constants. */
+interface Variant {
+  readonly constants: KernelConstants;
+  /** Undefined until it was compiled. */
+  pipeline: GPUComputePipeline | undefined;
 }
 
-/** Compiles kernels, once per kernel and set of constants. */
+/** Compiles kernels, once per kernel and set of constants: ahead of their use, or when they are used. */
 export class Pipelines {
   readonly #device: GPUDevice;
   readonly #fail: (error: Error) => void;
+  /** Under way: checks of what was compiled, and what is compiled ahead. */
   readonly #checks = new Set<Promise<void>>();
+  readonly #ahead = new Set<Promise<void>>();
   readonly #interfaces = new Map<Kernel, KernelInterface>();
 
   /** @param fail receives compile errors, which WebGPU reports after the fact */
@@ -41,22 +50,55 @@ export class Pipelines {
     this.#fail = fail;
   }
 
-  get(kernel: Kernel, constants: KernelConstants): CompiledKernel {
-    const shared = this.#interfaces.get(kernel) ?? this.#describe(kernel);
-    let key = '';
-    for (const name in constants) key += `${constants[name]},`;
-    const known = shared.variants.get(key);
-    if (known) return known;
-    const compiled = {
-      pipeline: this.#compile(kernel, constants, shared.pipelineLayout),
-      layout: shared.layout,
-      fields: shared.fields,
-      reads: shared.reads,
-      writes: shared.writes,
-      bindGroups: shared.bindGroups,
-    };
-    shared.variants.set(key, compiled);
-    return compiled;
+  interfaceOf(kernel: Kernel): KernelInterface {
+    return this.#interfaces.get(kernel) ?? this.#describe(kernel);
+  }
+
+  /** The pipeline, compiled now if it was not yet. */
+  get(kernel: Kernel, shared: KernelInterface, constants: KernelConstants): GPUComputePipeline {
+    const variant = variantOf(shared, constants);
+    variant.pipeline ??= this.#compile(kernel, constants, shared.pipelineLayout);
+    return variant.pipeline;
+  }
+
+  /**
+   * Compiles a kernel without making anybody wait, unless it was compiled already. An error is left to its use, which
+   * explains it.
+   */
+  prepare(kernel: Kernel, constants: KernelConstants): void {
+    const shared = this.interfaceOf(kernel);
+    const variant = variantOf(shared, constants);
+    if (variant.pipeline) return;
+    const device = this.#device;
+    device.pushErrorScope('validation');
+    const module = device.createShaderModule({ label: kernel.name, code: kernelCode(kernel, constants) });
+    void device.popErrorScope().catch(() => {});
+    const ahead = device
+      .createComputePipelineAsync({
+        label: kernel.name,
+        layout: shared.pipelineLayout,
+        compute: { module, entryPoint: 'main' },
+      })
+      .then(
+        (pipeline) => {
+          variant.pipeline ??= pipeline;
+        },
+        () => {},
+      )
+      .finally(() => this.#ahead.delete(ahead));
+    this.#ahead.add(ahead);
+  }
+
+  /** Resolves once everything asked for ahead is compiled. */
+  async prepared(): Promise<void> {
+    await Promise.all(this.#ahead);
+  }
+
+  /** Kernels and constants in use so far, in the order of their first use. */
+  inUse(): { kernel: string; constants: KernelConstants }[] {
+    return [...this.#interfaces].flatMap(([{ name }, { variants }]) =>
+      variants.map(({ constants }) => ({ kernel: name, constants })),
+    );
   }
 
   #describe(kernel: Kernel): KernelInterface {
@@ -82,7 +124,8 @@ export class Pipelines {
       reads: bindingsFor(kernel, 'read'),
       writes: bindingsFor(kernel, 'write'),
       bindGroups: new BindGroups(),
-      variants: new Map<string, CompiledKernel>(),
+      bound: [],
+      variants: [],
     };
     this.#interfaces.set(kernel, described);
     return described;
@@ -113,6 +156,22 @@ export class Pipelines {
   async settled(): Promise<void> {
     if (this.#checks.size > 0) await Promise.all(this.#checks);
   }
+}
+
+/** The variant with these constants, in the interface from now on. A kernel has few. */
+function variantOf({ variants }: KernelInterface, constants: KernelConstants): Variant {
+  for (let index = 0; index < variants.length; index++) {
+    if (isSame(variants[index]!.constants, constants)) return variants[index]!;
+  }
+  const variant = { constants, pipeline: undefined };
+  variants.push(variant);
+  return variant;
+}
+
+/** Whether constants, which of one kernel have the same names, are equal. */
+function isSame(a: KernelConstants, b: KernelConstants): boolean {
+  for (const name in b) if (a[name] !== b[name]) return false;
+  return true;
 }
 
 function bindingsFor({ bindings }: Kernel, wanted: BindingAccess): number[] {

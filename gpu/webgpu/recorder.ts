@@ -6,17 +6,19 @@ import { Commands } from './commands';
 import type { OpenedDevice } from './device';
 import type { Kernel, KernelConstants } from './kernel';
 import { Pacer, type Work } from './pacer';
-import { type CompiledKernel, PARAMETER_BYTES, Pipelines } from './pipelines';
+import { type KernelInterface, PARAMETER_BYTES, Pipelines } from './pipelines';
 import { Readbacks } from './readbacks';
 import { PassTimer } from './timing';
+
+type Parameters = Readonly<Record<string, number>>;
 
 export interface Dispatch {
   readonly kernel: Kernel;
   readonly constants: KernelConstants;
   /** One buffer per binding of the kernel. */
   readonly buffers: Readonly<Record<string, DeviceBuffer>>;
-  /** One number per field of the kernel's `Params`. */
-  readonly parameters: Readonly<Record<string, number>>;
+  /** One number per field of the kernel's `Params`, in one record or in several: joining them costs more than looking. */
+  readonly parameters: Parameters | readonly Parameters[];
   readonly workgroups: readonly [number, number, number];
   readonly work: Work;
 }
@@ -47,8 +49,6 @@ export class Recorder {
   readonly #readbacks: Readbacks;
   #laterFlush: ReturnType<typeof setTimeout> | undefined;
   readonly #temporaries: StorageBuffer[] = [];
-  /** What the dispatch being recorded binds. */
-  readonly #bound: Storage[] = [];
 
   constructor(opened: OpenedDevice) {
     const { device, capabilities } = opened;
@@ -91,8 +91,7 @@ export class Recorder {
   }
 
   releaseTemporaries(): void {
-    for (const buffer of this.#temporaries) this.release(buffer);
-    this.#temporaries.length = 0;
+    for (let buffer = this.#temporaries.pop(); buffer; buffer = this.#temporaries.pop()) this.release(buffer);
   }
 
   /** Bound where a kernel does not use an output: another one for each, as no buffer may be written twice. */
@@ -134,7 +133,11 @@ export class Recorder {
     this.#buffers.reserve(bytes, `copy of ${buffer.label}`);
     const readable = this.#readbacks.take(bytes);
     try {
-      this.#commands.copy(storageOf(buffer).memory, offset * 4, readable, 0, bytes);
+      const storage = storageOf(buffer);
+      this.#commands.copy(storage.memory, offset * 4, readable, 0, bytes);
+      storage.lastUse = this.#commands.submission;
+      // Reads that are asked for together share a submission.
+      await Promise.resolve();
       this.flush();
       await readable.mapAsync(GPUMapMode.READ, 0, bytes);
       await this.#pipelines.settled();
@@ -179,24 +182,26 @@ export class Recorder {
   }
 
   dispatch({ kernel, constants, buffers, parameters, workgroups, work }: Dispatch): void {
-    const compiled = this.#pipelines.get(kernel, constants);
+    const shared = this.#pipelines.interfaceOf(kernel);
+    const pipeline = this.#pipelines.get(kernel, shared, constants);
     if (this.#commands.isFull) this.flush();
-    const group = this.#bindGroup(kernel, compiled, buffers);
-    this.#writeParameters(kernel, compiled, parameters);
-    this.#commands.dispatch(compiled.pipeline, group, workgroups);
+    const group = this.#bindGroup(kernel, shared, buffers);
+    this.#writeParameters(kernel, shared, parameters);
+    this.#commands.dispatch(pipeline, group, workgroups);
     this.#pacer.record(work);
     if (this.#pacer.isFull) this.flush();
   }
 
   #writeParameters(
     kernel: Kernel,
-    { fields }: CompiledKernel,
-    parameters: Readonly<Record<string, number>>,
+    { fields }: KernelInterface,
+    parameters: Parameters | readonly Parameters[],
   ): void {
     const { words, floats, parametersStart } = this.#commands;
+    const records = isList(parameters) ? parameters : null;
     for (let index = 0; index < fields.length; index++) {
       const { name, word, type } = fields[index]!;
-      const value = parameters[name];
+      const value = records ? find(records, name) : (parameters as Parameters)[name];
       if (value === undefined) throw new Error(`kernel ${kernel.name}: parameter ${name} is missing`);
       if (type === 'f32') floats[parametersStart + word] = value;
       else words[parametersStart + word] = value;
@@ -205,13 +210,11 @@ export class Recorder {
 
   #bindGroup(
     kernel: Kernel,
-    compiled: CompiledKernel,
+    { layout, reads, writes, bound, bindGroups }: KernelInterface,
     buffers: Readonly<Record<string, DeviceBuffer>>,
   ): GPUBindGroup {
     const { bindings } = kernel;
-    const bound = this.#bound;
     const { submission } = this.#commands;
-    bound.length = bindings.length;
     for (let index = 0; index < bindings.length; index++) {
       const buffer = buffers[bindings[index]!.name];
       if (!buffer) throw new Error(`kernel ${kernel.name}: buffer ${bindings[index]!.name} is missing`);
@@ -219,17 +222,17 @@ export class Recorder {
       storage.lastUse = submission;
       bound[index] = storage;
     }
-    for (const read of compiled.reads) {
-      for (const written of compiled.writes) {
+    for (const read of reads) {
+      for (const written of writes) {
         if (bound[read] !== bound[written]) continue;
         bound[read] = this.#copyOf(buffers[bindings[read]!.name]!);
         break;
       }
     }
-    return compiled.bindGroups.get(bound, (storages) =>
+    return bindGroups.get(bound, (storages) =>
       this.#device.createBindGroup({
         label: kernel.name,
-        layout: compiled.layout,
+        layout,
         entries: [
           { binding: 0, resource: { buffer: this.#commands.slots, size: PARAMETER_BYTES } },
           ...storages.map(({ memory }, index) => ({ binding: index + 1, resource: { buffer: memory } })),
@@ -312,6 +315,18 @@ export class Recorder {
     this.#pacer.close();
     this.#opened.close();
   }
+}
+
+function isList(parameters: Parameters | readonly Parameters[]): parameters is readonly Parameters[] {
+  return Array.isArray(parameters);
+}
+
+function find(records: readonly Parameters[], name: string): number | undefined {
+  for (let index = 0; index < records.length; index++) {
+    const value = records[index]![name];
+    if (value !== undefined) return value;
+  }
+  return undefined;
 }
 
 function storageOf(buffer: DeviceBuffer): Storage {
