@@ -1,24 +1,21 @@
 import { type Arguments, checkCopyRows } from '../../validate';
+import { defineElementKernels, inElements } from '../elements';
 import { linearGrid } from '../grid';
-import { defineKernel } from '../kernel';
 import type { Recorder } from '../recorder';
-import { elementsOf, hasVectors, inputOutput, inVectors } from '../views';
+import { elementsOf, inputOutput } from '../views';
 import code from './copy-rows.wgsl?raw';
 
-const bindings = { input: 'read', out: 'write' } as const;
-const scalars = defineKernel('copy-rows', `alias Element = u32; ${code}`, bindings);
-const vectors = defineKernel('copy-rows-vectors', `alias Element = vec4u; ${code}`, bindings);
+const kernels = defineElementKernels('copy-rows', 'u32', code, { input: 'read', out: 'write' });
 
 /** Records `Ops.copyRows`. */
 export function copyRows(recorder: Recorder, a: Arguments<'copyRows'>): void {
   checkCopyRows(a);
   if (elementsOf(a.out) === 0) return;
-  const isVectors = hasVectors(a.input) && hasVectors(a.out);
-  const input = isVectors ? inVectors(a.input) : a.input;
-  const out = isVectors ? inVectors(a.out) : a.out;
+  const { kernel, views } = inElements(kernels, { input: a.input, out: a.out });
+  const { input, out } = views;
   const elements = elementsOf(out);
   recorder.dispatch({
-    kernel: isVectors ? vectors : scalars,
+    kernel,
     constants: {},
     buffers: { input: input.buffer, out: out.buffer },
     parameters: inputOutput(input, out),

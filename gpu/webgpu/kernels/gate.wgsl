@@ -1,10 +1,11 @@
 // out = silu(gate) · up, silu(x) = x / (1 + e^−x).
 //
-// Shapes     gate, up and out [rows, channels], any offsets and row strides.
+// Shapes     gate, up and out [rows, channels], any offsets and row strides; all of them count in elements.
 // Grid       one thread per element, 64 a workgroup, linear.
 // Equals     `gate` of gpu/cpu.
 //
 // Constants  GATE_IN_PLACE, UP_IN_PLACE: out is that view, which is read instead.
+// Types      Element: f32, or vec4f where all rows can be read so.
 
 struct Params {
   rows: u32,
@@ -18,16 +19,16 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> gate: array<f32>;
-@group(0) @binding(2) var<storage, read> up: array<f32>;
-@group(0) @binding(3) var<storage, read_write> out: array<f32>;
+@group(0) @binding(1) var<storage, read> gate: array<Element>;
+@group(0) @binding(2) var<storage, read> up: array<Element>;
+@group(0) @binding(3) var<storage, read_write> out: array<Element>;
 
-fn loadGate(at: u32) -> f32 {
+fn loadGate(at: u32) -> Element {
   if (GATE_IN_PLACE) { return out[at]; }
   return gate[at];
 }
 
-fn loadUp(at: u32) -> f32 {
+fn loadUp(at: u32) -> Element {
   if (UP_IN_PLACE) { return out[at]; }
   return up[at];
 }
@@ -45,5 +46,5 @@ fn main(
   let x = loadGate(params.gateOffset + row * params.gateRowStride + channel);
   let y = loadUp(params.upOffset + row * params.upRowStride + channel);
   // e^80 is within the range of f32; below −80, silu is smaller than 1e-33.
-  out[params.outOffset + row * params.outRowStride + channel] = x / (1.0 + exp(min(-x, 80.0))) * y;
+  out[params.outOffset + row * params.outRowStride + channel] = x / (Element(1.0) + exp(min(-x, Element(80.0)))) * y;
 }

@@ -1,24 +1,24 @@
 import { type Arguments, checkGatherRows } from '../../validate';
+import { defineElementKernels, inElements } from '../elements';
 import { linearGrid } from '../grid';
-import { defineKernel } from '../kernel';
 import type { Recorder } from '../recorder';
-import { hasVectors, inVectors } from '../views';
 import code from './gather-rows.wgsl?raw';
 
-const bindings = { table: 'read', indices: 'read', out: 'write' } as const;
-const scalars = defineKernel('gather-rows', `alias Element = f32; ${code}`, bindings);
-const vectors = defineKernel('gather-rows-vectors', `alias Element = vec4f; ${code}`, bindings);
+const kernels = defineElementKernels('gather-rows', 'f32', code, {
+  table: 'read',
+  indices: 'read',
+  out: 'write',
+});
 
 /** Records `Ops.gatherRows`. */
 export function gatherRows(recorder: Recorder, a: Arguments<'gatherRows'>): void {
   checkGatherRows(a);
   if (a.out.rows * a.out.channels === 0) return;
-  const isVectors = hasVectors(a.table) && hasVectors(a.out);
-  const table = isVectors ? inVectors(a.table) : a.table;
-  const out = isVectors ? inVectors(a.out) : a.out;
+  const { kernel, views } = inElements(kernels, { table: a.table, out: a.out });
+  const { table, out } = views;
   const elements = out.rows * out.channels;
   recorder.dispatch({
-    kernel: isVectors ? vectors : scalars,
+    kernel,
     constants: { ACCUMULATE: a.accumulate === true },
     buffers: { table: table.buffer, indices: a.indices, out: out.buffer },
     parameters: {

@@ -1,11 +1,11 @@
 import { type Arguments, checkNormalize } from '../../validate';
+import { defineElementKernels, inElements } from '../elements';
 import { linearGrid } from '../grid';
-import { defineKernel } from '../kernel';
 import type { Recorder } from '../recorder';
 import { elementsOf, inputOutput } from '../views';
 import code from './normalize.wgsl?raw';
 
-const kernel = defineKernel('normalize', code, {
+const kernels = defineElementKernels('normalize', 'f32', code, {
   input: 'read',
   weight: 'read',
   bias: 'read',
@@ -17,12 +17,13 @@ const THREADS = 64;
 /** Records `Ops.normalize`. */
 export function normalize(recorder: Recorder, a: Arguments<'normalize'>): void {
   checkNormalize(a);
-  const { input, out } = a;
-  const elements = elementsOf(input);
+  const elements = elementsOf(a.input);
   if (elements === 0) return;
+  const { kernel, views, width } = inElements(kernels, { input: a.input, out: a.out });
+  const { input, out } = views;
   const inPlace = input.buffer === out.buffer && input.offset === out.offset;
   // Many short rows (heads of queries and keys) share a workgroup, long ones have one to themselves.
-  const lanes = recorder.emulatesThreads ? 1 : input.channels <= 256 ? 8 : 64;
+  const lanes = recorder.emulatesThreads ? 1 : a.input.channels <= 256 ? 8 : 64;
   recorder.dispatch({
     kernel,
     constants: {
@@ -37,7 +38,7 @@ export function normalize(recorder: Recorder, a: Arguments<'normalize'>): void {
       bias: a.bias ?? recorder.unused,
       out: out.buffer,
     },
-    parameters: { ...inputOutput(input, out), epsilon: a.epsilon },
+    parameters: { ...inputOutput(input, out), width, epsilon: a.epsilon },
     workgroups: linearGrid(
       Math.ceil((input.heads * input.rows * lanes) / THREADS),
       recorder.maxWorkgroupsPerDimension,

@@ -1,11 +1,12 @@
+import { matrixRows } from '../../rows';
 import { type Arguments, checkRotate } from '../../validate';
+import { defineElementKernels, inElements } from '../elements';
 import { linearGrid } from '../grid';
-import { defineKernel } from '../kernel';
 import type { Recorder } from '../recorder';
 import { elementsOf, inputOutput } from '../views';
 import code from './rotate.wgsl?raw';
 
-const kernel = defineKernel('rotate', code, {
+const kernels = defineElementKernels('rotate', 'f32', code, {
   input: 'read',
   cosine: 'read',
   sine: 'read',
@@ -16,12 +17,19 @@ const kernel = defineKernel('rotate', code, {
 /** Records `Ops.rotate`. */
 export function rotate(recorder: Recorder, a: Arguments<'rotate'>): void {
   checkRotate(a);
-  const { input, out, table, positions } = a;
-  const elements = elementsOf(input);
+  const { table, positions } = a;
+  const elements = elementsOf(a.input);
   if (elements === 0) return;
+  const { kernel, views, width } = inElements(kernels, {
+    input: a.input,
+    out: a.out,
+    table: matrixRows(table.cosine, table.positions, table.frequencies),
+  });
+  const { input, out } = views;
+  const frequencies = table.frequencies / width;
   const inPlace = input.buffer === out.buffer && input.offset === out.offset;
   const indexed = 'indices' in positions;
-  const items = input.heads * input.rows * (input.channels - table.frequencies);
+  const items = input.heads * input.rows * (input.channels - frequencies);
   recorder.dispatch({
     kernel,
     constants: { HAS_INDICES: indexed, IN_PLACE: inPlace },
@@ -34,7 +42,7 @@ export function rotate(recorder: Recorder, a: Arguments<'rotate'>): void {
     },
     parameters: {
       ...inputOutput(input, out),
-      frequencies: table.frequencies,
+      frequencies,
       positionOffset: indexed ? positions.offset : 0,
       start: indexed ? 0 : positions.start,
       step: indexed ? 0 : positions.step,

@@ -1,12 +1,14 @@
 // Rotary embedding, half-split: with f = frequencies and channel c < f,
 // out[c] = x[c]·cos − x[c+f]·sin, out[c+f] = x[c+f]·cos + x[c]·sin; channels from 2f on pass through.
 //
-// Shapes     input and out [heads, rows, channels], any strides; cosine and sine [positions, f].
+// Shapes     input and out [heads, rows, channels], any strides; cosine and sine [positions, f]. All of them
+//            count in elements.
 // Grid       one thread per pair or passed channel: channels − f a row, 64 threads a workgroup, linear.
 // Equals     `rotate` of gpu/cpu.
 //
 // Constants  HAS_INDICES: row r is at position indices[positionOffset + r], otherwise at start + r · step;
 //            IN_PLACE: input is out, which is read instead.
+// Types      Element: f32, or vec4f where all rows can be read so.
 
 struct Params {
   heads: u32,
@@ -25,13 +27,13 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read> cosine: array<f32>;
-@group(0) @binding(3) var<storage, read> sine: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<Element>;
+@group(0) @binding(2) var<storage, read> cosine: array<Element>;
+@group(0) @binding(3) var<storage, read> sine: array<Element>;
 @group(0) @binding(4) var<storage, read> indices: array<u32>;
-@group(0) @binding(5) var<storage, read_write> out: array<f32>;
+@group(0) @binding(5) var<storage, read_write> out: array<Element>;
 
-fn load(at: u32) -> f32 {
+fn load(at: u32) -> Element {
   if (IN_PLACE) { return out[at]; }
   return input[at];
 }

@@ -1,18 +1,18 @@
 import { type Arguments, checkSumHeads } from '../../validate';
+import { defineElementKernels, inElements } from '../elements';
 import { linearGrid } from '../grid';
-import { defineKernel } from '../kernel';
 import type { Recorder } from '../recorder';
 import { elementsOf, inputOutput } from '../views';
 import code from './sum-heads.wgsl?raw';
 
-const kernel = defineKernel('sum-heads', code, { input: 'read', out: 'write' });
+const kernels = defineElementKernels('sum-heads', 'f32', code, { input: 'read', out: 'write' });
 
 /** Records `Ops.sumHeads`. */
 export function sumHeads(recorder: Recorder, a: Arguments<'sumHeads'>): void {
   checkSumHeads(a);
-  const { input, out } = a;
-  const elements = elementsOf(out);
-  if (elements === 0) return;
+  if (elementsOf(a.out) === 0) return;
+  const { kernel, views } = inElements(kernels, { input: a.input, out: a.out });
+  const { input, out } = views;
   recorder.dispatch({
     kernel,
     constants: {},
@@ -23,7 +23,7 @@ export function sumHeads(recorder: Recorder, a: Arguments<'sumHeads'>): void {
       perGroup: input.heads / out.heads,
       factor: a.factor ?? 1,
     },
-    workgroups: linearGrid(Math.ceil(elements / 64), recorder.maxWorkgroupsPerDimension),
-    work: { flops: elementsOf(input), bytes: 4 * (elements + elementsOf(input)) },
+    workgroups: linearGrid(Math.ceil(elementsOf(out) / 64), recorder.maxWorkgroupsPerDimension),
+    work: { flops: elementsOf(a.input), bytes: 4 * (elementsOf(a.out) + elementsOf(a.input)) },
   });
 }

@@ -1,9 +1,12 @@
 // out[g, r, c] = factor · Σ of input[h, r, c] over the query heads h of KV head g.
 //
-// Shapes     input [perGroup · heads, rows, channels], out [heads, rows, channels], any strides.
+// Shapes     input [perGroup · heads, rows, channels], out [heads, rows, channels], any strides;
+//            all of them count in elements.
 // Grid       one thread per element of out, 64 a workgroup, linear.
 // Precision  32-bit sums in the order of the heads.
 // Equals     `sumHeads` of gpu/cpu.
+//
+// Types      Element: f32, or vec4f where all rows can be read so.
 
 struct Params {
   heads: u32,
@@ -20,8 +23,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<Element>;
+@group(0) @binding(2) var<storage, read_write> out: array<Element>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -36,7 +39,7 @@ fn main(
   if (group >= params.heads) { return; }
   var at = params.inputOffset + group * params.perGroup * params.inputHeadStride;
   at += row * params.inputRowStride + channel;
-  var sum = 0.0;
+  var sum = Element();
   for (var head = 0u; head < params.perGroup; head++) {
     sum += input[at];
     at += params.inputHeadStride;
