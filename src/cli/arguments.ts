@@ -18,10 +18,12 @@ export interface Arguments {
   numbers(name: string): number[];
   json(name: string): unknown;
   backend(): 'auto' | BackendName;
+  /** --memory, given in MiB: what buffers may take. Null: not given. */
+  memoryBytes(): number | null;
 }
 
 /** Options every verb has. */
-const COMMON = ['backend'];
+const COMMON = ['backend', 'memory'];
 
 /** Parses `args`: `options` take a value, `flags` do not. Throws UserError for anything else. */
 export function readArguments(
@@ -70,6 +72,11 @@ export function readArguments(
       throw new UserError(`--${name} needs at least one value; put commas between several.`);
     return parts;
   };
+  const count = (name: string, minimum: number): number => {
+    const value = Number(text(name));
+    if (Number.isInteger(value) && value >= minimum) return value;
+    throw new UserError(`--${name} must be a whole number of at least ${minimum}, not "${text(name)}".`);
+  };
   return {
     has: (name) => values[name] !== undefined,
     text,
@@ -79,11 +86,7 @@ export function readArguments(
       checkWritable(path);
       return path;
     },
-    count(name, minimum) {
-      const value = Number(text(name));
-      if (Number.isInteger(value) && value >= minimum) return value;
-      throw new UserError(`--${name} must be a whole number of at least ${minimum}, not "${text(name)}".`);
-    },
+    count,
     list,
     numbers(name) {
       return list(name).map((part) => {
@@ -107,5 +110,6 @@ export function readArguments(
       if (value === 'auto' || value === 'cpu' || value === 'webgpu') return value;
       throw new UserError(`--backend must be auto, cpu or webgpu, not "${value}".`);
     },
+    memoryBytes: () => (optional('memory') === undefined ? null : count('memory', 1) * 2 ** 20),
   };
 }

@@ -1,8 +1,9 @@
 /** What `evaluate` computes: the free runs of seeds of generated tasks, in the order of lengths, tasks, seeds and methods. */
 import { parameterContext, resolve } from '../study/engine';
 import { compareStates } from '../study/logits';
+import { fitsMemory, type MemoryRequest, planMemory } from '../study/memory-plan';
 import type { OpenModel } from '../study/open-model';
-import { readText } from '../study/reading';
+import { LONGEST_ANSWER_TOKENS, readText } from '../study/reading';
 import { buildText, type StudyText } from '../study/source';
 import { UserError } from '../user-error';
 import type { Answer, CellKey } from './evaluation-file';
@@ -32,7 +33,7 @@ interface Job {
 
 /** Answers what is not answered yet. Throws UserError for a model without tokenizer and for tasks that do not fit. */
 export async function answerSeeds(request: SeedsRequest): Promise<void> {
-  const { model, onAnswer } = request;
+  const { model, plan, onAnswer } = request;
   const jobs = jobsOf(request);
   const lane = async (): Promise<void> => {
     for (const { key, seed, text } of jobs) {
@@ -40,8 +41,33 @@ export async function answerSeeds(request: SeedsRequest): Promise<void> {
       onAnswer({ task, tokens, label, seed, ...(await runSeed(model, key, text())) });
     }
   };
-  const lanes = model.decoder.ops.backend === 'cpu' ? 1 : GPU_RUNS;
+  const lanes = model.decoder.ops.backend === 'cpu' ? 1 : runsWithRoom(model, plan);
   await Promise.all(Array.from({ length: lanes }, lane));
+}
+
+/** As many free runs at once as there is room for, of the longest text. */
+function runsWithRoom(model: OpenModel, plan: readonly CellKey[]): number {
+  let runs = GPU_RUNS;
+  const fits = (key: CellKey): boolean => fitsMemory(memoryOf(model, key, { tokens: key.tokens, runs }));
+  while (runs > 1 && !plan.every(fits)) runs--;
+  return runs;
+}
+
+/** What a free run takes; its queries and answer are few. */
+function memoryOf(
+  model: OpenModel,
+  key: CellKey,
+  { tokens, runs }: { readonly tokens: number; readonly runs: number },
+): MemoryRequest {
+  const context = parameterContext(model, key.tokens);
+  const { method, parameters } = resolve({ id: key.id, parameters: key.parameters as never }, context);
+  return {
+    ...{ method, parameters, tokens, parts: ['free'], runsAtOnce: runs },
+    config: model.config,
+    limits: model.decoder.ops.memoryLimits,
+    queriesStart: Math.max(0, tokens - LONGEST_ANSWER_TOKENS),
+    answerStart: tokens - 1,
+  };
 }
 
 function* jobsOf({ model, plan, seeds, share, isAnswered }: SeedsRequest): Generator<Job> {
@@ -84,8 +110,10 @@ async function runSeed(
   const { queries, answerStart } = text.facts;
   const context = parameterContext(model, key.tokens);
   const { method, parameters } = resolve({ id: key.id, parameters: key.parameters as never }, context);
+  const { rotatedLayers } = planMemory(memoryOf(model, key, { tokens: text.ids.length, runs: 1 }));
   const reading = await readText({
     decoder: model.decoder,
+    rotatedLayers: rotatedLayers.free,
     method,
     parameters,
     calibration: model.calibration,

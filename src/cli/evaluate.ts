@@ -74,7 +74,7 @@ export async function evaluateCommand(rawArguments: string[]): Promise<void> {
     return;
   }
 
-  const ops = await openCommandBackend(args.backend());
+  const ops = await openCommandBackend(args.backend(), args.memoryBytes());
   const model = await openModelOf(ops, args);
   const { digest } = model.facts;
   const part = readShare(args.optional('part'));

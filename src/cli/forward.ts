@@ -6,17 +6,20 @@ import { readArguments } from './arguments';
 import { openCommandBackend } from './backend';
 import { writeWhole } from './files';
 import { endProgress, showProgress } from './progress';
-import { openModelOf, readIds } from './source';
+import { openModelOf, planText, readIds } from './source';
 
 export async function forwardCommand(rawArguments: string[]): Promise<void> {
   const args = readArguments('forward', rawArguments, ['model', 'text', 'ids-file', 'out']);
   const out = args.output('out');
-  const ops = await openCommandBackend(args.backend());
+  const ops = await openCommandBackend(args.backend(), args.memoryBytes());
   const model = await openModelOf(ops, args);
   const { config, decoder, tokenizer } = model;
   const ids = readIds(args, model);
   const tokens = ids.length;
-  const result = await forward(decoder, ids, (done) => showProgress(`${done} of ${tokens} tokens`));
+  const result = await forward(decoder, ids, {
+    onProgress: (done) => showProgress(`${done} of ${tokens} tokens`),
+    rotatedLayers: planText(model, tokens).rotatedLayers.full,
+  });
   const layers: CaptureLayer[] = [];
   for (let layer = 0; layer < config.layers; layer++)
     layers.push(await readLayer(decoder, result.reader, layer, tokens));

@@ -12,5 +12,6 @@ export const helpText = `keyhole VERB …
   record   --out OUT.json
            the default study, as the page shows it before anything is computed
 
-Everywhere: --backend auto|cpu|webgpu, and --ids-file IDS.json (a JSON array of token ids) wherever --text stands.
+Everywhere: --backend auto|cpu|webgpu, --memory MIB (what may be taken of the device's memory), and --ids-file IDS.json (a JSON
+array of token ids) wherever --text stands.
 `;

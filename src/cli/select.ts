@@ -28,7 +28,7 @@ export async function selectCommand(rawArguments: string[]): Promise<void> {
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
     throw new UserError('--params must be a JSON object such as {"keepFraction": 0.5}.');
   }
-  const ops = await openCommandBackend(args.backend());
+  const ops = await openCommandBackend(args.backend(), args.memoryBytes());
   const { text } = await openSource(ops, args);
   const context = contextOf(text);
   const parameters = resolveParameters(

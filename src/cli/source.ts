@@ -1,9 +1,12 @@
 /** The text of a command: ids for a model, or a capture. */
 import type { Ops } from '../../gpu/ops';
+import { full } from '../methods/full';
 import { readCapture } from '../model/capture';
 import { nodeFolder } from '../model/folder-node';
 import { readSafetensors } from '../model/safetensors';
 import { forward } from '../study/forward';
+import type { MemoryPlan } from '../study/memory-plan';
+import { planMemory } from '../study/memory-plan';
 import type { OpenModel } from '../study/open-model';
 import { openModel } from '../study/open-model';
 import type { OwnedRecordedText } from '../study/record';
@@ -53,6 +56,15 @@ export function readIds(args: Arguments, model: OpenModel): Uint32Array {
   return Uint32Array.from(ids as readonly number[]);
 }
 
+/** Plans reading and probing a text. Throws UserError for one that the device has no room for. */
+export function planText({ config, decoder }: OpenModel, tokens: number): MemoryPlan {
+  return planMemory({
+    ...{ config, tokens, method: full, parameters: {}, answerStart: null, parts: ['probe'] },
+    limits: decoder.ops.memoryLimits,
+    queriesStart: tokens - Math.ceil(tokens / 8),
+  });
+}
+
 export interface OpenedSource {
   readonly text: OwnedRecordedText;
   readonly modelDigest: string | null;
@@ -75,12 +87,11 @@ export async function openSource(ops: Ops, args: Arguments): Promise<OpenedSourc
   }
   const model = await openModelOf(ops, args);
   const ids = readIds(args, model);
-  const { reader } = await forward(
-    model.decoder,
-    ids,
-    (tokens) => showProgress(`${tokens} of ${ids.length} tokens`),
-    'queries, keys and values',
-  );
+  const { reader } = await forward(model.decoder, ids, {
+    onProgress: (tokens) => showProgress(`${tokens} of ${ids.length} tokens`),
+    keepStates: false,
+    rotatedLayers: planText(model, ids.length).rotatedLayers.full,
+  });
   endProgress();
   const notices: string[] = [];
   const { trainedTokens } = model.config;

@@ -43,7 +43,7 @@ export async function sweepCommand(rawArguments: string[]): Promise<void> {
     throw new UserError(`--keep holds fractions above 0 and up to 1, and ${wrong} is none.`);
   const given = paramsById(args.has('params') ? args.json('params') : {}, methods);
 
-  const ops = await openCommandBackend(args.backend());
+  const ops = await openCommandBackend(args.backend(), args.memoryBytes());
   const source = await openSource(ops, args);
   const text = withLayers(source.text, args.has('layers') ? args.numbers('layers') : null);
   const context = contextOf(text);

@@ -21,7 +21,10 @@ export type OpenWebGpu = () => Promise<Ops>;
 export async function openBackend(
   wanted: 'auto' | BackendName,
   openWebGpu: OpenWebGpu,
+  openCpu: () => Ops = createCpuOps,
 ): Promise<OpenBackend> {
+  const onCpu = (why: string, problem: string | null = null): OpenBackend =>
+    cpuBackend(openCpu(), why, problem);
   if (wanted === 'cpu') return onCpu('the CPU was asked for');
   let ops: Ops;
   try {
@@ -59,8 +62,7 @@ export async function openBackend(
   }
 }
 
-function onCpu(why: string, problem: string | null = null): OpenBackend {
-  const ops = createCpuOps();
+function cpuBackend(ops: Ops, why: string, problem: string | null): OpenBackend {
   return {
     problem,
     ops,

@@ -11,6 +11,7 @@ import { UserError } from '../user-error';
 import type { StudyEnvironment } from './environment';
 import { compareRuns } from './free-comparison';
 import { textKey } from './key';
+import { type MemoryPlan, planMemory } from './memory-plan';
 import type { OpenModel } from './open-model';
 import { openModel } from './open-model';
 import { Probe } from './probe-session';
@@ -78,10 +79,11 @@ export class Engine {
     const tokens = spec.source.kind === 'task' ? spec.source.tokens : text.ids.length;
     const context = parameterContext(open, tokens);
     const resolved = resolve(spec.method, context);
+    const plan = this.plan(open, text, resolved, parts);
 
     let full = run.full;
     if (doesProbe) {
-      const probe = await clock.measure('fullAttention', () => this.openProbe(open, text, run));
+      const probe = await clock.measure('fullAttention', () => this.openProbe(open, text, run, plan));
       full = Promise.resolve(probe.full);
       run.onFull(probe.full);
       emit({ name: 'textRead', value: undefined });
@@ -90,7 +92,7 @@ export class Engine {
     }
     if (parts.includes('free')) {
       if (!full) throw new Error('a free run needs the result of full attention');
-      await clock.measure('freeRun', () => this.freeRun(open, text, resolved, full, run));
+      await clock.measure('freeRun', () => this.freeRun(open, text, resolved, full, run, plan));
     }
   }
 
@@ -125,12 +127,34 @@ export class Engine {
     const report = (fraction: number): void =>
       emit({ name: 'progress', value: { label: `loading ${folder.name}`, fraction, expectedSeconds: null } });
     report(0);
-    const open = await openModel(this.ops, folder, report);
+    const open = await openModel(this.ops, folder, report, () => this.closeModel());
+    this.closeModel();
+    this.model = { name, open };
+    return open;
+  }
+
+  private closeModel(): void {
     this.closeProbe();
     this.model?.open.decoder.release();
-    this.model = { name, open };
+    this.model = null;
     this.text = null;
-    return open;
+  }
+
+  /** Throws UserError for a study that the device has no room for. */
+  private plan(
+    open: OpenModel,
+    text: StudyText,
+    { method, parameters }: ResolvedMethod,
+    parts: readonly Part[],
+  ): MemoryPlan {
+    const { queries, answerStart } = text.facts;
+    const readsText = method.readsText?.(parameters, open.calibration) ?? false;
+    return planMemory({
+      ...{ method, parameters, answerStart, config: open.config, limits: this.ops.memoryLimits },
+      tokens: text.ids.length,
+      queriesStart: queries.start,
+      parts: readsText ? ['probe', 'free'] : parts,
+    });
   }
 
   private async openText(spec: StudySpec, open: OpenModel): Promise<StudyText> {
@@ -147,8 +171,14 @@ export class Engine {
     return text;
   }
 
-  private async openProbe(open: OpenModel, text: StudyText, run: EngineRun): Promise<Probe> {
-    this.probe ??= await Probe.open(open, text, run.signal, progressOf(run, 'full attention', text));
+  private async openProbe(
+    open: OpenModel,
+    text: StudyText,
+    run: EngineRun,
+    { rotatedLayers }: MemoryPlan,
+  ): Promise<Probe> {
+    const onProgress = progressOf(run, 'full attention', text);
+    this.probe ??= await Probe.open(open, text, rotatedLayers.full, run.signal, onProgress);
     return this.probe;
   }
 
@@ -163,12 +193,13 @@ export class Engine {
     { method, parameters }: ResolvedMethod,
     full: Promise<FullRun>,
     run: EngineRun,
+    plan: MemoryPlan,
   ): Promise<void> {
     const { signal, emit } = run;
     const { answerStart, queries } = text.facts;
     // A worker that has only the free run then reads the text with full attention too.
     const probe = method.readsText?.(parameters, open.calibration)
-      ? await this.openProbe(open, text, run)
+      ? await this.openProbe(open, text, run, plan)
       : this.probe;
     const reading = await readText({
       decoder: open.decoder,
@@ -180,6 +211,7 @@ export class Engine {
       answerStart,
       queriesStart: queries.start,
       keepQueries: false,
+      rotatedLayers: plan.rotatedLayers.free,
       timed: true,
       isAnswerComplete: (generated) => text.isAnswerComplete(generated),
       signal,

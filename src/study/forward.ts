@@ -13,25 +13,32 @@ const BLOCK_TOKENS = 256;
 export interface ForwardResult {
   /** Holds queries, keys, values and log-sum-exp of the text; release it. */
   readonly reader: Reader;
-  /** [T, V]; empty where `wants` leaves them out. */
+  /** [T, V]; empty where states are not kept. */
   readonly logits: Float32Array;
   /** L + 1 tensors [T, D]: embeddings, then the input of each further layer, then the states after the last norm. */
   readonly hidden: readonly Float32Array[];
 }
 
-/** Reads `ids` with full attention and, if wanted, keeps hidden states and logits of every token, off the device. */
+export interface ForwardOptions {
+  readonly onProgress?: (tokens: number) => void;
+  /** False: neither hidden states nor logits, queries, keys and values only. True unless told. */
+  readonly keepStates?: boolean;
+  /** Layers whose rotated keys are held while it reads; all unless told. */
+  readonly rotatedLayers?: number;
+}
+
+/** Reads `ids` with full attention and keeps hidden states and logits of every token, off the device. */
 export async function forward(
   decoder: Decoder,
   ids: Uint32Array,
-  onProgress: (tokens: number) => void = () => {},
-  wants: 'states and logits' | 'queries, keys and values' = 'states and logits',
+  { onProgress, keepStates = true, rotatedLayers }: ForwardOptions = {},
 ): Promise<ForwardResult> {
   const { ops, config } = decoder;
   const { layers, hiddenSize: D, vocabularySize: V } = config;
   const tokens = ids.length;
-  const kept = wants === 'states and logits' ? tokens : 0;
+  const kept = keepStates ? tokens : 0;
   const largestBlock = Math.min(tokens, BLOCK_TOKENS);
-  const reader = createReader(decoder, { capacity: tokens, largestBlock, keepQueries: true });
+  const reader = createReader(decoder, { capacity: tokens, largestBlock, keepQueries: true, rotatedLayers });
   const scratch = new Scratch(ops);
   try {
     const logits = new Float32Array(kept * V);
@@ -68,7 +75,7 @@ export async function forward(
         for (const [i, states] of blockStates.entries())
           hidden[i].set(await ops.readFloats(states, 0, block.length * D), start * D);
       }
-      onProgress(start + block.length);
+      onProgress?.(start + block.length);
     }
     return { reader, logits, hidden };
   } catch (error) {

@@ -76,6 +76,14 @@ export function planMemory(request: MemoryRequest): MemoryPlan {
   );
 }
 
+/** Whether a study has room, with as many free runs at once as it asks for. */
+export function fitsMemory(request: MemoryRequest): boolean {
+  const { limits } = request;
+  const { phases, peakBytes } = roomiestPlan(request);
+  const buffers = phases.flatMap((phase) => phase.buffers);
+  return peakBytes <= limits.budgetBytes && buffers.every((buffer) => isAllowed(buffer, limits));
+}
+
 /** Throws UserError where the device has no room for a model's weights. */
 export function checkWeightsFit(config: ModelConfig, limits: MemoryLimits): void {
   const bytes = plannedBytes(weightBuffers(config, limits), limits);
@@ -89,15 +97,13 @@ export function checkWeightsFit(config: ModelConfig, limits: MemoryLimits): void
 export function mostTokens(request: MemoryRequest): number {
   const fits = (tokens: number): boolean => {
     const at = (place: number): number => Math.min(tokens - 1, Math.floor((place / request.tokens) * tokens));
-    const { answerStart, limits } = request;
-    const plan = roomiestPlan({
+    const { answerStart } = request;
+    return fitsMemory({
       ...request,
       tokens,
       queriesStart: at(request.queriesStart),
       answerStart: answerStart === null ? null : at(answerStart),
     });
-    const buffers = plan.phases.flatMap((phase) => phase.buffers);
-    return plan.peakBytes <= limits.budgetBytes && buffers.every((buffer) => isAllowed(buffer, limits));
   };
   let fitting = 0;
   let beyond = request.tokens;

@@ -8,6 +8,8 @@ import type { ModelFolder } from '../model/load';
 import { loadModel } from '../model/load';
 import type { Tokenizer } from '../model/tokenizer';
 import { readWeights } from '../model/weights';
+import { plannedBytes, weightBuffers } from './memory-buffers';
+import { checkWeightsFit } from './memory-plan';
 import type { ModelFacts } from './types';
 
 export interface OpenModel {
@@ -20,15 +22,23 @@ export interface OpenModel {
   readonly weightOperations: number;
 }
 
-/** Loads a model folder onto a device. Throws UserError for anything that is wrong with its files. */
+/**
+ * Loads a model folder onto a device. `makeRoom` is called where the device has room for the weights only without what it holds
+ * now. Throws UserError for anything that is wrong with the files, and for weights that the device has no room for.
+ */
 export async function openModel(
   ops: Ops,
   folder: ModelFolder,
   onProgress: (fraction: number) => void = () => {},
+  makeRoom: () => void = () => {},
 ): Promise<OpenModel> {
   const loaded = await loadModel(folder);
   const { config } = loaded;
   const weights = readWeights(loaded.source, config);
+  const { memoryLimits } = ops;
+  checkWeightsFit(config, memoryLimits);
+  const needed = plannedBytes(weightBuffers(config, memoryLimits), memoryLimits);
+  if (ops.memory().bytes + needed > memoryLimits.budgetBytes) makeRoom();
   const decoder = await createDecoder(ops, config, weights, (layers) => onProgress(layers / config.layers));
   const parameterCount = loaded.source
     .names()

@@ -56,10 +56,11 @@ export class Probe {
     this.full = fullRun;
   }
 
-  /** Reads the text with full attention. Throws UserError, or the signal's reason. */
+  /** Reads the text with full attention, `rotatedLayers` as planned. Throws UserError, or the signal's reason. */
   static async open(
     open: OpenModel,
     study: StudyText,
+    rotatedLayers: number,
     signal: AbortSignal,
     onProgress: (tokens: number) => void,
   ): Promise<Probe> {
@@ -74,6 +75,7 @@ export class Probe {
       answerStart,
       queriesStart: queries.start,
       keepQueries: true,
+      rotatedLayers,
       timed: true,
       isAnswerComplete: (generated) => study.isAnswerComplete(generated),
       signal,
