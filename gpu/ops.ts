@@ -79,6 +79,8 @@ export interface Ops {
   // ---- storage -------------------------------------------------------------------------------------------------
   /** New buffer of zeros. Throws UserError when the device cannot hold it. */
   allocate(type: ElementType, length: number, label: string): DeviceBuffer;
+  /** As `allocate`, but with any contents: for what is written whole before anything reads it, and so costs no clearing. */
+  scratch(type: ElementType, length: number, label: string): DeviceBuffer;
   upload(data: Float32Array | Uint32Array, label: string): DeviceBuffer;
   /** Overwrites elements [offset, offset + data.length); ordered with recorded work. */
   write(buffer: DeviceBuffer, offset: number, data: Float32Array | Uint32Array): void;

@@ -8,6 +8,7 @@ import { CpuBuffer, dataOf, floatsOf, integersOf } from './buffer';
 type Storage = Pick<
   Ops,
   | 'allocate'
+  | 'scratch'
   | 'upload'
   | 'write'
   | 'readFloats'
@@ -68,6 +69,7 @@ export function createStorage(memoryBytes?: number): Storage {
 
   return {
     allocate,
+    scratch: allocate,
     write,
     release,
     upload(data, label) {

@@ -41,7 +41,7 @@ export async function openDevice(options: DeviceOptions): Promise<OpenedDevice> 
     failure = new UserError(message);
     options.onLost?.(message);
   });
-  device.addEventListener('uncapturederror', (event) => {
+  const hear = (event: Event) => {
     const { error } = event as GPUUncapturedErrorEvent;
     // It is thrown by the next operation: the console need not have it too.
     event.preventDefault();
@@ -51,13 +51,15 @@ export async function openDevice(options: DeviceOptions): Promise<OpenedDevice> 
             `The GPU has run out of memory (${error.message}); use a shorter text, a smaller model or the CPU backend.`,
           )
         : new Error(`WebGPU: ${error.message}`);
-  });
+  };
+  device.addEventListener('uncapturederror', hear);
 
   return {
     device,
     capabilities: { ...readCapabilities(device, info), ...options.capabilities },
     close() {
       closing = true;
+      device.removeEventListener('uncapturederror', hear);
       if (!options.device) device.destroy();
     },
     throwFailure() {

@@ -22,6 +22,7 @@ export async function createWebGpuOps(options: WebGpuOptions = {}): Promise<Ops>
     description: opened.capabilities.description,
     isSoftware: opened.capabilities.isFallbackAdapter,
     allocate: (type, length, label) => recorder.allocate(type, length, label),
+    scratch: (type, length, label) => recorder.scratch(type, length, label),
     upload: (data, label) => recorder.upload(data, label),
     write(buffer, offset, data) {
       checkSpan('write', 'buffer', buffer, data instanceof Float32Array ? 'f32' : 'u32', offset, data.length);

@@ -1,6 +1,6 @@
 import type { MeasuredTime, MemoryLimits, Stopwatch } from '../ops';
 import type { DeviceBuffer, ElementType } from '../rows';
-import { Buffers, type Storage, type StorageBuffer } from './buffers';
+import { Buffers, type NewStorage, type Storage, type StorageBuffer } from './buffers';
 import type { Capabilities } from './capabilities';
 import { Commands } from './commands';
 import type { OpenedDevice } from './device';
@@ -76,11 +76,20 @@ export class Recorder {
 
   /** New buffer of zeros. */
   allocate(type: ElementType, length: number, label: string): StorageBuffer {
-    this.#opened.throwFailure();
-    if (this.#buffers.mustSubmitBefore(length, label)) this.flush();
-    const { buffer, reused } = this.#buffers.create(type, length, label);
+    const { buffer, reused } = this.#create(type, length, label);
     if (reused) this.clear(buffer);
     return buffer;
+  }
+
+  /** New buffer with any contents. */
+  scratch(type: ElementType, length: number, label: string): StorageBuffer {
+    return this.#create(type, length, label).buffer;
+  }
+
+  #create(type: ElementType, length: number, label: string): NewStorage {
+    this.#opened.throwFailure();
+    if (this.#buffers.mustSubmitBefore(length, label)) this.flush();
+    return this.#buffers.create(type, length, label);
   }
 
   /** New buffer with any contents, for one operation: `releaseTemporaries` frees it. */
@@ -105,10 +114,7 @@ export class Recorder {
   }
 
   upload(data: Float32Array | Uint32Array, label: string): StorageBuffer {
-    this.#opened.throwFailure();
-    const type = data instanceof Float32Array ? 'f32' : 'u32';
-    if (this.#buffers.mustSubmitBefore(data.length, label)) this.flush();
-    const { buffer } = this.#buffers.create(type, data.length, label);
+    const buffer = this.scratch(data instanceof Float32Array ? 'f32' : 'u32', data.length, label);
     this.write(buffer, 0, data);
     return buffer;
   }

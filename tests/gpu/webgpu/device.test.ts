@@ -6,6 +6,7 @@ import { openDevice } from '../../../gpu/webgpu/device';
 import { linearGrid, spans } from '../../../gpu/webgpu/grid';
 import { defineKernel } from '../../../gpu/webgpu/kernel';
 import { Pacer } from '../../../gpu/webgpu/pacer';
+import { Pipelines } from '../../../gpu/webgpu/pipelines';
 import { Recorder } from '../../../gpu/webgpu/recorder';
 import { isUserError } from '../../../src/user-error';
 import { createTestGpu, describeWebGpu } from '../../webgpu-node';
@@ -57,6 +58,69 @@ describeWebGpu('storage on WebGPU', (gpu) => {
       expect([...(await ops.readFloats(buffer, 1, 3))]).toEqual([200, 3, 4]);
       expect([...(await ops.readFloats(buffer, 4))]).toEqual([5, 6]);
       expect([...(await ops.readFloats(buffer, 6))]).toEqual([]);
+    }));
+
+  it('gives storage to be overwritten without clearing it', () =>
+    withOps(async (ops) => {
+      ops.release(ops.upload(new Float32Array(100).fill(3), 'first'));
+      const scratch = ops.scratch('f32', 90, 'scratch');
+      expect(await ops.readFloats(scratch)).toEqual(new Float32Array(90).fill(3));
+      ops.write(scratch, 0, new Float32Array(90).fill(4));
+      expect(await ops.readFloats(scratch)).toEqual(new Float32Array(90).fill(4));
+    }));
+
+  it('writes short data between recorded work without a submission of their own', () =>
+    withOps(async (ops) => {
+      const count = 40;
+      const submit = vi.spyOn(gpu.device.queue, 'submit');
+      const buffer = ops.allocate('u32', 100, 'written again and again');
+      const floats = ops.allocate('f32', 100, 'floats');
+      const out = ops.allocate('f32', 100 * count, 'out');
+      const expected = new Float32Array(100 * count);
+      for (let i = 0; i < count; i++) {
+        // Of every kind: integers, floats at an offset, and reused storage.
+        ops.write(buffer, 0, Uint32Array.of(i));
+        ops.write(floats, i, Float32Array.of(i + 0.5));
+        ops.release(ops.upload(new Float32Array(100).fill(-1), 'short-lived'));
+        ops.copyRows({ input: matrixRows(floats, 1, 100), out: matrixRows(out, 1, 100, 100 * i) });
+        for (let j = 0; j <= i; j++) expected[100 * i + j] = j + 0.5;
+      }
+      expect(submit.mock.calls.length).toBeLessThanOrEqual(1);
+      expect(await ops.readFloats(out)).toEqual(expected);
+      expect((await ops.readIntegers(buffer))[0]).toBe(count - 1);
+      submit.mockRestore();
+    }));
+
+  it('writes long data in order with recorded work', () =>
+    withOps(async (ops) => {
+      const length = 100_000;
+      const buffer = ops.upload(new Float32Array(length).fill(1), 'buffer');
+      const out = ops.allocate('f32', 2 * length, 'out');
+      const copy = (part: number) =>
+        ops.copyRows({
+          input: matrixRows(buffer, 1, length),
+          out: matrixRows(out, 1, length, part * length),
+        });
+      copy(0);
+      ops.write(buffer, 0, new Float32Array(length).fill(2));
+      copy(1);
+      const expected = new Float32Array(2 * length).fill(1).fill(2, length);
+      expect(await ops.readFloats(out)).toEqual(expected);
+    }));
+
+  it('reads through kept buffers, several at once, of any length', () =>
+    withOps(async (ops) => {
+      const data = Float32Array.from({ length: 3000 }, (_, i) => i);
+      const buffer = ops.upload(data, 'buffer');
+      for (let round = 0; round < 3; round++) {
+        const parts = await Promise.all([
+          ops.readFloats(buffer, 0, 1),
+          ops.readFloats(buffer, 7, 300),
+          ops.readFloats(buffer, 5, 295),
+          ops.readFloats(buffer),
+        ]);
+        expect(parts).toEqual([data.slice(0, 1), data.slice(7, 307), data.slice(5, 300), data]);
+      }
     }));
 
   it('frees a buffer only once recorded work is done with it', () =>
@@ -238,6 +302,29 @@ describeWebGpu('submissions on WebGPU', (gpu) => {
     recorder.destroy();
   });
 
+  it('takes parameters from several records', async () => {
+    const recorder = new Recorder(await openDevice({ device: gpu.device }));
+    const code = [
+      'struct Params { first: u32, second: f32, third: u32 }',
+      '@group(0) @binding(0) var<uniform> params: Params;',
+      '@group(0) @binding(1) var<storage, read_write> out: array<f32>;',
+      '@compute @workgroup_size(1) fn main() {',
+      '  out[0] = f32(params.first); out[1] = params.second; out[2] = f32(params.third);',
+      '}',
+    ].join('\n');
+    const out = recorder.allocate('f32', 3, 'out');
+    recorder.dispatch({
+      kernel: defineKernel('several records', code, { out: 'write' }),
+      constants: {},
+      buffers: { out },
+      parameters: [{ third: 3, other: 9 }, { second: 0.25 }, { third: 4, first: 1 }],
+      workgroups: [1, 1, 1],
+      work: { flops: 0, bytes: 0 },
+    });
+    expect(new Float32Array(await recorder.read(out, 0, 3))).toEqual(Float32Array.of(1, 0.25, 3));
+    recorder.destroy();
+  });
+
   it('refuses a dispatch with a parameter or buffer missing', async () => {
     const recorder = new Recorder(await openDevice({ device: gpu.device }));
     const code = [
@@ -349,6 +436,59 @@ describeWebGpu('opening a device', (gpu) => {
     expect(messages[0]).toContain('use the CPU backend');
     expect(() => ops.allocate('f32', 4, 'more')).toThrow('The GPU device was lost');
     await expect(ops.pace()).rejects.toThrow('The GPU device was lost');
+  });
+});
+
+describeWebGpu('pipelines on WebGPU', (gpu) => {
+  const counting = (name: string) =>
+    defineKernel(
+      name,
+      [
+        'struct Params { count: u32 }',
+        '@group(0) @binding(0) var<uniform> params: Params;',
+        '@group(0) @binding(1) var<storage, read_write> out: array<u32>;',
+        '@compute @workgroup_size(1) fn main() { out[0] = params.count * FACTOR; }',
+      ].join('\n'),
+      { out: 'write' },
+    );
+
+  it('uses what was compiled ahead, and compiles what is not ready or was not asked for', async () => {
+    const compile = vi.spyOn(gpu.device, 'createComputePipeline');
+    const pipelines = new Pipelines(gpu.device, (error) => {
+      throw error;
+    });
+    const kernel = counting('ahead');
+    const shared = pipelines.interfaceOf(kernel);
+    pipelines.prepare(kernel, { FACTOR: 2 });
+    pipelines.prepare(kernel, { FACTOR: 2 });
+    await pipelines.prepared();
+    const ready = pipelines.get(kernel, shared, { FACTOR: 2 });
+    expect(compile).not.toHaveBeenCalled();
+    pipelines.prepare(kernel, { FACTOR: 3 });
+    const early = pipelines.get(kernel, shared, { FACTOR: 3 });
+    expect(compile).toHaveBeenCalledTimes(1);
+    await pipelines.prepared();
+    expect(pipelines.get(kernel, shared, { FACTOR: 3 })).toBe(early);
+    expect(pipelines.get(kernel, shared, { FACTOR: 2 })).toBe(ready);
+    pipelines.get(kernel, shared, { FACTOR: 4 });
+    expect(compile).toHaveBeenCalledTimes(2);
+    expect(pipelines.inUse()).toEqual(
+      [2, 3, 4].map((FACTOR) => ({ kernel: 'ahead', constants: { FACTOR } })),
+    );
+    await pipelines.settled();
+    compile.mockRestore();
+  });
+
+  it('leaves an error of what was compiled ahead to its use', async () => {
+    const errors: Error[] = [];
+    const pipelines = new Pipelines(gpu.device, (error) => errors.push(error));
+    const kernel = counting('missing a constant');
+    pipelines.prepare(kernel, {});
+    await pipelines.prepared();
+    expect(errors).toEqual([]);
+    pipelines.get(kernel, pipelines.interfaceOf(kernel), {});
+    await pipelines.settled();
+    expect(errors[0]?.message).toContain('kernel missing a constant does not compile');
   });
 });
 
