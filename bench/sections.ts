@@ -2,12 +2,13 @@
 import { attention } from './attention';
 import { esa } from './esa';
 import { kernels } from './kernels';
+import { memory } from './memory';
 import { prefill } from './prefill';
 import { products } from './products';
 import type { Section } from './section';
 import { topK } from './top-k';
 
-export const sections: readonly Section[] = [kernels, prefill, products, attention, topK, esa];
+export const sections: readonly Section[] = [kernels, prefill, products, attention, topK, esa, memory];
 
 /**
  * The sections that `--only` names, comma-separated; all of them without it.
