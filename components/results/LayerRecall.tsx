@@ -18,7 +18,6 @@ const margin = { top: 8, right: 4, bottom: 20, left: 42 };
 /** Mass recall of every layer, a dot for each head. */
 export function LayerRecall() {
   const layers = usePageState((state) => state.measurements?.layers);
-  const isStale = usePageState((state) => state.stale.has('layers'));
   const isPast = usePageState((state) => isPastTrained(state.text, state.model));
   const [isTableShown, showTable] = useState(false);
   if (!layers || layers.length === 0) {
@@ -34,7 +33,6 @@ export function LayerRecall() {
       title={<Term name="massRecall">Mass recall by layer</Term>}
       aside="dots: heads"
       className="panel-recall"
-      isStale={isStale}
       copy={{
         what: 'mass recall by layer',
         table,
@@ -53,6 +51,7 @@ export function LayerRecall() {
 function RecallChart({ layers, isGrey }: { layers: readonly LayerMeasurement[]; isGrey: boolean }) {
   const { actions } = usePage();
   const { layer: shownLayer, head: shownHead } = usePageState((state) => state.session.view);
+  const staleLayers = usePageState((state) => state.staleLayers);
   const [box, { width }] = useSize<HTMLDivElement>({ width: 310, height });
   const lowest = Math.min(...layers.flatMap((layer) => layer.heads.map((head) => head.massRecall)));
   const yOf = scaleLinear(
@@ -83,7 +82,7 @@ function RecallChart({ layers, isGrey }: { layers: readonly LayerMeasurement[]; 
         {layers.map(({ layer, massRecall, heads }) => {
           const left = xOf(layer) ?? 0;
           return (
-            <g key={layer}>
+            <g key={layer} className="layer" data-stale={staleLayers.has(layer) || undefined}>
               <text
                 className={layer === shownLayer ? 'shown' : undefined}
                 x={left + band / 2}

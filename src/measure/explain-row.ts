@@ -4,6 +4,7 @@ import type { Method } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
 import type { RecordedText } from '../study/recorded';
 import { KEY_FATES, type KeyFate, type QueryRow } from '../study/types';
+import type { Memo } from './memo';
 import { layerInput, startProbe } from './probe-run';
 import { Scratch } from './scratch';
 import { type KeptKeys, readKept, readScores, setOfHead } from './selection-reader';
@@ -18,6 +19,7 @@ export interface ExplainRequest {
   readonly query: number;
   /** Where methods that evict once do so. */
   readonly evictAt: number;
+  readonly memo?: Memo;
 }
 
 export async function explainRow(request: ExplainRequest): Promise<QueryRow> {
@@ -25,7 +27,10 @@ export async function explainRow(request: ExplainRequest): Promise<QueryRow> {
   const { ops, tokens, queryHeads } = text;
   const recorded = text.recorded.find((entry) => entry.layer === layer);
   if (!recorded) throw new RangeError(`layer ${layer} is not recorded`);
-  const { run, blocks } = await startProbe({ ...text, recorded: [recorded] }, method, parameters, evictAt);
+  const started = await startProbe({ ...text, recorded: [recorded] }, method, parameters, evictAt, {
+    memo: request.memo,
+  });
+  const { run, blocks } = started;
   try {
     const block = blocks.find(({ start, end }) => start <= query && query < end);
     if (!block) throw new RangeError(`query ${query} is outside the text of ${tokens} tokens`);
@@ -38,12 +43,13 @@ export async function explainRow(request: ExplainRequest): Promise<QueryRow> {
       }
     }
     const selection = run.select(layerInput(recorded, block));
-    const [kept, scores, weights] = await Promise.all([
+    const reads = Promise.all([
       readKept(ops, selection),
       readScores(ops, selection, tokens),
       rowWeights(text, request),
     ]);
     ops.release(...selection.owned);
+    const [kept, scores, weights] = await reads;
     const set = setOfHead(kept.sets, head, queryHeads);
     const fates = keyFates(kept, set, block.start, query, tokens);
     const row = scores?.[setOfHead(scores, head, queryHeads)] ?? null;
@@ -59,7 +65,7 @@ export async function explainRow(request: ExplainRequest): Promise<QueryRow> {
       tiedAtCut: kept.tiedAtCut?.[setOfHead(kept.tiedAtCut, head, queryHeads)] ?? null,
     };
   } finally {
-    run.dispose();
+    started.dispose();
   }
 }
 
@@ -82,9 +88,10 @@ async function rowWeights(text: RecordedText, { layer, head, query }: ExplainReq
     causalOffset: query,
     out,
   });
-  const weights = new Float32Array(tokens);
-  weights.set(await ops.readFloats(out));
+  const read = ops.readFloats(out);
   scratch.release();
+  const weights = new Float32Array(tokens);
+  weights.set(await read);
   return weights;
 }
 

@@ -1,103 +1,150 @@
 /** Recall and output error of consecutive queries of one block. */
 import type { RowScalars, VisibleKeys } from '../../gpu/ops';
 import type { Rows } from '../../gpu/rows';
-import type { LayerInput, MethodRun, Selection } from '../methods/method';
+import type { LayerInput, MethodRun, Remembered, ScoreMemo, Selection } from '../methods/method';
 import type { RecordedText } from '../study/recorded';
 import type { LayerSums } from './layer-sums';
 import { Scratch } from './scratch';
 import type { KeptKeys } from './selection-reader';
-import { recordTopKRecall } from './top-k-recall';
+import { topKRecall } from './top-k-recall';
 
 interface Attended {
   readonly out: Rows;
   readonly logSumExp: RowScalars;
 }
 
-/** Measures the queries of `part` and adds them to `sums`. */
+/** What a measurement read back and a later one may need again. */
+class Numbers<T> implements Remembered {
+  readonly bytes: number;
+  readonly values: Promise<T>;
+
+  constructor(count: number, values: Promise<T>) {
+    this.bytes = 4 * count;
+    this.values = values;
+    // Whoever waits for them still gets the error; a part that nobody waits for any more is no failure.
+    values.catch(() => {});
+  }
+
+  release(): void {}
+}
+
+/** A method whose queries are measured. */
+export interface MeasuredRun {
+  readonly methodId: string;
+  readonly run: MethodRun;
+  /** Holds full attention's part of the measurements; null where that would take too much. */
+  readonly memo: ScoreMemo | null;
+}
+
+/** Records the measurement of the queries of `part`; resolves with what adds them to the sums, in whichever order is wanted. */
 export async function measurePart(
   text: RecordedText,
-  run: MethodRun,
+  measured: MeasuredRun,
   part: LayerInput,
   selection: Selection,
   kept: KeptKeys,
-  sums: LayerSums,
-): Promise<void> {
+): Promise<(sums: LayerSums) => void> {
   const { ops, attentionScale: scale } = text;
   const { query, key, value, logSumExp } = part;
   const { heads, rows, channels } = query;
   if (!logSumExp) throw new Error('a probe run needs full attention’s log-sum-exp');
   const scratch = new Scratch(ops);
-  const attend = (visible: VisibleKeys, label: string): Attended => {
-    const result = space(scratch, query, label);
-    ops.attention({ query, key, value, scale, visible, ...result });
-    return result;
-  };
   const { list, rangeStart } = selection;
   const end = part.block.end;
-  const full = attend({ range: { start: 0, end, causal: true } }, 'full output');
-  const range = { start: rangeStart, end, causal: true };
-  const model = attend(list ? { list, range } : { range }, 'output on kept keys');
-  const own = attendOwn(scratch, run, part, selection);
-  const readRecalls = recordTopKRecall(ops, scratch, { query, key, logSumExp, scale }, kept);
-
-  const read = (of: Rows | RowScalars | null | undefined): Promise<Float32Array> | null =>
-    of ? ops.readFloats(of.buffer) : null;
-  const [lambda, fullOut, modelOut, modelLambda, ownOut, ownLambda, ownLambdaOfAll, recalls] =
-    await Promise.all([
-      ops.readFloats(logSumExp.buffer, logSumExp.offset, (heads - 1) * logSumExp.headStride + rows),
-      ops.readFloats(full.out.buffer),
-      ops.readFloats(model.out.buffer),
-      ops.readFloats(model.logSumExp.buffer),
-      read(own?.kept.out),
-      read(own?.ofAll && own.kept.logSumExp),
-      read(own?.ofAll?.logSumExp),
-      readRecalls(),
-    ]);
+  const model = space(scratch, query, 'output on kept keys');
+  const visible = { ...(list ? { list } : {}), range: { start: rangeStart, end, causal: true } };
+  ops.attention({ query, key, value, scale, visible, ...model });
+  const own = attendOwn(scratch, measured, part, selection);
+  const reads = Promise.all([
+    fullAttention(text, measured, part),
+    ops.readFloats(model.out.buffer),
+    ops.readFloats(model.logSumExp.buffer),
+    own && ops.readFloats(own.kept.out.buffer),
+    own?.lambdaOfAll ? ops.readFloats(own.kept.logSumExp.buffer) : null,
+    own?.lambdaOfAll,
+    topKRecall(ops, { query, key, logSumExp, scale }, kept),
+  ]);
   scratch.release();
+  const [full, modelOut, modelLambda, ownOut, ownLambda, ownLambdaOfAll, recalls] = await reads;
 
   const size = rows * channels;
-  for (let head = 0; head < heads; head++) {
-    const of = sums.heads[head];
-    for (let row = 0; row < rows; row++) {
-      const i = head * rows + row;
-      const massRecall = share(modelLambda[i], lambda[head * logSumExp.headStride + row]);
-      of.massRecall.add(massRecall);
-      if (!own) of.ownMassRecall.add(massRecall);
-      else if (ownLambda && ownLambdaOfAll) of.ownMassRecall.add(share(ownLambda[i], ownLambdaOfAll[i]));
-      const recall = recalls[head];
-      if (recall) of.topkRecall.add(recall[row]);
+  return (sums) => {
+    for (let head = 0; head < heads; head++) {
+      const of = sums.heads[head];
+      for (let row = 0; row < rows; row++) {
+        const i = head * rows + row;
+        const massRecall = share(modelLambda[i], full.lambda[head * logSumExp.headStride + row]);
+        of.massRecall.add(massRecall);
+        if (!own) of.ownMassRecall.add(massRecall);
+        else if (ownLambda && ownLambdaOfAll) of.ownMassRecall.add(share(ownLambda[i], ownLambdaOfAll[i]));
+        const recall = recalls[head];
+        if (recall) of.topkRecall.add(recall[row]);
+      }
+      for (let i = head * size; i < (head + 1) * size; i++) {
+        of.squaredNorm += full.out[i] ** 2;
+        of.squaredError += (modelOut[i] - full.out[i]) ** 2;
+        of.squaredErrorAsRun += ((ownOut ?? modelOut)[i] - full.out[i]) ** 2;
+      }
     }
-    for (let i = head * size; i < (head + 1) * size; i++) {
-      of.squaredNorm += fullOut[i] ** 2;
-      of.squaredError += (modelOut[i] - fullOut[i]) ** 2;
-      of.squaredErrorAsRun += ((ownOut ?? modelOut)[i] - fullOut[i]) ** 2;
-    }
-  }
+  };
+}
+
+/** Output and log-sum-exp of full attention, [H, n, d] and by `logSumExp.headStride`: the same for every method. */
+function fullAttention(
+  text: RecordedText,
+  { memo }: MeasuredRun,
+  { layer, block, query, key, value, logSumExp }: LayerInput,
+): Promise<{ readonly out: Float32Array; readonly lambda: Float32Array }> {
+  const { ops, attentionScale: scale } = text;
+  const { heads, rows, channels } = query;
+  const { buffer, offset, headStride } = logSumExp!;
+  const read = async (): Promise<{ out: Float32Array; lambda: Float32Array }> => {
+    const scratch = new Scratch(ops);
+    const full = space(scratch, query, 'full output');
+    const visible: VisibleKeys = { range: { start: 0, end: block.end, causal: true } };
+    ops.attention({ query, key, value, scale, visible, ...full });
+    const reads = Promise.all([
+      ops.readFloats(full.out.buffer),
+      ops.readFloats(buffer, offset, (heads - 1) * headStride + rows),
+    ]);
+    scratch.release();
+    const [out, lambda] = await reads;
+    return { out, lambda };
+  };
+  const count = heads * rows * channels + (heads - 1) * headStride + rows;
+  if (!memo) return read();
+  return memo.get(`full/${layer}/${block.start}/${block.end}`, () => new Numbers(count, read())).values;
 }
 
 /**
- * Attention under the method's own positions, on the kept keys and, where a key's position does not depend on what else is
- * kept, on all keys. Null for methods with the model's positions.
+ * Attention under the method's own positions, on the kept keys, and where a key's position does not depend on what else is kept
+ * the log-sum-exp over all keys. Null for methods with the model's positions.
  */
 function attendOwn(
   scratch: Scratch,
-  run: MethodRun,
+  { methodId, run, memo }: MeasuredRun,
   part: LayerInput,
   selection: Selection,
-): { kept: Attended; ofAll: Attended | null } | null {
+): { kept: Attended; lambdaOfAll: Promise<Float32Array> | null } | null {
   if (!run.attend || run.positions === 'model') return null;
   const kept = space(scratch, part.query, 'output as run');
   run.attend(part, selection, kept.out, kept.logSumExp);
-  if (run.positions === 'cache') return { kept, ofAll: null };
-  const ofAll = space(scratch, part.query, 'output as run on all keys');
-  const count = selection.rangeStart;
-  const buffer = scratch.upload(
-    Uint32Array.from({ length: count }, (_, token) => token),
-    'all keys',
-  );
-  const list = count > 0 ? { buffer, offset: 0, sets: 1, count, rowStride: count } : null;
-  run.attend(part, { ...selection, list }, ofAll.out, ofAll.logSumExp);
-  return { kept, ofAll };
+  if (run.positions === 'cache') return { kept, lambdaOfAll: null };
+  const { rangeStart } = selection;
+  const { layer, block, query } = part;
+  const read = (): Promise<Float32Array> => {
+    const ofAll = space(scratch, query, 'output as run on all keys');
+    const tokens = Uint32Array.from({ length: rangeStart }, (_, token) => token);
+    const buffer = scratch.upload(tokens, 'all keys');
+    const list =
+      rangeStart > 0 ? { buffer, offset: 0, sets: 1, count: rangeStart, rowStride: rangeStart } : null;
+    run.attend?.(part, { ...selection, list }, ofAll.out, ofAll.logSumExp);
+    return scratch.ops.readFloats(ofAll.logSumExp.buffer);
+  };
+  if (!memo || !run.attendsBy) return { kept, lambdaOfAll: read() };
+  const name = [methodId, run.attendsBy(layer), rangeStart, layer, block.start, block.end].join('/');
+  const numbers = memo.get(`own/${name}`, () => new Numbers(query.heads * query.rows, read()));
+  return { kept, lambdaOfAll: numbers.values };
 }
 
 function space(scratch: Scratch, { heads, rows, channels }: Rows, label: string): Attended {

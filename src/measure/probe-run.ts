@@ -5,6 +5,7 @@ import type { LayerInput, Method, MethodContext, MethodRun, QueryBlock } from '.
 import type { ParameterContext, Parameters } from '../methods/parameters';
 import type { RecordedLayer, RecordedText } from '../study/recorded';
 import { UserError } from '../user-error';
+import { Memo, type MemoLease } from './memo';
 
 /** A range of tokens. */
 export interface TokenRange {
@@ -16,47 +17,39 @@ export interface ProbeRun {
   readonly run: MethodRun;
   /** Blocks of the whole text. */
   readonly blocks: readonly QueryBlock[];
+  /** What the run and its measurements remember; renewed whenever nothing that came from it is needed any more. */
+  readonly memo: MemoLease;
+  dispose(): void;
 }
 
-export interface ProbeOptions extends Pick<MethodContext, 'memo' | 'constantChannels'> {
+export interface ProbeOptions {
+  /** The open text's; a run without one remembers for itself. */
+  readonly memo?: Memo;
   readonly signal?: AbortSignal;
 }
 
-/** Starts and prepares a run. Throws UserError when the text lacks what the method needs. Dispose of `run` afterwards. */
+/** Starts and prepares a run. Throws UserError when the text lacks what the method needs. Dispose of it afterwards. */
 export async function startProbe(
   text: RecordedText,
   method: Method,
   parameters: Parameters,
   evictAt: number,
-  { memo, signal, constantChannels }: ProbeOptions = {},
+  { memo: shared, signal }: ProbeOptions = {},
 ): Promise<ProbeRun> {
   const context = contextOf(text);
   method.validate?.(parameters, context);
-  const { ops, layers, queryHeads, keyValueHeads, headDimension, attentionScale } = text;
-  const { rotation, positionOffset, trainedTokens, calibration } = text;
-  const run = method.start(
-    {
-      ops,
-      layers,
-      queryHeads,
-      keyValueHeads,
-      headDimension,
-      attentionScale,
-      rotation,
-      positionOffset,
-      trainedTokens,
-      totalTokens: text.tokens,
-      evictAt,
-      calibration,
-      memo,
-      constantChannels,
-    },
-    parameters,
-  );
+  const whole = shared ?? new Memo();
+  const memo = whole.lease();
+  const run = method.start({ ...runContext(text, evictAt), memo }, parameters);
+  const dispose = (): void => {
+    run.dispose();
+    memo.end();
+    if (!shared) whole.close();
+  };
   const needsUnrotated = method.needs.unrotated || run.positions === 'cache';
   const lacking = text.recorded.find(({ queryUnrotated, keyUnrotated }) => !queryUnrotated || !keyUnrotated);
   if (needsUnrotated && lacking) {
-    run.dispose();
+    dispose();
     throw new UserError(
       `${method.id} needs queries and keys before rotation, which layer ${lacking.layer} of this capture lacks; choose another method or original positions.`,
     );
@@ -64,10 +57,30 @@ export async function startProbe(
   try {
     await run.prepare?.(text.recorded, signal);
   } catch (error) {
-    run.dispose();
+    dispose();
     throw error;
   }
-  return { run, blocks: method.blocks(parameters, text.tokens, evictAt, context) };
+  return { run, blocks: method.blocks(parameters, text.tokens, evictAt, context), memo, dispose };
+}
+
+/** What a run over the text gets to know, without a memo. */
+export function runContext(text: RecordedText, evictAt: number): MethodContext {
+  const { ops, layers, queryHeads, keyValueHeads, headDimension, attentionScale } = text;
+  const { rotation, positionOffset, trainedTokens, calibration } = text;
+  return {
+    ops,
+    layers,
+    queryHeads,
+    keyValueHeads,
+    headDimension,
+    attentionScale,
+    rotation,
+    positionOffset,
+    trainedTokens,
+    totalTokens: text.tokens,
+    evictAt,
+    calibration,
+  };
 }
 
 /** What parameters of this text depend on. */
@@ -78,14 +91,18 @@ export function contextOf(text: RecordedText): ParameterContext {
 
 /** One layer as a method sees it at a block. */
 export function layerInput(recorded: RecordedLayer, block: QueryBlock): LayerInput {
-  const { layer, query, queryUnrotated, key, keyUnrotated, value, logSumExp } = recorded;
+  const { layer, queryUnrotated, keyUnrotated, value, logSumExp } = recorded;
   const ofBlock = (view: Rows): Rows => sliceRows(view, block.start, block.end - block.start);
   return {
     layer,
     block,
-    query: ofBlock(query),
+    get query() {
+      return ofBlock(recorded.query);
+    },
     queryUnrotated: queryUnrotated && ofBlock(queryUnrotated),
-    key: sliceRows(key, 0, block.end),
+    get key() {
+      return sliceRows(recorded.key, 0, block.end);
+    },
     keyUnrotated: keyUnrotated && sliceRows(keyUnrotated, 0, block.end),
     value: sliceRows(value, 0, block.end),
     logSumExp: { ...logSumExp, offset: logSumExp.offset + block.start },

@@ -1,12 +1,14 @@
 /** A probe run: what a method keeps and loses in every layer when each sees full attention's queries, keys and values. */
-import type { Method, MethodRun } from '../methods/method';
+import type { Method, Selection } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
 import type { RecordedLayer, RecordedText } from '../study/recorded';
 import type { LayerMeasurement } from '../study/types';
 import { LayerSums } from './layer-sums';
-import { measurePart } from './probe-part';
+import { MEMO_BYTES, type Memo } from './memo';
+import { type MeasuredRun, measurePart } from './probe-part';
 import { layerInput, overlap, type ProbeRun, startProbe, type TokenRange } from './probe-run';
-import { readKept } from './selection-reader';
+import { quiet } from './quiet';
+import { type KeptKeys, readKept } from './selection-reader';
 import { selectorRecall } from './selector-recall';
 
 export interface ProbeRequest {
@@ -15,6 +17,9 @@ export interface ProbeRequest {
   readonly parameters: Parameters;
   /** What is measured; methods that evict once do so at its start. */
   readonly queries: TokenRange;
+  /** The layer to measure first; the others follow in their order. */
+  readonly firstLayer?: number;
+  readonly memo?: Memo;
   readonly signal?: AbortSignal;
   readonly onLayer?: (measurement: LayerMeasurement) => void;
   /** Sentences about what the run had to assume. */
@@ -23,72 +28,125 @@ export interface ProbeRequest {
 
 /** Most attention weights held at once: heads × queries × keys. */
 const MOST_WEIGHTS = 2 ** 22;
+/** Most query rows × heads whose numbers are on their way off the device at once. */
+const MOST_ROWS_UNDER_WAY = 2 ** 14;
 
-/** Measures every recorded layer. Throws UserError for input the method cannot work with, or the signal's reason. */
+/** Measures every recorded layer, in their order. Throws UserError for input the method cannot work with, or the signal's reason. */
 export async function probe(request: ProbeRequest): Promise<LayerMeasurement[]> {
-  const { text, method, parameters, queries, signal, onLayer, onNotices } = request;
+  const { text, method, parameters, queries, memo, signal, onLayer, onNotices } = request;
   signal?.throwIfAborted();
-  const { ops } = text;
-  const constantChannels = ops.allocate('u32', 1, 'constant channels');
-  let run: MethodRun | null = null;
+  const started = await startProbe(text, method, parameters, queries.start, { memo, signal });
   try {
-    const started = await startProbe(text, method, parameters, queries.start, { signal, constantChannels });
-    run = started.run;
-    const layers: LayerMeasurement[] = [];
-    for (const recorded of text.recorded) {
-      const measurement = await probeLayer(request, started, recorded);
-      layers.push(measurement);
-      onLayer?.(measurement);
+    const measured = new Map<number, LayerMeasurement>();
+    for (const layers of batches(request)) {
+      for (const measurement of await probeLayers(request, started, layers)) {
+        measured.set(measurement.layer, measurement);
+        onLayer?.(measurement);
+      }
+      started.memo.renew();
     }
-    const [constant] = await ops.readIntegers(constantChannels);
-    const notices = [...(run.notices ?? []), ...(constant > 0 ? [constantSentence(constant)] : [])];
-    if (notices.length > 0) onNotices?.(notices);
-    return layers;
+    const { notices = [] } = started.run;
+    const all = [...notices, ...((await started.run.lateNotices?.()) ?? [])];
+    if (all.length > 0) onNotices?.(all);
+    return text.recorded.map(({ layer }) => measured.get(layer) as LayerMeasurement);
   } finally {
-    run?.dispose();
-    ops.release(constantChannels);
+    started.dispose();
   }
 }
 
-function constantSentence(count: number): string {
-  return `${count.toLocaleString('en')} channels had no range in a lag partition; their keys or values were divided by 1e-12 there.`;
+/**
+ * Layers that are measured together. On a GPU it is waiting that costs: all layers share two waits. Where nothing is waited for,
+ * one layer after the other shows results earlier.
+ */
+function batches({ text, firstLayer }: ProbeRequest): RecordedLayer[][] {
+  const { ops, recorded } = text;
+  const isFirst = ({ layer }: RecordedLayer): boolean => layer === firstLayer;
+  const ordered = [...recorded.filter(isFirst), ...recorded.filter((layer) => !isFirst(layer))];
+  return ops.backend === 'cpu' || ops.isSoftware ? ordered.map((layer) => [layer]) : [ordered];
 }
 
-async function probeLayer(
-  { text, method, queries, signal }: ProbeRequest,
-  { run, blocks }: ProbeRun,
-  recorded: RecordedLayer,
-): Promise<LayerMeasurement> {
-  const { ops } = text;
-  const sums = new LayerSums(text.queryHeads);
-  for (const block of blocks) {
-    const measured = overlap(block, queries);
-    // Only methods that change their cache while they read have to see the blocks before.
-    if (!measured && (method.family !== 'evict-reading' || block.start >= queries.end)) continue;
-    signal?.throwIfAborted();
-    const input = layerInput(recorded, block);
-    const selection = run.select(input);
-    try {
-      if (measured) {
-        const kept = await readKept(ops, selection);
-        sums.addKept(kept, measured.start, measured.end);
-        sums.addSelector(
-          await selectorRecall(ops, run, input, kept, measured),
-          measured.end - measured.start,
-        );
-        const rows = Math.max(1, Math.floor(MOST_WEIGHTS / (text.queryHeads * block.end)));
-        for (let start = measured.start; start < measured.end; start += rows) {
-          signal?.throwIfAborted();
-          const part = layerInput(recorded, { start, end: Math.min(measured.end, start + rows) });
-          await measurePart(text, run, part, selection, kept, sums);
-          await ops.pace();
+/** A block's choice in one layer, on its way off the device. */
+interface Choice {
+  readonly recorded: RecordedLayer;
+  readonly sums: LayerSums;
+  readonly measured: TokenRange;
+  readonly selection: Selection;
+  readonly kept: Promise<KeptKeys>;
+  readonly selector: ReturnType<typeof selectorRecall>;
+}
+
+async function probeLayers(
+  request: ProbeRequest,
+  started: ProbeRun,
+  layers: readonly RecordedLayer[],
+): Promise<LayerMeasurement[]> {
+  const { text, method, queries, signal } = request;
+  const { ops, queryHeads } = text;
+  const results = layers.map((recorded) => ({ recorded, sums: new LayerSums(queryHeads) }));
+  const choices: Choice[] = [];
+  try {
+    for (const { recorded, sums } of results) {
+      for (const block of started.blocks) {
+        const measured = overlap(block, queries);
+        // Only methods that change their cache while they read have to see the blocks before.
+        if (!measured && (method.family !== 'evict-reading' || block.start >= queries.end)) continue;
+        signal?.throwIfAborted();
+        const input = layerInput(recorded, block);
+        const selection = started.run.select(input);
+        if (measured) {
+          const kept = quiet(readKept(ops, selection));
+          const selector = quiet(selectorRecall(ops, started.run, input, kept, measured));
+          choices.push({ recorded, sums, measured, selection, kept, selector });
+        } else {
+          ops.release(...selection.owned);
         }
+        await ops.pace();
       }
-    } finally {
-      ops.release(...selection.owned);
     }
-    await ops.pace();
+    await measureChoices(request, started, choices);
+  } finally {
+    for (const { selection } of choices) ops.release(...selection.owned);
   }
   signal?.throwIfAborted();
-  return sums.result(recorded.layer);
+  return results.map(({ recorded, sums }) => sums.result(recorded.layer));
+}
+
+async function measureChoices(
+  { text, method, queries, signal }: ProbeRequest,
+  { run, memo }: ProbeRun,
+  choices: readonly Choice[],
+): Promise<void> {
+  const { ops, queryHeads, headDimension } = text;
+  const numbers = (queries.end - queries.start) * queryHeads * headDimension * text.recorded.length;
+  const measuredRun: MeasuredRun = {
+    methodId: method.id,
+    run,
+    // Full attention's output must not crowd out the scores.
+    memo: 16 * numbers <= MEMO_BYTES ? memo : null,
+  };
+  let rowsUnderWay = 0;
+  const underWay: { sums: LayerSums; add: ReturnType<typeof measurePart> }[] = [];
+  const arrive = async (): Promise<void> => {
+    const adds = await Promise.all(underWay.map(({ add }) => add));
+    // In the order of the text, which sums of floats depend on.
+    underWay.splice(0).forEach(({ sums }, i) => {
+      adds[i](sums);
+    });
+    rowsUnderWay = 0;
+  };
+  for (const { recorded, sums, measured, selection, ...promised } of choices) {
+    const [kept, selector] = await Promise.all([promised.kept, promised.selector]);
+    sums.addKept(kept, measured.start, measured.end);
+    sums.addSelector(selector, measured.end - measured.start);
+    const rows = Math.max(1, Math.floor(MOST_WEIGHTS / (queryHeads * measured.end)));
+    for (let start = measured.start; start < measured.end; start += rows) {
+      signal?.throwIfAborted();
+      const part = layerInput(recorded, { start, end: Math.min(measured.end, start + rows) });
+      underWay.push({ sums, add: quiet(measurePart(text, measuredRun, part, selection, kept)) });
+      rowsUnderWay += queryHeads * rows;
+      if (rowsUnderWay > MOST_ROWS_UNDER_WAY) await arrive();
+      await ops.pace();
+    }
+  }
+  await arrive();
 }

@@ -4,7 +4,7 @@ import type { DeviceBuffer, Rows } from '../../gpu/rows';
 import { headMajorRows } from '../../gpu/rows';
 
 export class Scratch {
-  private readonly ops: Ops;
+  readonly ops: Ops;
   private readonly buffers: DeviceBuffer[] = [];
 
   constructor(ops: Ops) {

@@ -2,6 +2,7 @@
 import type { Method, QueryBlock } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
 import type { RecordedText } from '../study/recorded';
+import type { Memo } from './memo';
 import { layerInput, startProbe } from './probe-run';
 import { type KeptKeys, readKept, readScores } from './selection-reader';
 
@@ -21,6 +22,7 @@ export interface SelectAllRequest {
   /** Where methods that evict once do so; T: after everything. */
   readonly evictAt: number;
   readonly withScores: boolean;
+  readonly memo?: Memo;
   readonly signal?: AbortSignal;
 }
 
@@ -34,32 +36,34 @@ export async function selectAll(
   const { text, method, parameters, evictAt, withScores, signal } = request;
   const { ops, tokens } = text;
   const recorded = text.recorded[request.recordedIndex];
-  const { run, blocks } = await startProbe({ ...text, recorded: [recorded] }, method, parameters, evictAt, {
+  const started = await startProbe({ ...text, recorded: [recorded] }, method, parameters, evictAt, {
+    memo: request.memo,
     signal,
   });
   try {
-    const selectBlock = async (block: QueryBlock): Promise<BlockSelection> => {
-      signal?.throwIfAborted();
-      const input = layerInput(recorded, block);
-      const selection = run.select(input);
-      try {
-        const [kept, scores] = await Promise.all([
-          readKept(ops, selection),
-          withScores ? readScores(ops, selection, tokens) : null,
-        ]);
-        await ops.pace();
-        return { block, kept, scores };
-      } finally {
-        ops.release(...selection.owned);
-      }
-    };
-    const selections: BlockSelection[] = [];
-    for (const block of blocks) selections.push(await selectBlock(block));
     const evicts = method.family === 'evict-once' || method.family === 'evict-reading';
-    const last = selections.at(-1);
-    const after = evicts || !last ? await selectBlock({ start: tokens, end: tokens }) : last;
-    return { blocks: selections, after };
+    const { blocks } = started;
+    const asked = evicts || blocks.length === 0 ? [...blocks, { start: tokens, end: tokens }] : blocks;
+    // Recorded without waiting: what is read comes off the device together.
+    const reads: Promise<BlockSelection>[] = [];
+    for (const block of asked) {
+      signal?.throwIfAborted();
+      const selection = started.run.select(layerInput(recorded, block));
+      const read = Promise.all([
+        readKept(ops, selection),
+        withScores ? readScores(ops, selection, tokens) : null,
+      ]).then(([kept, scores]) => ({ block, kept, scores }));
+      // Whoever waits for it still gets the error.
+      read.catch(() => {});
+      reads.push(read);
+      ops.release(...selection.owned);
+      started.memo.renew();
+      await ops.pace();
+    }
+    const selections = await Promise.all(reads);
+    signal?.throwIfAborted();
+    return { blocks: selections.slice(0, blocks.length), after: selections[selections.length - 1] };
   } finally {
-    run.dispose();
+    started.dispose();
   }
 }

@@ -12,29 +12,32 @@ export interface SelectorRecall {
   readonly perQuery: number | null;
 }
 
-/** Null where nothing is approximate, or everything fits. `measured`: tokens of the block that count for `perQuery`. */
+/**
+ * Records the work; the result follows `kept`, the choice to judge. Null where nothing is approximate, or everything fits.
+ * `measured`: tokens of the block that count for `perQuery`.
+ */
 export async function selectorRecall(
   ops: Ops,
   run: MethodRun,
   input: LayerInput,
-  kept: KeptKeys,
+  kept: Promise<KeptKeys>,
   measured: TokenRange,
 ): Promise<SelectorRecall | null> {
   const exactly = run.selectExactly?.(input);
   if (!exactly) return null;
-  const exact = await readKept(ops, exactly);
+  const reads = Promise.all([readKept(ops, exactly), kept, perQueryRecall(ops, run, input, measured)]);
   ops.release(...exactly.owned);
+  const [exact, chosen, perQuery] = await reads;
   const { start, end } = exact.candidates;
   const within = (set: Uint32Array): Uint32Array => set.filter((token) => token >= start && token < end);
   let shared = 0;
   let wanted = 0;
   exact.sets.forEach((set, i) => {
-    const chosen = within(set);
-    wanted += chosen.length;
-    shared += sharedCount(chosen, within(kept.sets[i]));
+    const best = within(set);
+    wanted += best.length;
+    shared += sharedCount(best, within(chosen.sets[i]));
   });
-  if (wanted === 0) return null;
-  return { block: shared / wanted, perQuery: await perQueryRecall(ops, run, input, measured) };
+  return wanted === 0 ? null : { block: shared / wanted, perQuery };
 }
 
 async function perQueryRecall(
@@ -43,25 +46,23 @@ async function perQueryRecall(
   input: LayerInput,
   measured: TokenRange,
 ): Promise<number | null> {
-  const scores = run.queryScores?.(input);
+  const scores = run.queryScores?.(input, measured);
   if (!scores) return null;
   const { candidates, count } = scores;
   const rows = measured.end - measured.start;
-  const best = (buffer: DeviceBuffer): DeviceBuffer => {
+  const best = (buffer: DeviceBuffer): Promise<Uint32Array> => {
     const out = ops.allocate('u32', rows * count, 'best candidates of each query');
-    const offset = (measured.start - input.block.start) * candidates;
     ops.topK({
-      score: { buffer, offset, rows, length: candidates, rowStride: candidates },
+      score: { buffer, offset: 0, rows, length: candidates, rowStride: candidates },
       count,
       indexBase: 0,
       out: { buffer: out, offset: 0, sets: rows, count, rowStride: count },
     });
-    return out;
+    const read = ops.readIntegers(out);
+    ops.release(buffer, out);
+    return read;
   };
-  const approximate = best(scores.approximate);
-  const exact = best(scores.exact);
-  const [a, b] = await Promise.all([ops.readIntegers(approximate), ops.readIntegers(exact)]);
-  ops.release(scores.approximate, scores.exact, approximate, exact);
+  const [a, b] = await Promise.all([best(scores.approximate), best(scores.exact)]);
   let shared = 0;
   for (let row = 0; row < rows; row++) {
     const of = (list: Uint32Array): Uint32Array => list.subarray(row * count, (row + 1) * count);

@@ -8,7 +8,7 @@ import type { Classes } from './sweep-classes';
 /** Most class sums held at once: groupings × heads × queries × classes. */
 const MOST_SUMS = 2 ** 22;
 
-/** Σ over heads and the segment's queries of the mass that each point keeps: [grouping][point]. */
+/** Records the work; resolves with Σ over heads and the segment's queries of the mass that each point keeps: [grouping][point]. */
 export async function massOfPoints(
   text: RecordedText,
   recorded: RecordedLayer,
@@ -28,8 +28,9 @@ export async function massOfPoints(
   const rowsAtOnce = Math.max(1, Math.floor(MOST_SUMS / (groupings.length * queryHeads * classes)));
   for (let start = segment.start; start < segment.end; start += rowsAtOnce) {
     const end = Math.min(segment.end, start + rowsAtOnce);
+    const rows = end - start;
     const part = layerInput(recorded, { start, end });
-    const out = scratch.floats(groupings.length * queryHeads * (end - start) * classes, 'mass by class');
+    const out = ops.allocate('f32', groupings.length * queryHeads * rows * classes, 'mass by class');
     ops.massByClass({
       query: part.query,
       key: sliceRows(recorded.key, 0, keys),
@@ -42,14 +43,16 @@ export async function massOfPoints(
       classes,
       out,
     });
-    const sums = await ops.readFloats(out);
-    for (let i = 0; i < sums.length; i++) {
-      const grouping = Math.floor(i / (queryHeads * (end - start) * classes));
-      perClass[grouping][i % classes] += sums[i];
-    }
-    await ops.pace();
+    const read = ops.readFloats(out);
+    ops.release(out);
+    if (end === segment.end) scratch.release();
+    const sums = await read;
+    const perGrouping = queryHeads * rows * classes;
+    perClass.forEach((perClassOf, grouping) => {
+      const place = grouping * perGrouping;
+      for (let i = 0; i < perGrouping; i++) perClassOf[i % classes] += sums[place + i];
+    });
   }
-  scratch.release();
   return groupings.map(({ masks }, i) => pointSums(masks, perClass[i]));
 }
 

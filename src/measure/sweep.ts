@@ -6,8 +6,17 @@ import type { Method } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
 import type { RecordedLayer, RecordedText } from '../study/recorded';
 import type { MethodSpec, SweepCurve, SweepPoint } from '../study/types';
-import { contextOf, layerInput, overlap, type ProbeRun, startProbe, type TokenRange } from './probe-run';
-import { createMemo, type Memo } from './score-memo';
+import { Memo } from './memo';
+import {
+  contextOf,
+  layerInput,
+  overlap,
+  type ProbeOptions,
+  type ProbeRun,
+  startProbe,
+  type TokenRange,
+} from './probe-run';
+import { quiet } from './quiet';
 import { type KeptKeys, readKept } from './selection-reader';
 import { classify } from './sweep-classes';
 import { massOfPoints } from './sweep-mass';
@@ -27,6 +36,7 @@ export interface SweepRequest {
   }[];
   readonly fractions: readonly number[];
   readonly queries: TokenRange;
+  readonly memo?: Memo;
   readonly signal?: AbortSignal;
   readonly onLayer?: (layers: number) => void;
 }
@@ -36,26 +46,55 @@ export async function sweep(request: SweepRequest): Promise<SweepCurve[]> {
   const { text, queries, signal, onLayer } = request;
   if (request.fractions.length > MOST_POINTS)
     throw new RangeError(`a sweep has at most ${MOST_POINTS} points`);
+  // The points of a curve share their scores, and the curves what they have in common.
+  const memo = request.memo ?? new Memo();
   const curves: Curve[] = [];
   try {
     for (const { method, parameters, current } of request.methods) {
       const curve = new Curve({ id: method.id, parameters }, current, request.fractions);
       curves.push(curve);
-      await curve.start(text, method, parameters, queries.start, signal);
+      await curve.start(text, method, parameters, queries.start, { memo, signal });
     }
-    let layers = 0;
-    for (const recorded of text.recorded) {
-      signal?.throwIfAborted();
-      const groups: Group[][][] = [];
-      for (const curve of curves) groups.push(await curve.select(text, recorded, queries, signal));
-      await measure(text, recorded, curves, groups, queries, signal);
-      for (const curve of curves) curve.memo.clear();
-      onLayer?.(++layers);
+    let done = 0;
+    for (const layers of batches(text, curves, queries)) {
+      const asked: Promise<Group[][]>[][] = [];
+      for (const recorded of layers) {
+        const ofLayer: Promise<Group[][]>[] = [];
+        for (const curve of curves) ofLayer.push((await curve.ask(text, recorded, queries, signal)).groups);
+        asked.push(ofLayer);
+      }
+      const measured: Promise<LayerNumbers>[] = [];
+      for (const [i, recorded] of layers.entries()) {
+        const groups = await Promise.all(asked[i]);
+        measured.push(quiet(measure(text, recorded, groups, queries, signal)));
+        await text.ops.pace();
+        signal?.throwIfAborted();
+      }
+      for (const numbers of measured) {
+        addLayer(curves, await numbers);
+        onLayer?.(++done);
+      }
+      for (const curve of curves) curve.renew();
     }
     return curves.map((curve) => curve.result());
   } finally {
     for (const curve of curves) curve.dispose();
+    if (!request.memo) memo.close();
   }
+}
+
+/** Most tokens that are listed at once: blocks × points × tokens of the text. */
+const MOST_LISTED = 2 ** 23;
+
+/** Layers that are measured together, see `probe`: on a GPU it is waiting that costs. */
+function batches(text: RecordedText, curves: readonly Curve[], queries: TokenRange): RecordedLayer[][] {
+  const { ops, recorded, tokens } = text;
+  const lists = curves.reduce((sum, curve) => sum + curve.listsWithin(queries), 0);
+  const together = ops.backend === 'cpu' || ops.isSoftware ? 1 : Math.floor(MOST_LISTED / (lists * tokens));
+  const size = Math.max(1, together);
+  return Array.from({ length: Math.ceil(recorded.length / size) }, (_, i) =>
+    recorded.slice(i * size, (i + 1) * size),
+  );
 }
 
 /** Consecutive queries that share what they keep. */
@@ -65,7 +104,6 @@ interface Group extends TokenRange {
 
 /** One method at all fractions. */
 class Curve {
-  readonly memo: Memo = createMemo();
   /** One run per point; null below the method's floor. */
   readonly runs: (ProbeRun | null)[] = [];
   /** Per layer, per point. */
@@ -88,44 +126,55 @@ class Curve {
     method: Method,
     parameters: Parameters,
     evictAt: number,
-    signal: AbortSignal | undefined,
+    options: ProbeOptions,
   ): Promise<void> {
     this.readsAll = method.family === 'evict-reading';
     for (const [point, fraction] of this.fractions.entries()) {
       const fitted = method.withBudget(parameters, contextOf(text), fraction);
       if ('floor' in fitted) this.floors[point] = fitted.floor;
       this.runs.push(
-        'floor' in fitted
-          ? null
-          : await startProbe(text, method, fitted.parameters, evictAt, { memo: this.memo, signal }),
+        'floor' in fitted ? null : await startProbe(text, method, fitted.parameters, evictAt, options),
       );
     }
   }
 
-  /** What every point keeps in one layer, per point in consecutive groups of queries (none below the floor). */
-  async select(
+  /** Most lists of tokens that one layer has at all points. */
+  listsWithin(queries: TokenRange): number {
+    return this.runs.reduce(
+      (sum, started) => sum + (started?.blocks.filter((block) => overlap(block, queries)).length ?? 0),
+      0,
+    );
+  }
+
+  /** Asks what every point keeps in one layer, per point in consecutive groups of queries (none below the floor). */
+  async ask(
     text: RecordedText,
     recorded: RecordedLayer,
     queries: TokenRange,
     signal: AbortSignal | undefined,
-  ): Promise<Group[][]> {
+  ): Promise<{ readonly groups: Promise<Group[][]> }> {
     const { ops } = text;
-    const points: Group[][] = [];
+    const points: Promise<Group[]>[] = [];
     for (const started of this.runs) {
       const reads: Promise<Group>[] = [];
       for (const block of started?.blocks ?? []) {
         const measured = overlap(block, queries);
         if (!started || (!measured && (!this.readsAll || block.start >= queries.end))) continue;
         signal?.throwIfAborted();
-        const input = layerInput(recorded, block);
-        const selection = started.run.select(input);
-        if (measured) reads.push(readKept(ops, selection).then((kept) => ({ ...measured, kept })));
+        const selection = started.run.select(layerInput(recorded, block));
+        if (measured) {
+          reads.push(quiet(readKept(ops, selection).then((kept) => ({ ...measured, kept }))));
+        }
         ops.release(...selection.owned);
         await ops.pace();
       }
-      points.push(await Promise.all(reads));
+      points.push(quiet(Promise.all(reads)));
     }
-    return points;
+    return { groups: quiet(Promise.all(points)) };
+  }
+
+  renew(): void {
+    for (const started of this.runs) started?.memo.renew();
   }
 
   result(): SweepCurve {
@@ -140,22 +189,27 @@ class Curve {
   }
 
   dispose(): void {
-    for (const started of this.runs) started?.run.dispose();
-    this.memo.clear();
+    for (const started of this.runs) started?.dispose();
   }
 }
 
-/** Adds one layer's numbers to the curves. */
+/** Means over the queries of one layer: [curve][point]. */
+interface LayerNumbers {
+  readonly massRecall: number[][];
+  readonly keptShare: number[][];
+}
+
+/** Records the measurement of one layer; resolves with its numbers. `groups`: [curve][point]. */
 async function measure(
   text: RecordedText,
   recorded: RecordedLayer,
-  curves: readonly Curve[],
   groups: readonly Group[][][],
   queries: TokenRange,
   signal: AbortSignal | undefined,
-): Promise<void> {
-  const mass = curves.map(({ runs }) => runs.map(() => 0));
-  const share = curves.map(({ runs }) => runs.map(() => 0));
+): Promise<LayerNumbers> {
+  const mass = groups.map((points) => points.map(() => 0));
+  const share = groups.map((points) => points.map(() => 0));
+  const segments = [];
   for (const segment of segmentsOf(groups.flat(2), queries)) {
     signal?.throwIfAborted();
     const keptBy = groups.map((points) =>
@@ -165,19 +219,29 @@ async function measure(
     );
     const sets = Math.max(1, ...keptBy.flat().map((kept) => kept?.sets.length ?? 1));
     const classes = keptBy.map((points) => classify(points, sets, segment.end));
-    const sums = await massOfPoints(text, recorded, segment, classes, sets);
+    segments.push({ segment, keptBy, sums: quiet(massOfPoints(text, recorded, segment, classes, sets)) });
+    await text.ops.pace();
+  }
+  for (const { segment, keptBy, ...promised } of segments) {
+    const sums = await promised.sums;
     for (const [curve, points] of keptBy.entries()) {
       for (const [point, kept] of points.entries()) {
         mass[curve][point] += sums[curve][point] ?? 0;
         if (kept) share[curve][point] += keptShare(kept, segment);
       }
     }
-    await text.ops.pace();
   }
   const count = queries.end - queries.start;
+  return {
+    massRecall: mass.map((points) => points.map((sum) => Math.min(1, sum / (count * text.queryHeads)))),
+    keptShare: share.map((points) => points.map((sum) => sum / count)),
+  };
+}
+
+function addLayer(curves: readonly Curve[], { massRecall, keptShare }: LayerNumbers): void {
   for (const [i, curve] of curves.entries()) {
-    curve.massRecall.push(mass[i].map((sum) => Math.min(1, sum / (count * text.queryHeads))));
-    curve.keptShare.push(share[i].map((sum) => sum / count));
+    curve.massRecall.push(massRecall[i]);
+    curve.keptShare.push(keptShare[i]);
   }
 }
 

@@ -2,26 +2,30 @@
 import type { Ops, RowScalars } from '../../gpu/ops';
 import type { Rows } from '../../gpu/rows';
 import { sliceRows } from '../../gpu/rows';
-import type { Scratch } from './scratch';
+import { Scratch } from './scratch';
 import { type KeptKeys, setOfHead, sharedCount } from './selection-reader';
 
 /**
  * Candidates C are the tokens whose fate the method chose, k those of them it kept; a query's recall is the share of the k
- * largest A[h, i, ·] in C that were kept. Records the work for queries [H, n, d] over `key` and returns what reads it: recall
- * of every query, [H][n], null for heads with k = 0 or nothing dropped.
+ * largest A[h, i, ·] in C that were kept. Records the work for queries [H, n, d] over `key` and reads it: recall of every
+ * query, [H][n], null for heads with k = 0 or nothing dropped.
  */
-export function recordTopKRecall(
+export async function topKRecall(
   ops: Ops,
-  scratch: Scratch,
   piece: { readonly query: Rows; readonly key: Rows; readonly logSumExp: RowScalars; readonly scale: number },
   kept: KeptKeys,
-): () => Promise<(Float64Array | null)[]> {
+): Promise<(Float64Array | null)[]> {
   const { start, end } = kept.candidates;
   const { heads, rows } = piece.query;
   const keptCandidates = kept.sets.map((set) => keptWithin(set, kept.rangeStart, start, end));
-  const isChosen = keptCandidates.map((tokens) => tokens.length > 0 && tokens.length < end - start);
-  if (!isChosen.includes(true)) return async () => new Array(heads).fill(null);
+  const counts = Array.from(
+    { length: heads },
+    (_, head) => keptCandidates[setOfHead(kept.sets, head, heads)].length,
+  );
+  const isChosen = (count: number): boolean => count > 0 && count < end - start;
+  if (!counts.some(isChosen)) return new Array(heads).fill(null);
 
+  const scratch = new Scratch(ops);
   const weights = scratch.floats(heads * rows * end, 'attention weights');
   ops.attentionWeights({
     query: piece.query,
@@ -31,36 +35,49 @@ export function recordTopKRecall(
     causalOffset: end,
     out: weights,
   });
-  const tops = Array.from({ length: heads }, (_, head) => {
-    const set = setOfHead(kept.sets, head, heads);
-    const count = keptCandidates[set].length;
-    if (!isChosen[set]) return null;
-    const buffer = scratch.integers(rows * count, 'most attended keys');
-    ops.topK({
-      score: {
-        buffer: weights,
-        offset: head * rows * end + start,
-        rows,
-        length: end - start,
-        rowStride: end,
-      },
-      count,
-      indexBase: start,
-      out: { buffer, offset: 0, sets: rows, count, rowStride: count },
+  const reads = stretches(counts)
+    .filter(({ count }) => isChosen(count))
+    .map(async ({ first, heads: together, count }) => {
+      const sets = together * rows;
+      const buffer = scratch.integers(sets * count, 'most attended keys');
+      ops.topK({
+        score: {
+          buffer: weights,
+          offset: first * rows * end + start,
+          rows: sets,
+          length: end - start,
+          rowStride: end,
+        },
+        count,
+        indexBase: start,
+        out: { buffer, offset: 0, sets, count, rowStride: count },
+      });
+      return { first, together, count, indices: await ops.readIntegers(buffer) };
     });
-    return { buffer, set, count };
+  scratch.release();
+
+  const recalls: (Float64Array | null)[] = new Array(heads).fill(null);
+  for (const { first, together, count, indices } of await Promise.all(reads)) {
+    for (let head = first; head < first + together; head++) {
+      const set = setOfHead(kept.sets, head, heads);
+      recalls[head] = Float64Array.from({ length: rows }, (_, row) => {
+        const place = ((head - first) * rows + row) * count;
+        return sharedCount(indices.subarray(place, place + count), keptCandidates[set]) / count;
+      });
+    }
+  }
+  return recalls;
+}
+
+/** Consecutive heads with equal counts. */
+function stretches(counts: readonly number[]): { first: number; heads: number; count: number }[] {
+  const found: { first: number; heads: number; count: number }[] = [];
+  counts.forEach((count, head) => {
+    const last = found.at(-1);
+    if (last?.count === count) last.heads++;
+    else found.push({ first: head, heads: 1, count });
   });
-  return () =>
-    Promise.all(
-      tops.map(async (top) => {
-        if (!top) return null;
-        const indices = await ops.readIntegers(top.buffer);
-        return Float64Array.from({ length: rows }, (_, row) => {
-          const largest = indices.subarray(row * top.count, (row + 1) * top.count);
-          return sharedCount(largest, keptCandidates[top.set]) / top.count;
-        });
-      }),
-    );
+  return found;
 }
 
 /** Kept tokens of [start, end), listed or in the range from `rangeStart` on. */

@@ -9,45 +9,64 @@ import { keptOfText } from './budget';
 import { attendInCache } from './cache-positions';
 import { defaultChunkTokens } from './defaults';
 import { keepEverything } from './full';
-import type { LayerInput, Method, MethodContext, MethodRun, QueryPlace, Selection } from './method';
+import type { LayerInput, Method, MethodContext, MethodRun, QueryPlace } from './method';
 import { choiceOf, type ParameterContext, type Parameters } from './parameters';
+import type { Buffers } from './remember';
 
 /** Scores of tokens [0, evictAt), one row per KV head or one for all, and what breaks their ties. */
-export interface EvictionScores {
+export interface EvictionScores extends Buffers {
   readonly score: ScoreRows;
   readonly secondary?: ScoreRows;
-  release(): void;
 }
 
-export interface EvictionRule {
+export interface EvictionRule<Scores extends EvictionScores = EvictionScores> {
+  /** Names what the scores of a layer depend on beside the text. Null: on the budget, too; they are made for one run. */
+  readonly name: ((layer: number) => string) | null;
   /** `input` holds at least the `tokens` keys and values to score. */
-  score(context: MethodContext, input: LayerInput, tokens: number): EvictionScores;
+  score(context: MethodContext, input: LayerInput, tokens: number): Scores;
   /** Tokens whose fate the scores decide when `count` of `tokens` stay; see Selection.candidates. */
   candidates(layer: number, tokens: number, count: number): { readonly start: number; readonly end: number };
+  /** What making the scores of these layers has shown. */
+  lateNotices?(scores: readonly Scores[]): Promise<readonly string[]>;
 }
 
-interface Kept {
-  readonly selection: Selection;
-  release(): void;
+/** What stays of one layer. */
+interface Kept<Scores> {
+  readonly list: IndexList;
+  readonly tied: DeviceBuffer;
+  /** Scores that no memo has. */
+  readonly scores: Scores | null;
 }
 
 /** A run that evicts by `rule`; how many keys stay is `keepFraction`. */
-export function evictOnce(context: MethodContext, parameters: Parameters, rule: EvictionRule): MethodRun {
-  const { ops, evictAt } = context;
-  const kept = new Map<number, Kept>();
+export function evictOnce<Scores extends EvictionScores>(
+  context: MethodContext,
+  parameters: Parameters,
+  rule: EvictionRule<Scores>,
+): MethodRun {
+  const { ops, evictAt, memo } = context;
+  const { name } = rule;
+  const kept = new Map<number, Kept<Scores>>();
+  const used = new Map<number, Scores>();
   let marked: ReadonlySet<number> = new Set();
   const inCache = choiceOf(parameters, 'positions') === 'cache';
 
-  function evict(input: LayerInput): Kept {
-    const count = keptOfText(parameters, input.layer, context.totalTokens);
-    if (count >= evictAt) return { selection: keepEverything(evictAt), release() {} };
-    const make = (): EvictionScores => rule.score(context, input, evictAt);
-    const scores = context.memo ? context.memo.get(`evict/${input.layer}`, make) : make();
-    const sets = scores.score.rows;
+  function scoresOf(input: LayerInput): Scores {
+    const { layer } = input;
+    const own = kept.get(layer)?.scores;
+    if (own) return own;
+    const make = (): Scores => rule.score(context, input, evictAt);
+    const scores = memo && name ? memo.get(`evict/${name(layer)}/${layer}/${evictAt}`, make) : make();
+    used.set(layer, scores);
+    return scores;
+  }
+
+  function evict({ layer }: LayerInput, scores: Scores, count: number): Kept<Scores> {
+    const { score, secondary } = scores;
+    const sets = score.rows;
     const buffer = ops.allocate('u32', sets * count, 'kept keys');
     const tied = ops.allocate('u32', sets, 'tied at the cut');
     const list: IndexList = { buffer, offset: 0, sets, count, rowStride: count };
-    const { score, secondary } = scores;
     ops.topK({
       score,
       ...(secondary ? { secondary } : {}),
@@ -56,49 +75,51 @@ export function evictOnce(context: MethodContext, parameters: Parameters, rule: 
       out: list,
       tied: { buffer: tied, offset: 0 },
     });
-    const candidates = rule.candidates(input.layer, evictAt, count);
-    const wasCut = candidates.end > candidates.start && count > 0;
-    return {
-      selection: {
-        list: count > 0 ? list : null,
-        rangeStart: evictAt,
-        candidates,
-        score: { rows: score, ...(secondary ? { secondary } : {}), scoreStart: 0 },
-        tiedAtCut: wasCut ? { buffer: tied, offset: 0, sets } : null,
-        owned: [],
-      },
-      release() {
-        ops.release(buffer, tied);
-        if (!context.memo) scores.release();
-      },
-    };
+    const state = { list, tied, scores: memo && name ? null : scores };
+    kept.set(layer, state);
+    return state;
+  }
+
+  function release(layer: number): void {
+    const state = kept.get(layer);
+    if (!state) return;
+    ops.release(state.list.buffer, state.tied);
+    state.scores?.release();
+    kept.delete(layer);
   }
 
   return {
     positions: inCache ? 'cache' : 'model',
     select(input) {
-      if (input.block.start < evictAt) return keepEverything(input.block.start);
-      let state = kept.get(input.layer);
-      if (!state) {
-        state = evict(input);
-        kept.set(input.layer, state);
+      const { layer } = input;
+      const count = keptOfText(parameters, layer, context.totalTokens);
+      if (input.block.start < evictAt || count >= evictAt) {
+        return keepEverything(Math.min(input.block.start, evictAt));
       }
-      return state.selection;
+      const scores = scoresOf(input);
+      const { list, tied } = kept.get(layer) ?? evict(input, scores, count);
+      const { score, secondary } = scores;
+      const candidates = rule.candidates(layer, evictAt, count);
+      const wasCut = candidates.end > candidates.start && count > 0;
+      return {
+        list: count > 0 ? list : null,
+        rangeStart: evictAt,
+        candidates,
+        score: { rows: score, ...(secondary ? { secondary } : {}), scoreStart: 0 },
+        tiedAtCut: wasCut ? { buffer: tied, offset: 0, sets: list.sets } : null,
+        owned: [],
+      };
     },
     ...(inCache ? { attend: (...args) => attendInCache(context, ...args) } : {}),
+    ...(rule.lateNotices ? { lateNotices: () => rule.lateNotices!([...used.values()]) } : {}),
     mark() {
       marked = new Set(kept.keys());
     },
     rewind() {
-      for (const [layer, state] of kept) {
-        if (marked.has(layer)) continue;
-        state.release();
-        kept.delete(layer);
-      }
+      for (const layer of [...kept.keys()]) if (!marked.has(layer)) release(layer);
     },
     dispose() {
-      for (const state of kept.values()) state.release();
-      kept.clear();
+      for (const layer of [...kept.keys()]) release(layer);
     },
   };
 }

@@ -11,13 +11,22 @@ import type { Calibration } from '../model/calibration';
 import type { RecordedLayer } from '../study/recorded';
 import type { ParameterContext, ParameterSchemas, Parameters } from './parameters';
 
+/** Something that a run computed and that holds for others, too. */
+export interface Remembered {
+  readonly bytes: number;
+  release(): void;
+}
+
 /**
- * Scores that do not depend on how much is kept. Runs that share one differ only in their budget (the points of a sweep), and
- * score every layer and block once.
+ * Remembers across runs over one text what parameters that have moved since do not change: a moved budget starts from the scores,
+ * a moved proximity from them undilated, everything from the compressed keys.
  */
 export interface ScoreMemo {
-  /** What was made for `key` earlier, or by `make` now. It belongs to the memo. */
-  get<T extends { release(): void }>(key: string, make: () => T): T;
+  /**
+   * What was made for `key` earlier, or by `make` now. It belongs to the memo and is valid during this selection: ask again for
+   * the next one. `key` names all that the value depends on beside the text: method, parameters, layer, block.
+   */
+  get<T extends Remembered>(key: string, make: () => T): T;
 }
 
 /** Consecutive queries [start, end) that share one decision. */
@@ -30,7 +39,10 @@ export interface QueryBlock {
 export interface LayerInput {
   readonly layer: number;
   readonly block: QueryBlock;
-  /** [H, block, d], rotary positions applied as the model does. */
+  /**
+   * [H, block, d], rotary positions applied as the model does. Rotated rows may be made when they are read, into space that layers
+   * share: read `query` and `key` where the work on them is recorded, and keep neither while something else may run.
+   */
   readonly query: Rows;
   /** [H, block, d] before rotation; equals `query` for models without rotary positions. Null: a capture without them. */
   readonly queryUnrotated: Rows | null;
@@ -94,9 +106,8 @@ export interface MethodContext {
   /** First token of `queries`; where methods that evict once do so. totalTokens: after everything. */
   readonly evictAt: number;
   readonly calibration: Calibration | null;
+  /** For runs over a recorded text; a free run has nothing to share. */
   readonly memo?: ScoreMemo;
-  /** One u32 that counts channels without any range in a partition: LagKV divides by 1e-12 there, and the run says so. */
-  readonly constantChannels?: DeviceBuffer;
 }
 
 /** State of one run of a method over all layers. */
@@ -110,6 +121,8 @@ export interface MethodRun {
   prepare?(recorded: readonly RecordedLayer[] | null, signal?: AbortSignal): Promise<void>;
   /** What the run had to assume, one sentence each; known once prepared. */
   readonly notices?: readonly string[];
+  /** What the selections so far have shown beside that, one sentence each. */
+  lateNotices?(): Promise<readonly string[]>;
   /** Decides what the block sees. Called per layer in ascending order of blocks. An empty block at T asks what stays for a next token. */
   select(input: LayerInput): Selection;
   /**
@@ -117,14 +130,17 @@ export interface MethodRun {
    * model's positions on the kept keys. May be asked for a part of the block's queries; `input` then is that part.
    */
   attend?(input: LayerInput, selection: Selection, out: Rows, logSumExp: RowScalars): void;
+  /** What `attend` depends on beside the layer and the keys that it sees. */
+  attendsBy?(layer: number): string;
   /** The exact score's choice where `select` used an approximation, for selector recall. Null: no approximation here. */
   selectExactly?(input: LayerInput): Selection | null;
   /**
-   * Per-query scores of the candidates before any pooling (paper's Fig. 2): dense [block, candidates] for the approximation and
-   * the exact score. Null when there is nothing approximate or no candidate. The caller releases both.
+   * Per-query scores of the candidates before any pooling (paper's Fig. 2): dense [queries, candidates] for the approximation and
+   * the exact score; `queries` are tokens of the block, all of them unless told. Null when there is nothing approximate or no candidate. The caller releases both.
    */
   queryScores?(
     input: LayerInput,
+    queries?: { readonly start: number; readonly end: number },
   ): { approximate: DeviceBuffer; exact: DeviceBuffer; candidates: number; count: number } | null;
   /** Remembers the state of all layers / returns to what was remembered (the tokens after it are forgotten). */
   mark(): void;

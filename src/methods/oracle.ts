@@ -7,6 +7,7 @@ import { defaultChunkTokens, keepFraction } from './defaults';
 import { denseScores } from './evict-once';
 import { keepEverything } from './full';
 import type { LayerInput, Method, MethodContext, Selection } from './method';
+import { inBuffers, remembered } from './remember';
 
 export const oracle: Method = {
   id: 'oracle',
@@ -61,10 +62,10 @@ function select(context: MethodContext, input: LayerInput, count: number): Selec
       causalOffset: block.start,
       out: denseScores(buffer, sets, block.start),
     });
-    return { buffer, release: () => ops.release(buffer) };
+    return inBuffers(ops, [buffer], { buffer });
   };
-  const scores = context.memo ? context.memo.get(`oracle/${input.layer}/${block.start}`, make) : make();
-  const rows = denseScores(scores.buffer, sets, block.start);
+  const scores = remembered(context.memo, `oracle/${input.layer}/${block.start}/${block.end}`, make);
+  const rows = denseScores(scores.value.buffer, sets, block.start);
   const buffer = ops.allocate('u32', sets * count, 'kept keys');
   const tied = ops.allocate('u32', sets, 'tied at the cut');
   const list = { buffer, offset: 0, sets, count, rowStride: count };
@@ -75,6 +76,6 @@ function select(context: MethodContext, input: LayerInput, count: number): Selec
     candidates: { start: 0, end: block.start },
     score: { rows, scoreStart: 0 },
     tiedAtCut: count > 0 ? { buffer: tied, offset: 0, sets } : null,
-    owned: context.memo ? [buffer, tied] : [buffer, tied, scores.buffer],
+    owned: [buffer, tied, ...scores.owned],
   };
 }

@@ -4,6 +4,7 @@ import { keepFraction, positions } from './defaults';
 import { denseScores, evictOnce, evictOnceBlocks, evictOnceCost } from './evict-once';
 import type { Method } from './method';
 import { numberIn } from './parameters';
+import { inBuffers } from './remember';
 
 export const random: Method = {
   id: 'random',
@@ -28,6 +29,7 @@ export const random: Method = {
   blocks: evictOnceBlocks,
   start: (context, parameters) =>
     evictOnce(context, parameters, {
+      name: (layer) => `random/${numberIn(parameters, 'seed', layer)}`,
       score({ ops }, { layer, key }, tokens) {
         const seed = numberIn(parameters, 'seed', layer);
         const scores = new Float32Array(key.heads * tokens);
@@ -37,7 +39,7 @@ export const random: Method = {
           }
         }
         const buffer = ops.upload(scores, 'random scores');
-        return { score: denseScores(buffer, key.heads, tokens), release: () => ops.release(buffer) };
+        return inBuffers(ops, [buffer], { score: denseScores(buffer, key.heads, tokens) });
       },
       candidates: (_layer, tokens) => ({ start: 0, end: tokens }),
     }),

@@ -13,6 +13,7 @@ import { denseScores, evictOnce, evictOnceBlocks, evictOnceCost } from './evict-
 import { keepEverything } from './full';
 import type { Method, MethodContext, MethodRun } from './method';
 import { choiceOf, numberIn, type Parameters } from './parameters';
+import { inBuffers } from './remember';
 
 const evictsOnce = evictOnceCost(() => 0);
 
@@ -69,12 +70,13 @@ function evict(context: MethodContext, parameters: Parameters): MethodRun {
     const sinks = Math.min(numberIn(parameters, 'sinkTokens', layer), count);
     return { sinks, recent: count - sinks };
   };
-  return evictOnce({ ...context, memo: undefined }, parameters, {
+  return evictOnce(context, parameters, {
+    name: null,
     score({ ops }, { layer }, tokens) {
       const { sinks, recent } = split(layer, keptOfText(parameters, layer, context.totalTokens));
       const scores = new Float32Array(tokens).fill(1, 0, sinks).fill(1, tokens - recent);
       const buffer = ops.upload(scores, 'sinks and window');
-      return { score: denseScores(buffer, 1, tokens), release: () => ops.release(buffer) };
+      return inBuffers(ops, [buffer], { score: denseScores(buffer, 1, tokens) });
     },
     candidates: (layer, _tokens, count) => ({
       start: split(layer, count).sinks,

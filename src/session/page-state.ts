@@ -48,6 +48,8 @@ export interface PageState {
   readonly pictureVersion: number;
   /** Parts of `measurements` that belong to an earlier run and are being measured anew. */
   readonly stale: ReadonlySet<keyof Measurements>;
+  /** Layers of `measurements` of which that is true; 'layers' is stale as long as one is. */
+  readonly staleLayers: ReadonlySet<number>;
   readonly running: boolean;
   readonly progress: Progress | null;
   /** The run failed, was cancelled, or could not start: one sentence. */
@@ -74,6 +76,7 @@ export function initialState(session: Session): PageState {
     agreedModels: new Set([bundledModel]),
     pictureVersion: 0,
     stale: new Set(),
+    staleLayers: new Set(),
     running: false,
     progress: null,
     error: null,

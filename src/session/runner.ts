@@ -75,6 +75,7 @@ export function createRunner({ store, findMethod, createClient, onFacts }: Runne
       running: true,
       progress: { label: 'starting', fraction: 0, expectedSeconds: null },
       stale: new Set(state.measurements ? measuredParts : []),
+      staleLayers: new Set(state.measurements?.layers.map(({ layer }) => layer)),
     });
     client.look(state.session.view.layer, state.session.view.head);
     client.run(studyOf(state.session));
@@ -184,17 +185,35 @@ function eventsOf(store: StoreApi<PageState>, onFacts: () => void, askedText: ()
       const textKey = askedText();
       const { pictureVersion, textKey: shown } = getState();
       if (shown !== null && shown !== textKey) {
-        setState({ measurements: null, thumbnails: null, row: null, recordedMap: null, origin: null });
+        setState({
+          measurements: null,
+          staleLayers: new Set(),
+          thumbnails: null,
+          row: null,
+          recordedMap: null,
+          origin: null,
+        });
       }
       setState({ text, textKey, pictureVersion: pictureVersion + 1, cell: null });
       onFacts();
     },
     progress: (progress) => setState({ progress }),
     measured(part) {
-      const { measurements, stale } = getState();
-      const fresh = new Set(stale);
-      for (const name of Object.keys(part) as (keyof Measurements)[]) fresh.delete(name);
-      setState({ measurements: { ...(measurements ?? nothingMeasured), ...part }, stale: fresh });
+      const before = getState();
+      const measurements = { ...(before.measurements ?? nothingMeasured), ...part };
+      const stale = new Set(before.stale);
+      for (const name of Object.keys(part) as (keyof Measurements)[]) stale.delete(name);
+      if (!part.layers) {
+        setState({ measurements, stale });
+        return;
+      }
+      // Layers arrive one after the other where nothing computes them together; until then the earlier ones stay, and are stale.
+      const staleLayers = new Set(before.staleLayers);
+      for (const { layer } of part.layers) staleLayers.delete(layer);
+      const kept = (before.measurements?.layers ?? []).filter(({ layer }) => staleLayers.has(layer));
+      const layers = [...part.layers, ...kept].sort((a, b) => a.layer - b.layer);
+      if (staleLayers.size > 0) stale.add('layers');
+      setState({ measurements: { ...measurements, layers }, stale, staleLayers });
     },
     textRead: () => setState({ pictureVersion: getState().pictureVersion + 1 }),
     selectionReady: () => setState({ pictureVersion: getState().pictureVersion + 1 }),
@@ -202,14 +221,16 @@ function eventsOf(store: StoreApi<PageState>, onFacts: () => void, askedText: ()
     timing: (timing) => setState({ timing: { ...getState().timing, ...timing } }),
     failed: (sentence) => setState({ error: sentence }),
     idle() {
-      const { error, problem, origin, stale } = getState();
+      const { error, problem, origin, stale, staleLayers } = getState();
       // A run that could not start has ended, too, and has measured nothing.
       const hasRun = problem === null && unagreedModel(getState()) === null;
+      const isComplete = hasRun && error === null;
       setState({
         running: false,
         progress: null,
-        stale: hasRun ? new Set() : stale,
-        origin: hasRun && error === null ? 'live' : origin,
+        stale: isComplete ? new Set() : stale,
+        staleLayers: isComplete ? new Set() : staleLayers,
+        origin: isComplete ? 'live' : origin,
       });
     },
   };

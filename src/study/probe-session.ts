@@ -4,7 +4,9 @@
  */
 import { measureCost } from '../measure/cost';
 import { explainRow } from '../measure/explain-row';
+import { Memo } from '../measure/memo';
 import { probe } from '../measure/probe';
+import { contextOf } from '../measure/probe-run';
 import type { BlockSelection } from '../measure/select-all';
 import { selectAll } from '../measure/select-all';
 import { SWEEP_FRACTIONS, sweep } from '../measure/sweep';
@@ -41,7 +43,9 @@ export class Probe {
   readonly full: FullRun;
   private readonly open: OpenModel;
   private readonly study: StudyText;
-  /** Sweep curves by method and parameters: a pinned method is measured once. */
+  /** What measurements share while the text is open. */
+  private readonly memo = new Memo();
+  /** Sweep curves by what they depend on: a pinned method is measured once, and none again for another budget. */
   private readonly curves = new Map<string, SweepCurve>();
   private current: ResolvedMethod | null = null;
   /** Tells the page that pictures of another layer have their selection now. */
@@ -89,6 +93,7 @@ export class Probe {
   release(): void {
     this.current = null;
     this.selections.clear();
+    this.memo.close();
     this.text.release();
   }
 
@@ -119,13 +124,17 @@ export class Probe {
         method,
         parameters,
         queries,
+        firstLayer: visible().layer,
+        memo: this.memo,
         signal,
         onNotices: (sentences) => {
           assumptions = sentences;
         },
         onLayer: (layer) => {
           layers.push(layer);
+          layers.sort((a, b) => a.layer - b.layer);
           emit({ name: 'measured', value: { layers: [...layers] } });
+          this.report(emit, 'measuring', layers.length);
         },
       });
       emit({ name: 'measured', value: { layers: all } });
@@ -178,6 +187,7 @@ export class Probe {
       head,
       query,
       evictAt: this.study.facts.queries.start,
+      memo: this.memo,
     });
   }
 
@@ -199,6 +209,7 @@ export class Probe {
         recordedIndex: this.text.recorded.findIndex((recorded) => recorded.layer === layer),
         evictAt: this.study.facts.queries.start,
         withScores: false,
+        memo: this.memo,
         signal,
       }).then(({ blocks }) => blocks);
       this.selections.set(layer, selection);
@@ -213,28 +224,20 @@ export class Probe {
     const wanted = [resolved, ...pinned].map((entry, i) => ({
       ...entry,
       current: i === 0,
-      key: JSON.stringify(entry.spec),
+      key: curveKey(entry, contextOf(this.text)),
     }));
     const missing = wanted.filter(
       (entry, i) => !this.curves.has(entry.key) && wanted.findIndex(({ key }) => key === entry.key) === i,
     );
     if (missing.length > 0) {
-      const total = this.text.recorded.length;
       const curves = await sweep({
         text: this.text,
         methods: missing,
         fractions: SWEEP_FRACTIONS,
         queries,
         signal,
-        onLayer: (layers) =>
-          emit({
-            name: 'progress',
-            value: {
-              label: `sweep: ${layers} of ${total} layers`,
-              fraction: layers / total,
-              expectedSeconds: null,
-            },
-          }),
+        memo: this.memo,
+        onLayer: (layers) => this.report(emit, 'sweep', layers),
       });
       curves.forEach((curve, i) => {
         this.curves.set(missing[i].key, curve);
@@ -248,10 +251,22 @@ export class Probe {
     emit({ name: 'measured', value: { sweep: all } });
   }
 
+  private report(emit: EngineRun['emit'], what: string, layers: number): void {
+    const total = this.text.recorded.length;
+    const label = `${what}: ${layers} of ${total} layers`;
+    emit({ name: 'progress', value: { label, fraction: layers / total, expectedSeconds: null } });
+  }
+
   private layer(index: number): RecordedLayer {
     const found = this.text.recorded.find(({ layer }) => layer === index);
     if (!found)
       throw new UserError(`There is no layer ${index} here; layers go from 0 to ${this.text.layers - 1}.`);
     return found;
   }
+}
+
+/** What a method's curve depends on: the parameters of its points, whatever the budget of its own. */
+function curveKey({ method, parameters }: ResolvedMethod, context: ParameterContext): string {
+  const points = SWEEP_FRACTIONS.map((fraction) => method.withBudget(parameters, context, fraction));
+  return JSON.stringify([method.id, points]);
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
 import { probe } from '../../src/measure/probe';
-import { contextOf, layerInput, startProbe } from '../../src/measure/probe-run';
+import { contextOf, layerInput, runContext, startProbe } from '../../src/measure/probe-run';
 import { selectAll } from '../../src/measure/select-all';
 import { readKept } from '../../src/measure/selection-reader';
 import { methodById, methods } from '../../src/methods';
@@ -189,10 +189,12 @@ describe('a run that returns to its mark', () => {
       readKept(ops, run.select(layerInput(of.recorded[0], { start, end: start + 1 })));
     const undisturbed = await startProbe(text, method, parameters, 30);
     const wanted = await keptAt(undisturbed.run, text, 60);
-    undisturbed.run.dispose();
+    undisturbed.dispose();
     // Before and after the tokens are evicted.
     for (const mark of [20, 32]) {
-      const { run } = await startProbe(text, method, parameters, 30);
+      // As a free run, whose tokens are others after a rewind: a memo belongs to one text.
+      const run = method.start(runContext(text, 30), parameters);
+      await run.prepare?.(text.recorded);
       await keptAt(run, text, mark);
       run.mark();
       await keptAt(run, other, 50);

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
 import type { Ops } from '../../gpu/ops';
 import { calibrationFile } from '../../src/model/calibration';
@@ -16,7 +16,16 @@ import { isUserError } from '../../src/user-error';
 const TOKENS = 96;
 const streaming: MethodSpec = { id: 'streaming-llm', parameters: { keepFraction: 0.25 } };
 const small = { initTokens: 4, localTokens: 32, chunkTokens: 32, selectedTokens: 16 };
-const esa: MethodSpec = { id: 'esa', parameters: { ...small, projection: 'closed-form' } };
+const esaWith = (change: MethodSpec['parameters']): MethodSpec => ({
+  id: 'esa',
+  parameters: { ...small, projection: 'closed-form', ...change },
+});
+const esa = esaWith({});
+const lagkv = (keepFraction: number, variant = 'official'): MethodSpec => ({
+  id: 'lagkv',
+  parameters: { variant, keepFraction, lagTokens: 16, sinkTokens: 4 },
+});
+const oracle = (keepFraction: number): MethodSpec => ({ id: 'oracle', parameters: { keepFraction } });
 const tile = { layer: 2, head: 1, level: 0, row: 0, column: 0 };
 /** The first lines of the tile. */
 const piece = { ...tile, lineStart: 0, lineEnd: 16, rowStep: 1 };
@@ -86,6 +95,7 @@ function measuredIn(events: readonly PostedEvent[]) {
 function story(events: readonly PostedEvent[]): string[] {
   const told = events.flatMap((event): string[] => {
     if (event.name === 'timing' || event.name === 'assumed') return [];
+    if (event.name === 'progress' && event.value.label.startsWith('measuring')) return [];
     if (event.name === 'measured') return Object.keys(event.value).map((part) => `measured ${part}`);
     if (event.name === 'progress') return [`progress ${/^[^:0-9]*/.exec(event.value.label)![0].trim()}`];
     return [event.name];
@@ -177,6 +187,30 @@ describe('a study', () => {
   });
 });
 
+describe('a parameter that moves', () => {
+  /** Operations that make what a method remembers. */
+  const made = ['peakScores', 'dilate', 'lagScores', 'attentionColumnSums'] as const;
+
+  test.each<[string, MethodSpec, MethodSpec, readonly string[]]>([
+    ['ESA’s budget', esa, esaWith({ selectedTokens: 8 }), []],
+    ['ESA’s proximity', esa, esaWith({ proximity: 1 }), ['dilate']],
+    ['ESA’s projection', esa, esaWith({ compressedDim: 8 }), ['peakScores', 'dilate']],
+    ['LagKV’s budget', lagkv(0.25), lagkv(0.5), []],
+    ['LagKV’s budget, as kvpress', lagkv(0.25, 'kvpress'), lagkv(0.5, 'kvpress'), []],
+    ['the oracle’s budget', oracle(0.25), oracle(0.5), []],
+  ])('%s: computes what depends on it, and the same numbers', async (_, before, after, expected) => {
+    await run(spec({ method: before }), { parts: ['probe'] });
+    const spies = made.map((name) => vi.spyOn(ops, name));
+    const moved = await run(spec({ method: after }), { parts: ['probe'] });
+    expect(made.filter((_name, i) => spies[i].mock.calls.length > 0)).toEqual(expected);
+    await engine.row(3, 1, TOKENS - 1);
+    engine = new Engine(createCpuOps(), environment);
+    const alone = await run(spec({ method: after }), { parts: ['probe'] });
+    expect(moved.measured.layers).toEqual(alone.measured.layers);
+    expect(moved.measured.sweep).toEqual(alone.measured.sweep);
+  });
+});
+
 describe('a run that is cancelled', () => {
   test.each(['full attention', 'measured layers', 'sweep', 'StreamingLLM'])(
     'during %s ends with the reason, and the next one works',
@@ -223,9 +257,23 @@ describe('memory', () => {
     await run(other);
     await selection.catch(() => {});
     expect(ops.memory().bytes).toBe(first);
-    await run(spec({ method: esa }));
     await run(spec());
     expect(ops.memory().bytes).toBe(second);
+  });
+
+  test('holds what a method remembers of the open text, and no longer', async () => {
+    const other = spec({ source: { kind: 'sample', sample: 'other', tokens: 56 } });
+    await run(other);
+    const before = ops.memory().bytes;
+    await run(spec());
+    const opened = ops.memory().bytes;
+    await run(spec({ method: esa }));
+    const remembered = ops.memory().bytes;
+    expect(remembered).toBeGreaterThan(opened);
+    await run(spec({ method: esaWith({ selectedTokens: 8 }), pinned: [esa] }));
+    expect(ops.memory().bytes, 'another budget needs nothing new').toBe(remembered);
+    await run(other);
+    expect(ops.memory().bytes).toBe(before);
   });
 
   test('of one model at a time', async () => {

@@ -6,7 +6,7 @@ import type { RowScalars } from '../../../gpu/ops';
 import type { DeviceBuffer, Rows } from '../../../gpu/rows';
 import { headMajorRows } from '../../../gpu/rows';
 import type { LayerInput, MethodContext, Selection } from '../method';
-import { unrotated } from './inputs';
+import { unrotatedKey, unrotatedQuery } from './inputs';
 
 /**
  * The paper re-bases local positions to 0…; rotary logits depend on differences alone, so the model's own rotation gives the
@@ -26,18 +26,18 @@ export function attendEsa(
   if (!list) return;
 
   const { heads, rows, channels } = query;
-  const far = unrotated(input);
   const owned: DeviceBuffer[] = [];
   const floats = (length: number, label: string): DeviceBuffer => {
     const buffer = ops.allocate('f32', length, label);
     owned.push(buffer);
     return buffer;
   };
-  let farQuery = far.query;
+  const unrotated = unrotatedQuery(input);
+  let farQuery = unrotated;
   if (rotation) {
     farQuery = headMajorRows(floats(heads * rows * channels, 'queries at w'), heads, rows, channels);
     ops.rotate({
-      input: far.query,
+      input: unrotated,
       table: rotation,
       positions: { start: globalPosition, step: 0 },
       out: farQuery,
@@ -58,7 +58,7 @@ export function attendEsa(
   };
   ops.attention({
     query: farQuery,
-    key: far.key,
+    key: unrotatedKey(input),
     value,
     scale,
     visible: { list, range: { start: 0, end: 0, causal: false } },

@@ -2,9 +2,17 @@ import type { Rows } from '../../../gpu/rows';
 import { UserError } from '../../user-error';
 import type { LayerInput } from '../method';
 
-/** Queries and keys before rotation, which ESA scores with and attends to far tokens with. Throws UserError without them. */
-export function unrotated({ queryUnrotated, keyUnrotated }: LayerInput): { query: Rows; key: Rows } {
-  if (queryUnrotated && keyUnrotated) return { query: queryUnrotated, key: keyUnrotated };
+/** Queries before rotation, which ESA scores with and attends to far tokens with. Throws UserError without them. */
+export function unrotatedQuery(input: LayerInput): Rows {
+  return input.queryUnrotated ?? lacking();
+}
+
+/** Keys before rotation. Throws UserError without them. */
+export function unrotatedKey(input: LayerInput): Rows {
+  return input.keyUnrotated ?? lacking();
+}
+
+function lacking(): never {
   throw new UserError(
     'esa needs queries and keys before rotation, which this capture lacks; choose another method.',
   );

@@ -2,11 +2,12 @@
 import type { Ops } from '../../../gpu/ops';
 import type { DeviceBuffer, Rows } from '../../../gpu/rows';
 import { joinHeads, matrixRows, sliceRows, tokenMajorRows } from '../../../gpu/rows';
+import type { Remembered } from '../method';
 import { joinedRows } from './moments';
 import type { Projection } from './projection';
 
 /** Grows with the text. Rows are valid up to `length`; setting it lower forgets tokens. */
-export class KeyCache {
+export class KeyCache implements Remembered {
   length = 0;
   private readonly ops: Ops;
   private readonly projection: Projection | null;
@@ -20,8 +21,19 @@ export class KeyCache {
     this.capacity = capacity;
   }
 
-  /** Compressed keys [end, channels] of the tokens [0, end) of `keyUnrotated` [G, ≥ end, d]. */
-  upTo(keyUnrotated: Rows, end: number): Rows {
+  get bytes(): number {
+    return 4 * (this.buffer?.length ?? 0);
+  }
+
+  /** Compressed keys [end, channels] of the tokens [0, end) of `keyUnrotated()` [G, ≥ end, d], asked for only if one is new. */
+  upTo(keyUnrotated: () => Rows, end: number): Rows {
+    if (this.projection && this.buffer && end <= this.length) {
+      return matrixRows(this.buffer, end, this.projection.keyMap.rows);
+    }
+    return this.extend(keyUnrotated(), end);
+  }
+
+  private extend(keyUnrotated: Rows, end: number): Rows {
     const { heads, channels: headChannels } = keyUnrotated;
     const isJoined = heads === 1 || keyUnrotated.headStride === headChannels;
     if (!this.projection && isJoined) return joinHeads(sliceRows(keyUnrotated, 0, end));

@@ -8,27 +8,41 @@ import { matrixRows } from '../../../gpu/rows';
 import type { Calibration } from '../../model/calibration';
 import type { RecordedLayer } from '../../study/recorded';
 import { UserError } from '../../user-error';
-import type { MethodContext } from '../method';
+import type { MethodContext, Remembered, ScoreMemo } from '../method';
 import { choiceOf, type Parameters } from '../parameters';
+import { inBuffers } from '../remember';
 import type { ClosedForm } from './closed-form';
 import { momentsOf } from './moments';
 import { lengthsIn, scoresRotated } from './schema';
 
-export interface Projection {
+export interface Projection extends Remembered {
+  /** Names this projection among those of the layer. */
+  readonly name: string;
   /** Position that folded queries are rotated to before `queryMap`; null: not rotated. */
   readonly rotation: number | null;
   /** [d', d_G]. */
   readonly queryMap: Rows;
   readonly queryBias: DeviceBuffer | null;
   readonly keyMap: Rows;
-  release(): void;
 }
 
 export interface Projections {
+  /** On the device, from the memo: valid as long as what comes from there. */
   of(layer: number): Projection;
   /** What had to be assumed, for people. */
   readonly notices: readonly string[];
-  release(): void;
+}
+
+/** A projection off the device. */
+interface Maps {
+  readonly name: string;
+  readonly rotation: number | null;
+  readonly rows: number;
+  readonly channels: number;
+  /** [d', d_G]. */
+  queryMap(): Float32Array;
+  readonly queryBias: Float32Array | null;
+  keyMap(): Float32Array;
 }
 
 /**
@@ -38,38 +52,29 @@ export interface Projections {
 export async function prepareProjections(
   context: MethodContext,
   parameters: Parameters,
+  memo: ScoreMemo,
   recorded: readonly RecordedLayer[] | null,
   signal?: AbortSignal,
 ): Promise<Projections> {
   const wanted =
     recorded?.map(({ layer }) => layer) ?? Array.from({ length: context.layers }, (_, layer) => layer);
-  const projections = new Map<number, Projection>();
+  const maps = new Map<number, Maps>();
   const notices = new Set<string>();
   const make = choiceOf(parameters, 'projection') === 'learned' ? learned : closedFormOf;
-  const release = (): void => {
-    for (const projection of projections.values()) projection.release();
-    projections.clear();
-  };
-  try {
-    for (const layer of wanted) {
-      signal?.throwIfAborted();
-      const source = recorded?.find((entry) => entry.layer === layer) ?? null;
-      const notice = (sentence: string): void => void notices.add(sentence);
-      projections.set(layer, await make(context, parameters, layer, source, notice));
-      await context.ops.pace();
-    }
-  } catch (error) {
-    release();
-    throw error;
+  for (const layer of wanted) {
+    signal?.throwIfAborted();
+    const source = recorded?.find((entry) => entry.layer === layer) ?? null;
+    const notice = (sentence: string): void => void notices.add(sentence);
+    maps.set(layer, await make(context, parameters, layer, source, notice));
+    await context.ops.pace();
   }
   return {
     of(layer) {
-      const projection = projections.get(layer);
-      if (!projection) throw new Error(`no projection was prepared for layer ${layer}`);
-      return projection;
+      const found = maps.get(layer);
+      if (!found) throw new Error(`no projection was prepared for layer ${layer}`);
+      return memo.get(`esa/projection/${found.name}/${layer}`, () => upload(context.ops, layer, found));
     },
     notices: [...notices],
-    release,
   };
 }
 
@@ -79,11 +84,11 @@ type MakeProjection = (
   layer: number,
   source: RecordedLayer | null,
   notice: (sentence: string) => void,
-) => Promise<Projection>;
+) => Promise<Maps>;
 
 /** Weights that ship with the model, for the position closest to w. */
 const learned: MakeProjection = async (context, parameters, layer, _source, notice) => {
-  const { calibration, ops } = context;
+  const { calibration } = context;
   const { compressedDim, globalPosition } = lengthsIn(parameters, layer);
   const available = calibration?.learned ?? [];
   if (!calibration || available.length === 0) {
@@ -107,15 +112,16 @@ const learned: MakeProjection = async (context, parameters, layer, _source, noti
     );
   }
   const weights = calibration.learnedProjection(layer, nearest.rotation, compressedDim)!;
-  return upload(ops, layer, {
+  return {
+    name: `learned/${compressedDim}/${nearest.rotation}`,
     rotation: nearest.rotation === 0 ? null : nearest.rotation,
     rows: compressedDim,
     channels: weights.queryWeight.length / compressedDim,
-    queryMap: weights.queryWeight,
+    queryMap: () => weights.queryWeight,
     // b_φ adds the same to all scores of a query, which Eq. 4 takes away again.
     queryBias: weights.queryBias,
-    keyMap: weights.keyWeight,
-  });
+    keyMap: () => weights.keyWeight,
+  };
 };
 
 /** The closed form of the model's calibration, or of the open text. */
@@ -127,14 +133,15 @@ const closedFormOf: MakeProjection = async (context, parameters, layer, source, 
   const form = await cachedForm(context, layer, rotation, calibration, source);
   const rows = Math.min(compressedDim, form.channels);
   const cut = (map: Float64Array): Float32Array => Float32Array.from(map.subarray(0, rows * form.channels));
-  return upload(context.ops, layer, {
+  return {
+    name: `closed-form/${rows}/${rotation}`,
     rotation,
     rows,
     channels: form.channels,
-    queryMap: cut(form.queryMap),
+    queryMap: () => cut(form.queryMap),
     queryBias: null,
-    keyMap: cut(form.keyMap),
-  });
+    keyMap: () => cut(form.keyMap),
+  };
 };
 
 /** Closed forms by what their moments come from: the eigenproblems take longer than a move of d' should. */
@@ -178,26 +185,16 @@ async function cachedForm(
   return form;
 }
 
-function upload(
-  ops: Ops,
-  layer: number,
-  maps: {
-    rotation: number | null;
-    rows: number;
-    channels: number;
-    queryMap: Float32Array;
-    queryBias: Float32Array | null;
-    keyMap: Float32Array;
-  },
-): Projection {
-  const queryMap = ops.upload(maps.queryMap, `layer ${layer} query projection`);
-  const keyMap = ops.upload(maps.keyMap, `layer ${layer} key projection`);
+function upload(ops: Ops, layer: number, maps: Maps): Projection {
+  const { name, rotation, rows, channels } = maps;
+  const queryMap = ops.upload(maps.queryMap(), `layer ${layer} query projection`);
+  const keyMap = ops.upload(maps.keyMap(), `layer ${layer} key projection`);
   const queryBias = maps.queryBias ? ops.upload(maps.queryBias, `layer ${layer} query bias`) : null;
-  return {
-    rotation: maps.rotation,
-    queryMap: matrixRows(queryMap, maps.rows, maps.channels),
+  return inBuffers(ops, [queryMap, keyMap, ...(queryBias ? [queryBias] : [])], {
+    name,
+    rotation,
+    queryMap: matrixRows(queryMap, rows, channels),
     queryBias,
-    keyMap: matrixRows(keyMap, maps.rows, maps.channels),
-    release: () => ops.release(queryMap, keyMap, ...(queryBias ? [queryBias] : [])),
-  };
+    keyMap: matrixRows(keyMap, rows, channels),
+  });
 }

@@ -1,12 +1,13 @@
 /** A run of ESA over all layers: scores the middle, chooses, remembers compressed keys. */
 import type { RowScalars } from '../../../gpu/ops';
-import type { Rows } from '../../../gpu/rows';
+import type { DeviceBuffer, Rows } from '../../../gpu/rows';
 import type { RecordedLayer } from '../../study/recorded';
-import type { LayerInput, MethodContext, MethodRun, Selection } from '../method';
+import type { LayerInput, MethodContext, MethodRun, ScoreMemo, Selection } from '../method';
 import type { Parameters } from '../parameters';
+import { inBuffers, ownMemo } from '../remember';
 import { attendEsa } from './attend';
 import { KeyCache } from './key-cache';
-import { partition } from './partition';
+import { type Partition, partition } from './partition';
 import { type Projections, prepareProjections } from './projection';
 import { isExact, lengthsIn, scoresRotated } from './schema';
 import { middleScores, queryScores, type Scorer } from './scores';
@@ -16,19 +17,23 @@ export class EsaRun implements MethodRun {
   notices: readonly string[] = [];
   private readonly context: MethodContext;
   private readonly parameters: Parameters;
+  /** Projections, compressed keys, constants: what lives longer than a selection. */
+  private readonly memo: ScoreMemo;
+  private readonly own = ownMemo();
   private projections: Projections | null = null;
-  private readonly scorers = new Map<number, Scorer>();
-  private readonly exactScorers = new Map<number, Scorer>();
+  /** Compressed keys of this run alone, which go back with the text when it rewinds. */
+  private readonly caches = new Set<KeyCache>();
   private marked = new Map<KeyCache, number>();
 
   constructor(context: MethodContext, parameters: Parameters) {
     this.context = context;
     this.parameters = parameters;
+    this.memo = context.memo ?? this.own;
   }
 
   async prepare(recorded: readonly RecordedLayer[] | null, signal?: AbortSignal): Promise<void> {
     if (isExact(this.parameters)) return;
-    this.projections = await prepareProjections(this.context, this.parameters, recorded, signal);
+    this.projections = await prepareProjections(this.context, this.parameters, this.memo, recorded, signal);
     this.notices = this.projections.notices;
   }
 
@@ -36,24 +41,22 @@ export class EsaRun implements MethodRun {
     return this.choose(
       input,
       isExact(this.parameters) ? this.exact(input.layer) : this.compressed(input.layer),
-      true,
     );
   }
 
   selectExactly(input: LayerInput): Selection | null {
     if (isExact(this.parameters) || !this.mustChoose(input)) return null;
-    return this.choose(input, this.exact(input.layer), false);
+    return this.choose(input, this.exact(input.layer));
   }
 
-  queryScores(input: LayerInput): ReturnType<NonNullable<MethodRun['queryScores']>> {
+  queryScores(input: LayerInput, queries = input.block): ReturnType<NonNullable<MethodRun['queryScores']>> {
     if (isExact(this.parameters) || !this.mustChoose(input)) return null;
-    const { initTokens, localTokens, selectedTokens } = lengthsIn(this.parameters, input.layer);
-    const parts = partition(input.block.start, initTokens, localTokens);
+    const parts = this.parts(input);
     return {
-      approximate: queryScores(this.context, this.compressed(input.layer), input, parts),
-      exact: queryScores(this.context, this.exact(input.layer), input, parts),
+      approximate: queryScores(this.context, this.compressed(input.layer), input, parts, queries),
+      exact: queryScores(this.context, this.exact(input.layer), input, parts, queries),
       candidates: parts.localStart - parts.initEnd,
-      count: selectedTokens,
+      count: lengthsIn(this.parameters, input.layer).selectedTokens,
     };
   }
 
@@ -62,95 +65,121 @@ export class EsaRun implements MethodRun {
     attendEsa(this.context, globalPosition, input, selection, out, logSumExp);
   }
 
+  attendsBy(layer: number): string {
+    return String(lengthsIn(this.parameters, layer).globalPosition);
+  }
+
   mark(): void {
-    this.marked = new Map(this.caches().map((cache) => [cache, cache.length]));
+    this.marked = new Map([...this.caches].map((cache) => [cache, cache.length]));
   }
 
   rewind(): void {
-    for (const cache of this.caches()) cache.length = Math.min(cache.length, this.marked.get(cache) ?? 0);
+    for (const cache of this.caches) cache.length = Math.min(cache.length, this.marked.get(cache) ?? 0);
   }
 
   dispose(): void {
-    for (const cache of this.caches()) cache.release();
-    this.projections?.release();
+    this.own.release();
+  }
+
+  private parts({ layer, block }: LayerInput): Partition {
+    const { initTokens, localTokens } = lengthsIn(this.parameters, layer);
+    return partition(block.start, initTokens, localTokens);
   }
 
   /** Whether the middle has more tokens than may stay. */
-  private mustChoose({ layer, block }: LayerInput): boolean {
-    const { initTokens, localTokens, selectedTokens } = lengthsIn(this.parameters, layer);
-    const { initEnd, localStart } = partition(block.start, initTokens, localTokens);
-    return localStart - initEnd > selectedTokens;
+  private mustChoose(input: LayerInput): boolean {
+    const { initEnd, localStart } = this.parts(input);
+    return localStart - initEnd > lengthsIn(this.parameters, input.layer).selectedTokens;
   }
 
-  private choose(input: LayerInput, scorer: Scorer, mayShare: boolean): Selection {
-    const { ops, memo } = this.context;
-    const { layer, block } = input;
-    const { initTokens, localTokens, selectedTokens, proximity } = lengthsIn(this.parameters, layer);
-    const parts = partition(block.start, initTokens, localTokens);
+  private choose(input: LayerInput, scorer: Scorer): Selection {
+    const { ops, memo, totalTokens } = this.context;
+    const { initTokens, selectedTokens, proximity } = lengthsIn(this.parameters, input.layer);
+    const parts = this.parts(input);
     const { initEnd, localStart } = parts;
-    const count = Math.min(selectedTokens, localStart - initEnd);
-    const total = initEnd + count;
     const base = { rangeStart: localStart, candidates: { start: initEnd, end: localStart } };
-    if (total === 0 && initEnd === localStart) {
-      return { ...base, list: null, score: null, tiedAtCut: null, owned: [] };
+    if (!this.mustChoose(input)) {
+      const list = localStart > 0 ? this.firstTokens(Math.max(localStart, totalTokens)) : null;
+      return {
+        ...base,
+        list: list && { buffer: list, offset: 0, sets: 1, count: localStart, rowStride: localStart },
+        ...{ score: null, tiedAtCut: null, owned: [] },
+      };
     }
-    // The first `total` tokens: right if everything stays, and its beginning right in any case.
-    const buffer = ops.upload(
-      Uint32Array.from({ length: total }, (_, token) => token),
-      'kept tokens',
+    // Initial tokens score infinitely much, so that top-k lists them before those it chooses.
+    const scores = middleScores(
+      this.context,
+      scorer,
+      input,
+      parts,
+      proximity,
+      this.infinities(initTokens),
+      memo,
     );
-    const list = total > 0 ? { buffer, offset: 0, sets: 1, count: total, rowStride: total } : null;
-    if (!this.mustChoose(input)) return { ...base, list, score: null, tiedAtCut: null, owned: [buffer] };
-
-    const make = () => middleScores(this.context, scorer, input, parts, proximity);
-    const shared = mayShare ? memo : undefined;
-    const scores = shared ? shared.get(`esa/${layer}/${block.start}`, make) : make();
-    const tied = ops.allocate('u32', 1, 'tied at the cut');
+    const count = initEnd + selectedTokens;
+    const buffer = ops.allocate('u32', count, 'kept tokens');
+    const list = { buffer, offset: 0, sets: 1, count, rowStride: count };
+    const tied = { buffer: ops.allocate('u32', 1, 'tied at the cut'), offset: 0, sets: 1 };
     ops.topK({
       score: scores.dilated,
       secondary: scores.peaks,
       count,
-      indexBase: initEnd,
-      out: { buffer, offset: initEnd, sets: 1, count, rowStride: count },
-      tied: { buffer: tied, offset: 0 },
+      indexBase: 0,
+      out: list,
+      tied,
     });
+    const middle = { offset: initEnd, length: localStart - initEnd };
     return {
       ...base,
-      list,
-      score: { rows: scores.dilated, secondary: scores.peaks, scoreStart: initEnd },
-      tiedAtCut: count > 0 ? { buffer: tied, offset: 0, sets: 1 } : null,
-      owned: shared ? [buffer, tied] : [buffer, tied, ...scores.buffers],
+      list: count > 0 ? list : null,
+      score: {
+        rows: { ...scores.dilated, ...middle },
+        secondary: { ...scores.peaks, ...middle },
+        scoreStart: initEnd,
+      },
+      tiedAtCut: selectedTokens > 0 ? tied : null,
+      owned: [buffer, tied.buffer, ...scores.owned],
     };
   }
 
   private exact(layer: number): Scorer {
-    return this.scorer(this.exactScorers, layer, () => {
-      const rotation = scoresRotated(this.parameters)
-        ? lengthsIn(this.parameters, layer).globalPosition
-        : null;
-      return { rotation, projection: null, keys: this.newCache(null) };
-    });
+    const rotation = scoresRotated(this.parameters) ? lengthsIn(this.parameters, layer).globalPosition : null;
+    const keys = this.keysOf('exact', layer, null);
+    return { name: `exact/${rotation}`, rotation, projection: null, keys };
   }
 
   private compressed(layer: number): Scorer {
-    return this.scorer(this.scorers, layer, () => {
-      if (!this.projections) throw new Error('prepare() was not awaited before the first selection');
-      const projection = this.projections.of(layer);
-      return { rotation: projection.rotation, projection, keys: this.newCache(projection) };
-    });
+    if (!this.projections) throw new Error('prepare() was not awaited before the first selection');
+    const projection = this.projections.of(layer);
+    const { name, rotation } = projection;
+    return { name, rotation, projection, keys: this.keysOf(name, layer, projection) };
   }
 
-  private scorer(known: Map<number, Scorer>, layer: number, make: () => Scorer): Scorer {
-    const scorer = known.get(layer) ?? make();
-    known.set(layer, scorer);
-    return scorer;
+  private keysOf(name: string, layer: number, projection: Scorer['projection']): KeyCache {
+    const { ops, totalTokens } = this.context;
+    const make = (): KeyCache => new KeyCache(ops, projection, totalTokens);
+    const keys = this.memo.get(`esa/keys/${name}/${layer}`, make);
+    if (!this.context.memo) this.caches.add(keys);
+    return keys;
   }
 
-  private newCache(projection: Scorer['projection']): KeyCache {
-    return new KeyCache(this.context.ops, projection, this.context.totalTokens);
+  /** 0, 1, 2, …: a list of the first tokens, as many as are wanted of it. */
+  private firstTokens(count: number): DeviceBuffer {
+    const { ops } = this.context;
+    const make = () => {
+      const tokens = Uint32Array.from({ length: count }, (_, token) => token);
+      const buffer = ops.upload(tokens, 'first tokens');
+      return inBuffers(ops, [buffer], { buffer });
+    };
+    return this.memo.get(`esa/first-tokens/${count}`, make).buffer;
   }
 
-  private caches(): KeyCache[] {
-    return [...this.scorers.values(), ...this.exactScorers.values()].map(({ keys }) => keys);
+  private infinities(count: number): DeviceBuffer {
+    const { ops } = this.context;
+    const make = () => {
+      const buffer = ops.upload(new Float32Array(count).fill(Number.POSITIVE_INFINITY), 'initial scores');
+      return inBuffers(ops, [buffer], { buffer });
+    };
+    return this.memo.get(`esa/initial-scores/${count}`, make).buffer;
   }
 }

@@ -2,74 +2,114 @@
 import type { ScoreRows } from '../../../gpu/ops';
 import type { DeviceBuffer, Rows } from '../../../gpu/rows';
 import { joinHeads, matrixRows, sliceRows, tokenMajorRows } from '../../../gpu/rows';
-import type { LayerInput, MethodContext } from '../method';
-import { unrotated } from './inputs';
+import type { LayerInput, MethodContext, ScoreMemo } from '../method';
+import { inBuffers, remembered } from '../remember';
+import { unrotatedKey, unrotatedQuery } from './inputs';
 import type { KeyCache } from './key-cache';
 import type { Partition } from './partition';
 import type { Projection } from './projection';
 
 /** How queries are compared with keys: folded and rotated, then compressed unless `projection` is null. */
 export interface Scorer {
+  /** Names this way of comparing among those of the layer. */
+  readonly name: string;
   /** Position that folded queries are rotated to; null: not rotated. */
   readonly rotation: number | null;
   readonly projection: Projection | null;
   readonly keys: KeyCache;
 }
 
-/** Scores of the middle part. */
+/** Scores of all tokens before the local ones: infinite for initial tokens, which stay, then the middle's. */
 export interface MiddleScores {
   /** F_s, Eq. 4. */
   readonly peaks: ScoreRows;
   /** s′, Eq. 8: what top-k runs on, F_s breaking its ties. */
   readonly dilated: ScoreRows;
-  readonly buffers: readonly DeviceBuffer[];
-  release(): void;
+  /** Buffers that no memo has. */
+  readonly owned: readonly DeviceBuffer[];
 }
 
+/** Scores of the middle part; through `memo`, if there is one. `initial`: infinities, at least one per initial token. */
 export function middleScores(
   context: MethodContext,
   scorer: Scorer,
   input: LayerInput,
-  { initEnd, localStart }: Partition,
+  parts: Partition,
   proximity: number,
+  initial: DeviceBuffer,
+  memo: ScoreMemo | undefined,
 ): MiddleScores {
   const { ops } = context;
-  const length = localStart - initEnd;
-  const query = compressedQueries(context, scorer, input);
-  const key = sliceRows(scorer.keys.upTo(unrotated(input).key, localStart), initEnd, length);
-  const peaks = scoreRow(ops.allocate('f32', length, 'peak scores'), length);
-  const dilated = scoreRow(ops.allocate('f32', length, 'dilated scores'), length);
-  ops.peakScores({ query: query.rows, key, out: peaks.buffer, outOffset: 0 });
-  ops.dilate({ input: peaks, radius: proximity, out: dilated });
-  query.release();
-  const buffers = [peaks.buffer, dilated.buffer];
-  return { peaks, dilated, buffers, release: () => ops.release(...buffers) };
+  const { initEnd, localStart } = parts;
+  const { layer, block } = input;
+  const place = [scorer.name, layer, block.start, block.end, initEnd, localStart].join('/');
+  const row = (buffer: DeviceBuffer): ScoreRows => scoreRow(buffer, localStart);
+  const middle = (buffer: DeviceBuffer): ScoreRows => scoreRow(buffer, localStart - initEnd, initEnd);
+  const peaks = remembered(memo, `esa/peaks/${place}`, () => {
+    const buffer = ops.allocate('f32', localStart, 'peak scores');
+    recordPeaks(context, scorer, input, parts, buffer);
+    return inBuffers(ops, [buffer], { buffer });
+  });
+  const dilated = remembered(memo, `esa/dilated/${proximity}/${place}`, () => {
+    const buffer = ops.allocate('f32', localStart, 'dilated scores');
+    ops.copyRows({ input: matrixRows(initial, 1, initEnd), out: matrixRows(buffer, 1, initEnd) });
+    ops.dilate({ input: middle(peaks.value.buffer), radius: proximity, out: middle(buffer) });
+    return inBuffers(ops, [buffer], { buffer });
+  });
+  return {
+    peaks: row(peaks.value.buffer),
+    dilated: row(dilated.value.buffer),
+    owned: [...peaks.owned, ...dilated.owned],
+  };
 }
 
-/** f_s of every query and middle token (Eq. 3), dense [block, middle]. */
+/** F_s of the middle, from its place in `out`. */
+function recordPeaks(
+  context: MethodContext,
+  scorer: Scorer,
+  input: LayerInput,
+  { initEnd, localStart }: Partition,
+  out: DeviceBuffer,
+): void {
+  const key = sliceRows(
+    scorer.keys.upTo(() => unrotatedKey(input), localStart),
+    initEnd,
+    localStart - initEnd,
+  );
+  const query = compressedQueries(context, scorer, unrotatedQuery(input));
+  context.ops.peakScores({ query: query.rows, key, out, outOffset: initEnd });
+  query.release();
+}
+
+/** f_s of the queries [start, end) of the block and every middle token (Eq. 3), dense [queries, middle]. */
 export function queryScores(
   context: MethodContext,
   scorer: Scorer,
   input: LayerInput,
   { initEnd, localStart }: Partition,
+  { start, end }: { readonly start: number; readonly end: number },
 ): DeviceBuffer {
   const { ops } = context;
   const length = localStart - initEnd;
-  const query = compressedQueries(context, scorer, input);
-  const key = sliceRows(scorer.keys.upTo(unrotated(input).key, localStart), initEnd, length);
+  const key = sliceRows(
+    scorer.keys.upTo(() => unrotatedKey(input), localStart),
+    initEnd,
+    length,
+  );
+  const queries = sliceRows(unrotatedQuery(input), start - input.block.start, end - start);
+  const query = compressedQueries(context, scorer, queries);
   const buffer = ops.allocate('f32', query.rows.rows * length, 'scores by query');
   ops.matmul({ input: query.rows, weight: key, out: matrixRows(buffer, query.rows.rows, length) });
   query.release();
   return buffer;
 }
 
-/** q′ of the block: queries summed over each KV group, rotated, then projected; [block, d_G or d']. */
+/** q′: queries [H, n, d] summed over each KV group, rotated, then projected; [n, d_G or d']. */
 function compressedQueries(
   { ops, rotation: table, keyValueHeads, headDimension }: MethodContext,
   { rotation, projection }: Scorer,
-  input: LayerInput,
+  query: Rows,
 ): { rows: Rows; release(): void } {
-  const { query } = unrotated(input);
   const width = keyValueHeads * headDimension;
   const buffer = ops.allocate('f32', query.rows * width, 'folded queries');
   const folded = tokenMajorRows(buffer, keyValueHeads, query.rows, headDimension);
@@ -85,9 +125,9 @@ function compressedQueries(
   return { rows: out, release: () => ops.release(buffer, compressed) };
 }
 
-const scoreRow = (buffer: DeviceBuffer, length: number): ScoreRows => ({
+const scoreRow = (buffer: DeviceBuffer, length: number, offset = 0): ScoreRows => ({
   buffer,
-  offset: 0,
+  offset,
   rows: 1,
   length,
   rowStride: length,

@@ -5,18 +5,21 @@
 import type { IndexList, ScoreRows } from '../../../gpu/ops';
 import type { DeviceBuffer } from '../../../gpu/rows';
 import { sliceRows } from '../../../gpu/rows';
-import type { LayerInput, MethodContext } from '../method';
+import type { LayerInput, MethodContext, Remembered } from '../method';
+import { readConstantChannels } from './constant-channels';
 import { compressedPartitions } from './partitions';
 import type { Lag } from './schema';
 
 /** Scores of partitions [0, partitions), one row per KV head. They do not depend on how many keys stay. */
-class LagScores {
+export class LagScores implements Remembered {
   partitions = 0;
+  constantChannels: Promise<number> | null = null;
   readonly capacity: number;
   readonly buffer: DeviceBuffer;
   private readonly context: MethodContext;
   private readonly heads: number;
   private readonly lag: Lag;
+  private readonly counter: DeviceBuffer | null;
 
   constructor(context: MethodContext, heads: number, capacity: number, lag: Lag) {
     this.context = context;
@@ -24,6 +27,11 @@ class LagScores {
     this.capacity = capacity;
     this.lag = lag;
     this.buffer = context.ops.allocate('f32', heads * capacity * lag.lagTokens, 'lag scores');
+    this.counter = context.memo ? context.ops.allocate('u32', 1, 'constant channels') : null;
+  }
+
+  get bytes(): number {
+    return 4 * (this.buffer.length + (this.counter?.length ?? 0));
   }
 
   rows(from: number, to: number): ScoreRows {
@@ -43,7 +51,7 @@ class LagScores {
     const first = sinkTokens + this.partitions * lagTokens;
     const fresh = partitions - this.partitions;
     const rows = (fresh + 1) * lagTokens;
-    const { ops, constantChannels } = this.context;
+    const { ops } = this.context;
     ops.lagScores({
       key: sliceRows(key, first, rows),
       value: sliceRows(value, first, rows),
@@ -52,13 +60,14 @@ class LagScores {
       lagTokens,
       partitions: fresh,
       out: this.rows(this.partitions, partitions),
-      ...(constantChannels ? { degenerate: constantChannels } : {}),
+      ...(this.counter ? { degenerate: this.counter } : {}),
     });
     this.partitions = partitions;
+    if (this.counter) this.constantChannels = readConstantChannels(ops, this.counter);
   }
 
   release(): void {
-    this.context.ops.release(this.buffer);
+    this.context.ops.release(this.buffer, ...(this.counter ? [this.counter] : []));
   }
 }
 
@@ -66,6 +75,8 @@ export class CompressedLayer {
   private readonly context: MethodContext;
   private readonly lag: Lag;
   private partitions = 0;
+  /** Partitions that there is room for. */
+  private capacity = 0;
   private scores: LagScores | null = null;
   private list: DeviceBuffer | null = null;
   private tied: DeviceBuffer | null = null;
@@ -79,17 +90,16 @@ export class CompressedLayer {
   update(input: LayerInput, expectedTokens: number): void {
     const partitions = compressedPartitions(input.block.start, this.lag);
     const heads = input.key.heads;
-    if (!this.scores || !this.list || !this.tied || partitions > this.scores.capacity) {
-      this.allocate(
-        input,
-        Math.max(compressedPartitions(expectedTokens, this.lag), Math.ceil(1.25 * partitions)),
-      );
+    if (!this.list || partitions > this.capacity) {
+      const expected = compressedPartitions(expectedTokens, this.lag);
+      this.allocate(heads, partitions <= expected ? expected : Math.ceil(1.25 * partitions));
     }
-    this.scores!.upTo(partitions, input);
+    const scores = this.scoresOf(input);
+    scores.upTo(partitions, input);
     const { sinkTokens, lagTokens, keptOfPartition } = this.lag;
     for (; this.partitions < partitions; this.partitions++) {
       this.context.ops.topK({
-        score: this.scores!.rows(this.partitions, this.partitions + 1),
+        score: scores.rows(this.partitions, this.partitions + 1),
         count: keptOfPartition,
         indexBase: sinkTokens + this.partitions * lagTokens,
         out: {
@@ -116,8 +126,13 @@ export class CompressedLayer {
     };
   }
 
+  /** Of the update just made. */
   scoreRows(): ScoreRows {
     return this.scores!.rows(0, this.partitions);
+  }
+
+  get constantChannels(): Promise<number> | null {
+    return this.scores?.constantChannels ?? null;
   }
 
   /** Per KV head, of the partition compressed last. */
@@ -147,21 +162,28 @@ export class CompressedLayer {
   }
 
   private rowStride(): number {
-    return this.lag.sinkTokens + this.scores!.capacity * this.lag.keptOfPartition;
+    return this.lag.sinkTokens + this.capacity * this.lag.keptOfPartition;
   }
 
-  private allocate({ layer, key }: LayerInput, capacity: number): void {
-    const { context, lag } = this;
-    const { ops, memo } = context;
-    this.release();
+  /** From the memo, which has them for any number of kept keys, or this layer's own. */
+  private scoresOf({ layer, key }: LayerInput): LagScores {
+    const { context, lag, capacity } = this;
     const make = () => new LagScores(context, key.heads, capacity, lag);
-    this.scores = memo ? memo.get(`lagkv/${layer}/${capacity}`, make) : make();
+    const { sinkTokens, lagTokens, valueWeight } = lag;
+    const name = [sinkTokens, lagTokens, valueWeight, layer, capacity].join('/');
+    this.scores = context.memo ? context.memo.get(`lagkv/${name}`, make) : (this.scores ?? make());
+    return this.scores;
+  }
+
+  private allocate(heads: number, capacity: number): void {
+    this.release();
+    this.capacity = capacity;
     const stride = this.rowStride();
-    const indices = new Uint32Array(key.heads * stride);
-    for (let head = 0; head < key.heads; head++) {
-      for (let token = 0; token < lag.sinkTokens; token++) indices[head * stride + token] = token;
+    const indices = new Uint32Array(heads * stride);
+    for (let head = 0; head < heads; head++) {
+      for (let token = 0; token < this.lag.sinkTokens; token++) indices[head * stride + token] = token;
     }
-    this.list = ops.upload(indices, 'kept keys');
-    this.tied = ops.allocate('u32', key.heads, 'tied at the cut');
+    this.list = this.context.ops.upload(indices, 'kept keys');
+    this.tied = this.context.ops.allocate('u32', heads, 'tied at the cut');
   }
 }

@@ -4,15 +4,27 @@
  */
 
 import { sliceRows } from '../../../gpu/rows';
-import { denseScores, evictOnce } from '../evict-once';
+import { denseScores, type EvictionScores, evictOnce } from '../evict-once';
 import type { MethodContext, MethodRun } from '../method';
 import type { Parameters } from '../parameters';
+import { inBuffers } from '../remember';
+import { constantChannelNotices, readConstantChannels } from './constant-channels';
 import { compressedPartitions } from './partitions';
 import { type Lag, lagIn } from './schema';
 
+/** Ranks, and the raw scores that break their ties. */
+interface LagRanks extends EvictionScores {
+  readonly constantChannels: Promise<number> | null;
+}
+
 export function startKvpress(context: MethodContext, parameters: Parameters): MethodRun {
-  return evictOnce(context, parameters, {
-    score({ ops, constantChannels }, input, tokens) {
+  return evictOnce<LagRanks>(context, parameters, {
+    name(layer) {
+      const { sinkTokens, lagTokens, valueWeight } = lagIn(parameters, layer);
+      return `lagkv/${sinkTokens}/${lagTokens}/${valueWeight}`;
+    },
+    lateNotices: constantChannelNotices,
+    score({ ops, memo }, input, tokens): LagRanks {
       const lag = lagIn(parameters, input.layer);
       const { key, value } = input;
       const rows = key.heads;
@@ -21,7 +33,8 @@ export function startKvpress(context: MethodContext, parameters: Parameters): Me
         const ramp = recencyRamp(tokens, lag);
         const all = Float32Array.from({ length: rows * tokens }, (_, i) => ramp[i % tokens]);
         const buffer = ops.upload(all, 'recency');
-        return { score: denseScores(buffer, rows, tokens), release: () => ops.release(buffer) };
+        const score = denseScores(buffer, rows, tokens);
+        return inBuffers(ops, [buffer], { score, constantChannels: null });
       }
       const { sinkTokens, lagTokens, valueWeight } = lag;
       const scored = partitions * lagTokens;
@@ -32,6 +45,7 @@ export function startKvpress(context: MethodContext, parameters: Parameters): Me
         offset: sinkTokens,
         length: scored,
       });
+      const counter = memo ? ops.allocate('u32', 1, 'constant channels') : null;
       ops.lagScores({
         key: sliceRows(key, sinkTokens, scored + lagTokens),
         value: sliceRows(value, sinkTokens, scored + lagTokens),
@@ -40,14 +54,14 @@ export function startKvpress(context: MethodContext, parameters: Parameters): Me
         lagTokens,
         partitions,
         out: middle(raw),
-        ...(constantChannels ? { degenerate: constantChannels } : {}),
+        ...(counter ? { degenerate: counter } : {}),
       });
       ops.segmentRanks({ input: middle(raw), segmentLength: lagTokens, out: middle(score) });
-      return {
+      return inBuffers(ops, [score, raw, ...(counter ? [counter] : [])], {
         score: denseScores(score, rows, tokens),
         secondary: denseScores(raw, rows, tokens),
-        release: () => ops.release(score, raw),
-      };
+        constantChannels: counter && readConstantChannels(ops, counter),
+      });
     },
     candidates(layer, tokens, count) {
       const lag = lagIn(parameters, layer);

@@ -4,6 +4,7 @@ import { keepEverything } from '../full';
 import type { MethodContext, MethodRun } from '../method';
 import { choiceOf, type Parameters } from '../parameters';
 import { CompressedLayer } from './compressed-layer';
+import { constantChannelNotices } from './constant-channels';
 import { compressedEnd, compressedPartitions } from './partitions';
 import { lagIn } from './schema';
 
@@ -39,6 +40,7 @@ export function startOfficial(context: MethodContext, parameters: Parameters): M
       };
     },
     ...(inCache ? { attend: (...args) => attendInCache(context, ...args) } : {}),
+    lateNotices: () => constantChannelNotices([...layers.values()]),
     mark() {
       marked = new Map([...layers.values()].map((layer) => [layer, layer.length]));
     },

@@ -1,0 +1,46 @@
+/** What methods put into a memo. */
+import type { Ops } from '../../gpu/ops';
+import type { DeviceBuffer } from '../../gpu/rows';
+import type { Remembered, ScoreMemo } from './method';
+
+/** Device buffers that are released together. */
+export interface Buffers extends Remembered {
+  readonly buffers: readonly DeviceBuffer[];
+}
+
+/** `value` with the buffers that it consists of. */
+export function inBuffers<T extends object>(
+  ops: Ops,
+  buffers: readonly DeviceBuffer[],
+  value: T,
+): T & Buffers {
+  const bytes = 4 * buffers.reduce((sum, { length }) => sum + length, 0);
+  return { ...value, buffers, bytes, release: () => ops.release(...buffers) };
+}
+
+/** From the memo, if there is one; else made for one selection, whose `owned` then has to include its buffers. */
+export function remembered<T extends Buffers>(
+  memo: ScoreMemo | undefined,
+  key: string,
+  make: () => T,
+): { readonly value: T; readonly owned: readonly DeviceBuffer[] } {
+  if (memo) return { value: memo.get(key, make), owned: [] };
+  const value = make();
+  return { value, owned: value.buffers };
+}
+
+/** A memo that a run keeps to itself: everything stays until `release`. */
+export function ownMemo(): ScoreMemo & Pick<Remembered, 'release'> {
+  const held = new Map<string, Remembered>();
+  return {
+    get<T extends Remembered>(key: string, make: () => T): T {
+      const value = (held.get(key) as T | undefined) ?? make();
+      held.set(key, value);
+      return value;
+    },
+    release() {
+      for (const value of held.values()) value.release();
+      held.clear();
+    },
+  };
+}
