@@ -50,7 +50,9 @@ export function measuringBuffers(size: WorkingSize): PlannedBuffer[] {
   const { config, tokens, queries } = size;
   const { queryHeads: H, keyValueHeads: G, headDimension: d } = config;
   const rows = Math.min(queries, Math.max(1, Math.floor(MOST_WEIGHTS / (H * tokens))));
+  const scored = scoredByQuery(size);
   const probing = [
+    { label: 'scores by query', elements: scored * tokens, count: 2 },
     one('attention weights', H * rows * tokens),
     one('most attended keys', H * rows * tokens),
     { label: 'attention outputs and their copies', elements: H * rows * (d + 1), count: 6 },
@@ -66,6 +68,12 @@ export function measuringBuffers(size: WorkingSize): PlannedBuffer[] {
     ...methodBuffers(size),
     ...rememberedBuffers(size),
   ];
+}
+
+/** Queries whose every score ESA compares with the exact ones at once: src/measure/selector-recall.ts. */
+function scoredByQuery({ method, parameters, tokens, queries, largestBlock }: WorkingSize): number {
+  if (method.id !== 'esa' || choiceOf(parameters, 'projection') === 'exact') return 0;
+  return Math.min(queries, largestBlock, Math.max(1, Math.floor(MOST_WEIGHTS / tokens)));
 }
 
 /** What the open text remembers for the next parameters. */
@@ -91,7 +99,7 @@ export function methodBuffers({
     { label: 'scores', elements: 2 * G * tokens, count: method.family === 'reselect' ? 1 : layers },
     { label: 'kept keys', elements: G * tokens, count: method.family === 'reselect' ? 1 : layers },
   ];
-  if (method.id !== 'esa') return lists;
+  if (method.id !== 'esa') return [...lists, ...inCache(config, parameters, tokens, n)];
   const isExact = choiceOf(parameters, 'projection') === 'exact';
   const channels = isExact
     ? 0
@@ -102,6 +110,16 @@ export function methodBuffers({
     { label: 'projections', elements: channels * G * d, count: isExact ? 0 : 2 * layers },
     { label: 'attention to far tokens', elements: n * H * d, count: 3 },
     one('folded queries', 2 * n * G * d),
+  ];
+}
+
+/** Keys and values of a layer moved together, for positions in the cache. */
+function inCache(config: ModelConfig, parameters: Parameters, tokens: number, n: number): PlannedBuffer[] {
+  const { queryHeads: H, keyValueHeads: G, headDimension: d, rope } = config;
+  if (!rope || parameters.positions !== 'cache') return [];
+  return [
+    { label: 'keys and values in the cache', elements: tokens * G * d, count: 2 },
+    one('queries after the cache', n * H * d),
   ];
 }
 

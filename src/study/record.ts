@@ -1,12 +1,15 @@
 /** Makes the recorded text that probe runs read: from a model's reading, or from a capture. */
+import { mebibytes } from '../../gpu/memory';
 import type { Ops } from '../../gpu/ops';
-import type { DeviceBuffer, Rows } from '../../gpu/rows';
+import type { Rows } from '../../gpu/rows';
 import { headMajorRows, sliceRows, tokenMajorRows } from '../../gpu/rows';
+import { Allocation } from '../model/allocation';
 import type { Calibration } from '../model/calibration';
 import type { Capture } from '../model/capture';
 import type { Decoder, Reader } from '../model/decoder';
 import { createRotationTable } from '../model/decoder-buffers';
 import { RotatedRows } from '../model/rotated-rows';
+import { UserError } from '../user-error';
 import { attendSelection } from './attend';
 import type { RecordedLayer, RecordedText } from './recorded';
 
@@ -81,33 +84,63 @@ export function recordReading(
   };
 }
 
-/** Puts a capture on the device and computes full attention's log-sum-exp. `layers`: which of those present; default all. */
+/**
+ * Puts a capture on the device and computes full attention's log-sum-exp. `layers`: which of those present; default all. Throws
+ * UserError where the device has no room for them.
+ */
 export async function recordCapture(
   ops: Ops,
   capture: Capture,
   layers: readonly number[] = capture.presentLayers,
 ): Promise<OwnedRecordedText> {
+  checkLayersFit(ops, capture, layers.length);
+  const owned = new Allocation(ops);
+  const working = new Allocation(ops);
+  try {
+    return await uploadCapture(ops, capture, layers, owned, working);
+  } catch (error) {
+    owned.release();
+    throw error;
+  } finally {
+    working.release();
+  }
+}
+
+function checkLayersFit({ memoryLimits }: Ops, capture: Capture, layers: number): void {
+  const { tokens: T, queryHeads: H, keyValueHeads: G, headDimension: d } = capture;
+  // With the un-rotated tensors, which most captures have or which are computed.
+  const numbers = T * (2 * H * d + 3 * G * d + H);
+  const { budgetBytes } = memoryLimits;
+  if (layers * 4 * numbers <= budgetBytes) return;
+  const most = Math.floor(budgetBytes / (4 * numbers));
+  throw new UserError(
+    `${layers} layers of this capture need ${mebibytes(layers * 4 * numbers)} MiB and ${mebibytes(budgetBytes)} MiB are allowed ` +
+      `on this device; use a capture of at most ${most} layers of ${T.toLocaleString('en')} tokens, or of fewer tokens.`,
+  );
+}
+
+async function uploadCapture(
+  ops: Ops,
+  capture: Capture,
+  layers: readonly number[],
+  owned: Allocation,
+  working: Allocation,
+): Promise<OwnedRecordedText> {
   const { tokens: T, queryHeads: H, keyValueHeads: G, headDimension: d, attentionScale } = capture;
-  const owned: DeviceBuffer[] = [];
   const upload = (data: Float32Array, heads: number, label: string): Rows => {
     const buffer = ops.upload(data, label);
-    owned.push(buffer);
+    owned.add(buffer);
     return headMajorRows(buffer, heads, T, d);
   };
   const rotation = capture.rope
     ? createRotationTable(ops, { rope: capture.rope, headDimension: d }, capture.positionOffset + T + 1)
     : null;
-  if (rotation) owned.push(rotation.cosine, rotation.sine);
-  const unused = ops.allocate('f32', Math.min(T, BLOCK_TOKENS) * H * d, 'full attention output');
+  if (rotation) owned.add(rotation.cosine, rotation.sine);
+  const unused = working.floats(Math.min(T, BLOCK_TOKENS) * H * d, 'full attention output');
   const recorded: RecordedLayer[] = [];
   for (const index of layers) {
     const tensors = capture.layer(index);
-    const logSumExp = {
-      buffer: ops.allocate('f32', H * T, `layer ${index} log-sum-exp`),
-      offset: 0,
-      headStride: T,
-    };
-    owned.push(logSumExp.buffer);
+    const logSumExp = { buffer: owned.floats(H * T, `layer ${index} log-sum-exp`), offset: 0, headStride: T };
     const layer: RecordedLayer = {
       layer: index,
       query: upload(tensors.query, H, `layer ${index} queries`),
@@ -142,7 +175,6 @@ export async function recordCapture(
     }
     recorded.push(layer);
   }
-  ops.release(unused);
   return {
     ops,
     layers: capture.layers,
@@ -156,6 +188,6 @@ export async function recordCapture(
     trainedTokens: null,
     calibration: null,
     recorded,
-    release: () => ops.release(...owned),
+    release: () => owned.release(),
   };
 }

@@ -117,6 +117,24 @@ describe('a capture with some of its layers', () => {
     whole.release();
   });
 
+  test('without room for all is refused with how many there is room for, and nothing stays', async () => {
+    const layerBytes = 4 * T * (2 * H * d + 3 * G * d + H);
+    const small = createCpuOps({ memoryBytes: 2.5 * layerBytes });
+    const whole = readCapture(inputs);
+    await expect(recordCapture(small, whole)).rejects.toThrow(
+      `are allowed on this device; use a capture of at most 2 layers of ${T} tokens, or of fewer tokens.`,
+    );
+    expect(small.memory().bytes).toBe(0);
+    const text = await recordCapture(small, whole, [0, 3]);
+    expect(text.recorded).toHaveLength(2);
+    text.release();
+    expect(small.memory().bytes).toBe(0);
+    // Room for the tensors, not for the work on them.
+    const tight = createCpuOps({ memoryBytes: 2 * layerBytes + 100 });
+    await expect(recordCapture(tight, whole, [0, 3])).rejects.toThrow('would fit');
+    expect(tight.memory().bytes).toBe(0);
+  });
+
   test('can be asked for one of them', async () => {
     const text = await recordCapture(ops, readCapture(inputs), [2]);
     expect(text.recorded.map(({ layer }) => layer)).toEqual([2]);
