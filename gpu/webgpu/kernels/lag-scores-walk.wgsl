@@ -9,8 +9,8 @@
 // A run is walked from its end: a partition's vectors are scaled by the ranges of the one after it, and give the ranges for
 // the one before it. The next vectors are asked for before the threads wait for each other.
 //
-// Constants  THREADS. LANES: a power of two, at least the vectors of a token and at most half the threads. CAPACITY: at least
-//            the tokens of a partition. HAS_DEGENERATE.
+// Constants  LANES: a power of two up to 64, at least the vectors of a token. CAPACITY: at least the tokens of a partition.
+//            HAS_DEGENERATE.
 
 struct Params {
   heads: u32,
@@ -37,6 +37,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> out: array<f32>;
 @group(0) @binding(4) var<storage, read_write> degenerate: array<atomic<u32>>;
 
+const THREADS = 128u;
 const SIDE = THREADS / 2u;
 /// Tokens whose vectors the threads of a side load at once, and how many of these a thread has under way.
 const ROWS = SIDE / LANES;
@@ -47,6 +48,7 @@ const HIGHEST = 3.4e38;
 
 var<workgroup> lows: array<vec4f, THREADS>;
 var<workgroup> highs: array<vec4f, THREADS>;
+var<workgroup> laneTerms: array<vec4f, THREADS>;
 /// Deviations of the tokens, by side.
 var<workgroup> deviations: array<f32, 2u * CAPACITY>;
 /// Largest deviation and sum of exponentials of the tokens that a row of threads has seen, by side.
@@ -94,6 +96,17 @@ fn includeTile(start: u32) {
 fn resetRange() {
   low = vec4f(HIGHEST);
   high = vec4f(-HIGHEST);
+}
+
+/// The sum over the threads that share this one's tokens.
+fn sumOverLanes(thread: u32, term: vec4f) -> vec4f {
+  laneTerms[thread] = term;
+  workgroupBarrier();
+  let first = thread / LANES * LANES;
+  var sum = vec4f();
+  for (var lane = 0u; lane < LANES; lane++) { sum += laneTerms[first + lane]; }
+  workgroupBarrier();
+  return sum;
 }
 
 /// Largest deviation and sum of exponentials over the partition's tokens.

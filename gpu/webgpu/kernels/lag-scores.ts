@@ -5,8 +5,6 @@ import type { Recorder } from '../recorder';
 import { hasVectors } from '../views';
 import code from './lag-scores.wgsl?raw';
 import walkCode from './lag-scores-walk.wgsl?raw';
-import laneSums from './lane-sums.wgsl?raw';
-import subgroupLaneSums from './lane-sums-subgroups.wgsl?raw';
 
 const kernel = defineKernel('lag-scores', code, {
   key: 'read',
@@ -15,13 +13,15 @@ const kernel = defineKernel('lag-scores', code, {
   out: 'write',
   degenerate: 'write',
 });
-const walkBindings = { key: 'read', value: 'read', out: 'write', degenerate: 'write' } as const;
-const walk = defineKernel('lag-scores-walk', walkCode + laneSums, walkBindings);
-const subgroupWalk = defineKernel('lag-scores-walk-subgroups', walkCode + subgroupLaneSums, walkBindings, [
-  'subgroups',
-]);
+const walk = defineKernel('lag-scores-walk', walkCode, {
+  key: 'read',
+  value: 'read',
+  out: 'write',
+  degenerate: 'write',
+});
 
-const WALK_THREADS = 128;
+/** A run reads one partition more than it scores: runs are as long as leaves workgroups enough, one per so many threads. */
+const THREADS_PER_RUN = 256;
 /** Longer partitions and wider heads do not fit the walk's workgroup memory. */
 const MOST_WALK_TOKENS = 512;
 const MOST_WALK_CHANNELS = 256;
@@ -62,17 +62,13 @@ export function lagScores(recorder: Recorder, a: Arguments<'lagScores'>): void {
 
 function recordWalk(recorder: Recorder, a: Arguments<'lagScores'>, channels: number): void {
   const { key, value, lagTokens, partitions } = a;
-  // Runs of several partitions read less, as long as there are workgroups enough.
-  const wanted = Math.ceil(recorder.parallelThreads / WALK_THREADS);
-  const runPartitions = Math.ceil((key.heads * partitions) / wanted);
+  const runs = Math.ceil(recorder.parallelThreads / THREADS_PER_RUN);
+  const runPartitions = Math.ceil((key.heads * partitions) / runs);
   const scored = key.heads * partitions * lagTokens;
-  const LANES = 2 ** Math.ceil(Math.log2(channels / 4));
-  const { subgroups, subgroupMinSize } = recorder.capabilities;
   recorder.dispatch({
-    kernel: subgroups && LANES <= subgroupMinSize ? subgroupWalk : walk,
+    kernel: walk,
     constants: {
-      THREADS: WALK_THREADS,
-      LANES,
+      LANES: 2 ** Math.ceil(Math.log2(channels / 4)),
       CAPACITY: lagTokens <= 128 ? 128 : MOST_WALK_TOKENS,
       HAS_DEGENERATE: a.degenerate !== undefined,
     },

@@ -3,16 +3,12 @@ import type { Ops, ScoreRows } from '../../../gpu/ops';
 import {
   compare,
   describeBoth,
-  describeDevices,
-  emulatedThreads,
   inputScores,
   inputView,
   type Layout,
-  leastThreads,
   outputView,
   poisoned,
   randomFloats,
-  realThreads,
 } from './both';
 
 const infinity = Number.POSITIVE_INFINITY;
@@ -155,13 +151,7 @@ describeBoth('peakScores and dilate', (backends) => {
   });
 });
 
-const lagDevices = {
-  'emulated threads': emulatedThreads,
-  'WebGPU’s default limits': leastThreads,
-  'what this device has': realThreads,
-};
-
-describeDevices('lagScores and segmentRanks', lagDevices, (backends) => {
+describeBoth('lagScores and segmentRanks', (backends) => {
   it.each([
     [1, 1, 1, 2, 'dense'],
     [2, 5, 3, 6, 'strided'],
