@@ -1,20 +1,22 @@
 import { type Arguments, checkTopK } from '../../validate';
 import { linearGrid } from '../grid';
-import { defineKernel } from '../kernel';
+import { defineKernel, type Kernel, type KernelConstants } from '../kernel';
 import type { Recorder } from '../recorder';
 import { fill } from './fill';
 import code from './top-k.wgsl?raw';
+import blocksCode from './top-k-blocks.wgsl?raw';
+import scanCode from './workgroup-scan.wgsl?raw';
+import subgroupScanCode from './workgroup-scan-subgroups.wgsl?raw';
 
-const kernel = defineKernel('top-k', code, {
-  score: 'read',
-  secondary: 'read',
-  out: 'write',
-  tied: 'write',
-});
+const bindings = { score: 'read', secondary: 'read', out: 'write', tied: 'write' } as const;
+const emulated = defineKernel('top-k', code, bindings);
+const blocks = defineKernel('top-k-blocks', blocksCode + scanCode, bindings);
+const subgroupBlocks = defineKernel('top-k-blocks-subgroups', blocksCode + subgroupScanCode, bindings, [
+  'subgroups',
+]);
 
-const REAL_THREADS = { THREADS: 256, COPIES: 8, STRETCH: 8 };
-/** Scans are what costs emulated threads: they get one tile. */
-const EMULATED_THREADS = { THREADS: 64, COPIES: 1 };
+/** Entries of a block per thread: 8 vectors of four. */
+const VECTORS = 8;
 
 /** Records `Ops.topK`. */
 export function topK(recorder: Recorder, a: Arguments<'topK'>): void {
@@ -27,10 +29,7 @@ export function topK(recorder: Recorder, a: Arguments<'topK'>): void {
   }
   const entries = score.rows * score.length;
   recorder.dispatch({
-    kernel,
-    constants: recorder.emulatesThreads
-      ? { ...EMULATED_THREADS, STRETCH: 64 * Math.ceil(score.length / 4096) }
-      : REAL_THREADS,
+    ...variantFor(recorder, score.length),
     buffers: {
       score: score.buffer,
       secondary: secondary?.buffer ?? recorder.unused,
@@ -55,4 +54,23 @@ export function topK(recorder: Recorder, a: Arguments<'topK'>): void {
     workgroups: linearGrid(score.rows, recorder.maxWorkgroupsPerDimension),
     work: { flops: entries * (secondary ? 80 : 40), bytes: 4 * entries * (secondary ? 14 : 6) },
   });
+}
+
+function variantFor(recorder: Recorder, length: number): { kernel: Kernel; constants: KernelConstants } {
+  if (recorder.emulatesThreads) {
+    // Scans are what costs emulated threads: they get one tile.
+    return {
+      kernel: emulated,
+      constants: { THREADS: 64, COPIES: 1, STRETCH: 64 * Math.ceil(length / 4096) },
+    };
+  }
+  const { subgroups, subgroupMinSize, subgroupMaxSize, maxInvocationsPerWorkgroup } = recorder.capabilities;
+  const THREADS = length > 8192 ? Math.min(1024, maxInvocationsPerWorkgroup) : 256;
+  if (subgroups && subgroupMinSize === subgroupMaxSize) {
+    return {
+      kernel: subgroupBlocks,
+      constants: { THREADS, VECTORS, COPIES: 1, SUBGROUP: subgroupMinSize },
+    };
+  }
+  return { kernel: blocks, constants: { THREADS, VECTORS, COPIES: 1 } };
 }
