@@ -1,19 +1,24 @@
+import type { DeviceBuffer, Rows } from '../../rows';
 import { type Arguments, checkPeakScores } from '../../validate';
 import { linearGrid, spans } from '../grid';
 import { defineKernel } from '../kernel';
+import type { Work } from '../pacer';
 import type { Recorder } from '../recorder';
 import { asVectors } from '../vectors';
 import { shareOf } from '../weights';
 import { fill } from './fill';
 import code from './peak-scores.wgsl?raw';
 import resultCode from './peak-scores-result.wgsl?raw';
+import tiledCode from './peak-scores-tiled.wgsl?raw';
+import { productTile, type TileShape, tileOf } from './product-tile';
 
-const kernel = defineKernel('peak-scores', code, {
-  query: 'read',
-  key: 'read',
-  peaks: 'write',
-});
+const bindings = { query: 'read', key: 'read', peaks: 'write' } as const;
+const registers = defineKernel('peak-scores', code, bindings);
+const tiled = defineKernel('peak-scores-tiled', productTile(tiledCode), bindings);
 const result = defineKernel('peak-scores-result', resultCode, { peaks: 'read', out: 'write' });
+
+/** Workgroup memory for the maxima of a block's rows. */
+const PEAKS_BYTES = 4 * 128;
 
 const THREADS = 64;
 const BLOCK = 8;
@@ -33,39 +38,10 @@ export function peakScores(recorder: Recorder, a: Arguments<'peakScores'>): void
   const key = asVectors(recorder, a.key);
   const peaks = recorder.temporary('u32', queries + keys, 'peaks');
   recorder.clear(peaks);
-  const work = {
-    flops: 2 * queries * keys * query.channels,
-    bytes: 4 * (queries + keys) * query.channels,
-  };
+  const shape = recorder.emulatesThreads ? undefined : tileOf(recorder, queries, keys, PEAKS_BYTES);
   for (const isColumnPass of [false, true]) {
-    const [still, moving] = isColumnPass ? [keys, queries] : [queries, keys];
-    const stillBlocks = Math.ceil(still / BLOCK);
-    // Cut what a thread goes through until there are enough threads.
-    const wantedSpans = Math.ceil(recorder.parallelThreads / stillBlocks);
-    const span = Math.ceil(moving / wantedSpans / BLOCK) * BLOCK;
-    const items = stillBlocks * Math.ceil(moving / span);
-    for (const { start, count } of spans(items, recorder.partsFor(work), THREADS)) {
-      recorder.dispatch({
-        kernel,
-        constants: {},
-        buffers: { query: query.buffer, key: key.buffer, peaks },
-        parameters: {
-          isColumnPass: Number(isColumnPass),
-          firstItem: start,
-          endItem: start + count,
-          queries,
-          keys,
-          span,
-          vectors: query.channels / 4,
-          queryOffset: query.offset / 4,
-          queryStride: query.rowStride / 4,
-          keyOffset: key.offset / 4,
-          keyStride: key.rowStride / 4,
-        },
-        workgroups: linearGrid(Math.ceil(count / THREADS), recorder.maxWorkgroupsPerDimension),
-        work: shareOf(work, count / items),
-      });
-    }
+    if (shape) recordTiled(recorder, shape, isColumnPass, query, key, peaks);
+    else recordRegisters(recorder, isColumnPass, query, key, peaks);
   }
   recorder.dispatch({
     kernel: result,
@@ -75,4 +51,77 @@ export function peakScores(recorder: Recorder, a: Arguments<'peakScores'>): void
     workgroups: linearGrid(Math.ceil(keys / THREADS), recorder.maxWorkgroupsPerDimension),
     work: { flops: 0, bytes: 8 * keys },
   });
+}
+
+/** A pass over all blocks of scores, the keys cut so that no dispatch is long. */
+function recordTiled(
+  recorder: Recorder,
+  { constants, leftRows, rightRows }: TileShape,
+  isColumnPass: boolean,
+  query: Rows,
+  key: Rows,
+  peaks: DeviceBuffer,
+): void {
+  const work = scoreWork(query, key);
+  for (const { start, count } of spans(key.rows, recorder.partsFor(work), rightRows)) {
+    recorder.dispatch({
+      kernel: tiled,
+      constants,
+      buffers: { query: query.buffer, key: key.buffer, peaks },
+      parameters: { firstQuery: 0, firstKey: start, ...scoreParameters(isColumnPass, query, key) },
+      workgroups: [Math.ceil(count / rightRows), Math.ceil(query.rows / leftRows), 1],
+      work: shareOf(work, count / key.rows),
+    });
+  }
+}
+
+function recordRegisters(
+  recorder: Recorder,
+  isColumnPass: boolean,
+  query: Rows,
+  key: Rows,
+  peaks: DeviceBuffer,
+): void {
+  const work = scoreWork(query, key);
+  const [still, moving] = isColumnPass ? [key.rows, query.rows] : [query.rows, key.rows];
+  const stillBlocks = Math.ceil(still / BLOCK);
+  // Cut what a thread goes through until there are enough threads.
+  const wantedSpans = Math.ceil(recorder.parallelThreads / stillBlocks);
+  const span = Math.ceil(moving / wantedSpans / BLOCK) * BLOCK;
+  const items = stillBlocks * Math.ceil(moving / span);
+  for (const { start, count } of spans(items, recorder.partsFor(work), THREADS)) {
+    recorder.dispatch({
+      kernel: registers,
+      constants: {},
+      buffers: { query: query.buffer, key: key.buffer, peaks },
+      parameters: {
+        firstItem: start,
+        endItem: start + count,
+        span,
+        ...scoreParameters(isColumnPass, query, key),
+      },
+      workgroups: linearGrid(Math.ceil(count / THREADS), recorder.maxWorkgroupsPerDimension),
+      work: shareOf(work, count / items),
+    });
+  }
+}
+
+function scoreParameters(isColumnPass: boolean, query: Rows, key: Rows) {
+  return {
+    isColumnPass: Number(isColumnPass),
+    queries: query.rows,
+    keys: key.rows,
+    vectors: query.channels / 4,
+    queryOffset: query.offset / 4,
+    queryStride: query.rowStride / 4,
+    keyOffset: key.offset / 4,
+    keyStride: key.rowStride / 4,
+  };
+}
+
+function scoreWork(query: Rows, key: Rows): Work {
+  return {
+    flops: 2 * query.rows * key.rows * query.channels,
+    bytes: 4 * (query.rows + key.rows) * query.channels,
+  };
 }
