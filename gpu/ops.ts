@@ -15,6 +15,9 @@ import type { DeviceBuffer, ElementType, Rows } from './rows';
 
 export type BackendName = 'cpu' | 'webgpu';
 
+/** What kernels are compiled for, in this order: the self-test, reading a text with full attention, the rest of a study. */
+export type CompileStage = 'selfTest' | 'reading' | 'study';
+
 /** Sorted key indices, one list per set: `sets` lists of `count`, list s starts at `offset + s·rowStride`. */
 export interface IndexList {
   readonly buffer: DeviceBuffer;
@@ -75,6 +78,11 @@ export interface Ops {
   readonly description: string;
   /** True for a WebGPU adapter that computes in software: right answers, slower than the CPU backend. */
   readonly isSoftware: boolean;
+
+  /** Begins to compile what a study takes, where compiling takes time. Without it every kernel is compiled at its first use. */
+  prepare(): void;
+  /** Resolves once `prepare` is done with a stage; at once where there is nothing to wait for. */
+  prepared(stage: CompileStage): Promise<void>;
 
   // ---- storage -------------------------------------------------------------------------------------------------
   /** New buffer of zeros. Throws UserError when the device cannot hold it. */

@@ -46,6 +46,8 @@ export function createCpuOps(options: CpuOptions = {}): Ops {
     backend: 'cpu',
     description: kernels ? 'CPU, WebAssembly SIMD' : 'CPU, plain TypeScript',
     isSoftware: false,
+    prepare() {},
+    async prepared() {},
     ...storage,
     pace,
     stopwatch() {

@@ -5,22 +5,31 @@ import { checkSpan } from '../validate';
 import { StorageBuffer } from './buffers';
 import { type DeviceOptions, openDevice } from './device';
 import { kernelOps } from './kernels';
+import type { PipelineName } from './known-pipelines';
 import { Recorder } from './recorder';
 
 export type WebGpuOptions = DeviceOptions;
+
+export interface WebGpuOps extends Ops {
+  /** Kernels and constants that were used or prepared so far. */
+  pipelinesInUse(): PipelineName[];
+}
 
 /**
  * Opens a WebGPU device and gives the operations on it.
  *
  * @throws UserError if there is no WebGPU or no adapter
  */
-export async function createWebGpuOps(options: WebGpuOptions = {}): Promise<Ops> {
+export async function createWebGpuOps(options: WebGpuOptions = {}): Promise<WebGpuOps> {
   const opened = await openDevice(options);
   const recorder = new Recorder(opened);
   return {
     backend: 'webgpu',
     description: opened.capabilities.description,
     isSoftware: opened.capabilities.isFallbackAdapter,
+    prepare: () => recorder.preparation.begin(),
+    prepared: (stage) => recorder.preparation.done(stage),
+    pipelinesInUse: () => recorder.pipelinesInUse(),
     allocate: (type, length, label) => recorder.allocate(type, length, label),
     scratch: (type, length, label) => recorder.scratch(type, length, label),
     upload: (data, label) => recorder.upload(data, label),

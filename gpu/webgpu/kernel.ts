@@ -1,3 +1,5 @@
+import { unrollLoops } from './unroll';
+
 /** How a kernel uses a storage binding. */
 export type BindingAccess = 'read' | 'write';
 
@@ -19,18 +21,28 @@ export interface Kernel {
 /** Named constants put in front of a kernel's code: numbers become `u32`. */
 export type KernelConstants = Readonly<Record<string, number | boolean>>;
 
+const kernels = new Map<string, Kernel>();
+
+/** The kernel of a name, if this program has one. */
+export function kernelNamed(name: string): Kernel | undefined {
+  return kernels.get(name);
+}
+
+/** Names are all different: a kernel is found by its own. */
 export function defineKernel(
   name: string,
   code: string,
   bindings: Readonly<Record<string, BindingAccess>>,
   extensions: readonly Extension[] = [],
 ): Kernel {
-  return {
+  const kernel = {
     name,
     code,
     extensions,
     bindings: Object.entries(bindings).map(([bindingName, access]) => ({ name: bindingName, access })),
   };
+  kernels.set(name, kernel);
+  return kernel;
 }
 
 /** The kernel's code behind its extensions and constants, which are a single line: line numbers shift by exactly one. */
@@ -39,5 +51,5 @@ export function kernelCode({ code, extensions }: Kernel, constants: KernelConsta
   const declared = Object.entries(constants).map(([name, value]) =>
     typeof value === 'boolean' ? `const ${name}: bool = ${value};` : `const ${name}: u32 = ${value}u;`,
   );
-  return `${[...enabled, ...declared].join(' ')}\n${code}`;
+  return `${[...enabled, ...declared].join(' ')}\n${unrollLoops(code, constants)}`;
 }

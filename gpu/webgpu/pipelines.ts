@@ -3,6 +3,7 @@ import { makeShaderDataDefinitions, type StructDefinition } from 'webgpu-utils';
 import { BindGroups } from './bind-groups';
 import type { Storage } from './buffers';
 import { type BindingAccess, type Kernel, type KernelConstants, kernelCode } from './kernel';
+import type { PipelineName } from './known-pipelines';
 
 /** Bytes of one dispatch's parameters: the alignment of dynamic uniform offsets. */
 export const PARAMETER_BYTES = 256;
@@ -39,9 +40,8 @@ interface Variant {
 export class Pipelines {
   readonly #device: GPUDevice;
   readonly #fail: (error: Error) => void;
-  /** Under way: checks of what was compiled, and what is compiled ahead. */
+  /** Under way: checks of what was compiled. */
   readonly #checks = new Set<Promise<void>>();
-  readonly #ahead = new Set<Promise<void>>();
   readonly #interfaces = new Map<Kernel, KernelInterface>();
 
   /** @param fail receives compile errors, which WebGPU reports after the fact */
@@ -62,10 +62,10 @@ export class Pipelines {
   }
 
   /**
-   * Compiles a kernel without making anybody wait, unless it was compiled already. An error is left to its use, which
-   * explains it.
+   * Compiles a kernel without making anybody wait, unless it was compiled already. Resolves once that is done; an error is
+   * left to its use, which explains it.
    */
-  prepare(kernel: Kernel, constants: KernelConstants): void {
+  async prepare(kernel: Kernel, constants: KernelConstants): Promise<void> {
     const shared = this.interfaceOf(kernel);
     const variant = variantOf(shared, constants);
     if (variant.pipeline) return;
@@ -73,29 +73,21 @@ export class Pipelines {
     device.pushErrorScope('validation');
     const module = device.createShaderModule({ label: kernel.name, code: kernelCode(kernel, constants) });
     void device.popErrorScope().catch(() => {});
-    const ahead = device
-      .createComputePipelineAsync({
+    const compute = { module, entryPoint: 'main' };
+    try {
+      const pipeline = await device.createComputePipelineAsync({
         label: kernel.name,
         layout: shared.pipelineLayout,
-        compute: { module, entryPoint: 'main' },
-      })
-      .then(
-        (pipeline) => {
-          variant.pipeline ??= pipeline;
-        },
-        () => {},
-      )
-      .finally(() => this.#ahead.delete(ahead));
-    this.#ahead.add(ahead);
-  }
-
-  /** Resolves once everything asked for ahead is compiled. */
-  async prepared(): Promise<void> {
-    await Promise.all(this.#ahead);
+        compute,
+      });
+      variant.pipeline ??= pipeline;
+    } catch {
+      // Not valid, or the device is gone.
+    }
   }
 
   /** Kernels and constants in use so far, in the order of their first use. */
-  inUse(): { kernel: string; constants: KernelConstants }[] {
+  inUse(): PipelineName[] {
     return [...this.#interfaces].flatMap(([{ name }, { variants }]) =>
       variants.map(({ constants }) => ({ kernel: name, constants })),
     );

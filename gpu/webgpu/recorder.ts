@@ -5,8 +5,10 @@ import type { Capabilities } from './capabilities';
 import { Commands } from './commands';
 import type { OpenedDevice } from './device';
 import type { Kernel, KernelConstants } from './kernel';
+import type { PipelineName } from './known-pipelines';
 import { Pacer, type Work } from './pacer';
 import { type KernelInterface, PARAMETER_BYTES, Pipelines } from './pipelines';
+import { Preparation } from './preparation';
 import { Readbacks } from './readbacks';
 import { PassTimer } from './timing';
 
@@ -35,6 +37,8 @@ export class Recorder {
   /** What kernels may use of this device. */
   readonly capabilities: Capabilities;
   readonly maxWorkgroupsPerDimension: number;
+  /** Compiles ahead of use. */
+  readonly preparation: Preparation;
   /** Threads that it takes to keep the device busy, in order of magnitude. */
   readonly parallelThreads: number;
   /** Threads are loops of a CPU: waiting for each other costs them much. */
@@ -63,6 +67,7 @@ export class Recorder {
       bufferBytes: capabilities.maxBufferBytes,
     });
     this.#pipelines = new Pipelines(device, opened.failBecause);
+    this.preparation = new Preparation(this.#pipelines, capabilities);
     this.#pacer = new Pacer(capabilities.isFallbackAdapter);
     this.#timer = new PassTimer(device, capabilities.timestampQuery);
     this.#commands = new Commands(device, this.#timer);
@@ -178,6 +183,11 @@ export class Recorder {
 
   memory(): { bytes: number; peakBytes: number } {
     return this.#buffers.memory();
+  }
+
+  /** Kernels and constants that were dispatched or prepared, in the order of their first use. */
+  pipelinesInUse(): PipelineName[] {
+    return this.#pipelines.inUse();
   }
 
   // ---- dispatches ----------------------------------------------------------------------------------------------

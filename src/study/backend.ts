@@ -40,6 +40,8 @@ export async function openBackend(
     );
   }
   try {
+    ops.prepare();
+    await ops.prepared('selfTest');
     const difference = await selfTest(ops);
     if (difference === null) {
       const why =

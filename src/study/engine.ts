@@ -178,6 +178,7 @@ export class Engine {
     { rotatedLayers }: MemoryPlan,
   ): Promise<Probe> {
     const onProgress = progressOf(run, 'full attention', text);
+    await this.ops.prepared('reading');
     this.probe ??= await Probe.open(open, text, rotatedLayers.full, run.signal, onProgress);
     return this.probe;
   }

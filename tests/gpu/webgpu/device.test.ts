@@ -459,15 +459,13 @@ describeWebGpu('pipelines on WebGPU', (gpu) => {
     });
     const kernel = counting('ahead');
     const shared = pipelines.interfaceOf(kernel);
-    pipelines.prepare(kernel, { FACTOR: 2 });
-    pipelines.prepare(kernel, { FACTOR: 2 });
-    await pipelines.prepared();
+    await Promise.all([pipelines.prepare(kernel, { FACTOR: 2 }), pipelines.prepare(kernel, { FACTOR: 2 })]);
     const ready = pipelines.get(kernel, shared, { FACTOR: 2 });
     expect(compile).not.toHaveBeenCalled();
-    pipelines.prepare(kernel, { FACTOR: 3 });
+    const late = pipelines.prepare(kernel, { FACTOR: 3 });
     const early = pipelines.get(kernel, shared, { FACTOR: 3 });
     expect(compile).toHaveBeenCalledTimes(1);
-    await pipelines.prepared();
+    await late;
     expect(pipelines.get(kernel, shared, { FACTOR: 3 })).toBe(early);
     expect(pipelines.get(kernel, shared, { FACTOR: 2 })).toBe(ready);
     pipelines.get(kernel, shared, { FACTOR: 4 });
@@ -483,8 +481,7 @@ describeWebGpu('pipelines on WebGPU', (gpu) => {
     const errors: Error[] = [];
     const pipelines = new Pipelines(gpu.device, (error) => errors.push(error));
     const kernel = counting('missing a constant');
-    pipelines.prepare(kernel, {});
-    await pipelines.prepared();
+    await pipelines.prepare(kernel, {});
     expect(errors).toEqual([]);
     pipelines.get(kernel, pipelines.interfaceOf(kernel), {});
     await pipelines.settled();

@@ -1,0 +1,25 @@
+/**
+ * Notes which pipelines the study that the page opens with takes, on each class of device, into
+ * gpu/webgpu/known-pipelines.json. Nothing is computed: the study runs on devices that do nothing (idle-device.ts).
+ */
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { noteAllPipelines } from './noted-pipelines';
+
+const path = fileURLToPath(new URL('../gpu/webgpu/known-pipelines.json', import.meta.url));
+const known = await noteAllPipelines();
+const lines = Object.entries(known).map(([deviceClass, stages]) => {
+  const inStages = Object.entries(stages).map(([stage, pipelines]) => {
+    const each = pipelines.map((pipeline) => `      ${JSON.stringify(pipeline)}`);
+    return `    "${stage}": [\n${each.join(',\n')}\n    ]`;
+  });
+  return `  "${deviceClass}": {\n${inStages.join(',\n')}\n  }`;
+});
+writeFileSync(path, `{\n${lines.join(',\n')}\n}\n`);
+for (const [deviceClass, { selfTest, reading, study }] of Object.entries(known)) {
+  const count = selfTest.length + reading.length + study.length;
+  console.log(
+    `${deviceClass}: ${count} pipelines, ${selfTest.length} of them for the self-test, ${reading.length} more for reading`,
+  );
+}
+process.exit(0);

@@ -1,0 +1,79 @@
+import { createWebGpuOps } from '../gpu/webgpu';
+import type { Capabilities } from '../gpu/webgpu/capabilities';
+import {
+  DEVICE_CLASSES,
+  type DeviceClass,
+  type KnownPipelines,
+  type PipelineName,
+} from '../gpu/webgpu/known-pipelines';
+import recorded from '../samples/studies/default.json';
+import { nodeEnvironment } from '../src/cli/node-environment';
+import { Engine } from '../src/study/engine';
+import type { StudyEnvironment } from '../src/study/environment';
+import { textKey } from '../src/study/key';
+import { selfTest } from '../src/study/self-test';
+import { TILE_PIXELS } from '../src/study/tile-grid';
+import type { StudySpec } from '../src/study/types';
+import { createIdleDevice } from './idle-device';
+
+/** What stands for each class. */
+const CAPABILITIES: Record<DeviceClass, Partial<Capabilities>> = {
+  emulated: { isFallbackAdapter: true, parallelThreads: 16 },
+  subgroups: {},
+  portable: {
+    subgroups: false,
+    subgroupMinSize: 0,
+    subgroupMaxSize: 0,
+    maxInvocationsPerWorkgroup: 256,
+    maxWorkgroupStorageBytes: 16_384,
+  },
+};
+
+/** The pipelines of the study that the page opens with, by the stage that first takes them. */
+export async function notePipelines(
+  deviceClass: DeviceClass,
+  environment: StudyEnvironment = nodeEnvironment(),
+): Promise<KnownPipelines> {
+  const { device } = createIdleDevice();
+  const ops = await createWebGpuOps({ device, capabilities: CAPABILITIES[deviceClass] });
+  const seen = new Set<string>();
+  const fresh = (): PipelineName[] =>
+    ops.pipelinesInUse().filter((pipeline) => {
+      const key = JSON.stringify(pipeline);
+      if (seen.has(key)) return false;
+      seen.add(key);
+      return true;
+    });
+  // Its results are wrong here, which it says; the pipelines are the same.
+  await selfTest(ops);
+  const ofSelfTest = fresh();
+  let ofReading: PipelineName[] = [];
+  const engine = new Engine(ops, environment);
+  const spec = recorded.spec as unknown as StudySpec;
+  await engine.run({
+    spec,
+    parts: ['probe', 'free'],
+    signal: new AbortController().signal,
+    full: null,
+    onFull() {},
+    emit(event) {
+      if (event.name === 'textRead') ofReading = fresh();
+    },
+  });
+  // The map as it is shown at first, and from as near as can be.
+  const place = { layer: 0, head: 0, row: 0, column: 0, lineStart: 0, lineEnd: TILE_PIXELS };
+  const work = [
+    { ...place, level: Math.log2(recorded.text.tokens / TILE_PIXELS), rowStep: 1 },
+    { ...place, level: 0, rowStep: 1 },
+  ];
+  await engine.attention({ text: textKey(spec), work }, new AbortController().signal);
+  const ofStudy = fresh();
+  ops.destroy();
+  return { selfTest: ofSelfTest, reading: ofReading, study: ofStudy };
+}
+
+export async function noteAllPipelines(): Promise<Record<DeviceClass, KnownPipelines>> {
+  const noted: Partial<Record<DeviceClass, KnownPipelines>> = {};
+  for (const deviceClass of DEVICE_CLASSES) noted[deviceClass] = await notePipelines(deviceClass);
+  return noted as Record<DeviceClass, KnownPipelines>;
+}

@@ -1,0 +1,92 @@
+/**
+ * What it costs the page's side to record the bundled model's work, on a device that does nothing (idle-device.ts): the
+ * argument checks, the methods, the recording itself. On a large GPU this, not arithmetic, is what a small model waits for.
+ * Run by itself: `node scripts/bench-recording.mjs`.
+ */
+import { createWebGpuOps } from '../gpu/webgpu';
+import { nodeEnvironment, sampleTexts } from '../src/cli/node-environment';
+import { parameterContext, resolve } from '../src/study/engine';
+import { type OpenModel, openModel } from '../src/study/open-model';
+import { readText } from '../src/study/reading';
+import { type Calls, createIdleDevice } from './idle-device';
+
+const TOKENS = 1024;
+const ANSWER_TOKENS = 32;
+const REPEATS = 7;
+
+export interface RecordingCost {
+  readonly name: string;
+  readonly milliseconds: number;
+  /** Per repetition, once warm. */
+  readonly calls: Calls;
+}
+
+/** Costs of a prefill of 1,024 tokens by method, and of the prefill with 64 generated tokens. */
+export async function* measureRecording(): AsyncGenerator<RecordingCost> {
+  const { device, calls } = createIdleDevice();
+  const ops = await createWebGpuOps({ device, capabilities: { isFallbackAdapter: false } });
+  const model = await openModel(ops, nodeEnvironment().modelFolder('bundled'));
+  const ids = idsOf(model);
+  const cases = [
+    { name: 'prefill, full', id: 'full', timed: false, answers: false },
+    { name: 'prefill, esa', id: 'esa', timed: false, answers: false },
+    { name: 'prefill, esa, timed', id: 'esa', timed: true, answers: false },
+    { name: 'prefill and answer, full', id: 'full', timed: false, answers: true },
+    { name: 'prefill and answer, esa', id: 'esa', timed: false, answers: true },
+  ];
+  for (const { name, ...options } of cases) {
+    let milliseconds = Number.POSITIVE_INFINITY;
+    let counted = calls;
+    for (let repeat = 0; repeat < REPEATS; repeat++) {
+      const before = { ...calls };
+      const start = performance.now();
+      await read(model, ids, options);
+      milliseconds = Math.min(milliseconds, performance.now() - start);
+      counted = difference(calls, before);
+    }
+    yield { name, milliseconds, calls: counted };
+  }
+  ops.destroy();
+}
+
+function idsOf({ tokenizer }: OpenModel): Uint32Array {
+  if (!tokenizer) throw new Error('the bundled model has no tokenizer');
+  const text = sampleTexts()[0]!.text.slice(0, 16_384);
+  return Uint32Array.from(tokenizer.encodeWithStart(text)).subarray(0, TOKENS);
+}
+
+async function read(
+  model: OpenModel,
+  ids: Uint32Array,
+  { id, timed, answers }: { id: string; timed: boolean; answers: boolean },
+): Promise<void> {
+  const { method, parameters } = resolve({ id, parameters: {} }, parameterContext(model, TOKENS));
+  const { reader } = await readText({
+    decoder: model.decoder,
+    method,
+    parameters,
+    calibration: model.calibration,
+    recorded: null,
+    ids,
+    answerStart: answers ? TOKENS - ANSWER_TOKENS : null,
+    queriesStart: TOKENS / 2,
+    keepQueries: false,
+    timed,
+    isAnswerComplete: () => false,
+    signal: new AbortController().signal,
+    onProgress: () => {},
+  });
+  reader.release();
+}
+
+function difference(after: Calls, before: Calls): Calls {
+  const entries = Object.entries(after).map(([name, count]) => [name, count - before[name as keyof Calls]]);
+  return Object.fromEntries(entries) as Calls;
+}
+
+export function recordingLine({ name, milliseconds, calls }: RecordingCost): string {
+  const { dispatches, ...others } = calls;
+  const counts = Object.entries(others).map(([call, count]) => `${count} ${call}`);
+  const each = ((1000 * milliseconds) / dispatches).toFixed(2);
+  return `${name.padEnd(26)}${milliseconds.toFixed(1).padStart(8)} ms ${String(dispatches).padStart(6)} dispatches of ${each.padStart(5)} us; ${counts.join(', ')}`;
+}

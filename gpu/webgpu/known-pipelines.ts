@@ -1,0 +1,30 @@
+import type { CompileStage } from '../ops';
+import type { Capabilities } from './capabilities';
+import type { KernelConstants } from './kernel';
+import list from './known-pipelines.json';
+
+/** A kernel by its name, with one set of constants. */
+export interface PipelineName {
+  readonly kernel: string;
+  readonly constants: KernelConstants;
+}
+
+export type KnownPipelines = Readonly<Record<CompileStage, readonly PipelineName[]>>;
+
+/** Devices that get different kernels for the same work. */
+export const DEVICE_CLASSES = ['emulated', 'subgroups', 'portable'] as const;
+export type DeviceClass = (typeof DEVICE_CLASSES)[number];
+
+function classOf({ isFallbackAdapter, subgroups }: Capabilities): DeviceClass {
+  if (isFallbackAdapter) return 'emulated';
+  return subgroups ? 'subgroups' : 'portable';
+}
+
+/**
+ * What the study that the page opens with takes on such a device, each pipeline in the first stage that needs it. The list was
+ * noted from that study (`node scripts/note-pipelines.mjs`) and need not be right: what is missing is compiled at its first use.
+ */
+export function knownPipelines(capabilities: Capabilities): KnownPipelines {
+  const byClass = list as unknown as Partial<Record<DeviceClass, KnownPipelines>>;
+  return byClass[classOf(capabilities)] ?? { selfTest: [], reading: [], study: [] };
+}

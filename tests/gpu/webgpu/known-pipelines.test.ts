@@ -1,0 +1,66 @@
+import { join } from 'node:path';
+import { describe, expect, it, vi } from 'vitest';
+import { notePipelines } from '../../../bench/noted-pipelines';
+import { createWebGpuOps } from '../../../gpu/webgpu';
+import { kernelNamed } from '../../../gpu/webgpu/kernel';
+import { DEVICE_CLASSES } from '../../../gpu/webgpu/known-pipelines';
+import known from '../../../gpu/webgpu/known-pipelines.json';
+import { root } from '../../../scripts/setup.mjs';
+import { nodeEnvironment } from '../../../src/cli/node-environment';
+import { nodeFolder } from '../../../src/model/folder-node';
+import { selfTest } from '../../../src/study/self-test';
+import { describeWebGpu } from '../../webgpu-node';
+
+const environment = {
+  ...nodeEnvironment(),
+  modelFolder: () => nodeFolder(join(root, 'samples', 'model')),
+};
+
+describe('pipelines that are compiled while the page starts', () => {
+  it.each(DEVICE_CLASSES)(
+    'are most of what the default study takes, few, and in its order: %s',
+    async (name) => {
+      const noted = await notePipelines(name, environment);
+      const listed = known[name];
+      const keys = (stages: typeof noted) =>
+        [...stages.selfTest, ...stages.reading, ...stages.study].map((pipeline) => JSON.stringify(pipeline));
+      const taken = keys(noted);
+      const inList = new Set(keys(listed as unknown as typeof noted));
+      const missing = taken.filter((key) => !inList.has(key));
+      expect(taken.length).toBeGreaterThan(15);
+      expect(taken.length).toBeLessThan(45);
+      // A few that are missing cost time; many say that the list is old.
+      const hint = `${missing.join(' ')}: run node scripts/note-pipelines.mjs`;
+      expect(missing.length, hint).toBeLessThanOrEqual(taken.length / 5);
+      expect(inList.size, hint).toBeLessThanOrEqual(taken.length * 1.25);
+      for (const { kernel } of [...listed.selfTest, ...listed.reading, ...listed.study]) {
+        expect(kernelNamed(kernel)?.name, hint).toBe(kernel);
+      }
+    },
+  );
+});
+
+describeWebGpu('preparing for a study', (gpu) => {
+  it('leaves the self-test next to nothing to compile', async () => {
+    const ops = await createWebGpuOps({
+      device: gpu.device,
+      capabilities: { isFallbackAdapter: true, parallelThreads: 16 },
+    });
+    ops.prepare();
+    await ops.prepared('selfTest');
+    const compile = vi.spyOn(gpu.device, 'createComputePipeline');
+    expect(await selfTest(ops)).toBeNull();
+    expect(compile.mock.calls.length).toBeLessThanOrEqual(1);
+    compile.mockRestore();
+    await ops.prepared('study');
+    expect(ops.pipelinesInUse().length).toBeGreaterThan(15);
+    ops.destroy();
+  });
+
+  it('waits for nothing where nothing was prepared', async () => {
+    const ops = await createWebGpuOps({ device: gpu.device });
+    await ops.prepared('reading');
+    expect(ops.pipelinesInUse()).toEqual([]);
+    ops.destroy();
+  });
+});
