@@ -64,7 +64,8 @@ export interface AttendRequest {
 export interface ReaderOptions {
   /** Most tokens that will be read, generated ones included. */
   readonly capacity: number;
-  readonly largestBlock: number;
+  /** Most tokens of one call of `read`. */
+  readonly mostAtOnce: number;
   /** Keep queries and log-sum-exp of the whole text, for probe runs. */
   readonly keepQueries: boolean;
   /**
@@ -74,20 +75,28 @@ export interface ReaderOptions {
   readonly rotatedLayers?: number;
 }
 
+export interface ReadOptions {
+  /**
+   * Where the blocks end whose queries attend together, the last at the end of what is read; one block unless told. A layer
+   * attends block after block and does all else for all of them at once: no layer's input depends on a later layer, so the
+   * numbers are those of blocks read one by one.
+   */
+  readonly blockEnds?: readonly number[];
+  readonly attend: (request: AttendRequest) => void;
+  /** Sees hidden states i = 0 (embeddings) … L−1 (input of the last layer); what it throws ends the reading. */
+  readonly observe?: (index: number, hidden: Rows) => void;
+}
+
 /** A text being read. */
 export interface Reader {
   readonly length: number;
   readonly caches: readonly LayerCache[];
   readonly rotation: RotationTable | null;
   /**
-   * Reads tokens [length, length + ids.length). Returns the hidden states after the last norm, [block, D], valid until the
-   * next call. `observe` sees hidden states i = 0 (embeddings) … L−1 (input of the last layer).
+   * Reads tokens [length, length + ids.length). Returns the hidden states after the last norm, [n, D], valid until the
+   * next call.
    */
-  read(
-    ids: Uint32Array,
-    attend: (request: AttendRequest) => void,
-    observe?: (index: number, hidden: Rows) => void,
-  ): Promise<Rows>;
+  read(ids: Uint32Array, how: ReadOptions): Promise<Rows>;
   /** Logits [rows, V] of hidden states into `out`. */
   logits(hidden: Rows, out: Rows): void;
   /** Forgets all tokens from `length` on. */
@@ -113,7 +122,7 @@ export function createReader(decoder: Decoder, options: ReaderOptions): Reader {
 /** `kept` gets every buffer of the caches, `working` those that only reading needs; also where one is refused. */
 function openReader(decoder: Decoder, options: ReaderOptions, kept: Allocation, working: Allocation): Reader {
   const { ops, config, weights } = decoder;
-  const { capacity, largestBlock, keepQueries } = options;
+  const { capacity, mostAtOnce, keepQueries } = options;
   if (config.learnedPositions && capacity > config.trainedTokens) {
     throw new UserError(
       `This model has learned positions for ${config.trainedTokens} tokens and cannot read ${capacity}; use a shorter text.`,
@@ -141,16 +150,16 @@ function openReader(decoder: Decoder, options: ReaderOptions, kept: Allocation, 
   });
   working.add(...rotatedKeys.buffers);
   const { positions } = weights;
-  const ids = working.integers(largestBlock * weights.embedding.parts.length, 'token ids');
-  const places = positions && working.integers(largestBlock * positions.parts.length, 'token positions');
-  const hiddenBuffer = working.floats(largestBlock * D, 'hidden states');
-  const normedBuffer = working.floats(largestBlock * D, 'normalized hidden states');
-  const attendedBuffer = working.floats(largestBlock * H * d, 'attention output');
-  const queryBuffer = keepQueries ? null : working.floats(largestBlock * H * d, 'block queries');
-  const rotatedBuffer = rotation && working.floats(largestBlock * H * d, 'rotated block queries');
+  const ids = working.integers(mostAtOnce * weights.embedding.parts.length, 'token ids');
+  const places = positions && working.integers(mostAtOnce * positions.parts.length, 'token positions');
+  const hiddenBuffer = working.floats(mostAtOnce * D, 'hidden states');
+  const normedBuffer = working.floats(mostAtOnce * D, 'normalized hidden states');
+  const attendedBuffer = working.floats(mostAtOnce * H * d, 'attention output');
+  const queryBuffer = keepQueries ? null : working.floats(mostAtOnce * H * d, 'block queries');
+  const rotatedBuffer = rotation && working.floats(mostAtOnce * H * d, 'rotated block queries');
   const gateBuffer =
-    config.activation === 'silu-gate' ? working.floats(largestBlock * F, 'feed-forward gate') : null;
-  const upBuffer = working.floats(largestBlock * F, 'feed-forward');
+    config.activation === 'silu-gate' ? working.floats(mostAtOnce * F, 'feed-forward gate') : null;
+  const upBuffer = working.floats(mostAtOnce * F, 'feed-forward');
   let length = 0;
 
   const normalize = (input: Rows, norm: DeviceNorm, out: Rows, kind = config.normalization.kind): void =>
@@ -158,7 +167,12 @@ function openReader(decoder: Decoder, options: ReaderOptions, kept: Allocation, 
   const project = (input: Rows, map: DeviceLinear, out: Rows, accumulate = false): void =>
     ops.matmul({ input, ...map, out, accumulate });
 
-  function readLayer(l: number, n: number, attend: (request: AttendRequest) => void): void {
+  function readLayer(
+    l: number,
+    n: number,
+    blockEnds: readonly number[],
+    attend: (request: AttendRequest) => void,
+  ): void {
     const layer = weights.layers[l];
     const cache = caches[l];
     const hidden = matrixRows(hiddenBuffer, n, D);
@@ -182,13 +196,21 @@ function openReader(decoder: Decoder, options: ReaderOptions, kept: Allocation, 
       const step = { start: length, step: 1 } as const;
       ops.rotate({ input: queryUnrotated, table: rotation, positions: step, out: query });
     }
-    const end = length + n;
-    attend({
-      ...{ layer: l, start: length, end, query, queryUnrotated, logSumExp: cache.logSumExp, out: attended },
-      key: rotatedKeys.of(l, cache.keyUnrotated, end),
-      keyUnrotated: sliceRows(cache.keyUnrotated, 0, end),
-      value: sliceRows(cache.value, 0, end),
-    });
+    const key = rotatedKeys.of(l, cache.keyUnrotated, length + n);
+    let start = length;
+    for (const end of blockEnds) {
+      const ofBlock = (view: Rows): Rows => sliceRows(view, start - length, end - start);
+      attend({
+        ...{ layer: l, start, end, logSumExp: cache.logSumExp },
+        query: ofBlock(query),
+        queryUnrotated: ofBlock(queryUnrotated),
+        key: sliceRows(key, 0, end),
+        keyUnrotated: sliceRows(cache.keyUnrotated, 0, end),
+        value: sliceRows(cache.value, 0, end),
+        out: ofBlock(attended),
+      });
+      start = end;
+    }
     project(joinHeads(attended), layer.output, hidden, true);
 
     normalize(hidden, layer.postNorm, normed);
@@ -210,10 +232,10 @@ function openReader(decoder: Decoder, options: ReaderOptions, kept: Allocation, 
     },
     caches,
     rotation,
-    async read(block, attend, observe) {
+    async read(block, { blockEnds = [length + block.length], attend, observe }) {
       const n = block.length;
-      if (n > largestBlock)
-        throw new RangeError(`a block of ${n} tokens, at most ${largestBlock} were announced`);
+      if (n > mostAtOnce)
+        throw new RangeError(`a block of ${n} tokens, at most ${mostAtOnce} were announced`);
       if (length + n > capacity)
         throw new RangeError(`token ${length + n} is beyond the capacity of ${capacity}`);
       const hidden = matrixRows(hiddenBuffer, n, D);
@@ -224,7 +246,7 @@ function openReader(decoder: Decoder, options: ReaderOptions, kept: Allocation, 
       }
       for (let l = 0; l < config.layers; l++) {
         observe?.(l, hidden);
-        readLayer(l, n, attend);
+        readLayer(l, n, blockEnds, attend);
         await ops.pace();
       }
       const normed = matrixRows(normedBuffer, n, D);

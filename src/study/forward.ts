@@ -37,37 +37,30 @@ export async function forward(
   const { layers, hiddenSize: D, vocabularySize: V } = config;
   const tokens = ids.length;
   const kept = keepStates ? tokens : 0;
-  const largestBlock = Math.min(tokens, BLOCK_TOKENS);
-  const reader = createReader(decoder, { capacity: tokens, largestBlock, keepQueries: true, rotatedLayers });
+  const mostAtOnce = Math.min(tokens, BLOCK_TOKENS);
+  const reader = createReader(decoder, { capacity: tokens, mostAtOnce, keepQueries: true, rotatedLayers });
   const scratch = new Scratch(ops);
   try {
     const logits = new Float32Array(kept * V);
     const hidden = Array.from({ length: layers + 1 }, () => new Float32Array(kept * D));
-    const blockLogits = kept > 0 ? scratch.floats(largestBlock * V, 'logits') : null;
-    const blockStates = hidden.map((_, i) => scratch.floats(kept > 0 ? largestBlock * D : 0, `hidden ${i}`));
+    const blockLogits = kept > 0 ? scratch.floats(mostAtOnce * V, 'logits') : null;
+    const blockStates = hidden.map((_, i) => scratch.floats(kept > 0 ? mostAtOnce * D : 0, `hidden ${i}`));
     for (let start = 0; start < tokens; start += BLOCK_TOKENS) {
       const block = ids.subarray(start, Math.min(tokens, start + BLOCK_TOKENS));
       const keep = (index: number, states: Rows): void => {
         if (blockLogits)
           ops.copyRows({ input: states, out: matrixRows(blockStates[index], block.length, D) });
       };
-      const last = await reader.read(
-        block,
-        (asked) => {
+      const last = await reader.read(block, {
+        attend: (asked) => {
           const { buffer, headStride } = asked.logSumExp!;
           const input = { ...asked, block: { start, end: asked.end }, logSumExp: null };
           const logSumExp = { buffer, offset: start, headStride };
-          attendSelection(
-            ops,
-            input,
-            { list: null, rangeStart: 0 },
-            config.attentionScale,
-            asked.out,
-            logSumExp,
-          );
+          const all = { list: null, rangeStart: 0 };
+          attendSelection(ops, input, all, config.attentionScale, asked.out, logSumExp);
         },
-        keep,
-      );
+        observe: keep,
+      });
       keep(layers, last);
       if (blockLogits) {
         reader.logits(last, matrixRows(blockLogits, block.length, V));

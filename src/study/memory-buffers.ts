@@ -65,6 +65,7 @@ export function cacheBuffers(config: ModelConfig, capacity: number, keepQueries:
 export interface ReadingSize {
   readonly capacity: number;
   readonly largestBlock: number;
+  readonly mostAtOnce: number;
   readonly queries: number;
   readonly keepQueries: boolean;
   readonly rotatedLayers: number;
@@ -79,7 +80,7 @@ export function readingBuffers(
   size: ReadingSize,
 ): PlannedBuffer[] {
   const { queryHeads: H, keyValueHeads: G, headDimension: d, hiddenSize: D, feedForwardSize: F } = config;
-  const { capacity, largestBlock: n, queries } = size;
+  const { capacity, largestBlock, mostAtOnce: n, queries } = size;
   const one = (label: string, elements: number): PlannedBuffer => ({ label, elements, count: 1 });
   const parts = (rows: number): number => rowsOfParts(rows, D, limits.bufferBytes).length;
   return [
@@ -96,7 +97,7 @@ export function readingBuffers(
     one('states of queries', queries * D),
     one('next token', 1),
     one('next logits', config.vocabularySize),
-    one('block log-sum-exp', n * H),
-    ...(size.needsFullAttention ? [one('full attention output', n * H * d)] : []),
+    one('block log-sum-exp', largestBlock * H),
+    ...(size.needsFullAttention ? [one('full attention output', largestBlock * H * d)] : []),
   ];
 }

@@ -136,7 +136,8 @@ function planWith(request: MemoryRequest, rotatedLayers: MemoryPlan['rotatedLaye
   const { limits, config, method, tokens, queriesStart, parts } = request;
   const queries = tokens - queriesStart;
   const weights = weightBuffers(config, limits);
-  const { capacity, largestBlock } = readingBlocks(config, request);
+  const { capacity, largestBlock, mostAtOnce } = readingBlocks(config, request);
+  const readingOfAll = readingBlocks(config, { ...request, method: full, parameters: {} });
   const working: WorkingSize = { ...request, queries, largestBlock };
   const doesProbe = parts.includes('probe');
   const cachesOfText = doesProbe ? cacheBuffers(config, capacity, true) : [];
@@ -156,7 +157,8 @@ function planWith(request: MemoryRequest, rotatedLayers: MemoryPlan['rotatedLaye
   if (doesProbe) {
     const reading = readingBuffers(config, limits, {
       ...{ capacity, queries, keepQueries: true, needsFullAttention: false },
-      largestBlock: readingBlocks(config, { ...request, method: full, parameters: {} }).largestBlock,
+      largestBlock: readingOfAll.largestBlock,
+      mostAtOnce: readingOfAll.mostAtOnce,
       rotatedLayers: rotatedLayers.full,
     });
     add('full attention', [...cachesOfText, ...reading, readBack]);
@@ -166,6 +168,7 @@ function planWith(request: MemoryRequest, rotatedLayers: MemoryPlan['rotatedLaye
     const reading = readingBuffers(config, limits, {
       ...{ capacity, queries, keepQueries: false, needsFullAttention: method.needs.fullAttention },
       largestBlock,
+      mostAtOnce,
       rotatedLayers: rotatedLayers.free,
     });
     const run = [...cacheBuffers(config, capacity, false), ...reading, ...methodBuffers(working), readBack];

@@ -54,21 +54,38 @@ export interface Reading {
   readonly attentionTime: MeasuredTime | null;
 }
 
-/** How a text is read: the prompt's blocks, the largest block of all, the tokens that caches need room for. */
+/**
+ * Numbers of hidden states that are read at once where a method's blocks are smaller: only attention has to go block by block,
+ * and with the rows of one block alone most of a GPU idles.
+ */
+const NUMBERS_AT_ONCE = 2 ** 19;
+
+/**
+ * How a text is read: the prompt's blocks in parts that are read at once, the largest block of all, the most tokens read at once,
+ * the tokens that caches need room for.
+ */
 export function readingBlocks(
   config: ModelConfig,
   request: Pick<ReadingRequest, 'method' | 'parameters' | 'answerStart' | 'queriesStart'> & {
     readonly tokens: number;
   },
-): { blocks: QueryBlock[]; largestBlock: number; capacity: number; evictAt: number } {
+): { parts: QueryBlock[][]; largestBlock: number; mostAtOnce: number; capacity: number; evictAt: number } {
   const { method, parameters, tokens, answerStart, queriesStart } = request;
   const promptEnd = answerStart ?? tokens;
   const evictAt = Math.min(queriesStart, promptEnd);
   const blocks = method.blocks(parameters, promptEnd, evictAt, { ...config, tokens });
+  const parts: QueryBlock[][] = [];
+  for (const block of blocks) {
+    const part = parts[parts.length - 1];
+    if (part && (block.end - part[0].start) * config.hiddenSize <= NUMBERS_AT_ONCE) part.push(block);
+    else parts.push([block]);
+  }
   const sizes = blocks.map(({ start, end }) => end - start);
+  const largestBlock = Math.max(1, answerStart === null ? 0 : tokens - answerStart, ...sizes);
   return {
-    blocks,
-    largestBlock: Math.max(1, answerStart === null ? 0 : tokens - answerStart, ...sizes),
+    parts,
+    largestBlock,
+    mostAtOnce: Math.max(largestBlock, ...parts.map((part) => part[part.length - 1].end - part[0].start)),
     capacity: answerStart === null ? tokens : Math.max(tokens, answerStart + LONGEST_ANSWER_TOKENS),
     evictAt,
   };
@@ -80,9 +97,12 @@ export async function readText(request: ReadingRequest): Promise<Reading> {
   const { ops, config } = decoder;
   const tokens = ids.length;
   const queryCount = tokens - queriesStart;
-  const { blocks, largestBlock, capacity, evictAt } = readingBlocks(config, { ...request, tokens });
+  const { parts, largestBlock, mostAtOnce, capacity, evictAt } = readingBlocks(config, {
+    ...request,
+    tokens,
+  });
   const { keepQueries, rotatedLayers } = request;
-  const reader = createReader(decoder, { capacity, largestBlock, keepQueries, rotatedLayers });
+  const reader = createReader(decoder, { capacity, mostAtOnce, keepQueries, rotatedLayers });
   const scratch = new Scratch(ops);
   let run: Run | null = null;
   try {
@@ -90,7 +110,7 @@ export async function readText(request: ReadingRequest): Promise<Reading> {
     const queryStates = matrixRows(states, queryCount, config.hiddenSize);
     run = new Run(request, reader, scratch, queryStates, largestBlock, evictAt);
     await run.prepare();
-    for (const block of blocks) await run.readBlock(block.start, block.end);
+    for (const part of parts) await run.readBlocks(part);
     const attentionTime = await run.stopTiming();
     const generated = answerStart === null ? null : await run.answer(answerStart);
     return { reader, queryStates: await ops.readFloats(states), generated, attentionTime };
@@ -164,11 +184,19 @@ class Run {
     await this.method.prepare?.(this.request.recorded);
   }
 
-  /** Reads the true tokens [start, end) as one block and keeps the states of those that are queries. */
-  async readBlock(start: number, end: number): Promise<void> {
-    const { ids, queriesStart, signal, onProgress } = this.request;
-    signal.throwIfAborted();
-    const hidden = await this.reader.read(ids.subarray(start, end), (layer) => this.attend(layer));
+  /** Reads the true tokens of blocks that follow one another, and keeps the states of those that are queries. */
+  async readBlocks(blocks: readonly QueryBlock[]): Promise<void> {
+    const { decoder, ids, queriesStart, signal, onProgress } = this.request;
+    const [{ start }, { end }] = [blocks[0], blocks[blocks.length - 1]];
+    const hidden = await this.reader.read(ids.subarray(start, end), {
+      blockEnds: blocks.map((block) => block.end),
+      attend: (asked) => this.attend(asked),
+      observe: (layer) => {
+        signal.throwIfAborted();
+        if (blocks.length > 1)
+          onProgress(start + Math.floor((layer / decoder.config.layers) * (end - start)));
+      },
+    });
     const first = Math.max(start, queriesStart);
     if (first < end) {
       const out = sliceRows(this.queryStates, first - queriesStart, end - first);
@@ -196,7 +224,7 @@ class Run {
       if (endIds.includes(token) || generated.length >= LONGEST_ANSWER_TOKENS || isAnswerComplete(generated))
         break;
       const place = this.reader.length;
-      const hidden = await this.reader.read(Uint32Array.of(token), (layer) => this.attend(layer));
+      const hidden = await this.reader.read(Uint32Array.of(token), { attend: (asked) => this.attend(asked) });
       this.reader.logits(hidden, this.nextLogits);
       if (agreed === place - answerStart && token === ids[place]) {
         agreed++;
@@ -210,10 +238,12 @@ class Run {
       this.method.rewind();
     }
     if (this.request.method.family === 'dense') {
-      if (this.reader.length < ids.length) await this.readBlock(this.reader.length, ids.length);
+      if (this.reader.length < ids.length) {
+        await this.readBlocks([{ start: this.reader.length, end: ids.length }]);
+      }
     } else {
       while (this.reader.length < ids.length)
-        await this.readBlock(this.reader.length, this.reader.length + 1);
+        await this.readBlocks([{ start: this.reader.length, end: this.reader.length + 1 }]);
     }
     return generated;
   }

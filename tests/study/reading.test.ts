@@ -3,6 +3,8 @@ import { createCpuOps } from '../../gpu/cpu';
 import { full } from '../../src/methods/full';
 import type { Method } from '../../src/methods/method';
 import { streamingLlm } from '../../src/methods/streaming-llm';
+import { createReader } from '../../src/model/decoder';
+import { attendSelection } from '../../src/study/attend';
 import { forward } from '../../src/study/forward';
 import { logitBlocks } from '../../src/study/logits';
 import { LONGEST_ANSWER_TOKENS, type Reading, type ReadingRequest, readText } from '../../src/study/reading';
@@ -148,3 +150,69 @@ describe('a free run', () => {
 });
 
 const decoderBytes = ops.memory().bytes;
+
+describe('blocks read together', () => {
+  const ids = someIds(23);
+  /** Hidden states of all tokens; a block's queries see five tokens before it, so that it matters which block a token is in. */
+  async function statesOf(reads: readonly (readonly number[])[]): Promise<Float32Array> {
+    const { hiddenSize: D, attentionScale } = decoder.config;
+    const reader = createReader(decoder, { capacity: ids.length, mostAtOnce: ids.length, keepQueries: true });
+    const states = new Float32Array(ids.length * D);
+    for (const blockEnds of reads) {
+      const from = reader.length;
+      const hidden = await reader.read(ids.subarray(from, blockEnds[blockEnds.length - 1]), {
+        blockEnds,
+        attend: (asked) => {
+          const { start, end } = asked;
+          const input = { ...asked, block: { start, end }, logSumExp: null };
+          const seen = { list: null, rangeStart: Math.max(0, start - 5) };
+          const logSumExp = { ...asked.logSumExp!, offset: asked.logSumExp!.offset + start };
+          attendSelection(ops, input, seen, attentionScale, asked.out, logSumExp);
+        },
+      });
+      states.set(await ops.readFloats(hidden.buffer, hidden.offset, (reader.length - from) * D), from * D);
+    }
+    reader.release();
+    return states;
+  }
+
+  test('give the numbers of blocks read one by one', async () => {
+    const together = await statesOf([[7, 8, 20, 23]]);
+    expectClose(together, await statesOf([[7], [8], [20], [23]]));
+    expectClose(
+      together,
+      await statesOf([
+        [7, 8],
+        [20, 23],
+      ]),
+    );
+    const other = await statesOf([[9, 20, 23]]);
+    expect(
+      other.some((value, i) => Math.abs(value - together[i]) > 1e-3),
+      'blocks matter',
+    ).toBe(true);
+  });
+
+  test('say how far they are layer by layer, and end between layers when they are cancelled', async () => {
+    const seen: number[] = [];
+    const long = someIds(600);
+    const run = request(long, { queriesStart: 599, onProgress: (tokens) => seen.push(tokens) });
+    const reading = await readText(run);
+    reading.reader.release();
+    expect(seen).toEqual([0, 200, 400, 600]);
+
+    const controller = new AbortController();
+    const reason = new Error('overtaken');
+    let reached = -1;
+    const cancelled = readText({
+      ...run,
+      signal: controller.signal,
+      onProgress: (tokens) => {
+        reached = tokens;
+        if (tokens > 0) controller.abort(reason);
+      },
+    });
+    await expect(cancelled).rejects.toBe(reason);
+    expect(reached).toBe(200);
+  });
+});
