@@ -27,7 +27,9 @@ export interface ProbeRequest {
 }
 
 /** Most attention weights held at once: heads × queries × keys. */
-const MOST_WEIGHTS = 2 ** 22;
+export const MOST_WEIGHTS = 2 ** 22;
+/** Most that numbers on their way off the device may take there. */
+export const MOST_BYTES_UNDER_WAY = 2 ** 26;
 /** Most query rows × heads whose numbers are on their way off the device at once. */
 const MOST_ROWS_UNDER_WAY = 2 ** 14;
 
@@ -84,6 +86,7 @@ async function probeLayers(
   const { ops, queryHeads } = text;
   const results = layers.map((recorded) => ({ recorded, sums: new LayerSums(queryHeads) }));
   const choices: Choice[] = [];
+  let heldBytes = ops.memory().bytes;
   try {
     for (const { recorded, sums } of results) {
       for (const block of started.blocks) {
@@ -97,6 +100,10 @@ async function probeLayers(
           const kept = quiet(readKept(ops, selection));
           const selector = quiet(selectorRecall(ops, started.run, input, kept, measured));
           choices.push({ recorded, sums, measured, selection, kept, selector });
+          if (ops.memory().bytes - heldBytes > MOST_BYTES_UNDER_WAY) {
+            await Promise.allSettled(choices.flatMap((choice) => [choice.kept, choice.selector]));
+            heldBytes = ops.memory().bytes;
+          }
         } else {
           ops.release(...selection.owned);
         }
@@ -125,6 +132,7 @@ async function measureChoices(
     memo: 16 * numbers <= MEMO_BYTES ? memo : null,
   };
   let rowsUnderWay = 0;
+  let heldBytes = ops.memory().bytes;
   const underWay: { sums: LayerSums; add: ReturnType<typeof measurePart> }[] = [];
   const arrive = async (): Promise<void> => {
     const adds = await Promise.all(underWay.map(({ add }) => add));
@@ -133,6 +141,7 @@ async function measureChoices(
       adds[i](sums);
     });
     rowsUnderWay = 0;
+    heldBytes = ops.memory().bytes;
   };
   for (const { recorded, sums, measured, selection, ...promised } of choices) {
     const [kept, selector] = await Promise.all([promised.kept, promised.selector]);
@@ -144,7 +153,8 @@ async function measureChoices(
       const part = layerInput(recorded, { start, end: Math.min(measured.end, start + rows) });
       underWay.push({ sums, add: quiet(measurePart(text, measuredRun, part, selection, kept)) });
       rowsUnderWay += queryHeads * rows;
-      if (rowsUnderWay > MOST_ROWS_UNDER_WAY) await arrive();
+      const bytesUnderWay = ops.memory().bytes - heldBytes;
+      if (rowsUnderWay > MOST_ROWS_UNDER_WAY || bytesUnderWay > MOST_BYTES_UNDER_WAY) await arrive();
       await ops.pace();
     }
   }

@@ -3,7 +3,11 @@ import type { Ops } from '../../gpu/ops';
 import type { DeviceBuffer } from '../../gpu/rows';
 import type { LayerInput, MethodRun } from '../methods/method';
 import type { TokenRange } from './probe-run';
+import { quiet } from './quiet';
 import { type KeptKeys, readKept, sharedCount } from './selection-reader';
+
+/** Most scores held at once, approximate and exact ones each: queries × candidates. */
+export const MOST_SCORES = 2 ** 22;
 
 export interface SelectorRecall {
   /** Share of the exact set that was chosen, over all sets. */
@@ -40,16 +44,39 @@ export async function selectorRecall(
   return wanted === 0 ? null : { block: shared / wanted, perQuery };
 }
 
+/** Cut so that scores of as many queries as weights of a measurement are held at once. */
 async function perQueryRecall(
   ops: Ops,
   run: MethodRun,
   input: LayerInput,
   measured: TokenRange,
 ): Promise<number | null> {
-  const scores = run.queryScores?.(input, measured);
+  const together = Math.max(1, Math.floor(MOST_SCORES / Math.max(1, input.block.start)));
+  const parts: Promise<number | null>[] = [];
+  for (let start = measured.start; start < measured.end; start += together) {
+    const end = Math.min(measured.end, start + together);
+    parts.push(quiet(partRecall(ops, run, input, { start, end })));
+  }
+  const recalls = await Promise.all(parts);
+  let sum = 0;
+  for (const [i, recall] of recalls.entries()) {
+    if (recall === null) return null;
+    const start = measured.start + i * together;
+    sum += recall * (Math.min(measured.end, start + together) - start);
+  }
+  return sum / (measured.end - measured.start);
+}
+
+async function partRecall(
+  ops: Ops,
+  run: MethodRun,
+  input: LayerInput,
+  queries: TokenRange,
+): Promise<number | null> {
+  const scores = run.queryScores?.(input, queries);
   if (!scores) return null;
   const { candidates, count } = scores;
-  const rows = measured.end - measured.start;
+  const rows = queries.end - queries.start;
   const best = (buffer: DeviceBuffer): Promise<Uint32Array> => {
     const out = ops.allocate('u32', rows * count, 'best candidates of each query');
     ops.topK({

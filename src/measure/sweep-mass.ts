@@ -6,7 +6,7 @@ import { Scratch } from './scratch';
 import type { Classes } from './sweep-classes';
 
 /** Most class sums held at once: groupings × heads × queries × classes. */
-const MOST_SUMS = 2 ** 22;
+export const MOST_SUMS = 2 ** 22;
 
 /** Records the work; resolves with Σ over heads and the segment's queries of the mass that each point keeps: [grouping][point]. */
 export async function massOfPoints(

@@ -2,6 +2,10 @@
  * What measuring and methods need of the device's memory beside weights and caches: the largest that they ask for at once, as
  * src/measure and src/methods cut their work.
  */
+import { MEMO_BYTES } from '../measure/memo';
+import { MOST_BYTES_UNDER_WAY, MOST_WEIGHTS } from '../measure/probe';
+import { MOST_SCORES } from '../measure/selector-recall';
+import { MOST_SUMS } from '../measure/sweep-mass';
 import type { Method } from '../methods/method';
 import { choiceOf, numberIn, type Parameters } from '../methods/parameters';
 import type { ModelConfig } from '../model/config';
@@ -19,13 +23,8 @@ export interface WorkingSize {
   readonly largestBlock: number;
 }
 
-/** Attention weights that are measured at once: src/measure/probe.ts. */
-const MOST_WEIGHTS = 2 ** 22;
-/** Class sums of a sweep at once: src/measure/sweep-mass.ts. */
-const MOST_SUMS = 2 ** 22;
-
-/** What an open text remembers, at most. */
-const MEMO_BYTES = 2 ** 26;
+/** Into so many buffers go, about, the numbers that are on their way off the device. */
+const COPIES = 16;
 
 /** Rotated queries and keys of the open text. */
 export function rotatedSlots(config: ModelConfig, tokens: number): PlannedBuffer[] {
@@ -48,14 +47,20 @@ export function rotatedSlots(config: ModelConfig, tokens: number): PlannedBuffer
 /** The probe run or the sweep, whichever takes more; what the open text remembers on top. */
 export function measuringBuffers(size: WorkingSize): PlannedBuffer[] {
   const { config, tokens, queries } = size;
-  const { queryHeads: H, keyValueHeads: G, headDimension: d } = config;
+  const { layers, queryHeads: H, keyValueHeads: G, headDimension: d } = config;
   const rows = Math.min(queries, Math.max(1, Math.floor(MOST_WEIGHTS / (H * tokens))));
   const scored = scoredByQuery(size);
+  // Outputs and the most attended keys, of all layers as long as they are few.
+  const underWay = Math.min(
+    MOST_BYTES_UNDER_WAY / 4,
+    layers * queries * H * (3 * (d + 1) + Math.ceil(tokens / 4)),
+  );
   const probing = [
     { label: 'scores by query', elements: scored * tokens, count: 2 },
     one('attention weights', H * rows * tokens),
     one('most attended keys', H * rows * tokens),
-    { label: 'attention outputs and their copies', elements: H * rows * (d + 1), count: 6 },
+    { label: 'attention outputs', elements: H * rows * (d + 1), count: 3 },
+    { label: 'copies under way', elements: Math.ceil(underWay / COPIES), count: COPIES },
   ];
   const sweeping = [
     one('classes of keys', 5 * G * tokens),
@@ -73,7 +78,7 @@ export function measuringBuffers(size: WorkingSize): PlannedBuffer[] {
 /** Queries whose every score ESA compares with the exact ones at once: src/measure/selector-recall.ts. */
 function scoredByQuery({ method, parameters, tokens, queries, largestBlock }: WorkingSize): number {
   if (method.id !== 'esa' || choiceOf(parameters, 'projection') === 'exact') return 0;
-  return Math.min(queries, largestBlock, Math.max(1, Math.floor(MOST_WEIGHTS / tokens)));
+  return Math.min(queries, largestBlock, Math.max(1, Math.floor(MOST_SCORES / tokens)));
 }
 
 /** What the open text remembers for the next parameters. */

@@ -101,9 +101,12 @@ describe('2 GiB under WebGPU’s default limits', () => {
   test('save time where there is room, and memory where there is none', () => {
     expect(planMemory(request(bundled, 4096)).rotatedLayers).toEqual({ full: 8, free: 8 });
     expect(planMemory(request(small135M, 8192)).rotatedLayers).toEqual({ full: 30, free: 1 });
-    const tight = { ...limits, budgetBytes: 1.6 * 2 ** 30 };
-    const probing = request(small135M, 8192, { limits: tight, parts: ['probe'] });
-    expect(planMemory(probing).rotatedLayers.full).toBe(1);
+    const roomy = { ...limits, budgetBytes: 2 ** 40 };
+    const long = request(small135M, 32_768, { limits: roomy, parts: ['probe'] });
+    const { bytes } = phase(planMemory(long), 'full attention');
+    expect(planMemory(long).rotatedLayers.full).toBe(30);
+    const tight = { ...roomy, budgetBytes: bytes - 1 };
+    expect(planMemory({ ...long, limits: tight }).rotatedLayers.full).toBe(1);
   });
 });
 
