@@ -68,6 +68,8 @@ export interface MemoryLimits {
   readonly budgetBytes: number;
   /** One buffer. */
   readonly bufferBytes: number;
+  /** Head rows that one operation may hold intermediate results of, beside its arguments. */
+  readonly temporaryRows: number;
   /** What a buffer of so many elements takes, at most `bufferBytes`. */
   storageBytes(elements: number): number;
 }

@@ -32,6 +32,7 @@ export function cpuMemoryLimits(budgetBytes = defaultMemoryBytes()): MemoryLimit
   return {
     budgetBytes,
     bufferBytes: budgetBytes,
+    temporaryRows: 0,
     storageBytes: (elements) => elements * BYTES_PER_ELEMENT,
   };
 }

@@ -50,7 +50,7 @@ export class Buffers {
   #bytes = 0;
   #peakBytes = 0;
 
-  constructor(device: GPUDevice, limits: Pick<MemoryLimits, 'budgetBytes' | 'bufferBytes'>) {
+  constructor(device: GPUDevice, limits: Omit<MemoryLimits, 'storageBytes'>) {
     this.#device = device;
     this.limits = webGpuMemoryLimits(limits);
   }
@@ -192,17 +192,13 @@ export class Buffers {
  * What buffers of this backend may take. Sizes come in steps of an eighth of their power of two, at least 256 bytes, so that
  * freed storage fits again.
  */
-export function webGpuMemoryLimits({
-  budgetBytes,
-  bufferBytes,
-}: Pick<MemoryLimits, 'budgetBytes' | 'bufferBytes'>): MemoryLimits {
+export function webGpuMemoryLimits(limits: Omit<MemoryLimits, 'storageBytes'>): MemoryLimits {
   return {
-    budgetBytes,
-    bufferBytes,
+    ...limits,
     storageBytes(elements) {
       const bytes = Math.max(elements * 4, 16);
       const step = Math.max(256, 2 ** (Math.floor(Math.log2(bytes)) - 3));
-      return Math.min(Math.ceil(bytes / step) * step, bufferBytes);
+      return Math.min(Math.ceil(bytes / step) * step, limits.bufferBytes);
     },
   };
 }

@@ -65,6 +65,7 @@ export class Recorder {
     this.#buffers = new Buffers(device, {
       budgetBytes: capabilities.memoryBytes,
       bufferBytes: capabilities.maxBufferBytes,
+      temporaryRows: capabilities.parallelThreads,
     });
     this.#pipelines = new Pipelines(device, opened.failBecause);
     this.preparation = new Preparation(this.#pipelines, capabilities);

@@ -23,6 +23,7 @@ import {
   methodBuffers,
   rememberedBuffers,
   rotatedSlots,
+  temporaryBuffers,
   type WorkingSize,
 } from './memory-working';
 import type { Part } from './protocol';
@@ -149,8 +150,9 @@ function planWith(request: MemoryRequest, rotatedLayers: MemoryPlan['rotatedLaye
   };
 
   const phases: MemoryPhase[] = [];
+  const temporaries = temporaryBuffers(config, limits);
   const add = (name: MemoryPhase['name'], buffers: readonly PlannedBuffer[]): void => {
-    const held = [...weights, ...buffers];
+    const held = [...weights, ...buffers, ...(buffers.length > 0 ? temporaries : [])];
     phases.push({ name, buffers: held, bytes: plannedBytes(held, limits) });
   };
   add('weights', []);

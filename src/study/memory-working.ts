@@ -2,6 +2,7 @@
  * What measuring and methods need of the device's memory beside weights and caches: the largest that they ask for at once, as
  * src/measure and src/methods cut their work.
  */
+import type { MemoryLimits } from '../../gpu/ops';
 import { MEMO_BYTES } from '../measure/memo';
 import { MOST_BYTES_UNDER_WAY, MOST_WEIGHTS } from '../measure/probe';
 import { MOST_SCORES } from '../measure/selector-recall';
@@ -126,6 +127,14 @@ function inCache(config: ModelConfig, parameters: Parameters, tokens: number, n:
     { label: 'keys and values in the cache', elements: tokens * G * d, count: 2 },
     one('queries after the cache', n * H * d),
   ];
+}
+
+/** What attention that is shared out among many threads holds until their results are merged. */
+export function temporaryBuffers(
+  { headDimension }: ModelConfig,
+  { temporaryRows }: MemoryLimits,
+): PlannedBuffer[] {
+  return [one('intermediate results', temporaryRows * (headDimension + 2))];
 }
 
 /** Logits of both runs, and their copies. */

@@ -29,7 +29,7 @@ import { bundled, half500M, small135M } from './model-shapes';
 import { someIds, tinyDecoder } from './tiny-model';
 
 /** WebGPU's default limits and the budget that a study must fit. */
-const limits = webGpuMemoryLimits({ budgetBytes: 2 ** 31, bufferBytes: 2 ** 27 });
+const limits = webGpuMemoryLimits({ budgetBytes: 2 ** 31, bufferBytes: 2 ** 27, temporaryRows: 2 ** 17 });
 
 function request(config: ModelConfig, tokens: number, change: Partial<MemoryRequest> = {}): MemoryRequest {
   const { method = methodById('esa') } = change;
@@ -132,7 +132,7 @@ describe('what does not fit', () => {
   });
 
   test('for the size of one buffer says so', () => {
-    const small = { ...limits, bufferBytes: 2 ** 24 };
+    const small = { ...limits, bufferBytes: 2 ** 24, temporaryRows: 0 };
     const sentence = refusal(() => planMemory(request(bundled, 32_768, { limits: small })));
     expect(sentence).toContain('need 24 MiB for their queries and a buffer may have 16 MiB on this device');
     const most = mostTokens(request(bundled, 32_768, { limits: small }));
