@@ -5,24 +5,23 @@ import { defineKernel, type Kernel, type KernelConstants } from '../kernel';
 import type { Work } from '../pacer';
 import type { Recorder } from '../recorder';
 import { asVectors } from '../vectors';
-import tiledCode from './matmul.wgsl?raw';
+import registersCode from './matmul.wgsl?raw';
 import columnsCode from './matmul-columns.wgsl?raw';
 import fewRowsCode from './matmul-few-rows.wgsl?raw';
-import smallCode from './matmul-small.wgsl?raw';
+import tiledCode from './matmul-tiled.wgsl?raw';
+import { productTile, tileOf } from './product-tile';
 
 const bindings = { input: 'read', weight: 'read', bias: 'read', out: 'write' } as const;
-const tiled = defineKernel('matmul', tiledCode, bindings);
-const small = defineKernel('matmul-small', smallCode, bindings);
+const registers = defineKernel('matmul', registersCode, bindings);
+const tiled = defineKernel('matmul-tiled', productTile(tiledCode), bindings);
 const fewRows = defineKernel('matmul-few-rows', fewRowsCode, bindings);
 const columnsOnly = defineKernel('matmul-columns', columnsCode, bindings);
 
 /** Up to this many rows every weight is read once for all of them. */
 const FEW_ROWS = 8;
-const TILE = 64;
-const RESULTS_PER_THREAD = 64;
-const SMALL_COLUMNS = 32;
+const REGISTERS_TILE = 64;
 
-/** A kernel for many rows. A thread with more results does more with every load, but then there are fewer threads. */
+/** A kernel for many rows, and the part of the result that a workgroup computes. */
 interface Tiling {
   readonly kernel: Kernel;
   readonly constants: KernelConstants;
@@ -67,19 +66,17 @@ function recordTiled(recorder: Recorder, a: Arguments<'matmul'>, input: Rows, we
   }
 }
 
-/** The largest tiles of which there are enough: the results of a thread are independent and stand in for threads. */
+/** Workgroup memory serves real threads; emulated ones pay too dearly for waiting for each other. */
 function tilingFor(recorder: Recorder, rows: number, columns: number): Tiling {
-  const isEnough = (resultsPerThread: number, share: number) =>
-    (rows * columns) / resultsPerThread >= recorder.parallelThreads * share;
-  if (recorder.emulatesThreads || isEnough(RESULTS_PER_THREAD, 1 / 8)) {
-    return { kernel: tiled, constants: {}, tileRows: TILE, tileColumns: TILE };
+  if (recorder.emulatesThreads) {
+    return { kernel: registers, constants: {}, tileRows: REGISTERS_TILE, tileColumns: REGISTERS_TILE };
   }
-  const rowsPerThread = [4, 2].find((count) => isEnough(4 * count, 1 / 4)) ?? 1;
+  const shape = tileOf(recorder, rows, columns);
   return {
-    kernel: small,
-    constants: { ROWS: rowsPerThread },
-    tileRows: 8 * rowsPerThread,
-    tileColumns: SMALL_COLUMNS,
+    kernel: tiled,
+    constants: shape.constants,
+    tileRows: shape.leftRows,
+    tileColumns: shape.rightRows,
   };
 }
 

@@ -66,19 +66,27 @@ fn main(@builtin(local_invocation_index) thread: u32, @builtin(workgroup_id) wor
   workgroupBarrier();
   if (params.isColumnPass == 1u) {
     var maxima = array<vec4f, COLUMN_GROUPS>();
-    for (var g = 0u; g < COLUMN_GROUPS; g++) { maxima[g] = vec4f(LOWEST); }
-    for (var r = 0u; r < 4u * ROW_GROUPS; r++) {
+    for (var g = 0u; g < COLUMN_GROUPS; g++) { // unrolled
+      maxima[g] = vec4f(LOWEST);
+    }
+    for (var r = 0u; r < 4u * ROW_GROUPS; r++) { // unrolled
       let row = min(firstQuery + productRow(thread, r), params.queries - 1u);
       let peak = unordered(atomicLoad(&peaks[row]));
-      for (var g = 0u; g < COLUMN_GROUPS; g++) { maxima[g] = max(maxima[g], scores[r * COLUMN_GROUPS + g] - peak); }
+      for (var g = 0u; g < COLUMN_GROUPS; g++) { // unrolled
+        maxima[g] = max(maxima[g], scores[r * COLUMN_GROUPS + g] - peak);
+      }
     }
-    for (var g = 0u; g < COLUMN_GROUPS; g++) {
-      for (var c = 0u; c < 4u; c++) { atomicMax(&blockPeaks[productColumn(thread, g) + c], ordered(maxima[g][c])); }
+    for (var g = 0u; g < COLUMN_GROUPS; g++) { // unrolled
+      for (var c = 0u; c < 4u; c++) { // unrolled
+        atomicMax(&blockPeaks[productColumn(thread, g) + c], ordered(maxima[g][c]));
+      }
     }
   } else {
-    for (var r = 0u; r < 4u * ROW_GROUPS; r++) {
+    for (var r = 0u; r < 4u * ROW_GROUPS; r++) { // unrolled
       var maximum = vec4f(LOWEST);
-      for (var g = 0u; g < COLUMN_GROUPS; g++) { maximum = max(maximum, scores[r * COLUMN_GROUPS + g]); }
+      for (var g = 0u; g < COLUMN_GROUPS; g++) { // unrolled
+        maximum = max(maximum, scores[r * COLUMN_GROUPS + g]);
+      }
       atomicMax(&blockPeaks[productRow(thread, r)], ordered(largest(maximum)));
     }
   }

@@ -108,26 +108,32 @@ describeBoth('matmul', (backends) => {
 
 describeWebGpu('matmul in every tiling', (gpu) => {
   it.each([
-    [1024, 'tiles of 64 rows'],
-    [1400, 'four rows a thread'],
-    [4096, 'two rows a thread'],
-    [131_072, 'one row a thread'],
+    [128, 'blocks of 128 rows'],
+    [1024, 'blocks of 64 rows'],
+    [131_072, 'blocks of 32 rows'],
   ])('of a device with %i threads: %s', async (parallelThreads) => {
-    const capabilities = { isFallbackAdapter: false, parallelThreads };
+    const capabilities = { isFallbackAdapter: false, parallelThreads, maxWorkgroupStorageBytes: 32_768 };
     const webgpu = await createWebGpuOps({ device: gpu.device, capabilities });
-    await compare(
-      { webgpu, cpu: createCpuOps({ simd: false }) },
-      (ops) => {
-        const out = inputView(ops, [1, 65, 129], 'strided', 3);
-        const input = inputView(ops, [1, 65, 20], 'strided', 1);
-        const weight = inputView(ops, [1, 129, 20], 'dense', 2);
-        const bias = ops.upload(randomFloats(129, 4), 'bias');
-        ops.matmul({ input, weight, bias, out, accumulate: true });
-        return { out: out.buffer };
-      },
-      // Sums of 20 products.
-      { relative: 2e-6 },
-    );
+    for (const [rows, columns, depth] of [
+      [65, 129, 20],
+      [128, 64, 16],
+      [33, 31, 33],
+      [9, 1, 3],
+    ]) {
+      await compare(
+        { webgpu, cpu: createCpuOps({ simd: false }) },
+        (ops) => {
+          const out = inputView(ops, [1, rows, columns], 'strided', 3);
+          const input = inputView(ops, [1, rows, depth], 'strided', 1);
+          const weight = inputView(ops, [1, columns, depth], 'dense', 2);
+          const bias = ops.upload(randomFloats(columns, 4), 'bias');
+          ops.matmul({ input, weight, bias, out, accumulate: true });
+          return { out: out.buffer };
+        },
+        // Sums of at most 33 products.
+        { relative: 2e-6 },
+      );
+    }
     webgpu.destroy();
   });
 });

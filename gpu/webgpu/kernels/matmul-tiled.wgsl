@@ -1,0 +1,71 @@
+// out[i, j] (+)= Σ_k input[i, k] · weight[j, k] + bias[j], for devices whose workgroup memory is fast.
+//
+// Shapes     input [n, K], weight [M, K], bias [M], out [n, M]. K, the offsets and strides of input and weight count vectors
+//            of four; out has any.
+// Grid       one workgroup per block of LEFT_ROWS × RIGHT_ROWS of out (product-tile.wgsl); workgroups.x over j, .y over i.
+// Precision  32-bit fused sums in order of k.
+// Equals     `matmul` of gpu/cpu.
+//
+// Rows and columns beyond the end repeat the last one and are not stored.
+
+struct Params {
+  firstRow: u32,
+  endRow: u32,
+  firstColumn: u32,
+  endColumn: u32,
+  vectors: u32,
+  inputOffset: u32,
+  inputStride: u32,
+  weightOffset: u32,
+  weightStride: u32,
+  outOffset: u32,
+  outRowStride: u32,
+  hasBias: u32,
+  accumulate: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> input: array<vec4f>;
+@group(0) @binding(2) var<storage, read> weight: array<vec4f>;
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(4) var<storage, read_write> out: array<f32>;
+
+fn leftVector(row: u32, vector: u32) -> vec4f {
+  let start = params.inputOffset + min(row, params.endRow - 1u) * params.inputStride;
+  return select(vec4f(), input[start + min(vector, params.vectors - 1u)], vector < params.vectors);
+}
+
+fn rightVector(row: u32, vector: u32) -> vec4f {
+  let start = params.weightOffset + min(row, params.endColumn - 1u) * params.weightStride;
+  return select(vec4f(), weight[start + min(vector, params.vectors - 1u)], vector < params.vectors);
+}
+
+fn store(row: u32, column: u32, sum: f32) {
+  if (column >= params.endColumn) { return; }
+  var value = sum;
+  if (params.hasBias == 1u) { value += bias[column]; }
+  let at = params.outOffset + row * params.outRowStride + column;
+  if (params.accumulate == 1u) { value += out[at]; }
+  out[at] = value;
+}
+
+fn storeFour(row: u32, column: u32, sums: vec4f) {
+  if (row >= params.endRow) { return; }
+  store(row, column, sums.x);
+  store(row, column + 1u, sums.y);
+  store(row, column + 2u, sums.z);
+  store(row, column + 3u, sums.w);
+}
+
+@compute @workgroup_size(WIDE * HIGH)
+fn main(@builtin(local_invocation_index) thread: u32, @builtin(workgroup_id) workgroup: vec3u) {
+  let firstRow = params.firstRow + workgroup.y * LEFT_ROWS;
+  let firstColumn = params.firstColumn + workgroup.x * RIGHT_ROWS;
+  var sums = Product();
+  addProduct(&sums, thread, firstRow, firstColumn, params.vectors);
+  for (var r = 0u; r < 4u * ROW_GROUPS; r++) { // unrolled
+    for (var g = 0u; g < COLUMN_GROUPS; g++) { // unrolled
+      storeFour(firstRow + productRow(thread, r), firstColumn + productColumn(thread, g), sums[r * COLUMN_GROUPS + g]);
+    }
+  }
+}
