@@ -1,18 +1,20 @@
 import { type Arguments, checkActivate } from '../../validate';
+import { defineElementKernels, inElements } from '../elements';
 import { linearGrid } from '../grid';
-import { defineKernel } from '../kernel';
 import type { Recorder } from '../recorder';
 import { elementsOf, inputOutput } from '../views';
 import code from './activate.wgsl?raw';
 
-const kernel = defineKernel('activate', code, { input: 'read', out: 'write' });
+const kernels = defineElementKernels('activate', 'f32', code, { input: 'read', out: 'write' });
 
 /** Records `Ops.activate`. */
 export function activate(recorder: Recorder, a: Arguments<'activate'>): void {
   checkActivate(a);
-  const { input, out, kind } = a;
+  const { kind } = a;
+  if (elementsOf(a.input) === 0) return;
+  const { kernel, views, width } = inElements(kernels, { input: a.input, out: a.out });
+  const { input, out } = views;
   const elements = elementsOf(input);
-  if (elements === 0) return;
   const inPlace = input.buffer === out.buffer && input.offset === out.offset;
   recorder.dispatch({
     kernel,
@@ -20,6 +22,6 @@ export function activate(recorder: Recorder, a: Arguments<'activate'>): void {
     buffers: { input: inPlace ? recorder.unused : input.buffer, out: out.buffer },
     parameters: inputOutput(input, out),
     workgroups: linearGrid(Math.ceil(elements / 64), recorder.maxWorkgroupsPerDimension),
-    work: { flops: 16 * elements, bytes: 8 * elements },
+    work: { flops: 16 * width * elements, bytes: 8 * width * elements },
   });
 }
