@@ -5,7 +5,7 @@
 import type { Remembered, ScoreMemo } from '../methods/method';
 
 /**
- * Bytes that a memo may hold beyond what runs under way use; see docs/architecture.md. At 4,096 tokens of the bundled model one
+ * Bytes that a memo may hold beyond what runs under way use; see docs/memory.md. At 4,096 tokens of the bundled model one
  * setting of ESA's takes about 4 MiB.
  */
 export const MEMO_BYTES = 2 ** 26;
