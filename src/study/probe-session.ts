@@ -47,6 +47,7 @@ export class Probe {
   private readonly memo = new Memo();
   /** Sweep curves by what they depend on: a pinned method is measured once, and none again for another budget. */
   private readonly curves = new Map<string, SweepCurve>();
+  private readonly curveKeys = new Map<string, string>();
   private current: ResolvedMethod | null = null;
   /** Tells the page that pictures of another layer have their selection now. */
   private announceSelection: () => void = () => {};
@@ -224,7 +225,7 @@ export class Probe {
     const wanted = [resolved, ...pinned].map((entry, i) => ({
       ...entry,
       current: i === 0,
-      key: curveKey(entry, contextOf(this.text)),
+      key: this.curveKey(entry),
     }));
     const missing = wanted.filter(
       (entry, i) => !this.curves.has(entry.key) && wanted.findIndex(({ key }) => key === entry.key) === i,
@@ -251,6 +252,19 @@ export class Probe {
     emit({ name: 'measured', value: { sweep: all } });
   }
 
+  /** What a method's curve depends on: the parameters of its points, whatever the budget of its own. */
+  private curveKey({ method, parameters }: ResolvedMethod): string {
+    const name = methodKey({ id: method.id, parameters });
+    let key = this.curveKeys.get(name);
+    if (key === undefined) {
+      const context = contextOf(this.text);
+      const points = SWEEP_FRACTIONS.map((fraction) => method.withBudget(parameters, context, fraction));
+      key = JSON.stringify([method.id, points]);
+      this.curveKeys.set(name, key);
+    }
+    return key;
+  }
+
   private report(emit: EngineRun['emit'], what: string, layers: number): void {
     const total = this.text.recorded.length;
     const label = `${what}: ${layers} of ${total} layers`;
@@ -263,10 +277,4 @@ export class Probe {
       throw new UserError(`There is no layer ${index} here; layers go from 0 to ${this.text.layers - 1}.`);
     return found;
   }
-}
-
-/** What a method's curve depends on: the parameters of its points, whatever the budget of its own. */
-function curveKey({ method, parameters }: ResolvedMethod, context: ParameterContext): string {
-  const points = SWEEP_FRACTIONS.map((fraction) => method.withBudget(parameters, context, fraction));
-  return JSON.stringify([method.id, points]);
 }
