@@ -2,6 +2,7 @@
 import { createWebGpuOps } from '../gpu/webgpu';
 import { deviceRequest } from '../gpu/webgpu/capabilities';
 import { probe } from '../src/measure/probe';
+import { SWEEP_FRACTIONS, sweep } from '../src/measure/sweep';
 import { methodById } from '../src/methods';
 import { full } from '../src/methods/full';
 import { resolveParameters } from '../src/methods/parameters';
@@ -121,6 +122,8 @@ async function measureCase({ print, figure }: Bench, { name, config, tokens }: C
   const text = recordReading(decoder, reading.reader, tokens, null);
   const queries = { start: queriesStart, end: tokens };
   const layers = await step('measuring', () => probe({ text, method, parameters, queries }));
+  const methods = [{ method, parameters, current: true }];
+  await step('measuring', () => sweep({ text, methods, fractions: SWEEP_FRACTIONS.slice(-4), queries }));
   const free: Reading = await step('free run', () =>
     read({ method, parameters, keepQueries: false, rotatedLayers: plan.rotatedLayers.free }),
   );

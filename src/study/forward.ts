@@ -1,10 +1,12 @@
 /** Full attention over a whole text, with everything that the command line's `forward` writes. */
+import { mebibytes } from '../../gpu/memory';
 import type { Rows } from '../../gpu/rows';
 import { endOfRows, matrixRows } from '../../gpu/rows';
 import { Scratch } from '../measure/scratch';
 import type { Decoder, Reader } from '../model/decoder';
 import { createReader } from '../model/decoder';
 import { RotatedRows } from '../model/rotated-rows';
+import { UserError } from '../user-error';
 import { attendSelection } from './attend';
 
 /** Tokens per block: keeps submissions short and scratch space small; the result does not depend on it. */
@@ -41,8 +43,8 @@ export async function forward(
   const reader = createReader(decoder, { capacity: tokens, mostAtOnce, keepQueries: true, rotatedLayers });
   const scratch = new Scratch(ops);
   try {
-    const logits = new Float32Array(kept * V);
-    const hidden = Array.from({ length: layers + 1 }, () => new Float32Array(kept * D));
+    const logits = hostFloats(kept * V, 'logits');
+    const hidden = Array.from({ length: layers + 1 }, () => hostFloats(kept * D, 'hidden states'));
     const blockLogits = kept > 0 ? scratch.floats(mostAtOnce * V, 'logits') : null;
     const blockStates = hidden.map((_, i) => scratch.floats(kept > 0 ? mostAtOnce * D : 0, `hidden ${i}`));
     for (let start = 0; start < tokens; start += BLOCK_TOKENS) {
@@ -76,6 +78,16 @@ export async function forward(
     throw error;
   } finally {
     scratch.release();
+  }
+}
+
+function hostFloats(length: number, label: string): Float32Array {
+  try {
+    return new Float32Array(length);
+  } catch {
+    throw new UserError(
+      `There is no memory for the ${label} of all tokens (${mebibytes(4 * length)} MiB); use a shorter text.`,
+    );
   }
 }
 

@@ -117,11 +117,7 @@ describe('the self-test', () => {
   test('sees numbers that are none, rotation that is left out, and attention to the future', async () => {
     expect(await selfTest(pretendGpu(wrongMatmul(Number.NaN)).ops)).toMatch(/differ/);
     const right = createCpuOps();
-    const still: Partial<Ops> = {
-      rotate({ input, out }) {
-        if (input.buffer !== out.buffer) right.copyRows({ input, out });
-      },
-    };
+    const still: Partial<Ops> = { rotate: ({ input, out }) => right.copyRows({ input, out }) };
     expect(await selfTest(pretendGpu(still).ops)).toMatch(/differ/);
     const future: Partial<Ops> = {
       attention(request) {
