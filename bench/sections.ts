@@ -3,12 +3,22 @@ import { attention } from './attention';
 import { esa } from './esa';
 import { kernels } from './kernels';
 import { memory } from './memory';
+import { pipelines } from './pipelines';
 import { prefill } from './prefill';
 import { products } from './products';
 import type { Section } from './section';
 import { topK } from './top-k';
 
-export const sections: readonly Section[] = [kernels, prefill, products, attention, topK, esa, memory];
+export const sections: readonly Section[] = [
+  kernels,
+  prefill,
+  products,
+  attention,
+  topK,
+  esa,
+  memory,
+  pipelines,
+];
 
 /**
  * The sections that `--only` names, comma-separated; all of them without it.

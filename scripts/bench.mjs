@@ -1,10 +1,21 @@
 // Bundles bench/index.ts and runs it with the arguments given, on the machine's GPU if Dawn finds one, else on SwiftShader.
+// Then opens the page in Chromium, where there is one, for what only a page can tell.
 import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { ensureInstalled, root } from './setup.mjs';
+
+/** Sections that are programs of their own: they drive a browser. */
+const PAGE_SECTIONS = {
+  start: {
+    title: 'From opening the page to its numbers, in Chromium on SwiftShader',
+    program: ['bench/start.mjs', '--repeat', '1'],
+  },
+};
 
 ensureInstalled();
 const { ensureBundle } = await import('./bundle.mjs');
-const { vulkanEnvironment } = await import('./browser.mjs');
+const { findBrowser, vulkanEnvironment } = await import('./browser.mjs');
 
 const adapterProbe = `
   const { create } = await import('webgpu');
@@ -17,14 +28,39 @@ function findsAdapter(env) {
   return spawnSync(process.execPath, args, { cwd: root, stdio: 'ignore', env }).status === 0;
 }
 
-const environments = [
-  process.env,
-  { ...process.env, ...vulkanEnvironment('hardware') },
-  { ...process.env, ...vulkanEnvironment('swiftshader') },
-];
-const program = await ensureBundle('bench/index.ts', 'bench');
-const { status } = spawnSync(process.execPath, [program, ...process.argv.slice(2)], {
-  stdio: 'inherit',
-  env: environments.find(findsAdapter) ?? process.env,
+/** @param {string[]} args @param {NodeJS.ProcessEnv} env */
+function run(args, env) {
+  const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit', env });
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+const { values } = parseArgs({
+  options: { only: { type: 'string' }, backend: { type: 'string' }, json: { type: 'string' } },
 });
-process.exitCode = status ?? 1;
+const asked = values.only?.split(',').filter(Boolean);
+const elsewhere = asked?.filter((name) => !(name in PAGE_SECTIONS));
+if (!elsewhere || elsewhere.length > 0) {
+  const environments = [
+    process.env,
+    { ...process.env, ...vulkanEnvironment('hardware') },
+    { ...process.env, ...vulkanEnvironment('swiftshader') },
+  ];
+  const args = [
+    ...(elsewhere ? ['--only', elsewhere.join(',')] : []),
+    ...(values.backend ? ['--backend', values.backend] : []),
+    ...(values.json ? ['--json', values.json] : []),
+  ];
+  const program = await ensureBundle('bench/index.ts', 'bench');
+  run([program, ...args], environments.find(findsAdapter) ?? process.env);
+}
+for (const [name, { title, program }] of Object.entries(PAGE_SECTIONS)) {
+  if (asked ? !asked.includes(name) : values.backend === 'cpu') continue;
+  console.log(`\n${title}`);
+  try {
+    findBrowser();
+  } catch (error) {
+    console.log(`left out: ${/** @type {Error} */ (error).message}`);
+    continue;
+  }
+  run([join(root, program[0]), ...program.slice(1)], process.env);
+}
