@@ -3,6 +3,7 @@ import { methods } from '../../src/methods';
 import type { AddressBar } from '../../src/session/address-bar';
 import { createPage, type Page, type PageOptions } from '../../src/session/page';
 import { packStudy, unpackStudy } from '../../src/session/recorded';
+import type { StudyEvents } from '../../src/study/client';
 import { taskIds } from '../../src/tasks';
 import { createFakeClient, type FakeClient, type FakeOptions } from './fake-client';
 import { recordedFixture } from './recorded-fixture';
@@ -37,7 +38,8 @@ interface Opened {
 
 async function open(
   hash = '',
-  options: FakeOptions & Partial<Pick<PageOptions, 'recorded'>> = {},
+  options: FakeOptions &
+    Partial<Pick<PageOptions, 'recorded'>> & { hear?: (events: StudyEvents) => void } = {},
 ): Promise<Opened> {
   const address = new FakeAddress(hash);
   let client: FakeClient | undefined;
@@ -50,6 +52,7 @@ async function open(
     publicAddress: 'https://example.org/keyhole/',
     recorded: options.recorded ?? Promise.resolve(null),
     createClient: (events) => {
+      options.hear?.(events);
       client = createFakeClient(events, options);
       return client;
     },
@@ -180,6 +183,35 @@ describe('the page', () => {
     expect(state.measurements?.layers).toHaveLength(8);
     page.rerun();
     expect((await page.idle()).error).toBeNull();
+  });
+
+  it('keeps layers of the study before, marked as such, until they are measured anew', async () => {
+    let said: StudyEvents | undefined;
+    const { page } = await open('', {
+      hear(events) {
+        said = events;
+      },
+    });
+    await page.idle();
+    const { store } = page;
+    const before = store.getState().measurements!.layers;
+    expect(store.getState().staleLayers.size).toBe(0);
+    // From here on the test speaks for the engine.
+    const started = new Promise<StudyEvents>((resolve) => {
+      store.subscribe(({ running }) => running && resolve(said!));
+    });
+    page.actions.setParameter('selectedTokens', 64, true);
+    const engine = await started;
+    const anew = before.map((layer) => ({ ...layer, massRecall: layer.massRecall / 2 }));
+    engine.measured({ layers: [anew[5]] });
+    const { measurements, stale, staleLayers } = store.getState();
+    expect(measurements!.layers).toEqual(before.map((layer, i) => (i === 5 ? anew[5] : layer)));
+    expect([...staleLayers]).toEqual([0, 1, 2, 3, 4, 6, 7]);
+    expect(stale.has('layers')).toBe(true);
+    engine.measured({ layers: anew });
+    expect(store.getState().measurements!.layers).toEqual(anew);
+    expect(store.getState().staleLayers.size).toBe(0);
+    expect(store.getState().stale.has('layers')).toBe(false);
   });
 
   it('moves defaults along with the length of the text, and leaves chosen values', async () => {
