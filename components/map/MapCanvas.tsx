@@ -2,13 +2,13 @@ import { useCallback, useEffect, useLayoutEffect, useMemo, useRef } from 'react'
 import { usePage, usePageState } from '../../src/session/hooks';
 import type { MapMode } from '../../src/session/session';
 import { methodKey } from '../../src/study/key';
-import { levelFor } from '../../src/study/tile-grid';
 import type { MapRegion } from '../../src/study/types';
 import type { Size } from '../shared/useSize';
 import { canvasOf, type Layer, type Pooling, paintPicture } from './paint';
 import { type Frame, MapPainter, type Picture } from './painter';
 import { rampsOf } from './ramps';
 import type { SheetSubject } from './sheet';
+import { levelOf } from './viewport';
 
 interface MapCanvasProps {
   region: MapRegion;
@@ -31,10 +31,7 @@ export function MapCanvas({ region, size, mode, pooling, blink, split, onSampled
   const ratio = typeof devicePixelRatio === 'number' ? devicePixelRatio : 1;
   const width = Math.round(size.width * ratio);
   const height = Math.round(size.height * ratio);
-  const level = Math.min(
-    levelFor(region.columnEnd - region.columnStart, width),
-    levelFor(region.rowEnd - region.rowStart, height),
-  );
+  const level = levelOf(region, width, height);
   const focus = useFocus(region);
   const shown: readonly Layer[] =
     mode === 'split' ? ['full', 'selective'] : [mode === 'blink' ? blink : mode];

@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { type ComponentProps, useState } from 'react';
 import { usePageState } from '../../src/session/hooks';
 import { selectCommand } from '../shared/command';
 import { DataTable } from '../shared/DataTable';
@@ -12,7 +12,7 @@ import { Thumbnails } from './Thumbnails';
 import './map.css';
 
 /** Legend and read-out: in the empty triangle, and where the view has none, away from the pointer. */
-function MapCorner() {
+function MapCorner(pooling: ComponentProps<typeof MapLegend>) {
   const zoom = usePageState((state) => state.session.view.zoom);
   const isLeft = usePageState(({ cell, session }) => {
     const region = session.view.zoom;
@@ -22,7 +22,7 @@ function MapCorner() {
   });
   return (
     <div className="map-corner" data-zoomed={zoom !== null || undefined} data-left={isLeft || undefined}>
-      <MapLegend />
+      <MapLegend {...pooling} />
       <ReadOut />
     </div>
   );
@@ -39,7 +39,7 @@ export function MapPanel() {
     <Panel
       title="Attention map"
       className="panel-map"
-      aside={<MapToolbar pooling={pooling} onPooling={setPooling} />}
+      aside={<MapToolbar />}
       copy={{
         what: 'the chosen query’s keys',
         table,
@@ -51,7 +51,7 @@ export function MapPanel() {
       <div className="map-body">
         <div className="map-main">
           <MapSurface pooling={pooling} />
-          <MapCorner />
+          <MapCorner pooling={pooling} onPooling={setPooling} />
         </div>
         <Thumbnails />
       </div>

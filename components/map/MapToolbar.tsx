@@ -12,18 +12,8 @@ const modeHelp: Readonly<Record<MapMode, string>> = {
   blink: 'Full and selective in turn; Space swaps',
 };
 
-const poolings: Readonly<Record<Pooling, readonly [label: string, help: string]>> = {
-  maximum: ['max', 'A pixel that covers many cells shows the largest weight among them'],
-  mean: ['mean', 'A pixel that covers many cells shows the mean of their weights'],
-};
-
-interface MapToolbarProps {
-  pooling: Pooling;
-  onPooling: (pooling: Pooling) => void;
-}
-
 /** How the map is drawn, and of which head. */
-export function MapToolbar({ pooling, onPooling }: MapToolbarProps) {
+export function MapToolbar() {
   const { actions } = usePage();
   const mode = usePageState((state) => state.session.view.mode);
   const layer = usePageState((state) => state.session.view.layer);
@@ -42,19 +32,6 @@ export function MapToolbar({ pooling, onPooling }: MapToolbarProps) {
         {mapModes.map((name) => (
           <ToggleGroup.Item key={name} value={name} title={modeHelp[name]}>
             {name}
-          </ToggleGroup.Item>
-        ))}
-      </ToggleGroup.Root>
-      <ToggleGroup.Root
-        type="single"
-        className="segments"
-        aria-label="What a pixel of many cells shows"
-        value={pooling}
-        onValueChange={(next) => next && onPooling(next as Pooling)}
-      >
-        {Object.entries(poolings).map(([name, [label, help]]) => (
-          <ToggleGroup.Item key={name} value={name} title={help}>
-            {label}
           </ToggleGroup.Item>
         ))}
       </ToggleGroup.Root>
@@ -107,8 +84,18 @@ const legendRamps: Readonly<Record<MapMode, readonly ('heat' | 'kept' | 'missed'
   blink: ['heat', 'kept'],
 };
 
+const poolings: Readonly<Record<Pooling, readonly [label: string, help: string]>> = {
+  maximum: ['largest', 'A pixel that covers many cells shows the largest weight among them'],
+  mean: ['mean', 'A pixel that covers many cells shows the mean of their weights'],
+};
+
+interface MapLegendProps {
+  pooling: Pooling;
+  onPooling: (pooling: Pooling) => void;
+}
+
 /** What the colours say; five decades of weight. */
-export function MapLegend() {
+export function MapLegend({ pooling, onPooling }: MapLegendProps) {
   const theme = usePageState((state) => state.session.view.theme);
   const mode = usePageState((state) => state.session.view.mode);
   const ramps = legendRamps[mode];
@@ -124,6 +111,23 @@ export function MapLegend() {
         <span>10⁻⁵</span>
         <span>weight, log</span>
         <span>1</span>
+      </div>
+      <div className="legend-pooling">
+        <dt>a pixel’s</dt>
+        <dd>
+          <ToggleGroup.Root
+            type="single"
+            aria-label="Which weight a pixel of many cells shows"
+            value={pooling}
+            onValueChange={(next) => next && onPooling(next as Pooling)}
+          >
+            {Object.entries(poolings).map(([name, [label, help]]) => (
+              <ToggleGroup.Item key={name} value={name} title={help}>
+                {label}
+              </ToggleGroup.Item>
+            ))}
+          </ToggleGroup.Root>
+        </dd>
       </div>
     </dl>
   );

@@ -4,7 +4,7 @@ import { TILE_PIXELS, type TilePlace, tokensPerPixel } from '../../src/study/til
 import type { AttentionTile } from '../../src/study/tile-plan';
 import type { Found } from '../../src/study/tile-pyramid';
 import type { MapTile } from '../../src/study/types';
-import { ignoredBits, type Ramps, stepByBits } from './ramps';
+import { ignoredBits, type Ramps } from './ramps';
 
 /**
  * Full: the weights alone. Selective: only what is kept. Both: kept and missed in their hues, the rest faint.
@@ -15,59 +15,82 @@ export type Layer = 'full' | 'selective' | 'both';
 export type Pooling = 'maximum' | 'mean';
 
 /**
- * A tile's pixels, [TILE_PIXELS, TILE_PIXELS], from the best there is: pictures of higher levels are drawn larger. Nothing is
- * above the diagonal. Without shares everything is shown as full attention.
+ * Paints a tile's pixels, [TILE_PIXELS, TILE_PIXELS], from the best there is: pictures of higher levels are drawn larger.
+ * Nothing is above the diagonal. Without shares everything is shown as full attention.
  */
 export function paintTile(
+  pixels: Uint32Array,
   place: TilePlace,
   attention: Found<AttentionTile>,
   kept: Found<Float32Array> | null,
   layer: Layer,
   pooling: Pooling,
   ramps: Ramps,
-): Uint32Array {
-  const pixels = new Uint32Array(TILE_PIXELS * TILE_PIXELS).fill(ramps.ground);
-  const weights = attention.value[pooling];
-  const bits = new Uint32Array(weights.buffer, weights.byteOffset, weights.length);
+): void {
+  const bits = bitsOf(attention.value[pooling]);
   const shares = layer === 'full' ? null : (kept?.value ?? null);
   const by = attention.place.level - place.level;
   const keptBy = kept ? kept.place.level - place.level : 0;
   const top = place.row * TILE_PIXELS;
   const left = place.column * TILE_PIXELS;
-  const attentionLeft = attention.place.column * TILE_PIXELS;
-  const keptLeft = (kept?.place.column ?? 0) * TILE_PIXELS;
+  const { heat, kept: strong, ground } = ramps;
   for (let y = 0; y < TILE_PIXELS; y++) {
-    const line = ((top + y) >> by) * TILE_PIXELS - attention.place.row * TILE_PIXELS ** 2 - attentionLeft;
-    const keptLine =
-      ((top + y) >> keptBy) * TILE_PIXELS - (kept?.place.row ?? 0) * TILE_PIXELS ** 2 - keptLeft;
-    const limit = missedWeight((top + y + 0.5) * tokensPerPixel(place.level));
-    const end = Math.min(TILE_PIXELS, top + y + 1 - left);
-    for (let x = 0; x < end; x++) {
-      const at = line + ((left + x) >> by);
-      const step = stepByBits[bits[at]! >>> ignoredBits]!;
-      if (bits[at] === 0) continue;
-      const to = y * TILE_PIXELS + x;
-      if (shares === null) pixels[to] = ramps.heat[step]!;
-      else if (shares[keptLine + ((left + x) >> keptBy)]! >= 0.5) pixels[to] = ramps.kept[step]!;
-      else if (layer === 'both') pixels[to] = (weights[at]! >= limit ? ramps.missed : ramps.faint)[step]!;
+    const start = y * TILE_PIXELS;
+    const end = Math.max(0, Math.min(TILE_PIXELS, top + y + 1 - left));
+    const line = lineOf(attention.place, (top + y) >> by);
+    if (shares === null) {
+      if (by === 0) {
+        for (let x = 0; x < end; x++) pixels[start + x] = heat[bits[start + x]! >>> ignoredBits]!;
+      } else {
+        for (let x = 0; x < end; x++) {
+          pixels[start + x] = heat[bits[line + ((left + x) >> by)]! >>> ignoredBits]!;
+        }
+      }
+    } else {
+      const keptLine = lineOf(kept!.place, (top + y) >> keptBy);
+      // Positive floats are in the order of their bits.
+      const limit = bitsOfOne(missedWeight((top + y + 0.5) * tokensPerPixel(place.level)));
+      for (let x = 0; x < end; x++) {
+        const weight = bits[line + ((left + x) >> by)]!;
+        const isKept = shares[keptLine + ((left + x) >> keptBy)]! >= 0.5;
+        if (isKept) pixels[start + x] = strong[weight >>> ignoredBits]!;
+        else if (layer !== 'both') pixels[start + x] = ground;
+        else pixels[start + x] = (weight >= limit ? ramps.missed : ramps.faint)[weight >>> ignoredBits]!;
+      }
     }
+    pixels.fill(ground, start + end, start + TILE_PIXELS);
   }
-  return pixels;
+}
+
+/** Where the pixel in line `y` of the whole level and column 0 of it would be in a tile's array. */
+function lineOf({ row, column }: TilePlace, y: number): number {
+  return (y - row * TILE_PIXELS) * TILE_PIXELS - column * TILE_PIXELS;
+}
+
+function bitsOf(weights: Float32Array): Uint32Array {
+  return new Uint32Array(weights.buffer, weights.byteOffset, weights.length);
+}
+
+const one = new Float32Array(1);
+
+function bitsOfOne(weight: number): number {
+  one[0] = weight;
+  return bitsOf(one)[0]!;
 }
 
 /** A recorded picture's pixels, [height, width], by its largest weights. */
 export function paintPicture(picture: MapTile, layer: Layer, ramps: Ramps): Uint32Array {
   const { width, height, maximum, kept, rowStart, rowEnd } = picture;
-  const pixels = new Uint32Array(width * height).fill(ramps.ground);
-  const bits = new Uint32Array(maximum.buffer, maximum.byteOffset, maximum.length);
+  const pixels = new Uint32Array(width * height);
+  const bits = bitsOf(maximum);
   for (let y = 0; y < height; y++) {
     const limit = missedWeight(rowStart + ((y + 0.5) * (rowEnd - rowStart)) / height);
     for (let at = y * width; at < (y + 1) * width; at++) {
-      if (!(maximum[at]! > 0)) continue;
-      const step = stepByBits[bits[at]! >>> ignoredBits]!;
-      if (layer === 'full' || kept === null) pixels[at] = ramps.heat[step]!;
-      else if (kept[at]! >= 0.5) pixels[at] = ramps.kept[step]!;
-      else if (layer === 'both') pixels[at] = (maximum[at]! >= limit ? ramps.missed : ramps.faint)[step]!;
+      const leading = bits[at]! >>> ignoredBits;
+      if (layer === 'full' || kept === null) pixels[at] = ramps.heat[leading]!;
+      else if (kept[at]! >= 0.5) pixels[at] = ramps.kept[leading]!;
+      else if (layer !== 'both') pixels[at] = ramps.ground;
+      else pixels[at] = (maximum[at]! >= limit ? ramps.missed : ramps.faint)[leading]!;
     }
   }
   return pixels;

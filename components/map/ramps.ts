@@ -9,7 +9,7 @@ export const smallestExponent = -5;
 const steps = 256;
 
 export interface Ramps {
-  /** Packed RGBA by step, as a Uint32Array of image data takes it. */
+  /** Packed RGBA, as a Uint32Array of image data takes it, by the leading bits of a weight (`bits >>> ignoredBits`). */
   readonly heat: Uint32Array;
   readonly kept: Uint32Array;
   readonly missed: Uint32Array;
@@ -17,11 +17,14 @@ export interface Ramps {
   readonly ground: number;
 }
 
-/** Bits of a 32-bit float that its step does not depend on: eight of the mantissa are left, a fifth of a step at most. */
+/**
+ * Bits of a weight's 32-bit float that its colour does not depend on: a logarithm per pixel would take too long. Eight bits of the
+ * mantissa are left, a tenth of a step.
+ */
 export const ignoredBits = 15;
 
-/** The step, 0 … 255 on the logarithmic scale, by the leading bits of a weight: a logarithm per pixel would take too long. */
-export const stepByBits = ((): Uint8Array => {
+/** The step, 0 … 255 on the logarithmic scale, by leading bits. */
+const stepByBits = ((): Uint8Array => {
   const bits = new Uint32Array(1);
   const weight = new Float32Array(bits.buffer);
   return Uint8Array.from({ length: 2 ** (31 - ignoredBits) }, (_, leading) => {
@@ -39,10 +42,13 @@ export function rampsOf(theme: Theme): Ramps {
   const { ground, heat, kept, keptStrong, missed, missedStrong } = palettes[theme];
   const middle = interpolateLab(ground, heat);
   const ramps: Ramps = {
-    heat: ramp([0, 0.45, 1], [ground, middle(0.3), heat]),
-    kept: ramp([0, 0.4, 0.72, 1], [mix(ground, kept, 0.14), mix(ground, kept, 0.44), kept, keptStrong]),
-    missed: ramp([0, 0.55, 1], [mix(ground, missed, 0.25), missed, missedStrong]),
-    faint: ramp([0, 1], [ground, middle(0.55)]),
+    heat: byBits(ramp([0, 0.45, 1], [ground, middle(0.3), heat]), ground),
+    kept: byBits(
+      ramp([0, 0.4, 0.72, 1], [mix(ground, kept, 0.14), mix(ground, kept, 0.44), kept, keptStrong]),
+      ground,
+    ),
+    missed: byBits(ramp([0, 0.55, 1], [mix(ground, missed, 0.25), missed, missedStrong]), ground),
+    faint: byBits(ramp([0, 1], [ground, middle(0.55)]), ground),
     ground: pack(ground),
   };
   known.set(theme, ramps);
@@ -52,13 +58,20 @@ export function rampsOf(theme: Theme): Ramps {
 /** The same ramp for a legend. */
 export function gradientOf(theme: Theme, name: 'heat' | 'kept' | 'missed'): string {
   const ramp = rampsOf(theme)[name];
-  const stops = [0, 64, 128, 192, 255].map((step) => unpack(ramp[step]!));
+  const stops = [0, 64, 128, 192, 255].map((step) => unpack(ramp[stepByBits.indexOf(step, 1)]!));
   return `linear-gradient(90deg, ${stops.join(', ')})`;
 }
 
 function ramp(domain: number[], colours: string[]): Uint32Array {
   const scale = scaleLinear<string>().domain(domain).range(colours).interpolate(interpolateLab);
   return Uint32Array.from({ length: steps }, (_, step) => pack(scale(step / (steps - 1))));
+}
+
+/** A ramp's colours by leading bits; where no weight is, the ground shows. */
+function byBits(colours: Uint32Array, ground: string): Uint32Array {
+  const table = Uint32Array.from(stepByBits, (step) => colours[step]!);
+  table[0] = pack(ground);
+  return table;
 }
 
 function mix(from: string, to: string, part: number): string {

@@ -48,6 +48,9 @@ export class Sheet {
   private readonly canvas: HTMLCanvasElement | null;
   private readonly context: CanvasRenderingContext2D | null;
   private readonly slots: Slot[];
+  /** Room for one tile's pixels, and the same as an image. */
+  private readonly pixels = new Uint32Array(TILE_PIXELS * TILE_PIXELS);
+  private readonly image: ImageData;
   private dirty: number;
 
   constructor(subject: SheetSubject, grid: Grid, before: Sheet | null) {
@@ -57,6 +60,7 @@ export class Sheet {
     const rows = grid.rowEnd - grid.rowStart;
     this.canvas = canvasOf(columns * TILE_PIXELS, rows * TILE_PIXELS);
     this.context = this.canvas?.getContext('2d') ?? null;
+    this.image = imageOf(TILE_PIXELS, TILE_PIXELS, this.pixels);
     this.slots = Array.from({ length: rows * columns }, () => ({ isDirty: true, isOwn: false, rowStep: 0 }));
     this.dirty = this.slots.length;
     if (before && before.subject === subject && before.grid.level === grid.level) this.take(before);
@@ -146,10 +150,10 @@ export class Sheet {
     slot.isOwn = place.column > place.row || attention?.place.level === place.level;
     if (!attention) return;
     const kept = shown === 'full' ? null : pyramid.coverage(text, address, tokens);
-    const pixels = paintTile(place, attention, kept, shown, pooling, ramps);
+    paintTile(this.pixels, place, attention, kept, shown, pooling, ramps);
     const x = (place.column - this.grid.columnStart) * TILE_PIXELS;
     const y = (place.row - this.grid.rowStart) * TILE_PIXELS;
-    this.context?.putImageData(imageOf(TILE_PIXELS, TILE_PIXELS, pixels), x, y);
+    this.context?.putImageData(this.image, x, y);
     const { value, place: from } = attention;
     slot.rowStep = from.level === place.level && isSampled(value, address, tokens) ? value.rowStep : 1;
   }

@@ -3,7 +3,7 @@ import { TILE_PIXELS, type TileAddress, tokensPerPixel, topLevel } from '../../s
 import type { TilePyramid } from '../../src/study/tile-pyramid';
 import type { Thumbnails } from '../../src/study/types';
 import { canvasOf, imageOf } from './paint';
-import { ignoredBits, type Ramps, stepByBits } from './ramps';
+import { ignoredBits, type Ramps } from './ramps';
 
 interface ThumbnailSubject {
   readonly layers: number;
@@ -101,7 +101,7 @@ export class ThumbnailSheet {
             largest = Math.max(largest, bits[row * pitch + column]!);
           }
         }
-        if (largest > 0) out[y * pixels + x] = ramps.heat[stepByBits[largest >>> ignoredBits]!]!;
+        if (largest > 0) out[y * pixels + x] = ramps.heat[largest >>> ignoredBits]!;
       }
     }
     this.canvas?.getContext('2d')?.putImageData(imageOf(pixels, pixels, out), left, top);

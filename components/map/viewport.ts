@@ -1,10 +1,17 @@
 /** Which part of the matrix is in view: regions with fractional edges while a gesture lasts, whole cells afterwards. */
+import { levelFor } from '../../src/study/tile-grid';
 import type { MapRegion } from '../../src/study/types';
 
 const fewestCells = 8;
 
 export function wholeRegion(tokens: number): MapRegion {
   return { rowStart: 0, rowEnd: tokens, columnStart: 0, columnEnd: tokens };
+}
+
+/** The level of the pyramid whose pixels are as fine as the screen's both ways. */
+export function levelOf(region: MapRegion, width: number, height: number): number {
+  const { rowStart, rowEnd, columnStart, columnEnd } = region;
+  return Math.min(levelFor(columnEnd - columnStart, width), levelFor(rowEnd - rowStart, height));
 }
 
 /** Zooms by `factor` (< 1: closer) about a point given in parts of the view, 0 … 1. */

@@ -84,8 +84,8 @@ async function reply<Value extends Extract<FromWorker, { type: 'reply' }>['value
   try {
     const value = await work(request.signal);
     if (!request.signal.aborted) {
-      const transfer = arraysOf(value).map(({ buffer }) => buffer as ArrayBuffer);
-      post({ type: 'reply', id, value }, transfer);
+      const buffers = new Set(arraysOf(value).map(({ buffer }) => buffer as ArrayBuffer));
+      post({ type: 'reply', id, value }, [...buffers]);
     }
   } catch (error) {
     if (!request.signal.aborted) post({ type: 'refused', id, sentence: sentence(error) });

@@ -121,14 +121,17 @@ function recordGroup(
   });
 }
 
-/** Arrays of their own, so that each tile can be posted and forgotten by itself. */
+/** Parts of one array, which is posted as a whole; copies would cost more than the tiles that a part may outlive. */
 function splitPixels(pixels: Float32Array, groups: readonly Group[], count: number): PooledLines[] {
   const lines = new Array<PooledLines>(count);
   let at = 0;
   for (const group of groups) {
     const size = group.lines * LINE_FLOATS;
     for (const index of group.members) {
-      lines[index] = { maximum: pixels.slice(at, at + size), mean: pixels.slice(at + size, at + 2 * size) };
+      lines[index] = {
+        maximum: pixels.subarray(at, at + size),
+        mean: pixels.subarray(at + size, at + 2 * size),
+      };
       at += 2 * size;
     }
   }

@@ -100,7 +100,8 @@ class Batch {
 
   /** Milliseconds that exact pictures would take. */
   costOf(wishes: readonly TileWish[]): number {
-    return wishes.reduce((sum, wish) => sum + this.exactMilliseconds(wish.address), 0);
+    const exact = wishes.reduce((sum, wish) => sum + this.exactMilliseconds(wish.address), 0);
+    return exact + this.rate.millisecondsOfTiles(wishes.length);
   }
 
   /** All of a tile within the time given, exact if that is possible; as coarse as one row a pixel if need be. */
@@ -140,7 +141,7 @@ class Batch {
     if (isPending || isFull || this.taken.has(key) || piece.lineEnd <= piece.lineStart) return;
     const { layer, head, level, row, column } = address;
     this.taken.add(key);
-    this.milliseconds += milliseconds;
+    this.milliseconds += milliseconds + this.rate.millisecondsOfTiles(1);
     this.work.push({ layer, head, level, row, column, ...piece });
   }
 

@@ -24,6 +24,8 @@ export interface PyramidOptions {
   /** Bytes of attention tiles, and of kept shares, that are held; 192 and 96 MiB unless told. */
   readonly attentionBytes?: number;
   readonly coverageBytes?: number;
+  /** Milliseconds of a clock; `performance.now` unless told. */
+  readonly now?: () => number;
 }
 
 /** What is on the screen. */
@@ -58,6 +60,7 @@ export class TilePyramid {
   /** How fast tiles are made here. */
   readonly rate = new TileRate();
   private readonly source: TileSource;
+  private readonly now: () => number;
   private readonly attentionTiles: TileCache<AttentionTile>;
   private readonly coverageTiles: TileCache<Float32Array>;
   private readonly listeners = new Set<PyramidListener>();
@@ -72,6 +75,7 @@ export class TilePyramid {
     controller: AbortController;
   }>();
   private readonly pending = new Set<string>();
+  private lastArrival = Number.NEGATIVE_INFINITY;
   private coverageBatch: AbortController | null = null;
   /** The source has no such text or selection yet: nothing is asked until `announce`. */
   private isBlocked = false;
@@ -79,8 +83,10 @@ export class TilePyramid {
   /** The method that last had all of a view, whose shares stand in until those of the method in view come. */
   private shownMethod: string | null = null;
 
-  constructor({ source, attentionBytes = 192 * 2 ** 20, coverageBytes = 96 * 2 ** 20 }: PyramidOptions) {
+  constructor(options: PyramidOptions) {
+    const { source, attentionBytes = 192 * 2 ** 20, coverageBytes = 96 * 2 ** 20 } = options;
     this.source = source;
+    this.now = options.now ?? (() => performance.now());
     this.attentionTiles = new TileCache(
       attentionBytes,
       ({ maximum, mean }) => maximum.byteLength + mean.byteLength,
@@ -237,7 +243,10 @@ export class TilePyramid {
     try {
       const { lines, milliseconds } = await this.source.attention({ text, work }, batch.controller.signal);
       if (batch.controller.signal.aborted) return;
-      this.rate.note(cellsOf(work, tokens), milliseconds);
+      // Two batches may be under way: the time is this one's only since the other one came.
+      const now = this.now();
+      this.rate.note(cellsOf(work, tokens), work.length, Math.min(milliseconds, now - this.lastArrival));
+      this.lastArrival = now;
       for (const [i, piece] of work.entries()) this.keep(text, piece, lines[i]!);
       this.tell(work);
     } catch (error) {

@@ -2,6 +2,7 @@
 
 /** Assumed until something was measured: one core of a processor. */
 const FIRST_CELLS_PER_MILLISECOND = 5e4;
+const FIRST_TILE_MILLISECONDS = 0.05;
 const FIRST_OVERHEAD_MILLISECONDS = 1;
 /** A batch should come back within a frame, or, where the way to the device and back is longer, be worth that way. */
 const BATCH_MILLISECONDS = 12;
@@ -9,15 +10,24 @@ const BATCH_OVERHEADS = 3;
 const LONGEST_OVERHEAD_MILLISECONDS = 25;
 /** The shortest time seen may have been luck: it grows a little with every measurement. */
 const FORGETTING = 1.02;
+/** How much one measurement counts against those before it. */
+const LEARNING = 0.3;
 
+/** A batch takes an overhead, something for each tile that is carried back, and the time that its cells need. */
 export class TileRate {
   private cellsPerMillisecond = FIRST_CELLS_PER_MILLISECOND;
+  private tileMilliseconds = FIRST_TILE_MILLISECONDS;
   private overhead = FIRST_OVERHEAD_MILLISECONDS;
   private isFirst = true;
 
-  /** Milliseconds that evaluating cells takes, without the way to the device and back. */
+  /** Milliseconds that evaluating cells takes. */
   millisecondsOf(cells: number): number {
     return cells / this.cellsPerMillisecond;
+  }
+
+  /** Milliseconds that carrying tiles back takes. */
+  millisecondsOfTiles(tiles: number): number {
+    return tiles * this.tileMilliseconds;
   }
 
   /** How long a batch should take. */
@@ -25,18 +35,24 @@ export class TileRate {
     return Math.max(BATCH_MILLISECONDS, BATCH_OVERHEADS * this.overhead);
   }
 
-  /** Learns from a batch: how many cells were evaluated in how long. */
-  note(cells: number, milliseconds: number): void {
+  /** Learns from a batch: how many cells were evaluated, and tiles carried, in how long. */
+  note(cells: number, tiles: number, milliseconds: number): void {
     if (!(cells > 0)) return;
     const taken = Math.max(milliseconds, 0.05);
     const shortest = this.isFirst ? taken : Math.min(taken, this.overhead * FORGETTING);
     this.overhead = Math.min(LONGEST_OVERHEAD_MILLISECONDS, shortest);
     this.isFirst = false;
-    const expected = this.millisecondsOf(cells);
-    // Next to the overhead the cells did not count: nothing to be learnt, unless it took far longer.
-    if (expected < this.overhead && taken < 2 * (this.overhead + expected)) return;
-    const measured = cells / Math.max(taken - this.overhead, taken / 10);
-    this.cellsPerMillisecond =
-      measured > this.cellsPerMillisecond ? measured : 0.7 * this.cellsPerMillisecond + 0.3 * measured;
+    const rest = Math.max(taken - this.overhead, taken / 10);
+    const forCells = this.millisecondsOf(cells);
+    const forTiles = this.millisecondsOfTiles(tiles);
+    // The larger part is what the measurement tells of.
+    if (forCells >= forTiles) {
+      const measured = cells / Math.max(rest - forTiles, rest / 4);
+      const isFaster = measured > this.cellsPerMillisecond;
+      this.cellsPerMillisecond += (isFaster ? 1 : LEARNING) * (measured - this.cellsPerMillisecond);
+    } else {
+      const measured = Math.max(rest - forCells, rest / 4) / tiles;
+      this.tileMilliseconds += LEARNING * (measured - this.tileMilliseconds);
+    }
   }
 }
