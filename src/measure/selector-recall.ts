@@ -26,10 +26,15 @@ export async function selectorRecall(
   input: LayerInput,
   kept: Promise<KeptKeys>,
   measured: TokenRange,
+  mostScores = MOST_SCORES,
 ): Promise<SelectorRecall | null> {
   const exactly = run.selectExactly?.(input);
   if (!exactly) return null;
-  const reads = Promise.all([readKept(ops, exactly), kept, perQueryRecall(ops, run, input, measured)]);
+  const reads = Promise.all([
+    readKept(ops, exactly),
+    kept,
+    perQueryRecall(ops, run, input, measured, mostScores),
+  ]);
   ops.release(...exactly.owned);
   const [exact, chosen, perQuery] = await reads;
   const { start, end } = exact.candidates;
@@ -50,8 +55,9 @@ async function perQueryRecall(
   run: MethodRun,
   input: LayerInput,
   measured: TokenRange,
+  mostScores: number,
 ): Promise<number | null> {
-  const together = Math.max(1, Math.floor(MOST_SCORES / Math.max(1, input.block.start)));
+  const together = Math.max(1, Math.floor(mostScores / Math.max(1, input.block.start)));
   const parts: Promise<number | null>[] = [];
   for (let start = measured.start; start < measured.end; start += together) {
     const end = Math.min(measured.end, start + together);
