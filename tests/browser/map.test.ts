@@ -1,0 +1,86 @@
+import { expect, test } from 'vitest';
+import { ignoredBits, type Ramps, rampsOf } from '../../components/map/ramps';
+import { createCpuOps } from '../../gpu/cpu';
+import { nodeEnvironment } from '../../src/cli/node-environment';
+import { nodeFolder } from '../../src/model/folder-node';
+import { isKept, isMissed } from '../../src/session/missed';
+import type { KeyholeState } from '../../src/session/page-contract';
+import { Engine } from '../../src/study/engine';
+import type { QueryRow } from '../../src/study/types';
+import { describeInChromium, idle, screenshot } from './harness';
+
+/** Over the diagonal: some cells are empty. */
+const zoom = { rowStart: 30, rowEnd: 46, columnStart: 24, columnEnd: 40 };
+const hash =
+  'sample=short&method=streaming-llm&p.keepFraction=0.3&pin=&layer=3&head=2&zoom=30-46-24-40&theme=dark';
+
+/** The rows of the study that the page shows, computed here. */
+async function rowsOf(state: KeyholeState): Promise<QueryRow[]> {
+  const environment = { ...nodeEnvironment(), modelFolder: () => nodeFolder('samples/model') };
+  const engine = new Engine(createCpuOps(), environment);
+  await engine.run({
+    spec: {
+      ...{ model: 'bundled', source: state.source, pinned: [], queriesStart: null },
+      method: { id: state.method, parameters: state.parameters },
+    },
+    ...{ parts: ['probe'], signal: new AbortController().signal, full: null },
+    ...{ emit: () => {}, onFull: () => {} },
+  });
+  const { layer, head } = state.view;
+  const queries = Array.from({ length: zoom.rowEnd - zoom.rowStart }, (_, i) => zoom.rowStart + i);
+  return Promise.all(queries.map((query) => engine.row(layer, head, query)));
+}
+
+/** Colours that cells may have: a weight's own, or a neighbour's where the last bit of a weight decides. */
+function coloursOf(row: QueryRow, key: number, mode: string, ramps: Ramps): number[] {
+  if (key > row.query) return [ramps.ground];
+  const ramp =
+    mode === 'full'
+      ? ramps.heat
+      : isKept(row, key)
+        ? ramps.kept
+        : isMissed(row, key)
+          ? ramps.missed
+          : ramps.faint;
+  const bits = new Uint32Array(Float32Array.of(row.weights[key]!).buffer)[0]!;
+  return [-8, 0, 8].map((change) => ramp[(bits + change) >>> ignoredBits]!);
+}
+
+describeInChromium('map', 'cpu', (chromium) => {
+  test.each(['full', 'both'])(
+    'a cell that is zoomed in on has the colour of its weight: %s',
+    async (mode) => {
+      const page = await chromium.openPage(`${hash}&mode=${mode}`);
+      const state = await idle<KeyholeState>(page);
+      expect(state.view.zoom).toEqual(zoom);
+      const rows = await rowsOf(state);
+      const ramps = rampsOf('dark');
+      /** Packed colours of the cells' middles. */
+      const cells = () =>
+        page.evaluate((side) => {
+          const canvas = document.querySelector<HTMLCanvasElement>('.map-cells')!;
+          const context = canvas.getContext('2d')!;
+          return Array.from({ length: side * side }, (_, at) => {
+            const x = Math.floor((((at % side) + 0.5) * canvas.width) / side);
+            const y = Math.floor(((Math.floor(at / side) + 0.5) * canvas.height) / side);
+            const [red, green, blue, alpha] = context.getImageData(x, y, 1, 1).data;
+            return ((alpha! << 24) | (blue! << 16) | (green! << 8) | red!) >>> 0;
+          });
+        }, rows.length);
+      const wrong = async () => {
+        const seen = await cells();
+        return seen.flatMap((colour, at) => {
+          const row = rows[Math.floor(at / rows.length)]!;
+          const key = zoom.columnStart + (at % rows.length);
+          const expected = coloursOf(row, key, mode, ramps);
+          return expected.includes(colour)
+            ? []
+            : [`query ${row.query}, key ${key}: ${colour}, not ${expected[1]}`];
+        });
+      };
+      await expect.poll(wrong, { timeout: 10_000 }).toEqual([]);
+      expect(new Set(await cells()).size, 'different colours').toBeGreaterThan(20);
+      await screenshot(page, `map-zoomed-${mode}`);
+    },
+  );
+});
