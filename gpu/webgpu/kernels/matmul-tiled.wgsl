@@ -30,13 +30,19 @@ struct Params {
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> out: array<f32>;
 
-fn leftVector(row: u32, vector: u32) -> vec4f {
-  let start = params.inputOffset + min(row, params.endRow - 1u) * params.inputStride;
+fn leftStart(row: u32) -> u32 {
+  return params.inputOffset + min(row, params.endRow - 1u) * params.inputStride;
+}
+
+fn rightStart(row: u32) -> u32 {
+  return params.weightOffset + min(row, params.endColumn - 1u) * params.weightStride;
+}
+
+fn leftVector(start: u32, vector: u32) -> vec4f {
   return select(vec4f(), input[start + min(vector, params.vectors - 1u)], vector < params.vectors);
 }
 
-fn rightVector(row: u32, vector: u32) -> vec4f {
-  let start = params.weightOffset + min(row, params.endColumn - 1u) * params.weightStride;
+fn rightVector(start: u32, vector: u32) -> vec4f {
   return select(vec4f(), weight[start + min(vector, params.vectors - 1u)], vector < params.vectors);
 }
 

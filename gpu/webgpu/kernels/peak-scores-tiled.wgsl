@@ -41,13 +41,19 @@ fn unordered(order: u32) -> f32 {
 }
 
 /// What lies beyond the end repeats the last query or key, which changes no maximum.
-fn leftVector(row: u32, vector: u32) -> vec4f {
-  let start = params.queryOffset + min(row, params.queries - 1u) * params.queryStride;
+fn leftStart(row: u32) -> u32 {
+  return params.queryOffset + min(row, params.queries - 1u) * params.queryStride;
+}
+
+fn rightStart(row: u32) -> u32 {
+  return params.keyOffset + min(row, params.keys - 1u) * params.keyStride;
+}
+
+fn leftVector(start: u32, vector: u32) -> vec4f {
   return select(vec4f(), query[start + min(vector, params.vectors - 1u)], vector < params.vectors);
 }
 
-fn rightVector(row: u32, vector: u32) -> vec4f {
-  let start = params.keyOffset + min(row, params.keys - 1u) * params.keyStride;
+fn rightVector(start: u32, vector: u32) -> vec4f {
   return select(vec4f(), key[start + min(vector, params.vectors - 1u)], vector < params.vectors);
 }
 

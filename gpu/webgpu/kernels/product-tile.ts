@@ -37,7 +37,14 @@ function shape(wide: number, high: number, groups: number): TileShape {
   const [leftRows, rightRows] = [4 * high * groups, 4 * wide * groups];
   const depth = 16;
   return {
-    constants: { WIDE: wide, HIGH: high, ROW_GROUPS: groups, COLUMN_GROUPS: groups },
+    constants: {
+      WIDE: wide,
+      HIGH: high,
+      ROW_GROUPS: groups,
+      COLUMN_GROUPS: groups,
+      LEFT_LOADS: (leftRows * depth) / 4 / (wide * high),
+      RIGHT_LOADS: (rightRows * depth) / 4 / (wide * high),
+    },
     leftRows,
     rightRows,
     workgroupBytes: 16 * depth * (leftRows / 4 + rightRows / 4 + 2),

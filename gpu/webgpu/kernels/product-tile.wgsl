@@ -1,12 +1,13 @@
 // The product of a block of left rows and a block of right rows, in the registers of a workgroup: Σ_v left[i, v] · right[j, v].
 //
-// A part of other kernels, put behind theirs. They define leftVector(row, vector) and rightVector(row, vector): four channels of
-// a row, whatever the index, and zeros beyond the last channel.
+// A part of other kernels, put behind theirs. They define leftStart(row) and rightStart(row), where a row begins, whatever its
+// index, and leftVector(start, vector) and rightVector(start, vector): four channels of it, zeros beyond the last channel.
 //
 // Threads    WIDE × HIGH. A thread holds 4·ROW_GROUPS × 4·COLUMN_GROUPS results: those of productRow and productColumn.
 // Memory     16 channels of both blocks at a time lie in workgroup memory, transposed, so that a thread reads four rows at once;
 //            neighbours read neighbouring columns and the same rows.
 // Precision  32-bit fused sums in order of the channels.
+// Constants  WIDE, HIGH, ROW_GROUPS, COLUMN_GROUPS; LEFT_LOADS and RIGHT_LOADS: vectors that a thread brings into each tile.
 //
 // Loops over results are written out (unrolled), so that the results stay in registers.
 
@@ -16,8 +17,6 @@ const PRODUCT_THREADS = WIDE * HIGH;
 /// Channels in workgroup memory, and vectors of four that they are.
 const DEPTH = 16u;
 const DEPTH_VECTORS = 4u;
-const LEFT_LOADS = LEFT_ROWS * DEPTH_VECTORS / PRODUCT_THREADS;
-const RIGHT_LOADS = RIGHT_ROWS * DEPTH_VECTORS / PRODUCT_THREADS;
 /// One vector more than the rows take, lest neighbours store into the same bank.
 const LEFT_STRIDE = LEFT_ROWS / 4u + 1u;
 const RIGHT_STRIDE = RIGHT_ROWS / 4u + 1u;
@@ -40,20 +39,33 @@ fn productColumn(thread: u32, g: u32) -> u32 {
 
 /// Adds the product of the blocks that begin at leftRow and rightRow. All threads of the workgroup must call it.
 fn addProduct(sums: ptr<function, Product>, thread: u32, leftRow: u32, rightRow: u32, vectors: u32) {
+  let row = thread / DEPTH_VECTORS;
+  let lane = thread % DEPTH_VECTORS;
+  let rowStep = PRODUCT_THREADS / DEPTH_VECTORS;
+  var leftStarts = array<u32, LEFT_LOADS>();
+  for (var i = 0u; i < LEFT_LOADS; i++) { // unrolled
+    leftStarts[i] = leftStart(leftRow + row + i * rowStep);
+  }
+  var rightStarts = array<u32, RIGHT_LOADS>();
+  for (var i = 0u; i < RIGHT_LOADS; i++) { // unrolled
+    rightStarts[i] = rightStart(rightRow + row + i * rowStep);
+  }
   for (var vector = 0u; vector < vectors; vector += DEPTH_VECTORS) {
-    for (var i = 0u; i < LEFT_LOADS; i++) {
-      let load = thread + i * PRODUCT_THREADS;
-      let row = load / DEPTH_VECTORS;
-      let four = leftVector(leftRow + row, vector + load % DEPTH_VECTORS);
-      let at = load % DEPTH_VECTORS * 4u * LEFT_STRIDE + row / 4u;
-      for (var c = 0u; c < 4u; c++) { leftTile[at + c * LEFT_STRIDE][row % 4u] = four[c]; }
+    for (var i = 0u; i < LEFT_LOADS; i++) { // unrolled
+      let four = leftVector(leftStarts[i], vector + lane);
+      let at = 4u * lane * LEFT_STRIDE + (row + i * rowStep) / 4u;
+      leftTile[at][row % 4u] = four.x;
+      leftTile[at + LEFT_STRIDE][row % 4u] = four.y;
+      leftTile[at + 2u * LEFT_STRIDE][row % 4u] = four.z;
+      leftTile[at + 3u * LEFT_STRIDE][row % 4u] = four.w;
     }
-    for (var i = 0u; i < RIGHT_LOADS; i++) {
-      let load = thread + i * PRODUCT_THREADS;
-      let row = load / DEPTH_VECTORS;
-      let four = rightVector(rightRow + row, vector + load % DEPTH_VECTORS);
-      let at = load % DEPTH_VECTORS * 4u * RIGHT_STRIDE + row / 4u;
-      for (var c = 0u; c < 4u; c++) { rightTile[at + c * RIGHT_STRIDE][row % 4u] = four[c]; }
+    for (var i = 0u; i < RIGHT_LOADS; i++) { // unrolled
+      let four = rightVector(rightStarts[i], vector + lane);
+      let at = 4u * lane * RIGHT_STRIDE + (row + i * rowStep) / 4u;
+      rightTile[at][row % 4u] = four.x;
+      rightTile[at + RIGHT_STRIDE][row % 4u] = four.y;
+      rightTile[at + 2u * RIGHT_STRIDE][row % 4u] = four.z;
+      rightTile[at + 3u * RIGHT_STRIDE][row % 4u] = four.w;
     }
     workgroupBarrier();
     for (var k = 0u; k < 16u; k++) { // unrolled
