@@ -2,6 +2,7 @@
 import { attention } from './attention';
 import { esa } from './esa';
 import { kernels } from './kernels';
+import { map } from './map';
 import { memory } from './memory';
 import { pipelines } from './pipelines';
 import { prefill } from './prefill';
@@ -16,6 +17,7 @@ export const sections: readonly Section[] = [
   attention,
   topK,
   esa,
+  map,
   memory,
   pipelines,
 ];

@@ -114,7 +114,7 @@ export function MapLegend({ pooling, onPooling }: MapLegendProps) {
       </div>
       <div className="legend-pooling">
         <dt>a pixel’s</dt>
-        <dd>
+        <dd className="legend-choice">
           <ToggleGroup.Root
             type="single"
             aria-label="Which weight a pixel of many cells shows"

@@ -129,8 +129,8 @@ export class Sheet {
     const scale = tokensPerPixel(level);
     const perColumn = width / (region.columnEnd - region.columnStart);
     const perRow = height / (region.rowEnd - region.rowStart);
-    // Cells have hard edges; only a picture that shrinks is smoothed.
-    context.imageSmoothingEnabled = perColumn * scale < 1 || perRow * scale < 1;
+    // Cells have hard edges; pixels of many cells, and a picture that shrinks, are smoothed.
+    context.imageSmoothingEnabled = level > 0 || perColumn < 1 || perRow < 1;
     context.drawImage(
       this.canvas,
       (columnStart * tileTokens(level) - region.columnStart) * perColumn,

@@ -8,7 +8,7 @@ export function wholeRegion(tokens: number): MapRegion {
   return { rowStart: 0, rowEnd: tokens, columnStart: 0, columnEnd: tokens };
 }
 
-/** The level of the pyramid whose pixels are as fine as the screen's both ways. */
+/** The level of the pyramid that suits the screen, by the finer of the two directions. */
 export function levelOf(region: MapRegion, width: number, height: number): number {
   const { rowStart, rowEnd, columnStart, columnEnd } = region;
   return Math.min(levelFor(columnEnd - columnStart, width), levelFor(rowEnd - rowStart, height));

@@ -28,10 +28,12 @@ export function tileTokens(level: number): number {
   return TILE_PIXELS * tokensPerPixel(level);
 }
 
-/** The level whose pixels are at least as fine as the screen's: of `tokens` tokens over `pixels` pixels. */
+/**
+ * The level whose pixels are nearest in size to the screen's, of `tokens` tokens over `pixels` pixels: from 0.7 to 1.4 times as large.
+ * One that is never coarser would have up to four times the pixels.
+ */
 export function levelFor(tokens: number, pixels: number): number {
-  // A view of a whole number of tiles must not fall to the finer level by a rounding error.
-  return Math.max(0, Math.floor(Math.log2(tokens / Math.max(1, pixels)) + 1e-9));
+  return Math.max(0, Math.round(Math.log2(tokens / Math.max(1, pixels))));
 }
 
 /** The lowest level at which one tile shows the whole text: that of the thumbnails. */

@@ -10,8 +10,9 @@ const BATCH_OVERHEADS = 3;
 const LONGEST_OVERHEAD_MILLISECONDS = 25;
 /** The shortest time seen may have been luck: it grows a little with every measurement. */
 const FORGETTING = 1.02;
-/** How much one measurement counts against those before it. */
-const LEARNING = 0.3;
+/** How much a measurement that is slower than those before counts: it may have had to wait for something else. */
+const SLOWER_CELLS = 0.3;
+const SLOWER_TILES = 0.1;
 
 /** A batch takes an overhead, something for each tile that is carried back, and the time that its cells need. */
 export class TileRate {
@@ -49,10 +50,11 @@ export class TileRate {
     if (forCells >= forTiles) {
       const measured = cells / Math.max(rest - forTiles, rest / 4);
       const isFaster = measured > this.cellsPerMillisecond;
-      this.cellsPerMillisecond += (isFaster ? 1 : LEARNING) * (measured - this.cellsPerMillisecond);
+      this.cellsPerMillisecond += (isFaster ? 1 : SLOWER_CELLS) * (measured - this.cellsPerMillisecond);
     } else {
       const measured = Math.max(rest - forCells, rest / 4) / tiles;
-      this.tileMilliseconds += LEARNING * (measured - this.tileMilliseconds);
+      const isFaster = measured < this.tileMilliseconds;
+      this.tileMilliseconds += (isFaster ? 1 : SLOWER_TILES) * (measured - this.tileMilliseconds);
     }
   }
 }

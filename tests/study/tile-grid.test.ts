@@ -17,13 +17,17 @@ import {
 const place = (level: number, row: number, column: number): TilePlace => ({ level, row, column });
 
 describe('levels', () => {
-  test('a pixel of a tile is at most as large as one of the screen, and more than half as large', () => {
+  test('a pixel of a tile is as large as one of the screen, within a factor of √2', () => {
     expect(levelFor(4096, 1024)).toBe(2);
-    expect(levelFor(4095, 1024)).toBe(1);
-    expect(levelFor(4097, 1024)).toBe(2);
-    expect(levelFor(8191, 1024)).toBe(2);
-    expect(levelFor(1000, 1024), 'cells larger than a pixel').toBe(0);
-    expect(levelFor(32_768 * (1 - 1e-15), 1024), 'a rounding error').toBe(5);
+    expect(levelFor(4095, 1024)).toBe(2);
+    expect(levelFor(5700, 1024)).toBe(2);
+    expect(levelFor(5800, 1024)).toBe(3);
+    expect(levelFor(100, 1024), 'cells larger than a pixel').toBe(0);
+    for (let tokens = 1024; tokens < 40_000; tokens += 97) {
+      const ratio = tokensPerPixel(levelFor(tokens, 1024)) / (tokens / 1024);
+      expect(ratio).toBeLessThanOrEqual(Math.SQRT2);
+      expect(ratio).toBeGreaterThanOrEqual(Math.SQRT1_2);
+    }
   });
 
   test('at the top one tile shows the whole text, and one level below it does not', () => {
