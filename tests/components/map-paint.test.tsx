@@ -1,0 +1,226 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { type Layer, paintTile } from '../../components/map/paint';
+import { MapPainter } from '../../components/map/painter';
+import { ignoredBits, rampsOf } from '../../components/map/ramps';
+import type { SheetSubject } from '../../components/map/sheet';
+import { levelOf, wholeRegion } from '../../components/map/viewport';
+import { missedWeight } from '../../src/session/missed';
+import { TILE_PIXELS, type TilePlace } from '../../src/study/tile-grid';
+import type { AttentionTile } from '../../src/study/tile-plan';
+import { TilePyramid } from '../../src/study/tile-pyramid';
+
+const ramps = rampsOf('dark');
+const area = TILE_PIXELS ** 2;
+const colourOf = (ramp: Uint32Array, weight: number): number =>
+  ramp[new Uint32Array(Float32Array.of(weight).buffer)[0]! >>> ignoredBits]!;
+
+/** A tile whose pixel (y, x) has this weight; half of it as the mean. */
+function tileOf(weight: (y: number, x: number) => number): AttentionTile {
+  const maximum = Float32Array.from({ length: area }, (_, at) =>
+    weight(Math.floor(at / TILE_PIXELS), at % TILE_PIXELS),
+  );
+  return { maximum, mean: maximum.map((value) => value / 2), exactLines: TILE_PIXELS, rowStep: 0 };
+}
+
+describe('a tile’s pixels', () => {
+  const place: TilePlace = { level: 1, row: 5, column: 2 };
+  const weight = (y: number, x: number) => 0.9 / (1 + ((y * 7 + x * 3) % 50));
+  const paint = (
+    tile: AttentionTile,
+    { by = 0, kept = null as Float32Array | null, layer = 'full' as Layer, at = place } = {},
+  ) => {
+    const from = { level: at.level + by, row: at.row >> by, column: at.column >> by };
+    const pixels = new Uint32Array(area).fill(1);
+    const shares = kept && { place: from, value: kept };
+    paintTile(pixels, at, { place: from, value: tile }, shares, layer, 'maximum', ramps);
+    return (y: number, x: number) => pixels[y * TILE_PIXELS + x];
+  };
+
+  test('are its weights', () => {
+    const pixel = paint(tileOf(weight));
+    for (const [y, x] of [
+      [0, 0],
+      [3, 127],
+      [127, 64],
+    ] as const)
+      expect(pixel(y, x)).toBe(colourOf(ramps.heat, weight(y, x)));
+  });
+
+  test('are the part of a higher level’s tile, each as large as it covers', () => {
+    // Tile (1, 0), two levels up, has tile (5, 2) a quarter of the way down and half of the way across.
+    const pixel = paint(tileOf(weight), { by: 2 });
+    for (const [y, x] of [
+      [0, 0],
+      [1, 3],
+      [60, 61],
+      [127, 127],
+    ] as const) {
+      const expected = weight(((5 * 128 + y) >> 2) - 128, (2 * 128 + x) >> 2);
+      expect(pixel(y, x)).toBe(colourOf(ramps.heat, expected));
+    }
+  });
+
+  test('are empty above the diagonal, sharply, whatever a coarser picture says', () => {
+    const pixel = paint(
+      tileOf(() => 0.5),
+      { by: 2, at: { level: 1, row: 4, column: 4 } },
+    );
+    for (const [y, x] of [
+      [0, 0],
+      [0, 1],
+      [64, 64],
+      [64, 65],
+      [127, 127],
+    ] as const) {
+      expect(pixel(y, x), `${y}, ${x}`).toBe(x > y ? ramps.ground : colourOf(ramps.heat, 0.5));
+    }
+  });
+
+  test('say what is kept, and what is missed', () => {
+    const query = (5 * 128 + 10.5) * 2;
+    const limit = missedWeight(query);
+    const tile = tileOf((_, x) => (x % 2 === 0 ? limit * 1.01 : limit * 0.99));
+    const kept = Float32Array.from({ length: area }, (_, at) => (at % 4 < 2 ? 0.5 : 0.49));
+    const both = paint(tile, { kept, layer: 'both' });
+    expect(both(10, 0)).toBe(colourOf(ramps.kept, limit * 1.01));
+    expect(both(10, 1)).toBe(colourOf(ramps.kept, limit * 0.99));
+    expect(both(10, 2)).toBe(colourOf(ramps.missed, limit * 1.01));
+    expect(both(10, 3)).toBe(colourOf(ramps.faint, limit * 0.99));
+    const selective = paint(tile, { kept, layer: 'selective' });
+    expect(selective(10, 1)).toBe(colourOf(ramps.kept, limit * 0.99));
+    expect(selective(10, 2)).toBe(ramps.ground);
+    const unknown = paint(tile, { layer: 'selective' });
+    expect(unknown(10, 2), 'no selection yet').toBe(colourOf(ramps.heat, limit * 1.01));
+  });
+
+  test('may be of the means', () => {
+    const pixels = new Uint32Array(area);
+    paintTile(pixels, place, { place, value: tileOf(() => 0.5) }, null, 'full', 'mean', ramps);
+    expect(pixels[0]).toBe(colourOf(ramps.heat, 0.25));
+  });
+
+  test('colours rise with weights from 10⁻⁵ to 1, and nothing is the ground', () => {
+    expect(colourOf(ramps.heat, 0)).toBe(ramps.ground);
+    expect(colourOf(ramps.kept, 0)).toBe(ramps.ground);
+    expect(colourOf(ramps.kept, 1e-7)).toBe(colourOf(ramps.kept, 1e-5));
+    const distinct = new Set(Array.from({ length: 400 }, (_, i) => colourOf(ramps.heat, 10 ** (-i / 80))));
+    expect(distinct.size).toBeGreaterThan(180);
+    expect(colourOf(ramps.heat, 1)).toBe(colourOf(ramps.heat, 1.5));
+  });
+});
+
+describe('a painter', () => {
+  /** What was drawn on any canvas, in order. */
+  const drawn: unknown[][] = [];
+  /** What was drawn on the screen’s canvas. */
+  const shown: unknown[][] = [];
+
+  beforeEach(() => {
+    drawn.length = 0;
+    shown.length = 0;
+    const context = new Proxy(
+      {},
+      {
+        get:
+          (_, name) =>
+          (...args: unknown[]) =>
+            void drawn.push([name, ...args]),
+        set: () => true,
+      },
+    );
+    vi.spyOn(HTMLCanvasElement.prototype, 'getContext').mockReturnValue(context as never);
+  });
+  afterEach(() => void vi.restoreAllMocks());
+
+  const tokens = 1000;
+  const subject: SheetSubject = {
+    ...{ text: 'text', tokens, layer: 0, head: 0, shown: 'full', pooling: 'maximum', ramps },
+  };
+  const context = {
+    ...{ clearRect() {}, save() {}, restore() {}, drawImage: (...args: unknown[]) => void shown.push(args) },
+  } as never;
+
+  function open() {
+    const pyramid = new TilePyramid({
+      source: {
+        attention: async ({ work }) => ({
+          lines: work.map(({ lineStart, lineEnd }) => {
+            const pixels = new Float32Array((lineEnd - lineStart) * TILE_PIXELS).fill(0.5);
+            return { maximum: pixels, mean: pixels };
+          }),
+          milliseconds: 1,
+        }),
+        coverage: async ({ tiles }) => ({ kept: tiles.map(() => null) }),
+      },
+    });
+    const painter = new MapPainter(pyramid);
+    pyramid.listen((changed) => painter.touch(changed));
+    const look = (region = wholeRegion(tokens), change: Partial<SheetSubject> = {}) => {
+      const next = Object.keys(change).length > 0 ? { ...subject, ...change } : subject;
+      const focus = { query: 0, key: 0 };
+      const level = levelOf(region, 500, 500);
+      const { layer, head } = next;
+      pyramid.show({ text: 'text', tokens, method: '', layer, head, region, level, focus });
+      return { subjects: [next], region, level, focus, split: 1, pictures: [null] };
+    };
+    return { pyramid, painter, look };
+  }
+  const settle = () => new Promise((resolve) => setTimeout(resolve, 5));
+  const puts = () => drawn.filter(([name]) => name === 'putImageData').map(([, , x, y]) => [x, y]);
+
+  test('paints each tile of the view once when it is there, and then nothing', async () => {
+    const { pyramid, painter, look } = open();
+    const frame = look();
+    while (painter.draw(context, frame, 500, 500));
+    expect(puts()).toEqual([]);
+    while (!pyramid.isComplete()) await settle();
+    await settle();
+    while (painter.draw(context, frame, 500, 500));
+    const level1 = puts().map(String);
+    expect(new Set(level1)).toEqual(
+      new Set(Array.from({ length: 16 }, (_, at) => String([128 * (at % 4), 128 * Math.floor(at / 4)]))),
+    );
+    drawn.length = 0;
+    expect(painter.draw(context, frame, 500, 500)).toBe(false);
+    expect(puts()).toEqual([]);
+  });
+
+  test('puts a sheet where its cells are, and the one before under it until it is complete', async () => {
+    const { pyramid, painter, look } = open();
+    const first = look();
+    while (!pyramid.isComplete()) await settle();
+    while (painter.draw(context, first, 500, 500));
+    shown.length = 0;
+    painter.draw(context, first, 500, 500);
+    // Tokens 0 … 1024 of level 1 over 1000 tokens on 500 pixels.
+    expect(shown.map(([, ...place]) => place)).toEqual([[0, 0, 512, 512]]);
+
+    const region = { rowStart: 500, rowEnd: 750, columnStart: 100, columnEnd: 350 };
+    const second = look(region);
+    shown.length = 0;
+    painter.draw(context, second, 500, 500);
+    expect(shown.map(([, ...place]) => place)).toEqual([
+      [-200, -1000, 2048, 2048],
+      [-200, -232, 768, 768],
+    ]);
+    while (!pyramid.isComplete()) await settle();
+    await settle();
+    while (painter.draw(context, second, 500, 500));
+    shown.length = 0;
+    painter.draw(context, second, 500, 500);
+    expect(shown).toHaveLength(1);
+  });
+
+  test('shows nothing of another head under a new one', async () => {
+    const { pyramid, painter, look } = open();
+    const first = look();
+    while (!pyramid.isComplete()) await settle();
+    while (painter.draw(context, first, 500, 500));
+    const second = look(wholeRegion(tokens), { head: 1 });
+    drawn.length = 0;
+    shown.length = 0;
+    painter.draw(context, second, 500, 500);
+    expect(puts()).toEqual([]);
+    expect(shown).toHaveLength(1);
+  });
+});
