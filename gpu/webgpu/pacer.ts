@@ -33,8 +33,10 @@ const FAST = { flopsPerMs: 20e6, bytesPerMs: 10e6 };
  */
 export class Pacer {
   readonly #speed: { flopsPerMs: number; bytesPerMs: number };
-  readonly #submitAfterMs: number;
+  /** The longest that recorded work should wait for a submission. */
+  readonly submitAfterMs: number;
   readonly #turns = createTurns();
+  #nextTurn: Promise<void> | undefined;
   readonly #waiting: { readonly estimatedMs: number; readonly done: Promise<void> }[] = [];
   #waitingMs = 0;
   #correction = 1;
@@ -47,7 +49,7 @@ export class Pacer {
 
   constructor(isFallbackAdapter: boolean) {
     this.#speed = isFallbackAdapter ? SLOW : FAST;
-    this.#submitAfterMs = isFallbackAdapter ? SUBMIT_AFTER_MS.emulated : SUBMIT_AFTER_MS.real;
+    this.submitAfterMs = isFallbackAdapter ? SUBMIT_AFTER_MS.emulated : SUBMIT_AFTER_MS.real;
   }
 
   estimateMs(work: Work): number {
@@ -71,7 +73,7 @@ export class Pacer {
   /** Whether what is recorded has waited long enough for a submission. */
   get isDue(): boolean {
     this.#lastActivity = performance.now();
-    return this.#lastActivity - this.#lastSubmission > this.#submitAfterMs;
+    return this.#lastActivity - this.#lastSubmission > this.submitAfterMs;
   }
 
   /** Notes a submission of everything recorded; `done` resolves once it has run. */
@@ -111,6 +113,15 @@ export class Pacer {
       await this.#turns.next();
       this.#lastYield = performance.now();
     }
+  }
+
+  /** The next turn of the event loop, the same for all who ask before it. */
+  nextTurn(): Promise<void> {
+    this.#nextTurn ??= this.#turns.next().then(() => {
+      this.#nextTurn = undefined;
+      this.#lastYield = performance.now();
+    });
+    return this.#nextTurn;
   }
 
   close(): void {

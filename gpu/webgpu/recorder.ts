@@ -148,8 +148,8 @@ export class Recorder {
       const storage = storageOf(buffer);
       this.#commands.copy(storage.memory, offset * 4, readable, 0, bytes);
       storage.lastUse = this.#commands.submission;
-      // Reads that are asked for together share a submission.
-      await Promise.resolve();
+      // Reads that are asked for together share a submission, also those between which work is paced.
+      await this.#pacer.nextTurn();
       this.flush();
       await readable.mapAsync(GPUMapMode.READ, 0, bytes);
       await this.#pipelines.settled();
@@ -307,7 +307,7 @@ export class Recorder {
         return { milliseconds: performance.now() - start, clock: 'wall' };
       }
       // Many short spans share a submission, which is made here if nothing else makes one soon.
-      if (!isSubmitted) this.#laterFlush ??= setTimeout(() => this.flush(), 0);
+      if (!isSubmitted) this.#laterFlush ??= setTimeout(() => this.flush(), this.#pacer.submitAfterMs);
       const measured = await time().catch((error: unknown) => this.#explain(error));
       await this.#pipelines.settled();
       this.#opened.throwFailure();
