@@ -15,8 +15,18 @@ const subgroupBlocks = defineKernel('top-k-blocks-subgroups', blocksCode + subgr
   'subgroups',
 ]);
 
-/** Entries of a block per thread: 8 vectors of four. */
-const VECTORS = 8;
+/**
+ * How many threads a row gets, and vectors of four each: what was fastest for rows up to the length that they hold at once,
+ * short of a vector that the row may begin in the middle of. Longer rows are gone through in several blocks.
+ */
+const BLOCKS = [
+  { THREADS: 256, VECTORS: 2 },
+  { THREADS: 256, VECTORS: 4 },
+  { THREADS: 512, VECTORS: 4 },
+  { THREADS: 1024, VECTORS: 8 },
+] as const;
+/** For devices that have no larger workgroups. */
+const LEAST_BLOCK = { THREADS: 256, VECTORS: 8 } as const;
 
 /** Records `Ops.topK`. */
 export function topK(recorder: Recorder, a: Arguments<'topK'>): void {
@@ -65,12 +75,11 @@ function variantFor(recorder: Recorder, length: number): { kernel: Kernel; const
     };
   }
   const { subgroups, subgroupMinSize, subgroupMaxSize, maxInvocationsPerWorkgroup } = recorder.capabilities;
-  const THREADS = length > 8192 ? Math.min(1024, maxInvocationsPerWorkgroup) : 256;
+  const fitting =
+    BLOCKS.find(({ THREADS, VECTORS }) => length + 3 <= 4 * THREADS * VECTORS) ?? BLOCKS[BLOCKS.length - 1]!;
+  const block = fitting.THREADS <= maxInvocationsPerWorkgroup ? fitting : LEAST_BLOCK;
   if (subgroups && subgroupMinSize === subgroupMaxSize) {
-    return {
-      kernel: subgroupBlocks,
-      constants: { THREADS, VECTORS, COPIES: 1, SUBGROUP: subgroupMinSize },
-    };
+    return { kernel: subgroupBlocks, constants: { ...block, SUBGROUP: subgroupMinSize } };
   }
-  return { kernel: blocks, constants: { THREADS, VECTORS, COPIES: 1 } };
+  return { kernel: blocks, constants: block };
 }

@@ -1,5 +1,5 @@
 // Sums over the threads of a workgroup, for kernels that append it and are declared with subgroups. Every thread must call
-// it. Threads of a subgroup must follow each other.
+// it, with a barrier between two calls. Threads of a subgroup must follow each other.
 //
 // Constants  THREADS: a multiple of SUBGROUP, the size of every subgroup.
 
@@ -23,8 +23,6 @@ fn sumUpTo(thread: u32, addend: u32) -> u32 {
       sum += select(0u, subgroupSums[other], other < thread / SUBGROUP);
     }
   }
-  // Nobody may overwrite the sums before all have read them.
-  workgroupBarrier();
   return sum;
 }
 

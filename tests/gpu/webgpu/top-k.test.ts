@@ -33,8 +33,8 @@ const topKCases: readonly TopKCase[] = [
     value: (i) => Math.round(4 * noise[i % 4000]!),
     secondary: (i) => Math.round(8 * noise[(7 * i) % 4000]!),
   },
-  // A workgroup of 256 threads holds 8,192 entries; a row that starts inside a vector, up to 8,189 of them.
-  ...[8188, 8189, 8190, 8192, 8193, 16_383].map((length) => ({
+  // Where rows that start inside a vector get more threads, and where 256 threads hold no more.
+  ...[2045, 2046, 4093, 4094, 8189, 8190, 8193, 16_383].map((length) => ({
     name: `${length} entries in runs`,
     length,
     counts: [1, 2048, length - 1],
