@@ -5,11 +5,17 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ensureInstalled, root } from './setup.mjs';
 
-/** Sections that are programs of their own: they drive a browser. */
+/** Sections that are programs of their own: they drive a browser. Slow ones run only if they are asked for. */
 const PAGE_SECTIONS = {
   start: {
     title: 'From opening the page to its numbers, in Chromium on SwiftShader',
     program: ['bench/start.mjs', '--repeat', '1'],
+    isSlow: false,
+  },
+  'map-page': {
+    title: 'Six hundred gestures on the map of the page, in Chromium on SwiftShader',
+    program: ['bench/map-page.mjs'],
+    isSlow: true,
   },
 };
 
@@ -53,8 +59,8 @@ if (!elsewhere || elsewhere.length > 0) {
   const program = await ensureBundle('bench/index.ts', 'bench');
   run([program, ...args], environments.find(findsAdapter) ?? process.env);
 }
-for (const [name, { title, program }] of Object.entries(PAGE_SECTIONS)) {
-  if (asked ? !asked.includes(name) : values.backend === 'cpu') continue;
+for (const [name, { title, program, isSlow }] of Object.entries(PAGE_SECTIONS)) {
+  if (asked ? !asked.includes(name) : isSlow || values.backend === 'cpu') continue;
   console.log(`\n${title}`);
   try {
     findBrowser();
