@@ -80,13 +80,26 @@ export async function measurePart(
         const recall = recalls[head];
         if (recall) of.topkRecall.add(recall[row]);
       }
-      for (let i = head * size; i < (head + 1) * size; i++) {
-        of.squaredNorm += full.out[i] ** 2;
-        of.squaredError += (modelOut[i] - full.out[i]) ** 2;
-        of.squaredErrorAsRun += ((ownOut ?? modelOut)[i] - full.out[i]) ** 2;
-      }
+      const [start, end] = [head * size, (head + 1) * size];
+      of.squaredNorm = addSquares(of.squaredNorm, full.out, null, start, end);
+      of.squaredError = addSquares(of.squaredError, modelOut, full.out, start, end);
+      of.squaredErrorAsRun = addSquares(of.squaredErrorAsRun, ownOut ?? modelOut, full.out, start, end);
     }
   };
+}
+
+/** sum + Σ (values − less)² over [start, end). */
+function addSquares(
+  sum: number,
+  values: Float32Array,
+  less: Float32Array | null,
+  start: number,
+  end: number,
+): number {
+  let total = sum;
+  if (less) for (let i = start; i < end; i++) total += (values[i] - less[i]) ** 2;
+  else for (let i = start; i < end; i++) total += values[i] ** 2;
+  return total;
 }
 
 /** Output and log-sum-exp of full attention, [H, n, d] and by `logSumExp.headStride`: the same for every method. */

@@ -62,6 +62,19 @@ export function visibleTokens(kept: KeptKeys, set: number, end: number): Uint32A
   return visible;
 }
 
+/** How many of `indices` [from, to) are marked; entry 0 of `marks` belongs to index `start`. */
+export function marked(
+  marks: Uint8Array,
+  start: number,
+  indices: Uint32Array,
+  from: number,
+  to: number,
+): number {
+  let count = 0;
+  for (let i = from; i < to; i++) count += marks[indices[i] - start];
+  return count;
+}
+
 /** How many entries of ascending `a` are in ascending `b`. */
 export function sharedCount(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let shared = 0;

@@ -4,7 +4,7 @@ import type { DeviceBuffer } from '../../gpu/rows';
 import type { LayerInput, MethodRun } from '../methods/method';
 import type { TokenRange } from './probe-run';
 import { quiet } from './quiet';
-import { type KeptKeys, readKept, sharedCount } from './selection-reader';
+import { type KeptKeys, marked, readKept, sharedCount } from './selection-reader';
 
 /** Most scores held at once, approximate and exact ones each: queries × candidates. */
 export const MOST_SCORES = 2 ** 22;
@@ -96,10 +96,12 @@ async function partRecall(
     return read;
   };
   const [a, b] = await Promise.all([best(scores.approximate), best(scores.exact)]);
+  const isBest = new Uint8Array(candidates);
   let shared = 0;
-  for (let row = 0; row < rows; row++) {
-    const of = (list: Uint32Array): Uint32Array => list.subarray(row * count, (row + 1) * count);
-    shared += sharedCount(of(a), of(b));
+  for (let place = 0; place < rows * count; place += count) {
+    isBest.fill(0);
+    for (let i = place; i < place + count; i++) isBest[a[i]] = 1;
+    shared += marked(isBest, 0, b, place, place + count);
   }
   return count > 0 ? shared / (rows * count) : null;
 }

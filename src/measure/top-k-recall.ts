@@ -3,7 +3,7 @@ import type { Ops, RowScalars } from '../../gpu/ops';
 import type { Rows } from '../../gpu/rows';
 import { sliceRows } from '../../gpu/rows';
 import { Scratch } from './scratch';
-import { type KeptKeys, setOfHead, sharedCount } from './selection-reader';
+import { type KeptKeys, marked, setOfHead } from './selection-reader';
 
 /**
  * Candidates C are the tokens whose fate the method chose, k those of them it kept; a query's recall is the share of the k
@@ -17,10 +17,10 @@ export async function topKRecall(
 ): Promise<(Float64Array | null)[]> {
   const { start, end } = kept.candidates;
   const { heads, rows } = piece.query;
-  const keptCandidates = kept.sets.map((set) => keptWithin(set, kept.rangeStart, start, end));
+  const candidates = kept.sets.map((set) => keptWithin(set, kept.rangeStart, start, end));
   const counts = Array.from(
     { length: heads },
-    (_, head) => keptCandidates[setOfHead(kept.sets, head, heads)].length,
+    (_, head) => candidates[setOfHead(kept.sets, head, heads)].count,
   );
   const isChosen = (count: number): boolean => count > 0 && count < end - start;
   if (!counts.some(isChosen)) return new Array(heads).fill(null);
@@ -59,11 +59,13 @@ export async function topKRecall(
   const recalls: (Float64Array | null)[] = new Array(heads).fill(null);
   for (const { first, together, count, indices } of await Promise.all(reads)) {
     for (let head = first; head < first + together; head++) {
-      const set = setOfHead(kept.sets, head, heads);
-      recalls[head] = Float64Array.from({ length: rows }, (_, row) => {
+      const { isKept } = candidates[setOfHead(kept.sets, head, heads)];
+      const recall = new Float64Array(rows);
+      for (let row = 0; row < rows; row++) {
         const place = ((head - first) * rows + row) * count;
-        return sharedCount(indices.subarray(place, place + count), keptCandidates[set]) / count;
-      });
+        recall[row] = marked(isKept, start, indices, place, place + count) / count;
+      }
+      recalls[head] = recall;
     }
   }
   return recalls;
@@ -80,9 +82,17 @@ function stretches(counts: readonly number[]): { first: number; heads: number; c
   return found;
 }
 
-/** Kept tokens of [start, end), listed or in the range from `rangeStart` on. */
-function keptWithin(listed: Uint32Array, rangeStart: number, start: number, end: number): number[] {
-  const tokens = [...listed.filter((token) => token >= start && token < end)];
-  for (let token = Math.max(start, rangeStart); token < end; token++) tokens.push(token);
-  return tokens;
+/** Which tokens of [start, end) are kept, listed or in the range from `rangeStart` on, and how many. */
+function keptWithin(
+  listed: Uint32Array,
+  rangeStart: number,
+  start: number,
+  end: number,
+): { readonly isKept: Uint8Array; readonly count: number } {
+  const isKept = new Uint8Array(end - start);
+  for (const token of listed) if (token >= start && token < end) isKept[token - start] = 1;
+  isKept.fill(1, Math.min(end, Math.max(start, rangeStart)) - start);
+  let count = 0;
+  for (const kept of isKept) count += kept;
+  return { isKept, count };
 }
