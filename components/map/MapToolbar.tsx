@@ -113,7 +113,7 @@ export function MapLegend({ pooling, onPooling }: MapLegendProps) {
         <span>1</span>
       </div>
       <div className="legend-pooling">
-        <dt>a pixel’s</dt>
+        <dt>pixel</dt>
         <dd className="legend-choice">
           <ToggleGroup.Root
             type="single"

@@ -12,7 +12,7 @@ import { describeInChromium, idle, screenshot } from './harness';
 /** Over the diagonal: some cells are empty. */
 const zoom = { rowStart: 30, rowEnd: 46, columnStart: 24, columnEnd: 40 };
 const hash =
-  'sample=short&method=streaming-llm&p.keepFraction=0.3&pin=&layer=3&head=2&zoom=30-46-24-40&theme=dark';
+  'sample=short&method=streaming-llm&p.keepFraction=0.3&layer=3&head=2&zoom=30-46-24-40&theme=dark';
 
 /** The rows of the study that the page shows, computed here. */
 async function rowsOf(state: KeyholeState): Promise<QueryRow[]> {
