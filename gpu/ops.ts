@@ -15,7 +15,7 @@ import type { DeviceBuffer, ElementType, Rows } from './rows';
 
 export type BackendName = 'cpu' | 'webgpu';
 
-/** What kernels are compiled for, in this order: the self-test, reading a text with full attention, the rest of a study. */
+/** What kernels are compiled for: the self-test, reading a text with full attention, the rest of a study. */
 export type CompileStage = 'selfTest' | 'reading' | 'study';
 
 /** Sorted key indices, one list per set: `sets` lists of `count`, list s starts at `offset + s·rowStride`. */
@@ -81,10 +81,11 @@ export interface Ops {
   /** True for a WebGPU adapter that computes in software: right answers, slower than the CPU backend. */
   readonly isSoftware: boolean;
 
-  /** Begins to compile what a study takes, where compiling takes time. Without it every kernel is compiled at its first use. */
-  prepare(): void;
-  /** Resolves once `prepare` is done with a stage; at once where there is nothing to wait for. */
-  prepared(stage: CompileStage): Promise<void>;
+  /**
+   * Compiles what a stage of the study takes that the page opens with, and resolves once that is done; at once where nothing
+   * needs compiling. Kernels that were not prepared are compiled at their first use.
+   */
+  prepare(stage: CompileStage): Promise<void>;
 
   // ---- storage -------------------------------------------------------------------------------------------------
   /** New buffer of zeros. Throws UserError when the device cannot hold it. */

@@ -46,8 +46,7 @@ export function createCpuOps(options: CpuOptions = {}): Ops {
     backend: 'cpu',
     description: kernels ? 'CPU, WebAssembly SIMD' : 'CPU, plain TypeScript',
     isSoftware: false,
-    prepare() {},
-    async prepared() {},
+    async prepare() {},
     ...storage,
     pace,
     stopwatch() {

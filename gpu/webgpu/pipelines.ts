@@ -66,23 +66,23 @@ export class Pipelines {
    * left to its use, which explains it.
    */
   async prepare(kernel: Kernel, constants: KernelConstants): Promise<void> {
-    const shared = this.interfaceOf(kernel);
-    const variant = variantOf(shared, constants);
-    if (variant.pipeline) return;
     const device = this.#device;
-    device.pushErrorScope('validation');
-    const module = device.createShaderModule({ label: kernel.name, code: kernelCode(kernel, constants) });
-    void device.popErrorScope().catch(() => {});
-    const compute = { module, entryPoint: 'main' };
     try {
+      const shared = this.interfaceOf(kernel);
+      const variant = variantOf(shared, constants);
+      if (variant.pipeline) return;
+      const code = kernelCode(kernel, constants);
+      device.pushErrorScope('validation');
+      const module = device.createShaderModule({ label: kernel.name, code });
+      void device.popErrorScope().catch(() => {});
       const pipeline = await device.createComputePipelineAsync({
         label: kernel.name,
         layout: shared.pipelineLayout,
-        compute,
+        compute: { module, entryPoint: 'main' },
       });
       variant.pipeline ??= pipeline;
     } catch {
-      // Not valid, or the device is gone.
+      // Not valid, which its use explains, or the device is gone.
     }
   }
 

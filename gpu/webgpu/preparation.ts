@@ -4,7 +4,7 @@ import { type Extension, kernelNamed } from './kernel';
 import { knownPipelines, type PipelineName } from './known-pipelines';
 import type { Pipelines } from './pipelines';
 
-/** Compiles ahead what a study will take, stage by stage. */
+/** Compiles ahead what a study will take. */
 export class Preparation {
   readonly #pipelines: Pipelines;
   readonly #capabilities: Capabilities;
@@ -15,20 +15,18 @@ export class Preparation {
     this.#capabilities = capabilities;
   }
 
-  /** Begins with all stages, the first one first. */
-  begin(): void {
-    if (this.#stages.size > 0) return;
-    const known = knownPipelines(this.#capabilities);
-    for (const stage of ['selfTest', 'reading', 'study'] as const) {
-      this.#stages.set(stage, Promise.all(known[stage].map((name) => this.#prepare(name))));
+  /** Compiles the kernels of a stage, all at once, the first time it is asked for. */
+  async prepare(stage: CompileStage): Promise<void> {
+    let prepared = this.#stages.get(stage);
+    if (!prepared) {
+      const names = knownPipelines(this.#capabilities)[stage];
+      prepared = Promise.all(names.map((name) => this.#compile(name)));
+      this.#stages.set(stage, prepared);
     }
+    await prepared;
   }
 
-  async done(stage: CompileStage): Promise<void> {
-    await this.#stages.get(stage);
-  }
-
-  #prepare({ kernel: name, constants }: PipelineName): Promise<void> | undefined {
+  #compile({ kernel: name, constants }: PipelineName): Promise<void> | undefined {
     const kernel = kernelNamed(name);
     if (!kernel?.extensions.every((extension) => this.#has(extension))) return undefined;
     return this.#pipelines.prepare(kernel, constants);

@@ -40,8 +40,9 @@ export async function openBackend(
     );
   }
   try {
-    ops.prepare();
-    await ops.prepared('selfTest');
+    await ops.prepare('selfTest');
+    // The model takes its time to load: reading can be compiled for meanwhile.
+    void ops.prepare('reading');
     const difference = await selfTest(ops);
     if (difference === null) {
       const why =
