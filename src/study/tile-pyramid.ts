@@ -52,6 +52,8 @@ export interface Found<Value> {
 /** Hears which tiles have changed. */
 export type PyramidListener = (changed: readonly TileAddress[]) => void;
 
+/** Thumbnails are made exact once the view has stood still for so long. */
+const REST_MILLISECONDS = 400;
 const MOST_BATCHES = 2;
 const COVERAGE_TILES = 16;
 const TILE_AREA = TILE_PIXELS * TILE_PIXELS;
@@ -77,6 +79,8 @@ export class TilePyramid {
   private readonly pending = new Set<string>();
   private lastArrival = Number.NEGATIVE_INFINITY;
   private coverageBatch: AbortController | null = null;
+  private lastShow = Number.NEGATIVE_INFINITY;
+  private rest: ReturnType<typeof setTimeout> | undefined;
   /** The source has no such text or selection yet: nothing is asked until `announce`. */
   private isBlocked = false;
   private isCoverageBlocked = false;
@@ -111,11 +115,14 @@ export class TilePyramid {
     if (isOther) this.coverageBatch?.abort();
     if (view.text !== this.view?.text) this.isBlocked = false;
     this.view = view;
+    this.lastShow = this.now();
+    clearTimeout(this.rest);
+    this.rest = setTimeout(() => this.pump(), REST_MILLISECONDS);
     this.cancelUnwanted();
     this.pump();
   }
 
-  /** Heads whose whole pictures are wanted once the view has all of its own; exact only while nothing else runs. */
+  /** Heads whose whole pictures are wanted once the view has all of its own; exact only while nothing else goes on. */
   showHeads(heads: readonly { readonly layer: number; readonly head: number }[], isIdle: boolean): void {
     this.heads = heads;
     this.isIdle = isIdle;
@@ -168,6 +175,7 @@ export class TilePyramid {
   }
 
   dispose(): void {
+    clearTimeout(this.rest);
     this.listeners.clear();
     this.view = null;
     this.heads = [];
@@ -204,6 +212,7 @@ export class TilePyramid {
   private wishes(view: MapView): TileWish[] {
     const { text, tokens, layer, head } = view;
     const top = { layer, head, level: topLevel(tokens), row: 0, column: 0 };
+    const isAtRest = this.isIdle && this.now() - this.lastShow >= REST_MILLISECONDS;
     const wish = (address: TileAddress, isWhole: boolean, mayRefine = true): TileWish => {
       const key = this.keyOf(text, address);
       const tile = this.attentionTiles.peek(key);
@@ -214,7 +223,7 @@ export class TilePyramid {
         wish({ layer, head, ...place }, false),
       ),
       wish(top, true),
-      ...this.heads.map((other) => wish({ ...top, ...other }, true, this.isIdle)),
+      ...this.heads.map((other) => wish({ ...top, ...other }, true, isAtRest)),
     ];
   }
 
