@@ -28,6 +28,8 @@ export const map: Section = {
   title: `Zooming in the map, ${SCREEN.width} × ${SCREEN.height} pixels`,
   needsGpu: false,
   async run(bench) {
+    // As the page does, while it reads.
+    await bench.ops.prepare('study');
     const isSlow = bench.ops.backend === 'cpu' || bench.ops.isSoftware;
     const long = await openMap(bench.ops, isSlow ? 4096 : 32_768, 1);
     await replay(bench, long);

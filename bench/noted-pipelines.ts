@@ -48,6 +48,7 @@ export async function notePipelines(
   await selfTest(ops);
   const ofSelfTest = fresh();
   let ofReading: PipelineName[] = [];
+  let ofMeasuring: PipelineName[] = [];
   const engine = new Engine(ops, environment);
   const spec = recorded.spec as unknown as StudySpec;
   await engine.run({
@@ -58,18 +59,19 @@ export async function notePipelines(
     onFull() {},
     emit(event) {
       if (event.name === 'textRead') ofReading = fresh();
+      if (event.name === 'measured' && event.value.layers?.length === 1) ofMeasuring = fresh();
     },
   });
-  // The map as it is shown at first, and from as near as can be.
-  const place = { layer: 0, head: 0, row: 0, column: 0, lineStart: 0, lineEnd: TILE_PIXELS };
-  const work = [
-    { ...place, level: Math.log2(recorded.text.tokens / TILE_PIXELS), rowStep: 1 },
-    { ...place, level: 0, rowStep: 1 },
-  ];
+  // The map from as far as it is shown at first to as near as can be: kernels differ by the cells of a pixel.
+  const farthest = Math.log2(recorded.text.tokens / TILE_PIXELS);
+  const work = Array.from({ length: farthest + 1 }, (_, level) => ({
+    ...{ layer: 0, head: 0, level, row: 0, column: 0 },
+    ...{ lineStart: 0, lineEnd: TILE_PIXELS, rowStep: 1 },
+  }));
   await engine.attention({ text: textKey(spec), work }, new AbortController().signal);
   const ofStudy = fresh();
   ops.destroy();
-  return { selfTest: ofSelfTest, reading: ofReading, study: ofStudy };
+  return { selfTest: ofSelfTest, reading: ofReading, measuring: ofMeasuring, study: ofStudy };
 }
 
 export async function noteAllPipelines(): Promise<Record<DeviceClass, KnownPipelines>> {
