@@ -2,25 +2,30 @@ import { type Arguments, checkAttentionColumnSums } from '../../validate';
 import { linearGrid, spans } from '../grid';
 import { defineKernel } from '../kernel';
 import type { Recorder } from '../recorder';
+import { threadsOf, tileShape, weightTile } from '../weight-tile';
 import { prepareWeights, shareOf, weightWork } from '../weights';
 import code from './attention-column-sums.wgsl?raw';
+import tiledCode from './attention-column-sums-tiled.wgsl?raw';
 import { fill } from './fill';
+import type { TileShape } from './product-tile';
 import { sumHeads } from './sum-heads';
 
-const kernel = defineKernel('attention-column-sums', code, {
-  query: 'read',
-  key: 'read',
-  logSumExp: 'read',
-  out: 'write',
-});
+const bindings = { query: 'read', key: 'read', logSumExp: 'read', out: 'write' } as const;
+const kernel = defineKernel('attention-column-sums', code, bindings);
+const tiled = defineKernel('attention-column-sums-tiled', weightTile(tiledCode), bindings);
 
 const THREADS = 64;
 const KEYS_PER_THREAD = 8;
 /** Query rows worth a thread of their own. */
 const SMALLEST_SHARE = 16;
+const TILE = tileShape(8, 8, 2, 2);
 
 /** Records `Ops.attentionColumnSums`: sums per query head and share of the queries, then over those of each group. */
-export function attentionColumnSums(recorder: Recorder, a: Arguments<'attentionColumnSums'>): void {
+export function attentionColumnSums(
+  recorder: Recorder,
+  a: Arguments<'attentionColumnSums'>,
+  shape = TILE,
+): void {
   checkAttentionColumnSums(a);
   const { query, key, out } = a;
   if (key.heads === 0 || key.rows === 0) return;
@@ -31,21 +36,20 @@ export function attentionColumnSums(recorder: Recorder, a: Arguments<'attentionC
     return;
   }
   const { buffers, parameters } = prepareWeights(recorder, a);
-  const keyGroups = query.heads * Math.ceil(key.rows / KEYS_PER_THREAD);
-  // Cut the queries until there are enough threads.
-  const wantedShares = Math.ceil(recorder.parallelThreads / keyGroups);
-  const shareRows = Math.max(SMALLEST_SHARE, Math.ceil(query.rows / wantedShares));
-  const shares = Math.max(1, Math.ceil(query.rows / shareRows));
+  const isTiled = !recorder.emulatesThreads;
+  const { shares, shareRows, keyGroups, threads } = isTiled
+    ? tiledShares(recorder, query.heads, query.rows, key.rows, shape)
+    : registerShares(recorder, query.heads, query.rows, key.rows);
   const sums = recorder.temporary('f32', query.heads * shares * key.rows, 'column sums of shares');
   const items = keyGroups * shares;
   const work = weightWork(a);
-  for (const { start, count } of spans(items, recorder.partsFor(work), THREADS)) {
+  for (const { start, count } of spans(items, recorder.partsFor(work), threads)) {
     recorder.dispatch({
-      kernel,
-      constants: {},
+      kernel: isTiled ? tiled : kernel,
+      constants: isTiled ? shape.constants : {},
       buffers: { ...buffers, out: sums },
       parameters: { firstItem: start, endItem: start + count, shares, shareRows, ...parameters },
-      workgroups: linearGrid(Math.ceil(count / THREADS), recorder.maxWorkgroupsPerDimension),
+      workgroups: linearGrid(Math.ceil(count / threads), recorder.maxWorkgroupsPerDimension),
       work: shareOf(work, count / items),
     });
   }
@@ -54,4 +58,35 @@ export function attentionColumnSums(recorder: Recorder, a: Arguments<'attentionC
     input: { buffer: sums, offset: 0, heads: query.heads * shares, headStride: key.rows, ...rowOf },
     out: { buffer: out.buffer, offset: out.offset, heads: key.heads, headStride: out.rowStride, ...rowOf },
   });
+}
+
+/** Shares of the queries, and the items of work in each; `threads` of a workgroup have an item each. */
+interface Shares {
+  readonly shares: number;
+  readonly shareRows: number;
+  readonly keyGroups: number;
+  readonly threads: number;
+}
+
+/** A thread has a few keys: cut the queries until there are enough threads. */
+function registerShares(recorder: Recorder, heads: number, rows: number, keys: number): Shares {
+  const keyGroups = heads * Math.ceil(keys / KEYS_PER_THREAD);
+  const wanted = Math.ceil(recorder.parallelThreads / keyGroups);
+  const shareRows = Math.max(SMALLEST_SHARE, Math.ceil(rows / wanted));
+  return { shares: Math.max(1, Math.ceil(rows / shareRows)), shareRows, keyGroups, threads: THREADS };
+}
+
+/** A workgroup has a tile of keys: cut the queries, tile by tile, until there are enough workgroups. */
+function tiledShares(
+  recorder: Recorder,
+  heads: number,
+  rows: number,
+  keys: number,
+  shape: TileShape,
+): Shares {
+  const keyGroups = heads * Math.ceil(keys / shape.rightRows);
+  const wanted = Math.ceil(recorder.parallelThreads / (threadsOf(shape) * keyGroups));
+  const tiles = Math.ceil(rows / shape.leftRows);
+  const shareRows = shape.leftRows * Math.max(1, Math.ceil(tiles / wanted));
+  return { shares: Math.max(1, Math.ceil(rows / shareRows)), shareRows, keyGroups, threads: 1 };
 }

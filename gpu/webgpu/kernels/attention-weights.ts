@@ -2,23 +2,26 @@ import { type Arguments, checkAttentionWeights } from '../../validate';
 import { spans } from '../grid';
 import { defineKernel } from '../kernel';
 import type { Recorder } from '../recorder';
+import { tileShape, weightTile } from '../weight-tile';
 import { prepareWeights, shareOf, weightWork } from '../weights';
 import code from './attention-weights.wgsl?raw';
+import tiledCode from './attention-weights-tiled.wgsl?raw';
 
-const kernel = defineKernel('attention-weights', code, {
-  query: 'read',
-  key: 'read',
-  logSumExp: 'read',
-  out: 'write',
-});
+const bindings = { query: 'read', key: 'read', logSumExp: 'read', out: 'write' } as const;
+const kernel = defineKernel('attention-weights', code, bindings);
+const tiled = defineKernel('attention-weights-tiled', weightTile(tiledCode), bindings);
 
-const TILE = 64;
+/** Keys and query rows of a tile that emulated threads hold in registers. */
+const REGISTER_TILE = { keys: 64, rows: 64 };
+const TILE = tileShape(8, 8, 1, 2);
 
 /** Records `Ops.attentionWeights`. */
-export function attentionWeights(recorder: Recorder, a: Arguments<'attentionWeights'>): void {
+export function attentionWeights(recorder: Recorder, a: Arguments<'attentionWeights'>, shape = TILE): void {
   checkAttentionWeights(a);
   const { query, key } = a;
-  const items = query.heads * Math.ceil(query.rows / TILE);
+  const isTiled = !recorder.emulatesThreads;
+  const tile = isTiled ? { keys: shape.rightRows, rows: shape.leftRows } : REGISTER_TILE;
+  const items = query.heads * Math.ceil(query.rows / tile.rows);
   if (items === 0 || key.rows === 0) return;
   const { buffers, parameters } = prepareWeights(recorder, a);
   const { flops, bytes } = weightWork(a);
@@ -26,11 +29,11 @@ export function attentionWeights(recorder: Recorder, a: Arguments<'attentionWeig
   const parts = Math.max(recorder.partsFor(work), items / recorder.maxWorkgroupsPerDimension);
   for (const { start, count } of spans(items, parts, 1)) {
     recorder.dispatch({
-      kernel,
-      constants: {},
+      kernel: isTiled ? tiled : kernel,
+      constants: isTiled ? shape.constants : {},
       buffers: { ...buffers, out: a.out },
       parameters: { firstItem: start, ...parameters },
-      workgroups: [Math.ceil(key.rows / TILE), count, 1],
+      workgroups: [Math.ceil(key.rows / tile.keys), count, 1],
       work: shareOf(work, count / items),
     });
   }

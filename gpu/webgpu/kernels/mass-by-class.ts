@@ -6,6 +6,7 @@ import type { Recorder } from '../recorder';
 import { attentionWeights } from './attention-weights';
 import { fill } from './fill';
 import code from './mass-by-class.wgsl?raw';
+import { massByClassTiled, massShape } from './mass-by-class-tiled';
 
 const kernel = defineKernel('mass-by-class', code, { weights: 'read', classOf: 'read', out: 'write' });
 
@@ -14,7 +15,10 @@ const MOST_WEIGHTS = 2 ** 22;
 const CLASSES_PER_THREAD = 4;
 const ROWS_PER_THREAD = 4;
 
-/** Records `Ops.massByClass`: the weights of a few query rows at a time, and their sums. */
+/**
+ * Records `Ops.massByClass`. Emulated threads, and more classes than workgroup memory holds: the weights of a few query rows at a
+ * time, and their sums.
+ */
 export function massByClass(recorder: Recorder, a: Arguments<'massByClass'>): void {
   checkMassByClass(a);
   const { query, key, logSumExp, groupings, sets, classes, out } = a;
@@ -22,6 +26,11 @@ export function massByClass(recorder: Recorder, a: Arguments<'massByClass'>): vo
   if (heads * query.rows * groupings * classes === 0) return;
   if (key.rows === 0) {
     fill(recorder, out, 0, groupings * heads * query.rows * classes, 0);
+    return;
+  }
+  const shape = recorder.emulatesThreads ? undefined : massShape(groupings, classes);
+  if (shape) {
+    massByClassTiled(recorder, a, shape);
     return;
   }
   const rowsAtOnce = Math.floor(MOST_WEIGHTS / (heads * key.rows) / ROWS_PER_THREAD) * ROWS_PER_THREAD;

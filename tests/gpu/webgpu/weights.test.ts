@@ -75,6 +75,9 @@ describeBoth('recomputed weights', (backends) => {
       [name, c, 1, 2, 'one'] as const,
       [name, c, 3, 6, 'group'] as const,
       [name, c, 4, 1, 'head'] as const,
+      // More than a pass takes; more classes than any pass does.
+      [name, c, 3, 20, 'group'] as const,
+      [name, c, 2, 50, 'one'] as const,
     ]),
   )('massByClass %s, %s groupings', async (_, c, groupings, classes, setsPer) => {
     const heads = c.heads ?? 1;
