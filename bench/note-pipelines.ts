@@ -16,10 +16,8 @@ const lines = Object.entries(known).map(([deviceClass, stages]) => {
   return `  "${deviceClass}": {\n${inStages.join(',\n')}\n  }`;
 });
 writeFileSync(path, `{\n${lines.join(',\n')}\n}\n`);
-for (const [deviceClass, { selfTest, reading, study }] of Object.entries(known)) {
-  const count = selfTest.length + reading.length + study.length;
-  console.log(
-    `${deviceClass}: ${count} pipelines, ${selfTest.length} of them for the self-test, ${reading.length} more for reading`,
-  );
+for (const [deviceClass, stages] of Object.entries(known)) {
+  const counts = Object.entries(stages).map(([stage, pipelines]) => `${stage} ${pipelines.length}`);
+  console.log(`${deviceClass}: ${counts.join(', ')}`);
 }
 process.exit(0);

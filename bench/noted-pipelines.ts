@@ -49,7 +49,8 @@ export async function notePipelines(
   const ofSelfTest = fresh();
   let ofReading: PipelineName[] = [];
   let ofMeasuring: PipelineName[] = [];
-  const engine = new Engine(ops, environment);
+  // Only what is used counts, not what the list of now would have compiled ahead.
+  const engine = new Engine({ ...ops, prepare: async () => {} }, environment);
   const spec = recorded.spec as unknown as StudySpec;
   await engine.run({
     spec,

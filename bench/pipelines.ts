@@ -5,7 +5,8 @@ import type { Section } from './section';
 const STAGES: readonly { readonly stage: CompileStage; readonly title: string }[] = [
   { stage: 'selfTest', title: 'the self-test' },
   { stage: 'reading', title: 'reading' },
-  { stage: 'study', title: 'measuring' },
+  { stage: 'measuring', title: 'measuring' },
+  { stage: 'study', title: 'all of it' },
 ];
 
 // Kept: Dawn's instance must outlive its adapters and devices.

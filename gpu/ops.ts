@@ -15,8 +15,8 @@ import type { DeviceBuffer, ElementType, Rows } from './rows';
 
 export type BackendName = 'cpu' | 'webgpu';
 
-/** What kernels are compiled for: the self-test, reading a text with full attention, the rest of a study. */
-export type CompileStage = 'selfTest' | 'reading' | 'study';
+/** What kernels are compiled for: the self-test, reading a text with full attention, first measurements, the rest of a study. */
+export type CompileStage = 'selfTest' | 'reading' | 'measuring' | 'study';
 
 /** Sorted key indices, one list per set: `sets` lists of `count`, list s starts at `offset + s·rowStride`. */
 export interface IndexList {

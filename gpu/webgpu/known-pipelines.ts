@@ -24,7 +24,7 @@ function classOf({ isFallbackAdapter, subgroups }: Capabilities): DeviceClass {
  * What the study that the page opens with takes on such a device, each pipeline in the first stage that needs it. The list was
  * noted from that study (`node scripts/note-pipelines.mjs`) and need not be right: what is missing is compiled at its first use.
  */
-export function knownPipelines(capabilities: Capabilities): KnownPipelines {
-  const byClass = list as unknown as Partial<Record<DeviceClass, KnownPipelines>>;
-  return byClass[classOf(capabilities)] ?? { selfTest: [], reading: [], study: [] };
+export function knownPipelines(capabilities: Capabilities, stage: CompileStage): readonly PipelineName[] {
+  const byClass = list as unknown as Partial<Record<DeviceClass, Partial<KnownPipelines>>>;
+  return byClass[classOf(capabilities)]?.[stage] ?? [];
 }

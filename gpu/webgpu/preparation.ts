@@ -19,7 +19,7 @@ export class Preparation {
   async prepare(stage: CompileStage): Promise<void> {
     let prepared = this.#stages.get(stage);
     if (!prepared) {
-      const names = knownPipelines(this.#capabilities)[stage];
+      const names = knownPipelines(this.#capabilities, stage);
       prepared = Promise.all(names.map((name) => this.#compile(name)));
       this.#stages.set(stage, prepared);
     }

@@ -87,7 +87,7 @@ export class Engine {
       full = Promise.resolve(probe.full);
       run.onFull(probe.full);
       emit({ name: 'textRead', value: undefined });
-      void this.ops.prepare('study');
+      void this.ops.prepare('measuring');
       const pinned = spec.pinned.map((entry) => resolve(entry, context));
       await probe.measure({ resolved, pinned, context, visible: () => this.visible, signal, emit, clock });
     }
@@ -181,7 +181,10 @@ export class Engine {
     const onProgress = progressOf(run, 'full attention', text);
     await this.ops.prepare('reading');
     // While a GPU reads, there are threads to compile for what comes next; software reads with all of them.
-    if (!this.ops.isSoftware) void this.ops.prepare('study');
+    if (!this.ops.isSoftware) {
+      void this.ops.prepare('measuring');
+      void this.ops.prepare('study');
+    }
     this.probe ??= await Probe.open(open, text, rotatedLayers.full, run.signal, onProgress);
     return this.probe;
   }
