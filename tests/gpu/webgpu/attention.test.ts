@@ -1,6 +1,19 @@
 import { expect, it } from 'vitest';
+import { createCpuOps } from '../../../gpu/cpu';
 import type { Ops } from '../../../gpu/ops';
-import { compare, describeBoth, inputView, type Layout, layOut, outputView, poisoned } from './both';
+import type { DeviceBuffer } from '../../../gpu/rows';
+import { createWebGpuOps } from '../../../gpu/webgpu';
+import { describeWebGpu } from '../../webgpu-node';
+import {
+  compare,
+  describeBoth,
+  inputView,
+  type Layout,
+  layOut,
+  outputView,
+  poisoned,
+  randomFloats,
+} from './both';
 
 // Exponentials (2 rounding steps each) of sums over d, weighted sums of values of about 1.
 const tolerance = { relative: 5e-6 };
@@ -58,6 +71,13 @@ const cases: readonly Case[] = [
   { queries: 12, keys: 70, channels: 256, heads: 2, groups: 1 },
   { queries: 7, keys: 20, channels: 4, start: 20, end: 20 },
   { queries: 40, keys: 20, channels: 8, heads: 2, groups: 1 },
+  // One row, column or vector more or less than a tile.
+  { queries: 63, keys: 63, channels: 64 },
+  { queries: 65, keys: 65, channels: 64, causal: false },
+  { queries: 22, keys: 257, channels: 64, heads: 3, groups: 1, list: 64, sets: 3, start: 193, end: 257 },
+  { queries: 43, keys: 33, channels: 32, heads: 3, groups: 1 },
+  { queries: 17, keys: 130, channels: 128, heads: 4, groups: 2, list: 65, sets: 2, start: 128, end: 130 },
+  { queries: 3, keys: 131, channels: 256, heads: 4, groups: 1 },
   // Lists.
   { queries: 33, keys: 129, channels: 32, heads: 6, groups: 2, list: 31, sets: 1, start: 90, end: 129 },
   { queries: 9, keys: 129, channels: 20, heads: 6, groups: 2, list: 65, sets: 2, start: 80, end: 100 },
@@ -138,6 +158,89 @@ describeBoth('attention', (backends) => {
       expect(await webgpu.readFloats(out.buffer, 0, queries * 8)).toEqual(new Float32Array(queries * 8));
       const lse = await webgpu.readFloats(logSumExp.buffer, 0, queries);
       expect(lse).toEqual(new Float32Array(queries).fill(Number.NEGATIVE_INFINITY));
+    }
+  });
+
+  it('shares the weight among keys with the same score, and has what is large besides', async () => {
+    for (const [queries, keys] of [
+      [2, 300],
+      [70, 130],
+    ] as const) {
+      const same = new Float32Array(keys * 8).fill(0.25);
+      // The last key of every hundred stands out by so much that the others vanish.
+      const large = same.map((x, i) => (Math.floor(i / 8) % 100 === 99 ? 4000 * x : x));
+      for (const keyValues of [same, large]) {
+        await compare(
+          backends,
+          (ops) =>
+            attend(ops, { queries, keys, query: new Float32Array(queries * 8).fill(1), key: keyValues }),
+          tolerance,
+        );
+      }
+    }
+  });
+
+  it('gives keys with score −∞ no weight, and zeros where all have it', async () => {
+    for (const [queries, keys] of [
+      [2, 300],
+      [70, 200],
+    ] as const) {
+      // The first keys, as many as several tiles hold, score −∞: early queries see no others.
+      const key = randomFloats(keys * 8, 2).map((x, i) =>
+        i % 8 === 0 && i < 8 * (keys - 5) ? Number.NEGATIVE_INFINITY : x,
+      );
+      const query = randomFloats(queries * 8, 1).map((x, i) => (i % 8 === 0 ? 1 + Math.abs(x) : x));
+      await compare(backends, (ops) => attend(ops, { queries, keys, query, key }), tolerance);
+    }
+  });
+});
+
+/** Causal attention of one head of 8 channels with given queries and keys. */
+function attend(
+  ops: Ops,
+  a: { queries: number; keys: number; query: Float32Array; key: Float32Array },
+): { out: DeviceBuffer; logSumExp: DeviceBuffer } {
+  const query = inputView(ops, [1, a.queries, 8], 'dense', a.query);
+  const key = inputView(ops, [1, a.keys, 8], 'dense', a.key);
+  const value = inputView(ops, [1, a.keys, 8], 'dense', 3);
+  const out = outputView(ops, [1, a.queries, 8], 'dense');
+  const logSumExp = { buffer: poisoned(ops, a.queries), offset: 0, headStride: a.queries };
+  const visible = { range: { start: 0, end: a.keys, causal: true } };
+  ops.attention({ query, key, value, scale: 0.5, visible, out, logSumExp });
+  return { out: out.buffer, logSumExp: logSumExp.buffer };
+}
+
+describeWebGpu('attention on other real devices', (gpu) => {
+  const leastMemory = { maxWorkgroupStorageBytes: 16_384 };
+  // There even these are many pairs of a query and a key, which get the largest tiles.
+  const fewThreads = { parallelThreads: 64 };
+  const cases: readonly [typeof leastMemory | typeof fewThreads, Case][] = [
+    [leastMemory, { queries: 20, keys: 140, channels: 128, heads: 2, groups: 1 }],
+    [leastMemory, { queries: 20, keys: 140, channels: 256, heads: 2, groups: 1 }],
+    [
+      { ...leastMemory, ...fewThreads },
+      { queries: 33, keys: 140, channels: 128, heads: 2, groups: 1 },
+    ],
+    [fewThreads, { queries: 3, keys: 70, channels: 32, heads: 3, groups: 1 }],
+    [fewThreads, { queries: 70, keys: 150, channels: 32, heads: 2, list: 40, sets: 1, start: 100 }],
+    [fewThreads, { queries: 70, keys: 140, channels: 64, heads: 2, groups: 1 }],
+    [fewThreads, { queries: 66, keys: 150, channels: 98, list: 70, sets: 1, start: 100 }],
+  ];
+  it.each(
+    cases.map(
+      ([capabilities, c]) => [JSON.stringify(capabilities), JSON.stringify(c), capabilities, c] as const,
+    ),
+  )('%s: %s', async (_, __, capabilities, c) => {
+    const webgpu = await createWebGpuOps({
+      device: gpu.device,
+      capabilities: { isFallbackAdapter: false, parallelThreads: 131_072, ...capabilities },
+    });
+    const cpu = createCpuOps({ simd: false });
+    try {
+      await compare({ webgpu, cpu }, (ops) => run(ops, c), tolerance);
+    } finally {
+      webgpu.destroy();
+      cpu.destroy();
     }
   });
 });

@@ -1,0 +1,399 @@
+// Softmax attention with online softmax (arXiv 2205.14135) for devices whose threads are real: a workgroup takes a tile of query
+// rows and walks over a span of their visible keys, tile by tile.
+//
+// Shapes     query [H, n, d], key and value [G, m, d]; offsets and strides count vectors of four, channels is d. With one span
+//            out [H, n, outChannels] and logSumExp [H, n] are written; otherwise spanResults [H·n, spans, d + 2]: the values
+//            summed with weights exp(score − maximum), the maximum, and the sum of the weights, of which
+//            attention-merge-spans.wgsl makes the result.
+// Rows       Query heads that see the same keys are a stack: row r of a stack is row ⌊r / stackedHeads⌋ of its head
+//            r mod stackedHeads. So a tile may hold rows of several heads, and keys are read once for all of them.
+// Keys       Visible keys are numbered: first those of the list, then the range. A query row sees the first limit(row) of them;
+//            tiles of keys that no row of a tile sees are not visited.
+// Grid       one workgroup of ROW_THREADS × COLUMN_THREADS threads per tile of rows, span and stack (stacks fastest), linear from
+//            firstItem. The last tiles of rows, which see most, come first: what starts last is short.
+// Precision  32-bit; scores and maxima count in powers of two. Scores that are masked are −3e38 and contribute exactly 0.
+// Equals     `attention` of gpu/cpu. A query that sees no key gets zeros and −∞.
+//
+// Registers  A thread holds the scores of 4·ROW_GROUPS rows × 4·PANELS keys, and later the results of the same rows ×
+//            4·COLUMNS channels: every vector that it loads from workgroup memory is used 4·PANELS or 4·ROW_GROUPS times.
+// Memory     Queries and keys pass through workgroup memory CHANNELS channels at a time, four rows in a vector; then weights,
+//            a panel of keys at a time, and values, VALUE_KEYS keys at a time. While a part is used, the next one is already on
+//            its way into registers. Arrays of an odd number of vectors lie in different banks.
+// Constants  those named above; COLUMNS: ⌈d / (4·COLUMN_THREADS)⌉; QUERY_LOADS, KEY_LOADS, VALUE_LOADS: what a thread loads of
+//            a part, in units of four vectors of queries or keys and single vectors of values; KEPT_SCORES: 4·ROW_GROUPS·(PANELS − 1).
+
+struct Params {
+  firstItem: u32,
+  endItem: u32,
+  spans: u32,
+  spanKeys: u32,
+  stacks: u32,
+  stackedHeads: u32,
+  rowTiles: u32,
+  channels: u32,
+  queryRows: u32,
+  headsPerGroup: u32,
+  scale: f32,
+  queryOffset: u32,
+  queryHeadStride: u32,
+  queryRowStride: u32,
+  keyOffset: u32,
+  keyHeadStride: u32,
+  keyRowStride: u32,
+  valueOffset: u32,
+  valueHeadStride: u32,
+  valueRowStride: u32,
+  listOffset: u32,
+  listCount: u32,
+  listRowStride: u32,
+  headsPerSet: u32,
+  rangeStart: u32,
+  rangeLength: u32,
+  outOffset: u32,
+  outHeadStride: u32,
+  outRowStride: u32,
+  outChannels: u32,
+  logSumExpOffset: u32,
+  logSumExpHeadStride: u32,
+  causal: u32,
+  hasLogSumExp: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> query: array<vec4f>;
+@group(0) @binding(2) var<storage, read> key: array<vec4f>;
+@group(0) @binding(3) var<storage, read> value: array<vec4f>;
+@group(0) @binding(4) var<storage, read> list: array<u32>;
+@group(0) @binding(5) var<storage, read_write> out: array<f32>;
+@group(0) @binding(6) var<storage, read_write> logSumExp: array<u32>;
+@group(0) @binding(7) var<storage, read_write> spanResults: array<f32>;
+
+const THREADS = ROW_THREADS * COLUMN_THREADS;
+const TILE_ROW_GROUPS = ROW_THREADS * ROW_GROUPS;
+const ROW_TILE = 4u * TILE_ROW_GROUPS;
+const PANEL = 4u * COLUMN_THREADS;
+const KEY_GROUPS = COLUMN_THREADS * PANELS;
+const KEY_TILE = PANEL * PANELS;
+const TILE_COLUMNS = COLUMN_THREADS * COLUMNS;
+const SLICE = CHANNELS / 4u;
+const SLOTS = max(CHANNELS, VALUE_KEYS) | 1u;
+const STAGES = max(TILE_ROW_GROUPS + KEY_GROUPS, TILE_COLUMNS);
+
+const MASKED = -3e38;
+const LOWEST_MAXIMUM = -1e30;
+const NEGATIVE_INFINITY_BITS = 0xff800000u;
+const LOG2_E = 1.4426950408889634;
+const LN_2 = 0.6931471805599453;
+
+/// Groups of four query rows, then groups of four keys, by channel; or columns of four channels, by key.
+var<workgroup> stage: array<array<vec4f, SLOTS>, STAGES>;
+/// Groups of four query rows, by key of the panel.
+var<workgroup> weights: array<array<vec4f, PANEL + 1u>, TILE_ROW_GROUPS>;
+var<workgroup> queryStarts: array<u32, ROW_TILE>;
+var<workgroup> limits: array<vec4u, TILE_ROW_GROUPS>;
+/// Of one tile of keys, and of the next.
+var<workgroup> keyRows: array<u32, 2u * KEY_TILE>;
+/// The next part of workgroup memory.
+var<private> loaded: array<vec4f, max(4u * (QUERY_LOADS + KEY_LOADS), VALUE_LOADS)>;
+
+/// Number of visible keys of a query row.
+fn limit(row: u32) -> u32 {
+  let total = params.listCount + params.rangeLength;
+  if (params.causal == 0u) { return total; }
+  let hidden = params.queryRows - 1u - row;
+  return max(params.listCount, total - min(hidden, total));
+}
+
+/// The key row that a visible key is.
+fn keyRow(index: u32, listStart: u32) -> u32 {
+  if (index < params.listCount) { return list[listStart + index]; }
+  return params.rangeStart + index - params.listCount;
+}
+
+/// Loads a part of queries and keys: four rows at CHANNELS channels each.
+fn loadScoring(thread: u32, keyStart: u32, table: u32, firstVector: u32) {
+  let last = params.channels / 4u - 1u;
+  for (var i = 0u; i < QUERY_LOADS; i++) { // unrolled
+    let unit = thread + i * THREADS;
+    let row = 4u * (unit / SLICE);
+    let vector = min(firstVector + unit % SLICE, last);
+    for (var c = 0u; c < 4u; c++) { // unrolled
+      loaded[4u * i + c] = query[queryStarts[row + c] + vector];
+    }
+  }
+  for (var i = 0u; i < KEY_LOADS; i++) { // unrolled
+    let unit = thread + i * THREADS;
+    let group = unit / SLICE;
+    let start = keyStart + min(firstVector + unit % SLICE, last);
+    // Neighbouring threads score neighbouring keys.
+    let at = table + group / COLUMN_THREADS * PANEL + group % COLUMN_THREADS;
+    for (var c = 0u; c < 4u; c++) { // unrolled
+      loaded[4u * QUERY_LOADS + 4u * i + c] = key[start + keyRows[at + c * COLUMN_THREADS] * params.keyRowStride];
+    }
+  }
+}
+
+/// Puts what was loaded into workgroup memory, with zeros beyond the last channel.
+fn storeScoring(thread: u32, firstVector: u32) {
+  for (var i = 0u; i < QUERY_LOADS; i++) { // unrolled
+    let unit = thread + i * THREADS;
+    if (unit < TILE_ROW_GROUPS * SLICE) { storeGroup(unit / SLICE, firstVector, unit % SLICE, 4u * i); }
+  }
+  for (var i = 0u; i < KEY_LOADS; i++) { // unrolled
+    let unit = thread + i * THREADS;
+    if (unit < KEY_GROUPS * SLICE) {
+      storeGroup(TILE_ROW_GROUPS + unit / SLICE, firstVector, unit % SLICE, 4u * QUERY_LOADS + 4u * i);
+    }
+  }
+}
+
+fn storeGroup(group: u32, firstVector: u32, slot: u32, at: u32) {
+  let rows = mat4x4f(loaded[at], loaded[at + 1u], loaded[at + 2u], loaded[at + 3u]);
+  let byChannel = transpose(rows) * f32(firstVector + slot < params.channels / 4u);
+  stage[group][4u * slot] = byChannel[0];
+  stage[group][4u * slot + 1u] = byChannel[1];
+  stage[group][4u * slot + 2u] = byChannel[2];
+  stage[group][4u * slot + 3u] = byChannel[3];
+}
+
+fn loadValues(thread: u32, valueStart: u32, table: u32) {
+  let last = params.channels / 4u - 1u;
+  for (var i = 0u; i < VALUE_LOADS; i++) { // unrolled
+    let unit = thread + i * THREADS;
+    let row = keyRows[table + unit / TILE_COLUMNS];
+    loaded[i] = value[valueStart + row * params.valueRowStride + min(unit % TILE_COLUMNS, last)];
+  }
+}
+
+fn storeValues(thread: u32) {
+  for (var i = 0u; i < VALUE_LOADS; i++) { // unrolled
+    let unit = thread + i * THREADS;
+    if (unit < VALUE_KEYS * TILE_COLUMNS) { stage[unit % TILE_COLUMNS][unit / TILE_COLUMNS] = loaded[i]; }
+  }
+}
+
+@compute @workgroup_size(THREADS)
+fn main(
+  @builtin(local_invocation_index) thread: u32,
+  @builtin(workgroup_id) workgroup: vec3u,
+  @builtin(num_workgroups) workgroups: vec3u,
+) {
+  let item = params.firstItem + workgroup.y * workgroups.x + workgroup.x;
+  if (item >= params.endItem) { return; }
+  let stack = item % params.stacks;
+  let span = item / params.stacks % params.spans;
+  let tile = params.rowTiles - 1u - item / params.stacks / params.spans;
+  let firstHead = stack * params.stackedHeads;
+  let keyHead = firstHead / params.headsPerGroup;
+  let keyStart = params.keyOffset + keyHead * params.keyHeadStride;
+  let valueStart = params.valueOffset + keyHead * params.valueHeadStride;
+  let listStart = params.listOffset + firstHead / params.headsPerSet * params.listRowStride;
+  let firstRow = tile * ROW_TILE;
+  let lastRow = min(firstRow + ROW_TILE, params.stackedHeads * params.queryRows) - 1u;
+  let column = thread % COLUMN_THREADS;
+  let rowGroup = thread / COLUMN_THREADS;
+
+  let begin = span * params.spanKeys;
+  let end = min(begin + params.spanKeys, limit(lastRow / params.stackedHeads));
+  let seenByAll = min(end, limit(firstRow / params.stackedHeads));
+  // Rows beyond the last repeat it and are not stored, and so do keys, which are masked.
+  for (var i = thread; i < ROW_TILE; i += THREADS) {
+    let stacked = min(firstRow + i, lastRow);
+    let row = stacked / params.stackedHeads;
+    let head = firstHead + stacked % params.stackedHeads;
+    queryStarts[i] = params.queryOffset + head * params.queryHeadStride + row * params.queryRowStride;
+    limits[i / 4u][i % 4u] = limit(row);
+  }
+  if (begin < end) {
+    for (var i = thread; i < KEY_TILE; i += THREADS) { keyRows[i] = keyRow(min(begin + i, end - 1u), listStart); }
+  }
+  workgroupBarrier();
+
+  // Vectors of four channels: row by row, COLUMNS each.
+  var results = array<vec4f, 4u * ROW_GROUPS * COLUMNS>();
+  // Vectors of four rows.
+  var maxima = array<vec4f, ROW_GROUPS>();
+  var sums = array<vec4f, ROW_GROUPS>();
+  for (var g = 0u; g < ROW_GROUPS; g++) { // unrolled
+    maxima[g] = vec4f(LOWEST_MAXIMUM);
+  }
+  var table = 0u;
+  if (begin < end) { loadScoring(thread, keyStart, table, 0u); }
+
+  for (var first = begin; first < end; first += KEY_TILE) {
+    // Nobody needs the last tile's key rows any more.
+    for (var i = thread; i < KEY_TILE; i += THREADS) {
+      keyRows[KEY_TILE - table + i] = keyRow(min(first + KEY_TILE + i, end - 1u), listStart);
+    }
+
+    // Vectors of four rows: key by key, ROW_GROUPS each.
+    var scores = array<vec4f, 4u * PANELS * ROW_GROUPS>();
+    for (var firstVector = 0u; 4u * firstVector < params.channels; firstVector += SLICE) {
+      workgroupBarrier();
+      storeScoring(thread, firstVector);
+      workgroupBarrier();
+      if (4u * (firstVector + SLICE) < params.channels) {
+        loadScoring(thread, keyStart, table, firstVector + SLICE);
+      } else {
+        loadValues(thread, valueStart, table);
+      }
+      let channels = min(CHANNELS, params.channels - 4u * firstVector);
+      for (var firstChannel = 0u; firstChannel < channels; firstChannel += 4u) {
+        for (var c = 0u; c < 4u; c++) { // unrolled
+          var q = array<vec4f, ROW_GROUPS>();
+          for (var g = 0u; g < ROW_GROUPS; g++) { // unrolled
+            q[g] = stage[rowGroup + g * ROW_THREADS][firstChannel + c];
+          }
+          for (var p = 0u; p < PANELS; p++) { // unrolled
+            let k = stage[TILE_ROW_GROUPS + column + p * COLUMN_THREADS][firstChannel + c];
+            for (var g = 0u; g < ROW_GROUPS; g++) { // unrolled
+              for (var j = 0u; j < 4u; j++) { // unrolled
+                let at = (4u * p + j) * ROW_GROUPS + g;
+                scores[at] = fma(vec4f(k[j]), q[g], scores[at]);
+              }
+            }
+          }
+        }
+      }
+    }
+
+    for (var i = 0u; i < 4u * PANELS * ROW_GROUPS; i++) { // unrolled
+      scores[i] *= params.scale * LOG2_E;
+    }
+    if (first + KEY_TILE > seenByAll) {
+      for (var g = 0u; g < ROW_GROUPS; g++) { // unrolled
+        let visible = min(limits[rowGroup + g * ROW_THREADS], vec4u(end));
+        for (var j = 0u; j < 4u * PANELS; j++) { // unrolled
+          let isVisible = vec4u(first + column + j * COLUMN_THREADS) < visible;
+          scores[j * ROW_GROUPS + g] = select(vec4f(MASKED), scores[j * ROW_GROUPS + g], isVisible);
+        }
+      }
+    }
+
+    // Maxima of a thread's keys, then of its row's threads.
+    for (var g = 0u; g < ROW_GROUPS; g++) { // unrolled
+      var maximum = scores[g];
+      for (var j = 0u; j < 4u * PANELS; j++) { // unrolled
+        maximum = max(maximum, scores[j * ROW_GROUPS + g]);
+      }
+      weights[rowGroup + g * ROW_THREADS][column] = maximum;
+    }
+    workgroupBarrier();
+    for (var g = 0u; g < ROW_GROUPS; g++) { // unrolled
+      var maximum = maxima[g];
+      for (var i = 0u; i < COLUMN_THREADS; i++) { // unrolled
+        maximum = max(maximum, weights[rowGroup + g * ROW_THREADS][i]);
+      }
+      // Scores become weights relative to the new maximum; what was relative to the old one is scaled.
+      let factors = exp2(maxima[g] - maximum);
+      maxima[g] = maximum;
+      sums[g] *= factors;
+      for (var j = 0u; j < 4u * PANELS; j++) { // unrolled
+        let weight = exp2(scores[j * ROW_GROUPS + g] - maximum);
+        scores[j * ROW_GROUPS + g] = weight;
+        sums[g] += weight;
+      }
+      for (var r = 0u; r < 4u; r++) { // unrolled
+        for (var c = 0u; c < COLUMNS; c++) { // unrolled
+          results[(4u * g + r) * COLUMNS + c] *= factors[r];
+        }
+      }
+    }
+
+    for (var panel = 0u; panel < KEY_TILE && first + panel < end; panel += PANEL) {
+      // Everyone is done with the maxima or the last panel's weights, and with the keys or values.
+      workgroupBarrier();
+      for (var j = 0u; j < 4u; j++) { // unrolled
+        for (var g = 0u; g < ROW_GROUPS; g++) { // unrolled
+          weights[rowGroup + g * ROW_THREADS][column + j * COLUMN_THREADS] = scores[j * ROW_GROUPS + g];
+        }
+      }
+      // The next panel's weights move to where these were.
+      for (var i = 0u; i < KEPT_SCORES; i++) { // unrolled
+        scores[i] = scores[i + 4u * ROW_GROUPS];
+      }
+      for (var part = 0u; part < PANEL && first + panel + part < end; part += VALUE_KEYS) {
+        if (part > 0u) { workgroupBarrier(); }
+        storeValues(thread);
+        workgroupBarrier();
+        let next = panel + part + VALUE_KEYS;
+        if (next < KEY_TILE && first + next < end) {
+          loadValues(thread, valueStart, table + next);
+        } else if (first + KEY_TILE < end) {
+          loadScoring(thread, keyStart, KEY_TILE - table, 0u);
+        }
+        let keys = min(VALUE_KEYS, end - first - panel - part);
+        for (var firstKey = 0u; firstKey < keys; firstKey += 4u) {
+          for (var k = 0u; k < 4u; k++) { // unrolled
+            var w = array<vec4f, ROW_GROUPS>();
+            for (var g = 0u; g < ROW_GROUPS; g++) { // unrolled
+              w[g] = weights[rowGroup + g * ROW_THREADS][part + firstKey + k];
+            }
+            for (var c = 0u; c < COLUMNS; c++) { // unrolled
+              let v = stage[column + c * COLUMN_THREADS][firstKey + k];
+              for (var g = 0u; g < ROW_GROUPS; g++) { // unrolled
+                for (var r = 0u; r < 4u; r++) { // unrolled
+                  let at = (4u * g + r) * COLUMNS + c;
+                  results[at] = fma(vec4f(w[g][r]), v, results[at]);
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+    table = KEY_TILE - table;
+  }
+
+  // The sums of a row's threads.
+  workgroupBarrier();
+  for (var g = 0u; g < ROW_GROUPS; g++) { // unrolled
+    weights[rowGroup + g * ROW_THREADS][column] = sums[g];
+  }
+  workgroupBarrier();
+  for (var g = 0u; g < ROW_GROUPS; g++) { // unrolled
+    var total = vec4f();
+    for (var i = 0u; i < COLUMN_THREADS; i++) { total += weights[rowGroup + g * ROW_THREADS][i]; }
+    for (var r = 0u; r < 4u; r++) { // unrolled
+      let stacked = firstRow + 4u * (rowGroup + g * ROW_THREADS) + r;
+      if (stacked <= lastRow) {
+        let row = stacked / params.stackedHeads;
+        let head = firstHead + stacked % params.stackedHeads;
+        let factor = select(1.0, select(0.0, 1.0 / total[r], total[r] > 0.0), params.spans == 1u);
+        for (var c = 0u; c < COLUMNS; c++) { // unrolled
+          store(head, row, span, column + c * COLUMN_THREADS, factor * results[(4u * g + r) * COLUMNS + c]);
+        }
+        if (column == 0u) { storeSum(head, row, span, maxima[g][r], total[r]); }
+      }
+    }
+  }
+}
+
+/// Four channels of a result.
+fn store(head: u32, row: u32, span: u32, vector: u32, four: vec4f) {
+  for (var i = 0u; i < 4u; i++) { // unrolled
+    let channel = 4u * vector + i;
+    if (params.spans == 1u) {
+      let start = params.outOffset + head * params.outHeadStride + row * params.outRowStride;
+      if (channel < params.outChannels) { out[start + channel] = four[i]; }
+    } else if (channel < params.channels) {
+      spanResults[spanStart(head, row, span) + channel] = four[i];
+    }
+  }
+}
+
+fn storeSum(head: u32, row: u32, span: u32, maximum: f32, sum: f32) {
+  if (params.spans > 1u) {
+    let start = spanStart(head, row, span) + params.channels;
+    spanResults[start] = LN_2 * maximum;
+    spanResults[start + 1u] = sum;
+  } else if (params.hasLogSumExp == 1u) {
+    var bits = NEGATIVE_INFINITY_BITS;
+    if (sum > 0.0) { bits = bitcast<u32>(LN_2 * maximum + log(sum)); }
+    logSumExp[params.logSumExpOffset + head * params.logSumExpHeadStride + row] = bits;
+  }
+}
+
+fn spanStart(head: u32, row: u32, span: u32) -> u32 {
+  return ((head * params.queryRows + row) * params.spans + span) * (params.channels + 2u);
+}
