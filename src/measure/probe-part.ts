@@ -1,6 +1,6 @@
 /** Recall and output error of consecutive queries of one block. */
 import type { RowScalars, VisibleKeys } from '../../gpu/ops';
-import type { Rows } from '../../gpu/rows';
+import { headMajorRows, type Rows } from '../../gpu/rows';
 import type { LayerInput, MethodRun, Remembered, ScoreMemo, Selection } from '../methods/method';
 import type { RecordedText } from '../study/recorded';
 import type { LayerSums } from './layer-sums';
@@ -51,21 +51,24 @@ export async function measurePart(
   const scratch = new Scratch(ops);
   const { list, rangeStart } = selection;
   const end = part.block.end;
-  const model = space(scratch, query, 'output on kept keys');
+  // What the model's positions give, then what the method's own do: both are read at once.
+  const spaces = twoSpaces(scratch, query);
+  const model = spaces.at(0);
   const visible = { ...(list ? { list } : {}), range: { start: rangeStart, end, causal: true } };
   ops.attention({ query, key, value, scale, visible, ...model });
-  const own = attendOwn(scratch, measured, part, selection);
+  const own = attendOwn(scratch, measured, part, selection, spaces.at(1));
+  const parts = own ? 2 : 1;
   const reads = Promise.all([
     fullAttention(text, measured, part),
-    ops.readFloats(model.out.buffer),
-    ops.readFloats(model.logSumExp.buffer),
-    own && ops.readFloats(own.kept.out.buffer),
-    own?.lambdaOfAll ? ops.readFloats(own.kept.logSumExp.buffer) : null,
+    ops.readFloats(spaces.out, 0, parts * heads * rows * channels),
+    ops.readFloats(spaces.lambda, 0, parts * heads * rows),
     own?.lambdaOfAll,
     topKRecall(ops, { query, key, logSumExp, scale }, kept),
   ]);
   scratch.release();
-  const [full, modelOut, modelLambda, ownOut, ownLambda, ownLambdaOfAll, recalls] = await reads;
+  const [full, out, lambda, ownLambdaOfAll, recalls] = await reads;
+  const [modelOut, ownOut] = [out, own ? out.subarray(heads * rows * channels) : null];
+  const [modelLambda, ownLambda] = [lambda, lambda.subarray(heads * rows)];
 
   const size = rows * channels;
   return (sums) => {
@@ -76,7 +79,7 @@ export async function measurePart(
         const massRecall = share(modelLambda[i], full.lambda[head * logSumExp.headStride + row]);
         of.massRecall.add(massRecall);
         if (!own) of.ownMassRecall.add(massRecall);
-        else if (ownLambda && ownLambdaOfAll) of.ownMassRecall.add(share(ownLambda[i], ownLambdaOfAll[i]));
+        else if (ownLambdaOfAll) of.ownMassRecall.add(share(ownLambda[i], ownLambdaOfAll[i]));
         const recall = recalls[head];
         if (recall) of.topkRecall.add(recall[row]);
       }
@@ -130,7 +133,7 @@ function fullAttention(
 }
 
 /**
- * Attention under the method's own positions, on the kept keys, and where a key's position does not depend on what else is kept
+ * Attention under the method's own positions, on the kept keys into `kept`, and where a key's position does not depend on what else is kept
  * the log-sum-exp over all keys. Null for methods with the model's positions.
  */
 function attendOwn(
@@ -138,11 +141,11 @@ function attendOwn(
   { methodId, run, memo }: MeasuredRun,
   part: LayerInput,
   selection: Selection,
-): { kept: Attended; lambdaOfAll: Promise<Float32Array> | null } | null {
+  kept: Attended,
+): { lambdaOfAll: Promise<Float32Array> | null } | null {
   if (!run.attend || run.positions === 'model') return null;
-  const kept = space(scratch, part.query, 'output as run');
   run.attend(part, selection, kept.out, kept.logSumExp);
-  if (run.positions === 'cache') return { kept, lambdaOfAll: null };
+  if (run.positions === 'cache') return { lambdaOfAll: null };
   const { rangeStart } = selection;
   const { layer, block, query } = part;
   const read = (): Promise<Float32Array> => {
@@ -154,10 +157,22 @@ function attendOwn(
     run.attend?.(part, { ...selection, list }, ofAll.out, ofAll.logSumExp);
     return scratch.ops.readFloats(ofAll.logSumExp.buffer);
   };
-  if (!memo || !run.attendsBy) return { kept, lambdaOfAll: read() };
+  if (!memo || !run.attendsBy) return { lambdaOfAll: read() };
   const name = [methodId, run.attendsBy(layer), rangeStart, layer, block.start, block.end].join('/');
   const numbers = memo.get(`own/${name}`, () => new Numbers(query.heads * query.rows, read()));
-  return { kept, lambdaOfAll: numbers.values };
+  return { lambdaOfAll: numbers.values };
+}
+
+/** Room for two results one behind the other. */
+function twoSpaces(scratch: Scratch, { heads, rows, channels }: Rows) {
+  const size = heads * rows * channels;
+  const out = scratch.floats(2 * size, 'outputs on kept keys');
+  const lambda = scratch.floats(2 * heads * rows, 'log-sum-exp of kept keys');
+  const at = (index: 0 | 1): Attended => ({
+    out: headMajorRows(out, heads, rows, channels, index * size),
+    logSumExp: { buffer: lambda, offset: index * heads * rows, headStride: rows },
+  });
+  return { out, lambda, at };
 }
 
 function space(scratch: Scratch, { heads, rows, channels }: Rows, label: string): Attended {

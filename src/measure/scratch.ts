@@ -1,4 +1,4 @@
-/** Device buffers of one piece of work, released together. */
+/** Device buffers of one piece of work, which overwrites all of them; released together. */
 import type { Ops, RowScalars } from '../../gpu/ops';
 import type { DeviceBuffer, Rows } from '../../gpu/rows';
 import { headMajorRows } from '../../gpu/rows';
@@ -12,11 +12,11 @@ export class Scratch {
   }
 
   floats(length: number, label: string): DeviceBuffer {
-    return this.keep(this.ops.allocate('f32', length, label));
+    return this.keep(this.ops.scratch('f32', length, label));
   }
 
   integers(length: number, label: string): DeviceBuffer {
-    return this.keep(this.ops.allocate('u32', length, label));
+    return this.keep(this.ops.scratch('u32', length, label));
   }
 
   upload(data: Float32Array | Uint32Array, label: string): DeviceBuffer {

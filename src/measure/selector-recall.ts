@@ -1,6 +1,5 @@
 /** Selector recall: how often an approximate score chose what the exact one would have (docs/measurements.md, "Recall"). */
 import type { Ops } from '../../gpu/ops';
-import type { DeviceBuffer } from '../../gpu/rows';
 import type { LayerInput, MethodRun } from '../methods/method';
 import type { TokenRange } from './probe-run';
 import { quiet } from './quiet';
@@ -31,7 +30,7 @@ export async function selectorRecall(
   const exactly = run.selectExactly?.(input);
   if (!exactly) return null;
   const reads = Promise.all([
-    readKept(ops, exactly),
+    readKept(ops, { ...exactly, tiedAtCut: null }),
     kept,
     perQueryRecall(ops, run, input, measured, mostScores),
   ]);
@@ -83,25 +82,25 @@ async function partRecall(
   if (!scores) return null;
   const { candidates, count } = scores;
   const rows = queries.end - queries.start;
-  const best = (buffer: DeviceBuffer): Promise<Uint32Array> => {
-    const out = ops.allocate('u32', rows * count, 'best candidates of each query');
+  // Both lists in one buffer, which is read at once.
+  const best = ops.scratch('u32', 2 * rows * count, 'best candidates of each query');
+  for (const [i, buffer] of [scores.approximate, scores.exact].entries()) {
     ops.topK({
       score: { buffer, offset: 0, rows, length: candidates, rowStride: candidates },
       count,
       indexBase: 0,
-      out: { buffer: out, offset: 0, sets: rows, count, rowStride: count },
+      out: { buffer: best, offset: i * rows * count, sets: rows, count, rowStride: count },
     });
-    const read = ops.readIntegers(out);
-    ops.release(buffer, out);
-    return read;
-  };
-  const [a, b] = await Promise.all([best(scores.approximate), best(scores.exact)]);
+  }
+  const read = ops.readIntegers(best);
+  ops.release(scores.approximate, scores.exact, best);
+  const indices = await read;
   const isBest = new Uint8Array(candidates);
   let shared = 0;
   for (let place = 0; place < rows * count; place += count) {
     isBest.fill(0);
-    for (let i = place; i < place + count; i++) isBest[a[i]] = 1;
-    shared += marked(isBest, 0, b, place, place + count);
+    for (let i = place; i < place + count; i++) isBest[indices[i]] = 1;
+    shared += marked(isBest, 0, indices, rows * count + place, rows * count + place + count);
   }
   return count > 0 ? shared / (rows * count) : null;
 }

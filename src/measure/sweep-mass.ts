@@ -30,7 +30,7 @@ export async function massOfPoints(
     const end = Math.min(segment.end, start + rowsAtOnce);
     const rows = end - start;
     const part = layerInput(recorded, { start, end });
-    const out = ops.allocate('f32', groupings.length * queryHeads * rows * classes, 'mass by class');
+    const out = ops.scratch('f32', groupings.length * queryHeads * rows * classes, 'mass by class');
     ops.massByClass({
       query: part.query,
       key: sliceRows(recorded.key, 0, keys),

@@ -64,8 +64,8 @@ export function evictOnce<Scores extends EvictionScores>(
   function evict({ layer }: LayerInput, scores: Scores, count: number): Kept<Scores> {
     const { score, secondary } = scores;
     const sets = score.rows;
-    const buffer = ops.allocate('u32', sets * count, 'kept keys');
-    const tied = ops.allocate('u32', sets, 'tied at the cut');
+    const buffer = ops.scratch('u32', sets * count, 'kept keys');
+    const tied = ops.scratch('u32', sets, 'tied at the cut');
     const list: IndexList = { buffer, offset: 0, sets, count, rowStride: count };
     ops.topK({
       score,

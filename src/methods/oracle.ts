@@ -53,7 +53,7 @@ function select(context: MethodContext, input: LayerInput, count: number): Selec
   if (!logSumExp) throw new Error("the oracle needs full attention's log-sum-exp");
   const sets = key.heads;
   const make = () => {
-    const buffer = ops.allocate('f32', sets * block.start, 'attention received');
+    const buffer = ops.scratch('f32', sets * block.start, 'attention received');
     ops.attentionColumnSums({
       query,
       key: sliceRows(key, 0, block.start),
@@ -66,8 +66,8 @@ function select(context: MethodContext, input: LayerInput, count: number): Selec
   };
   const scores = remembered(context.memo, `oracle/${input.layer}/${block.start}/${block.end}`, make);
   const rows = denseScores(scores.value.buffer, sets, block.start);
-  const buffer = ops.allocate('u32', sets * count, 'kept keys');
-  const tied = ops.allocate('u32', sets, 'tied at the cut');
+  const buffer = ops.scratch('u32', sets * count, 'kept keys');
+  const tied = ops.scratch('u32', sets, 'tied at the cut');
   const list = { buffer, offset: 0, sets, count, rowStride: count };
   ops.topK({ score: rows, count, indexBase: 0, out: list, tied: { buffer: tied, offset: 0 } });
   return {

@@ -28,7 +28,7 @@ export function attendEsa(
   const { heads, rows, channels } = query;
   const owned: DeviceBuffer[] = [];
   const floats = (length: number, label: string): DeviceBuffer => {
-    const buffer = ops.allocate('f32', length, label);
+    const buffer = ops.scratch('f32', length, label);
     owned.push(buffer);
     return buffer;
   };

@@ -117,9 +117,9 @@ export class EsaRun implements MethodRun {
       memo,
     );
     const count = initEnd + selectedTokens;
-    const buffer = ops.allocate('u32', count, 'kept tokens');
+    const buffer = ops.scratch('u32', count, 'kept tokens');
     const list = { buffer, offset: 0, sets: 1, count, rowStride: count };
-    const tied = { buffer: ops.allocate('u32', 1, 'tied at the cut'), offset: 0, sets: 1 };
+    const tied = { buffer: ops.scratch('u32', 1, 'tied at the cut'), offset: 0, sets: 1 };
     ops.topK({
       score: scores.dilated,
       secondary: scores.peaks,

@@ -51,7 +51,7 @@ export function middleScores(
     return inBuffers(ops, [buffer], { buffer });
   });
   const dilated = remembered(memo, `esa/dilated/${proximity}/${place}`, () => {
-    const buffer = ops.allocate('f32', localStart, 'dilated scores');
+    const buffer = ops.scratch('f32', localStart, 'dilated scores');
     ops.copyRows({ input: matrixRows(initial, 1, initEnd), out: matrixRows(buffer, 1, initEnd) });
     ops.dilate({ input: middle(peaks.value.buffer), radius: proximity, out: middle(buffer) });
     return inBuffers(ops, [buffer], { buffer });
@@ -98,7 +98,7 @@ export function queryScores(
   );
   const queries = sliceRows(unrotatedQuery(input), start - input.block.start, end - start);
   const query = compressedQueries(context, scorer, queries);
-  const buffer = ops.allocate('f32', query.rows.rows * length, 'scores by query');
+  const buffer = ops.scratch('f32', query.rows.rows * length, 'scores by query');
   ops.matmul({ input: query.rows, weight: key, out: matrixRows(buffer, query.rows.rows, length) });
   query.release();
   return buffer;
@@ -111,7 +111,7 @@ function compressedQueries(
   query: Rows,
 ): { rows: Rows; release(): void } {
   const width = keyValueHeads * headDimension;
-  const buffer = ops.allocate('f32', query.rows * width, 'folded queries');
+  const buffer = ops.scratch('f32', query.rows * width, 'folded queries');
   const folded = tokenMajorRows(buffer, keyValueHeads, query.rows, headDimension);
   ops.sumHeads({ input: query, out: folded });
   if (table && rotation !== null) {
@@ -119,7 +119,7 @@ function compressedQueries(
   }
   if (!projection) return { rows: joinHeads(folded), release: () => ops.release(buffer) };
   const { queryMap, queryBias } = projection;
-  const compressed = ops.allocate('f32', query.rows * queryMap.rows, 'compressed queries');
+  const compressed = ops.scratch('f32', query.rows * queryMap.rows, 'compressed queries');
   const out = matrixRows(compressed, query.rows, queryMap.rows);
   ops.matmul({ input: joinHeads(folded), weight: queryMap, ...(queryBias ? { bias: queryBias } : {}), out });
   return { rows: out, release: () => ops.release(buffer, compressed) };
