@@ -65,7 +65,8 @@ export class Recorder {
     this.#buffers = new Buffers(device, {
       budgetBytes: capabilities.memoryBytes,
       bufferBytes: capabilities.maxBufferBytes,
-      temporaryRows: capabilities.parallelThreads,
+      // Attention cuts keys into spans until a quarter as many row tiles are there as threads.
+      temporaryRows: Math.ceil(capabilities.parallelThreads / 4),
     });
     this.#pipelines = new Pipelines(device, opened.failBecause);
     this.preparation = new Preparation(this.#pipelines, capabilities);

@@ -15,6 +15,7 @@ import type { PlannedBuffer } from './memory-buffers';
 import { ROTATED_LAYERS } from './record';
 
 export interface WorkingSize {
+  readonly limits: MemoryLimits;
   readonly config: ModelConfig;
   readonly method: Method;
   readonly parameters: Parameters;
@@ -66,6 +67,7 @@ export function measuringBuffers(size: WorkingSize): PlannedBuffer[] {
   const sweeping = [
     one('classes of keys', 5 * G * tokens),
     { label: 'mass by class and its copy', elements: Math.min(MOST_SUMS, 5 * H * queries * 13), count: 2 },
+    one('mass by class of shares', Math.min(MOST_SUMS, 13 * size.limits.temporaryRows)),
   ];
   const sum = (buffers: readonly PlannedBuffer[]): number =>
     buffers.reduce((total, { elements, count }) => total + elements * count, 0);

@@ -29,7 +29,7 @@ import { bundled, half500M, small135M } from './model-shapes';
 import { someIds, tinyDecoder } from './tiny-model';
 
 /** WebGPU's default limits and the budget that a study must fit. */
-const limits = webGpuMemoryLimits({ budgetBytes: 2 ** 31, bufferBytes: 2 ** 27, temporaryRows: 2 ** 17 });
+const limits = webGpuMemoryLimits({ budgetBytes: 2 ** 31, bufferBytes: 2 ** 27, temporaryRows: 2 ** 15 });
 
 function request(config: ModelConfig, tokens: number, change: Partial<MemoryRequest> = {}): MemoryRequest {
   const { method = methodById('esa') } = change;
