@@ -5,7 +5,6 @@ import type { RecordedLayer, RecordedText } from './recorded';
 import { causalCells, linesOf, TILE_PIXELS, tileTokens, tokensPerPixel } from './tile-grid';
 import type { AttentionReply, PooledLines, TileWork } from './tile-work';
 
-const LINE_FLOATS = TILE_PIXELS;
 /** Causal cells that one operation may cover on the CPU, which runs it at once: about 25 ms. */
 const CPU_CELLS = 2 ** 20;
 
@@ -31,7 +30,7 @@ export async function attentionOfTiles(
   const start = performance.now();
   const groups = groupWork(text, work);
   const length = groups.reduce(
-    (sum, { lines, members }) => sum + members.length * 2 * lines * LINE_FLOATS,
+    (sum, { lines, members }) => sum + members.length * 2 * lines * TILE_PIXELS,
     0,
   );
   const out = ops.allocate('f32', length, 'tiles');
@@ -39,7 +38,7 @@ export async function attentionOfTiles(
     let outOffset = 0;
     for (const group of groups) {
       recordGroup(text, work, group, out, outOffset);
-      outOffset += group.members.length * 2 * group.lines * LINE_FLOATS;
+      outOffset += group.members.length * 2 * group.lines * TILE_PIXELS;
       await ops.pace();
       signal.throwIfAborted();
     }
@@ -126,7 +125,7 @@ function splitPixels(pixels: Float32Array, groups: readonly Group[], count: numb
   const lines = new Array<PooledLines>(count);
   let at = 0;
   for (const group of groups) {
-    const size = group.lines * LINE_FLOATS;
+    const size = group.lines * TILE_PIXELS;
     for (const index of group.members) {
       lines[index] = {
         maximum: pixels.subarray(at, at + size),

@@ -106,14 +106,12 @@ export class TilePyramid {
 
   /** Asks for what a view needs; what another view alone needed is cancelled. */
   show(view: MapView): void {
-    if (this.view && (view.text !== this.view.text || view.method !== this.view.method)) {
-      this.isCoverageBlocked = false;
-    }
     const before = this.view;
-    const isOther =
-      before && (['text', 'method', 'layer', 'head'] as const).some((part) => before[part] !== view[part]);
-    if (isOther) this.coverageBatch?.abort();
-    if (view.text !== this.view?.text) this.isBlocked = false;
+    const isOther = (...parts: (keyof MapView)[]): boolean =>
+      before !== null && parts.some((part) => before[part] !== view[part]);
+    if (isOther('text')) this.isBlocked = false;
+    if (isOther('text', 'method')) this.isCoverageBlocked = false;
+    if (isOther('text', 'method', 'layer', 'head')) this.coverageBatch?.abort();
     this.view = view;
     this.lastShow = this.now();
     clearTimeout(this.rest);
@@ -159,7 +157,15 @@ export class TilePyramid {
   /** Whether everything in view is there, exact. */
   isComplete(): boolean {
     const { view } = this;
-    return view !== null && this.missing(view, tilesIn(view.region, view.level, view.tokens)).length === 0;
+    if (!view) return false;
+    const inView = this.wishes(view).filter(({ isWhole }) => !isWhole);
+    return (
+      planWork(
+        inView.map((wish) => ({ ...wish, isPending: false })),
+        view.tokens,
+        this.rate,
+      ).length === 0
+    );
   }
 
   /** Bytes held. */
@@ -225,23 +231,6 @@ export class TilePyramid {
       wish(top, true),
       ...this.heads.map((other) => wish({ ...top, ...other }, true, isAtRest)),
     ];
-  }
-
-  private missing(view: MapView, places: readonly TilePlace[]): TileWork[] {
-    const { layer, head, text } = view;
-    const wishes = places.map((place): TileWish => {
-      const address = { layer, head, ...place };
-      const key = this.keyOf(text, address);
-      return {
-        address,
-        key,
-        tile: this.attentionTiles.peek(key),
-        isWhole: false,
-        mayRefine: true,
-        isPending: false,
-      };
-    });
-    return planWork(wishes, view.tokens, this.rate);
   }
 
   private async fetchAttention(view: MapView, work: readonly TileWork[]): Promise<void> {
