@@ -85,8 +85,14 @@ function follow(
   const isSame = before?.current.subject === subject;
   if (before && isSame && holds(before.current.grid, grid)) return before;
   const current = new Sheet(subject, grid, isSame ? before.current : null);
-  if (!before || !isSame) return { current, under: null };
-  return { current, under: before.current.grid.level === grid.level ? before.under : before.current };
+  if (!before || !isOfOneHead(before.current.subject, subject)) return { current, under: null };
+  const isMoved = isSame && before.current.grid.level === grid.level;
+  return { current, under: isMoved ? before.under : before.current };
+}
+
+/** Whether one may stand under the other while that is painted: the same cells, in another way or from nearer. */
+function isOfOneHead(a: SheetSubject, b: SheetSubject): boolean {
+  return a.text === b.text && a.layer === b.layer && a.head === b.head && a.ramps === b.ramps;
 }
 
 function holds(outer: Grid, inner: Grid): boolean {
