@@ -33,7 +33,8 @@ const SAMPLE_MILLISECONDS = 100;
 const GLANCE_MILLISECONDS = 8;
 /** The engine does other things, and hears of changes, between pieces of this length. */
 const PIECE_MILLISECONDS = 50;
-const MOST_PIECES = 96;
+/** Four MiB of pixels: while one batch is painted the next is on its way, and nothing large has to be allocated. */
+const MOST_PIECES = 32;
 
 /**
  * The next batch of work: as much as the rate says fits into one, at least one piece if anything is left to do. First a
