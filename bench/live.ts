@@ -5,54 +5,61 @@ import { methodKey, textKey } from '../src/study/key';
 import type { Part, PostedEvent } from '../src/study/protocol';
 import { levelFor, tilesIn } from '../src/study/tile-grid';
 import type { MethodSpec, StudySpec } from '../src/study/types';
+import type { Section } from './section';
 import type { Measurement } from './timing';
 
-/** A real GPU reads four times the bundled model's trained length; software and the CPU what the page opens with. */
-const LONG_TOKENS = 4096;
-const SHORT_TOKENS = 1024;
-/** One slider moved up and down: no value comes twice, so that nothing is merely remembered. */
-const SELECTED_TOKENS = [240, 200, 160, 120, 100, 80, 60, 250, 210, 170];
+/** Four times the bundled model's trained length on a real GPU, what the page opens with on the CPU. */
+const TOKENS = { gpu: 4096, cpu: 1024, software: 256 };
+/** Tokens selected, per 4,096 of the text, of one slider moved up and down: no value comes twice, so that nothing is at hand. */
+const MOVES = [240, 200, 160, 128, 96, 80, 64, 256, 208, 176];
 const VISIBLE = { layer: 5, head: 1 };
 const MAP_PIXELS = 512;
 
 /**
  * What a person who moves a slider waits for, through the engine as the page uses it: ESA's `selectedTokens` on a task of four
- * needles; until the visible layer's map with its selection is there, and until all layers are measured. Then a sweep of
- * all layers, and a free run with its answer.
+ * needles, until the visible head's map shows the new selection, and until all layers are measured. Then a sweep of all
+ * layers, and a free run with its answer.
  */
+export const live: Section = {
+  name: 'live',
+  title: 'A parameter moves',
+  needsGpu: false,
+  async run({ ops, row }) {
+    for await (const measurement of measureLive(ops)) row(measurement);
+  },
+};
+
 export async function* measureLive(ops: Ops): AsyncGenerator<Measurement> {
-  const tokens = ops.backend === 'cpu' || ops.isSoftware ? SHORT_TOKENS : LONG_TOKENS;
-  const live = new LiveStudy(ops, tokens);
+  const tokens = TOKENS[ops.backend === 'cpu' ? 'cpu' : ops.isSoftware ? 'software' : 'gpu'];
+  const selected = (per4096: number): number => Math.round((per4096 * tokens) / 4096);
+  const study = new LiveStudy(ops, tokens);
   const size = `${tokens} tokens, ${ops.backend}`;
-  const row = (name: string, milliseconds: number): Measurement => ({
+  const measured = (name: string, milliseconds: number): Measurement => ({
     name,
     size,
     milliseconds,
     flops: 0,
     bytes: 0,
   });
-  const opening = await live.run(128, ['probe']);
-  yield row('open a study', opening.done);
+  yield measured('open a study', (await study.run(selected(144), ['probe'])).done);
   const moves: Times[] = [];
-  for (const count of SELECTED_TOKENS) moves.push(await live.move(count));
+  for (const count of MOVES) moves.push(await study.move(selected(count)));
   const median = (of: (times: Times) => number): number =>
-    moves.map(of).sort((a, b) => a - b)[Math.floor(moves.length / 2)];
-  yield row(
+    moves.map(of).sort((a, b) => a - b)[Math.floor(moves.length / 2)] ?? 0;
+  const both = ({ picture, layers }: Times): number => Math.max(picture, layers);
+  yield measured(
     'moved slider, visible map',
     median(({ picture }) => picture),
   );
-  yield row(
-    'moved slider, all layers',
-    median(({ layers }) => layers),
-  );
-  yield row(
-    'moved slider, slowest',
-    Math.max(...moves.map(({ picture, layers }) => Math.max(picture, layers))),
-  );
+  yield measured('moved slider, all layers and map', median(both));
+  yield measured('moved slider, the slowest of ten', Math.max(...moves.map(both)));
   // Another proximity: its curve is measured anew.
-  yield row('sweep of 12 points, all layers', (await live.run(128, ['probe'], { proximity: 2 })).sweep);
-  await live.run(140, ['probe', 'free']);
-  yield row('free run', (await live.run(130, ['probe', 'free'])).freeRun);
+  yield measured(
+    'sweep, 12 points of all layers',
+    (await study.run(selected(144), ['probe'], { proximity: 2 })).sweep,
+  );
+  await study.run(selected(145), ['probe', 'free']);
+  yield measured('free run', (await study.run(selected(146), ['probe', 'free'])).freeRun);
 }
 
 /** Milliseconds since the run began, and how long its last parts took. */

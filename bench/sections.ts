@@ -2,6 +2,7 @@
 import { attention } from './attention';
 import { esa } from './esa';
 import { kernels } from './kernels';
+import { live } from './live';
 import { map } from './map';
 import { memory } from './memory';
 import { pipelines } from './pipelines';
@@ -18,6 +19,7 @@ export const sections: readonly Section[] = [
   topK,
   esa,
   map,
+  live,
   memory,
   pipelines,
 ];
