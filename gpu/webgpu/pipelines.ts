@@ -13,6 +13,8 @@ export interface ParameterField {
   readonly name: string;
   readonly word: number;
   readonly type: 'u32' | 'f32';
+  /** Which of several records had it the last time. */
+  record: number;
 }
 
 /** What all variants of a kernel share. */
@@ -189,7 +191,7 @@ function parameterFields(kernel: Kernel): ParameterField[] {
     if (scalar !== 'u32' && scalar !== 'f32') {
       throw new Error(`kernel ${kernel.name}: parameter ${name} is ${scalar}, not u32 or f32`);
     }
-    return { name, word: offset / 4, type: scalar };
+    return { name, word: offset / 4, type: scalar, record: 0 };
   });
 }
 

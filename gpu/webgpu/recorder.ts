@@ -7,7 +7,7 @@ import type { OpenedDevice } from './device';
 import type { Kernel, KernelConstants } from './kernel';
 import type { PipelineName } from './known-pipelines';
 import { Pacer, type Work } from './pacer';
-import { type KernelInterface, PARAMETER_BYTES, Pipelines } from './pipelines';
+import { type KernelInterface, PARAMETER_BYTES, type ParameterField, Pipelines } from './pipelines';
 import { Preparation } from './preparation';
 import { Readbacks } from './readbacks';
 import { PassTimer } from './timing';
@@ -19,7 +19,10 @@ export interface Dispatch {
   readonly constants: KernelConstants;
   /** One buffer per binding of the kernel. */
   readonly buffers: Readonly<Record<string, DeviceBuffer>>;
-  /** One number per field of the kernel's `Params`, in one record or in several: joining them costs more than looking. */
+  /**
+   * One number per field of the kernel's `Params`, in one record or in several without a common name: to join them takes longer
+   * than to look.
+   */
   readonly parameters: Parameters | readonly Parameters[];
   readonly workgroups: readonly [number, number, number];
   readonly work: Work;
@@ -218,8 +221,9 @@ export class Recorder {
     const { words, floats, parametersStart } = this.#commands;
     const records = isList(parameters) ? parameters : null;
     for (let index = 0; index < fields.length; index++) {
-      const { name, word, type } = fields[index]!;
-      const value = records ? find(records, name) : (parameters as Parameters)[name];
+      const field = fields[index]!;
+      const { name, word, type } = field;
+      const value = records ? find(records, field) : (parameters as Parameters)[name];
       if (value === undefined) throw new Error(`kernel ${kernel.name}: parameter ${name} is missing`);
       if (type === 'f32') floats[parametersStart + word] = value;
       else words[parametersStart + word] = value;
@@ -339,12 +343,12 @@ function isList(parameters: Parameters | readonly Parameters[]): parameters is r
   return Array.isArray(parameters);
 }
 
-function find(records: readonly Parameters[], name: string): number | undefined {
-  for (let index = 0; index < records.length; index++) {
-    const value = records[index]![name];
-    if (value !== undefined) return value;
-  }
-  return undefined;
+/** The value in the record that had it the last time, or in another one. */
+function find(records: readonly Parameters[], field: ParameterField): number | undefined {
+  const known = records[field.record]?.[field.name];
+  if (known !== undefined) return known;
+  field.record = records.findIndex((record) => record[field.name] !== undefined);
+  return records[field.record]?.[field.name];
 }
 
 function storageOf(buffer: DeviceBuffer): Storage {

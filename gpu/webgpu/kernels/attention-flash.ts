@@ -40,6 +40,7 @@ export function attentionFlash(recorder: Recorder, a: Arguments<'attention'>, in
   const outputs = attentionOutputs(recorder, a, cut);
   const work = attentionWork(a);
   const items = rowTiles * stacks * cut.spans;
+  const [ofInputs, ofOutputs] = attentionParameters(a, inputs);
   for (const { start, count } of spans(items, recorder.partsFor(work), 1)) {
     recorder.dispatch({
       kernel,
@@ -51,16 +52,20 @@ export function attentionFlash(recorder: Recorder, a: Arguments<'attention'>, in
         list: list?.buffer ?? recorder.unusedIntegers,
         ...outputs,
       },
-      parameters: {
-        firstItem: start,
-        endItem: start + count,
-        stacks,
-        stackedHeads,
-        rowTiles,
-        channels: query.channels,
-        ...cut,
-        ...attentionParameters(a, inputs),
-      },
+      parameters: [
+        {
+          firstItem: start,
+          endItem: start + count,
+          stacks,
+          stackedHeads,
+          rowTiles,
+          channels: query.channels,
+          spans: cut.spans,
+          spanKeys: cut.spanKeys,
+        },
+        ofInputs,
+        ofOutputs,
+      ],
       workgroups: linearGrid(count, recorder.maxWorkgroupsPerDimension),
       work: shareOf(work, count / items),
     });

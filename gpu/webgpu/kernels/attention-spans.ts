@@ -70,7 +70,7 @@ export function mergeSpans(
       out: a.out.buffer,
       logSumExp: a.logSumExp?.buffer ?? recorder.unusedOutput(0),
     },
-    parameters: { items: queries, spans, channels, queryRows: query.rows, ...outputParameters(a) },
+    parameters: [{ items: queries, spans, channels, queryRows: query.rows }, outputParameters(a)],
     workgroups: linearGrid(Math.ceil((queries * lanes) / THREADS), recorder.maxWorkgroupsPerDimension),
     work: { flops: 4 * queries * spans * channels, bytes: 4 * queries * spans * channels },
   });
@@ -91,7 +91,7 @@ function outputParameters(a: Arguments<'attention'>) {
 /** What every kernel needs to know of the views. */
 export function attentionParameters(a: Arguments<'attention'>, { query, key, value }: VectorInputs) {
   const { list, range } = a.visible;
-  return {
+  const inputs = {
     queryRows: query.rows,
     headsPerGroup: query.heads / key.heads,
     scale: a.scale,
@@ -111,8 +111,8 @@ export function attentionParameters(a: Arguments<'attention'>, { query, key, val
     rangeStart: range.start,
     rangeLength: range.end - range.start,
     causal: Number(range.causal),
-    ...outputParameters(a),
   };
+  return [inputs, outputParameters(a)] as const;
 }
 
 /** Two products of 2·d operations per visible key, and its exponential. */

@@ -53,16 +53,18 @@ export function attentionTiles(recorder: Recorder, a: Arguments<'attentionTiles'
         ? { ROWS: rowsPerPixel >= 4 ? 8 : 1 }
         : { PIXEL_ROWS: Math.min(THREAD, rowsPerPixel), PIXEL_KEYS: Math.min(THREAD, tokensPerPixel) },
       buffers: { ...buffers, tiles: origins, out },
-      parameters: {
-        ...parameters,
-        firstUnit: start,
-        unitsPerTile: linesOfTile,
-        width,
-        height,
-        tokensPerPixel,
-        rowStep,
-        outOffset,
-      },
+      parameters: [
+        parameters,
+        {
+          firstUnit: start,
+          unitsPerTile: linesOfTile,
+          width,
+          height,
+          tokensPerPixel,
+          rowStep,
+          outOffset,
+        },
+      ],
       workgroups: [Math.ceil(width / columns), count, 1],
       work: shareOf(work, count / units),
     });

@@ -59,7 +59,7 @@ function attentionInRegisters(recorder: Recorder, a: Arguments<'attention'>, inp
   const cut = { spans: Math.max(1, Math.ceil(keys / spanKeys)), spanKeys };
   const rows = rowsPerThread(query.rows, channels, (4 * queries * cut.spans) / recorder.parallelThreads);
   const outputs = attentionOutputs(recorder, a, cut);
-  const parameters = { ...cut, ...attentionParameters(a, inputs) };
+  const [ofInputs, ofOutputs] = attentionParameters(a, inputs);
   const work = attentionWork(a);
   const items = query.heads * Math.ceil(query.rows / rows) * cut.spans;
   for (const { start, count } of spans(items, recorder.partsFor(work), THREADS)) {
@@ -73,7 +73,7 @@ function attentionInRegisters(recorder: Recorder, a: Arguments<'attention'>, inp
         list: a.visible.list?.buffer ?? recorder.unusedIntegers,
         ...outputs,
       },
-      parameters: { firstItem: start, endItem: start + count, ...parameters },
+      parameters: [{ firstItem: start, endItem: start + count }, cut, ofInputs, ofOutputs],
       workgroups: linearGrid(Math.ceil(count / THREADS), recorder.maxWorkgroupsPerDimension),
       work: shareOf(work, count / items),
     });

@@ -50,11 +50,7 @@ export function lagScores(recorder: Recorder, a: Arguments<'lagScores'>): void {
       ...buffersOf(recorder, a),
       deviations: recorder.temporary('f32', 2 * scored, 'deviations'),
     },
-    parameters: {
-      ...parametersOf(a, 1),
-      keyChannels: key.channels,
-      valueChannels: value.channels,
-    },
+    parameters: [parametersOf(a, 1), { keyChannels: key.channels, valueChannels: value.channels }],
     workgroups: linearGrid(key.heads * partitions, recorder.maxWorkgroupsPerDimension),
     work: { flops: 16 * scored * channels, bytes: 24 * scored * channels },
   });
@@ -73,12 +69,10 @@ function recordWalk(recorder: Recorder, a: Arguments<'lagScores'>, channels: num
       HAS_DEGENERATE: a.degenerate !== undefined,
     },
     buffers: buffersOf(recorder, a),
-    parameters: {
-      ...parametersOf(a, 4),
-      runPartitions,
-      keyVectors: key.channels / 4,
-      valueVectors: value.channels / 4,
-    },
+    parameters: [
+      parametersOf(a, 4),
+      { runPartitions, keyVectors: key.channels / 4, valueVectors: value.channels / 4 },
+    ],
     workgroups: linearGrid(
       key.heads * Math.ceil(partitions / runPartitions),
       recorder.maxWorkgroupsPerDimension,

@@ -52,13 +52,15 @@ function recordTiled(recorder: Recorder, a: Arguments<'matmul'>, input: Rows, we
         kernel,
         constants,
         buffers: matmulBuffers(recorder, a, input, weight),
-        parameters: {
-          firstRow: row.start,
-          endRow: row.start + row.count,
-          firstColumn: column.start,
-          endColumn: column.start + column.count,
-          ...matmulParameters(a, input, weight),
-        },
+        parameters: [
+          {
+            firstRow: row.start,
+            endRow: row.start + row.count,
+            firstColumn: column.start,
+            endColumn: column.start + column.count,
+          },
+          matmulParameters(a, input, weight),
+        ],
         workgroups: [Math.ceil(column.count / tileColumns), Math.ceil(row.count / tileRows), 1],
         work: matmulWork(row.count, column.count, input.channels),
       });
@@ -89,12 +91,10 @@ function recordFewRows(recorder: Recorder, a: Arguments<'matmul'>, input: Rows, 
       kernel,
       constants: { ROWS: 2 ** Math.ceil(Math.log2(rows)) },
       buffers: matmulBuffers(recorder, a, input, weight),
-      parameters: {
-        firstColumn: start,
-        endColumn: start + count,
-        rows,
-        ...matmulParameters(a, input, weight),
-      },
+      parameters: [
+        { firstColumn: start, endColumn: start + count, rows },
+        matmulParameters(a, input, weight),
+      ],
       workgroups: linearGrid(Math.ceil(count / columnsPerWorkgroup), recorder.maxWorkgroupsPerDimension),
       work: matmulWork(rows, count, input.channels),
     });

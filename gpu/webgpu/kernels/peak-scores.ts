@@ -94,12 +94,10 @@ function recordRegisters(
       kernel: registers,
       constants: {},
       buffers: { query: query.buffer, key: key.buffer, peaks },
-      parameters: {
-        firstItem: start,
-        endItem: start + count,
-        span,
-        ...scoreParameters(isColumnPass, query, key),
-      },
+      parameters: [
+        { firstItem: start, endItem: start + count, span },
+        scoreParameters(isColumnPass, query, key),
+      ],
       workgroups: linearGrid(Math.ceil(count / THREADS), recorder.maxWorkgroupsPerDimension),
       work: shareOf(work, count / items),
     });

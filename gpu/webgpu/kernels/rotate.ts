@@ -40,13 +40,15 @@ export function rotate(recorder: Recorder, a: Arguments<'rotate'>): void {
       indices: indexed ? positions.indices : recorder.unusedIntegers,
       out: out.buffer,
     },
-    parameters: {
-      ...inputOutput(input, out),
-      frequencies,
-      positionOffset: indexed ? positions.offset : 0,
-      start: indexed ? 0 : positions.start,
-      step: indexed ? 0 : positions.step,
-    },
+    parameters: [
+      inputOutput(input, out),
+      {
+        frequencies,
+        positionOffset: indexed ? positions.offset : 0,
+        start: indexed ? 0 : positions.start,
+        step: indexed ? 0 : positions.step,
+      },
+    ],
     workgroups: linearGrid(Math.ceil(items / 64), recorder.maxWorkgroupsPerDimension),
     work: { flops: 3 * elements, bytes: 12 * elements },
   });

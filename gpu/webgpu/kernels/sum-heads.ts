@@ -17,12 +17,10 @@ export function sumHeads(recorder: Recorder, a: Arguments<'sumHeads'>): void {
     kernel,
     constants: {},
     buffers: { input: input.buffer, out: out.buffer },
-    parameters: {
-      ...inputOutput(input, out),
-      heads: out.heads,
-      perGroup: input.heads / out.heads,
-      factor: a.factor ?? 1,
-    },
+    parameters: [
+      inputOutput({ ...input, heads: out.heads }, out),
+      { perGroup: input.heads / out.heads, factor: a.factor ?? 1 },
+    ],
     workgroups: linearGrid(Math.ceil(elementsOf(out) / 64), recorder.maxWorkgroupsPerDimension),
     work: { flops: elementsOf(a.input), bytes: 4 * (elementsOf(a.out) + elementsOf(a.input)) },
   });
