@@ -32,11 +32,12 @@ export function defineElementKernels(
 }
 
 /** The kernel for these views, and the views in its elements: vectors if all of them have them. */
-export function inElements<Views extends Readonly<Record<string, Rows>>>(
+export function inElements<Name extends string>(
   { scalars, vectors }: ElementKernels,
-  views: Views,
-): { readonly kernel: Kernel; readonly views: Views; readonly width: 1 | 4 } {
-  if (!Object.values(views).every(hasVectors)) return { kernel: scalars, views, width: 1 };
-  const entries = Object.entries(views).map(([name, view]) => [name, inVectors(view)]);
-  return { kernel: vectors, views: Object.fromEntries(entries), width: 4 };
+  views: Readonly<Record<Name, Rows>>,
+): { readonly kernel: Kernel; readonly views: Readonly<Record<Name, Rows>>; readonly width: 1 | 4 } {
+  for (const name in views) if (!hasVectors(views[name])) return { kernel: scalars, views, width: 1 };
+  const inFours = {} as Record<Name, Rows>;
+  for (const name in views) inFours[name] = inVectors(views[name]);
+  return { kernel: vectors, views: inFours, width: 4 };
 }

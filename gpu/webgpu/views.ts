@@ -34,8 +34,10 @@ export function hasVectors(view: Rows): boolean {
 /** The view with everything but its rows and heads counted in vectors of four floats; it must have them. */
 export function inVectors(view: Rows): Rows {
   return {
-    ...view,
+    buffer: view.buffer,
     offset: view.offset / 4,
+    heads: view.heads,
+    rows: view.rows,
     channels: view.channels / 4,
     // Strides of a single row or head need not be whole, and are not used.
     rowStride: Math.floor(view.rowStride / 4),

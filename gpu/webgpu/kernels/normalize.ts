@@ -38,7 +38,7 @@ export function normalize(recorder: Recorder, a: Arguments<'normalize'>): void {
       bias: a.bias ?? recorder.unused,
       out: out.buffer,
     },
-    parameters: { ...inputOutput(input, out), width, epsilon: a.epsilon },
+    parameters: [inputOutput(input, out), { width, epsilon: a.epsilon }],
     workgroups: linearGrid(
       Math.ceil((input.heads * input.rows * lanes) / THREADS),
       recorder.maxWorkgroupsPerDimension,

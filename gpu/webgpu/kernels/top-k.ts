@@ -38,8 +38,10 @@ export function topK(recorder: Recorder, a: Arguments<'topK'>): void {
     return;
   }
   const entries = score.rows * score.length;
+  const { kernel, constants } = variantFor(recorder, score.length);
   recorder.dispatch({
-    ...variantFor(recorder, score.length),
+    kernel,
+    constants,
     buffers: {
       score: score.buffer,
       secondary: secondary?.buffer ?? recorder.unused,
