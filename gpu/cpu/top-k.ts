@@ -16,6 +16,7 @@ export function topK(a: Arguments<'topK'>): void {
   const tiedData = tied && integersOf(tied.buffer);
   const keys = new Uint32Array(score.length);
   const secondaryKeys = secondary && new Uint32Array(score.length);
+  const space = new Uint32Array(score.length);
   for (let row = 0; row < score.rows; row++) {
     let ties = 0;
     if (out.count > 0) {
@@ -23,7 +24,7 @@ export function topK(a: Arguments<'topK'>): void {
       if (secondary && secondaryData && secondaryKeys) {
         orderedKeys(secondaryData, secondary.offset + row * secondary.rowStride, secondaryKeys);
       }
-      const cut = findCut(keys, secondaryKeys, out.count);
+      const cut = findCut(keys, secondaryKeys, out.count, space);
       collect(keys, secondaryKeys, cut, indexBase, outData, out.offset + row * out.rowStride);
       ties = cut.ties;
     }
@@ -39,41 +40,52 @@ interface Cut {
   readonly ties: number;
 }
 
-function findCut(keys: Uint32Array, secondaryKeys: Uint32Array | undefined, count: number): Cut {
-  const first = nthLargest(keys, keys.length, count);
+function findCut(
+  keys: Uint32Array,
+  secondaryKeys: Uint32Array | undefined,
+  count: number,
+  space: Uint32Array,
+): Cut {
+  const first = nthLargest(keys, keys.length, count, space);
   if (!secondaryKeys) return { key: first.value, secondary: 0, kept: first.kept, ties: first.ties };
-  const among = new Uint32Array(first.ties);
-  let at = 0;
-  for (let i = 0; i < keys.length; i++) if (keys[i] === first.value) among[at++] = secondaryKeys[i]!;
-  const second = nthLargest(among, among.length, first.kept);
+  let length = 0;
+  for (let i = 0; i < keys.length; i++) if (keys[i] === first.value) space[length++] = secondaryKeys[i]!;
+  const second = nthLargest(space, length, first.kept, space);
   return { key: first.value, secondary: second.value, kept: second.kept, ties: second.ties };
 }
 
 /**
  * The n-th largest of `length` keys (n ≥ 1), how many equal it, and how many of these are among the n largest. Eight
- * bits at a time from the top: a histogram of the keys that share the digits found so far tells the next digit.
+ * bits at a time from the top: a histogram of the keys that share the digits found so far, which gather in `space`, tells the
+ * next digit. `space` may be `keys`.
  */
 function nthLargest(
   keys: Uint32Array,
   length: number,
   n: number,
+  space: Uint32Array,
 ): { value: number; kept: number; ties: number } {
   const histogram = new Int32Array(256);
+  let sharing = keys;
   let value = 0;
-  let mask = 0;
   let kept = n;
   let ties = length;
   for (let shift = 24; shift >= 0; shift -= 8) {
     histogram.fill(0);
-    for (let i = 0; i < length; i++) {
-      const key = keys[i]!;
-      if ((key & mask) === value) histogram[(key >>> shift) & 255]!++;
-    }
+    for (let i = 0; i < ties; i++) histogram[(sharing[i]! >>> shift) & 255]!++;
     let digit = 255;
     while (histogram[digit]! < kept) kept -= histogram[digit--]!;
-    ties = histogram[digit]!;
     value |= digit << shift;
-    mask |= 255 << shift;
+    if (histogram[digit] === ties) continue;
+    // Without a branch, which would be taken at random: what is not counted is overwritten.
+    let at = 0;
+    for (let i = 0; i < ties; i++) {
+      const key = sharing[i]!;
+      space[at] = key;
+      at += Number(((key >>> shift) & 255) === digit);
+    }
+    sharing = space;
+    ties = at;
   }
   return { value: value >>> 0, kept, ties };
 }
