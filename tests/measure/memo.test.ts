@@ -1,5 +1,14 @@
 import { describe, expect, it, vi } from 'vitest';
+import { createCpuOps } from '../../gpu/cpu';
+import { explainRow } from '../../src/measure/explain-row';
 import { Memo } from '../../src/measure/memo';
+import { probe } from '../../src/measure/probe';
+import { contextOf } from '../../src/measure/probe-run';
+import { selectAll } from '../../src/measure/select-all';
+import { sweep } from '../../src/measure/sweep';
+import { methodById } from '../../src/methods';
+import { type Parameters, resolveParameters } from '../../src/methods/parameters';
+import { fixtureText } from '../methods/fixture';
 
 class Thing {
   released = 0;
@@ -84,5 +93,54 @@ describe('a memo', () => {
     growing.bytes = 16;
     lease.renew();
     expect(growing.release).toHaveBeenCalledOnce();
+  });
+});
+
+describe('measurements through a memo', () => {
+  const text = fixtureText(createCpuOps());
+  const { ops, tokens } = text;
+  const queries = { start: 150, end: tokens };
+  const esa = { initTokens: 4, localTokens: 32, chunkTokens: 40, selectedTokens: 24, compressedDim: 8 };
+  const cases: [string, Parameters, Parameters][] = [
+    ['esa', { ...esa, projection: 'closed-form' }, { selectedTokens: 12 }],
+    ['esa', { ...esa, projection: 'exact' }, { proximity: 1 }],
+    ['lagkv', { keepFraction: 0.25, sinkTokens: 4, lagTokens: 16 }, { keepFraction: 0.5 }],
+    ['lagkv', { variant: 'kvpress', keepFraction: 0.25, lagTokens: 16 }, { keepFraction: 0.5 }],
+    ['oracle', { keepFraction: 0.1 }, { keepFraction: 0.2 }],
+    ['random', { keepFraction: 0.2, positions: 'cache' }, { keepFraction: 0.3 }],
+  ];
+
+  /** Everything that a study asks of a method, for two settings in turn. */
+  async function measured([id, given, moved]: (typeof cases)[number], memo?: Memo) {
+    const method = methodById(id);
+    const results: unknown[] = [];
+    for (const change of [{}, moved, {}]) {
+      const parameters = resolveParameters(id, method.parameters, { ...given, ...change }, contextOf(text));
+      const shared = { text, method, parameters, ...(memo ? { memo } : {}) };
+      results.push(
+        await probe({ ...shared, queries }),
+        await selectAll({ ...shared, recordedIndex: 1, evictAt: queries.start, withScores: true }),
+        await explainRow({ ...shared, layer: 0, head: 1, query: tokens - 1, evictAt: queries.start }),
+      );
+    }
+    const methods = [
+      { method, parameters: resolveParameters(id, method.parameters, given, contextOf(text)) },
+    ];
+    const curves = methods.map((entry) => ({ ...entry, current: true }));
+    results.push(await sweep({ text, methods: curves, fractions: [0.3, 0.6], queries, memo }));
+    return results;
+  }
+
+  it.each(cases)('%s %o, then %o: the same, however little it may hold', async (...each) => {
+    const alone = await measured(each);
+    const before = ops.memory().bytes;
+    // From nothing over parts of what a run computes to everything.
+    for (const limit of [0, 1000, 3000, 10_000, 30_000, 2 ** 26]) {
+      const memo = new Memo(limit);
+      expect(await measured(each, memo), `${limit} bytes`).toEqual(alone);
+      expect(memo.bytes).toBeLessThanOrEqual(limit);
+      memo.close();
+      expect(ops.memory().bytes).toBe(before);
+    }
   });
 });

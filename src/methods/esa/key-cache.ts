@@ -10,14 +10,11 @@ import type { Projection } from './projection';
 export class KeyCache implements Remembered {
   length = 0;
   private readonly ops: Ops;
-  private readonly projection: Projection | null;
   private buffer: DeviceBuffer | null = null;
   private capacity: number;
 
-  /** Without a projection the cache holds the keys themselves, token by token. */
-  constructor(ops: Ops, projection: Projection | null, capacity: number) {
+  constructor(ops: Ops, capacity: number) {
     this.ops = ops;
-    this.projection = projection;
     this.capacity = capacity;
   }
 
@@ -25,19 +22,22 @@ export class KeyCache implements Remembered {
     return 4 * (this.buffer?.length ?? 0);
   }
 
-  /** Compressed keys [end, channels] of the tokens [0, end) of `keyUnrotated()` [G, ≥ end, d], asked for only if one is new. */
-  upTo(keyUnrotated: () => Rows, end: number): Rows {
-    if (this.projection && this.buffer && end <= this.length) {
-      return matrixRows(this.buffer, end, this.projection.keyMap.rows);
+  /**
+   * Compressed keys [end, channels] of the tokens [0, end) of `keyUnrotated()` [G, ≥ end, d], asked for only if one is new.
+   * `projection`: always the same one; without it the cache holds the keys themselves, token by token.
+   */
+  upTo(projection: Projection | null, keyUnrotated: () => Rows, end: number): Rows {
+    if (projection && this.buffer && end <= this.length) {
+      return matrixRows(this.buffer, end, projection.keyMap.rows);
     }
-    return this.extend(keyUnrotated(), end);
+    return this.extend(projection, keyUnrotated(), end);
   }
 
-  private extend(keyUnrotated: Rows, end: number): Rows {
+  private extend(projection: Projection | null, keyUnrotated: Rows, end: number): Rows {
     const { heads, channels: headChannels } = keyUnrotated;
     const isJoined = heads === 1 || keyUnrotated.headStride === headChannels;
-    if (!this.projection && isJoined) return joinHeads(sliceRows(keyUnrotated, 0, end));
-    const channels = this.projection?.keyMap.rows ?? heads * headChannels;
+    if (!projection && isJoined) return joinHeads(sliceRows(keyUnrotated, 0, end));
+    const channels = projection?.keyMap.rows ?? heads * headChannels;
     if (!this.buffer || end > this.capacity) {
       this.release();
       this.capacity = Math.max(this.capacity, Math.ceil(1.25 * end));
@@ -46,10 +46,10 @@ export class KeyCache implements Remembered {
     if (end > this.length) {
       const fresh = sliceRows(keyUnrotated, this.length, end - this.length);
       const offset = this.length * channels;
-      if (this.projection) {
+      if (projection) {
         const joined = joinedRows(this.ops, fresh);
         const out = matrixRows(this.buffer, fresh.rows, channels, offset);
-        this.ops.matmul({ input: joined.view, weight: this.projection.keyMap, out });
+        this.ops.matmul({ input: joined.view, weight: projection.keyMap, out });
         joined.release();
       } else {
         const out = tokenMajorRows(this.buffer, heads, fresh.rows, headChannels, offset);

@@ -144,7 +144,7 @@ export class EsaRun implements MethodRun {
 
   private exact(layer: number): Scorer {
     const rotation = scoresRotated(this.parameters) ? lengthsIn(this.parameters, layer).globalPosition : null;
-    const keys = this.keysOf('exact', layer, null);
+    const keys = this.keysOf('exact', layer);
     return { name: `exact/${rotation}`, rotation, projection: null, keys };
   }
 
@@ -152,12 +152,12 @@ export class EsaRun implements MethodRun {
     if (!this.projections) throw new Error('prepare() was not awaited before the first selection');
     const projection = this.projections.of(layer);
     const { name, rotation } = projection;
-    return { name, rotation, projection, keys: this.keysOf(name, layer, projection) };
+    return { name, rotation, projection, keys: this.keysOf(name, layer) };
   }
 
-  private keysOf(name: string, layer: number, projection: Scorer['projection']): KeyCache {
+  private keysOf(name: string, layer: number): KeyCache {
     const { ops, totalTokens } = this.context;
-    const make = (): KeyCache => new KeyCache(ops, projection, totalTokens);
+    const make = (): KeyCache => new KeyCache(ops, totalTokens);
     const keys = this.memo.get(`esa/keys/${name}/${layer}`, make);
     if (!this.context.memo) this.caches.add(keys);
     return keys;

@@ -72,7 +72,7 @@ function recordPeaks(
   out: DeviceBuffer,
 ): void {
   const key = sliceRows(
-    scorer.keys.upTo(() => unrotatedKey(input), localStart),
+    scorer.keys.upTo(scorer.projection, () => unrotatedKey(input), localStart),
     initEnd,
     localStart - initEnd,
   );
@@ -92,7 +92,7 @@ export function queryScores(
   const { ops } = context;
   const length = localStart - initEnd;
   const key = sliceRows(
-    scorer.keys.upTo(() => unrotatedKey(input), localStart),
+    scorer.keys.upTo(scorer.projection, () => unrotatedKey(input), localStart),
     initEnd,
     length,
   );
