@@ -13,7 +13,7 @@ const tiled = defineKernel('attention-weights-tiled', weightTile(tiledCode), bin
 
 /** Keys and query rows of a tile that emulated threads hold in registers. */
 const REGISTER_TILE = { keys: 64, rows: 64 };
-const TILE = tileShape(8, 8, 1, 2);
+const TILE = tileShape(8, 8, 2, 2);
 
 /** Records `Ops.attentionWeights`. */
 export function attentionWeights(recorder: Recorder, a: Arguments<'attentionWeights'>, shape = TILE): void {

@@ -23,7 +23,7 @@ export interface MassShape extends TileShape {
 }
 const BLOCK = tileShape(8, 8, 1, 1);
 /** Sums that a thread has no use for cost as much as others. */
-const SHAPES: readonly MassShape[] = [2, 6].map((bins) => ({ ...BLOCK, groupings: 16, bins }));
+const SHAPES: readonly MassShape[] = [2, 5].map((bins) => ({ ...BLOCK, groupings: 16, bins }));
 
 /** Sums of shares held at a time: 16 MiB. */
 const MOST_SUMS = 2 ** 22;
