@@ -74,7 +74,7 @@ export const selectionCases: readonly KernelCase[] = [
       return {
         size: `${groups} heads, ${partitions} × ${lagTokens}, d ${channels}`,
         flops: 16 * groups * length * channels,
-        bytes: 16 * groups * length * channels,
+        bytes: 4 * groups * (2 * keys * channels + length),
         out: out.buffer,
         record: () =>
           ops.lagScores({
