@@ -1,7 +1,6 @@
 /**
- * What it costs the page's side to record the bundled model's work, on a device that does nothing (idle-device.ts): the
+ * What it costs the program's thread to record the bundled model's work, on a device that does nothing (idle-device.ts): the
  * argument checks, the methods, the recording itself. On a large GPU this, not arithmetic, is what a small model waits for.
- * Run by itself: `node scripts/bench-recording.mjs`.
  */
 import { createWebGpuOps } from '../gpu/webgpu';
 import { nodeEnvironment, sampleTexts } from '../src/cli/node-environment';
@@ -9,20 +8,21 @@ import { parameterContext, resolve } from '../src/study/engine';
 import { type OpenModel, openModel } from '../src/study/open-model';
 import { readText } from '../src/study/reading';
 import { type Calls, createIdleDevice } from './idle-device';
+import type { Section } from './section';
 
 const TOKENS = 1024;
 const ANSWER_TOKENS = 32;
 const REPEATS = 7;
 
-export interface RecordingCost {
+interface RecordingCost {
   readonly name: string;
   readonly milliseconds: number;
   /** Per repetition, once warm. */
   readonly calls: Calls;
 }
 
-/** Costs of a prefill of 1,024 tokens by method, and of the prefill with 64 generated tokens. */
-export async function* measureRecording(): AsyncGenerator<RecordingCost> {
+/** Costs of a prefill of 1,024 tokens by method, and of one with an answer of 64 tokens. */
+async function* measureRecording(): AsyncGenerator<RecordingCost> {
   const { device, calls } = createIdleDevice();
   const ops = await createWebGpuOps({ device, capabilities: { isFallbackAdapter: false } });
   const model = await openModel(ops, nodeEnvironment().modelFolder('bundled'));
@@ -84,9 +84,26 @@ function difference(after: Calls, before: Calls): Calls {
   return Object.fromEntries(entries) as Calls;
 }
 
-export function recordingLine({ name, milliseconds, calls }: RecordingCost): string {
-  const { dispatches, ...others } = calls;
-  const counts = Object.entries(others).map(([call, count]) => `${count} ${call}`);
-  const each = ((1000 * milliseconds) / dispatches).toFixed(2);
-  return `${name.padEnd(26)}${milliseconds.toFixed(1).padStart(8)} ms ${String(dispatches).padStart(6)} dispatches of ${each.padStart(5)} us; ${counts.join(', ')}`;
+/** The section of the benchmark. It needs no GPU, but says nothing about the CPU backend. */
+export const recording: Section = {
+  name: 'recording',
+  title: 'Recording the bundled model, 1,024 tokens, for a device that does nothing',
+  needsGpu: true,
+  async run({ print, figure }) {
+    const costs: RecordingCost[] = [];
+    for await (const cost of measureRecording()) {
+      print(recordingLine(cost));
+      costs.push(cost);
+    }
+    figure('recording', costs);
+  },
+};
+
+function recordingLine({ name, milliseconds, calls }: RecordingCost): string {
+  const { dispatches, passes, submissions } = calls;
+  const each = (1000 * milliseconds) / dispatches;
+  return (
+    `${name.padEnd(26)}${milliseconds.toFixed(1).padStart(6)} ms: ${dispatches} dispatches of ${each.toFixed(1)} us, ` +
+    `in ${passes} passes and ${submissions} submissions`
+  );
 }

@@ -8,6 +8,7 @@ import { memory } from './memory';
 import { pipelines } from './pipelines';
 import { prefill } from './prefill';
 import { products } from './products';
+import { recording } from './recording';
 import type { Section } from './section';
 import { topK } from './top-k';
 
@@ -22,6 +23,7 @@ export const sections: readonly Section[] = [
   live,
   memory,
   pipelines,
+  recording,
 ];
 
 /**
