@@ -8,7 +8,8 @@ export interface AttentionTile {
   readonly rowGroups: number;
   readonly panels: number;
   /** Channels of queries and keys, and number of values, that are in workgroup memory at a time. */
-  readonly part: number;
+  readonly channels: number;
+  readonly values: number;
   readonly threads: number;
   /** Query rows and keys. */
   readonly rows: number;
@@ -30,7 +31,7 @@ const CHOICES: readonly Choice[] = [
   { channels: 32, many: [shape(8, 4, 2, 2, 16)], some: [shape(8, 8, 1, 2, 16)] },
   {
     channels: 64,
-    many: [shape(16, 8, 2, 2, 32), shape(8, 8, 2, 2, 8)],
+    many: [shape(16, 8, 2, 2, 16, 32), shape(8, 8, 2, 2, 8)],
     some: [shape(8, 8, 1, 2, 16)],
   },
   {
@@ -46,8 +47,11 @@ const CHOICES: readonly Choice[] = [
 ];
 const FEW_ROWS = [shape(4, 16, 1, 1, 16), shape(4, 16, 1, 1, 8)];
 
-/** Pairs of a row and a key, for each thread that a device runs at once, from which large tiles are faster. */
-const PAIRS_PER_THREAD = 128;
+/**
+ * Pairs of a row and a key, for each thread that a device runs at once, from which large tiles are faster: on an H100 between
+ * 6 and 8 million in all (docs/performance.md).
+ */
+const PAIRS_PER_THREAD = 56;
 
 /** The tile for `stacks` stacks of `rows` rows that see up to `keys` keys. */
 export function tileFor(
@@ -71,14 +75,16 @@ function shape(
   columnThreads: number,
   rowGroups: number,
   panels: number,
-  part: number,
+  channels: number,
+  values = channels,
 ): AttentionTile {
   return {
     rowThreads,
     columnThreads,
     rowGroups,
     panels,
-    part,
+    channels,
+    values,
     threads: rowThreads * columnThreads,
     rows: 4 * rowThreads * rowGroups,
     keys: 4 * columnThreads * panels,
@@ -86,7 +92,7 @@ function shape(
 }
 
 export function tileConstants(tile: AttentionTile, channels: number): KernelConstants {
-  const { rowThreads, columnThreads, rowGroups, panels, part, threads } = tile;
+  const { rowThreads, columnThreads, rowGroups, panels, threads, values } = tile;
   const columns = columnsOf(tile, channels);
   const loads = (vectors: number) => Math.ceil(vectors / threads);
   return {
@@ -95,11 +101,11 @@ export function tileConstants(tile: AttentionTile, channels: number): KernelCons
     ROW_GROUPS: rowGroups,
     PANELS: panels,
     COLUMNS: columns,
-    CHANNELS: part,
-    VALUE_KEYS: part,
-    QUERY_LOADS: loads((rowThreads * rowGroups * part) / 4),
-    KEY_LOADS: loads((columnThreads * panels * part) / 4),
-    VALUE_LOADS: loads(part * columnThreads * columns),
+    CHANNELS: tile.channels,
+    VALUE_KEYS: values,
+    QUERY_LOADS: loads((rowThreads * rowGroups * tile.channels) / 4),
+    KEY_LOADS: loads((columnThreads * panels * tile.channels) / 4),
+    VALUE_LOADS: loads(values * columnThreads * columns),
     KEPT_SCORES: 4 * rowGroups * (panels - 1),
   };
 }
@@ -116,6 +122,7 @@ export function workgroupBytes(tile: AttentionTile, channels: number): number {
     rowGroups + tile.columnThreads * tile.panels,
     tile.columnThreads * columnsOf(tile, channels),
   );
-  const vectors = stages * (tile.part + 1) + rowGroups * (4 * tile.columnThreads + 1) + rowGroups;
+  const slots = Math.max(tile.channels, tile.values) + 1;
+  const vectors = stages * slots + rowGroups * (4 * tile.columnThreads + 1) + rowGroups;
   return 16 * vectors + 4 * tile.rows + 8 * tile.keys;
 }

@@ -25,6 +25,9 @@ const kernel = defineKernel('attention-flash', code, {
   spanResults: 'write',
 });
 
+/** Keys: results of shorter spans take longer to merge than it takes to make them. */
+const SHORTEST_SPAN_OF_FEW_ROWS = 128;
+
 /** Records `Ops.attention` by tiles of query rows, for heads of at most 256 channels. */
 export function attentionFlash(recorder: Recorder, a: Arguments<'attention'>, inputs: VectorInputs): void {
   const { query, key, value } = inputs;
@@ -41,7 +44,9 @@ export function attentionFlash(recorder: Recorder, a: Arguments<'attention'>, in
   const work = attentionWork(a);
   const items = rowTiles * stacks * cut.spans;
   const [ofInputs, ofOutputs] = attentionParameters(a, inputs);
-  for (const { start, count } of spans(items, recorder.partsFor(work), 1)) {
+  // A dispatch that leaves the device idle takes as long as one that does not.
+  const mostParts = Math.ceil((items * tile.threads) / recorder.parallelThreads);
+  for (const { start, count } of spans(items, Math.min(recorder.partsFor(work), mostParts), 1)) {
     recorder.dispatch({
       kernel,
       constants: tileConstants(tile, query.channels),
@@ -73,9 +78,14 @@ export function attentionFlash(recorder: Recorder, a: Arguments<'attention'>, in
   mergeSpans(recorder, a, inputs, cut, outputs.spanResults);
 }
 
-/** Cuts the keys where there are fewer tiles of rows than workgroups that the device has room for. */
+/**
+ * Cuts the keys where there are fewer tiles of rows than workgroups that keep the device busy. A large workgroup keeps a
+ * processor busy alone, small ones fill each other's waits. The numbers were measured on an H100 (docs/performance.md).
+ */
 function cutKeys(recorder: Recorder, keys: number, tiles: number, tile: AttentionTile): SpanCut {
-  const wanted = Math.ceil(recorder.parallelThreads / 4 / tile.threads / tiles);
-  const spanKeys = Math.max(1, Math.ceil(keys / wanted / tile.keys)) * tile.keys;
+  const busyWorkgroups = recorder.parallelThreads / (tile.threads > 64 ? 1024 : 256);
+  const shortest = tile.rows <= 16 ? SHORTEST_SPAN_OF_FEW_ROWS : 1;
+  const wantedKeys = Math.max(shortest, keys / Math.ceil(busyWorkgroups / tiles));
+  const spanKeys = Math.max(1, Math.ceil(wantedKeys / tile.keys)) * tile.keys;
   return { spans: Math.max(1, Math.ceil(keys / spanKeys)), spanKeys };
 }
