@@ -6,7 +6,7 @@ import type { SheetSubject } from '../../components/map/sheet';
 import { levelOf, wholeRegion } from '../../components/map/viewport';
 import { missedWeight } from '../../src/session/missed';
 import { TILE_PIXELS, type TilePlace } from '../../src/study/tile-grid';
-import type { AttentionTile } from '../../src/study/tile-plan';
+import { type AttentionTile, cellsOf } from '../../src/study/tile-plan';
 import { TilePyramid } from '../../src/study/tile-pyramid';
 
 const ramps = rampsOf('dark');
@@ -140,16 +140,26 @@ describe('a painter', () => {
     ...{ clearRect() {}, save() {}, restore() {}, drawImage: (...args: unknown[]) => void shown.push(args) },
   } as never;
 
-  function open() {
+  const settle = () => new Promise((resolve) => setTimeout(resolve, 2));
+
+  /** `speed`: cells that the source evaluates in a millisecond of a clock that nothing else moves. */
+  function open(speed = 1e9) {
+    let clock = 0;
+    const take = (milliseconds: number): number => {
+      clock += milliseconds;
+      return milliseconds;
+    };
     const pyramid = new TilePyramid({
+      now: () => clock,
       source: {
-        attention: async ({ work }) => ({
-          lines: work.map(({ lineStart, lineEnd }) => {
+        async attention({ work }) {
+          await settle();
+          const lines = work.map(({ lineStart, lineEnd }) => {
             const pixels = new Float32Array((lineEnd - lineStart) * TILE_PIXELS).fill(0.5);
             return { maximum: pixels, mean: pixels };
-          }),
-          milliseconds: 1,
-        }),
+          });
+          return { lines, milliseconds: take(cellsOf(work, tokens) / speed) };
+        },
         coverage: async ({ tiles }) => ({ kept: tiles.map(() => null) }),
       },
     });
@@ -165,7 +175,6 @@ describe('a painter', () => {
     };
     return { pyramid, painter, look };
   }
-  const settle = () => new Promise((resolve) => setTimeout(resolve, 5));
   const puts = () => drawn.filter(([name]) => name === 'putImageData').map(([, , x, y]) => [x, y]);
 
   test('paints each tile of the view once when it is there, and then nothing', async () => {
@@ -222,5 +231,23 @@ describe('a painter', () => {
     painter.draw(context, second, 500, 500);
     expect(puts()).toEqual([]);
     expect(shown).toHaveLength(1);
+  });
+
+  test('says that what is in view is only sampled, until it is exact', async () => {
+    const { pyramid, painter, look } = open(200);
+    for (let i = 0; i < 80; i++) pyramid.rate.note(2e5, 1, 1000);
+    const frame = { ...look(), level: 3 };
+    pyramid.show({ ...subject, method: '', region: frame.region, level: 3, focus: frame.focus });
+    const steps: number[] = [];
+    for (let i = 0; i < 500 && steps.at(-1) !== 1; i++) {
+      await settle();
+      while (painter.draw(context, frame, 500, 500));
+      if (pyramid.attention('text', { layer: 0, head: 0, level: 3, row: 0, column: 0 }, tokens)) {
+        steps.push(painter.rowStep);
+      }
+    }
+    expect(steps[0]).toBe(8);
+    expect(steps.at(-1)).toBe(1);
+    expect(pyramid.isComplete()).toBe(true);
   });
 });
