@@ -44,6 +44,8 @@ export interface RotationTable {
   readonly positions: number;
   /** Half the number of rotated channels; channels beyond 2·frequencies pass through. */
   readonly frequencies: number;
+  /** What every entry is multiplied by (YaRN). Where it is 1, position 0 turns nothing. */
+  readonly scale: number;
 }
 
 /** Position of row r: `start + r·step` (step 0: one position for all rows), or `indices[offset + r]`. */

@@ -42,7 +42,7 @@ export const elementCases: readonly KernelCase[] = [
       const input = tokenMajorRows(floats(ops, heads * rows * channels, 1), heads, rows, channels);
       const out = { ...input, buffer: ops.allocate('f32', input.buffer.length, 'out') };
       const [cosine, sine] = [2, 3].map((seed) => floats(ops, rows * f, seed));
-      const table = { cosine: cosine!, sine: sine!, positions: rows, frequencies: f };
+      const table = { cosine: cosine!, sine: sine!, positions: rows, frequencies: f, scale: 1 };
       return {
         size: `${heads} heads, ${rows} × ${channels}`,
         flops: 3 * heads * rows * channels,

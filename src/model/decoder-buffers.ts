@@ -139,5 +139,6 @@ export function createRotationTable(
     sine: ops.upload(sine, 'rotation sine'),
     positions,
     frequencies: count,
+    scale,
   };
 }

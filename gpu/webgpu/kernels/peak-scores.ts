@@ -37,7 +37,8 @@ export function peakScores(recorder: Recorder, a: Arguments<'peakScores'>): void
   const query = asVectors(recorder, a.query);
   const key = asVectors(recorder, a.key);
   const peaks = recorder.temporary('u32', queries + keys, 'peaks');
-  recorder.clear(peaks);
+  // Not `clear`: it would end the pass.
+  fill(recorder, peaks, 0, queries + keys, 0);
   const shape = recorder.emulatesThreads ? undefined : tileOf(recorder, queries, keys, PEAKS_BYTES);
   for (const isColumnPass of [false, true]) {
     if (shape) recordTiled(recorder, shape, isColumnPass, query, key, peaks);

@@ -43,7 +43,9 @@ export function attendEsa(
       out: farQuery,
     });
     // Keys stand at 0, where a rotary table is the identity but for YaRN's factor; it is applied to the query instead.
-    ops.rotate({ input: farQuery, table: rotation, positions: { start: 0, step: 0 }, out: farQuery });
+    if (rotation.scale !== 1) {
+      ops.rotate({ input: farQuery, table: rotation, positions: { start: 0, step: 0 }, out: farQuery });
+    }
   }
   const farOut = headMajorRows(
     floats(heads * rows * channels, 'attention to far tokens'),

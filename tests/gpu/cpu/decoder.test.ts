@@ -121,6 +121,7 @@ describe('rotate', () => {
     sine: ops.upload(angles(frequencies).map(Math.sin), 'sin'),
     positions,
     frequencies,
+    scale: 1,
   });
   const x = numbers(6, size);
   const expected = (frequencies: number, at: readonly number[]) => {

@@ -34,6 +34,7 @@ function rotationTable(ops: Ops, positions: number, frequencies: number): Rotati
   return {
     positions,
     frequencies,
+    scale: 1,
     cosine: ops.upload(Float32Array.from(angles, Math.cos), 'cosine'),
     sine: ops.upload(Float32Array.from(angles, Math.sin), 'sine'),
   };
