@@ -33,7 +33,13 @@ function rotationTable(positions: number) {
       sine[2 * p + f] = Math.sin(angle);
     }
   }
-  return { cosine: ops.upload(cosine, 'cos'), sine: ops.upload(sine, 'sin'), positions, frequencies: 2 };
+  return {
+    cosine: ops.upload(cosine, 'cos'),
+    sine: ops.upload(sine, 'sin'),
+    positions,
+    frequencies: 2,
+    scale: 1,
+  };
 }
 
 const table = rotationTable(32);

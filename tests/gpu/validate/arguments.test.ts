@@ -36,7 +36,7 @@ const norm = {
 } as const;
 const mm = { input: matrix(2, 3), weight: matrix(4, 3), out: matrix(2, 4) };
 const gating = { gate: matrix(2, 3), up: matrix(2, 3), out: matrix(2, 3) };
-const table = { cosine: floats(8), sine: floats(8), positions: 4, frequencies: 2 };
+const table = { cosine: floats(8), sine: floats(8), positions: 4, frequencies: 2, scale: 1 };
 const rotation = {
   input: heads(2, 3, 4),
   table,
