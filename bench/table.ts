@@ -22,8 +22,9 @@ export function headerLine(columns: readonly Column[]): string {
   );
 }
 
-/** Three digits, without an exponent as long as that is shorter. */
+/** Three digits; with an exponent where many zeros would hide them. */
 export function threeDigits(value: number): string {
+  if (value > 0 && value < 1e-4) return value.toExponential(2);
   return value >= 100 && value < 1e6 ? value.toFixed(0) : value.toPrecision(3);
 }
 
