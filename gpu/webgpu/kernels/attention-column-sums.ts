@@ -2,12 +2,12 @@ import { type Arguments, checkAttentionColumnSums } from '../../validate';
 import { linearGrid, spans } from '../grid';
 import { defineKernel } from '../kernel';
 import type { Recorder } from '../recorder';
-import { threadsOf, tileShape, weightTile } from '../weight-tile';
+import { threadsOf, weightTile } from '../weight-tile';
 import { prepareWeights, shareOf, weightWork } from '../weights';
 import code from './attention-column-sums.wgsl?raw';
 import tiledCode from './attention-column-sums-tiled.wgsl?raw';
 import { fill } from './fill';
-import type { TileShape } from './product-tile';
+import { type TileShape, tileShape } from './product-tile';
 import { sumHeads } from './sum-heads';
 
 const bindings = { query: 'read', key: 'read', logSumExp: 'read', out: 'write' } as const;

@@ -2,10 +2,11 @@ import { type Arguments, checkAttentionWeights } from '../../validate';
 import { spans } from '../grid';
 import { defineKernel } from '../kernel';
 import type { Recorder } from '../recorder';
-import { tileShape, weightTile } from '../weight-tile';
+import { weightTile } from '../weight-tile';
 import { prepareWeights, shareOf, weightWork } from '../weights';
 import code from './attention-weights.wgsl?raw';
 import tiledCode from './attention-weights-tiled.wgsl?raw';
+import { tileShape } from './product-tile';
 
 const bindings = { query: 'read', key: 'read', logSumExp: 'read', out: 'write' } as const;
 const kernel = defineKernel('attention-weights', code, bindings);

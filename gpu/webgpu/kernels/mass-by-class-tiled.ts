@@ -2,10 +2,10 @@ import type { Arguments } from '../../validate';
 import { linearGrid, spans } from '../grid';
 import { defineKernel } from '../kernel';
 import type { Recorder } from '../recorder';
-import { threadsOf, tileShape, weightTile } from '../weight-tile';
+import { threadsOf, weightTile } from '../weight-tile';
 import { prepareWeights, shareOf, weightWork } from '../weights';
 import code from './mass-by-class-tiled.wgsl?raw';
-import type { TileShape } from './product-tile';
+import { type TileShape, tileShape } from './product-tile';
 import { sumHeads } from './sum-heads';
 
 const kernel = defineKernel('mass-by-class-tiled', weightTile(code), {

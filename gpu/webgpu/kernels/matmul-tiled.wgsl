@@ -63,12 +63,13 @@ fn storeFour(row: u32, column: u32, sums: vec4f) {
   store(row, column + 3u, sums.w);
 }
 
-@compute @workgroup_size(WIDE * HIGH)
+@compute @workgroup_size(WIDE * HIGH * TEAMS)
 fn main(@builtin(local_invocation_index) thread: u32, @builtin(workgroup_id) workgroup: vec3u) {
   let firstRow = params.firstRow + workgroup.y * LEFT_ROWS;
   let firstColumn = params.firstColumn + workgroup.x * RIGHT_ROWS;
   var sums = Product();
   addProduct(&sums, thread, firstRow, firstColumn, params.vectors);
+  if (thread >= TEAM_THREADS) { return; }
   for (var r = 0u; r < 4u * ROW_GROUPS; r++) { // unrolled
     for (var g = 0u; g < COLUMN_GROUPS; g++) { // unrolled
       storeFour(firstRow + productRow(thread, r), firstColumn + productColumn(thread, g), sums[r * COLUMN_GROUPS + g]);

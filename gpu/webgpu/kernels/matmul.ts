@@ -9,7 +9,7 @@ import registersCode from './matmul.wgsl?raw';
 import columnsCode from './matmul-columns.wgsl?raw';
 import fewRowsCode from './matmul-few-rows.wgsl?raw';
 import tiledCode from './matmul-tiled.wgsl?raw';
-import { productTile, tileOf } from './product-tile';
+import { productTile, teamTileOf } from './product-tile';
 
 const bindings = { input: 'read', weight: 'read', bias: 'read', out: 'write' } as const;
 const registers = defineKernel('matmul', registersCode, bindings);
@@ -43,7 +43,7 @@ function recordTiled(recorder: Recorder, a: Arguments<'matmul'>, input: Rows, we
   const { rows, channels: columns } = a.out;
   const parts = recorder.partsFor(matmulWork(rows, columns, input.channels));
   // Slices of columns first: every weight is then read in one of them only.
-  const { kernel, constants, tileRows, tileColumns } = tilingFor(recorder, rows, columns);
+  const { kernel, constants, tileRows, tileColumns } = tilingFor(recorder, rows, columns, input.channels);
   const columnSpans = spans(columns, parts, tileColumns);
   const rowSpans = spans(rows, Math.ceil(parts / columnSpans.length), tileRows);
   for (const column of columnSpans) {
@@ -69,11 +69,11 @@ function recordTiled(recorder: Recorder, a: Arguments<'matmul'>, input: Rows, we
 }
 
 /** Workgroup memory serves real threads; emulated ones pay too dearly for waiting for each other. */
-function tilingFor(recorder: Recorder, rows: number, columns: number): Tiling {
+function tilingFor(recorder: Recorder, rows: number, columns: number, channels: number): Tiling {
   if (recorder.emulatesThreads) {
     return { kernel: registers, constants: {}, tileRows: REGISTERS_TILE, tileColumns: REGISTERS_TILE };
   }
-  const shape = tileOf(recorder, rows, columns);
+  const shape = teamTileOf(recorder, rows, columns, channels);
   return {
     kernel: tiled,
     constants: shape.constants,

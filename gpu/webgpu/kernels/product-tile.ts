@@ -11,9 +11,12 @@ export interface TileShape {
   readonly workgroupBytes: number;
 }
 
-const LARGE = shape(16, 16, 2);
-const MEDIUM = shape(8, 8, 2);
-const SMALL = shape(8, 8, 1);
+const LARGE = tileShape(16, 16, 2, 2);
+const MEDIUM = tileShape(8, 8, 2, 2);
+const SMALL = tileShape(8, 8, 1, 1);
+const SMALL_BY_TEAMS = [4, 2].map((teams) => tileShape(8, 8, 1, 1, teams));
+/** Channels that a team goes through at a time. */
+const DEPTH = 16;
 
 /** The kernel's code with the product of two blocks of rows behind it. */
 export function productTile(kernelCode: string): string {
@@ -33,20 +36,43 @@ export function tileOf(recorder: Recorder, left: number, right: number, extraByt
   return blocks(MEDIUM) >= recorder.parallelThreads / 1024 ? MEDIUM : SMALL;
 }
 
-function shape(wide: number, high: number, groups: number): TileShape {
-  const [leftRows, rightRows] = [4 * high * groups, 4 * wide * groups];
-  const depth = 16;
+/**
+ * The same for a product whose workgroups end with it: few small blocks are shared by teams, as long as each has channels to go
+ * through.
+ */
+export function teamTileOf(recorder: Recorder, left: number, right: number, channels: number): TileShape {
+  const shape = tileOf(recorder, left, right);
+  if (shape !== SMALL) return shape;
+  const { maxWorkgroupStorageBytes } = recorder.capabilities;
+  const shared = SMALL_BY_TEAMS.find(
+    ({ constants, workgroupBytes }) =>
+      workgroupBytes <= maxWorkgroupStorageBytes && channels > DEPTH * (Number(constants.TEAMS) / 2),
+  );
+  return shared ?? SMALL;
+}
+
+/** A block of 4·high·rowGroups left × 4·wide·columnGroups right rows for wide·high threads in each of `teams`. */
+export function tileShape(
+  wide: number,
+  high: number,
+  rowGroups: number,
+  columnGroups: number,
+  teams = 1,
+): TileShape {
+  const [leftRows, rightRows] = [4 * high * rowGroups, 4 * wide * columnGroups];
   return {
     constants: {
       WIDE: wide,
       HIGH: high,
-      ROW_GROUPS: groups,
-      COLUMN_GROUPS: groups,
-      LEFT_LOADS: (leftRows * depth) / 4 / (wide * high),
-      RIGHT_LOADS: (rightRows * depth) / 4 / (wide * high),
+      TEAMS: teams,
+      ROW_GROUPS: rowGroups,
+      COLUMN_GROUPS: columnGroups,
+      LEFT_LOADS: (4 * leftRows) / (wide * high),
+      RIGHT_LOADS: (4 * rightRows) / (wide * high),
     },
     leftRows,
     rightRows,
-    workgroupBytes: 16 * depth * (leftRows / 4 + rightRows / 4 + 2),
+    // 16 channels, in vectors of four rows and one more.
+    workgroupBytes: teams * 256 * (leftRows / 4 + rightRows / 4 + 2),
   };
 }

@@ -3,17 +3,20 @@
 // A part of other kernels, put behind theirs. They define leftStart(row) and rightStart(row), where a row begins, whatever its
 // index, and leftVector(start, vector) and rightVector(start, vector): four channels of it, zeros beyond the last channel.
 //
-// Threads    WIDE × HIGH. A thread holds 4·ROW_GROUPS × 4·COLUMN_GROUPS results: those of productRow and productColumn.
+// Threads    WIDE × HIGH × TEAMS. A thread holds 4·ROW_GROUPS × 4·COLUMN_GROUPS results: those of productRow and productColumn.
+//            Where there are few blocks, several teams share the channels of one, every team 16 of them in turn.
 // Memory     16 channels of both blocks at a time lie in workgroup memory, transposed, so that a thread reads four rows at once;
 //            neighbours read neighbouring columns and the same rows.
-// Precision  32-bit fused sums in order of the channels.
-// Constants  WIDE, HIGH, ROW_GROUPS, COLUMN_GROUPS; LEFT_LOADS and RIGHT_LOADS: vectors that a thread brings into each tile.
+// Precision  32-bit fused sums in order of a team's channels.
+// Constants  WIDE, HIGH, TEAMS (a power of two), ROW_GROUPS, COLUMN_GROUPS; LEFT_LOADS and RIGHT_LOADS: vectors that a thread
+//            brings into each tile.
 //
 // Loops over results are written out (unrolled), so that the results stay in registers.
 
 const LEFT_ROWS = 4u * HIGH * ROW_GROUPS;
 const RIGHT_ROWS = 4u * WIDE * COLUMN_GROUPS;
-const PRODUCT_THREADS = WIDE * HIGH;
+const TEAM_THREADS = WIDE * HIGH;
+const PRODUCT_THREADS = TEAM_THREADS * TEAMS;
 /// Channels in workgroup memory, and vectors of four that they are.
 const DEPTH = 16u;
 const DEPTH_VECTORS = 4u;
@@ -22,14 +25,15 @@ const LEFT_STRIDE = LEFT_ROWS / 4u + 1u;
 const RIGHT_STRIDE = RIGHT_ROWS / 4u + 1u;
 
 /// A thread's results: row by row, COLUMN_GROUPS vectors of four columns each.
-alias Product = array<vec4f, 4u * ROW_GROUPS * COLUMN_GROUPS>;
+const RESULTS = 4u * ROW_GROUPS * COLUMN_GROUPS;
+alias Product = array<vec4f, RESULTS>;
 
-var<workgroup> leftTile: array<vec4f, DEPTH * LEFT_STRIDE>;
-var<workgroup> rightTile: array<vec4f, DEPTH * RIGHT_STRIDE>;
+var<workgroup> leftTile: array<vec4f, TEAMS * DEPTH * LEFT_STRIDE>;
+var<workgroup> rightTile: array<vec4f, TEAMS * DEPTH * RIGHT_STRIDE>;
 
 /// The row of the block that a thread's results r·COLUMN_GROUPS and following belong to, r in [0, 4·ROW_GROUPS).
 fn productRow(thread: u32, r: u32) -> u32 {
-  return 4u * (HIGH * (r / 4u) + thread / WIDE) + r % 4u;
+  return 4u * (HIGH * (r / 4u) + thread % TEAM_THREADS / WIDE) + r % 4u;
 }
 
 /// The first of the four columns of the block that group g of a row's results belongs to.
@@ -37,31 +41,28 @@ fn productColumn(thread: u32, g: u32) -> u32 {
   return 4u * (WIDE * g + thread % WIDE);
 }
 
-/// Adds the product of the blocks that begin at leftRow and rightRow. All threads of the workgroup must call it.
+/// Adds the product of the blocks that begin at leftRow and rightRow. All threads of the workgroup must call it; the first team
+/// has the whole product afterwards.
 fn addProduct(sums: ptr<function, Product>, thread: u32, leftRow: u32, rightRow: u32, vectors: u32) {
-  let row = thread / DEPTH_VECTORS;
+  let team = thread / TEAM_THREADS;
+  let firstRow = thread % TEAM_THREADS / DEPTH_VECTORS;
   let lane = thread % DEPTH_VECTORS;
-  let rowStep = PRODUCT_THREADS / DEPTH_VECTORS;
-  var leftStarts = array<u32, LEFT_LOADS>();
-  for (var i = 0u; i < LEFT_LOADS; i++) { // unrolled
-    leftStarts[i] = leftStart(leftRow + row + i * rowStep);
-  }
-  var rightStarts = array<u32, RIGHT_LOADS>();
-  for (var i = 0u; i < RIGHT_LOADS; i++) { // unrolled
-    rightStarts[i] = rightStart(rightRow + row + i * rowStep);
-  }
-  for (var vector = 0u; vector < vectors; vector += DEPTH_VECTORS) {
+  let rowStep = TEAM_THREADS / DEPTH_VECTORS;
+  for (var step = 0u; step < vectors; step += TEAMS * DEPTH_VECTORS) {
+    let vector = step + team * DEPTH_VECTORS + lane;
     for (var i = 0u; i < LEFT_LOADS; i++) { // unrolled
-      let four = leftVector(leftStarts[i], vector + lane);
-      let at = 4u * lane * LEFT_STRIDE + (row + i * rowStep) / 4u;
+      let row = firstRow + i * rowStep;
+      let at = team * DEPTH * LEFT_STRIDE + 4u * lane * LEFT_STRIDE + row / 4u;
+      let four = leftVector(leftStart(leftRow + row), vector);
       leftTile[at][row % 4u] = four.x;
       leftTile[at + LEFT_STRIDE][row % 4u] = four.y;
       leftTile[at + 2u * LEFT_STRIDE][row % 4u] = four.z;
       leftTile[at + 3u * LEFT_STRIDE][row % 4u] = four.w;
     }
     for (var i = 0u; i < RIGHT_LOADS; i++) { // unrolled
-      let four = rightVector(rightStarts[i], vector + lane);
-      let at = 4u * lane * RIGHT_STRIDE + (row + i * rowStep) / 4u;
+      let row = firstRow + i * rowStep;
+      let at = team * DEPTH * RIGHT_STRIDE + 4u * lane * RIGHT_STRIDE + row / 4u;
+      let four = rightVector(rightStart(rightRow + row), vector);
       rightTile[at][row % 4u] = four.x;
       rightTile[at + RIGHT_STRIDE][row % 4u] = four.y;
       rightTile[at + 2u * RIGHT_STRIDE][row % 4u] = four.z;
@@ -73,22 +74,44 @@ fn addProduct(sums: ptr<function, Product>, thread: u32, leftRow: u32, rightRow:
     }
     workgroupBarrier();
   }
+  if (TEAMS > 1u) { addTeams(sums, thread); }
 }
 
-/// One channel of the tiles: every row of the thread times every column.
+/// Adds up what the teams have, half of them at a time, by way of the left tiles.
+fn addTeams(sums: ptr<function, Product>, thread: u32) {
+  let team = thread / TEAM_THREADS;
+  for (var half = TEAMS / 2u; half > 0u; half /= 2u) {
+    let at = (thread - select(0u, half * TEAM_THREADS, team >= half)) * RESULTS;
+    if (team >= half && team < 2u * half) {
+      for (var i = 0u; i < 4u * ROW_GROUPS * COLUMN_GROUPS; i++) { // unrolled
+        leftTile[at + i] = (*sums)[i];
+      }
+    }
+    workgroupBarrier();
+    if (team < half) {
+      for (var i = 0u; i < 4u * ROW_GROUPS * COLUMN_GROUPS; i++) { // unrolled
+        (*sums)[i] += leftTile[at + i];
+      }
+    }
+    workgroupBarrier();
+  }
+}
+
+/// One channel of the team's tiles: every row of the thread times every column.
 fn addChannel(sums: ptr<function, Product>, thread: u32, channel: u32) {
+  let at = thread / TEAM_THREADS * DEPTH + channel;
   var right = array<vec4f, COLUMN_GROUPS>();
   for (var g = 0u; g < COLUMN_GROUPS; g++) { // unrolled
-    right[g] = rightTile[channel * RIGHT_STRIDE + g * WIDE + thread % WIDE];
+    right[g] = rightTile[at * RIGHT_STRIDE + g * WIDE + thread % WIDE];
   }
   for (var r = 0u; r < ROW_GROUPS; r++) { // unrolled
-    let left = leftTile[channel * LEFT_STRIDE + r * HIGH + thread / WIDE];
+    let left = leftTile[at * LEFT_STRIDE + r * HIGH + thread % TEAM_THREADS / WIDE];
     for (var g = 0u; g < COLUMN_GROUPS; g++) { // unrolled
-      let at = 4u * r * COLUMN_GROUPS + g;
-      (*sums)[at] = fma(vec4f(left.x), right[g], (*sums)[at]);
-      (*sums)[at + COLUMN_GROUPS] = fma(vec4f(left.y), right[g], (*sums)[at + COLUMN_GROUPS]);
-      (*sums)[at + 2u * COLUMN_GROUPS] = fma(vec4f(left.z), right[g], (*sums)[at + 2u * COLUMN_GROUPS]);
-      (*sums)[at + 3u * COLUMN_GROUPS] = fma(vec4f(left.w), right[g], (*sums)[at + 3u * COLUMN_GROUPS]);
+      let i = 4u * r * COLUMN_GROUPS + g;
+      (*sums)[i] = fma(vec4f(left.x), right[g], (*sums)[i]);
+      (*sums)[i + COLUMN_GROUPS] = fma(vec4f(left.y), right[g], (*sums)[i + COLUMN_GROUPS]);
+      (*sums)[i + 2u * COLUMN_GROUPS] = fma(vec4f(left.z), right[g], (*sums)[i + 2u * COLUMN_GROUPS]);
+      (*sums)[i + 3u * COLUMN_GROUPS] = fma(vec4f(left.w), right[g], (*sums)[i + 3u * COLUMN_GROUPS]);
     }
   }
 }
