@@ -93,9 +93,12 @@ export const esa: Section = {
     const { shape } = sizes;
     bench.print(
       `\n${shape.blockTokens} queries, ${shape.queryHeads} heads over ${shape.keyValueHeads} of ${shape.headDimension}, ` +
-        `${shape.selectedTokens} selected, d' ${shape.compressedDim}, ${shape.initTokens} initial tokens. ESA's step is: fold, rotate and ` +
-        `compress the queries; compress the ${shape.blockTokens} keys that\nare new in the middle; score, dilate, choose; attend near and far; merge.`,
+        `${shape.selectedTokens} selected, d' ${shape.compressedDim}, ${shape.initTokens} initial tokens`,
     );
+    bench.print(
+      `ESA's step: fold, rotate and compress the queries; compress the ${shape.blockTokens} keys that are new in the middle;`,
+    );
+    bench.print('score, dilate, choose; attend near and far; merge');
     bench.print(headerLine(CURVE));
     for (const point of points) bench.print(curveLine(point));
     bench.print(
@@ -189,6 +192,6 @@ async function printProfile(
   );
   step.release();
   const parts = sums.map(([name, milliseconds]) => `${name} ${threeDigits(milliseconds)}`);
-  print(`ESA's step at ${tokens} tokens, operations timed one by one, ms: ${parts.join(', ')}`);
+  print(`ESA's step at ${tokens} tokens, operations timed one by one, ms:\n  ${parts.join(', ')}`);
   figure(`esa profile, ${tokens} tokens`, Object.fromEntries(sums));
 }
