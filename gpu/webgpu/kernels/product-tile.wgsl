@@ -48,12 +48,20 @@ fn addProduct(sums: ptr<function, Product>, thread: u32, leftRow: u32, rightRow:
   let firstRow = thread % TEAM_THREADS / DEPTH_VECTORS;
   let lane = thread % DEPTH_VECTORS;
   let rowStep = TEAM_THREADS / DEPTH_VECTORS;
+  var leftStarts = array<u32, LEFT_LOADS>();
+  for (var i = 0u; i < LEFT_LOADS; i++) { // unrolled
+    leftStarts[i] = leftStart(leftRow + firstRow + i * rowStep);
+  }
+  var rightStarts = array<u32, RIGHT_LOADS>();
+  for (var i = 0u; i < RIGHT_LOADS; i++) { // unrolled
+    rightStarts[i] = rightStart(rightRow + firstRow + i * rowStep);
+  }
   for (var step = 0u; step < vectors; step += TEAMS * DEPTH_VECTORS) {
     let vector = step + team * DEPTH_VECTORS + lane;
     for (var i = 0u; i < LEFT_LOADS; i++) { // unrolled
       let row = firstRow + i * rowStep;
       let at = team * DEPTH * LEFT_STRIDE + 4u * lane * LEFT_STRIDE + row / 4u;
-      let four = leftVector(leftStart(leftRow + row), vector);
+      let four = leftVector(leftStarts[i], vector);
       leftTile[at][row % 4u] = four.x;
       leftTile[at + LEFT_STRIDE][row % 4u] = four.y;
       leftTile[at + 2u * LEFT_STRIDE][row % 4u] = four.z;
@@ -62,7 +70,7 @@ fn addProduct(sums: ptr<function, Product>, thread: u32, leftRow: u32, rightRow:
     for (var i = 0u; i < RIGHT_LOADS; i++) { // unrolled
       let row = firstRow + i * rowStep;
       let at = team * DEPTH * RIGHT_STRIDE + 4u * lane * RIGHT_STRIDE + row / 4u;
-      let four = rightVector(rightStart(rightRow + row), vector);
+      let four = rightVector(rightStarts[i], vector);
       rightTile[at][row % 4u] = four.x;
       rightTile[at + RIGHT_STRIDE][row % 4u] = four.y;
       rightTile[at + 2u * RIGHT_STRIDE][row % 4u] = four.z;
