@@ -82,7 +82,7 @@ function verdictOf({ fate, isMissed }: Why): 'kept' | 'missed' | 'dropped' {
 }
 
 /** The rule that kept or dropped a key, as a sentence. */
-export function ruleOf({ fate, isMissed, score, tied }: Why): string {
+export function ruleOf({ fate, isMissed, score, scoreAtCut, tied }: Why): string {
   const lead = isMissed ? 'missed' : 'dropped';
   switch (fate) {
     case 'future':
@@ -99,8 +99,9 @@ export function ruleOf({ fate, isMissed, score, tied }: Why): string {
         : `kept: won a tie of ${formatCount(tied)} at the cut`;
     default:
       if (score === null) return `${lead}: the method keeps no such key`;
-      return tied === null
-        ? `${lead}: score below the cut`
-        : `${lead}: lost a tie of ${formatCount(tied)} at the cut`;
+      if (tied !== null) return `${lead}: lost a tie of ${formatCount(tied)} at the cut`;
+      return score === scoreAtCut
+        ? `${lead}: as high as the cut, behind by the score that breaks ties`
+        : `${lead}: score below the cut`;
   }
 }
