@@ -28,7 +28,8 @@ export const glossary = {
   local: 'The last tokens before the query’s block, always kept.',
   ownBlock: 'Queries that are read together and share one selection; each sees the ones before it.',
   selected: 'Kept because of its score.',
-  dropped: 'Not kept: its score was below the cut (or as high, and another decided), or the method leaves such keys out.',
+  dropped:
+    'Not kept: its score was below the cut (or as high, and another decided), or the method leaves such keys out.',
   needle: 'A planted sentence with a fact; outlined where the question asks for it.',
   trainedLength:
     'The model has never seen texts longer than this: full attention goes wrong there, so recall against it means little.',
