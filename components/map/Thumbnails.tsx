@@ -3,6 +3,7 @@ import { usePage, usePageState } from '../../src/session/hooks';
 import { palettes } from '../shared/palette';
 import { rampsOf } from './ramps';
 import { ThumbnailSheet } from './thumbnail-sheet';
+import './thumbnails.css';
 
 const gap = 5;
 const barHeight = 3;
