@@ -1,6 +1,6 @@
 // out[h, i, t] = exp(q_i·k_t·scale − logSumExp_i) for t ≤ i + causalOffset, 0 beyond, for devices whose workgroup memory is fast.
 //
-// Shapes     as attention-weights.wgsl.
+// Shapes     as attention-weights.wgsl; T any (put-four-scalars.wgsl) or a multiple of four (put-four-vectors.wgsl).
 // Grid       one workgroup per block of LEFT_ROWS queries × RIGHT_ROWS keys (product-tile.wgsl); workgroups.x over keys,
 //            workgroups.y over items from firstItem: query head · query blocks + query block.
 // Precision  32-bit.
@@ -28,7 +28,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> query: array<vec4f>;
 @group(0) @binding(2) var<storage, read> key: array<vec4f>;
 @group(0) @binding(3) var<storage, read> logSumExp: array<f32>;
-@group(0) @binding(4) var<storage, read_write> out: array<f32>;
+@group(0) @binding(4) var<storage, read_write> out: array<Element>;
 
 @compute @workgroup_size(WIDE * HIGH)
 fn main(@builtin(local_invocation_index) thread: u32, @builtin(workgroup_id) workgroup: vec3u) {
@@ -49,10 +49,8 @@ fn main(@builtin(local_invocation_index) thread: u32, @builtin(workgroup_id) wor
     for (var g = 0u; g < COLUMN_GROUPS; g++) { // unrolled
       let firstOfFour = firstKey + productColumn(thread, g);
       let weights = weightsOf(scores[r * COLUMN_GROUPS + g], lse, firstOfFour, end);
-      for (var c = 0u; c < 4u; c++) { // unrolled
-        if (row < params.queryRows && firstOfFour + c < params.keyRows) {
-          out[outStart + firstOfFour + c] = weights[c];
-        }
+      if (row < params.queryRows && firstOfFour < params.keyRows) {
+        putFour(outStart + firstOfFour, params.keyRows - firstOfFour, weights);
       }
     }
   }

@@ -7,20 +7,23 @@ import { prepareWeights, shareOf, weightWork } from '../weights';
 import code from './attention-weights.wgsl?raw';
 import tiledCode from './attention-weights-tiled.wgsl?raw';
 import { tileShape } from './product-tile';
+import { definePutFourKernels } from './put-four';
 
 const bindings = { query: 'read', key: 'read', logSumExp: 'read', out: 'write' } as const;
 const kernel = defineKernel('attention-weights', code, bindings);
-const tiled = defineKernel('attention-weights-tiled', weightTile(tiledCode), bindings);
+const tiled = definePutFourKernels('attention-weights-tiled', weightTile(tiledCode), bindings);
 
 /** Keys and query rows of a tile that emulated threads hold in registers. */
 const REGISTER_TILE = { keys: 64, rows: 64 };
-const TILE = tileShape(8, 8, 2, 2);
+/** Few results a thread, of many threads: writing them takes longer than the products. */
+const TILE = tileShape(16, 16, 1, 1);
 
 /** Records `Ops.attentionWeights`. */
 export function attentionWeights(recorder: Recorder, a: Arguments<'attentionWeights'>, shape = TILE): void {
   checkAttentionWeights(a);
   const { query, key } = a;
   const isTiled = !recorder.emulatesThreads;
+  const tiledKernel = key.rows % 4 === 0 ? tiled.vectors : tiled.scalars;
   const tile = isTiled ? { keys: shape.rightRows, rows: shape.leftRows } : REGISTER_TILE;
   const items = query.heads * Math.ceil(query.rows / tile.rows);
   if (items === 0 || key.rows === 0) return;
@@ -30,7 +33,7 @@ export function attentionWeights(recorder: Recorder, a: Arguments<'attentionWeig
   const parts = Math.max(recorder.partsFor(work), items / recorder.maxWorkgroupsPerDimension);
   for (const { start, count } of spans(items, parts, 1)) {
     recorder.dispatch({
-      kernel: isTiled ? tiled : kernel,
+      kernel: isTiled ? tiledKernel : kernel,
       constants: isTiled ? shape.constants : {},
       buffers: { ...buffers, out: a.out },
       parameters: { firstItem: start, ...parameters },

@@ -1,7 +1,7 @@
 // out[i, j] (+)= Σ_k input[i, k] · weight[j, k] + bias[j], for devices whose workgroup memory is fast.
 //
 // Shapes     input [n, K], weight [M, K], bias [M], out [n, M]. K, the offsets and strides of input and weight count vectors
-//            of four; out has any.
+//            of four; out has any (put-four-scalars.wgsl) or whole ones (put-four-vectors.wgsl).
 // Grid       one workgroup per block of LEFT_ROWS × RIGHT_ROWS of out (product-tile.wgsl); workgroups.x over j, .y over i.
 // Precision  32-bit fused sums in order of k.
 // Equals     `matmul` of gpu/cpu.
@@ -28,7 +28,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> input: array<vec4f>;
 @group(0) @binding(2) var<storage, read> weight: array<vec4f>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read_write> out: array<f32>;
+@group(0) @binding(4) var<storage, read_write> out: array<Element>;
 
 fn leftStart(row: u32) -> u32 {
   return params.inputOffset + min(row, params.endRow - 1u) * params.inputStride;
@@ -39,28 +39,27 @@ fn rightStart(row: u32) -> u32 {
 }
 
 fn leftVector(start: u32, vector: u32) -> vec4f {
-  return select(vec4f(), input[start + min(vector, params.vectors - 1u)], vector < params.vectors);
+  return input[start + vector];
 }
 
 fn rightVector(start: u32, vector: u32) -> vec4f {
-  return select(vec4f(), weight[start + min(vector, params.vectors - 1u)], vector < params.vectors);
+  return weight[start + vector];
 }
 
-fn store(row: u32, column: u32, sum: f32) {
-  if (column >= params.endColumn) { return; }
-  var value = sum;
-  if (params.hasBias == 1u) { value += bias[column]; }
+/// Four biases; the last one again beyond the end.
+fn biasAt(column: u32) -> vec4f {
+  let last = params.endColumn - 1u;
+  return vec4f(bias[column], bias[min(column + 1u, last)], bias[min(column + 2u, last)], bias[min(column + 3u, last)]);
+}
+
+fn store(row: u32, column: u32, sums: vec4f) {
+  if (row >= params.endRow || column >= params.endColumn) { return; }
+  var four = sums;
+  if (params.hasBias == 1u) { four += biasAt(column); }
   let at = params.outOffset + row * params.outRowStride + column;
-  if (params.accumulate == 1u) { value += out[at]; }
-  out[at] = value;
-}
-
-fn storeFour(row: u32, column: u32, sums: vec4f) {
-  if (row >= params.endRow) { return; }
-  store(row, column, sums.x);
-  store(row, column + 1u, sums.y);
-  store(row, column + 2u, sums.z);
-  store(row, column + 3u, sums.w);
+  let count = params.endColumn - column;
+  if (params.accumulate == 1u) { four += fourAt(at, count); }
+  putFour(at, count, four);
 }
 
 @compute @workgroup_size(WIDE * HIGH * TEAMS)
@@ -72,7 +71,7 @@ fn main(@builtin(local_invocation_index) thread: u32, @builtin(workgroup_id) wor
   if (thread >= TEAM_THREADS) { return; }
   for (var r = 0u; r < 4u * ROW_GROUPS; r++) { // unrolled
     for (var g = 0u; g < COLUMN_GROUPS; g++) { // unrolled
-      storeFour(firstRow + productRow(thread, r), firstColumn + productColumn(thread, g), sums[r * COLUMN_GROUPS + g]);
+      store(firstRow + productRow(thread, r), firstColumn + productColumn(thread, g), sums[r * COLUMN_GROUPS + g]);
     }
   }
 }

@@ -5,15 +5,17 @@ import { defineKernel, type Kernel, type KernelConstants } from '../kernel';
 import type { Work } from '../pacer';
 import type { Recorder } from '../recorder';
 import { asVectors } from '../vectors';
+import { hasVectors } from '../views';
 import registersCode from './matmul.wgsl?raw';
 import columnsCode from './matmul-columns.wgsl?raw';
 import fewRowsCode from './matmul-few-rows.wgsl?raw';
 import tiledCode from './matmul-tiled.wgsl?raw';
 import { productTile, teamTileOf } from './product-tile';
+import { definePutFourKernels } from './put-four';
 
 const bindings = { input: 'read', weight: 'read', bias: 'read', out: 'write' } as const;
 const registers = defineKernel('matmul', registersCode, bindings);
-const tiled = defineKernel('matmul-tiled', productTile(tiledCode), bindings);
+const tiled = definePutFourKernels('matmul-tiled', productTile(tiledCode), bindings);
 const fewRows = defineKernel('matmul-few-rows', fewRowsCode, bindings);
 const columnsOnly = defineKernel('matmul-columns', columnsCode, bindings);
 
@@ -43,7 +45,7 @@ function recordTiled(recorder: Recorder, a: Arguments<'matmul'>, input: Rows, we
   const { rows, channels: columns } = a.out;
   const parts = recorder.partsFor(matmulWork(rows, columns, input.channels));
   // Slices of columns first: every weight is then read in one of them only.
-  const { kernel, constants, tileRows, tileColumns } = tilingFor(recorder, rows, columns, input.channels);
+  const { kernel, constants, tileRows, tileColumns } = tilingFor(recorder, a.out, input.channels);
   const columnSpans = spans(columns, parts, tileColumns);
   const rowSpans = spans(rows, Math.ceil(parts / columnSpans.length), tileRows);
   for (const column of columnSpans) {
@@ -69,13 +71,13 @@ function recordTiled(recorder: Recorder, a: Arguments<'matmul'>, input: Rows, we
 }
 
 /** Workgroup memory serves real threads; emulated ones pay too dearly for waiting for each other. */
-function tilingFor(recorder: Recorder, rows: number, columns: number, channels: number): Tiling {
+function tilingFor(recorder: Recorder, out: Rows, channels: number): Tiling {
   if (recorder.emulatesThreads) {
     return { kernel: registers, constants: {}, tileRows: REGISTERS_TILE, tileColumns: REGISTERS_TILE };
   }
-  const shape = teamTileOf(recorder, rows, columns, channels);
+  const shape = teamTileOf(recorder, out.rows, out.channels, channels);
   return {
-    kernel: tiled,
+    kernel: hasVectors(out) ? tiled.vectors : tiled.scalars,
     constants: shape.constants,
     tileRows: shape.leftRows,
     tileColumns: shape.rightRows,

@@ -32,7 +32,7 @@ export function tileOf(recorder: Recorder, left: number, right: number, extraByt
   const blocks = ({ leftRows, rightRows }: TileShape) =>
     Math.ceil(left / leftRows) * Math.ceil(right / rightRows);
   const fits = LARGE.workgroupBytes + extraBytes <= recorder.capabilities.maxWorkgroupStorageBytes;
-  if (fits && blocks(LARGE) >= recorder.parallelThreads / 128) return LARGE;
+  if (fits && blocks(LARGE) >= recorder.parallelThreads / 256) return LARGE;
   return blocks(MEDIUM) >= recorder.parallelThreads / 1024 ? MEDIUM : SMALL;
 }
 

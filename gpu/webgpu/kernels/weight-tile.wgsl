@@ -16,11 +16,11 @@ fn rightStart(row: u32) -> u32 {
 }
 
 fn leftVector(start: u32, vector: u32) -> vec4f {
-  return select(vec4f(), query[start + min(vector, params.vectors - 1u)], vector < params.vectors);
+  return query[start + vector];
 }
 
 fn rightVector(start: u32, vector: u32) -> vec4f {
-  return select(vec4f(), key[start + min(vector, params.vectors - 1u)], vector < params.vectors);
+  return key[start + vector];
 }
 
 /// Number of keys that a query row sees.

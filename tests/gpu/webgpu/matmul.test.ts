@@ -114,16 +114,18 @@ describeWebGpu('matmul in every tiling', (gpu) => {
   ])('of a device with %i threads: %s', async (parallelThreads) => {
     const capabilities = { isFallbackAdapter: false, parallelThreads, maxWorkgroupStorageBytes: 32_768 };
     const webgpu = await createWebGpuOps({ device: gpu.device, capabilities });
-    for (const [rows, columns, depth] of [
-      [65, 129, 20],
-      [128, 64, 16],
-      [33, 31, 33],
-      [9, 1, 3],
-    ]) {
+    for (const [rows, columns, depth, layout] of [
+      [65, 129, 20, 'strided'],
+      [65, 132, 20, 'dense'],
+      [128, 64, 16, 'dense'],
+      [33, 31, 33, 'strided'],
+      [9, 4, 1, 'dense'],
+      [9, 1, 3, 'strided'],
+    ] as const) {
       await compare(
         { webgpu, cpu: createCpuOps({ simd: false }) },
         (ops) => {
-          const out = inputView(ops, [1, rows, columns], 'strided', 3);
+          const out = inputView(ops, [1, rows, columns], layout, 3);
           const input = inputView(ops, [1, rows, depth], 'strided', 1);
           const weight = inputView(ops, [1, columns, depth], 'dense', 2);
           const bias = ops.upload(randomFloats(columns, 4), 'bias');
