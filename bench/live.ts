@@ -1,8 +1,16 @@
 import type { Ops } from '../gpu/ops';
 import { nodeEnvironment } from '../src/cli/node-environment';
+import { contextOf } from '../src/measure/probe-run';
+import { sweep } from '../src/measure/sweep';
+import { methodById } from '../src/methods';
+import { resolveParameters } from '../src/methods/parameters';
+import { nodeFolder } from '../src/model/folder-node';
 import { Engine } from '../src/study/engine';
+import { forward } from '../src/study/forward';
 import { methodKey, textKey } from '../src/study/key';
+import { openModel } from '../src/study/open-model';
 import type { Part, PostedEvent } from '../src/study/protocol';
+import { recordReading } from '../src/study/record';
 import { levelFor, tilesIn } from '../src/study/tile-grid';
 import type { MethodSpec, StudySpec } from '../src/study/types';
 import type { Section } from './section';
@@ -14,6 +22,8 @@ const TOKENS = { gpu: 4096, cpu: 1024, software: 256 };
 const MOVES = [240, 200, 160, 128, 96, 80, 64, 256, 208, 176];
 const VISIBLE = { layer: 5, head: 1 };
 const MAP_PIXELS = 512;
+/** More than the page's own sweep has. */
+const POINTS = 16;
 
 /**
  * What a person who moves a slider waits for, through the engine as the page uses it: ESA's `selectedTokens` on a task of four
@@ -58,8 +68,36 @@ export async function* measureLive(ops: Ops): AsyncGenerator<Measurement> {
     'sweep, 12 points of all layers',
     (await study.run(selected(144), ['probe'], { proximity: 2 })).sweep,
   );
+  yield measured(`sweep, ${POINTS} points of all layers`, await sweepMilliseconds(ops, tokens));
   await study.run(selected(145), ['probe', 'free']);
   yield measured('free run', (await study.run(selected(146), ['probe', 'free'])).freeRun);
+}
+
+/** ESA's sweep with nothing of it at hand but the keys and queries of full attention; the second one, when all is compiled. */
+async function sweepMilliseconds(ops: Ops, tokens: number): Promise<number> {
+  const { decoder, config, calibration } = await openModel(ops, nodeFolder('samples/model'));
+  const ids = Uint32Array.from({ length: tokens }, (_, i) => (i * 7919 + (i >> 5)) % config.vocabularySize);
+  const { reader } = await forward(decoder, ids, { keepStates: false });
+  const text = recordReading(decoder, reader, tokens, calibration);
+  const method = methodById('esa');
+  const parameters = resolveParameters(method.id, method.parameters, {}, contextOf(text));
+  const fractions = Array.from({ length: POINTS }, (_, i) => 64 ** (i / (POINTS - 1) - 1));
+  const queries = { start: tokens - Math.ceil(tokens / 8), end: tokens };
+  let milliseconds = 0;
+  for (let i = 0; i < 2; i++) {
+    const start = performance.now();
+    const [curve] = await sweep({
+      text,
+      methods: [{ method, parameters, current: true }],
+      fractions,
+      queries,
+    });
+    milliseconds = performance.now() - start;
+    if (curve?.points.at(-1)?.massRecall?.toFixed(4) !== '1.0000') throw new Error('keeping all loses mass');
+  }
+  text.release();
+  decoder.release();
+  return milliseconds;
 }
 
 /** Milliseconds since the run began, and how long its last parts took. */
