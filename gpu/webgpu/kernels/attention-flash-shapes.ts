@@ -118,11 +118,10 @@ function columnsOf({ columnThreads }: AttentionTile, channels: number): number {
 /** The kernel's workgroup memory. */
 export function workgroupBytes(tile: AttentionTile, channels: number): number {
   const rowGroups = tile.rowThreads * tile.rowGroups;
-  const stages = Math.max(
-    rowGroups + tile.columnThreads * tile.panels,
-    tile.columnThreads * columnsOf(tile, channels),
+  const stage = Math.max(
+    (rowGroups + tile.columnThreads * tile.panels) * (tile.channels + 1),
+    tile.columnThreads * columnsOf(tile, channels) * (tile.values + 1),
   );
-  const slots = Math.max(tile.channels, tile.values) + 1;
-  const vectors = stages * slots + rowGroups * (4 * tile.columnThreads + 1) + rowGroups;
+  const vectors = stage + rowGroups * (4 * tile.columnThreads + 1) + rowGroups;
   return 16 * vectors + 4 * tile.rows + 8 * tile.keys;
 }

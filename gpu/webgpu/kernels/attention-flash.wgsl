@@ -19,6 +19,9 @@
 // Memory     Queries and keys pass through workgroup memory CHANNELS channels at a time, four rows in a vector; then weights,
 //            a panel of keys at a time, and values, VALUE_KEYS keys at a time. While a part is used, the next one is already on
 //            its way into registers. Arrays of an odd number of vectors lie in different banks.
+// Indices    WGSL keeps every index within its array; only where the compiler can prove that it is there does this cost nothing.
+//            So functions take their arguments modulo what they are below anyway, and inner loops count by one up to constants:
+//            channels beyond the last and keys beyond the span are multiplied by zero.
 // Constants  those named above; COLUMNS: ⌈d / (4·COLUMN_THREADS)⌉; QUERY_LOADS, KEY_LOADS, VALUE_LOADS: what a thread loads of
 //            a part, in units of four vectors of queries or keys and single vectors of values; KEPT_SCORES: 4·ROW_GROUPS·(PANELS − 1).
 
@@ -76,8 +79,11 @@ const KEY_GROUPS = COLUMN_THREADS * PANELS;
 const KEY_TILE = PANEL * PANELS;
 const TILE_COLUMNS = COLUMN_THREADS * COLUMNS;
 const SLICE = CHANNELS / 4u;
-const SLOTS = max(CHANNELS, VALUE_KEYS) | 1u;
-const STAGES = max(TILE_ROW_GROUPS + KEY_GROUPS, TILE_COLUMNS);
+const QUERY_UNITS = TILE_ROW_GROUPS * SLICE;
+const KEY_UNITS = KEY_GROUPS * SLICE;
+const SCORING_SLOTS = CHANNELS | 1u;
+const VALUE_SLOTS = VALUE_KEYS | 1u;
+const STAGE = max((TILE_ROW_GROUPS + KEY_GROUPS) * SCORING_SLOTS, TILE_COLUMNS * VALUE_SLOTS);
 
 const MASKED = -3e38;
 const LOWEST_MAXIMUM = -1e30;
@@ -86,13 +92,13 @@ const LOG2_E = 1.4426950408889634;
 const LN_2 = 0.6931471805599453;
 
 /// Groups of four query rows, then groups of four keys, by channel; or columns of four channels, by key.
-var<workgroup> stage: array<array<vec4f, SLOTS>, STAGES>;
+var<workgroup> stage: array<vec4f, STAGE>;
 /// Groups of four query rows, by key of the panel.
 var<workgroup> weights: array<array<vec4f, PANEL + 1u>, TILE_ROW_GROUPS>;
-var<workgroup> queryStarts: array<u32, ROW_TILE>;
+var<workgroup> queryStarts: array<vec4u, TILE_ROW_GROUPS>;
 var<workgroup> limits: array<vec4u, TILE_ROW_GROUPS>;
-/// Of one tile of keys, and of the next.
-var<workgroup> keyRows: array<u32, 2u * KEY_TILE>;
+/// Of one tile of keys, and of the next: tables 0 and 1.
+var<workgroup> keyRows: array<array<u32, KEY_TILE>, 2>;
 /// The next part of workgroup memory.
 var<private> loaded: array<vec4f, max(4u * (QUERY_LOADS + KEY_LOADS), VALUE_LOADS)>;
 
@@ -114,21 +120,20 @@ fn keyRow(index: u32, listStart: u32) -> u32 {
 fn loadScoring(thread: u32, keyStart: u32, table: u32, firstVector: u32) {
   let last = params.channels / 4u - 1u;
   for (var i = 0u; i < QUERY_LOADS; i++) { // unrolled
-    let unit = thread + i * THREADS;
-    let row = 4u * (unit / SLICE);
-    let vector = min(firstVector + unit % SLICE, last);
+    let unit = (thread + i * THREADS) % QUERY_UNITS;
+    let starts = queryStarts[unit / SLICE] + min(firstVector + unit % SLICE, last);
     for (var c = 0u; c < 4u; c++) { // unrolled
-      loaded[4u * i + c] = query[queryStarts[row + c] + vector];
+      loaded[4u * i + c] = query[starts[c]];
     }
   }
   for (var i = 0u; i < KEY_LOADS; i++) { // unrolled
-    let unit = thread + i * THREADS;
+    let unit = (thread + i * THREADS) % KEY_UNITS;
     let group = unit / SLICE;
     let start = keyStart + min(firstVector + unit % SLICE, last);
     // Neighbouring threads score neighbouring keys.
-    let at = table + group / COLUMN_THREADS * PANEL + group % COLUMN_THREADS;
+    let at = group / COLUMN_THREADS * PANEL + group % COLUMN_THREADS;
     for (var c = 0u; c < 4u; c++) { // unrolled
-      loaded[4u * QUERY_LOADS + 4u * i + c] = key[start + keyRows[at + c * COLUMN_THREADS] * params.keyRowStride];
+      loaded[4u * QUERY_LOADS + 4u * i + c] = key[start + keyRows[table % 2u][at + c * COLUMN_THREADS] * params.keyRowStride];
     }
   }
 }
@@ -136,39 +141,45 @@ fn loadScoring(thread: u32, keyStart: u32, table: u32, firstVector: u32) {
 /// Puts what was loaded into workgroup memory, with zeros beyond the last channel.
 fn storeScoring(thread: u32, firstVector: u32) {
   for (var i = 0u; i < QUERY_LOADS; i++) { // unrolled
-    let unit = thread + i * THREADS;
-    if (unit < TILE_ROW_GROUPS * SLICE) { storeGroup(unit / SLICE, firstVector, unit % SLICE, 4u * i); }
+    let unit = (thread + i * THREADS) % QUERY_UNITS;
+    let at = 4u * i;
+    let channels = byChannel(loaded[at], loaded[at + 1u], loaded[at + 2u], loaded[at + 3u], firstVector + unit % SLICE);
+    if (thread + i * THREADS < QUERY_UNITS) {
+      for (var c = 0u; c < 4u; c++) { // unrolled
+        stage[unit / SLICE * SCORING_SLOTS + 4u * (unit % SLICE) + c] = channels[c];
+      }
+    }
   }
   for (var i = 0u; i < KEY_LOADS; i++) { // unrolled
-    let unit = thread + i * THREADS;
-    if (unit < KEY_GROUPS * SLICE) {
-      storeGroup(TILE_ROW_GROUPS + unit / SLICE, firstVector, unit % SLICE, 4u * QUERY_LOADS + 4u * i);
+    let unit = (thread + i * THREADS) % KEY_UNITS;
+    let at = 4u * (QUERY_LOADS + i);
+    let channels = byChannel(loaded[at], loaded[at + 1u], loaded[at + 2u], loaded[at + 3u], firstVector + unit % SLICE);
+    if (thread + i * THREADS < KEY_UNITS) {
+      for (var c = 0u; c < 4u; c++) { // unrolled
+        stage[(TILE_ROW_GROUPS + unit / SLICE) * SCORING_SLOTS + 4u * (unit % SLICE) + c] = channels[c];
+      }
     }
   }
 }
 
-fn storeGroup(group: u32, firstVector: u32, slot: u32, at: u32) {
-  let rows = mat4x4f(loaded[at], loaded[at + 1u], loaded[at + 2u], loaded[at + 3u]);
-  let byChannel = transpose(rows) * f32(firstVector + slot < params.channels / 4u);
-  stage[group][4u * slot] = byChannel[0];
-  stage[group][4u * slot + 1u] = byChannel[1];
-  stage[group][4u * slot + 2u] = byChannel[2];
-  stage[group][4u * slot + 3u] = byChannel[3];
+/// Four channels of four rows that were loaded, row by row.
+fn byChannel(a: vec4f, b: vec4f, c: vec4f, d: vec4f, vector: u32) -> mat4x4f {
+  return transpose(mat4x4f(a, b, c, d)) * f32(vector < params.channels / 4u);
 }
 
-fn loadValues(thread: u32, valueStart: u32, table: u32) {
+fn loadValues(thread: u32, valueStart: u32, table: u32, firstKey: u32) {
   let last = params.channels / 4u - 1u;
   for (var i = 0u; i < VALUE_LOADS; i++) { // unrolled
-    let unit = thread + i * THREADS;
-    let row = keyRows[table + unit / TILE_COLUMNS];
+    let unit = thread % THREADS + i * THREADS;
+    let row = keyRows[table % 2u][(firstKey + unit / TILE_COLUMNS) % KEY_TILE];
     loaded[i] = value[valueStart + row * params.valueRowStride + min(unit % TILE_COLUMNS, last)];
   }
 }
 
 fn storeValues(thread: u32) {
   for (var i = 0u; i < VALUE_LOADS; i++) { // unrolled
-    let unit = thread + i * THREADS;
-    if (unit < VALUE_KEYS * TILE_COLUMNS) { stage[unit % TILE_COLUMNS][unit / TILE_COLUMNS] = loaded[i]; }
+    let unit = thread % THREADS + i * THREADS;
+    if (unit < VALUE_KEYS * TILE_COLUMNS) { stage[unit % TILE_COLUMNS * VALUE_SLOTS + unit / TILE_COLUMNS] = loaded[i]; }
   }
 }
 
@@ -201,11 +212,11 @@ fn main(
     let stacked = min(firstRow + i, lastRow);
     let row = stacked / params.stackedHeads;
     let head = firstHead + stacked % params.stackedHeads;
-    queryStarts[i] = params.queryOffset + head * params.queryHeadStride + row * params.queryRowStride;
+    queryStarts[i / 4u][i % 4u] = params.queryOffset + head * params.queryHeadStride + row * params.queryRowStride;
     limits[i / 4u][i % 4u] = limit(row);
   }
   if (begin < end) {
-    for (var i = thread; i < KEY_TILE; i += THREADS) { keyRows[i] = keyRow(min(begin + i, end - 1u), listStart); }
+    for (var i = thread; i < KEY_TILE; i += THREADS) { keyRows[0][i] = keyRow(min(begin + i, end - 1u), listStart); }
   }
   workgroupBarrier();
 
@@ -223,7 +234,7 @@ fn main(
   for (var first = begin; first < end; first += KEY_TILE) {
     // Nobody needs the last tile's key rows any more.
     for (var i = thread; i < KEY_TILE; i += THREADS) {
-      keyRows[KEY_TILE - table + i] = keyRow(min(first + KEY_TILE + i, end - 1u), listStart);
+      keyRows[1u - table][i] = keyRow(min(first + KEY_TILE + i, end - 1u), listStart);
     }
 
     // Vectors of four rows: key by key, ROW_GROUPS each.
@@ -235,17 +246,16 @@ fn main(
       if (4u * (firstVector + SLICE) < params.channels) {
         loadScoring(thread, keyStart, table, firstVector + SLICE);
       } else {
-        loadValues(thread, valueStart, table);
+        loadValues(thread, valueStart, table, 0u);
       }
-      let channels = min(CHANNELS, params.channels - 4u * firstVector);
-      for (var firstChannel = 0u; firstChannel < channels; firstChannel += 4u) {
+      for (var vector = 0u; vector < SLICE; vector++) {
         for (var c = 0u; c < 4u; c++) { // unrolled
           var q = array<vec4f, ROW_GROUPS>();
           for (var g = 0u; g < ROW_GROUPS; g++) { // unrolled
-            q[g] = stage[rowGroup + g * ROW_THREADS][firstChannel + c];
+            q[g] = stage[(rowGroup + g * ROW_THREADS) * SCORING_SLOTS + 4u * vector + c];
           }
           for (var p = 0u; p < PANELS; p++) { // unrolled
-            let k = stage[TILE_ROW_GROUPS + column + p * COLUMN_THREADS][firstChannel + c];
+            let k = stage[(TILE_ROW_GROUPS + column + p * COLUMN_THREADS) * SCORING_SLOTS + 4u * vector + c];
             for (var g = 0u; g < ROW_GROUPS; g++) { // unrolled
               for (var j = 0u; j < 4u; j++) { // unrolled
                 let at = (4u * p + j) * ROW_GROUPS + g;
@@ -312,25 +322,26 @@ fn main(
       for (var i = 0u; i < KEPT_SCORES; i++) { // unrolled
         scores[i] = scores[i + 4u * ROW_GROUPS];
       }
-      for (var part = 0u; part < PANEL && first + panel + part < end; part += VALUE_KEYS) {
+      for (var part = 0u; part < PANEL / VALUE_KEYS; part++) {
+        let firstKey = panel + part * VALUE_KEYS;
+        if (first + firstKey >= end) { break; }
         if (part > 0u) { workgroupBarrier(); }
         storeValues(thread);
         workgroupBarrier();
-        let next = panel + part + VALUE_KEYS;
+        let next = firstKey + VALUE_KEYS;
         if (next < KEY_TILE && first + next < end) {
-          loadValues(thread, valueStart, table + next);
+          loadValues(thread, valueStart, table, next);
         } else if (first + KEY_TILE < end) {
-          loadScoring(thread, keyStart, KEY_TILE - table, 0u);
+          loadScoring(thread, keyStart, 1u - table, 0u);
         }
-        let keys = min(VALUE_KEYS, end - first - panel - part);
-        for (var firstKey = 0u; firstKey < keys; firstKey += 4u) {
+        for (var four = 0u; four < VALUE_KEYS / 4u; four++) {
           for (var k = 0u; k < 4u; k++) { // unrolled
             var w = array<vec4f, ROW_GROUPS>();
             for (var g = 0u; g < ROW_GROUPS; g++) { // unrolled
-              w[g] = weights[rowGroup + g * ROW_THREADS][part + firstKey + k];
+              w[g] = weights[rowGroup + g * ROW_THREADS][part * VALUE_KEYS + 4u * four + k];
             }
             for (var c = 0u; c < COLUMNS; c++) { // unrolled
-              let v = stage[column + c * COLUMN_THREADS][firstKey + k];
+              let v = stage[(column + c * COLUMN_THREADS) * VALUE_SLOTS + 4u * four + k];
               for (var g = 0u; g < ROW_GROUPS; g++) { // unrolled
                 for (var r = 0u; r < 4u; r++) { // unrolled
                   let at = (4u * g + r) * COLUMNS + c;
@@ -342,7 +353,7 @@ fn main(
         }
       }
     }
-    table = KEY_TILE - table;
+    table = 1u - table;
   }
 
   // The sums of a row's threads.

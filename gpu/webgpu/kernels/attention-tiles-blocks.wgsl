@@ -62,11 +62,6 @@ fn limit(row: u32) -> u32 {
   return u32(clamp(i32(row) + bitcast<i32>(params.causalOffset) + 1, 0, i32(params.keyRows)));
 }
 
-/// Where a row of a block lies in workgroup memory.
-fn slot(row: u32) -> u32 {
-  return ((row & 7u) * 8u + (row >> 3u)) * PITCH;
-}
-
 /// Causal cells among the evaluated rows firstRow, firstRow + rowStep, … of a pixel and its keys from firstKey on.
 fn cellsOf(firstRow: u32, rowsPerPixel: u32, firstKey: u32) -> u32 {
   if (firstRow >= params.queryRows || firstKey >= params.keyRows) { return 0u; }
@@ -116,7 +111,7 @@ fn main(
     // Rows and keys beyond the end repeat the last one.
     let isCut = firstRow + (BLOCK - 1u) * params.rowStep >= params.queryRows;
     var lse = array<f32, 8>();
-    for (var i = 0u; i < 8u; i++) {
+    for (var i = 0u; i < 8u; i++) { // unrolled
       lse[i] = logSumExp[lseStart + min(firstRow + (thread.y * 8u + i) * params.rowStep, lastRow)];
     }
     for (var across = 0u; across < blocksAcross; across++) {
@@ -126,16 +121,17 @@ fn main(
       var right = array<vec4f, 8>();
       for (var chunk = 0u; chunk < params.vectors; chunk += CHUNK) {
         workgroupBarrier();
-        for (var load = index; load < BLOCK * CHUNK; load += THREADS) {
-          let row = load / CHUNK;
-          let v = load % CHUNK;
+        for (var load = 0u; load < BLOCK * CHUNK / THREADS; load++) {
+          let row = (load * THREADS + index) / CHUNK;
+          let v = index % CHUNK;
+          let slot = (row % 8u * 8u + row / 8u) * PITCH + v;
           let isThere = chunk + v < params.vectors;
           let q = min(firstRow + row * params.rowStep, lastRow);
           let k = min(firstKey + row, params.keyRows - 1u);
           let channel = min(chunk + v, params.vectors - 1u);
-          queries[slot(row) + v] = select(
+          queries[slot] = select(
             vec4f(), query[queryStart + q * params.queryRowStride + channel], isThere);
-          keys[slot(row) + v] = key[keyStart + k * params.keyRowStride + channel];
+          keys[slot] = key[keyStart + k * params.keyRowStride + channel];
         }
         workgroupBarrier();
         for (var v = 0u; v < CHUNK; v++) {
@@ -155,7 +151,7 @@ fn main(
           let right1 = vec4f(k4.y, k5.y, k6.y, k7.y);
           let right2 = vec4f(k4.z, k5.z, k6.z, k7.z);
           let right3 = vec4f(k4.w, k5.w, k6.w, k7.w);
-          for (var i = 0u; i < 8u; i++) {
+          for (var i = 0u; i < 8u; i++) { // unrolled
             let q = queries[(i * 8u + thread.y) * PITCH + v];
             left[i] = fma(vec4f(q.w), left3, fma(vec4f(q.z), left2, fma(vec4f(q.y), left1, fma(vec4f(q.x), left0, left[i]))));
             right[i] = fma(vec4f(q.w), right3, fma(vec4f(q.z), right2, fma(vec4f(q.y), right1, fma(vec4f(q.x), right0, right[i]))));
@@ -166,7 +162,7 @@ fn main(
       let needsMask = isCut || firstKey + BLOCK > limit(firstRow);
       let leftKey = firstKey + thread.x * 8u + vec4u(0u, 1u, 2u, 3u);
       let rightKey = leftKey + 4u;
-      for (var i = 0u; i < 8u; i++) {
+      for (var i = 0u; i < 8u; i++) { // unrolled
         var a = exp(params.scale * left[i] - lse[i]);
         var b = exp(params.scale * right[i] - lse[i]);
         if (needsMask) {
@@ -182,8 +178,8 @@ fn main(
           largest[at] = max(largest[at], max(max(m.x, m.y), max(m.z, m.w)));
           sum[at] += (s.x + s.y) + (s.z + s.w);
         } else {
-          for (var j = 0u; j < 8u; j++) {
-            let weight = select(b[j & 3u], a[j & 3u], j < 4u);
+          for (var j = 0u; j < 8u; j++) { // unrolled
+            let weight = select(b[j % 4u], a[j % 4u], j < 4u);
             largest[at + j / PIXEL_KEYS] = max(largest[at + j / PIXEL_KEYS], weight);
             sum[at + j / PIXEL_KEYS] += weight;
           }

@@ -100,9 +100,11 @@ fn resetRange() {
 
 /// The sum over the threads that share this one's tokens.
 fn sumOverLanes(thread: u32, term: vec4f) -> vec4f {
-  laneTerms[thread] = term;
+  // The compiler does not see that the argument is below THREADS anyway, and would check every index.
+  let own = thread % THREADS;
+  let first = own / LANES * LANES;
+  laneTerms[own] = term;
   workgroupBarrier();
-  let first = thread / LANES * LANES;
   var sum = vec4f();
   for (var lane = 0u; lane < LANES; lane++) { sum += laneTerms[first + lane]; }
   workgroupBarrier();
@@ -111,9 +113,10 @@ fn sumOverLanes(thread: u32, term: vec4f) -> vec4f {
 
 /// Largest deviation and sum of exponentials over the partition's tokens.
 fn mergeRows(side: u32) -> vec2f {
-  var merged = exponentials[side * ROWS];
+  let first = side % 2u * ROWS;
+  var merged = exponentials[first];
   for (var r = 1u; r < ROWS; r++) {
-    let other = exponentials[side * ROWS + r];
+    let other = exponentials[first + r];
     let highest = max(merged.x, other.x);
     merged = vec2f(highest, merged.y * exp(merged.x - highest) + other.y * exp(other.x - highest));
   }

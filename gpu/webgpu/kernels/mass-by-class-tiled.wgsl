@@ -115,7 +115,9 @@ fn main(
       let w2 = weights[(quad + 2u) * WEIGHT_STRIDE + four];
       let w3 = weights[(quad + 3u) * WEIGHT_STRIDE + four];
       for (var b = 0u; b < BINS; b++) { // unrolled
-        let isOfClass = select(vec4f(), vec4f(1.0), keyClasses[binGrouping[b] * WIDE + four] == binClass[b]);
+        // A grouping is below GROUPINGS: said again where it is an index, it spares a check for every vector.
+        let classes = keyClasses[binGrouping[b] % GROUPINGS * WIDE + four];
+        let isOfClass = select(vec4f(), vec4f(1.0), classes == binClass[b]);
         sums[b] += vec4f(dot(w0, isOfClass), dot(w1, isOfClass), dot(w2, isOfClass), dot(w3, isOfClass));
       }
     }
