@@ -37,12 +37,16 @@ export async function timeRepeated(stopwatch: () => Stopwatch, record: () => voi
 
 /**
  * The same by the wall clock, from the first command to the completion of the last: recording, copies and gaps between
- * submissions count, as far as the device waits for them. `out` is what `record` writes.
+ * submissions count, as far as the device waits for them. Paced as in a run, which submits while it records. `out` is what
+ * `record` writes.
  */
 export async function timeWall(ops: Ops, out: DeviceBuffer, record: () => void): Promise<number> {
   return fastestMean(async (repeats) => {
     const start = performance.now();
-    for (let i = 0; i < repeats; i++) record();
+    for (let i = 0; i < repeats; i++) {
+      record();
+      await ops.pace();
+    }
     await (out.type === 'f32' ? ops.readFloats(out, 0, 1) : ops.readIntegers(out, 0, 1));
     return performance.now() - start;
   });

@@ -46,7 +46,8 @@ export function middleScores(
   const row = (buffer: DeviceBuffer): ScoreRows => scoreRow(buffer, localStart);
   const middle = (buffer: DeviceBuffer): ScoreRows => scoreRow(buffer, localStart - initEnd, initEnd);
   const peaks = remembered(memo, `esa/peaks/${place}`, () => {
-    const buffer = ops.allocate('f32', localStart, 'peak scores');
+    const buffer = ops.scratch('f32', localStart, 'peak scores');
+    ops.copyRows({ input: matrixRows(initial, 1, initEnd), out: matrixRows(buffer, 1, initEnd) });
     recordPeaks(context, scorer, input, parts, buffer);
     return inBuffers(ops, [buffer], { buffer });
   });
