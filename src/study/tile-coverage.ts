@@ -25,51 +25,90 @@ export function coverageOfTile(
   const keyStart = place.column * span;
   const keyEnd = Math.min(tokens, keyStart + span);
   const scale = tokensPerPixel(place.level);
-  const kept = new Float64Array(TILE_PIXELS * TILE_PIXELS);
-  const seen = new Float64Array(TILE_PIXELS * TILE_PIXELS);
-  // listed[t − keyStart]: listed keys of the block below t, so that a pixel's count is one subtraction.
-  const listed = new Uint32Array(Math.max(0, keyEnd - keyStart) + 1);
-  let at = firstBlock(selection, rowStart);
-  for (; at < selection.length && selection[at]!.block.start < rowEnd; at++) {
+  const cells = new Cells(keyStart, keyEnd, scale);
+  for (let at = firstBlock(selection, rowStart); at < selection.length; at++) {
     const { block, kept: keys } = selection[at]!;
-    const set = keys.sets[setOfHead(keys.sets, head, queryHeads)]!;
-    countListed(set, keyStart, listed);
-    const first = Math.max(rowStart, block.start);
+    if (block.start >= rowEnd) break;
+    cells.keep(keys.sets[setOfHead(keys.sets, head, queryHeads)]!, keys.rangeStart);
     const end = Math.min(rowEnd, block.end);
     // Rows of one pixel and one block together.
-    for (let row = first; row < end; ) {
+    for (let row = Math.max(rowStart, block.start); row < end; ) {
       const y = Math.floor((row - rowStart) / scale);
       const rows = Math.min(end, rowStart + (y + 1) * scale) - row;
-      addRows(row, rows, y * TILE_PIXELS, keys.rangeStart);
+      cells.addRows(row, rows, y * TILE_PIXELS);
       row += rows;
     }
   }
-  const share = new Float32Array(kept.length);
-  for (let i = 0; i < share.length; i++) if (seen[i]! > 0) share[i] = kept[i]! / seen[i]!;
-  return share;
+  return cells.share();
+}
 
-  /** Adds rows [row, row + rows) to the pixels of one line. */
-  function addRows(row: number, rows: number, line: number, rangeStart: number): void {
-    const last = Math.min(keyEnd, row + rows);
-    for (let x = 0; keyStart + x * scale < last; x++) {
-      const from = keyStart + x * scale;
-      const end = Math.min(keyEnd, from + scale);
-      if (end <= row + 1) {
-        // Every row sees all of the pixel's keys.
-        seen[line + x]! += rows * (end - from);
-        kept[line + x]! += rows * keptBetween(from, end, rangeStart);
-        continue;
-      }
-      for (let query = Math.max(row, from); query < row + rows; query++) {
-        const to = Math.min(end, query + 1);
-        seen[line + x]! += to - from;
-        kept[line + x]! += keptBetween(from, to, rangeStart);
-      }
+/** Causal cells by pixel of a tile, whose keys are [keyStart, keyEnd), and those of them that are kept. */
+class Cells {
+  readonly #keyStart: number;
+  readonly #keyEnd: number;
+  readonly #scale: number;
+  readonly #seen = new Float32Array(TILE_PIXELS * TILE_PIXELS);
+  readonly #kept = new Float32Array(TILE_PIXELS * TILE_PIXELS);
+  /** Of the block under way: its keys one by one, and what a row that sees all of a pixel's keys adds to it. */
+  readonly #isKept: Uint8Array;
+  readonly #seenOfPixel = new Float32Array(TILE_PIXELS);
+  readonly #keptOfPixel = new Float32Array(TILE_PIXELS);
+
+  constructor(keyStart: number, keyEnd: number, scale: number) {
+    this.#keyStart = keyStart;
+    this.#keyEnd = keyEnd;
+    this.#scale = scale;
+    this.#isKept = new Uint8Array(Math.max(0, keyEnd - keyStart));
+    for (let column = 0; column < this.#isKept.length; column++) {
+      this.#seenOfPixel[Math.floor(column / scale)]! += 1;
     }
   }
 
-  function keptBetween(from: number, to: number, rangeStart: number): number {
-    return listed[to - keyStart]! - listed[from - keyStart]! + Math.max(0, to - Math.max(from, rangeStart));
+  /** From here on, rows keep the keys that are listed and all from rangeStart on. */
+  keep(listed: Uint32Array, rangeStart: number): void {
+    const isKept = this.#isKept;
+    const start = this.#keyStart;
+    isKept.fill(0);
+    for (const key of listed) if (key >= start && key < this.#keyEnd) isKept[key - start] = 1;
+    isKept.fill(1, Math.min(isKept.length, Math.max(0, rangeStart - start)));
+    const keptOfPixel = this.#keptOfPixel.fill(0);
+    const scale = this.#scale;
+    for (let x = 0, column = 0; column < isKept.length; x++) {
+      const end = Math.min(isKept.length, column + scale);
+      let count = 0;
+      for (; column < end; column++) count += isKept[column]!;
+      keptOfPixel[x] = count;
+    }
+  }
+
+  /** Adds rows [row, row + rows), which are all of one pixel, to the pixels of its line. */
+  addRows(row: number, rows: number, line: number): void {
+    const seen = this.#seen;
+    const kept = this.#kept;
+    const start = this.#keyStart;
+    const scale = this.#scale;
+    const isKept = this.#isKept;
+    const all = row + 1 >= this.#keyEnd;
+    // Every row sees all keys of these pixels.
+    const whole = Math.ceil(all ? isKept.length / scale : Math.max(0, Math.floor((row + 1 - start) / scale)));
+    for (let x = 0; x < whole; x++) {
+      seen[line + x]! += rows * this.#seenOfPixel[x]!;
+      kept[line + x]! += rows * this.#keptOfPixel[x]!;
+    }
+    const end = Math.min(isKept.length, row + rows - start);
+    for (let column = whole * scale; column < end; column++) {
+      const x = line + Math.floor(column / scale);
+      const seeing = row + rows - Math.max(row, start + column);
+      seen[x]! += seeing;
+      kept[x]! += seeing * isKept[column]!;
+    }
+  }
+
+  /** Kept cells in proportion to all; 0 where there are none. */
+  share(): Float32Array {
+    const share = this.#kept;
+    for (let i = 0; i < share.length; i++) if (share[i]! > 0) share[i]! /= this.#seen[i]!;
+    return share;
   }
 }
 
@@ -83,13 +122,4 @@ function firstBlock(selection: readonly BlockCoverage[], row: number): number {
     else high = middle;
   }
   return low;
-}
-
-/** Keys outside of the tile's columns are in no pixel of it. */
-function countListed(keys: Uint32Array, keyStart: number, listed: Uint32Array): void {
-  listed.fill(0);
-  for (const key of keys) {
-    if (key >= keyStart && key - keyStart + 1 < listed.length) listed[key - keyStart + 1] = 1;
-  }
-  for (let i = 1; i < listed.length; i++) listed[i]! += listed[i - 1]!;
 }
