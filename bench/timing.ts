@@ -15,7 +15,7 @@ export interface Measurement {
 const RUN_MS = 40;
 const MOST_REPEATS = 200;
 /** A GPU that was idle for so long has slowed down its memory, and takes a while to speed up again. */
-const IDLE_MS = 1000;
+const IDLE_MS = 300;
 const WARM_UP_MS = 800;
 /** Runs go on until so many in a row were no faster. */
 const RUNS_WITHOUT_GAIN = 3;
