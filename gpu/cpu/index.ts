@@ -1,6 +1,6 @@
 /**
  * The operations in plain TypeScript: reference of every kernel, and what runs where there is no WebGPU. There, matrix
- * products, attention and its weights, which take most of the time, run on WebAssembly SIMD.
+ * products, attention and its weights, and scores for selection, which take most of the time, run on WebAssembly SIMD.
  */
 import type { MeasuredTime, Ops } from '../ops';
 import { activate, gate } from './activation';
@@ -19,6 +19,7 @@ import { segmentRanks } from './segment-ranks';
 import { createSimdAttention } from './simd/attention';
 import { createSimdKernels } from './simd/instance';
 import { createSimdMatmul } from './simd/matmul';
+import { createSimdPeakScores } from './simd/peak-scores';
 import { createSimdWeighHead } from './simd/weights';
 import { createStorage } from './storage';
 import { topK } from './top-k';
@@ -35,7 +36,7 @@ export interface CpuOptions {
 
 /**
  * Every operation runs at once, on the calling thread. Sums are in double precision, but those of matmul, attention and
- * scores of keys in single precision where WebAssembly SIMD is here and wanted.
+ * its weights in single precision where WebAssembly SIMD is here and wanted.
  */
 export function createCpuOps(options: CpuOptions = {}): Ops {
   const storage = createStorage(options.memoryBytes);
@@ -72,7 +73,7 @@ export function createCpuOps(options: CpuOptions = {}): Ops {
     mergeAttention,
     argmax,
     sumHeads,
-    peakScores,
+    peakScores: kernels ? createSimdPeakScores(kernels) : peakScores,
     dilate,
     topK,
     lagScores,

@@ -35,6 +35,17 @@ interface Exports {
     weights: number,
     stride: number,
   ): void;
+  multiplyDoubles(
+    a: number,
+    aStride: number,
+    tiles: number,
+    b: number,
+    count: number,
+    c: number,
+    cStride: number,
+  ): void;
+  largestDouble(x: number, count: number): number;
+  raiseDoubles(peaks: number, x: number, count: number, by: number): void;
 }
 
 const PAGE_BYTES = 65_536;
@@ -56,6 +67,12 @@ export class SimdKernels {
       this.#floats = new Float32Array(this.run.memory.buffer);
     }
     return this.#floats;
+  }
+
+  /** The same memory in double precision, at least `count` numbers of it. */
+  doubles(count: number): Float64Array {
+    this.floats(2 * count);
+    return new Float64Array(this.run.memory.buffer);
   }
 }
 

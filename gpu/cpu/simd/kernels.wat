@@ -1,4 +1,5 @@
-;; The inner loops of matmul and attention on four floats at a time (WebAssembly SIMD). Addresses and strides are in bytes.
+;; The inner loops of matmul and attention on four floats at a time, and of scores for selection on two doubles
+;; (WebAssembly SIMD). Addresses and strides are in bytes.
 ;; kernels.ts holds the assembled module; after a change: node scripts/assemble.mjs
 (module
   (memory (export "memory") 1)
@@ -256,4 +257,88 @@
           (local.set $t (i32.add (local.get $t) (i32.const 16)))
           (br $next)))
       (local.set $r (i32.add (local.get $r) (i32.const 1)))
-      (br_if $nextRow (i32.lt_u (local.get $r) (i32.const 4))))))
+      (br_if $nextRow (i32.lt_u (local.get $r) (i32.const 4)))))
+
+  ;; C = A · B in double precision, for `tiles` times four rows of A and C, and four columns of B. A: rows `aStride` apart, `count`
+  ;; numbers each. B: `count` rows of four numbers. C: rows `cStride` apart. Sums in order of A's numbers, as in plain code.
+  (func (export "multiplyDoubles")
+    (param $a i32) (param $aStride i32) (param $tiles i32) (param $b i32) (param $count i32) (param $c i32) (param $cStride i32)
+    (local $a0 i32) (local $a1 i32) (local $a2 i32) (local $a3 i32) (local $at i32) (local $end i32)
+    (local $x v128) (local $b0 v128) (local $b1 v128)
+    (local $s00 v128) (local $s01 v128) (local $s10 v128) (local $s11 v128)
+    (local $s20 v128) (local $s21 v128) (local $s30 v128) (local $s31 v128)
+    (local.set $end (i32.add (local.get $b) (i32.shl (local.get $count) (i32.const 5))))
+    (block $done
+      (loop $nextTile
+        (br_if $done (i32.eqz (local.get $tiles)))
+        (local.set $a0 (local.get $a))
+        (local.set $a1 (i32.add (local.get $a0) (local.get $aStride)))
+        (local.set $a2 (i32.add (local.get $a1) (local.get $aStride)))
+        (local.set $a3 (i32.add (local.get $a2) (local.get $aStride)))
+        (local.set $s00 (v128.const f64x2 0 0)) (local.set $s01 (v128.const f64x2 0 0))
+        (local.set $s10 (v128.const f64x2 0 0)) (local.set $s11 (v128.const f64x2 0 0))
+        (local.set $s20 (v128.const f64x2 0 0)) (local.set $s21 (v128.const f64x2 0 0))
+        (local.set $s30 (v128.const f64x2 0 0)) (local.set $s31 (v128.const f64x2 0 0))
+        (local.set $at (local.get $b))
+        (block $summed
+          (loop $next
+            (br_if $summed (i32.ge_u (local.get $at) (local.get $end)))
+            (local.set $b0 (v128.load (local.get $at)))
+            (local.set $b1 (v128.load offset=16 (local.get $at)))
+            (local.set $x (v128.load64_splat (local.get $a0)))
+            (local.set $s00 (f64x2.add (local.get $s00) (f64x2.mul (local.get $x) (local.get $b0))))
+            (local.set $s01 (f64x2.add (local.get $s01) (f64x2.mul (local.get $x) (local.get $b1))))
+            (local.set $x (v128.load64_splat (local.get $a1)))
+            (local.set $s10 (f64x2.add (local.get $s10) (f64x2.mul (local.get $x) (local.get $b0))))
+            (local.set $s11 (f64x2.add (local.get $s11) (f64x2.mul (local.get $x) (local.get $b1))))
+            (local.set $x (v128.load64_splat (local.get $a2)))
+            (local.set $s20 (f64x2.add (local.get $s20) (f64x2.mul (local.get $x) (local.get $b0))))
+            (local.set $s21 (f64x2.add (local.get $s21) (f64x2.mul (local.get $x) (local.get $b1))))
+            (local.set $x (v128.load64_splat (local.get $a3)))
+            (local.set $s30 (f64x2.add (local.get $s30) (f64x2.mul (local.get $x) (local.get $b0))))
+            (local.set $s31 (f64x2.add (local.get $s31) (f64x2.mul (local.get $x) (local.get $b1))))
+            (local.set $a0 (i32.add (local.get $a0) (i32.const 8)))
+            (local.set $a1 (i32.add (local.get $a1) (i32.const 8)))
+            (local.set $a2 (i32.add (local.get $a2) (i32.const 8)))
+            (local.set $a3 (i32.add (local.get $a3) (i32.const 8)))
+            (local.set $at (i32.add (local.get $at) (i32.const 32)))
+            (br $next)))
+        (v128.store (local.get $c) (local.get $s00))
+        (v128.store offset=16 (local.get $c) (local.get $s01))
+        (local.set $c (i32.add (local.get $c) (local.get $cStride)))
+        (v128.store (local.get $c) (local.get $s10))
+        (v128.store offset=16 (local.get $c) (local.get $s11))
+        (local.set $c (i32.add (local.get $c) (local.get $cStride)))
+        (v128.store (local.get $c) (local.get $s20))
+        (v128.store offset=16 (local.get $c) (local.get $s21))
+        (local.set $c (i32.add (local.get $c) (local.get $cStride)))
+        (v128.store (local.get $c) (local.get $s30))
+        (v128.store offset=16 (local.get $c) (local.get $s31))
+        (local.set $c (i32.add (local.get $c) (local.get $cStride)))
+        (local.set $a (i32.add (local.get $a) (i32.shl (local.get $aStride) (i32.const 2))))
+        (local.set $tiles (i32.sub (local.get $tiles) (i32.const 1)))
+        (br $nextTile))))
+
+  ;; The largest of `count` numbers in double precision, an even count and not 0; NaN is less than any.
+  (func (export "largestDouble") (param $x i32) (param $count i32) (result f64)
+    (local $end i32) (local $best v128)
+    (local.set $end (i32.add (local.get $x) (i32.shl (local.get $count) (i32.const 3))))
+    (local.set $best (f64x2.splat (f64.const -inf)))
+    (loop $next
+      (local.set $best (f64x2.pmax (local.get $best) (v128.load (local.get $x))))
+      (local.set $x (i32.add (local.get $x) (i32.const 16)))
+      (br_if $next (i32.lt_u (local.get $x) (local.get $end))))
+    (f64x2.extract_lane 0 (f64x2.pmax (local.get $best)
+      (i8x16.shuffle 8 9 10 11 12 13 14 15 0 1 2 3 4 5 6 7 (local.get $best) (local.get $best)))))
+
+  ;; peaks[t] becomes x[t] − by where that is larger: `count` numbers in double precision, an even count and not 0.
+  (func (export "raiseDoubles") (param $peaks i32) (param $x i32) (param $count i32) (param $by f64)
+    (local $end i32) (local $shift v128)
+    (local.set $end (i32.add (local.get $x) (i32.shl (local.get $count) (i32.const 3))))
+    (local.set $shift (f64x2.splat (local.get $by)))
+    (loop $next
+      (v128.store (local.get $peaks) (f64x2.pmax (v128.load (local.get $peaks))
+        (f64x2.sub (v128.load (local.get $x)) (local.get $shift))))
+      (local.set $peaks (i32.add (local.get $peaks) (i32.const 16)))
+      (local.set $x (i32.add (local.get $x) (i32.const 16)))
+      (br_if $next (i32.lt_u (local.get $x) (local.get $end))))))

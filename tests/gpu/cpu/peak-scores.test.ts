@@ -1,17 +1,26 @@
 import { describe, expect, test } from 'vitest';
 import { createCpuOps } from '../../../gpu/cpu';
+import type { Ops } from '../../../gpu/ops';
 import { expectClose, input, numbers, output, take } from './views';
 
 const ops = createCpuOps();
+const plain = createCpuOps({ simd: false });
 
-describe('peakScores', () => {
+describe.each([
+  ['WebAssembly SIMD', ops],
+  ['plain TypeScript', plain],
+])('peakScores, %s', (_, ops) => {
   test.each([
     [1, 1, 1],
     [1, 9, 4],
+    [2, 1, 1],
     [3, 2, 5],
     [4, 17, 3],
     [5, 16, 8],
     [9, 130, 7],
+    [6, 23, 300],
+    // More scores than are held at a time.
+    [21, 16_400, 2],
   ])('%i queries, %i keys, %i channels', async (n, m, channels) => {
     const q = numbers(n, n * channels);
     const k = numbers(m + 50, m * channels);
@@ -48,13 +57,36 @@ describe('peakScores', () => {
     expect(await take(ops, out)).toEqual([Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]);
   });
 
-  test('a key of NaN scores −∞ and leaves the others alone', async () => {
-    const key = input(ops, { heads: 1, rows: 3, channels: 1 }, [1, Number.NaN, 3]);
-    const query = input(ops, { heads: 1, rows: 1, channels: 1 }, [2]);
-    const out = output(ops, { heads: 1, rows: 1, channels: 3 });
-    ops.peakScores({ query, key, out: out.buffer, outOffset: out.offset });
-    expect(await take(ops, out)).toEqual([-4, Number.NEGATIVE_INFINITY, 0]);
+  test.each([
+    ['a key of NaN scores −∞ and leaves the others alone', [1, Number.NaN, 3], [-4, -Infinity, 0]],
+    ['infinite keys have no best one', [1, Infinity, 3], [-Infinity, -Infinity, -Infinity]],
+    ['a key of −∞ scores −∞', [1, -Infinity, 3], [-4, -Infinity, 0]],
+    ['nothing but NaN scores −∞', [Number.NaN, Number.NaN, Number.NaN], [-Infinity, -Infinity, -Infinity]],
+    ['equal keys are all best', [3, 3, 3], [0, 0, 0]],
+  ])('%s', async (_, keys, want) => {
+    for (const queries of [[2], [2, 2, 2, 2, 2]]) {
+      const key = input(ops, { heads: 1, rows: 3, channels: 1 }, keys);
+      const query = input(ops, { heads: 1, rows: queries.length, channels: 1 }, queries);
+      const out = output(ops, { heads: 1, rows: 1, channels: 3 });
+      ops.peakScores({ query, key, out: out.buffer, outOffset: out.offset });
+      expect(await take(ops, out)).toEqual(want);
+    }
   });
+});
+
+test('peakScores are the same on WebAssembly SIMD and in plain TypeScript, to the last digit', async () => {
+  const [n, m, channels] = [70, 8193, 48];
+  const scores = async (ops: Ops) => {
+    const out = output(ops, { heads: 1, rows: 1, channels: m });
+    ops.peakScores({
+      query: input(ops, { heads: 1, rows: n, channels }, numbers(1, n * channels)),
+      key: input(ops, { heads: 1, rows: m, channels }, numbers(2, m * channels)),
+      out: out.buffer,
+      outOffset: out.offset,
+    });
+    return take(ops, out);
+  };
+  expect(await scores(ops)).toEqual(await scores(plain));
 });
 
 describe('dilate', () => {
