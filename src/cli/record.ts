@@ -14,8 +14,8 @@ import { openCommandBackend } from './backend';
 import { writeWhole } from './files';
 import { nodeEnvironment } from './node-environment';
 
-/** Pixels of the recorded map, each way, at most: sharp enough until the live one replaces it. */
-const MAP_PIXELS = 256;
+/** Pixels of the recorded map, each way, at most: as fine as the live one that replaces it on a screen of usual size. */
+const MAP_PIXELS = 512;
 
 export async function recordCommand(rawArguments: string[]): Promise<void> {
   const args = readArguments('record', rawArguments, ['out']);

@@ -26,6 +26,36 @@ export function restoreShares(bytes: Uint8Array): Float32Array {
   return Float32Array.from(bytes, (byte) => byte / 255);
 }
 
+/** Of square pictures of `side` pixels, one behind the other, what lies on the diagonal or below: all that a causal map has. */
+export function belowDiagonal(pictures: Uint8Array, side: number): Uint8Array<ArrayBuffer> {
+  const count = side === 0 ? 0 : pictures.length / side ** 2;
+  const packed = new Uint8Array(count * triangle(side));
+  let to = 0;
+  for (let line = 0; line < count * side; line++) {
+    const length = (line % side) + 1;
+    packed.set(pictures.subarray(line * side, line * side + length), to);
+    to += length;
+  }
+  return packed;
+}
+
+/** The pictures again, zeros above their diagonals. Throws RangeError for bytes that are no whole pictures. */
+export function fromBelowDiagonal(packed: Uint8Array, side: number): Uint8Array<ArrayBuffer> {
+  const count = side === 0 ? 0 : packed.length / triangle(side);
+  if (!Number.isInteger(count))
+    throw new RangeError(`${packed.length} bytes are no pictures of ${side} pixels`);
+  const pictures = new Uint8Array(count * side ** 2);
+  let from = 0;
+  for (let line = 0; line < count * side; line++) {
+    const length = (line % side) + 1;
+    pictures.set(packed.subarray(from, from + length), line * side);
+    from += length;
+  }
+  return pictures;
+}
+
+const triangle = (side: number): number => (side * (side + 1)) / 2;
+
 export function toBase64(bytes: Uint8Array): string {
   let binary = '';
   for (const byte of bytes) binary += String.fromCharCode(byte);

@@ -1,6 +1,6 @@
 /**
  * The recorded study: a finished run as JSON (samples/studies/default.json), shown at first paint until live numbers replace
- * it. Pictures are bytes on a log scale (quantise.ts) in base64; numbers are exact.
+ * it. Pictures are bytes on a log scale (quantise.ts) in base64, of maps what lies below the diagonal; numbers are exact.
  */
 import * as z from 'zod/mini';
 import type {
@@ -14,7 +14,9 @@ import type {
   Thumbnails,
 } from '../study/types';
 import {
+  belowDiagonal,
   fromBase64,
+  fromBelowDiagonal,
   quantiseShares,
   quantiseWeights,
   restoreShares,
@@ -28,7 +30,7 @@ const whole = z.int().check(z.nonnegative());
 const outline = <Shape extends z.core.$ZodLooseShape>(shape: Shape) => z.looseObject(shape);
 
 const recordedSchema = z.object({
-  format: z.literal('keyhole-study-1'),
+  format: z.literal('keyhole-study-2'),
   version: z.string(),
   spec: outline({
     model: z.string(),
@@ -57,7 +59,7 @@ const recordedSchema = z.object({
   timing: z.record(z.string(), z.number()),
   /** [layers, heads, size, size] of the pixel's largest weight. */
   thumbnails: z.object({ size: whole, layers: whole, heads: whole, rowStep: whole, maximum: base64 }),
-  /** The opening view's map: [height, width]. */
+  /** The opening view's map, which is the whole matrix: [height, width], as high as wide. */
   map: z.object({
     request: outline({
       layer: whole,
@@ -105,16 +107,21 @@ export interface RecordedStudy {
 export function packStudy(study: RecordedStudy): RecordedFile {
   const { maximum, mean, kept, rowStep, ...request } = study.map;
   const { weights, fates, scores, ...row } = study.row;
+  if (request.width !== request.height) throw new RangeError('the recorded map must be of the whole matrix');
+  const picture = (bytes: Uint8Array, side = request.width): string => toBase64(belowDiagonal(bytes, side));
   return recordedSchema.parse({
     ...study,
-    format: 'keyhole-study-1',
-    thumbnails: { ...study.thumbnails, maximum: toBase64(quantiseWeights(study.thumbnails.maximum)) },
+    format: 'keyhole-study-2',
+    thumbnails: {
+      ...study.thumbnails,
+      maximum: picture(quantiseWeights(study.thumbnails.maximum), study.thumbnails.size),
+    },
     map: {
       request,
       rowStep,
-      maximum: toBase64(quantiseWeights(maximum)),
-      mean: toBase64(quantiseWeights(mean)),
-      kept: kept && toBase64(quantiseShares(kept)),
+      maximum: picture(quantiseWeights(maximum)),
+      mean: picture(quantiseWeights(mean)),
+      kept: kept && picture(quantiseShares(kept)),
     },
     row: {
       ...row,
@@ -125,11 +132,16 @@ export function packStudy(study: RecordedStudy): RecordedFile {
   });
 }
 
-/** Null when the file is not a recorded study of this form: the page then waits for live numbers. */
+/**
+ * Null when the file is not a recorded study of this form: the page then waits for live numbers. Throws RangeError for pictures
+ * that are cut short.
+ */
 export function unpackStudy(file: unknown): RecordedStudy | null {
   const checked = recordedSchema.safeParse(file);
   if (!checked.success) return null;
   const { spec, model, text, measurements, thumbnails, map, row, version, timing } = checked.data;
+  const picture = (packed: string, side = map.request.width): Uint8Array =>
+    fromBelowDiagonal(fromBase64(packed), side);
   return {
     version,
     timing,
@@ -137,13 +149,13 @@ export function unpackStudy(file: unknown): RecordedStudy | null {
     model: model as unknown as ModelFacts,
     text: text as unknown as TextFacts,
     measurements: measurements as unknown as Measurements,
-    thumbnails: { ...thumbnails, maximum: restoreWeights(fromBase64(thumbnails.maximum)) },
+    thumbnails: { ...thumbnails, maximum: restoreWeights(picture(thumbnails.maximum, thumbnails.size)) },
     map: {
       ...(map.request as unknown as MapRequest),
       rowStep: map.rowStep,
-      maximum: restoreWeights(fromBase64(map.maximum)),
-      mean: restoreWeights(fromBase64(map.mean)),
-      kept: map.kept === null ? null : restoreShares(fromBase64(map.kept)),
+      maximum: restoreWeights(picture(map.maximum)),
+      mean: restoreWeights(picture(map.mean)),
+      kept: map.kept === null ? null : restoreShares(picture(map.kept)),
     },
     row: {
       ...row,

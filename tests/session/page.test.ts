@@ -357,7 +357,7 @@ describe('a recorded study', () => {
     compare(row.weights, study.row.weights);
   });
 
-  it.each([null, 3, {}, { format: 'keyhole-study-1' }, { format: 'other' }])(
+  it.each([null, 3, {}, { format: 'keyhole-study-2' }, { format: 'other' }])(
     'is refused when it is %j',
     (file) => {
       expect(unpackStudy(file)).toBeNull();
