@@ -120,6 +120,7 @@ describeWebGpu('matmul in every tiling', (gpu) => {
       [128, 64, 16, 'dense'],
       [33, 31, 33, 'strided'],
       [9, 4, 1, 'dense'],
+      [12, 8, 0, 'dense'],
       [9, 1, 3, 'strided'],
     ] as const) {
       await compare(
