@@ -2,12 +2,12 @@
 //
 // Shapes     input [n, K] with n ≤ ROWS, weight [M, K], bias [M], out [n, M]. K, the offsets and strides of input and
 //            weight count vectors of four; out has any.
-// Grid       one workgroup of 64 threads per 16 columns j, linear from firstColumn; 16 threads share four columns, each taking
-//            every 16th vector along k; then a thread per row and column adds up the 16 sums.
+// Grid       one workgroup of 64 threads per 64 / LANES columns j, linear from firstColumn; LANES threads share a column, each
+//            taking every LANES-th vector along k, and add up their sums two by two.
 // Precision  32-bit sums.
 // Equals     `matmul` of gpu/cpu.
 //
-// Constants  ROWS: 1, 2, 4 or 8.
+// Constants  ROWS: 1, 2, 4 or 8. LANES: a power of two up to 64; with more of them, more of the weights are under way at a time.
 
 struct Params {
   firstColumn: u32,
@@ -30,10 +30,10 @@ struct Params {
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> out: array<f32>;
 
-const LANES = 16u;
-const COLUMNS = 16u;
+const THREADS = 64u;
+const COLUMNS = THREADS / LANES;
 
-var<workgroup> partial: array<vec4f, ROWS * 64u>;
+var<workgroup> partial: array<f32, ROWS * THREADS>;
 
 fn store(row: u32, column: u32, sum: f32) {
   if (row >= params.rows || column >= params.endColumn) { return; }
@@ -44,7 +44,7 @@ fn store(row: u32, column: u32, sum: f32) {
   out[at] = value;
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(THREADS)
 fn main(
   @builtin(local_invocation_index) thread: u32,
   @builtin(workgroup_id) workgroup: vec3u,
@@ -53,27 +53,37 @@ fn main(
   let lane = thread % LANES;
   let firstColumn = params.firstColumn + COLUMNS * (workgroup.y * workgroups.x + workgroup.x);
   // Columns beyond the end repeat the last one and are not stored.
-  let columns = min(vec4u(firstColumn + thread / LANES * 4u) + vec4u(0u, 1u, 2u, 3u), vec4u(params.endColumn - 1u));
-  let starts = vec4u(params.weightOffset) + columns * params.weightStride;
-  var sums = array<vec4f, ROWS>();
-  for (var v = lane; v < params.vectors; v += LANES) {
-    let w0 = weight[starts.x + v];
-    let w1 = weight[starts.y + v];
-    let w2 = weight[starts.z + v];
-    let w3 = weight[starts.w + v];
-    for (var row = 0u; row < ROWS; row++) {
-      let x = input[params.inputOffset + min(row, params.rows - 1u) * params.inputStride + v];
-      sums[row] += vec4f(dot(x, w0), dot(x, w1), dot(x, w2), dot(x, w3));
+  let column = min(firstColumn + thread / LANES, params.endColumn - 1u);
+  let start = params.weightOffset + column * params.weightStride;
+  var sums = array<f32, ROWS>();
+  var v = lane;
+  // Four loads before the first of them is needed.
+  for (; v + 3u * LANES < params.vectors; v += 4u * LANES) {
+    let w0 = weight[start + v];
+    let w1 = weight[start + v + LANES];
+    let w2 = weight[start + v + 2u * LANES];
+    let w3 = weight[start + v + 3u * LANES];
+    for (var row = 0u; row < ROWS; row++) { // unrolled
+      let at = params.inputOffset + min(row, params.rows - 1u) * params.inputStride + v;
+      sums[row] += dot(input[at], w0) + dot(input[at + LANES], w1) +
+        (dot(input[at + 2u * LANES], w2) + dot(input[at + 3u * LANES], w3));
     }
   }
-  for (var row = 0u; row < ROWS; row++) { partial[row * 64u + thread] = sums[row]; }
+  for (; v < params.vectors; v += LANES) {
+    let w = weight[start + v];
+    for (var row = 0u; row < ROWS; row++) { // unrolled
+      sums[row] += dot(input[params.inputOffset + min(row, params.rows - 1u) * params.inputStride + v], w);
+    }
+  }
+  for (var row = 0u; row < ROWS; row++) { partial[row * THREADS + thread] = sums[row]; }
+  for (var half = LANES / 2u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (lane < half) {
+      for (var row = 0u; row < ROWS; row++) { partial[row * THREADS + thread] += partial[row * THREADS + thread + half]; }
+    }
+  }
   workgroupBarrier();
-  for (var result = thread; result < ROWS * COLUMNS; result += 64u) {
-    let row = result / COLUMNS;
-    let column = result % COLUMNS;
-    let first = row * 64u + column / 4u * LANES;
-    var sum = 0.0;
-    for (var other = 0u; other < LANES; other++) { sum += partial[first + other][column % 4u]; }
-    store(row, firstColumn + column, sum);
+  for (var result = thread; result < ROWS * COLUMNS; result += THREADS) {
+    store(result / COLUMNS, firstColumn + result % COLUMNS, partial[result / COLUMNS * THREADS + result % COLUMNS * LANES]);
   }
 }

@@ -86,12 +86,16 @@ function tilingFor(recorder: Recorder, out: Rows, channels: number): Tiling {
 
 function recordFewRows(recorder: Recorder, a: Arguments<'matmul'>, input: Rows, weight: Rows): void {
   const { rows, channels: columns } = a.out;
-  const [kernel, columnsPerWorkgroup] = recorder.emulatesThreads ? [columnsOnly, 128] : [fewRows, 16];
+  const lanes = lanesFor(recorder, columns, input.channels / 4);
+  const [kernel, columnsPerWorkgroup] = recorder.emulatesThreads ? [columnsOnly, 128] : [fewRows, 64 / lanes];
   const parts = recorder.partsFor(matmulWork(rows, columns, input.channels));
   for (const { start, count } of spans(columns, parts, columnsPerWorkgroup)) {
     recorder.dispatch({
       kernel,
-      constants: { ROWS: 2 ** Math.ceil(Math.log2(rows)) },
+      constants: {
+        ROWS: 2 ** Math.ceil(Math.log2(rows)),
+        ...(recorder.emulatesThreads ? {} : { LANES: lanes }),
+      },
       buffers: matmulBuffers(recorder, a, input, weight),
       parameters: [
         { firstColumn: start, endColumn: start + count, rows },
@@ -101,6 +105,12 @@ function recordFewRows(recorder: Recorder, a: Arguments<'matmul'>, input: Rows, 
       work: matmulWork(rows, count, input.channels),
     });
   }
+}
+
+/** Threads that share a column: more where columns are too few to keep the device busy, as long as each has vectors to go through. */
+function lanesFor({ parallelThreads }: Recorder, columns: number, vectors: number): number {
+  const wanted = [64, 32].find((lanes) => columns * lanes <= parallelThreads && 3 * lanes <= vectors);
+  return wanted ?? 16;
 }
 
 function matmulBuffers(recorder: Recorder, a: Arguments<'matmul'>, input: Rows, weight: Rows) {

@@ -139,4 +139,30 @@ describeWebGpu('matmul in every tiling', (gpu) => {
     }
     webgpu.destroy();
   });
+
+  it.each([
+    [1, 5, 1200, '64 threads a column'],
+    [4, 9, 770, '64 threads a column, of which most have another vector'],
+    [3, 70, 403, '32 threads a column'],
+    [8, 17, 384, '32 threads a column, three vectors each'],
+    [2, 2100, 400, '16 threads a column, as there are enough columns'],
+    [7, 33, 130, '16 threads a column, as there are few channels'],
+  ])('of few rows: %i × %i over %i, %s', async (rows, columns, depth) => {
+    const capabilities = { isFallbackAdapter: false, parallelThreads: 65_536 };
+    const webgpu = await createWebGpuOps({ device: gpu.device, capabilities });
+    await compare(
+      { webgpu, cpu: createCpuOps({ simd: false }) },
+      (ops) => {
+        const out = inputView(ops, [1, rows, columns], 'strided', 3);
+        const input = inputView(ops, [1, rows, depth], 'strided', 1);
+        const weight = inputView(ops, [1, columns, depth], 'dense', 2);
+        const bias = ops.upload(randomFloats(columns, 4), 'bias');
+        ops.matmul({ input, weight, bias, out, accumulate: true });
+        return { out: out.buffer };
+      },
+      // Sums of up to 1,200 products.
+      { relative: 5e-6 },
+    );
+    webgpu.destroy();
+  });
 });
