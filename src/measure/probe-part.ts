@@ -133,8 +133,8 @@ function fullAttention(
 }
 
 /**
- * Attention under the method's own positions, on the kept keys into `kept`, and where a key's position does not depend on what else is kept
- * the log-sum-exp over all keys. Null for methods with the model's positions.
+ * Attention under the method's own positions on the kept keys, into `kept`, and where a key's position does not depend on what
+ * else is kept the log-sum-exp over all keys. Null for methods with the model's positions.
  */
 function attendOwn(
   scratch: Scratch,

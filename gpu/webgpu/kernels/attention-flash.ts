@@ -5,6 +5,7 @@ import type { Recorder } from '../recorder';
 import { shareOf } from '../weights';
 import code from './attention-flash.wgsl?raw';
 import { type AttentionTile, tileConstants, tileFor } from './attention-flash-shapes';
+import stageCode from './attention-flash-stage.wgsl?raw';
 import {
   attentionOutputs,
   attentionParameters,
@@ -15,7 +16,7 @@ import {
   visibleKeys,
 } from './attention-spans';
 
-const kernel = defineKernel('attention-flash', code, {
+const kernel = defineKernel('attention-flash', `${code}\n${stageCode}`, {
   query: 'read',
   key: 'read',
   value: 'read',

@@ -12,16 +12,17 @@
 // Grid       one workgroup of ROW_THREADS × COLUMN_THREADS threads per tile of rows, span and stack (stacks fastest), linear from
 //            firstItem. The last tiles of rows, which see most, come first: what starts last is short.
 // Precision  32-bit; scores and maxima count in powers of two. Scores that are masked are −3e38 and contribute exactly 0.
+//            A value that is infinite gives NaN to all rows of its tile, as 0 · ∞ does.
 // Equals     `attention` of gpu/cpu. A query that sees no key gets zeros and −∞.
 //
 // Registers  A thread holds the scores of 4·ROW_GROUPS rows × 4·PANELS keys, and later the results of the same rows ×
 //            4·COLUMNS channels: every vector that it loads from workgroup memory is used 4·PANELS or 4·ROW_GROUPS times.
 // Memory     Queries and keys pass through workgroup memory CHANNELS channels at a time, four rows in a vector; then weights,
 //            a panel of keys at a time, and values, VALUE_KEYS keys at a time. While a part is used, the next one is already on
-//            its way into registers. Arrays of an odd number of vectors lie in different banks.
+//            its way into registers (attention-flash-stage.wgsl). Arrays of an odd number of vectors lie in different banks.
 // Indices    WGSL keeps every index within its array; only where the compiler can prove that it is there does this cost nothing.
 //            So functions take their arguments modulo what they are below anyway, and inner loops count by one up to constants:
-//            channels beyond the last and keys beyond the span are multiplied by zero.
+//            channels beyond the last are zeros, keys beyond the span have weight 0.
 // Constants  those named above; COLUMNS: ⌈d / (4·COLUMN_THREADS)⌉; QUERY_LOADS, KEY_LOADS, VALUE_LOADS: what a thread loads of
 //            a part, in units of four vectors of queries or keys and single vectors of values; KEPT_SCORES: 4·ROW_GROUPS·(PANELS − 1).
 
@@ -79,11 +80,6 @@ const KEY_GROUPS = COLUMN_THREADS * PANELS;
 const KEY_TILE = PANEL * PANELS;
 const TILE_COLUMNS = COLUMN_THREADS * COLUMNS;
 const SLICE = CHANNELS / 4u;
-const QUERY_UNITS = TILE_ROW_GROUPS * SLICE;
-const KEY_UNITS = KEY_GROUPS * SLICE;
-const SCORING_SLOTS = CHANNELS | 1u;
-const VALUE_SLOTS = VALUE_KEYS | 1u;
-const STAGE = max((TILE_ROW_GROUPS + KEY_GROUPS) * SCORING_SLOTS, TILE_COLUMNS * VALUE_SLOTS);
 
 const MASKED = -3e38;
 const LOWEST_MAXIMUM = -1e30;
@@ -91,16 +87,12 @@ const NEGATIVE_INFINITY_BITS = 0xff800000u;
 const LOG2_E = 1.4426950408889634;
 const LN_2 = 0.6931471805599453;
 
-/// Groups of four query rows, then groups of four keys, by channel; or columns of four channels, by key.
-var<workgroup> stage: array<vec4f, STAGE>;
 /// Groups of four query rows, by key of the panel.
 var<workgroup> weights: array<array<vec4f, PANEL + 1u>, TILE_ROW_GROUPS>;
 var<workgroup> queryStarts: array<vec4u, TILE_ROW_GROUPS>;
 var<workgroup> limits: array<vec4u, TILE_ROW_GROUPS>;
 /// Of one tile of keys, and of the next: tables 0 and 1.
 var<workgroup> keyRows: array<array<u32, KEY_TILE>, 2>;
-/// The next part of workgroup memory.
-var<private> loaded: array<vec4f, max(4u * (QUERY_LOADS + KEY_LOADS), VALUE_LOADS)>;
 
 /// Number of visible keys of a query row.
 fn limit(row: u32) -> u32 {
@@ -114,73 +106,6 @@ fn limit(row: u32) -> u32 {
 fn keyRow(index: u32, listStart: u32) -> u32 {
   if (index < params.listCount) { return list[listStart + index]; }
   return params.rangeStart + index - params.listCount;
-}
-
-/// Loads a part of queries and keys: four rows at CHANNELS channels each.
-fn loadScoring(thread: u32, keyStart: u32, table: u32, firstVector: u32) {
-  let last = params.channels / 4u - 1u;
-  for (var i = 0u; i < QUERY_LOADS; i++) { // unrolled
-    let unit = (thread + i * THREADS) % QUERY_UNITS;
-    let starts = queryStarts[unit / SLICE] + min(firstVector + unit % SLICE, last);
-    for (var c = 0u; c < 4u; c++) { // unrolled
-      loaded[4u * i + c] = query[starts[c]];
-    }
-  }
-  for (var i = 0u; i < KEY_LOADS; i++) { // unrolled
-    let unit = (thread + i * THREADS) % KEY_UNITS;
-    let group = unit / SLICE;
-    let start = keyStart + min(firstVector + unit % SLICE, last);
-    // Neighbouring threads score neighbouring keys.
-    let at = group / COLUMN_THREADS * PANEL + group % COLUMN_THREADS;
-    for (var c = 0u; c < 4u; c++) { // unrolled
-      loaded[4u * QUERY_LOADS + 4u * i + c] = key[start + keyRows[table % 2u][at + c * COLUMN_THREADS] * params.keyRowStride];
-    }
-  }
-}
-
-/// Puts what was loaded into workgroup memory, with zeros beyond the last channel.
-fn storeScoring(thread: u32, firstVector: u32) {
-  for (var i = 0u; i < QUERY_LOADS; i++) { // unrolled
-    let unit = (thread + i * THREADS) % QUERY_UNITS;
-    let at = 4u * i;
-    let channels = byChannel(loaded[at], loaded[at + 1u], loaded[at + 2u], loaded[at + 3u], firstVector + unit % SLICE);
-    if (thread + i * THREADS < QUERY_UNITS) {
-      for (var c = 0u; c < 4u; c++) { // unrolled
-        stage[unit / SLICE * SCORING_SLOTS + 4u * (unit % SLICE) + c] = channels[c];
-      }
-    }
-  }
-  for (var i = 0u; i < KEY_LOADS; i++) { // unrolled
-    let unit = (thread + i * THREADS) % KEY_UNITS;
-    let at = 4u * (QUERY_LOADS + i);
-    let channels = byChannel(loaded[at], loaded[at + 1u], loaded[at + 2u], loaded[at + 3u], firstVector + unit % SLICE);
-    if (thread + i * THREADS < KEY_UNITS) {
-      for (var c = 0u; c < 4u; c++) { // unrolled
-        stage[(TILE_ROW_GROUPS + unit / SLICE) * SCORING_SLOTS + 4u * (unit % SLICE) + c] = channels[c];
-      }
-    }
-  }
-}
-
-/// Four channels of four rows that were loaded, row by row.
-fn byChannel(a: vec4f, b: vec4f, c: vec4f, d: vec4f, vector: u32) -> mat4x4f {
-  return transpose(mat4x4f(a, b, c, d)) * f32(vector < params.channels / 4u);
-}
-
-fn loadValues(thread: u32, valueStart: u32, table: u32, firstKey: u32) {
-  let last = params.channels / 4u - 1u;
-  for (var i = 0u; i < VALUE_LOADS; i++) { // unrolled
-    let unit = thread % THREADS + i * THREADS;
-    let row = keyRows[table % 2u][(firstKey + unit / TILE_COLUMNS) % KEY_TILE];
-    loaded[i] = value[valueStart + row * params.valueRowStride + min(unit % TILE_COLUMNS, last)];
-  }
-}
-
-fn storeValues(thread: u32) {
-  for (var i = 0u; i < VALUE_LOADS; i++) { // unrolled
-    let unit = thread % THREADS + i * THREADS;
-    if (unit < VALUE_KEYS * TILE_COLUMNS) { stage[unit % TILE_COLUMNS * VALUE_SLOTS + unit / TILE_COLUMNS] = loaded[i]; }
-  }
 }
 
 @compute @workgroup_size(THREADS)

@@ -131,7 +131,7 @@ fn main(
           let channel = min(chunk + v, params.vectors - 1u);
           queries[slot] = select(
             vec4f(), query[queryStart + q * params.queryRowStride + channel], isThere);
-          keys[slot] = key[keyStart + k * params.keyRowStride + channel];
+          keys[slot] = select(vec4f(), key[keyStart + k * params.keyRowStride + channel], isThere);
         }
         workgroupBarrier();
         for (var v = 0u; v < CHUNK; v++) {

@@ -1,6 +1,6 @@
 import { it } from 'vitest';
 import type { Ops, TileOrigin } from '../../../gpu/ops';
-import { compare, describeBoth, inputView, type Layout, poisoned } from './both';
+import { compare, describeBoth, infiniteScores, inputView, type Layout, poisoned } from './both';
 
 // An exponential of a difference of numbers of about 3, and sums of at most a few hundred weights.
 const tolerance = { relative: 1e-5 };
@@ -17,6 +17,8 @@ interface Case {
   readonly tokensPerPixel: number;
   readonly rowStep?: number;
   readonly tiles?: readonly TileOrigin[];
+  /** Every third key scores −∞. */
+  readonly infinite?: true;
 }
 
 const corner = { head: 0, row: 0, key: 0 };
@@ -84,14 +86,18 @@ const cases: readonly Case[] = [
   { tokens: 70, channels: 8, width: 20, height: 20, tokensPerPixel: 4, causalOffset: -66 },
   { tokens: 70, channels: 8, width: 20, height: 20, tokensPerPixel: 4, causalOffset: 5 },
   { tokens: 40, channels: 8, width: 20, height: 20, tokensPerPixel: 2, causalOffset: 1e9 },
+  { tokens: 133, channels: 20, width: 34, height: 34, tokensPerPixel: 4, infinite: true },
+  { tokens: 133, channels: 8, width: 67, height: 67, tokensPerPixel: 2, heads: 2, infinite: true },
   { tokens: 0, channels: 8, width: 2, height: 2, tokensPerPixel: 2 },
   { tokens: 9, channels: 8, width: 2, height: 2, tokensPerPixel: 2, tiles: [] },
 ];
 
 function record(ops: Ops, c: Case, scale = 1) {
   const { tokens, channels, heads = 1, groups = 1, layout = 'dense', causalOffset = 0 } = c;
-  const query = inputView(ops, [heads, tokens, channels], layout, 1, scale);
-  const key = inputView(ops, [groups, tokens, channels], layout, 2, scale);
+  const [queryShape, keyShape] = [[heads, tokens, channels] as const, [groups, tokens, channels] as const];
+  const values = c.infinite ? infiniteScores(queryShape, keyShape) : { query: 1, key: 2 };
+  const query = inputView(ops, queryShape, layout, values.query, scale);
+  const key = inputView(ops, keyShape, layout, values.key, scale);
   const scalars = inputView(ops, [heads, 1, tokens], 'strided', 3, scale);
   const logSumExp = { buffer: scalars.buffer, offset: scalars.offset, headStride: scalars.headStride };
   const { width, height, tokensPerPixel, rowStep = 1, tiles = [corner] } = c;

@@ -180,19 +180,25 @@ describeBoth('attention', (backends) => {
     }
   });
 
-  it('gives keys with score −∞ no weight, and zeros where all have it', async () => {
-    for (const [queries, keys] of [
-      [2, 300],
-      [70, 200],
-    ] as const) {
-      // The first keys, as many as several tiles hold, score −∞: early queries see no others.
-      const key = randomFloats(keys * 8, 2).map((x, i) =>
-        i % 8 === 0 && i < 8 * (keys - 5) ? Number.NEGATIVE_INFINITY : x,
-      );
-      const query = randomFloats(queries * 8, 1).map((x, i) => (i % 8 === 0 ? 1 + Math.abs(x) : x));
-      await compare(backends, (ops) => attend(ops, { queries, keys, query, key }), tolerance);
-    }
-  });
+  it.each([
+    [0, 'the first'],
+    [5, 'the last'],
+  ])(
+    'gives keys with score −∞ no weight, and zeros where all have it: channel %i, of %s vector',
+    async (channel) => {
+      for (const [queries, keys] of [
+        [2, 300],
+        [70, 200],
+      ] as const) {
+        // The first keys, as many as several tiles hold, score −∞: early queries see no others.
+        const key = randomFloats(keys * 8, 2).map((x, i) =>
+          i % 8 === channel && i < 8 * (keys - 5) ? Number.NEGATIVE_INFINITY : x,
+        );
+        const query = randomFloats(queries * 8, 1).map((x, i) => (i % 8 === channel ? 1 + Math.abs(x) : x));
+        await compare(backends, (ops) => attend(ops, { queries, keys, query, key }), tolerance);
+      }
+    },
+  );
 });
 
 /** Causal attention of one head of 8 channels with given queries and keys. */

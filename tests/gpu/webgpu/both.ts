@@ -123,6 +123,20 @@ export function inputView(
   return { ...view, buffer: ops.upload(data, 'input') };
 }
 
+type Shape = readonly [number, number, number];
+
+/** Values of queries whose last channel is positive, and of keys of which every third has −∞ there: their scores are −∞. */
+export function infiniteScores(query: Shape, key: Shape): { query: Float32Array; key: Float32Array } {
+  const ofLast = (shape: Shape, seed: number, last: (x: number, row: number) => number): Float32Array =>
+    randomFloats(shape[0] * shape[1] * shape[2], seed).map((x, i) =>
+      (i + 1) % shape[2] === 0 ? last(x, Math.floor(i / shape[2])) : x,
+    );
+  return {
+    query: ofLast(query, 1, (x) => 1 + Math.abs(x)),
+    key: ofLast(key, 2, (x, row) => (row % 3 === 0 ? Number.NEGATIVE_INFINITY : x)),
+  };
+}
+
 /** Score rows with the values given, and poison around each. */
 export function inputScores(ops: Ops, rows: number, length: number, values: Float32Array): ScoreRows {
   const { buffer, offset, rowStride } = inputView(ops, [1, rows, length], 'strided', values);

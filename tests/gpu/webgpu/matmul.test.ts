@@ -85,6 +85,26 @@ describeBoth('matmul', (backends) => {
     });
   });
 
+  it.each([2, 20])('keeps infinities to their rows: %i rows', async (rows) => {
+    await compare(
+      backends,
+      (ops) => {
+        const [columns, depth] = [33, 20];
+        // In the last vector of channels, behind which kernels fill up what they take.
+        const infinite = (count: number, row: number, seed: number) =>
+          randomFloats(count * depth, seed).map((x, i) =>
+            i === row * depth + 17 ? Infinity : Math.abs(x) + 0.1,
+          );
+        const input = inputView(ops, [1, rows, depth], 'dense', infinite(rows, 1, 1));
+        const weight = inputView(ops, [1, columns, depth], 'dense', infinite(columns, 5, 2));
+        const out = outputView(ops, [1, rows, columns], 'strided');
+        ops.matmul({ input, weight, out });
+        return { out: out.buffer };
+      },
+      tolerance,
+    );
+  });
+
   it('gives the bias where there is nothing to sum', async () => {
     await compare(backends, (ops) => {
       const out = outputView(ops, [1, 10, 3], 'strided');
@@ -108,10 +128,10 @@ describeBoth('matmul', (backends) => {
 
 describeWebGpu('matmul in every tiling', (gpu) => {
   it.each([
-    [128, 'blocks of 128 rows'],
-    [1024, 'blocks of 64 rows'],
-    [131_072, 'blocks of 32 rows'],
-  ])('of a device with %i threads: %s', async (parallelThreads) => {
+    [128, 128],
+    [1024, 64],
+    [131_072, 32],
+  ])('of a device with %i threads: blocks of %i rows', async (parallelThreads, blockRows) => {
     const capabilities = { isFallbackAdapter: false, parallelThreads, maxWorkgroupStorageBytes: 32_768 };
     const webgpu = await createWebGpuOps({ device: gpu.device, capabilities });
     for (const [rows, columns, depth, layout] of [
@@ -137,17 +157,26 @@ describeWebGpu('matmul in every tiling', (gpu) => {
         { relative: 2e-6 },
       );
     }
+    const used = webgpu.pipelinesInUse().filter(({ kernel }) => kernel.startsWith('matmul-tiled'));
+    expect(new Set(used.map(({ kernel }) => kernel))).toEqual(
+      new Set(['matmul-tiled', 'matmul-tiled-vectors']),
+    );
+    for (const { constants } of used) {
+      expect(4 * Number(constants.HIGH) * Number(constants.ROW_GROUPS)).toBe(blockRows);
+    }
     webgpu.destroy();
   });
 
   it.each([
-    [1, 5, 1200, '64 threads a column'],
-    [4, 9, 770, '64 threads a column, of which most have another vector'],
-    [3, 70, 403, '32 threads a column'],
-    [8, 17, 384, '32 threads a column, three vectors each'],
-    [2, 2100, 400, '16 threads a column, as there are enough columns'],
-    [7, 33, 130, '16 threads a column, as there are few channels'],
-  ])('of few rows: %i × %i over %i, %s', async (rows, columns, depth) => {
+    [1, 5, 1200, 64],
+    [4, 9, 770, 64],
+    [3, 70, 403, 32],
+    [8, 17, 384, 32],
+    // Enough columns.
+    [2, 2100, 400, 16],
+    // Few channels.
+    [7, 33, 130, 16],
+  ])('of few rows: %i × %i over %i, %i threads a column', async (rows, columns, depth, lanes) => {
     const capabilities = { isFallbackAdapter: false, parallelThreads: 65_536 };
     const webgpu = await createWebGpuOps({ device: gpu.device, capabilities });
     await compare(
@@ -163,6 +192,8 @@ describeWebGpu('matmul in every tiling', (gpu) => {
       // Sums of up to 1,200 products.
       { relative: 5e-6 },
     );
+    const used = webgpu.pipelinesInUse().filter(({ kernel }) => kernel === 'matmul-few-rows');
+    expect(used.map(({ constants }) => constants.LANES)).toEqual([lanes]);
     webgpu.destroy();
   });
 });

@@ -1,6 +1,6 @@
 import { it } from 'vitest';
 import type { Ops } from '../../../gpu/ops';
-import { compare, describeBoth, inputView, type Layout, outputView, poisoned } from './both';
+import { compare, describeBoth, infiniteScores, inputView, type Layout, outputView, poisoned } from './both';
 
 // An exponential of a difference of numbers of about 3, and sums of at most 129 weights.
 const tolerance = { relative: 5e-6 };
@@ -14,6 +14,8 @@ interface Case {
   readonly layout?: Layout;
   /** Default: the last query sees the last key. */
   readonly causalOffset?: number;
+  /** Every third key scores −∞. */
+  readonly infinite?: true;
 }
 
 const cases: readonly Case[] = [
@@ -26,14 +28,17 @@ const cases: readonly Case[] = [
   { queries: 20, keys: 40, channels: 8, causalOffset: 3 },
   { queries: 70, keys: 70, channels: 8, causalOffset: -66 },
   { queries: 17, keys: 31, channels: 8, causalOffset: 1e9 },
+  { queries: 33, keys: 70, channels: 20, heads: 2, groups: 1, infinite: true },
   { queries: 0, keys: 9, channels: 8 },
   { queries: 9, keys: 0, channels: 8 },
 ];
 
 function inputs(ops: Ops, c: Case) {
   const { queries, keys, channels, heads = 1, groups = 1, layout = 'dense' } = c;
-  const query = inputView(ops, [heads, queries, channels], layout, 1);
-  const key = inputView(ops, [groups, keys, channels], layout, 2);
+  const [queryShape, keyShape] = [[heads, queries, channels] as const, [groups, keys, channels] as const];
+  const values = c.infinite ? infiniteScores(queryShape, keyShape) : { query: 1, key: 2 };
+  const query = inputView(ops, queryShape, layout, values.query);
+  const key = inputView(ops, keyShape, layout, values.key);
   const scalars = inputView(ops, [heads, 1, queries], 'strided', 3);
   // Row r of a head follows the one before; a plausible log-sum-exp keeps weights below about 100.
   const logSumExp = { buffer: scalars.buffer, offset: scalars.offset, headStride: scalars.headStride };
