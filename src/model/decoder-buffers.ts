@@ -116,6 +116,9 @@ async function uploadTo(
   return { embedding, positions, layers, finalNorm, head };
 }
 
+/** Positions that a text's table has at least: a short text, too, is scored at the distances that projections were learned for. */
+export const LEAST_POSITIONS = 512;
+
 /** cos and sin for positions 0 … positions−1, angles in double precision; null without rotary positions. */
 export function createRotationTable(
   ops: Ops,

@@ -11,7 +11,7 @@ import { UserError } from '../user-error';
 import { Allocation } from './allocation';
 import type { ModelConfig } from './config';
 import type { DeviceLinear, DeviceNorm, DeviceWeights } from './decoder-buffers';
-import { createRotationTable, uploadWeights } from './decoder-buffers';
+import { createRotationTable, LEAST_POSITIONS, uploadWeights } from './decoder-buffers';
 import { lookUpRows, multiplyByTable } from './device-table';
 import { RotatedRows } from './rotated-rows';
 import type { DecoderWeights } from './weights';
@@ -129,7 +129,7 @@ function openReader(decoder: Decoder, options: ReaderOptions, kept: Allocation, 
     );
   }
   const { queryHeads: H, keyValueHeads: G, headDimension: d, hiddenSize: D, feedForwardSize: F } = config;
-  const rotation = createRotationTable(ops, config, Math.max(capacity, config.rope ? 2 : 0) + 1);
+  const rotation = createRotationTable(ops, config, Math.max(capacity, LEAST_POSITIONS) + 1);
   if (rotation) kept.add(rotation.cosine, rotation.sine);
   const heads = (count: number, label: string): Rows =>
     tokenMajorRows(kept.floats(capacity * count * d, label), count, capacity, d);

@@ -1,6 +1,7 @@
 /** The device buffers of a model and of a reading, by name and size, without making any. */
 import type { MemoryLimits } from '../../gpu/ops';
 import type { ModelConfig } from '../model/config';
+import { LEAST_POSITIONS } from '../model/decoder-buffers';
 import { rowsOfParts } from '../model/device-table';
 
 /** `count` buffers of `elements` four-byte numbers each. */
@@ -48,7 +49,7 @@ export function weightBuffers(config: ModelConfig, limits: MemoryLimits): Planne
 /** What a reader keeps of a text of `capacity` tokens. */
 export function cacheBuffers(config: ModelConfig, capacity: number, keepQueries: boolean): PlannedBuffer[] {
   const { layers, queryHeads: H, keyValueHeads: G, headDimension: d } = config;
-  const positions = Math.max(capacity, 2) + 1;
+  const positions = Math.max(capacity, LEAST_POSITIONS) + 1;
   return [
     ...(config.rope ? [{ label: 'rotation', elements: (positions * d) / 2, count: 2 }] : []),
     { label: 'keys', elements: capacity * G * d, count: layers },

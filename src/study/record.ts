@@ -7,7 +7,7 @@ import { Allocation } from '../model/allocation';
 import type { Calibration } from '../model/calibration';
 import type { Capture } from '../model/capture';
 import type { Decoder, Reader } from '../model/decoder';
-import { createRotationTable } from '../model/decoder-buffers';
+import { createRotationTable, LEAST_POSITIONS } from '../model/decoder-buffers';
 import { RotatedRows } from '../model/rotated-rows';
 import { UserError } from '../user-error';
 import { attendSelection } from './attend';
@@ -133,7 +133,11 @@ async function uploadCapture(
     return headMajorRows(buffer, heads, T, d);
   };
   const rotation = capture.rope
-    ? createRotationTable(ops, { rope: capture.rope, headDimension: d }, capture.positionOffset + T + 1)
+    ? createRotationTable(
+        ops,
+        { rope: capture.rope, headDimension: d },
+        Math.max(capture.positionOffset + T, LEAST_POSITIONS) + 1,
+      )
     : null;
   if (rotation) owned.add(rotation.cosine, rotation.sine);
   const unused = working.floats(Math.min(T, BLOCK_TOKENS) * H * d, 'full attention output');

@@ -143,3 +143,24 @@ it('reads a text with a model, and names the model', async () => {
   expect(head).toMatchObject({ model: 'llama-gqa', modelDigest: digest, tokens: 96 });
   expect(records.map(({ layer }) => layer)).toEqual([0, 1, 2]);
 });
+
+it.each([
+  ['closed-form', 'A'],
+  ['learned', 'A'],
+  ['closed-form', 'A few words, fewer than the local part.'],
+  ['learned', 'A few words, fewer than the local part.'],
+])('measures every method on a text that is shorter than its parts: %s, "%s"', async (projection, words) => {
+  const text = write('short.txt', words);
+  const { records } = await sweep(
+    'short.json',
+    ...['--model', 'samples/model', '--text', text, '--queries', '1', '--keep', '1'],
+    ...[
+      '--methods',
+      'full,esa,lagkv,streaming-llm,oracle,random',
+      '--params',
+      JSON.stringify({ esa: { projection } }),
+    ],
+  );
+  expect(records).toHaveLength(6 * 8);
+  for (const { massRecall } of records) expect(massRecall).toBeCloseTo(1, 5);
+});

@@ -45,7 +45,7 @@ export const esa: Method = {
     const budget = Math.floor(keepFraction * context.tokens);
     const selected = Array.from({ length: context.layers }, (_, layer) => {
       const { initTokens, localTokens } = lengthsIn(parameters, layer);
-      return budget - initTokens - localTokens;
+      return budget - Math.min(context.tokens, initTokens + localTokens);
     });
     const least = Math.min(...selected);
     if (least < 0) return { floor: (budget - least) / context.tokens };

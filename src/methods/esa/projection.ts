@@ -104,8 +104,15 @@ const learned: MakeProjection = async (context, parameters, layer, _source, noti
     );
   }
   const wanted = context.rotation && scoresRotated(parameters) ? globalPosition : 0;
+  const positions = context.rotation?.positions ?? 1;
+  const reached = fitting.filter(({ rotation }) => rotation < positions);
+  if (reached.length === 0) {
+    throw new UserError(
+      `esa: the learned projections are for w = ${fitting.map(({ rotation }) => rotation).join(', ')}, beyond this text; use projection "closed-form".`,
+    );
+  }
   const distance = (rotation: number): number => Math.abs(rotation - wanted);
-  const nearest = fitting.reduce((a, b) => (distance(b.rotation) < distance(a.rotation) ? b : a));
+  const nearest = reached.reduce((a, b) => (distance(b.rotation) < distance(a.rotation) ? b : a));
   if (nearest.rotation !== wanted) {
     notice(
       `The projection was learned for w = ${nearest.rotation}; queries are scored there, not at ${wanted}.`,
@@ -127,7 +134,9 @@ const learned: MakeProjection = async (context, parameters, layer, _source, noti
 /** The closed form of the model's calibration, or of the open text. */
 const closedFormOf: MakeProjection = async (context, parameters, layer, source, notice) => {
   const { compressedDim, globalPosition } = lengthsIn(parameters, layer);
-  const rotation = context.rotation && scoresRotated(parameters) ? globalPosition : null;
+  const farthest = (context.rotation?.positions ?? 0) - 1;
+  // A text that does not reach to w has no far tokens, and nothing is scored.
+  const rotation = context.rotation && scoresRotated(parameters) ? Math.min(globalPosition, farthest) : null;
   const calibration = context.calibration?.hasSecondMoments ? context.calibration : null;
   if (!calibration) notice('Second moments are those of this text: the model brings none.');
   const form = await cachedForm(context, layer, rotation, calibration, source);
