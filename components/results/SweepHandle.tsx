@@ -1,6 +1,6 @@
 import type { ScaleContinuousNumeric } from 'd3-scale';
 import { type KeyboardEvent, type PointerEvent, useState } from 'react';
-import { useMethod, usePage, useParameterContext } from '../../src/session/hooks';
+import { useMethod, usePage, usePageState, useParameterContext } from '../../src/session/hooks';
 import { formatPercent } from '../shared/format';
 
 interface SweepHandleProps {
@@ -19,13 +19,15 @@ export function SweepHandle({ xOf, yOf, current, isStale, top, bottom }: SweepHa
   const { actions, store } = usePage();
   const method = useMethod();
   const context = useParameterContext();
+  const queriesStart = usePageState((state) => state.text?.queries.start ?? state.session.queriesStart ?? 0);
   const [asked, setAsked] = useState<number | null>(null);
   const ask = (keep: number, isDone: boolean) => {
     const { parameters } = store.getState().session.method;
     const wanted = Math.min(1, Math.max(0.005, keep));
-    const result = method.withBudget(parameters, context, wanted);
+    const result = method.withBudget(parameters, context, wanted, queriesStart);
     // Below the floor the nearest the method can do.
-    const reached = 'floor' in result ? method.withBudget(parameters, context, result.floor) : result;
+    const reached =
+      'floor' in result ? method.withBudget(parameters, context, result.floor, queriesStart) : result;
     setAsked(isDone ? null : 'floor' in result ? result.floor : wanted);
     if ('parameters' in reached) actions.setParameters(reached.parameters, isDone);
   };

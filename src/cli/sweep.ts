@@ -14,7 +14,7 @@ import { writeWhole } from './files';
 import { endProgress, showProgress } from './progress';
 import { openSource, sourceOptions } from './source';
 
-/** One method × keep × layer. Numbers are null below the method's floor, which `floor` then gives. */
+/** One method × keep × layer. Numbers are null below the method's floor, which `floor` then gives, and where `reason` says why. */
 interface SweepRecord {
   readonly method: string;
   readonly layer: number;
@@ -26,6 +26,7 @@ interface SweepRecord {
   readonly density: number | null;
   readonly cost: { readonly selectionOperations: number; readonly attentionOperations: number } | null;
   readonly floor?: number;
+  readonly reason?: string;
   readonly parameters?: Parameters;
 }
 
@@ -102,10 +103,9 @@ async function measurePoint(
     density: null,
     cost: null,
   };
-  const fitted = method.withBudget(base, context, keep);
-  if ('floor' in fitted) {
-    const { floor } = fitted;
-    return text.recorded.map(({ layer }) => ({ method: method.id, layer, keep, ...empty, floor }));
+  const fitted = method.withBudget(base, context, keep, queries.start);
+  if (!('parameters' in fitted)) {
+    return text.recorded.map(({ layer }) => ({ method: method.id, layer, keep, ...empty, ...fitted }));
   }
   const { parameters } = fitted;
   const onNotices = (sentences: readonly string[]): void => {

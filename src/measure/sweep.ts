@@ -104,12 +104,13 @@ interface Group extends TokenRange {
 
 /** One method at all fractions. */
 class Curve {
-  /** One run per point; null below the method's floor. */
+  /** One run per point; null where there is none, see `missing`. */
   readonly runs: (ProbeRun | null)[] = [];
   /** Per layer, per point. */
   readonly massRecall: (number | null)[][] = [];
   readonly keptShare: (number | null)[][] = [];
-  private readonly floors: number[] = [];
+  /** Why there is no point. */
+  private readonly missing: Pick<SweepPoint, 'floor' | 'reason'>[] = [];
   private readonly spec: MethodSpec;
   private readonly isCurrent: boolean;
   private readonly fractions: readonly number[];
@@ -130,11 +131,10 @@ class Curve {
   ): Promise<void> {
     this.readsAll = method.family === 'evict-reading';
     for (const [point, fraction] of this.fractions.entries()) {
-      const fitted = method.withBudget(parameters, contextOf(text), fraction);
-      if ('floor' in fitted) this.floors[point] = fitted.floor;
-      this.runs.push(
-        'floor' in fitted ? null : await startProbe(text, method, fitted.parameters, evictAt, options),
-      );
+      const fitted = method.withBudget(parameters, contextOf(text), fraction, evictAt);
+      const isPossible = 'parameters' in fitted;
+      if (!isPossible) this.missing[point] = fitted;
+      this.runs.push(isPossible ? await startProbe(text, method, fitted.parameters, evictAt, options) : null);
     }
   }
 
@@ -180,7 +180,7 @@ class Curve {
   result(): SweepCurve {
     const points = this.fractions.map((keep, point): SweepPoint => {
       if (!this.runs[point])
-        return { keep, kept: null, massRecall: null, layers: null, floor: this.floors[point] };
+        return { keep, kept: null, massRecall: null, layers: null, ...this.missing[point] };
       const layers = this.massRecall.map((points) => points[point] ?? 0);
       const kept = this.keptShare.map((points) => points[point] ?? 0);
       return { keep, kept: mean(kept), massRecall: mean(layers), layers };

@@ -165,6 +165,12 @@ export interface QueryCost {
   readonly readNumbers: number;
 }
 
+/** Parameters that keep within a budget; the smallest fraction the method can; or a sentence that says why no budget means anything. */
+export type Budget =
+  | { readonly parameters: Parameters }
+  | { readonly floor: number }
+  | { readonly reason: string };
+
 export interface Method {
   readonly id: string;
   readonly title: string;
@@ -189,13 +195,11 @@ export interface Method {
   start(context: MethodContext, parameters: Parameters): MethodRun;
   /** Cost of one layer of the query at token `query.position` of its block; work done once per block or text is shared out. */
   cost(parameters: Parameters, context: ParameterContext, layer: number, query: QueryPlace): QueryCost;
-  /**
-   * Parameters that keep at most `budget` earlier keys, the block's own on top; null below the method's floor.
-   * See docs/methods.md, "Budgets".
-   */
+  /** `parameters` with the budget that `sweep --keep` asks for; see docs/methods.md, "Budgets". `evictAt`: where the run evicts. */
   withBudget(
     parameters: Parameters,
     context: ParameterContext,
     keepFraction: number,
-  ): { readonly parameters: Parameters } | { readonly floor: number };
+    evictAt: number,
+  ): Budget;
 }

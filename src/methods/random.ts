@@ -1,5 +1,5 @@
 /** Keys kept at random: the floor that a method has to beat. Larger fractions keep what smaller ones kept. */
-import { withKeepFraction } from './budget';
+import { evictOnceBudget } from './budget';
 import { keepFraction, positions } from './defaults';
 import { denseScores, evictOnce, evictOnceBlocks, evictOnceCost } from './evict-once';
 import type { Method } from './method';
@@ -44,7 +44,7 @@ export const random: Method = {
       candidates: (_layer, tokens) => ({ start: 0, end: tokens }),
     }),
   cost: evictOnceCost(() => 0),
-  withBudget: withKeepFraction,
+  withBudget: evictOnceBudget,
 };
 
 /** A number in [0, 1) that depends on all four and nothing else; 24 bits, so that it is the same as a 32-bit float. */

@@ -6,7 +6,7 @@
  * attention sees places inside the cache (streaming_llm/kv_cache.py).
  */
 import { equalBlocks } from './blocks';
-import { keptOfText, withKeepFraction } from './budget';
+import { evictOnceBudget, keptOfText, withKeepFraction } from './budget';
 import { attendInCache } from './cache-positions';
 import { defaultChunkTokens, keepFraction, mostTokens, positions } from './defaults';
 import { denseScores, evictOnce, evictOnceBlocks, evictOnceCost } from './evict-once';
@@ -61,7 +61,8 @@ export const streamingLlm: Method = {
       readNumbers: 2 * context.keyValueHeads * context.headDimension * keptKeys,
     };
   },
-  withBudget: withKeepFraction,
+  withBudget: (parameters, ...rest) =>
+    (choiceOf(parameters, 'positions') === 'cache' ? withKeepFraction : evictOnceBudget)(parameters, ...rest),
 };
 
 /** Score 1 for sinks and recent tokens, 0 between them: top-k then is kvpress's rule. */

@@ -258,7 +258,10 @@ export class Probe {
     let key = this.curveKeys.get(name);
     if (key === undefined) {
       const context = contextOf(this.text);
-      const points = SWEEP_FRACTIONS.map((fraction) => method.withBudget(parameters, context, fraction));
+      const { start } = this.study.facts.queries;
+      const points = SWEEP_FRACTIONS.map((fraction) =>
+        method.withBudget(parameters, context, fraction, start),
+      );
       key = JSON.stringify([method.id, points]);
       this.curveKeys.set(name, key);
     }

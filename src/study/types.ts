@@ -132,13 +132,15 @@ export interface FreeRunMeasurement {
 export interface SweepPoint {
   /** Asked: fraction of T. */
   readonly keep: number;
-  /** Measured: mean over layers and `queries` of kept / visible keys. Null below the method's floor. */
+  /** Measured: mean over layers and `queries` of kept / visible keys. Null below the method's floor, and where `reason` says why. */
   readonly kept: number | null;
   readonly massRecall: number | null;
-  /** Mass recall of each layer; null below the floor. */
+  /** Mass recall of each layer; null where `kept` is. */
   readonly layers: readonly number[] | null;
   /** Present when keep is below what the method can do: the smallest fraction it can. */
   readonly floor?: number;
+  /** Present where no budget means anything: one sentence. */
+  readonly reason?: string;
 }
 
 export interface SweepCurve {

@@ -122,14 +122,31 @@ it('writes nulls and the floor below what a method can do', async () => {
 
 it('measures the layers and queries that are asked for', async () => {
   const args = ['--capture', captureFixture, '--methods', 'streaming-llm', '--keep', '0.25'];
-  const some = await sweep('some.json', ...args, '--layers', '2', '--queries', '0');
-  expect(some.queries).toEqual({ start: 0, end: 192 });
+  const some = await sweep('some.json', ...args, '--layers', '2', '--queries', '1');
+  expect(some.queries).toEqual({ start: 1, end: 192 });
   expect(some.records.map(({ layer }) => layer)).toEqual([2]);
   const few = await sweep('few.json', ...args, '--layers', '2', '--queries', '190');
   expect(few.queries).toEqual({ start: 190, end: 192 });
   expect(few.records[0].massRecall).not.toBe(some.records[0].massRecall);
   // Two queries see 190 to 192 keys, and 48 of those before them are kept beside their own block.
   expect(few.records[0].kept).toBeCloseTo((49 / 191 + 50 / 192) / 2, 10);
+});
+
+it('says that nothing can be evicted where queries are the whole text', async () => {
+  const params = JSON.stringify({ lagkv: { variant: 'kvpress' } });
+  const methods = ['random', 'streaming-llm', 'lagkv', 'oracle'];
+  const args = ['--capture', captureFixture, '--methods', methods.join(','), '--params', params];
+  const { records } = await sweep('none.json', ...args, '--keep', '0.05', '--layers', '3', '--queries', '0');
+  for (const record of records.slice(0, 3)) {
+    expect(record).toEqual({
+      method: record.method,
+      layer: 3,
+      keep: 0.05,
+      ...Object.fromEntries(numbers.map((name) => [name, null])),
+      reason: 'Nothing stands before the queries, so there is nothing to evict; let the queries begin later.',
+    });
+  }
+  expect(records[3].kept).toBeLessThan(0.5);
 });
 
 it('reads a text with a model, and names the model', async () => {

@@ -49,7 +49,7 @@ describe('the command of a study’s own point', () => {
     expect(option(line, 'queries')).toBe('980');
     expect(JSON.parse(option(line, 'params'))).toEqual({ [id]: parameters });
     const method = findMethod(id)!;
-    const fitted = method.withBudget(parameters, context, Number(option(line, 'keep')));
+    const fitted = method.withBudget(parameters, context, Number(option(line, 'keep')), 980);
     if (!('parameters' in fitted)) throw new Error('below the floor');
     const { keepFraction, ...others } = fitted.parameters;
     const { keepFraction: wanted, ...expected } = parameters;

@@ -48,7 +48,8 @@ describe('sweep', () => {
       for (const [point, keep] of fractions.entries()) {
         const found = curves[i].points[point];
         expect(found.keep).toBe(keep);
-        const fitted = method.withBudget(parameters, contextOf(text), keep);
+        const fitted = method.withBudget(parameters, contextOf(text), keep, queries.start);
+        if ('reason' in fitted) throw new Error(fitted.reason);
         if ('floor' in fitted) {
           expect(found).toEqual({ keep, kept: null, massRecall: null, layers: null, floor: fitted.floor });
           expect(fitted.floor).toBeGreaterThan(keep);

@@ -110,13 +110,13 @@ describe('what is wrong is said in one sentence', () => {
 describe('a budget', () => {
   it('leaves ESA what initial and local tokens do not take', () => {
     const parameters = resolve('esa', { localTokens: [128, 64] });
-    expect(esa.withBudget(parameters, context(1024), 0.5)).toEqual({
+    expect(esa.withBudget(parameters, context(1024), 0.5, 896)).toEqual({
       parameters: { ...parameters, selectedTokens: [512 - 144, 512 - 80] },
     });
-    expect(esa.withBudget(parameters, context(1024), 144 / 1024)).toMatchObject({
+    expect(esa.withBudget(parameters, context(1024), 144 / 1024, 896)).toMatchObject({
       parameters: { selectedTokens: [0, 64] },
     });
-    expect(esa.withBudget(parameters, context(1024), 0.1)).toEqual({ floor: 144 / 1024 });
+    expect(esa.withBudget(parameters, context(1024), 0.1, 896)).toEqual({ floor: 144 / 1024 });
   });
 
   it('is the largest fraction that fits for LagKV', () => {
@@ -134,7 +134,8 @@ describe('a budget', () => {
         );
       for (const keep of [0.01, 0.2, 0.35, 0.5, 0.77, 1]) {
         const budget = Math.floor(keep * tokens);
-        const fitted = lagkv.withBudget(parameters, of, keep);
+        const fitted = lagkv.withBudget(parameters, of, keep, tokens);
+        if ('reason' in fitted) throw new Error(fitted.reason);
         if ('floor' in fitted) {
           expect(most(0)).toBeGreaterThan(budget);
           expect(fitted.floor).toBe(most(0) / tokens);

@@ -2,8 +2,9 @@
  * LagKV (arXiv 2504.04704): a token is kept if its key and value are unusually spread, measured against the range of the next
  * partition of tokens. Looks at no query; every KV head decides alone.
  */
+import { evictOnceBudget } from '../budget';
 import { evictOnceBlocks, evictOnceCost } from '../evict-once';
-import type { Method } from '../method';
+import type { Budget, Method } from '../method';
 import { numberIn, type ParameterContext, type Parameters } from '../parameters';
 import { startKvpress } from './kvpress';
 import { startOfficial } from './official';
@@ -52,8 +53,8 @@ export const lagkv: Method = {
       readNumbers: 2 * context.keyValueHeads * context.headDimension * keptKeys,
     };
   },
-  withBudget(parameters, context, keepFraction) {
-    if (!isOfficial(parameters)) return { parameters: { ...parameters, keepFraction } };
+  withBudget(parameters, context, keepFraction, evictAt) {
+    if (!isOfficial(parameters)) return evictOnceBudget(parameters, context, keepFraction, evictAt);
     return officialBudget(parameters, context, Math.floor(keepFraction * context.tokens));
   },
 };
@@ -69,11 +70,7 @@ function shortestLengths(
 }
 
 /** The largest fraction with which no block finds more than `budget` earlier keys, layer by layer. */
-function officialBudget(
-  parameters: Parameters,
-  context: ParameterContext,
-  budget: number,
-): ReturnType<Method['withBudget']> {
+function officialBudget(parameters: Parameters, context: ParameterContext, budget: number): Budget {
   const starts = lagBlocks(context.tokens, shortestLengths(parameters, context)).map(({ start }) => start);
   let floor = 0;
   const fractions = Array.from({ length: context.layers }, (_, layer) => {
