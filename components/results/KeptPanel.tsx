@@ -5,11 +5,11 @@ import type { CostMeasurement, FreeRunMeasurement } from '../../src/study/types'
 import { pointCommand } from '../shared/command';
 import {
   formatBytes,
-  formatCount,
+  formatMean,
   formatMilliseconds,
   formatOperations,
   formatPercent,
-  formatTimes,
+  formatRatio,
 } from '../shared/format';
 import type { GlossaryTerm } from '../shared/glossary';
 import { Panel } from '../shared/Panel';
@@ -46,7 +46,7 @@ export function KeptPanel() {
         <Figure value={formatPercent(summary.massRecall)} isGrey={isPast}>
           <Term name="massRecall">mass recall</Term>, mean
         </Figure>
-        <Figure value={formatCount(summary.keptKeys)} of={`of ${formatCount(summary.visibleKeys)} keys`}>
+        <Figure value={formatMean(summary.keptKeys)} of={`of ${formatMean(summary.visibleKeys)} keys`}>
           <Term name="kept">kept</Term>, {formatPercent(summary.kept)}
         </Figure>
         {cost && <OperationsFigure cost={cost} />}
@@ -87,8 +87,9 @@ function Figure({ value, of, isGrey = false, children }: FigureProps) {
 function OperationsFigure({ cost }: { cost: CostMeasurement }) {
   const used = cost.selectionOperations + cost.attentionOperations;
   const ratio = cost.fullAttentionOperations / used;
+  const { value, word } = formatRatio(ratio, ['fewer', 'more']);
   return (
-    <Figure value={formatTimes(ratio >= 1 ? ratio : 1 / ratio)} of={ratio >= 1 ? 'fewer' : 'more'}>
+    <Figure value={value} of={word}>
       <Term name="operations">operations</Term>, by formula
     </Figure>
   );
@@ -99,8 +100,9 @@ function TimeFigure({ freeRun }: { freeRun: FreeRunMeasurement }) {
   if (!attentionTime || !fullAttentionTime) return null;
   const ratio = fullAttentionTime.milliseconds / attentionTime.milliseconds;
   if (!Number.isFinite(ratio) || ratio <= 0) return null;
+  const { value, word } = formatRatio(ratio, ['faster', 'slower']);
   return (
-    <Figure value={formatTimes(ratio >= 1 ? ratio : 1 / ratio)} of={ratio >= 1 ? 'faster' : 'slower'}>
+    <Figure value={value} of={word}>
       attention, <Term name="measuredTime">measured</Term>
     </Figure>
   );

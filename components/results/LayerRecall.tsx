@@ -75,7 +75,7 @@ function RecallChart({ layers, isGrey }: { layers: readonly LayerMeasurement[]; 
           <g key={tick}>
             <line className="grid" x1={margin.left} x2={width - margin.right} y1={yOf(tick)} y2={yOf(tick)} />
             <text x={margin.left - 6} y={yOf(tick)} dy="0.35em" textAnchor="end">
-              {formatPercent(tick, 0)}
+              {formatPercent(tick)}
             </text>
           </g>
         ))}

@@ -53,7 +53,7 @@ export function SweepChart({ curves, current, isGrey }: SweepChartProps) {
           <g key={tick}>
             <line className="grid" x1={margin.left} x2={width - margin.right} y1={yOf(tick)} y2={yOf(tick)} />
             <text x={margin.left - 6} y={yOf(tick)} dy="0.35em" textAnchor="end">
-              {formatPercent(tick, 0)}
+              {formatPercent(tick)}
             </text>
           </g>
         ))}
@@ -66,7 +66,7 @@ export function SweepChart({ curves, current, isGrey }: SweepChartProps) {
               y={height - margin.bottom + 16}
               textAnchor={tick === 1 ? 'end' : 'middle'}
             >
-              {formatPercent(tick, 0)}
+              {formatPercent(tick)}
             </text>
           ))}
         <text className="axis-title" x={width - margin.right} y={height - 3} textAnchor="end">

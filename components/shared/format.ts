@@ -1,55 +1,90 @@
-/** Numbers for people: grouped thousands, few digits, and a unit with every one of them. */
+/**
+ * Numbers for people: grouped thousands, few digits, and a unit with every one of them. What is written is within 1 % of the
+ * value from 0.0001 to 10^15, and has an exponent only beyond.
+ */
 
 const noBreak = '\u00a0';
+const smallestPlain = 1e-4;
+const largestPlain = 1e15;
+
+/** 0.0312, 6.3, 12,300: three significant digits unless told otherwise, none of them a trailing zero behind the point. */
+export function formatNumber(value: number, digits = 3): string {
+  if (!Number.isFinite(value)) return '–';
+  const size = Math.abs(value);
+  if (value !== 0 && (size < smallestPlain || size >= largestPlain)) {
+    return value.toExponential(digits - 1).replaceAll('-', '−');
+  }
+  const text = size.toLocaleString('en', { maximumSignificantDigits: digits });
+  return value < 0 ? `−${text}` : text;
+}
 
 /** 1,024 */
 export function formatCount(value: number): string {
   return Math.round(value).toLocaleString('en');
 }
 
-/** 26.6 %; whole above 99.95 or where it is exact. */
-export function formatPercent(share: number, digits = 1): string {
-  const text = (share * 100).toFixed(digits);
-  return `${text.replace(/\.0+$/, '')}${noBreak}%`;
+/** A mean of counts: one decimal below 100 (26.5), so that it is not taken for a count; more where one says too little. */
+export function formatMean(mean: number): string {
+  if (Number.isInteger(mean) || mean >= 99.95) return formatCount(mean);
+  return mean >= 5 ? mean.toFixed(1) : formatNumber(mean);
 }
 
-/** 3.1× */
+/** 26.6 %, 0.031 %. Less than all is never 100 %. */
+export function formatPercent(share: number): string {
+  const almostAll = 0.999;
+  const isLess = share < 1 - roundingError;
+  const shown = isLess && share > almostAll ? almostAll : share;
+  return `${formatNumber(shown * 100)}${noBreak}%`;
+}
+
+/** Sums of shares in 32 bits end this close to 1. */
+const roundingError = 1e-5;
+
+/** 3.14× */
 export function formatTimes(ratio: number): string {
-  return `${ratio >= 100 ? Math.round(ratio) : ratio.toPrecision(2)}×`;
+  return `${formatNumber(ratio)}×`;
 }
 
-/** 6.3 million, with three significant digits. */
+/** How many times one number is in another, in words: 3.14× and "fewer"; nothing is "1× fewer". */
+export function formatRatio(
+  ratio: number,
+  [above, below]: readonly [above: string, below: string],
+): { readonly value: string; readonly word: string } {
+  const times = formatTimes(ratio >= 1 ? ratio : 1 / ratio);
+  return times === formatTimes(1)
+    ? { value: 'as many', word: '' }
+    : { value: times, word: ratio >= 1 ? above : below };
+}
+
+/** 6.3 M: three significant digits, powers of ten. */
 export function formatOperations(operations: number): string {
-  return `${scaled(operations, 1000, ['', 'k', 'M', 'G', 'T'])}`;
+  return scaled(operations, ['', 'k', 'M', 'G', 'T']);
 }
 
 /** 4.2 MB (powers of ten). */
 export function formatBytes(bytes: number): string {
-  return scaled(bytes, 1000, ['B', 'kB', 'MB', 'GB']);
+  return scaled(bytes, ['B', 'kB', 'MB', 'GB', 'TB']);
 }
 
 export function formatMilliseconds(milliseconds: number): string {
-  if (milliseconds >= 1000) return `${(milliseconds / 1000).toFixed(1)}${noBreak}s`;
-  return `${milliseconds >= 100 ? Math.round(milliseconds) : milliseconds.toPrecision(2)}${noBreak}ms`;
+  if (Number(milliseconds.toPrecision(3)) >= 1000) return `${formatNumber(milliseconds / 1000)}${noBreak}s`;
+  return `${formatNumber(milliseconds)}${noBreak}ms`;
 }
 
 /** 0.031 nats, signed where asked. */
 export function formatNats(nats: number, isSigned = false): string {
   const sign = isSigned && nats > 0 ? '+' : '';
-  return `${sign}${nats.toFixed(3).replace('-', '−')}${noBreak}nats`;
+  return `${sign}${formatNumber(nats)}${noBreak}nats`;
 }
 
-/** A weight: 0.413, or 3.1e−5 below a thousandth. */
+/** A weight: 0.413, or 3.12e−5 below a ten-thousandth. */
 export function formatWeight(weight: number): string {
-  if (weight === 0) return '0';
-  return weight >= 0.001 ? weight.toFixed(3) : weight.toExponential(1).replace('-', '−');
+  return formatNumber(weight);
 }
 
-/** A score of any size. */
+/** A score of any size, with a digit more than other numbers: scores are compared. */
 export function formatScore(score: number): string {
-  const text =
-    Math.abs(score) >= 1e4 || Math.abs(score) < 1e-3 ? score.toExponential(2) : score.toPrecision(4);
-  return (score === 0 ? '0' : text).replace(/-/g, '−');
+  return formatNumber(score, 4);
 }
 
 /** 1st, 2nd, 13th. */
@@ -79,13 +114,13 @@ export function invisibleName(text: string): string | null {
   return /^\s+$/.test(text) ? 'white space' : 'invisible character';
 }
 
-function scaled(value: number, base: number, units: readonly string[]): string {
+function scaled(value: number, units: readonly string[]): string {
   let step = 0;
   let rest = value;
-  while (rest >= base && step < units.length - 1) {
-    rest /= base;
+  // By what is written: 999,600 is 1 M, not 1,000 k.
+  while (Math.abs(Number(rest.toPrecision(3))) >= 1000 && step < units.length - 1) {
+    rest /= 1000;
     step += 1;
   }
-  const digits = step === 0 ? Math.round(rest).toString() : rest.toPrecision(3).replace(/\.?0+$/, '');
-  return units[step] === '' ? digits : `${digits}${noBreak}${units[step]}`;
+  return units[step] === '' ? formatNumber(rest) : `${formatNumber(rest)}${noBreak}${units[step]}`;
 }

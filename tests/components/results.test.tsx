@@ -80,7 +80,7 @@ describe('kept and lost', () => {
     expect(container).toHaveTextContent(/of 994 keys/);
     expect(container).toHaveTextContent(/operations, by formula/);
     expect(container).toHaveTextContent(/attention, measured/);
-    expect(container).toHaveTextContent(/18 ms of 44 ms/);
+    expect(container).toHaveTextContent(/18\.4 ms of 44\.1 ms/);
     expect(container).toHaveTextContent(/MB of 4\.19 MB/);
   });
 });
