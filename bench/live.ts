@@ -78,7 +78,7 @@ async function sweepMilliseconds(ops: Ops, tokens: number): Promise<number> {
   const { decoder, config, calibration } = await openModel(ops, nodeFolder('samples/model'));
   const ids = Uint32Array.from({ length: tokens }, (_, i) => (i * 7919 + (i >> 5)) % config.vocabularySize);
   const { reader } = await forward(decoder, ids, { keepStates: false });
-  const text = recordReading(decoder, reader, tokens, calibration);
+  const text = recordReading(decoder, reader, { tokens, calibration });
   const method = methodById('esa');
   const parameters = resolveParameters(method.id, method.parameters, {}, contextOf(text));
   const fractions = Array.from({ length: POINTS }, (_, i) => 64 ** (i / (POINTS - 1) - 1));

@@ -160,7 +160,13 @@ async function randomText(
   return {
     text: {
       ...{ ops, layers, tokens, queryHeads: HEADS, keyValueHeads: HEADS, headDimension: CHANNELS },
-      ...{ attentionScale: CHANNELS ** -0.5, rotation: null, positionOffset: 0, trainedTokens: null },
+      ...{
+        attentionScale: CHANNELS ** -0.5,
+        rotation: null,
+        positionOffset: 0,
+        trainedTokens: null,
+        answerStart: null,
+      },
       ...{ calibration: null, recorded },
     },
     release() {

@@ -119,7 +119,7 @@ async function measureCase({ print, figure }: Bench, { name, config, tokens }: C
   const reading = await step('full attention', () =>
     read({ method: full, parameters: {}, keepQueries: true, rotatedLayers: plan.rotatedLayers.full }),
   );
-  const text = recordReading(decoder, reading.reader, tokens, null);
+  const text = recordReading(decoder, reading.reader, { tokens, calibration: null });
   const queries = { start: queriesStart, end: tokens };
   const layers = await step('measuring', () => probe({ text, method, parameters, queries }));
   const methods = [{ method, parameters, current: true }];

@@ -91,7 +91,8 @@ function flopsOf(model: OpenModel, id: string, tokens: number): number {
   const { method, parameters, context } = methodOf(model, id, tokens);
   const { weightOperations } = model;
   const queries = { start: 0, end: tokens };
-  return tokens * measureCost({ method, parameters, context, queries, weightOperations }).forwardOperations;
+  const cost = measureCost({ method, parameters, context, queries, answerStart: null, weightOperations });
+  return tokens * cost.forwardOperations;
 }
 
 /** @throws if the logits are not the CPU's */

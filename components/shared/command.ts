@@ -24,6 +24,8 @@ export interface CommandStudy {
   readonly context: ParameterContext;
   /** First query of the numbers. */
   readonly queriesStart: number;
+  /** First token of the answer; null: the text has none. */
+  readonly answerStart: number | null;
 }
 
 /** The keys of the last query of the text. */
@@ -43,9 +45,9 @@ export function selectCommand(study: CommandStudy): Command {
 
 /** Recall, error and cost at the study's own point; where `sweep` has no such point, the keys. */
 export function pointCommand(study: CommandStudy): Command {
-  const { session, context, queriesStart } = study;
+  const { session, context, queriesStart, answerStart } = study;
   const method = study.findMethod(session.method.id);
-  const keep = method && currentKeep(method, session.method.parameters, context, queriesStart);
+  const keep = method && currentKeep(method, session.method.parameters, context, queriesStart, answerStart);
   if (keep !== null) return { line: sweepLine(study, [session.method], [keep], 'sweep.json'), note: null };
   const { line, note } = selectCommand(study);
   const reason = 'No kept fraction of sweep keeps just these keys, so the command lists them.';

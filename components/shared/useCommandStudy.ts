@@ -8,6 +8,6 @@ export function useCommandStudy(): CommandStudy | null {
   const text = usePageState((state) => state.text);
   const context = useParameterContext();
   if (!text) return null;
-  const { start } = text.queries;
-  return { session, findMethod, context: { ...context, tokens: text.tokens }, queriesStart: start };
+  const { tokens, answerStart, queries } = text;
+  return { session, findMethod, context: { ...context, tokens }, queriesStart: queries.start, answerStart };
 }

@@ -102,7 +102,7 @@ export async function openSource(ops: Ops, args: Arguments): Promise<OpenedSourc
     process.stderr.write(`${notices[0]}\n`);
   }
   return {
-    text: recordReading(model.decoder, reader, ids.length, model.calibration),
+    text: recordReading(model.decoder, reader, { tokens: ids.length, calibration: model.calibration }),
     modelDigest: model.facts.digest,
     modelName: model.facts.name,
     notices,

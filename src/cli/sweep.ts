@@ -118,6 +118,7 @@ async function measurePoint(
       parameters,
       context,
       queries,
+      answerStart: text.answerStart,
       weightOperations: 0,
       layers: [layer],
     });

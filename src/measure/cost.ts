@@ -1,4 +1,5 @@
 /** What a method costs by formula (docs/measurements.md, "Cost, by formula"). */
+import { evictionPlace, studyBlocks } from '../methods/blocks';
 import type { Method, QueryBlock } from '../methods/method';
 import type { ParameterContext, Parameters } from '../methods/parameters';
 import type { CostMeasurement } from '../study/types';
@@ -23,21 +24,24 @@ export function measureCost(request: {
   readonly parameters: Parameters;
   readonly context: ParameterContext;
   readonly queries: { readonly start: number; readonly end: number };
+  /** First token of the answer, whose tokens are blocks of their own; null: the text has none. */
+  readonly answerStart: number | null;
   readonly weightOperations: number;
   readonly layers?: readonly number[];
 }): CostMeasurement {
-  const { method, parameters, context, queries, weightOperations } = request;
+  const { method, parameters, context, queries, answerStart, weightOperations } = request;
   const layers = request.layers ?? Array.from({ length: context.layers }, (_, layer) => layer);
-  const evictAt = queries.start;
+  const places = { tokens: context.tokens, evictAt: queries.start, answerStart };
+  const evictAt = evictionPlace(places);
   const perKey = operationsPerKey(context);
   const numbersPerKey = 2 * context.keyValueHeads * context.headDimension;
-  const blocks = method.blocks(parameters, context.tokens, evictAt, context);
+  const blocks = studyBlocks(method, parameters, places, context);
   let density = 0;
   let visible = 0;
   let kept = 0;
   let selection = 0;
   let read = 0;
-  for (const { block, position } of places(blocks, queries)) {
+  for (const { block, position } of placesOf(blocks, queries)) {
     for (const layer of layers) {
       const cost = method.cost(parameters, context, layer, { position, block, evictAt });
       density += cost.keptKeys / (position + 1);
@@ -63,7 +67,7 @@ export function measureCost(request: {
   };
 }
 
-function* places(
+function* placesOf(
   blocks: readonly QueryBlock[],
   queries: { readonly start: number; readonly end: number },
 ): Generator<{ block: QueryBlock; position: number }> {

@@ -1,6 +1,7 @@
 /** A method set loose on a recorded text: every layer sees the true queries, keys and values. */
 import type { Rows } from '../../gpu/rows';
 import { sliceRows } from '../../gpu/rows';
+import { evictionPlace, studyBlocks } from '../methods/blocks';
 import type { LayerInput, Method, MethodContext, MethodRun, QueryBlock } from '../methods/method';
 import type { ParameterContext, Parameters } from '../methods/parameters';
 import type { RecordedLayer, RecordedText } from '../study/recorded';
@@ -15,7 +16,7 @@ export interface TokenRange {
 
 export interface ProbeRun {
   readonly run: MethodRun;
-  /** Blocks of the whole text. */
+  /** Blocks of the whole text, the answer's tokens one by one. */
   readonly blocks: readonly QueryBlock[];
   /** What the run and its measurements remember; renewed whenever nothing that came from it is needed any more. */
   readonly memo: MemoLease;
@@ -28,7 +29,10 @@ export interface ProbeOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Starts and prepares a run. Throws UserError when the text lacks what the method needs. Dispose of it afterwards. */
+/**
+ * Starts and prepares a run, which evicts at `evictAt` or before the answer, whichever comes first. Throws UserError when the text
+ * lacks what the method needs. Dispose of it afterwards.
+ */
 export async function startProbe(
   text: RecordedText,
   method: Method,
@@ -40,7 +44,9 @@ export async function startProbe(
   method.validate?.(parameters, context);
   const whole = shared ?? new Memo();
   const memo = whole.lease();
-  const run = method.start({ ...runContext(text, evictAt), memo }, parameters);
+  const { tokens, answerStart } = text;
+  const places = { tokens, answerStart, evictAt };
+  const run = method.start({ ...runContext(text, evictionPlace(places)), memo }, parameters);
   const dispose = (): void => {
     run.dispose();
     memo.end();
@@ -60,7 +66,7 @@ export async function startProbe(
     dispose();
     throw error;
   }
-  return { run, blocks: method.blocks(parameters, text.tokens, evictAt, context), memo, dispose };
+  return { run, blocks: studyBlocks(method, parameters, places, context), memo, dispose };
 }
 
 /** What a run over the text gets to know, without a memo. */

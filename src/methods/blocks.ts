@@ -1,5 +1,6 @@
 /** Blocks of queries that a text is read in. */
-import type { QueryBlock } from './method';
+import type { Method, QueryBlock } from './method';
+import type { ParameterContext, Parameters } from './parameters';
 
 /** [start, end) in blocks of `size`, the last one shorter. */
 export function equalBlocks(start: number, end: number, size: number): QueryBlock[] {
@@ -13,4 +14,46 @@ export function equalBlocks(start: number, end: number, size: number): QueryBloc
 export function blocksAround(cut: number, tokens: number, size: number): QueryBlock[] {
   const place = Math.min(Math.max(cut, 0), tokens);
   return [...equalBlocks(0, place, size), ...equalBlocks(place, tokens, size)];
+}
+
+/** Where a text is read, evicted from and answered. */
+export interface ReadPlaces {
+  readonly tokens: number;
+  /** First token of `queries`; methods that evict once do so here, or before the answer where that comes first. */
+  readonly evictAt: number;
+  /** First token of the answer; null: the text has none. */
+  readonly answerStart: number | null;
+}
+
+/** Where methods that evict once do so: no later than the prompt ends. */
+export function evictionPlace({ evictAt, answerStart }: Omit<ReadPlaces, 'tokens'>): number {
+  return answerStart === null ? evictAt : Math.min(evictAt, answerStart);
+}
+
+/** The method's own blocks of the prompt: of the whole text where it has no answer. */
+export function promptBlocks(
+  method: Pick<Method, 'blocks'>,
+  parameters: Parameters,
+  places: ReadPlaces,
+  context: ParameterContext,
+): QueryBlock[] {
+  const promptEnd = places.answerStart ?? places.tokens;
+  return method.blocks(parameters, promptEnd, evictionPlace(places), { ...context, tokens: places.tokens });
+}
+
+/**
+ * The blocks in which a text is studied, as a free run reads it: the prompt in the method's blocks, then every token of the
+ * true answer in a block of its own.
+ */
+export function studyBlocks(
+  method: Pick<Method, 'blocks'>,
+  parameters: Parameters,
+  places: ReadPlaces,
+  context: ParameterContext,
+): QueryBlock[] {
+  const answerStart = places.answerStart ?? places.tokens;
+  return [
+    ...promptBlocks(method, parameters, places, context),
+    ...equalBlocks(answerStart, places.tokens, 1),
+  ];
 }

@@ -1,23 +1,27 @@
 /** What `sweep --keep` has to be given so that it measures the study as it is. */
+import { evictionPlace, studyBlocks } from '../methods/blocks';
 import type { Method } from '../methods/method';
 import type { ParameterContext, Parameters } from '../methods/parameters';
 import { keyOf } from './session';
 
 /**
  * A fraction of the text at which the method's budget gives these parameters, or others that keep as many keys in every layer.
- * Null: there is none, as where layers differ. `queriesStart` is where methods evict that evict once.
+ * Null: there is none, as where layers differ. `queriesStart` is where methods evict that evict once; the answer's tokens, if there
+ * are any, are read one by one.
  */
 export function currentKeep(
   method: Method,
   parameters: Parameters,
   context: ParameterContext,
   queriesStart: number,
+  answerStart: number | null,
 ): number | null {
   if (method.family === 'dense') return 1;
   const { tokens } = context;
+  const places = { tokens, evictAt: queriesStart, answerStart };
   const keptBy = (candidate: Parameters): number[] => {
-    const block = method.blocks(candidate, tokens, queriesStart, context).at(-1)!;
-    const last = { position: tokens - 1, block, evictAt: queriesStart };
+    const block = studyBlocks(method, candidate, places, context).at(-1)!;
+    const last = { position: tokens - 1, block, evictAt: evictionPlace(places) };
     return Array.from({ length: context.layers }, (_, layer) => {
       return method.cost(candidate, context, layer, last).keptKeys;
     });

@@ -86,7 +86,11 @@ export class Probe {
       signal,
       onProgress,
     });
-    const text = recordReading(open.decoder, reading.reader, study.ids.length, open.calibration);
+    const text = recordReading(open.decoder, reading.reader, {
+      tokens: study.ids.length,
+      answerStart,
+      calibration: open.calibration,
+    });
     const { queryStates, generated, attentionTime } = reading;
     return new Probe(open, study, text, { queryStates, generated, attentionTime });
   }
@@ -111,6 +115,7 @@ export class Probe {
       parameters,
       context: { ...context, tokens: this.text.tokens },
       queries,
+      answerStart: this.text.answerStart,
       weightOperations: this.open.weightOperations,
     });
     emit({ name: 'measured', value: { queries, cost } });

@@ -8,6 +8,7 @@ import type { MeasuredTime, Ops, RowScalars } from '../../gpu/ops';
 import type { DeviceBuffer, Rows } from '../../gpu/rows';
 import { matrixRows, sliceRows } from '../../gpu/rows';
 import { Scratch } from '../measure/scratch';
+import { evictionPlace, promptBlocks } from '../methods/blocks';
 import type { LayerInput, Method, MethodRun, QueryBlock, Selection } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
 import type { Calibration } from '../model/calibration';
@@ -71,9 +72,8 @@ export function readingBlocks(
   },
 ): { parts: QueryBlock[][]; largestBlock: number; mostAtOnce: number; capacity: number; evictAt: number } {
   const { method, parameters, tokens, answerStart, queriesStart } = request;
-  const promptEnd = answerStart ?? tokens;
-  const evictAt = Math.min(queriesStart, promptEnd);
-  const blocks = method.blocks(parameters, promptEnd, evictAt, { ...config, tokens });
+  const places = { tokens, evictAt: queriesStart, answerStart };
+  const blocks = promptBlocks(method, parameters, places, { ...config, tokens });
   const parts: QueryBlock[][] = [];
   for (const block of blocks) {
     const part = parts[parts.length - 1];
@@ -87,7 +87,7 @@ export function readingBlocks(
     largestBlock,
     mostAtOnce: Math.max(largestBlock, ...parts.map((part) => part[part.length - 1].end - part[0].start)),
     capacity: answerStart === null ? tokens : Math.max(tokens, answerStart + LONGEST_ANSWER_TOKENS),
-    evictAt,
+    evictAt: evictionPlace(places),
   };
 }
 

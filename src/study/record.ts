@@ -4,7 +4,6 @@ import type { Ops } from '../../gpu/ops';
 import type { Rows } from '../../gpu/rows';
 import { headMajorRows, sliceRows, tokenMajorRows } from '../../gpu/rows';
 import { Allocation } from '../model/allocation';
-import type { Calibration } from '../model/calibration';
 import type { Capture } from '../model/capture';
 import type { Decoder, Reader } from '../model/decoder';
 import { createRotationTable, LEAST_POSITIONS } from '../model/decoder-buffers';
@@ -27,12 +26,15 @@ export interface OwnedRecordedText extends RecordedText {
  */
 export const ROTATED_LAYERS = 2;
 
-/** The text that a reader with `keepQueries` has read. It ends the reading, and takes the reader over. */
+/** The text that a reader with `keepQueries` has read; `answerStart` if it has an answer. It ends the reading, and takes the reader over. */
 export function recordReading(
   decoder: Decoder,
   reader: Reader,
-  tokens: number,
-  calibration: Calibration | null,
+  {
+    tokens,
+    answerStart = null,
+    calibration,
+  }: Pick<RecordedText, 'tokens' | 'calibration'> & Partial<Pick<RecordedText, 'answerStart'>>,
 ): OwnedRecordedText {
   const { config, ops } = decoder;
   const { queryHeads, keyValueHeads, headDimension: channels } = config;
@@ -59,6 +61,7 @@ export function recordReading(
     ops,
     layers: config.layers,
     tokens,
+    answerStart,
     queryHeads,
     keyValueHeads,
     headDimension: channels,
@@ -183,6 +186,7 @@ async function uploadCapture(
     ops,
     layers: capture.layers,
     tokens: T,
+    answerStart: null,
     queryHeads: H,
     keyValueHeads: G,
     headDimension: d,

@@ -27,6 +27,8 @@ export interface RecordedText {
   /** Layers of the model; `recorded` holds those that are there, ascending. */
   readonly layers: number;
   readonly tokens: number;
+  /** First token of the answer, whose tokens are read one by one; null: the text has none. */
+  readonly answerStart: number | null;
   readonly queryHeads: number;
   readonly keyValueHeads: number;
   readonly headDimension: number;

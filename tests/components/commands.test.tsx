@@ -21,7 +21,8 @@ const usual = defaultSession(findMethod, () => context);
 
 function studyOf(id: string, named = {}, more: Partial<Session> = {}): CommandStudy {
   const method = { id, parameters: fillParameters(findMethod(id)!, named, context) };
-  return { session: { ...usual, method, ...more }, findMethod, context, queriesStart: 980 };
+  const session = { ...usual, method, ...more };
+  return { session, findMethod, context, queriesStart: 980, answerStart: null };
 }
 
 /** An option's value, without the quotes of the shell. */

@@ -21,7 +21,7 @@ const queries = { start: 150, end: shape.tokens };
 const costOf = (id: string, given: Record<string, unknown>, weightOperations = 0) => {
   const method = methodById(id);
   const parameters = resolveParameters(id, method.parameters, given, context);
-  return measureCost({ method, parameters, context, queries, weightOperations });
+  return measureCost({ method, parameters, context, queries, answerStart: null, weightOperations });
 };
 
 describe('the paper’s count', () => {

@@ -32,6 +32,7 @@ export function recordText(
   options: {
     rope?: Rope | null;
     trainedTokens?: number | null;
+    answerStart?: number | null;
     calibration?: RecordedText['calibration'];
   } = {},
 ): RecordedText {
@@ -65,6 +66,7 @@ export function recordText(
     ops,
     layers: tensors.length,
     ...shape,
+    answerStart: options.answerStart ?? null,
     attentionScale: scale,
     rotation: createRotationTable(ops, { rope, headDimension }, tokens + 65),
     positionOffset: 0,

@@ -200,7 +200,7 @@ function agreesWithMeasurement(open: () => Promise<Ops> | Ops): void {
     expect(peakBytes / planned).toBeGreaterThan(0.9);
     expect(peakBytes / planned).toBeLessThan(1.1);
     if (keepQueries) {
-      const text = recordReading(decoder, reading.reader, 80, null);
+      const text = recordReading(decoder, reading.reader, { tokens: 80, calibration: null });
       const caches = cacheBuffers(config, answerStart === null ? 80 : 124, true);
       const held = [...weightBuffers(config, ops.memoryLimits), ...caches, ...rotatedSlots(config, 80)];
       expect(ops.memory().bytes - empty, 'the open text').toBe(plannedBytes(held, ops.memoryLimits));

@@ -17,7 +17,7 @@ describe('tiles of a real decoder', async () => {
   const ops = createCpuOps();
   const decoder = await tinyDecoder(ops);
   const { reader } = await forward(decoder, someIds(TOKENS));
-  const text = recordReading(decoder, reader, TOKENS, null);
+  const text = recordReading(decoder, reader, { tokens: TOKENS, calibration: null });
 
   const whole = (level: number, row: number, column: number, rowStep = 1, layer = 1, head = 3): TileWork => {
     const place = { level, row, column };
