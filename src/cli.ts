@@ -1,7 +1,9 @@
 /** The command line: the same engine without a page. Contract: docs/contracts.md, "Command line". */
 import { evaluateCommand } from './cli/evaluate';
 import { forwardCommand } from './cli/forward';
-import { helpText } from './cli/help';
+import { helpText, verbHelp } from './cli/help';
+import { nearestName, verbEntry } from './cli/options';
+import { print } from './cli/print';
 import { recordCommand } from './cli/record';
 import { selectCommand } from './cli/select';
 import { sweepCommand } from './cli/sweep';
@@ -17,14 +19,21 @@ const verbs: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
 
 async function main(args: string[]): Promise<void> {
   const [verb, ...rest] = args;
-  if (verb === undefined || verb === 'help' || verb === '--help' || rest.includes('--help')) {
-    process.stdout.write(helpText);
-    return;
+  if (verb === undefined || (isHelp(verb) && rest.length === 0)) return print(helpText());
+  const asked = isHelp(verb) ? rest[0] : verb;
+  if (!Object.hasOwn(verbs, asked)) {
+    const names = Object.keys(verbs);
+    const nearest = nearestName(asked, names);
+    const hint = nearest ? `did you mean ${nearest}? Use` : 'use';
+    throw new UserError(`There is no verb "${asked}"; ${hint} one of ${names.join(', ')}, or help.`);
   }
-  if (!Object.hasOwn(verbs, verb)) {
-    throw new UserError(`There is no verb "${verb}"; use one of ${Object.keys(verbs).join(', ')}, or help.`);
-  }
+  if (isHelp(verb) || rest.some((argument) => argument === '--help' || argument === '-h'))
+    return print(verbHelp(verbEntry(asked)));
   await verbs[verb](rest);
+}
+
+function isHelp(word: string): boolean {
+  return word === 'help' || word === '--help' || word === '-h';
 }
 
 try {

@@ -1,18 +1,21 @@
 /** Reads the options of a verb; every mistake becomes one sentence. */
-import { parseArgs } from 'node:util';
 import type { BackendName } from '../../gpu/ops';
 import { UserError } from '../user-error';
-import { checkWritable } from './files';
+import { commonOptions, nearestName, type OptionEntry, verbEntry } from './options';
+import { checkOutput } from './output';
 
 export interface Arguments {
   has(name: string): boolean;
   /** The value of an option that must be there. */
   text(name: string): string;
   optional(name: string): string | undefined;
-  /** The path of a file that can be written, checked before any work is done for it. */
-  output(name: string): string;
-  /** A whole number of at least `minimum`. */
-  count(name: string, minimum: number): number;
+  /**
+   * The path that --out names, checked before any work is done for it: a file that can be written, and none that the command
+   * reads. `further`: files and model folders that it reads beside those which its options name.
+   */
+  output(further?: { readonly files?: readonly string[]; readonly folders?: readonly string[] }): string;
+  /** A whole number from `minimum` to `maximum`. */
+  count(name: string, minimum: number, maximum?: number): number;
   list(name: string): string[];
   /** Comma-separated numbers. */
   numbers(name: string): number[];
@@ -22,45 +25,17 @@ export interface Arguments {
   memoryBytes(): number | null;
 }
 
-/** Options every verb has. */
-const COMMON = ['backend', 'memory'];
+/** Options whose value is a file that is read. */
+const READ_FILES = ['text', 'ids-file', 'capture'];
 
-/** Parses `args`: `options` take a value, `flags` do not. Throws UserError for anything else. */
-export function readArguments(
-  verb: string,
-  args: string[],
-  options: readonly string[],
-  flags: readonly string[] = [],
-): Arguments {
-  const known = [...options, ...COMMON];
-  let values: Record<string, unknown>;
-  try {
-    ({ values } = parseArgs({
-      args,
-      strict: true,
-      allowPositionals: false,
-      options: Object.fromEntries([
-        ...known.map((name) => [name, { type: 'string' as const }]),
-        ...flags.map((name) => [name, { type: 'boolean' as const }]),
-      ]),
-    }));
-  } catch {
-    const all = [...known, ...flags].map((name) => `--${name}`).join(', ');
-    const wrong = args.find(
-      (arg) => arg.startsWith('--') && ![...known, ...flags].includes(arg.slice(2).split('=')[0]),
-    );
-    if (wrong) throw new UserError(`${verb} has no option ${wrong.split('=')[0]}; it has ${all}.`);
-    const bare = args.find(
-      (arg, i) => known.includes(arg.slice(2)) && (args[i + 1] === undefined || args[i + 1].startsWith('-')),
-    );
-    if (bare) throw new UserError(`${verb}: ${bare} needs a value after it.`);
-    throw new UserError(`${verb} could not read its options; it has ${all}.`);
-  }
-  const optional = (name: string): string | undefined => values[name] as string | undefined;
+/** Parses `args` by the table of options. Throws UserError for anything that the verb does not have. */
+export function readArguments(verb: string, args: readonly string[]): Arguments {
+  const values = parse(verb, args, [...verbEntry(verb).options, ...commonOptions]);
+  const optional = (name: string): string | undefined => values.get(name);
   const text = (name: string): string => {
     const value = optional(name);
     if (value === undefined || value === '')
-      throw new UserError(`${verb} needs --${name}; see "keyhole help".`);
+      throw new UserError(`${verb} needs --${name}; see "keyhole help ${verb}".`);
     return value;
   };
   const list = (name: string): string[] => {
@@ -72,18 +47,24 @@ export function readArguments(
       throw new UserError(`--${name} needs at least one value; put commas between several.`);
     return parts;
   };
-  const count = (name: string, minimum: number): number => {
+  const count = (name: string, minimum: number, maximum = Number.MAX_SAFE_INTEGER): number => {
     const value = Number(text(name));
-    if (Number.isInteger(value) && value >= minimum) return value;
-    throw new UserError(`--${name} must be a whole number of at least ${minimum}, not "${text(name)}".`);
+    if (Number.isSafeInteger(value) && value >= minimum && value <= maximum) return value;
+    const range =
+      maximum < Number.MAX_SAFE_INTEGER ? `from ${minimum} to ${maximum}` : `of at least ${minimum}`;
+    throw new UserError(`--${name} must be a whole number ${range}, not "${text(name)}".`);
   };
   return {
-    has: (name) => values[name] !== undefined,
+    has: (name) => values.has(name),
     text,
     optional,
-    output(name) {
-      const path = text(name);
-      checkWritable(path);
+    output({ files = [], folders = [] } = {}) {
+      const path = text('out');
+      const given = READ_FILES.flatMap((name) => optional(name) || []);
+      checkOutput(path, {
+        files: [...given, ...files],
+        folders: [...(optional('model') ? [text('model')] : []), ...folders],
+      });
       return path;
     },
     count,
@@ -112,4 +93,39 @@ export function readArguments(
     },
     memoryBytes: () => (optional('memory') === undefined ? null : count('memory', 1) * 2 ** 20),
   };
+}
+
+/** Values by option name, '' for one that takes none; of an option given twice, the last. */
+function parse(verb: string, args: readonly string[], options: readonly OptionEntry[]): Map<string, string> {
+  const shown = options.filter(({ isInternal }) => !isInternal).map(({ name }) => name);
+  const all = shown.map((name) => `--${name}`).join(', ');
+  const values = new Map<string, string>();
+  for (let i = 0; i < args.length; i++) {
+    const match = /^--?([^=]+)(?:=(.*))?$/s.exec(args[i]);
+    if (!match)
+      throw new UserError(
+        `${verb} could not read its options: "${args[i]}" stands without one; it has ${all}.`,
+      );
+    const [, name, joined] = match;
+    const option = options.find((entry) => entry.name === name);
+    if (!option || !args[i].startsWith('--')) {
+      const nearest = nearestName(name, shown);
+      const hint = nearest ? `did you mean --${nearest}? It has ${all}` : `it has ${all}`;
+      throw new UserError(`${verb} has no option ${args[i].split('=')[0]}; ${hint}.`);
+    }
+    if (option.value === null) {
+      if (joined !== undefined) throw new UserError(`${verb}: --${name} takes no value.`);
+      values.set(name, '');
+    } else if (joined !== undefined) {
+      values.set(name, joined);
+    } else {
+      const value = args[i + 1];
+      // A number may be negative; any other dash begins the next option.
+      if (value === undefined || /^-(?![\d.])/.test(value))
+        throw new UserError(`${verb}: --${name} needs a value after it.`);
+      values.set(name, value);
+      i++;
+    }
+  }
+  return values;
 }

@@ -14,7 +14,7 @@ import {
   readEvaluation,
   readPart,
 } from './evaluation-file';
-import { writeWhole } from './files';
+import { writeWhole } from './output';
 import { endProgress, showProgress } from './progress';
 
 const MERGE_SECONDS = 10;

@@ -17,7 +17,7 @@ import {
   readEvaluation,
   readPart,
 } from './evaluation-file';
-import { writeWhole } from './files';
+import { writeWhole } from './output';
 import { endProgress, showProgress } from './progress';
 import { openModelOf } from './source';
 
@@ -33,9 +33,8 @@ const methodSchema = z.union([
 ]);
 
 export async function evaluateCommand(rawArguments: string[]): Promise<void> {
-  const options = ['model', 'tasks', 'tokens', 'methods', 'seeds', 'first-seed', 'processes', 'part', 'out'];
-  const args = readArguments('evaluate', rawArguments, options);
-  const out = args.output('out');
+  const args = readArguments('evaluate', rawArguments);
+  const out = args.output();
   const seeds = args.count('seeds', 1);
   // Seeds below a million are never trained on (samples/training/rows.ts).
   const firstSeed = args.has('first-seed') ? args.count('first-seed', 0) : 0;

@@ -1,23 +1,24 @@
-/** Files of the command line; what goes wrong with them is said in one sentence. */
-import {
-  accessSync,
-  constants,
-  existsSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { dirname, resolve } from 'node:path';
+/** Files that the command line reads; what goes wrong with them is said in one sentence. */
+import { readFileSync } from 'node:fs';
 import { UserError } from '../user-error';
 
-function reason(error: unknown): string {
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file or folder',
+  EACCES: 'reading or writing it is not allowed',
+  EPERM: 'reading or writing it is not allowed',
+  EISDIR: 'it is a folder',
+  ENOTDIR: 'a part of its path is a file, not a folder',
+  ENAMETOOLONG: 'its name or path is too long',
+  ELOOP: 'its links lead in a circle',
+  EROFS: 'it lies where nothing can be written',
+  ENOSPC: 'there is no space left',
+  EDQUOT: 'there is no space left',
+};
+
+/** Why the system refused a file, as the end of a sentence. */
+export function reason(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'ENOENT') return 'there is no such file or folder';
-  if (code === 'EACCES') return 'reading or writing it is not allowed';
-  if (code === 'EISDIR') return 'it is a folder';
-  return message;
+  return reasons[code ?? ''] ?? message;
 }
 
 export function readBytes(path: string): Uint8Array {
@@ -43,30 +44,5 @@ export function readJson(path: string): unknown {
   } catch (error) {
     if (error instanceof UserError) throw error;
     throw new UserError(`${path} is not valid JSON (${(error as Error).message}).`);
-  }
-}
-
-/** Throws UserError unless a file of this path can be written. */
-export function checkWritable(path: string): void {
-  try {
-    accessSync(dirname(resolve(path)), constants.W_OK);
-    if (existsSync(path) && statSync(path).isDirectory())
-      throw Object.assign(new Error(), { code: 'EISDIR' });
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const why = code === 'ENOENT' ? 'there is no such folder' : reason(error);
-    throw new UserError(`${path} cannot be written: ${why}.`);
-  }
-}
-
-/** Writes aside and moves into place, so that an interrupted run leaves the file before it. */
-export function writeWhole(path: string, data: Uint8Array | string): void {
-  const aside = `${path}.${process.pid}.part`;
-  try {
-    writeFileSync(aside, data);
-    renameSync(aside, path);
-  } catch (error) {
-    rmSync(aside, { force: true });
-    throw new UserError(`${path} cannot be written: ${reason(error)}.`);
   }
 }

@@ -4,13 +4,13 @@ import { writeCapture } from '../model/capture';
 import { forward, readLayer } from '../study/forward';
 import { readArguments } from './arguments';
 import { openCommandBackend } from './backend';
-import { writeWhole } from './files';
+import { writeWhole } from './output';
 import { endProgress, showProgress } from './progress';
 import { openModelOf, planText, readIds } from './source';
 
 export async function forwardCommand(rawArguments: string[]): Promise<void> {
-  const args = readArguments('forward', rawArguments, ['model', 'text', 'ids-file', 'out']);
-  const out = args.output('out');
+  const args = readArguments('forward', rawArguments);
+  const out = args.output();
   const ops = await openCommandBackend(args.backend(), args.memoryBytes());
   const model = await openModelOf(ops, args);
   const { config, decoder, tokenizer } = model;

@@ -1,17 +1,43 @@
-export const helpText = `keyhole VERB …
+/** What help says, made from the table of options. */
+import { commonOptions, type OptionEntry, type VerbEntry, verbs } from './options';
 
-  forward  --model DIR --text FILE --out OUT.safetensors
-           logits, hidden states and a capture of one text
-  select   (--capture FILE | --model DIR --text FILE) --method ID --params JSON --out OUT.safetensors [--all-blocks]
-           the keys that a method keeps
-  sweep    (--capture FILE | --model DIR --text FILE) --methods ID,ID --keep 0.05,0.1,… --out OUT.json
-           [--params JSON by id] [--queries START] [--layers 0,1,…]
-           recall, output error, density and cost against what is kept
-  evaluate --model DIR --tasks ID,ID --tokens 1024,4096 --methods JSON --seeds N --out OUT.json [--first-seed N] [--processes N]
-           accuracy of free runs with a 95 % Wilson interval; continues an OUT.json that is there
-  record   --out OUT.json
-           the default study, as the page shows it before anything is computed
+/** Characters of a line, at most where words allow it. */
+const WIDTH = 110;
 
-Everywhere: --backend auto|cpu|webgpu, --memory MIB (what may be taken of the device's memory), and --ids-file IDS.json (a JSON
-array of token ids) wherever --text stands.
-`;
+/** Every verb with its usage. */
+export function helpText(): string {
+  const listed = verbs.map((verb) => `${usage(verb, '  ')}\n      ${verb.summary}\n`).join('\n');
+  const everywhere = commonOptions.map(optionUsage).join(', ');
+  return `keyhole VERB …\n\n${listed}\nEverywhere: ${everywhere}. "keyhole VERB --help" says what each option means.\n`;
+}
+
+/** One verb with all its options. */
+export function verbHelp(verb: VerbEntry): string {
+  const shown = [...verb.options.filter(({ isInternal }) => !isInternal), ...commonOptions];
+  const width = Math.max(...shown.map((option) => optionUsage(option).length));
+  const lines = shown.map((option) => `  ${optionUsage(option).padEnd(width)}  ${option.text}\n`);
+  return `${usage(verb, 'keyhole ')}\n    ${verb.summary}\n\n${lines.join('')}`;
+}
+
+function usage({ name, source, options }: VerbEntry, lead: string): string {
+  const rest = options.filter((option) => !option.isInternal && !source.includes(`--${option.name} `));
+  const needed = rest.filter(({ isNeeded }) => isNeeded).map(optionUsage);
+  const free = rest.filter(({ isNeeded }) => !isNeeded).map((option) => `[${optionUsage(option)}]`);
+  const parts = [...(source === '' ? [] : [source]), ...needed, ...free];
+  let text = `${lead}${name}`;
+  let length = text.length;
+  for (const part of parts) {
+    if (length + 1 + part.length > WIDTH) {
+      text += `\n      ${part}`;
+      length = 6 + part.length;
+    } else {
+      text += ` ${part}`;
+      length += 1 + part.length;
+    }
+  }
+  return text;
+}
+
+function optionUsage({ name, value }: OptionEntry): string {
+  return value === null ? `--${name}` : `--${name} ${value}`;
+}

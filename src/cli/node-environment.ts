@@ -15,11 +15,12 @@ export function sampleTexts(): readonly SampleText[] {
   return titles.map(({ id, title }) => ({ id, title, text: textFiles[`../../samples/texts/${id}.txt`] }));
 }
 
+/** The bundled model's folder, beside the one of the program, dist/cli.js. */
+export const bundledModel = fileURLToPath(new URL('../samples/model', import.meta.url));
+
 export function nodeEnvironment(): StudyEnvironment {
   return {
-    // The program is dist/cli.js, two levels below the samples as the sources are.
-    modelFolder: (name) =>
-      nodeFolder(name === 'bundled' ? fileURLToPath(new URL('../samples/model', import.meta.url)) : name),
+    modelFolder: (name) => nodeFolder(name === 'bundled' ? bundledModel : name),
     sampleTexts: async () => sampleTexts(),
   };
 }

@@ -11,21 +11,21 @@ import type { PostedEvent } from '../study/protocol';
 import { takePicture, takeThumbnails } from '../study/tile-picture';
 import { readArguments } from './arguments';
 import { openCommandBackend } from './backend';
-import { writeWhole } from './files';
-import { nodeEnvironment } from './node-environment';
+import { bundledModel, nodeEnvironment } from './node-environment';
+import { writeWhole } from './output';
 
 /** Pixels of the recorded map, each way, at most: as fine as the live one that replaces it on a screen of usual size. */
 const MAP_PIXELS = 512;
 
 export async function recordCommand(rawArguments: string[]): Promise<void> {
-  const args = readArguments('record', rawArguments, ['out']);
-  const out = args.output('out');
+  const args = readArguments('record', rawArguments);
+  const out = args.output({ folders: [bundledModel] });
   const session = defaultSession(
     (id) => methods.find((method) => method.id === id) ?? null,
     (source) => parameterContext(source, null, null),
   );
   const spec = studyOf(session);
-  const ops = await openCommandBackend(args.backend());
+  const ops = await openCommandBackend(args.backend(), args.memoryBytes());
   const engine = new Engine(ops, nodeEnvironment());
   const said: { [Name in PostedEvent['name']]?: unknown } = {};
   let measurements: object = {};

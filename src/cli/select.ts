@@ -11,18 +11,13 @@ import { writeSafetensors } from '../model/safetensors-writer';
 import { UserError } from '../user-error';
 import { readArguments } from './arguments';
 import { openCommandBackend } from './backend';
-import { writeWhole } from './files';
+import { writeWhole } from './output';
 import { endProgress, showProgress } from './progress';
-import { openSource, sourceOptions } from './source';
+import { openSource } from './source';
 
 export async function selectCommand(rawArguments: string[]): Promise<void> {
-  const args = readArguments(
-    'select',
-    rawArguments,
-    [...sourceOptions, 'method', 'params', 'out'],
-    ['all-blocks'],
-  );
-  const out = args.output('out');
+  const args = readArguments('select', rawArguments);
+  const out = args.output();
   const method = methodById(args.text('method'));
   const given = args.has('params') ? args.json('params') : {};
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {

@@ -16,8 +16,6 @@ import type { Arguments } from './arguments';
 import { readBytes, readJson, readText } from './files';
 import { endProgress, showProgress } from './progress';
 
-export const sourceOptions = ['capture', 'model', 'text', 'ids-file'] as const;
-
 export function openModelOf(ops: Ops, args: Arguments): Promise<OpenModel> {
   return openModel(ops, nodeFolder(args.text('model')));
 }

@@ -10,9 +10,9 @@ import type { RecordedText } from '../study/recorded';
 import { UserError } from '../user-error';
 import { readArguments } from './arguments';
 import { openCommandBackend } from './backend';
-import { writeWhole } from './files';
+import { writeWhole } from './output';
 import { endProgress, showProgress } from './progress';
-import { openSource, sourceOptions } from './source';
+import { openSource } from './source';
 
 /** One method × keep × layer. Numbers are null below the method's floor, which `floor` then gives, and where `reason` says why. */
 interface SweepRecord {
@@ -31,9 +31,8 @@ interface SweepRecord {
 }
 
 export async function sweepCommand(rawArguments: string[]): Promise<void> {
-  const options = [...sourceOptions, 'methods', 'keep', 'params', 'queries', 'layers', 'out'];
-  const args = readArguments('sweep', rawArguments, options);
-  const out = args.output('out');
+  const args = readArguments('sweep', rawArguments);
+  const out = args.output();
   const ids = args.list('methods');
   const twice = ids.find((id, i) => ids.indexOf(id) !== i);
   if (twice) throw new UserError(`--methods names ${twice} twice; one sweep takes each method once.`);

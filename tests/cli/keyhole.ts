@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { ensureBundle } from '../../scripts/bundle.mjs';
 import { readSafetensors, type SafetensorsFile } from '../../src/model/safetensors';
@@ -37,7 +37,7 @@ export function openCommandLine() {
 
   const parts = (out: string): string[] =>
     existsSync(dirname(out))
-      ? readdirSync(dirname(out)).filter((name) => name.startsWith(basename(out)) && name.endsWith('.part'))
+      ? readdirSync(dirname(out)).filter((name) => /^\.keyhole-.*\.part$/.test(name))
       : [];
 
   return {

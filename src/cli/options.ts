@@ -1,0 +1,144 @@
+/** The verbs and their options: what a command reads (arguments.ts) and what help says (help.ts) come from this one table. */
+
+export interface OptionEntry {
+  readonly name: string;
+  /** What stands for the value in help; null: the option takes none. */
+  readonly value: string | null;
+  readonly text: string;
+  readonly isNeeded?: boolean;
+  /** Of the program's own processes: read, but in no help and no sentence. */
+  readonly isInternal?: boolean;
+}
+
+export interface VerbEntry {
+  readonly name: string;
+  /** What it does, as one line. */
+  readonly summary: string;
+  /** How its source is given: the usage line begins with it. Its options are among `options`. */
+  readonly source: string;
+  readonly options: readonly OptionEntry[];
+}
+
+const model: OptionEntry = { name: 'model', value: 'DIR', text: "the model's folder, Hugging Face layout" };
+const capture: OptionEntry = {
+  name: 'capture',
+  value: 'FILE',
+  text: 'recorded queries, keys and values instead of a model',
+};
+const text: OptionEntry = { name: 'text', value: 'FILE', text: 'the text that the model reads, UTF-8' };
+const ids: OptionEntry = {
+  name: 'ids-file',
+  value: 'IDS.json',
+  text: 'a JSON array of token ids instead of a text; no tokenizer is needed',
+};
+const out = (value: string, what: string): OptionEntry => ({
+  ...{ name: 'out', value, isNeeded: true },
+  text: `${what}; written whole or not at all, never over an input`,
+});
+
+/** Options of every verb. */
+export const commonOptions: readonly OptionEntry[] = [
+  { name: 'backend', value: 'auto|cpu|webgpu', text: 'what computes; auto unless told' },
+  { name: 'memory', value: 'MIB', text: "what may be taken of the device's memory" },
+];
+
+const fromModel = '--model DIR (--text FILE | --ids-file IDS.json)';
+const fromEither = `(--capture FILE | ${fromModel})`;
+
+export const verbs: readonly VerbEntry[] = [
+  {
+    name: 'forward',
+    summary: 'logits, hidden states and a capture of one text',
+    source: fromModel,
+    options: [model, text, ids, out('OUT.safetensors', 'the capture, with logits and hidden states')],
+  },
+  {
+    name: 'select',
+    summary: 'the keys that a method keeps',
+    source: fromEither,
+    options: [
+      ...[capture, model, text, ids],
+      { name: 'method', value: 'ID', text: 'the method', isNeeded: true },
+      { name: 'params', value: 'JSON', text: 'its parameters; those left out have their defaults' },
+      { name: 'all-blocks', value: null, text: 'also what the last query of each block sees' },
+      out('OUT.safetensors', 'kept keys and scores'),
+    ],
+  },
+  {
+    name: 'sweep',
+    summary: 'recall, output error, density and cost against what is kept',
+    source: fromEither,
+    options: [
+      ...[capture, model, text, ids],
+      { name: 'methods', value: 'ID,ID', text: 'the methods', isNeeded: true },
+      { name: 'keep', value: '0.05,0.1,…', text: 'the fractions asked for', isNeeded: true },
+      { name: 'params', value: 'JSON', text: 'parameters by method id' },
+      {
+        name: 'queries',
+        value: 'START',
+        text: 'first query measured; the last eighth of the text unless told',
+      },
+      { name: 'layers', value: '0,1,…', text: 'the layers measured; all unless told' },
+      out('OUT.json', 'a record per method, keep and layer'),
+    ],
+  },
+  {
+    name: 'evaluate',
+    summary: 'accuracy of free runs with a 95 % Wilson interval; continues an OUT.json that is there',
+    source: '--model DIR',
+    options: [
+      model,
+      { name: 'tasks', value: 'ID,ID', text: 'kinds of tasks', isNeeded: true },
+      { name: 'tokens', value: '1024,4096', text: 'lengths of the texts', isNeeded: true },
+      {
+        ...{ name: 'methods', value: 'JSON', isNeeded: true },
+        text: 'an array of ids, or of {"id": …, "parameters": {…}, "label": …}',
+      },
+      { name: 'seeds', value: 'N', text: 'texts of each task and length', isNeeded: true },
+      { name: 'first-seed', value: 'N', text: 'the first seed; 0 unless told' },
+      { name: 'processes', value: 'N', text: 'share the texts out among N processes; the file is the same' },
+      { name: 'part', value: 'I/N', text: '', isInternal: true },
+      out('OUT.json', 'a cell per task, length and method'),
+    ],
+  },
+  {
+    name: 'record',
+    summary: 'the default study, as the page shows it before anything is computed',
+    source: '',
+    options: [out('OUT.json', 'the recorded study')],
+  },
+];
+
+/** The verb of that name, which is one of the table. */
+export function verbEntry(name: string): VerbEntry {
+  const entry = verbs.find((verb) => verb.name === name);
+  if (!entry) throw new Error(`no verb ${name}`);
+  return entry;
+}
+
+/** The name most like a mistyped one; null where none is like it. */
+export function nearestName(typed: string, names: readonly string[]): string | null {
+  const ranked = names
+    .map((name) => ({ name, distance: editDistance(typed, name) }))
+    .sort((a, b) => a.distance - b.distance);
+  const [best] = ranked;
+  return best && best.distance <= Math.max(1, Math.floor(best.name.length / 3)) ? best.name : null;
+}
+
+/** Letters to insert, delete or replace until one word is the other, neighbours exchanged counting once (optimal alignment). */
+function editDistance(from: string, to: string): number {
+  const rows = Array.from({ length: from.length + 1 }, (_, i) => [
+    i,
+    ...new Array<number>(to.length).fill(0),
+  ]);
+  for (let j = 1; j <= to.length; j++) rows[0][j] = j;
+  for (let i = 1; i <= from.length; i++) {
+    for (let j = 1; j <= to.length; j++) {
+      const differs = from[i - 1] === to[j - 1] ? 0 : 1;
+      rows[i][j] = Math.min(rows[i - 1][j] + 1, rows[i][j - 1] + 1, rows[i - 1][j - 1] + differs);
+      if (i > 1 && j > 1 && from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1])
+        rows[i][j] = Math.min(rows[i][j], rows[i - 2][j - 2] + 1);
+    }
+  }
+  return rows[from.length][to.length];
+}
