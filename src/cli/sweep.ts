@@ -73,7 +73,7 @@ export async function sweepCommand(rawArguments: string[]): Promise<void> {
     queries,
     notices: [...notices],
     units: {
-      keep: 'fraction of the text asked for',
+      keep: 'asked: methods that evict once keep this fraction of the tokens before the queries, others at most this fraction of the text before a block',
       kept: 'mean over queries of keys seen / keys full attention sees',
       massRecall: 'mean over query heads and queries',
       topkRecall: 'mean over query heads and queries',

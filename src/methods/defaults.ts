@@ -26,7 +26,7 @@ export const keepFraction: FractionParameter = {
   kind: 'fraction',
   label: 'Kept fraction',
   symbol: 'f',
-  help: 'Keys that stay, as a fraction of the text. kvpress gives the fraction removed and calls it compression_ratio.',
+  help: 'Keys that stay, as a fraction of the tokens before the eviction. kvpress gives the fraction removed and calls it compression_ratio.',
   minimum: 0,
   maximum: 1,
   unit: '%',

@@ -5,7 +5,7 @@
 import type { IndexList, ScoreRows } from '../../gpu/ops';
 import type { DeviceBuffer } from '../../gpu/rows';
 import { blocksAround } from './blocks';
-import { keptOfText } from './budget';
+import { keptAtEviction, NOTHING_TO_EVICT } from './budget';
 import { attendInCache } from './cache-positions';
 import { defaultChunkTokens } from './defaults';
 import { keepEverything } from './full';
@@ -38,7 +38,7 @@ interface Kept<Scores> {
   readonly scores: Scores | null;
 }
 
-/** A run that evicts by `rule`; how many keys stay is `keepFraction`. */
+/** A run that evicts by `rule`; how many keys stay is `keepFraction` of those before the eviction. */
 export function evictOnce<Scores extends EvictionScores>(
   context: MethodContext,
   parameters: Parameters,
@@ -90,9 +90,10 @@ export function evictOnce<Scores extends EvictionScores>(
 
   return {
     positions: inCache ? 'cache' : 'model',
+    notices: evictAt > 0 ? [] : [NOTHING_TO_EVICT],
     select(input) {
       const { layer } = input;
-      const count = keptOfText(parameters, layer, context.totalTokens);
+      const count = keptAtEviction(parameters, layer, evictAt);
       if (input.block.start < evictAt || count >= evictAt) {
         return keepEverything(Math.min(input.block.start, evictAt));
       }
@@ -129,14 +130,9 @@ export const evictOnceBlocks: Method['blocks'] = (_parameters, tokens, evictAt, 
   blocksAround(evictAt, tokens, defaultChunkTokens(context));
 
 /** Keys that a query sees: all before the eviction; afterwards the kept ones and what was read since. */
-function keysAfterEviction(
-  parameters: Parameters,
-  context: ParameterContext,
-  layer: number,
-  { position, evictAt }: QueryPlace,
-): number {
+function keysAfterEviction(parameters: Parameters, layer: number, { position, evictAt }: QueryPlace): number {
   if (position < evictAt) return position + 1;
-  const kept = Math.min(keptOfText(parameters, layer, context.tokens), evictAt);
+  const kept = Math.min(keptAtEviction(parameters, layer, evictAt), evictAt);
   return kept + position + 1 - evictAt;
 }
 
@@ -145,9 +141,9 @@ export function evictOnceCost(
   operations: (tokens: number, context: ParameterContext) => number,
 ): Method['cost'] {
   return (parameters, context, layer, query) => {
-    const keptKeys = keysAfterEviction(parameters, context, layer, query);
+    const keptKeys = keysAfterEviction(parameters, layer, query);
     const isAfter = query.position >= query.evictAt;
-    const isCut = keptOfText(parameters, layer, context.tokens) < query.evictAt;
+    const isCut = keptAtEviction(parameters, layer, query.evictAt) < query.evictAt;
     const later = Math.max(1, context.tokens - query.evictAt);
     return {
       keptKeys,

@@ -101,9 +101,9 @@ export interface MethodContext {
   /** Position of token 0 (captures may start later). */
   readonly positionOffset: number;
   readonly trainedTokens: number | null;
-  /** T, tokens of the text: what ⌊keepFraction·T⌋ means. A generated answer may go beyond it. */
+  /** T, tokens of the text. A generated answer may go beyond it. */
   readonly totalTokens: number;
-  /** First token of `queries`; where methods that evict once do so. totalTokens: after everything. */
+  /** S, the first token of `queries`; where methods that evict once do so. totalTokens: after everything. */
   readonly evictAt: number;
   readonly calibration: Calibration | null;
   /** For runs over a recorded text; a free run has nothing to share. */
@@ -185,6 +185,8 @@ export interface Method {
   readonly notes?: (parameters: Parameters, context: ParameterContext) => readonly string[];
   /** Whether a run must `prepare` from a recorded text, because the model brings no calibration for it. */
   readsText?(parameters: Parameters, calibration: Calibration | null): boolean;
+  /** Whether the run evicts once, at `evictAt`, and `keepFraction` is a fraction of the tokens before it. Absent: never. */
+  evictsOnce?(parameters: Parameters): boolean;
   /** Checks that need several parameters at once; throws UserError. */
   validate?(parameters: Parameters, context: ParameterContext): void;
   /**

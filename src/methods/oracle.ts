@@ -16,7 +16,12 @@ export const oracle: Method = {
   citation: null,
   family: 'reselect',
   needs: { unrotated: false, fullAttention: true },
-  parameters: { keepFraction },
+  parameters: {
+    keepFraction: {
+      ...keepFraction,
+      help: 'Keys that a block sees before itself, as a fraction of the text.',
+    },
+  },
   notes: () => [
     'Not a method one could use: it looks at full attention first and is the most a budget can give.',
   ],

@@ -26,6 +26,7 @@ export const random: Method = {
     },
     positions,
   },
+  evictsOnce: () => true,
   blocks: evictOnceBlocks,
   start: (context, parameters) =>
     evictOnce(context, parameters, {

@@ -1,12 +1,12 @@
 /**
  * StreamingLLM (arXiv 2309.17453): attention sinks and a window of recent tokens, the same for all heads.
  *
- * With original positions kvpress's rule: evict once, keep the first `sinkTokens` and the last of the ⌊f·T⌋ (kvpress
- * streaming_llm_press.py). With positions in the cache the official one: the window slides while the text is read, and
+ * With original positions kvpress's rule: evict once, keep the first `sinkTokens` and the last, ⌊f·S⌋ in all (kvpress
+ * streaming_llm_press.py). With positions in the cache the official one: a window of ⌊f·T⌋ slides while the text is read, and
  * attention sees places inside the cache (streaming_llm/kv_cache.py).
  */
 import { equalBlocks } from './blocks';
-import { evictOnceBudget, keptOfText, withKeepFraction } from './budget';
+import { evictOnceBudget, keptAtEviction, keptOfText, withKeepFraction } from './budget';
 import { attendInCache } from './cache-positions';
 import { defaultChunkTokens, keepFraction, mostTokens, positions } from './defaults';
 import { denseScores, evictOnce, evictOnceBlocks, evictOnceCost } from './evict-once';
@@ -15,7 +15,10 @@ import type { Method, MethodContext, MethodRun } from './method';
 import { choiceOf, numberIn, type Parameters } from './parameters';
 import { inBuffers } from './remember';
 
-const evictsOnce = evictOnceCost(() => 0);
+const costOfEviction = evictOnceCost(() => 0);
+
+/** Whether the window slides while the text is read. */
+const slides = (parameters: Parameters): boolean => choiceOf(parameters, 'positions') === 'cache';
 
 export const streamingLlm: Method = {
   id: 'streaming-llm',
@@ -25,7 +28,10 @@ export const streamingLlm: Method = {
   family: 'evict-once',
   needs: { unrotated: false, fullAttention: false },
   parameters: {
-    keepFraction,
+    keepFraction: {
+      ...keepFraction,
+      help: 'Keys that stay, as a fraction of the tokens before the eviction (positions in the text) or of the whole text (in the cache). kvpress gives the fraction removed and calls it compression_ratio.',
+    },
     sinkTokens: {
       kind: 'count',
       label: 'Sink tokens',
@@ -40,19 +46,18 @@ export const streamingLlm: Method = {
     positions,
   },
   notes: (parameters) =>
-    choiceOf(parameters, 'positions') === 'cache'
+    slides(parameters)
       ? ['As the official cache: the window slides while the text is read, one block at a time.']
       : [],
   blocks(parameters, tokens, evictAt, context) {
-    if (choiceOf(parameters, 'positions') === 'original')
-      return evictOnceBlocks(parameters, tokens, evictAt, context);
+    if (!slides(parameters)) return evictOnceBlocks(parameters, tokens, evictAt, context);
     return equalBlocks(0, tokens, defaultChunkTokens(context));
   },
+  evictsOnce: (parameters) => !slides(parameters),
   start: (context, parameters) =>
-    choiceOf(parameters, 'positions') === 'cache' ? slide(context, parameters) : evict(context, parameters),
+    slides(parameters) ? slide(context, parameters) : evict(context, parameters),
   cost(parameters, context, layer, query) {
-    if (choiceOf(parameters, 'positions') === 'original')
-      return evictsOnce(parameters, context, layer, query);
+    if (!slides(parameters)) return costOfEviction(parameters, context, layer, query);
     const kept = keptOfText(parameters, layer, context.tokens);
     const keptKeys = Math.min(kept, query.block.start) + query.position + 1 - query.block.start;
     return {
@@ -62,7 +67,7 @@ export const streamingLlm: Method = {
     };
   },
   withBudget: (parameters, ...rest) =>
-    (choiceOf(parameters, 'positions') === 'cache' ? withKeepFraction : evictOnceBudget)(parameters, ...rest),
+    (slides(parameters) ? withKeepFraction : evictOnceBudget)(parameters, ...rest),
 };
 
 /** Score 1 for sinks and recent tokens, 0 between them: top-k then is kvpress's rule. */
@@ -74,7 +79,7 @@ function evict(context: MethodContext, parameters: Parameters): MethodRun {
   return evictOnce(context, parameters, {
     name: null,
     score({ ops }, { layer }, tokens) {
-      const { sinks, recent } = split(layer, keptOfText(parameters, layer, context.totalTokens));
+      const { sinks, recent } = split(layer, keptAtEviction(parameters, layer, tokens));
       const scores = new Float32Array(tokens).fill(1, 0, sinks).fill(1, tokens - recent);
       const buffer = ops.upload(scores, 'sinks and window');
       return inBuffers(ops, [buffer], { score: denseScores(buffer, 1, tokens) });

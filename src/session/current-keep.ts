@@ -1,5 +1,6 @@
 /** What `sweep --keep` has to be given so that it measures the study as it is. */
 import { evictionPlace, studyBlocks } from '../methods/blocks';
+import { fractionKeeping } from '../methods/budget';
 import type { Method } from '../methods/method';
 import type { ParameterContext, Parameters } from '../methods/parameters';
 import { keyOf } from './session';
@@ -43,17 +44,11 @@ export function currentKeep(
   let enough = tokens;
   while (enough - below > 1) {
     const middle = Math.floor((below + enough) / 2);
-    const found = fitted(fractionOf(middle, tokens));
+    const found = fitted(fractionKeeping(middle, tokens));
     if (found && sum(keptBy(found)) >= sum(wanted)) enough = middle;
     else below = middle;
   }
-  const keep = fractionOf(enough, tokens);
+  const keep = fractionKeeping(enough, tokens);
   const found = fitted(keep);
   return found && keyOf(keptBy(found)) === keyOf(wanted) ? keep : null;
-}
-
-/** A fraction f up to 1 with ⌊f·T⌋ = count in double arithmetic, where count/T may fall just below. */
-function fractionOf(count: number, tokens: number): number {
-  const fraction = count / tokens;
-  return Math.floor(fraction * tokens) === count ? fraction : (count + 0.5) / tokens;
 }

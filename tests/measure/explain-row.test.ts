@@ -63,7 +63,8 @@ describe('explainRow', () => {
   it('knows sinks and the window of StreamingLLM, and what came after the eviction', async () => {
     const row = await explain('streaming-llm', { keepFraction: 0.25 }, 180);
     const fates = [...row.fates].map((code) => KEY_FATES[code]);
-    const first = 150 - (48 - 4);
+    // ⌊150 / 4⌋ of the tokens before the eviction at 150.
+    const first = 150 - (37 - 4);
     expect(fates.slice(0, 5)).toEqual(['sink', 'sink', 'sink', 'sink', 'dropped']);
     expect(fates[first - 1]).toBe('dropped');
     expect(fates[first]).toBe('local');

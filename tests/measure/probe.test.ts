@@ -132,7 +132,7 @@ describe('probe', () => {
     const [layer] = await probeWith('streaming-llm');
     const mean = (queries.start + queries.end + 1) / 2;
     expect(layer.visibleKeys).toBeCloseTo(mean, 9);
-    expect(layer.keptKeys).toBeCloseTo(Math.floor(0.2 * tokens) + mean - queries.start, 9);
+    expect(layer.keptKeys).toBeCloseTo(Math.floor(0.2 * queries.start) + mean - queries.start, 9);
   });
 
   it('has own mass recall under the method’s positions, and none for re-rotated caches', async () => {

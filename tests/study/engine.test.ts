@@ -309,11 +309,11 @@ describe('pictures', () => {
     await run(spec({ method: half }), { parts: ['probe'] });
     expect((await coverage(tile, streaming)).kept, 'of the method before').toEqual([null]);
     const { kept } = await coverage(tile, half);
-    // 48 of 96 keys are kept: 4 sinks, the 44 before the queries, and of their own block what query 84 sees.
+    // 42 of the 84 keys before the queries are kept: 4 sinks, the last 38, and of their own block what query 84 sees.
     const row = [...kept[0]!.subarray(84 * TILE_PIXELS, 84 * TILE_PIXELS + TOKENS)];
     expect(row.map((share, t) => (share === 1 ? t : -1)).filter((t) => t >= 0)).toEqual([
       ...[0, 1, 2, 3],
-      ...Array.from({ length: 45 }, (_, i) => 40 + i),
+      ...Array.from({ length: 39 }, (_, i) => 46 + i),
     ]);
     const { weights, fates } = await engine.row(2, 1, 90);
     const { lines } = await attention({ ...piece, lineStart: 90, lineEnd: 91 });

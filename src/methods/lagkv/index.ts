@@ -2,7 +2,7 @@
  * LagKV (arXiv 2504.04704): a token is kept if its key and value are unusually spread, measured against the range of the next
  * partition of tokens. Looks at no query; every KV head decides alone.
  */
-import { evictOnceBudget } from '../budget';
+import { evictOnceBudget, fractionKeeping } from '../budget';
 import { evictOnceBlocks, evictOnceCost } from '../evict-once';
 import type { Budget, Method } from '../method';
 import { numberIn, type ParameterContext, type Parameters } from '../parameters';
@@ -36,6 +36,7 @@ export const lagkv: Method = {
           'Sinks, the last lag and the remainder are kept on top of the fraction.',
         ]
       : ['The budget includes sinks and the unscored end; a small one may drop even those.'],
+  evictsOnce: (parameters) => !isOfficial(parameters),
   blocks(parameters, tokens, evictAt, context) {
     if (!isOfficial(parameters)) return evictOnceBlocks(parameters, tokens, evictAt, context);
     return lagBlocks(tokens, shortestLengths(parameters, context));
@@ -86,10 +87,4 @@ function officialBudget(parameters: Parameters, context: ParameterContext, budge
   if (floor > budget) return { floor: floor / context.tokens };
   const isUniform = fractions.every((fraction) => fraction === fractions[0]);
   return { parameters: { ...parameters, keepFraction: isUniform ? fractions[0] : fractions } };
-}
-
-/** A fraction f with ⌊f·L⌋ = kept in double arithmetic, where kept/L may fall just below. */
-function fractionKeeping(kept: number, lagTokens: number): number {
-  const fraction = kept / lagTokens;
-  return Math.floor(fraction * lagTokens) === kept ? fraction : (kept + 0.5) / lagTokens;
 }

@@ -25,7 +25,7 @@ export const lagkvParameters: ParameterSchemas = {
   keepFraction: {
     ...keepFraction,
     symbol: 'r',
-    help: 'Official: keys kept of every lag partition (the paper’s retain ratio). kvpress: of the text, where compression_ratio is the fraction removed.',
+    help: 'Official: keys kept of every lag partition (the paper’s retain ratio). kvpress: of the tokens before the eviction, where compression_ratio is the fraction removed.',
     paper: 0.5,
   },
   sinkTokens: {
