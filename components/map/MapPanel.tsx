@@ -1,5 +1,5 @@
 import { type ComponentProps, useState } from 'react';
-import { usePageState } from '../../src/session/hooks';
+import { usePageState, useRowProvenance } from '../../src/session/hooks';
 import { selectCommand } from '../shared/command';
 import { DataTable } from '../shared/DataTable';
 import { Panel } from '../shared/Panel';
@@ -32,6 +32,7 @@ function MapCorner(pooling: ComponentProps<typeof MapLegend>) {
 export function MapPanel() {
   const row = usePageState((state) => state.row);
   const text = usePageState((state) => state.text);
+  const provenance = useRowProvenance(row);
   const [isTableShown, showTable] = useState(false);
   const [pooling, setPooling] = useState<Pooling>('maximum');
   const table = () => rowTable(row, text?.tokenTexts ?? []);
@@ -55,7 +56,13 @@ export function MapPanel() {
         </div>
         <Thumbnails />
       </div>
-      {isTableShown && <DataTable table={table()} caption="Keys of the chosen query, largest weight first" />}
+      {isTableShown && (
+        <DataTable
+          table={table()}
+          caption="Keys of the chosen query, largest weight first"
+          provenance={provenance}
+        />
+      )}
     </Panel>
   );
 }

@@ -1,7 +1,8 @@
-import { usePageState } from '../../src/session/hooks';
+import { usePageState, useRowProvenance } from '../../src/session/hooks';
 import { chosenQuery } from '../../src/session/page-state';
 import { type Why, whyOf } from '../../src/session/why';
 import { formatCount, formatRank, formatScore, formatWeight } from '../shared/format';
+import { StaleName } from '../shared/Panel';
 import { TokenName } from '../shared/TokenName';
 import { useRow } from './useRow';
 
@@ -13,6 +14,7 @@ export function ReadOut() {
   const isZoomed = usePageState((state) => state.session.view.zoom !== null);
   const query = cell?.query ?? chosen;
   const row = useRow(cell ? cell.query : null);
+  const provenance = useRowProvenance(row);
   if (!tokenTexts || query === null) return null;
   if (!cell || cell.key === null) {
     if (isZoomed) return null;
@@ -34,6 +36,11 @@ export function ReadOut() {
           query {formatCount(query)}, key {formatCount(cell.key)}
         </small>
       </p>
+      {provenance?.isStale && (
+        <p className="stale-line">
+          <StaleName by={provenance.by} />
+        </p>
+      )}
       {row ? <WhyList why={whyOf(row, cell.key)} /> : <p className="empty">…</p>}
     </div>
   );

@@ -1,5 +1,5 @@
 import { type KeyboardEvent, type MouseEvent, useEffect, useLayoutEffect, useMemo, useRef } from 'react';
-import { usePage, usePageState } from '../../src/session/hooks';
+import { useMeasured, usePage, usePageState } from '../../src/session/hooks';
 import { palettes } from '../shared/palette';
 import { rampsOf } from './ramps';
 import { ThumbnailSheet } from './thumbnail-sheet';
@@ -18,7 +18,7 @@ export function Thumbnails() {
   const text = usePageState((state) => state.textKey);
   const tokens = usePageState((state) => state.text?.tokens ?? 0);
   const running = usePageState((state) => state.running);
-  const measured = usePageState((state) => state.measurements?.layers);
+  const measured = useMeasured('layers')?.value;
   const { layer, head, theme } = usePageState((state) => state.session.view);
   const canvas = useRef<HTMLCanvasElement>(null);
   const layers = model?.layers ?? 8;

@@ -1,4 +1,5 @@
 import { useMethod, usePageState, useParameterContext } from '../../src/session/hooks';
+import { presentRecord } from '../../src/session/measured';
 import { Panel } from '../shared/Panel';
 import { MethodPicker } from './MethodPicker';
 import { Parameters } from './Parameters';
@@ -13,8 +14,9 @@ export function MethodPanel() {
   const context = useParameterContext();
   const parameters = usePageState((state) => state.session.method.parameters);
   const problem = usePageState((state) => state.problem);
-  const assumptions = usePageState((state) => state.assumptions);
-  const notes = problem === null ? [...(method.notes?.(parameters, context) ?? []), ...assumptions] : [];
+  const assumptions = usePageState(({ records, session }) => presentRecord(records, session)?.assumptions);
+  const notes =
+    problem === null ? [...(method.notes?.(parameters, context) ?? []), ...(assumptions ?? [])] : [];
   return (
     <Panel title="Method" className="panel-method">
       <MethodPicker />

@@ -1,7 +1,8 @@
-import { usePageState } from '../../src/session/hooks';
+import { usePageState, useRowProvenance } from '../../src/session/hooks';
 import { KEY_FATES, type KeyFate, type QueryRow } from '../../src/study/types';
 import { formatCount } from '../shared/format';
 import type { GlossaryTerm } from '../shared/glossary';
+import { StaleName } from '../shared/Panel';
 import { Term } from '../shared/Term';
 
 interface Part {
@@ -22,11 +23,17 @@ const parts: readonly Part[] = [
 /** What the chosen query sees of the text before it, by the rule that decided. */
 export function QuerySees() {
   const row = usePageState((state) => state.row);
+  const provenance = useRowProvenance(row);
   if (!row) return <p className="empty">Nothing read yet.</p>;
   const counts = countFates(row);
   const shown = parts.filter(({ fate }) => counts[fate] > 0);
   return (
-    <div className="query-sees">
+    <div className="query-sees" data-stale={provenance?.isStale || undefined}>
+      {provenance?.isStale && (
+        <p className="stale-line">
+          <StaleName by={provenance.by} />
+        </p>
+      )}
       <div className="sees-bar" aria-hidden="true">
         {shown.map(({ fate }) => (
           <span key={fate} data-fate={fate} style={{ flexGrow: counts[fate] }} />

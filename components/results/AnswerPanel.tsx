@@ -1,8 +1,9 @@
-import { useMethod, usePageState } from '../../src/session/hooks';
+import { useMeasured, usePage, usePageState } from '../../src/session/hooks';
 import type { AnswerMeasurement, FreeRunMeasurement } from '../../src/study/types';
 import { evaluateCommand } from '../shared/command';
 import { formatNats, formatPercent } from '../shared/format';
 import { Panel } from '../shared/Panel';
+import { methodTitle } from '../shared/provenance';
 import { Term } from '../shared/Term';
 import type { Table } from '../shared/table';
 import { answerParts } from './answer-parts';
@@ -11,20 +12,22 @@ import './results.css';
 
 /** What the model answers with the method in every layer, next to what it answers with full attention. */
 export function AnswerPanel() {
-  const method = useMethod();
-  const freeRun = usePageState((state) => state.measurements?.freeRun ?? null);
-  const isStale = usePageState((state) => state.stale.has('freeRun'));
+  const { findMethod } = usePage();
+  const measured = useMeasured('freeRun');
+  const freeRun = measured?.value ?? null;
   const isRunning = usePageState((state) => state.running);
+  // The method that answered, which may not be the one that is chosen now.
+  const title = measured ? methodTitle(measured.by.method, findMethod) : '';
   return (
     <Panel
       title="Answer"
       className="panel-answer"
-      isStale={isStale}
+      provenance={measured}
       aside={<Term name="freeRun">free run</Term>}
       {...(freeRun && {
         copy: {
           what: 'the answers',
-          table: () => answerTable(freeRun, method.title),
+          table: () => answerTable(freeRun, title),
           command: evaluateCommand,
         },
       })}
@@ -43,8 +46,8 @@ export function AnswerPanel() {
               <dt>expected</dt>
               <dd className="answer-text">{freeRun.expectedAnswer.trim()}</dd>
               <AnswerRow name="full" answer={freeRun.fullAnswer} expected={freeRun.expectedAnswer} />
-              {method.id !== 'full' && (
-                <AnswerRow name={method.title} answer={freeRun.answer} expected={freeRun.expectedAnswer} />
+              {measured?.by.method.id !== 'full' && (
+                <AnswerRow name={title} answer={freeRun.answer} expected={freeRun.expectedAnswer} />
               )}
             </dl>
           )}

@@ -1,5 +1,6 @@
 import type { ReactNode } from 'react';
-import { usePageState } from '../../src/session/hooks';
+import { useMeasured, usePageState } from '../../src/session/hooks';
+import { choiceKey, type Shown } from '../../src/session/measured';
 import { isPastTrained, type Summary, summarise } from '../../src/session/summary';
 import type { CostMeasurement, FreeRunMeasurement } from '../../src/study/types';
 import { pointCommand } from '../shared/command';
@@ -18,12 +19,15 @@ import type { Table } from '../shared/table';
 
 /** What the selection keeps, what it saves, and what it loses. */
 export function KeptPanel() {
-  const measurements = usePageState((state) => state.measurements);
-  const isStale = usePageState((state) => state.stale.has('layers'));
+  const layers = useMeasured('layers');
+  const madeBy = layers ? choiceKey(layers.by) : null;
+  // Of the choice that the layers are of: one panel never shows two.
+  const ofTheSame = <Part,>(shown: Shown<Part> | null): Part | null =>
+    shown && choiceKey(shown.by) === madeBy ? shown.value : null;
+  const cost = ofTheSame(useMeasured('cost'));
+  const freeRun = ofTheSame(useMeasured('freeRun'));
   const isPast = usePageState((state) => isPastTrained(state.text, state.model));
-  const summary = summarise(measurements);
-  const cost = measurements?.cost ?? null;
-  const freeRun = measurements?.freeRun ?? null;
+  const summary = summarise(layers?.value ?? null);
   if (!summary) {
     return (
       <Panel title="Kept and lost" className="panel-kept">
@@ -35,7 +39,7 @@ export function KeptPanel() {
     <Panel
       title="Kept and lost"
       className="panel-kept"
-      isStale={isStale}
+      provenance={layers}
       copy={{
         what: 'kept and lost',
         table: () => costTable(summary, cost, freeRun),

@@ -1,12 +1,14 @@
 import { scaleBand, scaleLinear } from 'd3-scale';
 import { useState } from 'react';
-import { usePage, usePageState } from '../../src/session/hooks';
+import { useArrivingLayers, useMeasured, useMethod, usePage, usePageState } from '../../src/session/hooks';
+import type { ShownPart } from '../../src/session/measured';
 import { isPastTrained } from '../../src/session/summary';
 import type { LayerMeasurement } from '../../src/study/types';
 import { pointCommand } from '../shared/command';
 import { DataTable } from '../shared/DataTable';
 import { formatPercent } from '../shared/format';
 import { Panel } from '../shared/Panel';
+import { methodTitle } from '../shared/provenance';
 import { Term } from '../shared/Term';
 import type { Table } from '../shared/table';
 import { useSize } from '../shared/useSize';
@@ -17,22 +19,27 @@ const margin = { top: 8, right: 4, bottom: 20, left: 42 };
 
 /** Mass recall of every layer, a dot for each head. */
 export function LayerRecall() {
-  const layers = usePageState((state) => state.measurements?.layers);
+  const { findMethod } = usePage();
+  const measured = useMeasured('layers');
+  const arriving = useArrivingLayers();
   const isPast = usePageState((state) => isPastTrained(state.text, state.model));
+  const method = useMethod();
   const [isTableShown, showTable] = useState(false);
-  if (!layers || layers.length === 0) {
+  if (!measured) {
     return (
       <Panel title="Mass recall by layer" className="panel-recall">
         <p className="empty">No layer measured yet.</p>
       </Panel>
     );
   }
+  const layers = shownLayers(measured, arriving, methodTitle(measured.by.method, findMethod), method.title);
   const table = () => recallTable(layers);
   return (
     <Panel
       title={<Term name="massRecall">Mass recall by layer</Term>}
       aside="dots: heads"
       className="panel-recall"
+      provenance={measured}
       copy={{
         what: 'mass recall by layer',
         table,
@@ -43,15 +50,40 @@ export function LayerRecall() {
     >
       <PastTrained />
       <RecallChart layers={layers} isGrey={isPast} />
-      {isTableShown && <DataTable table={table()} caption="Mass recall by layer and head, share of 1" />}
+      {isTableShown && (
+        <DataTable
+          table={table()}
+          caption="Mass recall by layer and head, share of 1"
+          provenance={measured}
+        />
+      )}
     </Panel>
   );
 }
 
-function RecallChart({ layers, isGrey }: { layers: readonly LayerMeasurement[]; isGrey: boolean }) {
+/** A layer, and the method that measured it: while a run is under way the chart has those of two. */
+interface ShownLayer extends LayerMeasurement {
+  readonly title: string;
+  readonly isStale: boolean;
+}
+
+/** The present choice's layers as they arrive, in place of those that were measured before. */
+function shownLayers(
+  { value, isStale }: ShownPart<'layers'>,
+  arriving: readonly LayerMeasurement[],
+  measuredTitle: string,
+  presentTitle: string,
+): ShownLayer[] {
+  const before = value
+    .filter(({ layer }) => !isStale || arriving.every((other) => other.layer !== layer))
+    .map((layer) => ({ ...layer, title: measuredTitle, isStale }));
+  const now = isStale ? arriving.map((layer) => ({ ...layer, title: presentTitle, isStale: false })) : [];
+  return [...before, ...now].sort((a, b) => a.layer - b.layer);
+}
+
+function RecallChart({ layers, isGrey }: { layers: readonly ShownLayer[]; isGrey: boolean }) {
   const { actions } = usePage();
   const { layer: shownLayer, head: shownHead } = usePageState((state) => state.session.view);
-  const staleLayers = usePageState((state) => state.staleLayers);
   const [box, { width }] = useSize<HTMLDivElement>({ width: 310, height });
   const lowest = Math.min(...layers.flatMap((layer) => layer.heads.map((head) => head.massRecall)));
   const yOf = scaleLinear(
@@ -79,10 +111,10 @@ function RecallChart({ layers, isGrey }: { layers: readonly LayerMeasurement[]; 
             </text>
           </g>
         ))}
-        {layers.map(({ layer, massRecall, heads }) => {
+        {layers.map(({ layer, massRecall, heads, title, isStale }) => {
           const left = xOf(layer) ?? 0;
           return (
-            <g key={layer} className="layer" data-stale={staleLayers.has(layer) || undefined}>
+            <g key={layer} className="layer" data-stale={isStale || undefined}>
               <text
                 className={layer === shownLayer ? 'shown' : undefined}
                 x={left + band / 2}
@@ -102,7 +134,7 @@ function RecallChart({ layers, isGrey }: { layers: readonly LayerMeasurement[]; 
                   r={3}
                   onClick={() => actions.setView({ layer, head }, true)}
                 >
-                  <title>{`layer ${layer}, head ${head}: ${formatPercent(recall)}`}</title>
+                  <title>{`${title}, layer ${layer}, head ${head}: ${formatPercent(recall)}`}</title>
                 </circle>
               ))}
             </g>
@@ -113,12 +145,13 @@ function RecallChart({ layers, isGrey }: { layers: readonly LayerMeasurement[]; 
   );
 }
 
-function recallTable(layers: readonly LayerMeasurement[]): Table {
+function recallTable(layers: readonly ShownLayer[]): Table {
   const heads = layers[0]?.heads.map(({ head }) => `head ${head}`) ?? [];
   return {
-    columns: ['layer', 'mass recall', 'top-k recall', 'output error', ...heads],
+    columns: ['layer', 'measured with', 'mass recall', 'top-k recall', 'output error', ...heads],
     rows: layers.map((layer) => [
       String(layer.layer),
+      layer.title,
       layer.massRecall,
       layer.topkRecall,
       layer.outputError,

@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { usePage, usePageState } from '../../src/session/hooks';
+import { useMeasured, usePage, usePageState } from '../../src/session/hooks';
 import { NumberField } from '../method/NumberField';
 import { formatCount } from '../shared/format';
 import { Term } from '../shared/Term';
@@ -7,7 +7,7 @@ import { Term } from '../shared/Term';
 /** The queries that every number is a mean over; where they begin can be typed, 0 takes them all. */
 export function QueriesRange() {
   const { actions } = usePage();
-  const queries = usePageState((state) => state.measurements?.queries);
+  const queries = useMeasured('cost')?.queries;
   const chosen = usePageState((state) => state.session.queriesStart);
   const [problem, setProblem] = useState<string | null>(null);
   const [typed, setTyped] = useState<number | null>(null);

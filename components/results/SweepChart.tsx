@@ -1,6 +1,5 @@
 import { scaleLinear, scaleLog } from 'd3-scale';
 import { curveMonotoneX, line } from 'd3-shape';
-import { usePageState } from '../../src/session/hooks';
 import { keyOf } from '../../src/session/session';
 import type { SweepCurve } from '../../src/study/types';
 import { formatPercent } from '../shared/format';
@@ -17,13 +16,14 @@ export interface SweepChartProps {
   curves: readonly (SweepCurve & { readonly title: string })[];
   /** The study's own point. */
   current: { readonly kept: number; readonly massRecall: number } | null;
+  /** The point is of another choice than the present one. */
+  isCurrentStale: boolean;
   isGrey: boolean;
 }
 
 /** One line a method; the point is the study, and can be dragged. */
-export function SweepChart({ curves, current, isGrey }: SweepChartProps) {
+export function SweepChart({ curves, current, isCurrentStale, isGrey }: SweepChartProps) {
   const [box, { width }] = useSize<HTMLDivElement>({ width: 310, height });
-  const stale = usePageState((state) => state.stale.has('layers'));
   const least = Math.min(0.05, ...curves.flatMap((curve) => curve.points.map((point) => point.kept ?? 1)));
   const xOf = scaleLog([Math.max(0.005, least * 0.9), 1], [margin.left, width - margin.right]).clamp(true);
   const lowest = Math.min(...curves.flatMap((curve) => curve.points.map((point) => point.massRecall ?? 1)));
@@ -106,7 +106,7 @@ export function SweepChart({ curves, current, isGrey }: SweepChartProps) {
             xOf={xOf}
             yOf={yOf}
             current={current}
-            isStale={stale}
+            isStale={isCurrentStale}
             top={margin.top}
             bottom={height - margin.bottom}
           />

@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { usePage, usePageState } from '../../src/session/hooks';
+import { useMeasured, usePage, usePageState } from '../../src/session/hooks';
 import { isPastTrained, summarise } from '../../src/session/summary';
 import type { SweepCurve } from '../../src/study/types';
 import { sweepCommand } from '../shared/command';
@@ -13,22 +13,24 @@ import { SweepChart } from './SweepChart';
 /** Recall against kept keys, for this method and the pinned ones. */
 export function SweepPanel() {
   const { findMethod } = usePage();
-  const sweep = usePageState((state) => state.measurements?.sweep ?? null);
-  const measurements = usePageState((state) => state.measurements);
-  const isStale = usePageState((state) => state.stale.has('sweep'));
+  const measured = useMeasured('sweep');
+  const layers = useMeasured('layers');
   const isRunning = usePageState((state) => state.running);
   const isPast = usePageState((state) => isPastTrained(state.text, state.model));
   const [isTableShown, showTable] = useState(false);
   const titleOf = (curve: SweepCurve) => findMethod(curve.method.id)?.title ?? curve.method.id;
-  if (!sweep) {
+  if (!measured) {
     return (
       <Panel title="Recall against kept keys" className="panel-sweep">
         <p className="empty">{isRunning ? 'Not swept yet.' : 'The run did not come this far.'}</p>
       </Panel>
     );
   }
+  const sweep = measured.value;
   const table = () => sweepTable(sweep, titleOf);
-  const summary = summarise(measurements);
+  // The point lies on the curve of its method, or not there at all.
+  const isOnCurve = sweep.some(({ current, method }) => current && method.id === layers?.by.method.id);
+  const summary = summarise(isOnCurve ? (layers?.value ?? null) : null);
   const floor = sweep
     .find((curve) => curve.current)
     ?.points.find((point) => point.floor !== undefined)?.floor;
@@ -37,7 +39,7 @@ export function SweepPanel() {
       title={<Term name="sweep">Recall against kept keys</Term>}
       className="panel-sweep"
       aside={isPast && 'past the trained length'}
-      isStale={isStale}
+      provenance={measured}
       copy={{
         what: 'recall against kept keys',
         table,
@@ -53,6 +55,7 @@ export function SweepPanel() {
       <SweepChart
         curves={sweep.map((curve) => ({ ...curve, title: titleOf(curve) }))}
         current={summary && { kept: summary.kept, massRecall: summary.massRecall }}
+        isCurrentStale={layers?.isStale ?? false}
         isGrey={isPast}
       />
       {floor !== undefined && (
@@ -60,7 +63,13 @@ export function SweepPanel() {
           <Term name="floor">keeps at least</Term> {formatPercent(floor)} with these parameters
         </p>
       )}
-      {isTableShown && <DataTable table={table()} caption="Mass recall at each kept fraction, shares of 1" />}
+      {isTableShown && (
+        <DataTable
+          table={table()}
+          caption="Mass recall at each kept fraction, shares of 1"
+          provenance={measured}
+        />
+      )}
     </Panel>
   );
 }

@@ -1,11 +1,13 @@
 import { Popover } from 'radix-ui';
 import { useState } from 'react';
-import { usePageState } from '../../src/session/hooks';
+import { usePage, usePageState } from '../../src/session/hooks';
 import { textOfStudy } from '../../src/session/text-file';
 import { type Command, type CommandStudy, textFileName } from './command';
 import { DotsIcon } from './icons';
+import type { Provenance } from './Panel';
+import { provenanceRows } from './provenance';
 import { saveFile } from './save-file';
-import { type Table, toTsv } from './table';
+import { type Table, toJson, toTsv } from './table';
 import { useCommandStudy } from './useCommandStudy';
 
 export interface CopySource {
@@ -18,8 +20,15 @@ export interface CopySource {
   showTable?(isShown: boolean): void;
 }
 
+interface CopyMenuProps {
+  source: CopySource;
+  /** What made the data: it travels with them. */
+  provenance: Provenance | null;
+}
+
 /** A panel's data as text, the command that makes it, and the table alternative. */
-export function CopyMenu({ source }: { source: CopySource }) {
+export function CopyMenu({ source, provenance }: CopyMenuProps) {
+  const page = usePage();
   const [said, setSaid] = useState('');
   const copy = async (text: string, what: string) => {
     try {
@@ -28,6 +37,20 @@ export function CopyMenu({ source }: { source: CopySource }) {
     } catch {
       setSaid('The browser did not allow copying.');
     }
+  };
+  const copyData = async (write: typeof toTsv) => {
+    // Taken before the link is written: what is shown now.
+    const table = source.table();
+    const facts =
+      provenance === null
+        ? []
+        : provenanceRows(
+            provenance.by,
+            provenance.isStale,
+            await page.linkTo(provenance.by),
+            page.findMethod,
+          );
+    await copy(write(table, facts), 'Data');
   };
   return (
     <Popover.Root onOpenChange={() => setSaid('')}>
@@ -41,10 +64,10 @@ export function CopyMenu({ source }: { source: CopySource }) {
               {source.isTableShown ? 'Hide the table' : 'Show as table'}
             </button>
           )}
-          <button type="button" onClick={() => copy(toTsv(source.table()), 'Data')}>
+          <button type="button" onClick={() => copyData(toTsv)}>
             Copy data <small>tab-separated</small>
           </button>
-          <button type="button" onClick={() => copy(JSON.stringify(source.table(), null, 1), 'Data')}>
+          <button type="button" onClick={() => copyData(toJson)}>
             Copy data <small>JSON</small>
           </button>
           <CommandItems make={source.command} onCopy={(line) => copy(line, 'Command')} />

@@ -1,13 +1,34 @@
+import { usePage } from '../../src/session/hooks';
 import { formatCount, formatScore } from './format';
+import type { Provenance } from './Panel';
+import { provenanceRows } from './provenance';
 import type { Table } from './table';
 
-/** The text alternative of a chart. */
-export function DataTable({ table, caption }: { table: Table; caption: string }) {
+interface DataTableProps {
+  table: Table;
+  caption: string;
+  provenance: Provenance | null;
+}
+
+/** The text alternative of a chart, with what made the numbers. */
+export function DataTable({ table, caption, provenance }: DataTableProps) {
+  const { findMethod } = usePage();
+  const facts = provenance ? provenanceRows(provenance.by, provenance.isStale, '', findMethod) : [];
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region has to be reachable by keyboard
     <section className="data-table" tabIndex={0} aria-label={caption}>
       <table>
-        <caption>{caption}</caption>
+        <caption>
+          {caption}
+          {facts.length > 0 && (
+            <small>
+              {facts
+                .filter(([, value]) => value !== '')
+                .map(([name, value]) => `${name}: ${value}`)
+                .join(' · ')}
+            </small>
+          )}
+        </caption>
         <thead>
           <tr>
             {table.columns.map((column) => (

@@ -1,28 +1,52 @@
 import { type ReactNode, useId } from 'react';
+import { useChoice, usePage } from '../../src/session/hooks';
+import type { MeasuredBy } from '../../src/session/measured';
 import { CopyMenu, type CopySource } from './CopyMenu';
+import { staleName } from './provenance';
+
+/** What made a panel's numbers. */
+export interface Provenance {
+  readonly by: MeasuredBy;
+  /** Another choice than the present one made them. */
+  readonly isStale: boolean;
+}
 
 interface PanelProps {
   title: ReactNode;
   /** A short remark right of the title. */
   aside?: ReactNode;
   copy?: CopySource;
-  /** The numbers belong to an earlier run. */
-  isStale?: boolean;
+  /** Numbers of another choice are grey, and the panel says whose they are. */
+  provenance?: Provenance | null;
   className?: string;
   children: ReactNode;
 }
 
 /** A titled region of the page. */
-export function Panel({ title, aside, copy, isStale = false, className = '', children }: PanelProps) {
+export function Panel({ title, aside, copy, provenance, className = '', children }: PanelProps) {
   const id = useId();
+  const isStale = provenance?.isStale ?? false;
   return (
     <section className={`panel ${className}`} aria-labelledby={id} data-stale={isStale || undefined}>
       <header className="panel-head">
         <h2 id={id}>{title}</h2>
-        <span className="panel-aside">{aside}</span>
-        {copy && <CopyMenu source={copy} />}
+        <span className="panel-aside">
+          {isStale && provenance ? <StaleName by={provenance.by} /> : aside}
+        </span>
+        {copy && <CopyMenu source={copy} provenance={provenance ?? null} />}
       </header>
       {children}
     </section>
+  );
+}
+
+/** Whose numbers these are, while they are not those of the present choice. */
+export function StaleName({ by }: { by: MeasuredBy }) {
+  const { findMethod } = usePage();
+  const name = staleName(by, useChoice(), findMethod);
+  return (
+    <span className="stale-name" title={`Measured before: ${name}`}>
+      still {name}
+    </span>
   );
 }

@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'react';
-import { usePageState } from '../../src/session/hooks';
+import { usePageState, useRowProvenance } from '../../src/session/hooks';
 import { chosenQuery } from '../../src/session/page-state';
 import { isPastTrained } from '../../src/session/summary';
 import type { QueryRow, TextFacts } from '../../src/study/types';
@@ -21,6 +21,7 @@ export function TokenPanel() {
   const row = usePageState((state) => state.row);
   const query = usePageState(chosenQuery);
   const isPast = usePageState((state) => isPastTrained(state.text, state.model));
+  const provenance = useRowProvenance(row);
   const [target, setTarget] = useState<{ token: number } | null>(null);
   const jump = (token: number) => setTarget({ token });
 
@@ -43,6 +44,7 @@ export function TokenPanel() {
       title="Text"
       className="panel-tokens"
       aside={<Caption text={text} query={query} />}
+      provenance={provenance}
       copy={{
         what: 'what the chosen query sees',
         table: () => rowTable(row, text.tokenTexts),

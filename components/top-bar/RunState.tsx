@@ -1,4 +1,4 @@
-import { usePage, usePageState } from '../../src/session/hooks';
+import { useOrigin, usePage, usePageState } from '../../src/session/hooks';
 import { Term } from '../shared/Term';
 
 /** Below it nobody needs to know how long a run takes. */
@@ -9,7 +9,7 @@ export function RunState() {
   const page = usePage();
   const isRunning = usePageState((state) => state.running);
   const progress = usePageState((state) => state.progress);
-  const origin = usePageState((state) => state.origin);
+  const origin = useOrigin();
   const percent = Math.round((progress?.fraction ?? 0) * 100);
   const seconds = progress?.expectedSeconds ?? 0;
   return (

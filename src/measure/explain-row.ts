@@ -55,6 +55,7 @@ export async function explainRow(request: ExplainRequest): Promise<QueryRow> {
     const row = scores?.[setOfHead(scores, head, queryHeads)] ?? null;
     const hasOneCut = row && selection.segmentTokens === undefined;
     return {
+      method: { id: method.id, parameters },
       layer,
       head,
       query,

@@ -1,11 +1,22 @@
 /** React's way to the page. */
-import { createContext, useContext } from 'react';
+import { createContext, useContext, useMemo } from 'react';
 import { useStore } from 'zustand';
 import { useShallow } from 'zustand/react/shallow';
 import type { Method } from '../methods/method';
 import type { ParameterContext } from '../methods/parameters';
+import { methodKey } from '../study/key';
+import type { QueryRow } from '../study/types';
+import {
+  arrivingLayers,
+  type Choice,
+  type MeasuredBy,
+  type MeasuredPart,
+  presentOrigin,
+  type ShownPart,
+  shownPart,
+} from './measured';
 import type { Page } from './page';
-import { contextOf, type PageState } from './page-state';
+import { contextOf, isTextOf, type PageState } from './page-state';
 
 export const PageContext = createContext<Page | null>(null);
 
@@ -31,4 +42,54 @@ export function useMethod(): Method {
 
 export function useParameterContext(): ParameterContext {
   return useStore(usePage().store, useShallow(contextOf));
+}
+
+/** What decides the values: source, queries and method, without the view. */
+export function useChoice(): Choice {
+  return useStore(
+    usePage().store,
+    useShallow(({ session: { model, source, queriesStart, method } }) => ({
+      model,
+      source,
+      queriesStart,
+      method,
+    })),
+  );
+}
+
+/** A part of the measurements with what made it; null while nobody has measured it. */
+export function useMeasured<Part extends MeasuredPart>(part: Part): ShownPart<Part> | null {
+  const records = usePageState((state) => state.records);
+  const choice = useChoice();
+  return useMemo(() => shownPart(records, choice, part), [records, choice, part]);
+}
+
+/** Layers of the present choice while others are still to come. */
+export function useArrivingLayers(): ReturnType<typeof arrivingLayers> {
+  const records = usePageState((state) => state.records);
+  const choice = useChoice();
+  return useMemo(() => arrivingLayers(records, choice), [records, choice]);
+}
+
+/** Whether the present choice's numbers are recorded or live; null while they are not all there. */
+export function useOrigin(): 'recorded' | 'live' | null {
+  return usePageState(({ records, session }) => presentOrigin(records, session));
+}
+
+/** What made a row: the engine's method of the moment, which after a cancelled run is an earlier one. Null without a row. */
+export function useRowProvenance(
+  row: QueryRow | null,
+): { readonly by: MeasuredBy; readonly isStale: boolean } | null {
+  const { version } = usePage();
+  const choice = useChoice();
+  const modelDigest = usePageState((state) => state.model?.digest ?? null);
+  const isOtherText = usePageState((state) => !isTextOf(state));
+  return useMemo(
+    () =>
+      row && {
+        by: { ...choice, version, modelDigest, method: row.method },
+        isStale: isOtherText || methodKey(row.method) !== methodKey(choice.method),
+      },
+    [row, choice, version, modelDigest, isOtherText],
+  );
 }

@@ -1,5 +1,6 @@
 /** window.keyhole: what scripts may rely on (docs/contracts.md, "window.keyhole"). */
 import type { Measurements, MethodSpec, SourceSpec } from '../study/types';
+import { presentMeasurements, presentOrigin, presentRecord } from './measured';
 import { modelQuestion } from './model-address';
 import type { Page } from './page';
 import { chosenQuery, type PageState, unagreedModel } from './page-state';
@@ -17,6 +18,7 @@ export interface KeyholeState {
   readonly origin: 'recorded' | 'live' | null;
   readonly error: string | null;
   readonly backend: 'starting' | 'webgpu' | 'cpu';
+  /** What this `method` with these `parameters` has measured on this `source`, and nothing of any other. */
   readonly measurements: Measurements | null;
   readonly timing: Readonly<Record<string, number>>;
 }
@@ -44,11 +46,11 @@ export function contractState(state: PageState, version: string): KeyholeState {
     parameters: session.method.parameters,
     pinned: session.pinned,
     view: { ...session.view, query: chosenQuery(state) },
-    origin: state.origin,
+    origin: presentOrigin(state.records, session),
     error: unagreed === null ? (state.error ?? state.problem) : modelQuestion(unagreed),
     backend: state.backend.name,
-    measurements: state.measurements,
-    timing: state.timing,
+    measurements: presentMeasurements(state.records, session),
+    timing: presentRecord(state.records, session)?.timing ?? {},
   });
 }
 

@@ -5,7 +5,6 @@ import { textKey } from '../study/key';
 import type {
   BackendFacts,
   MapTile,
-  Measurements,
   ModelFacts,
   Progress,
   QueryRow,
@@ -13,6 +12,7 @@ import type {
   Thumbnails,
 } from '../study/types';
 import { parameterContext } from './context';
+import type { MeasuredRecord } from './measured';
 import { bundledModel, type Session } from './session';
 
 /** A cell under the pointer or the keyboard: a query and one of its keys. `key` null: the whole row. */
@@ -35,21 +35,15 @@ export interface PageState {
   readonly text: TextFacts | null;
   /** Which source `text` was read from (textKeyOf); after a change of source it lags until the new text is there. */
   readonly textKey: string | null;
-  readonly measurements: Measurements | null;
+  /** What was measured, each value with what made it, newest first (measured.ts). */
+  readonly records: readonly MeasuredRecord[];
   readonly thumbnails: Thumbnails | null;
-  readonly timing: Readonly<Record<string, number>>;
-  /** Where `measurements` come from; null before there are any. */
-  readonly origin: 'recorded' | 'live' | null;
-  /** What the chosen query sees; may lag behind the choice while it is fetched. */
+  /** What the chosen query sees; may lag behind the choice while it is fetched: `row.method` says whose it is. */
   readonly row: QueryRow | null;
   /** Recorded map of the opening view, until live tiles come. */
   readonly recordedMap: MapTile | null;
   /** Counts up when tiles or rows asked before may have changed. */
   readonly pictureVersion: number;
-  /** Parts of `measurements` that belong to an earlier run and are being measured anew. */
-  readonly stale: ReadonlySet<keyof Measurements>;
-  /** Layers of `measurements` of which that is true; 'layers' is stale as long as one is. */
-  readonly staleLayers: ReadonlySet<number>;
   readonly running: boolean;
   readonly progress: Progress | null;
   /** The run failed, was cancelled, or could not start: one sentence. */
@@ -57,8 +51,6 @@ export interface PageState {
   /** A parameter is out of range: one sentence; nothing runs until it is put right. */
   readonly problem: string | null;
   readonly notices: readonly Notice[];
-  /** What the method had to assume in the last run, one sentence each. */
-  readonly assumptions: readonly string[];
   readonly cell: Cell | null;
 }
 
@@ -75,8 +67,6 @@ export function initialState(session: Session): PageState {
     backend: startingBackend,
     agreedModels: new Set([bundledModel]),
     pictureVersion: 0,
-    stale: new Set(),
-    staleLayers: new Set(),
     running: false,
     progress: null,
     error: null,
@@ -91,13 +81,10 @@ export const nothingKnown = {
   model: null,
   text: null,
   textKey: null,
-  measurements: null,
+  records: [],
   thumbnails: null,
-  timing: {},
-  origin: null,
   row: null,
   recordedMap: null,
-  assumptions: [],
 } as const satisfies Partial<PageState>;
 
 /** The model's address while the person has not agreed to download from it; nothing runs until then. Null: all is well. */
@@ -108,6 +95,11 @@ export function unagreedModel({ session, agreedModels }: PageState): string | nu
 /** What a text depends on. */
 export function textKeyOf(session: Session): string {
   return textKey(session);
+}
+
+/** Whether the text that is there is the one that the session asks for, and not the one before it. */
+export function isTextOf({ session, textKey }: PageState): boolean {
+  return textKey === null || textKey === textKeyOf(session);
 }
 
 /** What the session's parameters may depend on, as far as it is known. */

@@ -10,6 +10,7 @@ import type { AddressBar } from './address-bar';
 import { parameterContext } from './context';
 import { followContext } from './follow';
 import { type BackendChoice, type LinkEnvironment, readLink, writeLink } from './link';
+import { type MeasuredBy, presentMeasurements, presentOrigin } from './measured';
 import { contractState, type KeyholeState } from './page-contract';
 import {
   chosenQuery,
@@ -43,6 +44,7 @@ export interface SharedLink {
 }
 
 export interface Page {
+  readonly version: string;
   readonly store: StoreApi<PageState>;
   readonly actions: Actions;
   readonly methods: readonly Method[];
@@ -54,6 +56,8 @@ export interface Page {
   /** The same, at the end of a gesture: the address and the history get the whole link. */
   visit(hash: string): Promise<void>;
   share(): Promise<SharedLink>;
+  /** The link to what made a value, whatever the page has come to since. */
+  linkTo(by: MeasuredBy): Promise<string>;
   cancel(): void;
   rerun(): void;
   /** The map's pictures. */
@@ -173,7 +177,8 @@ export function createPage(options: PageOptions): Page {
   };
   const state = (): KeyholeState => contractState(store.getState(), version);
   const isIdle = (): boolean => {
-    const { origin, error, problem } = store.getState();
+    const { records, session, error, problem } = store.getState();
+    const origin = presentOrigin(records, session);
     const isAsking = unagreedModel(store.getState()) !== null;
     return (
       opening === 0 &&
@@ -184,6 +189,7 @@ export function createPage(options: PageOptions): Page {
   };
 
   return {
+    version,
     store,
     actions,
     methods,
@@ -198,6 +204,7 @@ export function createPage(options: PageOptions): Page {
       options.recorded.then((recorded) => recorded && showRecorded(store, recorded));
       runner = createRunner({
         store,
+        version,
         findMethod,
         onFacts,
         createClient: (events) => options.createClient(events, { backend }),
@@ -210,6 +217,10 @@ export function createPage(options: PageOptions): Page {
       const hash = await writeLink(resolvedSession(), { version, digest: model?.digest ?? null });
       const textCharacters = session.source.kind === 'text' ? session.source.text.length : 0;
       return { url: `${options.publicAddress}#${hash}`, textCharacters };
+    },
+    async linkTo({ model, modelDigest, source, queriesStart, method }) {
+      const session = { ...resolvedSession(), model, source, queriesStart, method };
+      return `${options.publicAddress}#${await writeLink(session, { version, digest: modelDigest })}`;
     },
     cancel: () => runner?.cancel(),
     rerun: () => runner?.rerun(),
@@ -236,9 +247,9 @@ export function createPage(options: PageOptions): Page {
 
 /** Shows a recorded study if it is the one that is asked for and nothing live is there yet. */
 function showRecorded(store: StoreApi<PageState>, recorded: RecordedStudy): void {
-  const { session, measurements, model, text } = store.getState();
+  const { session, records, model, text } = store.getState();
   const { layer, head } = session.view;
-  if (measurements || keyOf(studyOf(session)) !== keyOf(recorded.spec)) return;
+  if (presentMeasurements(records, session) || keyOf(studyOf(session)) !== keyOf(recorded.spec)) return;
   const query = chosenQuery({ session, text: recorded.text });
   const { row } = recorded;
   const isRowOfView = row.layer === layer && row.head === head && row.query === query;
@@ -246,11 +257,27 @@ function showRecorded(store: StoreApi<PageState>, recorded: RecordedStudy): void
     model: model ?? recorded.model,
     text: text ?? recorded.text,
     textKey: textKeyOf(session),
-    measurements: recorded.measurements,
+    records: [
+      ...records,
+      {
+        by: {
+          version: recorded.version,
+          model: session.model,
+          modelDigest: recorded.model.digest,
+          source: session.source,
+          queriesStart: session.queriesStart,
+          method: session.method,
+        },
+        origin: 'recorded',
+        isComplete: true,
+        layerCount: recorded.measurements.layers.length,
+        measurements: recorded.measurements,
+        assumptions: [],
+        timing: recorded.timing,
+      },
+    ],
     thumbnails: recorded.thumbnails,
-    timing: recorded.timing,
     row: isRowOfView ? recorded.row : null,
     recordedMap: recorded.map,
-    origin: 'recorded',
   });
 }

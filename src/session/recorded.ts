@@ -106,7 +106,7 @@ export interface RecordedStudy {
 /** Packs a finished run; the command line writes what this returns as JSON. */
 export function packStudy(study: RecordedStudy): RecordedFile {
   const { maximum, mean, kept, rowStep, ...request } = study.map;
-  const { weights, fates, scores, ...row } = study.row;
+  const { weights, fates, scores, method: _, ...row } = study.row;
   if (request.width !== request.height) throw new RangeError('the recorded map must be of the whole matrix');
   const picture = (bytes: Uint8Array, side = request.width): string => toBase64(belowDiagonal(bytes, side));
   return recordedSchema.parse({
@@ -159,6 +159,7 @@ export function unpackStudy(file: unknown): RecordedStudy | null {
     },
     row: {
       ...row,
+      method: spec.method as unknown as QueryRow['method'],
       weights: restoreWeights(fromBase64(row.weights)),
       fates: fromBase64(row.fates),
       scores: row.scores && Float32Array.from(row.scores, (score) => score ?? Number.NaN),

@@ -5,9 +5,10 @@
 import type { StoreApi } from 'zustand/vanilla';
 import type { StudyClient, StudyEvents } from '../study/client';
 import type { TileSource } from '../study/tile-work';
-import type { Measurements, QueryRow } from '../study/types';
+import type { QueryRow } from '../study/types';
 import { isUserError } from '../user-error';
 import { parameterProblem } from './check';
+import { beginRecord, changeRecord, type MeasuredRecord, recordsOfText, withPart } from './measured';
 import { chosenQuery, contextOf, type PageState, textKeyOf, unagreedModel } from './page-state';
 import { bundledModel, type FindMethod, keyOf, studyOf } from './session';
 
@@ -17,6 +18,8 @@ const longestWaitMilliseconds = 250;
 const rowsRemembered = 64;
 
 export interface RunnerOptions {
+  /** Of this program: stands with everything that it measures. */
+  readonly version: string;
   readonly store: StoreApi<PageState>;
   readonly findMethod: FindMethod;
   createClient(events: StudyEvents): StudyClient;
@@ -37,16 +40,7 @@ export interface Runner {
   dispose(): void;
 }
 
-const measuredParts = ['queries', 'layers', 'cost', 'freeRun', 'sweep'] as const;
-const nothingMeasured: Measurements = {
-  queries: { start: 0, end: 0 },
-  layers: [],
-  cost: null,
-  freeRun: null,
-  sweep: null,
-};
-
-export function createRunner({ store, findMethod, createClient, onFacts }: RunnerOptions): Runner {
+export function createRunner({ store, version, findMethod, createClient, onFacts }: RunnerOptions): Runner {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let waitingSince = 0;
   let askedStudy = '';
@@ -62,8 +56,7 @@ export function createRunner({ store, findMethod, createClient, onFacts }: Runne
     const problem = isAgreed ? problemOf(state, findMethod) : null;
     if (!isAgreed || problem !== null) {
       askedStudy = '';
-      const stale = new Set(state.measurements ? measuredParts : []);
-      store.setState({ problem, error: null, running: false, progress: null, stale });
+      store.setState({ problem, error: null, running: false, progress: null });
       client.cancel();
       return;
     }
@@ -74,8 +67,7 @@ export function createRunner({ store, findMethod, createClient, onFacts }: Runne
       error: null,
       running: true,
       progress: { label: 'starting', fraction: 0, expectedSeconds: null },
-      stale: new Set(state.measurements ? measuredParts : []),
-      staleLayers: new Set(state.measurements?.layers.map(({ layer }) => layer)),
+      records: beginRecord(state.records, state.session, version),
     });
     client.look(state.session.view.layer, state.session.view.head);
     client.run(studyOf(state.session));
@@ -175,6 +167,9 @@ function problemOf(state: PageState, findMethod: FindMethod): string | null {
 
 function eventsOf(store: StoreApi<PageState>, onFacts: () => void, askedText: () => string): StudyEvents {
   const { setState, getState } = store;
+  /** Of the run under way: a run that was overtaken is not heard any more. */
+  const change = (of: (record: MeasuredRecord) => Partial<MeasuredRecord>): void =>
+    setState({ records: changeRecord(getState().records, of) });
   return {
     backend: (backend) => setState({ backend }),
     model(model) {
@@ -183,15 +178,13 @@ function eventsOf(store: StoreApi<PageState>, onFacts: () => void, askedText: ()
     },
     text(text) {
       const textKey = askedText();
-      const { pictureVersion, textKey: shown } = getState();
+      const { pictureVersion, records, textKey: shown } = getState();
       if (shown !== null && shown !== textKey) {
         setState({
-          measurements: null,
-          staleLayers: new Set(),
+          records: recordsOfText(records, textKey),
           thumbnails: null,
           row: null,
           recordedMap: null,
-          origin: null,
         });
       }
       setState({ text, textKey, pictureVersion: pictureVersion + 1, cell: null });
@@ -199,39 +192,24 @@ function eventsOf(store: StoreApi<PageState>, onFacts: () => void, askedText: ()
     },
     progress: (progress) => setState({ progress }),
     measured(part) {
-      const before = getState();
-      const measurements = { ...(before.measurements ?? nothingMeasured), ...part };
-      const stale = new Set(before.stale);
-      for (const name of Object.keys(part) as (keyof Measurements)[]) stale.delete(name);
-      if (!part.layers) {
-        setState({ measurements, stale });
-        return;
-      }
-      // Layers arrive one after the other where nothing computes them together; until then the earlier ones stay, and are stale.
-      const staleLayers = new Set(before.staleLayers);
-      for (const { layer } of part.layers) staleLayers.delete(layer);
-      const kept = (before.measurements?.layers ?? []).filter(({ layer }) => staleLayers.has(layer));
-      const layers = [...part.layers, ...kept].sort((a, b) => a.layer - b.layer);
-      if (staleLayers.size > 0) stale.add('layers');
-      setState({ measurements: { ...measurements, layers }, stale, staleLayers });
+      const { model } = getState();
+      change((record) => ({
+        by: { ...record.by, modelDigest: model?.digest ?? null },
+        layerCount: model?.layers ?? 0,
+        measurements: withPart(record, part),
+      }));
     },
     textRead: () => setState({ pictureVersion: getState().pictureVersion + 1 }),
     selectionReady: () => setState({ pictureVersion: getState().pictureVersion + 1 }),
-    assumed: (assumptions) => setState({ assumptions }),
-    timing: (timing) => setState({ timing: { ...getState().timing, ...timing } }),
+    assumed: (assumptions) => change(() => ({ assumptions })),
+    timing: (timing) => change((record) => ({ timing: { ...record.timing, ...timing } })),
     failed: (sentence) => setState({ error: sentence }),
     idle() {
-      const { error, problem, origin, stale, staleLayers } = getState();
+      const { error, problem } = getState();
       // A run that could not start has ended, too, and has measured nothing.
       const hasRun = problem === null && unagreedModel(getState()) === null;
-      const isComplete = hasRun && error === null;
-      setState({
-        running: false,
-        progress: null,
-        stale: isComplete ? new Set() : stale,
-        staleLayers: isComplete ? new Set() : staleLayers,
-        origin: isComplete ? 'live' : origin,
-      });
+      if (hasRun && error === null) change(() => ({ isComplete: true }));
+      setState({ running: false, progress: null });
     },
   };
 }

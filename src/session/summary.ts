@@ -1,5 +1,5 @@
 /** Means over layers of what a study measured. */
-import type { LayerMeasurement, Measurements, ModelFacts, TextFacts } from '../study/types';
+import type { LayerMeasurement, ModelFacts, TextFacts } from '../study/types';
 
 export interface Summary {
   readonly massRecall: number;
@@ -10,14 +10,13 @@ export interface Summary {
   readonly outputErrorAsRun: number;
   readonly keptKeys: number;
   readonly visibleKeys: number;
-  /** keptKeys / visibleKeys, mean over layers. */
+  /** Mean over layers of keptShare: the one kept percentage, which sweeps and tables have, too. */
   readonly kept: number;
 }
 
 /** Null while no layer has been measured. */
-export function summarise(measurements: Measurements | null): Summary | null {
-  const layers = measurements?.layers ?? [];
-  if (layers.length === 0) return null;
+export function summarise(layers: readonly LayerMeasurement[] | null): Summary | null {
+  if (!layers || layers.length === 0) return null;
   const mean = (of: (layer: LayerMeasurement) => number): number =>
     layers.reduce((sum, layer) => sum + of(layer), 0) / layers.length;
   /** Layers without the number are left out; null when none has it. */
@@ -34,7 +33,7 @@ export function summarise(measurements: Measurements | null): Summary | null {
     outputErrorAsRun: mean((layer) => layer.outputErrorAsRun),
     keptKeys: mean((layer) => layer.keptKeys),
     visibleKeys: mean((layer) => layer.visibleKeys),
-    kept: mean((layer) => (layer.visibleKeys === 0 ? 1 : layer.keptKeys / layer.visibleKeys)),
+    kept: mean((layer) => layer.keptShare),
   };
 }
 

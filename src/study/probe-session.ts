@@ -184,8 +184,8 @@ export class Probe {
         `There is no head ${head} or token ${query} here; heads go to ${queryHeads - 1}, tokens to ${tokens - 1}.`,
       );
     }
-    const { method, parameters } = this.method();
-    return explainRow({
+    const { method, parameters, spec } = this.method();
+    const row = await explainRow({
       text: this.text,
       method,
       parameters,
@@ -195,6 +195,8 @@ export class Probe {
       evictAt: this.study.facts.queries.start,
       memo: this.memo,
     });
+    // As the study names it, so that the page knows it again.
+    return { ...row, method: spec };
   }
 
   private method(): ResolvedMethod {

@@ -163,6 +163,8 @@ export type KeyFate = 'future' | 'own-block' | 'local' | 'sink' | 'selected' | '
 
 /** One query row of one head, for the token strip and the question "why was it missed". */
 export interface QueryRow {
+  /** Whose selection it is. */
+  readonly method: MethodSpec;
   readonly layer: number;
   readonly head: number;
   readonly query: number;

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { methods } from '../../src/methods';
 import type { AddressBar } from '../../src/session/address-bar';
+import { type MeasuredPart, shownPart } from '../../src/session/measured';
 import { createPage, type Page, type PageOptions } from '../../src/session/page';
 import { packStudy, unpackStudy } from '../../src/session/recorded';
 import type { StudyEvents } from '../../src/study/client';
@@ -60,6 +61,11 @@ async function open(
   await page.open();
   return { page, client: client!, address };
 }
+
+const shownOf = <Part extends MeasuredPart>(page: Page, part: Part) => {
+  const { records, session } = page.store.getState();
+  return shownPart(records, session, part);
+};
 
 describe('the page', () => {
   it('measures the default study', async () => {
@@ -161,7 +167,12 @@ describe('the page', () => {
     const wrong = await page.idle();
     expect(wrong.error).toMatch(/localTokens|local/i);
     expect(wrong.parameters.localTokens).toBe(1020);
-    expect(wrong.measurements?.layers).toHaveLength(8);
+    // Nothing was measured with these; what was is still there, under its own name.
+    expect(wrong.measurements).toBeNull();
+    expect(shownOf(page, 'layers')).toMatchObject({
+      isStale: true,
+      by: { method: { parameters: { localTokens: 128 } } },
+    });
     expect(client.runs).toHaveLength(1);
     page.actions.setParameter('localTokens', 128, true);
     expect((await page.idle()).error).toBeNull();
@@ -180,38 +191,11 @@ describe('the page', () => {
     const state = await page.idle();
     expect(state.error).toMatch(/^Cancelled/);
     expect(client.cancelled).toBe(1);
-    expect(state.measurements?.layers).toHaveLength(8);
+    expect(state).toMatchObject({ measurements: null, origin: null });
+    expect(shownOf(page, 'layers')?.value).toHaveLength(8);
+    expect(shownOf(page, 'layers')?.by.method.parameters.selectedTokens).toBe(128);
     page.rerun();
-    expect((await page.idle()).error).toBeNull();
-  });
-
-  it('keeps layers of the study before, marked as such, until they are measured anew', async () => {
-    let said: StudyEvents | undefined;
-    const { page } = await open('', {
-      hear(events) {
-        said = events;
-      },
-    });
-    await page.idle();
-    const { store } = page;
-    const before = store.getState().measurements!.layers;
-    expect(store.getState().staleLayers.size).toBe(0);
-    // From here on the test speaks for the engine.
-    const started = new Promise<StudyEvents>((resolve) => {
-      store.subscribe(({ running }) => running && resolve(said!));
-    });
-    page.actions.setParameter('selectedTokens', 64, true);
-    const engine = await started;
-    const anew = before.map((layer) => ({ ...layer, massRecall: layer.massRecall / 2 }));
-    engine.measured({ layers: [anew[5]] });
-    const { measurements, stale, staleLayers } = store.getState();
-    expect(measurements!.layers).toEqual(before.map((layer, i) => (i === 5 ? anew[5] : layer)));
-    expect([...staleLayers]).toEqual([0, 1, 2, 3, 4, 6, 7]);
-    expect(stale.has('layers')).toBe(true);
-    engine.measured({ layers: anew });
-    expect(store.getState().measurements!.layers).toEqual(anew);
-    expect(store.getState().staleLayers.size).toBe(0);
-    expect(store.getState().stale.has('layers')).toBe(false);
+    expect(await page.idle()).toMatchObject({ error: null, origin: 'live' });
   });
 
   it('moves defaults along with the length of the text, and leaves chosen values', async () => {
@@ -326,7 +310,7 @@ describe('the page', () => {
       delayMilliseconds: 5,
     });
     const origins = new Set<string | null>();
-    page.store.subscribe((state) => origins.add(state.origin));
+    page.store.subscribe(() => origins.add(page.state().origin));
     await page.idle();
     expect([...origins]).not.toContain('recorded');
   });

@@ -195,6 +195,7 @@ export function syntheticRow(
     fate < 4 ? Number.NaN : (fate === 4 ? 2 : -2) + noise(key),
   );
   return {
+    method: spec.method,
     layer,
     head,
     query,

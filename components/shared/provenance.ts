@@ -1,0 +1,82 @@
+/** What made a value, in words and as rows: panels, tables and exports name it. */
+import type { ParameterSchema, ParameterValue } from '../../src/methods/parameters';
+import type { Choice, MeasuredBy } from '../../src/session/measured';
+import type { FindMethod } from '../../src/session/session';
+import { bundledModel, keyOf } from '../../src/session/session';
+import type { MethodSpec } from '../../src/study/types';
+import { formatNumber, formatPercent } from './format';
+import { describeSource } from './source-name';
+
+/** ESA; the id where this version has no such method. */
+export function methodTitle({ id }: MethodSpec, findMethod: FindMethod): string {
+  return findMethod(id)?.title ?? id;
+}
+
+/** "Kept keys 25 %, Seed 1": all parameters, or those that are named. */
+export function parametersText(
+  { id, parameters }: MethodSpec,
+  findMethod: FindMethod,
+  names = Object.keys(parameters),
+): string {
+  const schemas = findMethod(id)?.parameters ?? {};
+  return names
+    .map((name) => `${schemas[name]?.label ?? name} ${valueText(parameters[name], schemas[name])}`)
+    .join(', ');
+}
+
+/** What another choice than the present one made, told by what is different about it: "Random, Kept keys 25 %, Seed 1". */
+export function staleName(by: MeasuredBy, choice: Choice, findMethod: FindMethod): string {
+  const isOtherText = keyOf(by.source) !== keyOf(choice.source);
+  const names = [methodTitle(by.method, findMethod)];
+  if (by.method.id !== choice.method.id) names.push(parametersText(by.method, findMethod));
+  else {
+    const { parameters } = choice.method;
+    const changed = Object.keys(by.method.parameters).filter(
+      (name) => keyOf(by.method.parameters[name]) !== keyOf(parameters[name]),
+    );
+    names.push(parametersText(by.method, findMethod, changed));
+  }
+  if (isOtherText || by.model !== choice.model) names.push(sourceText(by));
+  else if (by.queriesStart !== choice.queriesStart) names.push(queriesText(by));
+  return names.filter((name) => name !== '').join(', ');
+}
+
+/** Everything a value depends on, for those who read it next month. */
+export function provenanceRows(
+  by: MeasuredBy,
+  isStale: boolean,
+  link: string,
+  findMethod: FindMethod,
+): [name: string, value: string][] {
+  const { modelDigest, model, method } = by;
+  return [
+    ['study', sourceText(by)],
+    ['queries', queriesText(by)],
+    ['method', methodTitle(method, findMethod)],
+    ['parameters', JSON.stringify(method.parameters)],
+    ['model', `${model === bundledModel ? 'bundled model' : model}, digest ${modelDigest ?? 'not known'}`],
+    ['version', `Keyhole ${by.version}`],
+    ['link', link],
+    ...(isStale
+      ? [['stale', 'true: measured before the choice that the page shows'] as [string, string]]
+      : []),
+  ];
+}
+
+/** "Four needles, 1,024 tokens · depth spread · seed 7" */
+function sourceText({ source }: MeasuredBy): string {
+  const { title, detail } = describeSource(source, undefined);
+  return detail === '' ? title : `${title}, ${detail}`;
+}
+
+function queriesText({ queriesStart }: MeasuredBy): string {
+  return queriesStart === null ? 'the usual queries' : `queries from token ${queriesStart}`;
+}
+
+function valueText(value: ParameterValue | undefined, schema: ParameterSchema | undefined): string {
+  if (value === undefined) return 'not set';
+  if (typeof value === 'string') return value;
+  const isPercent = schema?.kind === 'fraction' && schema.unit === '%';
+  const one = (number: number) => (isPercent ? formatPercent(number) : formatNumber(number, 12));
+  return typeof value === 'number' ? one(value) : `${value.map(one).join(' · ')} by layer`;
+}
