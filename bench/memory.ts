@@ -110,7 +110,7 @@ async function measureCase({ print, figure }: Bench, { name, config, tokens }: C
   const ids = Uint32Array.from({ length: tokens }, (_, i) => (i * 7919 + (i >> 5)) % config.vocabularySize);
   const read = (change: Pick<ReadingRequest, 'method' | 'parameters' | 'keepQueries' | 'rotatedLayers'>) =>
     readText({
-      ...{ decoder, ids, queriesStart, answerStart: null, calibration: null, recorded: null, timed: false },
+      ...{ decoder, ids, queriesStart, answerStart: null, calibration: null, recorded: null },
       isAnswerComplete: () => true,
       signal: new AbortController().signal,
       onProgress: () => {},

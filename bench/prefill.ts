@@ -74,7 +74,6 @@ async function read(model: OpenModel, id: string, ids: Uint32Array): Promise<Flo
     answerStart: null,
     queriesStart: 0,
     keepQueries: false,
-    timed: false,
     isAnswerComplete: () => false,
     signal: new AbortController().signal,
     onProgress: () => {},

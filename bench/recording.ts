@@ -28,11 +28,10 @@ async function* measureRecording(): AsyncGenerator<RecordingCost> {
   const model = await openModel(ops, nodeEnvironment().modelFolder('bundled'));
   const ids = idsOf(model);
   const cases = [
-    { name: 'prefill, full', id: 'full', timed: false, answers: false },
-    { name: 'prefill, esa', id: 'esa', timed: false, answers: false },
-    { name: 'prefill, esa, timed', id: 'esa', timed: true, answers: false },
-    { name: 'prefill and answer, full', id: 'full', timed: false, answers: true },
-    { name: 'prefill and answer, esa', id: 'esa', timed: false, answers: true },
+    { name: 'prefill, full', id: 'full', answers: false },
+    { name: 'prefill, esa', id: 'esa', answers: false },
+    { name: 'prefill and answer, full', id: 'full', answers: true },
+    { name: 'prefill and answer, esa', id: 'esa', answers: true },
   ];
   for (const { name, ...options } of cases) {
     let milliseconds = Number.POSITIVE_INFINITY;
@@ -58,7 +57,7 @@ function idsOf({ tokenizer }: OpenModel): Uint32Array {
 async function read(
   model: OpenModel,
   ids: Uint32Array,
-  { id, timed, answers }: { id: string; timed: boolean; answers: boolean },
+  { id, answers }: { id: string; answers: boolean },
 ): Promise<void> {
   const { method, parameters } = resolve({ id, parameters: {} }, parameterContext(model, TOKENS));
   const { reader } = await readText({
@@ -71,7 +70,6 @@ async function read(
     answerStart: answers ? TOKENS - ANSWER_TOKENS : null,
     queriesStart: TOKENS / 2,
     keepQueries: false,
-    timed,
     isAnswerComplete: () => false,
     signal: new AbortController().signal,
     onProgress: () => {},

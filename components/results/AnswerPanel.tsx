@@ -68,7 +68,9 @@ export function AnswerPanel() {
               <dt>
                 <Term name="lossDifference">ΔNLL</Term>
               </dt>
-              <dd>{formatNats(freeRun.lossDifferenceNats, true)}</dd>
+              <dd>
+                {freeRun.lossDifferenceNats === null ? '–' : formatNats(freeRun.lossDifferenceNats, true)}
+              </dd>
             </div>
           </dl>
           <QueriesRange />

@@ -4,18 +4,12 @@ import { choiceKey, type Shown } from '../../src/session/measured';
 import { isPastTrained, type Summary, summarise } from '../../src/session/summary';
 import type { CostMeasurement, FreeRunMeasurement } from '../../src/study/types';
 import { pointCommand } from '../shared/command';
-import {
-  formatBytes,
-  formatMean,
-  formatMilliseconds,
-  formatOperations,
-  formatPercent,
-  formatRatio,
-} from '../shared/format';
+import { formatBytes, formatMean, formatOperations, formatPercent, formatRatio } from '../shared/format';
 import type { GlossaryTerm } from '../shared/glossary';
 import { Panel } from '../shared/Panel';
 import { Term } from '../shared/Term';
 import type { Table } from '../shared/table';
+import { TimeLine } from './TimeLine';
 
 /** What the selection keeps, what it saves, and what it loses. */
 export function KeptPanel() {
@@ -54,10 +48,9 @@ export function KeptPanel() {
           <Term name="kept">kept</Term>, {formatPercent(summary.kept)}
         </Figure>
         {cost && <OperationsFigure cost={cost} />}
-        {freeRun && <TimeFigure freeRun={freeRun} />}
       </div>
       <dl className="rows">
-        {costRows(summary, cost, freeRun).map(({ term, label, value, isAgainstFull }) => (
+        {costRows(summary, cost).map(({ term, label, value, isAgainstFull }) => (
           <div key={label} data-grey={(isPast && isAgainstFull) || undefined}>
             <dt>
               <Term name={term}>{label}</Term>
@@ -66,6 +59,7 @@ export function KeptPanel() {
           </div>
         ))}
       </dl>
+      {freeRun && <TimeLine time={freeRun.time} />}
     </Panel>
   );
 }
@@ -99,19 +93,6 @@ function OperationsFigure({ cost }: { cost: CostMeasurement }) {
   );
 }
 
-function TimeFigure({ freeRun }: { freeRun: FreeRunMeasurement }) {
-  const { attentionTime, fullAttentionTime } = freeRun;
-  if (!attentionTime || !fullAttentionTime) return null;
-  const ratio = fullAttentionTime.milliseconds / attentionTime.milliseconds;
-  if (!Number.isFinite(ratio) || ratio <= 0) return null;
-  const { value, word } = formatRatio(ratio, ['faster', 'slower']);
-  return (
-    <Figure value={value} of={word}>
-      attention, <Term name="measuredTime">measured</Term>
-    </Figure>
-  );
-}
-
 interface CostRow {
   readonly term: GlossaryTerm;
   readonly label: string;
@@ -120,11 +101,7 @@ interface CostRow {
   readonly isAgainstFull?: boolean;
 }
 
-function costRows(
-  summary: Summary,
-  cost: CostMeasurement | null,
-  freeRun: FreeRunMeasurement | null,
-): CostRow[] {
+function costRows(summary: Summary, cost: CostMeasurement | null): CostRow[] {
   const rows: CostRow[] = [
     {
       term: 'outputError',
@@ -160,14 +137,6 @@ function costRows(
       },
     );
   }
-  const { attentionTime, fullAttentionTime } = freeRun ?? {};
-  if (attentionTime && fullAttentionTime) {
-    rows.push({
-      term: 'measuredTime',
-      label: `attention of the prompt, ${attentionTime.clock === 'timestamp' ? 'GPU clock' : 'wall clock'}`,
-      value: `${formatMilliseconds(attentionTime.milliseconds)} of ${formatMilliseconds(fullAttentionTime.milliseconds)}`,
-    });
-  }
   return rows;
 }
 
@@ -179,8 +148,11 @@ function costTable(
   const rows: [string, number | null][] = [
     ...Object.entries(summary),
     ...Object.entries(cost ?? {}).map(([name, value]): [string, number] => [name, value]),
-    ['attention time, ms', freeRun?.attentionTime?.milliseconds ?? null],
-    ['full attention time, ms', freeRun?.fullAttentionTime?.milliseconds ?? null],
+    ['attention of the prompt, median ms', freeRun?.time?.method.milliseconds ?? null],
+    ['full attention of the prompt, median ms', freeRun?.time?.full.milliseconds ?? null],
+    ['full attention’s time ÷ the method’s, median', freeRun?.time?.ratio.median ?? null],
+    ['lowest of the pairs', freeRun?.time?.ratio.low ?? null],
+    ['highest of the pairs', freeRun?.time?.ratio.high ?? null],
   ];
   return { columns: ['what', 'value'], rows };
 }

@@ -122,7 +122,6 @@ async function runSeed(
     answerStart,
     queriesStart: queries.start,
     keepQueries: false,
-    timed: false,
     isAnswerComplete: (generated) => text.isAnswerComplete(generated),
     signal: new AbortController().signal,
     onProgress: () => {},
@@ -131,5 +130,7 @@ async function runSeed(
   const { queryStates: states } = reading;
   const next = text.ids.subarray(queries.start + 1);
   const { lossNats } = await compareStates(model.decoder, states, states, next);
+  // Question and answer are queries, so some have a next token.
+  if (lossNats === null) throw new Error('a task without a token to predict');
   return { isRight: text.judge(reading.generated ?? []).right, lossNats };
 }

@@ -1,5 +1,5 @@
 /** How far a free run's next-token distributions are from full attention's. Everything in double precision. */
-import type { FreeRunMeasurement } from '../study/types';
+import type { DivergencePart, FreeRunMeasurement } from '../study/types';
 
 export type Divergence = Pick<
   FreeRunMeasurement,
@@ -9,16 +9,23 @@ export type Divergence = Pick<
   | 'lossNats'
   | 'lossDifferenceNats'
   | 'divergenceByToken'
->;
+> & {
+  /** Whether the most likely token is the same, per row. */
+  readonly agreesByToken: readonly boolean[];
+};
+
+/** A token's divergence counts as large from here on, nats. */
+export const LARGE_NATS = 0.1;
 
 /**
  * KL(full ‖ selective) = Σ_v p(v)·ln(p(v)/p̂(v)) in nats, agreement of the most likely token (the lower index at a tie), and the
- * mean loss −ln p(next) over the rows that have a next token; added up over rows of logits that come in any number of pieces.
+ * mean loss −ln p(next) over the rows that have a next token (null over none); added up over rows of logits that come in any
+ * number of pieces.
  */
 export class DivergenceSums {
   private readonly vocabularySize: number;
   private readonly divergenceByToken: number[] = [];
-  private agreed = 0;
+  private readonly agreesByToken: boolean[] = [];
   private losses = 0;
   private lossFull = 0;
   private loss = 0;
@@ -43,7 +50,7 @@ export class DivergenceSums {
         if (logP > Number.NEGATIVE_INFINITY) divergence += Math.exp(logP) * (logP - logQ);
       }
       this.divergenceByToken.push(Math.max(0, divergence));
-      if (largest(p) === largest(q)) this.agreed++;
+      this.agreesByToken.push(largest(p) === largest(q));
       if (row >= nextTokens.length) continue;
       this.losses++;
       this.lossFull += pNormalizer - p[nextTokens[row]];
@@ -52,23 +59,53 @@ export class DivergenceSums {
   }
 
   result(): Divergence {
-    const { divergenceByToken, losses } = this;
-    const rows = divergenceByToken.length;
-    const mean = (sum: number, count: number): number => (count > 0 ? sum / count : 0);
-    const lossFullNats = mean(this.lossFull, losses);
-    const lossNats = mean(this.loss, losses);
+    const { divergenceByToken, agreesByToken, losses } = this;
+    const lossFullNats = losses === 0 ? null : this.lossFull / losses;
+    const lossNats = losses === 0 ? null : this.loss / losses;
     return {
-      divergenceNats: mean(
-        divergenceByToken.reduce((sum, value) => sum + value, 0),
-        rows,
-      ),
-      top1Agreement: mean(this.agreed, rows),
+      divergenceNats: mean(divergenceByToken),
+      top1Agreement: mean(agreesByToken.map(Number)),
       lossFullNats,
       lossNats,
-      lossDifferenceNats: lossNats - lossFullNats,
+      lossDifferenceNats: lossNats === null || lossFullNats === null ? null : lossNats - lossFullNats,
       divergenceByToken,
+      agreesByToken,
     };
   }
+}
+
+/** The queries [start, end) of a divergence whose row 0 is query `first`; null where there is none of them. */
+export function divergencePart(
+  { divergenceByToken, agreesByToken }: Pick<Divergence, 'divergenceByToken' | 'agreesByToken'>,
+  first: number,
+  { start, end }: { readonly start: number; readonly end: number },
+): DivergencePart | null {
+  const from = Math.max(first, start);
+  if (from >= end) return null;
+  const nats = divergenceByToken.slice(from - first, end - first);
+  return {
+    start: from,
+    end,
+    ...spreadOf(nats),
+    top1Agreement: mean(agreesByToken.slice(from - first, end - first).map(Number)),
+  };
+}
+
+/** Mean, median (between the middle two of an even number) and the share above LARGE_NATS; of one value at least. */
+export function spreadOf(
+  nats: readonly number[],
+): Pick<DivergencePart, 'meanNats' | 'medianNats' | 'shareAbove'> {
+  const ascending = [...nats].sort((a, b) => a - b);
+  const middle = ascending.length / 2;
+  return {
+    meanNats: mean(nats),
+    medianNats: (ascending[Math.ceil(middle) - 1] + ascending[Math.floor(middle)]) / 2,
+    shareAbove: nats.filter((value) => value > LARGE_NATS).length / nats.length,
+  };
+}
+
+function mean(values: readonly number[]): number {
+  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 function logSumExp(values: Float32Array): number {

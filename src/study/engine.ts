@@ -2,7 +2,7 @@
  * Runs studies on one backend: model → text → full attention → probe run, free run, sweep, pictures. What a new study shares
  * with the one before is kept: the model, the text's full attention, the curves of pinned methods.
  */
-import type { MeasuredTime, Ops } from '../../gpu/ops';
+import type { Ops } from '../../gpu/ops';
 import { methodById } from '../methods';
 import type { Method } from '../methods/method';
 import type { ParameterContext, Parameters } from '../methods/parameters';
@@ -16,7 +16,7 @@ import type { OpenModel } from './open-model';
 import { openModel } from './open-model';
 import { Probe } from './probe-session';
 import type { Part, PostedEvent } from './protocol';
-import { readText } from './reading';
+import { continuationTokens, readText } from './reading';
 import type { StudyText } from './source';
 import { buildText } from './source';
 import type { AttentionReply, AttentionRequest, CoverageReply, CoverageRequest } from './tile-work';
@@ -27,7 +27,6 @@ export interface FullRun {
   /** Hidden states after the last norm at each token of `queries`: logits are made from them where they are compared. */
   readonly queryStates: Float32Array;
   readonly generated: readonly number[] | null;
-  readonly attentionTime: MeasuredTime | null;
 }
 
 export interface EngineRun {
@@ -154,6 +153,7 @@ export class Engine {
       ...{ method, parameters, answerStart, config: open.config, limits: this.ops.memoryLimits },
       tokens: text.ids.length,
       queriesStart: queries.start,
+      continuation: continuationOf(open, text),
       parts: readsText ? ['probe', 'free'] : parts,
     });
   }
@@ -217,9 +217,10 @@ export class Engine {
       ids: text.ids,
       answerStart,
       queriesStart: queries.start,
+      continuation: continuationOf(open, text),
       keepQueries: false,
+      keepSelections: true,
       rotatedLayers: plan.rotatedLayers.free,
-      timed: true,
       isAnswerComplete: (generated) => text.isAnswerComplete(generated),
       signal,
       onProgress: progressOf(run, method.title, text),
@@ -236,6 +237,11 @@ export class Engine {
 export function parameterContext({ config }: Pick<OpenModel, 'config'>, tokens: number): ParameterContext {
   const { layers, queryHeads, keyValueHeads, headDimension, trainedTokens } = config;
   return { tokens, trainedTokens, layers, queryHeads, keyValueHeads, headDimension };
+}
+
+/** Tokens that both runs write after a text which asks nothing. */
+export function continuationOf({ config }: OpenModel, { ids, facts }: StudyText): number {
+  return facts.answerStart === null ? continuationTokens(config, ids.length) : 0;
 }
 
 /** Checks a method's parameters for one text. Throws UserError. */

@@ -38,6 +38,8 @@ export interface MemoryRequest {
   /** First token of `queries`. */
   readonly queriesStart: number;
   readonly answerStart: number | null;
+  /** Tokens generated after a text without an answer; none unless told. */
+  readonly continuation?: number;
   /** What this worker does of the study. */
   readonly parts: readonly Part[];
   /** Free runs at once, where there are several; 1 unless told. */

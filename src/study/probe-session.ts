@@ -13,7 +13,7 @@ import { SWEEP_FRACTIONS, sweep } from '../measure/sweep';
 import { full } from '../methods/full';
 import type { ParameterContext } from '../methods/parameters';
 import { UserError } from '../user-error';
-import type { Clock, EngineRun, FullRun, ResolvedMethod } from './engine';
+import { type Clock, continuationOf, type EngineRun, type FullRun, type ResolvedMethod } from './engine';
 import { methodKey } from './key';
 import type { OpenModel } from './open-model';
 import { readText } from './reading';
@@ -79,9 +79,9 @@ export class Probe {
       ids: study.ids,
       answerStart,
       queriesStart: queries.start,
+      continuation: continuationOf(open, study),
       keepQueries: true,
       rotatedLayers,
-      timed: true,
       isAnswerComplete: (generated) => study.isAnswerComplete(generated),
       signal,
       onProgress,
@@ -91,8 +91,8 @@ export class Probe {
       answerStart,
       calibration: open.calibration,
     });
-    const { queryStates, generated, attentionTime } = reading;
-    return new Probe(open, study, text, { queryStates, generated, attentionTime });
+    const { queryStates, generated } = reading;
+    return new Probe(open, study, text, { queryStates, generated });
   }
 
   release(): void {

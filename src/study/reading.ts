@@ -1,10 +1,10 @@
 /**
  * A free run (docs/measurements.md, "Source, queries, runs"): the decoder reads a text with a method in every layer. The
  * prompt is read in the method's blocks; the answer, if the text has one, is generated greedily, every token its own block of
- * one query, and the true answer is read too, so that both runs of a study have logits on the same tokens. Full attention is
- * the method `full`; its reading, with queries kept, is what probe runs start from.
+ * one query, and the true answer is read too, so that both runs of a study have logits on the same tokens. A text without an
+ * answer can be continued instead. Full attention is the method `full`; its reading, with queries kept, is what probe runs start from.
  */
-import type { MeasuredTime, Ops, RowScalars } from '../../gpu/ops';
+import type { Ops, RowScalars } from '../../gpu/ops';
 import type { DeviceBuffer, Rows } from '../../gpu/rows';
 import { matrixRows, sliceRows } from '../../gpu/rows';
 import { Scratch } from '../measure/scratch';
@@ -15,11 +15,21 @@ import type { Calibration } from '../model/calibration';
 import type { ModelConfig } from '../model/config';
 import type { AttendRequest, Decoder, Reader } from '../model/decoder';
 import { createReader } from '../model/decoder';
+import { AnswerSelections } from './answer-selections';
 import { attendSelection, fullLogSumExp } from './attend';
 import type { RecordedLayer } from './recorded';
 
 /** Longest answer that is generated; what ends one earlier is in docs/measurements.md, "Source, queries, runs". */
 export const LONGEST_ANSWER_TOKENS = 64;
+
+/** Tokens by which a text without an answer is continued, as far as the model has positions for them. */
+export function continuationTokens(
+  { learnedPositions, trainedTokens }: Pick<ModelConfig, 'learnedPositions' | 'trainedTokens'>,
+  tokens: number,
+): number {
+  const most = 32;
+  return learnedPositions ? Math.max(0, Math.min(most, trainedTokens - tokens)) : most;
+}
 
 export interface ReadingRequest {
   readonly decoder: Decoder;
@@ -29,15 +39,17 @@ export interface ReadingRequest {
   /** The text as full attention saw it, for methods that prepare from it; null where nothing was recorded. */
   readonly recorded: readonly RecordedLayer[] | null;
   readonly ids: Uint32Array;
-  /** First token of the answer: generated from there. Null: the text is only read. */
+  /** First token of the answer: generated from there. Null: the text is read, and continued if that is asked for. */
   readonly answerStart: number | null;
+  /** Tokens that are generated after a text without an answer; none unless told. */
+  readonly continuation?: number;
   readonly queriesStart: number;
   /** Keep queries and log-sum-exp for probe runs. */
   readonly keepQueries: boolean;
   /** Layers whose rotated keys are held while it reads; all unless told. */
   readonly rotatedLayers?: number;
-  /** Measure the attention step; costs a pass boundary per layer and block. */
-  readonly timed: boolean;
+  /** Keep what was selected for the queries that write the answer; not unless told. */
+  readonly keepSelections?: boolean;
   /** Whether an answer is complete with the tokens generated so far. */
   readonly isAnswerComplete: (generated: readonly number[]) => boolean;
   readonly signal: AbortSignal;
@@ -49,10 +61,10 @@ export interface Reading {
   readonly reader: Reader;
   /** Hidden states after the last norm at each token of `queries`, [T − queriesStart, D]; logits.ts makes logits of them. */
   readonly queryStates: Float32Array;
-  /** Generated token ids; null without an answer. */
+  /** Generated token ids; null where nothing was generated. */
   readonly generated: readonly number[] | null;
-  /** The attention step, selection included, of the prompt, all layers. Null when not timed. */
-  readonly attentionTime: MeasuredTime | null;
+  /** Null unless they were asked for and something was generated. */
+  readonly selections: AnswerSelections | null;
 }
 
 /**
@@ -67,11 +79,11 @@ const NUMBERS_AT_ONCE = 2 ** 19;
  */
 export function readingBlocks(
   config: ModelConfig,
-  request: Pick<ReadingRequest, 'method' | 'parameters' | 'answerStart' | 'queriesStart'> & {
+  request: Pick<ReadingRequest, 'method' | 'parameters' | 'answerStart' | 'queriesStart' | 'continuation'> & {
     readonly tokens: number;
   },
 ): { parts: QueryBlock[][]; largestBlock: number; mostAtOnce: number; capacity: number; evictAt: number } {
-  const { method, parameters, tokens, answerStart, queriesStart } = request;
+  const { method, parameters, tokens, answerStart, queriesStart, continuation = 0 } = request;
   const places = { tokens, evictAt: queriesStart, answerStart };
   const blocks = promptBlocks(method, parameters, places, { ...config, tokens });
   const parts: QueryBlock[][] = [];
@@ -86,14 +98,15 @@ export function readingBlocks(
     parts,
     largestBlock,
     mostAtOnce: Math.max(largestBlock, ...parts.map((part) => part[part.length - 1].end - part[0].start)),
-    capacity: answerStart === null ? tokens : Math.max(tokens, answerStart + LONGEST_ANSWER_TOKENS),
+    capacity:
+      answerStart === null ? tokens + continuation : Math.max(tokens, answerStart + LONGEST_ANSWER_TOKENS),
     evictAt: evictionPlace(places),
   };
 }
 
 /** Runs a method through a whole text. Throws UserError, or the signal's reason when cancelled. */
 export async function readText(request: ReadingRequest): Promise<Reading> {
-  const { decoder, ids, answerStart, queriesStart } = request;
+  const { decoder, ids, queriesStart } = request;
   const { ops, config } = decoder;
   const tokens = ids.length;
   const queryCount = tokens - queriesStart;
@@ -111,9 +124,9 @@ export async function readText(request: ReadingRequest): Promise<Reading> {
     run = new Run(request, reader, scratch, queryStates, largestBlock, evictAt);
     await run.prepare();
     for (const part of parts) await run.readBlocks(part);
-    const attentionTime = await run.stopTiming();
-    const generated = answerStart === null ? null : await run.answer(answerStart);
-    return { reader, queryStates: await ops.readFloats(states), generated, attentionTime };
+    const generated = await run.generate();
+    const { selections } = run;
+    return { reader, queryStates: await ops.readFloats(states), generated, selections };
   } catch (error) {
     reader.release();
     throw error;
@@ -123,7 +136,7 @@ export async function readText(request: ReadingRequest): Promise<Reading> {
   }
 }
 
-/** The state of one reading: the method's run, scratch space and clocks. */
+/** The state of one reading: the method's run and scratch space. */
 class Run {
   private readonly ops: Ops;
   private readonly method: MethodRun;
@@ -131,8 +144,10 @@ class Run {
   private readonly nextLogits: Rows;
   private readonly scratchLogSumExp: RowScalars;
   private readonly unused: Rows | null;
-  private readonly times: Promise<MeasuredTime>[] = [];
-  private timing: boolean;
+  /** Where text is generated from; null: nowhere. */
+  private readonly generateFrom: number | null;
+  readonly selections: AnswerSelections | null;
+  private hasGenerated = false;
   private readonly request: ReadingRequest;
   private readonly reader: Reader;
   private readonly queryStates: Rows;
@@ -151,7 +166,11 @@ class Run {
     const { decoder, method, parameters, calibration, ids } = request;
     const { ops, config } = decoder;
     this.ops = ops;
-    this.timing = request.timed;
+    this.generateFrom = request.answerStart ?? (request.continuation ? ids.length : null);
+    this.selections =
+      request.keepSelections && this.generateFrom !== null
+        ? new AnswerSelections(ops, this.generateFrom - 1, config.queryHeads)
+        : null;
     const { queryHeads, headDimension, vocabularySize } = config;
     this.next = scratch.integers(1, 'next token');
     this.nextLogits = matrixRows(scratch.floats(vocabularySize, 'next logits'), 1, vocabularySize);
@@ -202,39 +221,43 @@ class Run {
       const out = sliceRows(this.queryStates, first - queriesStart, end - first);
       this.ops.copyRows({ input: sliceRows(hidden, first - start, end - first), out });
     }
-    if (end === this.request.answerStart)
+    if (end === this.generateFrom && !this.hasGenerated)
       this.reader.logits(sliceRows(hidden, end - start - 1, 1), this.nextLogits);
     onProgress(end);
     await this.ops.pace();
     signal.throwIfAborted();
   }
 
-  /** Generates the answer, then sees to it that the caches and states are those of the true answer. */
-  async answer(answerStart: number): Promise<number[]> {
-    const { ids, queriesStart, signal, isAnswerComplete } = this.request;
-    const endIds = this.request.decoder.config.eosTokens;
+  /**
+   * Generates the answer or continuation, then sees to it that the caches and states are those of the true text. Null where nothing
+   * is generated.
+   */
+  async generate(): Promise<number[] | null> {
+    const from = this.generateFrom;
+    if (from === null) return null;
+    const { ids, queriesStart, signal } = this.request;
     this.method.mark();
     const generated: number[] = [];
     let agreed = 0;
     for (;;) {
       signal.throwIfAborted();
       this.ops.argmax({ input: this.nextLogits, out: this.next, outOffset: 0 });
-      const [token] = await this.ops.readIntegers(this.next);
+      const [[token]] = await Promise.all([this.ops.readIntegers(this.next), this.selections?.read()]);
       generated.push(token);
-      if (endIds.includes(token) || generated.length >= LONGEST_ANSWER_TOKENS || isAnswerComplete(generated))
-        break;
+      if (this.isComplete(generated)) break;
       const place = this.reader.length;
       const hidden = await this.reader.read(Uint32Array.of(token), { attend: (asked) => this.attend(asked) });
       this.reader.logits(hidden, this.nextLogits);
-      if (agreed === place - answerStart && token === ids[place]) {
+      if (agreed === place - from && token === ids[place]) {
         agreed++;
         if (place >= queriesStart) {
           this.ops.copyRows({ input: hidden, out: sliceRows(this.queryStates, place - queriesStart, 1) });
         }
       }
     }
-    if (this.reader.length !== answerStart + agreed) {
-      this.reader.rewind(answerStart);
+    this.hasGenerated = true;
+    if (this.reader.length !== from + agreed) {
+      this.reader.rewind(from);
       this.method.rewind();
     }
     if (this.request.method.family === 'dense') {
@@ -248,18 +271,15 @@ class Run {
     return generated;
   }
 
-  /** Total of the attention steps so far; later ones are not measured. */
-  async stopTiming(): Promise<MeasuredTime | null> {
-    this.timing = false;
-    if (!this.request.timed) return null;
-    const times = await Promise.all(this.times);
-    return {
-      milliseconds: times.reduce((sum, time) => sum + time.milliseconds, 0),
-      clock: times[0]?.clock ?? 'wall',
-    };
+  private isComplete(generated: readonly number[]): boolean {
+    const { decoder, answerStart, continuation, isAnswerComplete } = this.request;
+    if (decoder.config.eosTokens.includes(generated[generated.length - 1])) return true;
+    if (answerStart === null) return generated.length >= continuation!;
+    return generated.length >= LONGEST_ANSWER_TOKENS || isAnswerComplete(generated);
   }
 
   release(): void {
+    this.selections?.release();
     this.method.dispose();
   }
 
@@ -275,14 +295,15 @@ class Run {
       logSumExp: this.unused ? this.scratchLogSumExp : null,
     };
     const scale = decoder.config.attentionScale;
-    const watch = this.timing ? this.ops.stopwatch() : null;
     if (this.unused) {
       fullLogSumExp(this.ops, input, scale, sliceRows(this.unused, 0, end - start), this.scratchLogSumExp);
     }
     const selection: Selection = this.method.select(input);
     if (this.method.attend) this.method.attend(input, selection, asked.out, kept);
     else attendSelection(this.ops, input, selection, scale, asked.out, kept);
-    if (watch) this.times.push(watch.stop());
-    this.ops.release(...selection.owned);
+    const writes = this.selections && !this.hasGenerated && end >= this.generateFrom!;
+    if (writes) this.selections!.note(asked.layer, selection);
+    const held = writes ? selection.list?.buffer : undefined;
+    this.ops.release(...selection.owned.filter((buffer) => buffer !== held));
   }
 }

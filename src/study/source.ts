@@ -16,6 +16,8 @@ export interface StudyText {
   readonly answerText: string | null;
   /** Whether a generated answer needs no further token. */
   isAnswerComplete(generated: readonly number[]): boolean;
+  /** The text of each of these tokens; joined, they are what the tokens say. */
+  textsOf(ids: ArrayLike<number>): string[];
   /** Text of a generated answer, and whether it is right. */
   judge(generated: readonly number[]): { readonly text: string; readonly right: boolean };
 }
@@ -58,6 +60,7 @@ export function buildText(
       needles: made.needles,
       notices,
     },
+    textsOf: (some) => tokenizer.tokenTexts(Array.from(some)),
     isAnswerComplete: (generated) => isAnswerComplete(tokenizer.decode([...generated])),
     judge(generated) {
       const text = tokenizer.decode([...generated]);

@@ -112,21 +112,67 @@ export interface AnswerMeasurement {
   readonly right: boolean;
 }
 
+/** Divergence of some of the queries: tokens [start, end). */
+export interface DivergencePart {
+  readonly start: number;
+  readonly end: number;
+  readonly meanNats: number;
+  readonly medianNats: number;
+  /** Share of the queries above 0.1 nats. */
+  readonly shareAbove: number;
+  readonly top1Agreement: number;
+}
+
+/** From where on a generated text differs from another one: a token's index in it, and what stands there in both (null: nothing more). */
+export interface Difference {
+  readonly token: number;
+  readonly written: string | null;
+  readonly expected: string | null;
+}
+
+/** What a free run's selections kept of a needle that the question asks for. */
+export interface NeedleKept {
+  /** Digits of the needle's value that a query of this run was to write. */
+  readonly digits: number;
+  /** How many of them the query that writes each saw, by layer and head. */
+  readonly kept: readonly (readonly number[])[];
+}
+
+/** The attention step of the prompt, all layers, selection included: repeated, full attention and the method in turn. */
+export interface TimeMeasurement {
+  readonly pairs: number;
+  /** Medians. */
+  readonly full: Measured;
+  readonly method: Measured;
+  /** Full attention's time ÷ the method's, of the pairs: above 1 the method is faster. */
+  readonly ratio: { readonly median: number; readonly low: number; readonly high: number };
+  /** By formula, of the same tokens, all layers. */
+  readonly operations: { readonly full: number; readonly method: number };
+}
+
 export interface FreeRunMeasurement {
-  /** Means over `queries`, nats. */
+  /** Means over `queries`, nats; losses are null where no query has a next token. */
   readonly divergenceNats: number;
   readonly top1Agreement: number;
-  readonly lossFullNats: number;
-  readonly lossNats: number;
-  readonly lossDifferenceNats: number;
+  readonly lossFullNats: number | null;
+  readonly lossNats: number | null;
+  readonly lossDifferenceNats: number | null;
   /** Per query token, in order. */
   readonly divergenceByToken: readonly number[];
+  /** The queries before those that predict the answer, and those; null without an answer, or where there are none of them. */
+  readonly question: DivergencePart | null;
+  readonly answerPart: DivergencePart | null;
   readonly expectedAnswer: string | null;
   readonly fullAnswer: AnswerMeasurement | null;
   readonly answer: AnswerMeasurement | null;
-  /** Attention step (selection included) of the prompt's prefill, all layers. */
-  readonly attentionTime: Measured | null;
-  readonly fullAttentionTime: Measured | null;
+  /** The tokens that were generated: a task's answer, or the continuation of another text. */
+  readonly generatedTexts: { readonly full: readonly string[]; readonly method: readonly string[] } | null;
+  /** Where the method's generated text leaves the expected answer; without one, where it leaves full attention's. */
+  readonly differsAt: Difference | null;
+  /** One entry for each needle that is asked for, in the order of the text; null without needles. */
+  readonly needles: readonly NeedleKept[] | null;
+  /** Null: not measured (yet, or because it would take too long). */
+  readonly time: TimeMeasurement | null;
 }
 
 export interface SweepPoint {
@@ -139,6 +185,8 @@ export interface SweepPoint {
   readonly layers: readonly number[] | null;
   /** Present when keep is below what the method can do: the smallest fraction it can. */
   readonly floor?: number;
+  /** Whether the method answered this text right at this point; null or absent: not run. */
+  readonly right?: boolean | null;
   /** Present where no budget means anything: one sentence. */
   readonly reason?: string;
 }

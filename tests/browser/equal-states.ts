@@ -7,8 +7,7 @@ export function comparable({ timing: _timing, origin: _origin, ...state }: Keyho
     ...state.measurements,
     freeRun: state.measurements.freeRun && {
       ...state.measurements.freeRun,
-      attentionTime: null,
-      fullAttentionTime: null,
+      time: null,
     },
   };
   return { ...state, measurements };

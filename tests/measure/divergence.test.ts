@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Divergence, DivergenceSums } from '../../src/measure/divergence';
+import { type Divergence, DivergenceSums, divergencePart } from '../../src/measure/divergence';
 import { wilsonInterval } from '../../src/measure/wilson';
 
 function compareLogits(
@@ -40,8 +40,41 @@ describe('divergence', () => {
     );
     const result = compareLogits(full, selective, 3, [2]);
     expect(result.divergenceNats).toBeCloseTo(shifted.divergenceNats, 9);
-    expect(result.lossNats).toBeCloseTo(shifted.lossNats, 9);
+    expect(result.lossNats).toBeCloseTo(shifted.lossNats!, 9);
     expect(result.divergenceNats).toBeGreaterThan(0.5);
+  });
+
+  it('at a tie compares the lower of the most likely tokens', () => {
+    const full = Float32Array.from([1, 3, 3, 0]);
+    // Tied at the top on both sides: token 1 is the lower of each pair, the higher ones differ.
+    expect(compareLogits(full, Float32Array.from([0, 3, 1, 3]), 4, []).top1Agreement).toBe(1);
+    // The higher ones agree, the lower ones do not.
+    expect(compareLogits(full, Float32Array.from([3, 1, 3, 0]), 4, []).top1Agreement).toBe(0);
+  });
+
+  it('has no loss where no query has a next token', () => {
+    const result = compareLogits(Float32Array.from([1, 2]), Float32Array.from([2, 1]), 2, []);
+    expect(result).toMatchObject({ lossFullNats: null, lossNats: null, lossDifferenceNats: null });
+    expect(result.divergenceNats).toBeGreaterThan(0);
+  });
+
+  it('is told of a part of the queries by mean, median and the share of large ones', () => {
+    const divergenceByToken = [9, 0.2, 0.1, 0.01, 5];
+    const agreesByToken = [false, true, false, true, true];
+    const part = (start: number, end: number) =>
+      divergencePart({ divergenceByToken, agreesByToken }, 10, { start, end });
+    expect(part(11, 14)).toEqual({
+      start: 11,
+      end: 14,
+      meanNats: expect.closeTo(0.31 / 3, 12),
+      medianNats: 0.1,
+      shareAbove: 1 / 3,
+      top1Agreement: 2 / 3,
+    });
+    expect(part(11, 15)).toMatchObject({ medianNats: expect.closeTo(0.15, 12), shareAbove: 0.5 });
+    expect(part(4, 11), 'begins with the first query').toMatchObject({ start: 10, end: 11, medianNats: 9 });
+    expect(part(4, 10)).toBeNull();
+    expect(part(14, 14)).toBeNull();
   });
 
   it('leaves a token that full attention rules out, and takes the last token’s loss from nowhere', () => {

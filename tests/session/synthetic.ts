@@ -9,6 +9,7 @@ import type {
   MapTile,
   MethodSpec,
   ModelFacts,
+  NeedleKept,
   QueryRow,
   StudySpec,
   SweepCurve,
@@ -266,6 +267,7 @@ export function syntheticFreeRun(spec: StudySpec, text: TextFacts): FreeRunMeasu
   const density = keptShare(spec, text);
   const right = density > 0.4;
   const expected = values.join(', ');
+  const part = { meanNats: 0.03, medianNats: 0.001, shareAbove: 0.05, top1Agreement: 0.98 };
   return {
     divergenceNats: 0.031,
     top1Agreement: 0.984,
@@ -279,9 +281,27 @@ export function syntheticFreeRun(spec: StudySpec, text: TextFacts): FreeRunMeasu
     expectedAnswer: isTask ? expected : null,
     fullAnswer: isTask ? { text: expected, right: true } : null,
     answer: isTask ? { text: right ? expected : '48213, 90177, 33120, 61804', right } : null,
-    attentionTime: { milliseconds: 18.4, clock: 'wall' },
-    fullAttentionTime: { milliseconds: 44.1, clock: 'wall' },
+    question: isTask ? { ...part, start: text.queries.start, end: text.answerStart! - 1 } : null,
+    answerPart: isTask ? { ...part, start: text.answerStart! - 1, end: text.tokens - 1 } : null,
+    generatedTexts: null,
+    differsAt: isTask && !right ? { token: 15, written: '1', expected: '5' } : null,
+    needles: isTask ? needlesKept(text, right) : null,
+    time: {
+      pairs: 5,
+      full: { milliseconds: 44.1, clock: 'wall' },
+      method: { milliseconds: 18.4, clock: 'wall' },
+      ratio: { median: 2.4, low: 2.1, high: 2.6 },
+      operations: { full: 3.2e9, method: 1.9e9 },
+    },
   };
+}
+
+function needlesKept(text: TextFacts, isRight: boolean): NeedleKept[] {
+  const { layers, queryHeads } = syntheticModel;
+  return text.needles.map((_, needle) => ({
+    digits: 5,
+    kept: Array.from({ length: layers }, () => Array(queryHeads).fill(isRight || needle !== 2 ? 5 : 3)),
+  }));
 }
 
 const keeps = [0.03, 0.05, 0.08, 0.12, 0.18, 0.25, 0.35, 0.5, 0.65, 0.8, 0.9, 1];

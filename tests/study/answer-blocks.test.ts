@@ -66,7 +66,6 @@ describe('selections of an answer’s tokens', async () => {
       answerStart: ANSWER_START,
       queriesStart: QUERIES_START,
       keepQueries: false,
-      timed: false,
       isAnswerComplete: (generated) => generated.length >= 4,
       signal: new AbortController().signal,
       onProgress: () => {},

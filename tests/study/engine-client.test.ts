@@ -75,7 +75,7 @@ function progress(worker: FakeWorker, run: number, label: string): void {
   worker.say({ type: 'event', run, event: { name: 'progress', value } });
 }
 
-const fullRun = { queryStates: Float32Array.of(1, 2), generated: [3], attentionTime: null };
+const fullRun = { queryStates: Float32Array.of(1, 2), generated: [3] };
 const labels = (values: unknown[]): string[] =>
   values.map((value) => (value as { label: string }).label).filter((label) => label !== '');
 

@@ -97,7 +97,6 @@ test('compares a free run with full attention’s result of the same run only', 
   const full = (value: number): FullRun => ({
     queryStates: new Float32Array(5 * 192).fill(value),
     generated: null,
-    attentionTime: null,
   });
   say({ type: 'full', run: 1, full: full(Number.NaN) });
   say({ type: 'full', run: 2, full: full(0) });

@@ -3,11 +3,17 @@ import { createCpuOps } from '../../gpu/cpu';
 import { full } from '../../src/methods/full';
 import type { Method } from '../../src/methods/method';
 import { streamingLlm } from '../../src/methods/streaming-llm';
-import { createReader } from '../../src/model/decoder';
+import { createReader, type Reader } from '../../src/model/decoder';
 import { attendSelection } from '../../src/study/attend';
 import { forward } from '../../src/study/forward';
 import { logitBlocks } from '../../src/study/logits';
-import { LONGEST_ANSWER_TOKENS, type Reading, type ReadingRequest, readText } from '../../src/study/reading';
+import {
+  continuationTokens,
+  LONGEST_ANSWER_TOKENS,
+  type Reading,
+  type ReadingRequest,
+  readText,
+} from '../../src/study/reading';
 import { someIds, tinyDecoder } from './tiny-model';
 
 const ops = createCpuOps();
@@ -25,7 +31,6 @@ function request(ids: Uint32Array, change: Partial<ReadingRequest>): ReadingRequ
     answerStart: null,
     queriesStart: 0,
     keepQueries: false,
-    timed: false,
     isAnswerComplete: () => false,
     signal: new AbortController().signal,
     onProgress: () => {},
@@ -51,6 +56,10 @@ function expectClose(actual: Float32Array, expected: Float32Array): void {
   const largest = expected.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
   const worst = expected.reduce((max, value, i) => Math.max(max, Math.abs(value - actual[i])), 0);
   expect(worst / largest).toBeLessThan(1e-5);
+}
+
+function largestDifference(a: Float32Array, b: Float32Array): number {
+  return a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i])), 0);
 }
 
 /** The token with the largest logit in a row. */
@@ -112,6 +121,29 @@ describe('a free run', () => {
     reading.reader.release();
   });
 
+  test('a text without an answer is continued greedily, as repeated full passes would, and stays as it is', async () => {
+    const ids = someIds(40);
+    const endless = { ...decoder, config: { ...decoder.config, eosTokens: [] } };
+    const reading = await readText(
+      request(ids, { decoder: endless, continuation: 4, keepQueries: true, queriesStart: 30 }),
+    );
+    const wanted: number[] = [];
+    while (wanted.length < 4) {
+      const so = Uint32Array.from([...ids, ...wanted]);
+      wanted.push(best(await fullLogits(so), so.length - 1));
+    }
+    expect(reading.generated).toEqual(wanted);
+    expect(reading.reader.length).toBe(40);
+    expectClose(await logitsOf(reading), (await fullLogits(ids)).subarray(30 * vocabulary));
+    reading.reader.release();
+    const ended = { ...decoder, config: { ...decoder.config, eosTokens: [wanted[0]] } };
+    const short = await readText(request(ids, { decoder: ended, continuation: 4 }));
+    expect(short.generated, 'up to an end token').toEqual(wanted.slice(0, 1));
+    short.reader.release();
+    expect(continuationTokens({ learnedPositions: true, trainedTokens: 50 }, 40)).toBe(10);
+    expect(continuationTokens({ learnedPositions: false, trainedTokens: 50 }, 40)).toBe(32);
+  });
+
   test('a method that evicts reads densely, then loses keys: other logits after the cut, the same before', async () => {
     const ids = someIds(64);
     const reading = await readText(
@@ -121,11 +153,18 @@ describe('a free run', () => {
         queriesStart: 48,
       }),
     );
-    const dense = (await fullLogits(ids)).subarray(48 * vocabulary);
-    const actual = await logitsOf(reading);
-    const difference = dense.reduce((max, value, i) => Math.max(max, Math.abs(value - actual[i])), 0);
-    expect(difference).toBeGreaterThan(1e-3);
+    const { reader: dense, logits } = await forward(decoder, ids);
+    // Values of the last layer come from the hidden states of their own token: [token, G·d] in a row.
+    const width = decoder.config.keyValueHeads * decoder.config.headDimension;
+    const values = async ({ caches }: Reader, from: number, to: number) =>
+      ops.readFloats(caches[decoder.config.layers - 1].value.buffer, from * width, (to - from) * width);
+    expectClose(await values(reading.reader, 0, 48), await values(dense, 0, 48));
+    const [cut, whole] = [await values(reading.reader, 48, 49), await values(dense, 48, 49)];
+    expect(largestDifference(cut, whole), 'the first query after the cut').toBeGreaterThan(1e-3);
+    const after = logits.subarray(48 * vocabulary);
+    expect(largestDifference(await logitsOf(reading), after)).toBeGreaterThan(1e-3);
     reading.reader.release();
+    dense.release();
   });
 
   test('is cancelled between blocks and gives everything back', async () => {

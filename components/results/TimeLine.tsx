@@ -1,0 +1,41 @@
+import type { Measured, TimeMeasurement } from '../../src/study/types';
+import { formatMilliseconds, formatRatio, formatTimes } from '../shared/format';
+import { Term } from '../shared/Term';
+
+interface TimeLineProps {
+  time: TimeMeasurement | null;
+}
+
+/** How long the prompt's attention takes, full attention against the method; says which is faster only where every pair agrees. */
+export function TimeLine({ time }: TimeLineProps) {
+  if (!time) {
+    return (
+      <p className="time-line">
+        <Term name="measuredTime">time</Term>: not measured
+      </p>
+    );
+  }
+  const { operations } = time;
+  const { value, word } = formatRatio(operations.full / operations.method, ['fewer', 'more']);
+  return (
+    <p className="time-line">
+      <Term name="measuredTime">time</Term> of the prompt’s attention: {verdict(time)};{' '}
+      {milliseconds(time.method)} against {milliseconds(time.full)}, medians of {time.pairs} pairs,{' '}
+      {time.full.clock === 'timestamp' ? 'GPU clock' : 'wall clock'}.{' '}
+      <Term name="operations">Operations</Term> of the same tokens: {value} {word}.
+    </p>
+  );
+}
+
+/** No word for faster or slower while the pairs' ratios lie on both sides of 1. */
+export function verdict({ ratio: { median, low, high } }: Pick<TimeMeasurement, 'ratio'>): string {
+  if (low > 1) return `${formatTimes(median)} faster (${formatTimes(low)} to ${formatTimes(high)})`;
+  if (high < 1) {
+    return `${formatTimes(1 / median)} slower (${formatTimes(1 / high)} to ${formatTimes(1 / low)})`;
+  }
+  return `no difference that shows (${formatTimes(low)} to ${formatTimes(high)} of full attention’s speed)`;
+}
+
+function milliseconds({ milliseconds: value }: Measured): string {
+  return formatMilliseconds(value);
+}
