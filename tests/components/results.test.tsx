@@ -81,7 +81,7 @@ describe('kept and lost', () => {
     expect(container).toHaveTextContent(/operations, by formula/);
     expect(container).toHaveTextContent(/time of the prompt’s attention: 2\.4× faster \(2\.1× to 2\.6×\)/);
     expect(container).toHaveTextContent(/medians of 5 pairs, wall clock/);
-    expect(container).toHaveTextContent(/18\.4 ms of 44\.1 ms/);
+    expect(container).toHaveTextContent(/18\.4 ms against 44\.1 ms/);
     expect(container).toHaveTextContent(/MB of 4\.19 MB/);
   });
 });
