@@ -63,15 +63,16 @@ export const measurementCases: readonly KernelCase[] = [
       const inputs = attentionInputs(ops, { ...sizes, heads: 1, groups: 1 }, sizes.rows);
       const side = 128;
       const tokensPerPixel = 2 ** Math.ceil(Math.log2(Math.max(1, sizes.keys / side)));
-      const out = ops.allocate('f32', 2 * side * side, 'tile');
+      const out = ops.allocate('f32', 3 * side * side, 'tile');
       const tiles = [{ head: 0, row: 0, key: 0 }];
       const pixels = { tiles, width: side, height: side, tokensPerPixel, rowStep: 1, out, outOffset: 0 };
+      const products = { factors: inputs.logSumExp, firstKeys: 4, firstFactor: 100 };
       return {
         size: `${inputs.size} to ${side} × ${side}`,
         flops: 2 * inputs.pairs * sizes.channels,
         bytes: inputs.inputBytes,
         out,
-        record: () => ops.attentionTiles({ ...inputs, ...pixels }),
+        record: () => ops.attentionTiles({ ...inputs, ...pixels, ...products }),
       };
     },
   },

@@ -10,11 +10,21 @@ export function attentionTiles(a: Arguments<'attentionTiles'>, weigh: WeighHead 
   checkAttentionTiles(a);
   const pixels = a.width * a.height;
   const out = floatsOf(a.out);
-  out.fill(0, a.outOffset, a.outOffset + a.tiles.length * 2 * pixels);
+  out.fill(0, a.outOffset, a.outOffset + a.tiles.length * 3 * pixels);
   a.tiles.forEach((tile, i) => {
-    const at = a.outOffset + i * 2 * pixels;
-    poolTile(a, tile, weigh, out.subarray(at, at + pixels), out.subarray(at + pixels, at + 2 * pixels));
+    const plane = (index: number): Float32Array => {
+      const start = a.outOffset + (3 * i + index) * pixels;
+      return out.subarray(start, start + pixels);
+    };
+    poolTile(a, tile, weigh, { maximum: plane(0), mean: plane(1), excess: plane(2) });
   });
+}
+
+/** A tile's pixels, or those of one of their lines. */
+interface Planes {
+  readonly maximum: Float32Array;
+  readonly mean: Float32Array;
+  readonly excess: Float32Array;
 }
 
 /** Adds a tile to pixels of zeros. */
@@ -22,8 +32,7 @@ function poolTile(
   a: Arguments<'attentionTiles'>,
   tile: TileOrigin,
   weigh: WeighHead,
-  maximumOut: Float32Array,
-  meanOut: Float32Array,
+  planes: Planes,
 ): void {
   const { query, key, width, height, tokensPerPixel, rowStep } = a;
   const rows = Math.min(query.rows - tile.row, height * tokensPerPixel);
@@ -40,10 +49,14 @@ function poolTile(
   };
   if (rows + inputs.causalOffset <= 0) return;
   const weights = weigh(inputs, 0);
+  const factors = floatsOf(a.factors.buffer);
+  const firstFactor = a.factors.offset + tile.head * a.factors.headStride + tile.row;
+  const first = { keys: Math.max(0, a.firstKeys - tile.key), factor: a.firstFactor };
   const sum = new Float64Array(width);
   const cells = new Float64Array(width);
   for (let y = 0; y * tokensPerPixel < rows; y++) {
-    const maximum = maximumOut.subarray(y * width, (y + 1) * width);
+    const maximum = planes.maximum.subarray(y * width, (y + 1) * width);
+    const excess = planes.excess.subarray(y * width, (y + 1) * width);
     const end = Math.min(rows, (y + 1) * tokensPerPixel);
     sum.fill(0);
     cells.fill(0);
@@ -51,11 +64,22 @@ function poolTile(
       const loaded = Math.min(PANEL_ROWS, Math.ceil((end - row) / rowStep));
       weights.load(row, loaded, rowStep);
       for (let r = 0; r < loaded; r++) {
-        poolRow(weights, r, tokensPerPixel, maximum, sum, cells);
+        const factor = factors[firstFactor + row + r * rowStep]!;
+        poolRow(weights, r, tokensPerPixel, { maximum, sum, cells, excess, factor, first });
       }
     }
-    for (let x = 0; x < width; x++) if (cells[x]! > 0) meanOut[y * width + x] = sum[x]! / cells[x]!;
+    for (let x = 0; x < width; x++) if (cells[x]! > 0) planes.mean[y * width + x] = sum[x]! / cells[x]!;
   }
+}
+
+/** A line of pixels under way, the factor of the row that is added to it, and that of the tile's first keys. */
+interface Line {
+  readonly maximum: Float32Array;
+  readonly sum: Float64Array;
+  readonly cells: Float64Array;
+  readonly excess: Float32Array;
+  readonly factor: number;
+  readonly first: { readonly keys: number; readonly factor: number };
 }
 
 /** Adds one row of weights to the pixels it crosses; those beyond the causal limit are not touched. */
@@ -63,23 +87,30 @@ function poolRow(
   { values, stride, limits }: HeadWeights,
   r: number,
   keysPerPixel: number,
-  maximum: Float32Array,
-  sum: Float64Array,
-  cells: Float64Array,
+  { maximum, sum, cells, excess, factor, first }: Line,
 ): void {
   const limit = limits[r]!;
+  const start = r * stride;
   for (let x = 0; x * keysPerPixel < limit; x++) {
-    const first = x * keysPerPixel;
-    const end = Math.min(limit, first + keysPerPixel);
-    let largest = maximum[x]!;
+    const begin = x * keysPerPixel;
+    const end = Math.min(limit, begin + keysPerPixel);
+    const split = Math.min(end, Math.max(begin, first.keys));
     let total = 0;
-    for (let at = r * stride + first; at < r * stride + end; at++) {
+    let largestOfFirst = 0;
+    for (let at = start + begin; at < start + split; at++) {
+      const weight = values[at]!;
+      total += weight;
+      if (weight > largestOfFirst) largestOfFirst = weight;
+    }
+    let largest = 0;
+    for (let at = start + split; at < start + end; at++) {
       const weight = values[at]!;
       total += weight;
       if (weight > largest) largest = weight;
     }
-    maximum[x] = largest;
+    maximum[x] = Math.max(maximum[x]!, largest, largestOfFirst);
+    excess[x] = Math.max(excess[x]!, largest * factor, largestOfFirst * first.factor);
     sum[x]! += total;
-    cells[x]! += end - first;
+    cells[x]! += end - begin;
   }
 }

@@ -2,7 +2,7 @@
 import { checkApart } from './overlap';
 import { checkWeightInputs } from './selection';
 import type { Arguments } from './views';
-import { asRows, checkCount, checkSpan, fail } from './views';
+import { asRows, checkCount, checkFinite, checkInput, checkSpan, fail, scalarsAsRows } from './views';
 
 export function checkMassByClass(a: Arguments<'massByClass'>): void {
   checkWeightInputs('massByClass', a);
@@ -42,7 +42,10 @@ export function checkAttentionTiles(a: Arguments<'attentionTiles'>): void {
       fail('attentionTiles', `a tile is of head ${head}, but there are ${a.query.heads}`);
     }
   }
-  const length = a.tiles.length * 2 * a.width * a.height;
+  checkInput('attentionTiles', 'factors', scalarsAsRows(a.factors, a.query.heads, a.query.rows));
+  checkCount('attentionTiles', 'firstKeys', a.firstKeys);
+  checkFinite('attentionTiles', 'firstFactor', a.firstFactor);
+  const length = a.tiles.length * 3 * a.width * a.height;
   checkSpan('attentionTiles', 'out', a.out, 'f32', a.outOffset, length);
   const out = asRows({ buffer: a.out, offset: a.outOffset, rows: 1, length, rowStride: 0 });
   checkApart('attentionTiles', 'out', out, 'query', a.query);

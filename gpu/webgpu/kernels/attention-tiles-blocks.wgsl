@@ -33,6 +33,10 @@ struct Params {
   keyRowStride: u32,
   logSumExpOffset: u32,
   logSumExpHeadStride: u32,
+  factorOffset: u32,
+  factorHeadStride: u32,
+  firstKeys: u32,
+  firstFactor: f32,
   outOffset: u32,
 }
 
@@ -41,7 +45,8 @@ struct Params {
 @group(0) @binding(2) var<storage, read> key: array<vec4f>;
 @group(0) @binding(3) var<storage, read> logSumExp: array<f32>;
 @group(0) @binding(4) var<storage, read> tiles: array<u32>;
-@group(0) @binding(5) var<storage, read_write> out: array<f32>;
+@group(0) @binding(5) var<storage, read> factors: array<f32>;
+@group(0) @binding(6) var<storage, read_write> out: array<f32>;
 
 const BLOCK = 64u;
 const THREADS = 64u;
@@ -51,11 +56,15 @@ const PITCH = 5u;
 /// Pixels of a thread, down and across.
 const DOWN = 8u / PIXEL_ROWS;
 const ACROSS = 8u / PIXEL_KEYS;
+/// A pixel of one cell needs no largest product beside its weight.
+const IS_CELL = PIXEL_ROWS == 1u && PIXEL_KEYS == 1u;
+const PRODUCTS = select(DOWN * ACROSS, 1u, IS_CELL);
 
 var<workgroup> queries: array<vec4f, BLOCK * PITCH>;
 var<workgroup> keys: array<vec4f, BLOCK * PITCH>;
 var<workgroup> partialLargest: array<f32, THREADS * DOWN>;
 var<workgroup> partialSum: array<f32, THREADS * DOWN>;
+var<workgroup> partialExcess: array<f32, THREADS * DOWN>;
 
 /// How many keys a query row sees.
 fn limit(row: u32) -> u32 {
@@ -89,6 +98,7 @@ fn main(
   let queryStart = params.queryOffset + head * params.queryHeadStride;
   let keyStart = params.keyOffset + head / params.headsPerGroup * params.keyHeadStride;
   let lseStart = params.logSumExpOffset + head * params.logSumExpHeadStride;
+  let factorStart = params.factorOffset + head * params.factorHeadStride;
 
   let rowsPerPixel = params.tokensPerPixel / params.rowStep;
   let keysPerPixel = params.tokensPerPixel;
@@ -103,6 +113,7 @@ fn main(
 
   var largest = array<f32, DOWN * ACROSS>();
   var sum = array<f32, DOWN * ACROSS>();
+  var excess = array<f32, PRODUCTS>();
   for (var down = 0u; down < blocksDown; down++) {
     let firstRow = startRow + down * BLOCK * params.rowStep;
     if (firstRow >= params.queryRows) { break; }
@@ -172,6 +183,16 @@ fn main(
           b = select(vec4f(), b, rightKey < seen);
         }
         let at = i / PIXEL_ROWS * ACROSS;
+        if (!IS_CELL) {
+          let factor = factors[factorStart + min(firstRow + (thread.y * 8u + i) * params.rowStep, lastRow)];
+          let first = vec4u(params.firstKeys);
+          let c = a * select(vec4f(factor), vec4f(params.firstFactor), leftKey < first);
+          let d = b * select(vec4f(factor), vec4f(params.firstFactor), rightKey < first);
+          for (var j = 0u; j < 8u; j++) { // unrolled
+            let product = select(d[j % 4u], c[j % 4u], j < 4u);
+            excess[at + j / PIXEL_KEYS] = max(excess[at + j / PIXEL_KEYS], product);
+          }
+        }
         if (PIXEL_KEYS == 8u) {
           let m = max(a, b);
           let s = a + b;
@@ -191,7 +212,7 @@ fn main(
   // Threads and pixels in a row of threads (across) and in a column of them (down) that belong together.
   let together = vec2u(max(1u, min(BLOCK, keysPerPixel) / 8u), max(1u, min(BLOCK, rowsPerPixel) / 8u));
   let pixels = params.width * params.height;
-  let tileOut = params.outOffset + tile * 2u * pixels;
+  let tileOut = params.outOffset + tile * 3u * pixels;
   if (keysPerPixel <= 8u) {
     for (var p = 0u; p < DOWN * ACROSS; p++) {
       let y = firstLine + thread.y * DOWN + p / ACROSS;
@@ -201,6 +222,13 @@ fn main(
         let at = tileOut + y * params.width + x;
         out[at] = largest[p];
         out[at + pixels] = select(0.0, sum[p] / f32(cells), cells > 0u);
+        if (IS_CELL) {
+          let row = min(tileRow + y, params.queryRows - 1u);
+          let factor = select(factors[factorStart + row], params.firstFactor, tileKey + x < params.firstKeys);
+          out[at + 2u * pixels] = largest[p] * factor;
+        } else {
+          out[at + 2u * pixels] = excess[p];
+        }
       }
     }
     return;
@@ -209,6 +237,7 @@ fn main(
   for (var p = 0u; p < DOWN; p++) {
     partialLargest[(thread.y * DOWN + p) * 8u + thread.x] = largest[p];
     partialSum[(thread.y * DOWN + p) * 8u + thread.x] = sum[p];
+    partialExcess[(thread.y * DOWN + p) * 8u + thread.x] = excess[p];
   }
   workgroupBarrier();
   let columns = 8u / together.x;
@@ -216,12 +245,15 @@ fn main(
     let at = item / columns * 8u + item % columns * together.x;
     var most = partialLargest[at];
     var total = partialSum[at];
+    var product = partialExcess[at];
     for (var j = 1u; j < together.x; j++) {
       most = max(most, partialLargest[at + j]);
       total += partialSum[at + j];
+      product = max(product, partialExcess[at + j]);
     }
     partialLargest[at] = most;
     partialSum[at] = total;
+    partialExcess[at] = product;
   }
   workgroupBarrier();
   for (var item = index; item < 8u * DOWN / together.y * columns; item += THREADS) {
@@ -230,15 +262,18 @@ fn main(
     if (y < params.height && x < params.width) {
       var most = 0.0;
       var total = 0.0;
+      var product = 0.0;
       for (var j = 0u; j < together.y; j++) {
         let start = (item / columns * together.y + j) * 8u + item % columns * together.x;
         most = max(most, partialLargest[start]);
         total += partialSum[start];
+        product = max(product, partialExcess[start]);
       }
       let cells = cellsOf(tileRow + y * params.tokensPerPixel, rowsPerPixel, tileKey + x * keysPerPixel);
       let at = tileOut + y * params.width + x;
       out[at] = most;
       out[at + pixels] = select(0.0, total / f32(cells), cells > 0u);
+      out[at + 2u * pixels] = product;
     }
   }
 }

@@ -12,6 +12,7 @@ const bindings = {
   key: 'read',
   logSumExp: 'read',
   tiles: 'read',
+  factors: 'read',
   out: 'write',
 } as const;
 const pixelKernel = defineKernel('attention-tiles', code, bindings);
@@ -26,8 +27,8 @@ const THREAD = 8;
 /** Records `Ops.attentionTiles`: where threads are real, a workgroup a block of cells, otherwise a thread a pixel. */
 export function attentionTiles(recorder: Recorder, a: Arguments<'attentionTiles'>): void {
   checkAttentionTiles(a);
-  const { query, key, tiles, width, height, tokensPerPixel, rowStep, out, outOffset } = a;
-  const length = tiles.length * 2 * width * height;
+  const { query, key, tiles, width, height, tokensPerPixel, rowStep, factors, out, outOffset } = a;
+  const length = tiles.length * 3 * width * height;
   if (length === 0) return;
   if (query.rows === 0 || key.rows === 0) {
     fill(recorder, out, outOffset, length, 0);
@@ -52,7 +53,7 @@ export function attentionTiles(recorder: Recorder, a: Arguments<'attentionTiles'
       constants: isByPixel
         ? { ROWS: rowsPerPixel >= 4 ? 8 : 1 }
         : { PIXEL_ROWS: Math.min(THREAD, rowsPerPixel), PIXEL_KEYS: Math.min(THREAD, tokensPerPixel) },
-      buffers: { ...buffers, tiles: origins, out },
+      buffers: { ...buffers, tiles: origins, factors: factors.buffer, out },
       parameters: [
         parameters,
         {
@@ -62,6 +63,10 @@ export function attentionTiles(recorder: Recorder, a: Arguments<'attentionTiles'
           height,
           tokensPerPixel,
           rowStep,
+          factorOffset: factors.offset,
+          factorHeadStride: factors.headStride,
+          firstKeys: Math.min(key.rows, a.firstKeys),
+          firstFactor: a.firstFactor,
           outOffset,
         },
       ],
@@ -88,6 +93,6 @@ function workOf(a: Arguments<'attentionTiles'>): { flops: number; bytes: number 
   }
   return {
     flops: cells * (2 * query.channels + 8),
-    bytes: 4 * rowsRead * query.channels + 8 * a.tiles.length * width * height,
+    bytes: 4 * rowsRead * query.channels + 12 * a.tiles.length * width * height,
   };
 }

@@ -1,9 +1,10 @@
 // Tiles of attention maps, pooled to pixels: pixel (y, x) of a tile covers the query rows tile.row + [y, y + 1)·tokensPerPixel,
 // of which every rowStep-th is evaluated, and the key rows tile.key + [x, x + 1)·tokensPerPixel. Its maximum and mean are over
-// the cells with t ≤ i + causalOffset of exp(q_i·k_t·scale − logSumExp_i); a pixel without any holds 0.
+// the cells with t ≤ i + causalOffset of exp(q_i·k_t·scale − logSumExp_i); the third plane is the largest of weight × factor_i, or
+// × firstFactor for t < firstKeys. A pixel without any cell holds 0.
 //
-// Shapes     query [H, n, d], key [G, m, d], their d, offsets and strides in vectors of four; logSumExp [H, n];
-//            tiles [·, 3]: head, row, key; out [tiles, 2, height, width].
+// Shapes     query [H, n, d], key [G, m, d], their d, offsets and strides in vectors of four; logSumExp, factors [H, n];
+//            tiles [·, 3]: head, row, key; out [tiles, 3, height, width].
 // Grid       one thread per pixel, 64 neighbours of a pixel row a workgroup; workgroups.x over x, workgroups.y over the pixel
 //            rows of all tiles from firstUnit. ROWS query rows and four keys are evaluated at a time.
 // Precision  32-bit.
@@ -32,6 +33,10 @@ struct Params {
   keyRowStride: u32,
   logSumExpOffset: u32,
   logSumExpHeadStride: u32,
+  factorOffset: u32,
+  factorHeadStride: u32,
+  firstKeys: u32,
+  firstFactor: f32,
   outOffset: u32,
 }
 
@@ -40,7 +45,8 @@ struct Params {
 @group(0) @binding(2) var<storage, read> key: array<vec4f>;
 @group(0) @binding(3) var<storage, read> logSumExp: array<f32>;
 @group(0) @binding(4) var<storage, read> tiles: array<u32>;
-@group(0) @binding(5) var<storage, read_write> out: array<f32>;
+@group(0) @binding(5) var<storage, read> factors: array<f32>;
+@group(0) @binding(6) var<storage, read_write> out: array<f32>;
 
 const THREADS = 64u;
 
@@ -59,6 +65,7 @@ fn main(@builtin(local_invocation_index) thread: u32, @builtin(workgroup_id) wor
   let queryStart = params.queryOffset + head * params.queryHeadStride;
   let keyStart = params.keyOffset + head / params.headsPerGroup * params.keyHeadStride;
   let lseStart = params.logSumExpOffset + head * params.logSumExpHeadStride;
+  let factorStart = params.factorOffset + head * params.factorHeadStride;
   let firstRow = tiles[3u * tile + 1u] + y * params.tokensPerPixel;
   let endRow = min(firstRow + params.tokensPerPixel, params.queryRows);
   let firstKey = tiles[3u * tile + 2u] + x * params.tokensPerPixel;
@@ -66,6 +73,7 @@ fn main(@builtin(local_invocation_index) thread: u32, @builtin(workgroup_id) wor
 
   var largest = 0.0;
   var sum = 0.0;
+  var excess = 0.0;
   var cells = 0u;
   for (var block = firstRow; block < endRow; block += ROWS * params.rowStep) {
     let lastRow = min(block + (ROWS - 1u) * params.rowStep, endRow - 1u);
@@ -92,11 +100,13 @@ fn main(@builtin(local_invocation_index) thread: u32, @builtin(workgroup_id) wor
         let row = block + r * params.rowStep;
         if (row < endRow) {
           let lse = logSumExp[lseStart + row];
+          let factor = factors[factorStart + row];
           let seen = min(end, limit(row));
           for (var j = 0u; j < 4u && t + j < seen; j++) {
             let weight = exp(params.scale * scores[r][j] - lse);
             largest = max(largest, weight);
             sum += weight;
+            excess = max(excess, weight * select(factor, params.firstFactor, t + j < params.firstKeys));
             cells++;
           }
         }
@@ -104,7 +114,8 @@ fn main(@builtin(local_invocation_index) thread: u32, @builtin(workgroup_id) wor
     }
   }
   let pixels = params.width * params.height;
-  let at = params.outOffset + tile * 2u * pixels + y * params.width + x;
+  let at = params.outOffset + tile * 3u * pixels + y * params.width + x;
   out[at] = largest;
   out[at + pixels] = select(0.0, sum / f32(cells), cells > 0u);
+  out[at + 2u * pixels] = excess;
 }

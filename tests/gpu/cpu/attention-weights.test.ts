@@ -134,39 +134,57 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
         [2, 2, 16, 1],
       ] as const) {
         const pixels = { width, height, tokensPerPixel, rowStep };
-        const want = tiles.flatMap((tile) => pooled(made.weights[tile.head]!, a, tile, pixels));
+        const factorOf = (head: number, query: number, key: number): number =>
+          key < 3 ? 0.25 : (1 + head + query / 2) / 10;
+        const want = tiles.flatMap((tile) =>
+          pooled(made.weights[tile.head]!, a, tile, pixels, (query, key) => factorOf(tile.head, query, key)),
+        );
+        const factors = input(
+          ops,
+          { heads, rows: 1, channels: queries },
+          Array.from({ length: heads * queries }, (_, at) =>
+            factorOf(Math.floor(at / queries), at % queries, keys + 3),
+          ),
+        );
+        const products = { factors, firstKeys: 3, firstFactor: 0.25 };
         const out = ops.upload(new Float32Array(want.length + 4).fill(GUARD), 'out');
-        ops.attentionTiles({ ...made.arguments, ...pixels, tiles, out, outOffset: 2 });
+        ops.attentionTiles({ ...made.arguments, ...pixels, ...products, tiles, out, outOffset: 2 });
         const guard = [GUARD, GUARD];
         expectClose(await ops.readFloats(out), [...guard, ...want, ...guard], 1e-6);
       }
     });
   });
 
-  /** Maximum, then mean, of each pixel. */
+  /** Maximum, then mean, then the largest product with a factor, of each pixel. */
   function pooled(
     weights: readonly (readonly number[])[],
     a: Case,
     tile: TileOrigin,
     { width, height, tokensPerPixel, rowStep }: Record<string, number>,
+    factorOf: (query: number, key: number) => number,
   ): number[] {
+    const excess: number[] = [];
     const maximum: number[] = [];
     const mean: number[] = [];
     for (let y = 0; y < height!; y++) {
       for (let x = 0; x < width!; x++) {
         const cells: number[] = [];
+        const products: number[] = [];
         for (let r = 0; r < tokensPerPixel!; r += rowStep!) {
           for (let c = 0; c < tokensPerPixel!; c++) {
             const i = tile.row + y * tokensPerPixel! + r;
             const t = tile.key + x * tokensPerPixel! + c;
-            if (i < a.queries && t < a.keys && t <= i + a.causalOffset) cells.push(weights[i]![t]!);
+            if (i >= a.queries || t >= a.keys || t > i + a.causalOffset) continue;
+            cells.push(weights[i]![t]!);
+            products.push(weights[i]![t]! * factorOf(i, t));
           }
         }
         maximum.push(Math.max(0, ...cells));
+        excess.push(Math.max(0, ...products));
         mean.push(cells.length ? cells.reduce((sum, weight) => sum + weight, 0) / cells.length : 0);
       }
     }
-    return [...maximum, ...mean];
+    return [...maximum, ...mean, ...excess];
   }
 
   describe('with the log-sum-exp of attention itself', () => {

@@ -62,8 +62,9 @@ async function weigh(ops: Ops, { queries, keys, channels, causalOffset, shift = 
     { head: 1, row: 3, key: 4 },
   ];
   const pixels = { width: 7, height: 5, tokensPerPixel: 4, rowStep: 2 };
-  const pooled = buffer(tiles.length * 2 * 7 * 5);
-  ops.attentionTiles({ ...a, ...pixels, tiles, out: pooled, outOffset: 0 });
+  const products = { factors: a.logSumExp, firstKeys: 6, firstFactor: 0.5 };
+  const pooled = buffer(tiles.length * 3 * 7 * 5);
+  ops.attentionTiles({ ...a, ...pixels, ...products, tiles, out: pooled, outOffset: 0 });
   return {
     weights: await take(weights),
     sums: await take(sums),

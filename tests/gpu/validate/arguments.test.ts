@@ -74,7 +74,7 @@ const mass = { ...weights, classOf: integers(20), groupings: 2, sets: 2, classes
 const tiles = {
   ...{ query: heads(2, 3, 2), key: heads(1, 5, 2), scale: 1, logSumExp: scalars(2, 3), causalOffset: 2 },
   ...{ tiles: [{ head: 1, row: 0, key: 4 }], width: 2, height: 2, tokensPerPixel: 2, rowStep: 1 },
-  ...{ out: floats(8), outOffset: 0 },
+  ...{ factors: scalars(2, 3), firstKeys: 1, firstFactor: 100, out: floats(12), outOffset: 0 },
 };
 const peaks = { query: matrix(2, 3), key: matrix(4, 3), out: floats(4), outOffset: 0 };
 
@@ -190,6 +190,9 @@ describe('refused', () => {
       () => ops.attentionWeights({ ...weights, causalOffset: 0.5, out: floats(60) }),
       'attentionWeights: causalOffset',
     ],
+    [() => ops.attentionTiles({ ...tiles, firstKeys: -1 }), 'attentionTiles: firstKeys'],
+    [() => ops.attentionTiles({ ...tiles, firstFactor: Number.NaN }), 'attentionTiles: firstFactor'],
+    [() => ops.attentionTiles({ ...tiles, factors: scalars(1, 3) }), 'attentionTiles: factors'],
     [() => ops.attentionTiles({ ...tiles, rowStep: 0 }), 'attentionTiles: rowStep is 0'],
     [() => ops.attentionTiles({ ...tiles, tokensPerPixel: 3 }), 'attentionTiles: tokensPerPixel is 3'],
     [() => ops.attentionTiles({ ...tiles, rowStep: 4 }), 'attentionTiles: rowStep is 4, but a pixel has'],

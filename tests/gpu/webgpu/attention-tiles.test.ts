@@ -17,6 +17,7 @@ interface Case {
   readonly tokensPerPixel: number;
   readonly rowStep?: number;
   readonly tiles?: readonly TileOrigin[];
+  readonly firstKeys?: number;
   /** Every third key scores −∞. */
   readonly infinite?: true;
 }
@@ -88,6 +89,8 @@ const cases: readonly Case[] = [
   { tokens: 40, channels: 8, width: 20, height: 20, tokensPerPixel: 2, causalOffset: 1e9 },
   { tokens: 133, channels: 20, width: 34, height: 34, tokensPerPixel: 4, infinite: true },
   { tokens: 133, channels: 8, width: 67, height: 67, tokensPerPixel: 2, heads: 2, infinite: true },
+  { tokens: 70, channels: 8, width: 20, height: 20, tokensPerPixel: 4, firstKeys: 7 },
+  { tokens: 200, channels: 8, width: 2, height: 2, tokensPerPixel: 128, firstKeys: 0 },
   { tokens: 0, channels: 8, width: 2, height: 2, tokensPerPixel: 2 },
   { tokens: 9, channels: 8, width: 2, height: 2, tokensPerPixel: 2, tiles: [] },
 ];
@@ -101,9 +104,11 @@ function record(ops: Ops, c: Case, scale = 1) {
   const scalars = inputView(ops, [heads, 1, tokens], 'strided', 3, scale);
   const logSumExp = { buffer: scalars.buffer, offset: scalars.offset, headStride: scalars.headStride };
   const { width, height, tokensPerPixel, rowStep = 1, tiles = [corner] } = c;
-  const out = poisoned(ops, 3 + tiles.length * 2 * width * height);
+  const factors = inputView(ops, [heads, 1, tokens], 'strided', 4, scale);
+  const products = { factors, firstKeys: c.firstKeys ?? 4, firstFactor: 1.5 };
+  const out = poisoned(ops, 3 + tiles.length * 3 * width * height);
   const pixels = { tiles, width, height, tokensPerPixel, rowStep, out, outOffset: 3 };
-  ops.attentionTiles({ query, key, scale: channels ** -0.5, logSumExp, causalOffset, ...pixels });
+  ops.attentionTiles({ query, key, scale: channels ** -0.5, logSumExp, causalOffset, ...pixels, ...products });
   return { out };
 }
 
