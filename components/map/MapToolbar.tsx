@@ -84,6 +84,13 @@ const legendRamps: Readonly<Record<MapMode, readonly ('heat' | 'kept' | 'missed'
   blink: ['heat', 'kept'],
 };
 
+const rampHelp = {
+  heat: 'Full attention’s weight',
+  kept: 'A cell that the method keeps; a pixel of many cells: at least half of them',
+  missed:
+    'A dropped cell with 1 % of the query’s weight outside tokens 0 to 3; a pixel of many cells: most are dropped, and one has so much',
+} as const;
+
 const poolings: Readonly<Record<Pooling, readonly [label: string, help: string]>> = {
   maximum: ['largest', 'A pixel that covers many cells shows the largest weight among them'],
   mean: ['mean', 'A pixel that covers many cells shows the mean of their weights'],
@@ -103,7 +110,7 @@ export function MapLegend({ pooling, onPooling }: MapLegendProps) {
     <dl className="map-legend">
       {ramps.map((ramp) => (
         <div key={ramp}>
-          <dt>{ramp === 'heat' ? 'full' : ramp}</dt>
+          <dt title={rampHelp[ramp]}>{ramp === 'heat' ? 'full' : ramp}</dt>
           <dd style={{ background: gradientOf(theme, ramp) }} />
         </div>
       ))}

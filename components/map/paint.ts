@@ -1,6 +1,5 @@
 /** Weights as pixels: packed RGBA. */
-import { missedWeight } from '../../src/session/missed';
-import { TILE_PIXELS, type TilePlace, tokensPerPixel } from '../../src/study/tile-grid';
+import { TILE_PIXELS, type TilePlace } from '../../src/study/tile-grid';
 import type { AttentionTile } from '../../src/study/tile-plan';
 import type { Found } from '../../src/study/tile-pyramid';
 import type { MapTile } from '../../src/study/types';
@@ -14,9 +13,13 @@ export type Layer = 'full' | 'selective' | 'both';
 /** What a pixel that covers many cells is shown by: its largest weight, or their mean. */
 export type Pooling = 'maximum' | 'mean';
 
+/** From which share of its cells on a pixel counts as kept. */
+const keptShare = 0.5;
+
 /**
  * Paints a tile's pixels, [TILE_PIXELS, TILE_PIXELS], from the best there is: pictures of higher levels are drawn larger.
- * Nothing is above the diagonal. Without shares everything is shown as full attention.
+ * Nothing is above the diagonal. Without shares everything is shown as full attention. A pixel of many cells is kept where half of
+ * them are, otherwise missed where one of them would be missed if it is dropped; at one cell a pixel both are that cell's own.
  */
 export function paintTile(
   pixels: Uint32Array,
@@ -28,6 +31,7 @@ export function paintTile(
   ramps: Ramps,
 ): void {
   const bits = bitsOf(attention.value[pooling]);
+  const { excess } = attention.value;
   const shares = layer === 'full' ? null : (kept?.value ?? null);
   const by = attention.place.level - place.level;
   const keptBy = kept ? kept.place.level - place.level : 0;
@@ -48,14 +52,13 @@ export function paintTile(
       }
     } else {
       const keptLine = lineOf(kept!.place, (top + y) >> keptBy);
-      // Positive floats are in the order of their bits.
-      const limit = bitsOfOne(missedWeight((top + y + 0.5) * tokensPerPixel(place.level)));
       for (let x = 0; x < end; x++) {
-        const weight = bits[line + ((left + x) >> by)]!;
-        const isKept = shares[keptLine + ((left + x) >> keptBy)]! >= 0.5;
+        const at = line + ((left + x) >> by);
+        const weight = bits[at]!;
+        const isKept = shares[keptLine + ((left + x) >> keptBy)]! >= keptShare;
         if (isKept) pixels[start + x] = strong[weight >>> ignoredBits]!;
         else if (layer !== 'both') pixels[start + x] = ground;
-        else pixels[start + x] = (weight >= limit ? ramps.missed : ramps.faint)[weight >>> ignoredBits]!;
+        else pixels[start + x] = (excess[at]! >= 1 ? ramps.missed : ramps.faint)[weight >>> ignoredBits]!;
       }
     }
     pixels.fill(ground, start + end, start + TILE_PIXELS);
@@ -71,27 +74,17 @@ function bitsOf(weights: Float32Array): Uint32Array {
   return new Uint32Array(weights.buffer, weights.byteOffset, weights.length);
 }
 
-const one = new Float32Array(1);
-
-function bitsOfOne(weight: number): number {
-  one[0] = weight;
-  return bitsOf(one)[0]!;
-}
-
 /** A recorded picture's pixels, [height, width], by its largest weights. */
 export function paintPicture(picture: MapTile, layer: Layer, ramps: Ramps): Uint32Array {
-  const { width, height, maximum, kept, rowStart, rowEnd } = picture;
+  const { width, height, maximum, excess, kept } = picture;
   const pixels = new Uint32Array(width * height);
   const bits = bitsOf(maximum);
-  for (let y = 0; y < height; y++) {
-    const limit = missedWeight(rowStart + ((y + 0.5) * (rowEnd - rowStart)) / height);
-    for (let at = y * width; at < (y + 1) * width; at++) {
-      const leading = bits[at]! >>> ignoredBits;
-      if (layer === 'full' || kept === null) pixels[at] = ramps.heat[leading]!;
-      else if (kept[at]! >= 0.5) pixels[at] = ramps.kept[leading]!;
-      else if (layer !== 'both') pixels[at] = ramps.ground;
-      else pixels[at] = (maximum[at]! >= limit ? ramps.missed : ramps.faint)[leading]!;
-    }
+  for (let at = 0; at < pixels.length; at++) {
+    const leading = bits[at]! >>> ignoredBits;
+    if (layer === 'full' || kept === null) pixels[at] = ramps.heat[leading]!;
+    else if (kept[at]! >= keptShare) pixels[at] = ramps.kept[leading]!;
+    else if (layer !== 'both') pixels[at] = ramps.ground;
+    else pixels[at] = (excess[at]! >= 1 ? ramps.missed : ramps.faint)[leading]!;
   }
   return pixels;
 }

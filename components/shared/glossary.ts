@@ -2,7 +2,7 @@
 export const glossary = {
   kept: 'Keys that the method lets the query see, the query’s own block included.',
   missed:
-    'A key that was not kept although full attention gives it at least four times an equal share of the weight.',
+    'A dropped key that has at least 1 % of the query’s weight outside tokens 0 to 3, where that is 1 % of the whole or more; those four from 1 % of the whole on.',
   massRecall:
     'Share of full attention’s probability that falls on the kept keys, with the model’s own positions. Mean over queries and heads.',
   topkRecall:

@@ -28,12 +28,7 @@ interface Planes {
 }
 
 /** Adds a tile to pixels of zeros. */
-function poolTile(
-  a: Arguments<'attentionTiles'>,
-  tile: TileOrigin,
-  weigh: WeighHead,
-  planes: Planes,
-): void {
+function poolTile(a: Arguments<'attentionTiles'>, tile: TileOrigin, weigh: WeighHead, planes: Planes): void {
   const { query, key, width, height, tokensPerPixel, rowStep } = a;
   const rows = Math.min(query.rows - tile.row, height * tokensPerPixel);
   const keys = Math.min(key.rows - tile.key, width * tokensPerPixel);

@@ -5,6 +5,7 @@ import type { Parameters } from '../methods/parameters';
 import type { RecordedText } from '../study/recorded';
 import { KEY_FATES, type KeyFate, type QueryRow } from '../study/types';
 import type { Memo } from './memo';
+import { firstWeightOf } from './missed';
 import { layerInput, startProbe } from './probe-run';
 import { Scratch } from './scratch';
 import { type KeptKeys, readKept, readScores, setOfHead } from './selection-reader';
@@ -60,6 +61,7 @@ export async function explainRow(request: ExplainRequest): Promise<QueryRow> {
       head,
       query,
       weights,
+      firstWeight: firstWeightOf(weights),
       fates,
       scores: row,
       scoreAtCut: hasOneCut && kept.tiedAtCut ? lowestKept(kept, kept.sets[set], row) : null,

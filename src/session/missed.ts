@@ -1,15 +1,9 @@
-/** When a dropped key counts as missed: it gets at least four times an equal share of the query's attention. */
+/** What became of a key, by a query's row; see src/measure/missed.ts for when a dropped one is missed. */
+import { isHeavy } from '../measure/missed';
 import { KEY_FATES, type QueryRow } from '../study/types';
 
-const timesAnEqualShare = 4;
-
-/** The weight from which on a dropped key of this query is missed. */
-export function missedWeight(query: number): number {
-  return timesAnEqualShare / (query + 1);
-}
-
 export function isMissed(row: QueryRow, key: number): boolean {
-  return KEY_FATES[row.fates[key]!] === 'dropped' && row.weights[key]! >= missedWeight(row.query);
+  return KEY_FATES[row.fates[key]!] === 'dropped' && isHeavy(key, row.weights[key]!, row.firstWeight);
 }
 
 export function isKept(row: QueryRow, key: number): boolean {

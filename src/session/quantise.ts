@@ -26,6 +26,18 @@ export function restoreShares(bytes: Uint8Array): Float32Array {
   return Float32Array.from(bytes, (byte) => byte / 255);
 }
 
+/** Whether each value reaches 1, eight to a byte, the first in the lowest bit. */
+export function packReached(values: ArrayLike<number>): Uint8Array<ArrayBuffer> {
+  const packed = new Uint8Array(Math.ceil(values.length / 8));
+  for (let at = 0; at < values.length; at++) if (values[at]! >= 1) packed[at >> 3]! |= 1 << (at & 7);
+  return packed;
+}
+
+/** 1 where a value had reached 1, otherwise 0; what lies beyond the bytes is 0. */
+export function unpackReached(packed: Uint8Array, length: number): Float32Array {
+  return Float32Array.from({ length }, (_, at) => ((packed[at >> 3] ?? 0) >> (at & 7)) & 1);
+}
+
 /** Of square pictures of `side` pixels, one behind the other, what lies on the diagonal or below: all that a causal map has. */
 export function belowDiagonal(pictures: Uint8Array, side: number): Uint8Array<ArrayBuffer> {
   const count = side === 0 ? 0 : pictures.length / side ** 2;

@@ -3,6 +3,7 @@
  * it. Pictures are bytes on a log scale (quantise.ts) in base64, of maps what lies below the diagonal; numbers are exact.
  */
 import * as z from 'zod/mini';
+import { firstWeightOf } from '../measure/missed';
 import type {
   MapRequest,
   MapTile,
@@ -17,11 +18,13 @@ import {
   belowDiagonal,
   fromBase64,
   fromBelowDiagonal,
+  packReached,
   quantiseShares,
   quantiseWeights,
   restoreShares,
   restoreWeights,
   toBase64,
+  unpackReached,
 } from './quantise';
 
 const base64 = z.string().check(z.regex(/^[A-Za-z0-9+/]*={0,2}$/));
@@ -72,6 +75,8 @@ const recordedSchema = z.object({
     rowStep: whole,
     maximum: base64,
     mean: base64,
+    /** Where a cell would be missed if it were dropped, a bit a pixel. */
+    excess: z._default(base64, ''),
     kept: z.nullable(base64),
   }),
   /** What the opening view's query sees; scores are exact, null where nothing was scored. */
@@ -80,6 +85,7 @@ const recordedSchema = z.object({
     head: whole,
     query: whole,
     weights: base64,
+    firstWeight: z.optional(z.number()),
     fates: base64,
     scores: z.nullable(z.array(z.nullable(z.number()))),
     scoreAtCut: z.nullable(z.number()),
@@ -105,7 +111,7 @@ export interface RecordedStudy {
 
 /** Packs a finished run; the command line writes what this returns as JSON. */
 export function packStudy(study: RecordedStudy): RecordedFile {
-  const { maximum, mean, kept, rowStep, ...request } = study.map;
+  const { maximum, mean, excess, kept, rowStep, ...request } = study.map;
   const { weights, fates, scores, method: _, ...row } = study.row;
   if (request.width !== request.height) throw new RangeError('the recorded map must be of the whole matrix');
   const picture = (bytes: Uint8Array, side = request.width): string => toBase64(belowDiagonal(bytes, side));
@@ -121,6 +127,7 @@ export function packStudy(study: RecordedStudy): RecordedFile {
       rowStep,
       maximum: picture(quantiseWeights(maximum)),
       mean: picture(quantiseWeights(mean)),
+      excess: toBase64(packReached(excess)),
       kept: kept && picture(quantiseShares(kept)),
     },
     row: {
@@ -142,6 +149,7 @@ export function unpackStudy(file: unknown): RecordedStudy | null {
   const { spec, model, text, measurements, thumbnails, map, row, version, timing } = checked.data;
   const picture = (packed: string, side = map.request.width): Uint8Array =>
     fromBelowDiagonal(fromBase64(packed), side);
+  const weights = restoreWeights(fromBase64(row.weights));
   return {
     version,
     timing,
@@ -155,12 +163,14 @@ export function unpackStudy(file: unknown): RecordedStudy | null {
       rowStep: map.rowStep,
       maximum: restoreWeights(picture(map.maximum)),
       mean: restoreWeights(picture(map.mean)),
+      excess: unpackReached(fromBase64(map.excess), map.request.width * map.request.height),
       kept: map.kept === null ? null : restoreShares(picture(map.kept)),
     },
     row: {
       ...row,
       method: spec.method as unknown as QueryRow['method'],
-      weights: restoreWeights(fromBase64(row.weights)),
+      weights,
+      firstWeight: row.firstWeight ?? firstWeightOf(weights),
       fates: fromBase64(row.fates),
       scores: row.scores && Float32Array.from(row.scores, (score) => score ?? Number.NaN),
     },

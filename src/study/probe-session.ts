@@ -23,6 +23,7 @@ import type { RecordedLayer } from './recorded';
 import type { StudyText } from './source';
 import { attentionOfTiles } from './tile-attention';
 import { coverageOfTile } from './tile-coverage';
+import { FirstWeights } from './tile-factors';
 import { linesOf } from './tile-grid';
 import type { AttentionReply, CoverageReply, CoverageRequest, TileWork } from './tile-work';
 import type { LayerMeasurement, QueryRow, SweepCurve } from './types';
@@ -48,6 +49,7 @@ export class Probe {
   /** Sweep curves by what they depend on: a pinned method is measured once, and none again for another budget. */
   private readonly curves = new Map<string, SweepCurve>();
   private readonly curveKeys = new Map<string, string>();
+  private readonly firstWeights: FirstWeights;
   private current: ResolvedMethod | null = null;
   /** Tells the page that pictures of another layer have their selection now. */
   private announceSelection: () => void = () => {};
@@ -59,6 +61,7 @@ export class Probe {
     this.study = study;
     this.text = text;
     this.full = fullRun;
+    this.firstWeights = new FirstWeights(text);
   }
 
   /** Reads the text with full attention, `rotatedLayers` as planned. Throws UserError, or the signal's reason. */
@@ -150,7 +153,7 @@ export class Probe {
   }
 
   attention(work: readonly TileWork[], signal: AbortSignal): Promise<AttentionReply> {
-    return attentionOfTiles(this.text, work, signal);
+    return attentionOfTiles(this.text, work, signal, this.firstWeights);
   }
 
   /** Null for layers that have no selection under this method yet; it is made now, and the engine tells when it is there. */

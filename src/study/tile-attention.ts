@@ -1,12 +1,17 @@
 /** Makes the attention of tiles: the engine's side of the pyramid. */
-import type { TileOrigin } from '../../gpu/ops';
+import type { RowScalars, TileOrigin } from '../../gpu/ops';
+import { FIRST_TOKENS, MISSED_FIRST } from '../measure/missed';
 import { UserError } from '../user-error';
 import type { RecordedLayer, RecordedText } from './recorded';
+import { FirstWeights, uploadFactors } from './tile-factors';
 import { causalCells, linesOf, TILE_PIXELS, tileTokens, tokensPerPixel } from './tile-grid';
 import type { AttentionReply, PooledLines, TileWork } from './tile-work';
 
 /** Causal cells that one operation may cover on the CPU, which runs it at once: about 25 ms. */
 const CPU_CELLS = 2 ** 20;
+
+/** Maximum, mean and excess. */
+const PLANES = 3;
 
 /** Pieces that one operation makes: of one layer, with pixels of one size. */
 interface Group {
@@ -24,28 +29,34 @@ export async function attentionOfTiles(
   text: RecordedText,
   work: readonly TileWork[],
   signal: AbortSignal,
+  firstWeights = new FirstWeights(text),
 ): Promise<AttentionReply> {
-  const { ops } = text;
+  const { ops, tokens } = text;
   for (const piece of work) checkWork(text, piece);
   const start = performance.now();
   const groups = groupWork(text, work);
   const length = groups.reduce(
-    (sum, { lines, members }) => sum + members.length * 2 * lines * TILE_PIXELS,
+    (sum, { lines, members }) => sum + members.length * PLANES * lines * TILE_PIXELS,
     0,
   );
+  const layers = [...new Set(groups.map(({ layer }) => layer))];
+  const weights = await Promise.all(layers.map((layer) => firstWeights.of(layer)));
+  signal.throwIfAborted();
   const out = ops.allocate('f32', length, 'tiles');
+  const factors = weights.map((ofLayer) => uploadFactors(text, ofLayer));
   try {
     let outOffset = 0;
     for (const group of groups) {
-      recordGroup(text, work, group, out, outOffset);
-      outOffset += group.members.length * 2 * group.lines * TILE_PIXELS;
+      const buffer = factors[layers.indexOf(group.layer)]!;
+      recordGroup(text, work, group, { buffer, offset: 0, headStride: tokens }, out, outOffset);
+      outOffset += group.members.length * PLANES * group.lines * TILE_PIXELS;
       await ops.pace();
       signal.throwIfAborted();
     }
     const pixels = await ops.readFloats(out);
     return { lines: splitPixels(pixels, groups, work.length), milliseconds: performance.now() - start };
   } finally {
-    ops.release(out);
+    ops.release(out, ...factors);
   }
 }
 
@@ -96,6 +107,7 @@ function recordGroup(
   text: RecordedText,
   work: readonly TileWork[],
   { layer, level, rowStep, lines, members }: Group,
+  factors: RowScalars,
   out: ReturnType<RecordedText['ops']['allocate']>,
   outOffset: number,
 ): void {
@@ -115,6 +127,9 @@ function recordGroup(
     height: lines,
     tokensPerPixel: scale,
     rowStep,
+    factors,
+    firstKeys: FIRST_TOKENS,
+    firstFactor: 1 / MISSED_FIRST,
     out,
     outOffset,
   });
@@ -127,11 +142,9 @@ function splitPixels(pixels: Float32Array, groups: readonly Group[], count: numb
   for (const group of groups) {
     const size = group.lines * TILE_PIXELS;
     for (const index of group.members) {
-      lines[index] = {
-        maximum: pixels.subarray(at, at + size),
-        mean: pixels.subarray(at + size, at + 2 * size),
-      };
-      at += 2 * size;
+      const plane = (number: number) => pixels.subarray(at + number * size, at + (number + 1) * size);
+      lines[index] = { maximum: plane(0), mean: plane(1), excess: plane(2) };
+      at += PLANES * size;
     }
   }
   return lines;

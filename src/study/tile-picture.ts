@@ -49,6 +49,7 @@ export async function takePicture(
     ...{ layer, head, ...region, width: side, height: side, rowStep: 1 },
     maximum: put(lines.map(({ maximum }) => maximum)),
     mean: put(lines.map(({ mean }) => mean)),
+    excess: put(lines.map(({ excess }) => excess)),
     kept: shares.length === kept.length ? put(shares) : null,
   };
 }

@@ -7,6 +7,8 @@ import type { TileWork } from './tile-work';
 export interface AttentionTile {
   readonly maximum: Float32Array;
   readonly mean: Float32Array;
+  /** See PooledLines. */
+  readonly excess: Float32Array;
   /** Pixel rows, from the first, that are exact. */
   exactLines: number;
   /** The others: every n-th query row of a pixel evaluated. 0: they are not there yet. */
@@ -33,7 +35,7 @@ const SAMPLE_MILLISECONDS = 100;
 const GLANCE_MILLISECONDS = 8;
 /** The engine does other things, and hears of changes, between pieces of this length. */
 const PIECE_MILLISECONDS = 50;
-/** Four MiB of pixels: while one batch is painted the next is on its way, and nothing large has to be allocated. */
+/** Six MiB of pixels: while one batch is painted the next is on its way, and nothing large has to be allocated. */
 const MOST_PIECES = 32;
 
 /**

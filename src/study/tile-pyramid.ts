@@ -93,7 +93,7 @@ export class TilePyramid {
     this.now = options.now ?? (() => performance.now());
     this.attentionTiles = new TileCache(
       attentionBytes,
-      ({ maximum, mean }) => maximum.byteLength + mean.byteLength,
+      ({ maximum, mean, excess }) => maximum.byteLength + mean.byteLength + excess.byteLength,
     );
     this.coverageTiles = new TileCache(coverageBytes, (kept) => kept.byteLength);
   }
@@ -259,13 +259,14 @@ export class TilePyramid {
     }
   }
 
-  private keep(text: string, piece: TileWork, { maximum, mean }: PooledLines): void {
+  private keep(text: string, piece: TileWork, { maximum, mean, excess }: PooledLines): void {
     const key = this.keyOf(text, piece);
     const isWhole = maximum.length === TILE_AREA;
     const before = this.attentionTiles.peek(key);
     const tile: AttentionTile = before ?? {
       maximum: isWhole ? maximum : new Float32Array(TILE_AREA),
       mean: isWhole ? mean : new Float32Array(TILE_AREA),
+      excess: isWhole ? excess : new Float32Array(TILE_AREA),
       exactLines: 0,
       rowStep: 0,
     };
@@ -275,6 +276,7 @@ export class TilePyramid {
       const skipped = (lineStart - piece.lineStart) * TILE_PIXELS;
       tile.maximum.set(maximum.subarray(skipped), lineStart * TILE_PIXELS);
       tile.mean.set(mean.subarray(skipped), lineStart * TILE_PIXELS);
+      tile.excess.set(excess.subarray(skipped), lineStart * TILE_PIXELS);
     }
     if (piece.rowStep === 1) tile.exactLines = piece.lineEnd;
     else tile.rowStep = piece.rowStep;

@@ -18,6 +18,8 @@ export interface AttentionRequest {
 export interface PooledLines {
   readonly maximum: Float32Array;
   readonly mean: Float32Array;
+  /** The largest of weight ÷ the weight from which on a dropped key of its row is missed: from 1 on, one of the cells would be. */
+  readonly excess: Float32Array;
 }
 
 export interface AttentionReply {

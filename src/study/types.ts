@@ -218,6 +218,8 @@ export interface QueryRow {
   readonly query: number;
   /** Full attention's probability of each token; [T]. */
   readonly weights: Float32Array;
+  /** What of that is tokens 0 to 3: it decides which dropped keys are missed (src/measure/missed.ts). */
+  readonly firstWeight: number;
   /** KeyFate by token, as index into KEY_FATES. */
   readonly fates: Uint8Array;
   /** The method's score of each candidate, NaN where nothing was scored; [T]. Null: the method has no scores. */
@@ -248,6 +250,8 @@ export interface MapRequest extends MapRegion {
 export interface MapTile extends MapRequest {
   readonly maximum: Float32Array;
   readonly mean: Float32Array;
+  /** From 1 on: one of the pixel's cells is missed if it is dropped (PooledLines). */
+  readonly excess: Float32Array;
   /** Share of the pixel's causal cells that the method keeps, 0…1; null while the selection is not there. */
   readonly kept: Float32Array | null;
   /** 1: every row evaluated; n: every n-th query row of a pixel. */

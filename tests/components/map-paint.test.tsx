@@ -4,7 +4,6 @@ import { MapPainter } from '../../components/map/painter';
 import { ignoredBits, rampsOf } from '../../components/map/ramps';
 import type { SheetSubject } from '../../components/map/sheet';
 import { levelOf, wholeRegion } from '../../components/map/viewport';
-import { missedWeight } from '../../src/session/missed';
 import { TILE_PIXELS, type TilePlace } from '../../src/study/tile-grid';
 import { type AttentionTile, cellsOf } from '../../src/study/tile-plan';
 import { TilePyramid } from '../../src/study/tile-pyramid';
@@ -14,12 +13,13 @@ const area = TILE_PIXELS ** 2;
 const colourOf = (ramp: Uint32Array, weight: number): number =>
   ramp[new Uint32Array(Float32Array.of(weight).buffer)[0]! >>> ignoredBits]!;
 
-/** A tile whose pixel (y, x) has this weight; half of it as the mean. */
-function tileOf(weight: (y: number, x: number) => number): AttentionTile {
+/** A tile whose pixel (y, x) has this weight, half of it as the mean, and would be missed from `limit` on. */
+function tileOf(weight: (y: number, x: number) => number, limit = 1): AttentionTile {
   const maximum = Float32Array.from({ length: area }, (_, at) =>
     weight(Math.floor(at / TILE_PIXELS), at % TILE_PIXELS),
   );
-  return { maximum, mean: maximum.map((value) => value / 2), exactLines: TILE_PIXELS, rowStep: 0 };
+  const [mean, excess] = [maximum.map((value) => value / 2), maximum.map((value) => value / limit)];
+  return { maximum, mean, excess, exactLines: TILE_PIXELS, rowStep: 0 };
 }
 
 describe('a tile’s pixels', () => {
@@ -77,9 +77,8 @@ describe('a tile’s pixels', () => {
   });
 
   test('say what is kept, and what is missed', () => {
-    const query = (5 * 128 + 10.5) * 2;
-    const limit = missedWeight(query);
-    const tile = tileOf((_, x) => (x % 2 === 0 ? limit * 1.01 : limit * 0.99));
+    const limit = 0.004;
+    const tile = tileOf((_, x) => (x % 2 === 0 ? limit * 1.01 : limit * 0.99), limit);
     const kept = Float32Array.from({ length: area }, (_, at) => (at % 4 < 2 ? 0.5 : 0.49));
     const both = paint(tile, { kept, layer: 'both' });
     expect(both(10, 0)).toBe(colourOf(ramps.kept, limit * 1.01));
@@ -156,7 +155,7 @@ describe('a painter', () => {
           await settle();
           const lines = work.map(({ lineStart, lineEnd }) => {
             const pixels = new Float32Array((lineEnd - lineStart) * TILE_PIXELS).fill(0.5);
-            return { maximum: pixels, mean: pixels };
+            return { maximum: pixels, mean: pixels, excess: pixels };
           });
           return { lines, milliseconds: take(cellsOf(work, tokens) / speed) };
         },

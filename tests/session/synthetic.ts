@@ -1,4 +1,6 @@
 /** Attention that looks like attention and comes from a formula: deterministic numbers in the engine's own types. */
+
+import { FIRST_TOKENS, firstWeightOf, MISSED_FIRST, missedFrom } from '../../src/measure/missed';
 import { TILE_PIXELS, type TileAddress, tileTokens } from '../../src/study/tile-grid';
 import type { PooledLines, TileWork } from '../../src/study/tile-work';
 import type {
@@ -37,7 +39,7 @@ const names = ['amber lantern', 'hollow bridge', 'pale anchor', 'golden raven'];
 const values = ['48213', '90177', '33520', '61804'];
 
 /** A number in 0 … 1 from whole numbers. */
-function noise(...seeds: number[]): number {
+export function noise(...seeds: number[]): number {
   let hash = 2166136261;
   for (const seed of seeds) {
     hash = Math.imul(hash ^ (seed + 0x9e3779b9), 16777619);
@@ -136,28 +138,32 @@ export function syntheticTile(request: MapRequest, data: Synthetic): MapTile {
   const { width, height } = request;
   const maximum = new Float32Array(width * height);
   const mean = new Float32Array(width * height);
+  const excess = new Float32Array(width * height);
   const kept = new Float32Array(width * height);
   const rows = (request.rowEnd - request.rowStart) / height;
   const columns = (request.columnEnd - request.columnStart) / width;
   for (let y = 0; y < height; y++) {
     const query = Math.floor(request.rowStart + y * rows);
+    const first = [0, 1, 2, 3].map((key) => data.weight(request.layer, request.head, query, key));
+    const firstWeight = Math.min(1, firstWeightOf(first));
     for (let x = 0; x < width; x++) {
       const key = Math.floor(request.columnStart + x * columns);
       if (key > query) continue;
       const at = y * width + x;
       maximum[at] = data.weight(request.layer, request.head, query, key);
       mean[at] = maximum[at]! * 0.8;
+      excess[at] = maximum[at]! / (key < FIRST_TOKENS ? MISSED_FIRST : missedFrom(firstWeight));
       kept[at] = data.isKept(request.layer, query, key) ? 1 : 0;
     }
   }
-  return { ...request, maximum, mean, kept, rowStep: 1 };
+  return { ...request, maximum, mean, excess, kept, rowStep: 1 };
 }
 
 /** A tile's whole picture; lines outside of what is asked are left out. */
 export function syntheticLines({ lineStart, lineEnd, ...tile }: TileWork, data: Synthetic): PooledLines {
-  const { maximum, mean } = syntheticTile(requestOf(tile), data);
+  const { maximum, mean, excess } = syntheticTile(requestOf(tile), data);
   const lines = (pixels: Float32Array) => pixels.slice(lineStart * TILE_PIXELS, lineEnd * TILE_PIXELS);
-  return { maximum: lines(maximum), mean: lines(mean) };
+  return { maximum: lines(maximum), mean: lines(mean), excess: lines(excess) };
 }
 
 export function syntheticKept(tile: TileAddress, data: Synthetic): Float32Array {
@@ -185,6 +191,7 @@ export function syntheticRow(
     data.weight(layer, head, query, key),
   );
   const sum = weights.reduce((total, weight) => total + weight, 0) || 1;
+  const shares = weights.map((weight) => weight / sum);
   const fates = Uint8Array.from({ length: text.tokens }, (_, key) => {
     if (key > query) return 0;
     if (!data.isKept(layer, query, key)) return 5;
@@ -200,7 +207,8 @@ export function syntheticRow(
     layer,
     head,
     query,
-    weights: weights.map((weight) => weight / sum),
+    weights: shares,
+    firstWeight: firstWeightOf(shares),
     fates,
     scores,
     scoreAtCut: 2.004,

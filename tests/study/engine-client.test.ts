@@ -292,7 +292,7 @@ describe('pictures', () => {
   });
   const reply = (layer: number): AttentionReply => {
     const pixels = Float32Array.of(layer, 0, 0, 0);
-    return { lines: [{ maximum: pixels, mean: pixels }], milliseconds: 1 };
+    return { lines: [{ maximum: pixels, mean: pixels, excess: pixels }], milliseconds: 1 };
   };
   const { signal } = new AbortController();
 

@@ -25,7 +25,13 @@ const wish = (change: Partial<TileWish> = {}): TileWish => {
 const inView = (row: number, column: number, level = 0): TileWish =>
   wish({ address: { layer: 0, head: 0, level, row, column } });
 const tile = (exactLines: number, rowStep: number) => ({
-  ...{ maximum: new Float32Array(), mean: new Float32Array(), exactLines, rowStep },
+  ...{
+    maximum: new Float32Array(),
+    mean: new Float32Array(),
+    excess: new Float32Array(),
+    exactLines,
+    rowStep,
+  },
 });
 
 describe('on a fast device', () => {

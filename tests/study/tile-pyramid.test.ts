@@ -12,7 +12,7 @@ import type {
 import { UserError } from '../../src/user-error';
 
 const TOKENS = 1000;
-const TILE_BYTES = 2 * 4 * TILE_PIXELS ** 2;
+const TILE_BYTES = 3 * 4 * TILE_PIXELS ** 2;
 
 /** A source that answers when the test says so. A pixel's maximum tells which tile and line it is of. */
 class SlowSource implements TileSource {
@@ -35,7 +35,11 @@ class SlowSource implements TileSource {
           { length: (lineEnd - lineStart) * TILE_PIXELS },
           (_, i) => 100 * row + 10 * column + (lineStart + Math.floor(i / TILE_PIXELS)) / 1000 + rowStep,
         );
-        return { maximum, mean: maximum.map((value) => value / 2) };
+        return {
+          maximum,
+          mean: maximum.map((value) => value / 2),
+          excess: maximum.map((value) => value * 3),
+        };
       }),
       milliseconds: this.pass(milliseconds),
     }));

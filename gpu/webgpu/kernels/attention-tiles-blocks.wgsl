@@ -225,7 +225,7 @@ fn main(
         if (IS_CELL) {
           let row = min(tileRow + y, params.queryRows - 1u);
           let factor = select(factors[factorStart + row], params.firstFactor, tileKey + x < params.firstKeys);
-          out[at + 2u * pixels] = largest[p] * factor;
+          out[at + 2u * pixels] = max(0.0, largest[p] * factor);
         } else {
           out[at + 2u * pixels] = excess[p];
         }

@@ -108,7 +108,15 @@ function record(ops: Ops, c: Case, scale = 1) {
   const products = { factors, firstKeys: c.firstKeys ?? 4, firstFactor: 1.5 };
   const out = poisoned(ops, 3 + tiles.length * 3 * width * height);
   const pixels = { tiles, width, height, tokensPerPixel, rowStep, out, outOffset: 3 };
-  ops.attentionTiles({ query, key, scale: channels ** -0.5, logSumExp, causalOffset, ...pixels, ...products });
+  ops.attentionTiles({
+    query,
+    key,
+    scale: channels ** -0.5,
+    logSumExp,
+    causalOffset,
+    ...pixels,
+    ...products,
+  });
   return { out };
 }
 

@@ -1,0 +1,64 @@
+/** What the weights of tiles are measured by: from which weight on a dropped key is missed, row by row. */
+import type { DeviceBuffer } from '../../gpu/rows';
+import { sliceRows } from '../../gpu/rows';
+import { FIRST_TOKENS, missedFrom } from '../measure/missed';
+import type { RecordedLayer, RecordedText } from './recorded';
+import { TileCache } from './tile-cache';
+
+/** Bytes of first weights that a text keeps: all layers of the bundled model at 16,384 tokens take 3 MiB. */
+const CACHE_BYTES = 2 ** 25;
+
+/** Full attention's weight on the first tokens, by layer; the text's own. */
+export class FirstWeights {
+  private readonly text: RecordedText;
+  private readonly layers = new TileCache<Promise<Float32Array>>(CACHE_BYTES, () => this.bytesOfLayer);
+
+  constructor(text: RecordedText) {
+    this.text = text;
+  }
+
+  /** [H, T]. */
+  of(layer: RecordedLayer): Promise<Float32Array> {
+    const key = String(layer.layer);
+    const known = this.layers.get(key);
+    if (known) return known;
+    const made = readFirstWeights(this.text, layer);
+    this.layers.set(key, made);
+    made.catch(() => this.layers.delete(key));
+    return made;
+  }
+
+  private get bytesOfLayer(): number {
+    return 4 * this.text.queryHeads * this.text.tokens;
+  }
+}
+
+async function readFirstWeights(text: RecordedText, layer: RecordedLayer): Promise<Float32Array> {
+  const { ops, tokens, queryHeads, attentionScale: scale } = text;
+  const keys = Math.min(FIRST_TOKENS, tokens);
+  const rows = queryHeads * tokens;
+  const out = ops.allocate('f32', rows * keys, 'weights of the first tokens');
+  try {
+    const { query, logSumExp } = layer;
+    const key = sliceRows(layer.key, 0, keys);
+    ops.attentionWeights({ query, key, scale, logSumExp, causalOffset: 0, out });
+    const weights = await ops.readFloats(out);
+    return Float32Array.from({ length: rows }, (_, row) => {
+      let sum = 0;
+      for (let token = 0; token < keys; token++) sum += weights[row * keys + token]!;
+      return sum;
+    });
+  } finally {
+    ops.release(out);
+  }
+}
+
+/** 1 ÷ the weight from which on a dropped key is missed, for each row; 0 where none is. */
+export function missedFactors(firstWeights: Float32Array): Float32Array {
+  return firstWeights.map((weight) => 1 / missedFrom(weight));
+}
+
+/** The same on the device; the caller releases it. */
+export function uploadFactors({ ops }: RecordedText, firstWeights: Float32Array): DeviceBuffer {
+  return ops.upload(missedFactors(firstWeights), 'factors of tile rows');
+}
