@@ -1,0 +1,66 @@
+// Runs the fuzzers of tests/fuzz at full length: npm run fuzz [-- --inputs 100000 --seed N]. Their sum is in the last line.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ensureInstalled, root } from './setup.mjs';
+
+ensureInstalled();
+
+/** Fuzzers: files, configs, tokenizers, links, captures. */
+const fuzzers = 5;
+
+const { values } = parseArgs({
+  options: {
+    inputs: { type: 'string', default: '100000' },
+    seed: { type: 'string', default: '20250220' },
+  },
+});
+const each = Math.ceil(Number(values.inputs) / fuzzers);
+if (!(each >= 1) || !Number.isInteger(Number(values.seed))) {
+  console.error('Give --inputs a number of inputs and --seed a whole number.');
+  process.exit(1);
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'keyhole-fuzz-'));
+const report = join(folder, 'report');
+const { status } = spawnSync(
+  join(root, 'node_modules', '.bin', 'vitest'),
+  ['run', 'tests/fuzz', '--project', 'unit'],
+  {
+    cwd: root,
+    stdio: 'inherit',
+    shell: process.platform === 'win32',
+    env: {
+      ...process.env,
+      KEYHOLE_FUZZ_INPUTS: String(each),
+      KEYHOLE_FUZZ_SEED: values.seed,
+      KEYHOLE_FUZZ_REPORT: report,
+    },
+  },
+);
+
+/** @type {{ name: string, accepted: number, refused: number, slowest: number }[]} */
+let rows = [];
+try {
+  rows = readFileSync(report, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+} catch {
+  // No fuzzer came to its end.
+}
+rmSync(folder, { recursive: true });
+let total = 0;
+for (const { name, accepted, refused, slowest } of rows) {
+  total += accepted + refused;
+  console.log(`${name}: ${accepted} accepted, ${refused} refused in a sentence, slowest ${slowest} ms`);
+}
+const isWhole = status === 0 && rows.length === fuzzers;
+console.log(
+  isWhole
+    ? `${total.toLocaleString('en')} inputs of seed ${values.seed}: none failed`
+    : `FAILED: ${fuzzers - rows.length} of ${fuzzers} fuzzers did not come to their end`,
+);
+process.exitCode = isWhole ? 0 : 1;
