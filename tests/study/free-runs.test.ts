@@ -55,7 +55,6 @@ async function freeRun(run: FreeRun, isFull: boolean): Promise<Reading> {
     answerStart: run.answerStart,
     queriesStart: run.queriesStart,
     keepQueries: false,
-    timed: false,
     isAnswerComplete: (generated) => generated.length >= run.generated.length,
     signal: new AbortController().signal,
     onProgress: () => {},
