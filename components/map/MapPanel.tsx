@@ -41,6 +41,7 @@ export function MapPanel() {
       title="Attention map"
       className="panel-map"
       aside={<MapToolbar />}
+      copyProvenance={provenance}
       copy={{
         what: 'the chosen query’s keys',
         table,

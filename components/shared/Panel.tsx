@@ -18,12 +18,22 @@ interface PanelProps {
   copy?: CopySource;
   /** Numbers of another choice are grey, and the panel says whose they are. */
   provenance?: Provenance | null;
+  /** Where the data that can be copied are made by something else than the picture. */
+  copyProvenance?: Provenance | null;
   className?: string;
   children: ReactNode;
 }
 
 /** A titled region of the page. */
-export function Panel({ title, aside, copy, provenance, className = '', children }: PanelProps) {
+export function Panel({
+  title,
+  aside,
+  copy,
+  provenance,
+  copyProvenance,
+  className = '',
+  children,
+}: PanelProps) {
   const id = useId();
   const isStale = provenance?.isStale ?? false;
   return (
@@ -33,7 +43,7 @@ export function Panel({ title, aside, copy, provenance, className = '', children
         <span className="panel-aside">
           {isStale && provenance ? <StaleName by={provenance.by} /> : aside}
         </span>
-        {copy && <CopyMenu source={copy} provenance={provenance ?? null} />}
+        {copy && <CopyMenu source={copy} provenance={copyProvenance ?? provenance ?? null} />}
       </header>
       {children}
     </section>

@@ -179,12 +179,13 @@ function hasWhole(record: MeasuredRecord, part: MeasuredPart): boolean {
   return part !== 'layers' || record.measurements!.layers.length >= record.layerCount;
 }
 
-/** Leaves out what newer records have all of. The first stays, whatever it has. */
+/** The first, whatever it has, and of the others those that are shown for some part: the newest whole one, or the newest. */
 function prune(records: readonly MeasuredRecord[]): MeasuredRecord[] {
-  const covered = new Set<MeasuredPart>();
-  return records.filter((record, at) => {
-    const isNeeded = at === 0 || parts.some((part) => has(record, part) && !covered.has(part));
-    for (const part of parts) if (hasWhole(record, part)) covered.add(part);
-    return isNeeded;
-  });
+  const needed = new Set([records[0]]);
+  for (const part of parts) {
+    needed.add(
+      records.find((record) => hasWhole(record, part)) ?? records.find((record) => has(record, part)),
+    );
+  }
+  return records.filter((record) => needed.has(record));
 }

@@ -24,11 +24,13 @@ export interface FakeOptions {
   readonly delayMilliseconds?: number;
   /** A sentence makes every run fail with it. */
   readonly failure?: string;
+  /** Runs from this one on, counted from 0, say nothing by themselves: the test speaks for the engine. */
+  readonly silentFrom?: number;
 }
 
 export function createFakeClient(
   events: StudyEvents,
-  { delayMilliseconds = 0, failure }: FakeOptions = {},
+  { delayMilliseconds = 0, failure, silentFrom = Number.POSITIVE_INFINITY }: FakeOptions = {},
 ): FakeClient {
   let spec: StudySpec | null = null;
   let text: TextFacts | null = null;
@@ -73,6 +75,7 @@ export function createFakeClient(
       const mine = run;
       spec = study;
       client.runs.push(study);
+      if (client.runs.length > silentFrom) return;
       const failed = new Set(failure ? [5, 6, 7, 8, 9, 10] : []);
       for (const [index, step] of steps(study, syntheticText(study)).entries()) {
         await new Promise((resolve) => setTimeout(resolve, delayMilliseconds));
