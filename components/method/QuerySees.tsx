@@ -1,6 +1,6 @@
 import { usePageState, useRowProvenance } from '../../src/session/hooks';
 import { KEY_FATES, type KeyFate, type QueryRow } from '../../src/study/types';
-import { formatCount } from '../shared/format';
+import { formatCount, formatPercent } from '../shared/format';
 import type { GlossaryTerm } from '../shared/glossary';
 import { StaleName } from '../shared/Panel';
 import { Term } from '../shared/Term';
@@ -26,6 +26,7 @@ export function QuerySees() {
   const provenance = useRowProvenance(row);
   if (!row) return <p className="empty">Nothing read yet.</p>;
   const counts = countFates(row);
+  const seen = row.query + 1 - counts.dropped;
   const shown = parts.filter(({ fate }) => counts[fate] > 0);
   return (
     <div className="query-sees" data-stale={provenance?.isStale || undefined}>
@@ -39,6 +40,10 @@ export function QuerySees() {
           <span key={fate} data-fate={fate} style={{ flexGrow: counts[fate] }} />
         ))}
       </div>
+      <p className="sees-sum">
+        Query {formatCount(row.query)} sees {formatCount(seen)} of {formatCount(row.query + 1)} keys,{' '}
+        {formatPercent(seen / (row.query + 1))}.
+      </p>
       <dl className="sees-counts">
         {shown.map(({ fate, label, term }) => (
           <div key={fate}>

@@ -4,7 +4,7 @@ import { choiceKey, type Shown } from '../../src/session/measured';
 import { isPastTrained, type Summary, summarise } from '../../src/session/summary';
 import type { CostMeasurement, FreeRunMeasurement } from '../../src/study/types';
 import { pointCommand } from '../shared/command';
-import { formatBytes, formatMean, formatOperations, formatPercent, formatRatio } from '../shared/format';
+import { formatBytes, formatOperations, formatPercent, formatRatio } from '../shared/format';
 import type { GlossaryTerm } from '../shared/glossary';
 import { Panel } from '../shared/Panel';
 import { Term } from '../shared/Term';
@@ -44,8 +44,8 @@ export function KeptPanel() {
         <Figure value={formatPercent(summary.massRecall)} isGrey={isPast}>
           <Term name="massRecall">mass recall</Term>, mean
         </Figure>
-        <Figure value={formatMean(summary.keptKeys)} of={`of ${formatMean(summary.visibleKeys)} keys`}>
-          <Term name="kept">kept</Term>, {formatPercent(summary.kept)}
+        <Figure value={formatPercent(summary.kept)} of="of keys">
+          <Term name="keptShare">kept</Term>, mean
         </Figure>
         {cost && <OperationsFigure cost={cost} />}
       </div>

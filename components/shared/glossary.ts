@@ -1,6 +1,8 @@
 /** The terms of the page, one sentence or two each: what the tooltips say. */
 export const glossary = {
   kept: 'Keys that the method lets the query see, the query’s own block included.',
+  keptShare:
+    'Keys that a query sees as a share of those that full attention sees, mean over the queries, then over layers. Sweeps, tables and this panel use the same.',
   missed:
     'A dropped key that has at least 1 % of the query’s weight outside tokens 0 to 3, where that is 1 % of the whole or more; those four from 1 % of the whole on.',
   massRecall:

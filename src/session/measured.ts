@@ -3,7 +3,7 @@
  * older ones only for the parts that newer ones do not have yet. No record ever holds a value of another choice, so no mean can
  * mix two methods, and whatever is shown, copied or exported can name what made it.
  */
-import { keyOf, textKey } from '../study/key';
+import { keyOf } from '../study/key';
 import type { Measurements, MethodSpec, SourceSpec, StudySpec } from '../study/types';
 
 /** What made a value. */
@@ -101,9 +101,10 @@ export function withPart({ measurements }: MeasuredRecord, part: Partial<Measure
   return { ...(measurements ?? nothingMeasured), ...part };
 }
 
-/** Records of a text; where nobody has asked for another, all. */
-export function recordsOfText(records: readonly MeasuredRecord[], key: string): MeasuredRecord[] {
-  return records.filter(({ by }) => textKey(by) === key);
+/** The records that are of the newest one's text, whatever its queries. */
+export function recordsOfText(records: readonly MeasuredRecord[]): MeasuredRecord[] {
+  const textOf = ({ by }: MeasuredRecord): string => keyOf([by.model, by.source]);
+  return records.filter((record) => textOf(record) === textOf(records[0]!));
 }
 
 /** A part as the present choice measured it; until it has, as another did, which is marked. Null: nobody has. */
@@ -181,7 +182,7 @@ function hasWhole(record: MeasuredRecord, part: MeasuredPart): boolean {
 
 /** The first, whatever it has, and of the others those that are shown for some part: the newest whole one, or the newest. */
 function prune(records: readonly MeasuredRecord[]): MeasuredRecord[] {
-  const needed = new Set([records[0]]);
+  const needed = new Set<MeasuredRecord | undefined>([records[0]]);
   for (const part of parts) {
     needed.add(
       records.find((record) => hasWhole(record, part)) ?? records.find((record) => has(record, part)),

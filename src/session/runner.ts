@@ -181,7 +181,7 @@ function eventsOf(store: StoreApi<PageState>, onFacts: () => void, askedText: ()
       const { pictureVersion, records, textKey: shown } = getState();
       if (shown !== null && shown !== textKey) {
         setState({
-          records: recordsOfText(records, textKey),
+          records: recordsOfText(records),
           thumbnails: null,
           row: null,
           recordedMap: null,
