@@ -33,6 +33,7 @@ export function SplitHandle({ at, onMove }: SplitHandleProps) {
       aria-valuenow={Math.round(at * 100)}
       onPointerDown={(event) => {
         event.stopPropagation();
+        if (event.button !== 0) return;
         event.currentTarget.setPointerCapture?.(event.pointerId);
       }}
       onPointerMove={drag}

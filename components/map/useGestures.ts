@@ -1,6 +1,7 @@
 import { type PointerEvent, type RefObject, useEffect, useRef } from 'react';
 import type { MapRegion } from '../../src/study/types';
 import { panRegion, zoomRegion } from './viewport';
+import { wheelFactor } from './wheel';
 
 interface GestureOptions {
   readonly tokens: number;
@@ -13,11 +14,19 @@ interface GestureOptions {
   choose(cell: { query: number; key: number }): void;
 }
 
+/** Safari's own event for a pinch on a trackpad, instead of a wheel; `scale` counts from the gesture's start. */
+interface GestureEvent extends UIEvent {
+  readonly scale: number;
+  readonly clientX: number;
+  readonly clientY: number;
+}
+
 /** Pointer travel, in pixels, up to which a press is a click. */
 const clickTravel = 4;
 const wheelPause = 220;
+const gestureEvents = ['gesturestart', 'gesturechange', 'gestureend'] as const;
 
-/** Wheel and pinch zoom, drag to pan, click to choose. */
+/** Wheel and pinch zoom, the left button or a finger drags to pan and clicks to choose. */
 export function useGestures(surface: RefObject<HTMLElement | null>, options: GestureOptions) {
   const latest = useRef(options);
   latest.current = options;
@@ -28,20 +37,32 @@ export function useGestures(surface: RefObject<HTMLElement | null>, options: Ges
     const element = surface.current;
     if (!element) return;
     let pause: ReturnType<typeof setTimeout> | undefined;
-    const wheel = (event: WheelEvent) => {
-      event.preventDefault();
+    const zoom = ({ clientX, clientY }: { clientX: number; clientY: number }, factor: number) => {
       const { region, tokens, move, settle } = latest.current;
-      const { x, y } = partsOf(element, event.clientX, event.clientY);
-      const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 16 : 1;
-      move(zoomRegion(region.current, tokens, x, y, Math.exp(event.deltaY * lines * 0.0016)));
+      const { x, y } = partsOf(element, clientX, clientY);
+      move(zoomRegion(region.current, tokens, x, y, factor));
       clearTimeout(pause);
       pause = setTimeout(settle, wheelPause);
     };
+    const wheel = (event: WheelEvent) => {
+      event.preventDefault();
+      zoom(event, wheelFactor(event, element.clientHeight));
+    };
+    let scale = 1;
+    const pinch = (event: Event) => {
+      event.preventDefault();
+      const now = event as GestureEvent;
+      // Fingers on a screen are pointers, too, and have zoomed already.
+      if (event.type !== 'gesturestart' && pointers.current.size === 0) zoom(now, scale / now.scale);
+      scale = now.scale;
+    };
     // React's wheel listeners are passive: the page would scroll as well.
     element.addEventListener('wheel', wheel, { passive: false });
+    for (const name of gestureEvents) element.addEventListener(name, pinch);
     return () => {
       clearTimeout(pause);
       element.removeEventListener('wheel', wheel);
+      for (const name of gestureEvents) element.removeEventListener(name, pinch);
     };
   }, [surface]);
 
@@ -56,6 +77,7 @@ export function useGestures(surface: RefObject<HTMLElement | null>, options: Ges
 
   return {
     onPointerDown(event: PointerEvent) {
+      if (event.button !== 0) return;
       event.currentTarget.setPointerCapture?.(event.pointerId);
       pointers.current.set(event.pointerId, { x: event.clientX, y: event.clientY });
       if (pointers.current.size === 1) travel.current = 0;

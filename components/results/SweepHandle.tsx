@@ -66,6 +66,7 @@ export function SweepHandle({ xOf, yOf, current, isStale, top, bottom }: SweepHa
         aria-valuetext={`${formatPercent(current.kept)} kept, mass recall ${formatPercent(current.massRecall)}`}
         onKeyDown={press}
         onPointerDown={(event) => {
+          if (event.button !== 0) return;
           event.currentTarget.setPointerCapture?.(event.pointerId);
           setAsked(current.kept);
         }}

@@ -7,7 +7,7 @@
  *   text     own text, compressed (compress.ts);   task, sample: the id of one;   length, depth, seed: of these
  *   queries  first query of the numbers, where it is not the source's own
  *   method   id;   p.<parameter>: its parameters;   pin: the pinned methods with theirs
- *   layer, head, query, zoom, mode, theme: the view;   backend: read, and never shared
+ *   layer, head, query, zoom, mode, positions, theme: the view;   backend: read, and never shared
  */
 import type { Method } from '../methods/method';
 import type { ParameterContext, ParameterValue } from '../methods/parameters';
@@ -37,9 +37,12 @@ import {
   type FindMethod,
   type MapMode,
   mapModes,
+  type PositionChoice,
+  positionChoices,
   type Session,
   type Theme,
   themes,
+  type View,
 } from './session';
 
 export type BackendChoice = 'auto' | 'webgpu' | 'cpu';
@@ -81,6 +84,7 @@ interface Draft {
   zoom?: MapRegion;
   mode?: MapMode;
   theme?: Theme;
+  positions?: PositionChoice;
   backend?: BackendChoice;
 }
 
@@ -90,6 +94,8 @@ type Readers = {
 
 const parameterPrefix = 'p.';
 const largestIndex = 1_000_000;
+/** Layers, and heads, of the largest model that config.json may describe. */
+const mostLayers = 1024;
 
 function readersFor(environment: LinkEnvironment): Readers {
   return {
@@ -103,12 +109,13 @@ function readersFor(environment: LinkEnvironment): Readers {
     seed: (text) => readWhole(text, 0, largestSeed),
     queries: (text) => readWhole(text, 0, largestIndex),
     method: (text) => environment.findMethod(text) ?? unknownMethod(),
-    layer: (text) => readWhole(text, 0, largestIndex),
-    head: (text) => readWhole(text, 0, largestIndex),
+    layer: (text) => readWhole(text, 0, mostLayers - 1),
+    head: (text) => readWhole(text, 0, mostLayers - 1),
     query: (text) => readWhole(text, 0, largestIndex),
     zoom: readZoom,
     mode: (text) => readOneOf(text, mapModes),
     theme: (text) => readOneOf(text, themes),
+    positions: (text) => readOneOf(text, positionChoices),
     backend: (text) => readOneOf(text, ['auto', 'webgpu', 'cpu']),
   };
 }
@@ -161,10 +168,13 @@ export async function readLink(hash: string, environment: LinkEnvironment): Prom
       `The link was made with version ${cut(draft.version)} and this is ${environment.version}: numbers may differ.`,
     );
   }
-  const { layer, head, query, zoom, mode, theme } = draft;
+  const { layer, head, query, zoom, mode, theme, positions } = draft;
   const given = Object.fromEntries(
-    Object.entries({ layer, head, query, zoom, mode, theme }).filter(([, value]) => value !== undefined),
+    Object.entries({ layer, head, query, zoom, mode, theme, positions }).filter(
+      ([, value]) => value !== undefined,
+    ),
   );
+  const view = { ...fallback.view, ...given };
   return {
     session: {
       model,
@@ -172,13 +182,28 @@ export async function readLink(hash: string, environment: LinkEnvironment): Prom
       method: { id: method.id, parameters: fillParameters(method, named, context) },
       pinned,
       queriesStart: draft.queries ?? null,
-      view: { ...fallback.view, ...given },
+      view: model === bundledModel ? insideModel(view, context, notices) : view,
     },
     backend: draft.backend ?? 'auto',
     digest: draft.model?.digest ?? null,
     namesParameters: Object.keys(named).length > 0,
     notices,
   };
+}
+
+/** A layer and head that the model has: of the bundled one that is known before anything is loaded. */
+export function insideModel(
+  view: View,
+  { layers, queryHeads }: Pick<ParameterContext, 'layers' | 'queryHeads'>,
+  notices: string[],
+): View {
+  const layer = Math.min(view.layer, layers - 1);
+  const head = Math.min(view.head, queryHeads - 1);
+  if (layer === view.layer && head === view.head) return view;
+  notices.push(
+    `The model has ${layers} layers of ${queryHeads} heads: layer ${layer}, head ${head} is shown.`,
+  );
+  return { ...view, layer, head };
 }
 
 export interface LinkExtras {
@@ -216,7 +241,9 @@ export async function writeLink(session: Session, extras: LinkExtras): Promise<s
   );
   if (view.query !== null) pairs.push(['query', String(view.query)]);
   if (view.zoom) pairs.push(['zoom', writeZoom(view.zoom)]);
-  pairs.push(['mode', view.mode], ['theme', view.theme]);
+  pairs.push(['mode', view.mode]);
+  if (view.positions !== null) pairs.push(['positions', view.positions]);
+  pairs.push(['theme', view.theme]);
   if (extras.backend && extras.backend !== 'auto') pairs.push(['backend', extras.backend]);
   return joinPairs(pairs);
 }

@@ -9,7 +9,7 @@ import { type Actions, createActions } from './actions';
 import type { AddressBar } from './address-bar';
 import { parameterContext } from './context';
 import { followContext } from './follow';
-import { type BackendChoice, type LinkEnvironment, readLink, writeLink } from './link';
+import { type BackendChoice, insideModel, type LinkEnvironment, readLink, writeLink } from './link';
 import { type MeasuredBy, presentMeasurements, presentOrigin } from './measured';
 import { contractState, type KeyholeState } from './page-contract';
 import {
@@ -109,15 +109,10 @@ export function createPage(options: PageOptions): Page {
   const onFacts = (): void => {
     const { session, model } = store.getState();
     if (model) {
-      const { view } = session;
-      const layer = Math.min(view.layer, model.layers - 1);
-      const head = Math.min(view.head, model.queryHeads - 1);
-      if (layer !== view.layer || head !== view.head) {
-        actions.notify(
-          `The model has ${model.layers} layers of ${model.queryHeads} heads: layer ${layer}, head ${head} is shown.`,
-        );
-        store.setState({ session: { ...session, view: { ...view, layer, head } } });
-      }
+      const notices: string[] = [];
+      const view = insideModel(session.view, model, notices);
+      if (view !== session.view) store.setState({ session: { ...session, view } });
+      notices.forEach(actions.notify);
       if (linkDigest !== null && linkDigest !== model.digest) {
         actions.notify(
           'The link was made with other weights than these: the numbers are measured anew and will differ.',

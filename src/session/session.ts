@@ -11,6 +11,10 @@ export type MapMode = (typeof mapModes)[number];
 export const themes = ['dark', 'light'] as const;
 export type Theme = (typeof themes)[number];
 
+/** Whose positions the map's weights are of, where a method has its own for all keys: its own, or the model's. */
+export const positionChoices = ['own', 'model'] as const;
+export type PositionChoice = (typeof positionChoices)[number];
+
 export interface View {
   readonly layer: number;
   readonly head: number;
@@ -20,6 +24,8 @@ export interface View {
   readonly zoom: MapRegion | null;
   readonly mode: MapMode;
   readonly theme: Theme;
+  /** Null: the method's own past the trained length, the model's otherwise. */
+  readonly positions: PositionChoice | null;
 }
 
 export interface Session extends StudySpec {
@@ -47,6 +53,7 @@ export const defaultView: View = {
   zoom: null,
   mode: 'both',
   theme: 'dark',
+  positions: null,
 };
 
 /** Parameters of a method with every default filled in for the given text and model. */

@@ -6,7 +6,7 @@ import { wellFormed } from '../../src/session/compress';
 import { parameterContext } from '../../src/session/context';
 import { shortestTaskTokens } from '../../src/session/limits';
 import type { LinkEnvironment } from '../../src/session/link';
-import { mapModes, type Session, themes, type View } from '../../src/session/session';
+import { mapModes, positionChoices, type Session, themes, type View } from '../../src/session/session';
 import { LONGEST_TEXT_TOKENS } from '../../src/study/limits';
 import type { MethodSpec, SourceSpec } from '../../src/study/types';
 import { taskIds } from '../../src/tasks';
@@ -81,18 +81,25 @@ const view: fc.Arbitrary<View> = fc.record({
   zoom: fc.option(zoom),
   mode: fc.constantFrom(...mapModes),
   theme: fc.constantFrom(...themes),
+  positions: fc.option(fc.constantFrom(...positionChoices)),
 });
 
 /** Every session that the page can be brought into. */
-export const anySession: fc.Arbitrary<Session> = fc.record({
-  model: fc.oneof(
-    fc.constant('bundled'),
-    fc.webUrl({ withQueryParameters: true, withFragments: true }),
-    fc.stringMatching(/^(\.\.\/|\/)?[a-z0-9@_.-]{1,20}(\/[a-zé%@-]{1,9}){0,2}$/),
-  ),
-  source,
-  method,
-  pinned: fc.array(method, { maxLength: 5 }),
-  queriesStart: fc.option(whole(16_383)),
-  view,
-});
+export const anySession: fc.Arbitrary<Session> = fc
+  .record({
+    model: fc.oneof(
+      fc.constant('bundled'),
+      fc.webUrl({ withQueryParameters: true, withFragments: true }),
+      fc.stringMatching(/^(\.\.\/|\/)?[a-z0-9@_.-]{1,20}(\/[a-zé%@-]{1,9}){0,2}$/),
+    ),
+    source,
+    method,
+    pinned: fc.array(method, { maxLength: 5 }),
+    queriesStart: fc.option(whole(16_383)),
+    view,
+  })
+  .map((session) => {
+    if (session.model !== 'bundled') return session;
+    const inside = { layer: session.view.layer % layers, head: session.view.head % 6 };
+    return { ...session, view: { ...session.view, ...inside } };
+  });

@@ -68,6 +68,7 @@ describe('a link', () => {
         'query',
         'zoom',
         'mode',
+        'positions',
         'theme',
         'backend',
         'p.selectedTokens',
@@ -101,7 +102,9 @@ describe('a link', () => {
     ['model', 'file:///etc', 'an http or https address'],
     ['model', 'https://example.org/a\u202eb', 'an http or https address'],
     ['mode', 'sideways', 'one of full, selective'],
+    ['query', '1000001', 'a whole number from 0 to 1000000'],
     ['theme', 'pink', 'one of dark, light'],
+    ['positions', 'none', 'one of own, model'],
     ['pin', 'oracle(keepFraction:7)', 'a number from 0'],
     ['p.selectedTokens', 'many', 'a whole number from'],
     ['p.projection', 'guess', 'one of exact'],
@@ -111,6 +114,25 @@ describe('a link', () => {
     expect(notices[0]).toContain(`"${key}" in the link must be`);
     expect(notices[0]).toContain(clause);
     expect(session).toEqual({ ...fallback, view: { ...fallback.view, layer: 3, head: 4 } });
+  });
+
+  it.each(['layer', 'head'])('takes no %s beyond those that a model may have', async (key) => {
+    for (const text of ['1024', '999999']) {
+      const { session, notices } = await readLink(`#${key}=${text}&mode=split`, environment);
+      expect(notices).toEqual([
+        `"${key}" in the link must be a whole number from 0 to 1023, not "${text}"; it was left out.`,
+      ]);
+      expect(session.view).toEqual({ ...fallback.view, mode: 'split' });
+    }
+  });
+
+  it('moves layer and head of the bundled model inside it before anything is drawn', async () => {
+    const { session, notices } = await readLink('#layer=1023&head=900', environment);
+    expect(session.view).toMatchObject({ layer: 7, head: 5 });
+    expect(notices).toEqual(['The model has 8 layers of 6 heads: layer 7, head 5 is shown.']);
+    const other = await readLink('#layer=1023&head=900&model=https://example.org/m', environment);
+    expect(other.session.view).toMatchObject({ layer: 1023, head: 900 });
+    expect(other.notices).toEqual([]);
   });
 
   it.each([
