@@ -32,7 +32,8 @@ export const glossary = {
   selected: 'Kept because of its score.',
   dropped:
     'Not kept: its score was below the cut (or as high, and another decided), or the method leaves such keys out.',
-  needle: 'A planted sentence with a fact; outlined where the question asks for it.',
+  needle:
+    'A planted sentence with a fact; outlined where the question asks for it. Counted are the digits of its value that the query writing each one saw in this layer and head, in the free run.',
   trainedLength:
     'The model has never seen texts longer than this: full attention goes wrong there, so recall against it means little.',
   sweep:

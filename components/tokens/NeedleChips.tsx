@@ -1,57 +1,53 @@
-import { isKept } from '../../src/session/missed';
-import type { NeedleFacts, QueryRow } from '../../src/study/types';
+import { useMeasured, usePageState } from '../../src/session/hooks';
+import type { NeedleFacts } from '../../src/study/types';
 import { Term } from '../shared/Term';
-import { valueTokens } from './needle-value';
 
 interface NeedleChipsProps {
   needles: readonly NeedleFacts[];
-  tokenTexts: readonly string[];
-  row: QueryRow | null;
-  /** Past the trained length the counts are of a query that full attention has led astray. */
-  isGrey: boolean;
   onJump: (token: number) => void;
 }
 
-/** The needles the question asks for: how much of each one's value the chosen query sees; a press goes there. */
-export function NeedleChips({ needles, tokenTexts, row, isGrey, onJump }: NeedleChipsProps) {
+/**
+ * The needles the question asks for: how many digits of each one's value the queries that wrote them saw, in the layer and head in
+ * view, when the model answered with the method; a press goes there.
+ */
+export function NeedleChips({ needles, onJump }: NeedleChipsProps) {
+  const freeRun = useMeasured('freeRun');
+  const { layer, head } = usePageState((state) => state.session.view);
   const asked = needles.filter((needle) => needle.asked);
   if (asked.length === 0) return null;
+  const isStale = freeRun?.isStale ?? false;
   return (
-    <ul className="needle-chips" aria-label="Needles">
+    <ul className="needle-chips" aria-label="Needles" data-stale={isStale || undefined}>
       <li className="needle-title">
         <Term name="needle">needles</Term>
       </li>
-      {asked.map((needle) => {
-        const value = valueTokens(needle, tokenTexts);
-        const length = value.end - value.start;
-        const isAhead = row !== null && needle.end > row.query + 1;
-        const kept = row && !isAhead ? keptIn(row, value) : null;
+      {asked.map((needle, at) => {
+        const counted = freeRun?.value.needles?.[at];
+        const kept = counted?.kept[layer]?.[head];
+        const isKnown = counted !== undefined && kept !== undefined && counted.digits > 0;
         return (
           <li key={needle.start}>
             <button
               type="button"
               className="needle-chip"
-              data-grey={isGrey || undefined}
-              data-lost={(!isGrey && kept !== null && kept < length) || undefined}
-              title={`${needle.label}: ${needle.value}${kept === null ? '' : `, ${kept} of the ${length} tokens of its value are seen`}`}
+              data-lost={(!isStale && isKnown && kept < counted.digits) || undefined}
+              title={titleOf(needle, isKnown ? { kept, digits: counted.digits } : null)}
               onClick={() => onJump(needle.start)}
             >
-              {needle.label} {isAhead ? 'later' : kept !== null && `${kept}/${length}`}
+              {needle.label} {isKnown && `${kept}/${counted.digits}`}
             </button>
           </li>
         );
       })}
-      {isGrey && (
-        <li className="needle-reason">
-          past the <Term name="trainedLength">trained length</Term> these counts mean nothing: read the answer
-        </li>
-      )}
     </ul>
   );
 }
 
-export function keptIn(row: QueryRow, { start, end }: { start: number; end: number }): number {
-  let kept = 0;
-  for (let token = start; token < end; token++) if (isKept(row, token)) kept += 1;
-  return kept;
+function titleOf({ label, value }: NeedleFacts, counted: { kept: number; digits: number } | null): string {
+  if (!counted) return `${label}: ${value}`;
+  const { kept, digits } = counted;
+  const seen = `${kept} of the ${digits} digits were seen by the query that wrote each`;
+  const rest = value.length - digits;
+  return `${label}: ${value}, ${seen}${rest > 0 ? `; the answer ended before the other ${rest}` : ''}`;
 }

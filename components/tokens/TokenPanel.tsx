@@ -1,14 +1,14 @@
 import { useEffect, useState } from 'react';
 import { usePageState, useRowProvenance } from '../../src/session/hooks';
+import { isKept } from '../../src/session/missed';
 import { chosenQuery } from '../../src/session/page-state';
-import { isPastTrained } from '../../src/session/summary';
 import type { QueryRow, TextFacts } from '../../src/study/types';
 import { selectCommand } from '../shared/command';
 import { invisibleName } from '../shared/format';
 import { Panel } from '../shared/Panel';
 import { Term } from '../shared/Term';
 import { TokenName } from '../shared/TokenName';
-import { keptIn, NeedleChips } from './NeedleChips';
+import { NeedleChips } from './NeedleChips';
 import { valueTokens } from './needle-value';
 import { Overview } from './Overview';
 import { rowTable } from './row-table';
@@ -20,7 +20,6 @@ export function TokenPanel() {
   const text = usePageState((state) => state.text);
   const row = usePageState((state) => state.row);
   const query = usePageState(chosenQuery);
-  const isPast = usePageState((state) => isPastTrained(state.text, state.model));
   const provenance = useRowProvenance(row);
   const [target, setTarget] = useState<{ token: number } | null>(null);
   const jump = (token: number) => setTarget({ token });
@@ -51,13 +50,7 @@ export function TokenPanel() {
         command: selectCommand,
       }}
     >
-      <NeedleChips
-        needles={text.needles}
-        tokenTexts={text.tokenTexts}
-        row={row}
-        isGrey={isPast}
-        onJump={jump}
-      />
+      <NeedleChips needles={text.needles} onJump={jump} />
       <Overview text={text} row={row} onJump={jump} />
       <TokenStrip text={text} row={row} query={query} target={target} />
     </Panel>
@@ -101,4 +94,10 @@ function firstOfInterest({ needles, tokenTexts }: TextFacts, row: QueryRow): num
     return keptIn(row, value) < value.end - value.start;
   });
   return (lost ?? asked[0])?.start ?? 0;
+}
+
+function keptIn(row: QueryRow, { start, end }: { start: number; end: number }): number {
+  let kept = 0;
+  for (let token = start; token < end; token++) if (isKept(row, token)) kept += 1;
+  return kept;
 }

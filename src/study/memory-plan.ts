@@ -18,6 +18,7 @@ import {
   weightBuffers,
 } from './memory-buffers';
 import {
+  answerBuffers,
   comparingBuffers,
   measuringBuffers,
   methodBuffers,
@@ -175,7 +176,11 @@ function planWith(request: MemoryRequest, rotatedLayers: MemoryPlan['rotatedLaye
       mostAtOnce,
       rotatedLayers: rotatedLayers.free,
     });
-    const run = [...cacheBuffers(config, capacity, false), ...reading, ...methodBuffers(working), readBack];
+    // Of the run, the answer or the copy of the states, whichever takes more.
+    const answer = answerBuffers(working);
+    const last = plannedBytes(answer, limits) > plannedBytes([readBack], limits) ? answer : [readBack];
+    const caches = cacheBuffers(config, capacity, false);
+    const run = [...caches, ...reading, ...methodBuffers(working), ...last];
     const runs = request.runsAtOnce ?? 1;
     const remembered = doesProbe ? rememberedBuffers(working) : [];
     const all = run.map((buffer) => ({ ...buffer, count: buffer.count * runs }));

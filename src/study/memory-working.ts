@@ -121,6 +121,15 @@ export function methodBuffers({
   ];
 }
 
+/** Lists of all layers that wait to be read with a generated token, and their copies (answer-selections.ts). */
+export function answerBuffers({ config, method, tokens }: WorkingSize): PlannedBuffer[] {
+  const { layers, keyValueHeads: G } = config;
+  if (method.family === 'dense') return [];
+  // Lists of methods that evict stay with their run, and are counted there.
+  const own = method.family === 'reselect' ? layers : 0;
+  return [{ label: 'kept keys of a token and their copies', elements: G * tokens, count: own + layers }];
+}
+
 /** Keys and values of a layer moved together, for positions in the cache. */
 function inCache(config: ModelConfig, parameters: Parameters, tokens: number, n: number): PlannedBuffer[] {
   const { queryHeads: H, keyValueHeads: G, headDimension: d, rope } = config;

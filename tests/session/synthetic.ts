@@ -308,7 +308,9 @@ function needlesKept(text: TextFacts, isRight: boolean): NeedleKept[] {
   const { layers, queryHeads } = syntheticModel;
   return text.needles.map((_, needle) => ({
     digits: 5,
-    kept: Array.from({ length: layers }, () => Array(queryHeads).fill(isRight || needle !== 2 ? 5 : 3)),
+    kept: Array.from({ length: layers }, (_, layer) =>
+      Array(queryHeads).fill(isRight || needle !== 2 ? 5 : layer === 6 ? 2 : 3),
+    ),
   }));
 }
 
