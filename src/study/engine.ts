@@ -239,9 +239,9 @@ export function parameterContext({ config }: Pick<OpenModel, 'config'>, tokens: 
   return { tokens, trainedTokens, layers, queryHeads, keyValueHeads, headDimension };
 }
 
-/** Tokens that both runs write after a text which asks nothing. */
-export function continuationOf({ config }: OpenModel, { ids, facts }: StudyText): number {
-  return facts.answerStart === null ? continuationTokens(config, ids.length) : 0;
+/** Tokens that both runs write after the text. */
+export function continuationOf({ config }: OpenModel, { ids, isContinued }: StudyText): number {
+  return isContinued ? continuationTokens(config, ids.length) : 0;
 }
 
 /** Checks a method's parameters for one text. Throws UserError. */

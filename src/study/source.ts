@@ -14,6 +14,8 @@ export interface StudyText {
   readonly facts: TextFacts;
   /** True answer with its leading space; null without a task. */
   readonly answerText: string | null;
+  /** Whether both runs go on writing after it: a text of one's own, which asks nothing that could be checked. */
+  readonly isContinued: boolean;
   /** Whether a generated answer needs no further token. */
   isAnswerComplete(generated: readonly number[]): boolean;
   /** The text of each of these tokens; joined, they are what the tokens say. */
@@ -48,6 +50,7 @@ export function buildText(
   return {
     ids,
     answerText: made.answerText,
+    isContinued: spec.source.kind === 'text',
     facts: {
       tokens: ids.length,
       // Only the page needs them, for long texts they take a while, and every run of a study sends them.
