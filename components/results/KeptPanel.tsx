@@ -125,6 +125,15 @@ function costRows(summary: Summary, cost: CostMeasurement | null): CostRow[] {
         label: 'attention, operations a query',
         value: `${formatOperations(cost.selectionOperations + cost.attentionOperations)} of ${formatOperations(cost.fullAttentionOperations)}`,
       },
+      ...(cost.paperOperations
+        ? [
+            {
+              term: 'operations' as const,
+              label: 'attention, as its paper counts',
+              value: `${formatOperations(cost.paperOperations.method)} of ${formatOperations(cost.paperOperations.full)}`,
+            },
+          ]
+        : []),
       {
         term: 'operations',
         label: 'whole forward pass',
@@ -140,6 +149,17 @@ function costRows(summary: Summary, cost: CostMeasurement | null): CostRow[] {
   return rows;
 }
 
+/** Every number of a cost by its name. */
+function costNumbers(cost: CostMeasurement | null): [string, number | null][] {
+  if (!cost) return [];
+  const { paperOperations, ...numbers } = cost;
+  return [
+    ...Object.entries(numbers),
+    ['paperOperationsFull', paperOperations?.full ?? null],
+    ['paperOperations', paperOperations?.method ?? null],
+  ];
+}
+
 function costTable(
   summary: Summary,
   cost: CostMeasurement | null,
@@ -147,7 +167,7 @@ function costTable(
 ): Table {
   const rows: [string, number | null][] = [
     ...Object.entries(summary),
-    ...Object.entries(cost ?? {}).map(([name, value]): [string, number] => [name, value]),
+    ...costNumbers(cost),
     ['attention of the prompt, median ms', freeRun?.time?.method.milliseconds ?? null],
     ['full attention of the prompt, median ms', freeRun?.time?.full.milliseconds ?? null],
     ['full attention’s time ÷ the method’s, median', freeRun?.time?.ratio.median ?? null],

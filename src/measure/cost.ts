@@ -41,6 +41,7 @@ export function measureCost(request: {
   let kept = 0;
   let selection = 0;
   let read = 0;
+  const paper = { full: 0, method: 0 };
   for (const { block, position } of placesOf(blocks, queries)) {
     for (const layer of layers) {
       const cost = method.cost(parameters, context, layer, { position, block, evictAt });
@@ -48,7 +49,11 @@ export function measureCost(request: {
       visible += position + 1;
       kept += cost.keptKeys;
       selection += cost.selectionOperations;
-      read += cost.readNumbers;
+      const alone = { position, block: { start: position, end: position + 1 }, evictAt };
+      read += method.cost(parameters, context, layer, alone).readNumbers;
+      const counted = method.paperCost?.(parameters, context, layer, { position, block, evictAt });
+      paper.full += counted?.full ?? 0;
+      paper.method += counted?.method ?? 0;
     }
   }
   const count = Math.max(1, queries.end - queries.start);
@@ -64,6 +69,7 @@ export function measureCost(request: {
     forwardOperations: weightOperations + selectionOperations + attentionOperations,
     decodeReadBytesFull: (BYTES_PER_NUMBER * numbersPerKey * visible) / count,
     decodeReadBytes: (BYTES_PER_NUMBER * read) / count,
+    paperOperations: method.paperCost ? { full: paper.full / count, method: paper.method / count } : null,
   };
 }
 

@@ -161,7 +161,7 @@ export interface QueryCost {
   readonly keptKeys: number;
   /** Scoring and projection. */
   readonly selectionOperations: number;
-  /** Numbers that a decode step at this place reads from the layer's caches, selection included. */
+  /** Numbers that the query reads from the layer's caches if it is a block of one, selection included. */
   readonly readNumbers: number;
 }
 
@@ -197,6 +197,13 @@ export interface Method {
   start(context: MethodContext, parameters: Parameters): MethodRun;
   /** Cost of one layer of the query at token `query.position` of its block; work done once per block or text is shared out. */
   cost(parameters: Parameters, context: ParameterContext, layer: number, query: QueryPlace): QueryCost;
+  /** The query's operations as the method's own paper counts them, of full attention and of the method. Absent: its paper does not. */
+  paperCost?(
+    parameters: Parameters,
+    context: ParameterContext,
+    layer: number,
+    query: QueryPlace,
+  ): { readonly full: number; readonly method: number };
   /** `parameters` with the budget that `sweep --keep` asks for; see docs/methods.md, "Budgets". `evictAt`: where the run evicts. */
   withBudget(
     parameters: Parameters,

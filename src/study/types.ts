@@ -98,8 +98,11 @@ export interface CostMeasurement {
   /** The whole forward pass of one query token, with full attention and with the method. */
   readonly forwardOperationsFull: number;
   readonly forwardOperations: number;
+  /** What a decode step at each query's place reads, the query being a block of one. */
   readonly decodeReadBytesFull: number;
   readonly decodeReadBytes: number;
+  /** The attention step, selection included, as the method's own paper counts it; null: its paper does not (all but ESA). */
+  readonly paperOperations: { readonly full: number; readonly method: number } | null;
 }
 
 export interface Measured {

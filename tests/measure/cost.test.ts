@@ -3,6 +3,7 @@ import { createCpuOps } from '../../gpu/cpu';
 import { measureCost, operationsPerKey } from '../../src/measure/cost';
 import { probe } from '../../src/measure/probe';
 import { methodById } from '../../src/methods';
+import { esa } from '../../src/methods/esa';
 import { paperOperations } from '../../src/methods/esa/cost';
 import { type ParameterContext, resolveParameters } from '../../src/methods/parameters';
 import { fixtureText, shape } from '../methods/fixture';
@@ -52,6 +53,91 @@ describe('the paper’s count', () => {
   });
 });
 
+describe('our count beside the paper’s', () => {
+  // Mistral's shape with a context for one layer; the last query, and so blocks at their longest past.
+  const mistral = {
+    tokens: 131_072,
+    trainedTokens: null,
+    layers: 1,
+    queryHeads: 32,
+    keyValueHeads: 8,
+    headDimension: 128,
+  };
+  const { compressedDim, initTokens, localTokens } = paper;
+  const given = { compressedDim, initTokens, localTokens, globalPosition: 4096 };
+  const resolve = (more: Record<string, unknown>) =>
+    resolveParameters(
+      'esa',
+      esa.parameters,
+      { ...given, projection: 'learned', selectedTokens: 2048, ...more },
+      mistral,
+    );
+  const learned = resolve({});
+  const costAt = (tokens: number, chunkTokens: number, more: Record<string, unknown> = {}) => {
+    const parameters = resolve({ chunkTokens, ...more });
+    return measureCost({
+      method: esa,
+      parameters,
+      context: { ...mistral, tokens },
+      queries: { start: tokens - 1, end: tokens },
+      answerStart: null,
+      weightOperations: 0,
+    });
+  };
+  const paperPercent = ({ paperOperations: counted }: ReturnType<typeof costAt>): number =>
+    (100 * counted!.method) / counted!.full;
+  const ownPercent = (cost: ReturnType<typeof costAt>): number =>
+    (100 * (cost.selectionOperations + cost.attentionOperations)) / cost.fullAttentionOperations;
+
+  it('is 6.78 and 6.39 % in the paper’s at 128 Ki tokens, in blocks of 512 and token by token', () => {
+    expect(paperPercent(costAt(131_072, 512))).toBeCloseTo(6.78, 2);
+    expect(paperPercent(costAt(131_072, 1))).toBeCloseTo(6.39, 2);
+    expect(costAt(131_072, 1).paperOperations!.full).toBe(16_480 * 131_072);
+  });
+
+  it('charges a decode step one scoring pass, and blocks two', () => {
+    const middle = 131_072 - 1 - 4096 - 128;
+    const fixed = (32 - 8) * 128 + 4 * 1024 * 128 + 128;
+    expect(costAt(131_072, 1).selectionOperations).toBe(fixed + middle * (2 * 128 + 2 + 7));
+    // Two queries that share a block take 7.9 % where the paper has 6.39; one pass takes 6.4 %.
+    const two = costAt(131_072, 2);
+    expect(two.selectionOperations).toBe(fixed + (middle - 1) * (4 * 128 + 3 + 7 / 2));
+    expect(ownPercent(two)).toBeCloseTo(7.86, 2);
+    expect(ownPercent(costAt(131_072, 1))).toBeCloseTo(6.37, 2);
+  });
+
+  it('tends to 3.13 % in blocks and 1.61 % token by token, where the paper’s tends to 1.56 %', () => {
+    const position = 2 ** 40;
+    const place = (length: number) => ({
+      position,
+      block: { start: position + 1 - length, end: position + 1 },
+      evictAt: 0,
+    });
+    const own = (length: number): number => {
+      const { selectionOperations, keptKeys } = esa.cost(learned, mistral, 0, place(length));
+      return (100 * (selectionOperations / 16_480 + keptKeys)) / position;
+    };
+    expect(own(2 ** 16)).toBeCloseTo((100 * (4 * 128 + 3)) / 16_480, 2);
+    expect(own(1)).toBeCloseTo((100 * (2 * 128 + 2 + 7)) / 16_480, 4);
+    const { full, method } = esa.paperCost!(learned, mistral, 0, place(1));
+    expect((100 * method) / full).toBeCloseTo((100 * 257) / 16_480, 4);
+  });
+
+  it('counts all channels where nothing is compressed, and no scores where all of the middle stays', () => {
+    const { full, method } = costAt(131_072, 1, { projection: 'exact' }).paperOperations!;
+    const middle = 131_072 - 1 - 4096 - 128;
+    expect(full).toBe(16_480 * 131_072);
+    expect(method).toBe(2 * middle * 4096 + middle + 16_480 * (128 + 4096 + 1 + 2048));
+    const all = costAt(8192, 1, { selectedTokens: 4096 });
+    expect(all.paperOperations!.method).toBe(all.paperOperations!.full);
+  });
+
+  it('is ESA’s alone', () => {
+    for (const id of ['full', 'lagkv', 'streaming-llm', 'oracle', 'random'])
+      expect(costOf(id, {}).paperOperations).toBeNull();
+  });
+});
+
 describe('cost', () => {
   it('is that of all causal keys for full attention', () => {
     const { queryHeads, keyValueHeads, headDimension } = shape;
@@ -76,13 +162,60 @@ describe('cost', () => {
     expect(cost.selectionOperations).toBeCloseTo(4 * scoring, 6);
     const kept = 4 + 24 + 32 + (1 + 42) / 2;
     expect(cost.attentionOperations).toBeCloseTo(4 * operationsPerKey(context) * kept, 6);
-    expect(cost.decodeReadBytes).toBeCloseTo(4 * 4 * (2 * folded * kept + middle * 8), 6);
+    // Alone in its block a query reads 61 keys, and the middle before its own local tokens: 4 … position − 33, 134.5 on average.
+    const before = (queries.start + queries.end - 1) / 2;
+    expect(cost.decodeReadBytes).toBeCloseTo(4 * 4 * (2 * folded * (4 + 24 + 32 + 1) + (before - 36) * 8), 6);
     const exact = costOf('esa', { projection: 'exact', chunkTokens: 50, ...given });
     expect(exact.selectionOperations).toBeCloseTo(
       4 * ((4 - 2) * 16 + middle * (2 * (2 * folded) + 3) + (7 * middle) / 42),
       6,
     );
     expect(costOf('esa', { chunkTokens: 50, ...given, selectedTokens: middle }).selectionOperations).toBe(0);
+  });
+
+  const { queryHeads, keyValueHeads, headDimension } = shape;
+  const perToken = 2 * keyValueHeads * (8 * headDimension + 3);
+
+  it('of the oracle has full attention and the sums by key, where something is dropped', () => {
+    // Blocks of 32: the one at 128 finds just the 128 keys that stay, the one at 160 drops 32.
+    const cost = costOf('oracle', { keepFraction: 128.5 / 192 });
+    let wanted = 0;
+    for (let position = 160; position < 192; position++) {
+      wanted += (4 * headDimension + 3) * queryHeads * (position + 1);
+      wanted += (2 * headDimension + 3) * queryHeads * 160;
+    }
+    expect(cost.selectionOperations).toBeCloseTo((4 * wanted) / 42, 6);
+    expect(costOf('oracle', { keepFraction: 1 }).selectionOperations).toBe(0);
+    expect(costOf('oracle', { keepFraction: 160.5 / 192 }).selectionOperations).toBe(0);
+    expect(cost.decodeReadBytes).toBe(cost.decodeReadBytesFull);
+  });
+
+  it('of LagKV official scores every token once, from the first partition on', () => {
+    const given = { lagTokens: 16, sinkTokens: 4, keepFraction: 0.25 };
+    const cost = costOf('lagkv', given);
+    expect(cost.selectionOperations).toBeCloseTo(4 * perToken, 6);
+    // Blocks of 140 + 2 · 16 and then of 16: the block at 172 is the first that finds a partition compressed.
+    const late = costOf('lagkv', { ...given, sinkTokens: 140 });
+    expect(late.selectionOperations).toBeCloseTo((4 * perToken * 20) / 42, 6);
+    // Token by token: ⌊(position − 4) / 16⌋ − 1 partitions have lost 12 of their 16 keys.
+    let read = 0;
+    for (let position = 150; position < 192; position++) {
+      read += position + 1 - 12 * (Math.floor((position - 4) / 16) - 1);
+    }
+    expect(cost.decodeReadBytes).toBeCloseTo((4 * 4 * 2 * keyValueHeads * headDimension * read) / 42, 6);
+  });
+
+  it('of methods that evict once shares their scores out over the queries after the eviction', () => {
+    const given = { variant: 'kvpress', lagTokens: 16, keepFraction: 0.3 };
+    const cost = costOf('lagkv', given);
+    expect(cost.selectionOperations).toBeCloseTo((4 * 150 * perToken) / 42, 6);
+    expect(costOf('lagkv', { ...given, keepFraction: 1 }).selectionOperations).toBe(0);
+    for (const id of ['random', 'streaming-llm'])
+      expect(costOf(id, { keepFraction: 0.3 }).selectionOperations).toBe(0);
+    // 45 of 150 stay; then what was read since, alone or in a block.
+    const seen = 45 + (42 + 1) / 2;
+    expect(cost.attentionOperations).toBeCloseTo(4 * operationsPerKey(context) * seen, 6);
+    expect(cost.decodeReadBytes).toBeCloseTo(4 * 4 * 2 * keyValueHeads * headDimension * seen, 6);
   });
 
   it.each([

@@ -148,6 +148,24 @@ describe('a budget', () => {
     }
   });
 
+  it('is met exactly where LagKV can meet it', () => {
+    const of = context(1000);
+    const parameters = resolve('lagkv', { sinkTokens: 4, lagTokens: 49 }, of);
+    const starts = lagkv.blocks(parameters, 1000, 1000, of).map(({ start }) => start);
+    for (let kept = 0; kept <= 49; kept++) {
+      const lag = { ...lagIn(parameters, 0), keptOfPartition: kept };
+      const most = Math.max(...starts.map((start) => storedKeys(start, lag)));
+      // ⌊keep · 1000⌋ = most, and one less is one too few.
+      const fitted = (budget: number) => lagkv.withBudget(parameters, of, (budget + 0.5) / 1000, 1000);
+      const exact = fitted(most);
+      if (!('parameters' in exact)) throw new Error('below the floor');
+      expect(lagIn(exact.parameters, 0).keptOfPartition).toBe(kept);
+      const less = fitted(most - 1);
+      if (kept === 0) expect(less).toEqual({ floor: most / 1000 });
+      else if ('parameters' in less) expect(lagIn(less.parameters, 0).keptOfPartition).toBe(kept - 1);
+    }
+  });
+
   it('counts LagKV’s partitions the same for any chunks', () => {
     const lengths = { sinkTokens: 3, lagTokens: 5 };
     for (const chunk of [1, 2, 4, 7, 13]) {

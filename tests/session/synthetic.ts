@@ -267,6 +267,7 @@ export function syntheticCost(spec: StudySpec, text: TextFacts): CostMeasurement
     forwardOperations: 7_100_000 + 420_000 + 6_300_000 * density,
     decodeReadBytesFull: 4_194_304,
     decodeReadBytes: 4_194_304 * density + 262_144,
+    paperOperations: { full: 6_900_000, method: 300_000 + 6_900_000 * density },
   };
 }
 

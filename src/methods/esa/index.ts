@@ -6,7 +6,7 @@
 import { equalBlocks } from '../blocks';
 import type { Method } from '../method';
 import { choiceOf } from '../parameters';
-import { esaCost } from './cost';
+import { esaCost, esaPaperCost } from './cost';
 import { EsaRun } from './run';
 import { chunkTokensOf, esaParameters, lengthsIn, validateEsa } from './schema';
 
@@ -41,6 +41,7 @@ export const esa: Method = {
   blocks: (parameters, tokens) => equalBlocks(0, tokens, chunkTokensOf(parameters)),
   start: (context, parameters) => new EsaRun(context, parameters),
   cost: esaCost,
+  paperCost: esaPaperCost,
   withBudget(parameters, context, keepFraction) {
     const budget = Math.floor(keepFraction * context.tokens);
     const selected = Array.from({ length: context.layers }, (_, layer) => {
