@@ -3,6 +3,7 @@ import { chosenQuery } from '../../src/session/page-state';
 import { type Why, whyOf } from '../../src/session/why';
 import { formatCount, formatRank, formatScore, formatWeight } from '../shared/format';
 import { StaleName } from '../shared/Panel';
+import { ruleOf, verdictOf } from '../shared/rule';
 import { TokenName } from '../shared/TokenName';
 import { useRow } from './useRow';
 
@@ -48,7 +49,7 @@ export function ReadOut() {
 
 /** The numbers that decided, and the rule in words. */
 export function WhyList({ why }: { why: Why }) {
-  const { weight, weightRank, visible, score, scoreRank, scored, scoreAtCut } = why;
+  const { weight, weightRank, visible, score } = why;
   return (
     <dl className="why">
       <dt>full weight</dt>
@@ -58,21 +59,32 @@ export function WhyList({ why }: { why: Why }) {
           {formatRank(weightRank)} of {formatCount(visible)}
         </small>
       </dd>
-      {score !== null && scoreRank !== null && (
+      {score && (
         <>
           <dt>score</dt>
           <dd>
-            {formatScore(score)}{' '}
+            {formatScore(score.value)}{' '}
             <small>
-              {formatRank(scoreRank)} of {formatCount(scored)}
+              {formatRank(score.rank)} of {formatCount(score.of)}
+              {score.partition && ' in its partition'}
             </small>
           </dd>
         </>
       )}
-      {score !== null && scoreAtCut !== null && (
+      {score && score.cut !== null && (
         <>
           <dt>at the cut</dt>
-          <dd>{formatScore(scoreAtCut)}</dd>
+          <dd>
+            {formatScore(score.cut)} <small>{formatCount(score.kept)} kept</small>
+          </dd>
+        </>
+      )}
+      {score?.second && (
+        <>
+          <dt>second score</dt>
+          <dd>
+            {formatScore(score.second.value)} <small>at the cut {formatScore(score.second.cut)}</small>
+          </dd>
         </>
       )}
       <dt className="visually-hidden">rule</dt>
@@ -81,34 +93,4 @@ export function WhyList({ why }: { why: Why }) {
       </dd>
     </dl>
   );
-}
-
-function verdictOf({ fate, isMissed }: Why): 'kept' | 'missed' | 'dropped' {
-  if (isMissed) return 'missed';
-  return fate === 'dropped' || fate === 'future' ? 'dropped' : 'kept';
-}
-
-/** The rule that kept or dropped a key, as a sentence. */
-export function ruleOf({ fate, isMissed, score, scoreAtCut, tied }: Why): string {
-  const lead = isMissed ? 'missed' : 'dropped';
-  switch (fate) {
-    case 'future':
-      return 'not seen: it comes after the query';
-    case 'own-block':
-      return 'kept: in the query’s own block';
-    case 'local':
-      return 'kept: in the local window';
-    case 'sink':
-      return 'kept: one of the initial tokens';
-    case 'selected':
-      return tied === null
-        ? 'kept: selected by its score'
-        : `kept: won a tie of ${formatCount(tied)} at the cut`;
-    default:
-      if (score === null) return `${lead}: the method keeps no such key`;
-      if (tied !== null) return `${lead}: lost a tie of ${formatCount(tied)} at the cut`;
-      return score === scoreAtCut
-        ? `${lead}: as high as the cut, behind by the score that breaks ties`
-        : `${lead}: score below the cut`;
-  }
 }

@@ -1,5 +1,6 @@
 import { usePageState, useRowProvenance } from '../../src/session/hooks';
-import { KEY_FATES, type KeyFate, type QueryRow } from '../../src/study/types';
+import { countFates } from '../../src/session/why';
+import type { KeyFate } from '../../src/study/types';
 import { formatCount, formatPercent } from '../shared/format';
 import type { GlossaryTerm } from '../shared/glossary';
 import { StaleName } from '../shared/Panel';
@@ -15,8 +16,10 @@ interface Part {
 const parts: readonly Part[] = [
   { fate: 'sink', label: 'initial', term: 'sink' },
   { fate: 'selected', label: 'selected', term: 'selected' },
+  { fate: 'undecided', label: 'earlier, all kept', term: 'undecided' },
   { fate: 'dropped', label: 'dropped', term: 'dropped' },
   { fate: 'local', label: 'local', term: 'local' },
+  { fate: 'since', label: 'read since', term: 'since' },
   { fate: 'own-block', label: 'own block', term: 'ownBlock' },
 ];
 
@@ -26,6 +29,7 @@ export function QuerySees() {
   const provenance = useRowProvenance(row);
   if (!row) return <p className="empty">Nothing read yet.</p>;
   const counts = countFates(row);
+  const isDrawn = row.rule.kind === 'lot';
   const seen = row.query + 1 - counts.dropped;
   const shown = parts.filter(({ fate }) => counts[fate] > 0);
   return (
@@ -48,7 +52,7 @@ export function QuerySees() {
         {shown.map(({ fate, label, term }) => (
           <div key={fate}>
             <dt data-fate={fate}>
-              <Term name={term}>{label}</Term>
+              <Term name={term}>{isDrawn && fate === 'selected' ? 'drawn' : label}</Term>
             </dt>
             <dd>{formatCount(counts[fate])}</dd>
           </div>
@@ -56,17 +60,4 @@ export function QuerySees() {
       </dl>
     </div>
   );
-}
-
-export function countFates(row: QueryRow): Record<KeyFate, number> {
-  const counts: Record<KeyFate, number> = {
-    future: 0,
-    'own-block': 0,
-    local: 0,
-    sink: 0,
-    selected: 0,
-    dropped: 0,
-  };
-  for (const fate of row.fates) counts[KEY_FATES[fate]!] += 1;
-  return counts;
 }

@@ -30,6 +30,8 @@ export const glossary = {
   local: 'The last tokens before the query’s block, always kept.',
   ownBlock: 'Queries that are read together and share one selection; each sees the ones before it.',
   selected: 'Kept because of its score.',
+  undecided: 'Nothing was dropped here: the method has not come to it, has room for all, or never drops any.',
+  since: 'Read since the eviction: kept, until a method evicts again.',
   dropped:
     'Not kept: its score was below the cut (or as high, and another decided), or the method leaves such keys out.',
   needle:

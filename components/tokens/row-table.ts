@@ -1,15 +1,25 @@
 /** A query's keys as a table: what the map and the token strip show as pictures. */
 import { whyOf } from '../../src/session/why';
 import type { QueryRow } from '../../src/study/types';
-import { ruleOf } from '../map/ReadOut';
 import { showToken } from '../shared/format';
+import { ruleOf } from '../shared/rule';
 import type { Table } from '../shared/table';
 
 const mostRows = 200;
 
 /** Largest weight first, at most 200 keys. */
 export function rowTable(row: QueryRow | null, tokenTexts: readonly string[]): Table {
-  const columns = ['key', 'token', 'full weight', 'rank', 'score', 'score at the cut', 'rule'];
+  const columns = [
+    'key',
+    'token',
+    'full weight',
+    'rank',
+    'score',
+    'score at the cut',
+    'second score',
+    'second at the cut',
+    'rule',
+  ];
   if (!row) return { columns, rows: [] };
   const keys = Array.from({ length: row.query + 1 }, (_, key) => key)
     .sort((a, b) => row.weights[b]! - row.weights[a]! || a - b)
@@ -23,8 +33,10 @@ export function rowTable(row: QueryRow | null, tokenTexts: readonly string[]): T
         showToken(tokenTexts[key] ?? ''),
         why.weight,
         why.weightRank,
-        why.score,
-        why.scoreAtCut,
+        why.score?.value ?? null,
+        why.score?.cut ?? null,
+        why.score?.second?.value ?? null,
+        why.score?.second?.cut ?? null,
         ruleOf(why),
       ];
     }),

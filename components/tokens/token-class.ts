@@ -16,7 +16,8 @@ export function lookOf(row: QueryRow | null, token: number): TokenLook {
   const shade = shadeOf(row.weights[token] ?? 0);
   if (fate === 'future') return { state: 'future', part: null, shade: 0 };
   if (fate === 'dropped') return { state: isMissed(row, token) ? 'missed' : 'dropped', part: null, shade };
-  return { state: 'kept', part: fate === 'selected' ? null : fate, shade };
+  const isForPlace = fate === 'sink' || fate === 'local' || fate === 'own-block';
+  return { state: 'kept', part: isForPlace ? fate : null, shade };
 }
 
 function shadeOf(weight: number): number {

@@ -1,9 +1,9 @@
 /** One query row: full attention's weight of every token, what the method did with it, and why. */
 import { sliceHeads, sliceRows } from '../../gpu/rows';
-import type { Method } from '../methods/method';
+import type { Method, Selection } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
 import type { RecordedText } from '../study/recorded';
-import { KEY_FATES, type KeyFate, type QueryRow } from '../study/types';
+import { KEY_FATES, type KeyFate, type QueryRow, type RowRule } from '../study/types';
 import type { Memo } from './memo';
 import { firstWeightOf } from './missed';
 import { layerInput, startProbe } from './probe-run';
@@ -44,17 +44,19 @@ export async function explainRow(request: ExplainRequest): Promise<QueryRow> {
       }
     }
     const selection = run.select(layerInput(recorded, block));
+    const isScored = selection.decidedBy === undefined;
     const reads = Promise.all([
       readKept(ops, selection),
-      readScores(ops, selection, tokens),
+      isScored ? readScores(ops, selection, tokens) : null,
+      isScored ? readScores(ops, selection, tokens, 'secondary') : null,
       rowWeights(text, request),
     ]);
     ops.release(...selection.owned);
-    const [kept, scores, weights] = await reads;
+    const [kept, scores, secondary, weights] = await reads;
     const set = setOfHead(kept.sets, head, queryHeads);
-    const fates = keyFates(kept, set, block.start, query, tokens);
-    const row = scores?.[setOfHead(scores, head, queryHeads)] ?? null;
-    const hasOneCut = row && selection.segmentTokens === undefined;
+    const rule = rowRule(request, selection, block.start);
+    const ofCandidates = (rows: Float32Array[] | null): Float32Array | null =>
+      rows && onlyCandidates(rows[setOfHead(rows, head, queryHeads)], kept.candidates);
     return {
       method: { id: method.id, parameters },
       layer,
@@ -62,10 +64,10 @@ export async function explainRow(request: ExplainRequest): Promise<QueryRow> {
       query,
       weights,
       firstWeight: firstWeightOf(weights),
-      fates,
-      scores: row,
-      scoreAtCut: hasOneCut && kept.tiedAtCut ? lowestKept(kept, kept.sets[set], row) : null,
-      tiedAtCut: kept.tiedAtCut?.[setOfHead(kept.tiedAtCut, head, queryHeads)] ?? null,
+      fates: keyFates(kept, set, rule, block.start, query, tokens),
+      rule,
+      scores: ofCandidates(scores),
+      secondary: ofCandidates(secondary),
     };
   } finally {
     started.dispose();
@@ -98,31 +100,56 @@ async function rowWeights(text: RecordedText, { layer, head, query }: ExplainReq
   return weights;
 }
 
+/** What decided about the keys before the block. */
+function rowRule(
+  { method, parameters, evictAt }: ExplainRequest,
+  { decidedBy, segmentTokens, candidates }: Selection,
+  blockStart: number,
+): RowRule {
+  const evictsOnce = method.evictsOnce?.(parameters) ?? false;
+  const isBefore = evictsOnce && blockStart < evictAt;
+  const kept =
+    method.family === 'dense' ? 'everything' : isBefore || isReading(method, parameters) ? 'not-yet' : 'room';
+  return {
+    kind: decidedBy === 'nothing' ? kept : (decidedBy ?? 'scores'),
+    partitions: segmentTokens === undefined ? null : { start: candidates.start, tokens: segmentTokens },
+    evictedAt: evictsOnce && !isBefore ? evictAt : null,
+  };
+}
+
+/** Whether the method drops keys as it reads on, whatever the budget: at first it has dropped none. */
+function isReading(method: Method, parameters: Parameters): boolean {
+  return method.family === 'evict-reading' && !(method.evictsOnce?.(parameters) ?? false);
+}
+
+/** Scores of keys that they did not decide about are none. */
+function onlyCandidates(
+  scores: Float32Array,
+  { start, end }: { readonly start: number; readonly end: number },
+): Float32Array {
+  return scores.map((score, token) => (token >= start && token < end ? score : Number.NaN));
+}
+
 /** What became of every token for one query, as index into KEY_FATES. */
 function keyFates(
   { sets, rangeStart, candidates }: KeptKeys,
   set: number,
+  { kind, evictedAt }: RowRule,
   blockStart: number,
   query: number,
   tokens: number,
 ): Uint8Array {
   const code = (fate: KeyFate): number => KEY_FATES.indexOf(fate);
+  const isChosen = kind === 'scores' || kind === 'lot';
   const keptFate = (token: number): number => {
     if (token >= blockStart) return code('own-block');
+    if (evictedAt !== null && token >= evictedAt) return code('since');
     if (token < candidates.start) return code('sink');
-    return token < candidates.end ? code('selected') : code('local');
+    if (token >= candidates.end) return code('local');
+    return code(isChosen ? 'selected' : 'undecided');
   };
   const fates = new Uint8Array(tokens).fill(code('dropped'), 0, query + 1).fill(code('future'), query + 1);
   for (const token of sets[set]) fates[token] = keptFate(token);
   for (let token = rangeStart; token <= query; token++) fates[token] = keptFate(token);
   return fates;
-}
-
-function lowestKept({ candidates }: KeptKeys, listed: Uint32Array, scores: Float32Array): number | null {
-  let lowest: number | null = null;
-  for (const token of listed) {
-    if (token < candidates.start || token >= candidates.end) continue;
-    if (lowest === null || scores[token] < lowest) lowest = scores[token];
-  }
-  return lowest;
 }

@@ -31,14 +31,19 @@ export async function readKept(ops: Ops, selection: Selection): Promise<KeptKeys
   };
 }
 
-/** Scores by token, [tokens] per score row, NaN where nothing was scored; null for a selection without scores. */
+/**
+ * Scores by token, [tokens] per score row, NaN where nothing was scored; null for a selection without scores, or without a second
+ * one where those are asked for.
+ */
 export async function readScores(
   ops: Ops,
-  selection: Pick<Selection, 'score'>,
+  { score }: Pick<Selection, 'score'>,
   tokens: number,
+  which: 'rows' | 'secondary' = 'rows',
 ): Promise<Float32Array[] | null> {
-  if (!selection.score) return null;
-  const { rows, scoreStart } = selection.score;
+  const rows = score?.[which];
+  if (!rows) return null;
+  const { scoreStart } = score;
   const span = rows.rows > 0 ? (rows.rows - 1) * rows.rowStride + rows.length : 0;
   const data = await ops.readFloats(rows.buffer, rows.offset, span);
   return Array.from({ length: rows.rows }, (_, row) => {

@@ -26,6 +26,8 @@ export interface EvictionRule<Scores extends EvictionScores = EvictionScores> {
   score(context: MethodContext, input: LayerInput, tokens: number): Scores;
   /** Tokens whose fate the scores decide when `count` of `tokens` stay; see Selection.candidates. */
   candidates(layer: number, tokens: number, count: number): { readonly start: number; readonly end: number };
+  /** Where the scores only spell out a rule that is none of scores. */
+  readonly decidedBy?: 'place' | 'lot';
   /** What making the scores of these layers has shown. */
   lateNotices?(scores: readonly Scores[]): Promise<readonly string[]>;
 }
@@ -108,6 +110,7 @@ export function evictOnce<Scores extends EvictionScores>(
         candidates,
         score: { rows: score, ...(secondary ? { secondary } : {}), scoreStart: 0 },
         tiedAtCut: wasCut ? { buffer: tied, offset: 0, sets: list.sets } : null,
+        ...(rule.decidedBy ? { decidedBy: rule.decidedBy } : {}),
         owned: [],
       };
     },

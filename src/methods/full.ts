@@ -35,6 +35,7 @@ export function keepEverything(blockStart: number): Selection {
     candidates: { start: 0, end: blockStart },
     score: null,
     tiedAtCut: null,
+    decidedBy: 'nothing',
     owned: [],
   };
 }

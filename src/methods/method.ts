@@ -77,6 +77,8 @@ export interface Selection {
     readonly secondary?: ScoreRows;
     readonly scoreStart: number;
   } | null;
+  /** What decided, where it was no score: nothing was dropped, the key's place, or chance. */
+  readonly decidedBy?: 'nothing' | 'place' | 'lot';
   /** Scores are compared only within consecutive segments of so many tokens from `scoreStart`; absent: all with all. */
   readonly segmentTokens?: number;
   /** One count per set of `list`: candidates equal to the last one kept. Null where nothing was cut. */

@@ -42,6 +42,7 @@ export const random: Method = {
         const buffer = ops.upload(scores, 'random scores');
         return inBuffers(ops, [buffer], { score: denseScores(buffer, key.heads, tokens) });
       },
+      decidedBy: 'lot',
       candidates: (_layer, tokens) => ({ start: 0, end: tokens }),
     }),
   cost: evictOnceCost(() => 0),

@@ -84,6 +84,7 @@ function evict(context: MethodContext, parameters: Parameters): MethodRun {
       const buffer = ops.upload(scores, 'sinks and window');
       return inBuffers(ops, [buffer], { score: denseScores(buffer, 1, tokens) });
     },
+    decidedBy: 'place',
     candidates: (layer, _tokens, count) => ({
       start: split(layer, count).sinks,
       end: split(layer, count).sinks,
@@ -110,6 +111,7 @@ function slide(context: MethodContext, parameters: Parameters): MethodRun {
         candidates: { start: sinks, end: sinks },
         score: null,
         tiedAtCut: null,
+        decidedBy: 'place',
         owned: [buffer],
       };
     },

@@ -10,6 +10,7 @@ import type {
   Measurements,
   ModelFacts,
   QueryRow,
+  RowRule,
   StudySpec,
   TextFacts,
   Thumbnails,
@@ -88,8 +89,8 @@ const recordedSchema = z.object({
     firstWeight: z.optional(z.number()),
     fates: base64,
     scores: z.nullable(z.array(z.nullable(z.number()))),
-    scoreAtCut: z.nullable(z.number()),
-    tiedAtCut: z.nullable(z.number()),
+    secondary: z.optional(z.nullable(z.array(z.nullable(z.number())))),
+    rule: z.optional(outline({ kind: z.string() })),
   }),
 });
 
@@ -112,7 +113,7 @@ export interface RecordedStudy {
 /** Packs a finished run; the command line writes what this returns as JSON. */
 export function packStudy(study: RecordedStudy): RecordedFile {
   const { maximum, mean, excess, kept, rowStep, ...request } = study.map;
-  const { weights, fates, scores, method: _, ...row } = study.row;
+  const { weights, fates, scores, secondary, method: _, ...row } = study.row;
   if (request.width !== request.height) throw new RangeError('the recorded map must be of the whole matrix');
   const picture = (bytes: Uint8Array, side = request.width): string => toBase64(belowDiagonal(bytes, side));
   return recordedSchema.parse({
@@ -134,7 +135,8 @@ export function packStudy(study: RecordedStudy): RecordedFile {
       ...row,
       weights: toBase64(quantiseWeights(weights)),
       fates: toBase64(fates),
-      scores: scores && Array.from(scores, (score) => (Number.isFinite(score) ? score : null)),
+      scores: packScores(scores),
+      secondary: packScores(secondary),
     },
   });
 }
@@ -172,7 +174,17 @@ export function unpackStudy(file: unknown): RecordedStudy | null {
       weights,
       firstWeight: row.firstWeight ?? firstWeightOf(weights),
       fates: fromBase64(row.fates),
-      scores: row.scores && Float32Array.from(row.scores, (score) => score ?? Number.NaN),
+      rule: (row.rule ?? { kind: 'scores', partitions: null, evictedAt: null }) as unknown as RowRule,
+      scores: unpackScores(row.scores),
+      secondary: unpackScores(row.secondary ?? null),
     },
   };
+}
+
+function packScores(scores: Float32Array | null): (number | null)[] | null {
+  return scores && Array.from(scores, (score) => (Number.isFinite(score) ? score : null));
+}
+
+function unpackScores(scores: readonly (number | null)[] | null): Float32Array | null {
+  return scores && Float32Array.from(scores, (score) => score ?? Number.NaN);
 }

@@ -210,7 +210,31 @@ export interface Measurements {
 }
 
 /** Why a key is or is not seen by a query. */
-export type KeyFate = 'future' | 'own-block' | 'local' | 'sink' | 'selected' | 'dropped';
+export type KeyFate =
+  | 'future'
+  | 'own-block'
+  /** Kept for its place, before the block: the last ones. */
+  | 'local'
+  | 'sink'
+  | 'selected'
+  | 'dropped'
+  /** Kept because nothing was dropped. */
+  | 'undecided'
+  /** Read since the eviction. */
+  | 'since';
+
+/** What decided about the keys before a query's block. */
+export interface RowRule {
+  /**
+   * 'scores': top-k. 'place': where a key stands. 'lot': chance. The others dropped nothing: 'everything', because the method never
+   * does; 'not-yet', because it has not come to it; 'room', because the budget has room for all.
+   */
+  readonly kind: 'scores' | 'place' | 'lot' | 'everything' | 'not-yet' | 'room';
+  /** Scores are compared within partitions of so many tokens, the first of which begins at `start`; null: all with all. */
+  readonly partitions: { readonly start: number; readonly tokens: number } | null;
+  /** Token before which a method that evicts once has done so; null: it has not, or is of another kind. */
+  readonly evictedAt: number | null;
+}
 
 /** One query row of one head, for the token strip and the question "why was it missed". */
 export interface QueryRow {
@@ -225,14 +249,24 @@ export interface QueryRow {
   readonly firstWeight: number;
   /** KeyFate by token, as index into KEY_FATES. */
   readonly fates: Uint8Array;
-  /** The method's score of each candidate, NaN where nothing was scored; [T]. Null: the method has no scores. */
+  readonly rule: RowRule;
+  /** The method's score of each candidate, NaN for keys that no score decided about; [T]. Null: no score decided. */
   readonly scores: Float32Array | null;
-  /** Score of the last candidate kept; null where nothing was cut. */
-  readonly scoreAtCut: number | null;
-  readonly tiedAtCut: number | null;
+  /** What breaks ties of `scores`; null: the lower index alone. */
+  readonly secondary: Float32Array | null;
 }
 
-export const KEY_FATES: readonly KeyFate[] = ['future', 'own-block', 'local', 'sink', 'selected', 'dropped'];
+/** New ones come last: recorded rows hold places in this list. */
+export const KEY_FATES: readonly KeyFate[] = [
+  'future',
+  'own-block',
+  'local',
+  'sink',
+  'selected',
+  'dropped',
+  'undecided',
+  'since',
+];
 
 /** A rectangle of the map: query rows [rowStart, rowEnd), key columns [columnStart, columnEnd). */
 export interface MapRegion {

@@ -1,29 +1,122 @@
-import { expect, it } from 'vitest';
-import { ruleOf } from '../../components/map/ReadOut';
-import type { Why } from '../../src/session/why';
+import { describe, expect, it } from 'vitest';
+import { ruleOf } from '../../components/shared/rule';
+import { whyOf } from '../../src/session/why';
+import { KEY_FATES, type KeyFate, type QueryRow } from '../../src/study/types';
 
-const dropped: Why = {
-  fate: 'dropped',
-  isMissed: false,
-  weight: 0.1,
-  weightRank: 3,
-  visible: 9,
-  score: -2,
-  scoreRank: 5,
-  scored: 8,
-  scoreAtCut: -1,
-  tied: null,
-};
+/** Keys 0, 1, … with one fate, score and second score each; the query is the last. */
+function rowOf(
+  keys: readonly (readonly [fate: KeyFate, score?: number, second?: number])[],
+  partitionTokens: number | null = null,
+): QueryRow {
+  const weights = new Float32Array(keys.length);
+  return {
+    method: { id: 'esa', parameters: {} },
+    layer: 0,
+    head: 0,
+    query: keys.length - 1,
+    weights,
+    firstWeight: 1,
+    fates: Uint8Array.from(keys, ([fate]) => KEY_FATES.indexOf(fate)),
+    rule: {
+      kind: 'scores',
+      partitions: partitionTokens === null ? null : { start: 0, tokens: partitionTokens },
+      evictedAt: null,
+    },
+    scores: Float32Array.from(keys, ([, score]) => score ?? Number.NaN),
+    secondary: keys.some(([, , second]) => second !== undefined)
+      ? Float32Array.from(keys, ([, , second]) => second ?? Number.NaN)
+      : null,
+  };
+}
 
-it.each<[string, Partial<Why>]>([
-  ['dropped: score below the cut', {}],
-  ['missed: score below the cut', { isMissed: true }],
-  // ESA: dilation gives neighbours one score, and their own scores decide which of them stay.
-  ['dropped: as high as the cut, behind by the score that breaks ties', { score: -1 }],
-  ['dropped: lost a tie of 4 at the cut', { score: -1, tied: 4 }],
-  ['dropped: the method keeps no such key', { score: null, scoreRank: null }],
-  ['kept: selected by its score', { fate: 'selected', score: -1 }],
-  ['kept: won a tie of 4 at the cut', { fate: 'selected', score: -1, tied: 4 }],
-])('says %s', (sentence, change) => {
-  expect(ruleOf({ ...dropped, ...change })).toBe(sentence);
+const sentences = (row: QueryRow): string[] => [...row.fates].map((_, key) => ruleOf(whyOf(row, key)));
+
+describe('the rule that decided', () => {
+  it('is the score, where it differs from the cut', () => {
+    expect(sentences(rowOf([['selected', 3], ['dropped', 1], ['selected', 2], ['own-block']]))).toEqual([
+      'kept: its score is above the cut',
+      'dropped: its score is below the cut',
+      'kept: its score is the lowest that stayed',
+      'kept: in the query’s own block',
+    ]);
+  });
+
+  it('is the second score among equals', () => {
+    const row = rowOf([
+      ['selected', 0, -1],
+      ['dropped', 0, -3],
+      ['selected', 0, -2],
+      ['dropped', -1, 5],
+    ]);
+    expect(sentences(row)).toEqual([
+      'kept: its score is the cut, and its second score is above that at the cut',
+      'dropped: its score is the cut, but its second score is below that at the cut',
+      'kept: its score is the cut, and its second score the lowest that stayed',
+      'dropped: its score is below the cut',
+    ]);
+    expect(whyOf(row, 1).score).toMatchObject({ cut: 0, second: { value: -3, cut: -2 }, tied: null });
+    expect(whyOf(row, 3).score).toMatchObject({ cut: 0, second: null });
+  });
+
+  it('is the lower token among those that are equal in all', () => {
+    const equal = rowOf([
+      ['selected', 1],
+      ['selected', 1],
+      ['dropped', 1],
+      ['dropped', 0],
+    ]);
+    expect(sentences(equal)).toEqual([
+      'kept: won a tie of 3 at the cut, the lower token first',
+      'kept: won a tie of 3 at the cut, the lower token first',
+      'dropped: lost a tie of 3 at the cut, the lower token first',
+      'dropped: its score is below the cut',
+    ]);
+    const inBoth = rowOf([
+      ['selected', 1, 2],
+      ['dropped', 1, 2],
+      ['dropped', 1, 0],
+    ]);
+    expect(sentences(inBoth).slice(1)).toEqual([
+      'dropped: lost a tie of 2 at the cut, the lower token first',
+      'dropped: its score is the cut, but its second score is below that at the cut',
+    ]);
+  });
+
+  it('is of the key’s own partition', () => {
+    const row = rowOf(
+      [
+        ['selected', 5],
+        ['dropped', 4],
+        ['selected', 2],
+        ['dropped', 1],
+      ],
+      2,
+    );
+    expect(whyOf(row, 1).score).toMatchObject({
+      cut: 5,
+      rank: 2,
+      of: 2,
+      kept: 1,
+      partition: { start: 0, end: 2 },
+    });
+    expect(sentences(row)[1]).toBe('dropped: its score is below the cut of its partition, tokens 0 to 1');
+    expect(sentences(row)[2]).toBe(
+      'kept: its score is the lowest that stayed of its partition, tokens 2 to 3',
+    );
+  });
+
+  it('is no score where none stays, or there is none', () => {
+    expect(sentences(rowOf([['dropped', 1], ['dropped']]))).toEqual([
+      'dropped: no key stays',
+      'dropped: the method keeps no such key',
+    ]);
+  });
+
+  it('says missed where full attention gave weight', () => {
+    const row = {
+      ...rowOf([['selected', 3], ['dropped', 1], ['own-block']]),
+      weights: Float32Array.of(0.9, 0.05, 0.05),
+    };
+    expect(sentences(row)[1]).toBe('missed: its score is below the cut');
+  });
 });

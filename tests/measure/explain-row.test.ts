@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { ruleOf } from '../../components/shared/rule';
 import { createCpuOps } from '../../gpu/cpu';
 import { explainRow } from '../../src/measure/explain-row';
 import { contextOf } from '../../src/measure/probe-run';
 import { methodById } from '../../src/methods';
 import { resolveParameters } from '../../src/methods/parameters';
+import { whyOf } from '../../src/session/why';
 import { KEY_FATES, type KeyFate } from '../../src/study/types';
 import { expectClose } from '../methods/agreement';
 import { expectedScores, fixtureText, inputs, shape } from '../methods/fixture';
@@ -28,7 +30,7 @@ describe('explainRow', () => {
     const start = (3 * tokens + 100) * tokens;
     expectClose(row.weights, attention.subarray(start, start + tokens), 5);
     expect(row.scores).toBeNull();
-    expect(row.scoreAtCut).toBeNull();
+    expect(row.rule).toEqual({ kind: 'everything', partitions: null, evictedAt: null });
   });
 
   it('tells ESA’s parts apart, with scores and the score at the cut', async () => {
@@ -55,9 +57,12 @@ describe('explainRow', () => {
     const reference = expectedScores(`${name}.score.1`)[0];
     expectClose(row.scores!.subarray(4, 128), reference.subarray(4, 128), 3);
     const scoreOf = (token: number): number => row.scores![token];
-    expect(row.scoreAtCut).toBe(Math.min(...of('selected').map(scoreOf)));
-    expect(Math.max(...of('dropped').map(scoreOf))).toBeLessThanOrEqual(row.scoreAtCut!);
-    expect(row.tiedAtCut).toBeGreaterThanOrEqual(1);
+    const { score } = whyOf(row, of('dropped')[0]);
+    expect(score!.cut).toBe(Math.min(...of('selected').map(scoreOf)));
+    expect(Math.max(...of('dropped').map(scoreOf))).toBeLessThanOrEqual(score!.cut!);
+    expect(score).toMatchObject({ of: 124, kept: 24, partition: null });
+    // Keys that no score decided about have none.
+    expect([...row.scores!].filter((value) => !Number.isNaN(value))).toHaveLength(124);
   });
 
   it('knows sinks and the window of StreamingLLM, and what came after the eviction', async () => {
@@ -73,9 +78,168 @@ describe('explainRow', () => {
     expect(fates[181]).toBe('future');
   });
 
-  it('says nothing of a cut where partitions are cut apart', async () => {
-    const row = await explain('lagkv', { lagTokens: 16, sinkTokens: 4 }, 180);
-    expect(row.scores!.some(Number.isFinite)).toBe(true);
-    expect(row.scoreAtCut).toBeNull();
+  it('compares scores within their partition where partitions are cut apart', async () => {
+    const row = await explain('lagkv', { lagTokens: 16, sinkTokens: 4, keepFraction: 0.25 }, 180);
+    expect(row.rule.partitions).toEqual({ start: 4, tokens: 16 });
+    const keys = Array.from({ length: 180 }, (_, key) => key).filter(
+      (key) => !Number.isNaN(row.scores![key]),
+    );
+    expect(keys.length).toBeGreaterThan(100);
+    const cuts = new Set<number>();
+    for (const key of keys) {
+      const { score, fate } = whyOf(row, key);
+      const start = 4 + 16 * Math.floor((key - 4) / 16);
+      expect(score).toMatchObject({ of: 16, kept: 4, partition: { start, end: start + 16 } });
+      expect(score!.rank <= 4).toBe(fate === 'selected');
+      expect(score!.value >= score!.cut!).toBe(fate === 'selected');
+      cuts.add(score!.cut!);
+    }
+    // Each partition has its own cut: one for all would put dropped keys above kept ones.
+    expect(cuts.size).toBe(keys.length / 16);
+  });
+});
+
+describe('the sentence', () => {
+  const sentences = async (id: string, given: Record<string, unknown>, query: number, head = 2) => {
+    const row = await explain(id, given, query, head);
+    return (key: number): string => ruleOf(whyOf(row, key));
+  };
+
+  it('of full attention: everything is kept, and nothing was scored', async () => {
+    const of = await sentences('full', {}, 100);
+    for (const key of [0, 50, 99, 100]) expect(of(key)).toBe('kept: everything is kept');
+    expect(of(101)).toBe('not seen: it comes after the query');
+    expect(whyOf(await explain('full', {}, 100), 50)).toMatchObject({ score: null, fate: 'undecided' });
+  });
+
+  it('of StreamingLLM: by place, before and after the eviction', async () => {
+    const early = await sentences('streaming-llm', { keepFraction: 0.25 }, 120);
+    expect(early(50)).toBe('kept: not yet evicted');
+    const of = await sentences('streaming-llm', { keepFraction: 0.25 }, 180);
+    expect(of(3)).toBe('kept: one of the first 4');
+    expect(of(4)).toMatch(
+      /^(dropped|missed): neither among the first 4 nor the last 33 before the eviction at token 150$/,
+    );
+    expect(of(116)).toMatch(/neither among/);
+    expect(of(117)).toBe('kept: one of the last 33 before the eviction at token 150');
+    expect(of(180)).toBe('kept: in the query’s own block');
+    expect((await explain('streaming-llm', { keepFraction: 0.25 }, 180)).scores).toBeNull();
+  });
+
+  it('of StreamingLLM in its cache: the window before each block', async () => {
+    const row = await explain('streaming-llm', { keepFraction: 0.25, positions: 'cache' }, 180);
+    const local = row.fates.filter((code) => KEY_FATES[code] === 'local').length;
+    // ⌊0.25 · 192⌋ keys, four of them sinks.
+    expect(local).toBe(44);
+    const blockStart = row.fates.findIndex((code) => KEY_FATES[code] === 'own-block');
+    expect(ruleOf(whyOf(row, blockStart - 1))).toBe('kept: one of the last 44 before the block');
+    expect(ruleOf(whyOf(row, blockStart - 45))).toMatch(
+      /: neither among the first 4 nor the last 44 before the block$/,
+    );
+  });
+
+  it('of what was read since the eviction: that it was', async () => {
+    const row = await explain('random', { keepFraction: 0.25, seed: 5 }, 191);
+    const blockStart = row.fates.findIndex((code) => KEY_FATES[code] === 'own-block');
+    expect(blockStart).toBeGreaterThan(151);
+    expect(ruleOf(whyOf(row, 150))).toBe('kept: read since the eviction before token 150');
+  });
+
+  it('of random keys: drawn or not, without a score', async () => {
+    const row = await explain('random', { keepFraction: 0.25, seed: 5 }, 180);
+    const texts = Array.from({ length: 150 }, (_, key) =>
+      ruleOf(whyOf(row, key)).replace('missed', 'dropped'),
+    );
+    expect(new Set(texts)).toEqual(new Set(['kept: drawn, one of 37', 'dropped: not drawn']));
+    expect(texts.filter((text) => text.startsWith('kept'))).toHaveLength(37);
+    expect(row.scores).toBeNull();
+  });
+
+  it('of LagKV: the cut of the key’s own partition', async () => {
+    const given = { lagTokens: 16, sinkTokens: 4, keepFraction: 0.25 };
+    expect((await sentences('lagkv', { ...given, variant: 'kvpress' }, 120))(50)).toBe(
+      'kept: not yet evicted',
+    );
+    const of = await sentences('lagkv', given, 180);
+    const texts = Array.from({ length: 16 }, (_, at) => of(20 + at).replace('missed', 'dropped'));
+    expect(new Set(texts)).toEqual(
+      new Set([
+        'kept: its score is above the cut of its partition, tokens 20 to 35',
+        'kept: its score is the lowest that stayed of its partition, tokens 20 to 35',
+        'dropped: its score is below the cut of its partition, tokens 20 to 35',
+      ]),
+    );
+    expect(of(2)).toBe('kept: one of the first 4');
+    const row = await explain('lagkv', given, 180);
+    const late = row.fates.findLastIndex((code) => KEY_FATES[code] === 'local');
+    expect(of(late)).toBe('kept: its partition is not compressed yet');
+  });
+
+  it('of LagKV as kvpress has it: ranks, and the raw scores that break their ties', async () => {
+    const row = await explain(
+      'lagkv',
+      { variant: 'kvpress', lagTokens: 16, sinkTokens: 4, keepFraction: 0.4 },
+      180,
+    );
+    const whys = Array.from({ length: 150 }, (_, key) => whyOf(row, key)).filter(
+      ({ score }) => score !== null,
+    );
+    const atCut = whys.filter(({ score }) => score!.value === score!.cut);
+    // Every partition has a key of each rank.
+    expect(atCut.length).toBeGreaterThan(4);
+    for (const { fate, score } of atCut) {
+      expect(score!.second!.value >= score!.second!.cut).toBe(fate === 'selected');
+    }
+    const dropped = atCut.find(({ fate }) => fate === 'dropped')!;
+    expect(ruleOf(dropped)).toMatch(/: its score is the cut, but its second score is below that at the cut$/);
+  });
+
+  it('of ESA: both scores where the second decides', async () => {
+    const given = {
+      ...{ projection: 'exact', initTokens: 4, localTokens: 32, chunkTokens: 32 },
+      ...{ selectedTokens: 24, proximity: 3 },
+    };
+    const row = await explain('esa', given, 170);
+    const whys = Array.from({ length: 124 }, (_, at) => whyOf(row, 4 + at));
+    for (const { fate, score } of whys) {
+      const { value, cut, second, tied } = score!;
+      const isKept = fate === 'selected';
+      if (value !== cut) expect(value > cut!).toBe(isKept);
+      else if (second && second.value !== second.cut) expect(second.value > second.cut).toBe(isKept);
+      else expect(isKept || tied !== null).toBe(true);
+    }
+    // Dilation gives neighbours one score: of those at the cut their own scores decide.
+    const atCut = whys.filter(({ score }) => score!.value === score!.cut);
+    const texts = new Set(atCut.map((why) => ruleOf(why).replace('missed', 'dropped')));
+    expect(texts).toContain('dropped: its score is the cut, but its second score is below that at the cut');
+    expect(texts).toContain('kept: its score is the cut, and its second score the lowest that stayed');
+  });
+
+  it('of ESA and the oracle where there is room for all', async () => {
+    const given = {
+      projection: 'exact',
+      initTokens: 4,
+      localTokens: 32,
+      chunkTokens: 32,
+      selectedTokens: 180,
+    };
+    expect((await sentences('esa', given, 170))(50)).toBe('kept: the budget has room for all keys');
+    expect((await sentences('oracle', { keepFraction: 1 }, 170))(50)).toBe(
+      'kept: the budget has room for all keys',
+    );
+  });
+
+  it('of the oracle: attention received, above and below the cut', async () => {
+    const row = await explain('oracle', { keepFraction: 0.1 }, 170);
+    const keys = [...row.scores!.keys()].filter((key) => !Number.isNaN(row.scores![key]));
+    const texts = keys.map((key) => ruleOf(whyOf(row, key)).replace('missed', 'dropped'));
+    expect(texts.filter((text) => text.startsWith('kept'))).toHaveLength(19);
+    expect(new Set(texts)).toEqual(
+      new Set([
+        'kept: its score is above the cut',
+        'kept: its score is the lowest that stayed',
+        'dropped: its score is below the cut',
+      ]),
+    );
   });
 });

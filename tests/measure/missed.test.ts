@@ -9,11 +9,12 @@ const dropped = KEY_FATES.indexOf('dropped');
 function rowOf(weights: readonly number[], kept: readonly number[] = []): QueryRow {
   const values = Float32Array.from(weights);
   return {
-    ...{ layer: 0, head: 0, query: weights.length - 1, scores: null, scoreAtCut: null, tiedAtCut: null },
+    ...{ method: { id: 'oracle', parameters: {} }, layer: 0, head: 0, query: weights.length - 1 },
+    ...{ rule: { kind: 'scores', partitions: null, evictedAt: null }, scores: null, secondary: null },
     weights: values,
     firstWeight: firstWeightOf(values),
     fates: Uint8Array.from(weights, (_, key) => (kept.includes(key) ? 1 : dropped)),
-  } as QueryRow;
+  };
 }
 
 const missedOf = (row: QueryRow): number[] => [...row.weights.keys()].filter((key) => isMissed(row, key));

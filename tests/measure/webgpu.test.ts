@@ -86,6 +86,6 @@ describeWebGpu('measurements on WebGPU', (gpu) => {
     ]);
     expectClose(found.weights, wanted.weights, 5);
     expect(found.fates).toEqual(wanted.fates);
-    expect(found.tiedAtCut).toBe(wanted.tiedAtCut);
+    expect(found.rule).toEqual(wanted.rule);
   });
 });

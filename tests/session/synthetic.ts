@@ -210,9 +210,9 @@ export function syntheticRow(
     weights: shares,
     firstWeight: firstWeightOf(shares),
     fates,
+    rule: { kind: 'scores', partitions: null, evictedAt: null },
     scores,
-    scoreAtCut: 2.004,
-    tiedAtCut: 2,
+    secondary: null,
   };
 }
 

@@ -305,7 +305,7 @@ describe('pictures', () => {
     expect(asked.map((message) => message.request)).toEqual([request(0), request(1)]);
     expect(workers[0].of('row')).toMatchObject([{ layer: 2, head: 3, query: 4 }]);
     expect(workers[1].heard.filter(({ type }) => type === 'attention' || type === 'row')).toEqual([]);
-    const wanted = { layer: 2, head: 3, query: 4, scoreAtCut: 0.5 } as QueryRow;
+    const wanted = { layer: 2, head: 3, query: 4, firstWeight: 0.5 } as QueryRow;
     workers[0].say({ type: 'reply', id: workers[0].of('row')[0].id, value: wanted });
     workers[0].say({ type: 'reply', id: asked[1].id, value: reply(1) });
     workers[0].say({ type: 'reply', id: asked[0].id, value: reply(0) });

@@ -103,7 +103,7 @@ export class EsaRun implements MethodRun {
       return {
         ...base,
         list: list && { buffer: list, offset: 0, sets: 1, count: localStart, rowStride: localStart },
-        ...{ score: null, tiedAtCut: null, owned: [] },
+        ...{ score: null, tiedAtCut: null, decidedBy: 'nothing' as const, owned: [] },
       };
     }
     // Initial tokens score infinitely much, so that top-k lists them before those it chooses.

@@ -1,0 +1,71 @@
+/** The rule that kept or dropped a key, as a sentence with the numbers of its own. */
+import type { DecidingScore, Why } from '../../src/session/why';
+import { formatCount } from './format';
+
+export function verdictOf({ fate, isMissed }: Why): 'kept' | 'missed' | 'dropped' {
+  if (isMissed) return 'missed';
+  return fate === 'dropped' || fate === 'future' ? 'dropped' : 'kept';
+}
+
+export function ruleOf(why: Why): string {
+  const { fate, isMissed, rule } = why;
+  if (fate === 'future') return 'not seen: it comes after the query';
+  if (rule.kind === 'everything') return 'kept: everything is kept';
+  return fate === 'dropped'
+    ? `${isMissed ? 'missed' : 'dropped'}: ${whyDropped(why)}`
+    : `kept: ${whyKept(why)}`;
+}
+
+function whyKept({ fate, rule, score, counts }: Why): string {
+  switch (fate) {
+    case 'own-block':
+      return 'in the query’s own block';
+    case 'since':
+      return `read since the eviction before token ${formatCount(rule.evictedAt!)}`;
+    case 'sink':
+      return `one of the first ${formatCount(counts.sink)}`;
+    case 'local':
+      return rule.partitions
+        ? 'its partition is not compressed yet'
+        : `one of the last ${formatCount(counts.local)} ${beforeWhat(rule.evictedAt)}`;
+    case 'undecided':
+      return rule.kind === 'room' ? 'the budget has room for all keys' : 'not yet evicted';
+    default:
+      if (rule.kind === 'lot') return `drawn, one of ${formatCount(counts.selected)}`;
+      return score ? whySelected(score) : 'selected';
+  }
+}
+
+function whySelected({ value, cut, second, tied, partition }: DecidingScore): string {
+  const where = partition ? ` of ${nameOf(partition)}` : '';
+  if (value !== cut) return `its score is above the cut${where}`;
+  if (tied !== null) return `won a tie of ${formatCount(tied)} at the cut${where}, the lower token first`;
+  if (second === null) return `its score is the lowest that stayed${where}`;
+  return second.value === second.cut
+    ? `its score is the cut${where}, and its second score the lowest that stayed`
+    : `its score is the cut${where}, and its second score is above that at the cut`;
+}
+
+function whyDropped({ rule, score, counts }: Why): string {
+  if (rule.kind === 'place') {
+    return `neither among the first ${formatCount(counts.sink)} nor the last ${formatCount(counts.local)} ${beforeWhat(rule.evictedAt)}`;
+  }
+  if (rule.kind === 'lot') return 'not drawn';
+  if (!score) return 'the method keeps no such key';
+  const { value, cut, second, tied, partition } = score;
+  const where = partition ? ` of ${nameOf(partition)}` : '';
+  if (cut === null) return `no key${where} stays`;
+  if (value !== cut) return `its score is below the cut${where}`;
+  if (tied !== null) return `lost a tie of ${formatCount(tied)} at the cut${where}, the lower token first`;
+  return second === null
+    ? `its score is the cut${where}, and the lower token goes first`
+    : `its score is the cut${where}, but its second score is below that at the cut`;
+}
+
+function beforeWhat(evictedAt: number | null): string {
+  return evictedAt === null ? 'before the block' : `before the eviction at token ${formatCount(evictedAt)}`;
+}
+
+function nameOf({ start, end }: { readonly start: number; readonly end: number }): string {
+  return `its partition, tokens ${formatCount(start)} to ${formatCount(end - 1)}`;
+}
