@@ -11,18 +11,34 @@ import { loadTokenizer, type Tokenizer } from './tokenizer';
 export interface ModelFolder {
   readonly name: string;
   /** The bytes of a file in the folder; null if there is none of that name. UserError if it cannot be read. */
-  read(path: string): Promise<Uint8Array<ArrayBuffer> | null>;
+  read(path: string, options?: ReadOptions): Promise<Uint8Array<ArrayBuffer> | null>;
 }
 
-export interface LoadedModel {
+export interface ReadOptions {
+  /** Ends the reading; the promise is rejected with its reason. */
+  readonly signal?: AbortSignal;
+  /** Most bytes of the folder's files together, where they come over a network. */
+  readonly limitBytes?: number;
+}
+
+/** What is known of a model before its weights are read. */
+export interface ModelHead {
   name: string;
   config: ModelConfig;
-  source: TensorSource;
   /** Null where the folder has no tokenizer.json. */
   tokenizer: Tokenizer | null;
+  calibration: Calibration | null;
+}
+
+export interface LoadedModel extends ModelHead {
+  source: TensorSource;
   /** Of config.json and the weights; see digestParts. */
   digest: string;
-  calibration: Calibration | null;
+}
+
+export interface LoadOptions extends ReadOptions {
+  /** Hears all but the weights before a byte of them is asked for; what it throws ends the loading. */
+  readonly beforeWeights?: (head: ModelHead) => void | Promise<void>;
 }
 
 interface Weights {
@@ -32,36 +48,37 @@ interface Weights {
 }
 
 /**
- * Reads and checks all of a model but its weights' names and shapes (readWeights does that). UserError, one sentence, for
- * a missing or damaged file.
+ * Reads and checks all of a model but its weights' names and shapes (readWeights does that): first what is small, then the weights.
+ * UserError, one sentence, for a missing or damaged file.
  */
-export async function loadModel(folder: ModelFolder): Promise<LoadedModel> {
-  const [configBytes, weightBytes, tokenizerJson, tokenizerConfig, calibrationBytes] = await Promise.all([
-    folder.read('config.json'),
-    folder.read('model.safetensors'),
-    readJson(folder, 'tokenizer.json'),
-    readJson(folder, 'tokenizer_config.json'),
-    folder.read(calibrationFile),
+export async function loadModel(folder: ModelFolder, options: LoadOptions = {}): Promise<LoadedModel> {
+  const [configBytes, tokenizerJson, tokenizerConfig, calibrationBytes] = await Promise.all([
+    folder.read('config.json', options),
+    readJson(folder, 'tokenizer.json', options),
+    readJson(folder, 'tokenizer_config.json', options),
+    folder.read(calibrationFile, options),
   ]);
   if (!configBytes) throw new UserError(`${folder.name} is no model folder: it has no config.json.`);
   const config = parseConfig(parseJson(configBytes, 'config.json'));
-  const { source, parts } = weightBytes
-    ? { source: readSafetensors(weightBytes, 'model.safetensors'), parts: [weightBytes] }
-    : await readShards(folder);
-  return {
+  const head: ModelHead = {
     name: folder.name,
     config,
-    source,
     tokenizer:
       tokenizerJson === null ? null : loadTokenizer(tokenizerJson, tokenizerConfig ?? undefined, config),
-    digest: await digestParts([configBytes, ...parts]),
     calibration:
       calibrationBytes && readCalibration(readSafetensors(calibrationBytes, calibrationFile), config),
   };
+  await options.beforeWeights?.(head);
+  options.signal?.throwIfAborted();
+  const weightBytes = await folder.read('model.safetensors', options);
+  const { source, parts } = weightBytes
+    ? { source: readSafetensors(weightBytes, 'model.safetensors'), parts: [weightBytes] }
+    : await readShards(folder, options);
+  return { ...head, source, digest: await digestParts([configBytes, ...parts]) };
 }
 
-async function readShards(folder: ModelFolder): Promise<Weights> {
-  const json = await readJson(folder, shardIndexFile);
+async function readShards(folder: ModelFolder, options: ReadOptions): Promise<Weights> {
+  const json = await readJson(folder, shardIndexFile, options);
   if (json === null) {
     throw new UserError(
       `${folder.name} has neither model.safetensors nor ${shardIndexFile}; other formats are not read.`,
@@ -71,7 +88,7 @@ async function readShards(folder: ModelFolder): Promise<Weights> {
   const names = [...new Set(index.values())].sort();
   const shards = await Promise.all(
     names.map(async (name) => {
-      const bytes = await folder.read(name);
+      const bytes = await folder.read(name, options);
       if (!bytes) throw new UserError(`${folder.name} lacks ${name}, which its index names.`);
       return { name, bytes };
     }),
@@ -80,8 +97,8 @@ async function readShards(folder: ModelFolder): Promise<Weights> {
   return { source: shardedSource(index, files), parts: shards.map(({ bytes }) => bytes) };
 }
 
-async function readJson(folder: ModelFolder, path: string): Promise<unknown> {
-  const bytes = await folder.read(path);
+async function readJson(folder: ModelFolder, path: string, options: ReadOptions): Promise<unknown> {
+  const bytes = await folder.read(path, options);
   return bytes === null ? null : parseJson(bytes, path);
 }
 

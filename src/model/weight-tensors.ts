@@ -1,9 +1,10 @@
 import { UserError } from '../user-error';
+import { finiteWeights } from './finite';
 import { quote } from './quote';
 import { shapesEqual, shapeText, type TensorSource } from './tensor-source';
 import type { LinearWeights, NormWeights } from './weights';
 
-/** Checks now that a tensor is there and has the shape; returns how to read it later. */
+/** Checks now that a tensor is there and has the shape; returns how to read it later, which checks that its values are finite. */
 export function checked(source: TensorSource, name: string, shape: readonly number[]): () => Float32Array {
   if (!source.has(name)) {
     throw new UserError(`The model's weights lack tensor ${quote(name)}; its config.json calls for it.`);
@@ -14,7 +15,7 @@ export function checked(source: TensorSource, name: string, shape: readonly numb
       `Tensor ${quote(name)} has shape ${shapeText(found)}, but config.json calls for ${shapeText(shape)}.`,
     );
   }
-  return () => source.float32(name);
+  return () => finiteWeights(name, shape, source.float32(name));
 }
 
 /** NAME.weight [outputs, inputs] and, if asked for, NAME.bias [outputs]. */

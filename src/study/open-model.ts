@@ -4,7 +4,7 @@ import type { Calibration } from '../model/calibration';
 import type { ModelConfig } from '../model/config';
 import type { Decoder } from '../model/decoder';
 import { createDecoder } from '../model/decoder';
-import type { ModelFolder } from '../model/load';
+import type { ModelFolder, ModelHead } from '../model/load';
 import { loadModel } from '../model/load';
 import type { Tokenizer } from '../model/tokenizer';
 import { readWeights } from '../model/weights';
@@ -22,24 +22,44 @@ export interface OpenModel {
   readonly weightOperations: number;
 }
 
+export interface OpenModelOptions {
+  /** Hears what share of the weights is on the device. */
+  readonly onProgress?: (fraction: number) => void;
+  /** Called where the device has room for the weights only without what it holds now. */
+  readonly makeRoom?: () => void;
+  /** Hears all but the weights before a byte of them is fetched; what it throws ends the opening. */
+  readonly beforeWeights?: (head: ModelHead) => void | Promise<void>;
+  /** Ends the opening, between two layers at the latest. */
+  readonly signal?: AbortSignal;
+}
+
 /**
- * Loads a model folder onto a device. `makeRoom` is called where the device has room for the weights only without what it holds
- * now. Throws UserError for anything that is wrong with the files, and for weights that the device has no room for.
+ * Loads a model folder onto a device. Throws UserError for anything that is wrong with the files, and, before the weights are
+ * fetched, for weights that the device has no room for; the signal's reason when it was ended.
  */
 export async function openModel(
   ops: Ops,
   folder: ModelFolder,
-  onProgress: (fraction: number) => void = () => {},
-  makeRoom: () => void = () => {},
+  { onProgress, makeRoom, beforeWeights, signal }: OpenModelOptions = {},
 ): Promise<OpenModel> {
-  const loaded = await loadModel(folder);
+  const { memoryLimits } = ops;
+  const loaded = await loadModel(folder, {
+    signal,
+    limitBytes: memoryLimits.budgetBytes,
+    beforeWeights(head) {
+      checkWeightsFit(head.config, memoryLimits);
+      return beforeWeights?.(head);
+    },
+  });
+  signal?.throwIfAborted();
   const { config } = loaded;
   const weights = readWeights(loaded.source, config);
-  const { memoryLimits } = ops;
-  checkWeightsFit(config, memoryLimits);
   const needed = plannedBytes(weightBuffers(config, memoryLimits), memoryLimits);
-  if (ops.memory().bytes + needed > memoryLimits.budgetBytes) makeRoom();
-  const decoder = await createDecoder(ops, config, weights, (layers) => onProgress(layers / config.layers));
+  if (ops.memory().bytes + needed > memoryLimits.budgetBytes) makeRoom?.();
+  const decoder = await createDecoder(ops, config, weights, (layers) => {
+    signal?.throwIfAborted();
+    onProgress?.(layers / config.layers);
+  });
   const parameterCount = loaded.source
     .names()
     .reduce((sum, name) => sum + loaded.source.shape(name).reduce((product, size) => product * size, 1), 0);
