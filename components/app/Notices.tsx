@@ -1,21 +1,26 @@
+import { useShallow } from 'zustand/react/shallow';
 import { usePage, usePageState } from '../../src/session/hooks';
-import { unagreedModel } from '../../src/session/page-state';
+import { sentencesOf } from '../../src/session/model-address';
+import { questionOf } from '../../src/session/page-state';
 import { bundledModel } from '../../src/session/session';
 import { CloseIcon } from '../shared/icons';
 
-/** A link may name a model anywhere: nothing is fetched from there before the person has agreed. */
-function ModelQuestion() {
-  const { actions } = usePage();
-  const address = usePageState(unagreedModel);
-  if (address === null) return null;
+/** A link may name a model anywhere, and a server may send to another: nothing is read from there before the person has agreed. */
+function DownloadQuestion() {
+  const { actions, agree } = usePage();
+  const question = usePageState(useShallow(questionOf));
+  if (question === null) return null;
+  const { before, quoted, after, choice } = sentencesOf(question);
   return (
     <div className="notice notice-question" role="alert">
       <span>
-        This link asks for the model at <q>{address}</q>; nothing is downloaded until you choose.
+        {before}
+        <q>{quoted}</q>
+        {after}
       </span>
       <span className="notice-choices">
-        <button type="button" className="button button-primary" onClick={actions.agreeToModel}>
-          Load this model
+        <button type="button" className="button button-primary" onClick={agree}>
+          {choice}
         </button>
         <button type="button" className="button" onClick={() => actions.setModel(bundledModel)}>
           Use the bundled model
@@ -33,7 +38,7 @@ export function Notices() {
   const textNotices = usePageState((state) => state.text?.notices);
   return (
     <div className="notices" aria-live="polite">
-      <ModelQuestion />
+      <DownloadQuestion />
       {error !== null && (
         <div className="notice notice-error" role="alert">
           <span>{error}</span>

@@ -1,4 +1,5 @@
 import { UserError } from '../../src/user-error';
+import { DeviceError } from '../device-error';
 import { type Capabilities, deviceRequest, findGpu, readCapabilities } from './capabilities';
 
 export interface DeviceOptions {
@@ -50,7 +51,7 @@ export async function openDevice(options: DeviceOptions): Promise<OpenedDevice> 
         ? new UserError(
             `The GPU has run out of memory (${error.message}); use a shorter text, a smaller model or the CPU backend.`,
           )
-        : new Error(`WebGPU: ${error.message}`);
+        : new DeviceError(`WebGPU: ${error.message}`);
   };
   device.addEventListener('uncapturederror', hear);
 

@@ -1,3 +1,4 @@
+import { DeviceError } from '../device-error';
 import './float16-array';
 import { makeShaderDataDefinitions, type StructDefinition } from 'webgpu-utils';
 import { BindGroups } from './bind-groups';
@@ -206,5 +207,5 @@ async function compileError(
   const where = messages.map(
     ({ lineNum, linePos, type, message }) => `${name}.wgsl:${lineNum - 1}:${linePos}: ${type}: ${message}`,
   );
-  return new Error(`kernel ${name} does not compile\n${where.join('\n') || error.message}\n\n${code}`);
+  return new DeviceError(`kernel ${name} does not compile\n${where.join('\n') || error.message}\n\n${code}`);
 }

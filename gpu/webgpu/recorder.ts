@@ -1,3 +1,4 @@
+import { DeviceError } from '../device-error';
 import type { MeasuredTime, MemoryLimits, Stopwatch } from '../ops';
 import type { DeviceBuffer, ElementType } from '../rows';
 import { Buffers, type NewStorage, type Storage, type StorageBuffer } from './buffers';
@@ -155,7 +156,7 @@ export class Recorder {
       // Reads that are asked for together share a submission, also those between which work is paced.
       await this.#pacer.nextTurn();
       this.flush();
-      await readable.mapAsync(GPUMapMode.READ, 0, bytes);
+      await readable.mapAsync(GPUMapMode.READ, 0, bytes).catch(failOfDevice);
       await this.#pipelines.settled();
       this.#opened.throwFailure();
       const data = readable.getMappedRange(0, bytes).slice(0);
@@ -313,7 +314,7 @@ export class Recorder {
       }
       // Many short spans share a submission, which is made here if nothing else makes one soon.
       if (!isSubmitted) this.#laterFlush ??= setTimeout(() => this.flush(), this.#pacer.submitAfterMs);
-      const measured = await time().catch((error: unknown) => this.#explain(error));
+      const measured = await time().catch((error: unknown) => this.#explain(deviceError(error)));
       await this.#pipelines.settled();
       this.#opened.throwFailure();
       return measured;
@@ -355,4 +356,12 @@ function storageOf(buffer: DeviceBuffer): Storage {
   const { storage } = buffer as StorageBuffer;
   if (!storage) throw new Error(`${buffer.label} was released`);
   return storage;
+}
+
+function deviceError(error: unknown): DeviceError {
+  return new DeviceError(error instanceof Error ? error.message : String(error), { cause: error });
+}
+
+function failOfDevice(error: unknown): never {
+  throw deviceError(error);
 }

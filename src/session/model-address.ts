@@ -1,5 +1,7 @@
 /** Addresses of models in links: which can be used, and how they are named before anything is fetched from them. */
+import { megabytes } from '../arrival/megabytes';
 import { UserError } from '../user-error';
+import type { DownloadQuestion } from './page-state';
 import { bundledModel } from './session';
 
 /** Relative addresses count from here when they are checked; nothing is ever fetched from it. */
@@ -18,7 +20,43 @@ export function readModelAddress(address: string): string {
   throw new UserError('must be bundled, an http or https address, or a path relative to the page');
 }
 
+/** The question before a download, and what is done about it. On the page two buttons follow, of which `choice` is the first. */
+export function sentencesOf(question: DownloadQuestion): {
+  readonly before: string;
+  readonly quoted: string;
+  readonly after: string;
+  readonly choice: string;
+} {
+  switch (question.kind) {
+    case 'model':
+      return {
+        before: 'This link asks for the model at ',
+        quoted: question.address,
+        after: '; nothing is downloaded until you choose.',
+        choice: 'Load this model',
+      };
+    case 'host':
+      return {
+        before: `The model at ${question.address} sends its files from another host, `,
+        quoted: question.host,
+        after: '; nothing is read from there until you choose.',
+        choice: 'Load from this host',
+      };
+    case 'again':
+      return {
+        before: 'The engine had to be started anew, and the model at ',
+        quoted: question.address,
+        after: ` was too large to keep: ${megabytes(question.bytes)} would be downloaded again.`,
+        choice: 'Download again',
+      };
+  }
+}
+
 /** For scripts that wait; on the page the question has a button. */
-export function modelQuestion(address: string): string {
-  return `This link asks for the model at ${address}; nothing is downloaded until somebody chooses "Load this model" on the page.`;
+export function questionText(question: DownloadQuestion): string {
+  const { before, quoted, after, choice } = sentencesOf(question);
+  const isChoice = / until you choose\.$/.test(after);
+  return isChoice
+    ? `${before}${quoted}${after.replace('until you choose.', `until somebody chooses "${choice}" on the page.`)}`
+    : `${before}${quoted}${after.replace(/\.$/, '')} once somebody chooses "${choice}" on the page.`;
 }

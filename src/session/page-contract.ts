@@ -1,9 +1,9 @@
 /** window.keyhole: what scripts may rely on (docs/contracts.md, "window.keyhole"). */
 import type { Measurements, MethodSpec, SourceSpec } from '../study/types';
 import { presentMeasurements, presentOrigin, presentRecord } from './measured';
-import { modelQuestion } from './model-address';
+import { questionText } from './model-address';
 import type { Page } from './page';
-import { chosenQuery, type PageState, unagreedModel } from './page-state';
+import { chosenQuery, type PageState, questionOf } from './page-state';
 import type { View } from './session';
 
 /** Plain data. Opening a link made from it gives an equal one, except `timing` and `origin`. */
@@ -37,7 +37,7 @@ declare global {
 /** A copy of what the page shows, safe to keep and to send. */
 export function contractState(state: PageState, version: string): KeyholeState {
   const { session } = state;
-  const unagreed = unagreedModel(state);
+  const question = questionOf(state);
   return structuredClone({
     version,
     modelDigest: state.model?.digest ?? null,
@@ -47,7 +47,7 @@ export function contractState(state: PageState, version: string): KeyholeState {
     pinned: session.pinned,
     view: { ...session.view, query: chosenQuery(state) },
     origin: presentOrigin(state.records, session),
-    error: unagreed === null ? (state.error ?? state.problem) : modelQuestion(unagreed),
+    error: question === null ? (state.error ?? state.problem) : questionText(question),
     backend: state.backend.name,
     measurements: presentMeasurements(state.records, session),
     timing: presentRecord(state.records, session)?.timing ?? {},

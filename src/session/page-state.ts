@@ -1,5 +1,6 @@
 /** Everything the page shows. `session` is what the person decides; the rest is what the engine said about it. */
 
+import type { ArrivalQuestion } from '../arrival/arrivals';
 import type { ParameterContext } from '../methods/parameters';
 import { textKey } from '../study/key';
 import type {
@@ -32,6 +33,8 @@ export interface PageState {
   readonly model: ModelFacts | null;
   /** Addresses that may be downloaded from: the bundled model's, and those that the person has agreed to on this page. */
   readonly agreedModels: ReadonlySet<string>;
+  /** What the engine asks before it fetches more; about the session's model. */
+  readonly asked: ArrivalQuestion | null;
   readonly text: TextFacts | null;
   /** Which source `text` was read from (textKeyOf); after a change of source it lags until the new text is there. */
   readonly textKey: string | null;
@@ -79,6 +82,7 @@ export function initialState(session: Session): PageState {
 /** The state without what the engine said, for another model: none of it is about that one. */
 export const nothingKnown = {
   model: null,
+  asked: null,
   text: null,
   textKey: null,
   records: [],
@@ -87,9 +91,17 @@ export const nothingKnown = {
   recordedMap: null,
 } as const satisfies Partial<PageState>;
 
-/** The model's address while the person has not agreed to download from it; nothing runs until then. Null: all is well. */
-export function unagreedModel({ session, agreedModels }: PageState): string | null {
-  return agreedModels.has(session.model) ? null : session.model;
+/** What a person is asked before bytes are fetched from an address, from another host than it names, or a second time. */
+export type DownloadQuestion = ArrivalQuestion | { readonly kind: 'model'; readonly address: string };
+
+/** Set while the person has not agreed to a download; nothing runs until then. Null: all is well. */
+export function questionOf({
+  session,
+  agreedModels,
+  asked,
+}: Pick<PageState, 'session' | 'agreedModels' | 'asked'>): DownloadQuestion | null {
+  if (!agreedModels.has(session.model)) return { kind: 'model', address: session.model };
+  return asked?.address === session.model ? asked : null;
 }
 
 /** What a text depends on. */

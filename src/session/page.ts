@@ -18,8 +18,8 @@ import {
   initialState,
   nothingKnown,
   type PageState,
+  questionOf,
   textKeyOf,
-  unagreedModel,
 } from './page-state';
 import type { RecordedStudy } from './recorded';
 import { createRunner, type Runner } from './runner';
@@ -60,6 +60,8 @@ export interface Page {
   linkTo(by: MeasuredBy): Promise<string>;
   cancel(): void;
   rerun(): void;
+  /** Permission for the download that `questionOf` asks about. */
+  agree(): void;
   /** The map's pictures. */
   readonly tiles: TilePyramid;
   row(query: number): Promise<QueryRow>;
@@ -174,7 +176,7 @@ export function createPage(options: PageOptions): Page {
   const isIdle = (): boolean => {
     const { records, session, error, problem } = store.getState();
     const origin = presentOrigin(records, session);
-    const isAsking = unagreedModel(store.getState()) !== null;
+    const isAsking = questionOf(store.getState()) !== null;
     return (
       opening === 0 &&
       runner !== null &&
@@ -219,6 +221,11 @@ export function createPage(options: PageOptions): Page {
     },
     cancel: () => runner?.cancel(),
     rerun: () => runner?.rerun(),
+    agree() {
+      const question = questionOf(store.getState());
+      if (question?.kind === 'model') actions.agreeToModel();
+      else if (question) runner?.agree(question);
+    },
     tiles,
     row: (query) => (runner ? runner.row(query) : new Promise(() => {})),
     idle: () =>

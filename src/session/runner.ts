@@ -3,13 +3,14 @@
  * store what the engine says.
  */
 import type { StoreApi } from 'zustand/vanilla';
+import type { ArrivalQuestion } from '../arrival/arrivals';
 import type { StudyClient, StudyEvents } from '../study/client';
 import type { TileSource } from '../study/tile-work';
 import type { QueryRow } from '../study/types';
 import { isUserError } from '../user-error';
 import { parameterProblem } from './check';
 import { beginRecord, changeRecord, type MeasuredRecord, recordsOfText, withPart } from './measured';
-import { chosenQuery, contextOf, type PageState, textKeyOf, unagreedModel } from './page-state';
+import { chosenQuery, contextOf, type PageState, questionOf, textKeyOf } from './page-state';
 import { bundledModel, type FindMethod, keyOf, studyOf } from './session';
 
 /** Quiet time after a change before a run starts, and the longest that steady changes may put it off. */
@@ -33,6 +34,8 @@ export interface Runner {
   cancel(): void;
   /** Runs the same study again. */
   rerun(): void;
+  /** The person has agreed to what the engine asked. */
+  agree(question: ArrivalQuestion): void;
   readonly tiles: TileSource;
   row(query: number): Promise<QueryRow>;
   /** Whether nothing runs or waits. */
@@ -52,7 +55,7 @@ export function createRunner({ store, version, findMethod, createClient, onFacts
   const start = (): void => {
     timer = undefined;
     const state = store.getState();
-    const isAgreed = unagreedModel(state) === null;
+    const isAgreed = questionOf(state) === null;
     const problem = isAgreed ? problemOf(state, findMethod) : null;
     if (!isAgreed || problem !== null) {
       askedStudy = '';
@@ -143,6 +146,12 @@ export function createRunner({ store, version, findMethod, createClient, onFacts
       askedStudy = '';
       schedule();
     },
+    agree(question) {
+      client.agree(question);
+      store.setState({ asked: null });
+      askedStudy = '';
+      schedule();
+    },
     isQuiet: () => timer === undefined && !store.getState().running,
     dispose() {
       clearTimeout(timer);
@@ -203,11 +212,17 @@ function eventsOf(store: StoreApi<PageState>, onFacts: () => void, askedText: ()
     selectionReady: () => setState({ pictureVersion: getState().pictureVersion + 1 }),
     assumed: (assumptions) => change(() => ({ assumptions })),
     timing: (timing) => change((record) => ({ timing: { ...record.timing, ...timing } })),
+    restarted() {
+      change(() => ({ isComplete: false }));
+      const progress = { label: 'starting again', fraction: 0, expectedSeconds: null };
+      setState({ error: null, running: true, progress });
+    },
+    asks: (asked) => setState({ asked }),
     failed: (sentence) => setState({ error: sentence }),
     idle() {
       const { error, problem } = getState();
       // A run that could not start has ended, too, and has measured nothing.
-      const hasRun = problem === null && unagreedModel(getState()) === null;
+      const hasRun = problem === null && questionOf(getState()) === null;
       if (hasRun && error === null) change(() => ({ isComplete: true }));
       setState({ running: false, progress: null });
     },

@@ -2,6 +2,7 @@
  * What the page knows of the engine. `EngineClient` (engine-client.ts) talks to the workers; tests hand the store a fake.
  * A new `run` overtakes the one under way: its remaining results never arrive.
  */
+import type { ArrivalQuestion } from '../arrival/arrivals';
 import type { TileSource } from './tile-work';
 import type {
   BackendFacts,
@@ -28,6 +29,10 @@ export interface StudyEvents {
   assumed(sentences: readonly string[]): void;
   /** Milliseconds by name (load, forward, probe, freeRun, sweep, …). */
   timing(timing: Readonly<Record<string, number>>): void;
+  /** The newest study runs anew from its start, on another worker or device; whatever was said of its failure no longer holds. */
+  restarted(): void;
+  /** Before more bytes are fetched the person has to agree; nothing runs until `agree`, and a study is asked for again. */
+  asks(question: ArrivalQuestion): void;
   /** A sentence: the run under way has failed; what was shown stays. */
   failed(sentence: string): void;
   /** Everything asked for has been delivered, or has failed. */
@@ -39,6 +44,8 @@ export interface StudyClient extends TileSource {
   run(spec: StudySpec): void;
   /** Stops the run under way; what has arrived stays. */
   cancel(): void;
+  /** The person has agreed to what `asks` asked. */
+  agree(question: ArrivalQuestion): void;
   /** Tells which layer and head should come first. */
   look(layer: number, head: number): void;
   /** Rejects with UserError when the text is not there yet or the run was overtaken. */

@@ -7,8 +7,10 @@ import { methodById } from '../methods';
 import type { Method } from '../methods/method';
 import type { ParameterContext, Parameters } from '../methods/parameters';
 import { resolveParameters } from '../methods/parameters';
-import { UserError } from '../user-error';
+import type { ModelHead } from '../model/load';
+import { isUserError, UserError } from '../user-error';
 import type { StudyEnvironment } from './environment';
+import { checkMeasured, checkMethodStates } from './finite';
 import { compareRuns } from './free-comparison';
 import { textKey } from './key';
 import { type MemoryPlan, planMemory } from './memory-plan';
@@ -33,6 +35,8 @@ export interface EngineRun {
   readonly spec: StudySpec;
   readonly parts: readonly Part[];
   readonly signal: AbortSignal;
+  /** Ends the loading of the model, which goes on when a study of the same model overtakes this one; `signal` unless told. */
+  readonly loading?: AbortSignal;
   readonly emit: (event: PostedEvent) => void;
   /** Hears full attention's result as soon as it is there. */
   readonly onFull: (full: FullRun) => void;
@@ -52,6 +56,8 @@ export class Engine {
   private readonly environment: StudyEnvironment;
   private model: { readonly name: string; readonly open: OpenModel } | null = null;
   private text: { readonly key: string; readonly text: StudyText } | null = null;
+  /** The text of a model that is still being loaded, made to plan with it. */
+  private draft: { readonly key: string; readonly text: StudyText } | null = null;
   private probe: Probe | null = null;
   private visible = { layer: 0, head: 0 };
 
@@ -61,10 +67,15 @@ export class Engine {
   }
 
   /** Runs the parts of a study that are asked for. Throws UserError, or the signal's reason when it was cancelled. */
-  async run(run: EngineRun): Promise<void> {
-    const { spec, parts, signal, emit } = run;
+  async run(asked: EngineRun): Promise<void> {
+    const emit: EngineRun['emit'] = (event) => {
+      if (event.name === 'measured') checkMeasured(event.value);
+      asked.emit(event);
+    };
+    const run: EngineRun = { ...asked, emit };
+    const { spec, parts, signal } = run;
     const clock = new Clock(emit);
-    const open = await clock.measure('load', () => this.openModel(spec.model, run));
+    const open = await clock.measure('load', () => this.openModel(run));
     signal.throwIfAborted();
     emit({ name: 'progress', value: { label: 'preparing the text', fraction: 0, expectedSeconds: null } });
     const text = await this.openText(spec, open);
@@ -121,16 +132,31 @@ export class Engine {
     return this.probe;
   }
 
-  private async openModel(name: string, { emit }: EngineRun): Promise<OpenModel> {
+  private async openModel(run: EngineRun): Promise<OpenModel> {
+    const { spec, parts, emit } = run;
+    const { model: name } = spec;
     if (this.model?.name === name) return this.model.open;
     const folder = this.environment.modelFolder(name);
     const report = (fraction: number): void =>
       emit({ name: 'progress', value: { label: `loading ${folder.name}`, fraction, expectedSeconds: null } });
     report(0);
-    const open = await openModel(this.ops, folder, report, () => this.closeModel());
+    const open = await openModel(this.ops, folder, {
+      onProgress: report,
+      makeRoom: () => this.closeModel(),
+      beforeWeights: (head) => this.checkLength(spec, head, parts),
+      signal: run.loading ?? run.signal,
+    });
     this.closeModel();
     this.model = { name, open };
     return open;
+  }
+
+  /** Refuses a text that the device has no room for before the weights are fetched. */
+  private async checkLength(spec: StudySpec, head: ModelHead, parts: readonly Part[]): Promise<void> {
+    const text = await this.buildText(spec, head);
+    this.draft = { key: textKey(spec), text };
+    const tokens = spec.source.kind === 'task' ? spec.source.tokens : text.ids.length;
+    this.plan(head, text, resolvedOrFull(spec.method, parameterContext(head, tokens)), parts);
   }
 
   private closeModel(): void {
@@ -142,7 +168,7 @@ export class Engine {
 
   /** Throws UserError for a study that the device has no room for. */
   private plan(
-    open: OpenModel,
+    open: Pick<ModelHead, 'config' | 'calibration'>,
     text: StudyText,
     { method, parameters }: ResolvedMethod,
     parts: readonly Part[],
@@ -161,15 +187,25 @@ export class Engine {
   private async openText(spec: StudySpec, open: OpenModel): Promise<StudyText> {
     const key = textKey(spec);
     if (this.text?.key === key) return this.text.text;
-    if (!open.tokenizer) {
-      throw new UserError(
-        `The model ${open.facts.name} has no tokenizer.json, so it cannot read text; add the file to its folder.`,
-      );
-    }
-    const text = buildText(spec, open.tokenizer, open.config, await this.environment.sampleTexts());
+    const { draft } = this;
+    this.draft = null;
+    const text =
+      draft?.key === key ? draft.text : await this.buildText(spec, { ...open, name: open.facts.name });
     this.text = { key, text };
     this.closeProbe();
     return text;
+  }
+
+  private async buildText(
+    spec: StudySpec,
+    { name, tokenizer, config }: Pick<ModelHead, 'name' | 'tokenizer' | 'config'>,
+  ): Promise<StudyText> {
+    if (!tokenizer) {
+      throw new UserError(
+        `The model ${name} has no tokenizer.json, so it cannot read text; add the file to its folder.`,
+      );
+    }
+    return buildText(spec, tokenizer, config, await this.environment.sampleTexts());
   }
 
   private async openProbe(
@@ -226,6 +262,7 @@ export class Engine {
       onProgress: progressOf(run, method.title, text),
     });
     reading.reader.release();
+    checkMethodStates(reading.queryStates, method.title);
     const reference = await full;
     signal.throwIfAborted();
     const freeRun = await compareRuns(open.decoder, text, reference, reading, signal);
@@ -234,7 +271,7 @@ export class Engine {
 }
 
 /** What defaults and limits of parameters depend on. */
-export function parameterContext({ config }: Pick<OpenModel, 'config'>, tokens: number): ParameterContext {
+export function parameterContext({ config }: Pick<ModelHead, 'config'>, tokens: number): ParameterContext {
   const { layers, queryHeads, keyValueHeads, headDimension, trainedTokens } = config;
   return { tokens, trainedTokens, layers, queryHeads, keyValueHeads, headDimension };
 }
@@ -250,6 +287,16 @@ export function resolve(spec: MethodSpec, context: ParameterContext): ResolvedMe
   const parameters = resolveParameters(method.id, method.parameters, spec.parameters, context);
   method.validate?.(parameters, context);
   return { method, parameters, spec };
+}
+
+/** Parameters that this model cannot take are refused once the page knows the model; the length is planned without them. */
+function resolvedOrFull(spec: MethodSpec, context: ParameterContext): ResolvedMethod {
+  try {
+    return resolve(spec, context);
+  } catch (error) {
+    if (!isUserError(error)) throw error;
+    return resolve({ id: 'full', parameters: {} }, context);
+  }
 }
 
 /** Reports tokens read, and once a part is done how long the whole will take at that pace. */

@@ -8,6 +8,7 @@ import { createReader } from '../model/decoder';
 import { RotatedRows } from '../model/rotated-rows';
 import { UserError } from '../user-error';
 import { attendSelection } from './attend';
+import { checkFinite, checkHidden, checkLogits } from './finite';
 
 /** Tokens per block: keeps submissions short and scratch space small; the result does not depend on it. */
 const BLOCK_TOKENS = 256;
@@ -72,6 +73,9 @@ export async function forward(
       }
       onProgress?.(start + block.length);
     }
+    if (kept === 0) await checkFinite(ops, reader.caches, tokens);
+    for (const [i, states] of hidden.entries()) checkHidden(states, i, layers, D);
+    checkLogits(logits, V);
     return { reader, logits, hidden };
   } catch (error) {
     reader.release();

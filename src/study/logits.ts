@@ -8,6 +8,7 @@ import { DivergenceSums } from '../measure/divergence';
 import { Scratch } from '../measure/scratch';
 import type { Decoder } from '../model/decoder';
 import { multiplyByTable } from '../model/device-table';
+import { checkLogits } from './finite';
 
 /** Most logits on the device at once, 16 MiB of them, as long as that is a token's. */
 const MOST_LOGITS = 2 ** 22;
@@ -38,6 +39,7 @@ export async function* logitBlocks(
       const out = scratch.floats(rows * V, 'logits of queries');
       multiplyByTable(ops, matrixRows(input, rows, D), weights.head, matrixRows(out, rows, V));
       logits = await ops.readFloats(out);
+      checkLogits(logits, V);
     } finally {
       scratch.release();
     }

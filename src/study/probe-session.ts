@@ -14,6 +14,7 @@ import { full } from '../methods/full';
 import type { ParameterContext } from '../methods/parameters';
 import { UserError } from '../user-error';
 import { type Clock, continuationOf, type EngineRun, type FullRun, type ResolvedMethod } from './engine';
+import { checkFinite } from './finite';
 import { methodKey } from './key';
 import type { OpenModel } from './open-model';
 import { readText } from './reading';
@@ -89,7 +90,14 @@ export class Probe {
       signal,
       onProgress,
     });
-    const text = recordReading(open.decoder, reading.reader, {
+    const { reader } = reading;
+    try {
+      await checkFinite(open.decoder.ops, reader.caches, study.ids.length, reading.queryStates);
+    } catch (error) {
+      reader.release();
+      throw error;
+    }
+    const text = recordReading(open.decoder, reader, {
       tokens: study.ids.length,
       answerStart,
       calibration: open.calibration,

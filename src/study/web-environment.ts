@@ -1,6 +1,7 @@
 /** The page's environment: the bundled model and texts beside the page, other models by their address. */
 import { sampleTexts as titles } from '../../samples/texts';
-import { httpFolder } from '../model/folder-http';
+import { OWN_FILES } from '../arrival/arrivals';
+import { type FetchFile, httpFolder } from '../model/folder-http';
 import type { ModelFolder } from '../model/load';
 import { UserError } from '../user-error';
 import type { SampleText, StudyEnvironment } from './environment';
@@ -21,19 +22,24 @@ function fileName(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1);
 }
 
-/** `page`: address that relative addresses of models count from; a worker's own would be its script's. */
-export function webEnvironment(page: string): StudyEnvironment {
+/** Fetches a file for a model, named as studies name it. */
+export type FetchForModel = (model: string) => FetchFile;
+
+/** `page`: address that relative addresses count from; a worker's own would be its script's. */
+export function webEnvironment(page: string, fetchFor: FetchForModel): StudyEnvironment {
   let texts: Promise<readonly SampleText[]> | null = null;
+  const fetchOwn: FetchFile = (path, address, options) =>
+    fetchFor(OWN_FILES)(path, new URL(address, import.meta.url).href, options);
   return {
     modelFolder(name): ModelFolder {
-      if (name === 'bundled') {
+      if (name === OWN_FILES) {
         const files = Object.entries(modelFiles).map(([path, address]) => [fileName(path), address]);
-        return httpFolder('the bundled model', Object.fromEntries(files));
+        return httpFolder('the bundled model', Object.fromEntries(files), fetchOwn);
       }
-      return httpFolder(name, new URL(name, page).href);
+      return httpFolder(name, new URL(name, page).href, fetchFor(name));
     },
     sampleTexts() {
-      texts ??= Promise.all(titles.map(fetchText)).catch((error) => {
+      texts ??= Promise.all(titles.map((title) => fetchText(title, fetchOwn))).catch((error) => {
         texts = null;
         throw error;
       });
@@ -42,15 +48,11 @@ export function webEnvironment(page: string): StudyEnvironment {
   };
 }
 
-async function fetchText({
-  id,
-  title,
-}: {
-  readonly id: string;
-  readonly title: string;
-}): Promise<SampleText> {
-  const address = textFiles[`../../samples/texts/${id}.txt`];
-  const response = await fetch(address).catch(() => null);
-  if (!response?.ok) throw new UserError(`The sample text "${title}" could not be fetched; reload the page.`);
-  return { id, title, text: await response.text() };
+async function fetchText(
+  { id, title }: { readonly id: string; readonly title: string },
+  fetchOwn: FetchFile,
+): Promise<SampleText> {
+  const bytes = await fetchOwn(`${id}.txt`, textFiles[`../../samples/texts/${id}.txt`], {});
+  if (!bytes) throw new UserError(`The sample text "${title}" could not be fetched; reload the page.`);
+  return { id, title, text: new TextDecoder().decode(bytes) };
 }

@@ -10,6 +10,7 @@ import { loadModel, type ModelFolder } from '../../src/model/load';
 import { readSafetensors } from '../../src/model/safetensors';
 import { writeSafetensors } from '../../src/model/safetensors-writer';
 import { UserError } from '../../src/user-error';
+import { fetchFile } from './fetch-file';
 import { fileBytes, modelFixtures } from './files';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -103,7 +104,7 @@ describe('from the network', () => {
   });
 
   test.each(['/model', '/model/'])('under an address that ends as in %s', async (path) => {
-    const model = await loadModel(httpFolder('net', address + path));
+    const model = await loadModel(httpFolder('net', address + path, fetchFile));
     const onDisk = await loadModel(nodeFolder(join(root, 'tests/fixtures/llama-gqa')));
     expect(model.name).toBe('net');
     expect(model.digest).toBe(onDisk.digest);
@@ -112,26 +113,30 @@ describe('from the network', () => {
 
   test('file by file', async () => {
     const model = await loadModel(
-      httpFolder('net', {
-        'config.json': `${address}/model/config.json`,
-        'model.safetensors': `${address}/model/model.safetensors`,
-        'tokenizer.json': `${address}/model/tokenizer-x1y2.json`,
-      }),
+      httpFolder(
+        'net',
+        {
+          'config.json': `${address}/model/config.json`,
+          'model.safetensors': `${address}/model/model.safetensors`,
+          'tokenizer.json': `${address}/model/tokenizer-x1y2.json`,
+        },
+        fetchFile,
+      ),
     );
     expect(model.tokenizer?.vocabularySize).toBe(2048);
   });
 
   test('a page instead of a file is no file', async () => {
-    expect(await httpFolder('net', `${address}/page`).read('config.json')).toBe(null);
+    expect(await httpFolder('net', `${address}/page`, fetchFile).read('config.json')).toBe(null);
   });
 
   test('a failing server, and none at all, are told in a sentence', async () => {
-    await expect(loadModel(httpFolder('net', `${address}/broken`))).rejects.toThrow(
+    await expect(loadModel(httpFolder('net', `${address}/broken`, fetchFile))).rejects.toThrow(
       new UserError(
         `config.json could not be fetched from "${address}/broken/config.json": the server answered 500.`,
       ),
     );
-    await expect(httpFolder('net', 'http://127.0.0.1:1').read('config.json')).rejects.toThrow(
+    await expect(httpFolder('net', 'http://127.0.0.1:1', fetchFile).read('config.json')).rejects.toThrow(
       new UserError(
         'config.json could not be fetched from "http://127.0.0.1:1/config.json"; check the address and connection.',
       ),

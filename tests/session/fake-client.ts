@@ -1,4 +1,5 @@
 /** An engine that answers at once, or after `delayMilliseconds`, with synthetic numbers; it keeps what it was asked. */
+import type { ArrivalQuestion } from '../../src/arrival/arrivals';
 import type { StudyClient, StudyEvents } from '../../src/study/client';
 import type { StudySpec, TextFacts } from '../../src/study/types';
 import { UserError } from '../../src/user-error';
@@ -18,6 +19,7 @@ import {
 export interface FakeClient extends StudyClient {
   readonly runs: StudySpec[];
   cancelled: number;
+  readonly agreed: ArrivalQuestion[];
 }
 
 export interface FakeOptions {
@@ -70,6 +72,7 @@ export function createFakeClient(
   const client: FakeClient = {
     runs: [],
     cancelled: 0,
+    agreed: [],
     async run(study) {
       run += 1;
       const mine = run;
@@ -86,6 +89,9 @@ export function createFakeClient(
     cancel() {
       run += 1;
       client.cancelled += 1;
+    },
+    agree(question) {
+      client.agreed.push(question);
     },
     look() {},
     async attention({ work }) {

@@ -82,7 +82,7 @@ const labels = (values: unknown[]): string[] =>
 describe('workers', () => {
   test('a GPU has one, for both parts of a study', () => {
     const { client, workers, named } = openClient();
-    expect(workers[0].heard).toEqual([{ type: 'start', backend: 'auto', page: 'http://page/' }]);
+    expect(workers[0].heard).toMatchObject([{ type: 'start', backend: 'auto', page: 'http://page/' }]);
     client.run(spec(1));
     expect(workers[0].of('run'), 'no study before there is a backend').toEqual([]);
     start(workers[0], 'webgpu');
@@ -96,7 +96,7 @@ describe('workers', () => {
     start(workers[0], 'cpu');
     client.run(spec(1));
     expect(workers).toHaveLength(2);
-    expect(workers[1].heard[0]).toEqual({ type: 'start', backend: 'cpu', page: 'http://page/' });
+    expect(workers[1].heard[0]).toMatchObject({ type: 'start', backend: 'cpu', page: 'http://page/' });
     start(workers[1], 'cpu');
     expect(named('backend'), 'the page hears of one backend').toHaveLength(1);
     expect(workers.map((worker) => worker.of('run').map(({ parts }) => parts))).toEqual([
@@ -227,12 +227,12 @@ describe('a device that is lost', () => {
     await expect(tile).rejects.toSatisfy(isUserError);
     expect(workers).toHaveLength(2);
     expect(workers[0].isTerminated).toBe(true);
-    expect(workers[1].heard).toEqual([{ type: 'start', backend: 'auto', page: 'http://page/' }]);
+    expect(workers[1].heard).toMatchObject([{ type: 'start', backend: 'auto', page: 'http://page/' }]);
     start(workers[1], 'webgpu');
     expect(workers[1].of('run')).toMatchObject([{ spec: spec(4), parts: ['probe', 'free'] }]);
 
     lose(workers[1]);
-    expect(workers[2].heard).toEqual([{ type: 'start', backend: 'cpu', page: 'http://page/' }]);
+    expect(workers[2].heard).toMatchObject([{ type: 'start', backend: 'cpu', page: 'http://page/' }]);
     start(workers[2], 'cpu');
     expect(workers).toHaveLength(4);
     expect(workers[2].of('run')).toMatchObject([{ spec: spec(4), parts: ['probe'] }]);
@@ -256,7 +256,7 @@ describe('a device that is lost', () => {
     const { workers } = openClient('webgpu');
     start(workers[0], 'webgpu');
     lose(workers[0]);
-    expect(workers[1].heard).toEqual([{ type: 'start', backend: 'webgpu', page: 'http://page/' }]);
+    expect(workers[1].heard).toMatchObject([{ type: 'start', backend: 'webgpu', page: 'http://page/' }]);
   });
 
   test('finishes its study on the one after it', () => {

@@ -55,7 +55,7 @@ test('runs a study, and gives pictures of it to who asks', async () => {
   say({ type: 'attention', id: 7, request: {} as never });
   await until(() => of('refused').length > 0);
   expect(of('refused')[0]).toMatchObject({ id: 7, sentence: expect.stringContaining('still starting') });
-  say({ type: 'start', backend: 'cpu', page: 'http://page/' });
+  say({ type: 'start', backend: 'cpu', page: 'http://page/', life: null });
   await until(() => of('started').length > 0);
   say({ type: 'run', run: 1, spec: spec(48), parts: ['probe', 'free'] });
   await ended(1);
@@ -71,7 +71,7 @@ test('runs a study, and gives pictures of it to who asks', async () => {
 });
 
 test('says nothing more of a run that is overtaken, not even that it ended', async () => {
-  say({ type: 'start', backend: 'cpu', page: 'http://page/' });
+  say({ type: 'start', backend: 'cpu', page: 'http://page/', life: null });
   await until(() => of('started').length > 0);
   say({ type: 'run', run: 1, spec: spec(200), parts: ['probe'] });
   await until(() => of('event').length > 0);
@@ -90,7 +90,7 @@ test('says nothing more of a run that is overtaken, not even that it ended', asy
 });
 
 test('compares a free run with full attention’s result of the same run only', async () => {
-  say({ type: 'start', backend: 'cpu', page: 'http://page/' });
+  say({ type: 'start', backend: 'cpu', page: 'http://page/', life: null });
   await until(() => of('started').length > 0);
   say({ type: 'run', run: 1, spec: spec(40), parts: ['free'] });
   say({ type: 'run', run: 2, spec: spec(40), parts: ['free'] });
@@ -107,7 +107,7 @@ test('compares a free run with full attention’s result of the same run only', 
 });
 
 test('a failure is one sentence, and the run has ended', async () => {
-  say({ type: 'start', backend: 'cpu', page: 'http://page/' });
+  say({ type: 'start', backend: 'cpu', page: 'http://page/', life: null });
   await until(() => of('started').length > 0);
   say({ type: 'run', run: 3, spec: { ...spec(40), source: { kind: 'text', text: '' } }, parts: ['probe'] });
   await ended(3);
@@ -121,7 +121,7 @@ test('a device that is lost while it works is reported', async () => {
     lose = () => onLost('The GPU was reset.');
     return { ...createCpuOps(), backend: 'webgpu', description: 'Imaginary GPU' } satisfies Ops;
   };
-  say({ type: 'start', backend: 'auto', page: 'http://page/' });
+  say({ type: 'start', backend: 'auto', page: 'http://page/', life: null });
   await until(() => of('started').length > 0);
   expect(of('started')[0].facts.name).toBe('webgpu');
   lose();
@@ -136,7 +136,7 @@ test('a device that is lost in its self-test leaves the study to the CPU', async
       throw new Error('The GPU was reset.');
     },
   });
-  say({ type: 'start', backend: 'auto', page: 'http://page/' });
+  say({ type: 'start', backend: 'auto', page: 'http://page/', life: null });
   await until(() => of('started').length > 0);
   expect(of('started')[0].facts).toMatchObject({ name: 'cpu', reason: expect.stringContaining('reset') });
   expect(of('lost')).toEqual([]);
