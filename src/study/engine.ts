@@ -277,7 +277,10 @@ export function parameterContext({ config }: Pick<ModelHead, 'config'>, tokens: 
 }
 
 /** Tokens that both runs write after the text. */
-export function continuationOf({ config }: Pick<ModelHead, 'config'>, { ids, isContinued }: StudyText): number {
+export function continuationOf(
+  { config }: Pick<ModelHead, 'config'>,
+  { ids, isContinued }: StudyText,
+): number {
   return isContinued ? continuationTokens(config, ids.length) : 0;
 }
 
