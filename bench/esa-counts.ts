@@ -83,7 +83,7 @@ function causalSpeedUp(step: CountedStep, perKey: number): number {
   let full = 0;
   let esa = 0;
   for (let position = block.start; position < block.end; position++) {
-    const cost = esaCost(parameters, context, 0, { position, block, evictAt: tokens });
+    const cost = esaCost(parameters, context, 0, { position, block, evictAt: tokens, promptEnd: tokens });
     full += perKey * (position + 1);
     esa += perKey * cost.keptKeys + cost.selectionOperations;
   }

@@ -118,6 +118,7 @@ export async function prepareStep(
       positionOffset: 0,
       totalTokens: tokens,
       evictAt: tokens,
+      promptEnd: tokens,
       calibration: randomProjection(shape, localTokens),
     },
     parameters,

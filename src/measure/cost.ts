@@ -32,7 +32,7 @@ export function measureCost(request: {
   const { method, parameters, context, queries, answerStart, weightOperations } = request;
   const layers = request.layers ?? Array.from({ length: context.layers }, (_, layer) => layer);
   const places = { tokens: context.tokens, evictAt: queries.start, answerStart };
-  const evictAt = evictionPlace(places);
+  const fixed = { evictAt: evictionPlace(places), promptEnd: answerStart ?? context.tokens };
   const perKey = operationsPerKey(context);
   const numbersPerKey = 2 * context.keyValueHeads * context.headDimension;
   const blocks = studyBlocks(method, parameters, places, context);
@@ -44,14 +44,14 @@ export function measureCost(request: {
   const paper = { full: 0, method: 0 };
   for (const { block, position } of placesOf(blocks, queries)) {
     for (const layer of layers) {
-      const cost = method.cost(parameters, context, layer, { position, block, evictAt });
+      const cost = method.cost(parameters, context, layer, { position, block, ...fixed });
       density += cost.keptKeys / (position + 1);
       visible += position + 1;
       kept += cost.keptKeys;
       selection += cost.selectionOperations;
-      const alone = { position, block: { start: position, end: position + 1 }, evictAt };
+      const alone = { position, block: { start: position, end: position + 1 }, ...fixed };
       read += method.cost(parameters, context, layer, alone).readNumbers;
-      const counted = method.paperCost?.(parameters, context, layer, { position, block, evictAt });
+      const counted = method.paperCost?.(parameters, context, layer, { position, block, ...fixed });
       paper.full += counted?.full ?? 0;
       paper.method += counted?.method ?? 0;
     }

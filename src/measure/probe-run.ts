@@ -85,6 +85,7 @@ export function runContext(text: RecordedText, evictAt: number): MethodContext {
     trainedTokens,
     totalTokens: text.tokens,
     evictAt,
+    promptEnd: text.answerStart ?? text.tokens,
     calibration,
   };
 }

@@ -107,6 +107,8 @@ export interface MethodContext {
   readonly totalTokens: number;
   /** S, the first token of `queries`; where methods that evict once do so. totalTokens: after everything. */
   readonly evictAt: number;
+  /** First token of the answer; totalTokens: the text has none. */
+  readonly promptEnd: number;
   readonly calibration: Calibration | null;
   /** For runs over a recorded text; a free run has nothing to share. */
   readonly memo?: ScoreMemo;
@@ -150,11 +152,12 @@ export interface MethodRun {
   dispose(): void;
 }
 
-/** A query of a text: its token, the block it is read in, and where the run evicts. */
+/** A query of a text: its token, the block it is read in, where the run evicts and where the answer begins (see MethodContext). */
 export interface QueryPlace {
   readonly position: number;
   readonly block: QueryBlock;
   readonly evictAt: number;
+  readonly promptEnd: number;
 }
 
 /** What a query costs in one layer, by formula: multiply and add counted apart, as is every comparison of scores. */

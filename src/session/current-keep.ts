@@ -22,7 +22,12 @@ export function currentKeep(
   const places = { tokens, evictAt: queriesStart, answerStart };
   const keptBy = (candidate: Parameters): number[] => {
     const block = studyBlocks(method, candidate, places, context).at(-1)!;
-    const last = { position: tokens - 1, block, evictAt: evictionPlace(places) };
+    const last = {
+      position: tokens - 1,
+      block,
+      evictAt: evictionPlace(places),
+      promptEnd: answerStart ?? tokens,
+    };
     return Array.from({ length: context.layers }, (_, layer) => {
       return method.cost(candidate, context, layer, last).keptKeys;
     });

@@ -192,6 +192,7 @@ class Run {
         trainedTokens: config.trainedTokens,
         totalTokens: ids.length,
         evictAt,
+        promptEnd: request.answerStart ?? ids.length,
         calibration,
       },
       parameters,

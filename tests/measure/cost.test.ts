@@ -112,6 +112,7 @@ describe('our count beside the paper’s', () => {
       position,
       block: { start: position + 1 - length, end: position + 1 },
       evictAt: 0,
+      promptEnd: position + 1,
     });
     const own = (length: number): number => {
       const { selectionOperations, keptKeys } = esa.cost(learned, mistral, 0, place(length));

@@ -29,6 +29,7 @@ const variants: [id: string, given: Record<string, unknown>][] = [
   ],
   ['lagkv', { sinkTokens: 2, lagTokens: 4 }],
   ['lagkv', { sinkTokens: 0, lagTokens: 3, keepFraction: 0, positions: 'cache' }],
+  ['lagkv', { sinkTokens: 2, lagTokens: 4, prefill: 'monolithic' }],
   ['lagkv', { variant: 'kvpress', lagTokens: 4 }],
   ['lagkv', { variant: 'kvpress', lagTokens: 64, positions: 'cache' }],
   ['streaming-llm', {}],

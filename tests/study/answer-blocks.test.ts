@@ -47,6 +47,7 @@ describe('selections of an answer’s tokens', async () => {
   it.each([
     ['esa', { projection: 'exact', initTokens: 3, localTokens: 8, chunkTokens: 16, selectedTokens: 9 }],
     ['lagkv', { lagTokens: 9, sinkTokens: 4, keepFraction: 0.4 }],
+    ['lagkv', { lagTokens: 9, sinkTokens: 4, keepFraction: 0.4, prefill: 'monolithic' }],
     ['lagkv', { variant: 'kvpress', lagTokens: 9, keepFraction: 0.3 }],
     ['streaming-llm', { keepFraction: 0.2 }],
     ['streaming-llm', { keepFraction: 0.2, positions: 'cache' }],

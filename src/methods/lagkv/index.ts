@@ -2,14 +2,16 @@
  * LagKV (arXiv 2504.04704): a token is kept if its key and value are unusually spread, measured against the range of the next
  * partition of tokens. Looks at no query; every KV head decides alone.
  */
+import { equalBlocks } from '../blocks';
 import { evictOnceBudget, fractionKeeping } from '../budget';
+import { defaultChunkTokens } from '../defaults';
 import { evictOnceBlocks, evictOnceCost } from '../evict-once';
 import type { Budget, Method } from '../method';
 import { numberIn, type ParameterContext, type Parameters } from '../parameters';
 import { startKvpress } from './kvpress';
 import { startOfficial } from './official';
-import { compressedPartitions, lagBlocks, storedKeys } from './partitions';
-import { isOfficial, type Lag, lagIn, lagkvParameters } from './schema';
+import { compressedPartitions, denseEnd, lagBlocks, storedKeys } from './partitions';
+import { isMonolithic, isOfficial, type Lag, lagIn, lagkvParameters } from './schema';
 
 /**
  * Per token, keys and values alike: range of the next partition 2, scaling 2, mean and deviation 4 operations a channel, and a
@@ -34,29 +36,48 @@ export const lagkv: Method = {
       ? [
           'LRSA’s inference rule is the same in our reconstruction; its fine-tuned weights are not public.',
           'Sinks, the last lag and the remainder are kept on top of the fraction.',
+          ...(isMonolithic(parameters)
+            ? [
+                'The prompt is read with full attention and compressed once; a text without an answer is read so up to the queries.',
+              ]
+            : []),
         ]
       : ['The budget includes sinks and the unscored end; a small one may drop even those.'],
   evictsOnce: (parameters) => !isOfficial(parameters),
   blocks(parameters, tokens, evictAt, context) {
     if (!isOfficial(parameters)) return evictOnceBlocks(parameters, tokens, evictAt, context);
-    return lagBlocks(tokens, shortestLengths(parameters, context));
+    const chunks = lagBlocks(tokens, shortestLengths(parameters, context));
+    if (!isMonolithic(parameters)) return chunks;
+    const dense = denseEnd(context.tokens, tokens, evictAt);
+    return [
+      ...equalBlocks(0, dense, defaultChunkTokens(context)),
+      ...chunks
+        .filter(({ end }) => end > dense)
+        .map(({ start, end }) => ({ start: Math.max(start, dense), end })),
+    ];
   },
   start: (context, parameters) =>
     isOfficial(parameters) ? startOfficial(context, parameters) : startKvpress(context, parameters),
   cost(parameters, context, layer, query) {
     if (!isOfficial(parameters)) return kvpressCost(parameters, context, layer, query);
     const lag = lagIn(parameters, layer);
-    const keptKeys = storedKeys(query.block.start, lag) + query.position + 1 - query.block.start;
+    const { position, block, promptEnd, evictAt } = query;
+    const dense = isMonolithic(parameters) ? denseEnd(context.tokens, promptEnd, evictAt) : 0;
+    const partitions = block.start < dense ? 0 : compressedPartitions(block.start, lag);
+    const stored = partitions > 0 ? storedKeys(block.start, lag) : block.start;
+    const keptKeys = stored + position + 1 - block.start;
+    // Every token is scored once, some L tokens after it was read; those of a monolithic prefill for all queries after it.
+    const scoredAtOnce = compressedPartitions(dense, lag) * lag.lagTokens;
+    const scored = 1 + scoredAtOnce / Math.max(1, context.tokens - dense);
     return {
       keptKeys,
-      // Every token is scored once, some L tokens after it was read.
-      selectionOperations: compressedPartitions(query.block.start, lag) > 0 ? scoringOperations(context) : 0,
+      selectionOperations: partitions > 0 ? scored * scoringOperations(context) : 0,
       readNumbers: 2 * context.keyValueHeads * context.headDimension * keptKeys,
     };
   },
   withBudget(parameters, context, keepFraction, evictAt) {
     if (!isOfficial(parameters)) return evictOnceBudget(parameters, context, keepFraction, evictAt);
-    return officialBudget(parameters, context, Math.floor(keepFraction * context.tokens));
+    return officialBudget(parameters, context, Math.floor(keepFraction * context.tokens), evictAt);
   },
 };
 
@@ -71,8 +92,16 @@ function shortestLengths(
 }
 
 /** The largest fraction with which no block finds more than `budget` earlier keys, layer by layer. */
-function officialBudget(parameters: Parameters, context: ParameterContext, budget: number): Budget {
-  const starts = lagBlocks(context.tokens, shortestLengths(parameters, context)).map(({ start }) => start);
+function officialBudget(
+  parameters: Parameters,
+  context: ParameterContext,
+  budget: number,
+  evictAt: number,
+): Budget {
+  // What a monolithic prefill reads has no budget: it sees everything.
+  const first = isMonolithic(parameters) ? evictAt : 0;
+  const chunks = lagBlocks(context.tokens, shortestLengths(parameters, context));
+  const starts = [first, ...chunks.map(({ start }) => start).filter((start) => start > first)];
   let floor = 0;
   const fractions = Array.from({ length: context.layers }, (_, layer) => {
     const lag = lagIn(parameters, layer);

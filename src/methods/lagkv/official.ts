@@ -5,8 +5,8 @@ import type { MethodContext, MethodRun } from '../method';
 import { choiceOf, type Parameters } from '../parameters';
 import { CompressedLayer } from './compressed-layer';
 import { constantChannelNotices } from './constant-channels';
-import { compressedEnd, compressedPartitions } from './partitions';
-import { lagIn } from './schema';
+import { compressedEnd, compressedPartitions, denseEnd } from './partitions';
+import { isMonolithic, lagIn } from './schema';
 
 /**
  * A block is compressed after it has attended, which is the same as before the next one does: `select` brings the layer up to
@@ -16,15 +16,17 @@ export function startOfficial(context: MethodContext, parameters: Parameters): M
   const layers = new Map<number, CompressedLayer>();
   let marked = new Map<CompressedLayer, number>();
   const inCache = choiceOf(parameters, 'positions') === 'cache';
+  const { totalTokens, promptEnd, evictAt } = context;
+  const dense = isMonolithic(parameters) ? denseEnd(totalTokens, promptEnd, evictAt) : 0;
   return {
     positions: inCache ? 'cache' : 'model',
     select(input) {
       const lag = lagIn(parameters, input.layer);
       const partitions = compressedPartitions(input.block.start, lag);
-      if (partitions === 0) return keepEverything(input.block.start);
+      if (partitions === 0 || input.block.start < dense) return keepEverything(input.block.start);
       const layer = layers.get(input.layer) ?? new CompressedLayer(context, lag);
       layers.set(input.layer, layer);
-      layer.update(input, context.totalTokens);
+      layer.update(input, totalTokens);
       const heads = input.key.heads;
       const list = layer.kept(heads);
       const end = compressedEnd(partitions, lag);

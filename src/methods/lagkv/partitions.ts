@@ -23,6 +23,14 @@ export function storedKeys(tokens: number, lag: Lag): number {
   return tokens - partitions * (lag.lagTokens - lag.keptOfPartition);
 }
 
+/**
+ * End of what a monolithic prefill reads densely before it compresses: the prompt, or in a text without an answer the tokens before
+ * the queries.
+ */
+export function denseEnd(tokens: number, promptEnd: number, evictAt: number): number {
+  return promptEnd < tokens ? promptEnd : evictAt;
+}
+
 /** The official chunks: S + 2L tokens, then L at a time. */
 export function lagBlocks(tokens: number, { sinkTokens, lagTokens }: Lengths): QueryBlock[] {
   const blocks: QueryBlock[] = [];

@@ -61,6 +61,24 @@ export const lagkvParameters: ParameterSchemas = {
     default: () => 1,
     paper: 1,
   },
+  prefill: {
+    kind: 'choice',
+    label: 'Prefill',
+    help: 'How the official variant reads the prompt; what stays after it is the same.',
+    options: [
+      {
+        value: 'chunked',
+        label: 'chunked',
+        help: 'S + 2L tokens, then L at a time, compressing after each: the option of its README.',
+      },
+      {
+        value: 'monolithic',
+        label: 'monolithic',
+        help: 'All of it with full attention, then one compression: the class’s default.',
+      },
+    ],
+    default: () => 'chunked',
+  },
   positions,
 };
 
@@ -82,5 +100,9 @@ export function lagIn(parameters: Parameters, layer: number): Lag {
     valueWeight: numberIn(parameters, 'valueWeight', layer),
   };
 }
+
+/** Whether the prompt is read densely and compressed once; kvpress always reads so, and evicts by its own rule. */
+export const isMonolithic = (parameters: Parameters): boolean =>
+  isOfficial(parameters) && choiceOf(parameters, 'prefill') === 'monolithic';
 
 export const isOfficial = (parameters: Parameters): boolean => choiceOf(parameters, 'variant') === 'official';
