@@ -98,9 +98,9 @@ export interface MethodContext {
   readonly keyValueHeads: number;
   readonly headDimension: number;
   readonly attentionScale: number;
-  /** Rotary table of the model; null: no rotary positions. Covers at least positions 0 … totalTokens. */
+  /** Rotary table of the model, for distances and places in a cache; null: no rotary positions. Covers at least 0 … totalTokens. */
   readonly rotation: RotationTable | null;
-  /** Position of token 0 (captures may start later). */
+  /** Position of token 0 (captures may start later); the table knows nothing of it. */
   readonly positionOffset: number;
   readonly trainedTokens: number | null;
   /** T, tokens of the text. A generated answer may go beyond it. */

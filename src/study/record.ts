@@ -135,12 +135,9 @@ async function uploadCapture(
     owned.add(buffer);
     return headMajorRows(buffer, heads, T, d);
   };
+  // Methods turn by distances and by places in a cache, never by the position that the capture begins at.
   const rotation = capture.rope
-    ? createRotationTable(
-        ops,
-        { rope: capture.rope, headDimension: d },
-        Math.max(capture.positionOffset + T, LEAST_POSITIONS) + 1,
-      )
+    ? createRotationTable(ops, { rope: capture.rope, headDimension: d }, Math.max(T, LEAST_POSITIONS) + 1)
     : null;
   if (rotation) owned.add(rotation.cosine, rotation.sine);
   const unused = working.floats(Math.min(T, BLOCK_TOKENS) * H * d, 'full attention output');
