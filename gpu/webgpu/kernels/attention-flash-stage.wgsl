@@ -34,7 +34,7 @@ fn loadScoring(thread: u32, keyStart: u32, table: u32, firstVector: u32) {
   }
 }
 
-/// Puts what was loaded into workgroup memory, with zeros beyond the last channel.
+/// Puts what was loaded into workgroup memory, queries multiplied by the scale, with zeros beyond the last channel.
 fn storeScoring(thread: u32, firstVector: u32) {
   for (var i = 0u; i < QUERY_LOADS; i++) { // unrolled
     let unit = (thread + i * THREADS) % QUERY_UNITS;
@@ -43,7 +43,7 @@ fn storeScoring(thread: u32, firstVector: u32) {
     let isThere = firstVector + unit % SLICE < params.channels / 4u;
     if (thread + i * THREADS < QUERY_UNITS) {
       for (var c = 0u; c < 4u; c++) { // unrolled
-        stage[unit / SLICE * SCORING_SLOTS + 4u * (unit % SLICE) + c] = select(vec4f(), channels[c], isThere);
+        stage[unit / SLICE * SCORING_SLOTS + 4u * (unit % SLICE) + c] = select(vec4f(), params.scale * channels[c], isThere);
       }
     }
   }

@@ -11,7 +11,8 @@
 //            tiles of keys that no row of a tile sees are not visited.
 // Grid       one workgroup of ROW_THREADS × COLUMN_THREADS threads per tile of rows, span and stack (stacks fastest), linear from
 //            firstItem. The last tiles of rows, which see most, come first: what starts last is short.
-// Precision  32-bit; scores and maxima count in powers of two. Scores that are masked are −3e38 and contribute exactly 0.
+// Precision  32-bit. Scores that are masked are the lowest number there is; a row's maximum is LOWEST_MAXIMUM before its first key,
+//            far enough above for them to contribute exactly 0. All above it are scores.
 //            A value that is infinite gives NaN to all rows of its tile, as 0 · ∞ does.
 // Equals     `attention` of gpu/cpu. A query that sees no key gets zeros and −∞.
 //
@@ -81,11 +82,10 @@ const KEY_TILE = PANEL * PANELS;
 const TILE_COLUMNS = COLUMN_THREADS * COLUMNS;
 const SLICE = CHANNELS / 4u;
 
-const MASKED = -3e38;
-const LOWEST_MAXIMUM = -1e30;
+const MASKED = -0x1.fffffep+127f;
+const LOWEST_MAXIMUM = -3.3e38;
 const NEGATIVE_INFINITY_BITS = 0xff800000u;
 const LOG2_E = 1.4426950408889634;
-const LN_2 = 0.6931471805599453;
 
 /// Groups of four query rows, by key of the panel.
 var<workgroup> weights: array<array<vec4f, PANEL + 1u>, TILE_ROW_GROUPS>;
@@ -192,9 +192,6 @@ fn main(
       }
     }
 
-    for (var i = 0u; i < 4u * PANELS * ROW_GROUPS; i++) { // unrolled
-      scores[i] *= params.scale * LOG2_E;
-    }
     if (first + KEY_TILE > seenByAll) {
       for (var g = 0u; g < ROW_GROUPS; g++) { // unrolled
         let visible = min(limits[rowGroup + g * ROW_THREADS], vec4u(end));
@@ -220,11 +217,11 @@ fn main(
         maximum = max(maximum, weights[rowGroup + g * ROW_THREADS][i]);
       }
       // Scores become weights relative to the new maximum; what was relative to the old one is scaled.
-      let factors = exp2(maxima[g] - maximum);
+      let factors = exp2(LOG2_E * (maxima[g] - maximum));
       maxima[g] = maximum;
       sums[g] *= factors;
       for (var j = 0u; j < 4u * PANELS; j++) { // unrolled
-        let weight = exp2(scores[j * ROW_GROUPS + g] - maximum);
+        let weight = exp2(LOG2_E * (scores[j * ROW_GROUPS + g] - maximum));
         scores[j * ROW_GROUPS + g] = weight;
         sums[g] += weight;
       }
@@ -321,11 +318,11 @@ fn store(head: u32, row: u32, span: u32, vector: u32, four: vec4f) {
 fn storeSum(head: u32, row: u32, span: u32, maximum: f32, sum: f32) {
   if (params.spans > 1u) {
     let start = spanStart(head, row, span) + params.channels;
-    spanResults[start] = LN_2 * maximum;
+    spanResults[start] = maximum;
     spanResults[start + 1u] = sum;
   } else if (params.hasLogSumExp == 1u) {
     var bits = NEGATIVE_INFINITY_BITS;
-    if (sum > 0.0) { bits = bitcast<u32>(LN_2 * maximum + log(sum)); }
+    if (sum > 0.0) { bits = bitcast<u32>(maximum + log(sum)); }
     logSumExp[params.logSumExpOffset + head * params.logSumExpHeadStride + row] = bits;
   }
 }

@@ -9,7 +9,7 @@
 //            others are visited.
 // Grid       one thread per query head, span and ROWS query rows (rows fastest, so that neighbours read the same keys), 64 a
 //            workgroup, linear from firstItem.
-// Precision  32-bit; scores that are masked are −1e30 inside and contribute exactly 0.
+// Precision  32-bit; scores that are masked are the lowest number there is and contribute exactly 0. All above −3e38 are scores.
 // Equals     `attention` of gpu/cpu. A query that sees no key gets zeros and −∞.
 //
 // Keys are taken eight at a time: their scores with all rows in registers, one correction of the results so far for the new
@@ -59,7 +59,7 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> logSumExp: array<u32>;
 @group(0) @binding(7) var<storage, read_write> spanResults: array<f32>;
 
-const MASKED = -1e30;
+const MASKED = -0x1.fffffep+127f;
 const NEGATIVE_INFINITY_BITS = 0xff800000u;
 
 /// Number of visible keys of a query row.

@@ -7,12 +7,16 @@ import { describeWebGpu } from '../../webgpu-node';
 import {
   compare,
   describeBoth,
+  describeDevices,
+  emulatedThreads,
   inputView,
   type Layout,
   layOut,
+  leastThreads,
   outputView,
   poisoned,
   randomFloats,
+  realThreads,
 } from './both';
 
 // Exponentials (2 rounding steps each) of sums over d, weighted sums of values of about 1.
@@ -201,20 +205,74 @@ describeBoth('attention', (backends) => {
   );
 });
 
-/** Causal attention of one head of 8 channels with given queries and keys. */
+/** Causal attention of heads of 8 channels, one unless told, with given queries and keys. */
 function attend(
   ops: Ops,
-  a: { queries: number; keys: number; query: Float32Array; key: Float32Array },
+  a: {
+    queries: number;
+    keys: number;
+    query: Float32Array;
+    key: Float32Array;
+    heads?: number;
+    scale?: number;
+  },
 ): { out: DeviceBuffer; logSumExp: DeviceBuffer } {
-  const query = inputView(ops, [1, a.queries, 8], 'dense', a.query);
-  const key = inputView(ops, [1, a.keys, 8], 'dense', a.key);
-  const value = inputView(ops, [1, a.keys, 8], 'dense', 3);
-  const out = outputView(ops, [1, a.queries, 8], 'dense');
-  const logSumExp = { buffer: poisoned(ops, a.queries), offset: 0, headStride: a.queries };
+  const { heads = 1, scale = 0.5 } = a;
+  const query = inputView(ops, [heads, a.queries, 8], 'dense', a.query);
+  const key = inputView(ops, [heads, a.keys, 8], 'dense', a.key);
+  const value = inputView(ops, [heads, a.keys, 8], 'dense', 3);
+  const out = outputView(ops, [heads, a.queries, 8], 'dense');
+  const logSumExp = { buffer: poisoned(ops, heads * a.queries), offset: 0, headStride: a.queries };
   const visible = { range: { start: 0, end: a.keys, causal: true } };
-  ops.attention({ query, key, value, scale: 0.5, visible, out, logSumExp });
+  ops.attention({ query, key, value, scale, visible, out, logSumExp });
   return { out: out.buffer, logSumExp: logSumExp.buffer };
 }
+
+// Captures promise to be finite and no more: scores down to −3e38 are scores, not the mark of what a query does not see.
+describeDevices(
+  'attention to scores far below zero',
+  { 'emulated threads': emulatedThreads, 'real threads': realThreads, 'least threads': leastThreads },
+  (backends) => {
+    // The places of the seams of key tiles of 8, 32, 64 and 128, of spans, and the ends: a head for each, and one without.
+    const seams = [-2, 0, 7, 8, 31, 32, 63, 64, 127, 128, 255, 256, 298];
+    const [low, high] = [-1.75 * 2 ** 127, -(2 ** 126)];
+    const keys = 300;
+
+    // Exact in 32 bits: 2⁵⁰ · key is the score, and where two keys are highest they share the weight.
+    const scored = (ops: Ops, queries: number, lowest: number) => {
+      const heads = seams.length;
+      const key = new Float32Array(heads * keys * 8);
+      for (const [head, seam] of seams.entries()) {
+        for (let t = 0; t < keys; t++) {
+          const isHigh = t === seam || t === seam + 1;
+          key[8 * (head * keys + t)] = (isHigh ? Math.max(high, lowest / 2) : lowest) / 2 ** 50;
+        }
+      }
+      const query = new Float32Array(heads * queries * 8).map((_, i) => (i % 8 === 0 ? 2 ** 50 : 0));
+      return attend(ops, { queries, keys, query, key, heads, scale: 1 });
+    };
+
+    it.each([1, 3, 70])('%d queries', async (queries) => {
+      for (const lowest of [-1e30, -1e34, low])
+        await compare(backends, (ops) => scored(ops, queries, lowest), tolerance);
+    });
+
+    it('adds nothing of keys that a query does not see, however low those are that it does', async () => {
+      // Row 0 sees itself alone: the rest of its tile of keys is masked.
+      const own = (ops: Ops) => {
+        const key = new Float32Array(70 * 8).map((_, i) => (i % 8 === 0 ? low / 2 ** 50 : 0));
+        const query = new Float32Array(70 * 8).map((_, i) => (i % 8 === 0 ? 2 ** 50 : 0));
+        return attend(ops, { queries: 70, keys: 70, query, key, scale: 1 });
+      };
+      const { out, logSumExp } = own(backends.webgpu);
+      const value = inputView(backends.cpu, [1, 70, 8], 'dense', 3);
+      expect(await backends.webgpu.readFloats(out, 0, 8)).toEqual(
+        await backends.cpu.readFloats(value.buffer, value.offset, 8),
+      );
+      expect(await backends.webgpu.readFloats(logSumExp, 0, 1)).toEqual(Float32Array.of(low));
+    });
+  },
+);
 
 describeWebGpu('attention on other real devices', (gpu) => {
   const leastMemory = { maxWorkgroupStorageBytes: 16_384 };
