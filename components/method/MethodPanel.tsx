@@ -1,5 +1,6 @@
 import { useMethod, usePageState, useParameterContext } from '../../src/session/hooks';
 import { presentRecord } from '../../src/session/measured';
+import { methodNotices } from '../../src/study/notices';
 import { Panel } from '../shared/Panel';
 import { MethodPicker } from './MethodPicker';
 import { Parameters } from './Parameters';
@@ -15,8 +16,7 @@ export function MethodPanel() {
   const parameters = usePageState((state) => state.session.method.parameters);
   const problem = usePageState((state) => state.problem);
   const assumptions = usePageState(({ records, session }) => presentRecord(records, session)?.assumptions);
-  const notes =
-    problem === null ? [...(method.notes?.(parameters, context) ?? []), ...(assumptions ?? [])] : [];
+  const notes = problem === null ? methodNotices(method, parameters, context, assumptions) : [];
   return (
     <Panel title="Method" className="panel-method">
       <MethodPicker />

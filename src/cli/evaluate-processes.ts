@@ -10,21 +10,49 @@ import {
   type CellKey,
   cellOf,
   countAnswers,
-  isSameCell,
+  type EvaluationHead,
   readEvaluation,
   readPart,
+  writeEvaluation,
 } from './evaluation-file';
-import { writeWhole } from './output';
+import { besidePath } from './output';
 import { endProgress, showProgress } from './progress';
 
 const MERGE_SECONDS = 10;
 
+/** More than any machine has cores for; each is a whole program with the model's weights. */
+export const MOST_PROCESSES = 256;
+
 /** What a process says when its file is of this evaluation, or not there: only then are its answers counted. */
 export const CHECKED = 'checked';
 
+/** Which of the texts are a process's own: every count-th from index on. */
+export interface Share {
+  readonly index: number;
+  readonly count: number;
+}
+
+/**
+ * The share that `--part i/n` names. Only the command's own processes have one: they end when the command does, however that
+ * ends, so that none goes on writing unasked. Throws UserError for anything else.
+ */
+export function ownShare(text: string): Share {
+  const [index, count] = text.split('/').map(Number);
+  const isShare =
+    Number.isInteger(index) &&
+    Number.isInteger(count) &&
+    index >= 0 &&
+    index < count &&
+    count <= MOST_PROCESSES;
+  if (!isShare || !process.connected)
+    throw new UserError('evaluate has no option --part; --processes N shares the texts out.');
+  process.once('disconnect', () => process.exit(1));
+  return { index, count };
+}
+
 /** Where part i of a shared evaluation is written. */
 export function partPath(out: string, part: number): string {
-  return `${out}.part${part}`;
+  return besidePath(out, `part${part}`);
 }
 
 /** The answers in the files of all parts. */
@@ -58,9 +86,8 @@ export async function evaluateInProcesses(
       answered.flatMap(({ answers }) => answers),
       head.firstSeed,
     );
-    const place = (cell: CellKey): number => plan.findIndex((key) => isSameCell(key, cell));
-    cells.sort((a, b) => place(a) - place(b));
-    writeWhole(out, `${JSON.stringify({ ...head, cells }, null, 1)}\n`);
+    // It is what one of our own processes wrote.
+    writeEvaluation(out, head as unknown as EvaluationHead, cells, plan);
     showProgress(`${cells.reduce((sum, cell) => sum + cell.seeds, 0)} answers`);
   };
   const children = parts.map((part) => {

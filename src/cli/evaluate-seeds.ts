@@ -1,7 +1,10 @@
 /** What `evaluate` computes: the free runs of seeds of generated tasks, in the order of lengths, tasks, seeds and methods. */
+
+import { quote } from '../model/quote';
 import { parameterContext, resolve } from '../study/engine';
 import { compareStates } from '../study/logits';
 import { fitsMemory, type MemoryRequest, planMemory } from '../study/memory-plan';
+import { gatherNotices } from '../study/notices';
 import type { OpenModel } from '../study/open-model';
 import { LONGEST_ANSWER_TOKENS, readText } from '../study/reading';
 import { buildText, type StudyText } from '../study/source';
@@ -106,7 +109,7 @@ async function runSeed(
   model: OpenModel,
   key: CellKey,
   text: StudyText,
-): Promise<Pick<Answer, 'isRight' | 'lossNats'>> {
+): Promise<Pick<Answer, 'isRight' | 'lossNats' | 'notices'>> {
   const { queries, answerStart } = text.facts;
   const context = parameterContext(model, key.tokens);
   const { method, parameters } = resolve({ id: key.id, parameters: key.parameters as never }, context);
@@ -132,5 +135,11 @@ async function runSeed(
   const { lossNats } = await compareStates(model.decoder, states, states, next);
   // Question and answer are queries, so some have a next token.
   if (lossNats === null) throw new Error('a task without a token to predict');
-  return { isRight: text.judge(reading.generated ?? []).right, lossNats };
+  if (!Number.isFinite(lossNats)) {
+    throw new UserError(
+      `The loss of ${key.task}, ${key.tokens} tokens, with ${quote(key.label)} is ${lossNats}: numbers in the model overflow; no answer of it is counted.`,
+    );
+  }
+  const notices = [...gatherNotices({ method, parameters, context, run: reading.notices })];
+  return { isRight: text.judge(reading.generated ?? []).right, lossNats, notices };
 }

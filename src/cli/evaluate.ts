@@ -2,22 +2,36 @@
 import { z } from 'zod';
 import { version } from '../../package.json';
 import { methodById } from '../methods';
+import { quote } from '../model/quote';
+import { modelNotices } from '../study/notices';
 import { taskList } from '../tasks/generate';
 import { UserError } from '../user-error';
-import { readArguments } from './arguments';
+import { type Arguments, readArguments } from './arguments';
 import { openCommandBackend } from './backend';
-import { CHECKED, evaluateInProcesses, partPath, readAnswers } from './evaluate-processes';
+import {
+  CHECKED,
+  evaluateInProcesses,
+  MOST_PROCESSES,
+  ownShare,
+  partPath,
+  readAnswers,
+  type Share,
+} from './evaluate-processes';
 import { answerSeeds } from './evaluate-seeds';
 import {
-  type Cell,
+  type CellKey,
   cellOf,
   checkSameSeeds,
   countAnswers,
+  type EvaluationHead,
   isSameCell,
   readEvaluation,
   readPart,
+  writeEvaluation,
+  writePart,
 } from './evaluation-file';
-import { writeWhole } from './output';
+import { lockFile } from './lock';
+import { print } from './print';
 import { endProgress, showProgress } from './progress';
 import { openModelOf } from './source';
 
@@ -32,13 +46,43 @@ const methodSchema = z.union([
     .transform((entry) => ({ ...entry, label: entry.label ?? entry.id })),
 ]);
 
+/** The seeds that tasks take are whole numbers of 32 bits. */
+const LARGEST_SEED = 2 ** 32 - 1;
+
+/** What would move a terminal's cursor, or turn the direction of what follows. */
+const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/u;
+
 export async function evaluateCommand(rawArguments: string[]): Promise<void> {
   const args = readArguments('evaluate', rawArguments);
   const out = args.output();
-  const seeds = args.count('seeds', 1);
+  const share = args.has('part') ? ownShare(args.text('part')) : null;
   // Seeds below a million are never trained on (samples/training/rows.ts).
-  const firstSeed = args.has('first-seed') ? args.count('first-seed', 0) : 0;
-  const tasks = args.list('tasks');
+  const firstSeed = args.has('first-seed') ? args.count('first-seed', 0, LARGEST_SEED) : 0;
+  const seeds = args.count('seeds', 1);
+  if (firstSeed + seeds - 1 > LARGEST_SEED) {
+    throw new UserError(
+      `--first-seed and --seeds go up to seed ${firstSeed + seeds - 1}; the last one there is is ${LARGEST_SEED}.`,
+    );
+  }
+  const plan = planOf(args);
+  const processes = args.has('processes') ? args.count('processes', 1, MOST_PROCESSES) : 1;
+  // The processes of a command write files of their own under its lock.
+  const unlock = share ? () => {} : lockFile(out);
+  try {
+    if (processes > 1) {
+      const at = rawArguments.findLastIndex((argument) => /^--processes(=|$)/.test(argument));
+      const own = rawArguments.toSpliced(at, rawArguments[at].includes('=') ? 1 : 2);
+      await evaluateInProcesses(own, out, processes, plan);
+    } else await evaluateSeeds(args, { out, share, plan, firstSeed, seeds });
+    if (!share) await printCells(out, plan);
+  } finally {
+    unlock();
+  }
+}
+
+/** What is asked for, in the order in which it is computed and written. Throws UserError. */
+function planOf(args: Arguments): CellKey[] {
+  const tasks = [...new Set(args.list('tasks'))];
   for (const task of tasks) {
     if (!taskList.some((kind) => kind.id === task)) {
       throw new UserError(
@@ -46,7 +90,9 @@ export async function evaluateCommand(rawArguments: string[]): Promise<void> {
       );
     }
   }
-  const lengths = args.numbers('tokens');
+  const lengths = [...new Set(args.numbers('tokens'))];
+  const odd = lengths.find((tokens) => !Number.isSafeInteger(tokens) || tokens < 1);
+  if (odd !== undefined) throw new UserError(`--tokens holds whole numbers of tokens, and ${odd} is none.`);
   const parsed = z.array(methodSchema).min(1).safeParse(args.json('methods'));
   if (!parsed.success) {
     throw new UserError(
@@ -54,41 +100,52 @@ export async function evaluateCommand(rawArguments: string[]): Promise<void> {
     );
   }
   const methods = parsed.data;
-  for (const { id } of methods) methodById(id);
+  for (const { id, label } of methods) {
+    methodById(id);
+    if (UNSEEN.test(label) || label.trim() === '') {
+      throw new UserError(
+        `The label ${quote(label)} has characters that are not seen, or no others; use plain words.`,
+      );
+    }
+  }
   if (new Set(methods.map(({ label }) => label)).size < methods.length) {
     throw new UserError('--methods names the same method twice; give each a "label" of its own.');
   }
-
-  const plan = lengths.flatMap((tokens) =>
+  return lengths.flatMap((tokens) =>
     tasks.flatMap((task) =>
       methods.map(({ id, label, parameters }) => ({ task, tokens, label, id, parameters })),
     ),
   );
-  const processes = args.has('processes') ? args.count('processes', 1) : 1;
-  if (processes > 1) {
-    const at = rawArguments.findIndex((argument) => /^--processes(=|$)/.test(argument));
-    const own = rawArguments.toSpliced(at, rawArguments[at].includes('=') ? 1 : 2);
-    await evaluateInProcesses(own, out, processes, plan);
-    for (const cell of readEvaluation(out)?.cells ?? []) printCell(cell);
-    return;
-  }
+}
 
+interface SeedsAsked {
+  readonly out: string;
+  readonly share: Share | null;
+  readonly plan: readonly CellKey[];
+  readonly firstSeed: number;
+  readonly seeds: number;
+}
+
+/** Answers what is missing in this process, all of it or its share, and saves every answer as it comes. */
+async function evaluateSeeds(
+  args: Arguments,
+  { out, share, plan, firstSeed, seeds }: SeedsAsked,
+): Promise<void> {
+  const ownPath = share ? partPath(out, share.index) : out;
+  const before = readEvaluation(out);
+  const ownBefore = share ? readPart(ownPath) : null;
   const ops = await openCommandBackend(args.backend(), args.memoryBytes());
   const model = await openModelOf(ops, args);
-  const { digest } = model.facts;
-  const part = readShare(args.optional('part'));
-  const ownPath = part ? partPath(out, part.index) : out;
-  const before = readEvaluation(out);
-  const ownBefore = part ? readPart(ownPath) : null;
   const devices = new Set((before?.device ?? '').split('; ').filter((name) => name !== ''));
-  const head = {
+  const head: EvaluationHead = {
     version,
     model: model.facts.name,
-    modelDigest: digest,
+    modelDigest: model.facts.digest,
     backend: ops.backend,
     device: [...devices.add(ops.description)].join('; '),
     firstSeed,
     units: { lossNats: 'nats per token of question and answer' },
+    notices: modelNotices(model),
   };
   checkSameSeeds(out, before, head);
   checkSameSeeds(ownPath, ownBefore, head);
@@ -97,17 +154,18 @@ export async function evaluateCommand(rawArguments: string[]): Promise<void> {
   // Not counted in a cell yet; in a process of several, all of its own.
   let answers = ownBefore?.answers ?? [];
   // Other processes may have been fewer or more before, and their shares others.
-  const known = part ? readAnswers(out, part.count) : [];
-  if (part) process.send?.(CHECKED);
+  const known = share ? readAnswers(out, share.count) : [];
+  if (share) process.send?.(CHECKED);
   const save = (): void => {
-    if (!part) answers = countAnswers(cells, answers, firstSeed);
-    writeWhole(ownPath, `${JSON.stringify({ ...head, ...(part ? { answers } : { cells }) }, null, 1)}\n`);
+    if (!share) answers = countAnswers(cells, answers, firstSeed);
+    if (share) writePart(ownPath, head, answers);
+    else writeEvaluation(out, head, cells, plan);
   };
   await answerSeeds({
     model,
     plan,
     seeds: { first: firstSeed, end: firstSeed + seeds },
-    share: part ?? { index: 0, count: 1 },
+    share: share ?? { index: 0, count: 1 },
     isAnswered: (key, seed) =>
       seed < firstSeed + cellOf(cells, key).seeds ||
       known.some((answer) => answer.seed === seed && isSameCell(answer, key)),
@@ -119,22 +177,19 @@ export async function evaluateCommand(rawArguments: string[]): Promise<void> {
   });
   save();
   endProgress();
-  if (!part) for (const key of plan) printCell(cellOf(cells, key));
 }
 
-/** `i/n`: which of the texts are this process's own. */
-function readShare(text: string | undefined): { readonly index: number; readonly count: number } | null {
-  if (text === undefined) return null;
-  const [index, count] = text.split('/').map(Number);
-  if (Number.isInteger(index) && Number.isInteger(count) && index >= 0 && index < count)
-    return { index, count };
-  throw new UserError(`--part must be two whole numbers such as 0/4, not "${text}".`);
-}
-
-function printCell({ task, tokens, label, accuracy, interval95: [low, high], seeds, lossNats }: Cell): void {
-  process.stdout.write(
-    `${task} ${tokens} ${label}: ${percent(accuracy)} [${percent(low)}, ${percent(high)}] of ${seeds}, ${lossNats.toFixed(3)} nats\n`,
-  );
+/** One line for each cell that was asked for. */
+function printCells(out: string, plan: readonly CellKey[]): Promise<void> {
+  const cells = readEvaluation(out)?.cells ?? [];
+  const lines = plan.map((key) => {
+    const { task, tokens, label, accuracy, interval95, seeds, lossNats } = cellOf(cells, key);
+    if (accuracy === null || interval95 === null || lossNats === null)
+      return `${task} ${tokens} ${label}: no answer\n`;
+    const [low, high] = interval95.map(percent);
+    return `${task} ${tokens} ${label}: ${percent(accuracy)} [${low}, ${high}] of ${seeds}, ${lossNats.toFixed(3)} nats\n`;
+  });
+  return print(lines.join(''));
 }
 
 function percent(share: number): string {

@@ -1,123 +1,198 @@
 /**
  * The file of `evaluate`: one cell per task × length × method, with every answer, so that a later run can go on. Beside it,
  * the file of a process of several: its answers one by one, since a cell counts them in the order of the seeds.
+ *
+ * What a file says is only believed where it cannot be computed: the marks of right answers and the sum of losses. The rest is
+ * made of these anew.
  */
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { wilsonInterval } from '../measure/wilson';
+import { quote } from '../model/quote';
+import { keyOf } from '../study/key';
 import { UserError } from '../user-error';
 import { readJson } from './files';
+import { writeWhole } from './output';
 
-const cellSchema = z.object({
+const keySchema = z.object({
   task: z.string(),
   tokens: z.number(),
   label: z.string(),
   id: z.string(),
   parameters: z.record(z.string(), z.unknown()),
-  /** One character a seed, from firstSeed on: 1 all digits right, 0 not. */
-  right: z.string(),
-  lossSumNats: z.number(),
-  seeds: z.number(),
-  accuracy: z.number(),
-  interval95: z.tuple([z.number(), z.number()]),
-  lossNats: z.number(),
 });
-export type Cell = z.infer<typeof cellSchema>;
-export type CellKey = Pick<Cell, 'task' | 'tokens' | 'label' | 'id' | 'parameters'>;
+export type CellKey = z.infer<typeof keySchema>;
+
+const cellSchema = keySchema.extend({
+  /** One character a seed, from firstSeed on: 1 all digits right, 0 not. */
+  right: z.string().regex(/^[01]*$/),
+  lossSumNats: z.number().min(0),
+  seeds: z.number(),
+  /** What has to be known beside the numbers, one sentence each. */
+  notices: z.array(z.string()).default([]),
+});
+export interface Cell extends z.infer<typeof cellSchema> {
+  readonly accuracy: number | null;
+  /** Wilson's, of 95 %; null without a seed. */
+  readonly interval95: readonly [low: number, high: number] | null;
+  readonly lossNats: number | null;
+}
 
 const answerSchema = z.object({
   task: z.string(),
   tokens: z.number(),
   label: z.string(),
-  seed: z.number(),
+  seed: z.number().int(),
   isRight: z.boolean(),
-  lossNats: z.number(),
+  lossNats: z.number().min(0),
+  notices: z.array(z.string()).default([]),
 });
 export type Answer = z.infer<typeof answerSchema>;
 
 const headSchema = z.looseObject({
   modelDigest: z.string(),
-  firstSeed: z.number(),
+  firstSeed: z.number().int().min(0),
   /** Every device that has answered. */
   device: z.string().default(''),
 });
 const evaluationSchema = headSchema.extend({ cells: z.array(cellSchema) });
 const partSchema = headSchema.extend({ answers: z.array(answerSchema) });
+
+export interface EvaluationHead {
+  readonly version: string;
+  readonly model: string;
+  readonly modelDigest: string;
+  readonly backend: string;
+  readonly device: string;
+  readonly firstSeed: number;
+  readonly units: object;
+  /** Of the model, one sentence each. */
+  readonly notices: readonly string[];
+}
 type Head = z.infer<typeof headSchema>;
 
 function readFile<T extends Head>(path: string, schema: z.ZodType<T>): T | null {
   if (!existsSync(path)) return null;
   const read = schema.safeParse(readJson(path));
-  if (!read.success) throw new UserError(`${path} is there and is no evaluation; name another file.`);
-  return read.data;
+  if (read.success) return read.data;
+  const [issue] = read.error.issues;
+  const at = issue.path.length > 0 ? ` (wrong at ${quote(issue.path.join('.'))})` : '';
+  throw new UserError(`${path} is there and is no evaluation${at}; name another file, or mend or remove it.`);
 }
 
-/** The evaluation at `path`, null if there is none. Throws UserError for a file that is something else. */
-export function readEvaluation(path: string): z.infer<typeof evaluationSchema> | null {
-  return readFile(path, evaluationSchema);
+/** The evaluation at `path`, null if there is none. Throws UserError for a file that is something else, or contradicts itself. */
+export function readEvaluation(path: string): (Head & { cells: Cell[] }) | null {
+  const file = readFile(path, evaluationSchema);
+  if (!file) return null;
+  for (const [i, cell] of file.cells.entries()) {
+    const name = `${cell.task}, ${cell.tokens} tokens, ${quote(cell.label)}`;
+    if (cell.seeds !== cell.right.length) {
+      throw new UserError(
+        `${path} counts ${cell.seeds} seeds for ${name}, but has ${cell.right.length} answers there; mend or remove it.`,
+      );
+    }
+    if (file.cells.findIndex((other) => isSameCell(other, cell)) < i)
+      throw new UserError(`${path} has two cells for ${name}; mend or remove it.`);
+  }
+  return { ...file, cells: file.cells.map(counted) };
 }
 
 /** The file of one process of several, null if there is none. Throws UserError for a file that is something else. */
-export function readPart(path: string): z.infer<typeof partSchema> | null {
+export function readPart(path: string): (Head & { answers: Answer[] }) | null {
   return readFile(path, partSchema);
 }
 
 /** Throws UserError when what is to be gone on with is of another model or other seeds. */
-export function checkSameSeeds(path: string, before: Head | null, now: Head): void {
+export function checkSameSeeds(
+  path: string,
+  before: Head | null,
+  now: Pick<EvaluationHead, 'modelDigest' | 'firstSeed'>,
+): void {
   if (before && (before.modelDigest !== now.modelDigest || before.firstSeed !== now.firstSeed)) {
     throw new UserError(`${path} is of another model or other seeds; name another file, or remove it.`);
   }
 }
 
-type Place = Pick<Cell, 'task' | 'tokens' | 'label'>;
+type Place = Pick<CellKey, 'task' | 'tokens' | 'label'>;
 
 export function isSameCell(a: Place, b: Place): boolean {
   return a.task === b.task && a.tokens === b.tokens && a.label === b.label;
 }
 
-/** The cell of that key in `cells`, added empty if it is not there. */
+/** The cell of that key in `cells`, added empty if it is not there. Throws UserError for other parameters under its label. */
 export function cellOf(cells: Cell[], key: CellKey): Cell {
-  let cell = cells.find((entry) => isSameCell(entry, key));
-  if (cell && JSON.stringify([cell.id, cell.parameters]) !== JSON.stringify([key.id, key.parameters])) {
+  const cell = cells.find((entry) => isSameCell(entry, key));
+  if (!cell) {
+    const { task, tokens, label, id, parameters } = key;
+    const empty = { right: '', lossSumNats: 0, seeds: 0, notices: [] };
+    cells.push(counted({ task, tokens, label, id, parameters, ...empty }));
+    return cells[cells.length - 1];
+  }
+  if (keyOf([cell.id, cell.parameters]) !== keyOf([key.id, key.parameters])) {
     throw new UserError(
       `The file has other parameters under the label "${key.label}"; use another label or file.`,
     );
   }
-  if (!cell) {
-    cell = { ...key, right: '', lossSumNats: 0, seeds: 0, accuracy: 0, interval95: [0, 1], lossNats: 0 };
-    cells.push(cell);
-  }
   return cell;
 }
 
-/** Counts one more answer. */
-function addAnswer(cell: Cell, { isRight, lossNats }: Answer): void {
-  cell.right += isRight ? '1' : '0';
-  cell.seeds++;
-  cell.lossSumNats += lossNats;
-  const hits = [...cell.right].filter((mark) => mark === '1').length;
-  const { low, high } = wilsonInterval(hits, cell.seeds);
-  cell.accuracy = hits / cell.seeds;
-  cell.interval95 = [low, high];
-  cell.lossNats = cell.lossSumNats / cell.seeds;
+/** A cell with what follows from its answers. */
+function counted(cell: z.infer<typeof cellSchema>): Cell {
+  const { task, tokens, label, id, parameters, right, lossSumNats, notices } = cell;
+  const seeds = right.length;
+  const hits = [...right].filter((mark) => mark === '1').length;
+  const { low, high } = wilsonInterval(hits, seeds);
+  return {
+    ...{ task, tokens, label, id, parameters, right, lossSumNats, seeds },
+    accuracy: seeds === 0 ? null : hits / seeds,
+    interval95: seeds === 0 ? null : [low, high],
+    lossNats: seeds === 0 ? null : lossSumNats / seeds,
+    notices,
+  };
 }
 
 /**
- * Counts the answers whose turn it is: a cell's seeds are counted from `firstSeed` up, without gaps, so that its sums do not
- * depend on who answered first.
+ * Counts the answers whose turn it is into `cells`: a cell's seeds are counted from `firstSeed` up, without gaps, so that its
+ * sums do not depend on who answered first.
  * @returns those that come after a seed not yet answered.
  */
-export function countAnswers(
-  cells: readonly Cell[],
-  answers: readonly Answer[],
-  firstSeed: number,
-): Answer[] {
+export function countAnswers(cells: Cell[], answers: readonly Answer[], firstSeed: number): Answer[] {
   const later: Answer[] = [];
   for (const answer of [...answers].sort((a, b) => a.seed - b.seed)) {
-    const cell = cells.find((entry) => isSameCell(entry, answer));
+    const at = cells.findIndex((entry) => isSameCell(entry, answer));
+    const cell = cells[at];
     const next = firstSeed + (cell?.seeds ?? 0);
-    if (cell && answer.seed === next) addAnswer(cell, answer);
-    else if (answer.seed >= next) later.push(answer);
+    if (cell && answer.seed === next) {
+      cells[at] = counted({
+        ...cell,
+        right: cell.right + (answer.isRight ? '1' : '0'),
+        lossSumNats: cell.lossSumNats + answer.lossNats,
+        notices: [...new Set([...cell.notices, ...answer.notices])],
+      });
+    } else if (answer.seed >= next) later.push(answer);
   }
   return later;
+}
+
+/** Writes the evaluation: the cells of `plan` in its order, behind what else was there. The same, whoever writes it. */
+export function writeEvaluation(
+  path: string,
+  head: EvaluationHead,
+  cells: readonly Cell[],
+  plan: readonly CellKey[],
+): void {
+  const place = (cell: Cell): number => plan.findIndex((key) => isSameCell(key, cell));
+  const ordered = [...cells].sort((a, b) => place(a) - place(b));
+  write(path, head, { cells: ordered });
+}
+
+/** Writes the file of one process of several. */
+export function writePart(path: string, head: EvaluationHead, answers: readonly Answer[]): void {
+  write(path, head, { answers });
+}
+
+function write(path: string, head: EvaluationHead, rest: object): void {
+  const { version, model, modelDigest, backend, device, firstSeed, units, notices } = head;
+  const ordered = { version, model, modelDigest, backend, device, firstSeed, units, notices };
+  writeWhole(path, `${JSON.stringify({ ...ordered, ...rest }, null, 1)}\n`);
 }

@@ -2,6 +2,7 @@
  * The file that a command writes: checked before any work, written aside and moved into place, so that an interrupted run
  * leaves what was there before.
  */
+import { createHash } from 'node:crypto';
 import {
   accessSync,
   type BigIntStats,
@@ -79,6 +80,16 @@ export function writeWhole(path: string, data: Uint8Array | string): void {
   } finally {
     release();
   }
+}
+
+/** The path of a file beside the one that `path` leads to, named after it; where that name would be too long, by its digest. */
+export function besidePath(path: string, suffix: string): string {
+  const target = targetOf(path);
+  const name = `${basename(target)}.${suffix}`;
+  // As long as names may be in practice, with room for what is added while a file is written.
+  if (Buffer.byteLength(name) <= 200) return join(dirname(target), name);
+  const digest = createHash('sha256').update(basename(target)).digest('hex').slice(0, 16);
+  return join(dirname(target), `.keyhole-${digest}.${suffix}`);
 }
 
 const heldSignals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;

@@ -8,6 +8,7 @@ import { methodById } from '../methods';
 import { resolveParameters } from '../methods/parameters';
 import type { TensorToWrite } from '../model/safetensors-writer';
 import { writeSafetensors } from '../model/safetensors-writer';
+import { gatherNotices } from '../study/notices';
 import { UserError } from '../user-error';
 import { readArguments } from './arguments';
 import { openCommandBackend } from './backend';
@@ -24,7 +25,7 @@ export async function selectCommand(rawArguments: string[]): Promise<void> {
     throw new UserError('--params must be a JSON object such as {"keepFraction": 0.5}.');
   }
   const ops = await openCommandBackend(args.backend(), args.memoryBytes());
-  const { text } = await openSource(ops, args);
+  const { text, notices } = await openSource(ops, args);
   const context = contextOf(text);
   const parameters = resolveParameters(
     method.id,
@@ -35,9 +36,10 @@ export async function selectCommand(rawArguments: string[]): Promise<void> {
   method.validate?.(parameters, context);
 
   const tensors: Record<string, TensorToWrite> = {};
+  const said = new Map<number, readonly string[]>();
   for (const [recordedIndex, { layer }] of text.recorded.entries()) {
     showProgress(`layer ${layer}`);
-    const { blocks, after } = await selectAll({
+    const { blocks, after, ...run } = await selectAll({
       text,
       method,
       parameters,
@@ -45,6 +47,7 @@ export async function selectCommand(rawArguments: string[]): Promise<void> {
       evictAt: text.tokens,
       withScores: true,
     });
+    said.set(layer, run.notices);
     tensors[`kept.${layer}`] = keptTensor(after);
     const scores = after.scores ?? blocks.at(-1)?.scores;
     tensors[`score.${layer}`] = scoreTensor(scores ?? null, text.tokens);
@@ -59,7 +62,23 @@ export async function selectCommand(rawArguments: string[]): Promise<void> {
     });
   }
   endProgress();
-  writeWhole(out, writeSafetensors(tensors, { method: method.id, parameters: JSON.stringify(parameters) }));
+  const all = gatherNotices({ source: notices, method, parameters, context, run: byLayer(said) });
+  const metadata = {
+    method: method.id,
+    parameters: JSON.stringify(parameters),
+    notices: JSON.stringify(all),
+  };
+  writeWhole(out, writeSafetensors(tensors, metadata));
+}
+
+/** Sentences of every layer's run: once what all of them say, by layer what only some do. */
+function byLayer(said: ReadonlyMap<number, readonly string[]>): string[] {
+  const runs = [...said.values()];
+  return [...said].flatMap(([layer, sentences]) =>
+    sentences.map((sentence) =>
+      runs.every((others) => others.includes(sentence)) ? sentence : `Layer ${layer}: ${sentence}`,
+    ),
+  );
 }
 
 /** [sets, n] keys visible to the block's last query, ascending, −1 at the end of shorter lists. */

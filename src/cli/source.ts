@@ -7,6 +7,7 @@ import { readSafetensors } from '../model/safetensors';
 import { forward } from '../study/forward';
 import type { MemoryPlan } from '../study/memory-plan';
 import { planMemory } from '../study/memory-plan';
+import { lengthNotices, modelNotices } from '../study/notices';
 import type { OpenModel } from '../study/open-model';
 import { openModel } from '../study/open-model';
 import type { OwnedRecordedText } from '../study/record';
@@ -91,14 +92,8 @@ export async function openSource(ops: Ops, args: Arguments): Promise<OpenedSourc
     rotatedLayers: planText(model, ids.length).rotatedLayers.full,
   });
   endProgress();
-  const notices: string[] = [];
-  const { trainedTokens } = model.config;
-  if (ids.length > trainedTokens) {
-    notices.push(
-      `The text has ${ids.length} tokens and the model was trained on ${trainedTokens}: beyond them full attention is no reference.`,
-    );
-    process.stderr.write(`${notices[0]}\n`);
-  }
+  const notices = [...modelNotices(model), ...lengthNotices(ids.length, model.config.trainedTokens)];
+  for (const notice of notices) process.stderr.write(`${notice}\n`);
   return {
     text: recordReading(model.decoder, reader, { tokens: ids.length, calibration: model.calibration }),
     modelDigest: model.facts.digest,

@@ -6,6 +6,7 @@ import { contextOf } from '../measure/probe-run';
 import { methodById } from '../methods';
 import type { Method } from '../methods/method';
 import { type Parameters, resolveParameters } from '../methods/parameters';
+import { methodNotices } from '../study/notices';
 import type { RecordedText } from '../study/recorded';
 import { UserError } from '../user-error';
 import { readArguments } from './arguments';
@@ -108,8 +109,10 @@ async function measurePoint(
   }
   const { parameters } = fitted;
   const onNotices = (sentences: readonly string[]): void => {
-    for (const sentence of sentences) notices.add(`${method.id}: ${sentence}`);
+    for (const sentence of methodNotices(method, parameters, context, sentences))
+      notices.add(`${method.id}: ${sentence}`);
   };
+  onNotices([]);
   const measured = await probe({ text, method, parameters, queries, onNotices });
   return measured.map(({ layer, keptShare, massRecall, topkRecall, outputError }) => {
     const { density, selectionOperations, attentionOperations } = measureCost({

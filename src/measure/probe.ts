@@ -1,6 +1,7 @@
 /** A probe run: what a method keeps and loses in every layer when each sees full attention's queries, keys and values. */
 import type { Method, Selection } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
+import { runNotices } from '../study/notices';
 import type { RecordedLayer, RecordedText } from '../study/recorded';
 import type { LayerMeasurement } from '../study/types';
 import { LayerSums } from './layer-sums';
@@ -47,8 +48,7 @@ export async function probe(request: ProbeRequest): Promise<LayerMeasurement[]> 
       }
       started.memo.renew();
     }
-    const { notices = [] } = started.run;
-    const all = [...notices, ...((await started.run.lateNotices?.()) ?? [])];
+    const all = await runNotices(started.run);
     if (all.length > 0) onNotices?.(all);
     return text.recorded.map(({ layer }) => measured.get(layer) as LayerMeasurement);
   } finally {

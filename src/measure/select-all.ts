@@ -1,6 +1,7 @@
 /** Everything a method keeps in one layer: for the map, and for the command line's `select`. */
 import type { Method, QueryBlock } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
+import { runNotices } from '../study/notices';
 import type { RecordedText } from '../study/recorded';
 import type { Memo } from './memo';
 import { layerInput, startProbe } from './probe-run';
@@ -30,9 +31,12 @@ export interface SelectAllRequest {
  * The selections of all blocks, and `after`: what stays for a query after the last token, for methods that evict; for those
  * that select anew, the last block's.
  */
-export async function selectAll(
-  request: SelectAllRequest,
-): Promise<{ readonly blocks: readonly BlockSelection[]; readonly after: BlockSelection }> {
+export async function selectAll(request: SelectAllRequest): Promise<{
+  readonly blocks: readonly BlockSelection[];
+  readonly after: BlockSelection;
+  /** What the run had to assume and what it met, one sentence each. */
+  readonly notices: readonly string[];
+}> {
   const { text, method, parameters, evictAt, withScores, signal } = request;
   const { ops, tokens } = text;
   const recorded = text.recorded[request.recordedIndex];
@@ -62,7 +66,11 @@ export async function selectAll(
     }
     const selections = await Promise.all(reads);
     signal?.throwIfAborted();
-    return { blocks: selections.slice(0, blocks.length), after: selections[selections.length - 1] };
+    return {
+      blocks: selections.slice(0, blocks.length),
+      after: selections[selections.length - 1],
+      notices: await runNotices(started.run),
+    };
   } finally {
     started.dispose();
   }

@@ -20,6 +20,8 @@ export interface OpenModel {
   readonly decoder: Decoder;
   /** Of one token's forward pass outside attention: two per weight of every matrix it is multiplied with. */
   readonly weightOperations: number;
+  /** What its files said about it that has to be known, one sentence each. */
+  readonly notices: readonly string[];
 }
 
 export interface OpenModelOptions {
@@ -69,6 +71,7 @@ export async function openModel(
     tokenizer: loaded.tokenizer,
     calibration: loaded.calibration,
     weightOperations: 2 * matrixWeights(config),
+    notices: [],
     facts: {
       name: loaded.name,
       digest: loaded.digest,

@@ -17,6 +17,7 @@ import type { AttendRequest, Decoder, Reader } from '../model/decoder';
 import { createReader } from '../model/decoder';
 import { AnswerSelections } from './answer-selections';
 import { attendSelection, fullLogSumExp } from './attend';
+import { runNotices } from './notices';
 import type { RecordedLayer } from './recorded';
 
 /** Longest answer that is generated; what ends one earlier is in docs/measurements.md, "Source, queries, runs". */
@@ -65,6 +66,8 @@ export interface Reading {
   readonly generated: readonly number[] | null;
   /** Null unless they were asked for and something was generated. */
   readonly selections: AnswerSelections | null;
+  /** What the method's run had to assume and what it met, one sentence each. */
+  readonly notices: readonly string[];
 }
 
 /**
@@ -126,7 +129,8 @@ export async function readText(request: ReadingRequest): Promise<Reading> {
     for (const part of parts) await run.readBlocks(part);
     const generated = await run.generate();
     const { selections } = run;
-    return { reader, queryStates: await ops.readFloats(states), generated, selections };
+    const notices = await run.notices();
+    return { reader, queryStates: await ops.readFloats(states), generated, selections, notices };
   } catch (error) {
     reader.release();
     throw error;
@@ -277,6 +281,10 @@ class Run {
     if (decoder.config.eosTokens.includes(generated[generated.length - 1])) return true;
     if (answerStart === null) return generated.length >= continuation!;
     return generated.length >= LONGEST_ANSWER_TOKENS || isAnswerComplete(generated);
+  }
+
+  notices(): Promise<readonly string[]> {
+    return runNotices(this.method);
   }
 
   release(): void {

@@ -7,6 +7,7 @@ import type { TaskId } from '../tasks/task';
 import { UserError } from '../user-error';
 import type { SampleText } from './environment';
 import { LONGEST_TEXT_TOKENS } from './limits';
+import { lengthNotices } from './notices';
 import type { SourceSpec, StudySpec, TextFacts } from './types';
 
 export interface StudyText {
@@ -40,13 +41,8 @@ export function buildText(
   if (!Number.isInteger(start) || start < 0 || start >= ids.length) {
     throw new UserError(`queries must start at a token from 0 to ${ids.length - 1}, not at ${start}.`);
   }
-  const notices = [...made.notices];
+  const notices = [...made.notices, ...lengthNotices(ids.length, config.trainedTokens)];
   let tokenTexts: readonly string[] | null = null;
-  if (ids.length > config.trainedTokens) {
-    notices.push(
-      `The text has ${ids.length.toLocaleString('en')} tokens and the model was trained on ${config.trainedTokens.toLocaleString('en')}: beyond them full attention is no reference.`,
-    );
-  }
   return {
     ids,
     answerText: made.answerText,

@@ -1,9 +1,10 @@
-import { existsSync } from 'node:fs';
-import { expect, it } from 'vitest';
+import { existsSync, readFileSync } from 'node:fs';
+import { expect, it, vi } from 'vitest';
+import { type Cell, cellOf, countAnswers, readEvaluation } from '../../src/cli/evaluation-file';
 import { wilsonInterval } from '../../src/measure/wilson';
 import { openCommandLine } from './keyhole';
 
-const { path, succeed, fail, read, write } = openCommandLine();
+const { path, succeed, fail, read, write, start } = openCommandLine();
 const small = { initTokens: 4, localTokens: 32, chunkTokens: 32, selectedTokens: 16 };
 const methods = JSON.stringify(['full', { id: 'esa', label: 'ESA, small', parameters: small }]);
 const evaluate = ['evaluate', '--backend', 'cpu', '--model', 'samples/model', '--tasks', 'single-needle'];
@@ -53,13 +54,15 @@ it('counts what is right, and goes on where an earlier run ended', async () => {
 });
 
 it('gives the same file when several processes share the cells', async () => {
-  await succeed('shared.json', ...options, '--seeds', '2', '--processes', '2');
-  expect(JSON.parse(read('shared.json'))).toEqual(JSON.parse(read('whole.json')));
+  const { stdout } = await succeed('shared.json', ...options, '--seeds', '2', '--processes', '2');
+  expect(read('shared.json')).toBe(read('whole.json'));
+  expect(stdout.split('\n').filter(Boolean)).toHaveLength(2);
   expect(() => read('shared.json.part0')).toThrow();
+  expect(() => read('shared.json.lock')).toThrow();
   // It goes on from what is there, and says in one sentence what goes wrong in a process.
   write('shared-more.json', read('apart.json'));
   await succeed('shared-more.json', ...options, '--seeds', '2', '--processes', '2');
-  expect(JSON.parse(read('shared-more.json'))).toEqual(JSON.parse(read('whole.json')));
+  expect(read('shared-more.json')).toBe(read('whole.json'));
 });
 
 it('counts what an interrupted process left, seed by seed, and answers only what is missing', async () => {
@@ -92,11 +95,85 @@ it('counts what an interrupted process left, seed by seed, and answers only what
 it('computes nothing twice', async () => {
   const before = read('whole.json');
   const marked = JSON.parse(before);
-  marked.cells[0].lossSumNats = 77;
-  write('done.json', JSON.stringify(marked));
-  await succeed('done.json', ...options, '--seeds', '2');
+  Object.assign(marked.cells[0], { lossSumNats: 77, lossNats: 38.5, right: '10', accuracy: 0.5 });
+  const { low, high } = wilsonInterval(1, 2);
+  marked.cells[0].interval95 = [low, high];
+  // Made of the answers, whatever the file said of them.
+  const wrong = structuredClone(marked);
+  Object.assign(wrong.cells[0], { accuracy: 7, interval95: [9, -1], lossNats: -3 });
+  write('done.json', JSON.stringify(wrong));
+  // The same parameters in another order, a length twice.
+  const reversed = JSON.stringify([
+    'full',
+    { parameters: Object.fromEntries(Object.entries(small).reverse()), id: 'esa', label: 'ESA, small' },
+  ]);
+  const again = [...evaluate, '--tokens', '160,160', '--methods', reversed, '--seeds', '2'];
+  const { stdout } = await succeed('done.json', ...again);
   expect(JSON.parse(read('done.json')).cells).toEqual(marked.cells);
+  expect(stdout.split('\n')[0]).toMatch(/^single-needle 160 full: 50\.0 % \[.*\] of 2, 38\.500 nats$/);
+  expect(stdout.split('\n').filter(Boolean)).toHaveLength(2);
 });
+
+it('believes of a file only what cannot be computed, and refuses what contradicts itself', () => {
+  const whole = JSON.parse(read('whole.json'));
+  const damaged = (change: (cell: Record<string, unknown>, file: { cells: object[] }) => void): string => {
+    const file = structuredClone(whole);
+    change(file.cells[1], file);
+    return write('damaged.json', JSON.stringify(file));
+  };
+  const name = 'single-needle, 160 tokens, "ESA, small"';
+  const refused: [(cell: Record<string, unknown>, file: { cells: object[] }) => void, string | RegExp][] = [
+    [
+      (cell) => Object.assign(cell, { seeds: 1e15 }),
+      `counts 1000000000000000 seeds for ${name}, but has 2 answers`,
+    ],
+    [(cell) => Object.assign(cell, { seeds: -3 }), `counts -3 seeds for ${name}`],
+    [(cell) => Object.assign(cell, { right: '1x' }), /is no evaluation \(wrong at "cells\.1\.right"\)/],
+    [(cell) => Object.assign(cell, { lossSumNats: null }), /wrong at "cells\.1\.lossSumNats"/],
+    [(cell) => Object.assign(cell, { lossSumNats: -1 }), /wrong at "cells\.1\.lossSumNats"/],
+    [(cell, file) => file.cells.push(cell), `has two cells for ${name}`],
+    [(_, file) => Object.assign(file, { firstSeed: 0.5 }), /wrong at "firstSeed"/],
+  ];
+  for (const [change, pattern] of refused) expect(() => readEvaluation(damaged(change))).toThrow(pattern);
+  const empty = damaged((cell) => Object.assign(cell, { right: '', seeds: 0, lossSumNats: 0 }));
+  expect(readEvaluation(empty)?.cells[1]).toMatchObject({ accuracy: null, interval95: null, lossNats: null });
+});
+
+it('counts what is said of a text and a method once', () => {
+  const key = { task: 'stars', tokens: 64, label: 'a' };
+  const cells: Cell[] = [];
+  cellOf(cells, { ...key, id: 'full', parameters: {} });
+  const answer = (seed: number, ...notices: string[]) => ({
+    ...key,
+    seed,
+    isRight: true,
+    lossNats: 1,
+    notices,
+  });
+  const later = countAnswers(cells, [answer(8, 'B.'), answer(6, 'A.'), answer(5, 'A.')], 5);
+  expect(cells).toMatchObject([{ right: '11', notices: ['A.'], lossNats: 1 }]);
+  expect(later).toEqual([answer(8, 'B.')]);
+});
+
+it('refuses to write a file that another evaluation writes, and ends its processes with itself', async () => {
+  const out = path('held.json');
+  const command = [...options, '--seeds', '400', '--processes', '2', '--out', out];
+  const parent = start(...command);
+  const children = () => childrenOf(parent.pid);
+  await vi.waitFor(() => expect(existsSync(`${out}.part0`) && existsSync(`${out}.part1`)).toBe(true), 40_000);
+  await fail(
+    new RegExp(`held\\.json is being written by process ${parent.pid}; wait until it has ended`),
+    ...[...options, '--seeds', '1', '--out', out],
+  );
+  const pids = children();
+  expect(pids).toHaveLength(2);
+  parent.kill('SIGKILL');
+  await vi.waitFor(() => expect(pids.filter(isRunning)).toEqual([]), 20_000);
+  // The lock of a process that has ended holds nobody up, and what was answered counts.
+  await succeed('held.json', ...options, '--seeds', '1', '--processes', '2');
+  expect(JSON.parse(read('held.json')).cells[0].right).toMatch(/^1+$/);
+  expect(existsSync(`${out}.lock`)).toBe(false);
+}, 120_000);
 
 it('leaves a file alone that is of another model, other seeds or other parameters, or no evaluation', async () => {
   const whole = JSON.parse(read('whole.json'));
@@ -125,12 +202,42 @@ it('leaves a file alone that is of another model, other seeds or other parameter
 });
 
 it('says what is wrong with what it is asked', async () => {
+  let outs = 0;
+  // Each its own, or one would wait for another's lock.
   const out = ['--seeds', '1', '--out', path('none.json')];
+  const ownOut = (): string[] => ['--out', path(`none${outs++}.json`)];
   const withMethods = (json: string): string[] => [...evaluate, '--tokens', '160', '--methods', json, ...out];
   await Promise.all([
     fail(/no task "two-needles"/, ...options, '--tasks', 'two-needles', ...out),
-    fail(/3 tokens are too few/, ...options, '--tokens', '3', ...out),
+    fail(/3 tokens are too few/, ...options, '--tokens', '3', ...out, ...ownOut()),
     fail(/--tokens must be numbers/, ...options, '--tokens', 'many', ...out),
+    fail(
+      /--tokens holds whole numbers of tokens, and 160\.5 is none/,
+      ...options,
+      '--tokens',
+      '160.5',
+      ...out,
+    ),
+    fail(
+      /--first-seed must be a whole number from 0 to 4294967295, not "1e20"/,
+      ...options,
+      ...['--first-seed', '1e20', ...out],
+    ),
+    fail(
+      /go up to seed 4294967296/,
+      ...options,
+      '--first-seed',
+      '4294967295',
+      '--seeds',
+      '2',
+      ...out.slice(2),
+    ),
+    fail(/--processes must be a whole number from 1 to 256/, ...options, '--processes', '1e9', ...out),
+    fail(/evaluate has no option --part; --processes N/, ...options, '--part', '0/1e9', ...out),
+    fail(/evaluate has no option --part/, ...options, '--part', '0/2', ...out),
+    fail(/The label "\\u001b\[2J" has characters/, ...withMethods('[{"id":"esa","label":"\\u001b[2J"}]')),
+    fail(/has characters that are not seen/, ...withMethods('[{"id":"esa","label":"a\\u202eb"}]')),
+    fail(/has characters that are not seen/, ...withMethods('[{"id":"esa","label":"two\\nlines"}]')),
     fail(/--tokens needs at least one value/, ...options, '--tokens', ',', ...out),
     fail(
       /--seeds must be a whole number of at least 1/,
@@ -144,7 +251,26 @@ it('says what is wrong with what it is asked', async () => {
     fail(/--methods is not valid JSON/, ...withMethods('[full')),
     fail(/names the same method twice/, ...withMethods('["esa","esa"]')),
     fail(/no method "sparse"/, ...withMethods('["sparse"]')),
-    fail(/esa has no parameter "topK"/, ...withMethods('[{"id":"esa","parameters":{"topK":1}}]')),
-    fail(/tokenizer\.json/, ...options, '--model', 'tests/fixtures/llama-gqa', ...out),
+    fail(
+      /esa has no parameter "topK"/,
+      ...withMethods('[{"id":"esa","parameters":{"topK":1}}]'),
+      ...ownOut(),
+    ),
+    fail(/tokenizer\.json/, ...options, '--model', 'tests/fixtures/llama-gqa', ...out, ...ownOut()),
   ]);
 });
+
+/** Processes whose parent is `pid`. */
+function childrenOf(pid: number): number[] {
+  const list = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  return list.split(' ').filter(Boolean).map(Number);
+}
+
+/** Whether a process is there and no zombie. */
+function isRunning(pid: number): boolean {
+  try {
+    return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+}

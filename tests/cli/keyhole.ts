@@ -1,5 +1,5 @@
 /** Runs the built command line as a child process, the way a script does. */
-import { execFile } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -35,6 +35,11 @@ export function openCommandLine() {
     });
   }
 
+  /** Starts a command and leaves it running. */
+  function start(...args: string[]): ChildProcess & { readonly pid: number } {
+    return spawn(process.execPath, [program, ...args], { stdio: 'ignore' }) as never;
+  }
+
   const parts = (out: string): string[] =>
     existsSync(dirname(out))
       ? readdirSync(dirname(out)).filter((name) => /^\.keyhole-.*\.part$/.test(name))
@@ -43,6 +48,7 @@ export function openCommandLine() {
   return {
     path,
     keyhole,
+    start,
     write(name: string, content: string | Uint8Array): string {
       writeFileSync(path(name), content);
       return path(name);
