@@ -6,6 +6,7 @@ import type { RecordedText } from '../study/recorded';
 import { KEY_FATES, type KeyFate, type QueryRow, type RowRule } from '../study/types';
 import type { Memo } from './memo';
 import { firstWeightOf } from './missed';
+import { isOwnRun, ownRowWeights } from './own-positions';
 import { layerInput, startProbe } from './probe-run';
 import { Scratch } from './scratch';
 import { type KeptKeys, readKept, readScores, setOfHead } from './selection-reader';
@@ -20,6 +21,8 @@ export interface ExplainRequest {
   readonly query: number;
   /** Where methods that evict once do so. */
   readonly evictAt: number;
+  /** Whose positions the weights are under; the model's unless told. */
+  readonly positions?: 'model' | 'own';
   readonly memo?: Memo;
 }
 
@@ -49,7 +52,9 @@ export async function explainRow(request: ExplainRequest): Promise<QueryRow> {
       readKept(ops, selection),
       isScored ? readScores(ops, selection, tokens) : null,
       isScored ? readScores(ops, selection, tokens, 'secondary') : null,
-      rowWeights(text, request),
+      request.positions === 'own' && isOwnRun(run)
+        ? ownRowWeights(text, run, recorded, head, block, query)
+        : rowWeights(text, request),
     ]);
     ops.release(...selection.owned);
     const [kept, scores, secondary, weights] = await reads;
@@ -62,6 +67,7 @@ export async function explainRow(request: ExplainRequest): Promise<QueryRow> {
       layer,
       head,
       query,
+      positions: request.positions === 'own' && isOwnRun(run) ? 'own' : 'model',
       weights,
       firstWeight: firstWeightOf(weights),
       fates: keyFates(kept, set, rule, block.start, query, tokens),

@@ -1,5 +1,11 @@
 /** Defaults that scale with the text, and parameters that several methods share (docs/methods.md, table of defaults). */
-import type { ChoiceParameter, FractionParameter, ParameterContext } from './parameters';
+import {
+  type ChoiceParameter,
+  choiceOf,
+  type FractionParameter,
+  type ParameterContext,
+  type Parameters,
+} from './parameters';
 
 /** `wanted` within [least, most], the upper bound last; over 16 rounded down to a multiple of 16, and at least 1. */
 export function scaledCount(wanted: number, least: number, most: number): number {
@@ -47,3 +53,8 @@ export const positions: ChoiceParameter = {
   ],
   default: () => 'original',
 };
+
+/** Whose positions attention uses where the parameter above decides. */
+export function positionsByChoice(parameters: Parameters): 'model' | 'cache' {
+  return choiceOf(parameters, 'positions') === 'cache' ? 'cache' : 'model';
+}

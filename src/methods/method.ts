@@ -57,6 +57,16 @@ export interface LayerInput {
   readonly logSumExp: RowScalars | null;
 }
 
+/** Of a layer's input what positions of a method's own are made from. */
+export type UnrotatedInput = Pick<LayerInput, 'layer' | 'queryUnrotated' | 'keyUnrotated'>;
+
+/** Queries and keys at a method's own positions. */
+export interface FarRows {
+  readonly query: Rows;
+  readonly key: Rows;
+  readonly owned: readonly DeviceBuffer[];
+}
+
 /** The keys that a block's queries see: `list`, then every token of [rangeStart, own position]. */
 export interface Selection {
   /** Ascending indices below rangeStart; null when there are none. */
@@ -134,6 +144,10 @@ export interface MethodRun {
    * model's positions on the kept keys. May be asked for a part of the block's queries; `input` then is that part.
    */
   attend?(input: LayerInput, selection: Selection, out: Rows, logSumExp: RowScalars): void;
+  /** First token of those that `attend` leaves at the model's positions for a block's queries; those before it are `farRows`. */
+  farEnd?(layer: number, block: QueryBlock): number;
+  /** Queries, all of `input`, and keys as `attend` compares them for tokens before `farEnd`. The caller releases `owned`. */
+  farRows?(input: UnrotatedInput): FarRows;
   /** What `attend` depends on beside the layer and the keys that it sees. */
   attendsBy?(layer: number): string;
   /** The exact score's choice where `select` used an approximation, for selector recall. Null: no approximation here. */
@@ -192,6 +206,11 @@ export interface Method {
   readsText?(parameters: Parameters, calibration: Calibration | null): boolean;
   /** Whether the run evicts once, at `evictAt`, and `keepFraction` is a fraction of the tokens before it. Absent: never. */
   evictsOnce?(parameters: Parameters): boolean;
+  /**
+   * Whose positions attention uses under these parameters: the model's, places inside the cache, or for all keys the method's own,
+   * and then what those depend on, as a string. Absent: the model's.
+   */
+  positions?(parameters: Parameters): 'model' | 'cache' | { readonly own: string };
   /** Checks that need several parameters at once; throws UserError. */
   validate?(parameters: Parameters, context: ParameterContext): void;
   /**

@@ -1,6 +1,6 @@
 /** Keys kept at random: the floor that a method has to beat. Larger fractions keep what smaller ones kept. */
 import { evictOnceBudget } from './budget';
-import { keepFraction, positions } from './defaults';
+import { keepFraction, positions, positionsByChoice } from './defaults';
 import { denseScores, evictOnce, evictOnceBlocks, evictOnceCost } from './evict-once';
 import type { Method } from './method';
 import { numberIn } from './parameters';
@@ -27,6 +27,7 @@ export const random: Method = {
     positions,
   },
   evictsOnce: () => true,
+  positions: positionsByChoice,
   blocks: evictOnceBlocks,
   start: (context, parameters) =>
     evictOnce(context, parameters, {

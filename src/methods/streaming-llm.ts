@@ -8,7 +8,7 @@
 import { equalBlocks } from './blocks';
 import { evictOnceBudget, keptAtEviction, keptOfText, withKeepFraction } from './budget';
 import { attendInCache } from './cache-positions';
-import { defaultChunkTokens, keepFraction, mostTokens, positions } from './defaults';
+import { defaultChunkTokens, keepFraction, mostTokens, positions, positionsByChoice } from './defaults';
 import { denseScores, evictOnce, evictOnceBlocks, evictOnceCost } from './evict-once';
 import { keepEverything } from './full';
 import type { Method, MethodContext, MethodRun } from './method';
@@ -49,6 +49,7 @@ export const streamingLlm: Method = {
     slides(parameters)
       ? ['As the official cache: the window slides while the text is read, one block at a time.']
       : [],
+  positions: positionsByChoice,
   blocks(parameters, tokens, evictAt, context) {
     if (!slides(parameters)) return evictOnceBlocks(parameters, tokens, evictAt, context);
     return equalBlocks(0, tokens, defaultChunkTokens(context));

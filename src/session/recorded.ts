@@ -86,6 +86,7 @@ const recordedSchema = z.object({
     head: whole,
     query: whole,
     weights: base64,
+    positions: z.optional(z.enum(['model', 'own'])),
     firstWeight: z.optional(z.number()),
     fates: base64,
     scores: z.nullable(z.array(z.nullable(z.number()))),
@@ -171,6 +172,7 @@ export function unpackStudy(file: unknown): RecordedStudy | null {
     row: {
       ...row,
       method: spec.method as unknown as QueryRow['method'],
+      positions: row.positions ?? 'model',
       weights,
       firstWeight: row.firstWeight ?? firstWeightOf(weights),
       fates: fromBase64(row.fates),

@@ -49,6 +49,7 @@ export interface StudyClient extends TileSource {
   /** Tells which layer and head should come first. */
   look(layer: number, head: number): void;
   /** Rejects with UserError when the text is not there yet or the run was overtaken. */
-  row(layer: number, head: number, query: number): Promise<QueryRow>;
+  /** `positions`: whose, as in an AttentionRequest. */
+  row(layer: number, head: number, query: number, positions?: string | null): Promise<QueryRow>;
   dispose(): void;
 }

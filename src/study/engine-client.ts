@@ -279,7 +279,8 @@ export function createEngineClient(events: StudyEvents, options: EngineClientOpt
     },
     attention: (request, signal) => ask<AttentionReply>((id) => ({ type: 'attention', id, request }), signal),
     coverage: (request, signal) => ask<CoverageReply>((id) => ({ type: 'coverage', id, request }), signal),
-    row: (layer, head, query) => ask<QueryRow>((id) => ({ type: 'row', id, layer, head, query })),
+    row: (layer, head, query, positions = null) =>
+      ask<QueryRow>((id) => ({ type: 'row', id, layer, head, query, positions })),
     dispose() {
       arrivals.abort();
       stopWorkers();

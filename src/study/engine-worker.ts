@@ -191,7 +191,7 @@ addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
       void reply(
         data.id,
         async (signal) => needEngine().attention(data.request, signal),
-        ({ lines }) => lines.flatMap(({ maximum, mean }) => [maximum, mean]),
+        ({ lines }) => lines.flatMap(({ maximum, mean, excess }) => [maximum, mean, excess]),
       );
       return;
     case 'coverage':
@@ -205,7 +205,7 @@ addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
       answering.get(data.id)?.abort();
       return;
     case 'row':
-      void reply(data.id, async () => needEngine().row(data.layer, data.head, data.query));
+      void reply(data.id, async () => needEngine().row(data.layer, data.head, data.query, data.positions));
       return;
   }
 });

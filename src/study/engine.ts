@@ -114,7 +114,7 @@ export class Engine {
 
   /** Attention of tiles. Throws UserError when their text is not the one that is read, or the tiles do not fit it. */
   attention(request: AttentionRequest, signal: AbortSignal): Promise<AttentionReply> {
-    return this.openedProbe(request.text).attention(request.work, signal);
+    return this.openedProbe(request.text).attention(request, signal);
   }
 
   /** What the method keeps of tiles, null where that is not known yet. Throws as `attention` does. */
@@ -122,8 +122,9 @@ export class Engine {
     return this.openedProbe(request.text).coverage(request, signal);
   }
 
-  row(layer: number, head: number, query: number): Promise<QueryRow> {
-    return this.openedProbe().row(layer, head, query);
+  /** `positions` as in an AttentionRequest. */
+  row(layer: number, head: number, query: number, positions: string | null = null): Promise<QueryRow> {
+    return this.openedProbe().row(layer, head, query, positions);
   }
 
   private openedProbe(text = this.text?.key): Probe {

@@ -1,3 +1,5 @@
+import type { Method } from '../methods/method';
+import type { Parameters } from '../methods/parameters';
 import type { MethodSpec, StudySpec } from './types';
 
 /** One string for equal plain data, whatever the order of its keys. */
@@ -21,4 +23,13 @@ export function textKey({
 /** What a selection depends on, given the text. */
 export function methodKey({ id, parameters }: MethodSpec): string {
   return keyOf([id, parameters]);
+}
+
+/** What a method's own positions of all keys depend on, given the text; null: it has none for all of them. */
+export function ownPositionsOf(
+  method: Pick<Method, 'id' | 'positions'>,
+  parameters: Parameters,
+): string | null {
+  const positions = method.positions?.(parameters) ?? 'model';
+  return typeof positions === 'object' ? keyOf([method.id, positions.own]) : null;
 }

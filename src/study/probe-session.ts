@@ -15,18 +15,19 @@ import type { ParameterContext } from '../methods/parameters';
 import { UserError } from '../user-error';
 import { type Clock, continuationOf, type EngineRun, type FullRun, type ResolvedMethod } from './engine';
 import { checkFinite } from './finite';
-import { methodKey } from './key';
+import { methodKey, ownPositionsOf } from './key';
 import type { OpenModel } from './open-model';
 import { readText } from './reading';
 import type { OwnedRecordedText } from './record';
 import { recordReading } from './record';
 import type { RecordedLayer } from './recorded';
 import type { StudyText } from './source';
-import { attentionOfTiles } from './tile-attention';
+import { attentionOfTiles, checkWork } from './tile-attention';
 import { coverageOfTile } from './tile-coverage';
 import { FirstWeights } from './tile-factors';
 import { linesOf } from './tile-grid';
-import type { AttentionReply, CoverageReply, CoverageRequest, TileWork } from './tile-work';
+import { OwnPositions } from './tile-own';
+import type { AttentionReply, AttentionRequest, CoverageReply, CoverageRequest } from './tile-work';
 import type { LayerMeasurement, QueryRow, SweepCurve } from './types';
 
 /** What is measured in one run. */
@@ -51,6 +52,7 @@ export class Probe {
   private readonly curves = new Map<string, SweepCurve>();
   private readonly curveKeys = new Map<string, string>();
   private readonly firstWeights: FirstWeights;
+  private own: { readonly key: string; readonly positions: OwnPositions } | null = null;
   private current: ResolvedMethod | null = null;
   /** Tells the page that pictures of another layer have their selection now. */
   private announceSelection: () => void = () => {};
@@ -109,6 +111,7 @@ export class Probe {
   release(): void {
     this.current = null;
     this.selections.clear();
+    this.own?.positions.dispose();
     this.memo.close();
     this.text.release();
   }
@@ -160,8 +163,24 @@ export class Probe {
     await clock.measure('sweep', () => this.sweep(work));
   }
 
-  attention(work: readonly TileWork[], signal: AbortSignal): Promise<AttentionReply> {
+  async attention({ work, positions }: AttentionRequest, signal: AbortSignal): Promise<AttentionReply> {
+    for (const piece of work) checkWork(this.text, piece);
+    if (positions) return this.ownPositions(positions).attention(work, signal);
     return attentionOfTiles(this.text, work, signal, this.firstWeights);
+  }
+
+  /** The current method's own positions. Throws UserError when those asked for are of another one. */
+  private ownPositions(key: string): OwnPositions {
+    const { method, parameters } = this.method();
+    if (ownPositionsOf(method, parameters) !== key) {
+      throw new UserError('Another method is being run; the picture follows.');
+    }
+    if (this.own?.key !== key) {
+      this.own?.positions.dispose();
+      const positions = new OwnPositions(this.text, method, parameters, this.study.facts.queries.start);
+      this.own = { key, positions };
+    }
+    return this.own.positions;
   }
 
   /** Null for layers that have no selection under this method yet; it is made now, and the engine tells when it is there. */
@@ -187,7 +206,7 @@ export class Probe {
     return { kept };
   }
 
-  async row(layer: number, head: number, query: number): Promise<QueryRow> {
+  async row(layer: number, head: number, query: number, own: string | null): Promise<QueryRow> {
     this.layer(layer);
     const { queryHeads, tokens } = this.text;
     if (!(head >= 0 && head < queryHeads && query >= 0 && query < tokens)) {
@@ -196,6 +215,9 @@ export class Probe {
       );
     }
     const { method, parameters, spec } = this.method();
+    if (own && ownPositionsOf(method, parameters) !== own) {
+      throw new UserError('Another method is being run; the picture follows.');
+    }
     const row = await explainRow({
       text: this.text,
       method,
@@ -204,6 +226,7 @@ export class Probe {
       head,
       query,
       evictAt: this.study.facts.queries.start,
+      positions: own ? 'own' : 'model',
       memo: this.memo,
     });
     // As the study names it, so that the page knows it again.

@@ -47,6 +47,7 @@ export type ToWorker =
       readonly layer: number;
       readonly head: number;
       readonly query: number;
+      readonly positions: string | null;
     };
 
 export type FromWorker =

@@ -60,7 +60,8 @@ export async function attentionOfTiles(
   }
 }
 
-function checkWork({ layers, queryHeads, tokens }: RecordedText, piece: TileWork): void {
+/** Throws UserError for a piece that the text does not have. */
+export function checkWork({ layers, queryHeads, tokens }: RecordedText, piece: TileWork): void {
   const { layer, head, level, row, column, lineStart, lineEnd, rowStep } = piece;
   const isCount = (value: number, end: number): boolean =>
     Number.isInteger(value) && value >= 0 && value < end;

@@ -12,6 +12,8 @@ export interface AttentionRequest {
   /** Key of the text (textKey): another one open in the engine is refused. */
   readonly text: string;
   readonly work: readonly TileWork[];
+  /** Whose positions: null or absent, the model's; otherwise the method's own, by their key (ownPositionsOf). */
+  readonly positions?: string | null;
 }
 
 /** Pooled attention weights, [lines, TILE_PIXELS] each. */

@@ -243,6 +243,8 @@ export interface QueryRow {
   readonly layer: number;
   readonly head: number;
   readonly query: number;
+  /** Whose positions `weights` are under: the model's, or the method's own of every key. */
+  readonly positions: 'model' | 'own';
   /** Full attention's probability of each token; [T]. */
   readonly weights: Float32Array;
   /** What of that is tokens 0 to 3: it decides which dropped keys are missed (src/measure/missed.ts). */

@@ -15,6 +15,7 @@ function rowOf(
     head: 0,
     query: keys.length - 1,
     weights,
+    positions: 'model',
     firstWeight: 1,
     fates: Uint8Array.from(keys, ([fate]) => KEY_FATES.indexOf(fate)),
     rule: {

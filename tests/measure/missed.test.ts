@@ -11,6 +11,7 @@ function rowOf(weights: readonly number[], kept: readonly number[] = []): QueryR
   return {
     ...{ method: { id: 'oracle', parameters: {} }, layer: 0, head: 0, query: weights.length - 1 },
     ...{ rule: { kind: 'scores', partitions: null, evictedAt: null }, scores: null, secondary: null },
+    positions: 'model',
     weights: values,
     firstWeight: firstWeightOf(values),
     fates: Uint8Array.from(weights, (_, key) => (kept.includes(key) ? 1 : dropped)),

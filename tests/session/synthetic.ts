@@ -207,6 +207,7 @@ export function syntheticRow(
     layer,
     head,
     query,
+    positions: 'model',
     weights: shares,
     firstWeight: firstWeightOf(shares),
     fates,

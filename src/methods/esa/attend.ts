@@ -5,7 +5,7 @@
 import type { RowScalars } from '../../../gpu/ops';
 import type { DeviceBuffer, Rows } from '../../../gpu/rows';
 import { headMajorRows } from '../../../gpu/rows';
-import type { LayerInput, MethodContext, Selection } from '../method';
+import type { FarRows, LayerInput, MethodContext, Selection, UnrotatedInput } from '../method';
 import { unrotatedKey, unrotatedQuery } from './inputs';
 
 /**
@@ -13,13 +13,14 @@ import { unrotatedKey, unrotatedQuery } from './inputs';
  * same and saves rotating the keys again.
  */
 export function attendEsa(
-  { ops, rotation, attentionScale: scale }: MethodContext,
+  context: MethodContext,
   globalPosition: number,
   input: LayerInput,
   { list, rangeStart }: Pick<Selection, 'list' | 'rangeStart'>,
   out: Rows,
   logSumExp: RowScalars,
 ): void {
+  const { ops, attentionScale: scale } = context;
   const { block, query, key, value } = input;
   const range = { start: rangeStart, end: block.end, causal: true };
   ops.attention({ query, key, value, scale, visible: { range }, out, logSumExp });
@@ -32,21 +33,8 @@ export function attendEsa(
     owned.push(buffer);
     return buffer;
   };
-  const unrotated = unrotatedQuery(input);
-  let farQuery = unrotated;
-  if (rotation) {
-    farQuery = headMajorRows(floats(heads * rows * channels, 'queries at w'), heads, rows, channels);
-    ops.rotate({
-      input: unrotated,
-      table: rotation,
-      positions: { start: globalPosition, step: 0 },
-      out: farQuery,
-    });
-    // Keys stand at 0, where a rotary table is the identity but for YaRN's factor; it is applied to the query instead.
-    if (rotation.scale !== 1) {
-      ops.rotate({ input: farQuery, table: rotation, positions: { start: 0, step: 0 }, out: farQuery });
-    }
-  }
+  const far = farRows(context, globalPosition, input);
+  owned.push(...far.owned);
   const farOut = headMajorRows(
     floats(heads * rows * channels, 'attention to far tokens'),
     heads,
@@ -59,8 +47,8 @@ export function attendEsa(
     headStride: rows,
   };
   ops.attention({
-    query: farQuery,
-    key: unrotatedKey(input),
+    query: far.query,
+    key: far.key,
     value,
     scale,
     visible: { list, range: { start: 0, end: 0, causal: false } },
@@ -69,4 +57,24 @@ export function attendEsa(
   });
   ops.mergeAttention({ into: { out, logSumExp }, from: { out: farOut, logSumExp: farLogSumExp } });
   ops.release(...owned);
+}
+
+/** Queries seen from position w, and un-rotated keys: what far tokens are compared by. The caller releases `owned`. */
+export function farRows(
+  { ops, rotation }: Pick<MethodContext, 'ops' | 'rotation'>,
+  globalPosition: number,
+  input: UnrotatedInput,
+): FarRows {
+  const query = unrotatedQuery(input);
+  const key = unrotatedKey(input);
+  if (!rotation) return { query, key, owned: [] };
+  const { heads, rows, channels } = query;
+  const buffer = ops.scratch('f32', heads * rows * channels, 'queries at w');
+  const out = headMajorRows(buffer, heads, rows, channels);
+  ops.rotate({ input: query, table: rotation, positions: { start: globalPosition, step: 0 }, out });
+  // Keys stand at 0, where a rotary table is the identity but for YaRN's factor; it is applied to the query instead.
+  if (rotation.scale !== 1) {
+    ops.rotate({ input: out, table: rotation, positions: { start: 0, step: 0 }, out });
+  }
+  return { query: out, key, owned: [buffer] };
 }

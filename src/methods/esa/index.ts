@@ -37,6 +37,9 @@ export const esa: Method = {
       'The paper gives neither w nor the block length nor how ties break: dilated score, then F_s, then the earlier token.',
     ];
   },
+  positions: ({ globalPosition, localTokens, chunkTokens }) => ({
+    own: JSON.stringify([globalPosition, localTokens, chunkTokens]),
+  }),
   validate: validateEsa,
   blocks: (parameters, tokens) => equalBlocks(0, tokens, chunkTokensOf(parameters)),
   start: (context, parameters) => new EsaRun(context, parameters),

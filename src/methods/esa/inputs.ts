@@ -1,14 +1,14 @@
 import type { Rows } from '../../../gpu/rows';
 import { UserError } from '../../user-error';
-import type { LayerInput } from '../method';
+import type { UnrotatedInput } from '../method';
 
 /** Queries before rotation, which ESA scores with and attends to far tokens with. Throws UserError without them. */
-export function unrotatedQuery(input: LayerInput): Rows {
+export function unrotatedQuery(input: Pick<UnrotatedInput, 'queryUnrotated'>): Rows {
   return input.queryUnrotated ?? lacking();
 }
 
 /** Keys before rotation. Throws UserError without them. */
-export function unrotatedKey(input: LayerInput): Rows {
+export function unrotatedKey(input: Pick<UnrotatedInput, 'keyUnrotated'>): Rows {
   return input.keyUnrotated ?? lacking();
 }
 

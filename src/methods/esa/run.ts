@@ -2,10 +2,19 @@
 import type { RowScalars } from '../../../gpu/ops';
 import type { DeviceBuffer, Rows } from '../../../gpu/rows';
 import type { RecordedLayer } from '../../study/recorded';
-import type { LayerInput, MethodContext, MethodRun, ScoreMemo, Selection } from '../method';
+import type {
+  FarRows,
+  LayerInput,
+  MethodContext,
+  MethodRun,
+  QueryBlock,
+  ScoreMemo,
+  Selection,
+  UnrotatedInput,
+} from '../method';
 import type { Parameters } from '../parameters';
 import { inBuffers, ownMemo } from '../remember';
-import { attendEsa } from './attend';
+import { attendEsa, farRows } from './attend';
 import { KeyCache } from './key-cache';
 import { type Partition, partition } from './partition';
 import { type Projections, prepareProjections } from './projection';
@@ -63,6 +72,15 @@ export class EsaRun implements MethodRun {
   attend(input: LayerInput, selection: Selection, out: Rows, logSumExp: RowScalars): void {
     const { globalPosition } = lengthsIn(this.parameters, input.layer);
     attendEsa(this.context, globalPosition, input, selection, out, logSumExp);
+  }
+
+  farEnd(layer: number, block: QueryBlock): number {
+    const { initTokens, localTokens } = lengthsIn(this.parameters, layer);
+    return partition(block.start, initTokens, localTokens).localStart;
+  }
+
+  farRows(input: UnrotatedInput): FarRows {
+    return farRows(this.context, lengthsIn(this.parameters, input.layer).globalPosition, input);
   }
 
   attendsBy(layer: number): string {

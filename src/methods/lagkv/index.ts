@@ -4,7 +4,7 @@
  */
 import { equalBlocks } from '../blocks';
 import { evictOnceBudget, fractionKeeping } from '../budget';
-import { defaultChunkTokens } from '../defaults';
+import { defaultChunkTokens, positionsByChoice } from '../defaults';
 import { evictOnceBlocks, evictOnceCost } from '../evict-once';
 import type { Budget, Method } from '../method';
 import { numberIn, type ParameterContext, type Parameters } from '../parameters';
@@ -44,6 +44,7 @@ export const lagkv: Method = {
         ]
       : ['The budget includes sinks and the unscored end; a small one may drop even those.'],
   evictsOnce: (parameters) => !isOfficial(parameters),
+  positions: positionsByChoice,
   blocks(parameters, tokens, evictAt, context) {
     if (!isOfficial(parameters)) return evictOnceBlocks(parameters, tokens, evictAt, context);
     const chunks = lagBlocks(tokens, shortestLengths(parameters, context));

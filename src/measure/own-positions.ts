@@ -1,0 +1,95 @@
+/**
+ * Attention weights of one head under a method's own positions of all keys: A_own[i, t] = exp(z_own[i, t] − λ_own[i]), λ_own the
+ * log-sum-exp over all keys t ≤ i as the method places them, the same as in its own mass recall.
+ */
+import { type Rows, sliceHeads, sliceRows } from '../../gpu/rows';
+import type { LayerInput, MethodRun, QueryBlock, Selection } from '../methods/method';
+import type { RecordedLayer, RecordedText } from '../study/recorded';
+import { layerInput } from './probe-run';
+import { Scratch } from './scratch';
+
+/** A run whose positions are its own. */
+export type OwnRun = MethodRun & Required<Pick<MethodRun, 'attend' | 'farEnd' | 'farRows'>>;
+
+export function isOwnRun(run: MethodRun): run is OwnRun {
+  return run.positions === 'own' && Boolean(run.attend && run.farEnd && run.farRows);
+}
+
+/** One head of a layer's input: [1, …] throughout. */
+export function headInput(text: RecordedText, recorded: RecordedLayer, block: QueryBlock, head: number) {
+  const { keyValueHeads, queryHeads } = text;
+  const keyHead = Math.floor((head * keyValueHeads) / queryHeads);
+  const ofQuery = (view: Rows): Rows => sliceHeads(view, head, 1);
+  const ofKey = (view: Rows): Rows => sliceHeads(view, keyHead, 1);
+  const input = layerInput(recorded, block);
+  const { layer, queryUnrotated, keyUnrotated, value } = input;
+  return {
+    layer,
+    block,
+    get query() {
+      return ofQuery(input.query);
+    },
+    queryUnrotated: queryUnrotated && ofQuery(queryUnrotated),
+    get key() {
+      return ofKey(input.key);
+    },
+    keyUnrotated: keyUnrotated && ofKey(keyUnrotated),
+    value: ofKey(value),
+    logSumExp: null,
+  } satisfies LayerInput;
+}
+
+/** Every key that a block's queries can see, `farEnd` of them at positions of the method's own. */
+export function everything(scratch: Scratch, farEnd: number): Selection {
+  const tokens = Uint32Array.from({ length: farEnd }, (_, token) => token);
+  const list =
+    farEnd === 0
+      ? null
+      : {
+          buffer: scratch.upload(tokens, 'all far keys'),
+          offset: 0,
+          sets: 1,
+          count: farEnd,
+          rowStride: farEnd,
+        };
+  return {
+    ...{ list, rangeStart: farEnd, candidates: { start: farEnd, end: farEnd } },
+    ...{ score: null, tiedAtCut: null, owned: [] },
+  };
+}
+
+/** The weights of one query, [T]; 0 after it. */
+export async function ownRowWeights(
+  text: RecordedText,
+  run: OwnRun,
+  recorded: RecordedLayer,
+  head: number,
+  block: QueryBlock,
+  query: number,
+): Promise<Float32Array> {
+  const { ops, attentionScale: scale, tokens } = text;
+  const farEnd = run.farEnd(recorded.layer, block);
+  const input = headInput(text, recorded, { start: query, end: query + 1 }, head);
+  const scratch = new Scratch(ops);
+  const logSumExp = scratch.scalars(1, 1, 'log-sum-exp of one query');
+  const out = scratch.rows(1, 1, input.value.channels, 'output of one query');
+  run.attend(input, everything(scratch, farEnd), out, logSumExp);
+  const far = scratch.floats(farEnd, 'weights of far keys');
+  const near = scratch.floats(query + 1 - farEnd, 'weights of near keys');
+  if (farEnd > 0) {
+    const rows = run.farRows(input);
+    for (const buffer of rows.owned) scratch.keep(buffer);
+    const key = sliceRows(rows.key, 0, farEnd);
+    ops.attentionWeights({ query: rows.query, key, scale, logSumExp, causalOffset: query, out: far });
+  }
+  const key = sliceRows(input.key, farEnd, query + 1 - farEnd);
+  const causalOffset = query - farEnd;
+  ops.attentionWeights({ query: input.query, key, scale, logSumExp, causalOffset, out: near });
+  const reads = Promise.all([ops.readFloats(far), ops.readFloats(near)]);
+  scratch.release();
+  const [farWeights, nearWeights] = await reads;
+  const weights = new Float32Array(tokens);
+  weights.set(farWeights);
+  weights.set(nearWeights, farEnd);
+  return weights;
+}
