@@ -102,6 +102,6 @@ function copyingDocument(
     random.next() < 0.5
       ? prose(copied)
       : Array.from({ length: copied }, () => random.between(2, vocabulary - 1));
-  const prefix = [tokenizer.beginningOfSequence!, ...prose(before), ...passage, ...prose(between)];
+  const prefix = [...tokenizer.startIds, ...prose(before), ...passage, ...prose(between)];
   return { ids: [...prefix, ...passage], answerStart: prefix.length + 1 };
 }

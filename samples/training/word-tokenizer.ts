@@ -22,7 +22,7 @@ export function createWordTokenizer(tokenizerJson: object): TaskTokenizer {
   };
 
   return {
-    beginningOfSequence: 0,
+    startIds: [0],
     encode(text) {
       const ids: number[] = [];
       // As the tokenizer does: every digit by itself first, then the words of what is between.

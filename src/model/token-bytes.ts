@@ -1,5 +1,8 @@
-/** What one token stands for, as UTF-8 bytes: a token may hold a part of a character only. */
-export type TokenBytes = (token: string) => Uint8Array;
+/**
+ * What one token stands for, as UTF-8 bytes: a token may hold a part of a character only. `isAdded`: it is one of those that
+ * are found in the text as they are written.
+ */
+export type TokenBytes = (token: string, isAdded: boolean) => Uint8Array;
 
 /**
  * How tokens are spelled, told by the `decoder` of tokenizer.json: byte-level (each character of a token is one byte, as in GPT-2,
@@ -26,9 +29,19 @@ for (let byte = 0; byte < 256; byte++) {
   byteOfCharacter.set(String.fromCodePoint(printable ? byte : next++), byte);
 }
 
+const characterOfByte = [...byteOfCharacter].sort(([, a], [, b]) => a - b).map(([character]) => character);
+
 const encoder = new TextEncoder();
 
-function byteLevelBytes(token: string): Uint8Array {
+/** A text as byte-level tokens spell it: a character for each of its bytes. */
+export function byteLevelText(text: string): string {
+  let spelled = '';
+  for (const byte of encoder.encode(text)) spelled += characterOfByte[byte];
+  return spelled;
+}
+
+function byteLevelBytes(token: string, isAdded: boolean): Uint8Array {
+  if (isAdded) return encoder.encode(token);
   const bytes: number[] = [];
   for (const character of token) {
     const byte = byteOfCharacter.get(character);
@@ -38,7 +51,7 @@ function byteLevelBytes(token: string): Uint8Array {
   return Uint8Array.from(bytes);
 }
 
-function textBytes(token: string): Uint8Array {
-  const single = /^<0x([0-9A-F]{2})>$/.exec(token);
+function textBytes(token: string, isAdded: boolean): Uint8Array {
+  const single = !isAdded && /^<0x([0-9A-F]{2})>$/.exec(token);
   return single ? Uint8Array.of(Number.parseInt(single[1], 16)) : encoder.encode(token.replaceAll('▁', ' '));
 }

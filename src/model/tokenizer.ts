@@ -1,89 +1,125 @@
-import { Tokenizer as Encoder } from '@huggingface/tokenizers';
 import { z } from 'zod';
 import { UserError } from '../user-error';
 import type { ModelConfig } from './config';
-import { count } from './schema';
 import { tokenBytesOf } from './token-bytes';
+import { makeSplitter, readAddedTokens } from './tokenizer/added-tokens';
+import { makeDecoder } from './tokenizer/decoder';
+import { makeModel } from './tokenizer/model';
+import { makeNormalizer } from './tokenizer/normalizer';
+import { makePreTokenizer } from './tokenizer/pre-tokenizer';
+import { isSettings } from './tokenizer/settings';
+import { readTemplate, type Surroundings } from './tokenizer/template';
+import { readVocabulary } from './tokenizer/vocabulary';
+
+/**
+ * Whether a text begins with the model's start token: true and false say so, null leaves it to the tokenizer, which adds one
+ * where its own files tell it to.
+ */
+export type StartToken = boolean | null;
 
 /** Text to token ids and back, as the model was trained with it. Special tokens written out in a text are recognized. */
 export interface Tokenizer {
-  /** Token ids of a text, without special tokens around it. Time grows linearly with the text. */
+  /**
+   * Token ids of a text, without special tokens around it. Time grows linearly with the text. UserError for a character that
+   * no token spells.
+   */
   encode(text: string): number[];
-  /** As `encode`, after the beginning-of-sequence token if the model has one. */
-  encodeWithStart(text: string): number[];
+  /** As `encode`, with the special tokens that the tokenizer puts around a text. UserError as `start`. */
+  encodeText(text: string, startToken?: StartToken): number[];
+  /** The ids before every text. UserError where a start token is asked for and the model names none. */
+  start(startToken?: StartToken): readonly number[];
   /** The text of tokens, special ones written out; ids that no token has are left out. */
   decode(ids: readonly number[]): string;
   /** One token on its own; � where it holds only a part of a character. */
   tokenText(id: number): string;
   /**
-   * The text of each token in its place; joined, they are the whole text. Where a character is split, its parts are
-   * empty but for the token that completes it, which has the character.
+   * The text of each token in its place; joined, they are the whole text as the tokenizer's normalizer leaves it. Where a
+   * character is split, its parts are empty but for the token that completes it, which has the character.
    */
   tokenTexts(ids: readonly number[]): string[];
-  beginningOfSequence: number | null;
+  /** The token that `start(true)` begins with; null where the model names none. */
+  startToken: number | null;
   endOfSequence: number[];
   /** The highest token id, plus one. */
   vocabularySize: number;
 }
 
-const tokenId = count(2 ** 24, 0);
 const specialToken = z
   .union([z.string(), z.object({ content: z.string() }).transform((token) => token.content)])
   .nullish();
-
-const tokenizerSchema = z.looseObject({
-  // Ids are array indices inside the library: a huge one would make it walk through billions of empty places.
-  model: z.looseObject({ vocab: z.union([z.record(z.string(), tokenId), z.array(z.unknown())]) }),
-  decoder: z.unknown(),
-  added_tokens: z.array(z.looseObject({ id: tokenId, content: z.string() })).nullish(),
-});
 
 const settingsSchema = z.looseObject({
   add_bos_token: z.boolean().nullish(),
   bos_token: specialToken,
   eos_token: specialToken,
 });
+type TokenizerSettings = z.infer<typeof settingsSchema>;
 
 /**
- * Makes a tokenizer from a parsed tokenizer.json, and from tokenizer_config.json and the model's config where there are
- * any: these say which tokens begin and end a sequence. UserError if the files are damaged or of an unknown kind.
+ * Makes a tokenizer from a parsed tokenizer.json, and from tokenizer_config.json and the model's config where there are any:
+ * these name the tokens that begin and end a sequence. Its ids are those of the reference, Python's `tokenizers` with
+ * `add_special_tokens`: every step is known to agree with it, and others are refused. UserError if the files are damaged or
+ * ask for such a step.
  */
 export function loadTokenizer(
   tokenizerJson: unknown,
   tokenizerConfig: unknown = {},
   model?: Pick<ModelConfig, 'bosToken' | 'eosTokens'>,
 ): Tokenizer {
-  const file = tokenizerSchema.safeParse(tokenizerJson);
-  if (!file.success) throw new UserError('tokenizer.json is damaged: it has no vocabulary of token ids.');
-  const settings = settingsSchema.safeParse(tokenizerConfig ?? {});
-  if (!settings.success)
+  if (!isSettings(tokenizerJson)) throw new UserError('tokenizer.json is damaged: it has no model.');
+  const parsed = settingsSchema.safeParse(tokenizerConfig ?? {});
+  if (!parsed.success)
     throw new UserError('tokenizer_config.json is damaged: its special tokens are not text.');
-  const { model: bpe, added_tokens } = file.data;
-  const added = new Set((added_tokens ?? []).map((token) => token.id));
-  const encoder = makeEncoder({ ...file.data, added_tokens: added_tokens ?? [] }, settings.data);
-  const vocabularyIds = Array.isArray(bpe.vocab) ? [bpe.vocab.length - 1] : Object.values(bpe.vocab);
-  const vocabularySize = [...vocabularyIds, ...added].reduce((largest, id) => Math.max(largest, id), -1) + 1;
+  const settings = parsed.data;
+  const vocabulary = readVocabulary(tokenizerJson.model);
+  const added = readAddedTokens(tokenizerJson.added_tokens, vocabulary);
+  const split = makeSplitter(added, makeNormalizer(tokenizerJson.normalizer));
+  const preTokenize = makePreTokenizer(tokenizerJson.pre_tokenizer);
+  const bytesOf = tokenBytesOf(tokenizerJson.decoder);
+  const encodePiece = makeModel(tokenizerJson.model, vocabulary, (piece) =>
+    new TextDecoder().decode(bytesOf(piece, false)),
+  );
 
-  const bytesOf = tokenBytesOf(file.data.decoder);
-  const utf8 = new TextEncoder();
-  const tokenBytes = (id: number): Uint8Array => {
-    const token = encoder.id_to_token(id);
-    if (token === undefined) return new Uint8Array();
-    return added.has(id) ? utf8.encode(token) : bytesOf(token);
+  const tokens = new Map([...vocabulary].map(([token, id]) => [id, token]));
+  const addedIds = new Set<number>();
+  for (const { id, content } of added) {
+    tokens.set(id, content);
+    addedIds.add(id);
+  }
+  const idOf = (token: string | null | undefined): number | null =>
+    added.find(({ content }) => content === token)?.id ?? vocabulary.get(token ?? '') ?? null;
+  const surroundings = withStart(readTemplate(tokenizerJson.post_processor), settings, idOf);
+  const startToken = surroundings.before[0] ?? idOf(settings.bos_token) ?? model?.bosToken ?? null;
+  const end = idOf(settings.eos_token);
+
+  const encode = (text: string): number[] => {
+    const ids: number[] = [];
+    for (const { section, isStart } of split(text)) {
+      if (typeof section === 'number') ids.push(section);
+      else for (const piece of preTokenize(section, isStart)) for (const id of encodePiece(piece)) ids.push(id);
+    }
+    return ids;
   };
-  const encode = (text: string) => encoder.encode(text, { add_special_tokens: false }).ids;
-  const beginningOfSequence = findBeginning(encoder, settings.data, model);
-  const end = settings.data.eos_token ? encoder.token_to_id(settings.data.eos_token) : undefined;
-  const endOfSequence = [...new Set([...(model?.eosTokens ?? []), ...(end === undefined ? [] : [end])])];
+  const start = (asked: StartToken = null): readonly number[] => {
+    if (asked === false) return [];
+    if (asked === null || surroundings.before.length > 0) return surroundings.before;
+    if (startToken !== null) return [startToken];
+    throw new UserError(
+      'The model names no start token (bos_token), so none can be put before the text; leave it as the tokenizer does it.',
+    );
+  };
+  const tokenBytes = (id: number): Uint8Array => {
+    const token = tokens.get(id);
+    return token === undefined ? new Uint8Array() : bytesOf(token, addedIds.has(id));
+  };
+  let vocabularySize = 0;
+  for (const id of tokens.keys()) vocabularySize = Math.max(vocabularySize, id + 1);
 
   return {
     encode,
-    encodeWithStart: (text) =>
-      beginningOfSequence === null ? encode(text) : [beginningOfSequence, ...encode(text)],
-    decode: (ids) => {
-      const known = ids.filter((id) => encoder.id_to_token(id) !== undefined);
-      return known.length === 0 ? '' : encoder.decode(known, { clean_up_tokenization_spaces: false });
-    },
+    encodeText: (text, asked) => [...start(asked), ...encode(text), ...surroundings.after],
+    start,
+    decode: makeDecoder(tokenizerJson.decoder, tokens, added),
     tokenText: (id) => new TextDecoder('utf-8', { ignoreBOM: true }).decode(tokenBytes(id)),
     tokenTexts: (ids) => {
       const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
@@ -91,35 +127,23 @@ export function loadTokenizer(
       if (texts.length > 0) texts[texts.length - 1] += decoder.decode();
       return texts;
     },
-    beginningOfSequence,
-    endOfSequence,
+    startToken,
+    endOfSequence: [...new Set([...(model?.eosTokens ?? []), ...(end === null ? [] : [end])])],
     vocabularySize,
   };
 }
 
-function makeEncoder(tokenizerJson: object, settings: object): Encoder {
-  const parts = { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null };
-  try {
-    return new Encoder({ ...parts, ...tokenizerJson }, settings);
-  } catch (error) {
-    throw new UserError(`tokenizer.json cannot be used: ${error instanceof Error ? error.message : error}.`);
-  }
-}
-
 /**
- * The token that begins a sequence: none if tokenizer_config.json says so, otherwise the one that the tokenizer itself
- * puts there, otherwise the one that tokenizer_config.json or config.json names.
+ * tokenizer_config.json may say outright whether there is a start token: transformers then changes the template, so that
+ * add_bos_token counts for more than tokenizer.json.
  */
-function findBeginning(
-  encoder: Encoder,
-  settings: z.infer<typeof settingsSchema>,
-  model: Pick<ModelConfig, 'bosToken'> | undefined,
-): number | null {
-  if (settings.add_bos_token === false || settings.bos_token === null) return null;
-  const [bare, dressed] = [false, true].map(
-    (special) => encoder.encode('a', { add_special_tokens: special }).ids,
-  );
-  if (dressed.length > bare.length && dressed[0] !== bare[0]) return dressed[0];
-  const named = settings.bos_token ? encoder.token_to_id(settings.bos_token) : undefined;
-  return named ?? model?.bosToken ?? null;
+function withStart(
+  { before, after }: Surroundings,
+  { add_bos_token, bos_token }: TokenizerSettings,
+  idOf: (token: string | null | undefined) => number | null,
+): Surroundings {
+  const named = idOf(bos_token);
+  if (add_bos_token === false) return { before: before.filter((id) => id !== named), after };
+  if (add_bos_token && named !== null && before.length === 0) return { before: [named], after };
+  return { before, after };
 }

@@ -35,8 +35,7 @@ export function generateTask(request: TaskRequest): TaskInstance {
   const question = questionText(draft.question);
   const anyOrder = answerText(draft.answer ?? draft.needles.map((needle) => needle.value));
   const needleTokens = draft.needles.reduce((sum, needle) => sum + count(` ${needle.sentence}`), 0);
-  const begin = tokenizer.beginningOfSequence === null ? 0 : 1;
-  let room = tokens - begin - needleTokens - count(question) - count(anyOrder);
+  let room = tokens - tokenizer.startIds.length - needleTokens - count(question) - count(anyOrder);
   const seedOfHay = random.below(2 ** 32);
 
   for (;;) {
@@ -100,7 +99,7 @@ function assemble(request: TaskRequest, draft: TaskDraft, question: string, body
   const promptText = body.map((piece) => piece.text).join('') + question;
   const text = promptText + answer;
 
-  const begin = tokenizer.beginningOfSequence === null ? [] : [tokenizer.beginningOfSequence];
+  const begin = tokenizer.startIds;
   const encoded = tokenizer.encode(text);
   const starts = tokenStarts(tokenizer, text, encoded, [
     ...body.map((piece) => piece.text),

@@ -14,7 +14,7 @@ const longestSentence = 600;
 const lookAhead = 64;
 
 const sentencesOf = new WeakMap<readonly string[], string[]>();
-const countsOf = new WeakMap<TaskTokenizer, WeakMap<readonly string[], Int32Array>>();
+const countsOf = new WeakMap<TaskTokenizer['encode'], WeakMap<readonly string[], Int32Array>>();
 
 /** All sentences of the hay in order, white space made single spaces. Remembered per array. */
 export function haySentences(hay: readonly string[]): string[] {
@@ -29,11 +29,11 @@ export function haySentences(hay: readonly string[]): string[] {
 }
 
 /** Token counts of ' ' + sentence, 0 where not counted yet: hay can be whole books of which little is used. */
-function countCache(hay: readonly string[], tokenizer: TaskTokenizer, length: number): Int32Array {
-  let perHay = countsOf.get(tokenizer);
+function countCache(hay: readonly string[], { encode }: TaskTokenizer, length: number): Int32Array {
+  let perHay = countsOf.get(encode);
   if (!perHay) {
     perHay = new WeakMap();
-    countsOf.set(tokenizer, perHay);
+    countsOf.set(encode, perHay);
   }
   let counts = perHay.get(hay);
   if (!counts) {

@@ -3,8 +3,8 @@ import type { Random } from './random';
 /** What a task needs of a tokenizer. `encode` adds no special tokens. */
 export interface TaskTokenizer {
   encode(text: string): number[];
-  /** The id every sequence begins with; null if the model has none. */
-  beginningOfSequence: number | null;
+  /** The ids that every text begins with: the start token, or none. */
+  startIds: readonly number[];
 }
 
 export const taskIds = ['single-needle', 'four-needles', 'key-value', 'stars'] as const;
@@ -15,7 +15,7 @@ export type NeedleDepth = 'spread' | number;
 
 export interface TaskRequest {
   task: TaskId;
-  /** Length of the whole, in tokens: beginning of sequence, text, question and answer. */
+  /** Most tokens of the whole: start token, text, question and answer. */
   tokens: number;
   /** Whole number of at most 32 bits. */
   seed: number;
@@ -27,7 +27,7 @@ export interface TaskRequest {
 
 /** A sentence with a fact, woven into the hay. */
 export interface Needle {
-  /** First token, and the token after the last, of the whole sentence (counting the beginning of sequence). */
+  /** First token, and the token after the last, of the whole sentence (counting the start token). */
   start: number;
   end: number;
   label: string;
@@ -36,7 +36,7 @@ export interface Needle {
   asked: boolean;
 }
 
-/** A text with a known answer. Token indices count the beginning-of-sequence token as 0. */
+/** A text with a known answer. Token indices count the start token. */
 export interface TaskInstance {
   task: TaskId;
   seed: number;
@@ -49,7 +49,7 @@ export interface TaskInstance {
   answerText: string;
   questionStart: number;
   answerStart: number;
-  /** Beginning of sequence, then encode(text). */
+  /** The start token, then encode(text). */
   ids: number[];
   /** In the order of the text. */
   needles: Needle[];
