@@ -146,6 +146,7 @@ class LiveStudy {
       method,
       pinned: [],
       queriesStart: null,
+      startToken: null,
     };
     const start = performance.now();
     const picture: Promise<void>[] = [];

@@ -58,7 +58,7 @@ function idsOf({ tokenizer }: OpenModel): Uint32Array {
   const text = sampleTexts()
     .map((sample) => sample.text.slice(0, 16_384))
     .join('\n');
-  return Uint32Array.from(tokenizer.encodeWithStart(text));
+  return Uint32Array.from(tokenizer.encodeText(text));
 }
 
 /** Logits of all tokens. */

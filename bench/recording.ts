@@ -51,7 +51,7 @@ async function* measureRecording(): AsyncGenerator<RecordingCost> {
 function idsOf({ tokenizer }: OpenModel): Uint32Array {
   if (!tokenizer) throw new Error('the bundled model has no tokenizer');
   const text = sampleTexts()[0]!.text.slice(0, 16_384);
-  return Uint32Array.from(tokenizer.encodeWithStart(text)).subarray(0, TOKENS);
+  return Uint32Array.from(tokenizer.encodeText(text)).subarray(0, TOKENS);
 }
 
 async function read(

@@ -1,8 +1,8 @@
 import { Popover } from 'radix-ui';
 import { useState } from 'react';
 import { usePage, usePageState } from '../../src/session/hooks';
-import { textOfStudy } from '../../src/session/text-file';
-import { type Command, type CommandStudy, textFileName } from './command';
+import type { SavedText } from '../../src/study/types';
+import { type Command, type CommandStudy, sourceFileName } from './command';
 import { DotsIcon } from './icons';
 import type { Provenance } from './Panel';
 import { provenanceRows } from './provenance';
@@ -78,6 +78,19 @@ export function CopyMenu({ source, provenance }: CopyMenuProps) {
   );
 }
 
+/** What the command reads: the text, or its ids where no text has them. */
+function SaveSource({ saved }: { saved: SavedText }) {
+  const name = sourceFileName(saved);
+  return (
+    <button
+      type="button"
+      onClick={() => saveFile(name, 'text' in saved ? saved.text : JSON.stringify(saved.ids))}
+    >
+      {'text' in saved ? 'Save its text' : 'Save its token ids'} <small>{name}</small>
+    </button>
+  );
+}
+
 interface CommandItemsProps {
   make: CopySource['command'];
   onCopy: (line: string) => void;
@@ -94,11 +107,7 @@ function CommandItems({ make, onCopy }: CommandItemsProps) {
       <button type="button" onClick={() => onCopy(command.line)}>
         Copy command
       </button>
-      {command.line.includes(textFileName) && (
-        <button type="button" onClick={() => saveFile(textFileName, textOfStudy(study.session.source, text))}>
-          Save its text <small>{textFileName}</small>
-        </button>
-      )}
+      {text.saved && command.line.includes(sourceFileName(text.saved)) && <SaveSource saved={text.saved} />}
       {command.note !== null && <p className="menu-note">{command.note}</p>}
     </>
   );

@@ -3,12 +3,14 @@ import type { Method } from '../../src/methods/method';
 import type { ParameterContext } from '../../src/methods/parameters';
 import { currentKeep } from '../../src/session/current-keep';
 import { type FindMethod, keyOf, type Session } from '../../src/session/session';
-import type { MethodSpec } from '../../src/study/types';
+import type { MethodSpec, SavedText } from '../../src/study/types';
 
 const program = 'npm run --silent keyhole --';
 
-/** Stands for the text, which the page saves under this name. */
-export const textFileName = 'TEXT.txt';
+/** The name under which the page saves what the command reads. */
+export function sourceFileName(saved: SavedText | null): string {
+  return saved === null || 'text' in saved ? 'TEXT.txt' : 'IDS.json';
+}
 
 export interface Command {
   readonly line: string;
@@ -26,6 +28,8 @@ export interface CommandStudy {
   readonly queriesStart: number;
   /** First token of the answer; null: the text has none. */
   readonly answerStart: number | null;
+  /** What the command reads the text from; null: not known yet. */
+  readonly saved: SavedText | null;
 }
 
 /** The keys of the last query of the text. */
@@ -33,7 +37,7 @@ export function selectCommand(study: CommandStudy): Command {
   const { session, queriesStart, context } = study;
   const { id, parameters } = session.method;
   const method = study.findMethod(id);
-  const line = `${program} select ${sourceArguments(session)} --method ${id} --params ${quoteArgument(JSON.stringify(parameters))} --out selection.safetensors`;
+  const line = `${program} select ${sourceArguments(study)} --method ${id} --params ${quoteArgument(JSON.stringify(parameters))} --out selection.safetensors`;
   const isEarlier = method !== null && evictsAtQueries(method, study) && queriesStart < context.tokens;
   return {
     line,
@@ -84,7 +88,7 @@ export function evaluateCommand({ session }: CommandStudy): Command | null {
   if (source.kind !== 'task') return null;
   const methods = method.id === 'full' ? [method] : ['full', method];
   return {
-    line: `${program} evaluate --model ${modelArgument(session)} --tasks ${source.task} --tokens ${source.tokens} --methods ${quoteArgument(JSON.stringify(methods))} --first-seed ${source.seed} --seeds 20 --out accuracy.json`,
+    line: `${program} evaluate --model ${modelArgument(session)} --tasks ${source.task} --tokens ${source.tokens} --methods ${quoteArgument(JSON.stringify(methods))} --first-seed ${source.seed} --seeds 20${startArgument(session)} --out accuracy.json`,
     note: source.depth === 'spread' ? null : 'The command spreads the needles over the text.',
   };
 }
@@ -96,7 +100,7 @@ function sweepLine(
   out: string,
 ): string {
   const parameters = Object.fromEntries(specs.map((method) => [method.id, method.parameters]));
-  return `${program} sweep ${sourceArguments(study.session)} --methods ${Object.keys(parameters).join(',')} --keep ${keeps.join(',')} --params ${quoteArgument(JSON.stringify(parameters))} --queries ${study.queriesStart} --out ${out}`;
+  return `${program} sweep ${sourceArguments(study)} --methods ${Object.keys(parameters).join(',')} --keep ${keeps.join(',')} --params ${quoteArgument(JSON.stringify(parameters))} --queries ${study.queriesStart} --out ${out}`;
 }
 
 /** Whether the method evicts once, before the queries: then its blocks begin anew there, wherever that is. */
@@ -107,18 +111,23 @@ function evictsAtQueries(method: Method, { session, context }: CommandStudy): bo
   return keyOf(firstBlocks[0]) !== keyOf(firstBlocks[1]);
 }
 
-function sourceArguments(session: Session): string {
-  return `--model ${modelArgument(session)} --text ${quoteArgument(textArgument(session))}`;
+function sourceArguments({ session, saved }: CommandStudy): string {
+  const { source } = session;
+  const model = `--model ${modelArgument(session)}`;
+  if (saved && 'ids' in saved) return `${model} --ids-file ${sourceFileName(saved)}`;
+  // A whole sample has a file of its own.
+  const isWhole = source.kind === 'sample' && source.tokens === null;
+  const file = isWhole ? `samples/texts/${source.sample}.txt` : sourceFileName(saved);
+  return `${model} --text ${quoteArgument(file)}${startArgument(session)}`;
+}
+
+function startArgument({ startToken }: Session): string {
+  if (startToken === null) return '';
+  return startToken ? ' --start-token' : ' --no-start-token';
 }
 
 function modelArgument({ model }: Session): string {
   return quoteArgument(model === 'bundled' ? 'samples/model' : model);
-}
-
-/** A whole sample has a file of its own. */
-function textArgument({ source }: Session): string {
-  const isWhole = source.kind === 'sample' && source.tokens === null;
-  return isWhole ? `samples/texts/${source.sample}.txt` : textFileName;
 }
 
 /** One argument of a POSIX shell. */

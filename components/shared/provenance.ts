@@ -37,6 +37,7 @@ export function staleName(by: MeasuredBy, choice: Choice, findMethod: FindMethod
     names.push(parametersText(by.method, findMethod, changed));
   }
   if (isOtherText || by.model !== choice.model) names.push(sourceText(by));
+  else if (by.startToken !== choice.startToken) names.push(startText(by));
   else if (by.queriesStart !== choice.queriesStart) names.push(queriesText(by));
   return names.filter((name) => name !== '').join(', ');
 }
@@ -51,6 +52,7 @@ export function provenanceRows(
   const { modelDigest, model, method } = by;
   return [
     ['study', sourceText(by)],
+    ...(by.startToken === null ? [] : [['start token', startText(by)] as [string, string]]),
     ['queries', queriesText(by)],
     ['method', methodTitle(method, findMethod)],
     ['parameters', JSON.stringify(method.parameters)],
@@ -71,6 +73,11 @@ function sourceText({ source }: MeasuredBy): string {
 
 function queriesText({ queriesStart }: MeasuredBy): string {
   return queriesStart === null ? 'the usual queries' : `queries from token ${queriesStart}`;
+}
+
+function startText({ startToken }: MeasuredBy): string {
+  if (startToken === null) return 'start token as the tokenizer has it';
+  return startToken ? 'with the start token' : 'without a start token';
 }
 
 function valueText(value: ParameterValue | undefined, schema: ParameterSchema | undefined): string {

@@ -3,7 +3,7 @@ import type { SourceSpec } from '../../src/study/types';
 import { taskList } from '../../src/tasks';
 import { formatCount, formatPercent } from './format';
 
-/** A source in words. `tokens`: of the text as it was read; while it is not, samples and own texts have no length. */
+/** A source in words; a task has at most the tokens asked for. `tokens`: of the text as it was read; while it is not, samples and own texts have no length. */
 export function describeSource(
   source: SourceSpec,
   tokens: number | undefined,
@@ -11,7 +11,7 @@ export function describeSource(
   if (source.kind === 'task') {
     const title = taskList.find((task) => task.id === source.task)?.title ?? source.task;
     const depth = source.depth === 'spread' ? 'spread' : `at ${formatPercent(source.depth)}`;
-    return { title, detail: `${formatCount(source.tokens)} tokens · depth ${depth} · seed ${source.seed}` };
+    return { title, detail: `≤ ${formatCount(source.tokens)} tokens · depth ${depth} · seed ${source.seed}` };
   }
   const known = source.kind === 'sample' ? (tokens ?? source.tokens ?? undefined) : tokens;
   const detail = known === undefined ? '' : `${formatCount(known)} tokens`;

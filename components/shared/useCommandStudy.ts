@@ -8,6 +8,10 @@ export function useCommandStudy(): CommandStudy | null {
   const text = usePageState((state) => state.text);
   const context = useParameterContext();
   if (!text) return null;
-  const { tokens, answerStart, queries } = text;
-  return { session, findMethod, context: { ...context, tokens }, queriesStart: queries.start, answerStart };
+  const { tokens, answerStart, queries, saved } = text;
+  return {
+    ...{ session, findMethod, context: { ...context, tokens }, answerStart },
+    queriesStart: queries.start,
+    saved: saved ?? null,
+  };
 }

@@ -2,6 +2,7 @@ import { Tabs } from 'radix-ui';
 import { usePage, usePageState } from '../../src/session/hooks';
 import { OwnTextForm } from './OwnTextForm';
 import { SampleForm } from './SampleForm';
+import { StartTokenField } from './StartTokenField';
 import { TaskForm } from './TaskForm';
 
 /** Three ways to a text: a task with a known answer, a sample, or one's own. */
@@ -28,6 +29,7 @@ export function SourceForm({ onDone }: { onDone: () => void }) {
       <Tabs.Content value="text">
         <OwnTextForm source={source} onUse={use} />
       </Tabs.Content>
+      <StartTokenField />
     </Tabs.Root>
   );
 }

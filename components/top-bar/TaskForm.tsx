@@ -64,6 +64,9 @@ export function TaskForm({ source, onUse }: SourceFormProps) {
           <option key={tokens} value={tokens} />
         ))}
       </datalist>
+      <p className="form-help">
+        At most: whole sentences fill it as far as they fit, and some tokens are left over.
+      </p>
       <label htmlFor={`${id}-depth`}>Needle depth, %</label>
       <input
         id={`${id}-depth`}

@@ -25,6 +25,8 @@ export interface SeedsRequest {
   readonly isAnswered: (key: CellKey, seed: number) => boolean;
   /** Called with every answer, as they come. */
   readonly onAnswer: (answer: Answer) => void;
+  /** Null: as the tokenizer has it. */
+  readonly startToken: boolean | null;
 }
 
 interface Job {
@@ -73,7 +75,7 @@ function memoryOf(
   };
 }
 
-function* jobsOf({ model, plan, seeds, share, isAnswered }: SeedsRequest): Generator<Job> {
+function* jobsOf({ model, plan, seeds, share, isAnswered, startToken }: SeedsRequest): Generator<Job> {
   const isOfGroup = (a: CellKey, b: CellKey): boolean => a.task === b.task && a.tokens === b.tokens;
   const groups = plan.filter((key, i) => plan.findIndex((other) => isOfGroup(other, key)) === i);
   let texts = 0;
@@ -88,7 +90,7 @@ function* jobsOf({ model, plan, seeds, share, isAnswered }: SeedsRequest): Gener
           key,
           seed,
           text: () => {
-            text ??= seedText(model, task, tokens, seed);
+            text ??= seedText(model, { task, tokens, seed }, startToken);
             return text;
           },
         };
@@ -97,12 +99,14 @@ function* jobsOf({ model, plan, seeds, share, isAnswered }: SeedsRequest): Gener
   }
 }
 
-function seedText(model: OpenModel, task: string, tokens: number, seed: number): StudyText {
-  if (!model.tokenizer) {
-    throw new UserError('The model has no tokenizer.json, which tasks need; add it to the folder.');
-  }
-  const source = { kind: 'task', task, tokens, depth: 'spread', seed } as const;
-  return buildText({ source, queriesStart: null }, model.tokenizer, model.config, sampleTexts());
+function seedText(
+  model: OpenModel,
+  asked: { readonly task: string; readonly tokens: number; readonly seed: number },
+  startToken: boolean | null,
+): StudyText {
+  if (!model.tokenizer) throw new UserError(model.noTokenizer);
+  const source = { kind: 'task', depth: 'spread', ...asked } as const;
+  return buildText({ source, queriesStart: null, startToken }, model.tokenizer, model.config, sampleTexts());
 }
 
 async function runSeed(

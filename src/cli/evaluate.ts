@@ -33,7 +33,7 @@ import {
 import { lockFile } from './lock';
 import { print } from './print';
 import { endProgress, showProgress } from './progress';
-import { openModelOf } from './source';
+import { openModelOf, startTokenOf } from './source';
 
 const methodSchema = z.union([
   z.string().transform((id) => ({ id, label: id, parameters: {} })),
@@ -136,6 +136,7 @@ async function evaluateSeeds(
   const ownBefore = share ? readPart(ownPath) : null;
   const ops = await openCommandBackend(args.backend(), args.memoryBytes());
   const model = await openModelOf(ops, args);
+  const startToken = startTokenOf(args);
   const devices = new Set((before?.device ?? '').split('; ').filter((name) => name !== ''));
   const head: EvaluationHead = {
     version,
@@ -144,6 +145,7 @@ async function evaluateSeeds(
     backend: ops.backend,
     device: [...devices.add(ops.description)].join('; '),
     firstSeed,
+    startToken,
     units: { lossNats: 'nats per token of question and answer' },
     notices: modelNotices(model),
   };
@@ -169,6 +171,7 @@ async function evaluateSeeds(
     isAnswered: (key, seed) =>
       seed < firstSeed + cellOf(cells, key).seeds ||
       known.some((answer) => answer.seed === seed && isSameCell(answer, key)),
+    startToken,
     onAnswer: (answer) => {
       answers.push(answer);
       showProgress(`${answer.task}, ${answer.tokens} tokens: seed ${answer.seed}`);

@@ -54,6 +54,8 @@ const headSchema = z.looseObject({
   firstSeed: z.number().int().min(0),
   /** Every device that has answered. */
   device: z.string().default(''),
+  /** Whether texts begin with the start token; null: as the tokenizer has it. */
+  startToken: z.boolean().nullable().default(null),
 });
 const evaluationSchema = headSchema.extend({ cells: z.array(cellSchema) });
 const partSchema = headSchema.extend({ answers: z.array(answerSchema) });
@@ -65,6 +67,8 @@ export interface EvaluationHead {
   readonly backend: string;
   readonly device: string;
   readonly firstSeed: number;
+  /** Null: as the tokenizer has it. */
+  readonly startToken: boolean | null;
   readonly units: object;
   /** Of the model, one sentence each. */
   readonly notices: readonly string[];
@@ -106,8 +110,13 @@ export function readPart(path: string): (Head & { answers: Answer[] }) | null {
 export function checkSameSeeds(
   path: string,
   before: Head | null,
-  now: Pick<EvaluationHead, 'modelDigest' | 'firstSeed'>,
+  now: Pick<EvaluationHead, 'modelDigest' | 'firstSeed' | 'startToken'>,
 ): void {
+  if (before && before.startToken !== now.startToken) {
+    throw new UserError(
+      `${path} is of texts ${before.startToken === true ? 'with' : 'without'} --start-token; name another file, or remove it.`,
+    );
+  }
   if (before && (before.modelDigest !== now.modelDigest || before.firstSeed !== now.firstSeed)) {
     throw new UserError(`${path} is of another model or other seeds; name another file, or remove it.`);
   }

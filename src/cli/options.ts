@@ -31,6 +31,14 @@ const ids: OptionEntry = {
   value: 'IDS.json',
   text: 'a JSON array of token ids instead of a text; no tokenizer is needed',
 };
+const startToken: readonly OptionEntry[] = [
+  {
+    name: 'start-token',
+    value: null,
+    text: "put the model's start token before the text; unless told, what the tokenizer itself does",
+  },
+  { name: 'no-start-token', value: null, text: 'put none there, even if the tokenizer does' },
+];
 const out = (value: string, what: string): OptionEntry => ({
   ...{ name: 'out', value, isNeeded: true },
   text: `${what}; written whole or not at all, never over an input`,
@@ -50,14 +58,20 @@ export const verbs: readonly VerbEntry[] = [
     name: 'forward',
     summary: 'logits, hidden states and a capture of one text',
     source: fromModel,
-    options: [model, text, ids, out('OUT.safetensors', 'the capture, with logits and hidden states')],
+    options: [
+      model,
+      text,
+      ids,
+      ...startToken,
+      out('OUT.safetensors', 'the capture, with logits and hidden states'),
+    ],
   },
   {
     name: 'select',
     summary: 'the keys that a method keeps',
     source: fromEither,
     options: [
-      ...[capture, model, text, ids],
+      ...[capture, model, text, ids, ...startToken],
       { name: 'method', value: 'ID', text: 'the method', isNeeded: true },
       { name: 'params', value: 'JSON', text: 'its parameters; those left out have their defaults' },
       { name: 'all-blocks', value: null, text: 'also what the last query of each block sees' },
@@ -69,7 +83,7 @@ export const verbs: readonly VerbEntry[] = [
     summary: 'recall, output error, density and cost against what is kept',
     source: fromEither,
     options: [
-      ...[capture, model, text, ids],
+      ...[capture, model, text, ids, ...startToken],
       { name: 'methods', value: 'ID,ID', text: 'the methods', isNeeded: true },
       { name: 'keep', value: '0.05,0.1,…', text: 'the fractions asked for', isNeeded: true },
       { name: 'params', value: 'JSON', text: 'parameters by method id' },
@@ -95,6 +109,7 @@ export const verbs: readonly VerbEntry[] = [
         text: 'an array of ids, or of {"id": …, "parameters": {…}, "label": …}',
       },
       { name: 'seeds', value: 'N', text: 'texts of each task and length', isNeeded: true },
+      ...startToken,
       { name: 'first-seed', value: 'N', text: 'the first seed; 0 unless told' },
       { name: 'processes', value: 'N', text: 'share the texts out among N processes; the file is the same' },
       { name: 'part', value: 'I/N', text: '', isInternal: true },

@@ -4,6 +4,8 @@ import { full } from '../methods/full';
 import { readCapture } from '../model/capture';
 import { nodeFolder } from '../model/folder-node';
 import { readSafetensors } from '../model/safetensors';
+import { checkedIds } from '../model/token-ids';
+import type { StartToken } from '../model/tokenizer';
 import { forward } from '../study/forward';
 import type { MemoryPlan } from '../study/memory-plan';
 import { planMemory } from '../study/memory-plan';
@@ -21,11 +23,22 @@ export function openModelOf(ops: Ops, args: Arguments): Promise<OpenModel> {
   return openModel(ops, nodeFolder(args.text('model')));
 }
 
-/** Token ids from --ids-file, or --text with the beginning-of-sequence token before it. */
+/** --start-token, --no-start-token; null: neither, what the tokenizer itself does. */
+export function startTokenOf(args: Arguments): StartToken {
+  const [asked, refused] = [args.has('start-token'), args.has('no-start-token')];
+  if (asked && refused)
+    throw new UserError('--start-token and --no-start-token contradict each other; give one.');
+  if ((asked || refused) && (args.has('ids-file') || args.has('capture')))
+    throw new UserError('--start-token is about a text; with token ids or a capture, leave it out.');
+  return asked ? true : refused ? false : null;
+}
+
+/** Token ids from --ids-file, or those of --text with what the tokenizer puts around it. */
 export function readIds(args: Arguments, model: OpenModel): Uint32Array {
   if (args.has('ids-file') === args.has('text')) {
     throw new UserError('Give the text once: either --text FILE or --ids-file IDS.json.');
   }
+  const startToken = startTokenOf(args);
   let ids: readonly unknown[];
   if (args.has('ids-file')) {
     const value = readJson(args.text('ids-file'));
@@ -33,26 +46,13 @@ export function readIds(args: Arguments, model: OpenModel): Uint32Array {
       throw new UserError(`${args.text('ids-file')} must hold a JSON array of token ids.`);
     ids = value;
   } else {
-    if (!model.tokenizer) {
-      throw new UserError(
-        `The folder ${args.text('model')} has no tokenizer.json; give token ids with --ids-file.`,
-      );
-    }
+    if (!model.tokenizer) throw new UserError(model.noTokenizer);
     const text = readText(args.text('text'));
     if (text === '') throw new UserError(`${args.text('text')} is empty; give a text with some words.`);
-    ids = model.tokenizer.encodeWithStart(text);
+    ids = model.tokenizer.encodeText(text, startToken);
   }
   if (ids.length === 0) throw new UserError('There is no token in the text; give at least one.');
-  const { vocabularySize } = model.config;
-  const wrong = ids.findIndex(
-    (id) => typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= vocabularySize,
-  );
-  if (wrong >= 0) {
-    throw new UserError(
-      `Token ${wrong} is ${JSON.stringify(ids[wrong])}; this model knows ids from 0 to ${vocabularySize - 1}.`,
-    );
-  }
-  return Uint32Array.from(ids as readonly number[]);
+  return checkedIds(ids, model.config);
 }
 
 /** Plans reading and probing a text. Throws UserError for one that the device has no room for. */

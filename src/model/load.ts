@@ -2,10 +2,11 @@ import { UserError } from '../user-error';
 import { type Calibration, calibrationFile, readCalibration } from './calibration';
 import { type ModelConfig, parseConfig } from './config';
 import { digestParts } from './digest';
+import { type FolderTokenizer, readFolderTokenizer } from './folder-tokenizer';
+import { parseJsonFile } from './json-file';
 import { readSafetensors } from './safetensors';
 import { parseShardIndex, shardedSource, shardIndexFile } from './safetensors-shards';
 import type { TensorSource } from './tensor-source';
-import { loadTokenizer, type Tokenizer } from './tokenizer';
 
 /** A model in Hugging Face layout, wherever its files are. */
 export interface ModelFolder {
@@ -22,11 +23,9 @@ export interface ReadOptions {
 }
 
 /** What is known of a model before its weights are read. */
-export interface ModelHead {
+export interface ModelHead extends FolderTokenizer {
   name: string;
   config: ModelConfig;
-  /** Null where the folder has no tokenizer.json. */
-  tokenizer: Tokenizer | null;
   calibration: Calibration | null;
 }
 
@@ -52,19 +51,18 @@ interface Weights {
  * UserError, one sentence, for a missing or damaged file.
  */
 export async function loadModel(folder: ModelFolder, options: LoadOptions = {}): Promise<LoadedModel> {
-  const [configBytes, tokenizerJson, tokenizerConfig, calibrationBytes] = await Promise.all([
+  const [configBytes, tokenizerBytes, settingsBytes, calibrationBytes] = await Promise.all([
     folder.read('config.json', options),
-    readJson(folder, 'tokenizer.json', options),
-    readJson(folder, 'tokenizer_config.json', options),
+    folder.read('tokenizer.json', options),
+    folder.read('tokenizer_config.json', options),
     folder.read(calibrationFile, options),
   ]);
   if (!configBytes) throw new UserError(`${folder.name} is no model folder: it has no config.json.`);
-  const config = parseConfig(parseJson(configBytes, 'config.json'));
+  const config = parseConfig(parseJsonFile(configBytes, 'config.json'));
   const head: ModelHead = {
     name: folder.name,
     config,
-    tokenizer:
-      tokenizerJson === null ? null : loadTokenizer(tokenizerJson, tokenizerConfig ?? undefined, config),
+    ...readFolderTokenizer(folder.name, tokenizerBytes, settingsBytes, config),
     calibration:
       calibrationBytes && readCalibration(readSafetensors(calibrationBytes, calibrationFile), config),
   };
@@ -78,13 +76,13 @@ export async function loadModel(folder: ModelFolder, options: LoadOptions = {}):
 }
 
 async function readShards(folder: ModelFolder, options: ReadOptions): Promise<Weights> {
-  const json = await readJson(folder, shardIndexFile, options);
-  if (json === null) {
+  const indexBytes = await folder.read(shardIndexFile, options);
+  if (indexBytes === null) {
     throw new UserError(
       `${folder.name} has neither model.safetensors nor ${shardIndexFile}; other formats are not read.`,
     );
   }
-  const index = parseShardIndex(json);
+  const index = parseShardIndex(parseJsonFile(indexBytes, shardIndexFile));
   const names = [...new Set(index.values())].sort();
   const shards = await Promise.all(
     names.map(async (name) => {
@@ -95,17 +93,4 @@ async function readShards(folder: ModelFolder, options: ReadOptions): Promise<We
   );
   const files = new Map(shards.map(({ name, bytes }) => [name, readSafetensors(bytes, name)]));
   return { source: shardedSource(index, files), parts: shards.map(({ bytes }) => bytes) };
-}
-
-async function readJson(folder: ModelFolder, path: string, options: ReadOptions): Promise<unknown> {
-  const bytes = await folder.read(path, options);
-  return bytes === null ? null : parseJson(bytes, path);
-}
-
-function parseJson(bytes: Uint8Array, path: string): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch {
-    throw new UserError(`${path} is not JSON: it is damaged or another file.`);
-  }
 }

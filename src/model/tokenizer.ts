@@ -96,7 +96,8 @@ export function loadTokenizer(
     const ids: number[] = [];
     for (const { section, isStart } of split(text)) {
       if (typeof section === 'number') ids.push(section);
-      else for (const piece of preTokenize(section, isStart)) for (const id of encodePiece(piece)) ids.push(id);
+      else
+        for (const piece of preTokenize(section, isStart)) for (const id of encodePiece(piece)) ids.push(id);
     }
     return ids;
   };

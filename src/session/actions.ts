@@ -23,6 +23,8 @@ export interface Actions {
   unpin(index: number): void;
   setView(patch: Partial<View>, isDone: boolean): void;
   setQueriesStart(start: number | null): void;
+  /** Null: as the tokenizer has it. */
+  setStartToken(startToken: boolean | null): void;
   point(cell: Cell | null): void;
   notify(sentence: string): void;
   dismiss(notice: number): void;
@@ -69,7 +71,7 @@ export function createActions({ store, findMethod, changed, commit }: ActionsOpt
     },
     setModel(model) {
       setState(nothingKnown);
-      setSession({ model }, true);
+      setSession({ model, startToken: null }, true);
     },
     setMethod(id) {
       const method = findMethod(id);
@@ -114,6 +116,11 @@ export function createActions({ store, findMethod, changed, commit }: ActionsOpt
     },
     setQueriesStart(start) {
       setSession({ queriesStart: start }, true);
+    },
+    setStartToken(startToken) {
+      const view = { ...getState().session.view, query: null, zoom: null };
+      setState({ cell: null });
+      setSession({ startToken, queriesStart: null, view }, true);
     },
     point(cell) {
       const { cell: before } = getState();

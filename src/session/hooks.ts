@@ -48,10 +48,11 @@ export function useParameterContext(): ParameterContext {
 export function useChoice(): Choice {
   return useStore(
     usePage().store,
-    useShallow(({ session: { model, source, queriesStart, method } }) => ({
+    useShallow(({ session: { model, source, queriesStart, startToken, method } }) => ({
       model,
       source,
       queriesStart,
+      startToken,
       method,
     })),
   );

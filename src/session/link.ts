@@ -5,6 +5,7 @@
  *   v        version of the program that made the link
  *   model    bundled, or a folder's address; "@" and the digest of the weights behind it
  *   text     own text, compressed (compress.ts);   task, sample: the id of one;   length, depth, seed: of these
+ *   start    1 or 0: with the model's start token before the text, or without; else as the tokenizer has it
  *   queries  first query of the numbers, where it is not the source's own
  *   method   id;   p.<parameter>: its parameters;   pin: the pinned methods with theirs
  *   layer, head, query, zoom, mode, positions, theme: the view;   backend: read, and never shared
@@ -76,6 +77,7 @@ interface Draft {
   length?: number;
   depth?: 'spread' | number;
   seed?: number;
+  start?: boolean;
   queries?: number;
   method?: Method;
   layer?: number;
@@ -107,6 +109,7 @@ function readersFor(environment: LinkEnvironment): Readers {
     length: (text) => readWhole(text, shortestTaskTokens, LONGEST_TEXT_TOKENS),
     depth: readDepth,
     seed: (text) => readWhole(text, 0, largestSeed),
+    start: (text) => readOneOf(text, ['1', '0']) === '1',
     queries: (text) => readWhole(text, 0, largestIndex),
     method: (text) => environment.findMethod(text) ?? unknownMethod(),
     layer: (text) => readWhole(text, 0, mostLayers - 1),
@@ -182,6 +185,7 @@ export async function readLink(hash: string, environment: LinkEnvironment): Prom
       method: { id: method.id, parameters: fillParameters(method, named, context) },
       pinned,
       queriesStart: draft.queries ?? null,
+      startToken: draft.start ?? null,
       view: model === bundledModel ? insideModel(view, context, notices) : view,
     },
     backend: draft.backend ?? 'auto',
@@ -229,6 +233,7 @@ export async function writeLink(session: Session, extras: LinkExtras): Promise<s
     pairs.push(['task', source.task], ['length', String(source.tokens)], ['depth', String(source.depth)]);
     pairs.push(['seed', String(source.seed)]);
   }
+  if (session.startToken !== null) pairs.push(['start', session.startToken ? '1' : '0']);
   if (session.queriesStart !== null) pairs.push(['queries', String(session.queriesStart)]);
   pairs.push(['method', session.method.id]);
   for (const [name, value] of Object.entries(session.method.parameters)) {

@@ -14,6 +14,7 @@ export interface MeasuredBy {
   readonly modelDigest: string | null;
   readonly source: SourceSpec;
   readonly queriesStart: number | null;
+  readonly startToken: boolean | null;
   readonly method: MethodSpec;
 }
 
@@ -55,10 +56,10 @@ const nothingMeasured: Measurements = {
 
 /** What a value depends on. Pinned methods are not among it: every curve of a sweep names its own method. */
 export function choiceKey(choice: Choice): string {
-  const { model, source, queriesStart, method } = choice;
+  const { model, source, queriesStart, startToken, method } = choice;
   const known = choiceKeys.get(choice);
   if (known !== undefined) return known;
-  const key = keyOf([model, source, queriesStart, method]);
+  const key = keyOf([model, source, queriesStart, startToken, method]);
   choiceKeys.set(choice, key);
   return key;
 }
@@ -66,7 +67,7 @@ export function choiceKey(choice: Choice): string {
 /** Choices never change; an own text would be long to spell at every look. */
 const choiceKeys = new WeakMap<Choice, string>();
 
-export type Choice = Pick<StudySpec, 'model' | 'source' | 'queriesStart' | 'method'>;
+export type Choice = Pick<StudySpec, 'model' | 'source' | 'queriesStart' | 'startToken' | 'method'>;
 
 /** The records with that of `study` in front: what it has measured earlier stays, nothing of another choice enters it. */
 export function beginRecord(
@@ -74,10 +75,10 @@ export function beginRecord(
   study: Choice,
   version: string,
 ): MeasuredRecord[] {
-  const { model, source, queriesStart, method } = study;
+  const { model, source, queriesStart, startToken, method } = study;
   const same = records.find((record) => record.origin === 'live' && isBy(record, study));
   const first: MeasuredRecord = same ?? {
-    by: { version, model, modelDigest: null, source, queriesStart, method },
+    by: { version, model, modelDigest: null, source, queriesStart, startToken, method },
     origin: 'live',
     isComplete: false,
     layerCount: 0,

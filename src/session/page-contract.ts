@@ -11,6 +11,8 @@ export interface KeyholeState {
   readonly version: string;
   readonly modelDigest: string | null;
   readonly source: SourceSpec;
+  /** Whether the text begins with the model's start token; null: as the tokenizer has it. */
+  readonly startToken: boolean | null;
   readonly method: string;
   readonly parameters: MethodSpec['parameters'];
   readonly pinned: readonly MethodSpec[];
@@ -42,6 +44,7 @@ export function contractState(state: PageState, version: string): KeyholeState {
     version,
     modelDigest: state.model?.digest ?? null,
     source: session.source,
+    startToken: session.startToken,
     method: session.method.id,
     parameters: session.method.parameters,
     pinned: session.pinned,

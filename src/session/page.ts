@@ -215,8 +215,8 @@ export function createPage(options: PageOptions): Page {
       const textCharacters = session.source.kind === 'text' ? session.source.text.length : 0;
       return { url: `${options.publicAddress}#${hash}`, textCharacters };
     },
-    async linkTo({ model, modelDigest, source, queriesStart, method }) {
-      const session = { ...resolvedSession(), model, source, queriesStart, method };
+    async linkTo({ model, modelDigest, source, queriesStart, startToken, method }) {
+      const session = { ...resolvedSession(), model, source, queriesStart, startToken, method };
       return `${options.publicAddress}#${await writeLink(session, { version, digest: modelDigest })}`;
     },
     cancel: () => runner?.cancel(),
@@ -268,6 +268,7 @@ function showRecorded(store: StoreApi<PageState>, recorded: RecordedStudy): void
           modelDigest: recorded.model.digest,
           source: session.source,
           queriesStart: session.queriesStart,
+          startToken: session.startToken,
           method: session.method,
         },
         origin: 'recorded',

@@ -156,7 +156,8 @@ export function unpackStudy(file: unknown): RecordedStudy | null {
   return {
     version,
     timing,
-    spec: spec as unknown as StudySpec,
+    // Files from before there was a choice have the tokenizer's own start token.
+    spec: { startToken: null, ...spec } as unknown as StudySpec,
     model: model as unknown as ModelFacts,
     text: text as unknown as TextFacts,
     measurements: measurements as unknown as Measurements,

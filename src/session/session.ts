@@ -88,11 +88,12 @@ export function defaultSession(
     method: defaultMethod(method, context),
     pinned: defaultPinned(find, context),
     queriesStart: null,
+    startToken: null,
     view: defaultView,
   };
 }
 
 /** The part of a session that the engine measures; two sessions with the same key need one run. */
-export function studyOf({ model, source, method, pinned, queriesStart }: Session): StudySpec {
-  return { model, source, method, pinned, queriesStart };
+export function studyOf({ model, source, method, pinned, queriesStart, startToken }: Session): StudySpec {
+  return { model, source, method, pinned, queriesStart, startToken };
 }

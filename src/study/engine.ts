@@ -190,8 +190,7 @@ export class Engine {
     if (this.text?.key === key) return this.text.text;
     const { draft } = this;
     this.draft = null;
-    const text =
-      draft?.key === key ? draft.text : await this.buildText(spec, { ...open, name: open.facts.name });
+    const text = draft?.key === key ? draft.text : await this.buildText(spec, open);
     this.text = { key, text };
     this.closeProbe();
     return text;
@@ -199,13 +198,9 @@ export class Engine {
 
   private async buildText(
     spec: StudySpec,
-    { name, tokenizer, config }: Pick<ModelHead, 'name' | 'tokenizer' | 'config'>,
+    { tokenizer, noTokenizer, config }: Pick<ModelHead, 'tokenizer' | 'noTokenizer' | 'config'>,
   ): Promise<StudyText> {
-    if (!tokenizer) {
-      throw new UserError(
-        `The model ${name} has no tokenizer.json, so it cannot read text; add the file to its folder.`,
-      );
-    }
+    if (!tokenizer) throw new UserError(noTokenizer);
     return buildText(spec, tokenizer, config, await this.environment.sampleTexts());
   }
 

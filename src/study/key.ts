@@ -16,8 +16,9 @@ export function textKey({
   model,
   source,
   queriesStart,
-}: Pick<StudySpec, 'model' | 'source' | 'queriesStart'>): string {
-  return keyOf([model, source, queriesStart]);
+  startToken,
+}: Pick<StudySpec, 'model' | 'source' | 'queriesStart' | 'startToken'>): string {
+  return keyOf([model, source, queriesStart, startToken]);
 }
 
 /** What a selection depends on, given the text. */

@@ -16,6 +16,8 @@ export interface OpenModel {
   readonly facts: ModelFacts;
   readonly config: ModelConfig;
   readonly tokenizer: Tokenizer | null;
+  /** Why there is no tokenizer, in a sentence; empty where there is one. */
+  readonly noTokenizer: string;
   readonly calibration: Calibration | null;
   readonly decoder: Decoder;
   /** Of one token's forward pass outside attention: two per weight of every matrix it is multiplied with. */
@@ -69,6 +71,7 @@ export async function openModel(
     config,
     decoder,
     tokenizer: loaded.tokenizer,
+    noTokenizer: loaded.noTokenizer,
     calibration: loaded.calibration,
     weightOperations: 2 * matrixWeights(config),
     notices: [],

@@ -1,6 +1,7 @@
 /** From what a study asks for to token ids and the facts that the page shows about the text. */
 import type { ModelConfig } from '../model/config';
-import type { Tokenizer } from '../model/tokenizer';
+import { checkedIds } from '../model/token-ids';
+import type { StartToken, Tokenizer } from '../model/tokenizer';
 import { isAnswerComplete, isAnswerRight } from '../tasks/answer';
 import { generateTask } from '../tasks/generate';
 import type { TaskId } from '../tasks/task';
@@ -8,7 +9,7 @@ import { UserError } from '../user-error';
 import type { SampleText } from './environment';
 import { LONGEST_TEXT_TOKENS } from './limits';
 import { lengthNotices } from './notices';
-import type { SourceSpec, StudySpec, TextFacts } from './types';
+import type { SavedText, SourceSpec, StudySpec, TextFacts } from './types';
 
 export interface StudyText {
   readonly ids: Uint32Array;
@@ -25,24 +26,29 @@ export interface StudyText {
   judge(generated: readonly number[]): { readonly text: string; readonly right: boolean };
 }
 
-/** Builds the text of a study. Throws UserError: empty or too long text, unknown sample, a task that does not fit. */
+/**
+ * Builds the text of a study. Throws UserError: empty or too long text, unknown sample, a task that does not fit, a character
+ * that no token spells, tokens that the model does not have.
+ */
 export function buildText(
-  spec: Pick<StudySpec, 'source' | 'queriesStart'>,
+  spec: Pick<StudySpec, 'source' | 'queriesStart' | 'startToken'>,
   tokenizer: Tokenizer,
-  config: Pick<ModelConfig, 'trainedTokens'>,
+  config: Pick<ModelConfig, 'trainedTokens' | 'vocabularySize'>,
   samples: readonly SampleText[],
 ): StudyText {
+  const { startToken } = spec;
   const made =
     spec.source.kind === 'task'
-      ? fromTask(spec.source, tokenizer, samples)
-      : fromProse(spec.source, tokenizer, samples);
-  const { ids } = made;
+      ? fromTask(spec.source, tokenizer, startToken, samples)
+      : fromProse(spec.source, tokenizer, startToken, samples);
+  const ids = checkedIds(made.ids, config);
   const start = spec.queriesStart ?? made.questionStart ?? ids.length - Math.ceil(ids.length / 8);
   if (!Number.isInteger(start) || start < 0 || start >= ids.length) {
     throw new UserError(`queries must start at a token from 0 to ${ids.length - 1}, not at ${start}.`);
   }
   const notices = [...made.notices, ...lengthNotices(ids.length, config.trainedTokens)];
   let tokenTexts: readonly string[] | null = null;
+  let saved: SavedText | null = null;
   return {
     ids,
     answerText: made.answerText,
@@ -53,6 +59,10 @@ export function buildText(
       get tokenTexts() {
         tokenTexts ??= tokenizer.tokenTexts(Array.from(ids));
         return tokenTexts;
+      },
+      get saved() {
+        saved ??= savedText(tokenizer, startToken, made);
+        return saved;
       },
       queries: { start, end: ids.length },
       answerStart: made.answerStart,
@@ -72,7 +82,9 @@ export function buildText(
 }
 
 interface MadeText {
-  readonly ids: Uint32Array;
+  readonly ids: readonly number[];
+  /** The text that these are the ids of; null for a part of a longer one, cut between tokens. */
+  readonly text: string | null;
   readonly questionStart: number | null;
   readonly answerStart: number | null;
   readonly answerText: string | null;
@@ -83,6 +95,7 @@ interface MadeText {
 function fromTask(
   source: Extract<SourceSpec, { kind: 'task' }>,
   tokenizer: Tokenizer,
+  startToken: StartToken,
   samples: readonly SampleText[],
 ): MadeText {
   if (source.tokens > LONGEST_TEXT_TOKENS) {
@@ -96,10 +109,11 @@ function fromTask(
     seed: source.seed,
     depth: source.depth,
     hay: samples.map((sample) => sample.text),
-    tokenizer,
+    tokenizer: { encode: tokenizer.encode, startIds: tokenizer.start(startToken) },
   });
   return {
-    ids: Uint32Array.from(task.ids),
+    ids: task.ids,
+    text: task.text,
     questionStart: task.questionStart,
     answerStart: task.answerStart,
     answerText: task.answerText,
@@ -111,6 +125,7 @@ function fromTask(
 function fromProse(
   source: Extract<SourceSpec, { kind: 'sample' | 'text' }>,
   tokenizer: Tokenizer,
+  startToken: StartToken,
   samples: readonly SampleText[],
 ): MadeText {
   let text: string;
@@ -129,16 +144,33 @@ function fromProse(
     text = source.text;
   }
   if (text.trim() === '') throw new UserError('The text is empty; type or paste some words.');
-  const all = tokenizer.encodeWithStart(text);
+  const all = tokenizer.encodeText(text, startToken);
   if (source.kind === 'text' && all.length > limit) {
     throw new UserError(`The text has ${all.length} tokens; use at most ${limit}.`);
   }
   return {
-    ids: Uint32Array.from(all.slice(0, limit)),
+    ids: all.slice(0, limit),
+    text: all.length <= limit ? text : null,
     questionStart: null,
     answerStart: null,
     answerText: null,
     needles: [],
     notices: [],
   };
+}
+
+/**
+ * A text that the command line makes the same ids of, checked by doing so; the ids where there is none: some tokenizers put a
+ * blank before every text, and one that was cut between tokens need not fall apart in the same way.
+ */
+function savedText(tokenizer: Tokenizer, startToken: StartToken, { ids, text }: MadeText): SavedText {
+  const joined = (): string => tokenizer.tokenTexts(ids.slice(tokenizer.start(startToken).length)).join('');
+  const candidates = text !== null ? [text] : [joined(), joined().replace(/^ /, '')];
+  const same = candidates.find((candidate) => {
+    // A byte order mark at the beginning of a file is not read as text.
+    if (candidate.startsWith('\ufeff')) return false;
+    const again = tokenizer.encodeText(candidate, startToken);
+    return again.length === ids.length && again.every((id, i) => id === ids[i]);
+  });
+  return same === undefined ? { ids } : { text: same };
 }

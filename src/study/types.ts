@@ -27,6 +27,8 @@ export interface StudySpec {
   readonly pinned: readonly MethodSpec[];
   /** First token of `queries`; null: a task's question and answer, otherwise the last ⌈T/8⌉ tokens. 0: all. */
   readonly queriesStart: number | null;
+  /** Whether the text begins with the model's start token; null: as the tokenizer itself has it. */
+  readonly startToken: boolean | null;
 }
 
 export interface ModelFacts {
@@ -50,10 +52,15 @@ export interface NeedleFacts {
   readonly asked: boolean;
 }
 
+/** How the command line gets a text's ids: from a text that it makes the same ids of, or from the ids themselves. */
+export type SavedText = { readonly text: string } | { readonly ids: readonly number[] };
+
 export interface TextFacts {
   readonly tokens: number;
   /** Displayable text of each token. Untrusted: draw as text nodes only. */
   readonly tokenTexts: readonly string[];
+  /** Absent in studies that were recorded without it. */
+  readonly saved?: SavedText;
   readonly queries: { readonly start: number; readonly end: number };
   /** First token of the answer; null without a task. */
   readonly answerStart: number | null;

@@ -20,7 +20,7 @@ async function rowsOf(state: KeyholeState): Promise<QueryRow[]> {
   const engine = new Engine(createCpuOps(), environment);
   await engine.run({
     spec: {
-      ...{ model: 'bundled', source: state.source, pinned: [], queriesStart: null },
+      ...{ model: 'bundled', source: state.source, pinned: [], queriesStart: null, startToken: null },
       method: { id: state.method, parameters: state.parameters },
     },
     ...{ parts: ['probe'], signal: new AbortController().signal, full: null },

@@ -181,7 +181,7 @@ const cases: Record<string, Case[]> = {
     ],
     [
       'a text for a model without tokenizer',
-      /no tokenizer\.json; give token ids with --ids-file/,
+      /has no tokenizer\.json, so it cannot read text; .* token ids \(--ids-file\)/,
       () => forward('--model', modelFixture, '--text', words, ...out),
     ],
   ],

@@ -34,7 +34,9 @@ describe('the source', () => {
       seed: 12,
     });
     expect(
-      screen.getByRole('button', { name: /^Source: Single needle, 2,048 tokens · depth at 50\s% · seed 12/ }),
+      screen.getByRole('button', {
+        name: /^Source: Single needle, ≤ 2,048 tokens · depth at 50\s% · seed 12/,
+      }),
     ).toBeVisible();
   });
 

@@ -26,6 +26,8 @@ const config = fileBytes('tests/fixtures/llama-gqa/config.json');
 const weights = fileBytes('tests/fixtures/llama-gqa/model.safetensors');
 const tokenizer = fileBytes('samples/model/tokenizer.json');
 
+const pointer = text('version https://git-lfs.github.com/spec/v1\noid sha256:4665a5ea\nsize 134515008\n');
+
 /** The fixture's weights in two shards, and their index. */
 function shards(): Record<string, Uint8Array> {
   const whole = readSafetensors(weights);
@@ -56,7 +58,7 @@ describe('from disk', () => {
   test('the bundled model, which begins and ends sequences as its config says', async () => {
     const model = await loadModel(nodeFolder(join(root, 'samples/model')));
     expect(model.tokenizer?.vocabularySize).toBe(model.config.vocabularySize);
-    expect(model.tokenizer?.beginningOfSequence).toBe(model.config.bosToken);
+    expect(model.tokenizer?.startToken).toBe(model.config.bosToken);
     expect(model.tokenizer?.endOfSequence).toEqual(model.config.eosTokens);
   });
 
@@ -144,6 +146,47 @@ describe('from the network', () => {
   });
 });
 
+describe('a tokenizer that cannot be used', () => {
+  test.each([
+    ['of another kind', { 'tokenizer.json': text({}) }, 'tokenizer.json is damaged: it has no model.'],
+    [
+      'with settings that are a list',
+      { 'tokenizer.json': tokenizer, 'tokenizer_config.json': text([]) },
+      'tokenizer_config.json is damaged: its special tokens are not text.',
+    ],
+    [
+      'that Git has not fetched',
+      { 'tokenizer.json': pointer },
+      'tokenizer.json is a Git LFS pointer instead of the file itself; fetch it with "git lfs pull", or download it.',
+    ],
+    [
+      'that is not there',
+      {},
+      'some-model has no tokenizer.json, so it cannot read text; add the file, or give token ids (--ids-file).',
+    ],
+  ])('%s leaves the model, which reads token ids, and says why', async (_, files, sentence) => {
+    const folder = memoryFolder({ 'config.json': config, 'model.safetensors': weights, ...files });
+    const model = await loadModel(folder);
+    expect(model.tokenizer).toBe(null);
+    expect(model.noTokenizer).toBe(sentence);
+  });
+});
+
+test('NaN and Infinity, as Python writes them, matter only where a number is needed', async () => {
+  const load = (name: string, value: string) => {
+    const settings = new TextDecoder()
+      .decode(config)
+      .replace(new RegExp(`"${name}": [^,]+,`), `"${name}": ${value},`);
+    const written = settings.replace('{', '{"note": "NaN \\"Infinity", "low": -Infinity,');
+    return loadModel(memoryFolder({ 'config.json': text(written), 'model.safetensors': weights }));
+  };
+  expect((await load('initializer_range', 'NaN')).config.layers).toBe(3);
+  await expect(load('rms_norm_eps', 'NaN')).rejects.toThrow(
+    'rms_norm_eps must be a number from 0 to 1, but is "NaN"',
+  );
+  await expect(load('rms_norm_eps', 'Nein')).rejects.toThrow('config.json is not JSON');
+});
+
 describe('weights in shards', () => {
   test('are the same weights', async () => {
     const whole = await loadModel(memoryFolder({ 'config.json': config, 'model.safetensors': weights }));
@@ -194,16 +237,6 @@ describe('damaged folders are refused in a sentence', () => {
       'weights that are text',
       { 'model.safetensors': text('version https://git-lfs') },
       'model.safetensors declares a header of',
-    ],
-    [
-      'a tokenizer of another kind',
-      { 'tokenizer.json': text({}) },
-      'tokenizer.json is damaged: it has no vocabulary of token ids.',
-    ],
-    [
-      'settings of a tokenizer that are a list',
-      { 'tokenizer.json': tokenizer, 'tokenizer_config.json': text([]) },
-      'tokenizer_config.json is damaged',
     ],
     [
       'an old calibration',

@@ -16,12 +16,14 @@ const fixture = fileJson('tests/fixtures/tokenizers.json') as {
 };
 
 describe('ids are those of the reference', () => {
-  test.each(fixture.cases.map((each) => [`${each.base} ${JSON.stringify({ ...each.change, ...each.model })}`, each] as const))(
-    '%s',
-    (_, { base, change, model, ids }) => {
-      const json = { ...fixture.bases[base], ...change };
-      const tokenizer = loadTokenizer({ ...json, model: { ...json.model, ...model } });
-      for (const [i, text] of fixture.texts.entries()) expect([text, tokenizer.encodeText(text)]).toEqual([text, ids[i]]);
-    },
-  );
+  test.each(
+    fixture.cases.map(
+      (each) => [`${each.base} ${JSON.stringify({ ...each.change, ...each.model })}`, each] as const,
+    ),
+  )('%s', (_, { base, change, model, ids }) => {
+    const json = { ...fixture.bases[base], ...change };
+    const tokenizer = loadTokenizer({ ...json, model: { ...json.model, ...model } });
+    for (const [i, text] of fixture.texts.entries())
+      expect([text, tokenizer.encodeText(text)]).toEqual([text, ids[i]]);
+  });
 });

@@ -8,18 +8,18 @@ const tokenizerJson = fileJson('samples/model/tokenizer.json') as {
   model: { vocab: Record<string, number> };
 };
 const special = { bosToken: 0, eosTokens: [1] };
-const tokenizer = loadTokenizer(tokenizerJson, undefined, special);
+const tokenizer = loadTokenizer(tokenizerJson, fileJson('samples/model/tokenizer_config.json'), special);
 
 const awkward = 'Zoë saw 12,345 stars — “✨🌟” — in 漢字.\n\n\tIt\u00a0was\u2028 odd;  a1b2…\r\n';
 
 describe('the bundled tokenizer', () => {
   test('knows its size and its special tokens', () => {
     expect(tokenizer.vocabularySize).toBe(2048);
-    expect(tokenizer.beginningOfSequence).toBe(0);
+    expect(tokenizer.startToken).toBe(0);
     expect(tokenizer.endOfSequence).toEqual([1]);
-    expect(tokenizer.encodeWithStart('the')).toEqual([0, ...tokenizer.encode('the')]);
+    expect(tokenizer.encodeText('the')).toEqual([0, ...tokenizer.encode('the')]);
     expect(tokenizer.encode('')).toEqual([]);
-    expect(tokenizer.encodeWithStart('')).toEqual([0]);
+    expect(tokenizer.encodeText('')).toEqual([0]);
     expect(tokenizer.decode([])).toBe('');
   });
 
@@ -127,26 +127,45 @@ describe('texts of tokens', () => {
   });
 });
 
-describe('the beginning of a sequence', () => {
-  const template = {
+describe('the start token', () => {
+  const template = (...before: string[]) => ({
     type: 'TemplateProcessing',
-    single: [{ SpecialToken: { id: '</s>', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }],
+    single: [
+      ...before.map((id) => ({ SpecialToken: { id, type_id: 0 } })),
+      { Sequence: { id: 'A', type_id: 0 } },
+    ],
     pair: [],
-    special_tokens: { '</s>': { id: '</s>', ids: [1], tokens: ['</s>'] } },
-  };
-  const beginning = (...args: Parameters<typeof loadTokenizer>) => loadTokenizer(...args).beginningOfSequence;
+    special_tokens: {
+      '<s>': { id: '<s>', ids: [0], tokens: ['<s>'] },
+      '</s>': { id: '</s>', ids: [1], tokens: ['</s>'] },
+    },
+  });
+  const ids = (startToken: boolean | null, ...args: Parameters<typeof loadTokenizer>) =>
+    loadTokenizer(...args).encodeText('a', startToken);
+  const [a] = tokenizer.encode('a');
 
-  test('is what the tokenizer puts there, what its settings name, or what the model’s config names', () => {
-    expect(beginning({ ...tokenizerJson, post_processor: template }, { bos_token: '<s>' }, special)).toBe(1);
-    expect(beginning(tokenizerJson, { bos_token: '</s>' }, special)).toBe(1);
-    expect(beginning(tokenizerJson, { bos_token: { content: '</s>', lstrip: false } }, special)).toBe(1);
-    expect(beginning(tokenizerJson, {}, special)).toBe(0);
-    expect(beginning(tokenizerJson)).toBe(null);
+  test('is there where the tokenizer itself adds one', () => {
+    const own = { ...tokenizerJson, post_processor: template('</s>') };
+    expect(ids(null, own, { bos_token: '<s>' }, special)).toEqual([1, a]);
+    expect(ids(true, own, { bos_token: '<s>' }, special)).toEqual([1, a]);
+    expect(ids(false, own, { bos_token: '<s>' }, special)).toEqual([a]);
+    expect(ids(null, { ...tokenizerJson, post_processor: template('<s>', '</s>') })).toEqual([0, 1, a]);
   });
 
-  test('is nothing where the settings say so', () => {
-    expect(beginning(tokenizerJson, { add_bos_token: false, bos_token: '<s>' }, special)).toBe(null);
-    expect(beginning(tokenizerJson, { bos_token: null }, special)).toBe(null);
+  test('that only the configuration names is there when it is asked for', () => {
+    for (const settings of [{ bos_token: '</s>' }, { bos_token: { content: '</s>', lstrip: false } }]) {
+      expect(ids(null, tokenizerJson, settings, special)).toEqual([a]);
+      expect(ids(true, tokenizerJson, settings, special)).toEqual([1, a]);
+    }
+    expect(ids(null, tokenizerJson, {}, special)).toEqual([a]);
+    expect(ids(true, tokenizerJson, {}, special)).toEqual([0, a]);
+    expect(() => ids(true, tokenizerJson)).toThrow(/names no start token/);
+  });
+
+  test('follows add_bos_token where that is set', () => {
+    const own = { ...tokenizerJson, post_processor: template('<s>') };
+    expect(ids(null, own, { add_bos_token: false, bos_token: '<s>' }, special)).toEqual([a]);
+    expect(ids(null, tokenizerJson, { add_bos_token: true, bos_token: '<s>' })).toEqual([0, a]);
   });
 
   test('ends are collected from both', () => {
@@ -154,8 +173,59 @@ describe('the beginning of a sequence', () => {
   });
 });
 
+describe('what no token spells', () => {
+  const vocab = { a: 0, b: 1, Ã: 2 };
+  const small = (model: object, more: object = {}) =>
+    loadTokenizer({ model: { type: 'BPE', vocab, merges: [], ...model }, ...more });
+
+  test('is an error that shows it, in whatever alphabet', () => {
+    expect(small({}).encode('ab')).toEqual([0, 1]);
+    expect(() => small({}).encode('abc')).toThrow('No tokens of the model spell "abc"');
+    const bytes = { type: 'ByteLevel', add_prefix_space: false, use_regex: false };
+    expect(() => small({}, { pre_tokenizer: bytes, decoder: bytes }).encode('aé')).toThrow('spell "aé"');
+    expect(() => small({ type: 'WordLevel', unk_token: null }).encode('c')).toThrow(UserError);
+  });
+
+  test('is the unknown token where the model has one', () => {
+    expect(small({ unk_token: 'b' }).encode('axya')).toEqual([0, 1, 1, 0]);
+    expect(small({ unk_token: 'b', fuse_unk: true }).encode('axya')).toEqual([0, 1, 0]);
+  });
+});
+
+test('a token may have any name', () => {
+  const vocab = JSON.parse('{"__proto__": 3, "constructor": 1}');
+  const odd = loadTokenizer({
+    model: { type: 'WordLevel', vocab, unk_token: null },
+    pre_tokenizer: { type: 'WhitespaceSplit' },
+  });
+  expect(odd.encode('__proto__ constructor')).toEqual([3, 1]);
+  expect(odd.vocabularySize).toBe(4);
+});
+
+test('a normalizer that makes a text ever longer is stopped', () => {
+  const twice = { type: 'Replace', pattern: { String: 'a' }, content: 'aa' };
+  const normalizer = { type: 'Sequence', normalizers: Array.from({ length: 30 }, () => twice) };
+  const bomb = loadTokenizer({ ...tokenizerJson, normalizer });
+  expect(() => bomb.encode('a'.repeat(10_000))).toThrow(
+    /normalizer of tokenizer.json makes a text more than/,
+  );
+});
+
+test('blanks that are added tokens are written as blanks', () => {
+  const marked = loadTokenizer({
+    model: { type: 'BPE', vocab: { a: 0, '▁': 1, '▁▁': 2 }, merges: [] },
+    normalizer: { type: 'Replace', pattern: { String: ' ' }, content: '▁' },
+    decoder: { type: 'Replace', pattern: { String: '▁' }, content: ' ' },
+    added_tokens: [{ id: 2, content: '▁▁', special: false, normalized: false }],
+  });
+  const ids = marked.encode('a  a');
+  expect(marked.tokenTexts(ids).join('')).toBe('a  a');
+});
+
 test('a tokenizer with ▁ and single bytes', () => {
-  const vocab = { '▁Hi': 0, '▁there': 1, '<0xC3>': 2, '<0xA9>': 3 };
+  const bytes = Array.from({ length: 256 }, (_, i) => `<0x${i.toString(16).toUpperCase().padStart(2, '0')}>`);
+  const vocab = Object.fromEntries(['▁Hi', '▁there', ...bytes].map((token, id) => [token, id]));
+  const [first, second] = [2 + 0xc3, 2 + 0xa9];
   const decoders = [
     { type: 'Replace', pattern: { String: '▁' }, content: ' ' },
     { type: 'ByteFallback' },
@@ -165,8 +235,8 @@ test('a tokenizer with ▁ and single bytes', () => {
     model: { type: 'BPE', vocab, merges: [], byte_fallback: true },
     decoder: { type: 'Sequence', decoders },
   });
-  expect(small.tokenTexts([0, 1, 2, 3])).toEqual([' Hi', ' there', '', 'é']);
-  expect(small.decode([0, 1, 2, 3])).toBe(' Hi thereé');
+  expect(small.tokenTexts([0, 1, first, second])).toEqual([' Hi', ' there', '', 'é']);
+  expect(small.decode([0, 1, first, second])).toBe(' Hi thereé');
 });
 
 test.each([
@@ -179,6 +249,42 @@ test.each([
   ],
   ['an unknown decoder', { ...tokenizerJson, decoder: { type: 'Riddle' } }],
   ['merges that are none', { ...tokenizerJson, model: { ...tokenizerJson.model, merges: 7 } }],
+  ['an unknown pre-tokenizer', { ...tokenizerJson, pre_tokenizer: { type: 'UnicodeScripts' } }],
+  [
+    'a normalizer by table',
+    { ...tokenizerJson, normalizer: { type: 'Precompiled', precompiled_charsmap: '' } },
+  ],
+  ['an unknown post-processor', { ...tokenizerJson, post_processor: { type: 'Riddle' } }],
+  ['a template without its tokens', { ...tokenizerJson, post_processor: { type: 'TemplateProcessing' } }],
+  ['dropout', { ...tokenizerJson, model: { ...tokenizerJson.model, dropout: 0.1 } }],
+  [
+    'an expression that cannot be read',
+    {
+      ...tokenizerJson,
+      pre_tokenizer: { type: 'Split', pattern: { Regex: '(' }, behavior: 'Isolated' },
+    },
+  ],
+  [
+    'byte fallback without its bytes',
+    {
+      model: { type: 'BPE', vocab: { a: 0 }, merges: [], byte_fallback: true },
+    },
+  ],
+  ['two tokens with one id', { model: { type: 'BPE', vocab: { a: 0, b: 0 }, merges: [] } }],
+  [
+    'an added token with the id of another',
+    {
+      model: { type: 'BPE', vocab: { a: 0 }, merges: [] },
+      added_tokens: [{ id: 0, content: 'b' }],
+    },
+  ],
+  [
+    'an added token with two ids',
+    {
+      model: { type: 'BPE', vocab: { a: 0 }, merges: [] },
+      added_tokens: [{ id: 1, content: 'a' }],
+    },
+  ],
 ])('%s is refused with a sentence', (_, json) => {
   expect(() => loadTokenizer(json)).toThrow(UserError);
   expect(() => loadTokenizer(json)).toThrow(/^tokenizer.json .*\.$/);

@@ -25,7 +25,7 @@ describe('the bundled model', async () => {
     expect(config.trainedTokens).toBe(1024);
     expect(config.rope).not.toBeNull();
     expect(config.tiedHead).toBe(true);
-    expect(model.tokenizer?.beginningOfSequence).toBe(0);
+    expect(model.tokenizer?.start()).toEqual([0]);
     expect(model.tokenizer?.vocabularySize).toBe(config.vocabularySize);
   });
 

@@ -96,6 +96,7 @@ export const anySession: fc.Arbitrary<Session> = fc
     method,
     pinned: fc.array(method, { maxLength: 5 }),
     queriesStart: fc.option(whole(16_383)),
+    startToken: fc.option(fc.boolean()),
     view,
   })
   .map((session) => {

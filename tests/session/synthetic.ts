@@ -89,7 +89,8 @@ function facts(
   needles: TextFacts['needles'],
 ): TextFacts {
   const end = tokenTexts.length;
-  return { tokens: end, tokenTexts, queries: { start, end }, answerStart, needles, notices: [] };
+  const saved = { text: tokenTexts.slice(1).join('') };
+  return { tokens: end, tokenTexts, saved, queries: { start, end }, answerStart, needles, notices: [] };
 }
 
 export interface Synthetic {

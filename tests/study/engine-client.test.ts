@@ -44,6 +44,7 @@ const spec = (seed: number): StudySpec => ({
   method: { id: 'full', parameters: {} },
   pinned: [],
   queriesStart: null,
+  startToken: null,
 });
 
 /** A client, its workers in the order of their start, and the events it passed on. */

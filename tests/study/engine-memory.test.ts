@@ -36,6 +36,7 @@ const spec = (tokens: number, method: MethodSpec): StudySpec => ({
   method,
   pinned: [],
   queriesStart: null,
+  startToken: null,
 });
 
 async function run(engine: Engine, study: StudySpec, parts: readonly Part[] = ['probe', 'free']) {

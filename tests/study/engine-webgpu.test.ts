@@ -23,6 +23,7 @@ const study = (tokens: number, selectedTokens: number): StudySpec => ({
   },
   pinned: [],
   queriesStart: tokens - 2,
+  startToken: null,
 });
 
 describeWebGpu('studies on one device', (gpu) => {

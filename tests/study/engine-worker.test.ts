@@ -31,6 +31,7 @@ const spec = (tokens: number): StudySpec => ({
   method: { id: 'streaming-llm', parameters: { keepFraction: 0.25 } },
   pinned: [],
   queriesStart: null,
+  startToken: null,
 });
 
 let posted: FromWorker[];

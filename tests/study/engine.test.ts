@@ -37,6 +37,7 @@ const spec = (change: Partial<StudySpec> = {}): StudySpec => ({
   method: streaming,
   pinned: [],
   queriesStart: null,
+  startToken: null,
   ...change,
 });
 

@@ -18,7 +18,12 @@ let reference: Reading;
 beforeAll(async () => {
   model = await openModel(createCpuOps(), nodeFolder('samples/model'));
   const source = { kind: 'task', task: 'four-needles', tokens: 1024, depth: 'spread', seed: 7 } as const;
-  text = buildText({ source, queriesStart: null }, model.tokenizer!, model.config, sampleTexts());
+  text = buildText(
+    { source, queriesStart: null, startToken: null },
+    model.tokenizer!,
+    model.config,
+    sampleTexts(),
+  );
   reference = await read({ id: 'full', parameters: {} });
 }, 120_000);
 
@@ -76,7 +81,12 @@ test('what a wrong answer did not see: ESA without selected tokens', async () =>
 
 test('a text that asks nothing is continued by both, up to where they part', async () => {
   const source = { kind: 'text', text: 'The old sailor counted 41 stars. The old sailor counted' } as const;
-  const prose = buildText({ source, queriesStart: null }, model.tokenizer!, model.config, []);
+  const prose = buildText(
+    { source, queriesStart: null, startToken: null },
+    model.tokenizer!,
+    model.config,
+    [],
+  );
   const both = await Promise.all(
     [{ id: 'full' }, { id: 'streaming-llm', parameters: { keepFraction: 0.2, sinkTokens: 1 } }].map(
       ({ id, parameters = {} }) => read({ id, parameters }, prose),

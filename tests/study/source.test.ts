@@ -7,7 +7,12 @@ import { hay, tokenizer } from '../tasks/hay';
 
 const samples = hay.map((text, i) => ({ id: `text-${i}`, title: `Text ${i}`, text }));
 const build = (source: SourceSpec, queriesStart: number | null = null, trainedTokens = 1024) =>
-  buildText({ source, queriesStart }, tokenizer, { trainedTokens }, samples);
+  buildText(
+    { source, queriesStart, startToken: null },
+    tokenizer,
+    { trainedTokens, vocabularySize: 2048 },
+    samples,
+  );
 const needle = { kind: 'task', task: 'single-needle', tokens: 256, depth: 0.5, seed: 3 } as const;
 const prose = (text: string): SourceSpec => ({ kind: 'text', text });
 
@@ -26,7 +31,7 @@ describe('a task', () => {
   test('has its question and answer as queries, and its needle where it says', () => {
     const { ids, facts, answerText } = build(needle);
     expect(ids.length).toBeLessThanOrEqual(256);
-    expect(ids[0]).toBe(tokenizer.beginningOfSequence);
+    expect(ids[0]).toBe(tokenizer.startToken);
     expect(facts.tokens).toBe(ids.length);
     expect(facts.tokenTexts).toHaveLength(ids.length);
     const question = tokenizer.decode([...ids.subarray(facts.queries.start, facts.answerStart!)]);
@@ -71,7 +76,7 @@ describe('a text', () => {
 
   test('begins with the beginning token; its last eighth are the queries', () => {
     const text = build(prose(words));
-    expect([...text.ids]).toEqual([tokenizer.beginningOfSequence, ...tokenizer.encode(words)]);
+    expect([...text.ids]).toEqual([tokenizer.startToken, ...tokenizer.encode(words)]);
     const tokens = text.ids.length;
     expect(text.facts.queries).toEqual({ start: tokens - Math.ceil(tokens / 8), end: tokens });
     expect(text.facts).toMatchObject({ tokens, answerStart: null, needles: [] });
@@ -105,7 +110,7 @@ describe('a text', () => {
 describe('a sample', () => {
   test('is read whole, or as far as asked', () => {
     const whole = build({ kind: 'sample', sample: 'text-0', tokens: null });
-    expect(whole.ids.length).toBe(tokenizer.encodeWithStart(hay[0]).length);
+    expect(whole.ids.length).toBe(tokenizer.encodeText(hay[0]).length);
     const part = build({ kind: 'sample', sample: 'text-0', tokens: 100 });
     expect([...part.ids]).toEqual([...whole.ids.subarray(0, 100)]);
     expect(part.facts.queries).toEqual({ start: 87, end: 100 });

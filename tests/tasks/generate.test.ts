@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { generateTask, isAnswerRight, type TaskRequest, taskList } from '../../src/tasks/index';
-import { hay, tokenizer } from './hay';
+import { hay, taskTokenizer, tokenizer } from './hay';
 
 const request = (change: Partial<TaskRequest> = {}): TaskRequest => ({
   task: 'four-needles',
@@ -8,7 +8,7 @@ const request = (change: Partial<TaskRequest> = {}): TaskRequest => ({
   seed: 7,
   depth: 'spread',
   hay,
-  tokenizer,
+  tokenizer: taskTokenizer,
   ...change,
 });
 
@@ -21,7 +21,7 @@ describe.each(taskList)('$id', ({ id, smallestTokens }) => {
   it.each(lengths)('fills %i tokens with one text whose encoding is its ids', (tokens) => {
     for (let seed = 0; seed < 12; seed++) {
       const instance = generateTask(request({ task: id, tokens, seed }));
-      expect(instance.ids).toEqual(tokenizer.encodeWithStart(instance.text));
+      expect(instance.ids).toEqual(tokenizer.encodeText(instance.text));
       expect(instance.ids.length).toBeLessThanOrEqual(tokens);
       expect(instance.ids.length).toBeGreaterThan(tokens - largestShortfall);
       expect(instance.text).toBe(instance.promptText + instance.answerText);
@@ -33,7 +33,7 @@ describe.each(taskList)('$id', ({ id, smallestTokens }) => {
       const { ids, questionStart, answerStart, promptText, answerText } = generateTask(
         request({ task: id, seed }),
       );
-      expect(tokenizer.encodeWithStart(promptText)).toEqual(ids.slice(0, answerStart));
+      expect(tokenizer.encodeText(promptText)).toEqual(ids.slice(0, answerStart));
       expect(tokenizer.decode(ids.slice(answerStart))).toBe(answerText);
       expect(tokenizer.decode(ids.slice(questionStart, answerStart))).toMatch(
         /^\n\nQuestion: .+\?\nAnswer:$/,
@@ -104,10 +104,10 @@ it('takes another stretch of the hay for another seed, and cycles it where it is
   expect(ids.length).toBeGreaterThan(1024 - largestShortfall);
 });
 
-it('works with a tokenizer that joins across sentence ends and has no beginning of sequence', () => {
+it('works with a tokenizer that joins across sentence ends and has no start token', () => {
   // Pairs of characters: where a pair begins depends on everything before it.
   const pairs = {
-    beginningOfSequence: null,
+    startIds: [],
     encode: (text: string) =>
       Array.from({ length: Math.ceil(text.length / 2) }, (_, i) => text.charCodeAt(2 * i)),
   };

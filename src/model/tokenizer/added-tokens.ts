@@ -42,7 +42,8 @@ export function readAddedTokens(value: unknown, vocabulary: ReadonlyMap<string, 
       isSingleWord: settings.single_word === true,
       stripsLeft: settings.lstrip === true,
       stripsRight: settings.rstrip === true,
-      isNormalized: settings.normalized === undefined ? settings.special !== true : settings.normalized === true,
+      isNormalized:
+        settings.normalized === undefined ? settings.special !== true : settings.normalized === true,
     };
   });
 }

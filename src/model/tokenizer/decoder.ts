@@ -45,6 +45,6 @@ export function makeDecoder(
 
 function checkDecoder(part: unknown): void {
   if (part === null || part === undefined) return;
-  if (!isSettings(part) || !known.has(String(part.type))) return refuse(`a decoder ${typeName(part)}`);
+  if (!isSettings(part) || !known.has(String(part.type))) refuse(`a decoder ${typeName(part)}`);
   if (part.type === 'Sequence') for (const inner of partsOf(part, 'decoders')) checkDecoder(inner);
 }

@@ -92,7 +92,10 @@ function unigram(
 ): PieceEncoder {
   const unknown = model.unk_id ?? null;
   const size = vocabulary.size;
-  if (unknown !== null && !(Number.isInteger(unknown) && (unknown as number) >= 0 && (unknown as number) < size))
+  if (
+    unknown !== null &&
+    !(Number.isInteger(unknown) && (unknown as number) >= 0 && (unknown as number) < size)
+  )
     return damaged('unk_id of "Unigram" is not in its vocabulary');
   if (size === 0) return damaged('its vocabulary is empty');
   // The library changes the score of its unknown token, so it gets one of its own that no text spells.

@@ -60,7 +60,6 @@ function limited(text: string, most: number): string {
 
 /** Character by character: JavaScript's own treats the sigma at the end of a word differently, the reference does not. */
 function lowercase(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII is the range meant
   if (/^[\0-\x7f]*$/.test(text)) return text.toLowerCase();
   return Array.from(text, (character) => character.toLowerCase()).join('');
 }

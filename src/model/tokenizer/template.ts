@@ -20,10 +20,13 @@ export function readTemplate(part: unknown): Surroundings {
       // Later ones go around what the earlier ones made.
       return partsOf(part, 'processors')
         .map(readTemplate)
-        .reduce((inner, outer) => ({
-          before: [...outer.before, ...inner.before],
-          after: [...inner.after, ...outer.after],
-        }), nothing);
+        .reduce(
+          (inner, outer) => ({
+            before: [...outer.before, ...inner.before],
+            after: [...inner.after, ...outer.after],
+          }),
+          nothing,
+        );
     case 'BertProcessing':
     case 'RobertaProcessing':
       return { before: [pairId(part, 'cls')], after: [pairId(part, 'sep')] };
