@@ -43,12 +43,14 @@ export interface ModelConfig {
 }
 
 // Upper limits: far above any model of these families, and low enough that sizes computed from them stay exact.
-const tokenId = count(2 ** 31 - 1, 0);
+// −1 stands for "none" in some files.
+const tokenId = count(2 ** 31 - 1, -1);
 const shared = {
   vocab_size: count(2 ** 24),
   bos_token_id: tokenId.nullish(),
   eos_token_id: z.union([tokenId, z.array(tokenId)], 'must be a token id or a list of them').nullish(),
   tie_word_embeddings: truth.nullish(),
+  is_causal: truth.nullish(),
 };
 const epsilon = range(0, 1).nullish();
 
@@ -71,7 +73,7 @@ const llamaFamily = z.object({
   use_sliding_window: truth.nullish(),
   sliding_window: count(2 ** 30).nullish(),
   max_window_layers: count(1024, 0).nullish(),
-  layer_types: z.array(z.string(), 'must be a list of names').nullish(),
+  layer_types: z.array(z.string('must be a name'), 'must be a list of names').nullish(),
 });
 
 const gpt2 = z.object({
@@ -99,6 +101,11 @@ export function parseConfig(value: unknown): ModelConfig {
   const settings = value as Record<string, unknown>;
   if (settings.quantization_config) {
     throw new UserError('The model has quantized weights; use one with F32, F16 or BF16 weights.');
+  }
+  if (settings.is_causal === false) {
+    throw new UserError(
+      'config.json: is_causal is false, so every token of this model sees those after it; only causal models can be studied.',
+    );
   }
   const architecture = readArchitecture(settings);
   const config = architecture === 'gpt2' ? readGpt2(settings) : readLlamaFamily(architecture, settings);
@@ -240,6 +247,6 @@ function specialTokens(
   const bos = 'bos_token_id' in settings ? given.bos_token_id : defaultBos;
   const eos = 'eos_token_id' in settings ? given.eos_token_id : defaultEos;
   const known = (id: number | null | undefined): id is number =>
-    id !== null && id !== undefined && id < given.vocab_size;
+    id !== null && id !== undefined && id >= 0 && id < given.vocab_size;
   return { bosToken: known(bos) ? bos : null, eosTokens: [eos].flat().filter(known) };
 }

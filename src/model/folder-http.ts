@@ -18,7 +18,7 @@ export function httpFolder(
 ): ModelFolder {
   const addressOf = (path: string): string | null => {
     if (typeof files !== 'string') return Object.hasOwn(files, path) ? files[path] : null;
-    return `${files.replace(/\/*$/, '')}/${path}`;
+    return `${files.replace(/\/*$/, '')}/${path.split('/').map(encodeURIComponent).join('/')}`;
   };
   return {
     name,

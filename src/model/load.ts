@@ -4,6 +4,7 @@ import { type ModelConfig, parseConfig } from './config';
 import { digestParts } from './digest';
 import { type FolderTokenizer, readFolderTokenizer } from './folder-tokenizer';
 import { parseJsonFile } from './json-file';
+import { quote } from './quote';
 import { readSafetensors } from './safetensors';
 import { parseShardIndex, shardedSource, shardIndexFile } from './safetensors-shards';
 import type { TensorSource } from './tensor-source';
@@ -87,7 +88,7 @@ async function readShards(folder: ModelFolder, options: ReadOptions): Promise<We
   const shards = await Promise.all(
     names.map(async (name) => {
       const bytes = await folder.read(name, options);
-      if (!bytes) throw new UserError(`${folder.name} lacks ${name}, which its index names.`);
+      if (!bytes) throw new UserError(`${folder.name} lacks ${quote(name)}, which its index names.`);
       return { name, bytes };
     }),
   );

@@ -1,10 +1,12 @@
 import { UserError } from '../user-error';
+import { refusePointer } from './json-file';
 import { quote } from './quote';
-import { bytesPerValue, isValueType, type ValueType } from './tensor-values';
+import { bytesPerValue, isValueType } from './tensor-values';
 
 /** Where one tensor lies: `begin` and `end` are byte offsets from the end of the header. */
 export interface TensorEntry {
-  type: ValueType;
+  /** One of those that can be read (tensor-values.ts), or the name of another. */
+  type: string;
   shape: readonly number[];
   begin: number;
   end: number;
@@ -18,8 +20,11 @@ export interface SafetensorsHeader {
   notices: string[];
 }
 
-/** The format's own limit, which keeps a forged length from making us parse gigabytes. */
-const longestHeaderBytes = 100_000_000;
+/** The format allows 100 MB; the largest models there are need 2 MB, and this parses within a second. */
+const longestHeaderBytes = 32 * 2 ** 20;
+const mostTensors = 100_000;
+/** An object of entries, which have lists: JSON that is nested deeper is something else, and slow to parse. */
+const deepest = 3;
 const mostAxes = 32;
 
 /**
@@ -28,12 +33,13 @@ const mostAxes = 32;
  * bytes as its type and shape say, and shares none with another. UserError, one sentence, for everything else.
  */
 export function readHeader(bytes: Uint8Array, file = 'The safetensors file'): SafetensorsHeader {
+  refusePointer(bytes, file);
   if (bytes.byteLength < 8)
     throw new UserError(`${file} is ${bytes.byteLength} bytes long, too short for a header.`);
   const declared = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
   if (declared > BigInt(longestHeaderBytes)) {
     throw new UserError(
-      `${file} declares a header of ${declared} bytes, more than 100 MB: it is not safetensors.`,
+      `${file} declares a header of ${declared} bytes, more than 32 MiB: it is damaged or not safetensors.`,
     );
   }
   const dataStart = 8 + Number(declared);
@@ -58,13 +64,14 @@ function parseHeader(bytes: Uint8Array, file: string): Record<string, unknown> {
   let value: unknown;
   try {
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    if (depthOf(text) > deepest) throw new Error('nested too deep');
     value = JSON.parse(text);
   } catch {
     throw new UserError(`${file} has a header that is not JSON: it is damaged or not safetensors.`);
   }
   if (!isObject(value))
     throw new UserError(`${file} has a header that is not a JSON object: it is not safetensors.`);
-  const repeated = firstRepeatedKey(text);
+  const repeated = firstRepeatedKey(text, file);
   if (repeated !== undefined) throw new UserError(`${file} names ${quote(repeated)} twice in its header.`);
   return value;
 }
@@ -73,11 +80,26 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** How deep brackets are nested, strings left out; counted no further than needed to refuse. */
+function depthOf(text: string): number {
+  let depth = 0;
+  let most = 0;
+  for (let i = 0; i < text.length && most <= deepest; i++) {
+    const character = text[i];
+    if (character === '"') {
+      i++;
+      while (i < text.length && text[i] !== '"') i += text[i] === '\\' ? 2 : 1;
+    } else if (character === '{' || character === '[') most = Math.max(most, ++depth);
+    else if (character === '}' || character === ']') depth--;
+  }
+  return most;
+}
+
 /**
  * JSON.parse keeps the last of two equal keys without a word; the format forbids them. `text` is a valid JSON object.
  * A plain scan, as a regular expression would run out of stack on a hostile key of many megabytes.
  */
-function firstRepeatedKey(text: string): string | undefined {
+function firstRepeatedKey(text: string, file: string): string | undefined {
   const seen = new Set<string>();
   let depth = 0;
   let expectsKey = false;
@@ -95,6 +117,8 @@ function firstRepeatedKey(text: string): string | undefined {
       const key = JSON.parse(text.slice(start, i + 1)) as string;
       if (seen.has(key)) return key;
       seen.add(key);
+      if (seen.size > mostTensors)
+        throw new UserError(`${file} names more than ${mostTensors} tensors: it is damaged or hostile.`);
       expectsKey = false;
     }
   }
@@ -102,6 +126,7 @@ function firstRepeatedKey(text: string): string | undefined {
 }
 
 function readMetadata(value: unknown, file: string): Record<string, string> {
+  if (value === null) return {};
   if (!isObject(value)) throw new UserError(`${file} has __metadata__ that is not an object.`);
   for (const [key, text] of Object.entries(value)) {
     if (typeof text !== 'string')
@@ -114,7 +139,9 @@ function readEntry(name: string, value: unknown, dataBytes: number, file: string
   const tensor = `${file}: tensor ${quote(name)}`;
   if (!isObject(value)) throw new UserError(`${tensor} is not described by an object.`);
   const { dtype, shape, data_offsets: offsets } = value;
-  if (!isValueType(dtype)) {
+  // Types that this program does not know matter only where their values are asked for.
+  const isKnown = isValueType(dtype);
+  if (!isKnown && (typeof dtype !== 'string' || !/^[A-Z][A-Z0-9_]{0,19}$/.test(dtype))) {
     const found = typeof dtype === 'string' ? quote(dtype, 20) : 'none';
     throw new UserError(`${tensor} needs a known dtype such as "F32", and has ${found}.`);
   }
@@ -130,6 +157,7 @@ function readEntry(name: string, value: unknown, dataBytes: number, file: string
       `${tensor} lies at bytes ${begin} to ${end}, outside the ${dataBytes} bytes of data.`,
     );
   }
+  if (!isKnown) return { type: dtype, shape: shape as number[], begin, end };
   const needed = byteLength(shape, bytesPerValue[dtype]);
   if (needed !== end - begin) {
     const size = needed === null ? 'more bytes than any file has' : `${needed} bytes`;

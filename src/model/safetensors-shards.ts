@@ -8,8 +8,12 @@ import type { TensorSource } from './tensor-source';
 export const shardIndexFile = 'model.safetensors.index.json';
 
 const mostShards = 1000;
-// Shards lie beside the index: a name that could lead elsewhere is not followed.
-const shardName = /^[\w-][\w.-]*\.safetensors$/;
+/** Shards lie beside the index or in folders there: a name that could lead elsewhere is not followed. */
+function isInside(path: string): boolean {
+  const isPlain = /^[^\\/:?#%\p{Cc}][^\\:?#%\p{Cc}]*\.safetensors$/u.test(path) && path.length <= 200;
+  return isPlain && path.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
+}
+
 const schema = z.object({ weight_map: z.record(z.string(), z.string()) });
 
 /** A checked `model.safetensors.index.json`: the shard file of each tensor. UserError if it is not one. */
@@ -20,7 +24,7 @@ export function parseShardIndex(value: unknown): Map<string, string> {
   }
   const shards = new Map(Object.entries(parsed.data.weight_map));
   for (const file of shards.values()) {
-    if (!shardName.test(file)) {
+    if (!isInside(file)) {
       throw new UserError(
         `${shardIndexFile} names ${quote(file)}, which is not a safetensors file beside it.`,
       );
@@ -39,16 +43,20 @@ export function shardedSource(index: Map<string, string>, files: Map<string, Saf
     if (!shard)
       throw new UserError(`The model's weights lack the file ${quote(file)} that their index names.`);
     if (!shard.has(name))
-      throw new UserError(`${file} lacks tensor ${quote(name)} that the index places there.`);
+      throw new UserError(`${quote(file)} lacks tensor ${quote(name)} that the index places there.`);
   }
+  // An index may leave out a tensor that a shard has.
+  const places = new Map(index);
+  for (const [file, shard] of files)
+    for (const name of shard.names()) if (!places.has(name)) places.set(name, file);
   const shardOf = (name: string): SafetensorsFile => {
-    const shard = files.get(index.get(name) ?? '');
+    const shard = files.get(places.get(name) ?? '');
     if (!shard) throw new UserError(`The model's weights have no tensor ${quote(name)}.`);
     return shard;
   };
   return {
-    names: () => [...index.keys()],
-    has: (name) => index.has(name),
+    names: () => [...places.keys()],
+    has: (name) => places.has(name),
     shape: (name) => shardOf(name).shape(name),
     float32: (name) => shardOf(name).float32(name),
     int32: (name) => shardOf(name).int32(name),

@@ -2,12 +2,12 @@ import { UserError } from '../user-error';
 import { quote } from './quote';
 import { readHeader, type SafetensorsHeader, type TensorEntry } from './safetensors-header';
 import type { TensorSource } from './tensor-source';
-import { toFloat32, toInt32, type ValueType } from './tensor-values';
+import { toFloat32, toInt32 } from './tensor-values';
 
 /** One tensor of a file. Its bytes are touched only when values are asked for. */
 export interface Tensor {
   name: string;
-  type: ValueType;
+  type: string;
   shape: readonly number[];
   byteLength: number;
   /** A view of the tensor's bytes in the file. */

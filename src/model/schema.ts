@@ -27,11 +27,21 @@ export function choice<const Word extends string>(words: readonly Word[]) {
   return z.custom<Word>(known, `must be ${words.length > 1 ? 'one of ' : ''}${words.join(', ')}`);
 }
 
+/** JSON, but for numbers that it does not have, and for what is nested too deep for it. */
+function writtenOut(value: unknown): string {
+  if (typeof value === 'number') return String(value);
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return 'nested too deep';
+  }
+}
+
 /** The first problem as a clause: which setting, what it must be, what it is. `value` is what was checked. */
 export function describeIssue(error: z.ZodError, value: unknown): string {
   const issue = error.issues[0];
   let found = value;
   for (const key of issue.path) found = (found as Record<PropertyKey, unknown> | undefined)?.[key];
-  const shown = found === undefined ? 'is missing' : `is ${shorten(JSON.stringify(found), 40)}`;
+  const shown = found === undefined ? 'is missing' : `is ${shorten(writtenOut(found), 40)}`;
   return `${issue.path.map(String).join('.')} ${issue.message}, but ${shown}`;
 }

@@ -33,7 +33,7 @@ export function isValueType(name: unknown): name is ValueType {
  * Values of a floating-point tensor as float32: exact for F32, F16 and BF16, rounded to nearest for F64.
  * F32 at an aligned offset is returned as a view of the bytes, everything else as a new array.
  */
-export function toFloat32(name: string, type: ValueType, bytes: Uint8Array): Float32Array {
+export function toFloat32(name: string, type: string, bytes: Uint8Array): Float32Array {
   switch (type) {
     case 'F32':
       return view(bytes, Float32Array);
@@ -51,7 +51,7 @@ export function toFloat32(name: string, type: ValueType, bytes: Uint8Array): Flo
 }
 
 /** Values of an integer tensor as int32. Every 64-bit or unsigned value must fit; truth values become 0 and 1. */
-export function toInt32(name: string, type: ValueType, bytes: Uint8Array): Int32Array {
+export function toInt32(name: string, type: string, bytes: Uint8Array): Int32Array {
   switch (type) {
     case 'I32':
       return view(bytes, Int32Array);

@@ -1,10 +1,11 @@
 import type { ModelConfig } from './config';
 import type { TensorSource } from './tensor-source';
 import { checked, kept, norm, prefixOf } from './weight-tensors';
-import type { DecoderWeights, LayerWeights, LinearWeights } from './weights';
+import type { LayerWeights, Layout, LinearWeights } from './weights';
+import { headName, isHeadTied } from './weights-head';
 
 /** Weights under the names of transformers' GPT-2, whose linear maps (Conv1D) are stored as [inputs, outputs]. */
-export function gpt2Layout(source: TensorSource, config: ModelConfig): DecoderWeights {
+export function gpt2Layout(source: TensorSource, config: ModelConfig): Layout {
   const { hiddenSize, vocabularySize, trainedTokens } = config;
   const prefix = prefixOf(source, 'transformer.', 'wte.weight');
   const embedding = kept(checked(source, `${prefix}wte.weight`, [vocabularySize, hiddenSize]));
@@ -13,8 +14,9 @@ export function gpt2Layout(source: TensorSource, config: ModelConfig): DecoderWe
     layer(source, config, `${prefix}h.${index}`),
   );
   const finalNorm = norm(source, `${prefix}ln_f`, hiddenSize, true);
-  const head = config.tiedHead ? embedding : checked(source, 'lm_head.weight', [vocabularySize, hiddenSize]);
-  return { embedding, positions, layer: (index) => layers[index](), finalNorm, head };
+  const isTied = isHeadTied(source, config, `${prefix}wte.weight`);
+  const head = isTied ? embedding : checked(source, headName, [vocabularySize, hiddenSize]);
+  return { embedding, positions, layer: (index) => layers[index](), finalNorm, head, isTied };
 }
 
 function layer(source: TensorSource, config: ModelConfig, name: string): () => LayerWeights {

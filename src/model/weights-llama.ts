@@ -1,10 +1,11 @@
 import type { ModelConfig } from './config';
 import type { TensorSource } from './tensor-source';
 import { checked, kept, linear, norm, prefixOf, together } from './weight-tensors';
-import type { DecoderWeights, LayerWeights } from './weights';
+import type { LayerWeights, Layout } from './weights';
+import { headName, isHeadTied } from './weights-head';
 
 /** Weights under the names of transformers' Llama, Qwen2 and Qwen3. */
-export function llamaLayout(source: TensorSource, config: ModelConfig): DecoderWeights {
+export function llamaLayout(source: TensorSource, config: ModelConfig): Layout {
   const { hiddenSize, vocabularySize } = config;
   const prefix = prefixOf(source, 'model.', 'embed_tokens.weight');
   const embedding = kept(checked(source, `${prefix}embed_tokens.weight`, [vocabularySize, hiddenSize]));
@@ -12,8 +13,9 @@ export function llamaLayout(source: TensorSource, config: ModelConfig): DecoderW
     layer(source, config, `${prefix}layers.${index}`),
   );
   const finalNorm = norm(source, `${prefix}norm`, hiddenSize, false);
-  const head = config.tiedHead ? embedding : checked(source, 'lm_head.weight', [vocabularySize, hiddenSize]);
-  return { embedding, positions: () => null, layer: (index) => layers[index](), finalNorm, head };
+  const isTied = isHeadTied(source, config, `${prefix}embed_tokens.weight`);
+  const head = isTied ? embedding : checked(source, headName, [vocabularySize, hiddenSize]);
+  return { embedding, positions: () => null, layer: (index) => layers[index](), finalNorm, head, isTied };
 }
 
 function layer(source: TensorSource, config: ModelConfig, name: string): () => LayerWeights {

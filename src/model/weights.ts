@@ -1,7 +1,9 @@
 import type { ModelConfig } from './config';
 import type { TensorSource } from './tensor-source';
 import { gpt2Layout } from './weights-gpt2';
+import { headName } from './weights-head';
 import { llamaLayout } from './weights-llama';
+import { unreadNotices, watchedSource } from './weights-unread';
 
 /** A linear map: out = weight · in + bias, weight [outputs, inputs] row-major. */
 export interface LinearWeights {
@@ -52,10 +54,31 @@ export interface DecoderWeights {
   head(): Float32Array;
 }
 
+/** Weights as an architecture lays them out. */
+export interface Layout extends DecoderWeights {
+  /** Whether head and embedding are one in fact, whatever config.json says. */
+  isTied: boolean;
+}
+
+/** Weights, and what is to be known of the files that they come from. */
+export interface FoundWeights extends Layout {
+  /** One sentence each. */
+  notices: string[];
+}
+
 /**
  * Finds every weight that the config calls for and checks its shape, before any value is read. UserError, one sentence,
  * that names the first tensor that is missing or has another shape than expected.
  */
-export function readWeights(source: TensorSource, config: ModelConfig): DecoderWeights {
-  return config.architecture === 'gpt2' ? gpt2Layout(source, config) : llamaLayout(source, config);
+export function readWeights(source: TensorSource, config: ModelConfig): FoundWeights {
+  const watched = watchedSource(source);
+  const weights =
+    config.architecture === 'gpt2' ? gpt2Layout(watched.source, config) : llamaLayout(watched.source, config);
+  const notices = unreadNotices(watched.unread());
+  if (config.tiedHead && !weights.isTied) {
+    notices.unshift(
+      `config.json says that the head is the embedding (tie_word_embeddings), but the files hold another ${headName}: that one is used.`,
+    );
+  }
+  return { ...weights, notices };
 }

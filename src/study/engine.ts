@@ -82,7 +82,8 @@ export class Engine {
     const doesProbe = parts.includes('probe');
     if (doesProbe) {
       emit({ name: 'model', value: open.facts });
-      emit({ name: 'text', value: text.facts });
+      const notices = [...open.notices, ...text.facts.notices];
+      emit({ name: 'text', value: { ...text.facts, notices } });
     }
     signal.throwIfAborted();
     // A task counts as long as was asked for; its text all but fills that.

@@ -56,8 +56,9 @@ export async function openModel(
     },
   });
   signal?.throwIfAborted();
-  const { config } = loaded;
-  const weights = readWeights(loaded.source, config);
+  const weights = readWeights(loaded.source, loaded.config);
+  const config = { ...loaded.config, tiedHead: weights.isTied };
+  checkWeightsFit(config, memoryLimits);
   const needed = plannedBytes(weightBuffers(config, memoryLimits), memoryLimits);
   if (ops.memory().bytes + needed > memoryLimits.budgetBytes) makeRoom?.();
   const decoder = await createDecoder(ops, config, weights, (layers) => {
@@ -74,7 +75,7 @@ export async function openModel(
     noTokenizer: loaded.noTokenizer,
     calibration: loaded.calibration,
     weightOperations: 2 * matrixWeights(config),
-    notices: [],
+    notices: weights.notices,
     facts: {
       name: loaded.name,
       digest: loaded.digest,

@@ -129,6 +129,17 @@ describe('rotary positions', () => {
   });
 });
 
+test('ids of −1 stand for none', () => {
+  const config = parseConfig({
+    ...llama,
+    bos_token_id: -1,
+    eos_token_id: [-1, 2],
+    pad_token_id: -1,
+    is_causal: true,
+  });
+  expect(config).toMatchObject({ bosToken: null, eosTokens: [2] });
+});
+
 describe('defaults are those of transformers', () => {
   test('as many key-value heads as query heads, heads that share the hidden size, an untied head', () => {
     const config = parseConfig(
@@ -183,6 +194,22 @@ describe('what cannot be run faithfully is refused in a sentence', () => {
       'no architecture',
       {},
       'config.json names no architecture; supported architectures are llama, qwen2, qwen3 and gpt2.',
+    ],
+    ['no causal mask', { ...llama, is_causal: false }, 'config.json: is_causal is false, so every token'],
+    [
+      'a layer type that is a list',
+      { ...qwen3, layer_types: [['full_attention']] },
+      'config.json: layer_types.0 must be a name, but is ["full_attention"].',
+    ],
+    [
+      'a number that JSON does not have',
+      { ...llama, rope_theta: Number.NaN },
+      'config.json: rope_theta must be a number from 1 to 1000000000000, but is NaN.',
+    ],
+    [
+      'a size that is nested deep',
+      { ...llama, vocab_size: JSON.parse('['.repeat(100_000) + ']'.repeat(100_000)) },
+      'config.json: vocab_size must be a whole number from 1 to 16777216, but is nested too deep.',
     ],
     [
       'a similar architecture',

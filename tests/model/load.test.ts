@@ -200,7 +200,7 @@ describe('weights in shards', () => {
   test('with one missing', async () => {
     const folder = memoryFolder({ 'config.json': config, ...shards(), 'model-2.safetensors': null });
     await expect(loadModel(folder)).rejects.toThrow(
-      new UserError('some-model lacks model-2.safetensors, which its index names.'),
+      new UserError('some-model lacks "model-2.safetensors", which its index names.'),
     );
   });
 });

@@ -26,7 +26,11 @@ test('two shards are one source', () => {
 test.each([
   '../secret.safetensors',
   '/etc/passwd',
-  'a/b.safetensors',
+  'a/../b.safetensors',
+  './b.safetensors',
+  'a//b.safetensors',
+  'a%2e.safetensors',
+  'b.safetensors?x=.safetensors',
   'a\\b.safetensors',
   'http://x.safetensors',
   '',
@@ -36,6 +40,25 @@ test.each([
   );
 });
 
+test.each(['a/b.safetensors', 'a b.safetensors', 'a+b.safetensors', 'é.safetensors'])(
+  'a shard called %j lies beside the index or below it',
+  (file) => {
+    expect([...parseShardIndex({ weight_map: { a: file } }).values()]).toEqual([file]);
+  },
+);
+
+test('a tensor that the index leaves out is found in its shard', () => {
+  const [lone] = [
+    writeSafetensors({
+      b: { dtype: 'F32', shape: [1], data: Float32Array.of(3) },
+      c: { dtype: 'F32', shape: [1], data: Float32Array.of(4) },
+    }),
+  ];
+  const source = shardedSource(new Map([['b', second]]), new Map([[second, readSafetensors(lone)]]));
+  expect(source.names().sort()).toEqual(['b', 'c']);
+  expect([...source.float32('c')]).toEqual([4]);
+});
+
 test('an index that is none, or does not agree with its shards, is refused', () => {
   expect(() => parseShardIndex({ weights: {} })).toThrow(
     'must hold a weight_map from tensor names to file names.',
@@ -43,5 +66,5 @@ test('an index that is none, or does not agree with its shards, is refused', () 
   expect(() => shardedSource(new Map([['a', 'x.safetensors']]), files)).toThrow(
     'lack the file "x.safetensors"',
   );
-  expect(() => shardedSource(new Map([['a', second]]), files)).toThrow(`${second} lacks tensor "a"`);
+  expect(() => shardedSource(new Map([['a', second]]), files)).toThrow(`"${second}" lacks tensor "a"`);
 });

@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { readCapture } from '../../src/model/capture';
 import { readSafetensors, type SafetensorsFile } from '../../src/model/safetensors';
 import { type TensorToWrite, writeSafetensors } from '../../src/model/safetensors-writer';
 import { UserError } from '../../src/user-error';
+import { fileBytes } from './files';
 
 /** A file with the given header, whatever it says, and that much data. */
 function fileWith(header: unknown, dataBytes: number): Uint8Array {
@@ -185,9 +187,15 @@ describe('sentences', () => {
     [
       'a forged length',
       lengthOf(2n ** 63n),
-      'declares a header of 9223372036854775808 bytes, more than 100 MB',
+      'declares a header of 9223372036854775808 bytes, more than 32 MiB',
     ],
     ['a header past the end', lengthOf(9n), 'The safetensors file ends inside its header: it is cut off'],
+    [
+      'what Git left in its place',
+      new TextEncoder().encode('version https://git-lfs.github.com/spec/v1\nsize 134515008\n'),
+      'The safetensors file is a Git LFS pointer instead of the file itself; fetch it with "git lfs pull"',
+    ],
+    ['JSON that is nested deeper', fileWith('{"a":{"b":[[1]]}}', 0), 'has a header that is not JSON'],
     ['no JSON', fileWith('{"a":', 0), 'has a header that is not JSON'],
     ['a byte order mark', fileWith('\uFEFF{}', 0), 'has a header that is not JSON'],
     ['an array', fileWith([], 0), 'has a header that is not a JSON object'],
@@ -198,8 +206,8 @@ describe('sentences', () => {
     ],
     [
       'an unknown type',
-      fileWith({ a: { ...f32(0, 4), dtype: 'F4' } }, 4),
-      'tensor "a" needs a known dtype such as "F32", and has "F4".',
+      fileWith({ a: { ...f32(0, 4), dtype: 'f/4' } }, 4),
+      'tensor "a" needs a known dtype such as "F32", and has "f/4".',
     ],
     [
       'an end before the begin',
@@ -253,4 +261,30 @@ test('equal keys inside different tensors, and braces in names, are no repetitio
     fileWith({ '{"a"': f32(0, 4), '\\': f32(4, 8), __metadata__: { dtype: '[' } }, 8),
   );
   expect(file.names()).toEqual(['{"a"', '\\']);
+});
+
+test('types that are not known matter only where their values are asked for', () => {
+  const file = readSafetensors(fileWith({ a: { ...f32(0, 4), dtype: 'F4' }, b: f32(4, 8) }, 8));
+  expect(file.names()).toEqual(['a', 'b']);
+  expect(file.float32('b')).toHaveLength(1);
+  expect(() => file.float32('a')).toThrow(
+    'Tensor "a" holds F4 values where F32, F16, BF16 or F64 are needed',
+  );
+});
+
+test('metadata that are null are none', () => {
+  const capture = readCapture(readSafetensors(fileBytes('tests/fixtures/metadata-null.capture.safetensors')));
+  expect(capture.notices).toEqual(['The capture does not name its format; it is read as keyhole-capture-1.']);
+});
+
+test('huge headers are answered soon', () => {
+  const start = performance.now();
+  const brackets = '['.repeat(30_000_000);
+  expect(() => readSafetensors(fileWith(brackets, 0))).toThrow('header that is not JSON');
+  const many = Array.from(
+    { length: 100_001 },
+    (_, i) => `"t${i}":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}`,
+  );
+  expect(() => readSafetensors(fileWith(`{${many.join(',')}}`, 0))).toThrow('names more than 100000 tensors');
+  expect(performance.now() - start).toBeLessThan(8000);
 });

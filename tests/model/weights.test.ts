@@ -1,15 +1,18 @@
 import { describe, expect, test } from 'vitest';
+import { createCpuOps } from '../../gpu/cpu';
 import { type ModelConfig, parseConfig } from '../../src/model/config';
+import { createDecoder } from '../../src/model/decoder';
 import type { SafetensorsFile } from '../../src/model/safetensors';
 import type { TensorSource } from '../../src/model/tensor-source';
-import { type DecoderWeights, readWeights } from '../../src/model/weights';
+import { type FoundWeights, readWeights } from '../../src/model/weights';
+import { forward } from '../../src/study/forward';
 import { UserError } from '../../src/user-error';
 import { fileJson, fixtureTensors, modelFixtures } from './files';
 
 interface Fixture {
   config: ModelConfig;
   source: SafetensorsFile;
-  weights: DecoderWeights;
+  weights: FoundWeights;
 }
 
 function fixture(name: string): Fixture {
@@ -128,4 +131,77 @@ test('a wrong shape is named with what was expected and found', () => {
       'Tensor "model.layers.0.mlp.gate_proj.weight" has shape [128, 64], but config.json calls for [100, 64].',
     ),
   );
+});
+
+/** The source with further tensors. */
+function withMore(
+  source: TensorSource,
+  more: Record<string, { shape: number[]; data: Float32Array }>,
+): TensorSource {
+  return {
+    names: () => [...source.names(), ...Object.keys(more)],
+    has: (name) => name in more || source.has(name),
+    shape: (name) => more[name]?.shape ?? source.shape(name),
+    float32: (name) => more[name]?.data ?? source.float32(name),
+    int32: (name) => source.int32(name),
+  };
+}
+
+describe.each(modelFixtures)('a head beside the embedding of %s', (name) => {
+  const { config, source, weights } = fixture(name);
+  const tied = { ...config, tiedHead: true };
+  const shape = [config.vocabularySize, config.hiddenSize];
+
+  test('that differs is used, whatever config.json says, and told', () => {
+    const data = weights.embedding().map((value, i) => (i === 5 ? value + 1 : value));
+    const found = readWeights(withMore(source, { 'lm_head.weight': { shape, data } }), tied);
+    expect(found.isTied).toBe(false);
+    expect(found.head()).toEqual(data);
+    expect(found.notices).toEqual([
+      'config.json says that the head is the embedding (tie_word_embeddings), but the files hold another lm_head.weight: that one is used.',
+    ]);
+  });
+
+  test('that is the same is the embedding', () => {
+    const data = weights.embedding().slice();
+    const found = readWeights(withMore(source, { 'lm_head.weight': { shape, data } }), tied);
+    expect(found.isTied).toBe(true);
+    expect(found.head()).toBe(found.embedding());
+    expect(found.notices).toEqual([]);
+  });
+
+  test('and nothing else is no reason for a notice', () => {
+    expect(weights.notices).toEqual([]);
+  });
+});
+
+test('a tied config with another head gives the logits of transformers', async () => {
+  const { ids, lastRow } = fileJson('tests/fixtures/tied-config-other-head/expected.json') as {
+    ids: number[];
+    lastRow: number[];
+  };
+  const { config, source } = fixture('tied-config-other-head');
+  const weights = readWeights(source, config);
+  const decoder = await createDecoder(createCpuOps(), { ...config, tiedHead: weights.isTied }, weights);
+  const { logits, reader } = await forward(decoder, Uint32Array.from(ids));
+  const last = logits.subarray(logits.length - config.vocabularySize);
+  for (const [i, logit] of lastRow.entries()) expect(last[i]).toBeCloseTo(logit, 4);
+  reader.release();
+  decoder.release();
+});
+
+test('weights that nothing reads are named, buffers are not', () => {
+  const { config, source } = fixture('llama-gqa');
+  const one = { shape: [1], data: Float32Array.of(1) };
+  const named = (...names: string[]) =>
+    readWeights(withMore(source, Object.fromEntries(names.map((name) => [name, one]))), config).notices;
+  expect(named('model.layers.0.self_attn.q_proj.bias')[0]).toContain(
+    '(model.layers.0.self_attn.q_proj.bias)',
+  );
+  expect(named('a.sinks', 'b.lora_A.weight', 'c.q_norm.weight', 'd', 'e')[0]).toContain(
+    '(a.sinks, b.lora_A.weight, c.q_norm.weight and 2 more)',
+  );
+  expect(
+    named('model.layers.0.self_attn.rotary_emb.inv_freq', 'h.0.attn.bias', 'h.0.attn.masked_bias'),
+  ).toEqual([]);
 });
