@@ -59,7 +59,9 @@ export function KeptPanel() {
           </div>
         ))}
       </dl>
-      {freeRun && <TimeLine time={freeRun.time} />}
+      {freeRun && layers?.by.method.id !== 'full' && (
+        <TimeLine time={freeRun.time} isStale={layers?.isStale ?? true} />
+      )}
     </Panel>
   );
 }

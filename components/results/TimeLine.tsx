@@ -1,17 +1,32 @@
+import { usePage, usePageState } from '../../src/session/hooks';
 import type { Measured, TimeMeasurement } from '../../src/study/types';
 import { formatMilliseconds, formatRatio, formatTimes } from '../shared/format';
 import { Term } from '../shared/Term';
 
 interface TimeLineProps {
   time: TimeMeasurement | null;
+  /** Another choice than the present one was measured. */
+  isStale: boolean;
 }
 
 /** How long the prompt's attention takes, full attention against the method; says which is faster only where every pair agrees. */
-export function TimeLine({ time }: TimeLineProps) {
+export function TimeLine({ time, isStale }: TimeLineProps) {
+  const { measureTime } = usePage();
+  const isRunning = usePageState((state) => state.running);
   if (!time) {
     return (
       <p className="time-line">
-        <Term name="measuredTime">time</Term>: not measured
+        <Term name="measuredTime">time</Term>: not measured{' '}
+        {!isRunning && !isStale && (
+          <button
+            type="button"
+            className="text-button"
+            title="Five pairs, however long they take"
+            onClick={measureTime}
+          >
+            measure
+          </button>
+        )}
       </p>
     );
   }

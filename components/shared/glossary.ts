@@ -15,7 +15,7 @@ export const glossary = {
   operations:
     'Multiplications and additions of the attention step by formula, selection included; not a measurement.',
   measuredTime:
-    'Measured on this device: the attention step of the whole prompt, selection included, all layers.',
+    'Measured on this device while nothing else runs: the attention step of the whole prompt, selection included, all layers, full attention and the method in turn.',
   readBytes:
     'Bytes that one decoded token reads from the key and value caches, by formula, four bytes a number.',
   divergence:

@@ -26,12 +26,14 @@ export function measureCost(request: {
   readonly queries: { readonly start: number; readonly end: number };
   /** First token of the answer, whose tokens are blocks of their own; null: the text has none. */
   readonly answerStart: number | null;
+  /** Where methods that evict once do so; where `queries` begin unless told. */
+  readonly evictAt?: number;
   readonly weightOperations: number;
   readonly layers?: readonly number[];
 }): CostMeasurement {
   const { method, parameters, context, queries, answerStart, weightOperations } = request;
   const layers = request.layers ?? Array.from({ length: context.layers }, (_, layer) => layer);
-  const places = { tokens: context.tokens, evictAt: queries.start, answerStart };
+  const places = { tokens: context.tokens, evictAt: request.evictAt ?? queries.start, answerStart };
   const fixed = { evictAt: evictionPlace(places), promptEnd: answerStart ?? context.tokens };
   const perKey = operationsPerKey(context);
   const numbersPerKey = 2 * context.keyValueHeads * context.headDimension;

@@ -3,8 +3,8 @@
  * older ones only for the parts that newer ones do not have yet. No record ever holds a value of another choice, so no mean can
  * mix two methods, and whatever is shown, copied or exported can name what made it.
  */
-import { keyOf } from '../study/key';
-import type { Measurements, MethodSpec, SourceSpec, StudySpec } from '../study/types';
+import { keyOf, methodKey } from '../study/key';
+import type { CurveAnswers, Measurements, MethodSpec, SourceSpec, StudySpec } from '../study/types';
 
 /** What made a value. */
 export interface MeasuredBy {
@@ -100,6 +100,26 @@ export function changeRecord(
 /** The record's measurements with a part that has arrived. */
 export function withPart({ measurements }: MeasuredRecord, part: Partial<Measurements>): Measurements {
   return { ...(measurements ?? nothingMeasured), ...part };
+}
+
+/** The measurements with what is known of the answers of a curve's points. */
+export function withAnswers(
+  measurements: Measurements,
+  { method, rights }: Pick<CurveAnswers, 'method' | 'rights'>,
+): Measurements {
+  const rightAt = new Map(rights.map(({ keep, right }) => [keep, right]));
+  const sweep = measurements.sweep?.map((curve) =>
+    methodKey(curve.method) === methodKey(method)
+      ? {
+          ...curve,
+          points: curve.points.map((point) => {
+            const right = rightAt.get(point.keep);
+            return right === undefined ? point : { ...point, right };
+          }),
+        }
+      : curve,
+  );
+  return { ...measurements, sweep: sweep ?? null };
 }
 
 /** The records that are of the newest one's text, whatever its queries. */

@@ -49,6 +49,8 @@ export interface PageState {
   readonly pictureVersion: number;
   readonly running: boolean;
   readonly progress: Progress | null;
+  /** Answers of the sweep's points that are being run, after the study. */
+  readonly answering: { readonly done: number; readonly total: number } | null;
   /** The run failed, was cancelled, or could not start: one sentence. */
   readonly error: string | null;
   /** A parameter is out of range: one sentence; nothing runs until it is put right. */
@@ -72,6 +74,7 @@ export function initialState(session: Session): PageState {
     pictureVersion: 0,
     running: false,
     progress: null,
+    answering: null,
     error: null,
     problem: null,
     notices: [],

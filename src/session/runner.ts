@@ -9,7 +9,14 @@ import type { TileSource } from '../study/tile-work';
 import type { QueryRow } from '../study/types';
 import { isUserError } from '../user-error';
 import { parameterProblem } from './check';
-import { beginRecord, changeRecord, type MeasuredRecord, recordsOfText, withPart } from './measured';
+import {
+  beginRecord,
+  changeRecord,
+  type MeasuredRecord,
+  recordsOfText,
+  withAnswers,
+  withPart,
+} from './measured';
 import { chosenQuery, contextOf, type PageState, questionOf, textKeyOf } from './page-state';
 import { bundledModel, type FindMethod, keyOf, studyOf } from './session';
 
@@ -32,6 +39,10 @@ export interface Runner {
   /** Runs the session's study after a short quiet time, if it is not the one that runs or has run. */
   schedule(): void;
   cancel(): void;
+  /** Measures the time of the study that is shown, however long that takes. */
+  measureTime(): void;
+  /** Runs the answers of the pinned methods' curves. */
+  answerPinned(): void;
   /** Runs the same study again. */
   rerun(): void;
   /** The person has agreed to what the engine asked. */
@@ -142,6 +153,12 @@ export function createRunner({ store, version, findMethod, createClient, onFacts
       });
       client.cancel();
     },
+    measureTime() {
+      if (store.getState().running) return;
+      store.setState({ running: true });
+      client.measureTime();
+    },
+    answerPinned: () => client.answer(store.getState().session.pinned),
     rerun() {
       askedStudy = '';
       schedule();
@@ -211,6 +228,19 @@ function eventsOf(store: StoreApi<PageState>, onFacts: () => void, askedText: ()
     textRead: () => setState({ pictureVersion: getState().pictureVersion + 1 }),
     selectionReady: () => setState({ pictureVersion: getState().pictureVersion + 1 }),
     assumed: (assumptions) => change(() => ({ assumptions })),
+    timed(time) {
+      change(({ measurements }) => ({
+        measurements: measurements?.freeRun
+          ? { ...measurements, freeRun: { ...measurements.freeRun, time } }
+          : measurements,
+      }));
+    },
+    answered(answers) {
+      const { done, total } = answers;
+      setState({ answering: done < total ? { done, total } : null });
+      change(({ measurements }) => ({ measurements: measurements && withAnswers(measurements, answers) }));
+    },
+    answersEnded: () => setState({ answering: null }),
     timing: (timing) => change((record) => ({ timing: { ...record.timing, ...timing } })),
     restarted() {
       change(() => ({ isComplete: false }));

@@ -6,12 +6,15 @@ import type { ArrivalQuestion } from '../arrival/arrivals';
 import type { TileSource } from './tile-work';
 import type {
   BackendFacts,
+  CurveAnswers,
   Measurements,
+  MethodSpec,
   ModelFacts,
   Progress,
   QueryRow,
   StudySpec,
   TextFacts,
+  TimeMeasurement,
 } from './types';
 
 export interface StudyEvents {
@@ -27,6 +30,12 @@ export interface StudyEvents {
   selectionReady(): void;
   /** What the method had to assume about this model and text, one sentence each; shown with its notes. */
   assumed(sentences: readonly string[]): void;
+  /** The prompt's attention was timed; null: that would take too long. Arrives after `measured({freeRun})`. */
+  timed(time: TimeMeasurement | null): void;
+  /** Answers of a sweep's points, whenever another one is known; also after `idle`. */
+  answered(answers: CurveAnswers): void;
+  /** No more answers come for now. */
+  answersEnded(): void;
   /** Milliseconds by name (load, forward, probe, freeRun, sweep, …). */
   timing(timing: Readonly<Record<string, number>>): void;
   /** The newest study runs anew from its start, on another worker or device; whatever was said of its failure no longer holds. */
@@ -46,6 +55,10 @@ export interface StudyClient extends TileSource {
   cancel(): void;
   /** The person has agreed to what `asks` asked. */
   agree(question: ArrivalQuestion): void;
+  /** Measures time however long it takes; `timed`, then `idle`. */
+  measureTime(): void;
+  /** Runs the answers of these methods' curves. */
+  answer(methods: readonly MethodSpec[]): void;
   /** Tells which layer and head should come first. */
   look(layer: number, head: number): void;
   /** Rejects with UserError when the text is not there yet or the run was overtaken. */

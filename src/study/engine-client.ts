@@ -7,6 +7,7 @@ import type { BackendName } from '../../gpu/ops';
 import { Arrivals, AskFirst, OWN_FILES } from '../arrival/arrivals';
 import { progressText } from '../arrival/download';
 import { isUserError, UserError } from '../user-error';
+import { Afterwards } from './afterwards';
 import type { StudyClient, StudyEvents } from './client';
 import { afterCancel, afterOvertaking, EngineHandle } from './engine-handle';
 import type { FromWorker, Part, PostedEvent, ToWorker } from './protocol';
@@ -75,6 +76,21 @@ export function createEngineClient(events: StudyEvents, options: EngineClientOpt
     },
   });
 
+  const afterwards = new Afterwards({
+    give(which, extras) {
+      const handle = workers[which === 'probe' ? 0 : workers.length - 1];
+      if (!spec || !handle) return;
+      unfinished = 1;
+      handle.post({ type: 'run', run, spec, ...extras });
+    },
+    stop() {
+      run++;
+      for (const handle of workers) handle.post({ type: 'cancel' });
+    },
+    onRest: () => rest(1),
+    onAnswersEnd: () => events.answersEnded(),
+  });
+
   /** Throws where there are no workers. */
   function add(parts: readonly Part[], backend: 'auto' | BackendName): void {
     const handle: EngineHandle = new EngineHandle(createWorker(), parts, {
@@ -126,6 +142,7 @@ export function createEngineClient(events: StudyEvents, options: EngineClientOpt
   /** Hands the study to every worker. */
   function give(): void {
     if (!spec || !facts) return;
+    afterwards.begin(spec);
     unfinished = workers.length;
     workers[0].post({ type: 'look', ...view });
     for (const handle of workers) handle.post({ type: 'run', run, spec, parts: handle.parts });
@@ -146,7 +163,7 @@ export function createEngineClient(events: StudyEvents, options: EngineClientOpt
       case 'ended':
         if (message.run !== run) return;
         unfinished--;
-        if (unfinished === 0) rest(1);
+        if (unfinished === 0) afterwards.ended();
         return;
       case 'reply':
       case 'refused': {
@@ -167,6 +184,8 @@ export function createEngineClient(events: StudyEvents, options: EngineClientOpt
 
   function pass(entry: EngineHandle, { name, value }: PostedEvent): void {
     (events[name] as (value: unknown) => void)(value);
+    if (name === 'failed') afterwards.failed();
+    if (name === 'timing') afterwards.timing(value);
     // Without full attention's result a free run elsewhere would wait for ever.
     if (name === 'failed' && entry === workers[0]) finish();
   }
@@ -191,6 +210,7 @@ export function createEngineClient(events: StudyEvents, options: EngineClientOpt
   function finish(): void {
     run++;
     unfinished = 0;
+    afterwards.begin(null);
     arrivals.abort();
     for (const handle of workers) {
       handle.post({ type: 'cancel' });
@@ -261,6 +281,7 @@ export function createEngineClient(events: StudyEvents, options: EngineClientOpt
       run++;
       if (next.model !== spec?.model) arrivals.abort(next.model);
       spec = next;
+      afterwards.begin(null);
       if (!workers.length) {
         startWorkers(options.backend);
         return;
@@ -273,6 +294,8 @@ export function createEngineClient(events: StudyEvents, options: EngineClientOpt
       finish();
     },
     agree: (question) => arrivals.agree(question),
+    measureTime: () => afterwards.measureTime(true),
+    answer: (methods) => afterwards.answer(methods),
     look(layer, head) {
       view = { layer, head };
       workers[0]?.post({ type: 'look', layer, head });

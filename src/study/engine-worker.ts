@@ -87,7 +87,8 @@ const loss = new (class {
 /** Longest time between the failure of an operation and the news that its device is lost. */
 const LOSS_MILLISECONDS = 1000;
 
-function run({ run: number, spec, parts }: Extract<ToWorker, { type: 'run' }>): void {
+function run({ run: number, ...asked }: Extract<ToWorker, { type: 'run' }>): void {
+  const { spec, parts } = asked;
   overtake();
   if (loadingModel !== spec.model) endLoading();
   if (loading.signal.aborted) loading = new AbortController();
@@ -95,20 +96,20 @@ function run({ run: number, spec, parts }: Extract<ToWorker, { type: 'run' }>): 
   controller = new AbortController();
   const { signal } = controller;
   newestRun = number;
-  const full = parts.includes('probe')
-    ? null
-    : new Promise<FullRun>((resolve, reject) => {
-        deliverFull = resolve;
-        signal.addEventListener('abort', () => reject(signal.reason));
-      });
+  const full =
+    !parts.includes('free') || parts.includes('probe')
+      ? null
+      : new Promise<FullRun>((resolve, reject) => {
+          deliverFull = resolve;
+          signal.addEventListener('abort', () => reject(signal.reason));
+        });
   full?.catch(() => {});
   const before = underWay;
   underWay = (async () => {
     await before;
     try {
       await engine?.run({
-        spec,
-        parts,
+        ...asked,
         signal,
         loading: loading.signal,
         full,

@@ -18,10 +18,12 @@ import type { OpenModel } from './open-model';
 import { openModel } from './open-model';
 import { Probe } from './probe-session';
 import type { Part, PostedEvent } from './protocol';
-import { continuationTokens, readText } from './reading';
+import { continuationTokens, type Reading, readText } from './reading';
 import type { StudyText } from './source';
 import { buildText } from './source';
+import { SweepAnswers } from './sweep-answers';
 import type { AttentionReply, AttentionRequest, CoverageReply, CoverageRequest } from './tile-work';
+import { TIME_BUDGET_MILLISECONDS } from './time-pairs';
 import type { MethodSpec, QueryRow, StudySpec } from './types';
 
 /** What a free run is compared with: full attention on the same tokens. Plain data, it can be posted. */
@@ -42,6 +44,10 @@ export interface EngineRun {
   readonly onFull: (full: FullRun) => void;
   /** Full attention's result from elsewhere, for a run without the part 'probe'. */
   readonly full: Promise<FullRun> | null;
+  /** Of the part 'answers': whose curves. */
+  readonly answersOf?: readonly MethodSpec[];
+  /** The part 'time' may take as long as it takes. */
+  readonly timeUnlimited?: boolean;
 }
 
 /** A method with checked parameters for one model and text. */
@@ -59,6 +65,7 @@ export class Engine {
   /** The text of a model that is still being loaded, made to plan with it. */
   private draft: { readonly key: string; readonly text: StudyText } | null = null;
   private probe: Probe | null = null;
+  private readonly answers = new SweepAnswers();
   private visible = { layer: 0, head: 0 };
 
   constructor(ops: Ops, environment: StudyEnvironment) {
@@ -74,6 +81,8 @@ export class Engine {
     };
     const run: EngineRun = { ...asked, emit };
     const { spec, parts, signal } = run;
+    if (parts.includes('time')) return this.measureTime(run);
+    if (parts.includes('answers')) return this.answer(run);
     const clock = new Clock(emit);
     const open = await clock.measure('load', () => this.openModel(run));
     signal.throwIfAborted();
@@ -86,9 +95,7 @@ export class Engine {
       emit({ name: 'text', value: { ...text.facts, notices } });
     }
     signal.throwIfAborted();
-    // A task counts as long as was asked for; its text all but fills that.
-    const tokens = spec.source.kind === 'task' ? spec.source.tokens : text.ids.length;
-    const context = parameterContext(open, tokens);
+    const context = studyContext(spec, open, text);
     const resolved = resolve(spec.method, context);
     const plan = this.plan(open, text, resolved, parts);
 
@@ -106,6 +113,50 @@ export class Engine {
       if (!full) throw new Error('a free run needs the result of full attention');
       await clock.measure('freeRun', () => this.freeRun(open, text, resolved, full, run, plan));
     }
+  }
+
+  /** Times the study's method on the text that is open. */
+  private async measureTime(run: EngineRun): Promise<void> {
+    const { signal, emit, timeUnlimited } = run;
+    const text = textKey(run.spec);
+    const { resolved, context } = await this.reopen(run);
+    emit({ name: 'progress', value: { label: 'measuring time', fraction: 0, expectedSeconds: null } });
+    const budget = timeUnlimited ? null : TIME_BUDGET_MILLISECONDS;
+    const time = await unlessRefused(() => this.openedProbe(text).time(resolved, context, budget, signal));
+    signal.throwIfAborted();
+    emit({ name: 'timed', value: time });
+  }
+
+  /** Runs the answers of curves, as far as they are not known. */
+  private async answer(run: EngineRun): Promise<void> {
+    const { spec, signal, emit, answersOf = [] } = run;
+    const { open, text, context } = await this.reopen(run);
+    if (text.facts.answerStart === null) return;
+    const isRight = async (method: ResolvedMethod): Promise<boolean> => {
+      const plan = this.plan(open, text, method, ['free']);
+      // Its progress is told with the answers.
+      const reading = await this.read(open, text, method, { ...run, emit: () => {} }, plan, false);
+      return text.judge(reading.generated ?? []).right;
+    };
+    await this.answers.run({
+      text: textKey(spec),
+      methods: answersOf.map((asked) => resolve(asked, context)),
+      others: [spec.method, ...spec.pinned].map((other) => resolve(other, context)),
+      context: { ...context, tokens: text.ids.length },
+      evictAt: text.facts.queries.start,
+      isRight: (method) => unlessRefused(() => isRight(method)),
+      onCurve: (value) => emit({ name: 'answered', value }),
+      signal,
+    });
+  }
+
+  /** The open model and text of a study that was run before; opens what is not open. */
+  private async reopen(run: EngineRun) {
+    const { spec } = run;
+    const open = await this.openModel({ ...run, emit: () => {} });
+    const text = await this.openText(spec, open);
+    const context = studyContext(spec, open, text);
+    return { open, text, context, resolved: resolve(spec.method, context) };
   }
 
   /** Which layer and head should come first, in this run and the next. */
@@ -230,18 +281,35 @@ export class Engine {
   private async freeRun(
     open: OpenModel,
     text: StudyText,
-    { method, parameters }: ResolvedMethod,
+    resolved: ResolvedMethod,
     full: Promise<FullRun>,
     run: EngineRun,
     plan: MemoryPlan,
   ): Promise<void> {
-    const { signal, emit } = run;
+    const { spec, signal, emit } = run;
+    const reading = await this.read(open, text, resolved, run, plan, true);
+    const reference = await full;
+    signal.throwIfAborted();
+    const freeRun = await compareRuns(open.decoder, text, reference, reading, signal);
+    if (freeRun.answer) this.answers.note(textKey(spec), resolved, freeRun.answer.right);
+    emit({ name: 'measured', value: { freeRun } });
+  }
+
+  /** Reads the text with a method in every layer, as planned. */
+  private async read(
+    open: OpenModel,
+    text: StudyText,
+    { method, parameters }: ResolvedMethod,
+    run: EngineRun,
+    plan: MemoryPlan,
+    keepSelections: boolean,
+  ): Promise<Omit<Reading, 'reader'>> {
     const { answerStart, queries } = text.facts;
     // A worker that has only the free run then reads the text with full attention too.
     const probe = method.readsText?.(parameters, open.calibration)
       ? await this.openProbe(open, text, run, plan)
       : this.probe;
-    const reading = await readText({
+    const { reader, ...reading } = await readText({
       decoder: open.decoder,
       method,
       parameters,
@@ -252,19 +320,31 @@ export class Engine {
       queriesStart: queries.start,
       continuation: continuationOf(open, text),
       keepQueries: false,
-      keepSelections: true,
+      keepSelections,
       rotatedLayers: plan.rotatedLayers.free,
       isAnswerComplete: (generated) => text.isAnswerComplete(generated),
-      signal,
+      signal: run.signal,
       onProgress: progressOf(run, method.title, text),
     });
-    reading.reader.release();
+    reader.release();
     checkMethodStates(reading.queryStates, method.title);
-    const reference = await full;
-    signal.throwIfAborted();
-    const freeRun = await compareRuns(open.decoder, text, reference, reading, signal);
-    emit({ name: 'measured', value: { freeRun } });
+    return reading;
   }
+}
+
+/** Null where the device has no room, or what is needed is not open: what nobody has asked for fails in silence. */
+async function unlessRefused<T>(work: () => Promise<T>): Promise<T | null> {
+  try {
+    return await work();
+  } catch (error) {
+    if (isUserError(error)) return null;
+    throw error;
+  }
+}
+
+/** A task counts as long as was asked for; its text all but fills that. */
+function studyContext({ source }: StudySpec, open: OpenModel, text: StudyText): ParameterContext {
+  return parameterContext(open, source.kind === 'task' ? source.tokens : text.ids.length);
 }
 
 /** What defaults and limits of parameters depend on. */

@@ -28,7 +28,8 @@ import { FirstWeights } from './tile-factors';
 import { linesOf } from './tile-grid';
 import { OwnPositions } from './tile-own';
 import type { AttentionReply, AttentionRequest, CoverageReply, CoverageRequest } from './tile-work';
-import type { LayerMeasurement, QueryRow, SweepCurve } from './types';
+import { timePairs } from './time-pairs';
+import type { LayerMeasurement, QueryRow, SweepCurve, TimeMeasurement } from './types';
 
 /** What is measured in one run. */
 export interface ProbeWork {
@@ -161,6 +162,35 @@ export class Probe {
       emit({ name: 'assumed', value: assumptions });
     });
     await clock.measure('sweep', () => this.sweep(work));
+  }
+
+  /** Times the prompt's attention; null where that would take too long, or compare full attention with itself. */
+  async time(
+    { method, parameters }: ResolvedMethod,
+    context: ParameterContext,
+    budgetMilliseconds: number | null,
+    signal: AbortSignal,
+  ): Promise<TimeMeasurement | null> {
+    const { queries, answerStart } = this.study.facts;
+    if (method.id === full.id) return null;
+    const evictAt = queries.start;
+    const timed = await timePairs({
+      ...{ text: this.text, method, parameters, evictAt, budgetMilliseconds, signal },
+    });
+    const prompt = { start: 0, end: answerStart ?? this.text.tokens };
+    const cost = measureCost({
+      ...{ method, parameters, evictAt, answerStart, queries: prompt, weightOperations: 0 },
+      context: { ...context, tokens: this.text.tokens },
+    });
+    return (
+      timed && {
+        ...timed,
+        operations: {
+          full: prompt.end * cost.fullAttentionOperations,
+          method: prompt.end * (cost.selectionOperations + cost.attentionOperations),
+        },
+      }
+    );
   }
 
   async attention({ work, positions }: AttentionRequest, signal: AbortSignal): Promise<AttentionReply> {

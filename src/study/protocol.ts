@@ -6,13 +6,14 @@ import type { BackendName } from '../../gpu/ops';
 import type { StudyEvents } from './client';
 import type { FullRun } from './engine';
 import type { AttentionReply, AttentionRequest, CoverageReply, CoverageRequest } from './tile-work';
-import type { BackendFacts, QueryRow, StudySpec } from './types';
+import type { BackendFacts, MethodSpec, QueryRow, StudySpec } from './types';
 
 /**
  * What a worker does of a study. 'probe': full attention, probe run, sweep, map. 'free': the method's free run. On a GPU one
- * worker does both; on the CPU two share the work, and the free run is compared once the other has full attention's result.
+ * worker does both; on the CPU two share the work, and the free run is compared once the other has full attention's result. Once a
+ * study is done (afterwards.ts): 'time', of the worker that has the probe; 'answers' of a sweep's points, of the one that has free runs.
  */
-export type Part = 'probe' | 'free';
+export type Part = 'probe' | 'free' | 'time' | 'answers';
 
 /** Events that belong to a study and can be posted. */
 export type PostedEvent = {
@@ -28,7 +29,16 @@ export type ToWorker =
       /** Name of a lock that the worker is to hold as long as it lives; null where there are no locks. */
       readonly life: string | null;
     }
-  | { readonly type: 'run'; readonly run: number; readonly spec: StudySpec; readonly parts: readonly Part[] }
+  | {
+      readonly type: 'run';
+      readonly run: number;
+      readonly spec: StudySpec;
+      readonly parts: readonly Part[];
+      /** 'answers': of the curves of these methods. */
+      readonly answersOf?: readonly MethodSpec[];
+      /** 'time': however long it takes. */
+      readonly timeUnlimited?: boolean;
+    }
   | { readonly type: 'full'; readonly run: number; readonly full: FullRun }
   | { readonly type: 'cancel' }
   /** Asks for a sign of life: `pong` with the same number, as soon as messages are heard. */

@@ -201,6 +201,16 @@ export interface SweepPoint {
   readonly reason?: string;
 }
 
+/** Which points of a method's curve are answered right, as far as that was run. */
+export interface CurveAnswers {
+  /** The curve's method. */
+  readonly method: MethodSpec;
+  readonly rights: readonly { readonly keep: number; readonly right: boolean }[];
+  /** Free runs done, and asked for in all. */
+  readonly done: number;
+  readonly total: number;
+}
+
 export interface SweepCurve {
   readonly method: MethodSpec;
   /** The study's own method, not a pinned one. */

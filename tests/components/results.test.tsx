@@ -7,6 +7,7 @@ import { KeptPanel } from '../../components/results/KeptPanel';
 import { LayerRecall } from '../../components/results/LayerRecall';
 import { placeLabels } from '../../components/results/place-labels';
 import { SweepPanel } from '../../components/results/SweepPanel';
+import { verdict } from '../../components/results/TimeLine';
 import { toTsv } from '../../components/shared/table';
 import { renderWith, testPage } from './render-page';
 
@@ -83,6 +84,38 @@ describe('kept and lost', () => {
     expect(container).toHaveTextContent(/medians of 5 pairs, wall clock/);
     expect(container).toHaveTextContent(/18\.4 ms against 44\.1 ms/);
     expect(container).toHaveTextContent(/MB of 4\.19 MB/);
+  });
+});
+
+describe('measured time', () => {
+  const time = (median: number, low: number, high: number) => ({ ratio: { median, low, high } });
+  it('is called faster or slower only where all pairs say so', () => {
+    expect(verdict(time(1.4, 1.1, 1.9))).toBe('1.4× faster (1.1× to 1.9×)');
+    expect(verdict(time(0.5, 0.4, 0.8))).toBe('2× slower (1.25× to 2.5×)');
+    for (const [low, high] of [
+      [0.9, 1.3],
+      [1, 1.2],
+      [0.7, 1],
+    ] as const) {
+      expect(verdict(time(1.1, low, high))).not.toMatch(/faster|slower/);
+      expect(verdict(time(1.1, low, high))).toContain(`${low}× to ${high}×`);
+    }
+  });
+
+  it('is not a figure, and can be asked for where it was not measured', async () => {
+    const page = await testPage();
+    const { container } = renderWith(page, <KeptPanel />);
+    await act(() => page.idle());
+    expect(container.querySelector('.figures')).not.toHaveTextContent(/faster|slower/);
+    expect(screen.queryByRole('button', { name: 'measure' })).toBeNull();
+    const [record, ...others] = page.store.getState().records;
+    const freeRun = { ...record!.measurements!.freeRun!, time: null };
+    const untimed = { ...record!, measurements: { ...record!.measurements!, freeRun } };
+    act(() => page.store.setState({ records: [untimed, ...others] }));
+    expect(container).toHaveTextContent('time: not measured');
+    await userEvent.click(screen.getByRole('button', { name: 'measure' }));
+    expect(container).toHaveTextContent(/2\.4× faster/);
+    expect(page.state().measurements?.freeRun?.time?.pairs).toBe(5);
   });
 });
 

@@ -14,12 +14,15 @@ import {
   syntheticRow,
   syntheticSweep,
   syntheticText,
+  syntheticTime,
 } from './synthetic';
 
 export interface FakeClient extends StudyClient {
   readonly runs: StudySpec[];
   cancelled: number;
   readonly agreed: ArrivalQuestion[];
+  /** Ids of methods whose answers were asked for, by request. */
+  readonly answered: string[][];
 }
 
 export interface FakeOptions {
@@ -73,6 +76,7 @@ export function createFakeClient(
     runs: [],
     cancelled: 0,
     agreed: [],
+    answered: [],
     async run(study) {
       run += 1;
       const mine = run;
@@ -92,6 +96,13 @@ export function createFakeClient(
     },
     agree(question) {
       client.agreed.push(question);
+    },
+    measureTime() {
+      events.timed(syntheticTime);
+      events.idle();
+    },
+    answer(methods) {
+      client.answered.push(methods.map(({ id }) => id));
     },
     look() {},
     async attention({ work }) {

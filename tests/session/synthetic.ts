@@ -17,6 +17,7 @@ import type {
   SweepCurve,
   TextFacts,
   Thumbnails,
+  TimeMeasurement,
 } from '../../src/study/types';
 
 export const syntheticModel: ModelFacts = {
@@ -273,6 +274,14 @@ export function syntheticCost(spec: StudySpec, text: TextFacts): CostMeasurement
   };
 }
 
+export const syntheticTime: TimeMeasurement = {
+  pairs: 5,
+  full: { milliseconds: 44.1, clock: 'wall' },
+  method: { milliseconds: 18.4, clock: 'wall' },
+  ratio: { median: 2.4, low: 2.1, high: 2.6 },
+  operations: { full: 3.2e9, method: 1.9e9 },
+};
+
 export function syntheticFreeRun(spec: StudySpec, text: TextFacts): FreeRunMeasurement {
   const isTask = text.answerStart !== null;
   const density = keptShare(spec, text);
@@ -297,13 +306,7 @@ export function syntheticFreeRun(spec: StudySpec, text: TextFacts): FreeRunMeasu
     generatedTexts: null,
     differsAt: isTask && !right ? { token: 15, written: '1', expected: '5' } : null,
     needles: isTask ? needlesKept(text, right) : null,
-    time: {
-      pairs: 5,
-      full: { milliseconds: 44.1, clock: 'wall' },
-      method: { milliseconds: 18.4, clock: 'wall' },
-      ratio: { median: 2.4, low: 2.1, high: 2.6 },
-      operations: { full: 3.2e9, method: 1.9e9 },
-    },
+    time: syntheticTime,
   };
 }
 

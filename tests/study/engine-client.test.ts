@@ -154,6 +154,8 @@ describe('events', () => {
     expect(named('failed')).toEqual([]);
     expect(named('idle')).toEqual([]);
     workers[0].say({ type: 'ended', run: second });
+    expect(named('idle'), 'time is measured first').toEqual([]);
+    workers[0].say({ type: 'ended', run: second });
     expect(named('idle')).toHaveLength(1);
   });
 
@@ -165,11 +167,91 @@ describe('events', () => {
     workers[1].say({ type: 'ended', run });
     expect(named('idle')).toEqual([]);
     workers[0].say({ type: 'ended', run });
+    expect(named('idle'), 'time is measured first').toEqual([]);
+    workers[0].say({ type: 'ended', run });
     expect(named('idle')).toHaveLength(1);
     expect(named('progress').at(-1)).toEqual({ label: '', fraction: 1, expectedSeconds: null });
     client.run(spec(2));
     workers[0].say({ type: 'ended', run: workers[0].run });
     expect(named('idle'), 'counted anew for each study').toHaveLength(1);
+  });
+
+  describe('after a study', () => {
+    /** A study on the CPU that is done, its free run within so many milliseconds. */
+    function done(freeRun: number) {
+      const opened = openClient();
+      start(opened.workers[0], 'cpu');
+      opened.client.run({ ...spec(1), method: { id: 'random', parameters: {} } });
+      const [probe, free] = opened.workers;
+      const { run } = probe;
+      free.say({ type: 'event', run, event: { name: 'timing', value: { freeRun } } });
+      probe.say({ type: 'ended', run });
+      expect(probe.of('run'), 'only when nothing else runs').toHaveLength(1);
+      free.say({ type: 'ended', run });
+      return { ...opened, probe, free, run };
+    }
+    const partsOf = (worker: FakeWorker) => worker.of('run').flatMap(({ parts }) => parts);
+
+    test('time is measured where full attention is at hand, then answers run where the free runs do', () => {
+      const { probe, free, run, named, client } = done(500);
+      expect(probe.of('run').at(-1)).toMatchObject({ parts: ['time'], timeUnlimited: false });
+      expect(free.of('run')).toHaveLength(1);
+      const answers = { method: { id: 'random', parameters: {} }, rights: [], done: 0, total: 12 };
+      probe.say({ type: 'event', run, event: { name: 'timed', value: null } });
+      probe.say({ type: 'ended', run });
+      expect(named('timed')).toEqual([null]);
+      expect(named('idle')).toHaveLength(1);
+      expect(free.of('run').at(-1)).toMatchObject({
+        parts: ['answers'],
+        answersOf: [{ id: 'random', parameters: {} }],
+      });
+      free.say({ type: 'event', run, event: { name: 'answered', value: answers } });
+      expect(named('answered')).toEqual([answers]);
+      client.run(spec(2));
+      expect(named('answersEnded'), 'a change ends them').toHaveLength(1);
+      free.say({ type: 'event', run, event: { name: 'answered', value: answers } });
+      expect(named('answered')).toHaveLength(1);
+      expect(named('idle')).toHaveLength(1);
+    });
+
+    test('answers that would take minutes wait to be asked for', () => {
+      const { probe, free, run, client, named } = done(20_000);
+      probe.say({ type: 'ended', run });
+      expect(partsOf(free)).toEqual(['free']);
+      client.answer([{ id: 'esa', parameters: {} }]);
+      expect(partsOf(free)).toEqual(['free', 'answers']);
+      free.say({ type: 'ended', run });
+      expect(named('answersEnded')).toHaveLength(1);
+      expect(named('idle')).toHaveLength(1);
+    });
+
+    test('a person may have time measured however long it takes: answers stop for it, and go on', () => {
+      const { probe, free, run, client, named } = done(500);
+      probe.say({ type: 'ended', run });
+      client.measureTime();
+      expect(free.heard.at(-1)).toEqual({ type: 'cancel' });
+      expect(named('answersEnded')).toHaveLength(1);
+      expect(probe.of('run').at(-1)).toMatchObject({ parts: ['time'], timeUnlimited: true });
+      free.say({ type: 'ended', run });
+      expect(named('idle'), 'the answers that were stopped are not what has ended').toHaveLength(1);
+      probe.say({ type: 'ended', run: probe.run });
+      expect(named('idle')).toHaveLength(2);
+      expect(partsOf(free)).toEqual(['free', 'answers', 'answers']);
+    });
+
+    test('nothing follows a study that failed or was cancelled', () => {
+      const { workers, client, named } = openClient();
+      start(workers[0], 'webgpu');
+      client.run(spec(1));
+      const { run } = workers[0];
+      client.cancel();
+      workers[0].say({ type: 'ended', run });
+      expect(partsOf(workers[0])).toEqual(['probe', 'free']);
+      expect(named('idle')).toHaveLength(1);
+      client.measureTime();
+      client.answer([]);
+      expect(partsOf(workers[0])).toEqual(['probe', 'free']);
+    });
   });
 
   test('a failure of the probe run ends the study, one of the free run does not', () => {
@@ -266,6 +348,7 @@ describe('a device that is lost', () => {
     client.run(spec(1));
     lose(workers[0]);
     start(workers[1], 'webgpu');
+    workers[1].say({ type: 'ended', run: workers[1].run });
     workers[1].say({ type: 'ended', run: workers[1].run });
     expect(named('idle')).toHaveLength(1);
   });
