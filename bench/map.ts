@@ -16,6 +16,8 @@ import { follow, mapTrace } from './map-trace';
 import { randomFloats } from './random';
 import type { Bench, Section } from './section';
 
+/** The one text, under the model's positions. */
+const PICTURE = { text: 'text', positions: null };
 /** Device pixels of the map on a large window. */
 const SCREEN = { width: 1024, height: 896 };
 const HEADS = 6;
@@ -95,7 +97,7 @@ async function openMap(ops: Ops, tokens: number, layers: number): Promise<OpenMa
     },
     async look({ layer, head, region }) {
       if (subject?.layer !== layer || subject.head !== head) {
-        subject = { text: 'text', tokens, layer, head, shown: 'full', pooling: 'maximum', ramps };
+        subject = { ...PICTURE, tokens, layer, head, shown: 'full', pooling: 'maximum', ramps };
       }
       const { width, height } = SCREEN;
       const level = levelOf(region, width, height);
@@ -107,7 +109,7 @@ async function openMap(ops: Ops, tokens: number, layers: number): Promise<OpenMa
       const places = tilesIn(region, level, tokens);
       const start = performance.now();
       let shown = 0;
-      pyramid.show({ text: 'text', tokens, method: 'none', layer, head, region, level, focus });
+      pyramid.show({ ...PICTURE, tokens, method: 'none', layer, head, region, level, focus });
       const isNew = !pyramid.isComplete();
       for (;;) {
         const news = new Promise<void>((resolve) => {
@@ -116,7 +118,7 @@ async function openMap(ops: Ops, tokens: number, layers: number): Promise<OpenMa
         const isUnfinished = painter.draw(context, frame, width, height);
         if (!isUnfinished) {
           const isThere =
-            shown > 0 || places.every((at) => pyramid.attention('text', { layer, head, ...at }, tokens));
+            shown > 0 || places.every((at) => pyramid.attention(PICTURE, { layer, head, ...at }, tokens));
           if (isThere && shown === 0) shown = performance.now() - start;
           if (pyramid.isComplete()) return { shown, exact: performance.now() - start, isNew };
           await news;

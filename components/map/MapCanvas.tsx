@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef } from 'react';
-import { usePage, usePageState } from '../../src/session/hooks';
+import { useMapPositions, usePage, usePageState } from '../../src/session/hooks';
 import type { MapMode } from '../../src/session/session';
 import { methodKey } from '../../src/study/key';
 import type { MapRegion } from '../../src/study/types';
@@ -33,8 +33,7 @@ export function MapCanvas({ region, size, mode, pooling, blink, split, onSampled
   const height = Math.round(size.height * ratio);
   const level = levelOf(region, width, height);
   const focus = useFocus(region);
-  const shown: readonly Layer[] =
-    mode === 'split' ? ['full', 'selective'] : [mode === 'blink' ? blink : mode];
+  const shown = useShown(mode, blink);
   const left = useSubject(shown[0]!, pooling);
   const right = useSubject(shown[1] ?? null, pooling);
   const leftPicture = useRecorded(shown[0]!);
@@ -85,6 +84,13 @@ export function MapCanvas({ region, size, mode, pooling, blink, split, onSampled
   return <canvas ref={canvas} className="map-cells" width={width} height={height} />;
 }
 
+/** What is drawn: one picture, or two for a split. Where dropped keys have no weight, only which keys are kept. */
+function useShown(mode: MapMode, blink: 'full' | 'selective'): readonly Layer[] {
+  const { whose } = useMapPositions();
+  if (whose === 'cache') return ['kept'];
+  return mode === 'split' ? ['full', 'selective'] : [mode === 'blink' ? blink : mode];
+}
+
 /** Where the pointer is, if it is over the part in view, otherwise the middle. */
 function useFocus(region: MapRegion): { query: number; key: number } {
   const cell = usePageState((state) => state.cell);
@@ -104,6 +110,7 @@ function useFocus(region: MapRegion): { query: number; key: number } {
 /** What a sheet shows; the same object as long as nothing about it changes. Null while there is no text. */
 function useSubject(shown: Layer | null, pooling: Pooling): SheetSubject | null {
   const text = usePageState((state) => state.textKey);
+  const { key: positions } = useMapPositions();
   const tokens = usePageState((state) => state.text?.tokens ?? 0);
   const layer = usePageState((state) => state.session.view.layer);
   const head = usePageState((state) => state.session.view.head);
@@ -112,23 +119,32 @@ function useSubject(shown: Layer | null, pooling: Pooling): SheetSubject | null 
     () =>
       text === null || tokens === 0 || shown === null
         ? null
-        : { text, tokens, layer, head, shown, pooling, ramps: rampsOf(theme) },
-    [text, tokens, layer, head, shown, pooling, theme],
+        : { text, positions, tokens, layer, head, shown, pooling, ramps: rampsOf(theme) },
+    [text, positions, tokens, layer, head, shown, pooling, theme],
   );
 }
 
 /** The recorded picture of the head in view, if there is one. */
 function useRecorded(shown: Layer | null): Picture | null {
   const recorded = usePageState((state) => state.recordedMap);
+  const { key: positions } = useMapPositions();
   const layer = usePageState((state) => state.session.view.layer);
   const head = usePageState((state) => state.session.view.head);
   const theme = usePageState((state) => state.session.view.theme);
   return useMemo(() => {
-    if (!recorded || shown === null || recorded.layer !== layer || recorded.head !== head) return null;
+    // Recorded under the model's positions.
+    if (
+      !recorded ||
+      shown === null ||
+      positions !== null ||
+      recorded.layer !== layer ||
+      recorded.head !== head
+    )
+      return null;
     const { width, height } = recorded;
     const drawn = canvasOf(width, height, paintPicture(recorded, shown, rampsOf(theme)));
     return drawn && { region: recorded, canvas: drawn };
-  }, [recorded, shown, layer, head, theme]);
+  }, [recorded, positions, shown, layer, head, theme]);
 }
 
 /** Asks for the tiles of the part in view. */
@@ -136,6 +152,7 @@ function useShow(region: MapRegion, level: number, focus: { query: number; key: 
   const { tiles } = usePage();
   const text = usePageState((state) => state.textKey);
   const tokens = usePageState((state) => state.text?.tokens ?? 0);
+  const { key: positions } = useMapPositions();
   const version = usePageState((state) => state.pictureVersion);
   const method = usePageState((state) => methodKey(state.session.method));
   const layer = usePageState((state) => state.session.view.layer);
@@ -145,10 +162,11 @@ function useShow(region: MapRegion, level: number, focus: { query: number; key: 
   useLayoutEffect(() => {
     if (text === null || tokens === 0 || version === 0) return;
     const part = { rowStart, rowEnd, columnStart, columnEnd };
-    tiles.show({ text, tokens, method, layer, head, region: part, level, focus: { query, key } });
+    tiles.show({ text, positions, tokens, method, layer, head, region: part, level, focus: { query, key } });
   }, [
     tiles,
     text,
+    positions,
     tokens,
     version,
     method,

@@ -1,5 +1,5 @@
 import { type KeyboardEvent, useCallback, useEffect, useRef, useState } from 'react';
-import { usePage, usePageState } from '../../src/session/hooks';
+import { useMapPositions, usePage, usePageState } from '../../src/session/hooks';
 import { chosenQuery } from '../../src/session/page-state';
 import type { MapRegion } from '../../src/study/types';
 import { formatCount, nameToken } from '../shared/format';
@@ -26,6 +26,7 @@ export function MapSurface({ pooling }: { pooling: Pooling }) {
   const mode = usePageState((state) => state.session.view.mode);
   const cell = usePageState((state) => state.cell);
   const query = usePageState(chosenQuery);
+  const { whose, isVoid } = useMapPositions();
   const [moving, setMoving] = useState<MapRegion | null>(null);
   const [split, setSplit] = useState(0.5);
   const [rowStep, setRowStep] = useState(1);
@@ -79,6 +80,7 @@ export function MapSurface({ pooling }: { pooling: Pooling }) {
         ref={box}
         className="map-surface"
         data-zoomed={zoom !== null || undefined}
+        data-void={isVoid || undefined}
         role="application"
         aria-label={`Attention map of ${formatCount(tokens)} tokens: arrows move the cross-hair, plus and minus zoom, 0 shows all, Enter chooses the query`}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: role application
@@ -97,7 +99,7 @@ export function MapSurface({ pooling }: { pooling: Pooling }) {
           onSampled={setRowStep}
         />
         <MapMarks region={region} size={size} cell={cell} query={query} />
-        {mode === 'split' && <SplitHandle at={split} onMove={setSplit} />}
+        {mode === 'split' && whose !== 'cache' && <SplitHandle at={split} onMove={setSplit} />}
         <p className="visually-hidden" aria-live="polite">
           {cell !== null &&
             cell.key !== null &&
@@ -109,7 +111,7 @@ export function MapSurface({ pooling }: { pooling: Pooling }) {
           sampled: every {formatCount(rowStep)}th query
         </span>
       )}
-      {cellHeight > 0 && mode === 'blink' && <span className="blink-side">{side}</span>}
+      {cellHeight > 0 && mode === 'blink' && whose !== 'cache' && <span className="blink-side">{side}</span>}
     </div>
   );
 }

@@ -1,6 +1,6 @@
 import { ToggleGroup } from 'radix-ui';
-import { usePage, usePageState } from '../../src/session/hooks';
-import { type MapMode, mapModes } from '../../src/session/session';
+import { useMapPositions, usePage, usePageState } from '../../src/session/hooks';
+import { type MapMode, mapModes, type PositionChoice, positionChoices } from '../../src/session/session';
 import type { Pooling } from './paint';
 import { gradientOf } from './ramps';
 
@@ -47,12 +47,43 @@ export function MapToolbar() {
         count={model?.queryHeads ?? head + 1}
         onChange={(next) => actions.setView({ head: next }, true)}
       />
+      <PositionsSwitch />
       {zoom && (
         <button type="button" className="text-button" onClick={() => actions.setView({ zoom: null }, true)}>
           Show all
         </button>
       )}
     </div>
+  );
+}
+
+const positionHelp: Readonly<Record<PositionChoice, string>> = {
+  own: 'Weights under the method’s own positions: what its attention uses',
+  model: 'Weights at the model’s positions: what full attention uses',
+};
+
+/** Under whose positions keys are weighed, where the method has its own for all of them. */
+function PositionsSwitch() {
+  const { actions } = usePage();
+  const { whose, hasOwn } = useMapPositions();
+  if (!hasOwn) return null;
+  return (
+    <span className="positions-switch">
+      <span id="positions-label">positions</span>
+      <ToggleGroup.Root
+        type="single"
+        className="segments"
+        aria-labelledby="positions-label"
+        value={whose}
+        onValueChange={(next) => next && actions.setView({ positions: next as PositionChoice }, true)}
+      >
+        {positionChoices.map((name) => (
+          <ToggleGroup.Item key={name} value={name} title={positionHelp[name]}>
+            {name}
+          </ToggleGroup.Item>
+        ))}
+      </ToggleGroup.Root>
+    </span>
   );
 }
 
@@ -105,9 +136,23 @@ interface MapLegendProps {
 export function MapLegend({ pooling, onPooling }: MapLegendProps) {
   const theme = usePageState((state) => state.session.view.theme);
   const mode = usePageState((state) => state.session.view.mode);
+  const { whose, isVoid } = useMapPositions();
+  if (whose === 'cache') {
+    return (
+      <p className="map-legend map-note">
+        Kept keys only: in the cache they have positions, dropped ones have none, so nothing is missed.
+      </p>
+    );
+  }
   const ramps = legendRamps[mode];
   return (
     <dl className="map-legend">
+      {isVoid && (
+        <div className="map-note">
+          <dt className="visually-hidden">grey</dt>
+          <dd>Past the trained length: weights at the model’s positions say nothing.</dd>
+        </div>
+      )}
       {ramps.map((ramp) => (
         <div key={ramp}>
           <dt title={rampHelp[ramp]}>{ramp === 'heat' ? 'full' : ramp}</dt>
@@ -116,7 +161,7 @@ export function MapLegend({ pooling, onPooling }: MapLegendProps) {
       ))}
       <div className="legend-scale">
         <span>10⁻⁵</span>
-        <span>weight, log</span>
+        <span>{whose === 'own' ? 'weight, own positions, log' : 'weight, log'}</span>
         <span>1</span>
       </div>
       <div className="legend-pooling">

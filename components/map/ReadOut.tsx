@@ -1,4 +1,4 @@
-import { usePageState, useRowProvenance } from '../../src/session/hooks';
+import { useMapPositions, usePageState, useRowProvenance } from '../../src/session/hooks';
 import { chosenQuery } from '../../src/session/page-state';
 import { type Why, whyOf } from '../../src/session/why';
 import { formatCount, formatRank, formatScore, formatWeight } from '../shared/format';
@@ -49,16 +49,21 @@ export function ReadOut() {
 
 /** The numbers that decided, and the rule in words. */
 export function WhyList({ why }: { why: Why }) {
-  const { weight, weightRank, visible, score } = why;
+  const { positions, weight, weightRank, visible, score } = why;
+  const { isVoid } = useMapPositions();
   return (
     <dl className="why">
-      <dt>full weight</dt>
-      <dd>
-        {formatWeight(weight)}{' '}
-        <small>
-          {formatRank(weightRank)} of {formatCount(visible)}
-        </small>
-      </dd>
+      {positions !== 'cache' && (
+        <>
+          <dt>{positions === 'own' ? 'weight, own positions' : 'full weight'}</dt>
+          <dd data-grey={isVoid || undefined}>
+            {formatWeight(weight)}{' '}
+            <small>
+              {formatRank(weightRank)} of {formatCount(visible)}
+            </small>
+          </dd>
+        </>
+      )}
       {score && (
         <>
           <dt>score</dt>

@@ -1,5 +1,5 @@
 import { type KeyboardEvent, type MouseEvent, useEffect, useLayoutEffect, useMemo, useRef } from 'react';
-import { useMeasured, usePage, usePageState } from '../../src/session/hooks';
+import { useMapPositions, useMeasured, usePage, usePageState } from '../../src/session/hooks';
 import { palettes } from '../shared/palette';
 import { rampsOf } from './ramps';
 import { ThumbnailSheet } from './thumbnail-sheet';
@@ -20,6 +20,7 @@ export function Thumbnails() {
   const running = usePageState((state) => state.running);
   const measured = useMeasured('layers')?.value;
   const { layer, head, theme } = usePageState((state) => state.session.view);
+  const { key: positions, isVoid } = useMapPositions();
   const canvas = useRef<HTMLCanvasElement>(null);
   const layers = model?.layers ?? 8;
   const heads = model?.queryHeads ?? 6;
@@ -30,8 +31,12 @@ export function Thumbnails() {
   const ratio = typeof devicePixelRatio === 'number' ? devicePixelRatio : 1;
   const pixels = Math.round(side * ratio);
   const sheet = useMemo(
-    () => new ThumbnailSheet({ layers, heads, pixels, text, tokens, recorded, ramps: rampsOf(theme) }, tiles),
-    [layers, heads, pixels, text, tokens, recorded, theme, tiles],
+    () =>
+      new ThumbnailSheet(
+        { layers, heads, pixels, text, positions, tokens, recorded, ramps: rampsOf(theme) },
+        tiles,
+      ),
+    [layers, heads, pixels, text, positions, tokens, recorded, theme, tiles],
   );
 
   useEffect(() => {
@@ -104,7 +109,7 @@ export function Thumbnails() {
     actions.setView({ layer: to(layer + step[0], layers), head: to(head + step[1], heads) }, true);
   };
   return (
-    <div className="thumbnails">
+    <div className="thumbnails" data-void={isVoid || undefined}>
       <p className="thumbnails-title">
         layers × heads <span>bar: mass recall</span>
       </p>

@@ -6,9 +6,10 @@ import type { MapTile } from '../../src/study/types';
 import { ignoredBits, type Ramps } from './ramps';
 
 /**
- * Full: the weights alone. Selective: only what is kept. Both: kept and missed in their hues, the rest faint.
+ * Full: the weights alone. Selective: only what is kept. Both: kept and missed in their hues, the rest faint. Kept: which cells are
+ * kept, whatever their weights.
  */
-export type Layer = 'full' | 'selective' | 'both';
+export type Layer = 'full' | 'selective' | 'both' | 'kept';
 
 /** What a pixel that covers many cells is shown by: its largest weight, or their mean. */
 export type Pooling = 'maximum' | 'mean';
@@ -38,11 +39,13 @@ export function paintTile(
   const top = place.row * TILE_PIXELS;
   const left = place.column * TILE_PIXELS;
   const { heat, kept: strong, ground } = ramps;
+  const plainKept = plainKeptOf(ramps);
   for (let y = 0; y < TILE_PIXELS; y++) {
     const start = y * TILE_PIXELS;
     const end = Math.max(0, Math.min(TILE_PIXELS, top + y + 1 - left));
     const line = lineOf(attention.place, (top + y) >> by);
-    if (shares === null) {
+    if (shares === null && layer === 'kept') pixels.fill(ground, start, end);
+    else if (shares === null) {
       if (by === 0) {
         for (let x = 0; x < end; x++) pixels[start + x] = heat[bits[start + x]! >>> ignoredBits]!;
       } else {
@@ -56,13 +59,18 @@ export function paintTile(
         const at = line + ((left + x) >> by);
         const weight = bits[at]!;
         const isKept = shares[keptLine + ((left + x) >> keptBy)]! >= keptShare;
-        if (isKept) pixels[start + x] = strong[weight >>> ignoredBits]!;
+        if (isKept) pixels[start + x] = layer === 'kept' ? plainKept : strong[weight >>> ignoredBits]!;
         else if (layer !== 'both') pixels[start + x] = ground;
         else pixels[start + x] = (excess[at]! >= 1 ? ramps.missed : ramps.faint)[weight >>> ignoredBits]!;
       }
     }
     pixels.fill(ground, start + end, start + TILE_PIXELS);
   }
+}
+
+/** The colour of a kept cell whose weight is not shown: that of a weight of 0.01. */
+function plainKeptOf({ kept }: Ramps): number {
+  return kept[bitsOf(Float32Array.of(0.01))[0]! >>> ignoredBits]!;
 }
 
 /** Where the pixel in line `y` of the whole level and column 0 of it would be in a tile's array. */
@@ -79,9 +87,12 @@ export function paintPicture(picture: MapTile, layer: Layer, ramps: Ramps): Uint
   const { width, height, maximum, excess, kept } = picture;
   const pixels = new Uint32Array(width * height);
   const bits = bitsOf(maximum);
+  const plainKept = plainKeptOf(ramps);
   for (let at = 0; at < pixels.length; at++) {
     const leading = bits[at]! >>> ignoredBits;
-    if (layer === 'full' || kept === null) pixels[at] = ramps.heat[leading]!;
+    if (layer === 'full' || kept === null)
+      pixels[at] = layer === 'kept' ? ramps.ground : ramps.heat[leading]!;
+    else if (layer === 'kept') pixels[at] = kept[at]! >= keptShare ? plainKept : ramps.ground;
     else if (kept[at]! >= keptShare) pixels[at] = ramps.kept[leading]!;
     else if (layer !== 'both') pixels[at] = ramps.ground;
     else pixels[at] = (excess[at]! >= 1 ? ramps.missed : ramps.faint)[leading]!;

@@ -92,7 +92,13 @@ function follow(
 
 /** Whether one may stand under the other while that is painted: the same cells, in another way or from nearer. */
 function isOfOneHead(a: SheetSubject, b: SheetSubject): boolean {
-  return a.text === b.text && a.layer === b.layer && a.head === b.head && a.ramps === b.ramps;
+  return (
+    a.text === b.text &&
+    a.positions === b.positions &&
+    a.layer === b.layer &&
+    a.head === b.head &&
+    a.ramps === b.ramps
+  );
 }
 
 function holds(outer: Grid, inner: Grid): boolean {

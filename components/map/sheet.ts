@@ -18,6 +18,8 @@ import type { Ramps } from './ramps';
 /** What decides the pixels of a sheet besides its place. */
 export interface SheetSubject {
   readonly text: string;
+  /** Whose positions: the model's (null), or a method's own. */
+  readonly positions: string | null;
   readonly tokens: number;
   readonly layer: number;
   readonly head: number;
@@ -145,7 +147,7 @@ export class Sheet {
     this.dirty--;
     const { text, tokens, layer, head, shown, pooling, ramps } = this.subject;
     const address = { layer, head, ...place };
-    const attention = pyramid.attention(text, address, tokens);
+    const attention = pyramid.attention(this.subject, address, tokens);
     // Above the diagonal there is nothing to wait for.
     slot.isOwn = place.column > place.row || attention?.place.level === place.level;
     if (!attention) return;

@@ -12,6 +12,7 @@ interface ThumbnailSubject {
   readonly pixels: number;
   /** Null while no text is there. */
   readonly text: string | null;
+  readonly positions: string | null;
   readonly tokens: number;
   readonly recorded: Thumbnails | null;
   readonly ramps: Ramps;
@@ -73,9 +74,9 @@ export class ThumbnailSheet {
   }
 
   private sourceOf(layer: number, head: number): Source | null {
-    const { text, tokens, recorded } = this.subject;
+    const { text, positions, tokens, recorded } = this.subject;
     const address = { layer, head, level: this.top, row: 0, column: 0 };
-    const found = text === null ? null : this.pyramid.attention(text, address, tokens);
+    const found = text === null ? null : this.pyramid.attention({ text, positions }, address, tokens);
     if (found) {
       const used = tokens / tokensPerPixel(this.top);
       return { weights: found.value.maximum, pitch: TILE_PIXELS, used };

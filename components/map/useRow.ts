@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'react';
-import { usePage, usePageState } from '../../src/session/hooks';
+import { useMapPositions, usePage, usePageState } from '../../src/session/hooks';
 import type { QueryRow } from '../../src/study/types';
 
 const quietMilliseconds = 30;
@@ -9,13 +9,18 @@ export function useRow(query: number | null): QueryRow | null {
   const page = usePage();
   const chosen = usePageState((state) => state.row);
   const { layer, head } = usePageState((state) => state.session.view);
+  const { whose, key } = useMapPositions();
   const version = usePageState((state) => state.pictureVersion);
   const [fetched, setFetched] = useState<QueryRow | null>(null);
   const isShown = (row: QueryRow | null): row is QueryRow =>
-    row !== null && row.query === query && row.layer === layer && row.head === head;
+    row !== null &&
+    row.query === query &&
+    row.layer === layer &&
+    row.head === head &&
+    row.positions === whose;
   const isChosen = isShown(chosen);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: layer, head and version decide what page.row returns
+  // biome-ignore lint/correctness/useExhaustiveDependencies: layer, head, version and positions decide what page.row returns
   useEffect(() => {
     if (query === null || isChosen) return;
     let isWanted = true;
@@ -29,7 +34,7 @@ export function useRow(query: number | null): QueryRow | null {
       isWanted = false;
       clearTimeout(timer);
     };
-  }, [page, query, layer, head, version, isChosen]);
+  }, [page, query, layer, head, version, whose, key, isChosen]);
   if (isChosen) return chosen;
   return isShown(fetched) ? fetched : null;
 }

@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'react';
-import { usePageState, useRowProvenance } from '../../src/session/hooks';
+import { useMapPositions, usePageState, useRowProvenance } from '../../src/session/hooks';
 import { isKept } from '../../src/session/missed';
 import { chosenQuery } from '../../src/session/page-state';
 import type { QueryRow, TextFacts } from '../../src/study/types';
@@ -21,6 +21,7 @@ export function TokenPanel() {
   const row = usePageState((state) => state.row);
   const query = usePageState(chosenQuery);
   const provenance = useRowProvenance(row);
+  const { isVoid } = useMapPositions();
   const [target, setTarget] = useState<{ token: number } | null>(null);
   const jump = (token: number) => setTarget({ token });
 
@@ -51,13 +52,22 @@ export function TokenPanel() {
       }}
     >
       <NeedleChips needles={text.needles} onJump={jump} />
-      <Overview text={text} row={row} onJump={jump} />
-      <TokenStrip text={text} row={row} query={query} target={target} />
+      <div className="token-pictures" data-void={isVoid || undefined}>
+        <Overview text={text} row={row} onJump={jump} />
+        <TokenStrip text={text} row={row} query={query} target={target} />
+      </div>
     </Panel>
   );
 }
 
+const weightHelp = {
+  model: 'Full attention’s weight of each token for this query',
+  own: 'Each token’s weight for this query under the method’s own positions',
+  cache: 'Past the trained length, with positions in the cache, dropped tokens have none to be weighed at',
+} as const;
+
 function Caption({ text, query }: { text: TextFacts; query: number }) {
+  const { whose } = useMapPositions();
   const token = text.tokenTexts[query] ?? '';
   const invisible = invisibleName(token);
   const place = query === text.answerStart ? ' before the answer' : '';
@@ -80,7 +90,7 @@ function Caption({ text, query }: { text: TextFacts; query: number }) {
         <Term name="needle">
           <i data-legend="needle">needle</i>
         </Term>
-        <span title="Full attention’s weight of each token for this query">shade: weight</span>
+        <span title={weightHelp[whose]}>{whose === 'cache' ? 'no weights' : 'shade: weight'}</span>
       </span>
     </span>
   );

@@ -12,7 +12,7 @@ export function rowTable(row: QueryRow | null, tokenTexts: readonly string[]): T
   const columns = [
     'key',
     'token',
-    'full weight',
+    row?.positions === 'own' ? 'weight, own positions' : 'full weight',
     'rank',
     'score',
     'score at the cut',
@@ -31,8 +31,8 @@ export function rowTable(row: QueryRow | null, tokenTexts: readonly string[]): T
       return [
         String(key),
         showToken(tokenTexts[key] ?? ''),
-        why.weight,
-        why.weightRank,
+        why.positions === 'cache' ? null : why.weight,
+        why.positions === 'cache' ? null : why.weightRank,
         why.score?.value ?? null,
         why.score?.cut ?? null,
         why.score?.second?.value ?? null,

@@ -6,14 +6,14 @@ export interface TokenLook {
   /** kept, missed, dropped, or future: what stands below the token. */
   readonly state: 'kept' | 'missed' | 'dropped' | 'future' | 'unknown';
   readonly part: 'sink' | 'local' | 'own-block' | null;
-  /** 0 … 1: full attention's weight on a log scale of four decades. */
+  /** 0 … 1: the row's weight on a log scale of four decades; 0 where there is none to show. */
   readonly shade: number;
 }
 
 export function lookOf(row: QueryRow | null, token: number): TokenLook {
   if (!row) return { state: 'unknown', part: null, shade: 0 };
   const fate = KEY_FATES[row.fates[token] ?? 0]!;
-  const shade = shadeOf(row.weights[token] ?? 0);
+  const shade = row.positions === 'cache' ? 0 : shadeOf(row.weights[token] ?? 0);
   if (fate === 'future') return { state: 'future', part: null, shade: 0 };
   if (fate === 'dropped') return { state: isMissed(row, token) ? 'missed' : 'dropped', part: null, shade };
   const isForPlace = fate === 'sink' || fate === 'local' || fate === 'own-block';

@@ -6,6 +6,7 @@ import type { Method } from '../methods/method';
 import type { ParameterContext } from '../methods/parameters';
 import { methodKey } from '../study/key';
 import type { QueryRow } from '../study/types';
+import { type MapPositions, mapPositions } from './map-positions';
 import {
   arrivingLayers,
   type Choice,
@@ -92,5 +93,14 @@ export function useRowProvenance(
         isStale: isOtherText || methodKey(row.method) !== methodKey(choice.method),
       },
     [row, choice, version, modelDigest, isOtherText],
+  );
+}
+
+/** Whose positions the map is drawn under. */
+export function useMapPositions(): MapPositions {
+  const { store, findMethod } = usePage();
+  return useStore(
+    store,
+    useShallow((state) => mapPositions(state, findMethod)),
   );
 }

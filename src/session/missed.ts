@@ -3,6 +3,7 @@ import { isHeavy } from '../measure/missed';
 import { KEY_FATES, type QueryRow } from '../study/types';
 
 export function isMissed(row: QueryRow, key: number): boolean {
+  if (row.positions === 'cache') return false;
   return KEY_FATES[row.fates[key]!] === 'dropped' && isHeavy(key, row.weights[key]!, row.firstWeight);
 }
 

@@ -9,6 +9,7 @@ import type { TileSource } from '../study/tile-work';
 import type { QueryRow } from '../study/types';
 import { isUserError } from '../user-error';
 import { parameterProblem } from './check';
+import { mapPositions } from './map-positions';
 import {
   beginRecord,
   changeRecord,
@@ -104,10 +105,13 @@ export function createRunner({ store, version, findMethod, createClient, onFacts
   const row = (query: number): Promise<QueryRow> => {
     const { session, pictureVersion } = store.getState();
     const { layer, head } = session.view;
-    const key = [layer, head, query, pictureVersion].join();
+    const { whose, key: positions } = mapPositions(store.getState(), findMethod);
+    const key = [layer, head, query, pictureVersion, whose, positions].join();
     const known = rows.get(key);
     if (known) return known;
-    const asked = client.row(layer, head, query);
+    const asked = client
+      .row(layer, head, query, positions)
+      .then((found): QueryRow => (whose === 'cache' ? { ...found, positions: whose } : found));
     rows.set(key, asked);
     asked.catch(() => rows.delete(key));
     if (rows.size > rowsRemembered) rows.delete(rows.keys().next().value!);
@@ -118,7 +122,8 @@ export function createRunner({ store, version, findMethod, createClient, onFacts
     const query = chosenQuery(state);
     if (query === null || !state.text || state.pictureVersion === 0) return;
     const { layer, head } = state.session.view;
-    const key = [layer, head, query, state.pictureVersion].join();
+    const { whose, key: positions } = mapPositions(state, findMethod);
+    const key = [layer, head, query, state.pictureVersion, whose, positions].join();
     if (key === askedRow) return;
     askedRow = key;
     row(query).then(

@@ -5,7 +5,9 @@ import { isMissed } from './missed';
 export interface Why {
   readonly fate: KeyFate;
   readonly isMissed: boolean;
-  /** Full attention's probability, and its rank among the keys the query could see. */
+  /** Whose positions the weight is under; 'cache': there is none to show. */
+  readonly positions: QueryRow['positions'];
+  /** The key's probability among all that the query could see, and its rank among them. */
   readonly weight: number;
   readonly weightRank: number;
   readonly visible: number;
@@ -39,6 +41,7 @@ export function whyOf(row: QueryRow, key: number): Why {
   return {
     fate: fateOf(row, key),
     isMissed: isMissed(row, key),
+    positions: row.positions,
     weight,
     weightRank: 1 + countAbove(row.weights, weight, 0, visible),
     visible,

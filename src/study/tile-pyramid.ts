@@ -1,7 +1,8 @@
 /**
  * The page's side of the pyramid: keeps tiles, decides which to ask for next, and forgets what went out of view.
  *
- * Attention belongs to a text, layer and head, the kept share to a method, too: a changed method leaves the attention as it is.
+ * Attention belongs to a text, layer, head and whose positions, the kept share to a method, too: a changed method leaves the
+ * attention as it is, unless it is shown under that method's own positions and they have moved.
  */
 import { isUserError } from '../user-error';
 import { TileCache } from './tile-cache';
@@ -35,6 +36,8 @@ export interface MapView {
   readonly tokens: number;
   /** Key of the method (methodKey). */
   readonly method: string;
+  /** Whose positions attention is under, as in an AttentionRequest. */
+  readonly positions: string | null;
   readonly layer: number;
   readonly head: number;
   readonly region: MapRegion;
@@ -42,6 +45,9 @@ export interface MapView {
   /** Where the pointer is, or the middle: tiles near it come first. */
   readonly focus: { readonly query: number; readonly key: number };
 }
+
+/** What attention is of: a text, under the model's positions (null) or a method's own. */
+export type Picture = Pick<MapView, 'text' | 'positions'>;
 
 /** A tile that shows a place, and the place that it is a tile of: the same, or one of a higher level. */
 export interface Found<Value> {
@@ -73,7 +79,7 @@ export class TilePyramid {
   private isIdle = false;
   private readonly batches = new Set<{
     work: readonly TileWork[];
-    text: string;
+    picture: Picture;
     controller: AbortController;
   }>();
   private readonly pending = new Set<string>();
@@ -109,7 +115,7 @@ export class TilePyramid {
     const before = this.view;
     const isOther = (...parts: (keyof MapView)[]): boolean =>
       before !== null && parts.some((part) => before[part] !== view[part]);
-    if (isOther('text')) this.isBlocked = false;
+    if (isOther('text', 'positions')) this.isBlocked = false;
     if (isOther('text', 'method')) this.isCoverageBlocked = false;
     if (isOther('text', 'method', 'layer', 'head')) this.coverageBatch?.abort();
     this.view = view;
@@ -135,8 +141,8 @@ export class TilePyramid {
   }
 
   /** The nearest picture of a place, from its own level up; null while there is none at all. */
-  attention(text: string, address: TileAddress, tokens: number): Found<AttentionTile> | null {
-    const names = this.nameOf(text);
+  attention(picture: Picture, address: TileAddress, tokens: number): Found<AttentionTile> | null {
+    const names = this.pictureName(picture);
     return this.find(address, tokens, (place) => {
       const tile = this.attentionTiles.get(keyIn(names, place));
       return tile && isShown(tile, place, tokens) ? tile : undefined;
@@ -197,8 +203,8 @@ export class TilePyramid {
     const { view } = this;
     if (!view) return;
     const wanted = new Set(this.wishes(view).map(({ key }) => key));
-    for (const { work, text, controller } of this.batches) {
-      const isWanted = text === view.text && work.some((piece) => wanted.has(this.keyOf(text, piece)));
+    for (const { work, picture, controller } of this.batches) {
+      const isWanted = work.some((piece) => wanted.has(this.keyOf(picture, piece)));
       if (!isWanted) controller.abort();
     }
   }
@@ -216,11 +222,11 @@ export class TilePyramid {
 
   /** What is wanted and not asked for, most wanted first. */
   private wishes(view: MapView): TileWish[] {
-    const { text, tokens, layer, head } = view;
+    const { tokens, layer, head } = view;
     const top = { layer, head, level: topLevel(tokens), row: 0, column: 0 };
     const isAtRest = this.isIdle && this.now() - this.lastShow >= REST_MILLISECONDS;
     const wish = (address: TileAddress, isWhole: boolean, mayRefine = true): TileWish => {
-      const key = this.keyOf(text, address);
+      const key = this.keyOf(view, address);
       const tile = this.attentionTiles.peek(key);
       return { address, key, tile, isWhole, mayRefine, isPending: this.pending.has(key) };
     };
@@ -234,18 +240,22 @@ export class TilePyramid {
   }
 
   private async fetchAttention(view: MapView, work: readonly TileWork[]): Promise<void> {
-    const { text, tokens } = view;
-    const batch = { work, text, controller: new AbortController() };
+    const { text, positions, tokens } = view;
+    const picture = { text, positions };
+    const batch = { work, picture, controller: new AbortController() };
     this.batches.add(batch);
-    for (const piece of work) this.pending.add(this.keyOf(text, piece));
+    for (const piece of work) this.pending.add(this.keyOf(picture, piece));
     try {
-      const { lines, milliseconds } = await this.source.attention({ text, work }, batch.controller.signal);
+      const { lines, milliseconds } = await this.source.attention(
+        { text, positions, work },
+        batch.controller.signal,
+      );
       if (batch.controller.signal.aborted) return;
       // Two batches may be under way: the time is this one's only since the other one came.
       const now = this.now();
       this.rate.note(cellsOf(work, tokens), work.length, Math.min(milliseconds, now - this.lastArrival));
       this.lastArrival = now;
-      for (const [i, piece] of work.entries()) this.keep(text, piece, lines[i]!);
+      for (const [i, piece] of work.entries()) this.keep(picture, piece, lines[i]!);
       this.tell(work);
     } catch (error) {
       if (batch.controller.signal.aborted) return;
@@ -254,13 +264,13 @@ export class TilePyramid {
       if (!isUserError(error)) console.error(error);
     } finally {
       this.batches.delete(batch);
-      for (const piece of work) this.pending.delete(this.keyOf(text, piece));
+      for (const piece of work) this.pending.delete(this.keyOf(picture, piece));
       this.pump();
     }
   }
 
-  private keep(text: string, piece: TileWork, { maximum, mean, excess }: PooledLines): void {
-    const key = this.keyOf(text, piece);
+  private keep(picture: Picture, piece: TileWork, { maximum, mean, excess }: PooledLines): void {
+    const key = this.keyOf(picture, piece);
     const isWhole = maximum.length === TILE_AREA;
     const before = this.attentionTiles.peek(key);
     const tile: AttentionTile = before ?? {
@@ -334,8 +344,12 @@ export class TilePyramid {
     return null;
   }
 
-  private keyOf(text: string, address: TileAddress): string {
-    return keyIn(this.nameOf(text), address);
+  private keyOf(picture: Picture, address: TileAddress): string {
+    return keyIn(this.pictureName(picture), address);
+  }
+
+  private pictureName({ text, positions }: Picture): string {
+    return positions === null ? this.nameOf(text) : `${this.nameOf(text)}@${this.nameOf(positions)}`;
   }
 
   private namesOf(text: string, method: string): string {

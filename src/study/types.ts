@@ -260,8 +260,11 @@ export interface QueryRow {
   readonly layer: number;
   readonly head: number;
   readonly query: number;
-  /** Whose positions `weights` are under: the model's, or the method's own of every key. */
-  readonly positions: 'model' | 'own';
+  /**
+   * Whose positions `weights` are under: the model's, or the method's own of every key. 'cache': the method gives dropped keys no
+   * position, and the model's say nothing past the trained length, so no weight is shown and nothing is missed.
+   */
+  readonly positions: 'model' | 'own' | 'cache';
   /** Full attention's probability of each token; [T]. */
   readonly weights: Float32Array;
   /** What of that is tokens 0 to 3: it decides which dropped keys are missed (src/measure/missed.ts). */

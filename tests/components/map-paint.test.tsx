@@ -133,7 +133,7 @@ describe('a painter', () => {
 
   const tokens = 1000;
   const subject: SheetSubject = {
-    ...{ text: 'text', tokens, layer: 0, head: 0, shown: 'full', pooling: 'maximum', ramps },
+    ...{ text: 'text', positions: null, tokens, layer: 0, head: 0, shown: 'full', pooling: 'maximum', ramps },
   };
   const context = {
     ...{ clearRect() {}, save() {}, restore() {}, drawImage: (...args: unknown[]) => void shown.push(args) },
@@ -169,7 +169,7 @@ describe('a painter', () => {
       const focus = { query: 0, key: 0 };
       const level = levelOf(region, 500, 500);
       const { layer, head } = next;
-      pyramid.show({ text: 'text', tokens, method: '', layer, head, region, level, focus });
+      pyramid.show({ text: 'text', positions: null, tokens, method: '', layer, head, region, level, focus });
       return { subjects: [next], region, level, focus, split: 1, pictures: [null] };
     };
     return { pyramid, painter, look };
@@ -241,7 +241,13 @@ describe('a painter', () => {
     for (let i = 0; i < 500 && steps.at(-1) !== 1; i++) {
       await settle();
       while (painter.draw(context, frame, 500, 500));
-      if (pyramid.attention('text', { layer: 0, head: 0, level: 3, row: 0, column: 0 }, tokens)) {
+      if (
+        pyramid.attention(
+          { text: 'text', positions: null },
+          { layer: 0, head: 0, level: 3, row: 0, column: 0 },
+          tokens,
+        )
+      ) {
         steps.push(painter.rowStep);
       }
     }

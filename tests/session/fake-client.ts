@@ -115,9 +115,10 @@ export function createFakeClient(
       const data = synthetic(spec, text);
       return { kept: tiles.map((tile) => syntheticKept(tile, data)) };
     },
-    async row(layer, head, query) {
+    async row(layer, head, query, positions) {
       if (!spec || !text) throw new UserError('The text is not there yet.');
-      return syntheticRow(layer, head, query, spec, text);
+      const row = syntheticRow(layer, head, query, spec, text);
+      return { ...row, positions: positions ? 'own' : 'model' };
     },
     dispose() {
       run += 1;

@@ -12,6 +12,7 @@ import type {
 import { UserError } from '../../src/user-error';
 
 const TOKENS = 1000;
+const text = { text: 'text', positions: null };
 const TILE_BYTES = 3 * 4 * TILE_PIXELS ** 2;
 
 /** A source that answers when the test says so. A pixel's maximum tells which tile and line it is of. */
@@ -93,7 +94,7 @@ function open(options: { attentionBytes?: number; coverageBytes?: number } = {})
 }
 
 const view = (change: Partial<MapView> = {}): MapView => ({
-  ...{ text: 'text', tokens: TOKENS, method: 'a', layer: 2, head: 1, level: 0 },
+  ...{ ...text, tokens: TOKENS, method: 'a', layer: 2, head: 1, level: 0 },
   region: { rowStart: 128, rowEnd: 384, columnStart: 0, columnEnd: 256 },
   focus: { query: 300, key: 100 },
   ...change,
@@ -142,7 +143,7 @@ describe('what is asked for', () => {
     await settle();
     expect(source.attentionAsked.at(-1)!.work[0]).toMatchObject({ head: 5, row: 2, column: 0 });
     await source.answerAll();
-    expect(pyramid.attention('text', at(1, 0), TOKENS), 'came too late').toBeNull();
+    expect(pyramid.attention(text, at(1, 0), TOKENS), 'came too late').toBeNull();
   });
 
   test('waits when the source refuses, until there is news', async () => {
@@ -166,13 +167,13 @@ describe('what is shown', () => {
     pyramid.show(view({ level: 2, region: { rowStart: 0, rowEnd: 512, columnStart: 0, columnEnd: 512 } }));
     await source.answerAll();
     const close = { row: 3, column: 1 };
-    const found = pyramid.attention('text', { layer: 2, head: 1, level: 0, ...close }, TOKENS);
+    const found = pyramid.attention(text, { layer: 2, head: 1, level: 0, ...close }, TOKENS);
     expect(found?.place).toEqual({ level: 2, row: 0, column: 0 });
     expect(found?.value.exactLines).toBe(TILE_PIXELS);
-    const far = pyramid.attention('text', at(7, 7), TOKENS);
+    const far = pyramid.attention(text, at(7, 7), TOKENS);
     expect(far?.place, 'the top alone has it').toEqual({ level: 3, row: 0, column: 0 });
-    expect(pyramid.attention('text', { ...at(3, 1), head: 0 }, TOKENS)).toBeNull();
-    expect(pyramid.attention('another text', at(3, 1), TOKENS)).toBeNull();
+    expect(pyramid.attention(text, { ...at(3, 1), head: 0 }, TOKENS)).toBeNull();
+    expect(pyramid.attention({ text: 'another text', positions: null }, at(3, 1), TOKENS)).toBeNull();
   });
 
   test('pieces of a slow tile are put together; until then a sample stands in and is made exact from the top', async () => {
@@ -184,12 +185,12 @@ describe('what is shown', () => {
     const whole = { rowStart: 0, rowEnd: TOKENS, columnStart: 0, columnEnd: TOKENS };
     pyramid.show(view({ level, region: whole }));
     await source.answer();
-    const first = pyramid.attention('text', at(0, 0, level), TOKENS)!.value;
+    const first = pyramid.attention(text, at(0, 0, level), TOKENS)!.value;
     expect(first.rowStep).toBe(tokensPerPixel(level));
     const steps: number[] = [];
     for (let i = 0; i < 200 && !pyramid.isComplete(); i++) {
       await source.answer();
-      const { value } = pyramid.attention('text', at(0, 0, level), TOKENS)!;
+      const { value } = pyramid.attention(text, at(0, 0, level), TOKENS)!;
       steps.push(value.exactLines);
       const boundary = value.exactLines;
       expect(value.maximum[boundary * TILE_PIXELS - 1]).toBeCloseTo((boundary - 1) / 1000 + 1, 4);
@@ -229,7 +230,7 @@ describe('kept shares', () => {
     await source.answerAll();
     const asked = source.coverageAsked.length;
     expect(pyramid.coverage('text', at(1, 0), TOKENS)).toBeNull();
-    expect(pyramid.attention('text', at(1, 0), TOKENS)).not.toBeNull();
+    expect(pyramid.attention(text, at(1, 0), TOKENS)).not.toBeNull();
     source.selected.add('a');
     pyramid.announce();
     await source.answerAll();
@@ -248,8 +249,8 @@ describe('budgets', () => {
     await source.answerAll();
     expect(pyramid.bytes.attention).toBeLessThanOrEqual(6 * TILE_BYTES);
     expect(pyramid.bytes.coverage).toBeLessThanOrEqual(3 * TILE_BYTES);
-    expect(pyramid.attention('text', at(4, 0), TOKENS)?.place.level).toBe(0);
-    expect(pyramid.attention('text', at(5, 0), TOKENS)?.place.level).toBe(0);
+    expect(pyramid.attention(text, at(4, 0), TOKENS)?.place.level).toBe(0);
+    expect(pyramid.attention(text, at(5, 0), TOKENS)?.place.level).toBe(0);
     pyramid.clear();
     expect(pyramid.bytes).toEqual({ attention: 0, coverage: 0 });
   });
