@@ -1,8 +1,10 @@
+import { useState } from 'react';
 import { useShallow } from 'zustand/react/shallow';
 import { usePage, usePageState } from '../../src/session/hooks';
 import { sentencesOf } from '../../src/session/model-address';
 import { questionOf } from '../../src/session/page-state';
 import { bundledModel } from '../../src/session/session';
+import { formatCount } from '../shared/format';
 import { CloseIcon } from '../shared/icons';
 
 /** A link may name a model anywhere, and a server may send to another: nothing is read from there before the person has agreed. */
@@ -33,7 +35,6 @@ function DownloadQuestion() {
 /** What went wrong or has to be known, one sentence each, until it is dismissed or no longer true. */
 export function Notices() {
   const page = usePage();
-  const notices = usePageState((state) => state.notices);
   const error = usePageState((state) => state.error);
   const textNotices = usePageState((state) => state.text?.notices);
   return (
@@ -52,19 +53,34 @@ export function Notices() {
           <span>{sentence}</span>
         </div>
       ))}
-      {notices.map(({ id, sentence }) => (
-        <div key={id} className="notice">
-          <span>{sentence}</span>
-          <button
-            type="button"
-            className="icon-button"
-            aria-label="Dismiss this notice"
-            onClick={() => page.actions.dismiss(id)}
-          >
-            <CloseIcon />
-          </button>
-        </div>
-      ))}
+      <Dismissible />
     </div>
   );
+}
+
+/** One line, however many there are: the first, and how many more. */
+function Dismissible() {
+  const { actions } = usePage();
+  const notices = usePageState((state) => state.notices);
+  const [isOpen, setOpen] = useState(false);
+  const shown = isOpen ? notices : notices.slice(0, 1);
+  const more = notices.length - 1;
+  return shown.map(({ id, sentence }, at) => (
+    <div key={id} className="notice">
+      <span>{sentence}</span>
+      {at === 0 && more > 0 && (
+        <button type="button" className="text-button" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+          {isOpen ? 'Show less' : `and ${formatCount(more)} more`}
+        </button>
+      )}
+      <button
+        type="button"
+        className="icon-button"
+        aria-label="Dismiss this notice"
+        onClick={() => actions.dismiss(id)}
+      >
+        <CloseIcon />
+      </button>
+    </div>
+  ));
 }

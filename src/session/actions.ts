@@ -4,6 +4,7 @@ import type { Parameters, ParameterValue } from '../methods/parameters';
 import type { MethodSpec, SourceSpec } from '../study/types';
 import { parameterContext } from './context';
 import { changedNames, fillParameters, followContext } from './follow';
+import { mostPinned } from './limits';
 import { type Cell, contextOf, nothingKnown, type PageState } from './page-state';
 import { defaultMethod, type FindMethod, keyOf, type Session, type View } from './session';
 
@@ -104,9 +105,9 @@ export function createActions({ store, findMethod, changed, commit }: ActionsOpt
     },
     pin(method) {
       const { pinned } = getState().session;
-      if (!pinned.some((known) => keyOf(known) === keyOf(method))) {
-        setSession({ pinned: [...pinned, method] }, true);
-      }
+      if (pinned.some((known) => keyOf(known) === keyOf(method))) return;
+      if (pinned.length < mostPinned) setSession({ pinned: [...pinned, method] }, true);
+      else this.notify(`${mostPinned} methods are pinned, the most there can be; unpin one first.`);
     },
     unpin(index) {
       setSession({ pinned: getState().session.pinned.filter((_, at) => at !== index) }, true);

@@ -1,10 +1,12 @@
 /** Single values of a link: how each kind is written and read. Readers throw UserError with a clause: "must be …". */
 import type { Method } from '../methods/method';
 import type { ParameterContext, ParameterSchema, Parameters, ParameterValue } from '../methods/parameters';
+import { quote } from '../model/quote';
 import type { MapRegion, MethodSpec } from '../study/types';
-import { UserError } from '../user-error';
+import { isUserError, UserError } from '../user-error';
 import { fillParameters } from './follow';
-import type { FindMethod } from './session';
+import { mostPinned } from './limits';
+import { type FindMethod, keyOf } from './session';
 
 export function readWhole(text: string, least: number, most: number): number {
   const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
@@ -89,27 +91,84 @@ function writeParameters(parameters: Parameters): string {
     .join(',');
 }
 
+export interface PinnedReading {
+  readonly pinned: readonly MethodSpec[];
+  /** Those of `pinned` whose `keepFraction` the link itself names. */
+  readonly withFraction: readonly MethodSpec[];
+  /** One sentence for each kind of thing that was left out. */
+  readonly notices: readonly string[];
+}
+
+/** Each entry is read on its own: a bad one costs itself. Throws UserError where none is good. */
 export function readPinned(
   text: string,
   find: FindMethod,
   context: ParameterContext,
   layers: number | null,
-): MethodSpec[] {
-  if (text === 'none') return [];
-  return text.split(';').map((entry) => {
-    const parts = /^([a-z0-9-]+)\(([^()]*)\)$/.exec(entry);
-    const method = find(parts?.[1] ?? '');
-    if (!parts || !method)
-      throw new UserError('must be methods this version knows, as in oracle(keepFraction:0.25)');
-    const given = parts[2] === '' ? [] : parts[2]!.split(',').map((pair) => readPair(pair, method, layers));
-    return { id: method.id, parameters: fillParameters(method, Object.fromEntries(given), context) };
-  });
+): PinnedReading {
+  if (text === 'none') return { pinned: [], withFraction: [], notices: [] };
+  const pinned = new Map<string, MethodSpec>();
+  const withFraction: MethodSpec[] = [];
+  const notices: string[] = [];
+  const entries = text.split(';');
+  let [doubles, bad, read] = [0, 0, 0];
+  for (const entry of entries) {
+    if (pinned.size === mostPinned || read === mostPinned * 4) break;
+    read += 1;
+    try {
+      const { spec, names } = readPinnedEntry(entry, find, context, layers);
+      const key = keyOf(spec);
+      if (pinned.has(key)) doubles += 1;
+      else {
+        pinned.set(key, spec);
+        if (names.includes('keepFraction')) withFraction.push(spec);
+      }
+    } catch (error) {
+      if (!isUserError(error)) throw error;
+      bad += 1;
+      if (bad === 1) notices.push(`"pin" in the link: ${error.message}; it was left out.`);
+    }
+  }
+  if (pinned.size === 0) throw new UserError(notices[0] ?? 'must be pinned methods');
+  if (bad > 1) notices.push(`${bad - 1} more of the link's pinned methods cannot be read and were left out.`);
+  if (doubles > 0) notices.push('The link pins a method twice with the same parameters; it is shown once.');
+  if (read < entries.length) {
+    notices.push(
+      `The link pins ${entries.length} methods; ${pinned.size} are shown, and ${mostPinned} are the most.`,
+    );
+  }
+  return { pinned: [...pinned.values()], withFraction, notices };
+}
+
+function readPinnedEntry(
+  entry: string,
+  find: FindMethod,
+  context: ParameterContext,
+  layers: number | null,
+): { spec: MethodSpec; names: string[] } {
+  const parts = /^([a-z0-9-]+)\(([^()]*)\)$/.exec(entry);
+  if (!parts) {
+    throw new UserError(`${quote(entry, 40)} must be a method, as in oracle(keepFraction:0.25)`);
+  }
+  const method = find(parts[1]!);
+  if (!method) throw new UserError(`${quote(parts[1]!, 40)} is no method that this version knows`);
+  const given = parts[2] === '' ? [] : parts[2]!.split(',').map((pair) => readPair(pair, method, layers));
+  const parameters = fillParameters(method, Object.fromEntries(given), context);
+  return { spec: { id: method.id, parameters }, names: given.map(([name]) => name) };
 }
 
 function readPair(pair: string, method: Method, layers: number | null): [string, ParameterValue] {
   const [name = '', value = ''] = pair.split(':');
   if (!Object.hasOwn(method.parameters, name)) {
-    throw new UserError(`must name parameters that ${method.id} has`);
+    const names = Object.keys(method.parameters).join(', ');
+    throw new UserError(
+      `${method.id} has no parameter ${quote(name, 40)} (it has ${names === '' ? 'none' : names})`,
+    );
   }
-  return [name, readParameter(method.parameters[name]!, value, layers)];
+  try {
+    return [name, readParameter(method.parameters[name]!, value, layers)];
+  } catch (error) {
+    if (!isUserError(error)) throw error;
+    throw new UserError(`${name} of ${method.id} ${error.message}, not ${quote(value, 40)}`);
+  }
 }

@@ -9,16 +9,18 @@
  *   queries  first query of the numbers, where it is not the source's own
  *   method   id;   p.<parameter>: its parameters;   pin: the pinned methods with theirs
  *   layer, head, query, zoom, mode, positions, theme: the view;   backend: read, and never shared
+ *   z        a sum over what stands before it, last: a link that was cut on its way has none
  */
 import type { Method } from '../methods/method';
 import type { ParameterContext, ParameterValue } from '../methods/parameters';
+import { quote, shorten } from '../model/quote';
 import { LONGEST_TEXT_TOKENS } from '../study/limits';
 import type { MapRegion, MethodSpec, SourceSpec } from '../study/types';
 import { isUserError, UserError } from '../user-error';
 import { packText, unpackText } from './compress';
 import { fillParameters } from './follow';
 import { largestSeed, shortestTaskTokens } from './limits';
-import { joinPairs, type LinkPair, splitPairs } from './link-text';
+import { joinPairs, type LinkPair, markLength, markOf, splitPairs, unescapeOnce } from './link-text';
 import {
   readDepth,
   readOneOf,
@@ -33,6 +35,7 @@ import {
 import { readModelAddress } from './model-address';
 import {
   bundledModel,
+  defaultMethodId,
   defaultPinned,
   defaultSession,
   type FindMethod,
@@ -52,6 +55,7 @@ export type BackendChoice = 'auto' | 'webgpu' | 'cpu';
 export interface LinkEnvironment {
   readonly version: string;
   readonly findMethod: FindMethod;
+  readonly methodIds: readonly string[];
   readonly taskIds: readonly string[];
   readonly sampleIds: readonly string[];
   contextOf(source: SourceSpec): ParameterContext;
@@ -62,6 +66,10 @@ export interface LinkReading {
   readonly backend: BackendChoice;
   /** Digest of the weights that the link was made with; null: the link does not say. */
   readonly digest: string | null;
+  /** Version of the program that made the link; null: the link does not say. */
+  readonly version: string | null;
+  /** Methods of the session whose kept fraction the link names and means as before 0.2.0 (translateKeepFraction). */
+  readonly oldFractions: readonly MethodSpec[];
   /** Whether the link itself named parameters; otherwise they are defaults that may still follow the text's length. */
   readonly namesParameters: boolean;
   /** Sentences: one for each bad key, one for all unknown ones, one for another version. */
@@ -95,6 +103,7 @@ type Readers = {
 };
 
 const parameterPrefix = 'p.';
+const markKey = 'z';
 const largestIndex = 1_000_000;
 /** Layers, and heads, of the largest model that config.json may describe. */
 const mostLayers = 1024;
@@ -111,7 +120,7 @@ function readersFor(environment: LinkEnvironment): Readers {
     seed: (text) => readWhole(text, 0, largestSeed),
     start: (text) => readOneOf(text, ['1', '0']) === '1',
     queries: (text) => readWhole(text, 0, largestIndex),
-    method: (text) => environment.findMethod(text) ?? unknownMethod(),
+    method: (text) => environment.findMethod(text) ?? unknownMethod(text, environment),
     layer: (text) => readWhole(text, 0, mostLayers - 1),
     head: (text) => readWhole(text, 0, mostLayers - 1),
     query: (text) => readWhole(text, 0, largestIndex),
@@ -131,7 +140,10 @@ export async function readLink(hash: string, environment: LinkEnvironment): Prom
   const draft: Draft = {};
   const readers = readersFor(environment);
 
-  for (const pair of splitPairs(hash)) {
+  const { pairs, notice: arrival } = arrivedPairs(hash);
+  if (arrival !== null) notices.push(arrival);
+  for (const pair of pairs) {
+    if (pair.key === markKey) continue;
     const name = pair.key === 'v' ? 'version' : pair.key;
     if (pair.key === 'pin' || pair.key.startsWith(parameterPrefix)) later.push(pair);
     else if (pair.key === 'version' || !Object.hasOwn(readers, name)) unknown.push(pair.key);
@@ -151,12 +163,15 @@ export async function readLink(hash: string, environment: LinkEnvironment): Prom
   const method = draft.method ?? environment.findMethod(fallback.method.id)!;
   const named: Record<string, ParameterValue> = {};
   let pinned: readonly MethodSpec[] = defaultPinned(environment.findMethod, context);
+  let withFraction: readonly MethodSpec[] = [];
   for (const pair of later) {
     const name = pair.key.slice(parameterPrefix.length);
     const schema = Object.hasOwn(method.parameters, name) ? method.parameters[name] : undefined;
     if (pair.key === 'pin') {
       await attempt(pair, notices, (text) => {
-        pinned = readPinned(text, environment.findMethod, context, layers);
+        const reading = readPinned(text, environment.findMethod, context, layers);
+        ({ pinned, withFraction } = reading);
+        notices.push(...reading.notices);
       });
     } else if (schema) {
       await attempt(pair, notices, (text) => {
@@ -168,9 +183,11 @@ export async function readLink(hash: string, environment: LinkEnvironment): Prom
   if (unknown.length > 0) notices.push(unknownKeys(unknown));
   if (draft.version !== undefined && draft.version !== environment.version) {
     notices.push(
-      `The link was made with version ${cut(draft.version)} and this is ${environment.version}: numbers may differ.`,
+      `The link was made with version ${shorten(draft.version, 40)} and this is ${environment.version}: numbers may differ.`,
     );
   }
+  const spec = { id: method.id, parameters: fillParameters(method, named, context) };
+  if (Object.hasOwn(named, 'keepFraction')) withFraction = [spec, ...withFraction];
   const { layer, head, query, zoom, mode, theme, positions } = draft;
   const given = Object.fromEntries(
     Object.entries({ layer, head, query, zoom, mode, theme, positions }).filter(
@@ -182,7 +199,7 @@ export async function readLink(hash: string, environment: LinkEnvironment): Prom
     session: {
       model,
       source,
-      method: { id: method.id, parameters: fillParameters(method, named, context) },
+      method: spec,
       pinned,
       queriesStart: draft.queries ?? null,
       startToken: draft.start ?? null,
@@ -190,6 +207,8 @@ export async function readLink(hash: string, environment: LinkEnvironment): Prom
     },
     backend: draft.backend ?? 'auto',
     digest: draft.model?.digest ?? null,
+    version: draft.version ?? null,
+    oldFractions: draft.version !== undefined && isBefore020(draft.version) ? withFraction : [],
     namesParameters: Object.keys(named).length > 0,
     notices,
   };
@@ -249,8 +268,9 @@ export async function writeLink(session: Session, extras: LinkExtras): Promise<s
   pairs.push(['mode', view.mode]);
   if (view.positions !== null) pairs.push(['positions', view.positions]);
   pairs.push(['theme', view.theme]);
+  const mark = markOf(pairs);
   if (extras.backend && extras.backend !== 'auto') pairs.push(['backend', extras.backend]);
-  return joinPairs(pairs);
+  return joinPairs([...pairs, [markKey, mark]]);
 }
 
 function readModel(text: string): { address: string; digest: string | null } {
@@ -289,7 +309,7 @@ async function attempt(
   read: (text: string) => void | Promise<void>,
 ): Promise<void> {
   if (value === null) {
-    notices.push(`"${cut(key)}" in the link has broken escapes and was left out.`);
+    notices.push(`${quote(key, 40)} in the link has broken escapes and was left out.`);
     return;
   }
   try {
@@ -297,22 +317,59 @@ async function attempt(
   } catch (error) {
     if (!isUserError(error)) throw error;
     const clause = error.message.startsWith('must be')
-      ? `"${cut(key)}" in the link ${error.message}, not "${cut(value)}"; it was left out.`
+      ? `${quote(key, 40)} in the link ${error.message}, not ${quote(value, 40)}; it was left out.`
       : error.message;
     notices.push(clause);
   }
 }
 
-function unknownMethod(): never {
-  throw new UserError('must be a method this version knows');
+/** Numbers of another method than the link means must not pass for those of the one that it names. */
+function unknownMethod(id: string, { methodIds, findMethod }: LinkEnvironment): never {
+  const shown = findMethod(defaultMethodId)?.title ?? defaultMethodId;
+  throw new UserError(
+    `The link is about the method ${quote(id, 40)}, which this version does not know: what you see is ${shown} instead. Methods are ${methodIds.join(', ')}.`,
+  );
+}
+
+/** The pairs of a link as they were sent, as far as that can be told, and a sentence where they were not all there. */
+function arrivedPairs(hash: string): { pairs: readonly LinkPair[]; notice: string | null } {
+  const pairs = splitPairs(hash);
+  const version = pairs.find(({ key }) => key === 'v')?.value ?? null;
+  const at = pairs.findIndex(({ key }) => key === markKey);
+  if (at >= 0) {
+    // Signs behind the mark came from the sentence that the link stood in.
+    const mark = /^[0-9a-z]*/.exec(pairs[at]!.value ?? '')![0];
+    const found = [pairs, unescapeOnce(pairs)].find((candidate) => sumOf(candidate.slice(0, at)) === mark);
+    if (found) return { pairs: found, notice: null };
+    return { pairs, notice: mark.length < markLength ? wasCut(pairs.slice(0, at)) : changed };
+  }
+  // A link without a version was written by hand, and says what it wants to. Those of 0.1.0 ended in their theme.
+  const isWhole =
+    version === null ||
+    (isBefore020(version) && pairs.some(({ key, value }) => key === 'theme' && value !== null));
+  return { pairs, notice: isWhole ? null : wasCut(pairs) };
+}
+
+const changed =
+  'The link was changed after it was made: what it says now is shown, which may not be what was meant.';
+
+function wasCut(pairs: readonly LinkPair[]): string {
+  const last = pairs.at(-1);
+  const part = last ? `, and its last value, of ${quote(last.key, 40)}, may be only a part` : '';
+  return `The link was cut on the way: its end is missing${part}. Ask for it again.`;
+}
+
+function sumOf(pairs: readonly LinkPair[]): string {
+  return markOf(pairs.filter(({ key }) => key !== 'backend').map(({ key, value }) => [key, value] as const));
+}
+
+function isBefore020(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return /^\d+\.\d+\.\d+$/.test(version) && major === 0 && minor < 2;
 }
 
 function unknownKeys(keys: readonly string[]): string {
-  const shown = keys.slice(0, 4).map((key) => `"${cut(key)}"`);
+  const shown = keys.slice(0, 4).map((key) => quote(key, 40));
   const more = keys.length > shown.length ? ` and ${keys.length - shown.length} more` : '';
   return `The link has keys that this version does not know: ${shown.join(', ')}${more}; they were left out.`;
-}
-
-function cut(text: string): string {
-  return text.length > 40 ? `${text.slice(0, 40)}…` : text;
 }

@@ -9,13 +9,22 @@ import { type Actions, createActions } from './actions';
 import type { AddressBar } from './address-bar';
 import { parameterContext } from './context';
 import { followContext } from './follow';
-import { type BackendChoice, insideModel, type LinkEnvironment, readLink, writeLink } from './link';
+import {
+  type BackendChoice,
+  insideModel,
+  type LinkEnvironment,
+  type LinkReading,
+  readLink,
+  writeLink,
+} from './link';
 import { type MeasuredBy, presentMeasurements, presentOrigin } from './measured';
+import { translateFractions } from './old-fractions';
 import { contractState, type KeyholeState } from './page-contract';
 import {
   chosenQuery,
   contextOf,
   initialState,
+  isTextOf,
   nothingKnown,
   type PageState,
   questionOf,
@@ -81,6 +90,7 @@ export function createPage(options: PageOptions): Page {
   const environment: LinkEnvironment = {
     version,
     findMethod,
+    methodIds: methods.map(({ id }) => id),
     taskIds: options.taskIds,
     sampleIds: options.sampleIds,
     contextOf: (source) => parameterContext(source, null, null),
@@ -90,6 +100,8 @@ export function createPage(options: PageOptions): Page {
   let backend: BackendChoice = 'auto';
   let linkDigest: string | null = null;
   let followsText = true;
+  /** Of an older link whose kept fractions cannot be translated before its text is there. */
+  let untranslated: Pick<LinkReading, 'version' | 'oldFractions'> | null = null;
   let opening = 1;
   let writes = 0;
 
@@ -97,9 +109,21 @@ export function createPage(options: PageOptions): Page {
     writes += 1;
     const mine = writes;
     const digest = store.getState().model?.digest ?? linkDigest;
-    writeLink(store.getState().session, { version, digest, backend }).then((hash) => {
+    writeLink(store.getState().session, { version: linkVersion(), digest, backend }).then((hash) => {
       if (mine === writes) address.push(hash);
     });
+  };
+  /** Fractions that are not translated yet are those of the version that wrote them. */
+  const linkVersion = (): string => untranslated?.version ?? version;
+  const translate = (): void => {
+    const { session, text } = store.getState();
+    if (!untranslated || !text || !isTextOf(store.getState())) return;
+    const result = translateFractions(session, untranslated.oldFractions, findMethod, text);
+    untranslated = null;
+    if (result.session === session) return;
+    store.setState({ session: result.session });
+    actions.notify(result.notice);
+    runner?.schedule();
   };
   let context = parameterContext(store.getState().session.source, null, null);
   const changed = (isOtherSource: boolean): void => {
@@ -126,6 +150,7 @@ export function createPage(options: PageOptions): Page {
         linkDigest = null;
       }
     }
+    translate();
     const before = context;
     context = contextOf(store.getState());
     if (followsText) {
@@ -149,6 +174,7 @@ export function createPage(options: PageOptions): Page {
       store.setState({ session: reading.session, cell: null, ...(isOtherModel ? nothingKnown : {}) });
       context = contextOf(store.getState());
       followsText = !reading.namesParameters;
+      untranslated = reading.oldFractions.length > 0 ? reading : null;
       if (store.getState().model) onFacts();
       reading.notices.forEach(actions.notify);
       runner?.schedule();
@@ -215,7 +241,10 @@ export function createPage(options: PageOptions): Page {
     },
     async share() {
       const { session, model } = store.getState();
-      const hash = await writeLink(resolvedSession(), { version, digest: model?.digest ?? null });
+      const hash = await writeLink(resolvedSession(), {
+        version: linkVersion(),
+        digest: model?.digest ?? null,
+      });
       const textCharacters = session.source.kind === 'text' ? session.source.text.length : 0;
       return { url: `${options.publicAddress}#${hash}`, textCharacters };
     },

@@ -205,7 +205,7 @@ class Run {
 
   /** What the method has to compute from a text before it can select. */
   async prepare(): Promise<void> {
-    await this.method.prepare?.(this.request.recorded);
+    await this.method.prepare?.(this.request.recorded, this.request.signal);
   }
 
   /** Reads the true tokens of blocks that follow one another, and keeps the states of those that are queries. */

@@ -6,14 +6,17 @@ import { RunState } from '../../components/top-bar/RunState';
 import { renderWith, testPage } from './render-page';
 
 describe('notices', () => {
-  it('say what was wrong with a link, one sentence each, until dismissed', async () => {
+  it('say what was wrong with a link, one line for all until opened, each until dismissed', async () => {
     const page = await testPage({ hash: '#layer=x&seed=y&colour=red&shape=round' });
     renderWith(page, <Notices />);
     expect(
       screen.getByText(
-        '"layer" in the link must be a whole number from 0 to 1000000, not "x"; it was left out.',
+        '"layer" in the link must be a whole number from 0 to 1023, not "x"; it was left out.',
       ),
     ).toBeVisible();
+    expect(screen.getAllByRole('button', { name: 'Dismiss this notice' })).toHaveLength(1);
+    expect(screen.queryByText(/^"seed" in the link/)).toBeNull();
+    await userEvent.click(screen.getByRole('button', { name: 'and 2 more' }));
     expect(screen.getByText(/^"seed" in the link/)).toBeVisible();
     expect(screen.getByText(/"colour", "shape"; they were left out/)).toBeVisible();
     expect(screen.getAllByRole('button', { name: 'Dismiss this notice' })).toHaveLength(3);

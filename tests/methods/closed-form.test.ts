@@ -1,9 +1,25 @@
 import { describe, expect, it } from 'vitest';
-import { closedForm, rotateMoments } from '../../src/methods/esa/closed-form';
+import {
+  type ClosedForm,
+  closedForm as closedFormSteps,
+  rotateMoments,
+  type SecondMoments,
+} from '../../src/methods/esa/closed-form';
+import { inTurns } from '../../src/methods/esa/in-turns';
 import { secondMoments } from '../../src/methods/esa/moments';
+import { symmetricEigen } from '../../src/methods/esa/symmetric-eigen';
 import { lcg } from '../golden/lcg';
 import { expectClose } from './agreement';
 import { rotate } from './recorded';
+
+/** To its end at once. */
+function finish<T>(work: Generator<void, T>): T {
+  for (;;) {
+    const step = work.next();
+    if (step.done) return step.value;
+  }
+}
+const closedForm = (moments: SecondMoments): ClosedForm => finish(closedFormSteps(moments));
 
 const channels = 12;
 const rows = 40;
@@ -91,6 +107,90 @@ describe('closed form', () => {
     expect([...nothing.queryMap, ...nothing.keyMap].every(Number.isFinite)).toBe(true);
   });
 
+  /** [tokens, width] whose rows are the given function of token and channel. */
+  const made = (tokens: number, width: number, value: (token: number, channel: number) => number) =>
+    Float32Array.from({ length: tokens * width }, (_, i) => value(Math.floor(i / width), i % width));
+  const ordinary = (tokens: number, width: number, seed: number): Float32Array => {
+    const next = lcg(seed);
+    return made(tokens, width, () => next());
+  };
+  const ranks: [what: string, make: (tokens: number, width: number) => Float32Array][] = [
+    ['0', (tokens, width) => made(tokens, width, () => 0)],
+    ['1, all entries equal', (tokens, width) => made(tokens, width, () => 1)],
+    ['1, other channels', (tokens, width) => made(tokens, width, (_, channel) => Math.sin(channel))],
+    ['2', (tokens, width) => made(tokens, width, (token, c) => (token % 2 ? Math.sin(c) : Math.cos(3 * c)))],
+    ['1 of 1e-15', (tokens, width) => made(tokens, width, () => 1e-15)],
+    ['1 of 1e-20', (tokens, width) => made(tokens, width, () => 1e-20)],
+    ['1 of denormals', (tokens, width) => made(tokens, width, () => 1e-45)],
+    ['1 of 3e38', (tokens, width) => made(tokens, width, () => 3e38)],
+    ['full, about 3e38', (tokens, width) => ordinary(tokens, width, 7).map((x) => 3e38 * x)],
+    ['one channel alone', (tokens, width) => made(tokens, width, (token, c) => (c === 5 ? token : 0))],
+  ];
+
+  // Widths at which another library's iteration did not end, and one with an odd head size.
+  describe.each([
+    [5, 93],
+    [5, 128],
+    [65, 93],
+  ])('of %i tokens with %i channels ends', (tokens, width) => {
+    it.each(ranks)('on queries of rank %s, and on such keys', (_what, make) => {
+      for (const [queries, keys] of [
+        [make(tokens, width), ordinary(tokens, width, 3)],
+        [ordinary(tokens, width, 4), make(tokens, width)],
+        [make(tokens, width), make(tokens, width)],
+      ]) {
+        const began = performance.now();
+        const { queryMap, keyMap, singularValues } = closedForm({
+          query: secondMoments(queries, width),
+          key: secondMoments(keys, width),
+        });
+        expect(performance.now() - began).toBeLessThan(1000);
+        expect([queryMap, keyMap, singularValues].every((part) => part.every(Number.isFinite))).toBe(true);
+        for (const map of [queryMap, keyMap])
+          expect(Float32Array.from(map).every(Number.isFinite)).toBe(true);
+        // At full rank the products of all pairs are those of the queries and keys themselves.
+        const at = (map: Float64Array, x: Float32Array): number[] =>
+          Array.from({ length: width }, (_, i) => {
+            let sum = 0;
+            for (let c = 0; c < width; c++) sum += map[i * width + c] * x[c];
+            return sum;
+          });
+        const [q, k] = [queries.subarray(0, width), keys.subarray(width, 2 * width)];
+        const compressedKey = at(keyMap, k);
+        const found = at(queryMap, q).reduce((sum, x, i) => sum + x * compressedKey[i], 0);
+        let wanted = 0;
+        let size = 0;
+        for (let c = 0; c < width; c++) {
+          wanted += q[c] * k[c];
+          size += Math.abs(q[c] * k[c]);
+        }
+        expect(Math.abs(found - wanted)).toBeLessThanOrEqual(1e-6 * size);
+      }
+    });
+  });
+
+  it('refuses moments that are not finite in a sentence', () => {
+    const ordinaryMoments = secondMoments(key, channels);
+    const broken = ordinaryMoments.with(7, Number.POSITIVE_INFINITY);
+    expect(() => closedForm({ query: broken, key: ordinaryMoments })).toThrow(
+      'esa: the second moments of the queries are too large to compute with; use projection "exact" or another method.',
+    );
+    expect(() => closedForm({ query: ordinaryMoments, key: broken.with(7, Number.NaN) })).toThrow(
+      /moments of the keys/,
+    );
+  });
+
+  it('of 514 channels lets other work in between, and can be stopped', async () => {
+    const moments = secondMoments(ordinary(600, 514, 5), 514);
+    const controller = new AbortController();
+    const began = performance.now();
+    const run = inTurns(closedFormSteps({ query: moments, key: moments }), controller.signal);
+    // Timers would wait until the end if it did not let them in.
+    setTimeout(() => controller.abort(new Error('stopped')), 100);
+    await expect(run).rejects.toThrow('stopped');
+    expect(performance.now() - began).toBeLessThan(2000);
+  });
+
   it('rotates moments as if every query had been rotated', () => {
     const headDimension = channels / 2;
     const position = 5;
@@ -112,5 +212,49 @@ describe('closed form', () => {
       turned.set(out.subarray(position * headDimension), start);
     }
     expectClose(rotated, secondMoments(turned, channels));
+  });
+});
+
+describe('eigenvalues', () => {
+  const size = 40;
+  const next = lcg(9);
+  const random = Float64Array.from({ length: size * size }, next);
+  const symmetric = random.map((value, at) => value + random[(at % size) * size + Math.floor(at / size)]);
+
+  it('of a symmetric matrix make it again with their vectors', () => {
+    const { values, vectors } = finish(symmetricEigen(symmetric, size));
+    expect([...values]).toEqual([...values].sort((a, b) => b - a));
+    for (let i = 0; i < size; i++) {
+      for (let j = 0; j < size; j++) {
+        let dot = 0;
+        let entry = 0;
+        for (let k = 0; k < size; k++) {
+          dot += vectors[i * size + k] * vectors[j * size + k];
+          entry += values[k] * vectors[k * size + i] * vectors[k * size + j];
+        }
+        expect(dot).toBeCloseTo(i === j ? 1 : 0, 12);
+        expect(entry).toBeCloseTo(symmetric[i * size + j], 12);
+      }
+    }
+  });
+
+  it.each([0, 1, 2, 3])('of %i rows', (rows) => {
+    const matrix = Float64Array.from({ length: rows * rows }, () => 1);
+    const { values } = finish(symmetricEigen(matrix, rows));
+    const wanted = Array.from({ length: rows }, (_, i) => (i === 0 ? rows : 0));
+    wanted.forEach((value, i) => {
+      expect(values[i]).toBeCloseTo(value, 14);
+    });
+  });
+
+  it('are those of the second difference', () => {
+    const matrix = Float64Array.from({ length: size * size }, (_, at) => {
+      const distance = Math.abs((at % size) - Math.floor(at / size));
+      return distance === 0 ? 2 : distance === 1 ? -1 : 0;
+    });
+    const { values } = finish(symmetricEigen(matrix, size));
+    values.forEach((value, i) => {
+      expect(value).toBeCloseTo(2 + 2 * Math.cos((Math.PI * (i + 1)) / (size + 1)), 13);
+    });
   });
 });

@@ -8,6 +8,7 @@ import { methodById, methods } from '../../src/methods';
 import type { MethodRun } from '../../src/methods/method';
 import { numberIn, type Parameters, resolveParameters } from '../../src/methods/parameters';
 import type { RecordedText } from '../../src/study/recorded';
+import { UserError } from '../../src/user-error';
 import { type LayerTensors, randomLayers, recordText, type TextShape } from './recorded';
 
 const heads = { queryHeads: 4, keyValueHeads: 2, headDimension: 8 };
@@ -89,6 +90,70 @@ const constant = (tokens: number, value: number): LayerTensors => ({
   query: new Float32Array(heads.queryHeads * tokens * heads.headDimension).fill(value),
   key: new Float32Array(heads.keyValueHeads * tokens * heads.headDimension).fill(value),
   value: new Float32Array(heads.keyValueHeads * tokens * heads.headDimension).fill(value),
+});
+
+/** Heads that are constant, dead or large, as a capture may have them, with the closed form of its own second moments. */
+describe('ESA’s closed form of a text whose', () => {
+  const shape: TextShape = { tokens: 65, queryHeads: 8, keyValueHeads: 4, headDimension: 32 };
+  const [{ query, key, value }] = randomLayers(shape, 1, 5);
+  const random: LayerTensors = { query, key, value };
+  const filled = (data: Float32Array, value: number): Float32Array =>
+    new Float32Array(data.length).fill(value);
+  const given = {
+    projection: 'closed-form',
+    compressedDim: 16,
+    initTokens: 1,
+    localTokens: 1,
+    selectedTokens: 1,
+    chunkTokens: 3,
+  };
+  it.each([
+    ['queries are all 1', { query: filled(random.query, 1) }],
+    ['queries are all 0', { query: filled(random.query, 0) }],
+    ['keys are all 1', { key: filled(random.key, 1) }],
+    ['keys are denormal', { key: filled(random.key, 1e-45) }],
+    ['keys are 1e-20', { key: filled(random.key, 1e-20) }],
+    ['keys are about 1e18', { key: random.key.map((value) => 1e18 * value) }],
+    ['queries and keys are all alike', { query: filled(random.query, 1), key: filled(random.key, 1) }],
+  ])(
+    '%s is there in a moment',
+    async (_what, change) => {
+      const text = recordText(createCpuOps(), shape, [{ ...random, ...change }], { rope: null });
+      await expectSound(text, 'esa', given, 40);
+    },
+    5000,
+  );
+
+  it('keys are about 3e38 gives a selection or a sentence', async () => {
+    const layer = { ...random, key: random.key.map((value) => 3e38 * Math.sign(value)) };
+    const text = recordText(createCpuOps(), shape, [layer], { rope: null });
+    const parameters = parametersFor(text, 'esa', given);
+    const request = {
+      text,
+      method: methodById('esa'),
+      parameters,
+      recordedIndex: 0,
+      evictAt: 40,
+      withScores: true,
+    };
+    const blocks = await selectAll(request).then(
+      (selection) => selection.blocks.length,
+      (error: unknown) => error,
+    );
+    if (blocks !== 22) expect(blocks).toBeInstanceOf(UserError);
+  });
+});
+
+it('LagKV on heads of one channel is refused in a sentence', async () => {
+  const shape: TextShape = { tokens: 30, queryHeads: 2, keyValueHeads: 2, headDimension: 1 };
+  const text = recordText(createCpuOps(), shape, randomLayers(shape, 1, 5), { rope: null });
+  const queries = { start: 20, end: 30 };
+  for (const variant of ['official', 'kvpress']) {
+    const parameters = parametersFor(text, 'lagkv', { variant, lagTokens: 4 });
+    await expect(probe({ text, method: methodById('lagkv'), parameters, queries })).rejects.toThrow(
+      'lagkv scores by the spread over a head’s channels, and there is only one here; choose another method.',
+    );
+  }
 });
 
 describe.each(variants)('%s %o', (id, given) => {

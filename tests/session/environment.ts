@@ -6,7 +6,7 @@ import { wellFormed } from '../../src/session/compress';
 import { parameterContext } from '../../src/session/context';
 import { shortestTaskTokens } from '../../src/session/limits';
 import type { LinkEnvironment } from '../../src/session/link';
-import { mapModes, positionChoices, type Session, themes, type View } from '../../src/session/session';
+import { keyOf, mapModes, positionChoices, type Session, themes, type View } from '../../src/session/session';
 import { LONGEST_TEXT_TOKENS } from '../../src/study/limits';
 import type { MethodSpec, SourceSpec } from '../../src/study/types';
 import { taskIds } from '../../src/tasks';
@@ -16,6 +16,7 @@ const layers = 8;
 export const environment: LinkEnvironment = {
   version: '1.2.3',
   findMethod: (id) => methods.find((method) => method.id === id) ?? null,
+  methodIds: methods.map(({ id }) => id),
   taskIds,
   sampleIds: ['short', 'ferry'],
   contextOf: (source) => parameterContext(source, null, null),
@@ -94,7 +95,7 @@ export const anySession: fc.Arbitrary<Session> = fc
     ),
     source,
     method,
-    pinned: fc.array(method, { maxLength: 5 }),
+    pinned: fc.uniqueArray(method, { maxLength: 5, selector: keyOf }),
     queriesStart: fc.option(whole(16_383)),
     startToken: fc.option(fc.boolean()),
     view,

@@ -93,7 +93,6 @@ describe('a link', () => {
     ['length', '12.5', 'whole number from 128 to 32768'],
     ['depth', '2', 'spread or a number from 0 to 1'],
     ['seed', '-1', 'whole number from 0'],
-    ['method', 'nonsense', 'a method this version knows'],
     ['task', 'juggling', 'one of single-needle'],
     ['zoom', '5-2-0-9', 'four tokens'],
     ['model', 'javascript:alert(1)', 'bundled, an http or https address, or a path'],
@@ -105,7 +104,6 @@ describe('a link', () => {
     ['query', '1000001', 'a whole number from 0 to 1000000'],
     ['theme', 'pink', 'one of dark, light'],
     ['positions', 'none', 'one of own, model'],
-    ['pin', 'oracle(keepFraction:7)', 'a number from 0'],
     ['p.selectedTokens', 'many', 'a whole number from'],
     ['p.projection', 'guess', 'one of exact'],
   ])('says once what is wrong with %s and keeps the rest', async (key, text, clause) => {
@@ -165,6 +163,58 @@ describe('a link', () => {
     expect((await readLink(link, environment)).notices).toEqual([]);
   });
 
+  it('says whose numbers are shown where it names a method that is not there, and which there are', async () => {
+    const { session, notices } = await readLink('#method=snapkv&layer=3', environment);
+    expect(session.method.id).toBe('esa');
+    expect(notices).toEqual([
+      'The link is about the method "snapkv", which this version does not know: what you see is ESA instead. Methods are full, esa, lagkv, streaming-llm, oracle, random.',
+    ]);
+  });
+
+  it.each([
+    [
+      'oracle(keepFraction:7)',
+      '"pin" in the link: keepFraction of oracle must be a number from 0 to 1, not "7"; it was left out.',
+    ],
+    [
+      'oracle(nope:1)',
+      '"pin" in the link: oracle has no parameter "nope" (it has keepFraction); it was left out.',
+    ],
+    ['full(nope:1)', '"pin" in the link: full has no parameter "nope" (it has none); it was left out.'],
+    ['snapkv()', '"pin" in the link: "snapkv" is no method that this version knows; it was left out.'],
+    [
+      'oracle',
+      '"pin" in the link: "oracle" must be a method, as in oracle(keepFraction:0.25); it was left out.',
+    ],
+  ])('says what is wrong with the pinned %s and keeps the others', async (entry, sentence) => {
+    const alone = await readLink(`#pin=${entry}&layer=3`, environment);
+    expect(alone.notices).toEqual([sentence]);
+    expect(alone.session).toEqual({ ...fallback, view: { ...fallback.view, layer: 3 } });
+    const { session, notices } = await readLink(
+      `#pin=random(seed:2);${entry};oracle(keepFraction:0.5)`,
+      environment,
+    );
+    expect(notices).toEqual([sentence]);
+    expect(session.pinned.map(({ id }) => id)).toEqual(['random', 'oracle']);
+  });
+
+  it('pins at most 16 methods, each once, and says so', async () => {
+    const many = Array.from({ length: 20 }, (_, seed) => `random(seed:${seed})`);
+    const { session, notices } = await readLink(`#pin=${many.join(';')}`, environment);
+    expect(session.pinned.map(({ parameters }) => parameters.seed)).toEqual(
+      Array.from({ length: 16 }, (_, at) => at),
+    );
+    expect(notices).toEqual(['The link pins 20 methods; 16 are shown, and 16 are the most.']);
+    const twice = await readLink('#pin=random(seed:1);oracle();random(seed:1);random(seed:1)', environment);
+    expect(twice.session.pinned.map(({ id }) => id)).toEqual(['random', 'oracle']);
+    expect(twice.notices).toEqual([
+      'The link pins a method twice with the same parameters; it is shown once.',
+    ]);
+    const flood = await readLink(`#pin=${'random(seed:1);'.repeat(80_000)}x(`, environment);
+    expect(flood.session.pinned).toHaveLength(1);
+    expect(flood.notices).toHaveLength(2);
+  });
+
   it('names all unknown keys in one notice', async () => {
     const { session, notices } = await readLink('#colour=red&layer=2&p.nothing=3&x=1', environment);
     expect(notices).toEqual([
@@ -174,8 +224,16 @@ describe('a link', () => {
   });
 
   it('says when another version made it', async () => {
-    const { notices } = await readLink('#v=0.0.1', environment);
+    const { notices } = await readLink('#v=0.0.1&theme=dark', environment);
     expect(notices).toEqual(['The link was made with version 0.0.1 and this is 1.2.3: numbers may differ.']);
+  });
+
+  it('shows what cannot be seen in a sentence as what it is', async () => {
+    const { notices } = await readLink(`#ab\u202ec=1&theme=\u2067\u0007${'x'.repeat(900)}`, environment);
+    expect(notices).toHaveLength(2);
+    expect(notices.join()).toContain('"ab\\u{202e}c"');
+    expect(notices.join()).not.toMatch(/[\p{C}]/u);
+    for (const notice of notices) expect(notice.length).toBeLessThan(200);
   });
 
   it('carries own text compressed', async () => {

@@ -281,6 +281,52 @@ describe('the page', () => {
     expect(page.store.getState().notices).toEqual([]);
   });
 
+  it.each([
+    // ⌊f·T⌋ keys of 1,024 stay, of 980 before the queries.
+    ['method=random&p.keepFraction=0.25', 256 / 980],
+    ['method=streaming-llm&p.keepFraction=0.25&p.positions=original', 256 / 980],
+    ['method=lagkv&p.variant=kvpress&p.keepFraction=0.5', 512 / 980],
+    ['method=streaming-llm&p.keepFraction=0.25&p.positions=cache', 0.25],
+    ['method=lagkv&p.variant=official&p.keepFraction=0.25', 0.25],
+    ['method=oracle&p.keepFraction=0.25', 0.25],
+    ['method=esa&p.selectedTokens=64', undefined],
+    ['method=full', undefined],
+  ])('opens %s of 0.1.0 as it was meant', async (link, fraction) => {
+    const { page, client, address } = await open(`#v=0.1.0&seed=3&${link}&pin=none&theme=dark`);
+    const state = await page.idle();
+    expect(state.error).toBeNull();
+    const { keepFraction } = state.parameters as { keepFraction?: number };
+    if (fraction === undefined) expect(keepFraction).toBeUndefined();
+    else expect(keepFraction).toBeCloseTo(fraction, 12);
+    const isTranslated = fraction !== undefined && fraction !== 0.25;
+    if (isTranslated) expect(Math.floor(keepFraction! * 980)).toBe(Math.round(fraction * 980));
+    expect(client.runs.at(-1)?.method.parameters).toEqual(state.parameters);
+    const notices = page.store.getState().notices.map(({ sentence }) => sentence);
+    expect(notices).toHaveLength(isTranslated ? 2 : 1);
+    expect(notices.some((sentence) => /^The kept fraction of .* was translated/.test(sentence))).toBe(
+      isTranslated,
+    );
+    // What is written from here on is of this version, and means the same.
+    page.actions.setView({ layer: 2 }, true);
+    await vi.waitFor(() => expect(address.hash()).toContain('layer=2'));
+    expect(address.hash()).toMatch(/^v=1\.2\.3&/);
+    const again = await open(address.hash());
+    expect((await again.page.idle()).parameters).toEqual(state.parameters);
+    expect(again.page.store.getState().notices).toEqual([]);
+  });
+
+  it('translates pinned methods of 0.1.0, too, and writes the old version until the text is there', async () => {
+    const { page } = await open(
+      '#v=0.1.0&method=esa&pin=random(keepFraction:0.25,seed:3);oracle(keepFraction:0.25)&theme=dark',
+      { delayMilliseconds: 10 },
+    );
+    expect((await page.share()).url).toContain('#v=0.1.0&');
+    const { pinned } = await page.idle();
+    expect(pinned[0]!.parameters.keepFraction).toBeCloseTo(256 / 980, 12);
+    expect(pinned[1]!.parameters.keepFraction).toBe(0.25);
+    expect((await page.share()).url).toContain('#v=1.2.3&');
+  });
+
   it('says that a link was made with other weights', async () => {
     const { page } = await open('#model=bundled@0123456789ab');
     await page.idle();

@@ -5,7 +5,8 @@
  * cut to d' rows, and what remains per pair is Σ_{i>d'} S_i². The classical reduced-rank argument, in the space of folded
  * queries q̄_g = Σ_{h∈g} q_h. All in double precision.
  */
-import { EigenvalueDecomposition, Matrix, SingularValueDecomposition } from 'ml-matrix';
+import { UserError } from '../../user-error';
+import { symmetricEigen } from './symmetric-eigen';
 
 /** Uncentred second moments of un-rotated folded queries and of keys: E[q̄ q̄ᵀ] and E[k kᵀ], dense [d_G, d_G]. */
 export interface SecondMoments {
@@ -25,62 +26,81 @@ export interface ClosedForm {
 /** Eigenvalues below this share of the largest count as zero. */
 const NEGLIGIBLE = 1e-6;
 
-export function closedForm({ query, key }: SecondMoments): ClosedForm {
+/**
+ * In pieces of some milliseconds, a `yield` between them. Throws UserError for moments that are not finite, and where an eigenvalue
+ * does not settle.
+ *
+ * With Σ = V D Vᵀ the roots need not be formed: Σ_q^½ Σ_k^½ = V_q (D_q^½ V_qᵀ V_k D_k^½) V_kᵀ has the singular values of the part
+ * in brackets, M. Its left singular vectors U are eigenvectors of M Mᵀ; a right one is Mᵀ u ÷ its length, which is the singular value.
+ */
+export function* closedForm({ query, key }: SecondMoments): Generator<void, ClosedForm> {
   const channels = Math.round(Math.sqrt(query.length));
-  const queryRoot = powers(query, channels);
-  const keyRoot = powers(key, channels);
-  const crossed = Matrix.from1DArray(channels, channels, product(queryRoot.root, keyRoot.root, channels));
-  const svd = new SingularValueDecomposition(crossed, { autoTranspose: true });
-  const scales = svd.diagonal.map(Math.sqrt);
-  const map = (vectors: Matrix, inverseRoot: Float64Array): Float64Array =>
-    product(transpose(scaleColumns(dense(vectors), scales), channels), inverseRoot, channels);
+  const ofQueries = yield* powers(query, channels, 'queries');
+  const ofKeys = yield* powers(key, channels, 'keys');
+  const crossed = yield* product(ofQueries.root, transpose(ofKeys.root, channels), channels);
+  const squared = yield* product(crossed, transpose(crossed, channels), channels);
+  const { vectors } = yield* symmetricEigen(squared, channels);
+  const right = yield* product(vectors, crossed, channels);
+  const lengths = Float64Array.from({ length: channels }, (_, i) =>
+    Math.hypot(...right.subarray(i * channels, (i + 1) * channels)),
+  );
+  const order = Array.from(lengths.keys()).sort((a, b) => lengths[b] - lengths[a]);
+  // What the one map takes on and the other off, so that both fit into 32 bits; a power of two rounds nothing.
+  const balance = 2 ** Math.round(Math.log2((ofQueries.largest || 1) / (ofKeys.largest || 1)) / 4);
+  const map = function* (
+    rows: Float64Array,
+    exponent: number,
+    inverseRoot: Float64Array,
+    factor: number,
+  ): Generator<void, Float64Array> {
+    const scaled = new Float64Array(channels * channels);
+    for (const [i, from] of order.entries()) {
+      const scale = lengths[from] > 0 ? factor * lengths[from] ** exponent : 0;
+      for (let c = 0; c < channels; c++) scaled[i * channels + c] = rows[from * channels + c] * scale;
+    }
+    return yield* product(scaled, inverseRoot, channels);
+  };
   return {
     channels,
-    queryMap: map(svd.leftSingularVectors, queryRoot.inverseRoot),
-    keyMap: map(svd.rightSingularVectors, keyRoot.inverseRoot),
-    singularValues: Float64Array.from(svd.diagonal),
+    queryMap: yield* map(vectors, 0.5, ofQueries.inverseRoot, balance),
+    keyMap: yield* map(right, -0.5, ofKeys.inverseRoot, 1 / balance),
+    singularValues: Float64Array.from(order, (i) => lengths[i]),
   };
 }
 
-/** Σ^½ and the pseudo-inverse Σ^−½ of a positive semidefinite matrix, dense. */
-function powers(
+/** D^½ Vᵀ and the pseudo-inverse D^−½ Vᵀ of a positive semidefinite matrix V D Vᵀ, dense. */
+function* powers(
   moments: SecondMoments['query'],
   channels: number,
-): { root: Float64Array; inverseRoot: Float64Array } {
-  const matrix = Matrix.from1DArray(channels, channels, moments);
-  const decomposition = new EigenvalueDecomposition(matrix, { assumeSymmetric: true });
-  const values = decomposition.realEigenvalues;
-  const vectors = dense(decomposition.eigenvectorMatrix);
-  const transposed = transpose(vectors, channels);
-  const threshold = NEGLIGIBLE * Math.max(...values);
-  const power = (exponent: number): Float64Array => {
-    const scales = values.map((value) => (value > threshold ? value ** exponent : 0));
-    return product(scaleColumns(vectors, scales), transposed, channels);
-  };
-  return { root: power(0.5), inverseRoot: power(-0.5) };
-}
-
-// The library decomposes; products of dense arrays are ten times faster without its element access.
-
-function dense(matrix: Matrix): Float64Array {
-  return Float64Array.from(matrix.to1DArray());
+  what: string,
+): Generator<void, { root: Float64Array; inverseRoot: Float64Array; largest: number }> {
+  if (!moments.every(Number.isFinite)) {
+    throw new UserError(
+      `esa: the second moments of the ${what} are too large to compute with; use projection "exact" or another method.`,
+    );
+  }
+  const { values, vectors } = yield* symmetricEigen(Float64Array.from(moments), channels);
+  const largest = Math.max(0, values[0] ?? 0);
+  const power = (exponent: number): Float64Array =>
+    vectors.map((entry, at) => {
+      const value = values[Math.floor(at / channels)];
+      return value > NEGLIGIBLE * largest ? entry * value ** exponent : 0;
+    });
+  return { root: power(0.5), inverseRoot: power(-0.5), largest };
 }
 
 /** Square matrices, row-major: left · right, every sum in order. */
-function product(left: Float64Array, right: Float64Array, size: number): Float64Array {
+function* product(left: Float64Array, right: Float64Array, size: number): Generator<void, Float64Array> {
   const out = new Float64Array(size * size);
   for (let i = 0; i < size; i++) {
+    yield;
     for (let k = 0; k < size; k++) {
       const factor = left[i * size + k];
+      if (factor === 0) continue;
       for (let j = 0; j < size; j++) out[i * size + j] += factor * right[k * size + j];
     }
   }
   return out;
-}
-
-/** matrix · diag(scales). */
-function scaleColumns(matrix: Float64Array, scales: readonly number[]): Float64Array {
-  return matrix.map((value, i) => value * scales[i % scales.length]);
 }
 
 function transpose(matrix: Float64Array, size: number): Float64Array {

@@ -12,6 +12,7 @@ import type { MethodContext, Remembered, ScoreMemo } from '../method';
 import { choiceOf, type Parameters } from '../parameters';
 import { inBuffers } from '../remember';
 import type { ClosedForm } from './closed-form';
+import { inTurns } from './in-turns';
 import { momentsOf } from './moments';
 import { lengthsIn, scoresRotated } from './schema';
 
@@ -65,7 +66,7 @@ export async function prepareProjections(
     signal?.throwIfAborted();
     const source = recorded?.find((entry) => entry.layer === layer) ?? null;
     const notice = (sentence: string): void => void notices.add(sentence);
-    maps.set(layer, await make(context, parameters, layer, source, notice));
+    maps.set(layer, await make(context, parameters, layer, source, notice, signal));
     await context.ops.pace();
   }
   return {
@@ -84,6 +85,7 @@ type MakeProjection = (
   layer: number,
   source: RecordedLayer | null,
   notice: (sentence: string) => void,
+  signal: AbortSignal | undefined,
 ) => Promise<Maps>;
 
 /** Weights that ship with the model, for the position closest to w. */
@@ -132,14 +134,14 @@ const learned: MakeProjection = async (context, parameters, layer, _source, noti
 };
 
 /** The closed form of the model's calibration, or of the open text. */
-const closedFormOf: MakeProjection = async (context, parameters, layer, source, notice) => {
+const closedFormOf: MakeProjection = async (context, parameters, layer, source, notice, signal) => {
   const { compressedDim, globalPosition } = lengthsIn(parameters, layer);
   const farthest = (context.rotation?.positions ?? 0) - 1;
   // A text that does not reach to w has no far tokens, and nothing is scored.
   const rotation = context.rotation && scoresRotated(parameters) ? Math.min(globalPosition, farthest) : null;
   const calibration = context.calibration?.hasSecondMoments ? context.calibration : null;
   if (!calibration) notice('Second moments are those of this text: the model brings none.');
-  const form = await cachedForm(context, layer, rotation, calibration, source);
+  const form = await cachedForm(context, layer, rotation, calibration, source, signal);
   const rows = Math.min(compressedDim, form.channels);
   const cut = (map: Float64Array): Float32Array => Float32Array.from(map.subarray(0, rows * form.channels));
   return {
@@ -162,6 +164,7 @@ async function cachedForm(
   rotation: number | null,
   calibration: Calibration | null,
   source: RecordedLayer | null,
+  signal: AbortSignal | undefined,
 ): Promise<ClosedForm> {
   const owner = calibration ?? source;
   if (!owner) {
@@ -189,7 +192,7 @@ async function cachedForm(
     const sine = await ops.readFloats(table.sine, at, table.frequencies);
     query = rotateMoments(query, headDimension, cosine, sine);
   }
-  const form = closedForm({ query, key: moments.key });
+  const form = await inTurns(closedForm({ query, key: moments.key }), signal);
   known.set(name, form);
   return form;
 }

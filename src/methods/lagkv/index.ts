@@ -2,6 +2,7 @@
  * LagKV (arXiv 2504.04704): a token is kept if its key and value are unusually spread, measured against the range of the next
  * partition of tokens. Looks at no query; every KV head decides alone.
  */
+import { UserError } from '../../user-error';
 import { equalBlocks } from '../blocks';
 import { evictOnceBudget, fractionKeeping } from '../budget';
 import { defaultChunkTokens, positionsByChoice } from '../defaults';
@@ -45,6 +46,12 @@ export const lagkv: Method = {
       : ['The budget includes sinks and the unscored end; a small one may drop even those.'],
   evictsOnce: (parameters) => !isOfficial(parameters),
   positions: positionsByChoice,
+  validate(_parameters, { headDimension }) {
+    if (headDimension >= 2) return;
+    throw new UserError(
+      'lagkv scores by the spread over a head’s channels, and there is only one here; choose another method.',
+    );
+  },
   blocks(parameters, tokens, evictAt, context) {
     if (!isOfficial(parameters)) return evictOnceBlocks(parameters, tokens, evictAt, context);
     const chunks = lagBlocks(tokens, shortestLengths(parameters, context));
