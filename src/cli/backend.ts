@@ -30,7 +30,7 @@ export async function openCommandBackend(
     Object.assign(globalThis, globals);
     return createWebGpuOps({ gpu: create([]), ...(memoryBytes ? { capabilities: { memoryBytes } } : {}) });
   };
-  const { ops, facts, problem } = await openBackend(wanted, openWebGpu, openCpu);
+  const { ops, facts, problem } = await openBackend(wanted, openWebGpu, { openCpu, isTriedWhole: true });
   if (wanted === 'webgpu' && facts.name !== 'webgpu') {
     ops.destroy();
     throw new UserError(problem ?? facts.reason);

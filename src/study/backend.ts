@@ -5,6 +5,7 @@
 import { createCpuOps } from '../../gpu/cpu';
 import type { BackendName, Ops } from '../../gpu/ops';
 import { selfTest } from './self-test';
+import { selfTestFamilies } from './self-test-families';
 import type { BackendFacts } from './types';
 
 export interface OpenBackend {
@@ -14,6 +15,12 @@ export interface OpenBackend {
   readonly facts: BackendFacts;
 }
 
+export interface OpenOptions {
+  readonly openCpu?: () => Ops;
+  /** Try all of the device now. Otherwise only what reads a text: whoever measures tries the rest (`selfTestFamilies`) first. */
+  readonly isTriedWhole?: boolean;
+}
+
 /** What a WebGPU opener must give: throws when there is no device. */
 export type OpenWebGpu = () => Promise<Ops>;
 
@@ -21,7 +28,7 @@ export type OpenWebGpu = () => Promise<Ops>;
 export async function openBackend(
   wanted: 'auto' | BackendName,
   openWebGpu: OpenWebGpu,
-  openCpu: () => Ops = createCpuOps,
+  { openCpu = createCpuOps, isTriedWhole = false }: OpenOptions = {},
 ): Promise<OpenBackend> {
   const onCpu = (why: string, problem: string | null = null): OpenBackend =>
     cpuBackend(openCpu(), why, problem);
@@ -43,7 +50,7 @@ export async function openBackend(
     await ops.prepare('selfTest');
     // The model takes its time to load: reading can be compiled for meanwhile.
     void ops.prepare('reading');
-    const difference = await selfTest(ops);
+    const difference = (await selfTest(ops)) ?? (isTriedWhole ? await selfTestFamilies(ops) : null);
     if (difference === null) {
       const why =
         wanted === 'auto'

@@ -6,6 +6,7 @@ import { openBackend } from './backend';
 import type { FullRun } from './engine';
 import { Engine } from './engine';
 import type { FromWorker, ToWorker } from './protocol';
+import { selfTestFamilies } from './self-test-families';
 import { webEnvironment } from './web-environment';
 import { WorkerFiles } from './worker-files';
 
@@ -53,6 +54,7 @@ async function start({ backend, page, life }: Extract<ToWorker, { type: 'start' 
   engine = new Engine(
     ops,
     webEnvironment(page, (model) => files.fetchFor(model)),
+    ops.backend === 'webgpu' ? selfTestFamilies : null,
   );
   post({ type: 'started', facts });
 }

@@ -2,6 +2,7 @@
  * Runs studies on one backend: model → text → full attention → probe run, free run, sweep, pictures. What a new study shares
  * with the one before is kept: the model, the text's full attention, the curves of pinned methods.
  */
+import { DeviceError } from '../../gpu/device-error';
 import type { Ops } from '../../gpu/ops';
 import { methodById } from '../methods';
 import type { Method } from '../methods/method';
@@ -60,6 +61,8 @@ export interface ResolvedMethod {
 export class Engine {
   private readonly ops: Ops;
   private readonly environment: StudyEnvironment;
+  private readonly tryDevice: ((ops: Ops) => Promise<string | null>) | null;
+  private tried: Promise<string | null> | null = null;
   private model: { readonly name: string; readonly open: OpenModel } | null = null;
   private text: { readonly key: string; readonly text: StudyText } | null = null;
   /** The text of a model that is still being loaded, made to plan with it. */
@@ -68,9 +71,15 @@ export class Engine {
   private readonly answers = new SweepAnswers();
   private visible = { layer: 0, head: 0 };
 
-  constructor(ops: Ops, environment: StudyEnvironment) {
+  /** `tryDevice`: tries what measuring needs of a device before its first use; a clause says what is wrong with it. */
+  constructor(
+    ops: Ops,
+    environment: StudyEnvironment,
+    tryDevice: ((ops: Ops) => Promise<string | null>) | null = null,
+  ) {
     this.ops = ops;
     this.environment = environment;
+    this.tryDevice = tryDevice;
   }
 
   /** Runs the parts of a study that are asked for. Throws UserError, or the signal's reason when it was cancelled. */
@@ -84,6 +93,9 @@ export class Engine {
     if (parts.includes('time')) return this.measureTime(run);
     if (parts.includes('answers')) return this.answer(run);
     const clock = new Clock(emit);
+    // While files come and weights are read, the device has time for it.
+    this.tried ??= this.tryDevice?.(this.ops) ?? null;
+    this.tried?.catch(() => {});
     const open = await clock.measure('load', () => this.openModel(run));
     signal.throwIfAborted();
     emit({ name: 'progress', value: { label: 'preparing the text', fraction: 0, expectedSeconds: null } });
@@ -102,6 +114,8 @@ export class Engine {
     let full = run.full;
     if (doesProbe) {
       const probe = await clock.measure('fullAttention', () => this.openProbe(open, text, run, plan));
+      await this.trust();
+      signal.throwIfAborted();
       full = Promise.resolve(probe.full);
       run.onFull(probe.full);
       emit({ name: 'textRead', value: undefined });
@@ -157,6 +171,14 @@ export class Engine {
     const text = await this.openText(spec, open);
     const context = studyContext(spec, open, text);
     return { open, text, context, resolved: resolve(spec.method, context) };
+  }
+
+  /** Throws DeviceError where the device does not compute what the CPU does. */
+  private async trust(): Promise<void> {
+    const difference = await this.tried;
+    if (difference !== null) {
+      throw new DeviceError(`WebGPU on ${this.ops.description} failed its self-test: ${difference}`);
+    }
   }
 
   /** Which layer and head should come first, in this run and the next. */

@@ -28,13 +28,15 @@ export interface ForwardOptions {
   readonly keepStates?: boolean;
   /** Layers whose rotated keys are held while it reads; all unless told. */
   readonly rotatedLayers?: number;
+  /** False: results that are not finite are given as they are. Otherwise they end in UserError, which names their layer. */
+  readonly isChecked?: boolean;
 }
 
 /** Reads `ids` with full attention and keeps hidden states and logits of every token, off the device. */
 export async function forward(
   decoder: Decoder,
   ids: Uint32Array,
-  { onProgress, keepStates = true, rotatedLayers }: ForwardOptions = {},
+  { onProgress, keepStates = true, rotatedLayers, isChecked = true }: ForwardOptions = {},
 ): Promise<ForwardResult> {
   const { ops, config } = decoder;
   const { layers, hiddenSize: D, vocabularySize: V } = config;
@@ -73,9 +75,11 @@ export async function forward(
       }
       onProgress?.(start + block.length);
     }
-    if (kept === 0) await checkFinite(ops, reader.caches, tokens);
-    for (const [i, states] of hidden.entries()) checkHidden(states, i, layers, D);
-    checkLogits(logits, V);
+    if (isChecked) {
+      if (kept === 0) await checkFinite(ops, reader.caches, tokens);
+      for (const [i, states] of hidden.entries()) checkHidden(states, i, layers, D);
+      checkLogits(logits, V);
+    }
     return { reader, logits, hidden };
   } catch (error) {
     reader.release();

@@ -72,7 +72,7 @@ function randomWeights(): DecoderWeights {
 async function run(ops: Ops): Promise<Float32Array> {
   const decoder = await createDecoder(ops, config, randomWeights());
   const ids = Uint32Array.from({ length: TOKENS }, (_, i) => (i * 37) % config.vocabularySize);
-  const { logits, reader } = await forward(decoder, ids);
+  const { logits, reader } = await forward(decoder, ids, { isChecked: false });
   reader.release();
   decoder.release();
   return logits;

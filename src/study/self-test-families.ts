@@ -1,0 +1,327 @@
+/**
+ * The second part of the self-test: every operation that methods, measurements and the map ask for, once, on a few hundred numbers,
+ * against the CPU. Runs before a GPU's first measurement: a kernel that computes nothing gives numbers that look like others.
+ */
+import { createCpuOps } from '../../gpu/cpu';
+import type { Ops, RowScalars, ScoreRows } from '../../gpu/ops';
+import { type DeviceBuffer, headMajorRows, matrixRows, type Rows, sliceRows } from '../../gpu/rows';
+import { createRandom } from '../tasks/random';
+
+/** Of the largest number of the same result. */
+const TOLERANCE = 1e-3;
+
+const QUERY_HEADS = 4;
+const KEY_HEADS = 2;
+const CHANNELS = 16;
+const QUERIES = 40;
+const KEYS = 240;
+const SCALE = 0.25;
+/** Query i sees keys up to i + this. */
+const CAUSAL_OFFSET = KEYS - QUERIES;
+
+/** The same numbers for every backend, on one of them. */
+class Inputs {
+  readonly ops: Ops;
+  readonly query: Rows;
+  readonly key: Rows;
+  readonly value: Rows;
+  readonly logSumExp: RowScalars;
+  readonly #random = createRandom(20_250_221);
+  readonly #buffers: DeviceBuffer[] = [];
+
+  constructor(ops: Ops) {
+    this.ops = ops;
+    this.query = headMajorRows(this.floats(QUERY_HEADS * QUERIES * CHANNELS), QUERY_HEADS, QUERIES, CHANNELS);
+    this.key = headMajorRows(this.floats(KEY_HEADS * KEYS * CHANNELS), KEY_HEADS, KEYS, CHANNELS);
+    this.value = headMajorRows(this.floats(KEY_HEADS * KEYS * CHANNELS), KEY_HEADS, KEYS, CHANNELS);
+    const sums = Float32Array.from({ length: QUERY_HEADS * QUERIES }, () => 5 + this.#uniform());
+    this.logSumExp = { buffer: this.#keep(ops.upload(sums, 'sums')), offset: 0, headStride: QUERIES };
+  }
+
+  /** Numbers from −1 to 1. */
+  floats(length: number): DeviceBuffer {
+    const data = Float32Array.from({ length }, () => this.#uniform());
+    return this.#keep(this.ops.upload(data, 'self-test'));
+  }
+
+  /** Few different numbers, so that many are equal. */
+  tied(rows: number, length: number): ScoreRows {
+    const data = Float32Array.from({ length: rows * length }, () => this.#random.below(9) - 4);
+    return {
+      buffer: this.#keep(this.ops.upload(data, 'scores')),
+      offset: 0,
+      rows,
+      length,
+      rowStride: length,
+    };
+  }
+
+  integers(length: number, below: number): DeviceBuffer {
+    const data = Uint32Array.from({ length }, () => this.#random.below(below));
+    return this.#keep(this.ops.upload(data, 'classes'));
+  }
+
+  /** For results: numbers that no operation gives, so that what is not written is seen. */
+  out(length: number): DeviceBuffer {
+    return this.#keep(this.ops.upload(new Float32Array(length).fill(-77), 'result'));
+  }
+
+  outIntegers(length: number): DeviceBuffer {
+    return this.#keep(this.ops.upload(new Uint32Array(length).fill(77_777), 'result'));
+  }
+
+  release(): void {
+    this.ops.release(...this.#buffers.splice(0));
+  }
+
+  #keep(buffer: DeviceBuffer): DeviceBuffer {
+    this.#buffers.push(buffer);
+    return buffer;
+  }
+
+  #uniform(): number {
+    return this.#random.below(2 ** 24) / 2 ** 23 - 1;
+  }
+}
+
+const weightsOf = ({ query, key, logSumExp }: Inputs) => ({
+  query,
+  key,
+  scale: SCALE,
+  logSumExp,
+  causalOffset: CAUSAL_OFFSET,
+});
+const scoreRows = (buffer: DeviceBuffer, rows: number, length: number): ScoreRows => ({
+  buffer,
+  offset: 0,
+  rows,
+  length,
+  rowStride: length,
+});
+/** Of the first head alone. */
+const firstHead = (rows: Rows): Rows => ({ ...rows, heads: 1 });
+
+function topK(inputs: Inputs, length: number, hasSecondary: boolean): DeviceBuffer[] {
+  const rows = 2;
+  const count = Math.floor(length / 3);
+  const list = { buffer: inputs.outIntegers(rows * count), offset: 0, sets: rows, count, rowStride: count };
+  const tied = { buffer: inputs.outIntegers(rows), offset: 0 };
+  const score = inputs.tied(rows, length);
+  const secondary = hasSecondary ? inputs.tied(rows, length) : undefined;
+  inputs.ops.topK({ score, secondary, count, indexBase: 3, out: list, tied });
+  return [list.buffer, tied.buffer];
+}
+
+function massByClass(inputs: Inputs, classes: number): DeviceBuffer[] {
+  const groupings = 2;
+  const sets = KEY_HEADS;
+  const classOf = inputs.integers(groupings * sets * KEYS, classes);
+  const out = inputs.out(groupings * QUERY_HEADS * QUERIES * classes);
+  inputs.ops.massByClass({ ...weightsOf(inputs), classOf, groupings, sets, classes, out });
+  return [out];
+}
+
+function tiles(inputs: Inputs, tokensPerPixel: number): DeviceBuffer[] {
+  const [width, height] = [8, 8];
+  const out = inputs.out(2 * 3 * width * height);
+  inputs.ops.attentionTiles({
+    ...weightsOf(inputs),
+    tiles: [
+      { head: 1, row: 0, key: CAUSAL_OFFSET - 16 },
+      { head: 2, row: 8, key: 0 },
+    ],
+    ...{ width, height, tokensPerPixel, rowStep: 1, out, outOffset: 0 },
+    ...{ factors: inputs.logSumExp, firstKeys: 4, firstFactor: 0.5 },
+  });
+  return [out];
+}
+
+/** Attention of one query over the keys, and the merge of two such results over halves of them. */
+function oneQuery(inputs: Inputs): DeviceBuffer[] {
+  const { ops, value } = inputs;
+  const query = sliceRows(inputs.query, 0, 1);
+  const part = (start: number, end: number) => {
+    const out = headMajorRows(inputs.out(QUERY_HEADS * CHANNELS), QUERY_HEADS, 1, CHANNELS);
+    const logSumExp = { buffer: inputs.out(QUERY_HEADS), offset: 0, headStride: 1 };
+    const visible = { range: { start, end, causal: false } };
+    ops.attention({ query, key: inputs.key, value, scale: SCALE, visible, out, logSumExp });
+    return { out, logSumExp };
+  };
+  const [into, from] = [part(0, KEYS / 2), part(KEYS / 2, KEYS)];
+  ops.mergeAttention({ into, from });
+  return [into.out.buffer, into.logSumExp.buffer];
+}
+
+/** Attention over a list of keys and a causal range. */
+function listed(inputs: Inputs): DeviceBuffer[] {
+  const { ops, query, key, value } = inputs;
+  const chosen = Uint32Array.from({ length: 32 }, (_, i) => 3 * i + 1);
+  const list = { buffer: ops.upload(chosen, 'list'), offset: 0, sets: 1, count: 32, rowStride: 32 };
+  const out = headMajorRows(inputs.out(QUERY_HEADS * QUERIES * CHANNELS), QUERY_HEADS, QUERIES, CHANNELS);
+  const visible = { list, range: { start: KEYS - QUERIES - 8, end: KEYS, causal: true } };
+  ops.attention({ query, key, value, scale: SCALE, visible, out });
+  ops.release(list.buffer);
+  return [out.buffer];
+}
+
+/** A matrix product of one row, and the largest of it. */
+function nextToken(inputs: Inputs): DeviceBuffer[] {
+  const [depth, columns] = [64, 200];
+  const out = inputs.out(columns);
+  const logits = matrixRows(out, 1, columns);
+  const input = matrixRows(inputs.floats(depth), 1, depth);
+  inputs.ops.matmul({
+    input,
+    weight: matrixRows(inputs.floats(columns * depth), columns, depth),
+    out: logits,
+  });
+  const token = inputs.outIntegers(1);
+  inputs.ops.argmax({ input: logits, out: token, outOffset: 0 });
+  return [out, token];
+}
+
+/** Peaks over queries, and those over none, which are −∞. */
+function peaks(inputs: Inputs): DeviceBuffer[] {
+  const [query, key] = [firstHead(inputs.query), firstHead(inputs.key)];
+  const out = inputs.out(2 * KEYS);
+  inputs.ops.peakScores({ query, key, out, outOffset: 0 });
+  inputs.ops.peakScores({ query: sliceRows(query, 0, 0), key, out, outOffset: KEYS });
+  return [out];
+}
+
+function dilated(inputs: Inputs, radius: number): DeviceBuffer[] {
+  const input = scoreRows(inputs.floats(2 * KEYS), 2, KEYS);
+  const out = inputs.out(2 * KEYS);
+  inputs.ops.dilate({ input, radius, out: scoreRows(out, 2, KEYS) });
+  return [out];
+}
+
+function summed(inputs: Inputs, channels: number): DeviceBuffer[] {
+  const input = headMajorRows(inputs.floats(4 * 6 * channels), 4, 6, channels);
+  const out = inputs.out(2 * 6 * channels);
+  inputs.ops.sumHeads({ input, out: headMajorRows(out, 2, 6, channels), factor: 0.5 });
+  return [out];
+}
+
+function lagged(inputs: Inputs): DeviceBuffer[] {
+  const [lagTokens, partitions] = [32, 3];
+  const out = inputs.out(KEY_HEADS * lagTokens * partitions);
+  const degenerate = inputs.integers(1, 1);
+  const { ops, key, value } = inputs;
+  ops.lagScores({
+    ...{ key, value, keyFactor: 0.5, valueFactor: 0.25, lagTokens, partitions, degenerate },
+    out: scoreRows(out, KEY_HEADS, lagTokens * partitions),
+  });
+  return [out, degenerate];
+}
+
+function ranked(inputs: Inputs): DeviceBuffer[] {
+  const out = inputs.out(2 * KEYS);
+  inputs.ops.segmentRanks({
+    input: inputs.tied(2, KEYS),
+    segmentLength: 40,
+    out: scoreRows(out, 2, KEYS),
+  });
+  return [out];
+}
+
+function received(inputs: Inputs): DeviceBuffer[] {
+  const out = inputs.out(KEY_HEADS * KEYS);
+  inputs.ops.attentionColumnSums({ ...weightsOf(inputs), out: scoreRows(out, KEY_HEADS, KEYS) });
+  return [out];
+}
+
+function weights(inputs: Inputs, keys: number): DeviceBuffer[] {
+  const out = inputs.out(QUERY_HEADS * QUERIES * keys);
+  inputs.ops.attentionWeights({ ...weightsOf(inputs), key: sliceRows(inputs.key, 0, keys), out });
+  return [out];
+}
+
+/** Rows turned to positions that are listed, and rows gathered and copied. */
+function moved(inputs: Inputs): DeviceBuffer[] {
+  const { ops } = inputs;
+  const frequencies = CHANNELS / 2;
+  const table = {
+    ...{ cosine: inputs.floats(KEYS * frequencies), sine: inputs.floats(KEYS * frequencies) },
+    ...{ positions: KEYS, frequencies, scale: 1 },
+  };
+  const positions = { indices: inputs.integers(QUERIES, KEYS), offset: 0 };
+  const rows = (channels: number) => headMajorRows(inputs.out(QUERIES * channels), 1, QUERIES, channels);
+  const [turned, gathered, copied] = [rows(CHANNELS), rows(CHANNELS), rows(CHANNELS)];
+  ops.rotate({ input: firstHead(inputs.query), table, positions, out: turned });
+  const indices = inputs.integers(QUERIES, KEYS);
+  ops.gatherRows({ table: firstHead(inputs.key), indices, indexOffset: 0, out: gathered });
+  ops.copyRows({ input: firstHead(inputs.query), out: copied });
+  return [turned.buffer, gathered.buffer, copied.buffer];
+}
+
+const families: Readonly<Record<string, (inputs: Inputs) => DeviceBuffer[]>> = {
+  'one query': oneQuery,
+  'selected keys': listed,
+  'the next token': nextToken,
+  'moved rows': moved,
+  scores: peaks,
+  dilation: (inputs) => dilated(inputs, 3),
+  'wide dilation': (inputs) => dilated(inputs, 20),
+  'top-k': (inputs) => topK(inputs, KEYS, false),
+  'top-k with a second score': (inputs) => topK(inputs, 40, true),
+  'sums of heads': (inputs) => summed(inputs, CHANNELS),
+  'sums of odd heads': (inputs) => summed(inputs, 5),
+  'lag scores': lagged,
+  ranks: ranked,
+  'attention received': received,
+  'mass by class': (inputs) => massByClass(inputs, 2),
+  'mass by many classes': (inputs) => massByClass(inputs, 24),
+  'attention weights': (inputs) => weights(inputs, KEYS),
+  'attention weights of an odd number of keys': (inputs) => weights(inputs, KEYS - 3),
+  'the map': (inputs) => tiles(inputs, 4),
+  'the map from near': (inputs) => tiles(inputs, 1),
+};
+
+type Result = Float32Array | Uint32Array;
+
+async function run(ops: Ops): Promise<Map<string, Result[]>> {
+  const inputs = new Inputs(ops);
+  try {
+    const buffers = Object.entries(families).map(([name, record]) => ({ name, outs: record(inputs) }));
+    // Asked for together, they share a submission.
+    const results = await Promise.all(
+      buffers.map(({ outs }) =>
+        Promise.all(
+          outs.map(
+            (out): Promise<Result> => (out.type === 'f32' ? ops.readFloats(out) : ops.readIntegers(out)),
+          ),
+        ),
+      ),
+    );
+    return new Map(buffers.map(({ name }, i) => [name, results[i]!]));
+  } finally {
+    inputs.release();
+  }
+}
+
+/** Null when the device gives what the CPU does; otherwise a clause that names what differs first. */
+export async function selfTestFamilies(ops: Ops): Promise<string | null> {
+  await Promise.all([ops.prepare('measuring'), ops.prepare('study')]);
+  const cpu = createCpuOps({ simd: false });
+  try {
+    const [expected, actual] = [await run(cpu), await run(ops)];
+    for (const [name, right] of expected) {
+      const found = actual.get(name)!;
+      if (!right.every((values, i) => isEqual(values, found[i]!))) {
+        return `its results for ${name} differ from the CPU's`;
+      }
+    }
+    return null;
+  } finally {
+    cpu.destroy();
+  }
+}
+
+function isEqual(expected: Result, actual: Result): boolean {
+  if (expected instanceof Uint32Array) return expected.every((value, i) => value === actual[i]);
+  const largest = expected.reduce((most, v) => (Number.isFinite(v) ? Math.max(most, Math.abs(v)) : most), 0);
+  return expected.every((value, i) =>
+    Number.isFinite(value) ? Math.abs(value - actual[i]!) <= TOLERANCE * largest : value === actual[i],
+  );
+}
