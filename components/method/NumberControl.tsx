@@ -16,13 +16,15 @@ export interface NumberControlProps {
   schema: CountParameter | FractionParameter;
   value: number | readonly number[];
   context: ParameterContext;
+  /** Labels of the parameters that this one follows until it is set itself. */
+  follows: readonly string[];
   /** The sentence that refuses a value; null: it can be used. */
   check: (value: ParameterValue) => string | null;
   onChange: (value: ParameterValue, isDone: boolean) => void;
 }
 
 /** A number as slider and field, or one number per layer. */
-export function NumberControl({ schema, value, context, check, onChange }: NumberControlProps) {
+export function NumberControl({ schema, value, context, follows, check, onChange }: NumberControlProps) {
   const id = useId();
   const [problem, setProblem] = useState<string | null>(null);
   const isPerLayer = typeof value !== 'number';
@@ -81,6 +83,7 @@ export function NumberControl({ schema, value, context, check, onChange }: Numbe
           ≡
         </button>
       </div>
+      {follows.length > 0 && <p className="control-note">follows {follows.join(' and ')} until it is set</p>}
       <p className="problem" id={`${id}-problem`} role="status">
         {sentence}
       </p>
@@ -93,11 +96,11 @@ function StopSlider({
   value,
   context,
   onChange,
-}: Omit<NumberControlProps, 'check'> & { value: number }) {
+}: Omit<NumberControlProps, 'check' | 'follows'> & { value: number }) {
   const stops =
     schema.kind === 'count'
       ? countStops(schema.minimum, highestStop(schema, value, context), value)
-      : fractionStops(schema.minimum, schema.maximum, value);
+      : fractionStops(schema.minimum, schema.maximum, value, schema.unit === '%' ? context.tokens : null);
   const at = stops.findLastIndex((stop) => stop <= value);
   return (
     <Slider.Root

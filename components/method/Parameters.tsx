@@ -1,4 +1,5 @@
 import { valueProblem } from '../../src/session/check';
+import { followedNames } from '../../src/session/follow';
 import { useMethod, usePage, usePageState, useParameterContext } from '../../src/session/hooks';
 import { ChoiceControl } from './ChoiceControl';
 import { NumberControl } from './NumberControl';
@@ -30,6 +31,9 @@ export function Parameters() {
         schema={schema}
         value={typeof value === 'string' ? Number(value) : value}
         context={context}
+        follows={followedNames(method, name, parameters, context).map(
+          (other) => method.parameters[other]?.label ?? other,
+        )}
         check={(candidate) => valueProblem(method, name, candidate, context)}
         onChange={(next, isDone) => actions.setParameter(name, next, isDone)}
       />

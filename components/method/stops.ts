@@ -1,29 +1,55 @@
-/** Where a count's slider can stand: dense for small numbers, in multiples of 16 for large ones, so that it moves by ratio. */
+/**
+ * Where a slider can stand. A step is one key up to 64 and at most 3 % above, so that an arrow key moves a budget finely enough to
+ * tune it; round numbers are among the stops.
+ */
+
+const finest = 64;
+const largestStep = 0.03;
+const roundCount = 16;
 
 /** Ascending, both ends included, and `value` too, wherever it is. */
 export function countStops(minimum: number, maximum: number, value: number): number[] {
   const stops = new Set([minimum, maximum]);
-  for (let stop = minimum; stop < maximum; stop = nextStop(stop)) stops.add(stop);
+  for (let stop = minimum; stop < maximum; stop = nextCount(stop)) stops.add(stop);
+  for (let round = 128; round < maximum; round += round < 512 ? roundCount : round / 4) {
+    if (round > minimum) stops.add(round);
+  }
   if (value >= minimum && value <= maximum) stops.add(value);
   return [...stops].sort((a, b) => a - b);
 }
 
-function nextStop(stop: number): number {
-  if (stop < 16) return stop + 1;
-  if (stop < 64) return Math.floor(stop / 4) * 4 + 4;
-  if (stop < 256) return Math.floor(stop / 16) * 16 + 16;
-  // From here on about a sixteenth a step.
-  const step = 2 ** Math.floor(Math.log2(stop / 16));
-  return Math.floor(stop / step) * step + step;
+/** The next count above, or below. */
+export function nextCount(count: number, direction: 1 | -1 = 1): number {
+  return count + direction * Math.max(1, Math.floor(count < finest ? 1 : count * largestStep));
 }
 
-/** Percentages from 1 to 100 of a fraction's range: half steps below 10. */
-export function fractionStops(minimum: number, maximum: number, value: number): number[] {
+/**
+ * Percentages from 1 to 100 of a fraction's range, half steps below 10. `whole`: what the fraction is of, in keys; then also those
+ * at which one key more stays, or 3 % more.
+ */
+export function fractionStops(
+  minimum: number,
+  maximum: number,
+  value: number,
+  whole: number | null = null,
+): number[] {
   const stops = new Set([minimum, maximum, value]);
   const range = maximum - minimum;
   for (let step = 1; step < 20; step++) stops.add(rounded(minimum + (range * step) / 200));
   for (let step = 10; step < 100; step++) stops.add(rounded(minimum + (range * step) / 100));
+  if (whole !== null) {
+    for (let count = 1; count < whole; count = nextCount(count)) stops.add(shortFraction(count, whole));
+  }
   return [...stops].filter((stop) => stop >= minimum && stop <= maximum).sort((a, b) => a - b);
+}
+
+/** The fraction with the fewest digits of which ⌊f·whole⌋ is the count. */
+function shortFraction(count: number, whole: number): number {
+  for (let digits = 2; digits < 12; digits++) {
+    const fraction = Math.ceil((count / whole) * 10 ** digits) / 10 ** digits;
+    if (Math.floor(fraction * whole) === count) return fraction;
+  }
+  return count / whole;
 }
 
 function rounded(value: number): number {

@@ -2,6 +2,7 @@ import type { ScaleContinuousNumeric } from 'd3-scale';
 import { type KeyboardEvent, type PointerEvent, useState } from 'react';
 import { useMethod, usePage, usePageState, useParameterContext } from '../../src/session/hooks';
 import { formatPercent } from '../shared/format';
+import { budgetOfKey } from './budget-keys';
 
 interface SweepHandleProps {
   xOf: ScaleContinuousNumeric<number, number>;
@@ -12,8 +13,6 @@ interface SweepHandleProps {
   bottom: number;
 }
 
-const keyStep = 1.1;
-
 /** The study's own point: dragging it asks the method for that budget. */
 export function SweepHandle({ xOf, yOf, current, isStale, top, bottom }: SweepHandleProps) {
   const { actions, store } = usePage();
@@ -23,7 +22,7 @@ export function SweepHandle({ xOf, yOf, current, isStale, top, bottom }: SweepHa
   const [asked, setAsked] = useState<number | null>(null);
   const ask = (keep: number, isDone: boolean) => {
     const { parameters } = store.getState().session.method;
-    const wanted = Math.min(1, Math.max(0.005, keep));
+    const wanted = Math.min(1, Math.max(1 / context.tokens, keep));
     const result = method.withBudget(parameters, context, wanted, queriesStart);
     // Below the floor the nearest the method can do.
     const reached =
@@ -36,12 +35,10 @@ export function SweepHandle({ xOf, yOf, current, isStale, top, bottom }: SweepHa
     return xOf.invert(event.clientX - left);
   };
   const press = (event: KeyboardEvent) => {
-    const factor = { ArrowLeft: 1 / keyStep, ArrowDown: 1 / keyStep, ArrowRight: keyStep, ArrowUp: keyStep }[
-      event.key
-    ];
-    if (factor === undefined) return;
+    const budget = budgetOfKey(event.key, { method, context, ...store.getState() }, current.kept);
+    if (budget === null) return;
     event.preventDefault();
-    ask(current.kept * factor, true);
+    ask(budget, true);
   };
   const isDragged = asked !== null;
   const x = xOf(asked ?? current.kept);

@@ -38,3 +38,22 @@ export function changedNames(method: Method, parameters: Parameters, context: Pa
     keyOf(parameters[name]) === keyOf(schema.default(context, parameters)) ? [] : [name],
   );
 }
+
+/** The parameters that a parameter follows as they stand: it has the default that they give it, and with others it would not. */
+export function followedNames(
+  method: Method,
+  name: string,
+  parameters: Parameters,
+  context: ParameterContext,
+): string[] {
+  const schema = method.parameters[name];
+  if (!schema || keyOf(parameters[name]) !== keyOf(schema.default(context, parameters))) return [];
+  return Object.entries(method.parameters).flatMap(([other, { kind }]) => {
+    const value = parameters[other];
+    if (other === name || kind === 'choice' || value === undefined) return [];
+    const moved = { ...parameters, [other]: Array.isArray(value) ? value.map(next) : next(Number(value)) };
+    return keyOf(schema.default(context, moved)) === keyOf(parameters[name]) ? [] : [other];
+  });
+}
+
+const next = (value: number): number => value + 1;

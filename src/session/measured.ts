@@ -124,7 +124,7 @@ export function withAnswers(
 
 /** The records that are of the newest one's text, whatever its queries. */
 export function recordsOfText(records: readonly MeasuredRecord[]): MeasuredRecord[] {
-  const textOf = ({ by }: MeasuredRecord): string => keyOf([by.model, by.source]);
+  const textOf = ({ by }: MeasuredRecord): string => keyOf([by.model, by.source, by.startToken]);
   return records.filter((record) => textOf(record) === textOf(records[0]!));
 }
 

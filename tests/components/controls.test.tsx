@@ -49,7 +49,7 @@ describe('the controls of a method', () => {
     renderWith(page, <MethodPanel />);
     screen.getByRole('slider', { name: 'Selected tokens, slider' }).focus();
     await userEvent.keyboard('{ArrowLeft}');
-    expect(page.state().parameters.selectedTokens).toBe(112);
+    expect(page.state().parameters.selectedTokens).toBe(125);
     await userEvent.keyboard('{Home}');
     expect(page.state().parameters.selectedTokens).toBe(0);
     await userEvent.keyboard('{End}');

@@ -191,7 +191,16 @@ describe('charts', () => {
     expect(point).toHaveAttribute('aria-valuenow', '25');
     point.focus();
     await userEvent.keyboard('{ArrowRight}');
-    expect(page.state().parameters.keepFraction).toBeCloseTo(0.275, 5);
+    // 256 keys, and 3 % more.
+    expect(Math.floor(Number(page.state().parameters.keepFraction) * 1024)).toBe(263);
+    await userEvent.keyboard('{ArrowLeft}{ArrowLeft}');
+    expect(Math.floor(Number(page.state().parameters.keepFraction) * 1024)).toBe(249);
+    await userEvent.keyboard('{End}');
+    expect(page.state().parameters.keepFraction).toBe(1);
+    await userEvent.keyboard('{Home}');
+    expect(page.state().parameters.keepFraction).toBe(1 / 1024);
+    await userEvent.keyboard('{PageUp}');
+    expect(Math.floor(Number(page.state().parameters.keepFraction) * 1024)).toBe(11);
   });
 
   it('place the names of five curves without one covering another', () => {
