@@ -50,7 +50,7 @@ export async function selectCommand(rawArguments: string[]): Promise<void> {
     said.set(layer, run.notices);
     tensors[`kept.${layer}`] = keptTensor(after);
     const scores = after.scores ?? blocks.at(-1)?.scores;
-    tensors[`score.${layer}`] = scoreTensor(scores ?? null, text.tokens);
+    tensors[`score.${layer}`] = scoreTensor(scores ?? null, after.kept.sets.length, text.tokens);
     if (!args.has('all-blocks')) continue;
     tensors.blocks = {
       dtype: 'I32',
@@ -92,9 +92,9 @@ function keptTensor({ block, kept }: BlockSelection): TensorToWrite {
   return { dtype: 'I32', shape: [lists.length, longest], data };
 }
 
-/** [sets, T]; one row of NaN where nothing was scored. */
-function scoreTensor(scores: readonly Float32Array[] | null, tokens: number): TensorToWrite {
-  const rows = scores ?? [new Float32Array(tokens).fill(Number.NaN)];
+/** [sets, T]; NaN where nothing was scored. */
+function scoreTensor(scores: readonly Float32Array[] | null, sets: number, tokens: number): TensorToWrite {
+  const rows = scores ?? Array.from({ length: sets }, () => new Float32Array(tokens).fill(Number.NaN));
   const data = new Float32Array(rows.length * tokens);
   rows.forEach((row, set) => {
     data.set(row, set * tokens);

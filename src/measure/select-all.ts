@@ -47,6 +47,7 @@ export async function selectAll(request: SelectAllRequest): Promise<{
   try {
     const evicts = method.family === 'evict-once' || method.family === 'evict-reading';
     const { blocks } = started;
+    const sets = method.sets === 'kvHead' ? text.keyValueHeads : 1;
     const asked = evicts || blocks.length === 0 ? [...blocks, { start: tokens, end: tokens }] : blocks;
     // Recorded without waiting: what is read comes off the device together.
     const reads: Promise<BlockSelection>[] = [];
@@ -54,7 +55,7 @@ export async function selectAll(request: SelectAllRequest): Promise<{
       signal?.throwIfAborted();
       const selection = started.run.select(layerInput(recorded, block));
       const read = Promise.all([
-        readKept(ops, selection),
+        readKept(ops, selection, sets),
         withScores ? readScores(ops, selection, tokens) : null,
       ]).then(([kept, scores]) => ({ block, kept, scores }));
       // Whoever waits for it still gets the error.

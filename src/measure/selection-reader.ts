@@ -4,7 +4,7 @@ import type { Selection } from '../methods/method';
 
 /** The keys a block's queries see, off the device: those listed, then every token of [rangeStart, own position]. */
 export interface KeptKeys {
-  /** Ascending tokens below rangeStart, one array per set; a single empty one where nothing is listed. */
+  /** Ascending tokens below rangeStart, one array per set; empty ones where nothing is listed. */
   readonly sets: readonly Uint32Array[];
   readonly rangeStart: number;
   readonly candidates: { readonly start: number; readonly end: number };
@@ -12,7 +12,8 @@ export interface KeptKeys {
   readonly tiedAtCut: readonly number[] | null;
 }
 
-export async function readKept(ops: Ops, selection: Selection): Promise<KeptKeys> {
+/** `sets`: how many there are where the selection lists nothing, and so does not tell. */
+export async function readKept(ops: Ops, selection: Selection, sets = 1): Promise<KeptKeys> {
   const { list, tiedAtCut, rangeStart, candidates } = selection;
   const [indices, tied] = await Promise.all([
     list ? ops.readIntegers(list.buffer, list.offset, (list.sets - 1) * list.rowStride + list.count) : null,
@@ -24,7 +25,7 @@ export async function readKept(ops: Ops, selection: Selection): Promise<KeptKeys
         ? Array.from({ length: list.sets }, (_, set) =>
             indices.subarray(set * list.rowStride, set * list.rowStride + list.count),
           )
-        : [new Uint32Array(0)],
+        : Array.from({ length: sets }, () => new Uint32Array(0)),
     rangeStart,
     candidates,
     tiedAtCut: tied && [...tied],

@@ -9,6 +9,7 @@ export const full: Method = {
   summary: 'Every query sees every token up to its own.',
   citation: null,
   family: 'dense',
+  sets: 'layer',
   needs: { unrotated: false, fullAttention: false },
   parameters: {},
   blocks: (_parameters, tokens, _evictAt, context) => equalBlocks(0, tokens, defaultChunkTokens(context)),

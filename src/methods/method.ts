@@ -198,6 +198,8 @@ export interface Method {
   readonly citation: { readonly authors: string; readonly year: number; readonly url: string } | null;
   /** 'reselect': decides anew for every block; 'evict-once': at evictAt; 'evict-reading': while it reads. */
   readonly family: 'dense' | 'reselect' | 'evict-once' | 'evict-reading';
+  /** Whom one set of kept keys is for: all heads of a layer, or those of one KV head. */
+  readonly sets: 'layer' | 'kvHead';
   readonly needs: { readonly unrotated: boolean; readonly fullAttention: boolean };
   readonly parameters: ParameterSchemas;
   /** Things to know before believing the numbers (reconstructions, departures), shown beside the controls. */

@@ -1,4 +1,7 @@
-/** The keys with the most attention, known only after full attention: the ceiling for methods that keep as many. */
+/**
+ * The keys with the most attention, known only after full attention: no other set of as many keys, shared by a block's queries and
+ * the heads of a group, gets more of their attention in all.
+ */
 
 import { sliceRows } from '../../gpu/rows';
 import { equalBlocks } from './blocks';
@@ -15,6 +18,7 @@ export const oracle: Method = {
   summary: 'Keeps the keys that get the most attention from the block, which takes full attention to know.',
   citation: null,
   family: 'reselect',
+  sets: 'kvHead',
   needs: { unrotated: false, fullAttention: true },
   parameters: {
     keepFraction: {
@@ -23,7 +27,7 @@ export const oracle: Method = {
     },
   },
   notes: () => [
-    'Not a method one could use: it looks at full attention first and is the most a budget can give.',
+    'Not a method one could use: it looks at full attention first. No method whose blocks see as many keys recalls more over whole blocks; compare at what is kept, not at what was asked.',
   ],
   blocks: (_parameters, tokens, _evictAt, context) => equalBlocks(0, tokens, defaultChunkTokens(context)),
   start: (context, parameters) => ({

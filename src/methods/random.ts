@@ -12,6 +12,7 @@ export const random: Method = {
   summary: 'Keeps keys at random, drawn once per layer and KV head.',
   citation: null,
   family: 'evict-once',
+  sets: 'kvHead',
   needs: { unrotated: false, fullAttention: false },
   parameters: {
     keepFraction,

@@ -26,6 +26,7 @@ export const streamingLlm: Method = {
   summary: 'Keeps the first tokens (attention sinks) and the most recent ones.',
   citation: { authors: 'Xiao, Tian, Chen, Han, Lewis', year: 2023, url: 'https://arxiv.org/abs/2309.17453' },
   family: 'evict-once',
+  sets: 'layer',
   needs: { unrotated: false, fullAttention: false },
   parameters: {
     keepFraction: {

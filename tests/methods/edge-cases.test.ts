@@ -144,6 +144,38 @@ describe('ESA’s closed form of a text whose', () => {
   });
 });
 
+it.each(['official', 'kvpress'])(
+  'LagKV %s says which channels had no range, without a memo too',
+  async (variant) => {
+    const shape = shapeOf(40);
+    const layer = randomLayers(shape, 1, 3)[0];
+    const key = layer.key.map((value, i) => (i % heads.headDimension === 3 ? 7 : value));
+    const text = recordText(createCpuOps(), shape, [{ ...layer, key }], { rope: null });
+    const parameters = parametersFor(text, 'lagkv', { variant, sinkTokens: 0, lagTokens: 8 });
+    const run = methodById('lagkv').start(runContext(text, 32), parameters);
+    run.select(layerInput(text.recorded[0], { start: 32, end: 40 }));
+    // Three of the four partitions have a successor; one key channel of both heads is constant in each.
+    expect(await run.lateNotices!()).toEqual([
+      '6 channels had no range in a lag partition; their keys or values were divided by 1e-12 there.',
+    ]);
+    run.dispose();
+  },
+);
+
+it('has one set per KV head, or one for the layer, whatever is dropped', async () => {
+  const text = recordText(createCpuOps(), shapeOf(70), randomLayers(shapeOf(70), 1, 6));
+  for (const [id, given] of variants) {
+    const method = methodById(id);
+    const request = { text, method, recordedIndex: 0, evictAt: 50, withScores: false };
+    for (const more of [{}, ...('keepFraction' in method.parameters ? [{ keepFraction: 1 }] : [])]) {
+      const parameters = parametersFor(text, id, { ...given, ...more });
+      const { blocks, after } = await selectAll({ ...request, parameters });
+      const sets = method.sets === 'kvHead' ? 2 : 1;
+      for (const { kept } of [...blocks, after]) expect(kept.sets).toHaveLength(sets);
+    }
+  }
+});
+
 it('LagKV on heads of one channel is refused in a sentence', async () => {
   const shape: TextShape = { tokens: 30, queryHeads: 2, keyValueHeads: 2, headDimension: 1 };
   const text = recordText(createCpuOps(), shape, randomLayers(shape, 1, 5), { rope: null });

@@ -54,10 +54,11 @@ const calibration: Calibration = {
 const base = { initTokens: 2, localTokens: 16, chunkTokens: 16, selectedTokens: 10, proximity: 0 };
 const block = { start: 80, end: 96 };
 
-async function select(text: RecordedText, given: Record<string, unknown>) {
+async function select(text: RecordedText, given: Record<string, unknown>, isExactly = false) {
   const parameters = resolveParameters('esa', esa.parameters, { ...base, ...given }, contextOf(text));
   const { run } = await startProbe(text, esa, parameters, text.tokens);
-  const selection = run.select(layerInput(text.recorded[0], block));
+  const input = layerInput(text.recorded[0], block);
+  const selection = isExactly ? run.selectExactly!(input)! : run.select(input);
   const [scores] = (await readScores(text.ops, selection, text.tokens))!;
   const kept = await readKept(text.ops, selection);
   const notices = run.notices;
@@ -100,8 +101,10 @@ describe('closed form', () => {
     const closed = await select(calibrated, { projection: 'closed-form', compressedDim: width, scoreQuery });
     const exact = await select(calibrated, { projection: 'exact', scoreQuery });
     expect(closed.kept).toEqual(exact.kept);
+    const largest = Math.max(...exact.scores.map(Math.abs));
+    expect(largest).toBeGreaterThan(5);
     closed.scores.forEach((score, i) => {
-      expect(score).toBeCloseTo(exact.scores[i], 2);
+      expect(Math.abs(score - exact.scores[i])).toBeLessThan(1e-5 * largest);
     });
   });
 
@@ -119,6 +122,8 @@ describe('closed form', () => {
 
 describe('learned', () => {
   const text = recordText(createCpuOps(), shape, layers, { calibration });
+  // Without rotary positions nothing is rotated, and the projection for w = 0 is the one.
+  const plain = recordText(createCpuOps(), shape, layers, { calibration, rope: null });
   const query = folded(layers[0].queryUnrotated!);
   const key = folded(layers[0].keyUnrotated!);
   const apply = (weight: Float32Array, bias: Float32Array | null, row: Float32Array): number[] =>
@@ -137,7 +142,7 @@ describe('learned', () => {
         0,
       );
     });
-    const found = await select(text, { projection: 'learned', compressedDim: 4, scoreQuery: 'unrotated' });
+    const found = await select(plain, { projection: 'learned', compressedDim: 4 });
     wanted.forEach((score, i) => {
       expect(found.scores[i]).toBeCloseTo(score, 3);
     });
@@ -152,6 +157,36 @@ describe('learned', () => {
     const there = await select(text, { projection: 'learned', compressedDim: 4, globalPosition: 20 });
     expect(there.notices).toHaveLength(0);
     expect(there.scores).toEqual(near.scores);
+  });
+
+  it('is judged by exact scores at its own position', async () => {
+    // Not at w = 16, which would take the way to 20 for a fault of the compression.
+    const judged = await select(text, { projection: 'learned', compressedDim: 4 }, true);
+    const at = (globalPosition: number) => select(text, { projection: 'exact', globalPosition });
+    expect(judged.scores).toEqual((await at(20)).scores);
+    expect(judged.scores).not.toEqual((await at(16)).scores);
+    const queryScores = async (given: Record<string, unknown>) => {
+      const parameters = resolveParameters('esa', esa.parameters, { ...base, ...given }, contextOf(text));
+      const { run } = await startProbe(text, esa, parameters, text.tokens);
+      const scores = run.queryScores!(layerInput(text.recorded[0], block))!;
+      const exact = await text.ops.readFloats(scores.exact);
+      run.dispose();
+      return exact;
+    };
+    const learnedAt = (globalPosition: number) =>
+      queryScores({ projection: 'learned', compressedDim: 4, globalPosition });
+    expect(await learnedAt(16)).toEqual(await learnedAt(20));
+    const closedAt = (globalPosition: number) =>
+      queryScores({ projection: 'closed-form', compressedDim: 4, globalPosition });
+    expect(await learnedAt(16)).toEqual(await closedAt(20));
+    expect(await learnedAt(16)).not.toEqual(await closedAt(16));
+  });
+
+  it('is refused for un-rotated queries', async () => {
+    const given = { projection: 'learned', compressedDim: 4, scoreQuery: 'unrotated' };
+    await expect(select(text, given)).rejects.toThrow(
+      'esa: learned projections are for queries rotated to w; use scoreQuery "rotated", or projection "closed-form" or "exact".',
+    );
   });
 
   it('is refused where nothing was learned', async () => {

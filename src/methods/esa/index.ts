@@ -21,6 +21,7 @@ export const esa: Method = {
     url: 'https://arxiv.org/abs/2502.14477',
   },
   family: 'reselect',
+  sets: 'layer',
   needs: { unrotated: true, fullAttention: false },
   parameters: esaParameters,
   readsText: (parameters, calibration) =>

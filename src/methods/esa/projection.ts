@@ -105,7 +105,7 @@ const learned: MakeProjection = async (context, parameters, layer, _source, noti
       `esa: there is no learned projection to ${compressedDim} channels; set compressedDim to one of ${dimensions}.`,
     );
   }
-  const wanted = context.rotation && scoresRotated(parameters) ? globalPosition : 0;
+  const wanted = context.rotation ? globalPosition : 0;
   const positions = context.rotation?.positions ?? 1;
   const reached = fitting.filter(({ rotation }) => rotation < positions);
   if (reached.length === 0) {

@@ -160,8 +160,10 @@ export class EsaRun implements MethodRun {
     };
   }
 
+  /** At the position of the projection, where there is one: what differs then is the compression alone. */
   private exact(layer: number): Scorer {
-    const rotation = scoresRotated(this.parameters) ? lengthsIn(this.parameters, layer).globalPosition : null;
+    const own = scoresRotated(this.parameters) ? lengthsIn(this.parameters, layer).globalPosition : null;
+    const rotation = this.projections ? this.projections.of(layer).rotation : own;
     const keys = this.keysOf('exact', layer);
     return { name: `exact/${rotation}`, rotation, projection: null, keys };
   }

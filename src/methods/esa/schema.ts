@@ -142,6 +142,11 @@ export function lengthsIn(parameters: Parameters, layer: number): EsaLengths {
 
 /** Checks that need several parameters at once. */
 export function validateEsa(parameters: Parameters, context: ParameterContext): void {
+  if (choiceOf(parameters, 'projection') === 'learned' && !scoresRotated(parameters)) {
+    throw new UserError(
+      'esa: learned projections are for queries rotated to w; use scoreQuery "rotated", or projection "closed-form" or "exact".',
+    );
+  }
   const { chunkTokens } = parameters;
   if (Array.isArray(chunkTokens) && new Set(chunkTokens).size > 1) {
     throw new UserError(

@@ -13,13 +13,13 @@ import type { Lag } from './schema';
 /** Scores of partitions [0, partitions), one row per KV head. They do not depend on how many keys stay. */
 export class LagScores implements Remembered {
   partitions = 0;
-  constantChannels: Promise<number> | null = null;
+  private counted: Promise<number> | null = null;
   readonly capacity: number;
   readonly buffer: DeviceBuffer;
   private readonly context: MethodContext;
   private readonly heads: number;
   private readonly lag: Lag;
-  private readonly counter: DeviceBuffer | null;
+  private readonly counter: DeviceBuffer;
 
   constructor(context: MethodContext, heads: number, capacity: number, lag: Lag) {
     this.context = context;
@@ -27,11 +27,11 @@ export class LagScores implements Remembered {
     this.capacity = capacity;
     this.lag = lag;
     this.buffer = context.ops.allocate('f32', heads * capacity * lag.lagTokens, 'lag scores');
-    this.counter = context.memo ? context.ops.allocate('u32', 1, 'constant channels') : null;
+    this.counter = context.ops.allocate('u32', 1, 'constant channels');
   }
 
   get bytes(): number {
-    return 4 * (this.buffer.length + (this.counter?.length ?? 0));
+    return 4 * (this.buffer.length + this.counter.length);
   }
 
   rows(from: number, to: number): ScoreRows {
@@ -60,14 +60,21 @@ export class LagScores implements Remembered {
       lagTokens,
       partitions: fresh,
       out: this.rows(this.partitions, partitions),
-      ...(this.counter ? { degenerate: this.counter } : {}),
+      degenerate: this.counter,
     });
     this.partitions = partitions;
-    if (this.counter) this.constantChannels = readConstantChannels(ops, this.counter);
+    // A memo may let go of the scores before anybody asks.
+    if (this.context.memo) this.counted = readConstantChannels(ops, this.counter);
+  }
+
+  /** Channels without range that the scores met. */
+  get constantChannels(): Promise<number> | null {
+    if (this.counted || this.partitions === 0) return this.counted;
+    return readConstantChannels(this.context.ops, this.counter);
   }
 
   release(): void {
-    this.context.ops.release(this.buffer, ...(this.counter ? [this.counter] : []));
+    this.context.ops.release(this.buffer, this.counter);
   }
 }
 

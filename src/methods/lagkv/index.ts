@@ -30,6 +30,7 @@ export const lagkv: Method = {
     'Keeps keys that are unusually spread against the range of the tokens that follow; looks at no query.',
   citation: { authors: 'Liang, Zhang, Li, Li', year: 2025, url: 'https://arxiv.org/abs/2504.04704' },
   family: 'evict-reading',
+  sets: 'kvHead',
   needs: { unrotated: false, fullAttention: false },
   parameters: lagkvParameters,
   notes: (parameters) =>

@@ -24,7 +24,7 @@ export function startKvpress(context: MethodContext, parameters: Parameters): Me
       return `lagkv/${sinkTokens}/${lagTokens}/${valueWeight}`;
     },
     lateNotices: constantChannelNotices,
-    score({ ops, memo }, input, tokens): LagRanks {
+    score({ ops }, input, tokens): LagRanks {
       const lag = lagIn(parameters, input.layer);
       const { key, value } = input;
       const rows = key.heads;
@@ -45,7 +45,7 @@ export function startKvpress(context: MethodContext, parameters: Parameters): Me
         offset: sinkTokens,
         length: scored,
       });
-      const counter = memo ? ops.allocate('u32', 1, 'constant channels') : null;
+      const counter = ops.allocate('u32', 1, 'constant channels');
       ops.lagScores({
         key: sliceRows(key, sinkTokens, scored + lagTokens),
         value: sliceRows(value, sinkTokens, scored + lagTokens),
@@ -54,13 +54,13 @@ export function startKvpress(context: MethodContext, parameters: Parameters): Me
         lagTokens,
         partitions,
         out: middle(raw),
-        ...(counter ? { degenerate: counter } : {}),
+        degenerate: counter,
       });
       ops.segmentRanks({ input: middle(raw), segmentLength: lagTokens, out: middle(score) });
-      return inBuffers(ops, [score, raw, ...(counter ? [counter] : [])], {
+      return inBuffers(ops, [score, raw, counter], {
         score: denseScores(score, rows, tokens),
         secondary: denseScores(raw, rows, tokens),
-        constantChannels: counter && readConstantChannels(ops, counter),
+        constantChannels: readConstantChannels(ops, counter),
       });
     },
     candidates(layer, tokens, count) {
