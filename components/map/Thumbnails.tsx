@@ -20,7 +20,7 @@ export function Thumbnails() {
   const running = usePageState((state) => state.running);
   const measured = useMeasured('layers')?.value;
   const { layer, head, theme } = usePageState((state) => state.session.view);
-  const { key: positions, isVoid } = useMapPositions();
+  const { whose, key: positions, isVoid } = useMapPositions();
   const canvas = useRef<HTMLCanvasElement>(null);
   const layers = model?.layers ?? 8;
   const heads = model?.queryHeads ?? 6;
@@ -63,7 +63,8 @@ export function Thumbnails() {
       for (let column = 0; column < heads; column++) {
         const x = labelWidth + column * (side + gap);
         sheet.draw(context, row, column, x, y, side);
-        const recall = measured?.find((part) => part.layer === row)?.heads[column]?.massRecall;
+        const numbers = measured?.find((part) => part.layer === row)?.heads[column];
+        const recall = whose === 'own' ? numbers?.ownMassRecall : numbers?.massRecall;
         context.fillStyle = line;
         context.fillRect(x, y + side + 2, side, barHeight);
         context.fillStyle = kept;
@@ -111,7 +112,7 @@ export function Thumbnails() {
   return (
     <div className="thumbnails" data-void={isVoid || undefined}>
       <p className="thumbnails-title">
-        layers × heads <span>bar: mass recall</span>
+        layers × heads <span>bar: {whose === 'own' && 'own '}mass recall</span>
       </p>
       <div className="thumbnails-scroll">
         <div

@@ -1,4 +1,5 @@
 import { useMeasured, usePage, usePageState } from '../../src/session/hooks';
+import { isPastTrained } from '../../src/session/summary';
 import type { AnswerMeasurement, FreeRunMeasurement } from '../../src/study/types';
 import { evaluateCommand } from '../shared/command';
 import { formatNats, formatPercent } from '../shared/format';
@@ -15,6 +16,7 @@ export function AnswerPanel() {
   const { findMethod } = usePage();
   const measured = useMeasured('freeRun');
   const freeRun = measured?.value ?? null;
+  const isPast = usePageState((state) => isPastTrained(state.text, state.model));
   const isRunning = usePageState((state) => state.running);
   // The method that answered, which may not be the one that is chosen now.
   const title = measured ? methodTitle(measured.by.method, findMethod) : '';
@@ -51,7 +53,7 @@ export function AnswerPanel() {
               )}
             </dl>
           )}
-          <dl className="answer-numbers">
+          <dl className="answer-numbers" data-grey={isPast || undefined}>
             <div>
               <dt>
                 <Term name="divergence">KL</Term>

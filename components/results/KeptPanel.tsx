@@ -1,5 +1,6 @@
 import type { ReactNode } from 'react';
-import { useMeasured, usePageState } from '../../src/session/hooks';
+import { useMeasured, usePage, usePageState } from '../../src/session/hooks';
+import { positionsOf } from '../../src/session/map-positions';
 import { choiceKey, type Shown } from '../../src/session/measured';
 import { isPastTrained, type Summary, summarise } from '../../src/session/summary';
 import type { CostMeasurement, FreeRunMeasurement } from '../../src/study/types';
@@ -21,7 +22,9 @@ export function KeptPanel() {
   const cost = ofTheSame(useMeasured('cost'));
   const freeRun = ofTheSame(useMeasured('freeRun'));
   const isPast = usePageState((state) => isPastTrained(state.text, state.model));
+  const { findMethod } = usePage();
   const summary = summarise(layers?.value ?? null);
+  const positions = layers ? positionsOf(layers.by.method, findMethod) : 'model';
   if (!summary) {
     return (
       <Panel title="Kept and lost" className="panel-kept">
@@ -41,23 +44,31 @@ export function KeptPanel() {
       }}
     >
       <div className="figures">
-        <Figure value={formatPercent(summary.massRecall)} isGrey={isPast}>
-          <Term name="massRecall">mass recall</Term>, mean
-        </Figure>
+        {isPast && positions === 'own' && summary.ownMassRecall !== null ? (
+          <Figure value={formatPercent(summary.ownMassRecall)}>
+            <Term name="ownMassRecall">own mass recall</Term>, mean
+          </Figure>
+        ) : (
+          <Figure value={formatPercent(summary.massRecall)} isGrey={isPast}>
+            <Term name="massRecall">mass recall</Term>, mean
+          </Figure>
+        )}
         <Figure value={formatPercent(summary.kept)} of="of keys">
           <Term name="keptShare">kept</Term>, mean
         </Figure>
         {cost && <OperationsFigure cost={cost} />}
       </div>
       <dl className="rows">
-        {costRows(summary, cost).map(({ term, label, value, isAgainstFull }) => (
-          <div key={label} data-grey={(isPast && isAgainstFull) || undefined}>
-            <dt>
-              <Term name={term}>{label}</Term>
-            </dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
+        {[...recallRows(summary, positions, isPast), ...costRows(summary, cost)].map(
+          ({ term, label, value, isAgainstFull }) => (
+            <div key={label} data-grey={(isPast && isAgainstFull) || undefined}>
+              <dt>
+                <Term name={term}>{label}</Term>
+              </dt>
+              <dd>{value}</dd>
+            </div>
+          ),
+        )}
       </dl>
       {freeRun && layers?.by.method.id !== 'full' && (
         <TimeLine time={freeRun.time} isStale={layers?.isStale ?? true} />
@@ -101,6 +112,24 @@ interface CostRow {
   readonly value: string;
   /** Full attention is the yardstick, which it no longer is past the trained length. */
   readonly isAgainstFull?: boolean;
+}
+
+/** Recall that the headline does not give. */
+function recallRows(summary: Summary, positions: 'model' | 'own' | 'cache', isPast: boolean): CostRow[] {
+  if (positions === 'cache') {
+    return [{ term: 'ownMassRecall', label: 'own mass recall', value: '–: dropped keys have no position' }];
+  }
+  if (positions !== 'own' || summary.ownMassRecall === null) return [];
+  return isPast
+    ? [
+        {
+          term: 'massRecall',
+          label: 'mass recall, model’s positions',
+          value: formatPercent(summary.massRecall),
+          isAgainstFull: true,
+        },
+      ]
+    : [{ term: 'ownMassRecall', label: 'own mass recall', value: formatPercent(summary.ownMassRecall) }];
 }
 
 function costRows(summary: Summary, cost: CostMeasurement | null): CostRow[] {

@@ -1,6 +1,7 @@
 import { scaleBand, scaleLinear } from 'd3-scale';
 import { useState } from 'react';
 import { useArrivingLayers, useMeasured, useMethod, usePage, usePageState } from '../../src/session/hooks';
+import { positionsOf } from '../../src/session/map-positions';
 import type { ShownPart } from '../../src/session/measured';
 import { isPastTrained } from '../../src/session/summary';
 import type { LayerMeasurement } from '../../src/study/types';
@@ -33,10 +34,15 @@ export function LayerRecall() {
     );
   }
   const layers = shownLayers(measured, arriving, methodTitle(measured.by.method, findMethod), method.title);
+  const leadsOwn = isPast && positionsOf(measured.by.method, findMethod) === 'own';
   const table = () => recallTable(layers);
   return (
     <Panel
-      title={<Term name="massRecall">Mass recall by layer</Term>}
+      title={
+        <Term name={leadsOwn ? 'ownMassRecall' : 'massRecall'}>
+          {leadsOwn ? 'Own mass recall by layer' : 'Mass recall by layer'}
+        </Term>
+      }
       aside="dots: heads"
       className="panel-recall"
       provenance={measured}
@@ -48,8 +54,8 @@ export function LayerRecall() {
         showTable,
       }}
     >
-      <PastTrained />
-      <RecallChart layers={layers} isGrey={isPast} />
+      <PastTrained hasOwn={leadsOwn} />
+      <RecallChart layers={leadsOwn ? layers.map(underOwn) : layers} isGrey={isPast && !leadsOwn} />
       {isTableShown && (
         <DataTable
           table={table()}
@@ -65,6 +71,15 @@ export function LayerRecall() {
 interface ShownLayer extends LayerMeasurement {
   readonly title: string;
   readonly isStale: boolean;
+}
+
+/** A layer with recall under the method's own positions in place of that at the model's; those without keep it. */
+function underOwn(layer: ShownLayer): ShownLayer {
+  return {
+    ...layer,
+    massRecall: layer.ownMassRecall ?? layer.massRecall,
+    heads: layer.heads.map((head) => ({ ...head, massRecall: head.ownMassRecall ?? head.massRecall })),
+  };
 }
 
 /** The present choice's layers as they arrive, in place of those that were measured before. */
@@ -148,11 +163,20 @@ function RecallChart({ layers, isGrey }: { layers: readonly ShownLayer[]; isGrey
 function recallTable(layers: readonly ShownLayer[]): Table {
   const heads = layers[0]?.heads.map(({ head }) => `head ${head}`) ?? [];
   return {
-    columns: ['layer', 'measured with', 'mass recall', 'top-k recall', 'output error', ...heads],
+    columns: [
+      'layer',
+      'measured with',
+      'mass recall',
+      'own mass recall',
+      'top-k recall',
+      'output error',
+      ...heads,
+    ],
     rows: layers.map((layer) => [
       String(layer.layer),
       layer.title,
       layer.massRecall,
+      layer.ownMassRecall,
       layer.topkRecall,
       layer.outputError,
       ...layer.heads.map((head) => head.massRecall),

@@ -7,6 +7,8 @@ export const glossary = {
     'A dropped key that has at least 1 % of the query’s weight outside tokens 0 to 3, where that is 1 % of the whole or more; those four from 1 % of the whole on.',
   massRecall:
     'Share of full attention’s probability that falls on the kept keys, with the model’s own positions. Mean over queries and heads.',
+  ownMassRecall:
+    'The same share with every key at the position that the method gives it, kept and dropped ones alike. Null with positions in the cache: dropped keys have none there.',
   topkRecall:
     'Among the keys the scores decided on: how many of the largest weights were kept, for as many as were kept.',
   outputError:

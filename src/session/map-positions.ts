@@ -4,9 +4,19 @@
  * keys only, and what is left is drawn grey.
  */
 import { ownPositionsOf } from '../study/key';
+import type { MethodSpec } from '../study/types';
 import type { PageState } from './page-state';
 import type { FindMethod } from './session';
 import { isPastTrained } from './summary';
+
+/** Whose positions a method's attention uses. */
+export function positionsOf(
+  { id, parameters }: MethodSpec,
+  findMethod: FindMethod,
+): 'model' | 'own' | 'cache' {
+  const positions = findMethod(id)?.positions?.(parameters) ?? 'model';
+  return typeof positions === 'object' ? 'own' : positions;
+}
 
 export interface MapPositions {
   /** 'cache': dropped keys have no position, so only which keys are kept is shown. */
@@ -27,7 +37,7 @@ export function mapPositions(
   const method = findMethod(spec.id);
   const own = method ? ownPositionsOf(method, spec.parameters) : null;
   const isPast = isPastTrained(text, model);
-  const isCache = method?.positions?.(spec.parameters) === 'cache';
+  const isCache = positionsOf(spec, findMethod) === 'cache';
   const isOwn = own !== null && (view.positions ?? (isPast ? 'own' : 'model')) === 'own';
   if (isOwn) return { whose: 'own', key: own, hasOwn: true, isVoid: false };
   if (isPast && isCache) return { whose: 'cache', key: null, hasOwn: false, isVoid: false };

@@ -130,11 +130,51 @@ describe('past the trained length', () => {
       return texts;
     };
     expect(await greyed('#length=1024')).toEqual([]);
+    // ESA has positions of its own: recall under those leads, that at the model's is grey.
     expect(await greyed('#length=4096')).toEqual([
       expect.stringContaining('mass recall'),
       expect.stringContaining('output error'),
       expect.stringContaining('top-k recall'),
     ]);
+    expect(await greyed('#length=4096&method=oracle')).toEqual([
+      expect.stringContaining('mass recall'),
+      expect.stringContaining('output error'),
+      expect.stringContaining('top-k recall'),
+    ]);
+  });
+
+  it('leads with own mass recall where the method has positions of its own, and says why it cannot elsewhere', async () => {
+    const shown = async (hash: string): Promise<string> => {
+      const page = await testPage({ hash });
+      const { container, unmount } = renderWith(page, <KeptPanel />);
+      await act(() => page.idle());
+      const text = `${container.querySelector('.figure')!.textContent} | ${container.querySelector('.rows')!.textContent}`;
+      unmount();
+      return text;
+    };
+    expect(await shown('#length=4096')).toMatch(
+      /^[\d.]+\s%\s*own mass recall, mean \| mass recall, model’s positions/,
+    );
+    expect(await shown('#length=1024')).toMatch(/^[\d.]+\s%\s*mass recall, mean \| own mass recall/);
+    expect(await shown('#length=4096&method=streaming-llm&p.positions=cache')).toMatch(
+      /own mass recall–: dropped keys have no position/,
+    );
+  });
+
+  it('greys divergence, top-1 and the loss beside the answer', async () => {
+    for (const [hash, isGrey] of [
+      ['#length=4096', true],
+      ['#length=1024', false],
+    ] as const) {
+      const page = await testPage({ hash });
+      const { container, unmount } = renderWith(page, <AnswerPanel />);
+      await act(() => page.idle());
+      const numbers = container.querySelector('.answer-numbers')!;
+      expect(numbers.textContent).toMatch(/KL.*top-1.*ΔNLL/s);
+      expect(numbers.hasAttribute('data-grey')).toBe(isGrey);
+      expect(container.querySelector('.answers')!.closest('[data-grey]'), 'the answer leads').toBeNull();
+      unmount();
+    }
   });
 });
 
@@ -165,7 +205,7 @@ describe('charts', () => {
   });
 
   it('say past the trained length why recall is grey', async () => {
-    const page = await testPage({ hash: '#length=4096' });
+    const page = await testPage({ hash: '#length=4096&method=oracle' });
     renderWith(page, <LayerRecall />);
     await act(() => page.idle());
     expect(
