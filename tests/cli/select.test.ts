@@ -101,6 +101,23 @@ it('marks with NaN that nothing was scored, and writes no blocks unasked', async
   expect(file.names().filter((name) => /^blocks|^kept\.\d+\./.test(name))).toEqual([]);
 });
 
+it('has a set per key-value head in every layer, whether or not it drops something there', async () => {
+  const params = JSON.stringify({ variant: 'kvpress', lagTokens: 32, keepFraction: [0, 0.5, 0.5, 1] });
+  const method = ['--method', 'lagkv', '--params', params, '--backend', 'cpu', '--all-blocks'];
+  await succeed('by-head.safetensors', 'select', '--capture', captureFixture, ...method);
+  const file = tensors('by-head.safetensors');
+  expect(layers.map((layer) => file.shape(`kept.${layer}`))).toEqual([
+    [2, 0],
+    [2, 96],
+    [2, 96],
+    [2, 192],
+  ]);
+  for (const layer of layers) {
+    expect(file.shape(`kept.${layer}.0`)[0]).toBe(2);
+    expect(file.shape(`score.${layer}`)).toEqual([2, 192]);
+  }
+});
+
 it('takes one count per layer', async () => {
   const params = JSON.stringify({ keepFraction: [0.25, 0.5, 0.75, 1], sinkTokens: [0, 4, 8, 4] });
   const method = ['--method', 'streaming-llm', '--params', params, '--backend', 'cpu'];

@@ -24,7 +24,8 @@ function watched(method: Method) {
     run.select = (input) => {
       const selection = select(input);
       const { start, end } = input.block;
-      if (input.layer === 0) seen.set(`${start}…${end}`, readKept(context.ops, selection));
+      const sets = method.sets === 'kvHead' ? context.keyValueHeads : 1;
+      if (input.layer === 0) seen.set(`${start}…${end}`, readKept(context.ops, selection, sets));
       return selection;
     };
     return run;
