@@ -1,5 +1,6 @@
 import { type ComponentProps, useState } from 'react';
 import { usePageState, useRowProvenance } from '../../src/session/hooks';
+import { shownTexts } from '../../src/session/shown-texts';
 import { selectCommand } from '../shared/command';
 import { DataTable } from '../shared/DataTable';
 import { Panel } from '../shared/Panel';
@@ -35,7 +36,7 @@ export function MapPanel() {
   const provenance = useRowProvenance(row);
   const [isTableShown, showTable] = useState(false);
   const [pooling, setPooling] = useState<Pooling>('maximum');
-  const table = () => rowTable(row, text?.tokenTexts ?? []);
+  const table = () => rowTable(row, text ? shownTexts(text) : []);
   return (
     <Panel
       title="Attention map"

@@ -1,6 +1,7 @@
 import { type KeyboardEvent, useCallback, useEffect, useRef, useState } from 'react';
 import { useMapPositions, usePage, usePageState } from '../../src/session/hooks';
 import { chosenQuery } from '../../src/session/page-state';
+import { shownTexts } from '../../src/session/shown-texts';
 import type { MapRegion } from '../../src/study/types';
 import { formatCount, nameToken } from '../shared/format';
 import { useSize } from '../shared/useSize';
@@ -21,7 +22,7 @@ export function MapSurface({ pooling }: { pooling: Pooling }) {
   const page = usePage();
   const { actions } = page;
   const tokens = usePageState((state) => state.text?.tokens ?? 0);
-  const tokenTexts = usePageState((state) => state.text?.tokenTexts);
+  const tokenTexts = usePageState(({ text }) => (text ? shownTexts(text) : undefined));
   const zoom = usePageState((state) => state.session.view.zoom);
   const mode = usePageState((state) => state.session.view.mode);
   const cell = usePageState((state) => state.cell);

@@ -1,5 +1,6 @@
 import { useMapPositions, usePageState, useRowProvenance } from '../../src/session/hooks';
 import { chosenQuery } from '../../src/session/page-state';
+import { shownTexts } from '../../src/session/shown-texts';
 import { type Why, whyOf } from '../../src/session/why';
 import { formatCount, formatRank, formatScore, formatWeight } from '../shared/format';
 import { StaleName } from '../shared/Panel';
@@ -10,7 +11,7 @@ import { useRow } from './useRow';
 /** Why the cell under the pointer was kept or missed. */
 export function ReadOut() {
   const cell = usePageState((state) => state.cell);
-  const tokenTexts = usePageState((state) => state.text?.tokenTexts);
+  const tokenTexts = usePageState(({ text }) => (text ? shownTexts(text) : undefined));
   const chosen = usePageState(chosenQuery);
   const isZoomed = usePageState((state) => state.session.view.zoom !== null);
   const query = cell?.query ?? chosen;

@@ -2,6 +2,7 @@ import { useEffect, useState } from 'react';
 import { useMapPositions, usePageState, useRowProvenance } from '../../src/session/hooks';
 import { isKept } from '../../src/session/missed';
 import { chosenQuery } from '../../src/session/page-state';
+import { shownTexts } from '../../src/session/shown-texts';
 import type { QueryRow, TextFacts } from '../../src/study/types';
 import { selectCommand } from '../shared/command';
 import { invisibleName } from '../shared/format';
@@ -47,7 +48,7 @@ export function TokenPanel() {
       provenance={provenance}
       copy={{
         what: 'what the chosen query sees',
-        table: () => rowTable(row, text.tokenTexts),
+        table: () => rowTable(row, shownTexts(text)),
         command: selectCommand,
       }}
     >
@@ -68,7 +69,7 @@ const weightHelp = {
 
 function Caption({ text, query }: { text: TextFacts; query: number }) {
   const { whose } = useMapPositions();
-  const token = text.tokenTexts[query] ?? '';
+  const token = shownTexts(text)[query] ?? '';
   const invisible = invisibleName(token);
   const place = query === text.answerStart ? ' before the answer' : '';
   return (

@@ -1,5 +1,6 @@
 import { type KeyboardEvent, type MouseEvent, useEffect, useState } from 'react';
 import { usePage, usePageState } from '../../src/session/hooks';
+import { shownTexts } from '../../src/session/shown-texts';
 import type { QueryRow, TextFacts } from '../../src/study/types';
 import { formatCount, nameToken } from '../shared/format';
 import { useSize } from '../shared/useSize';
@@ -24,7 +25,7 @@ export function TokenStrip({ text, row, query, target }: TokenStripProps) {
   const pointed = usePageState((state) => state.cell?.key ?? null);
   const [box, size] = useSize<HTMLDivElement>({ width: 760, height: 150 });
   const [scrollTop, setScrollTop] = useState(0);
-  const lines = useLines(text.tokenTexts, size.width - 4);
+  const lines = useLines(shownTexts(text), size.width - 4);
   const first = Math.max(0, Math.floor(scrollTop / lineHeight) - spareLines);
   const last = Math.min(lines.length, Math.ceil((scrollTop + size.height) / lineHeight) + spareLines);
 
@@ -91,7 +92,7 @@ export function TokenStrip({ text, row, query, target }: TokenStripProps) {
             key={line.start}
             line={line}
             top={(first + at) * lineHeight}
-            tokenTexts={text.tokenTexts}
+            tokenTexts={shownTexts(text)}
             needles={text.needles}
             row={row}
             query={query >= line.start && query < line.end ? query : null}
@@ -101,7 +102,7 @@ export function TokenStrip({ text, row, query, target }: TokenStripProps) {
         ))}
       </div>
       <p className="visually-hidden" aria-live="polite">
-        {pointed !== null && `token ${pointed}: ${nameToken(text.tokenTexts[pointed] ?? '')}`}
+        {pointed !== null && `token ${pointed}: ${nameToken(shownTexts(text)[pointed] ?? '')}`}
       </p>
     </div>
   );

@@ -37,6 +37,8 @@ export interface Tokenizer {
    * character is split, its parts are empty but for the token that completes it, which has the character.
    */
   tokenTexts(ids: readonly number[]): string[];
+  /** What one token stands for in UTF-8; nothing for an id that no token has. */
+  tokenBytes(id: number): Uint8Array;
   /** The token that `start(true)` begins with; null where the model names none. */
   startToken: number | null;
   endOfSequence: number[];
@@ -128,6 +130,7 @@ export function loadTokenizer(
       if (texts.length > 0) texts[texts.length - 1] += decoder.decode();
       return texts;
     },
+    tokenBytes,
     startToken,
     endOfSequence: [...new Set([...(model?.eosTokens ?? []), ...(end === null ? [] : [end])])],
     vocabularySize,

@@ -60,6 +60,9 @@ export function buildText(
         tokenTexts ??= tokenizer.tokenTexts(Array.from(ids));
         return tokenTexts;
       },
+      get partNames() {
+        return partNames(this.tokenTexts, ids, tokenizer);
+      },
       get saved() {
         saved ??= savedText(tokenizer, startToken, made);
         return saved;
@@ -173,4 +176,19 @@ function savedText(tokenizer: Tokenizer, startToken: StartToken, { ids, text }: 
     return again.length === ids.length && again.every((id, i) => id === ids[i]);
   });
   return same === undefined ? { ids } : { text: same };
+}
+
+/** A character that is split among tokens is the text of the last; the others are named by their bytes. */
+function partNames(
+  tokenTexts: readonly string[],
+  ids: Uint32Array,
+  tokenizer: Tokenizer,
+): Record<number, string> {
+  const names: Record<number, string> = {};
+  for (const [i, text] of tokenTexts.entries()) {
+    if (text !== '') continue;
+    const bytes = Array.from(tokenizer.tokenBytes(ids[i]), (byte) => byte.toString(16).padStart(2, '0'));
+    names[i] = `‹${bytes.join(' ')}›`;
+  }
+  return names;
 }

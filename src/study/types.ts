@@ -59,6 +59,8 @@ export interface TextFacts {
   readonly tokens: number;
   /** Displayable text of each token. Untrusted: draw as text nodes only. */
   readonly tokenTexts: readonly string[];
+  /** Names of the tokens whose text is empty, as they hold a part of a character: "‹e2 9c›". */
+  readonly partNames?: Readonly<Record<number, string>>;
   /** Absent in studies that were recorded without it. */
   readonly saved?: SavedText;
   readonly queries: { readonly start: number; readonly end: number };

@@ -180,6 +180,16 @@ const cases: Record<string, Case[]> = {
       () => forward('--model', 'samples/model', '--text', captureFixture, ...out),
     ],
     [
+      'a start token before ids',
+      /--start-token is about a text; with token ids or a capture, leave it out/,
+      () => forward('--model', modelFixture, '--ids-file', write('one.json', '[1]'), '--start-token', ...out),
+    ],
+    [
+      'a start token that is to be there and not',
+      /--start-token and --no-start-token contradict each other/,
+      () => forward('--model', 'samples/model', '--text', words, '--start-token', '--no-start-token', ...out),
+    ],
+    [
       'a text for a model without tokenizer',
       /has no tokenizer\.json, so it cannot read text; .* token ids \(--ids-file\)/,
       () => forward('--model', modelFixture, '--text', words, ...out),

@@ -120,3 +120,15 @@ it('says what it can do when asked for help, and without a verb', async () => {
     for (const verb of ['forward', 'select', 'sweep', 'evaluate']) expect(stdout).toContain(`\n  ${verb} `);
   }
 });
+
+it('reads a text as the tokenizer does, with and without its start token', async () => {
+  const text = write('start.txt', 'The lamp.');
+  const idsOf = async (...flags: string[]) => {
+    await succeed('start.safetensors', 'forward', '--model', 'samples/model', '--text', text, ...flags);
+    return [...tensors('start.safetensors').int32('input_ids')];
+  };
+  const usual = await idsOf();
+  expect(usual[0]).toBe(0);
+  expect(await idsOf('--start-token')).toEqual(usual);
+  expect(await idsOf('--no-start-token')).toEqual(usual.slice(1));
+});

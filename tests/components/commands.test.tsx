@@ -5,6 +5,7 @@ import { MapPanel } from '../../components/map/MapPanel';
 import { LayerRecall } from '../../components/results/LayerRecall';
 import {
   type CommandStudy,
+  evaluateCommand,
   pointCommand,
   selectCommand,
   sweepCommand,
@@ -99,6 +100,25 @@ describe('the command of a sweep', () => {
       ['0.1,0.5', '980'],
     ]);
     expect(note).toMatch(/^These are 2 commands/);
+  });
+});
+
+describe('what a command reads', () => {
+  const line = (more: Partial<CommandStudy>, session: Partial<Session> = {}) =>
+    selectCommand({ ...studyOf('esa', {}, session), ...more }).line;
+
+  it('is the text that the page saves, or its ids where no text has them', () => {
+    expect(line({ saved: { text: 'a' } })).toContain(' --text TEXT.txt --method');
+    expect(line({ saved: { ids: [1, 2] } })).toContain(' --ids-file IDS.json --method');
+  });
+
+  it('says whether there is a start token where that was chosen', () => {
+    const saved = { text: 'a' };
+    expect(line({ saved }, { startToken: true })).toContain('--text TEXT.txt --start-token ');
+    expect(line({ saved }, { startToken: false })).toContain('--text TEXT.txt --no-start-token ');
+    expect(line({ saved: { ids: [1] } }, { startToken: true })).not.toContain('start-token');
+    const task = evaluateCommand(studyOf('esa', {}, { startToken: true }));
+    expect(task?.line).toContain(' --start-token --out ');
   });
 });
 

@@ -40,6 +40,20 @@ describe('the source', () => {
     ).toBeVisible();
   });
 
+  it('begins with the start token as the tokenizer has it, always or never', async () => {
+    const page = await openForm('Task');
+    const field = screen.getByRole('combobox', { name: 'Start token' });
+    expect(field).toHaveDisplayValue('as the tokenizer has it');
+    await userEvent.selectOptions(field, 'none');
+    expect(page.state().startToken).toBe(false);
+    expect((await page.share()).url).toContain('&start=0&');
+    await userEvent.selectOptions(field, 'before every text');
+    expect(page.state().startToken).toBe(true);
+    await userEvent.selectOptions(field, 'as the tokenizer has it');
+    expect(page.state().startToken).toBeNull();
+    expect((await page.share()).url).not.toContain('start=');
+  });
+
   it('refuses a length with a sentence and keeps what was typed', async () => {
     const page = await openForm('Task');
     const field = screen.getByLabelText('Length, tokens');

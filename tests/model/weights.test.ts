@@ -190,6 +190,12 @@ test('a tied config with another head gives the logits of transformers', async (
   decoder.release();
 });
 
+test('of a tied pair of which only the head is there, the embedding is asked for', () => {
+  const { config, source } = fixture('tied-config-other-head');
+  const alone = renamed(source, (name) => (name === 'model.embed_tokens.weight' ? null : name));
+  expect(() => readWeights(alone, config)).toThrow('lack tensor "model.embed_tokens.weight"');
+});
+
 test('weights that nothing reads are named, buffers are not', () => {
   const { config, source } = fixture('llama-gqa');
   const one = { shape: [1], data: Float32Array.of(1) };

@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { sampleTexts } from '../../samples/texts';
+import { shownTexts } from '../../src/session/shown-texts';
 import { LONGEST_TEXT_TOKENS } from '../../src/study/limits';
 import { buildText } from '../../src/study/source';
 import type { SourceSpec } from '../../src/study/types';
@@ -143,4 +146,26 @@ describe('queries', () => {
   test.each([64, -1, 1.5, Number.NaN])('cannot start at %s', (start) => {
     expectSentence(() => build(sample, start), /queries must start at a token from 0 to 63, not at/);
   });
+});
+
+test('a part of a character is named by its bytes, and joined texts are the text all the same', () => {
+  const { facts } = build(prose('a ✨'));
+  expect(facts.tokenTexts.slice(1).join('')).toBe('a ✨');
+  const names = Object.values(facts.partNames ?? {});
+  expect(names.join('')).toMatch(/^‹e2( 9c)?›/);
+  const empty = facts.tokenTexts.flatMap((text, i) => (text === '' ? [i] : []));
+  expect(Object.keys(facts.partNames ?? {}).map(Number)).toEqual(empty);
+  expect(shownTexts(facts).every((text) => text !== '')).toBe(true);
+});
+
+test('the bundled study has the tokens that it was recorded with', () => {
+  const { spec, text } = JSON.parse(readFileSync('samples/studies/default.json', 'utf8'));
+  const named = sampleTexts.map(({ id }, i) => ({ ...samples[i], id }));
+  const { facts } = buildText(
+    { ...spec, startToken: null },
+    tokenizer,
+    { trainedTokens: 1024, vocabularySize: 2048 },
+    named,
+  );
+  expect(facts.tokenTexts).toEqual(text.tokenTexts);
 });
