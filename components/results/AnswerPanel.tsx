@@ -1,13 +1,17 @@
+import { useState } from 'react';
 import { useMeasured, usePage, usePageState } from '../../src/session/hooks';
 import { isPastTrained } from '../../src/session/summary';
-import type { AnswerMeasurement, FreeRunMeasurement } from '../../src/study/types';
+import type { DivergencePart, FreeRunMeasurement } from '../../src/study/types';
 import { evaluateCommand } from '../shared/command';
-import { formatNats, formatPercent } from '../shared/format';
+import { DataTable } from '../shared/DataTable';
+import { formatCount } from '../shared/format';
 import { Panel } from '../shared/Panel';
 import { methodTitle } from '../shared/provenance';
 import { Term } from '../shared/Term';
 import type { Table } from '../shared/table';
-import { answerParts } from './answer-parts';
+import { AnswerTexts } from './AnswerTexts';
+import { DivergenceNumbers } from './DivergenceNumbers';
+import { DivergenceStrip, divergenceTable } from './DivergenceStrip';
 import { QueriesRange } from './QueriesRange';
 import './results.css';
 
@@ -16,9 +20,14 @@ export function AnswerPanel() {
   const { findMethod } = usePage();
   const measured = useMeasured('freeRun');
   const freeRun = measured?.value ?? null;
-  const isPast = usePageState((state) => isPastTrained(state.text, state.model));
   const isRunning = usePageState((state) => state.running);
   // The method that answered, which may not be the one that is chosen now.
+  const isFull = measured?.by.method.id === 'full';
+  const text = usePageState((state) => state.text);
+  const isPast = usePageState((state) => isPastTrained(state.text, state.model));
+  const [isTableShown, showTable] = useState(false);
+  const { id = '', parameters = {} } = measured?.by.method ?? {};
+  const evictsOnce = findMethod(id)?.evictsOnce?.(parameters) ?? false;
   const title = measured ? methodTitle(measured.by.method, findMethod) : '';
   return (
     <Panel
@@ -31,6 +40,8 @@ export function AnswerPanel() {
           what: 'the answers',
           table: () => answerTable(freeRun, title),
           command: evaluateCommand,
+          isTableShown,
+          showTable,
         },
       })}
     >
@@ -41,40 +52,36 @@ export function AnswerPanel() {
       )}
       {freeRun && (
         <div className="answer">
-          {freeRun.expectedAnswer === null ? (
-            <p className="empty">This text asks nothing, so there is no answer to check.</p>
-          ) : (
-            <dl className="answers">
-              <dt>expected</dt>
-              <dd className="answer-text">{freeRun.expectedAnswer.trim()}</dd>
-              <AnswerRow name="full" answer={freeRun.fullAnswer} expected={freeRun.expectedAnswer} />
-              {measured?.by.method.id !== 'full' && (
-                <AnswerRow name={title} answer={freeRun.answer} expected={freeRun.expectedAnswer} />
+          <AnswerTexts freeRun={freeRun} title={title} isFull={isFull} />
+          <DivergenceNumbers freeRun={freeRun} isGrey={isPast} />
+          {!isFull && text && freeRun.divergenceByToken.length > 0 && (
+            <>
+              <DivergenceStrip
+                nats={freeRun.divergenceByToken}
+                first={measured?.queries.start ?? 0}
+                answerFrom={text.answerStart === null ? null : text.answerStart - 1}
+                tokenTexts={text.tokenTexts}
+                isGrey={isPast}
+              />
+              {isTableShown && (
+                <DataTable
+                  table={divergenceTable(
+                    freeRun.divergenceByToken,
+                    measured?.queries.start ?? 0,
+                    text.tokenTexts,
+                  )}
+                  caption="Divergence of each query from full attention, nats"
+                  provenance={measured}
+                />
               )}
-            </dl>
+            </>
           )}
-          <dl className="answer-numbers" data-grey={isPast || undefined}>
-            <div>
-              <dt>
-                <Term name="divergence">KL</Term>
-              </dt>
-              <dd>{formatNats(freeRun.divergenceNats)}</dd>
-            </div>
-            <div>
-              <dt>
-                <Term name="top1Agreement">top-1</Term>
-              </dt>
-              <dd>{formatPercent(freeRun.top1Agreement)}</dd>
-            </div>
-            <div>
-              <dt>
-                <Term name="lossDifference">ΔNLL</Term>
-              </dt>
-              <dd>
-                {freeRun.lossDifferenceNats === null ? '–' : formatNats(freeRun.lossDifferenceNats, true)}
-              </dd>
-            </div>
-          </dl>
+          {evictsOnce && (
+            <p className="answer-remark">
+              Reading was full attention up to query {formatCount(measured?.queries.start ?? 0)}; there, once,
+              the method dropped keys.
+            </p>
+          )}
           <QueriesRange />
         </div>
       )}
@@ -82,50 +89,30 @@ export function AnswerPanel() {
   );
 }
 
-interface AnswerRowProps {
-  name: string;
-  answer: AnswerMeasurement | null;
-  expected: string;
-}
-
-function AnswerRow({ name, answer, expected }: AnswerRowProps) {
-  if (!answer) return null;
-  return (
-    <>
-      <dt>{name}</dt>
-      <dd className="answer-text" data-right={answer.right}>
-        <span>
-          {answer.text.trim() === '' && <em>nothing</em>}
-          {answer.right
-            ? answer.text.trim()
-            : answerParts(answer.text.trim(), expected).map((part, at) =>
-                part.isWrong ? (
-                  // biome-ignore lint/suspicious/noArrayIndexKey: parts have no other identity
-                  <mark key={at}>{part.text}</mark>
-                ) : (
-                  part.text
-                ),
-              )}
-        </span>
-        <span className="verdict">
-          <span className="visually-hidden">{answer.right ? 'right' : 'wrong'}</span>
-        </span>
-      </dd>
-    </>
-  );
-}
-
 function answerTable(freeRun: FreeRunMeasurement, title: string): Table {
-  const { fullAnswer, answer, expectedAnswer } = freeRun;
+  const { fullAnswer, answer, expectedAnswer, generatedTexts, question, answerPart } = freeRun;
+  const ofPart = (name: string, part: DivergencePart | null): Table['rows'] =>
+    part
+      ? [
+          [`KL of the ${name}, mean nats`, 0, part.meanNats],
+          [`KL of the ${name}, median nats`, 0, part.medianNats],
+          [`share of the ${name} above 0.1 nats`, 0, part.shareAbove],
+          [`top-1 agreement of the ${name}`, 1, part.top1Agreement],
+        ]
+      : [];
+  const generated = (texts: readonly string[] | undefined): string | null => texts?.join('') ?? null;
   return {
     columns: ['what', 'full attention', title],
     rows: [
       ['expected answer', expectedAnswer, expectedAnswer],
       ['answer', fullAnswer?.text ?? null, answer?.text ?? null],
       ['right', String(fullAnswer?.right ?? ''), String(answer?.right ?? '')],
+      ['generated', generated(generatedTexts?.full), generated(generatedTexts?.method)],
       ['NLL, nats', freeRun.lossFullNats, freeRun.lossNats],
       ['KL from full attention, nats', 0, freeRun.divergenceNats],
       ['top-1 agreement', 1, freeRun.top1Agreement],
+      ...ofPart('answer', answerPart),
+      ...ofPart('question', question),
     ],
   };
 }

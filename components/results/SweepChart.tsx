@@ -1,10 +1,11 @@
 import { scaleLinear, scaleLog } from 'd3-scale';
 import { curveMonotoneX, line } from 'd3-shape';
 import { keyOf } from '../../src/session/session';
-import type { SweepCurve } from '../../src/study/types';
+import type { SweepCurve, SweepPoint } from '../../src/study/types';
 import { formatPercent } from '../shared/format';
 import { useSize } from '../shared/useSize';
 import { type Point, placeLabels } from './place-labels';
+import { AnswerPoint } from './SweepAnswers';
 import { SweepHandle } from './SweepHandle';
 
 const height = 196;
@@ -19,10 +20,12 @@ export interface SweepChartProps {
   /** The point is of another choice than the present one. */
   isCurrentStale: boolean;
   isGrey: boolean;
+  /** The text asks for an answer that full attention finds: points say whether it was right. */
+  isAnswered: boolean;
 }
 
 /** One line a method; the point is the study, and can be dragged. */
-export function SweepChart({ curves, current, isCurrentStale, isGrey }: SweepChartProps) {
+export function SweepChart({ curves, current, isCurrentStale, isGrey, isAnswered }: SweepChartProps) {
   const [box, { width }] = useSize<HTMLDivElement>({ width: 310, height });
   const least = Math.min(0.05, ...curves.flatMap((curve) => curve.points.map((point) => point.kept ?? 1)));
   const xOf = scaleLog([Math.max(0.005, least * 0.9), 1], [margin.left, width - margin.right]).clamp(true);
@@ -80,6 +83,14 @@ export function SweepChart({ curves, current, isCurrentStale, isGrey }: SweepCha
             d={path(points) ?? ''}
           />
         ))}
+        {isAnswered &&
+          [...drawn].reverse().map(({ method, points, title, current: isCurrent }) => (
+            <g key={keyOf([isCurrent, method])}>
+              {points.map(({ x, y, point }) => (
+                <AnswerPoint key={point.keep} {...{ point, x, y, title, isCurrent }} />
+              ))}
+            </g>
+          ))}
         {labels.map(({ label, x, y, anchor }, at) => (
           <g key={keyOf([drawn[at]?.current, drawn[at]?.method])}>
             {Math.abs(anchor.y - y) > 15 && (
@@ -116,9 +127,13 @@ export function SweepChart({ curves, current, isCurrentStale, isGrey }: SweepCha
   );
 }
 
-function pointsOf(curve: SweepCurve, xOf: (x: number) => number, yOf: (y: number) => number): Point[] {
+interface DrawnPoint extends Point {
+  readonly point: SweepPoint;
+}
+
+function pointsOf(curve: SweepCurve, xOf: (x: number) => number, yOf: (y: number) => number): DrawnPoint[] {
   return curve.points
     .filter((point) => point.kept !== null && point.massRecall !== null && point.kept > 0)
-    .map((point) => ({ x: xOf(point.kept!), y: yOf(point.massRecall!) }))
+    .map((point) => ({ x: xOf(point.kept!), y: yOf(point.massRecall!), point }))
     .sort((a, b) => a.x - b.x);
 }

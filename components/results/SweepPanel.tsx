@@ -8,6 +8,7 @@ import { formatPercent } from '../shared/format';
 import { Panel } from '../shared/Panel';
 import { Term } from '../shared/Term';
 import type { Table } from '../shared/table';
+import { answerWord, SweepAnswers } from './SweepAnswers';
 import { SweepChart } from './SweepChart';
 
 /** Recall against kept keys, for this method and the pinned ones. */
@@ -17,6 +18,8 @@ export function SweepPanel() {
   const layers = useMeasured('layers');
   const isRunning = usePageState((state) => state.running);
   const isPast = usePageState((state) => isPastTrained(state.text, state.model));
+  const hasAnswers = usePageState((state) => (state.text?.answerStart ?? null) !== null);
+  const isSolvable = useMeasured('freeRun')?.value.fullAnswer?.right !== false;
   const [isTableShown, showTable] = useState(false);
   const titleOf = (curve: SweepCurve) => findMethod(curve.method.id)?.title ?? curve.method.id;
   if (!measured) {
@@ -57,7 +60,14 @@ export function SweepPanel() {
         current={summary && { kept: summary.kept, massRecall: summary.massRecall }}
         isCurrentStale={layers?.isStale ?? false}
         isGrey={isPast}
+        isAnswered={hasAnswers && isSolvable}
       />
+      {hasAnswers && isSolvable && <SweepAnswers sweep={sweep} isStale={measured.isStale} />}
+      {hasAnswers && !isSolvable && (
+        <p className="sweep-answers">
+          Full attention does not solve this task itself: right and wrong tell nothing about a method.
+        </p>
+      )}
       {floor !== undefined && (
         <p className="range">
           <Term name="floor">keeps at least</Term> {formatPercent(floor)} with these parameters
@@ -76,13 +86,14 @@ export function SweepPanel() {
 
 export function sweepTable(sweep: readonly SweepCurve[], titleOf: (curve: SweepCurve) => string): Table {
   return {
-    columns: ['method', 'asked to keep', 'kept', 'mass recall', 'floor'],
+    columns: ['method', 'asked to keep', 'kept', 'mass recall', 'answer', 'floor'],
     rows: sweep.flatMap((curve) =>
       curve.points.map((point) => [
         titleOf(curve),
         point.keep,
         point.kept,
         point.massRecall,
+        point.massRecall === null ? null : answerWord(point),
         point.floor ?? null,
       ]),
     ),

@@ -42,6 +42,8 @@ export const glossary = {
     'The model has never seen texts longer than this: full attention goes wrong there, so recall against it means little.',
   sweep:
     'Mass recall of the same text at several kept fractions; a probe run without the compounding of errors.',
+  sweepAnswer:
+    'Whether the model, with the method in every layer at that budget, answered this text’s question right: a free run for each point.',
   floor: 'The method keeps some keys whatever the budget; below this fraction it cannot go.',
   recorded:
     'These numbers were recorded earlier with the same program; live ones replace them as they arrive.',

@@ -27,7 +27,7 @@ export function OwnTextForm({ source, onUse }: SourceFormProps) {
         rows={9}
         value={text}
         aria-invalid={isShown}
-        placeholder="Paste or write a text. End it with a question if you want to see what a question looks at."
+        placeholder="Paste or write a text. The model goes on from its end, with full attention and with the method."
         onChange={(event) => setText(event.target.value)}
       />
       <p className="form-help">

@@ -1,0 +1,127 @@
+import type { AnswerMeasurement, Difference, FreeRunMeasurement } from '../../src/study/types';
+import { formatCount, formatRank, showToken } from '../shared/format';
+import { answerParts } from './answer-parts';
+
+interface AnswerTextsProps {
+  freeRun: FreeRunMeasurement;
+  /** Of the method that answered. */
+  title: string;
+  isFull: boolean;
+}
+
+/** What was written: the answers to a task's question, or how both runs go on after a text that asks nothing. */
+export function AnswerTexts({ freeRun, title, isFull }: AnswerTextsProps) {
+  const { expectedAnswer, fullAnswer, answer, differsAt } = freeRun;
+  if (expectedAnswer === null) return <Continuations freeRun={freeRun} title={title} isFull={isFull} />;
+  const isSolvable = fullAnswer?.right !== false;
+  return (
+    <>
+      <dl className="answers">
+        <dt>expected</dt>
+        <dd className="answer-text">{expectedAnswer.trim()}</dd>
+        <AnswerRow name="full" answer={fullAnswer} expected={expectedAnswer} isJudged={isSolvable} />
+        {!isFull && (
+          <AnswerRow name={title} answer={answer} expected={expectedAnswer} isJudged={isSolvable} />
+        )}
+      </dl>
+      {!isSolvable && (
+        <p className="answer-remark">
+          Full attention does not solve this task itself: the answer tells nothing about the method.
+        </p>
+      )}
+      {answer?.right === false && differsAt && (
+        <p className="answer-remark">
+          <DifferenceLine differsAt={differsAt} />
+        </p>
+      )}
+    </>
+  );
+}
+
+interface AnswerRowProps {
+  name: string;
+  answer: AnswerMeasurement | null;
+  expected: string;
+  /** Right and wrong are told only where full attention solves the task. */
+  isJudged: boolean;
+}
+
+function AnswerRow({ name, answer, expected, isJudged }: AnswerRowProps) {
+  if (!answer) return null;
+  return (
+    <>
+      <dt>{name}</dt>
+      <dd className="answer-text" data-right={answer.right}>
+        <span>
+          {answer.text.trim() === '' && <em>nothing</em>}
+          {answer.right
+            ? answer.text.trim()
+            : answerParts(answer.text.trim(), expected).map((part, at) =>
+                part.isWrong ? (
+                  // biome-ignore lint/suspicious/noArrayIndexKey: parts have no other identity
+                  <mark key={at}>{part.text}</mark>
+                ) : (
+                  part.text
+                ),
+              )}
+        </span>
+        {isJudged && (
+          <span className="verdict">
+            <span className="visually-hidden">{answer.right ? 'right' : 'wrong'}</span>
+          </span>
+        )}
+      </dd>
+    </>
+  );
+}
+
+/** Both texts that follow, side by side, the method's marked from where they part. */
+function Continuations({ freeRun: { generatedTexts, differsAt }, title, isFull }: AnswerTextsProps) {
+  if (!generatedTexts) {
+    return <p className="empty">This text asks nothing, so there is no answer to check.</p>;
+  }
+  const { full, method } = generatedTexts;
+  const parted = differsAt?.token ?? method.length;
+  return (
+    <>
+      <dl className="answers">
+        <dt>full goes on</dt>
+        <dd className="answer-text continuation">{full.join('')}</dd>
+        {!isFull && (
+          <>
+            <dt>{title}</dt>
+            <dd className="answer-text continuation">
+              <span>
+                {method.slice(0, parted).join('')}
+                {parted < method.length && <mark>{method.slice(parted).join('')}</mark>}
+              </span>
+            </dd>
+          </>
+        )}
+      </dl>
+      {!isFull && (
+        <p className="answer-remark">
+          {differsAt ? (
+            <DifferenceLine differsAt={differsAt} />
+          ) : (
+            `the same ${formatCount(method.length)} tokens, the most likely one each time`
+          )}
+        </p>
+      )}
+    </>
+  );
+}
+
+/** “from the 7th token on: 5 instead of 9”; the first token is the 1st. */
+function DifferenceLine({ differsAt: { token, written, expected } }: { differsAt: Difference }) {
+  return (
+    <>
+      from the {formatRank(token + 1)} token on: <Written text={written} /> instead of{' '}
+      <Written text={expected} />
+    </>
+  );
+}
+
+function Written({ text }: { text: string | null }) {
+  return text === null ? 'nothing more' : <code>{text === ' ' ? '␣' : showToken(text).trim()}</code>;
+}
