@@ -1,0 +1,169 @@
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { KeyholeState } from '../../src/session/page-contract';
+import { type MisbehavingServer, type Mode, startServer } from '../arrival/server';
+import { type ChromiumTest, describeInChromium, idle } from './harness';
+
+const bundled = 'task=single-needle&length=128&pin=none';
+/** A pattern whose matching takes longer than anybody waits. */
+const bomb = JSON.stringify({
+  ...{
+    version: '1.0',
+    truncation: null,
+    padding: null,
+    added_tokens: [],
+    post_processor: null,
+    decoder: null,
+  },
+  normalizer: { type: 'Replace', pattern: { Regex: '(.*)*\\u0001' }, content: '' },
+  pre_tokenizer: null,
+  model: { type: 'BPE', vocab: { a: 0 }, merges: [], unk_token: 'a' },
+});
+
+/** Opens the link of a model on `server`, agrees to it, and gives the page. */
+async function openModel(chromium: ChromiumTest, server: MisbehavingServer, mode: Mode): Promise<Page> {
+  const page = await chromium.openPage(
+    `model=${encodeURIComponent(server.address(mode))}&task=single-needle&length=128&pin=none`,
+  );
+  await page.getByRole('button', { name: 'Load this model' }).click();
+  return page;
+}
+
+/** Cancels, and then runs the bundled model's study to its end. */
+async function cancelAndRunBundled(page: Page): Promise<KeyholeState> {
+  await page.getByRole('button', { name: 'Cancel' }).click();
+  await page.evaluate((hash) => {
+    location.hash = hash;
+  }, bundled);
+  await page.waitForFunction(() => window.keyhole.state().origin === 'live', undefined, { timeout: 90_000 });
+  return page.evaluate(() => window.keyhole.state());
+}
+
+describeInChromium('own models', 'cpu', (chromium) => {
+  let server: MisbehavingServer;
+  beforeAll(async () => {
+    server = await startServer();
+  });
+  afterAll(() => server.close());
+  /** Requests to the model's server are what these tests are about. */
+  const forgiveRequests = (): void => {
+    const others = chromium.problems
+      .splice(0)
+      .filter((problem) => !/127\.0\.0\.1:\d+\/[\w-]+\//.test(problem));
+    chromium.problems.push(...others);
+  };
+
+  test.each(['stalls', 'endless'] as const)(
+    'that %s: what has come is said, Cancel ends it, the bundled study runs',
+    async (mode) => {
+      const page = await openModel(chromium, server, mode);
+      await page.getByText(/loading http:.*MB/).waitFor();
+      const state = await cancelAndRunBundled(page);
+      expect(state.error).toBeNull();
+      expect(state.measurements?.layers).toHaveLength(8);
+      forgiveRequests();
+    },
+  );
+
+  test('a tokenizer that never ends: its worker is ended, and the bundled study runs', async () => {
+    const other = await startServer({ 'tokenizer.json': bomb });
+    try {
+      const page = await openModel(chromium, other, 'sound');
+      await expect.poll(() => other.asked.some((path) => path.endsWith('tokenizer.json'))).toBe(true);
+      await page.waitForTimeout(1000);
+      const state = await cancelAndRunBundled(page);
+      expect(state.measurements?.layers).toHaveLength(8);
+      forgiveRequests();
+    } finally {
+      await other.close();
+    }
+  });
+
+  test('that come from another host: it is named and asked about once', async () => {
+    const page = await openModel(chromium, server, 'other-host');
+    await page.getByText(server.otherHost).waitFor();
+    const asked = await idle<KeyholeState>(page);
+    expect(asked.error).toContain(
+      `another host, ${server.otherHost}; nothing is read from there until somebody`,
+    );
+    await page.getByRole('button', { name: 'Load from this host' }).click();
+    await page.waitForFunction(() => window.keyhole.state().origin === 'live', undefined, {
+      timeout: 90_000,
+    });
+    const weights = server.asked.filter((path) => path === '/sound/model.safetensors');
+    // Once headers only, once whole: both workers share it.
+    expect(weights.length).toBe(2);
+    forgiveRequests();
+  });
+});
+
+describeInChromium('workers', 'cpu', (chromium) => {
+  test('a worker that ends without a word is noticed, and the next study runs', async () => {
+    const context = await chromium.browser.newContext();
+    const page = await context.newPage();
+    await page.addInitScript(() => {
+      const { Worker } = window;
+      const workers: Worker[] = [];
+      Object.assign(window, { workers });
+      window.Worker = class extends Worker {
+        constructor(...how: ConstructorParameters<typeof Worker>) {
+          super(...how);
+          workers.push(this);
+        }
+      };
+    });
+    await page.goto(`${chromium.url}#task=single-needle&length=512`);
+    await page.getByText(/full attention: /).waitFor();
+    await page.evaluate(() => {
+      for (const worker of (window as unknown as { workers: Worker[] }).workers) worker.terminate();
+    });
+    const state = await idle<KeyholeState>(page);
+    expect(state.error).toBe('The engine stopped: its worker ended without a word.');
+    await page.evaluate((hash) => {
+      location.hash = hash;
+    }, bundled);
+    await page.waitForFunction(() => window.keyhole.state().origin === 'live', undefined, {
+      timeout: 90_000,
+    });
+  });
+
+  test('a browser without them is told in one sentence', async () => {
+    const context = await chromium.browser.newContext();
+    const page = await context.newPage();
+    await page.addInitScript(() => {
+      delete (window as { Worker?: unknown }).Worker;
+    });
+    await page.goto(`${chromium.url}#${bundled}`);
+    const state = await idle<KeyholeState>(page);
+    expect(state.error).toMatch(/^This browser has no module workers, [^\n]+\.$/);
+    await page.getByText('This browser has no module workers').waitFor();
+  });
+});
+
+describeInChromium('content security policy', 'cpu', (chromium) => {
+  test('a whole study violates nothing, and a script in the page would not run', async () => {
+    const context = await chromium.browser.newContext();
+    const page = await context.newPage();
+    await page.addInitScript(() => {
+      const violations: string[] = [];
+      Object.assign(window, { violations });
+      addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) =>
+        violations.push(`${violatedDirective}: ${blockedURI}`),
+      );
+    });
+    await page.goto(`${chromium.url}#${bundled}`);
+    await page.waitForFunction(() => window.keyhole.state().origin === 'live', undefined, {
+      timeout: 90_000,
+    });
+    const violations = () => page.evaluate(() => (window as unknown as { violations: string[] }).violations);
+    expect(await violations()).toEqual([]);
+    const hasRun = await page.evaluate(() => {
+      const script = document.createElement('script');
+      script.textContent = 'window.hasRun = true';
+      document.body.append(script);
+      return 'hasRun' in window;
+    });
+    expect(hasRun).toBe(false);
+    expect(await violations()).toEqual(['script-src-elem: inline']);
+  });
+});
