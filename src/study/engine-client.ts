@@ -118,6 +118,7 @@ export function createEngineClient(events: StudyEvents, options: EngineClientOpt
     for (const handle of workers) handle.terminate();
     workers = [];
     unfinished = 0;
+    afterwards.begin(null);
     for (const reply of waiting.values()) reply.reject(new UserError(OVERTAKEN));
     waiting.clear();
   }
