@@ -234,7 +234,8 @@ export interface Ops {
   // ---- measurement ---------------------------------------------------------------------------------------------
   /**
    * Attention mass by class of key, from one recomputation of the weights for any number of groupings.
-   * `classOf` holds `groupings × sets × key.rows` class numbers < classes; query head h uses set ⌊h·sets/H⌋.
+   * `classOf` holds `groupings × sets × key.rows` class numbers < classes; query head h uses set ⌊h·sets/H⌋. With `byRow` every
+   * query row has classes of its own: `groupings × sets × n × key.rows`.
    * out [groupings, H, n, classes] is overwritten: Σ over visible keys t (t ≤ i + causalOffset) with class c of
    * exp(q·k·scale − lse).
    */
@@ -248,6 +249,7 @@ export interface Ops {
     groupings: number;
     sets: number;
     classes: number;
+    byRow?: boolean;
     out: DeviceBuffer;
   }): void;
   /** out[h, i, t] = exp(q·k·scale − lse) for t ≤ i + causalOffset, 0 beyond. out is dense [H, n, m]. */

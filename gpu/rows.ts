@@ -83,6 +83,17 @@ export function joinHeads(view: Rows): Rows {
   return { ...view, heads: 1, channels: view.heads * view.channels, headStride: view.rows * view.rowStride };
 }
 
+/** Every row of a dense view [heads, rows, channels] as a head of its own: [heads·rows, 1, channels]. */
+export function eachRowAsHead(view: Rows): Rows {
+  const { heads, rows, rowStride } = view;
+  if (heads > 1 && view.headStride !== rows * rowStride) {
+    throw new RangeError(
+      `${view.buffer.label} is not head-major and dense, its rows cannot be heads without a copy`,
+    );
+  }
+  return { ...view, heads: heads * rows, rows: 1, headStride: rowStride };
+}
+
 /** One past the last element that a view touches (0 for an empty view). */
 export function endOfRows(view: Rows): number {
   if (view.heads === 0 || view.rows === 0 || view.channels === 0) return 0;

@@ -1,19 +1,21 @@
 /** Where attention goes: per key, per class of key, and every weight. */
 import type { Arguments } from '../validate';
 import { checkAttentionColumnSums, checkAttentionWeights, checkMassByClass, fail } from '../validate';
-import { floatsOf, integersOf } from './buffer';
+import { CpuBuffer, floatsOf, integersOf } from './buffer';
 import { PANEL_ROWS } from './panel';
-import { type HeadWeights, weighHead } from './weights';
+import { type HeadWeights, type WeightInputs, weighHead } from './weights';
 
 export function attentionColumnSums(a: Arguments<'attentionColumnSums'>, weigh = weighHead): void {
   checkAttentionColumnSums(a);
-  const { query, key, out } = a;
+  const { key, out } = a;
+  const inputs = headsAsRows(a);
+  const { query } = inputs;
   const outData = floatsOf(out.buffer);
   const perGroup = key.heads === 0 ? 0 : query.heads / key.heads;
   for (let group = 0; group < key.heads; group++) {
     const sums = new Float64Array(key.rows);
     for (let head = group * perGroup; head < (group + 1) * perGroup; head++) {
-      const weights = weigh(a, head);
+      const weights = weigh(inputs, head);
       for (let row = 0; row < query.rows; row += PANEL_ROWS) {
         const rows = Math.min(PANEL_ROWS, query.rows - row);
         weights.load(row, rows);
@@ -22,6 +24,25 @@ export function attentionColumnSums(a: Arguments<'attentionColumnSums'>, weigh =
     }
     outData.set(sums, out.offset + group * out.rowStride);
   }
+}
+
+/** One query that sees every key: the heads of a group, which share their keys, are as good as rows of one head. */
+function headsAsRows(a: WeightInputs): WeightInputs {
+  const { query, key, logSumExp, causalOffset } = a;
+  if (query.rows !== 1 || key.heads === 0 || causalOffset + 1 < key.rows) return a;
+  const rows = query.heads / key.heads;
+  const buffer = new CpuBuffer('f32', query.heads, 'log-sum-exp of heads');
+  const [from, to] = [floatsOf(logSumExp.buffer), floatsOf(buffer)];
+  for (let head = 0; head < query.heads; head++)
+    to[head] = from[logSumExp.offset + head * logSumExp.headStride]!;
+  return {
+    ...a,
+    query: {
+      ...{ ...query, heads: key.heads, rows },
+      ...{ headStride: rows * query.headStride, rowStride: query.headStride },
+    },
+    logSumExp: { buffer, offset: 0, headStride: rows },
+  };
 }
 
 function addTo(sums: Float64Array, panel: HeadWeights['values'], start: number, count: number): void {
@@ -49,10 +70,11 @@ export function attentionWeights(a: Arguments<'attentionWeights'>, weigh = weigh
 
 export function massByClass(a: Arguments<'massByClass'>, weigh = weighHead): void {
   checkMassByClass(a);
-  const { query, key, groupings, sets, classes } = a;
+  const { query, key, groupings, sets, classes, byRow = false } = a;
   const out = floatsOf(a.out);
   const classOf = integersOf(a.classOf);
-  for (let i = 0; i < groupings * sets * key.rows; i++) {
+  const classRows = byRow ? query.rows : 1;
+  for (let i = 0; i < groupings * sets * classRows * key.rows; i++) {
     if (classOf[i]! >= classes)
       fail('massByClass', `classOf holds ${classOf[i]!}, but there are ${classes} classes`);
   }
@@ -65,7 +87,8 @@ export function massByClass(a: Arguments<'massByClass'>, weigh = weighHead): voi
       weights.load(row, rows);
       for (let r = 0; r < rows; r++) {
         for (let grouping = 0; grouping < groupings; grouping++) {
-          const classStart = (grouping * sets + set) * key.rows;
+          const classRow = (grouping * sets + set) * classRows + (byRow ? row + r : 0);
+          const classStart = classRow * key.rows;
           addByClass(weights.values, r * weights.stride, weights.limits[r]!, classOf, classStart, mass);
           out.set(mass, ((grouping * query.heads + head) * query.rows + row + r) * classes);
         }

@@ -14,9 +14,8 @@ export function topK(a: Arguments<'topK'>): void {
   const secondaryData = secondary && floatsOf(secondary.buffer);
   const outData = integersOf(out.buffer);
   const tiedData = tied && integersOf(tied.buffer);
-  const keys = new Uint32Array(score.length);
-  const secondaryKeys = secondary && new Uint32Array(score.length);
-  const space = new Uint32Array(score.length);
+  const [keys, secondKeys, space] = threeArrays(score.length);
+  const secondaryKeys = secondary && secondKeys;
   for (let row = 0; row < score.rows; row++) {
     let ties = 0;
     if (out.count > 0) {
@@ -30,6 +29,15 @@ export function topK(a: Arguments<'topK'>): void {
     }
     if (tied && tiedData) tiedData[tied.offset + row] = ties;
   }
+}
+
+let spare = new Uint32Array(0);
+
+/** Arrays to work in, the same ones for every call: single rows come by the thousand. */
+function threeArrays(length: number): [Uint32Array, Uint32Array, Uint32Array] {
+  if (spare.length < 3 * length) spare = new Uint32Array(3 * length);
+  const part = (i: number): Uint32Array => spare.subarray(i * length, (i + 1) * length);
+  return [part(0), part(1), part(2)];
 }
 
 /** What is kept: above (key, secondary) everything, at it the first `kept` of `ties`. */

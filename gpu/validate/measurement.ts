@@ -12,7 +12,14 @@ export function checkMassByClass(a: Arguments<'massByClass'>): void {
   if (a.groupings > 0 && a.query.heads > 0 && (a.sets === 0 || a.query.heads % a.sets !== 0)) {
     fail('massByClass', `sets is ${a.sets}, which does not divide the ${a.query.heads} query heads`);
   }
-  checkSpan('massByClass', 'classOf', a.classOf, 'u32', 0, a.groupings * a.sets * a.key.rows);
+  checkSpan(
+    'massByClass',
+    'classOf',
+    a.classOf,
+    'u32',
+    0,
+    a.groupings * a.sets * (a.byRow ? a.query.rows : 1) * a.key.rows,
+  );
   checkSpan('massByClass', 'out', a.out, 'f32', 0, a.groupings * a.query.heads * a.query.rows * a.classes);
 }
 

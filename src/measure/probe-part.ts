@@ -8,13 +8,13 @@ import { Scratch } from './scratch';
 import type { KeptKeys } from './selection-reader';
 import { topKRecall } from './top-k-recall';
 
-interface Attended {
+export interface Attended {
   readonly out: Rows;
   readonly logSumExp: RowScalars;
 }
 
 /** What a measurement read back and a later one may need again. */
-class Numbers<T> implements Remembered {
+export class Numbers<T> implements Remembered {
   readonly bytes: number;
   readonly values: Promise<T>;
 
@@ -70,23 +70,49 @@ export async function measurePart(
   const [modelOut, ownOut] = [out, own ? out.subarray(heads * rows * channels) : null];
   const [modelLambda, ownLambda] = [lambda, lambda.subarray(heads * rows)];
 
+  return adder(query, full, logSumExp.headStride, {
+    model: { out: modelOut, lambda: modelLambda },
+    own: own && { out: ownOut!, lambda: ownLambda, ofAll: ownLambdaOfAll ?? null },
+    recalls,
+  });
+}
+
+/** What attention gave over the keys that were kept, [H, n, d] and [H, n]; recall by head and query. */
+interface KeptNumbers {
+  readonly model: { readonly out: Float32Array; readonly lambda: Float32Array };
+  /** Under the method's own positions; `ofAll`: log-sum-exp over all keys, null where there is none. */
+  readonly own: {
+    readonly out: Float32Array;
+    readonly lambda: Float32Array;
+    readonly ofAll: Float32Array | null;
+  } | null;
+  readonly recalls: readonly (Float64Array | null)[];
+}
+
+/** Adds the queries of [H, n, d] to the sums of their layer. `full`: as `fullAttention` gives it. */
+export function adder(
+  { heads, rows, channels }: Rows,
+  full: { readonly out: Float32Array; readonly lambda: Float32Array },
+  headStride: number,
+  { model, own, recalls }: KeptNumbers,
+): (sums: LayerSums) => void {
   const size = rows * channels;
   return (sums) => {
     for (let head = 0; head < heads; head++) {
       const of = sums.heads[head];
       for (let row = 0; row < rows; row++) {
         const i = head * rows + row;
-        const massRecall = share(modelLambda[i], full.lambda[head * logSumExp.headStride + row]);
+        const massRecall = share(model.lambda[i], full.lambda[head * headStride + row]);
         of.massRecall.add(massRecall);
         if (!own) of.ownMassRecall.add(massRecall);
-        else if (ownLambdaOfAll) of.ownMassRecall.add(share(ownLambda[i], ownLambdaOfAll[i]));
+        else if (own.ofAll) of.ownMassRecall.add(share(own.lambda[i], own.ofAll[i]));
         const recall = recalls[head];
-        if (recall) of.topkRecall.add(recall[row]);
+        if (recall && !Number.isNaN(recall[row])) of.topkRecall.add(recall[row]);
       }
       const [start, end] = [head * size, (head + 1) * size];
       of.squaredNorm = addSquares(of.squaredNorm, full.out, null, start, end);
-      of.squaredError = addSquares(of.squaredError, modelOut, full.out, start, end);
-      of.squaredErrorAsRun = addSquares(of.squaredErrorAsRun, ownOut ?? modelOut, full.out, start, end);
+      of.squaredError = addSquares(of.squaredError, model.out, full.out, start, end);
+      of.squaredErrorAsRun = addSquares(of.squaredErrorAsRun, (own ?? model).out, full.out, start, end);
     }
   };
 }
@@ -106,7 +132,7 @@ function addSquares(
 }
 
 /** Output and log-sum-exp of full attention, [H, n, d] and by `logSumExp.headStride`: the same for every method. */
-function fullAttention(
+export function fullAttention(
   text: RecordedText,
   { memo }: MeasuredRun,
   { layer, block, query, key, value, logSumExp }: LayerInput,
@@ -164,7 +190,7 @@ function attendOwn(
 }
 
 /** Room for two results one behind the other. */
-function twoSpaces(scratch: Scratch, { heads, rows, channels }: Rows) {
+export function twoSpaces(scratch: Scratch, { heads, rows, channels }: Rows) {
   const size = heads * rows * channels;
   const out = scratch.floats(2 * size, 'outputs on kept keys');
   const lambda = scratch.floats(2 * heads * rows, 'log-sum-exp of kept keys');

@@ -7,8 +7,10 @@ import type { LayerMeasurement } from '../study/types';
 import { LayerSums } from './layer-sums';
 import { MEMO_BYTES, type Memo } from './memo';
 import { type MeasuredRun, measurePart } from './probe-part';
+import { measureRows, measuresRows, rowShape } from './probe-rows';
 import { layerInput, overlap, type ProbeRun, startProbe, type TokenRange } from './probe-run';
 import { quiet } from './quiet';
+import { isSameChoice } from './same-choice';
 import { type KeptKeys, readKept } from './selection-reader';
 import { selectorRecall } from './selector-recall';
 
@@ -71,7 +73,8 @@ function batches({ text, firstLayer }: ProbeRequest): RecordedLayer[][] {
 interface Choice {
   readonly recorded: RecordedLayer;
   readonly sums: LayerSums;
-  readonly measured: TokenRange;
+  /** The block's queries that are measured, and those of later blocks that keep the same. */
+  measured: TokenRange;
   readonly selection: Selection;
   readonly kept: Promise<KeptKeys>;
   readonly selector: ReturnType<typeof selectorRecall>;
@@ -96,7 +99,10 @@ async function probeLayers(
         signal?.throwIfAborted();
         const input = layerInput(recorded, block);
         const selection = started.run.select(input);
-        if (measured) {
+        const last = choices.at(-1);
+        if (measured && last && canFollow(started, last, { recorded, selection })) {
+          last.measured = { start: last.measured.start, end: measured.end };
+        } else if (measured) {
           const kept = quiet(readKept(ops, selection));
           const selector = quiet(selectorRecall(ops, started.run, input, kept, measured));
           choices.push({ recorded, sums, measured, selection, kept, selector });
@@ -116,6 +122,17 @@ async function probeLayers(
   }
   signal?.throwIfAborted();
   return results.map(({ recorded, sums }) => sums.result(recorded.layer));
+}
+
+/** Whether the next block keeps what the last one kept; nothing approximate is compared within either. */
+function canFollow(
+  { run }: ProbeRun,
+  last: Choice,
+  next: { readonly recorded: RecordedLayer; readonly selection: Selection },
+): boolean {
+  return (
+    last.recorded === next.recorded && !run.selectExactly && isSameChoice(last.selection, next.selection)
+  );
 }
 
 async function measureChoices(
@@ -143,20 +160,58 @@ async function measureChoices(
     rowsUnderWay = 0;
     heldBytes = ops.memory().bytes;
   };
+  const record = async (
+    sums: LayerSums,
+    rows: number,
+    add: ReturnType<typeof measurePart>,
+  ): Promise<void> => {
+    underWay.push({ sums, add: quiet(add) });
+    rowsUnderWay += queryHeads * rows;
+    const bytesUnderWay = ops.memory().bytes - heldBytes;
+    if (rowsUnderWay > MOST_ROWS_UNDER_WAY || bytesUnderWay > MOST_BYTES_UNDER_WAY) await arrive();
+    await ops.pace();
+    signal?.throwIfAborted();
+  };
+  const rowsAtOnce = (end: number): number => Math.max(1, Math.floor(MOST_WEIGHTS / (queryHeads * end)));
+  // Queries that each keep keys of their own and are measured together.
+  let each: {
+    readonly recorded: RecordedLayer;
+    readonly sums: LayerSums;
+    start: number;
+    kept: KeptKeys[];
+  } | null = null;
+  const measureEach = async (): Promise<void> => {
+    if (!each) return;
+    const { recorded, sums, start, kept } = each;
+    each = null;
+    const part = layerInput(recorded, { start, end: start + kept.length });
+    await record(sums, kept.length, measureRows(text, measuredRun, part, kept));
+  };
   for (const { recorded, sums, measured, selection, ...promised } of choices) {
     const [kept, selector] = await Promise.all([promised.kept, promised.selector]);
     sums.addKept(kept, measured.start, measured.end);
     sums.addSelector(selector, measured.end - measured.start);
-    const rows = Math.max(1, Math.floor(MOST_WEIGHTS / (queryHeads * measured.end)));
+    const shape = measuresRows(measuredRun) ? rowShape(kept, measured) : null;
+    if (each) {
+      const follows: boolean = each.recorded === recorded && each.start + each.kept.length === measured.start;
+      const last = rowShape(each.kept.at(-1)!, { start: measured.start - 1, end: measured.start });
+      const isAlike = shape && shape.listed === last?.listed && shape.near === last.near;
+      if (follows && isAlike && each.kept.length < rowsAtOnce(measured.end)) {
+        each.kept.push(kept);
+        continue;
+      }
+      await measureEach();
+    }
+    if (shape) {
+      each = { recorded, sums, start: measured.start, kept: [kept] };
+      continue;
+    }
+    const rows = rowsAtOnce(measured.end);
     for (let start = measured.start; start < measured.end; start += rows) {
-      signal?.throwIfAborted();
       const part = layerInput(recorded, { start, end: Math.min(measured.end, start + rows) });
-      underWay.push({ sums, add: quiet(measurePart(text, measuredRun, part, selection, kept)) });
-      rowsUnderWay += queryHeads * rows;
-      const bytesUnderWay = ops.memory().bytes - heldBytes;
-      if (rowsUnderWay > MOST_ROWS_UNDER_WAY || bytesUnderWay > MOST_BYTES_UNDER_WAY) await arrive();
-      await ops.pace();
+      await record(sums, part.block.end - start, measurePart(text, measuredRun, part, selection, kept));
     }
   }
+  await measureEach();
   await arrive();
 }

@@ -1,5 +1,5 @@
 /** Reads selections back from the device as plain arrays. */
-import type { Ops } from '../../gpu/ops';
+import type { Ops, ScoreRows } from '../../gpu/ops';
 import type { Selection } from '../methods/method';
 
 /** The keys a block's queries see, off the device: those listed, then every token of [rangeStart, own position]. */
@@ -32,6 +32,15 @@ export async function readKept(ops: Ops, selection: Selection, sets = 1): Promis
   };
 }
 
+/** Score rows off the device, one array each. */
+export async function readScoreRows(ops: Ops, rows: ScoreRows): Promise<Float32Array[]> {
+  const span = rows.rows > 0 ? (rows.rows - 1) * rows.rowStride + rows.length : 0;
+  const data = await ops.readFloats(rows.buffer, rows.offset, span);
+  return Array.from({ length: rows.rows }, (_, row) =>
+    data.subarray(row * rows.rowStride, row * rows.rowStride + rows.length),
+  );
+}
+
 /**
  * Scores by token, [tokens] per score row, NaN where nothing was scored; null for a selection without scores, or without a second
  * one where those are asked for.
@@ -45,11 +54,9 @@ export async function readScores(
   const rows = score?.[which];
   if (!rows) return null;
   const { scoreStart } = score;
-  const span = rows.rows > 0 ? (rows.rows - 1) * rows.rowStride + rows.length : 0;
-  const data = await ops.readFloats(rows.buffer, rows.offset, span);
-  return Array.from({ length: rows.rows }, (_, row) => {
+  return (await readScoreRows(ops, rows)).map((row) => {
     const scores = new Float32Array(tokens).fill(Number.NaN);
-    scores.set(data.subarray(row * rows.rowStride, row * rows.rowStride + rows.length), scoreStart);
+    scores.set(row, scoreStart);
     return scores;
   });
 }

@@ -4,6 +4,7 @@ import type { KeptKeys } from './selection-reader';
 export interface Classes {
   /** Class of every key, dense [sets, keys]. */
   readonly classOf: Uint32Array;
+  readonly keys: number;
   /** Bit p of entry c: point p keeps keys of class c. */
   readonly masks: readonly number[];
 }
@@ -14,26 +15,42 @@ export interface Classes {
  */
 export function classify(points: readonly (KeptKeys | null)[], sets: number, keys: number): Classes {
   const masks: number[] = [];
-  const classOfMask = new Map<number, number>();
+  const classOfMask = new ClassTable(points.length);
   const classOf = new Uint32Array(sets * keys);
-  const maskOf = new Uint32Array(keys);
   for (let set = 0; set < sets; set++) {
-    maskOf.fill(0);
+    // Masks first, then in their place the classes that they stand for.
+    const ofSet = classOf.subarray(set * keys, (set + 1) * keys);
     for (const [point, kept] of points.entries()) {
       if (!kept) continue;
       const bit = 1 << point;
-      for (const token of kept.sets[Math.floor((set * kept.sets.length) / sets)]) maskOf[token] |= bit;
-      for (let token = kept.rangeStart; token < keys; token++) maskOf[token] |= bit;
+      const list = kept.sets[Math.floor((set * kept.sets.length) / sets)]!;
+      for (let i = 0; i < list.length; i++) ofSet[list[i]!]! |= bit;
+      for (let token = kept.rangeStart; token < keys; token++) ofSet[token]! |= bit;
     }
-    for (let token = 0; token < keys; token++) {
-      const mask = maskOf[token];
-      let known = classOfMask.get(mask);
-      if (known === undefined) {
-        known = masks.push(mask) - 1;
-        classOfMask.set(mask, known);
-      }
-      classOf[set * keys + token] = known;
-    }
+    for (let token = 0; token < keys; token++) ofSet[token] = classOfMask.of(ofSet[token]!, masks);
   }
-  return { classOf, masks };
+  return { classOf, keys, masks };
+}
+
+/** Points whose masks have a table of their own. */
+const MOST_TABLED = 16;
+
+/** Numbers masks as they come: one look at a table, where there are few points. */
+class ClassTable {
+  private readonly table: Int32Array | null;
+  private readonly map = new Map<number, number>();
+
+  constructor(points: number) {
+    this.table = points <= MOST_TABLED ? new Int32Array(1 << points).fill(-1) : null;
+  }
+
+  of(mask: number, masks: number[]): number {
+    const { table } = this;
+    const known = table ? table[mask]! : (this.map.get(mask) ?? -1);
+    if (known >= 0) return known;
+    const next = masks.push(mask) - 1;
+    if (table) table[mask] = next;
+    else this.map.set(mask, next);
+    return next;
+  }
 }

@@ -2,6 +2,7 @@
 import { sliceRows } from '../../gpu/rows';
 import type { RecordedLayer, RecordedText } from '../study/recorded';
 import { layerInput, type TokenRange } from './probe-run';
+import { quiet } from './quiet';
 import { Scratch } from './scratch';
 import type { Classes } from './sweep-classes';
 
@@ -20,7 +21,9 @@ export async function massOfPoints(
   const keys = segment.end;
   const classes = Math.max(...groupings.map(({ masks }) => masks.length));
   const numbers = new Uint32Array(groupings.length * sets * keys);
-  for (const [i, { classOf }] of groupings.entries()) numbers.set(classOf, i * sets * keys);
+  for (const [i, classes] of groupings.entries()) {
+    for (let set = 0; set < sets; set++) copyClasses(classes, set, keys, numbers, (i * sets + set) * keys);
+  }
   const perClass = groupings.map(() => new Float64Array(classes));
 
   const scratch = new Scratch(ops);
@@ -54,6 +57,93 @@ export async function massOfPoints(
     });
   }
   return groupings.map(({ masks }, i) => pointSums(masks, perClass[i]));
+}
+
+/** Most class numbers held at once: groupings × sets × queries × keys. */
+const MOST_CLASS_NUMBERS = 2 ** 23;
+
+/**
+ * As massOfPoints for consecutive queries from `start` on whose points each keep keys of their own, in one pass: [query][grouping][point].
+ * `classesOf`: [query][grouping]; null, in the result too, for a query that is not measured.
+ */
+export async function massOfRows(
+  text: RecordedText,
+  recorded: RecordedLayer,
+  start: number,
+  classesOf: readonly (readonly Classes[] | null)[],
+  sets: number,
+): Promise<(number[][] | null)[]> {
+  const groupings = groupingsOf(classesOf);
+  const numbersOfRow = groupings * sets * (start + classesOf.length);
+  const most = Math.max(1, Math.floor(MOST_CLASS_NUMBERS / numbersOfRow));
+  const parts: Promise<(number[][] | null)[]>[] = [];
+  for (let row = 0; row < classesOf.length; row += most) {
+    const part = classesOf.slice(row, row + most);
+    parts.push(quiet(massOfFewRows(text, recorded, start + row, part, sets)));
+    await text.ops.pace();
+  }
+  return (await Promise.all(parts)).flat();
+}
+
+async function massOfFewRows(
+  text: RecordedText,
+  recorded: RecordedLayer,
+  start: number,
+  classesOf: readonly (readonly Classes[] | null)[],
+  sets: number,
+): Promise<(number[][] | null)[]> {
+  const { ops, queryHeads, attentionScale: scale } = text;
+  const rows = classesOf.length;
+  const groupings = groupingsOf(classesOf);
+  if (groupings === 0) return classesOf.map(() => null);
+  const keys = start + rows;
+  const classes = Math.max(...classesOf.flat().map((ofRow) => ofRow?.masks.length ?? 0));
+  const numbers = new Uint32Array(groupings * sets * rows * keys);
+  for (const [row, ofRow] of classesOf.entries()) {
+    for (const [grouping, ofGrouping] of ofRow?.entries() ?? []) {
+      for (let set = 0; set < sets; set++) {
+        const place = ((grouping * sets + set) * rows + row) * keys;
+        copyClasses(ofGrouping, set, start + row + 1, numbers, place);
+      }
+    }
+  }
+  const scratch = new Scratch(ops);
+  const classOf = scratch.upload(numbers, 'classes of keys by query');
+  const part = layerInput(recorded, { start, end: keys });
+  const { query, key, logSumExp } = part;
+  const out = scratch.floats(groupings * queryHeads * rows * classes, 'mass by class');
+  const shape = { groupings, sets, classes, byRow: true };
+  ops.massByClass({ query, key, scale, logSumExp: logSumExp!, causalOffset: start, classOf, ...shape, out });
+  const read = ops.readFloats(out);
+  scratch.release();
+  const sums = await read;
+  return classesOf.map((ofRow, row) =>
+    ofRow
+      ? ofRow.map(({ masks }, grouping) => {
+          const perClass = new Float64Array(classes);
+          for (let head = 0; head < queryHeads; head++) {
+            const place = ((grouping * queryHeads + head) * rows + row) * classes;
+            for (let c = 0; c < classes; c++) perClass[c]! += sums[place + c]!;
+          }
+          return pointSums(masks, perClass);
+        })
+      : null,
+  );
+}
+
+function groupingsOf(classesOf: readonly (readonly Classes[] | null)[]): number {
+  return classesOf.find((ofRow) => ofRow !== null)?.length ?? 0;
+}
+
+/** The classes of one set's keys [0, keys), to `place` in `numbers`. */
+function copyClasses(
+  { classOf, keys: stride }: Classes,
+  set: number,
+  keys: number,
+  numbers: Uint32Array,
+  place: number,
+): void {
+  numbers.set(classOf.subarray(set * stride, set * stride + keys), place);
 }
 
 /** Σ over the classes that each point keeps. */

@@ -2,24 +2,16 @@
  * The sweep: mass recall against kept fraction, for several methods and fractions from one recomputation of the attention
  * weights per layer. Every key gets, per method, a class: the set of points at which the method keeps it.
  */
-import type { Method } from '../methods/method';
-import type { Parameters } from '../methods/parameters';
 import type { RecordedLayer, RecordedText } from '../study/recorded';
-import type { MethodSpec, SweepCurve, SweepPoint } from '../study/types';
+import type { SweepCurve } from '../study/types';
 import { Memo } from './memo';
-import {
-  contextOf,
-  layerInput,
-  overlap,
-  type ProbeOptions,
-  type ProbeRun,
-  startProbe,
-  type TokenRange,
-} from './probe-run';
+import type { TokenRange } from './probe-run';
 import { quiet } from './quiet';
-import { type KeptKeys, readKept } from './selection-reader';
-import { classify } from './sweep-classes';
-import { massOfPoints } from './sweep-mass';
+import type { KeptKeys } from './selection-reader';
+import { type Classes, classify } from './sweep-classes';
+import { Curve, type Group, type SweptMethod } from './sweep-curve';
+import { massOfPoints, massOfRows } from './sweep-mass';
+import { type SweptAnswer, sweptAnswer, sweptWeight } from './swept-queries';
 
 /** Twelve fractions of the text from 1/64 to 1, evenly spaced in their logarithm. */
 export const SWEEP_FRACTIONS: readonly number[] = Array.from({ length: 12 }, (_, i) => 64 ** (i / 11 - 1));
@@ -29,11 +21,7 @@ const MOST_POINTS = 31;
 
 export interface SweepRequest {
   readonly text: RecordedText;
-  readonly methods: readonly {
-    readonly method: Method;
-    readonly parameters: Parameters;
-    readonly current: boolean;
-  }[];
+  readonly methods: readonly SweptMethod[];
   readonly fractions: readonly number[];
   readonly queries: TokenRange;
   readonly memo?: Memo;
@@ -50,10 +38,10 @@ export async function sweep(request: SweepRequest): Promise<SweepCurve[]> {
   const memo = request.memo ?? new Memo();
   const curves: Curve[] = [];
   try {
-    for (const { method, parameters, current } of request.methods) {
-      const curve = new Curve({ id: method.id, parameters }, current, request.fractions);
+    for (const method of request.methods) {
+      const curve = new Curve(method, request.fractions);
       curves.push(curve);
-      await curve.start(text, method, parameters, queries.start, { memo, signal });
+      await curve.start(text, queries.start, { memo, signal });
     }
     let done = 0;
     for (const layers of batches(text, curves, queries)) {
@@ -97,102 +85,6 @@ function batches(text: RecordedText, curves: readonly Curve[], queries: TokenRan
   );
 }
 
-/** Consecutive queries that share what they keep. */
-interface Group extends TokenRange {
-  readonly kept: KeptKeys;
-}
-
-/** One method at all fractions. */
-class Curve {
-  /** One run per point; null where there is none, see `missing`. */
-  readonly runs: (ProbeRun | null)[] = [];
-  /** Per layer, per point. */
-  readonly massRecall: (number | null)[][] = [];
-  readonly keptShare: (number | null)[][] = [];
-  /** Why there is no point. */
-  private readonly missing: Pick<SweepPoint, 'floor' | 'reason'>[] = [];
-  private readonly spec: MethodSpec;
-  private readonly isCurrent: boolean;
-  private readonly fractions: readonly number[];
-  private readsAll = false;
-
-  constructor(spec: MethodSpec, isCurrent: boolean, fractions: readonly number[]) {
-    this.spec = spec;
-    this.isCurrent = isCurrent;
-    this.fractions = fractions;
-  }
-
-  async start(
-    text: RecordedText,
-    method: Method,
-    parameters: Parameters,
-    evictAt: number,
-    options: ProbeOptions,
-  ): Promise<void> {
-    this.readsAll = method.family === 'evict-reading';
-    for (const [point, fraction] of this.fractions.entries()) {
-      const fitted = method.withBudget(parameters, contextOf(text), fraction, evictAt);
-      const isPossible = 'parameters' in fitted;
-      if (!isPossible) this.missing[point] = fitted;
-      this.runs.push(isPossible ? await startProbe(text, method, fitted.parameters, evictAt, options) : null);
-    }
-  }
-
-  /** Most lists of tokens that one layer has at all points. */
-  listsWithin(queries: TokenRange): number {
-    return this.runs.reduce(
-      (sum, started) => sum + (started?.blocks.filter((block) => overlap(block, queries)).length ?? 0),
-      0,
-    );
-  }
-
-  /** Asks what every point keeps in one layer, per point in consecutive groups of queries (none below the floor). */
-  async ask(
-    text: RecordedText,
-    recorded: RecordedLayer,
-    queries: TokenRange,
-    signal: AbortSignal | undefined,
-  ): Promise<{ readonly groups: Promise<Group[][]> }> {
-    const { ops } = text;
-    const points: Promise<Group[]>[] = [];
-    for (const started of this.runs) {
-      const reads: Promise<Group>[] = [];
-      for (const block of started?.blocks ?? []) {
-        const measured = overlap(block, queries);
-        if (!started || (!measured && (!this.readsAll || block.start >= queries.end))) continue;
-        signal?.throwIfAborted();
-        const selection = started.run.select(layerInput(recorded, block));
-        if (measured) {
-          reads.push(quiet(readKept(ops, selection).then((kept) => ({ ...measured, kept }))));
-        }
-        ops.release(...selection.owned);
-        await ops.pace();
-      }
-      points.push(quiet(Promise.all(reads)));
-    }
-    return { groups: quiet(Promise.all(points)) };
-  }
-
-  renew(): void {
-    for (const started of this.runs) started?.memo.renew();
-  }
-
-  result(): SweepCurve {
-    const points = this.fractions.map((keep, point): SweepPoint => {
-      if (!this.runs[point])
-        return { keep, kept: null, massRecall: null, layers: null, ...this.missing[point] };
-      const layers = this.massRecall.map((points) => points[point] ?? 0);
-      const kept = this.keptShare.map((points) => points[point] ?? 0);
-      return { keep, kept: mean(kept), massRecall: mean(layers), layers };
-    });
-    return { method: this.spec, current: this.isCurrent, points };
-  }
-
-  dispose(): void {
-    for (const started of this.runs) started?.dispose();
-  }
-}
-
 /** Means over the queries of one layer: [curve][point]. */
 interface LayerNumbers {
   readonly massRecall: number[][];
@@ -209,25 +101,31 @@ async function measure(
 ): Promise<LayerNumbers> {
   const mass = groups.map((points) => points.map(() => 0));
   const share = groups.map((points) => points.map(() => 0));
-  const segments = [];
-  for (const segment of segmentsOf(groups.flat(2), queries)) {
+  const segments = segmentsOf(groups, queries, sweptAnswer(queries, text.answerStart));
+  const sets = Math.max(
+    1,
+    ...segments.flatMap(({ keptBy }) => keptBy.flat().map((kept) => kept?.sets.length ?? 1)),
+  );
+  const classes = classesOf(segments, sets);
+  const measured: Promise<(number[][] | null)[]>[] = [];
+  for (const { from, to } of together(segments)) {
     signal?.throwIfAborted();
-    const keptBy = groups.map((points) =>
-      points.map(
-        (list) => list.find(({ start, end }) => start <= segment.start && segment.end <= end)?.kept ?? null,
+    const [part, ofPart] = [segments.slice(from, to), classes.slice(from, to)];
+    measured.push(
+      quiet(
+        part.length === 1 && ofPart[0]
+          ? massOfPoints(text, recorded, part[0]!, ofPart[0], sets).then((sums) => [sums])
+          : massOfRows(text, recorded, part[0]!.start, ofPart, sets),
       ),
     );
-    const sets = Math.max(1, ...keptBy.flat().map((kept) => kept?.sets.length ?? 1));
-    const classes = keptBy.map((points) => classify(points, sets, segment.end));
-    segments.push({ segment, keptBy, sums: quiet(massOfPoints(text, recorded, segment, classes, sets)) });
     await text.ops.pace();
   }
-  for (const { segment, keptBy, ...promised } of segments) {
-    const sums = await promised.sums;
-    for (const [curve, points] of keptBy.entries()) {
+  for (const [i, sums] of (await Promise.all(measured)).flat().entries()) {
+    const segment = segments[i]!;
+    for (const [curve, points] of segment.keptBy.entries()) {
       for (const [point, kept] of points.entries()) {
-        mass[curve][point] += sums[curve][point] ?? 0;
-        if (kept) share[curve][point] += keptShare(kept, segment);
+        mass[curve]![point]! += segment.weight * (sums?.[curve]?.[point] ?? 0);
+        if (kept) share[curve]![point]! += segment.weight * keptShare(kept, segment);
       }
     }
   }
@@ -245,11 +143,57 @@ function addLayer(curves: readonly Curve[], { massRecall, keptShare }: LayerNumb
   }
 }
 
-/** Stretches of `queries` in which no group begins or ends. */
-function segmentsOf(groups: readonly Group[], queries: TokenRange): TokenRange[] {
-  const cuts = new Set([queries.start, queries.end, ...groups.flatMap(({ start, end }) => [start, end])]);
-  const places = [...cuts].sort((a, b) => a - b);
-  return places.slice(1).map((end, i) => ({ start: places[i], end }));
+/** Consecutive queries, and what every point of every curve keeps for them: [curve][point]. */
+interface Segment extends TokenRange {
+  /** Of how many queries each of these stands for; 0: it is not measured. */
+  readonly weight: number;
+  readonly keptBy: readonly (readonly (KeptKeys | null)[])[];
+}
+
+/** Stretches of `queries` in which no group begins or ends; of an answer that is measured in part, its tokens one by one. */
+function segmentsOf(groups: readonly Group[][][], queries: TokenRange, swept: SweptAnswer | null): Segment[] {
+  const all = groups.flat(2).flatMap(({ start, end }) => [start, end]);
+  const single = Array.from({ length: swept ? swept.end - swept.start : 0 }, (_, i) => swept!.start + i);
+  const places = [...new Set([queries.start, queries.end, ...all, ...single])].sort((a, b) => a - b);
+  return places.slice(1).map((end, i) => {
+    const start = places[i]!;
+    const keptBy = groups.map((points) =>
+      points.map((list) => list.find((group) => group.start <= start && end <= group.end)?.kept ?? null),
+    );
+    return { start, end, keptBy, weight: sweptWeight(swept, start) };
+  });
+}
+
+/** Classes of keys by segment and curve, null for segments that are not measured; segments for which a curve keeps the same share them. */
+function classesOf(all: readonly Segment[], sets: number): (Classes[] | null)[] {
+  const classesOfAll = all.map(({ weight }): Classes[] | null => (weight > 0 ? [] : null));
+  const segments = all.filter(({ weight }) => weight > 0);
+  const classes = classesOfAll.filter((ofSegment) => ofSegment !== null);
+  const curves = segments[0]?.keptBy.length ?? 0;
+  for (let curve = 0; curve < curves; curve++) {
+    for (let from = 0, to: number; from < segments.length; from = to) {
+      const points = segments[from]!.keptBy[curve]!;
+      const isSame = (at: number): boolean =>
+        at < segments.length && segments[at]!.keptBy[curve]!.every((kept, point) => kept === points[point]);
+      for (to = from + 1; isSame(to); ) to++;
+      const shared = classify(points, sets, segments[to - 1]!.end);
+      for (let i = from; i < to; i++) classes[i]!.push(shared);
+    }
+  }
+  return classesOfAll;
+}
+
+/** Segments of one query that follow one another are measured together. */
+function together(segments: readonly Segment[]): { from: number; to: number }[] {
+  const isSingle = (at: number): boolean =>
+    segments[at] !== undefined && segments[at].end - segments[at].start === 1;
+  const parts: { from: number; to: number }[] = [];
+  for (let from = 0, to: number; from < segments.length; from = to) {
+    to = from + 1;
+    if (isSingle(from)) while (isSingle(to)) to++;
+    parts.push({ from, to });
+  }
+  return parts;
 }
 
 /** Σ over the segment's queries of kept ÷ visible keys. */
@@ -260,8 +204,4 @@ function keptShare(kept: KeptKeys, segment: TokenRange): number {
     sum += (listed + position + 1 - kept.rangeStart) / (position + 1);
   }
   return sum;
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
 }

@@ -71,6 +71,89 @@ export async function topKRecall(
   return recalls;
 }
 
+/**
+ * The same for queries that each keep keys of their own: query i of [H, n, d] keeps `kept[i]`. In one pass where the candidates of all
+ * begin at one token and end one later with each query, and equally many are kept; else one by one.
+ */
+export async function topKRecallOfEach(
+  ops: Ops,
+  piece: { readonly query: Rows; readonly key: Rows; readonly logSumExp: RowScalars; readonly scale: number },
+  kept: readonly KeptKeys[],
+): Promise<(Float64Array | null)[]> {
+  const { heads, rows } = piece.query;
+  const { start, end: firstEnd } = kept[0]!.candidates;
+  const candidates = kept.map(({ sets, rangeStart, candidates: of }) =>
+    sets.map((set) => keptWithin(set, rangeStart, of.start, of.end)),
+  );
+  const count = candidates[0]![0]!.count;
+  const isRegular = kept.every(({ candidates: of }, row) => of.start === start && of.end === firstEnd + row);
+  const areAsMany = candidates.every((sets) => sets.every((set) => set.count === count));
+  if (!isRegular || !areAsMany || !(count > 0 && count < firstEnd - start)) {
+    return oneByOne(ops, piece, kept);
+  }
+  const end = firstEnd + rows - 1;
+  const scratch = new Scratch(ops);
+  const weights = scratch.floats(heads * rows * end, 'attention weights');
+  // Beyond a query's own candidates weights are 0, and come behind those that are 0 among them.
+  ops.attentionWeights({
+    query: piece.query,
+    key: sliceRows(piece.key, 0, end),
+    scale: piece.scale,
+    logSumExp: piece.logSumExp,
+    causalOffset: firstEnd - 1,
+    out: weights,
+  });
+  const sets = heads * rows;
+  const buffer = scratch.integers(sets * count, 'most attended keys');
+  ops.topK({
+    score: { buffer: weights, offset: start, rows: sets, length: end - start, rowStride: end },
+    count,
+    indexBase: start,
+    out: { buffer, offset: 0, sets, count, rowStride: count },
+  });
+  const read = ops.readIntegers(buffer);
+  scratch.release();
+  const indices = await read;
+  return Array.from({ length: heads }, (_, head) => {
+    const recall = new Float64Array(rows);
+    for (let row = 0; row < rows; row++) {
+      const { isKept } = candidates[row]![setOfHead(kept[row]!.sets, head, heads)]!;
+      const place = (head * rows + row) * count;
+      recall[row] = marked(isKept, start, indices, place, place + count) / count;
+    }
+    return recall;
+  });
+}
+
+/** Heads that have a recall for some queries only get those; NaN for the others. */
+async function oneByOne(
+  ops: Ops,
+  piece: { readonly query: Rows; readonly key: Rows; readonly logSumExp: RowScalars; readonly scale: number },
+  kept: readonly KeptKeys[],
+): Promise<(Float64Array | null)[]> {
+  const { heads, rows } = piece.query;
+  const { logSumExp } = piece;
+  const ofRows = await Promise.all(
+    kept.map((of, row) =>
+      topKRecall(
+        ops,
+        {
+          ...piece,
+          query: sliceRows(piece.query, row, 1),
+          logSumExp: { ...logSumExp, offset: logSumExp.offset + row },
+        },
+        of,
+      ),
+    ),
+  );
+  return Array.from({ length: heads }, (_, head) => {
+    const recalls = ofRows.map((ofRow) => ofRow[head]?.[0] ?? Number.NaN);
+    return recalls.every(Number.isNaN)
+      ? null
+      : Float64Array.from({ length: rows }, (_, row) => recalls[row]!);
+  });
+}
+
 /** Consecutive heads with equal counts. */
 function stretches(counts: readonly number[]): { first: number; heads: number; count: number }[] {
   const found: { first: number; heads: number; count: number }[] = [];

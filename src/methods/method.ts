@@ -101,6 +101,16 @@ export interface Selection {
   readonly owned: readonly DeviceBuffer[];
 }
 
+/** The keys of consecutive queries with a block each, as lists with one set for every head and query, in that order. */
+export interface VisibleOfEach {
+  /** What each query sees from its own rangeStart on. */
+  readonly near: IndexList;
+  /** What is listed before; null: every token before, rangeStart being one more with each query. */
+  readonly far: IndexList | null;
+  /** rangeStart of the first query. */
+  readonly firstRangeStart: number;
+}
+
 export interface MethodContext {
   readonly ops: Ops;
   readonly layers: number;
@@ -148,6 +158,11 @@ export interface MethodRun {
   farEnd?(layer: number, block: QueryBlock): number;
   /** Queries, all of `input`, and keys as `attend` compares them for tokens before `farEnd`. The caller releases `owned`. */
   farRows?(input: UnrotatedInput): FarRows;
+  /**
+   * `attend` for consecutive queries that each have a block of their own, all in one pass: `input` holds dense head-major rows,
+   * `logSumExp` too.
+   */
+  attendEach?(input: LayerInput, visible: VisibleOfEach, out: Rows, logSumExp: RowScalars): void;
   /** What `attend` depends on beside the layer and the keys that it sees. */
   attendsBy?(layer: number): string;
   /** The exact score's choice where `select` used an approximation, for selector recall. Null: no approximation here. */
@@ -196,7 +211,10 @@ export interface Method {
   /** One sentence: what it does. */
   readonly summary: string;
   readonly citation: { readonly authors: string; readonly year: number; readonly url: string } | null;
-  /** 'reselect': decides anew for every block; 'evict-once': at evictAt; 'evict-reading': while it reads. */
+  /**
+   * 'reselect': decides anew for every block; 'evict-once': at evictAt; 'evict-reading': while it reads. Budgets of methods that
+   * re-select (`withBudget`) keep the first of one order: a larger one keeps more of the candidates in the order of their scores.
+   */
   readonly family: 'dense' | 'reselect' | 'evict-once' | 'evict-reading';
   /** Whom one set of kept keys is for: all heads of a layer, or those of one KV head. */
   readonly sets: 'layer' | 'kvHead';

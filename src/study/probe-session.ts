@@ -10,6 +10,7 @@ import { contextOf } from '../measure/probe-run';
 import type { BlockSelection } from '../measure/select-all';
 import { selectAll } from '../measure/select-all';
 import { SWEEP_FRACTIONS, sweep } from '../measure/sweep';
+import { sweptNotice } from '../measure/swept-queries';
 import { full } from '../methods/full';
 import type { ParameterContext } from '../methods/parameters';
 import { UserError } from '../user-error';
@@ -159,7 +160,8 @@ export class Probe {
         },
       });
       emit({ name: 'measured', value: { layers: all } });
-      emit({ name: 'assumed', value: assumptions });
+      const ofSweep = sweptNotice(queries, this.text.answerStart);
+      emit({ name: 'assumed', value: ofSweep ? [...assumptions, ofSweep] : assumptions });
     });
     await clock.measure('sweep', () => this.sweep(work));
   }

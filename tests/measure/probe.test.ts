@@ -5,6 +5,7 @@ import { contextOf } from '../../src/measure/probe-run';
 import { selectAll } from '../../src/measure/select-all';
 import { visibleTokens } from '../../src/measure/selection-reader';
 import { methodById, methods } from '../../src/methods';
+import type { Method } from '../../src/methods/method';
 import { type Parameters, resolveParameters } from '../../src/methods/parameters';
 import type { RecordedText } from '../../src/study/recorded';
 import { fixtureText, inputs, layerCount, shape } from '../methods/fixture';
@@ -32,10 +33,10 @@ const probeWith = (id: string, more: Record<string, unknown> = {}) =>
   probe({ text, method: methodById(id), parameters: parametersOf(id, more), queries });
 
 /** What the measurements are by their definitions, from the reference's attention matrix. */
-async function byDefinition(id: string, layer: number) {
+async function byDefinition(id: string, layer: number, of = text) {
   const method = methodById(id);
   const { blocks } = await selectAll({
-    text,
+    text: of,
     method,
     parameters: parametersOf(id),
     recordedIndex: layer,
@@ -89,11 +90,18 @@ async function byDefinition(id: string, layer: number) {
 }
 
 describe('probe', () => {
-  it.each(Object.keys(given))('%s: recall and error are what their definitions say', async (id) => {
-    const layers = await probeWith(id);
+  it.each(
+    Object.keys(given).flatMap((id) => [
+      [id, null],
+      [id, 167],
+    ]) as [string, number | null][],
+  )('%s: recall and error are what their definitions say, answer from %s', async (id, answerStart) => {
+    const answered = { ...text, answerStart };
+    const method = methodById(id);
+    const layers = await probe({ text: answered, method, parameters: parametersOf(id), queries });
     expect(layers.map(({ layer }) => layer)).toEqual(Array.from({ length: layerCount }, (_, layer) => layer));
     for (const measured of layers) {
-      const wanted = await byDefinition(id, measured.layer);
+      const wanted = await byDefinition(id, measured.layer, answered);
       measured.heads.forEach((head, h) => {
         expect(head.massRecall).toBeCloseTo(wanted[h].massRecall, 5);
         expect(head.outputError).toBeCloseTo(wanted[h].outputError, 4);
@@ -102,6 +110,53 @@ describe('probe', () => {
       });
       const mean = wanted.reduce((sum, head) => sum + head.massRecall, 0) / queryHeads;
       expect(measured.massRecall).toBeCloseTo(mean, 5);
+    }
+  });
+
+  it.each([
+    ['esa', {}],
+    ['esa', { projection: 'closed-form', compressedDim: 8 }],
+    ['esa', { selectedTokens: 0, initTokens: 0 }],
+    ['esa', { localTokens: 170 }],
+    ['oracle', {}],
+    ['streaming-llm', { positions: 'cache' }],
+  ])('measures an answer’s tokens together as one by one: %s %o', async (id, more) => {
+    const answered = { ...text, answerStart: 160 };
+    const parameters = parametersOf(id, more);
+    const start = 155;
+    const together = await probe({
+      text: answered,
+      method: methodById(id),
+      parameters,
+      queries: { start, end: tokens },
+    });
+    // A method that cannot attend for several queries at once is measured one query at a time.
+    const apart: Method = {
+      ...methodById(id),
+      start(context, given) {
+        const run = methodById(id).start(context, given);
+        return Object.assign(run, {
+          positions: run.positions === 'model' ? 'own' : run.positions,
+          attendEach: undefined,
+        });
+      },
+    };
+    const oneByOne = await probe({
+      text: answered,
+      method: apart,
+      parameters,
+      queries: { start, end: tokens },
+    });
+    for (const [i, layer] of together.entries()) {
+      const { heads, ...numbers } = layer;
+      const { heads: otherHeads, ...others } = oneByOne[i]!;
+      const all = [numbers, ...heads].flatMap((of) => Object.entries(of));
+      const wanted = [others, ...otherHeads].flatMap((of) => Object.entries(of));
+      for (const [at, [name, value]] of all.entries()) {
+        const other = wanted[at]![1];
+        if (value === null || other === null) expect(value, name).toBe(other);
+        else expect(value, name).toBeCloseTo(other as number, 5);
+      }
     }
   });
 

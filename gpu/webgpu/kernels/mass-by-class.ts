@@ -16,7 +16,7 @@ const CLASSES_PER_THREAD = 4;
 const ROWS_PER_THREAD = 4;
 
 /**
- * Records `Ops.massByClass`. Emulated threads, and more classes than workgroup memory holds: the weights of a few query rows at a
+ * Records `Ops.massByClass`. Emulated threads, more classes than workgroup memory holds, and classes by row: the weights of a few query rows at a
  * time, and their sums.
  */
 export function massByClass(recorder: Recorder, a: Arguments<'massByClass'>): void {
@@ -28,7 +28,7 @@ export function massByClass(recorder: Recorder, a: Arguments<'massByClass'>): vo
     fill(recorder, out, 0, groupings * heads * query.rows * classes, 0);
     return;
   }
-  const shape = recorder.emulatesThreads ? undefined : massShape(groupings, classes);
+  const shape = recorder.emulatesThreads || a.byRow ? undefined : massShape(groupings, classes);
   if (shape) {
     massByClassTiled(recorder, a, shape);
     return;
@@ -57,7 +57,7 @@ export function massByClass(recorder: Recorder, a: Arguments<'massByClass'>): vo
     });
     recorder.dispatch({
       kernel,
-      constants: {},
+      constants: { BY_ROW: a.byRow ?? false },
       buffers: { weights, classOf: a.classOf, out },
       parameters: {
         heads,

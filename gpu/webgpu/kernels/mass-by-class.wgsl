@@ -1,7 +1,9 @@
 // Attention mass by class of key, from weights already computed: out[grouping, h, i, c] = Σ over keys t of class c of
 // weights[h, i, t], for query rows [firstRow, firstRow + rows) of the n.
 //
-// Shapes     weights dense [H, rows, m], 0 where nothing is seen; classOf [groupings, sets, m]; out [groupings, H, n, classes].
+// Shapes     weights dense [H, rows, m], 0 where nothing is seen; classOf [groupings, sets, m],
+//            with BY_ROW [groupings, sets, n, m]; out [groupings, H, n, classes].
+// Constants  BY_ROW: every query row has classes of its own.
 // Grid       one thread per query head, grouping, four classes and four rows (rows fastest), 64 a workgroup, linear.
 // Precision  32-bit sums, of 64 keys each first.
 // Equals     `massByClass` of gpu/cpu.
@@ -40,7 +42,8 @@ fn main(
   // Rows beyond the last repeat it and are not stored.
   let rows = min(vec4u(firstRow) + vec4u(0u, 1u, 2u, 3u), vec4u(params.rows - 1u));
   let weightStarts = (head * params.rows + rows) * params.keyRows;
-  let classStart = (grouping * params.sets + head / params.headsPerSet) * params.keyRows;
+  let ofHead = grouping * params.sets + head / params.headsPerSet;
+  let classStarts = select(vec4u(ofHead), ofHead * params.queryRows + params.firstRow + rows, BY_ROW) * params.keyRows;
   let classes = vec4u(firstClass) + vec4u(0u, 1u, 2u, 3u);
 
   var totals = array<vec4f, 4>();
@@ -50,11 +53,17 @@ fn main(
     var sums2 = vec4f();
     var sums3 = vec4f();
     for (var t = first; t < min(first + 64u, params.keyRows); t++) {
-      let isOfClass = select(vec4f(), vec4f(1.0), classes == vec4u(classOf[classStart + t]));
+      let isOfClass = select(vec4f(), vec4f(1.0), classes == vec4u(classOf[classStarts.x + t]));
       sums0 += weights[weightStarts.x + t] * isOfClass;
-      sums1 += weights[weightStarts.y + t] * isOfClass;
-      sums2 += weights[weightStarts.z + t] * isOfClass;
-      sums3 += weights[weightStarts.w + t] * isOfClass;
+      if (BY_ROW) {
+        sums1 += weights[weightStarts.y + t] * select(vec4f(), vec4f(1.0), classes == vec4u(classOf[classStarts.y + t]));
+        sums2 += weights[weightStarts.z + t] * select(vec4f(), vec4f(1.0), classes == vec4u(classOf[classStarts.z + t]));
+        sums3 += weights[weightStarts.w + t] * select(vec4f(), vec4f(1.0), classes == vec4u(classOf[classStarts.w + t]));
+      } else {
+        sums1 += weights[weightStarts.y + t] * isOfClass;
+        sums2 += weights[weightStarts.z + t] * isOfClass;
+        sums3 += weights[weightStarts.w + t] * isOfClass;
+      }
     }
     totals[0] += sums0;
     totals[1] += sums1;

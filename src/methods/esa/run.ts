@@ -11,10 +11,11 @@ import type {
   ScoreMemo,
   Selection,
   UnrotatedInput,
+  VisibleOfEach,
 } from '../method';
 import type { Parameters } from '../parameters';
 import { inBuffers, ownMemo } from '../remember';
-import { attendEsa, farRows } from './attend';
+import { attendEachEsa, attendEsa, farRows } from './attend';
 import { KeyCache } from './key-cache';
 import { type Partition, partition } from './partition';
 import { type Projections, prepareProjections } from './projection';
@@ -81,6 +82,11 @@ export class EsaRun implements MethodRun {
 
   farRows(input: UnrotatedInput): FarRows {
     return farRows(this.context, lengthsIn(this.parameters, input.layer).globalPosition, input);
+  }
+
+  attendEach(input: LayerInput, visible: VisibleOfEach, out: Rows, logSumExp: RowScalars): void {
+    const { globalPosition } = lengthsIn(this.parameters, input.layer);
+    attendEachEsa(this.context, globalPosition, input, visible, out, logSumExp);
   }
 
   attendsBy(layer: number): string {

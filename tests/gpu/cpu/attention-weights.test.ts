@@ -93,25 +93,35 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
       expectClose(await take(ops, out), want, 1e-5);
     });
 
-    test.each([1, keyHeads, heads])('massByClass with %i sets', async (sets) => {
+    test.each([
+      [1, false],
+      [keyHeads, false],
+      [heads, false],
+      [1, true],
+      [keyHeads, true],
+    ])('massByClass with %i sets, classes by row: %s', async (sets, byRow) => {
       const classes = 3;
       const groupings = 2;
-      const classOf = Uint32Array.from(numbers(9, groupings * sets * keys), (x) => Math.floor((x + 1) * 1.5));
+      const classRows = byRow ? queries : 1;
+      const classOf = Uint32Array.from(numbers(9, groupings * sets * classRows * keys), (x) =>
+        Math.floor((x + 1) * 1.5),
+      );
       const want: number[] = [];
       for (let grouping = 0; grouping < groupings; grouping++) {
         made.weights.forEach((rows, h) => {
           const set = Math.floor((h * sets) / heads);
-          for (const row of rows) {
+          for (const [i, row] of rows.entries()) {
             const mass = [0, 0, 0];
+            const classRow = (grouping * sets + set) * classRows + (byRow ? i : 0);
             row.forEach((weight, t) => {
-              mass[classOf[(grouping * sets + set) * keys + t]!]! += weight;
+              mass[classOf[classRow * keys + t]!]! += weight;
             });
             want.push(...mass);
           }
         });
       }
       const out = ops.upload(new Float32Array(want.length + 1).fill(GUARD), 'out');
-      const shape = { groupings, sets, classes, classOf: ops.upload(classOf, 'classes') };
+      const shape = { groupings, sets, classes, byRow, classOf: ops.upload(classOf, 'classes') };
       ops.massByClass({ ...made.arguments, ...shape, out });
       expectClose(await ops.readFloats(out), [...want, GUARD], 1e-5);
     });

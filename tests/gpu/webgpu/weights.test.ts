@@ -78,13 +78,14 @@ describeBoth('recomputed weights', (backends) => {
   it.each(
     named.flatMap(([name, c]) => [
       [name, c, 1, 2, 'one'] as const,
+      [name, c, 2, 13, 'group', 'by row'] as const,
       [name, c, 3, 6, 'group'] as const,
       [name, c, 4, 1, 'head'] as const,
       // More than a pass takes; more classes than any pass does.
       [name, c, 3, 20, 'group'] as const,
       [name, c, 2, 50, 'one'] as const,
     ]),
-  )('massByClass %s, %s groupings', async (_, c, groupings, classes, setsPer) => {
+  )('massByClass %s, %s groupings', async (_, c, groupings, classes, setsPer, rows?) => {
     const heads = c.heads ?? 1;
     const sets = { one: 1, group: c.groups ?? 1, head: heads }[setsPer];
     await compare(
@@ -92,7 +93,7 @@ describeBoth('recomputed weights', (backends) => {
       (ops) => {
         const out = poisoned(ops, groupings * heads * c.queries * classes);
         const classOf = Uint32Array.from(
-          { length: groupings * sets * c.keys + 3 },
+          { length: groupings * sets * (rows ? c.queries : 1) * c.keys + 3 },
           (_, i) => (i * 7 + (i >> 3)) % classes,
         );
         ops.massByClass({
@@ -101,6 +102,7 @@ describeBoth('recomputed weights', (backends) => {
           groupings,
           sets,
           classes,
+          byRow: rows !== undefined,
           out,
         });
         return { out };

@@ -1,0 +1,145 @@
+/**
+ * Recall and output error of consecutive queries that each keep keys of their own, as the tokens of an answer do: all of them in
+ * one pass, every query and head being a head with a list of its own.
+ */
+import type { IndexList } from '../../gpu/ops';
+import { eachRowAsHead } from '../../gpu/rows';
+import type { LayerInput, VisibleOfEach } from '../methods/method';
+import type { RecordedText } from '../study/recorded';
+import type { LayerSums } from './layer-sums';
+import { adder, fullAttention, type MeasuredRun, Numbers, twoSpaces } from './probe-part';
+import { Scratch } from './scratch';
+import { type KeptKeys, setOfHead } from './selection-reader';
+import { topKRecallOfEach } from './top-k-recall';
+
+/** How many keys a query of one block lists and sees from rangeStart on; lists of one pass have equally many. */
+export interface RowShape {
+  readonly listed: number;
+  readonly near: number;
+}
+
+/** Null where the query's block has others, which share its list. */
+export function rowShape(kept: KeptKeys, { start, end }: { start: number; end: number }): RowShape | null {
+  return end - start === 1 ? { listed: kept.sets[0]!.length, near: end - kept.rangeStart } : null;
+}
+
+/** Whether a run's attention can be measured for several such queries at once. */
+export function measuresRows({ run }: MeasuredRun): boolean {
+  return run.positions === 'model' || (run.positions === 'own' && run.attendEach !== undefined);
+}
+
+/** As `measurePart` for the queries of `part`, of which query i keeps `kept[i]`, all of one shape. */
+export async function measureRows(
+  text: RecordedText,
+  measured: MeasuredRun,
+  part: LayerInput,
+  kept: readonly KeptKeys[],
+): Promise<(sums: LayerSums) => void> {
+  const { ops, attentionScale: scale } = text;
+  const { key, value, logSumExp } = part;
+  if (!logSumExp) throw new Error('a probe run needs full attention’s log-sum-exp');
+  const { heads, rows, channels } = part.query;
+  const { run, memo } = measured;
+  const scratch = new Scratch(ops);
+  const dense = (view: LayerInput['query'] | null): LayerInput['query'] | null => {
+    if (!view) return null;
+    const copy = scratch.rows(heads, rows, channels, 'queries one by one');
+    ops.copyRows({ input: view, out: copy });
+    return copy;
+  };
+  const query = dense(part.query)!;
+  const spaces = twoSpaces(scratch, query);
+  const model = spaces.at(0);
+  const upload = (lists: Uint32Array): IndexList => {
+    const sets = heads * rows;
+    const count = lists.length / sets;
+    return { buffer: scratch.upload(lists, 'keys one by one'), offset: 0, sets, count, rowStride: count };
+  };
+  const far = listsOf(kept, heads, (of, set) => of.sets[set]!);
+  const near = listsOf(kept, heads, (of, _set, row) => range(of.rangeStart, part.block.start + row + 1));
+  ops.attention({
+    query: eachRowAsHead(query),
+    key,
+    value,
+    scale,
+    visible: { list: upload(joined(far, near, heads * rows)), range: { start: 0, end: 0, causal: false } },
+    out: eachRowAsHead(model.out),
+    logSumExp: { ...model.logSumExp, headStride: 1 },
+  });
+  const hasOwn = run.positions === 'own';
+  let ofAll: Promise<Float32Array> | null = null;
+  if (hasOwn) {
+    const asked: LayerInput = {
+      ...{ layer: part.layer, block: part.block, query, queryUnrotated: dense(part.queryUnrotated) },
+      ...{ key, keyUnrotated: part.keyUnrotated, value, logSumExp: null },
+    };
+    const own = spaces.at(1);
+    const visible: VisibleOfEach = {
+      near: upload(near),
+      far: upload(far),
+      firstRangeStart: kept[0]!.rangeStart,
+    };
+    run.attendEach!(asked, visible, own.out, own.logSumExp);
+    const readAll = (): Promise<Float32Array> => {
+      const out = scratch.rows(heads, rows, channels, 'output as run on all keys');
+      const lambda = scratch.scalars(heads, rows, 'log-sum-exp as run on all keys');
+      run.attendEach!(asked, { ...visible, far: null }, out, lambda);
+      return ops.readFloats(lambda.buffer);
+    };
+    const name = [measured.methodId, run.attendsBy?.(part.layer), part.layer, visible.firstRangeStart];
+    const { start, end } = part.block;
+    ofAll =
+      memo && run.attendsBy
+        ? memo.get(`own-each/${[...name, start, end].join('/')}`, () => new Numbers(heads * rows, readAll()))
+            .values
+        : readAll();
+  }
+  const parts = hasOwn ? 2 : 1;
+  const size = heads * rows * channels;
+  const reads = Promise.all([
+    fullAttention(text, measured, part),
+    ops.readFloats(spaces.out, 0, parts * size),
+    ops.readFloats(spaces.lambda, 0, parts * heads * rows),
+    ofAll,
+    topKRecallOfEach(ops, { query, key, logSumExp, scale }, kept),
+  ]);
+  scratch.release();
+  const [full, out, lambda, ownOfAll, recalls] = await reads;
+  return adder(query, full, logSumExp.headStride, {
+    model: { out, lambda },
+    own: hasOwn ? { out: out.subarray(size), lambda: lambda.subarray(heads * rows), ofAll: ownOfAll } : null,
+    recalls,
+  });
+}
+
+/** One list for every head and query, head by head, all equally long. */
+function listsOf(
+  kept: readonly KeptKeys[],
+  heads: number,
+  listOf: (kept: KeptKeys, set: number, row: number) => Uint32Array,
+): Uint32Array {
+  const count = listOf(kept[0]!, 0, 0).length;
+  const lists = new Uint32Array(heads * kept.length * count);
+  for (let head = 0; head < heads; head++) {
+    for (const [row, of] of kept.entries()) {
+      lists.set(listOf(of, setOfHead(of.sets, head, heads), row), (head * kept.length + row) * count);
+    }
+  }
+  return lists;
+}
+
+/** Each list of `first` with its counterpart of `second` behind it. */
+function joined(first: Uint32Array, second: Uint32Array, sets: number): Uint32Array {
+  const counts = [first.length / sets, second.length / sets] as const;
+  const count = counts[0] + counts[1];
+  const lists = new Uint32Array(sets * count);
+  for (let set = 0; set < sets; set++) {
+    lists.set(first.subarray(set * counts[0], (set + 1) * counts[0]), set * count);
+    lists.set(second.subarray(set * counts[1], (set + 1) * counts[1]), set * count + counts[0]);
+  }
+  return lists;
+}
+
+function range(start: number, end: number): Uint32Array {
+  return Uint32Array.from({ length: end - start }, (_, i) => start + i);
+}

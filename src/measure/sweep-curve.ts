@@ -1,0 +1,191 @@
+/** A method's curve of a sweep: what it keeps at every fraction, and what came of it. */
+import { evictionPlace } from '../methods/blocks';
+import type { Method, Selection } from '../methods/method';
+import type { Parameters } from '../methods/parameters';
+import type { RecordedLayer, RecordedText } from '../study/recorded';
+import type { MethodSpec, SweepCurve, SweepPoint } from '../study/types';
+import { bestOf, ranksOf } from './nested-lists';
+import {
+  contextOf,
+  layerInput,
+  overlap,
+  type ProbeOptions,
+  type ProbeRun,
+  startProbe,
+  type TokenRange,
+} from './probe-run';
+import { quiet } from './quiet';
+import { isSameChoice } from './same-choice';
+import { type KeptKeys, readKept, readScoreRows } from './selection-reader';
+import { sweptAnswer, sweptWeight } from './swept-queries';
+
+export interface SweptMethod {
+  readonly method: Method;
+  readonly parameters: Parameters;
+  readonly current: boolean;
+}
+
+/** What a selection keeps at each point that its run stands for, on its way off the device. */
+interface Read {
+  readonly start: number;
+  end: number;
+  readonly selection: Selection;
+  readonly kept: Promise<readonly (KeptKeys | null)[]>;
+}
+
+/** Consecutive queries that share what they keep. */
+export interface Group extends TokenRange {
+  readonly kept: KeptKeys;
+}
+
+/** One method at all fractions. */
+export class Curve {
+  /** Per layer, per point. */
+  readonly massRecall: (number | null)[][] = [];
+  readonly keptShare: (number | null)[][] = [];
+  /** Parameters of each point; null where there is none. */
+  private readonly points: (Parameters | null)[] = [];
+  /**
+   * One run per point; null where there is none. Of methods that re-select, only the smallest budget's: larger ones keep more of
+   * the same order.
+   */
+  private readonly runs: (ProbeRun | null)[] = [];
+  /** Why there is no point. */
+  private readonly missing: Pick<SweepPoint, 'floor' | 'reason'>[] = [];
+  private readonly method: Method;
+  private readonly spec: MethodSpec;
+  private readonly isCurrent: boolean;
+  private readonly fractions: readonly number[];
+
+  constructor({ method, parameters, current }: SweptMethod, fractions: readonly number[]) {
+    this.method = method;
+    this.spec = { id: method.id, parameters };
+    this.isCurrent = current;
+    this.fractions = fractions;
+  }
+
+  async start(text: RecordedText, queriesStart: number, options: ProbeOptions): Promise<void> {
+    const { method } = this;
+    const { parameters } = this.spec;
+    const evictAt = evictionPlace({ evictAt: queriesStart, answerStart: text.answerStart });
+    for (const [point, fraction] of this.fractions.entries()) {
+      const fitted = method.withBudget(parameters, contextOf(text), fraction, evictAt);
+      const isPossible = 'parameters' in fitted;
+      if (!isPossible) this.missing[point] = fitted;
+      this.points.push(isPossible ? fitted.parameters : null);
+      const isCovered = method.family === 'reselect' && this.runs.some((run) => run !== null);
+      this.runs.push(
+        isPossible && !isCovered ? await startProbe(text, method, fitted.parameters, evictAt, options) : null,
+      );
+    }
+  }
+
+  /** Most lists of tokens that one layer has at all points. */
+  listsWithin(queries: TokenRange): number {
+    const lists = this.runs.map(
+      (started) => started?.blocks.filter((block) => overlap(block, queries)).length ?? 0,
+    );
+    // Larger budgets' lists come from the same scores.
+    const points = this.method.family === 'reselect' ? this.fractions.length : 1;
+    return points * lists.reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Asks what every point keeps in one layer, per point in consecutive groups of queries (none where there is no point). */
+  async ask(
+    text: RecordedText,
+    recorded: RecordedLayer,
+    queries: TokenRange,
+    signal: AbortSignal | undefined,
+  ): Promise<{ readonly groups: Promise<Group[][]> }> {
+    const swept = sweptAnswer(queries, text.answerStart);
+    const points: Promise<Group[]>[] = [];
+    for (const started of this.runs) {
+      const reads: Read[] = [];
+      const isNested = started !== null && this.method.family === 'reselect';
+      for (const block of started?.blocks ?? []) {
+        const overlapping = overlap(block, queries);
+        const measured = overlapping && sweptWeight(swept, overlapping.start) > 0 ? overlapping : null;
+        const isRead = measured || (this.method.family === 'evict-reading' && block.start < queries.end);
+        if (!started || !isRead) continue;
+        signal?.throwIfAborted();
+        const selection = started.run.select(layerInput(recorded, block));
+        const last = reads.at(-1);
+        if (measured && last && isSameChoice(last.selection, selection)) last.end = measured.end;
+        else if (measured) {
+          const kept = isNested
+            ? this.nested(text, recorded.layer, block, selection, queries.start)
+            : readKept(text.ops, selection).then((one) => [one]);
+          reads.push({ ...measured, selection, kept: quiet(kept) });
+        }
+        text.ops.release(...selection.owned);
+        await text.ops.pace();
+      }
+      const toGroups = async (point: number): Promise<Group[]> => {
+        const kept = await Promise.all(reads.map((read) => read.kept));
+        return reads.flatMap(({ start, end }, i) => {
+          const ofPoint = kept[i]![point];
+          return ofPoint ? [{ start, end, kept: ofPoint }] : [];
+        });
+      };
+      if (isNested) return { groups: quiet(Promise.all(this.points.map((_, point) => toGroups(point)))) };
+      points.push(quiet(toGroups(0)));
+    }
+    return { groups: quiet(Promise.all(points)) };
+  }
+
+  /** What every point keeps of one block, from the smallest budget's selection; null where there is no point. */
+  private async nested(
+    text: RecordedText,
+    layer: number,
+    block: TokenRange,
+    selection: Selection,
+    queriesStart: number,
+  ): Promise<(KeptKeys | null)[]> {
+    const { ops, answerStart } = text;
+    const { score, candidates, rangeStart } = selection;
+    if (!score) {
+      const all = await readKept(ops, selection);
+      return this.points.map((parameters) => parameters && all);
+    }
+    const { rows, secondary, scoreStart } = score;
+    const [first, second] = await Promise.all([
+      readScoreRows(ops, rows),
+      secondary ? readScoreRows(ops, secondary) : null,
+    ]);
+    if (scoreStart !== candidates.start || scoreStart + rows.length !== candidates.end)
+      throw new Error(`${this.method.id} scores other tokens than its candidates`);
+    const ranks = first.map((row, set) => ranksOf(row, second?.[set] ?? null));
+    const position = block.end - 1;
+    const place = { position, block, evictAt: evictionPlace({ evictAt: queriesStart, answerStart }) };
+    return this.points.map((parameters) => {
+      if (!parameters) return null;
+      const { keptKeys } = this.method.cost(parameters, contextOf(text), layer, place);
+      const count = keptKeys - (position + 1 - rangeStart) - candidates.start;
+      const sets = ranks.map((ofSet) => bestOf(ofSet, count, candidates.start));
+      return { sets, rangeStart, candidates, tiedAtCut: null };
+    });
+  }
+
+  renew(): void {
+    for (const started of this.runs) started?.memo.renew();
+  }
+
+  result(): SweepCurve {
+    const points = this.fractions.map((keep, point): SweepPoint => {
+      if (!this.points[point])
+        return { keep, kept: null, massRecall: null, layers: null, ...this.missing[point] };
+      const layers = this.massRecall.map((points) => points[point] ?? 0);
+      const kept = this.keptShare.map((points) => points[point] ?? 0);
+      return { keep, kept: mean(kept), massRecall: mean(layers), layers };
+    });
+    return { method: this.spec, current: this.isCurrent, points };
+  }
+
+  dispose(): void {
+    for (const started of this.runs) started?.dispose();
+  }
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
+}
