@@ -156,7 +156,8 @@ export class Curve {
       throw new Error(`${this.method.id} scores other tokens than its candidates`);
     const ranks = first.map((row, set) => ranksOf(row, second?.[set] ?? null));
     const position = block.end - 1;
-    const place = { position, block, evictAt: evictionPlace({ evictAt: queriesStart, answerStart }) };
+    const evictAt = evictionPlace({ evictAt: queriesStart, answerStart });
+    const place = { position, block, evictAt, promptEnd: answerStart ?? text.tokens };
     return this.points.map((parameters) => {
       if (!parameters) return null;
       const { keptKeys } = this.method.cost(parameters, contextOf(text), layer, place);
