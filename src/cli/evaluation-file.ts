@@ -12,7 +12,7 @@ import { quote } from '../model/quote';
 import { keyOf } from '../study/key';
 import { UserError } from '../user-error';
 import { readJson } from './files';
-import { writeWhole } from './output';
+import { writeJson } from './output';
 
 const keySchema = z.object({
   task: z.string(),
@@ -201,7 +201,7 @@ export function writePart(path: string, head: EvaluationHead, answers: readonly 
 }
 
 function write(path: string, head: EvaluationHead, rest: object): void {
-  const { version, model, modelDigest, backend, device, firstSeed, units, notices } = head;
-  const ordered = { version, model, modelDigest, backend, device, firstSeed, units, notices };
-  writeWhole(path, `${JSON.stringify({ ...ordered, ...rest }, null, 1)}\n`);
+  const { version, model, modelDigest, backend, device, firstSeed, startToken, units, notices } = head;
+  const ordered = { version, model, modelDigest, backend, device, firstSeed, startToken, units, notices };
+  writeJson(path, { ...ordered, ...rest }, 1);
 }

@@ -92,6 +92,20 @@ export function besidePath(path: string, suffix: string): string {
   return join(dirname(target), `.keyhole-${digest}.${suffix}`);
 }
 
+/** Writes JSON. Throws UserError for numbers that JSON has not, which it would write as null: that means something else. */
+export function writeJson(path: string, value: unknown, indent?: number): void {
+  const text = JSON.stringify(
+    value,
+    (key, part: unknown) => {
+      if (typeof part === 'number' && !Number.isFinite(part))
+        throw new UserError(`${path} is not written: ${key} would be ${part}, which is no number.`);
+      return part;
+    },
+    indent,
+  );
+  writeWhole(path, `${text}\n`);
+}
+
 const heldSignals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 let writing = 0;
 

@@ -12,7 +12,7 @@ import { takePicture, takeThumbnails } from '../study/tile-picture';
 import { readArguments } from './arguments';
 import { openCommandBackend } from './backend';
 import { bundledModel, nodeEnvironment } from './node-environment';
-import { writeWhole } from './output';
+import { writeJson } from './output';
 
 /** Pixels of the recorded map, each way, at most: as fine as the live one that replaces it on a screen of usual size. */
 const MAP_PIXELS = 512;
@@ -60,5 +60,5 @@ export async function recordCommand(rawArguments: string[]): Promise<void> {
     map,
     row,
   });
-  writeWhole(out, `${JSON.stringify(file)}\n`);
+  writeJson(out, file);
 }

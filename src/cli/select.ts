@@ -49,8 +49,9 @@ export async function selectCommand(rawArguments: string[]): Promise<void> {
     });
     said.set(layer, run.notices);
     tensors[`kept.${layer}`] = keptTensor(after);
-    const scores = after.scores ?? blocks.at(-1)?.scores;
-    tensors[`score.${layer}`] = scoreTensor(scores ?? null, after.kept.sets.length, text.tokens);
+    const scores = after.scores ?? blocks.at(-1)?.scores ?? null;
+    checkScores(layer, scores);
+    tensors[`score.${layer}`] = scoreTensor(scores, after.kept.sets.length, text.tokens);
     if (!args.has('all-blocks')) continue;
     tensors.blocks = {
       dtype: 'I32',
@@ -90,6 +91,17 @@ function keptTensor({ block, kept }: BlockSelection): TensorToWrite {
     data.set(list, set * longest);
   });
   return { dtype: 'I32', shape: [lists.length, longest], data };
+}
+
+/** NaN says that nothing was scored; a score that is infinite decides nothing. */
+function checkScores(layer: number, scores: readonly Float32Array[] | null): void {
+  for (const [set, row] of (scores ?? []).entries()) {
+    const token = row.findIndex((score) => score === Infinity || score === -Infinity);
+    if (token < 0) continue;
+    throw new UserError(
+      `Layer ${layer}, set ${set}: the score of token ${token} is ${row[token]}, too large for 32 bits; nothing is selected by it.`,
+    );
+  }
 }
 
 /** [sets, T]; NaN where nothing was scored. */

@@ -94,8 +94,9 @@ export async function openSource(ops: Ops, args: Arguments): Promise<OpenedSourc
   endProgress();
   const notices = [...modelNotices(model), ...lengthNotices(ids.length, model.config.trainedTokens)];
   for (const notice of notices) process.stderr.write(`${notice}\n`);
+  const text = recordReading(model.decoder, reader, { tokens: ids.length, calibration: model.calibration });
   return {
-    text: recordReading(model.decoder, reader, { tokens: ids.length, calibration: model.calibration }),
+    text,
     modelDigest: model.facts.digest,
     modelName: model.facts.name,
     notices,

@@ -11,7 +11,7 @@ import type { RecordedText } from '../study/recorded';
 import { UserError } from '../user-error';
 import { readArguments } from './arguments';
 import { openCommandBackend } from './backend';
-import { writeWhole } from './output';
+import { writeJson } from './output';
 import { endProgress, showProgress } from './progress';
 import { openSource } from './source';
 
@@ -30,6 +30,9 @@ interface SweepRecord {
   readonly reason?: string;
   readonly parameters?: Parameters;
 }
+
+/** Why a measured record has no top-k recall. */
+const NO_CHOICE = 'No top-k recall: of no query does the method keep some candidates and drop others.';
 
 export async function sweepCommand(rawArguments: string[]): Promise<void> {
   const args = readArguments('sweep', rawArguments);
@@ -83,7 +86,7 @@ export async function sweepCommand(rawArguments: string[]): Promise<void> {
       cost: 'operations per query and layer, by formula',
     },
   };
-  writeWhole(out, `${JSON.stringify({ ...head, records }, null, 1)}\n`);
+  writeJson(out, { ...head, records }, 1);
 }
 
 async function measurePoint(
@@ -135,6 +138,7 @@ async function measurePoint(
       density,
       cost: { selectionOperations, attentionOperations },
       parameters,
+      ...(topkRecall === null ? { reason: NO_CHOICE } : {}),
     };
   });
 }

@@ -4,6 +4,7 @@ import type { Parameters } from '../methods/parameters';
 import { runNotices } from '../study/notices';
 import type { RecordedLayer, RecordedText } from '../study/recorded';
 import type { LayerMeasurement } from '../study/types';
+import { checkMeasurement } from './finite';
 import { LayerSums } from './layer-sums';
 import { MEMO_BYTES, type Memo } from './memo';
 import { type MeasuredRun, measurePart } from './probe-part';
@@ -121,7 +122,11 @@ async function probeLayers(
     for (const { selection } of choices) ops.release(...selection.owned);
   }
   signal?.throwIfAborted();
-  return results.map(({ recorded, sums }) => sums.result(recorded.layer));
+  return results.map(({ recorded, sums }) => {
+    const measurement = sums.result(recorded.layer);
+    checkMeasurement(method.id, measurement);
+    return measurement;
+  });
 }
 
 /** Whether the next block keeps what the last one kept; nothing approximate is compared within either. */

@@ -10,6 +10,7 @@ import { createRotationTable, LEAST_POSITIONS } from '../model/decoder-buffers';
 import { RotatedRows } from '../model/rotated-rows';
 import { UserError } from '../user-error';
 import { attendSelection } from './attend';
+import { checkRange } from './range';
 import type { RecordedLayer, RecordedText } from './recorded';
 
 /** Query rows per attention call; keeps submissions short. */
@@ -144,6 +145,7 @@ async function uploadCapture(
   const recorded: RecordedLayer[] = [];
   for (const index of layers) {
     const tensors = capture.layer(index);
+    checkRange(capture, index, tensors);
     const logSumExp = { buffer: owned.floats(H * T, `layer ${index} log-sum-exp`), offset: 0, headStride: T };
     const layer: RecordedLayer = {
       layer: index,

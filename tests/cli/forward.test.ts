@@ -1,9 +1,11 @@
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { readCapture } from '../../src/model/capture';
+import { writeSafetensors } from '../../src/model/safetensors-writer';
 import { fixtureTensors } from '../model/files';
 import { modelFixture, openCommandLine, worstDifference } from './keyhole';
 
-const { path, write, succeed, tensors, keyhole } = openCommandLine();
+const { path, write, succeed, fail, tensors, keyhole } = openCommandLine();
 const expected = fixtureTensors('llama-gqa/expected.safetensors');
 const ids = [...expected.int32('input_ids')];
 const idsFile = write('ids.json', JSON.stringify(ids));
@@ -114,11 +116,62 @@ it('replaces an older file', async () => {
 });
 
 it('says what it can do when asked for help, and without a verb', async () => {
-  for (const args of [['help'], ['--help'], [], ['sweep', '--help']]) {
+  for (const args of [['help'], ['-h'], []]) {
     const { code, stdout, stderr } = await keyhole(...args);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     for (const verb of ['forward', 'select', 'sweep', 'evaluate']) expect(stdout).toContain(`\n  ${verb} `);
   }
+  for (const args of [
+    ['sweep', '--help'],
+    ['sweep', '--keep', '1', '-h'],
+    ['help', 'sweep'],
+  ]) {
+    const { code, stdout } = await keyhole(...args);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^keyhole sweep \(--capture FILE/);
+    expect(stdout).toContain('\n  --layers 0,1,…');
+  }
+});
+
+it('fails where standard output is full, and does not where its reader has left', async () => {
+  expect(await keyhole.shell('"$KEYHOLE" "$PROGRAM" help > /dev/full')).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: 'Standard output cannot be written: there is no space left.\n',
+  });
+  expect(await keyhole.shell('set -o pipefail; "$KEYHOLE" "$PROGRAM" help | true')).toMatchObject({
+    code: 0,
+    stderr: '',
+  });
+});
+
+it('says which numbers of a model are none, and writes nothing', async () => {
+  const file = fixtureTensors('llama-gqa/model.safetensors');
+  // Finite, but what they make is not: the product of gate and up in the second layer.
+  const tensors = Object.fromEntries(
+    file.names().map((name) => {
+      const grow = /layers\.1\.mlp\.(gate|up)_proj/.test(name) ? 1e22 : 1;
+      const data = file.float32(name).map((x) => grow * x);
+      return [name, { dtype: 'F32' as const, shape: file.shape(name), data }];
+    }),
+  );
+  const folder = path('overflowing');
+  mkdirSync(folder);
+  copyFileSync('tests/fixtures/llama-gqa/config.json', `${folder}/config.json`);
+  writeFileSync(`${folder}/model.safetensors`, writeSafetensors(tensors));
+  const given = [
+    '--model',
+    folder,
+    '--ids-file',
+    write('few.json', '[1, 2, 3, 4, 5, 6, 7, 8]'),
+    '--backend',
+    'cpu',
+  ];
+  const out = ['--out', path('none.safetensors')];
+  const sentence = /^After layer 1 of 3 the hidden states are not finite|^In layer \d the .* are not finite/;
+  await fail(sentence, 'forward', ...given, ...out);
+  await fail(sentence, 'select', ...given, '--method', 'full', ...out);
+  await fail(sentence, 'sweep', ...given, '--methods', 'full', '--keep', '1', ...out);
 });
 
 it('reads a text as the tokenizer does, with and without its start token', async () => {

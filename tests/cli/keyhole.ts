@@ -27,13 +27,17 @@ export function openCommandLine() {
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  function keyhole(...args: string[]): Promise<Outcome> {
-    return new Promise((resolve) => {
-      execFile(process.execPath, [program, ...args], (error, stdout, stderr) => {
+  const run = (file: string, args: string[]): Promise<Outcome> =>
+    new Promise((resolve) => {
+      const env = { ...process.env, KEYHOLE: process.execPath, PROGRAM: program };
+      execFile(file, args, { env }, (error, stdout, stderr) => {
         resolve({ code: error ? Number(error.code) : 0, stdout, stderr });
       });
     });
-  }
+  const keyhole = (...args: string[]): Promise<Outcome> => run(process.execPath, [program, ...args]);
+
+  /** A line of bash in which "$KEYHOLE" "$PROGRAM" is the command line. */
+  keyhole.shell = (line: string): Promise<Outcome> => run('bash', ['-c', line]);
 
   /** Starts a command and leaves it running. */
   function start(...args: string[]): ChildProcess & { readonly pid: number } {

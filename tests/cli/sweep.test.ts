@@ -24,6 +24,7 @@ interface Record {
   readonly density: number | null;
   readonly cost: object | null;
   readonly floor?: number;
+  readonly reason?: string;
   readonly parameters?: Parameters;
 }
 
@@ -98,6 +99,11 @@ it('asks for the budget that was given: more of it keeps and recalls more', asyn
   expect(recalls).toEqual([...recalls].sort((a, b) => a - b));
   expect(recalls[2]).toBeCloseTo(1, 6);
   expect(records[2]).toMatchObject({ kept: 1, outputError: 0, topkRecall: null });
+  expect(records.map(({ reason }) => reason?.slice(0, 17))).toEqual([
+    undefined,
+    undefined,
+    'No top-k recall: ',
+  ]);
 });
 
 it('writes nulls and the floor below what a method can do', async () => {
