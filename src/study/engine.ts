@@ -10,6 +10,7 @@ import type { ParameterContext, Parameters } from '../methods/parameters';
 import { resolveParameters } from '../methods/parameters';
 import type { ModelHead } from '../model/load';
 import { isUserError, UserError } from '../user-error';
+import type { AnswerSelections } from './answer-selections';
 import type { StudyEnvironment } from './environment';
 import { checkMeasured, checkMethodStates } from './finite';
 import { compareRuns } from './free-comparison';
@@ -69,6 +70,8 @@ export class Engine {
   private draft: { readonly key: string; readonly text: StudyText } | null = null;
   private probe: Probe | null = null;
   private readonly answers = new SweepAnswers();
+  /** What the free run that ended last was answering from, query by query. */
+  answerSelections: AnswerSelections | null = null;
   private visible = { layer: 0, head: 0 };
 
   /** `tryDevice`: tries what measuring needs of a device before its first use; a clause says what is wrong with it. */
@@ -310,6 +313,7 @@ export class Engine {
   ): Promise<void> {
     const { spec, signal, emit } = run;
     const reading = await this.read(open, text, resolved, run, plan, true);
+    this.answerSelections = reading.selections;
     const reference = await full;
     signal.throwIfAborted();
     const freeRun = await compareRuns(open.decoder, text, reference, reading, signal);

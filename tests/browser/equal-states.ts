@@ -9,6 +9,12 @@ export function comparable({ timing: _timing, origin: _origin, ...state }: Keyho
       ...state.measurements.freeRun,
       time: null,
     },
+    // Answers of the points are run afterwards, one by one.
+    sweep:
+      state.measurements.sweep?.map((curve) => ({
+        ...curve,
+        points: curve.points.map(({ right: _right, ...point }) => point),
+      })) ?? null,
   };
   return { ...state, measurements };
 }

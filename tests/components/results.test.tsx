@@ -3,12 +3,16 @@ import userEvent from '@testing-library/user-event';
 import { describe, expect, it, vi } from 'vitest';
 import { AnswerPanel } from '../../components/results/AnswerPanel';
 import { answerParts } from '../../components/results/answer-parts';
+import { barsOf, divergenceTable } from '../../components/results/DivergenceStrip';
 import { KeptPanel } from '../../components/results/KeptPanel';
 import { LayerRecall } from '../../components/results/LayerRecall';
 import { placeLabels } from '../../components/results/place-labels';
-import { SweepPanel } from '../../components/results/SweepPanel';
+import { SweepPanel, sweepTable } from '../../components/results/SweepPanel';
 import { verdict } from '../../components/results/TimeLine';
 import { toTsv } from '../../components/shared/table';
+import { withAnswers } from '../../src/session/measured';
+import type { Page } from '../../src/session/page';
+import type { FreeRunMeasurement } from '../../src/study/types';
 import { renderWith, testPage } from './render-page';
 
 describe('the answer', () => {
@@ -73,6 +77,113 @@ describe('the answer', () => {
   });
 });
 
+/** Puts a free run of one's own in the place of the measured one. */
+function withFreeRun(page: Page, change: Partial<FreeRunMeasurement>): void {
+  const [record, ...others] = page.store.getState().records;
+  const freeRun = { ...record!.measurements!.freeRun!, ...change };
+  const changed = { ...record!, measurements: { ...record!.measurements!, freeRun } };
+  act(() => page.store.setState({ records: [changed, ...others] }));
+}
+
+describe('the answer', () => {
+  it('says from where on a wrong answer differs, and judges only where full attention is right', async () => {
+    const page = await testPage();
+    const { container } = renderWith(page, <AnswerPanel />);
+    await act(() => page.idle());
+    expect(container).toHaveTextContent('from the 16th token on: 1 instead of 5');
+    expect(container.querySelectorAll('.verdict')).toHaveLength(2);
+    withFreeRun(page, { fullAnswer: { text: ' 7.', right: false } });
+    expect(container).toHaveTextContent(/Full attention does not solve this task itself/);
+    expect(container.querySelectorAll('.verdict')).toHaveLength(0);
+    withFreeRun(page, { differsAt: { token: 2, written: ' ', expected: null } });
+    expect(container).toHaveTextContent('from the 3rd token on: ␣ instead of nothing more');
+  });
+
+  it('tells question and answer apart, by mean, median and the share of large ones', async () => {
+    const page = await testPage();
+    const { container } = renderWith(page, <AnswerPanel />);
+    await act(() => page.idle());
+    const part = { start: 0, end: 9, top1Agreement: 1 };
+    withFreeRun(page, {
+      question: { ...part, meanNats: 1.436, medianNats: 0.002, shareAbove: 0.25 },
+      answerPart: { ...part, meanNats: 0.5, medianNats: 0.25, shareAbove: 0 },
+      lossDifferenceNats: null,
+    });
+    const lines = [...container.querySelectorAll('.divergence-part')].map(({ textContent }) => textContent);
+    expect(lines).toHaveLength(2);
+    expect(lines[0]).toMatch(/^answer: 0\.5.*median 0\.25.*0\s%\sabove 0\.1/);
+    expect(lines[1]).toMatch(/^question: 1\.44.*25\s%\sabove 0\.1, top-1 100\s%/);
+    expect(screen.getByText('ΔNLL').closest('div')).toHaveTextContent('–');
+  });
+
+  it('shows the divergence of every query, by pointer, keyboard and table', async () => {
+    const page = await testPage();
+    renderWith(page, <AnswerPanel />);
+    await act(() => page.idle());
+    const { start, end } = page.store.getState().text!.queries;
+    const nats = Array.from({ length: end - start }, (_, at) => (at === 7 ? 14.09 : 0.001));
+    withFreeRun(page, { divergenceByToken: nats });
+    const strip = screen.getByRole('slider', { name: /^Divergence of each query/ });
+    expect(strip).toHaveAttribute('aria-valuemin', String(start));
+    expect(strip).toHaveAttribute('aria-valuemax', String(end - 1));
+    strip.focus();
+    await userEvent.keyboard(`{Home}${'{ArrowRight}'.repeat(7)}`);
+    expect(strip).toHaveAttribute('aria-valuenow', String(start + 7));
+    expect(strip.getAttribute('aria-valuetext')).toMatch(/14\.1\snats/);
+    expect(page.state().view.query).not.toBe(start + 7);
+    await userEvent.keyboard('{Enter}');
+    expect(page.state().view.query).toBe(start + 7);
+    await userEvent.keyboard('{End}{ArrowRight}{Enter}');
+    expect(page.state().view.query).toBe(end - 1);
+    vi.spyOn(strip, 'getBoundingClientRect').mockReturnValue({ left: 100, width: 310 } as DOMRect);
+    const x = 100 + (310 * 7.5) / nats.length;
+    await userEvent.pointer([{ keys: '[MouseLeft]', target: strip, coords: { clientX: x } }]);
+    expect(page.state().view.query).toBe(start + 7);
+    const table = divergenceTable(nats, start, page.store.getState().text!.tokenTexts);
+    expect(table.rows).toHaveLength(nats.length);
+    expect(table.rows[7]).toEqual([start + 7, page.store.getState().text!.tokenTexts[start + 7], 14.09]);
+  });
+
+  it('loses no large divergence where there are more queries than bars', () => {
+    const nats = Array.from({ length: 1000 }, (_, at) => (at === 517 ? 9 : at / 1e5));
+    const bars = barsOf(nats, 150);
+    expect(bars).toHaveLength(150);
+    expect(bars.find(({ at }) => at === 517)?.nats).toBe(9);
+    expect(bars[0]!.from).toBe(0);
+    expect(bars.every(({ to }, at) => to === (bars[at + 1]?.from ?? 1000))).toBe(true);
+    expect(barsOf([3, 1], 150).map((bar) => bar.nats)).toEqual([3, 1]);
+  });
+
+  it('shows how both go on after a text that asks nothing, and where they part', async () => {
+    const page = await testPage();
+    const { container } = renderWith(page, <AnswerPanel />);
+    act(() => page.actions.setSource({ kind: 'text', text: 'One two three four five six seven' }));
+    await act(() => page.idle());
+    const generatedTexts = { full: [' and', ' so', ' on'], method: [' and', ' then', ' off'] };
+    withFreeRun(page, { generatedTexts, differsAt: { token: 1, written: ' then', expected: ' so' } });
+    expect(container).toHaveTextContent('full goes on');
+    expect(container.querySelector('mark')).toHaveTextContent('then off');
+    expect(container).toHaveTextContent('from the 2nd token on: then instead of so');
+    withFreeRun(page, { generatedTexts: { full: [' a'], method: [' a'] }, differsAt: null });
+    expect(container.querySelector('mark')).toBeNull();
+    expect(container).toHaveTextContent('the same 1 tokens');
+  });
+
+  it('says when reading was full attention up to one eviction', async () => {
+    const remark = async (hash: string): Promise<boolean> => {
+      const page = await testPage({ hash });
+      const { container, unmount } = renderWith(page, <AnswerPanel />);
+      await act(() => page.idle());
+      const isThere = /Reading was full attention up to query/.test(container.textContent ?? '');
+      unmount();
+      return isThere;
+    };
+    expect(await remark('#method=streaming-llm')).toBe(true);
+    expect(await remark('#method=streaming-llm&p.positions=cache')).toBe(false);
+    expect(await remark('#method=esa')).toBe(false);
+  });
+});
+
 describe('kept and lost', () => {
   it('gives every number a unit and says which are by formula and which are measured', async () => {
     const page = await testPage();
@@ -84,6 +195,45 @@ describe('kept and lost', () => {
     expect(container).toHaveTextContent(/medians of 5 pairs, wall clock/);
     expect(container).toHaveTextContent(/18\.4 ms against 44\.1 ms/);
     expect(container).toHaveTextContent(/MB of 4\.19 MB/);
+  });
+});
+
+describe('right or wrong beside recall', () => {
+  it('fills a point that was answered right, leaves one hollow that was not, and tells those nobody has run', async () => {
+    const page = await testPage();
+    const { container } = renderWith(page, <SweepPanel />);
+    await act(() => page.idle());
+    // The synthetic full attention is right; no point has been run.
+    const shown = () =>
+      [...container.querySelectorAll('.answer-point-current')].map((point) =>
+        point.getAttribute('data-answer'),
+      );
+    expect(new Set(shown())).toEqual(new Set(['not run']));
+    const [record, ...others] = page.store.getState().records;
+    const points = record!.measurements!.sweep!.find(({ current }) => current)!.points;
+    const measured = points.filter(({ massRecall }) => massRecall !== null);
+    const rights = measured.slice(1).map(({ keep }, at) => ({ keep, right: at >= 2 }));
+    const { method } = page.store.getState().session;
+    const measurements = withAnswers(record!.measurements!, { method, rights });
+    act(() => page.store.setState({ records: [{ ...record!, measurements }, ...others] }));
+    expect(shown().slice(0, 4)).toEqual(['not run', 'wrong', 'wrong', 'right']);
+    expect(container.querySelector('.answer-point-current[data-answer="wrong"]')).toHaveTextContent(
+      /recall: answer wrong$/,
+    );
+    const table = sweepTable(measurements.sweep!, ({ method: { id } }) => id);
+    const column = table.columns.indexOf('answer');
+    const rows = table.rows.filter(([id]) => id === 'esa').map((row) => row[column]);
+    expect(rows.filter((word) => word === 'wrong')).toHaveLength(2);
+    expect(rows.filter((word) => word === null)).toHaveLength(points.length - measured.length);
+
+    act(() => page.store.setState({ answering: { done: 3, total: 12 } }));
+    expect(screen.getByRole('status')).toHaveTextContent('3 of 12 answers');
+    expect(screen.queryByRole('button', { name: /pinned methods/ })).toBeNull();
+    act(() => page.store.setState({ answering: null }));
+    expect(screen.getByRole('button', { name: 'run answers of pinned methods' })).toBeVisible();
+    withFreeRun(page, { fullAnswer: { text: ' 7.', right: false } });
+    expect(container.querySelector('.answer-point')).toBeNull();
+    expect(container).toHaveTextContent(/Full attention does not solve this task itself/);
   });
 });
 
