@@ -17,6 +17,7 @@ export default defineConfig({
   // Relative addresses: the built folder works under any path.
   base: './',
   plugins: [react(), developmentPolicy()],
-  build: { outDir: 'dist/app', target: 'es2023', chunkSizeWarningLimit: 2000 },
+  // No file becomes part of an address: texts and settings are fetched, and the page's policy allows its own host.
+  build: { outDir: 'dist/app', target: 'es2023', chunkSizeWarningLimit: 2000, assetsInlineLimit: 0 },
   worker: { format: 'es' },
 });
