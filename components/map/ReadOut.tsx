@@ -5,6 +5,7 @@ import { type Why, whyOf } from '../../src/session/why';
 import { formatCount, formatRank, formatScore, formatWeight } from '../shared/format';
 import { StaleName } from '../shared/Panel';
 import { ruleOf, verdictOf } from '../shared/rule';
+import { Term } from '../shared/Term';
 import { TokenName } from '../shared/TokenName';
 import { useRow } from './useRow';
 
@@ -90,6 +91,16 @@ export function WhyList({ why }: { why: Why }) {
           <dt>second score</dt>
           <dd>
             {formatScore(score.second.value)} <small>at the cut {formatScore(score.second.cut)}</small>
+          </dd>
+        </>
+      )}
+      {score && score.tied !== null && (
+        <>
+          <dt>
+            <Term name="tied">tied</Term>
+          </dt>
+          <dd>
+            {formatCount(score.tied)} <small>the lower token first</small>
           </dd>
         </>
       )}

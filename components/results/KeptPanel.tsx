@@ -140,12 +140,25 @@ function costRows(summary: Summary, cost: CostMeasurement | null): CostRow[] {
       value: formatPercent(summary.outputError),
       isAgainstFull: true,
     },
+    ...(summary.outputErrorProjected === null
+      ? []
+      : [
+          {
+            term: 'outputErrorProjected' as const,
+            label: 'the same after W_O',
+            value: formatPercent(summary.outputErrorProjected),
+            isAgainstFull: true,
+          },
+        ]),
   ];
   if (summary.topkRecall !== null) {
     rows.push({
       term: 'topkRecall',
       label: 'top-k recall',
-      value: formatPercent(summary.topkRecall),
+      value:
+        summary.topkChance === null
+          ? formatPercent(summary.topkRecall)
+          : `${formatPercent(summary.topkRecall)}, by chance ${formatPercent(summary.topkChance)}`,
       isAgainstFull: true,
     });
   }
@@ -159,7 +172,7 @@ function costRows(summary: Summary, cost: CostMeasurement | null): CostRow[] {
       ...(cost.paperOperations
         ? [
             {
-              term: 'operations' as const,
+              term: 'paperOperations' as const,
               label: 'attention, as its paper counts',
               value: `${formatOperations(cost.paperOperations.method)} of ${formatOperations(cost.paperOperations.full)}`,
             },

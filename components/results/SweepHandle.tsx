@@ -47,7 +47,7 @@ export function SweepHandle({ xOf, yOf, current, isStale, top, bottom }: SweepHa
       {isDragged && <line x1={x} x2={x} y1={top} y2={bottom} />}
       {isDragged && (
         <text x={x} y={bottom - 6} dx={x > 240 ? -6 : 6} textAnchor={x > 240 ? 'end' : 'start'}>
-          keep {formatPercent(asked)}
+          asked {formatPercent(asked)}
         </text>
       )}
       <circle

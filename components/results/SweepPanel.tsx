@@ -86,7 +86,7 @@ export function SweepPanel() {
 
 export function sweepTable(sweep: readonly SweepCurve[], titleOf: (curve: SweepCurve) => string): Table {
   return {
-    columns: ['method', 'asked to keep', 'kept', 'mass recall', 'answer', 'floor'],
+    columns: ['method', 'asked', 'kept', 'mass recall', 'answer', 'floor'],
     rows: sweep.flatMap((curve) =>
       curve.points.map((point) => [
         titleOf(curve),

@@ -10,9 +10,15 @@ export const glossary = {
   ownMassRecall:
     'The same share with every key at the position that the method gives it, kept and dropped ones alike. Null with positions in the cache: dropped keys have none there.',
   topkRecall:
-    'Among the keys the scores decided on: how many of the largest weights were kept, for as many as were kept.',
+    'Among the keys the scores decided on: how many of the largest weights were kept, for as many as were kept. By chance: what as many keys drawn by lot would reach, kept ÷ decided on.',
   outputError:
     'Relative distance of the attention output from full attention’s, before the output projection.',
+  outputErrorProjected:
+    'The same distance after the layer’s output projection W_O, over all heads together: what the layer hands on.',
+  asked: 'The fraction that a budget was asked for; what it keeps is measured, and curves compare at that.',
+  tied: 'Keys with the same scores, the second one included, as the last one kept. The lower token goes first: the oldest copy.',
+  paperOperations:
+    'The same step as the method’s own paper counts it: without the causal mask, every score once, comparisons left out (for ESA arXiv 2502.14477, App. A).',
   density: 'Kept keys as a share of the keys that full attention reads, mean over the queries.',
   operations:
     'Multiplications and additions of the attention step by formula, selection included; not a measurement.',

@@ -5,8 +5,12 @@ export interface Summary {
   readonly massRecall: number;
   readonly ownMassRecall: number | null;
   readonly topkRecall: number | null;
+  /** What drawing as many keys would give; null with topkRecall. */
+  readonly topkChance: number | null;
   readonly selectorRecall: number | null;
   readonly outputError: number;
+  /** After the output projection; null where it is not known. */
+  readonly outputErrorProjected: number | null;
   readonly outputErrorAsRun: number;
   readonly keptKeys: number;
   readonly visibleKeys: number;
@@ -14,13 +18,19 @@ export interface Summary {
   readonly kept: number;
 }
 
+/** Recorded layers may be without the newer numbers. */
+type Measured = LayerMeasurement & {
+  readonly topkChance?: number | null;
+  readonly outputErrorProjected?: number | null;
+};
+
 /** Null while no layer has been measured. */
-export function summarise(layers: readonly LayerMeasurement[] | null): Summary | null {
+export function summarise(layers: readonly Measured[] | null): Summary | null {
   if (!layers || layers.length === 0) return null;
-  const mean = (of: (layer: LayerMeasurement) => number): number =>
+  const mean = (of: (layer: Measured) => number): number =>
     layers.reduce((sum, layer) => sum + of(layer), 0) / layers.length;
   /** Layers without the number are left out; null when none has it. */
-  const meanOfSome = (of: (layer: LayerMeasurement) => number | null): number | null => {
+  const meanOfSome = (of: (layer: Measured) => number | null): number | null => {
     const values = layers.map(of).filter((value) => value !== null);
     return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
   };
@@ -28,8 +38,10 @@ export function summarise(layers: readonly LayerMeasurement[] | null): Summary |
     massRecall: mean((layer) => layer.massRecall),
     ownMassRecall: meanOfSome((layer) => layer.ownMassRecall),
     topkRecall: meanOfSome((layer) => layer.topkRecall),
+    topkChance: meanOfSome((layer) => layer.topkChance ?? null),
     selectorRecall: meanOfSome((layer) => layer.selectorRecall),
     outputError: mean((layer) => layer.outputError),
+    outputErrorProjected: meanOfSome((layer) => layer.outputErrorProjected ?? null),
     outputErrorAsRun: mean((layer) => layer.outputErrorAsRun),
     keptKeys: mean((layer) => layer.keptKeys),
     visibleKeys: mean((layer) => layer.visibleKeys),

@@ -74,7 +74,7 @@ describe('numbers of another choice', () => {
     renderWith(page, <KeptPanel />);
     const data = JSON.parse(await copied('kept and lost', 'JSON'));
     expect(data).toMatchObject({
-      study: expect.stringContaining('Four needles, 1,024 tokens'),
+      study: expect.stringContaining('1,024 tokens'),
       method: 'Random',
       parameters: '{"keepFraction":0.3,"seed":5,"positions":"original"}',
       version: 'Keyhole 1.2.3',

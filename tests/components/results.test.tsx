@@ -269,6 +269,30 @@ describe('measured time', () => {
   });
 });
 
+describe('recall and error', () => {
+  it('stand beside what chance would give, and what the layer hands on', async () => {
+    const page = await testPage();
+    const { container } = renderWith(page, <KeptPanel />);
+    await act(() => page.idle());
+    expect(container).not.toHaveTextContent(/by chance|after W_O/);
+    const [record, ...others] = page.store.getState().records;
+    const { measurements } = record!;
+    const layers = measurements!.layers.map((layer, at) => ({
+      ...layer,
+      topkRecall: 0.53,
+      topkChance: at === 0 ? null : 0.13,
+      outputErrorProjected: 0.0625,
+    }));
+    act(() =>
+      page.store.setState({
+        records: [{ ...record!, measurements: { ...measurements!, layers } }, ...others],
+      }),
+    );
+    expect(container).toHaveTextContent('top-k recall53 %, by chance 13 %');
+    expect(container).toHaveTextContent('the same after W_O6.25 %');
+  });
+});
+
 describe('past the trained length', () => {
   it('greys every number that has full attention for its yardstick, and no other', async () => {
     const greyed = async (hash: string): Promise<string[]> => {
