@@ -1,4 +1,5 @@
 /** What a key asks of the study's budget: arrows a step (method/stops.ts), Page Up and Down ten, Home and End the least and all. */
+import { evictionPlace } from '../../src/methods/blocks';
 import { fractionKeeping } from '../../src/methods/budget';
 import type { Method } from '../../src/methods/method';
 import type { ParameterContext } from '../../src/methods/parameters';
@@ -33,17 +34,22 @@ export function budgetOfKey(
   if (times === undefined || !text) return null;
   const { parameters } = session.method;
   const { tokens, answerStart, queries } = text;
+  // What a fraction is of: with methods that evict once the tokens before the eviction, so that a step is a whole key of theirs.
+  const all = method.evictsOnce?.(parameters)
+    ? evictionPlace({ evictAt: queries.start, answerStart })
+    : tokens;
+  if (all === 0) return null;
   const now = currentKeep(method, parameters, { ...context, tokens }, queries.start, answerStart) ?? kept;
   const direction = times > 0 ? 1 : -1;
-  let count = Math.floor(now * tokens + 1e-9);
+  let count = Math.floor(now * all + 1e-9);
   for (let step = 0; step < Math.abs(times); step++) count = nextCount(count, direction);
   // Some methods keep whole keys of a partition only: on to the first budget that is another one.
-  while (count > 0 && count < tokens && keyOf(fitted(count)) === keyOf(parameters))
+  while (count > 0 && count < all && keyOf(fitted(count)) === keyOf(parameters))
     count = nextCount(count, direction);
-  return fractionKeeping(Math.min(tokens, Math.max(0, count)), tokens);
+  return fractionKeeping(Math.min(all, Math.max(0, count)), all);
 
   function fitted(keys: number): unknown {
-    const result = method.withBudget(parameters, context, fractionKeeping(keys, tokens), queries.start);
+    const result = method.withBudget(parameters, context, fractionKeeping(keys, all), queries.start);
     return 'parameters' in result ? result.parameters : null;
   }
 }

@@ -4,10 +4,12 @@ import { measureCost } from '../measure/cost';
 import { probe } from '../measure/probe';
 import { contextOf } from '../measure/probe-run';
 import { methodById } from '../methods';
+import { evictionPlace } from '../methods/blocks';
 import type { Method } from '../methods/method';
 import { type Parameters, resolveParameters } from '../methods/parameters';
 import { methodNotices } from '../study/notices';
 import type { RecordedText } from '../study/recorded';
+import type { CostMeasurement } from '../study/types';
 import { UserError } from '../user-error';
 import { readArguments } from './arguments';
 import { openCommandBackend } from './backend';
@@ -25,7 +27,10 @@ interface SweepRecord {
   readonly topkRecall: number | null;
   readonly outputError: number | null;
   readonly density: number | null;
-  readonly cost: { readonly selectionOperations: number; readonly attentionOperations: number } | null;
+  readonly cost: Pick<
+    CostMeasurement,
+    'selectionOperations' | 'attentionOperations' | 'paperOperations'
+  > | null;
   readonly floor?: number;
   readonly reason?: string;
   readonly parameters?: Parameters;
@@ -106,7 +111,12 @@ async function measurePoint(
     density: null,
     cost: null,
   };
-  const fitted = method.withBudget(base, context, keep, queries.start);
+  const fitted = method.withBudget(
+    base,
+    context,
+    keep,
+    evictionPlace({ evictAt: queries.start, answerStart: text.answerStart }),
+  );
   if (!('parameters' in fitted)) {
     return text.recorded.map(({ layer }) => ({ method: method.id, layer, keep, ...empty, ...fitted }));
   }
@@ -118,7 +128,7 @@ async function measurePoint(
   onNotices([]);
   const measured = await probe({ text, method, parameters, queries, onNotices });
   return measured.map(({ layer, keptShare, massRecall, topkRecall, outputError }) => {
-    const { density, selectionOperations, attentionOperations } = measureCost({
+    const { density, selectionOperations, attentionOperations, paperOperations } = measureCost({
       method,
       parameters,
       context,
@@ -136,7 +146,7 @@ async function measurePoint(
       topkRecall,
       outputError,
       density,
-      cost: { selectionOperations, attentionOperations },
+      cost: { selectionOperations, attentionOperations, paperOperations },
       parameters,
       ...(topkRecall === null ? { reason: NO_CHOICE } : {}),
     };

@@ -79,12 +79,13 @@ it('writes a record for every method, keep and layer, with the numbers of a prob
       kept: measured.keptShare,
     });
     const request = { method, parameters, context: contextOf(text), queries, layers: [record.layer] };
-    const { density, attentionOperations } = measureCost({
+    const { density, attentionOperations, paperOperations } = measureCost({
       ...request,
       answerStart: null,
       weightOperations: 0,
     });
-    expect(record).toMatchObject({ density, cost: { attentionOperations } });
+    expect(record).toMatchObject({ density, cost: { attentionOperations, paperOperations } });
+    expect(paperOperations === null).toBe(record.method !== 'esa');
     compared++;
   }
   expect(compared).toBeGreaterThanOrEqual(12);
