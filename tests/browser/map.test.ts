@@ -2,17 +2,20 @@ import { expect, test } from 'vitest';
 import { ignoredBits, type Ramps, rampsOf } from '../../components/map/ramps';
 import { createCpuOps } from '../../gpu/cpu';
 import { nodeEnvironment } from '../../src/cli/node-environment';
+import { methodById } from '../../src/methods';
 import { nodeFolder } from '../../src/model/folder-node';
 import { isKept, isMissed } from '../../src/session/missed';
 import type { KeyholeState } from '../../src/session/page-contract';
 import { Engine } from '../../src/study/engine';
+import { ownPositionsOf } from '../../src/study/key';
 import type { QueryRow } from '../../src/study/types';
 import { describeInChromium, idle, screenshot } from './harness';
 
 /** Over the diagonal: some cells are empty. */
 const zoom = { rowStart: 30, rowEnd: 46, columnStart: 24, columnEnd: 40 };
-const hash =
-  'sample=short&method=streaming-llm&p.keepFraction=0.3&layer=3&head=2&zoom=30-46-24-40&theme=dark';
+const view = 'sample=short&layer=3&head=2&zoom=30-46-24-40&theme=dark';
+const window = `${view}&method=streaming-llm&p.keepFraction=0.3`;
+const own = `${view}&method=esa&p.projection=exact&p.initTokens=2&p.localTokens=5&p.selectedTokens=3&p.chunkTokens=7&positions=own`;
 
 /** The rows of the study that the page shows, computed here. */
 async function rowsOf(state: KeyholeState): Promise<QueryRow[]> {
@@ -27,8 +30,10 @@ async function rowsOf(state: KeyholeState): Promise<QueryRow[]> {
     ...{ emit: () => {}, onFull: () => {} },
   });
   const { layer, head } = state.view;
+  const { method, parameters } = state;
+  const positions = state.view.positions === 'own' ? ownPositionsOf(methodById(method), parameters) : null;
   const queries = Array.from({ length: zoom.rowEnd - zoom.rowStart }, (_, i) => zoom.rowStart + i);
-  return Promise.all(queries.map((query) => engine.row(layer, head, query)));
+  return Promise.all(queries.map((query) => engine.row(layer, head, query, positions)));
 }
 
 /** Colours that cells may have: a weight's own, or a neighbour's where the last bit of a weight decides. */
@@ -47,40 +52,41 @@ function coloursOf(row: QueryRow, key: number, mode: string, ramps: Ramps): numb
 }
 
 describeInChromium('map', 'cpu', (chromium) => {
-  test.each(['full', 'both'])(
-    'a cell that is zoomed in on has the colour of its weight: %s',
-    async (mode) => {
-      const page = await chromium.openPage(`${hash}&mode=${mode}`);
-      const state = await idle<KeyholeState>(page);
-      expect(state.view.zoom).toEqual(zoom);
-      const rows = await rowsOf(state);
-      const ramps = rampsOf('dark');
-      /** Packed colours of the cells' middles. */
-      const cells = () =>
-        page.evaluate((side) => {
-          const canvas = document.querySelector<HTMLCanvasElement>('.map-cells')!;
-          const context = canvas.getContext('2d')!;
-          return Array.from({ length: side * side }, (_, at) => {
-            const x = Math.floor((((at % side) + 0.5) * canvas.width) / side);
-            const y = Math.floor(((Math.floor(at / side) + 0.5) * canvas.height) / side);
-            const [red, green, blue, alpha] = context.getImageData(x, y, 1, 1).data;
-            return ((alpha! << 24) | (blue! << 16) | (green! << 8) | red!) >>> 0;
-          });
-        }, rows.length);
-      const wrong = async () => {
-        const seen = await cells();
-        return seen.flatMap((colour, at) => {
-          const row = rows[Math.floor(at / rows.length)]!;
-          const key = zoom.columnStart + (at % rows.length);
-          const expected = coloursOf(row, key, mode, ramps);
-          return expected.includes(colour)
-            ? []
-            : [`query ${row.query}, key ${key}: ${colour}, not ${expected[1]}`];
+  test.each([
+    ['full', window],
+    ['both', window],
+    ['both', own],
+  ])('a cell that is zoomed in on has the colour of its weight: %s, %s', async (mode, hash) => {
+    const page = await chromium.openPage(`${hash}&mode=${mode}`);
+    const state = await idle<KeyholeState>(page);
+    expect(state.view.zoom).toEqual(zoom);
+    const rows = await rowsOf(state);
+    const ramps = rampsOf('dark');
+    /** Packed colours of the cells' middles. */
+    const cells = () =>
+      page.evaluate((side) => {
+        const canvas = document.querySelector<HTMLCanvasElement>('.map-cells')!;
+        const context = canvas.getContext('2d')!;
+        return Array.from({ length: side * side }, (_, at) => {
+          const x = Math.floor((((at % side) + 0.5) * canvas.width) / side);
+          const y = Math.floor(((Math.floor(at / side) + 0.5) * canvas.height) / side);
+          const [red, green, blue, alpha] = context.getImageData(x, y, 1, 1).data;
+          return ((alpha! << 24) | (blue! << 16) | (green! << 8) | red!) >>> 0;
         });
-      };
-      await expect.poll(wrong, { timeout: 10_000 }).toEqual([]);
-      expect(new Set(await cells()).size, 'different colours').toBeGreaterThan(20);
-      await screenshot(page, `map-zoomed-${mode}`);
-    },
-  );
+      }, rows.length);
+    const wrong = async () => {
+      const seen = await cells();
+      return seen.flatMap((colour, at) => {
+        const row = rows[Math.floor(at / rows.length)]!;
+        const key = zoom.columnStart + (at % rows.length);
+        const expected = coloursOf(row, key, mode, ramps);
+        return expected.includes(colour)
+          ? []
+          : [`query ${row.query}, key ${key}: ${colour}, not ${expected[1]}`];
+      });
+    };
+    await expect.poll(wrong, { timeout: 10_000 }).toEqual([]);
+    expect(new Set(await cells()).size, 'different colours').toBeGreaterThan(20);
+    await screenshot(page, `map-zoomed-${mode}${hash === own ? '-own' : ''}`);
+  });
 });
