@@ -31,6 +31,7 @@ export async function forwardCommand(rawArguments: string[]): Promise<void> {
       rope: config.rope,
       attentionScale: config.attentionScale,
       positionOffset: 0,
+      trainedTokens: config.trainedTokens,
       model: model.facts.name,
       tokenTexts: tokenizer ? tokenizer.tokenTexts(Array.from(ids)) : null,
       presentLayers: layers.map((_, index) => index),

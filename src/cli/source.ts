@@ -80,9 +80,10 @@ export async function openSource(ops: Ops, args: Arguments): Promise<OpenedSourc
   }
   if (args.has('capture')) {
     const capture = readCapture(readSafetensors(readBytes(args.text('capture')), args.text('capture')));
-    for (const notice of capture.notices) process.stderr.write(`${notice}\n`);
+    const notices = [...capture.notices, ...lengthNotices(capture.tokens, capture.trainedTokens)];
+    for (const notice of notices) process.stderr.write(`${notice}\n`);
     const text = await recordCapture(ops, capture);
-    return { text, modelDigest: null, modelName: capture.model ?? null, notices: capture.notices };
+    return { text, modelDigest: null, modelName: capture.model ?? null, notices };
   }
   const model = await openModelOf(ops, args);
   const ids = readIds(args, model);

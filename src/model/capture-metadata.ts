@@ -13,6 +13,8 @@ export interface CaptureMetadata {
   attentionScale: number | null;
   /** Position of the first token. */
   positionOffset: number;
+  /** The longest text that the model was trained on. */
+  trainedTokens: number | null;
   /** Name of the model. */
   model: string | null;
   /** Text of each token. */
@@ -23,7 +25,7 @@ export interface CaptureMetadata {
 export function parseCaptureMetadata(
   metadata: Readonly<Record<string, string>>,
 ): CaptureMetadata & { notices: string[] } {
-  const { format, layers, attention_scale, position_offset, model } = metadata;
+  const { format, layers, attention_scale, position_offset, trained_tokens, model } = metadata;
   if (format !== undefined && format !== captureFormat) {
     throw new UserError(`The capture has format ${quote(format)}; this version reads ${captureFormat}.`);
   }
@@ -41,6 +43,8 @@ export function parseCaptureMetadata(
     attentionScale: scale,
     positionOffset:
       position_offset === undefined ? 0 : wholeNumber('position_offset', position_offset, 0, 2 ** 31 - 1),
+    trainedTokens:
+      trained_tokens === undefined ? null : wholeNumber('trained_tokens', trained_tokens, 1, 2 ** 31 - 1),
     model: model ?? null,
     tokenTexts: readTokenTexts(metadata.tokens),
     notices,
@@ -55,6 +59,7 @@ export function captureMetadataStrings(metadata: CaptureMetadata): Record<string
     rope: metadata.rope && JSON.stringify(ropeParameters(metadata.rope)),
     attention_scale: metadata.attentionScale === null ? null : String(metadata.attentionScale),
     position_offset: String(metadata.positionOffset),
+    trained_tokens: metadata.trainedTokens === null ? null : String(metadata.trainedTokens),
     model: metadata.model,
     tokens: metadata.tokenTexts && JSON.stringify(metadata.tokenTexts),
   };

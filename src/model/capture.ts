@@ -33,6 +33,8 @@ export interface Capture {
   rope: Rope | null;
   /** Position of the first token. */
   positionOffset: number;
+  /** The longest text that the model was trained on; null: the capture does not say. */
+  trainedTokens: number | null;
   model: string | null;
   tokenTexts: string[] | null;
   inputIds: Int32Array | null;
@@ -90,6 +92,7 @@ export function readCapture(file: SafetensorsFile): Capture {
     attentionScale: metadata.attentionScale ?? 1 / Math.sqrt(headDimension),
     rope,
     positionOffset,
+    trainedTokens: metadata.trainedTokens,
     model: metadata.model,
     tokenTexts: checkLength('tokens', metadata.tokenTexts, tokens),
     inputIds: readInputIds(file, tokens),

@@ -192,7 +192,7 @@ async function uploadCapture(
     attentionScale,
     rotation,
     positionOffset: capture.positionOffset,
-    trainedTokens: null,
+    trainedTokens: capture.trainedTokens,
     calibration: null,
     recorded,
     release: () => owned.release(),

@@ -40,6 +40,7 @@ describe('the capture fixture', () => {
       attentionScale: 0.25,
       rope: { kind: 'default', theta: 10000 },
       positionOffset: 0,
+      trainedTokens: null,
       model: 'random Llama with sharpened attention',
       tokenTexts: null,
       unrotatedMissing: null,
@@ -132,10 +133,12 @@ test('what is written is read back, with further tensors beside it', () => {
   const original = readCapture(fixture);
   const tokenTexts = Array.from({ length: 192 }, (_, i) => `token "${i}"\n`);
   const logits: TensorToWrite = { dtype: 'F32', shape: [1, 2], data: Float32Array.of(1, 2) };
-  const file = readSafetensors(writeCapture({ ...original, tokenTexts, positionOffset: 3 }, { logits }));
+  const file = readSafetensors(
+    writeCapture({ ...original, tokenTexts, positionOffset: 3, trainedTokens: 100 }, { logits }),
+  );
   const { layer, ...described } = readCapture(file);
   const { layer: originalLayer, ...expected } = original;
-  expect(described).toEqual({ ...expected, tokenTexts, positionOffset: 3 });
+  expect(described).toEqual({ ...expected, tokenTexts, positionOffset: 3, trainedTokens: 100 });
   for (const index of original.presentLayers) expect(layer(index)).toEqual(originalLayer(index));
   expect(file.float32('logits')).toEqual(logits.data);
 });
@@ -168,6 +171,11 @@ describe('is refused in a sentence', () => {
       'layers in words',
       metadata({ layers: 'four' }),
       'The capture\'s layers "four" is not a whole number from 1 to 1024.',
+    ],
+    [
+      'a negative offset',
+      metadata({ trained_tokens: '0' }),
+      'The capture\'s trained_tokens "0" is not a whole number',
     ],
     [
       'a negative offset',

@@ -161,6 +161,8 @@ describe('a capture with some of its layers', () => {
     const before = ops.memory().bytes;
     const text = await recordCapture(ops, captureOf([0, 2], { position_offset: '100' }));
     expect(text.positionOffset).toBe(100);
+    expect(text.trainedTokens, 'the capture does not say').toBeNull();
+    expect((await recordCapture(ops, captureOf([0, 2], { trained_tokens: '64' }))).trainedTokens).toBe(64);
     expect(ops.memory().bytes).toBeGreaterThan(before);
     text.release();
     expect(ops.memory().bytes).toBe(before);
