@@ -54,7 +54,7 @@ export function WhyList({ why }: { why: Why }) {
   const { positions, weight, weightRank, visible, score } = why;
   const { isVoid } = useMapPositions();
   return (
-    <dl className="why">
+    <dl className="why" aria-live="polite">
       {positions !== 'cache' && (
         <>
           <dt>{positions === 'own' ? 'weight, own positions' : 'full weight'}</dt>

@@ -58,7 +58,13 @@ export function CopyMenu({ source, provenance }: CopyMenuProps) {
         <DotsIcon />
       </Popover.Trigger>
       <Popover.Portal>
-        <Popover.Content className="popover menu" align="end" sideOffset={4} collisionPadding={8}>
+        <Popover.Content
+          className="popover menu"
+          aria-label={`Copy or show ${source.what}`}
+          align="end"
+          sideOffset={4}
+          collisionPadding={8}
+        >
           {source.showTable && (
             <button type="button" onClick={() => source.showTable?.(!source.isTableShown)}>
               {source.isTableShown ? 'Hide the table' : 'Show as table'}

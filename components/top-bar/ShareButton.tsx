@@ -20,7 +20,13 @@ export function ShareButton() {
     <Popover.Root onOpenChange={(isOpen) => isOpen && share()}>
       <Popover.Trigger className="button button-primary">Share</Popover.Trigger>
       <Popover.Portal>
-        <Popover.Content className="popover share" align="end" sideOffset={6} collisionPadding={8}>
+        <Popover.Content
+          className="popover share"
+          aria-label="Share"
+          align="end"
+          sideOffset={6}
+          collisionPadding={8}
+        >
           {link && (
             <>
               <p role="status">

@@ -24,7 +24,13 @@ export function SourcePicker() {
         <DownIcon />
       </Popover.Trigger>
       <Popover.Portal>
-        <Popover.Content className="popover source-popover" align="start" sideOffset={6} collisionPadding={8}>
+        <Popover.Content
+          className="popover source-popover"
+          aria-label="Source"
+          align="start"
+          sideOffset={6}
+          collisionPadding={8}
+        >
           <SourceForm onDone={() => setOpen(false)} />
         </Popover.Content>
       </Popover.Portal>

@@ -10,7 +10,13 @@ export function StudiesMenu() {
     <Popover.Root>
       <Popover.Trigger className="button">Studies</Popover.Trigger>
       <Popover.Portal>
-        <Popover.Content className="popover menu studies" align="end" sideOffset={6} collisionPadding={8}>
+        <Popover.Content
+          className="popover menu studies"
+          aria-label="Studies"
+          align="end"
+          sideOffset={6}
+          collisionPadding={8}
+        >
           {studies.map(({ title, sentence, link }) => (
             <Popover.Close asChild key={title}>
               <button type="button" onClick={() => page.visit(`${link}&theme=${theme()}`)}>
