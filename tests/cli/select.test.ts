@@ -43,6 +43,7 @@ it('writes the one set of StreamingLLM, the same in every layer', async () => {
     sinkTokens: 4,
     positions: 'original',
   });
+  expect(JSON.parse(file.metadata.notices)).toEqual([]);
 });
 
 it('writes a set for every key-value head of LagKV', async () => {
