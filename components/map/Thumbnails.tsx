@@ -1,5 +1,11 @@
 import { type KeyboardEvent, type MouseEvent, useEffect, useLayoutEffect, useMemo, useRef } from 'react';
-import { useMapPositions, useMeasured, usePage, usePageState } from '../../src/session/hooks';
+import {
+  useArrivingLayers,
+  useMapPositions,
+  useMeasured,
+  usePage,
+  usePageState,
+} from '../../src/session/hooks';
 import { palettes } from '../shared/palette';
 import { rampsOf } from './ramps';
 import { ThumbnailSheet } from './thumbnail-sheet';
@@ -18,7 +24,10 @@ export function Thumbnails() {
   const text = usePageState((state) => state.textKey);
   const tokens = usePageState((state) => state.text?.tokens ?? 0);
   const running = usePageState((state) => state.running);
-  const measured = useMeasured('layers')?.value;
+  const layersShown = useMeasured('layers');
+  // A bar has no room for a name: it stands for the present choice or not at all.
+  const arriving = useArrivingLayers();
+  const measured = layersShown?.isStale ? arriving : layersShown?.value;
   const { layer, head, theme } = usePageState((state) => state.session.view);
   const { whose, key: positions, isVoid } = useMapPositions();
   const canvas = useRef<HTMLCanvasElement>(null);
