@@ -38,11 +38,12 @@ export function selectCommand(study: CommandStudy): Command {
   const { id, parameters } = session.method;
   const method = study.findMethod(id);
   const line = `${program} select ${sourceArguments(study)} --method ${id} --params ${quoteArgument(JSON.stringify(parameters))} --out selection.safetensors`;
-  const isEarlier = method !== null && evictsAtQueries(method, study) && queriesStart < context.tokens;
+  const end = study.answerStart ?? context.tokens;
+  const isEarlier = method !== null && evictsAtQueries(method, study) && queriesStart < end;
   return {
     line,
     note: isEarlier
-      ? `The command evicts after the last token; the page evicts before token ${queriesStart.toLocaleString('en')}.`
+      ? `The command evicts ${study.answerStart === null ? 'after the last token' : 'before the answer'}; the page evicts before token ${queriesStart.toLocaleString('en')}.`
       : null,
   };
 }
@@ -111,7 +112,12 @@ function evictsAtQueries(method: Method, { session, context }: CommandStudy): bo
   return keyOf(firstBlocks[0]) !== keyOf(firstBlocks[1]);
 }
 
-function sourceArguments({ session, saved }: CommandStudy): string {
+function sourceArguments(study: CommandStudy): string {
+  const answer = study.answerStart === null ? '' : ` --answer ${study.answerStart}`;
+  return `${textArguments(study)}${answer}`;
+}
+
+function textArguments({ session, saved }: CommandStudy): string {
   const { source } = session;
   const model = `--model ${modelArgument(session)}`;
   if (saved && 'ids' in saved) return `${model} --ids-file ${sourceFileName(saved)}`;

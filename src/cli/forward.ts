@@ -6,7 +6,7 @@ import { readArguments } from './arguments';
 import { openCommandBackend } from './backend';
 import { writeWhole } from './output';
 import { endProgress, showProgress } from './progress';
-import { openModelOf, planText, readIds } from './source';
+import { answerOf, openModelOf, planText, readIds } from './source';
 
 export async function forwardCommand(rawArguments: string[]): Promise<void> {
   const args = readArguments('forward', rawArguments);
@@ -16,6 +16,7 @@ export async function forwardCommand(rawArguments: string[]): Promise<void> {
   const { config, decoder, tokenizer } = model;
   const ids = readIds(args, model);
   const tokens = ids.length;
+  const answerStart = answerOf(args, tokens);
   const result = await forward(decoder, ids, {
     onProgress: (done) => showProgress(`${done} of ${tokens} tokens`),
     rotatedLayers: planText(model, tokens).rotatedLayers.full,
@@ -31,6 +32,7 @@ export async function forwardCommand(rawArguments: string[]): Promise<void> {
       rope: config.rope,
       attentionScale: config.attentionScale,
       positionOffset: 0,
+      answerStart,
       trainedTokens: config.trainedTokens,
       model: model.facts.name,
       tokenTexts: tokenizer ? tokenizer.tokenTexts(Array.from(ids)) : null,

@@ -39,6 +39,11 @@ const startToken: readonly OptionEntry[] = [
   },
   { name: 'no-start-token', value: null, text: 'put none there, even if the tokenizer does' },
 ];
+const answer: OptionEntry = {
+  name: 'answer',
+  value: 'A',
+  text: "the answer's first token; from there on tokens are read one by one",
+};
 const out = (value: string, what: string): OptionEntry => ({
   ...{ name: 'out', value, isNeeded: true },
   text: `${what}; written whole or not at all, never over an input`,
@@ -63,6 +68,7 @@ export const verbs: readonly VerbEntry[] = [
       text,
       ids,
       ...startToken,
+      answer,
       out('OUT.safetensors', 'the capture, with logits and hidden states'),
     ],
   },
@@ -71,7 +77,7 @@ export const verbs: readonly VerbEntry[] = [
     summary: 'the keys that a method keeps',
     source: fromEither,
     options: [
-      ...[capture, model, text, ids, ...startToken],
+      ...[capture, model, text, ids, ...startToken, answer],
       { name: 'method', value: 'ID', text: 'the method', isNeeded: true },
       { name: 'params', value: 'JSON', text: 'its parameters; those left out have their defaults' },
       { name: 'all-blocks', value: null, text: 'also what the last query of each block sees' },
@@ -83,7 +89,7 @@ export const verbs: readonly VerbEntry[] = [
     summary: 'recall, output error, density and cost against what is kept',
     source: fromEither,
     options: [
-      ...[capture, model, text, ids, ...startToken],
+      ...[capture, model, text, ids, ...startToken, answer],
       { name: 'methods', value: 'ID,ID', text: 'the methods', isNeeded: true },
       { name: 'keep', value: '0.05,0.1,…', text: 'the fractions asked for', isNeeded: true },
       { name: 'params', value: 'JSON', text: 'parameters by method id' },

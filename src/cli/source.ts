@@ -55,6 +55,18 @@ export function readIds(args: Arguments, model: OpenModel): Uint32Array {
   return checkedIds(ids, model.config);
 }
 
+/** --answer: the answer's first token, before which there is a prompt. Null: not given. */
+export function answerOf(args: Arguments, tokens: number): number | null {
+  if (!args.has('answer')) return null;
+  const start = args.count('answer', 1);
+  if (start < tokens) return start;
+  throw new UserError(
+    tokens < 2
+      ? 'The text has one token, so no answer can follow a prompt in it; leave --answer out.'
+      : `--answer must be a token from 1 to ${tokens - 1}, where the answer begins, not ${start}.`,
+  );
+}
+
 /** Plans reading and probing a text. Throws UserError for one that the device has no room for. */
 export function planText({ config, decoder }: OpenModel, tokens: number): MemoryPlan {
   return planMemory({
@@ -80,13 +92,24 @@ export async function openSource(ops: Ops, args: Arguments): Promise<OpenedSourc
   }
   if (args.has('capture')) {
     const capture = readCapture(readSafetensors(readBytes(args.text('capture')), args.text('capture')));
-    const notices = [...capture.notices, ...lengthNotices(capture.tokens, capture.trainedTokens)];
+    const { tokens, trainedTokens } = capture;
+    const asked = answerOf(args, tokens);
+    const notices = [
+      ...capture.notices,
+      ...(asked !== null && capture.answerStart !== null && asked !== capture.answerStart
+        ? [
+            `The capture says that its answer begins at token ${capture.answerStart}; --answer ${asked} is taken instead.`,
+          ]
+        : []),
+      ...lengthNotices(tokens, trainedTokens),
+    ];
     for (const notice of notices) process.stderr.write(`${notice}\n`);
-    const text = await recordCapture(ops, capture);
+    const text = await recordCapture(ops, { ...capture, answerStart: asked ?? capture.answerStart });
     return { text, modelDigest: null, modelName: capture.model ?? null, notices };
   }
   const model = await openModelOf(ops, args);
   const ids = readIds(args, model);
+  const answerStart = answerOf(args, ids.length);
   const { reader } = await forward(model.decoder, ids, {
     onProgress: (tokens) => showProgress(`${tokens} of ${ids.length} tokens`),
     keepStates: false,
@@ -95,7 +118,9 @@ export async function openSource(ops: Ops, args: Arguments): Promise<OpenedSourc
   endProgress();
   const notices = [...modelNotices(model), ...lengthNotices(ids.length, model.config.trainedTokens)];
   for (const notice of notices) process.stderr.write(`${notice}\n`);
-  const text = recordReading(model.decoder, reader, { tokens: ids.length, calibration: model.calibration });
+  const text = recordReading(model.decoder, reader, {
+    ...{ tokens: ids.length, answerStart, calibration: model.calibration },
+  });
   return {
     text,
     modelDigest: model.facts.digest,

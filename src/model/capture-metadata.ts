@@ -13,6 +13,8 @@ export interface CaptureMetadata {
   attentionScale: number | null;
   /** Position of the first token. */
   positionOffset: number;
+  /** First token of the answer, whose tokens are read one by one. */
+  answerStart: number | null;
   /** The longest text that the model was trained on. */
   trainedTokens: number | null;
   /** Name of the model. */
@@ -25,7 +27,7 @@ export interface CaptureMetadata {
 export function parseCaptureMetadata(
   metadata: Readonly<Record<string, string>>,
 ): CaptureMetadata & { notices: string[] } {
-  const { format, layers, attention_scale, position_offset, trained_tokens, model } = metadata;
+  const { format, layers, attention_scale, position_offset, answer_start, trained_tokens, model } = metadata;
   if (format !== undefined && format !== captureFormat) {
     throw new UserError(`The capture has format ${quote(format)}; this version reads ${captureFormat}.`);
   }
@@ -43,6 +45,8 @@ export function parseCaptureMetadata(
     attentionScale: scale,
     positionOffset:
       position_offset === undefined ? 0 : wholeNumber('position_offset', position_offset, 0, 2 ** 31 - 1),
+    answerStart:
+      answer_start === undefined ? null : wholeNumber('answer_start', answer_start, 1, 2 ** 31 - 1),
     trainedTokens:
       trained_tokens === undefined ? null : wholeNumber('trained_tokens', trained_tokens, 1, 2 ** 31 - 1),
     model: model ?? null,
@@ -59,6 +63,7 @@ export function captureMetadataStrings(metadata: CaptureMetadata): Record<string
     rope: metadata.rope && JSON.stringify(ropeParameters(metadata.rope)),
     attention_scale: metadata.attentionScale === null ? null : String(metadata.attentionScale),
     position_offset: String(metadata.positionOffset),
+    answer_start: metadata.answerStart === null ? null : String(metadata.answerStart),
     trained_tokens: metadata.trainedTokens === null ? null : String(metadata.trainedTokens),
     model: metadata.model,
     tokens: metadata.tokenTexts && JSON.stringify(metadata.tokenTexts),

@@ -33,7 +33,9 @@ export interface Capture {
   rope: Rope | null;
   /** Position of the first token. */
   positionOffset: number;
-  /** The longest text that the model was trained on; null: the capture does not say. */
+  /** First token of the answer; null: none is known. */
+  answerStart: number | null;
+  /** The longest text that the model was trained on; null: not known. */
   trainedTokens: number | null;
   model: string | null;
   tokenTexts: string[] | null;
@@ -92,6 +94,7 @@ export function readCapture(file: SafetensorsFile): Capture {
     attentionScale: metadata.attentionScale ?? 1 / Math.sqrt(headDimension),
     rope,
     positionOffset,
+    answerStart: checkAnswerStart(metadata.answerStart, tokens),
     trainedTokens: metadata.trainedTokens,
     model: metadata.model,
     tokenTexts: checkLength('tokens', metadata.tokenTexts, tokens),
@@ -115,6 +118,14 @@ export function readCapture(file: SafetensorsFile): Capture {
       };
     },
   };
+}
+
+/** @throws UserError unless a prompt stands before the answer and some of it is there */
+function checkAnswerStart(answerStart: number | null, tokens: number): number | null {
+  if (answerStart === null || answerStart < tokens) return answerStart;
+  throw new UserError(
+    `The capture has ${tokens} tokens, so its answer_start must be from 1 to ${tokens - 1}, not ${answerStart}.`,
+  );
 }
 
 function findLayers(file: SafetensorsFile): number[] {

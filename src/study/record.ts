@@ -185,7 +185,7 @@ async function uploadCapture(
     ops,
     layers: capture.layers,
     tokens: T,
-    answerStart: null,
+    answerStart: capture.answerStart,
     queryHeads: H,
     keyValueHeads: G,
     headDimension: d,

@@ -42,6 +42,8 @@ describe.each([
       headDimension: 16,
       attentionScale: 0.25,
       positionOffset: 0,
+      answerStart: null,
+      trainedTokens: 2048,
       model: 'llama-gqa',
       unrotatedMissing: null,
       notices: [],

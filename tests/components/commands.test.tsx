@@ -153,8 +153,6 @@ describe('the menu of a panel', () => {
     renderWith(page, <MapPanel />);
     await act(() => page.idle());
     await userEvent.click(screen.getByRole('button', { name: 'Copy or show the chosen query’s keys' }));
-    expect(
-      screen.getByText(/^The command evicts after the last token; the page evicts before/),
-    ).toBeVisible();
+    expect(screen.getByText(/^The command evicts before the answer; the page evicts before/)).toBeVisible();
   });
 });

@@ -40,6 +40,7 @@ describe('the capture fixture', () => {
       attentionScale: 0.25,
       rope: { kind: 'default', theta: 10000 },
       positionOffset: 0,
+      answerStart: null,
       trainedTokens: null,
       model: 'random Llama with sharpened attention',
       tokenTexts: null,
@@ -134,11 +135,20 @@ test('what is written is read back, with further tensors beside it', () => {
   const tokenTexts = Array.from({ length: 192 }, (_, i) => `token "${i}"\n`);
   const logits: TensorToWrite = { dtype: 'F32', shape: [1, 2], data: Float32Array.of(1, 2) };
   const file = readSafetensors(
-    writeCapture({ ...original, tokenTexts, positionOffset: 3, trainedTokens: 100 }, { logits }),
+    writeCapture(
+      { ...original, tokenTexts, positionOffset: 3, answerStart: 180, trainedTokens: 96 },
+      { logits },
+    ),
   );
   const { layer, ...described } = readCapture(file);
   const { layer: originalLayer, ...expected } = original;
-  expect(described).toEqual({ ...expected, tokenTexts, positionOffset: 3, trainedTokens: 100 });
+  expect(described).toEqual({
+    ...expected,
+    tokenTexts,
+    positionOffset: 3,
+    answerStart: 180,
+    trainedTokens: 96,
+  });
   for (const index of original.presentLayers) expect(layer(index)).toEqual(originalLayer(index));
   expect(file.float32('logits')).toEqual(logits.data);
 });
@@ -251,4 +261,15 @@ describe('is refused in a sentence', () => {
     expect(read).toThrow(UserError);
     expect(read).toThrow(sentence);
   });
+});
+
+test.each([
+  ['answer_start', '0', 'answer_start "0" is not a whole number from 1'],
+  ['answer_start', '192', 'has 192 tokens, so its answer_start must be from 1 to 191, not 192'],
+  ['answer_start', 'x', 'answer_start "x" is not a whole number'],
+  ['trained_tokens', '0', 'trained_tokens "0" is not a whole number from 1'],
+  ['trained_tokens', '1.5', 'trained_tokens "1.5" is not a whole number'],
+])('says what is wrong with %s %s', (name, value, sentence) => {
+  const metadata = { ...fixture.metadata, [name]: value };
+  expect(() => readCapture(changed({ metadata }))).toThrow(sentence);
 });
