@@ -2,8 +2,10 @@ import { type KeyboardEvent, useCallback, useEffect, useRef, useState } from 're
 import { useMapPositions, usePage, usePageState } from '../../src/session/hooks';
 import { chosenQuery } from '../../src/session/page-state';
 import { shownTexts } from '../../src/session/shown-texts';
+import { whyOf } from '../../src/session/why';
 import type { MapRegion } from '../../src/study/types';
-import { formatCount, nameToken } from '../shared/format';
+import { formatCount, formatWeight, nameToken } from '../shared/format';
+import { ruleOf } from '../shared/rule';
 import { useSize } from '../shared/useSize';
 import { mapKey } from './keys';
 import { MapAxes } from './MapAxes';
@@ -13,9 +15,32 @@ import type { Pooling } from './paint';
 import { SplitHandle } from './SplitHandle';
 import { useBlink } from './useBlink';
 import { useGestures } from './useGestures';
+import { useRow } from './useRow';
 import { fitRegion, settledRegion } from './viewport';
 
 const keyboardPause = 500;
+
+/** The cell under the cross-hair for those who do not see it: its tokens, its weight, and what became of it. */
+function CellSaid() {
+  const cell = usePageState((state) => state.cell);
+  const tokenTexts = usePageState((state) => state.text?.tokenTexts);
+  const row = useRow(cell?.query ?? null);
+  const name = (token: number): string => `${token} ${nameToken(tokenTexts?.[token] ?? '')}`;
+  let said = '';
+  if (cell !== null && cell.key !== null) {
+    said = `query ${name(cell.query)}, key ${name(cell.key)}`;
+    if (row) {
+      const why = whyOf(row, cell.key);
+      if (why.positions !== 'cache') said += `, weight ${formatWeight(why.weight)}`;
+      said += `, ${ruleOf(why)}`;
+    }
+  }
+  return (
+    <p className="visually-hidden" aria-live="polite">
+      {said}
+    </p>
+  );
+}
 
 /** The matrix: queries down, keys across. */
 export function MapSurface({ pooling }: { pooling: Pooling }) {
@@ -101,11 +126,7 @@ export function MapSurface({ pooling }: { pooling: Pooling }) {
         />
         <MapMarks region={region} size={size} cell={cell} query={query} />
         {mode === 'split' && whose !== 'cache' && <SplitHandle at={split} onMove={setSplit} />}
-        <p className="visually-hidden" aria-live="polite">
-          {cell !== null &&
-            cell.key !== null &&
-            `query ${cell.query} ${nameToken(tokenTexts?.[cell.query] ?? '')}, key ${cell.key} ${nameToken(tokenTexts?.[cell.key] ?? '')}`}
-        </p>
+        <CellSaid />
       </div>
       {rowStep > 1 && (
         <span className="map-sampled" title="Exact tiles would take longer than a second here; they follow.">

@@ -1,4 +1,4 @@
-import { fireEvent, screen } from '@testing-library/react';
+import { fireEvent, screen, waitFor } from '@testing-library/react';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { MapSurface } from '../../components/map/MapSurface';
 import { wheelFactor } from '../../components/map/wheel';
@@ -84,6 +84,14 @@ describe('on the map', () => {
     fireEvent.pointerUp(surface, at(2, 356));
     expect(size()).toBeGreaterThanOrEqual(128);
     expect(size()).toBeLessThanOrEqual(130);
+  });
+
+  test('says what stands under the cross-hair: tokens, weight, verdict', async () => {
+    const said = (): string => surface.querySelector('[aria-live]')!.textContent;
+    fireEvent.pointerMove(surface, { pointerId: 1, clientX: 100, clientY: 300 });
+    await waitFor(() =>
+      expect(said()).toMatch(/^query 662 .*, key 306 .*, weight \S+, (kept|dropped|missed)\b/),
+    );
   });
 
   test('only the left button drags and chooses', () => {
