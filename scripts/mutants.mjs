@@ -196,7 +196,7 @@ export const mutants = [
   {
     name: 'ESA: far and near attention are not merged',
     file: 'src/methods/esa/attend.ts',
-    from: '  ops.mergeAttention({ into: { out, logSumExp }, from: { out: farOut, logSumExp: farLogSumExp } });\n',
+    from: '  ops.mergeAttention({ into, from });\n',
     to: '',
     tests: ['tests/methods/fixtures-cpu'],
   },
@@ -210,8 +210,8 @@ export const mutants = [
   {
     name: 'closed form: singular values instead of their roots',
     file: 'src/methods/esa/closed-form.ts',
-    from: 'svd.diagonal.map(Math.sqrt)',
-    to: 'svd.diagonal.map((value: number) => value)',
+    from: 'yield* map(vectors, 0.5, ofQueries.inverseRoot, balance)',
+    to: 'yield* map(vectors, 1, ofQueries.inverseRoot, balance)',
     tests: ['tests/methods/closed-form'],
   },
   {

@@ -132,7 +132,7 @@ export function mutations(
 /** `base`, a JSON value, with the changes made one after the other. */
 export function mutate(base: unknown, changes: readonly Mutation[]): unknown {
   let root = structuredClone(base);
-  for (const change of changes) root = mutateOnce(root, change);
+  for (const change of changes) root = mutateOnce(root, structuredClone(change));
   return root;
 }
 

@@ -90,6 +90,8 @@ function unigram(
   vocabulary: ReadonlyMap<string, number>,
   unspelled: Unspelled,
 ): PieceEncoder {
+  if (!Array.isArray(model.vocab))
+    return damaged('the vocabulary of "Unigram" is no list of tokens with scores');
   const unknown = model.unk_id ?? null;
   const size = vocabulary.size;
   if (
