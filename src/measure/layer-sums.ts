@@ -1,5 +1,6 @@
 /** Sums over the queries of one layer, and the means that are reported (docs/measurements.md). */
 import type { HeadMeasurement, LayerMeasurement } from '../study/types';
+import { UserError } from '../user-error';
 import type { KeptKeys } from './selection-reader';
 import type { SelectorRecall } from './selector-recall';
 
@@ -22,6 +23,7 @@ class HeadSums {
   readonly massRecall = new Mean();
   readonly ownMassRecall = new Mean();
   readonly topkRecall = new Mean();
+  readonly topkChance = new Mean();
   squaredNorm = 0;
   squaredError = 0;
   squaredErrorAsRun = 0;
@@ -62,11 +64,14 @@ export class LayerSums {
     const heads = this.heads.map((sums, head): HeadMeasurement => {
       const { squaredNorm, squaredError, squaredErrorAsRun } = sums;
       const relative = (squares: number): number => (squares === 0 ? 0 : Math.sqrt(squares / squaredNorm));
+      checkFinite(layer, head, 'attention outputs', squaredNorm, squaredError, squaredErrorAsRun);
+      checkFinite(layer, head, 'attention masses', sums.massRecall.value, sums.ownMassRecall.value);
       return {
         head,
         massRecall: sums.massRecall.value ?? 1,
         ownMassRecall: sums.ownMassRecall.value,
         topkRecall: sums.topkRecall.value,
+        topkChance: sums.topkChance.value,
         outputError: relative(squaredError),
         outputErrorAsRun: relative(squaredErrorAsRun),
       };
@@ -83,6 +88,7 @@ export class LayerSums {
       massRecall: mean((head) => head.massRecall) ?? 1,
       ownMassRecall: mean((head) => head.ownMassRecall),
       topkRecall: mean((head) => head.topkRecall),
+      topkChance: mean((head) => head.topkChance ?? null),
       selectorRecall: this.selector.value,
       selectorRecallPerQuery: this.selectorPerQuery.value,
       outputError: mean((head) => head.outputError) ?? 0,
@@ -91,4 +97,12 @@ export class LayerSums {
       heads,
     };
   }
+}
+
+/** Throws UserError that names layer and head: no number that is none leaves as a measurement, and null means something else. */
+function checkFinite(layer: number, head: number, what: string, ...values: (number | null)[]): void {
+  if (values.every((value) => value === null || Number.isFinite(value))) return;
+  throw new UserError(
+    `The ${what} of layer ${layer}, head ${head} are not finite: scores or values there are too large for 32-bit numbers.`,
+  );
 }

@@ -6,7 +6,7 @@ import type { RecordedText } from '../study/recorded';
 import type { LayerSums } from './layer-sums';
 import { Scratch } from './scratch';
 import type { KeptKeys } from './selection-reader';
-import { topKRecall } from './top-k-recall';
+import { type TopKOfHead, topKRecall } from './top-k-recall';
 
 export interface Attended {
   readonly out: Rows;
@@ -86,7 +86,7 @@ interface KeptNumbers {
     readonly lambda: Float32Array;
     readonly ofAll: Float32Array | null;
   } | null;
-  readonly recalls: readonly (Float64Array | null)[];
+  readonly recalls: readonly (TopKOfHead | null)[];
 }
 
 /** Adds the queries of [H, n, d] to the sums of their layer. `full`: as `fullAttention` gives it. */
@@ -107,7 +107,10 @@ export function adder(
         if (!own) of.ownMassRecall.add(massRecall);
         else if (own.ofAll) of.ownMassRecall.add(share(own.lambda[i], own.ofAll[i]));
         const recall = recalls[head];
-        if (recall && !Number.isNaN(recall[row])) of.topkRecall.add(recall[row]);
+        if (recall && !Number.isNaN(recall.recall[row])) {
+          of.topkRecall.add(recall.recall[row]);
+          of.topkChance.add(recall.chance[row]);
+        }
       }
       const [start, end] = [head * size, (head + 1) * size];
       of.squaredNorm = addSquares(of.squaredNorm, full.out, null, start, end);

@@ -5,6 +5,12 @@ import { sliceRows } from '../../gpu/rows';
 import { Scratch } from './scratch';
 import { type KeptKeys, marked, setOfHead } from './selection-reader';
 
+/** One head's recall by query, and what keeping as many candidates at random would recall: k ÷ |C|. NaN where there is none. */
+export interface TopKOfHead {
+  readonly recall: Float64Array;
+  readonly chance: Float64Array;
+}
+
 /**
  * Candidates C are the tokens whose fate the method chose, k those of them it kept; a query's recall is the share of the k
  * largest A[h, i, ·] in C that were kept. Records the work for queries [H, n, d] over `key` and reads it: recall of every
@@ -14,7 +20,7 @@ export async function topKRecall(
   ops: Ops,
   piece: { readonly query: Rows; readonly key: Rows; readonly logSumExp: RowScalars; readonly scale: number },
   kept: KeptKeys,
-): Promise<(Float64Array | null)[]> {
+): Promise<(TopKOfHead | null)[]> {
   const { start, end } = kept.candidates;
   const { heads, rows } = piece.query;
   const candidates = kept.sets.map((set) => keptWithin(set, kept.rangeStart, start, end));
@@ -56,7 +62,7 @@ export async function topKRecall(
     });
   scratch.release();
 
-  const recalls: (Float64Array | null)[] = new Array(heads).fill(null);
+  const recalls: (TopKOfHead | null)[] = new Array(heads).fill(null);
   for (const { first, together, count, indices } of await Promise.all(reads)) {
     for (let head = first; head < first + together; head++) {
       const { isKept } = candidates[setOfHead(kept.sets, head, heads)];
@@ -65,7 +71,7 @@ export async function topKRecall(
         const place = ((head - first) * rows + row) * count;
         recall[row] = marked(isKept, start, indices, place, place + count) / count;
       }
-      recalls[head] = recall;
+      recalls[head] = { recall, chance: new Float64Array(rows).fill(count / (end - start)) };
     }
   }
   return recalls;
@@ -79,7 +85,7 @@ export async function topKRecallOfEach(
   ops: Ops,
   piece: { readonly query: Rows; readonly key: Rows; readonly logSumExp: RowScalars; readonly scale: number },
   kept: readonly KeptKeys[],
-): Promise<(Float64Array | null)[]> {
+): Promise<(TopKOfHead | null)[]> {
   const { heads, rows } = piece.query;
   const { start, end: firstEnd } = kept[0]!.candidates;
   const candidates = kept.map(({ sets, rangeStart, candidates: of }) =>
@@ -116,12 +122,13 @@ export async function topKRecallOfEach(
   const indices = await read;
   return Array.from({ length: heads }, (_, head) => {
     const recall = new Float64Array(rows);
+    const chance = Float64Array.from({ length: rows }, (_, row) => count / (firstEnd + row - start));
     for (let row = 0; row < rows; row++) {
       const { isKept } = candidates[row]![setOfHead(kept[row]!.sets, head, heads)]!;
       const place = (head * rows + row) * count;
       recall[row] = marked(isKept, start, indices, place, place + count) / count;
     }
-    return recall;
+    return { recall, chance };
   });
 }
 
@@ -130,7 +137,7 @@ async function oneByOne(
   ops: Ops,
   piece: { readonly query: Rows; readonly key: Rows; readonly logSumExp: RowScalars; readonly scale: number },
   kept: readonly KeptKeys[],
-): Promise<(Float64Array | null)[]> {
+): Promise<(TopKOfHead | null)[]> {
   const { heads, rows } = piece.query;
   const { logSumExp } = piece;
   const ofRows = await Promise.all(
@@ -147,10 +154,10 @@ async function oneByOne(
     ),
   );
   return Array.from({ length: heads }, (_, head) => {
-    const recalls = ofRows.map((ofRow) => ofRow[head]?.[0] ?? Number.NaN);
-    return recalls.every(Number.isNaN)
-      ? null
-      : Float64Array.from({ length: rows }, (_, row) => recalls[row]!);
+    const of = (name: keyof TopKOfHead): Float64Array =>
+      Float64Array.from({ length: rows }, (_, row) => ofRows[row]![head]?.[name][0] ?? Number.NaN);
+    const found = { recall: of('recall'), chance: of('chance') };
+    return found.recall.every(Number.isNaN) ? null : found;
   });
 }
 

@@ -75,6 +75,8 @@ export interface HeadMeasurement {
   readonly massRecall: number;
   readonly ownMassRecall: number | null;
   readonly topkRecall: number | null;
+  /** Top-k recall of as many candidates kept at random, k ÷ |C|; absent in what earlier versions recorded. */
+  readonly topkChance?: number | null;
   readonly outputError: number;
   readonly outputErrorAsRun: number;
 }
@@ -89,6 +91,8 @@ export interface LayerMeasurement {
   readonly massRecall: number;
   readonly ownMassRecall: number | null;
   readonly topkRecall: number | null;
+  /** Top-k recall of as many candidates kept at random, k ÷ |C|; absent in what earlier versions recorded. */
+  readonly topkChance?: number | null;
   readonly selectorRecall: number | null;
   readonly selectorRecallPerQuery: number | null;
   readonly outputError: number;

@@ -50,6 +50,7 @@ async function byDefinition(id: string, layer: number, of = text) {
     let mass = 0;
     let topk = 0;
     let topkCount = 0;
+    let chance = 0;
     let squaredError = 0;
     let squaredNorm = 0;
     for (const { block, kept } of blocks) {
@@ -66,6 +67,7 @@ async function byDefinition(id: string, layer: number, of = text) {
         if (count > 0 && count < candidates.length) {
           const best = candidates.sort((a, b) => weight(b) - weight(a)).slice(0, count);
           topk += best.filter((t) => isKept.has(t)).length / count;
+          chance += count / candidates.length;
           topkCount++;
         }
         const group = Math.floor((head * keyValueHeads) / queryHeads);
@@ -83,6 +85,7 @@ async function byDefinition(id: string, layer: number, of = text) {
     return {
       massRecall: mass / (queries.end - queries.start),
       topkRecall: topkCount > 0 ? topk / topkCount : null,
+      topkChance: topkCount > 0 ? chance / topkCount : null,
       outputError: Math.sqrt(squaredError / squaredNorm),
     };
   });
@@ -107,6 +110,8 @@ describe('probe', () => {
         expect(head.outputError).toBeCloseTo(wanted[h].outputError, 4);
         if (wanted[h].topkRecall === null) expect(head.topkRecall).toBeNull();
         else expect(head.topkRecall).toBeCloseTo(wanted[h].topkRecall, 2);
+        if (wanted[h].topkChance === null) expect(head.topkChance).toBeNull();
+        else expect(head.topkChance).toBeCloseTo(wanted[h].topkChance, 12);
       });
       const mean = wanted.reduce((sum, head) => sum + head.massRecall, 0) / queryHeads;
       expect(measured.massRecall).toBeCloseTo(mean, 5);
