@@ -31,6 +31,8 @@ export function lockFile(path: string): () => void {
     while (!tryLink(aside, lock)) {
       const holder = readHolder(lock);
       if (holder && !isStale(holder)) throw busy(path, lock, holder, mine.host);
+      if (!holder && isForeign(lock))
+        throw new UserError(`${lock} is there and is no lock; name another --out.`);
       removeStale(lock, aside);
     }
   } catch (error) {
@@ -77,6 +79,15 @@ function readHolder(lock: string): Holder | null {
     return holderSchema.safeParse(JSON.parse(readFileSync(lock, 'utf8'))).data ?? null;
   } catch {
     return null;
+  }
+}
+
+/** Whether what lies at a lock's place is something else, such as a package manager's file: neither a lock nor a part of one. */
+function isForeign(lock: string): boolean {
+  try {
+    return !/^\s*$|^\{"pid"/.test(readFileSync(lock, 'utf8'));
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ENOENT';
   }
 }
 

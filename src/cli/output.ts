@@ -18,8 +18,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
+import { parseShardIndex, shardIndexFile } from '../model/safetensors-shards';
 import { UserError } from '../user-error';
-import { reason } from './files';
+import { readJson, reason } from './files';
 
 /** Links that are followed until they count as a circle. */
 const MOST_LINKS = 40;
@@ -56,8 +57,11 @@ export function checkOutput(path: string, { files, folders }: Inputs): void {
   if (input !== undefined)
     throw new UserError(`--out ${path} is the file ${input}, which is read; name another file.`);
   for (const folder of folders) {
-    const isNamed = MODEL_FILES.some((name) => target === join(realFolder(folder) ?? '', name));
-    if (isNamed || entriesOf(folder).some((name) => isSame(join(folder, name)))) {
+    const shards = shardsOf(folder);
+    const isNamed = [...MODEL_FILES, ...shards].some(
+      (name) => target === join(realFolder(folder) ?? '', name),
+    );
+    if (isNamed || [...entriesOf(folder), ...shards].some((name) => isSame(join(folder, name)))) {
       throw new UserError(`--out ${path} is a file of the model in ${folder}; name one outside that folder.`);
     }
   }
@@ -176,6 +180,15 @@ function realFolder(folder: string): string | null {
     return realpathSync(folder);
   } catch {
     return null;
+  }
+}
+
+/** Weight files that a model's index names, which may lie in folders below; none where it cannot be read, which reading the model says. */
+function shardsOf(folder: string): readonly string[] {
+  try {
+    return [...new Set(parseShardIndex(readJson(join(folder, shardIndexFile))).values())];
+  } catch {
+    return [];
   }
 }
 

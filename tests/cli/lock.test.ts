@@ -47,6 +47,15 @@ it('respects a process that runs, and nobody that has ended', () => {
   expect(existsSync(lock())).toBe(false);
 });
 
+it('leaves a file alone that is no lock', () => {
+  for (const text of ['# yarn lockfile v1\n', '[[package]]\nname = "a"\n', '{"packages":{}}']) {
+    writeFileSync(lock(), text);
+    expect(() => lockFile(out())).toThrow(`${lock()} is there and is no lock; name another --out.`);
+    expect(readFileSync(lock(), 'utf8')).toBe(text);
+    expect(readdirSync(folder)).toEqual(['out.json.lock']);
+  }
+});
+
 it('leaves another machine’s alone, and names the file to remove', () => {
   hold({ pid: 1, host: 'elsewhere', started: null });
   expect(() => lockFile(out())).toThrow(

@@ -66,6 +66,18 @@ it('refuses each file of a model folder, and names that would become part of the
   check('config.json', { folders }).not.toThrow();
 });
 
+it('refuses weight files in folders below the model’s, which its index names', () => {
+  mkdirSync(path('model/weights'), { recursive: true });
+  write('model/weights/1.safetensors');
+  linkSync(path('model/weights/1.safetensors'), path('hard.safetensors'));
+  const index = { weight_map: { a: 'weights/1.safetensors', b: 'weights/2.safetensors' } };
+  write('model/model.safetensors.index.json', JSON.stringify(index));
+  const folders = [path('model')];
+  for (const name of ['model/weights/1.safetensors', 'model/weights/2.safetensors', 'hard.safetensors'])
+    check(name, { folders }).toThrow(/is a file of the model in /);
+  check('model/weights/3.safetensors', { folders }).not.toThrow();
+});
+
 it('knows its inputs from the options', () => {
   const inputs = { text: write('t.txt'), 'ids-file': write('ids.json'), capture: write('c.safetensors') };
   for (const [name, input] of Object.entries(inputs)) {
