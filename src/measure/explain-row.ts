@@ -1,5 +1,6 @@
 /** One query row: full attention's weight of every token, what the method did with it, and why. */
 import { sliceHeads, sliceRows } from '../../gpu/rows';
+import { evictionPlace } from '../methods/blocks';
 import type { Method, Selection } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
 import type { RecordedText } from '../study/recorded';
@@ -19,7 +20,7 @@ export interface ExplainRequest {
   readonly layer: number;
   readonly head: number;
   readonly query: number;
-  /** Where methods that evict once do so. */
+  /** Where methods that evict once do so, or before the answer if that comes earlier. */
   readonly evictAt: number;
   /** Whose positions the weights are under; the model's unless told. */
   readonly positions?: 'model' | 'own';
@@ -108,10 +109,11 @@ async function rowWeights(text: RecordedText, { layer, head, query }: ExplainReq
 
 /** What decided about the keys before the block. */
 function rowRule(
-  { method, parameters, evictAt }: ExplainRequest,
+  { text, method, parameters, ...request }: ExplainRequest,
   { decidedBy, segmentTokens, candidates }: Selection,
   blockStart: number,
 ): RowRule {
+  const evictAt = evictionPlace({ evictAt: request.evictAt, answerStart: text.answerStart });
   const evictsOnce = method.evictsOnce?.(parameters) ?? false;
   const isBefore = evictsOnce && blockStart < evictAt;
   const kept =

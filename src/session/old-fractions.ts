@@ -1,4 +1,5 @@
 /** Kept fractions of links that were made before 0.2.0, which meant another whole (docs/methods.md, "Budgets"). */
+import { evictionPlace } from '../methods/blocks';
 import { translateKeepFraction } from '../methods/budget';
 import type { MethodSpec, TextFacts } from '../study/types';
 import { type FindMethod, keyOf, type Session } from './session';
@@ -11,14 +12,15 @@ export function translateFractions(
   session: Session,
   old: readonly MethodSpec[],
   findMethod: FindMethod,
-  { tokens, queries }: Pick<TextFacts, 'tokens' | 'queries'>,
+  { tokens, queries, answerStart }: Pick<TextFacts, 'tokens' | 'queries' | 'answerStart'>,
 ): { session: Session; notice: string } {
+  const evictAt = evictionPlace({ evictAt: queries.start, answerStart });
   const keys = new Set(old.map(keyOf));
   const changes = new Set<string>();
   const translate = (spec: MethodSpec): MethodSpec => {
     const method = findMethod(spec.id);
     if (!method || !keys.has(keyOf(spec))) return spec;
-    const parameters = translateKeepFraction(method, spec.parameters, { tokens, evictAt: queries.start });
+    const parameters = translateKeepFraction(method, spec.parameters, { tokens, evictAt });
     if (keyOf(parameters) === keyOf(spec.parameters)) return spec;
     changes.add(method.title);
     return { ...spec, parameters };
@@ -28,6 +30,6 @@ export function translateFractions(
   if (changes.size === 0) return { session, notice: '' };
   return {
     session: { ...session, method, pinned },
-    notice: `The kept fraction of ${[...changes].join(' and ')} was one of the whole text in the link’s version and is one of the ${queries.start.toLocaleString('en')} tokens before the queries here: it was translated, and as many keys stay.`,
+    notice: `The kept fraction of ${[...changes].join(' and ')} was one of the whole text in the link’s version and is one of the ${evictAt.toLocaleString('en')} tokens before the ${evictAt < queries.start ? 'answer' : 'queries'} here: it was translated, and as many keys stay.`,
   };
 }

@@ -5,6 +5,7 @@
 import { DeviceError } from '../../gpu/device-error';
 import type { Ops } from '../../gpu/ops';
 import { methodById } from '../methods';
+import { evictionPlace } from '../methods/blocks';
 import type { Method } from '../methods/method';
 import type { ParameterContext, Parameters } from '../methods/parameters';
 import { resolveParameters } from '../methods/parameters';
@@ -160,7 +161,7 @@ export class Engine {
       methods: answersOf.map((asked) => resolve(asked, context)),
       others: [spec.method, ...spec.pinned].map((other) => resolve(other, context)),
       context: { ...context, tokens: text.ids.length },
-      evictAt: text.facts.queries.start,
+      evictAt: evictionPlace({ evictAt: text.facts.queries.start, answerStart: text.facts.answerStart }),
       isRight: (method) => unlessRefused(() => isRight(method)),
       onCurve: (value) => emit({ name: 'answered', value }),
       signal,

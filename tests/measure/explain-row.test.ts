@@ -65,6 +65,24 @@ describe('explainRow', () => {
     expect([...row.scores!].filter((value) => !Number.isNaN(value))).toHaveLength(124);
   });
 
+  it('knows that a method evicts before the answer where the queries begin in it', async () => {
+    const row = await explainRow({
+      text: { ...text, answerStart: 140 },
+      method: methodById('streaming-llm'),
+      parameters: resolveParameters(
+        'streaming-llm',
+        methodById('streaming-llm').parameters,
+        { keepFraction: 0.25 },
+        contextOf(text),
+      ),
+      ...{ layer: 1, head: 2, query: 145, evictAt: 150 },
+    });
+    expect(row.rule).toMatchObject({ kind: 'place', evictedAt: 140 });
+    const fates = [...row.fates].map((code) => KEY_FATES[code]);
+    expect(fates.slice(140, 145)).toEqual(new Array(5).fill('since'));
+    expect(fates.slice(0, 140).filter((fate) => fate !== 'dropped')).toHaveLength(35);
+  });
+
   it('knows sinks and the window of StreamingLLM, and what came after the eviction', async () => {
     const row = await explain('streaming-llm', { keepFraction: 0.25 }, 180);
     const fates = [...row.fates].map((code) => KEY_FATES[code]);
