@@ -21,6 +21,7 @@ import { answerSeeds } from './evaluate-seeds';
 import {
   type CellKey,
   cellOf,
+  checkSameMeaning,
   checkSameSeeds,
   countAnswers,
   type EvaluationHead,
@@ -150,6 +151,7 @@ async function evaluateSeeds(
     notices: modelNotices(model),
   };
   checkSameSeeds(out, before, head);
+  checkSameMeaning(out, before, plan);
   checkSameSeeds(ownPath, ownBefore, head);
   const cells = before?.cells ?? [];
   for (const key of plan) cellOf(cells, key);

@@ -8,7 +8,9 @@
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { wilsonInterval } from '../measure/wilson';
-import { quote } from '../model/quote';
+import { methodById } from '../methods';
+import type { Parameters } from '../methods/parameters';
+import { quote, shorten } from '../model/quote';
 import { keyOf } from '../study/key';
 import { UserError } from '../user-error';
 import { readJson } from './files';
@@ -120,6 +122,43 @@ export function checkSameSeeds(
   if (before && (before.modelDigest !== now.modelDigest || before.firstSeed !== now.firstSeed)) {
     throw new UserError(`${path} is of another model or other seeds; name another file, or remove it.`);
   }
+}
+
+/**
+ * Throws UserError where answers of another meaning would be added to: before 0.2.0 the kept fraction of methods that evict once
+ * was one of the whole text (docs/methods.md, "Budgets").
+ */
+export function checkSameMeaning(
+  path: string,
+  before: (Head & { cells: readonly Cell[] }) | null,
+  plan: readonly CellKey[],
+): void {
+  const version = before?.version;
+  if (!before || typeof version !== 'string' || !/^0\.[01]\./.test(version)) return;
+  const moved = before.cells.find(
+    (cell) => cell.seeds > 0 && plan.some((key) => isSameCell(key, cell)) && evictsOnce(cell),
+  );
+  if (!moved) return;
+  throw new UserError(
+    `${path} is of version ${shorten(version, 40)}, where the kept fraction of ${quote(moved.label)} meant one of the whole text; name another file, or another label.`,
+  );
+}
+
+/** Whether a cell's method evicts once, its choices being as they are left out. */
+function evictsOnce({ id, parameters }: CellKey): boolean {
+  const method = methodById(id);
+  const context = {
+    tokens: 1,
+    trainedTokens: null,
+    layers: 1,
+    queryHeads: 1,
+    keyValueHeads: 1,
+    headDimension: 2,
+  };
+  const choices = Object.entries(method.parameters).flatMap(([name, schema]) =>
+    schema.kind === 'choice' ? [[name, parameters[name] ?? schema.default(context, {})] as const] : [],
+  );
+  return method.evictsOnce?.(Object.fromEntries(choices) as Parameters) ?? false;
 }
 
 type Place = Pick<CellKey, 'task' | 'tokens' | 'label'>;

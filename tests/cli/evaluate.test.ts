@@ -1,6 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, it, vi } from 'vitest';
-import { type Cell, cellOf, countAnswers, readEvaluation } from '../../src/cli/evaluation-file';
+import {
+  type Cell,
+  cellOf,
+  checkSameMeaning,
+  countAnswers,
+  readEvaluation,
+} from '../../src/cli/evaluation-file';
 import { wilsonInterval } from '../../src/measure/wilson';
 import { openCommandLine } from './keyhole';
 
@@ -137,6 +143,36 @@ it('believes of a file only what cannot be computed, and refuses what contradict
   for (const [change, pattern] of refused) expect(() => readEvaluation(damaged(change))).toThrow(pattern);
   const empty = damaged((cell) => Object.assign(cell, { right: '', seeds: 0, lossSumNats: 0 }));
   expect(readEvaluation(empty)?.cells[1]).toMatchObject({ accuracy: null, interval95: null, lossNats: null });
+});
+
+it('adds nothing to what an older version counted for a method whose kept fraction meant another whole', () => {
+  const cell = (id: string, parameters: object, right = '10'): Cell =>
+    ({
+      task: 'stars',
+      tokens: 256,
+      label: id,
+      id,
+      parameters,
+      right,
+      seeds: right.length,
+    }) as unknown as Cell;
+  const check = (asked: Cell, version: string) =>
+    expect(() => checkSameMeaning('old.json', { ...head, version, cells: [asked] }, [asked]));
+  const head = { modelDigest: '0', firstSeed: 0, device: '', startToken: null };
+  for (const [id, parameters] of [
+    ['random', { keepFraction: 0.5 }],
+    ['streaming-llm', {}],
+    ['lagkv', { variant: 'kvpress' }],
+  ] as const) {
+    check(cell(id, parameters), '0.1.0').toThrow(
+      `old.json is of version 0.1.0, where the kept fraction of "${id}" meant one of the whole text; name another file, or another label.`,
+    );
+    check(cell(id, parameters), '0.2.0').not.toThrow();
+    check(cell(id, parameters, ''), '0.1.0').not.toThrow();
+  }
+  check(cell('streaming-llm', { positions: 'cache' }), '0.1.0').not.toThrow();
+  check(cell('lagkv', {}), '0.1.0').not.toThrow();
+  check(cell('esa', {}), '0.1.0').not.toThrow();
 });
 
 it('counts what is said of a text and a method once', () => {
