@@ -40,9 +40,9 @@ export interface Runner {
   /** Runs the session's study after a short quiet time, if it is not the one that runs or has run. */
   schedule(): void;
   cancel(): void;
-  /** Measures the time of the study that is shown, however long that takes. */
+  /** Measures the time of the study that is shown, however long that takes. One that was cancelled or has failed is run again first. */
   measureTime(): void;
-  /** Runs the answers of the pinned methods' curves. */
+  /** Runs the answers of the pinned methods' curves, as measureTime. */
   answerPinned(): void;
   /** Runs the same study again. */
   rerun(): void;
@@ -100,6 +100,11 @@ export function createRunner({ store, version, findMethod, createClient, onFacts
     else clearTimeout(timer);
     const rest = waitingSince + longestWaitMilliseconds - now;
     timer = setTimeout(start, Math.max(0, Math.min(quietMilliseconds, rest)));
+  };
+
+  const rerun = (): void => {
+    askedStudy = '';
+    schedule();
   };
 
   const row = (query: number): Promise<QueryRow> => {
@@ -161,18 +166,16 @@ export function createRunner({ store, version, findMethod, createClient, onFacts
     measureTime() {
       if (store.getState().running) return;
       store.setState({ running: true });
-      client.measureTime();
+      if (!client.measureTime()) rerun();
     },
-    answerPinned: () => client.answer(store.getState().session.pinned),
-    rerun() {
-      askedStudy = '';
-      schedule();
+    answerPinned() {
+      if (!client.answer(store.getState().session.pinned)) rerun();
     },
+    rerun,
     agree(question) {
       client.agree(question);
       store.setState({ asked: null });
-      askedStudy = '';
-      schedule();
+      rerun();
     },
     isQuiet: () => timer === undefined && !store.getState().running,
     dispose() {

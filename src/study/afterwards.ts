@@ -68,21 +68,25 @@ export class Afterwards {
     if (part === 'time' && spec && expected < LONGEST_UNASKED_MILLISECONDS) this.answer([spec.method]);
   }
 
-  /** `isUnlimited`: a person has asked for it, and waits. */
-  measureTime(isUnlimited: boolean): void {
-    if (!this.spec) return;
+  /** `isUnlimited`: a person has asked for it, and waits. False: there is no study that has ended well. */
+  measureTime(isUnlimited: boolean): boolean {
+    if (!this.spec) return false;
     if (this.part !== null) {
       this.options.stop();
       if (this.part === 'answers') this.options.onAnswersEnd();
     }
     this.part = 'time';
     this.options.give('probe', { parts: ['time'], timeUnlimited: isUnlimited });
+    return true;
   }
 
-  answer(methods: readonly MethodSpec[]): void {
-    if (!this.spec || this.part === 'time') return;
+  /** False as in measureTime. */
+  answer(methods: readonly MethodSpec[]): boolean {
+    if (!this.spec) return false;
+    if (this.part === 'time') return true;
     if (this.part === 'answers') this.options.stop();
     this.part = 'answers';
     this.options.give('free', { parts: ['answers'], answersOf: methods });
+    return true;
   }
 }

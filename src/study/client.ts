@@ -55,10 +55,10 @@ export interface StudyClient extends TileSource {
   cancel(): void;
   /** The person has agreed to what `asks` asked. */
   agree(question: ArrivalQuestion): void;
-  /** Measures time however long it takes; `timed`, then `idle`. */
-  measureTime(): void;
-  /** Runs the answers of these methods' curves. */
-  answer(methods: readonly MethodSpec[]): void;
+  /** Measures time however long it takes; `timed`, then `idle`. False, and neither, where no study has ended well. */
+  measureTime(): boolean;
+  /** Runs the answers of these methods' curves. False as in measureTime. */
+  answer(methods: readonly MethodSpec[]): boolean;
   /** Tells which layer and head should come first. */
   look(layer: number, head: number): void;
   /** Rejects with UserError when the text is not there yet or the run was overtaken. */

@@ -40,6 +40,7 @@ export function createFakeClient(
   let spec: StudySpec | null = null;
   let text: TextFacts | null = null;
   let run = 0;
+  let isCancelled = false;
 
   const steps = (study: StudySpec, facts: TextFacts): (() => void)[] => [
     () =>
@@ -79,6 +80,7 @@ export function createFakeClient(
     answered: [],
     async run(study) {
       run += 1;
+      isCancelled = false;
       const mine = run;
       spec = study;
       client.runs.push(study);
@@ -92,17 +94,22 @@ export function createFakeClient(
     },
     cancel() {
       run += 1;
+      isCancelled = true;
       client.cancelled += 1;
     },
     agree(question) {
       client.agreed.push(question);
     },
     measureTime() {
+      if (isCancelled) return false;
       events.timed(syntheticTime);
       events.idle();
+      return true;
     },
     answer(methods) {
+      if (isCancelled) return false;
       client.answered.push(methods.map(({ id }) => id));
+      return true;
     },
     look() {},
     async attention({ work }) {

@@ -198,6 +198,21 @@ describe('the page', () => {
     expect(await page.idle()).toMatchObject({ error: null, origin: 'live' });
   });
 
+  it.each(['measureTime', 'answerPinned'] as const)(
+    'runs a cancelled study again where %s needs it, and comes to rest',
+    async (asked) => {
+      const { page, client } = await open();
+      await page.idle();
+      page.cancel();
+      await page.idle();
+      page[asked]();
+      const state = await page.idle();
+      expect(client.runs).toHaveLength(2);
+      expect(state).toMatchObject({ error: null, origin: 'live' });
+      expect(page.store.getState().running).toBe(false);
+    },
+  );
+
   it('moves defaults along with the length of the text, and leaves chosen values', async () => {
     const { page } = await open();
     await page.idle();
