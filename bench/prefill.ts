@@ -2,10 +2,10 @@ import { createCpuOps } from '../gpu/cpu';
 import type { Ops } from '../gpu/ops';
 import { nodeEnvironment, sampleTexts } from '../src/cli/node-environment';
 import { measureCost } from '../src/measure/cost';
-import { parameterContext, resolve } from '../src/study/engine';
 import { logitBlocks } from '../src/study/logits';
 import { type OpenModel, openModel } from '../src/study/open-model';
 import { readText } from '../src/study/reading';
+import { parameterContext, resolve } from '../src/study/resolve';
 import { checkOutput } from './check';
 import type { Section } from './section';
 

@@ -4,9 +4,9 @@
  */
 import { createWebGpuOps } from '../gpu/webgpu';
 import { nodeEnvironment, sampleTexts } from '../src/cli/node-environment';
-import { parameterContext, resolve } from '../src/study/engine';
 import { type OpenModel, openModel } from '../src/study/open-model';
 import { readText } from '../src/study/reading';
+import { parameterContext, resolve } from '../src/study/resolve';
 import { type Calls, createIdleDevice } from './idle-device';
 import type { Section } from './section';
 

@@ -37,7 +37,7 @@ export function TimeLine({ time, isStale }: TimeLineProps) {
       <Term name="measuredTime">time</Term> of the prompt’s attention: {verdict(time)};{' '}
       {milliseconds(time.method)} against {milliseconds(time.full)}, medians of {time.pairs} pairs,{' '}
       {time.full.clock === 'timestamp' ? 'GPU clock' : 'wall clock'}.{' '}
-      <Term name="operations">Operations</Term> of the same tokens: {value} {word}.
+      <Term name="operations">Operations</Term> of the same tokens: {`${value} ${word}`.trimEnd()}.
     </p>
   );
 }

@@ -35,9 +35,8 @@ export function budgetOfKey(
   const { parameters } = session.method;
   const { tokens, answerStart, queries } = text;
   // What a fraction is of: with methods that evict once the tokens before the eviction, so that a step is a whole key of theirs.
-  const all = method.evictsOnce?.(parameters)
-    ? evictionPlace({ evictAt: queries.start, answerStart })
-    : tokens;
+  const evictAt = evictionPlace({ evictAt: queries.start, answerStart });
+  const all = method.evictsOnce?.(parameters) ? evictAt : tokens;
   if (all === 0) return null;
   const now = currentKeep(method, parameters, { ...context, tokens }, queries.start, answerStart) ?? kept;
   const direction = times > 0 ? 1 : -1;
@@ -49,7 +48,7 @@ export function budgetOfKey(
   return fractionKeeping(Math.min(all, Math.max(0, count)), all);
 
   function fitted(keys: number): unknown {
-    const result = method.withBudget(parameters, context, fractionKeeping(keys, all), queries.start);
+    const result = method.withBudget(parameters, context, fractionKeeping(keys, all), evictAt);
     return 'parameters' in result ? result.parameters : null;
   }
 }

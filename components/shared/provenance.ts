@@ -13,7 +13,7 @@ export function methodTitle({ id }: MethodSpec, findMethod: FindMethod): string 
 }
 
 /** "Kept keys 25 %, Seed 1": all parameters, or those that are named. */
-export function parametersText(
+function parametersText(
   { id, parameters }: MethodSpec,
   findMethod: FindMethod,
   names = Object.keys(parameters),

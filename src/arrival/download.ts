@@ -5,7 +5,7 @@ import { isOwnHost } from './hosts';
 import { megabytes } from './megabytes';
 
 /** Longest time without a byte. */
-export const STALL_MILLISECONDS = 30_000;
+const STALL_MILLISECONDS = 30_000;
 /** Pieces of about this size are handed to the browser's own storage while the rest still comes. */
 const PIECE_BYTES = 2 ** 24;
 

@@ -1,12 +1,12 @@
 /** What `evaluate` computes: the free runs of seeds of generated tasks, in the order of lengths, tasks, seeds and methods. */
 
 import { quote } from '../model/quote';
-import { parameterContext, resolve } from '../study/engine';
 import { compareStates } from '../study/logits';
 import { fitsMemory, type MemoryRequest, planMemory } from '../study/memory-plan';
 import { gatherNotices } from '../study/notices';
 import type { OpenModel } from '../study/open-model';
 import { LONGEST_ANSWER_TOKENS, readText } from '../study/reading';
+import { parameterContext, resolve } from '../study/resolve';
 import { buildText, type StudyText } from '../study/source';
 import { UserError } from '../user-error';
 import type { Answer, CellKey } from './evaluation-file';

@@ -133,7 +133,7 @@ function cannotWrite(path: string, why: string): UserError {
 }
 
 /** The file itself, without links; it need not be there. Throws UserError where none can be written. */
-export function targetOf(path: string): string {
+function targetOf(path: string): string {
   const fail = (why: string): never => {
     throw cannotWrite(path, why);
   };

@@ -1,5 +1,6 @@
 /** How far a free run's next-token distributions are from full attention's. Everything in double precision. */
 import type { DivergencePart, FreeRunMeasurement } from '../study/types';
+import { median } from './median';
 
 export type Divergence = Pick<
   FreeRunMeasurement,
@@ -15,7 +16,7 @@ export type Divergence = Pick<
 };
 
 /** A token's divergence counts as large from here on, nats. */
-export const LARGE_NATS = 0.1;
+const LARGE_NATS = 0.1;
 
 /**
  * KL(full ‖ selective) = Σ_v p(v)·ln(p(v)/p̂(v)) in nats, agreement of the most likely token (the lower index at a tie), and the
@@ -95,11 +96,9 @@ export function divergencePart(
 export function spreadOf(
   nats: readonly number[],
 ): Pick<DivergencePart, 'meanNats' | 'medianNats' | 'shareAbove'> {
-  const ascending = [...nats].sort((a, b) => a - b);
-  const middle = ascending.length / 2;
   return {
     meanNats: mean(nats),
-    medianNats: (ascending[Math.ceil(middle) - 1] + ascending[Math.floor(middle)]) / 2,
+    medianNats: median(nats),
     shareAbove: nats.filter((value) => value > LARGE_NATS).length / nats.length,
   };
 }

@@ -1,7 +1,7 @@
 /** A probe run: what a method keeps and loses in every layer when each sees full attention's queries, keys and values. */
 import type { Method, Selection } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
-import { runNotices } from '../study/notices';
+import { runNotices } from '../methods/run-notices';
 import type { RecordedLayer, RecordedText } from '../study/recorded';
 import type { LayerMeasurement } from '../study/types';
 import { checkMeasurement } from './finite';

@@ -1,7 +1,7 @@
 /** Everything a method keeps in one layer: for the map, and for the command line's `select`. */
 import type { Method, QueryBlock } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
-import { runNotices } from '../study/notices';
+import { runNotices } from '../methods/run-notices';
 import type { RecordedText } from '../study/recorded';
 import type { Memo } from './memo';
 import { layerInput, startProbe } from './probe-run';

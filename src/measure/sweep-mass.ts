@@ -21,8 +21,8 @@ export async function massOfPoints(
   const keys = segment.end;
   const classes = Math.max(...groupings.map(({ masks }) => masks.length));
   const numbers = new Uint32Array(groupings.length * sets * keys);
-  for (const [i, classes] of groupings.entries()) {
-    for (let set = 0; set < sets; set++) copyClasses(classes, set, keys, numbers, (i * sets + set) * keys);
+  for (const [i, grouping] of groupings.entries()) {
+    for (let set = 0; set < sets; set++) copyClasses(grouping, set, keys, numbers, (i * sets + set) * keys);
   }
   const perClass = groupings.map(() => new Float64Array(classes));
 

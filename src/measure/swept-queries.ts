@@ -2,7 +2,7 @@
 import type { TokenRange } from './probe-run';
 
 /** Most tokens of an answer that a sweep takes. */
-export const MOST_SWEPT_ANSWER_TOKENS = 16;
+const MOST_SWEPT_ANSWER_TOKENS = 16;
 
 /** The tokens of an answer among the queries that a sweep takes for all of them; null: it takes every one. */
 export interface SweptAnswer extends TokenRange {

@@ -19,7 +19,7 @@ import type { MapRegion, MethodSpec, SourceSpec } from '../study/types';
 import { isUserError, UserError } from '../user-error';
 import { packText, unpackText } from './compress';
 import { fillParameters } from './follow';
-import { largestSeed, shortestTaskTokens } from './limits';
+import { largestSeed, mostLayers, shortestTaskTokens } from './limits';
 import { joinPairs, type LinkPair, markLength, markOf, splitPairs, unescapeOnce } from './link-text';
 import {
   readDepth,
@@ -105,8 +105,6 @@ type Readers = {
 const parameterPrefix = 'p.';
 const markKey = 'z';
 const largestIndex = 1_000_000;
-/** Layers, and heads, of the largest model that config.json may describe. */
-const mostLayers = 1024;
 
 function readersFor(environment: LinkEnvironment): Readers {
   return {

@@ -4,11 +4,7 @@
  */
 import { DeviceError } from '../../gpu/device-error';
 import type { Ops } from '../../gpu/ops';
-import { methodById } from '../methods';
 import { evictionPlace } from '../methods/blocks';
-import type { Method } from '../methods/method';
-import type { ParameterContext, Parameters } from '../methods/parameters';
-import { resolveParameters } from '../methods/parameters';
 import type { ModelHead } from '../model/load';
 import { isUserError, UserError } from '../user-error';
 import type { AnswerSelections } from './answer-selections';
@@ -21,7 +17,9 @@ import type { OpenModel } from './open-model';
 import { openModel } from './open-model';
 import { Probe } from './probe-session';
 import type { Part, PostedEvent } from './protocol';
-import { continuationTokens, type Reading, readText } from './reading';
+import { continuationOf, type Reading, readText } from './reading';
+import { parameterContext, type ResolvedMethod, resolve, resolvedOrFull, studyContext } from './resolve';
+import { Clock, progressOf } from './run-progress';
 import type { StudyText } from './source';
 import { buildText } from './source';
 import { SweepAnswers } from './sweep-answers';
@@ -51,13 +49,6 @@ export interface EngineRun {
   readonly answersOf?: readonly MethodSpec[];
   /** The part 'time' may take as long as it takes. */
   readonly timeUnlimited?: boolean;
-}
-
-/** A method with checked parameters for one model and text. */
-export interface ResolvedMethod {
-  readonly method: Method;
-  readonly parameters: Parameters;
-  readonly spec: MethodSpec;
 }
 
 export class Engine {
@@ -288,7 +279,7 @@ export class Engine {
     run: EngineRun,
     { rotatedLayers }: MemoryPlan,
   ): Promise<Probe> {
-    const onProgress = progressOf(run, 'full attention', text);
+    const onProgress = progressOf(run.emit, 'full attention', text.ids.length);
     await this.ops.prepare('reading');
     // While a GPU reads, there are threads to compile for what comes next; software reads with all of them.
     if (!this.ops.isSoftware) {
@@ -351,7 +342,7 @@ export class Engine {
       rotatedLayers: plan.rotatedLayers.free,
       isAnswerComplete: (generated) => text.isAnswerComplete(generated),
       signal: run.signal,
-      onProgress: progressOf(run, method.title, text),
+      onProgress: progressOf(run.emit, method.title, text.ids.length),
     });
     reader.release();
     checkMethodStates(reading.queryStates, method.title);
@@ -366,78 +357,5 @@ async function unlessRefused<T>(work: () => Promise<T>): Promise<T | null> {
   } catch (error) {
     if (isUserError(error)) return null;
     throw error;
-  }
-}
-
-/** A task counts as long as was asked for; its text all but fills that. */
-function studyContext({ source }: StudySpec, open: OpenModel, text: StudyText): ParameterContext {
-  return parameterContext(open, source.kind === 'task' ? source.tokens : text.ids.length);
-}
-
-/** What defaults and limits of parameters depend on. */
-export function parameterContext({ config }: Pick<ModelHead, 'config'>, tokens: number): ParameterContext {
-  const { layers, queryHeads, keyValueHeads, headDimension, trainedTokens } = config;
-  return { tokens, trainedTokens, layers, queryHeads, keyValueHeads, headDimension };
-}
-
-/** Tokens that both runs write after the text. */
-export function continuationOf(
-  { config }: Pick<ModelHead, 'config'>,
-  { ids, isContinued }: StudyText,
-): number {
-  return isContinued ? continuationTokens(config, ids.length) : 0;
-}
-
-/** Checks a method's parameters for one text. Throws UserError. */
-export function resolve(spec: MethodSpec, context: ParameterContext): ResolvedMethod {
-  const method = methodById(spec.id);
-  const parameters = resolveParameters(method.id, method.parameters, spec.parameters, context);
-  method.validate?.(parameters, context);
-  return { method, parameters, spec };
-}
-
-/** Parameters that this model cannot take are refused once the page knows the model; the length is planned without them. */
-function resolvedOrFull(spec: MethodSpec, context: ParameterContext): ResolvedMethod {
-  try {
-    return resolve(spec, context);
-  } catch (error) {
-    if (!isUserError(error)) throw error;
-    return resolve({ id: 'full', parameters: {} }, context);
-  }
-}
-
-/** Reports tokens read, and once a part is done how long the whole will take at that pace. */
-function progressOf(run: EngineRun, label: string, text: StudyText): (tokens: number) => void {
-  const start = performance.now();
-  const total = text.ids.length;
-  return (tokens) => {
-    const fraction = tokens / total;
-    const seconds = (performance.now() - start) / 1000 / Math.max(fraction, 1e-6);
-    run.emit({
-      name: 'progress',
-      value: {
-        label: `${label}: ${tokens.toLocaleString('en')} of ${total.toLocaleString('en')} tokens`,
-        fraction,
-        expectedSeconds: seconds > 10 ? seconds : null,
-      },
-    });
-  };
-}
-
-/** Wall-clock milliseconds of the parts of a run, reported as they end. */
-export class Clock {
-  private readonly emit: EngineRun['emit'];
-  private readonly spans: Record<string, number> = {};
-
-  constructor(emit: EngineRun['emit']) {
-    this.emit = emit;
-  }
-
-  async measure<T>(name: string, work: () => Promise<T>): Promise<T> {
-    const start = performance.now();
-    const result = await work();
-    this.spans[name] = performance.now() - start;
-    this.emit({ name: 'timing', value: { ...this.spans } });
-    return result;
   }
 }

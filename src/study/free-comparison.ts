@@ -62,7 +62,7 @@ function generatedTexts(
 }
 
 /** Index of the first token in which two texts differ, also where one of them has ended; null where they are equal. */
-export function firstDifference(a: readonly number[], b: readonly number[]): number | null {
+function firstDifference(a: readonly number[], b: readonly number[]): number | null {
   for (let i = 0; i < Math.max(a.length, b.length); i++) if (a[i] !== b[i]) return i;
   return null;
 }

@@ -2,7 +2,7 @@
  * Everything that has to be known beside a study's numbers, one sentence each: the page shows it, `select`, `sweep` and
  * `evaluate` write it into their files.
  */
-import type { Method, MethodRun } from '../methods/method';
+import type { Method } from '../methods/method';
 import type { ParameterContext, Parameters } from '../methods/parameters';
 
 /** What its files said about a model. */
@@ -16,11 +16,6 @@ export function lengthNotices(tokens: number, trainedTokens: number | null): rea
   return [
     `The text has ${tokens.toLocaleString('en')} tokens and the model was trained on ${trainedTokens.toLocaleString('en')}: beyond them full attention is no reference.`,
   ];
-}
-
-/** What a run had to assume and what its selections have shown. */
-export async function runNotices(run: MethodRun): Promise<readonly string[]> {
-  return [...(run.notices ?? []), ...((await run.lateNotices?.()) ?? [])];
 }
 
 /** What is to be known of a method before its numbers are believed; `run`: what its run said. */

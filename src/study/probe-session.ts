@@ -11,17 +11,20 @@ import type { BlockSelection } from '../measure/select-all';
 import { selectAll } from '../measure/select-all';
 import { SWEEP_FRACTIONS, sweep } from '../measure/sweep';
 import { sweptNotice } from '../measure/swept-queries';
+import { evictionPlace } from '../methods/blocks';
 import { full } from '../methods/full';
 import type { ParameterContext } from '../methods/parameters';
 import { UserError } from '../user-error';
-import { type Clock, continuationOf, type EngineRun, type FullRun, type ResolvedMethod } from './engine';
+import type { EngineRun, FullRun } from './engine';
 import { checkFinite } from './finite';
 import { methodKey, ownPositionsOf } from './key';
 import type { OpenModel } from './open-model';
-import { readText } from './reading';
+import { continuationOf, readText } from './reading';
 import type { OwnedRecordedText } from './record';
 import { recordReading } from './record';
 import type { RecordedLayer } from './recorded';
+import type { ResolvedMethod } from './resolve';
+import type { Clock } from './run-progress';
 import type { StudyText } from './source';
 import { attentionOfTiles, checkWork } from './tile-attention';
 import { coverageOfTile } from './tile-coverage';
@@ -331,9 +334,10 @@ export class Probe {
     let key = this.curveKeys.get(name);
     if (key === undefined) {
       const context = contextOf(this.text);
-      const { start } = this.study.facts.queries;
+      const { queries, answerStart } = this.study.facts;
+      const evictAt = evictionPlace({ evictAt: queries.start, answerStart });
       const points = SWEEP_FRACTIONS.map((fraction) =>
-        method.withBudget(parameters, context, fraction, start),
+        method.withBudget(parameters, context, fraction, evictAt),
       );
       key = JSON.stringify([method.id, points]);
       this.curveKeys.set(name, key);

@@ -3,7 +3,7 @@ import type { Capture, CaptureLayer } from '../model/capture';
 import { UserError } from '../user-error';
 
 /** Scores up to here, either side of 0; what masks and sums need lies between it and the largest number of 32 bits, 3.4e38. */
-export const LARGEST_SCORE = 3e38;
+const LARGEST_SCORE = 3e38;
 /** Queries, keys and sums of values up to here: their differences are numbers, too. */
 const LARGEST_VALUE = 1e38;
 

@@ -11,14 +11,15 @@ import { Scratch } from '../measure/scratch';
 import { evictionPlace, promptBlocks } from '../methods/blocks';
 import type { LayerInput, Method, MethodRun, QueryBlock, Selection } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
+import { runNotices } from '../methods/run-notices';
 import type { Calibration } from '../model/calibration';
 import type { ModelConfig } from '../model/config';
 import type { AttendRequest, Decoder, Reader } from '../model/decoder';
 import { createReader } from '../model/decoder';
 import { AnswerSelections } from './answer-selections';
 import { attendSelection, fullLogSumExp } from './attend';
-import { runNotices } from './notices';
 import type { RecordedLayer } from './recorded';
+import type { StudyText } from './source';
 
 /** Longest answer that is generated; what ends one earlier is in docs/measurements.md, "Source, queries, runs". */
 export const LONGEST_ANSWER_TOKENS = 64;
@@ -30,6 +31,14 @@ export function continuationTokens(
 ): number {
   const most = 32;
   return learnedPositions ? Math.max(0, Math.min(most, trainedTokens - tokens)) : most;
+}
+
+/** Tokens that both runs write after the text. */
+export function continuationOf(
+  { config }: { readonly config: ModelConfig },
+  { ids, isContinued }: Pick<StudyText, 'ids' | 'isContinued'>,
+): number {
+  return isContinued ? continuationTokens(config, ids.length) : 0;
 }
 
 export interface ReadingRequest {

@@ -4,8 +4,8 @@
  */
 import { SWEEP_FRACTIONS } from '../measure/sweep';
 import type { ParameterContext } from '../methods/parameters';
-import type { ResolvedMethod } from './engine';
 import { methodKey } from './key';
+import type { ResolvedMethod } from './resolve';
 import type { CurveAnswers, MethodSpec } from './types';
 
 export interface AnswersRequest {

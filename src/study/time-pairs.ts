@@ -6,6 +6,7 @@
  */
 import type { MeasuredTime } from '../../gpu/ops';
 import { sliceRows } from '../../gpu/rows';
+import { median } from '../measure/median';
 import { contextOf, layerInput, runContext } from '../measure/probe-run';
 import { Scratch } from '../measure/scratch';
 import { evictionPlace, promptBlocks } from '../methods/blocks';
@@ -85,12 +86,6 @@ export function summary(pairs: readonly TimedPair[]): Omit<TimeMeasurement, 'ope
     method: side((pair) => pair.method),
     ratio: { median: median(ratios), low: Math.min(...ratios), high: Math.max(...ratios) },
   };
-}
-
-function median(values: readonly number[]): number {
-  const ascending = [...values].sort((a, b) => a - b);
-  const middle = ascending.length / 2;
-  return (ascending[Math.ceil(middle) - 1] + ascending[Math.floor(middle)]) / 2;
 }
 
 /** The prompt's attention step in all layers; null where the deadline has passed meanwhile. */

@@ -3,8 +3,9 @@ import { createCpuOps } from '../../gpu/cpu';
 import { nodeEnvironment } from '../../src/cli/node-environment';
 import { parseConfig } from '../../src/model/config';
 import { nodeFolder } from '../../src/model/folder-node';
-import { Engine, type EngineRun, parameterContext, resolve } from '../../src/study/engine';
+import { Engine, type EngineRun } from '../../src/study/engine';
 import type { PostedEvent } from '../../src/study/protocol';
+import { parameterContext, resolve } from '../../src/study/resolve';
 import type { CurveAnswers, FreeRunMeasurement, MethodSpec, StudySpec } from '../../src/study/types';
 import { fileJson } from '../model/files';
 

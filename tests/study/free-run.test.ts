@@ -3,10 +3,10 @@ import { createCpuOps } from '../../gpu/cpu';
 import { sampleTexts } from '../../src/cli/node-environment';
 import { full } from '../../src/methods/full';
 import { nodeFolder } from '../../src/model/folder-node';
-import { continuationOf, parameterContext, resolve } from '../../src/study/engine';
 import { compareRuns } from '../../src/study/free-comparison';
 import { type OpenModel, openModel } from '../../src/study/open-model';
-import { type Reading, readText } from '../../src/study/reading';
+import { continuationOf, type Reading, readText } from '../../src/study/reading';
+import { parameterContext, resolve } from '../../src/study/resolve';
 import { buildText, type StudyText } from '../../src/study/source';
 import type { FreeRunMeasurement, MethodSpec } from '../../src/study/types';
 

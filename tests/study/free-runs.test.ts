@@ -8,10 +8,10 @@ import { full } from '../../src/methods/full';
 import { resolveParameters } from '../../src/methods/parameters';
 import { nodeFolder } from '../../src/model/folder-node';
 import { readSafetensors } from '../../src/model/safetensors';
-import { parameterContext } from '../../src/study/engine';
 import { logitBlocks } from '../../src/study/logits';
 import { type OpenModel, openModel } from '../../src/study/open-model';
 import { type Reading, readText } from '../../src/study/reading';
+import { parameterContext } from '../../src/study/resolve';
 
 interface FreeRun {
   readonly ids: readonly number[];

@@ -4,7 +4,8 @@ import { selectAll } from '../../src/measure/select-all';
 import { methodById } from '../../src/methods';
 import type { MethodRun } from '../../src/methods/method';
 import { resolveParameters } from '../../src/methods/parameters';
-import { gatherNotices, lengthNotices, methodNotices, runNotices } from '../../src/study/notices';
+import { runNotices } from '../../src/methods/run-notices';
+import { gatherNotices, lengthNotices, methodNotices } from '../../src/study/notices';
 import { recordText } from '../methods/recorded';
 
 const context = {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { SWEEP_FRACTIONS } from '../../src/measure/sweep';
 import { esa } from '../../src/methods/esa';
 import { streamingLlm } from '../../src/methods/streaming-llm';
-import { type ResolvedMethod, resolve } from '../../src/study/engine';
+import { type ResolvedMethod, resolve } from '../../src/study/resolve';
 import { SweepAnswers } from '../../src/study/sweep-answers';
 import type { CurveAnswers } from '../../src/study/types';
 

@@ -1,6 +1,7 @@
 import { quote } from '../quote';
 import type { Normalizer } from './normalizer';
 import { damaged, isSettings, type Settings, spaceClass, wordClass } from './settings';
+import { mostId } from './vocabulary';
 
 /** A token that is found in the text itself, before the model sees it. */
 export interface AddedToken {
@@ -16,8 +17,6 @@ export interface AddedToken {
 
 /** A stretch of text, or the id of an added token that stands there. */
 export type Section = string | number;
-
-const mostId = 2 ** 24;
 
 /** The added tokens of tokenizer.json, checked against the vocabulary. UserError if ids and contents do not agree. */
 export function readAddedTokens(value: unknown, vocabulary: ReadonlyMap<string, number>): AddedToken[] {

@@ -52,7 +52,10 @@ function makeStep(part: unknown): Step {
 }
 
 function limited(text: string, most: number): string {
-  if (text.length <= most) return text;
+  return text.length <= most ? text : tooLong();
+}
+
+function tooLong(): never {
   throw new UserError(
     `The normalizer of tokenizer.json makes a text more than ${mostTimes} times as long: the file is damaged or hostile.`,
   );
@@ -78,7 +81,7 @@ function replace(settings: Settings): Step {
     let length = text.length;
     return text.replace(pattern, (match: string) => {
       length += content.length - match.length;
-      if (length > most) limited('x'.repeat(most + 1), most);
+      if (length > most) tooLong();
       return content;
     });
   };

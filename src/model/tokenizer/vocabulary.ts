@@ -1,7 +1,8 @@
 import { quote } from '../quote';
 import { damaged, isSettings, type Settings, typeName } from './settings';
 
-const mostId = 2 ** 24;
+/** Ids are places in lists: a huge one would mean billions of empty ones. */
+export const mostId = 2 ** 24;
 
 /** The ids of a model's tokens: an object of token → id, or Unigram's list of [token, score]. UserError if two share one. */
 export function readVocabulary(model: unknown): Map<string, number> {
