@@ -35,7 +35,8 @@ export class EngineHandle {
   readonly #life: string | null;
   #pings = 0;
   #pongs = 0;
-  #watch: { readonly until: number; readonly timer: ReturnType<typeof setTimeout> } | null = null;
+  /** One for each time that the worker was told to let go, until it is freed of all it is busy with. */
+  readonly #watches = new Set<ReturnType<typeof setTimeout>>();
   #pulse: ReturnType<typeof setInterval> | null = null;
   #missed = 0;
 
@@ -72,29 +73,23 @@ export class EngineHandle {
   /** Sees to it that the worker lets go of all runs it is busy with now. */
   expectFreed({ silentMilliseconds, awakeMilliseconds }: Patience): void {
     if (this.#busy.size === 0 || this.isEnded) return;
-    const until = Date.now() + silentMilliseconds;
-    if (this.#watch && this.#watch.until <= until) return;
-    this.#endWatch();
     const runs = [...this.#busy];
     const isFreed = (): boolean => runs.every((run) => !this.#busy.has(run));
     const pings = this.#ping();
-    const look = (isLast: boolean): void => {
-      this.#watch = null;
+    this.#later(silentMilliseconds, () => {
       if (isFreed()) return;
-      if (isLast || this.#pongs < pings) {
-        this.#events.stuck();
-        return;
-      }
-      const rest = awakeMilliseconds - silentMilliseconds;
-      this.#watch = { until: Date.now() + rest, timer: setTimeout(() => look(true), rest) };
-    };
-    this.#watch = { until, timer: setTimeout(() => look(false), silentMilliseconds) };
+      if (this.#pongs < pings) this.#events.stuck();
+      else
+        this.#later(awakeMilliseconds - silentMilliseconds, () => {
+          if (!isFreed()) this.#events.stuck();
+        });
+    });
   }
 
   terminate(): void {
     if (this.isEnded) return;
     this.#ended.abort();
-    this.#endWatch();
+    this.#endWatches();
     if (this.#pulse !== null) clearInterval(this.#pulse);
     this.#worker.terminate();
   }
@@ -105,7 +100,10 @@ export class EngineHandle {
     if (message.type === 'alive') this.#attend();
     else if (message.type === 'pong') this.#pongs = Math.max(this.#pongs, message.id);
     else {
-      if (message.type === 'freed') this.#busy.delete(message.run);
+      if (message.type === 'freed') {
+        this.#busy.delete(message.run);
+        if (this.#busy.size === 0) this.#endWatches();
+      }
       this.#events.message(message);
     }
   }
@@ -136,8 +134,16 @@ export class EngineHandle {
     else this.#ping();
   }
 
-  #endWatch(): void {
-    if (this.#watch) clearTimeout(this.#watch.timer);
-    this.#watch = null;
+  #later(milliseconds: number, look: () => void): void {
+    const timer = setTimeout(() => {
+      this.#watches.delete(timer);
+      look();
+    }, milliseconds);
+    this.#watches.add(timer);
+  }
+
+  #endWatches(): void {
+    for (const timer of this.#watches) clearTimeout(timer);
+    this.#watches.clear();
   }
 }

@@ -120,6 +120,24 @@ describe('a cancelled study', () => {
     expect(workers).toHaveLength(2);
   });
 
+  test('is watched though another was cancelled just before it', async () => {
+    const { client, workers, start } = openClient();
+    start(0, 'webgpu');
+    client.run(spec());
+    const first = workers[0]!.run;
+    client.cancel();
+    client.run(spec('http://host/bomb'));
+    workers[0]!.say({ type: 'freed', run: first });
+    workers[0]!.isDeaf = true;
+    await vi.advanceTimersByTimeAsync(1000);
+    client.cancel();
+    await vi.advanceTimersByTimeAsync(1900);
+    expect(workers[0]!.isTerminated).toBe(false);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(workers[0]!.isTerminated).toBe(true);
+    expect(workers).toHaveLength(2);
+  });
+
   test('a long operation under a moved slider ends no worker', async () => {
     const { client, workers, start } = openClient();
     start(0, 'webgpu');
