@@ -1,6 +1,6 @@
 /**
- * Opens the default study once or more and prints what that took, one line of JSON for each opening: what bench/opening.mjs
- * runs, built from this program or from another checkout of it.
+ * Opens the default study once or more and prints what that took, one line of JSON for the device and one for each opening: what
+ * bench/opening.mjs runs, built from this program or from another checkout of it.
  */
 import { parseArgs } from 'node:util';
 import { createCpuOps } from '../gpu/cpu';
@@ -28,18 +28,21 @@ async function openOps(backend: string): Promise<Ops> {
   return createWebGpuOps({ device });
 }
 
+/** What a part of an opening took: by the wall clock, of the processors (user time), and on WebGPU in commands. */
+type Part = Record<'wall' | 'user', number> & { readonly commands: readonly number[] };
+
 /** Opens the study in an engine of its own: nothing of an earlier opening is at hand but what is compiled. */
-async function open(ops: Ops): Promise<object> {
+async function open(ops: Ops, commands: () => number[]): Promise<object> {
   const engine = new Engine(ops, nodeEnvironment());
   engine.look(session.view.layer, session.view.head);
   let layers: readonly LayerMeasurement[] = [];
   let sweep: readonly SweepCurve[] = [];
-  const milliseconds: Record<string, number> = {};
-  const userMilliseconds: Record<string, number> = {};
-  let before = process.cpuUsage();
+  const parts: Record<string, Part> = {};
+  const now = () => ({ wall: performance.now(), user: process.cpuUsage().user / 1000, commands: commands() });
+  let before = now();
   await engine.run({
     spec: studyOf(session),
-    parts: ['probe'],
+    parts: ['probe', 'free'],
     signal: new AbortController().signal,
     full: null,
     onFull: () => {},
@@ -48,17 +51,18 @@ async function open(ops: Ops): Promise<object> {
         layers = value.layers ?? layers;
         sweep = value.sweep ?? sweep;
       }
-      if (name === 'timing') {
-        // Phases are told as they end.
-        const phase = Object.keys(value).at(-1)!;
-        const { user } = process.cpuUsage(before);
-        before = process.cpuUsage();
-        milliseconds[phase] = value[phase]!;
-        userMilliseconds[phase] = user / 1000;
-      }
+      if (name !== 'timing') return;
+      // Parts are told as they end.
+      const after = now();
+      parts[Object.keys(value).at(-1)!] = {
+        wall: after.wall - before.wall,
+        user: after.user - before.user,
+        commands: after.commands.map((count, i) => count - before.commands[i]!),
+      };
+      before = after;
     },
   });
-  return { milliseconds, userMilliseconds, numbers: numbersOf(layers, sweep) };
+  return { parts, numbers: numbersOf(layers, sweep) };
 }
 
 /** Every number that is read as a share, in one order. */
@@ -70,9 +74,28 @@ function numbersOf(layers: readonly LayerMeasurement[], sweep: readonly SweepCur
   ];
 }
 
+/** Counts of dispatches, readbacks and submissions so far, whichever program asks for them; none without WebGPU. */
+function countCommands(): () => number[] {
+  if (!globalThis.GPUComputePassEncoder) return () => [];
+  const counts = [0, 0, 0];
+  const count = (prototype: object, name: string, place: number): void => {
+    const original = Reflect.get(prototype, name) as (...args: unknown[]) => unknown;
+    Reflect.set(prototype, name, function (this: unknown, ...args: unknown[]) {
+      counts[place]!++;
+      return original.apply(this, args);
+    });
+  };
+  count(GPUComputePassEncoder.prototype, 'dispatchWorkgroups', 0);
+  count(GPUBuffer.prototype, 'mapAsync', 1);
+  count(GPUQueue.prototype, 'submit', 2);
+  return () => [...counts];
+}
+
 const { values } = parseArgs({
   options: { backend: { type: 'string', default: 'cpu' }, openings: { type: 'string', default: '1' } },
 });
 const ops = await openOps(values.backend);
-for (let i = 0; i < Number(values.openings); i++) console.log(JSON.stringify(await open(ops)));
+const commands = countCommands();
+console.log(JSON.stringify({ device: ops.description }));
+for (let i = 0; i < Number(values.openings); i++) console.log(JSON.stringify(await open(ops, commands)));
 process.exit(0);

@@ -1,38 +1,37 @@
 // Bundles bench/index.ts and runs it with the arguments given, on the machine's GPU if Dawn finds one, else on SwiftShader.
-// Then opens the page in Chromium, where there is one, for what only a page can tell.
+// Then opens the page in Chromium, where there is one, for what only a page can tell. --against PATH: another checkout, which
+// the section `opening` compares with.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ensureInstalled, root } from './setup.mjs';
 
-/** Sections that are programs of their own: they drive a browser. Slow ones run only if they are asked for. */
-const PAGE_SECTIONS = {
+/** Sections that are programs of their own: most drive a browser. Slow ones run only if they are asked for. */
+const PROGRAM_SECTIONS = {
   start: {
     title: 'From opening the page to its numbers, in Chromium on SwiftShader',
     program: ['bench/start.mjs', '--repeat', '1'],
     isSlow: false,
+    needsPage: true,
   },
   'map-page': {
     title: 'Six hundred gestures on the map of the page, in Chromium on SwiftShader',
     program: ['bench/map-page.mjs'],
     isSlow: true,
+    needsPage: true,
+  },
+  opening: {
+    title: 'Opening the default study',
+    program: ['bench/opening.mjs'],
+    isSlow: true,
+    needsPage: false,
   },
 };
 
 ensureInstalled();
 const { ensureBundle } = await import('./bundle.mjs');
-const { findBrowser, vulkanEnvironment } = await import('./browser.mjs');
-
-const adapterProbe = `
-  const { create } = await import('webgpu');
-  process.exit((await create([]).requestAdapter()) ? 0 : 1);
-`;
-
-/** Whether Dawn finds an adapter in a process with these variables. @param {NodeJS.ProcessEnv} env */
-function findsAdapter(env) {
-  const args = ['--input-type=module', '-e', adapterProbe];
-  return spawnSync(process.execPath, args, { cwd: root, stdio: 'ignore', env }).status === 0;
-}
+const { adapterEnvironment } = await import('./adapter.mjs');
+const { findBrowser } = await import('./browser.mjs');
 
 /** @param {string[]} args @param {NodeJS.ProcessEnv} env */
 function run(args, env) {
@@ -41,32 +40,38 @@ function run(args, env) {
 }
 
 const { values } = parseArgs({
-  options: { only: { type: 'string' }, backend: { type: 'string' }, json: { type: 'string' } },
+  options: {
+    only: { type: 'string' },
+    backend: { type: 'string' },
+    json: { type: 'string' },
+    against: { type: 'string' },
+  },
 });
 const asked = values.only?.split(',').filter(Boolean);
-const elsewhere = asked?.filter((name) => !(name in PAGE_SECTIONS));
+const elsewhere = asked?.filter((name) => !(name in PROGRAM_SECTIONS));
 if (!elsewhere || elsewhere.length > 0) {
-  const environments = [
-    process.env,
-    { ...process.env, ...vulkanEnvironment('hardware') },
-    { ...process.env, ...vulkanEnvironment('swiftshader') },
-  ];
   const args = [
     ...(elsewhere ? ['--only', elsewhere.join(',')] : []),
     ...(values.backend ? ['--backend', values.backend] : []),
     ...(values.json ? ['--json', values.json] : []),
   ];
   const program = await ensureBundle('bench/index.ts', 'bench');
-  run([program, ...args], environments.find(findsAdapter) ?? process.env);
+  run([program, ...args], adapterEnvironment());
 }
-for (const [name, { title, program, isSlow }] of Object.entries(PAGE_SECTIONS)) {
-  if (asked ? !asked.includes(name) : isSlow || values.backend === 'cpu') continue;
+for (const [name, { title, program, isSlow, needsPage }] of Object.entries(PROGRAM_SECTIONS)) {
+  if (asked ? !asked.includes(name) : isSlow || (needsPage && values.backend === 'cpu')) continue;
   console.log(`\n${title}`);
-  try {
-    findBrowser();
-  } catch (error) {
-    console.log(`left out: ${/** @type {Error} */ (error).message}`);
-    continue;
+  const [path, ...args] = program;
+  if (needsPage) {
+    try {
+      findBrowser();
+    } catch (error) {
+      console.log(`left out: ${/** @type {Error} */ (error).message}`);
+      continue;
+    }
+  } else {
+    if (values.backend) args.push('--backend', values.backend);
+    if (values.against) args.push('--against', values.against);
   }
-  run([join(root, program[0]), ...program.slice(1)], process.env);
+  run([join(root, path), ...args], process.env);
 }

@@ -29,6 +29,33 @@ export async function ensureBundle(entry, name) {
   const output = join(root, 'dist', `${name}.js`);
   const entryFolder = entry.split('/')[0];
   if (!isStale(output, [...programFolders, ...settings, join(root, entryFolder)])) return output;
+  await bundle(entry, output, []);
+  return output;
+}
+
+/**
+ * The same with the program of another checkout: what the entry itself imports from outside its folder comes from there.
+ * @param {string} entry
+ * @param {string} name
+ * @param {string} checkout its folder
+ */
+export async function bundleOfCheckout(entry, name, checkout) {
+  const output = join(root, 'dist', `${name}.js`);
+  /** @type {import('vite').Plugin} */
+  const elsewhere = {
+    name: 'elsewhere',
+    enforce: 'pre',
+    resolveId(source, importer) {
+      if (importer !== join(root, entry) || !source.startsWith('../')) return null;
+      return this.resolve(join(checkout, source.slice('../'.length)), undefined, { skipSelf: true });
+    },
+  };
+  await bundle(entry, output, [elsewhere]);
+  return output;
+}
+
+/** @param {string} entry @param {string} output @param {import('vite').Plugin[]} plugins */
+async function bundle(entry, output, plugins) {
   const { build } = await import('vite');
   mkdirSync(join(root, 'dist'), { recursive: true });
   // Built aside and moved into place in one step: several commands may start at the same time.
@@ -40,6 +67,7 @@ export async function ensureBundle(entry, name) {
       configFile: false,
       logLevel: 'silent',
       publicDir: false,
+      plugins,
       ssr: { noExternal: true, external: ['webgpu'] },
       build: {
         ssr: join(root, entry),
@@ -55,5 +83,4 @@ export async function ensureBundle(entry, name) {
   }
   renameSync(join(folder, basename(output)), output);
   removeFolder();
-  return output;
 }
