@@ -12,14 +12,17 @@ import { lcg } from '../golden/lcg';
 import { expectClose } from './agreement';
 import { rotate } from './recorded';
 
-/** To its end at once. */
-function finish<T>(work: Generator<void, T>): T {
-  for (;;) {
+/** To its end at once; throws where it takes more steps than so many. */
+function finish<T>(work: Generator<void, T>, mostSteps: number): T {
+  for (let steps = 0; steps <= mostSteps; steps++) {
     const step = work.next();
     if (step.done) return step.value;
   }
+  throw new Error(`no end after ${mostSteps} steps`);
 }
-const closedForm = (moments: SecondMoments): ClosedForm => finish(closedFormSteps(moments));
+/** Some 20 steps a channel are usual. */
+const closedForm = (moments: SecondMoments): ClosedForm =>
+  finish(closedFormSteps(moments), 60 * Math.sqrt(moments.query.length));
 
 const channels = 12;
 const rows = 40;
@@ -139,12 +142,10 @@ describe('closed form', () => {
         [ordinary(tokens, width, 4), make(tokens, width)],
         [make(tokens, width), make(tokens, width)],
       ]) {
-        const began = performance.now();
         const { queryMap, keyMap, singularValues } = closedForm({
           query: secondMoments(queries, width),
           key: secondMoments(keys, width),
         });
-        expect(performance.now() - began).toBeLessThan(1000);
         expect([queryMap, keyMap, singularValues].every((part) => part.every(Number.isFinite))).toBe(true);
         for (const map of [queryMap, keyMap])
           expect(Float32Array.from(map).every(Number.isFinite)).toBe(true);
@@ -183,12 +184,10 @@ describe('closed form', () => {
   it('of 514 channels lets other work in between, and can be stopped', async () => {
     const moments = secondMoments(ordinary(600, 514, 5), 514);
     const controller = new AbortController();
-    const began = performance.now();
     const run = inTurns(closedFormSteps({ query: moments, key: moments }), controller.signal);
     // Timers would wait until the end if it did not let them in.
     setTimeout(() => controller.abort(new Error('stopped')), 100);
     await expect(run).rejects.toThrow('stopped');
-    expect(performance.now() - began).toBeLessThan(2000);
   });
 
   it('rotates moments as if every query had been rotated', () => {
@@ -222,7 +221,7 @@ describe('eigenvalues', () => {
   const symmetric = random.map((value, at) => value + random[(at % size) * size + Math.floor(at / size)]);
 
   it('of a symmetric matrix make it again with their vectors', () => {
-    const { values, vectors } = finish(symmetricEigen(symmetric, size));
+    const { values, vectors } = finish(symmetricEigen(symmetric, size), 20 * size);
     expect([...values]).toEqual([...values].sort((a, b) => b - a));
     for (let i = 0; i < size; i++) {
       for (let j = 0; j < size; j++) {
@@ -240,7 +239,7 @@ describe('eigenvalues', () => {
 
   it.each([0, 1, 2, 3])('of %i rows', (rows) => {
     const matrix = Float64Array.from({ length: rows * rows }, () => 1);
-    const { values } = finish(symmetricEigen(matrix, rows));
+    const { values } = finish(symmetricEigen(matrix, rows), 20 * rows);
     const wanted = Array.from({ length: rows }, (_, i) => (i === 0 ? rows : 0));
     wanted.forEach((value, i) => {
       expect(values[i]).toBeCloseTo(value, 14);
@@ -252,7 +251,7 @@ describe('eigenvalues', () => {
       const distance = Math.abs((at % size) - Math.floor(at / size));
       return distance === 0 ? 2 : distance === 1 ? -1 : 0;
     });
-    const { values } = finish(symmetricEigen(matrix, size));
+    const { values } = finish(symmetricEigen(matrix, size), 20 * size);
     values.forEach((value, i) => {
       expect(value).toBeCloseTo(2 + 2 * Math.cos((Math.PI * (i + 1)) / (size + 1)), 13);
     });
