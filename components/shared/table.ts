@@ -19,10 +19,14 @@ export function toJson(table: Table, facts: Facts = []): string {
   return JSON.stringify({ ...Object.fromEntries(facts), ...table }, null, 1);
 }
 
-/** A text that a spreadsheet would run as a formula gets an apostrophe, which makes it a text there, too. */
+/**
+ * A text that a spreadsheet would run as a formula gets an apostrophe, which makes it a text there, too. One with a quotation mark
+ * stands in quotes, its own doubled: a mark at the begin would take in the cells after it, or hide a formula.
+ */
 function tsvCell(cell: Cell): string {
   if (typeof cell !== 'string') return cell === null ? '' : String(cell);
-  const isFormula = /^[\s\p{C}]*[=+\-@]/u.test(cell) || /^[\t\r]/.test(cell);
+  const isFormula = /^[\s\p{C}]*[=+\-@＝＋－＠]/u.test(cell) || /^[\t\r]/.test(cell);
   const text = cell.replace(/[\t\r\n\v\f\u0085\u2028\u2029]/g, ' ');
-  return isFormula ? `'${text}` : text;
+  const safe = isFormula ? `'${text}` : text;
+  return safe.includes('"') ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

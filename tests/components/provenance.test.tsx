@@ -123,7 +123,7 @@ describe('copied data of the present choice', () => {
 
 describe('cells that a spreadsheet would run', () => {
   it.each([
-    ['=HYPERLINK("http://x")', '\'=HYPERLINK("http://x")'],
+    ['=HYPERLINK("http://x")', '"\'=HYPERLINK(""http://x"")"'],
     ['+1+1', "'+1+1"],
     ['-2', "'-2"],
     ['@SUM(1+1)*cmd|…', "'@SUM(1+1)*cmd|…"],
@@ -131,6 +131,12 @@ describe('cells that a spreadsheet would run', () => {
     ['\r\n=1', "'  =1"],
     [' =1', "' =1"],
     ['\u0000=1', "'\u0000=1"],
+    ['＝1+1', "'＝1+1"],
+    // Read as a cell in quotes, it would be =1+1.
+    ['"=1+1"', '"""=1+1"""'],
+    // Alone, it would take in the cells after it.
+    ['"', '""""'],
+    ['a "b" c', '"a ""b"" c"'],
     ['a=1', 'a=1'],
     ['−0.5', '−0.5'],
   ])('%j is a text', (cell, expected) => {
