@@ -169,7 +169,7 @@ async function randomText(
         trainedTokens: null,
         answerStart: null,
       },
-      ...{ calibration: null, recorded },
+      ...{ calibration: null, recorded, outputWeight: () => null },
     },
     release() {
       for (const { query, key, logSumExp } of recorded) {

@@ -37,6 +37,8 @@ export class LayerSums {
   private readonly selector = new Mean();
   private readonly selectorPerQuery = new Mean();
   private tiedAtCut: number | null = null;
+  /** Of all heads after the output projection; null until some were added. */
+  private projected: { squaredNorm: number; squaredError: number } | null = null;
 
   constructor(queryHeads: number) {
     this.heads = Array.from({ length: queryHeads }, () => new HeadSums());
@@ -60,10 +62,19 @@ export class LayerSums {
     if (recall.perQuery !== null) this.selectorPerQuery.add(recall.perQuery, queries);
   }
 
+  /** Outputs of all heads after W_O, [n, D]: full attention's, and those on the kept keys. */
+  addProjected(full: Float32Array, kept: Float32Array): void {
+    this.projected ??= { squaredNorm: 0, squaredError: 0 };
+    this.projected.squaredNorm = addSquares(this.projected.squaredNorm, full, null, 0, full.length);
+    this.projected.squaredError = addSquares(this.projected.squaredError, kept, full, 0, full.length);
+  }
+
   result(layer: number): LayerMeasurement {
+    const { projected } = this;
+    if (projected)
+      checkFinite(layer, null, 'outputs after W_O', projected.squaredNorm, projected.squaredError);
     const heads = this.heads.map((sums, head): HeadMeasurement => {
       const { squaredNorm, squaredError, squaredErrorAsRun } = sums;
-      const relative = (squares: number): number => (squares === 0 ? 0 : Math.sqrt(squares / squaredNorm));
       checkFinite(layer, head, 'attention outputs', squaredNorm, squaredError, squaredErrorAsRun);
       checkFinite(layer, head, 'attention masses', sums.massRecall.value, sums.ownMassRecall.value);
       return {
@@ -72,8 +83,8 @@ export class LayerSums {
         ownMassRecall: sums.ownMassRecall.value,
         topkRecall: sums.topkRecall.value,
         topkChance: sums.topkChance.value,
-        outputError: relative(squaredError),
-        outputErrorAsRun: relative(squaredErrorAsRun),
+        outputError: relative(squaredError, squaredNorm),
+        outputErrorAsRun: relative(squaredErrorAsRun, squaredNorm),
       };
     });
     const mean = (of: (head: HeadMeasurement) => number | null): number | null => {
@@ -93,16 +104,36 @@ export class LayerSums {
       selectorRecallPerQuery: this.selectorPerQuery.value,
       outputError: mean((head) => head.outputError) ?? 0,
       outputErrorAsRun: mean((head) => head.outputErrorAsRun) ?? 0,
+      outputErrorProjected: projected && relative(projected.squaredError, projected.squaredNorm),
       tiedAtCut: this.tiedAtCut,
       heads,
     };
   }
 }
 
-/** Throws UserError that names layer and head: no number that is none leaves as a measurement, and null means something else. */
-function checkFinite(layer: number, head: number, what: string, ...values: (number | null)[]): void {
+/** sum + Σ (values − less)² over [start, end). */
+export function addSquares(
+  sum: number,
+  values: Float32Array,
+  less: Float32Array | null,
+  start: number,
+  end: number,
+): number {
+  let total = sum;
+  if (less) for (let i = start; i < end; i++) total += (values[i] - less[i]) ** 2;
+  else for (let i = start; i < end; i++) total += values[i] ** 2;
+  return total;
+}
+
+/** √(squares / norm): 0 where nothing differs, even from nothing. */
+function relative(squares: number, squaredNorm: number): number {
+  return squares === 0 ? 0 : Math.sqrt(squares / squaredNorm);
+}
+
+/** Throws UserError that names layer and, where it is of one, head: no number that is none leaves as a measurement, and null means something else. */
+function checkFinite(layer: number, head: number | null, what: string, ...values: (number | null)[]): void {
   if (values.every((value) => value === null || Number.isFinite(value))) return;
   throw new UserError(
-    `The ${what} of layer ${layer}, head ${head} are not finite: scores or values there are too large for 32-bit numbers.`,
+    `The ${what} of layer ${layer}${head === null ? '' : `, head ${head}`} are not finite: scores or values there are too large for 32-bit numbers.`,
   );
 }

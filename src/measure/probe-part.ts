@@ -1,9 +1,9 @@
 /** Recall and output error of consecutive queries of one block. */
 import type { RowScalars, VisibleKeys } from '../../gpu/ops';
-import { headMajorRows, type Rows } from '../../gpu/rows';
+import { headMajorRows, joinHeads, matrixRows, type Rows, tokenMajorRows } from '../../gpu/rows';
 import type { LayerInput, MethodRun, Remembered, ScoreMemo, Selection } from '../methods/method';
 import type { RecordedText } from '../study/recorded';
-import type { LayerSums } from './layer-sums';
+import { addSquares, type LayerSums } from './layer-sums';
 import { Scratch } from './scratch';
 import type { KeptKeys } from './selection-reader';
 import { type TopKOfHead, topKRecall } from './top-k-recall';
@@ -64,22 +64,30 @@ export async function measurePart(
     ops.readFloats(spaces.lambda, 0, parts * heads * rows),
     own?.lambdaOfAll,
     topKRecall(ops, { query, key, logSumExp, scale }, kept),
+    projected(scratch, text, part.layer, model.out),
   ]);
   scratch.release();
-  const [full, out, lambda, ownLambdaOfAll, recalls] = await reads;
+  const [full, out, lambda, ownLambdaOfAll, recalls, afterProjection] = await reads;
   const [modelOut, ownOut] = [out, own ? out.subarray(heads * rows * channels) : null];
   const [modelLambda, ownLambda] = [lambda, lambda.subarray(heads * rows)];
 
   return adder(query, full, logSumExp.headStride, {
-    model: { out: modelOut, lambda: modelLambda },
+    model: { out: modelOut, lambda: modelLambda, projected: afterProjection },
     own: own && { out: ownOut!, lambda: ownLambda, ofAll: ownLambdaOfAll ?? null },
     recalls,
   });
 }
 
-/** What attention gave over the keys that were kept, [H, n, d] and [H, n]; recall by head and query. */
+/** Output [H, n, d], log-sum-exp by head and query, and the output of all heads after W_O, [n, D] (null: a text without it). */
+interface FullNumbers {
+  readonly out: Float32Array;
+  readonly lambda: Float32Array;
+  readonly projected: Float32Array | null;
+}
+
+/** What attention gave over the keys that were kept, λ as [H, n]; recall by head and query. */
 interface KeptNumbers {
-  readonly model: { readonly out: Float32Array; readonly lambda: Float32Array };
+  readonly model: FullNumbers;
   /** Under the method's own positions; `ofAll`: log-sum-exp over all keys, null where there is none. */
   readonly own: {
     readonly out: Float32Array;
@@ -92,7 +100,7 @@ interface KeptNumbers {
 /** Adds the queries of [H, n, d] to the sums of their layer. `full`: as `fullAttention` gives it. */
 export function adder(
   { heads, rows, channels }: Rows,
-  full: { readonly out: Float32Array; readonly lambda: Float32Array },
+  full: FullNumbers,
   headStride: number,
   { model, own, recalls }: KeptNumbers,
 ): (sums: LayerSums) => void {
@@ -117,33 +125,42 @@ export function adder(
       of.squaredError = addSquares(of.squaredError, model.out, full.out, start, end);
       of.squaredErrorAsRun = addSquares(of.squaredErrorAsRun, (own ?? model).out, full.out, start, end);
     }
+    if (full.projected && model.projected) sums.addProjected(full.projected, model.projected);
   };
 }
 
-/** sum + Σ (values − less)² over [start, end). */
-function addSquares(
-  sum: number,
-  values: Float32Array,
-  less: Float32Array | null,
-  start: number,
-  end: number,
-): number {
-  let total = sum;
-  if (less) for (let i = start; i < end; i++) total += (values[i] - less[i]) ** 2;
-  else for (let i = start; i < end; i++) total += values[i] ** 2;
-  return total;
+/**
+ * Heads' outputs [H, n, d] side by side times W_O, dense [n, D], without its bias, which a difference does not see; null where the
+ * text has no W_O.
+ */
+export function projected(
+  scratch: Scratch,
+  text: RecordedText,
+  layer: number,
+  out: Rows,
+): Promise<Float32Array> | null {
+  const weight = text.outputWeight(layer);
+  if (!weight) return null;
+  const { ops } = text;
+  const { heads, rows, channels } = out;
+  const joined = scratch.floats(heads * rows * channels, 'outputs of all heads');
+  const byToken = tokenMajorRows(joined, heads, rows, channels);
+  ops.copyRows({ input: out, out: byToken });
+  const buffer = scratch.floats(rows * weight.rows, 'projected outputs');
+  ops.matmul({ input: joinHeads(byToken), weight, out: matrixRows(buffer, rows, weight.rows) });
+  return ops.readFloats(buffer);
 }
 
-/** Output and log-sum-exp of full attention, [H, n, d] and by `logSumExp.headStride`: the same for every method. */
+/** What full attention gives, λ by `logSumExp.headStride`: the same for every method. */
 export function fullAttention(
   text: RecordedText,
   { memo }: MeasuredRun,
   { layer, block, query, key, value, logSumExp }: LayerInput,
-): Promise<{ readonly out: Float32Array; readonly lambda: Float32Array }> {
+): Promise<FullNumbers> {
   const { ops, attentionScale: scale } = text;
   const { heads, rows, channels } = query;
   const { buffer, offset, headStride } = logSumExp!;
-  const read = async (): Promise<{ out: Float32Array; lambda: Float32Array }> => {
+  const read = async (): Promise<FullNumbers> => {
     const scratch = new Scratch(ops);
     const full = space(scratch, query, 'full output');
     const visible: VisibleKeys = { range: { start: 0, end: block.end, causal: true } };
@@ -151,12 +168,14 @@ export function fullAttention(
     const reads = Promise.all([
       ops.readFloats(full.out.buffer),
       ops.readFloats(buffer, offset, (heads - 1) * headStride + rows),
+      projected(scratch, text, layer, full.out),
     ]);
     scratch.release();
-    const [out, lambda] = await reads;
-    return { out, lambda };
+    const [out, lambda, afterProjection] = await reads;
+    return { out, lambda, projected: afterProjection };
   };
-  const count = heads * rows * channels + (heads - 1) * headStride + rows;
+  const projection = text.outputWeight(layer)?.rows ?? 0;
+  const count = heads * rows * channels + (heads - 1) * headStride + rows + rows * projection;
   if (!memo) return read();
   return memo.get(`full/${layer}/${block.start}/${block.end}`, () => new Numbers(count, read())).values;
 }
@@ -211,7 +230,12 @@ function space(scratch: Scratch, { heads, rows, channels }: Rows, label: string)
   };
 }
 
-/** exp(λ_part − λ_all): the share of the softmax's mass, which rounding must not lift above 1. */
-function share(part: number, all: number): number {
-  return Math.min(1, Math.exp(part - all));
+/**
+ * exp(λ_part − λ_all): the share of the softmax's mass, which rounding must not lift above 1. NaN where a log-sum-exp is none, as
+ * scores that left 32 bits make it; −∞ of a part that holds no key is one.
+ */
+export function share(part: number, all: number): number {
+  return part < Number.POSITIVE_INFINITY && Number.isFinite(all)
+    ? Math.min(1, Math.exp(part - all))
+    : Number.NaN;
 }

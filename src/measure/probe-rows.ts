@@ -7,7 +7,7 @@ import { eachRowAsHead } from '../../gpu/rows';
 import type { LayerInput, VisibleOfEach } from '../methods/method';
 import type { RecordedText } from '../study/recorded';
 import type { LayerSums } from './layer-sums';
-import { adder, fullAttention, type MeasuredRun, Numbers, twoSpaces } from './probe-part';
+import { adder, fullAttention, type MeasuredRun, Numbers, projected, twoSpaces } from './probe-part';
 import { Scratch } from './scratch';
 import { type KeptKeys, setOfHead } from './selection-reader';
 import { topKRecallOfEach } from './top-k-recall';
@@ -102,11 +102,12 @@ export async function measureRows(
     ops.readFloats(spaces.lambda, 0, parts * heads * rows),
     ofAll,
     topKRecallOfEach(ops, { query, key, logSumExp, scale }, kept),
+    projected(scratch, text, part.layer, model.out),
   ]);
   scratch.release();
-  const [full, out, lambda, ownOfAll, recalls] = await reads;
+  const [full, out, lambda, ownOfAll, recalls, afterProjection] = await reads;
   return adder(query, full, logSumExp.headStride, {
-    model: { out, lambda },
+    model: { out, lambda, projected: afterProjection },
     own: hasOwn ? { out: out.subarray(size), lambda: lambda.subarray(heads * rows), ofAll: ownOfAll } : null,
     recalls,
   });

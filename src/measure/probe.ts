@@ -146,12 +146,14 @@ async function measureChoices(
   choices: readonly Choice[],
 ): Promise<void> {
   const { ops, queryHeads, headDimension } = text;
-  const numbers = (queries.end - queries.start) * queryHeads * headDimension * text.recorded.length;
+  const projection = text.outputWeight(text.recorded[0]!.layer)?.rows ?? 0;
+  const numbersOfQuery = (queryHeads * headDimension + projection) * text.recorded.length;
+  const numbers = (queries.end - queries.start) * numbersOfQuery;
   const measuredRun: MeasuredRun = {
     methodId: method.id,
     run,
     // Full attention's output must not crowd out the scores.
-    memo: 16 * numbers <= MEMO_BYTES ? memo : null,
+    memo: 8 * numbers <= MEMO_BYTES ? memo : null,
   };
   let rowsUnderWay = 0;
   let heldBytes = ops.memory().bytes;

@@ -49,19 +49,21 @@ export function rotatedSlots(config: ModelConfig, tokens: number): PlannedBuffer
 /** The probe run or the sweep, whichever takes more; what the open text remembers on top. */
 export function measuringBuffers(size: WorkingSize): PlannedBuffer[] {
   const { config, tokens, queries } = size;
-  const { layers, queryHeads: H, keyValueHeads: G, headDimension: d } = config;
+  const { layers, queryHeads: H, keyValueHeads: G, headDimension: d, hiddenSize: D } = config;
   const rows = Math.min(queries, Math.max(1, Math.floor(MOST_WEIGHTS / (H * tokens))));
   const scored = scoredByQuery(size);
-  // Outputs and the most attended keys, of all layers as long as they are few.
+  // Outputs, before and after W_O, and the most attended keys, of all layers as long as they are few.
   const underWay = Math.min(
     MOST_BYTES_UNDER_WAY / 4,
-    layers * queries * H * (3 * (d + 1) + Math.ceil(tokens / 4)),
+    layers * queries * (H * (3 * (d + 1) + Math.ceil(tokens / 4)) + 2 * D),
   );
   const probing = [
     { label: 'scores by query', elements: scored * tokens, count: 2 },
     one('attention weights', H * rows * tokens),
     one('most attended keys', H * rows * tokens),
     { label: 'attention outputs', elements: H * rows * (d + 1), count: 3 },
+    { label: 'outputs of all heads', elements: rows * H * d, count: 2 },
+    { label: 'projected outputs', elements: rows * D, count: 2 },
     { label: 'copies under way', elements: Math.ceil(underWay / COPIES), count: COPIES },
   ];
   const sweeping = [

@@ -84,6 +84,7 @@ export function recordReading(
       value: sliceRows(value, 0, tokens),
       logSumExp: logSumExp!,
     })),
+    outputWeight: (layer) => decoder.weights.layers[layer]!.output.weight,
     release,
   };
 }
@@ -195,6 +196,7 @@ async function uploadCapture(
     trainedTokens: capture.trainedTokens,
     calibration: null,
     recorded,
+    outputWeight: () => null,
     release: () => owned.release(),
   };
 }

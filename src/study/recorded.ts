@@ -38,4 +38,6 @@ export interface RecordedText {
   readonly trainedTokens: number | null;
   readonly calibration: Calibration | null;
   readonly recorded: readonly RecordedLayer[];
+  /** A layer's output projection W_O, [D, H·d] as the decoder has it; null: a capture, which knows none. */
+  readonly outputWeight: (layer: number) => Rows | null;
 }

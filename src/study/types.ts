@@ -97,6 +97,11 @@ export interface LayerMeasurement {
   readonly selectorRecallPerQuery: number | null;
   readonly outputError: number;
   readonly outputErrorAsRun: number;
+  /**
+   * Of all heads together after the output projection, its bias left out; null for a capture, which has no projection; absent in
+   * what earlier versions recorded.
+   */
+  readonly outputErrorProjected?: number | null;
   /** Largest over the blocks of `queries`; null where nothing was cut. */
   readonly tiedAtCut: number | null;
   readonly heads: readonly HeadMeasurement[];

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { LayerSums } from '../../src/measure/layer-sums';
+import { share } from '../../src/measure/probe-part';
 
 describe('sums of a layer', () => {
   it('weighs selector recall by the queries of each block', () => {
@@ -21,6 +22,23 @@ describe('sums of a layer', () => {
       const outputs = new LayerSums(3);
       outputs.heads[1]!.squaredError = value;
       expect(() => outputs.result(4)).toThrow('attention outputs of layer 4, head 1 are not finite');
+      const projected = new LayerSums(1);
+      projected.addProjected(new Float32Array([1, 2]), new Float32Array([1, value]));
+      expect(() => projected.result(4)).toThrow('outputs after W_O of layer 4 are not finite');
     },
   );
+
+  it('has a share of the mass for log-sum-exps that are numbers alone', () => {
+    expect(share(2, 3)).toBeCloseTo(Math.exp(-1), 15);
+    expect(share(3 + 1e-7, 3)).toBe(1);
+    expect(share(Number.NEGATIVE_INFINITY, 3)).toBe(0);
+    for (const [part, all] of [
+      [Number.POSITIVE_INFINITY, 3],
+      [Number.NaN, 3],
+      [3, Number.POSITIVE_INFINITY],
+      [3, Number.NEGATIVE_INFINITY],
+      [3, Number.NaN],
+    ] as const)
+      expect(share(part, all)).toBeNaN();
+  });
 });

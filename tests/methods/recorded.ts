@@ -73,6 +73,7 @@ export function recordText(
     trainedTokens: options.trainedTokens ?? null,
     calibration: options.calibration ?? null,
     recorded,
+    outputWeight: () => null,
   };
 }
 

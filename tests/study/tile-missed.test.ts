@@ -50,6 +50,7 @@ function makeText(tokens: number, queries: readonly number[]) {
   const text: RecordedText = {
     ...{ ops, layers: 1, tokens, answerStart: null, queryHeads: 1, keyValueHeads: 1 },
     ...{ headDimension: CHANNELS, attentionScale: 1, rotation: null, positionOffset: 0, trainedTokens: null },
+    outputWeight: () => null,
     ...{ calibration: null, recorded: [{ ...layer, queryUnrotated: layer.query, keyUnrotated: layer.key }] },
   };
   return { text, weights };
