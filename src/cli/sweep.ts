@@ -27,10 +27,12 @@ interface SweepRecord {
   readonly topkRecall: number | null;
   readonly outputError: number | null;
   readonly density: number | null;
-  readonly cost: Pick<
-    CostMeasurement,
-    'selectionOperations' | 'attentionOperations' | 'paperOperations'
-  > | null;
+  /** `paperOperations` only where the method's paper counts them: null means that there is no point. */
+  readonly cost:
+    | (Pick<CostMeasurement, 'selectionOperations' | 'attentionOperations'> & {
+        readonly paperOperations?: NonNullable<CostMeasurement['paperOperations']>;
+      })
+    | null;
   readonly floor?: number;
   readonly reason?: string;
   readonly parameters?: Parameters;
@@ -146,7 +148,7 @@ async function measurePoint(
       topkRecall,
       outputError,
       density,
-      cost: { selectionOperations, attentionOperations, paperOperations },
+      cost: { selectionOperations, attentionOperations, ...(paperOperations ? { paperOperations } : {}) },
       parameters,
       ...(topkRecall === null ? { reason: NO_CHOICE } : {}),
     };

@@ -4,6 +4,7 @@ import type { Method, Selection } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
 import type { RecordedLayer, RecordedText } from '../study/recorded';
 import type { MethodSpec, SweepCurve, SweepPoint } from '../study/types';
+import { UserError } from '../user-error';
 import { bestOf, ranksOf } from './nested-lists';
 import {
   contextOf,
@@ -165,6 +166,28 @@ export class Curve {
       const sets = ranks.map((ofSet) => bestOf(ofSet, count, candidates.start));
       return { sets, rangeStart, candidates, tiedAtCut: null };
     });
+  }
+
+  /**
+   * The share of its causal keys that each point sees from `token`, one of an answer's that the sweep does not take: nothing was
+   * selected for it, but how much would be is a formula. 0 where there is no point.
+   */
+  sharesAt(text: RecordedText, layer: number, token: number, queriesStart: number): number[] {
+    const { tokens, answerStart } = text;
+    const block = { start: token, end: token + 1 };
+    const evictAt = evictionPlace({ evictAt: queriesStart, answerStart });
+    const place = { position: token, block, evictAt, promptEnd: answerStart ?? tokens };
+    return this.points.map((parameters) =>
+      parameters ? this.method.cost(parameters, contextOf(text), layer, place).keptKeys / (token + 1) : 0,
+    );
+  }
+
+  /** Throws UserError for sums of one layer, one for each point, that are no numbers. */
+  check(layer: number, sums: readonly number[]): void {
+    if (sums.every(Number.isFinite)) return;
+    throw new UserError(
+      `${this.method.id}: the sweep's mass recall of layer ${layer} is no number: scores there are too large for 32 bits.`,
+    );
   }
 
   renew(): void {

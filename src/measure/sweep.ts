@@ -54,7 +54,7 @@ export async function sweep(request: SweepRequest): Promise<SweepCurve[]> {
       const measured: Promise<LayerNumbers>[] = [];
       for (const [i, recorded] of layers.entries()) {
         const groups = await Promise.all(asked[i]);
-        measured.push(quiet(measure(text, recorded, groups, queries, signal)));
+        measured.push(quiet(measure(text, recorded, curves, groups, queries, signal)));
         await text.ops.pace();
         signal?.throwIfAborted();
       }
@@ -95,6 +95,7 @@ interface LayerNumbers {
 async function measure(
   text: RecordedText,
   recorded: RecordedLayer,
+  curves: readonly Curve[],
   groups: readonly Group[][][],
   queries: TokenRange,
   signal: AbortSignal | undefined,
@@ -122,13 +123,21 @@ async function measure(
   }
   for (const [i, sums] of (await Promise.all(measured)).flat().entries()) {
     const segment = segments[i]!;
+    if (segment.weight === 0) {
+      for (const [at, curve] of curves.entries()) {
+        const shares = curve.sharesAt(text, recorded.layer, segment.start, queries.start);
+        for (const [point, value] of shares.entries()) share[at]![point]! += value;
+      }
+      continue;
+    }
     for (const [curve, points] of segment.keptBy.entries()) {
       for (const [point, kept] of points.entries()) {
         mass[curve]![point]! += segment.weight * (sums?.[curve]?.[point] ?? 0);
-        if (kept) share[curve]![point]! += segment.weight * keptShare(kept, segment);
+        if (kept) share[curve]![point]! += keptShare(kept, segment);
       }
     }
   }
+  for (const [curve, sums] of mass.entries()) curves[curve]!.check(recorded.layer, sums);
   const count = queries.end - queries.start;
   return {
     massRecall: mass.map((points) => points.map((sum) => Math.min(1, sum / (count * text.queryHeads)))),

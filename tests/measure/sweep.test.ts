@@ -62,9 +62,8 @@ describe('sweep', () => {
         );
         const mean = layers.reduce((sum, layer) => sum + layer.massRecall, 0) / layers.length;
         expect(found.massRecall).toBeCloseTo(mean, 5);
-        const visible = layers[0].visibleKeys;
-        const kept = layers.reduce((sum, layer) => sum + layer.keptKeys, 0) / layers.length / visible;
-        expect(found.kept).toBeCloseTo(kept, 2);
+        const kept = layers.reduce((sum, layer) => sum + layer.keptShare, 0) / layers.length;
+        expect(Math.abs(found.kept! - kept)).toBeLessThan(1e-9);
       }
     }
     const nullPoints = curves.flatMap(({ points }) => points.filter(({ massRecall }) => massRecall === null));

@@ -71,6 +71,23 @@ describe('a sweep of a text with an answer', () => {
     expect(compared).toBeGreaterThan(9);
   });
 
+  it('has the share of every token of a long answer', async () => {
+    const queries = { start: 150, end: shape.tokens };
+    expect(sweptAnswer(queries, 165)).not.toBeNull();
+    const curves = await sweep({ text, methods, fractions, queries });
+    let compared = 0;
+    for (const [at, { points }] of curves.entries()) {
+      for (const [point, found] of points.entries()) {
+        const layers = await probed(queries, at, point);
+        if (!layers) continue;
+        const share = layers.reduce((sum, layer) => sum + layer.keptShare, 0) / layers.length;
+        expect(found.kept).toBeCloseTo(share, 12);
+        compared++;
+      }
+    }
+    expect(compared).toBeGreaterThan(9);
+  });
+
   it('weighs the tokens that it takes for all of the answer’s', async () => {
     const queries = { start: 150, end: shape.tokens };
     const swept = sweptAnswer(queries, 165)!;
