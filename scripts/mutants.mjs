@@ -335,7 +335,7 @@ export const mutants = [
   },
   {
     name: 'a median of an even number is its upper middle',
-    file: 'src/measure/divergence.ts',
+    file: 'src/measure/median.ts',
     from: '(ascending[Math.ceil(middle) - 1] + ascending[Math.floor(middle)]) / 2',
     to: 'ascending[Math.floor(middle)]',
     tests: ['tests/measure/divergence'],
