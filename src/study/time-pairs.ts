@@ -72,9 +72,13 @@ export async function timePairs(request: TimeRequest): Promise<Omit<TimeMeasurem
   return summary(pairs);
 }
 
-/** Medians, and the range of the pairs' ratios; null of fewer than three pairs. */
+/**
+ * Medians, and the range of the pairs' ratios; null of fewer than three pairs, and where a clock too coarse for so short a step says
+ * that one took no time.
+ */
 export function summary(pairs: readonly TimedPair[]): Omit<TimeMeasurement, 'operations'> | null {
-  if (pairs.length < FEWEST_PAIRS) return null;
+  const isTimed = ({ full, method }: TimedPair): boolean => full.milliseconds > 0 && method.milliseconds > 0;
+  if (pairs.length < FEWEST_PAIRS || !pairs.every(isTimed)) return null;
   const ratios = pairs.map(({ full, method }) => full.milliseconds / method.milliseconds);
   const side = (of: (pair: TimedPair) => MeasuredTime): MeasuredTime => ({
     milliseconds: median(pairs.map((pair) => of(pair).milliseconds)),

@@ -97,6 +97,9 @@ test('a summary has medians, and the range of the ratios pair by pair', () => {
     method: { milliseconds: method, clock: 'timestamp' as const },
   });
   expect(summary([pair(1, 1), pair(2, 1)])).toBeNull();
+  // A coarse clock: nothing was measured, and no ratio is infinite.
+  expect(summary([pair(1, 0), pair(2, 1), pair(2, 1)])).toBeNull();
+  expect(summary([pair(0, 0), pair(0, 0), pair(0, 0)])).toBeNull();
   expect(summary([pair(10, 5), pair(30, 40), pair(20, 10), pair(40, 8)])).toEqual({
     pairs: 4,
     full: { milliseconds: 25, clock: 'timestamp' },
