@@ -103,6 +103,8 @@ export function evictOnce<Scores extends EvictionScores>(
       const { list, tied } = kept.get(layer) ?? evict(input, scores, count);
       const { score, secondary } = scores;
       const candidates = rule.candidates(layer, evictAt, count);
+      // Where nothing was a candidate no score decided.
+      const decidedBy = candidates.end > candidates.start ? rule.decidedBy : 'place';
       const wasCut = candidates.end > candidates.start && count > 0;
       return {
         list: count > 0 ? list : null,
@@ -110,7 +112,7 @@ export function evictOnce<Scores extends EvictionScores>(
         candidates,
         score: { rows: score, ...(secondary ? { secondary } : {}), scoreStart: 0 },
         tiedAtCut: wasCut ? { buffer: tied, offset: 0, sets: list.sets } : null,
-        ...(rule.decidedBy ? { decidedBy: rule.decidedBy } : {}),
+        ...(decidedBy ? { decidedBy } : {}),
         owned: [],
       };
     },

@@ -261,6 +261,16 @@ describe('probe', () => {
     },
   );
 
+  it('has no top-k recall of a LagKV whose scores are mere positions', async () => {
+    const short = { variant: 'kvpress', keepFraction: 0.3, lagTokens: 80, sinkTokens: 4 };
+    for (const measured of await probeWith('lagkv', short)) {
+      expect(measured.massRecall).toBeLessThan(0.999);
+      expect([measured.topkRecall, measured.topkChance, measured.tiedAtCut]).toEqual([null, null, null]);
+    }
+    for (const measured of await probeWith('lagkv', { ...short, lagTokens: 60 }))
+      expect(measured.topkRecall).toBeGreaterThan(0);
+  });
+
   it('stops with the signal’s reason', async () => {
     const controller = new AbortController();
     const reason = new Error('overtaken');

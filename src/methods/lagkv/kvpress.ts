@@ -66,8 +66,11 @@ export function startKvpress(context: MethodContext, parameters: Parameters): Me
     candidates(layer, tokens, count) {
       const lag = lagIn(parameters, layer);
       const partitions = compressedPartitions(tokens, lag);
+      // Of a text too short for two partitions positions alone decide, as in a sliding window: nothing is chosen by what a key holds.
+      const sinks = Math.min(lag.sinkTokens, count);
+      if (partitions === 0) return { start: sinks, end: sinks };
       const end = lag.sinkTokens + partitions * lag.lagTokens;
-      const isProtected = partitions > 0 && count >= tokens - partitions * lag.lagTokens;
+      const isProtected = count >= tokens - partitions * lag.lagTokens;
       return isProtected ? { start: lag.sinkTokens, end } : { start: 0, end: tokens };
     },
   });
