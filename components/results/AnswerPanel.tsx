@@ -52,7 +52,7 @@ export function AnswerPanel() {
       )}
       {freeRun && (
         <div className="answer">
-          <AnswerTexts freeRun={freeRun} title={title} isFull={isFull} />
+          <AnswerTexts freeRun={freeRun} title={title} isFull={isFull} isPast={isPast} />
           <DivergenceNumbers freeRun={freeRun} isGrey={isPast} />
           {!isFull && text && freeRun.divergenceByToken.length > 0 && (
             <>

@@ -1,3 +1,4 @@
+import { isAnswerTelling } from '../../src/session/summary';
 import type { AnswerMeasurement, Difference, FreeRunMeasurement } from '../../src/study/types';
 import { formatCount, formatRank, showToken } from '../shared/format';
 import { answerParts } from './answer-parts';
@@ -7,24 +8,24 @@ interface AnswerTextsProps {
   /** Of the method that answered. */
   title: string;
   isFull: boolean;
+  /** The text is longer than what the model was trained on. */
+  isPast: boolean;
 }
 
 /** What was written: the answers to a task's question, or how both runs go on after a text that asks nothing. */
-export function AnswerTexts({ freeRun, title, isFull }: AnswerTextsProps) {
+export function AnswerTexts({ freeRun, title, isFull, isPast }: AnswerTextsProps) {
   const { expectedAnswer, fullAnswer, answer, differsAt } = freeRun;
   if (expectedAnswer === null) return <Continuations freeRun={freeRun} title={title} isFull={isFull} />;
-  const isSolvable = fullAnswer?.right !== false;
+  const isTelling = isAnswerTelling(fullAnswer?.right, isPast);
   return (
     <>
       <dl className="answers">
         <dt>expected</dt>
         <dd className="answer-text">{expectedAnswer.trim()}</dd>
-        <AnswerRow name="full" answer={fullAnswer} expected={expectedAnswer} isJudged={isSolvable} />
-        {!isFull && (
-          <AnswerRow name={title} answer={answer} expected={expectedAnswer} isJudged={isSolvable} />
-        )}
+        <AnswerRow name="full" answer={fullAnswer} expected={expectedAnswer} isJudged={isTelling} />
+        {!isFull && <AnswerRow name={title} answer={answer} expected={expectedAnswer} isJudged={isTelling} />}
       </dl>
-      {!isSolvable && (
+      {!isTelling && (
         <p className="answer-remark">
           Full attention does not solve this task itself: the answer tells nothing about the method.
         </p>
@@ -42,7 +43,7 @@ interface AnswerRowProps {
   name: string;
   answer: AnswerMeasurement | null;
   expected: string;
-  /** Right and wrong are told only where full attention solves the task. */
+  /** Right and wrong are told only where they say something about the method. */
   isJudged: boolean;
 }
 
@@ -76,7 +77,11 @@ function AnswerRow({ name, answer, expected, isJudged }: AnswerRowProps) {
 }
 
 /** Both texts that follow, side by side, the method's marked from where they part. */
-function Continuations({ freeRun: { generatedTexts, differsAt }, title, isFull }: AnswerTextsProps) {
+function Continuations({
+  freeRun: { generatedTexts, differsAt },
+  title,
+  isFull,
+}: Omit<AnswerTextsProps, 'isPast'>) {
   if (!generatedTexts) {
     return <p className="empty">This text asks nothing, so there is no answer to check.</p>;
   }

@@ -41,12 +41,12 @@ export function AnswerPoint({ point, x, y, title, isCurrent }: AnswerPointProps)
 
 /** What the points say, how far their answers are, and what else can be run. */
 export function SweepAnswers({ sweep, isStale }: { sweep: readonly SweepCurve[]; isStale: boolean }) {
-  const { answerPinned } = usePage();
+  const { answerSweep } = usePage();
   const answering = usePageState((state) => state.answering);
   const isRunning = usePageState((state) => state.running);
   const isOpen = (curve: SweepCurve): boolean =>
     curve.points.some((point) => point.massRecall !== null && answerOf(point) === null);
-  const hasOpenPinned = sweep.some((curve) => !curve.current && isOpen(curve));
+  const hasOpen = sweep.some(isOpen);
   return (
     <p className="sweep-answers">
       <Term name="sweepAnswer">answer</Term>: <i data-answer="right" /> right <i data-answer="wrong" /> wrong{' '}
@@ -56,9 +56,9 @@ export function SweepAnswers({ sweep, isStale }: { sweep: readonly SweepCurve[];
           {answering.done} of {answering.total} answers
         </span>
       )}
-      {!answering && !isRunning && !isStale && hasOpenPinned && (
-        <button type="button" className="text-button" onClick={answerPinned}>
-          run answers of pinned methods
+      {!answering && !isRunning && !isStale && hasOpen && (
+        <button type="button" className="text-button" onClick={answerSweep}>
+          run all answers
         </button>
       )}
     </p>

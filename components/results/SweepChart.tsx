@@ -12,6 +12,8 @@ const height = 196;
 const margin = { top: 10, right: 12, bottom: 33, left: 42 };
 const dashes = ['', '5 3', '2 3', '8 3 2 3', '1 3', '10 4'];
 const xTicks = [0.02, 0.05, 0.1, 0.2, 0.5, 1];
+/** Pixels between the end of the axis and a label that does not touch the last one. */
+const tickRoom = 56;
 
 export interface SweepChartProps {
   curves: readonly (SweepCurve & { readonly title: string })[];
@@ -20,7 +22,7 @@ export interface SweepChartProps {
   /** The point is of another choice than the present one. */
   isCurrentStale: boolean;
   isGrey: boolean;
-  /** The text asks for an answer that full attention finds: points say whether it was right. */
+  /** The text asks for an answer that says something about the methods: points say whether it was right. */
   isAnswered: boolean;
 }
 
@@ -61,7 +63,7 @@ export function SweepChart({ curves, current, isCurrentStale, isGrey, isAnswered
           </g>
         ))}
         {xTicks
-          .filter((tick) => tick >= xOf.domain()[0]!)
+          .filter((tick) => tick >= xOf.domain()[0]! && (tick === 1 || xOf(1) - xOf(tick) > tickRoom))
           .map((tick) => (
             <text
               key={tick}

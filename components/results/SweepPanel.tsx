@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { useMeasured, usePage, usePageState } from '../../src/session/hooks';
-import { isPastTrained, summarise } from '../../src/session/summary';
+import { isAnswerTelling, isPastTrained, summarise } from '../../src/session/summary';
 import type { SweepCurve } from '../../src/study/types';
 import { sweepCommand } from '../shared/command';
 import { DataTable } from '../shared/DataTable';
@@ -19,7 +19,7 @@ export function SweepPanel() {
   const isRunning = usePageState((state) => state.running);
   const isPast = usePageState((state) => isPastTrained(state.text, state.model));
   const hasAnswers = usePageState((state) => (state.text?.answerStart ?? null) !== null);
-  const isSolvable = useMeasured('freeRun')?.value.fullAnswer?.right !== false;
+  const isTelling = isAnswerTelling(useMeasured('freeRun')?.value.fullAnswer?.right, isPast);
   const [isTableShown, showTable] = useState(false);
   const titleOf = (curve: SweepCurve) => findMethod(curve.method.id)?.title ?? curve.method.id;
   if (!measured) {
@@ -60,10 +60,10 @@ export function SweepPanel() {
         current={summary && { kept: summary.kept, massRecall: summary.massRecall }}
         isCurrentStale={layers?.isStale ?? false}
         isGrey={isPast}
-        isAnswered={hasAnswers && isSolvable}
+        isAnswered={hasAnswers && isTelling}
       />
-      {hasAnswers && isSolvable && <SweepAnswers sweep={sweep} isStale={measured.isStale} />}
-      {hasAnswers && !isSolvable && (
+      {hasAnswers && isTelling && <SweepAnswers sweep={sweep} isStale={measured.isStale} />}
+      {hasAnswers && !isTelling && (
         <p className="sweep-answers">
           Full attention does not solve this task itself: right and wrong tell nothing about a method.
         </p>

@@ -73,8 +73,8 @@ export interface Page {
   agree(): void;
   /** Measures time however long it takes. */
   measureTime(): void;
-  /** Runs the answers of the pinned methods at every point of their curves. */
-  answerPinned(): void;
+  /** Runs the answers of this method and the pinned ones at every point of their curves, as far as they are not known. */
+  answerSweep(): void;
   /** The map's pictures. */
   readonly tiles: TilePyramid;
   row(query: number): Promise<QueryRow>;
@@ -260,7 +260,7 @@ export function createPage(options: PageOptions): Page {
       else if (question) runner?.agree(question);
     },
     measureTime: () => runner?.measureTime(),
-    answerPinned: () => runner?.answerPinned(),
+    answerSweep: () => runner?.answerSweep(),
     tiles,
     row: (query) => (runner ? runner.row(query) : new Promise(() => {})),
     idle: () =>

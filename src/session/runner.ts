@@ -42,8 +42,8 @@ export interface Runner {
   cancel(): void;
   /** Measures the time of the study that is shown, however long that takes. One that was cancelled or has failed is run again first. */
   measureTime(): void;
-  /** Runs the answers of the pinned methods' curves, as measureTime. */
-  answerPinned(): void;
+  /** Runs the answers of all curves that are not known, as measureTime. */
+  answerSweep(): void;
   /** Runs the same study again. */
   rerun(): void;
   /** The person has agreed to what the engine asked. */
@@ -168,8 +168,9 @@ export function createRunner({ store, version, findMethod, createClient, onFacts
       store.setState({ running: true });
       if (!client.measureTime()) rerun();
     },
-    answerPinned() {
-      if (!client.answer(store.getState().session.pinned)) rerun();
+    answerSweep() {
+      const { method, pinned } = store.getState().session;
+      if (!client.answer([method, ...pinned])) rerun();
     },
     rerun,
     agree(question) {

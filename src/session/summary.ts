@@ -49,6 +49,14 @@ export function summarise(layers: readonly Measured[] | null): Summary | null {
   };
 }
 
+/**
+ * Whether right and wrong say something about a method: not where full attention fails at the task itself, except past the
+ * trained length, where it is no yardstick and the answer is.
+ */
+export function isAnswerTelling(fullIsRight: boolean | undefined, isPast: boolean): boolean {
+  return isPast || fullIsRight !== false;
+}
+
 /** Whether full attention has left what it was trained on, so that recall against it means little. */
 export function isPastTrained(text: TextFacts | null, model: ModelFacts | null): boolean {
   return text !== null && model !== null && text.tokens > model.trainedTokens;

@@ -228,9 +228,9 @@ describe('right or wrong beside recall', () => {
 
     act(() => page.store.setState({ answering: { done: 3, total: 12 } }));
     expect(screen.getByRole('status')).toHaveTextContent('3 of 12 answers');
-    expect(screen.queryByRole('button', { name: /pinned methods/ })).toBeNull();
+    expect(screen.queryByRole('button', { name: 'run all answers' })).toBeNull();
     act(() => page.store.setState({ answering: null }));
-    expect(screen.getByRole('button', { name: 'run answers of pinned methods' })).toBeVisible();
+    expect(screen.getByRole('button', { name: 'run all answers' })).toBeVisible();
     withFreeRun(page, { fullAnswer: { text: ' 7.', right: false } });
     expect(container.querySelector('.answer-point')).toBeNull();
     expect(container).toHaveTextContent(/Full attention does not solve this task itself/);
@@ -333,6 +333,21 @@ describe('past the trained length', () => {
     expect(await shown('#length=4096&method=streaming-llm&p.positions=cache')).toMatch(
       /own mass recall–: dropped keys have no position/,
     );
+  });
+
+  it('judges the answer though full attention is wrong, for the answer leads there', async () => {
+    for (const [hash, verdicts] of [
+      ['#length=4096', 2],
+      ['#length=1024', 0],
+    ] as const) {
+      const page = await testPage({ hash });
+      const { container, unmount } = renderWith(page, <AnswerPanel />);
+      await act(() => page.idle());
+      withFreeRun(page, { fullAnswer: { text: '', right: false } });
+      expect(container.querySelectorAll('.verdict')).toHaveLength(verdicts);
+      expect(container.textContent?.includes('does not solve this task itself')).toBe(verdicts === 0);
+      unmount();
+    }
   });
 
   it('greys divergence, top-1 and the loss beside the answer', async () => {

@@ -198,7 +198,7 @@ describe('the page', () => {
     expect(await page.idle()).toMatchObject({ error: null, origin: 'live' });
   });
 
-  it.each(['measureTime', 'answerPinned'] as const)(
+  it.each(['measureTime', 'answerSweep'] as const)(
     'runs a cancelled study again where %s needs it, and comes to rest',
     async (asked) => {
       const { page, client } = await open();
