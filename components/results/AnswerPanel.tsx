@@ -1,4 +1,5 @@
 import { useState } from 'react';
+import { evictionPlace } from '../../src/methods/blocks';
 import { useMeasured, usePage, usePageState } from '../../src/session/hooks';
 import { isPastTrained } from '../../src/session/summary';
 import type { DivergencePart, FreeRunMeasurement } from '../../src/study/types';
@@ -28,6 +29,11 @@ export function AnswerPanel() {
   const [isTableShown, showTable] = useState(false);
   const { id = '', parameters = {} } = measured?.by.method ?? {};
   const evictsOnce = findMethod(id)?.evictsOnce?.(parameters) ?? false;
+  // Before the answer, where the queries begin in it; nothing stands before query 0.
+  const evictedAt = evictionPlace({
+    evictAt: measured?.queries.start ?? 0,
+    answerStart: text?.answerStart ?? null,
+  });
   const title = measured ? methodTitle(measured.by.method, findMethod) : '';
   return (
     <Panel
@@ -76,10 +82,10 @@ export function AnswerPanel() {
               )}
             </>
           )}
-          {evictsOnce && (
+          {evictsOnce && evictedAt > 0 && (
             <p className="answer-remark">
-              Reading was full attention up to query {formatCount(measured?.queries.start ?? 0)}; there, once,
-              the method dropped keys.
+              Reading was full attention up to query {formatCount(evictedAt)}; there, once, the method dropped
+              keys.
             </p>
           )}
           <QueriesRange />

@@ -182,6 +182,25 @@ describe('the answer', () => {
     expect(await remark('#method=streaming-llm&p.positions=cache')).toBe(false);
     expect(await remark('#method=esa')).toBe(false);
   });
+
+  it('names where the eviction was, and none where the queries are the whole text', async () => {
+    const page = await testPage({ hash: '#method=streaming-llm' });
+    const { container } = renderWith(page, <AnswerPanel />);
+    await act(() => page.idle());
+    const from = (start: number): void => {
+      const [record, ...others] = page.store.getState().records;
+      const measurements = { ...record!.measurements!, queries: { start, end: 1024 } };
+      act(() => page.store.setState({ records: [{ ...record!, measurements }, ...others] }));
+    };
+    from(970);
+    expect(container).toHaveTextContent('up to query 970; there, once');
+    // The queries begin in the answer: before it.
+    const { answerStart } = page.store.getState().text!;
+    from(answerStart! + 5);
+    expect(container).toHaveTextContent(`up to query ${answerStart!.toLocaleString('en')}; there, once`);
+    from(0);
+    expect(container).not.toHaveTextContent('there, once');
+  });
 });
 
 describe('kept and lost', () => {
