@@ -126,9 +126,10 @@ async function checkChoice(
   const dilated = await ops.readFloats(rows.buffer, rows.offset, rows.length);
   if (blockTokens * peaks.length <= MOST_SCORES) {
     const scores = step.run.queryScores!(step.input)!;
-    const expected = peaksOf(await ops.readFloats(scores.approximate), peaks.length);
+    const { buffer, offset, rows: queries, length } = scores.approximate;
+    const expected = peaksOf(await ops.readFloats(buffer, offset, queries * length), peaks.length);
     checkOutput('peak scores', peaks, expected, SCORE_TOLERANCE);
-    ops.release(scores.approximate, scores.exact);
+    ops.release(...scores.owned);
   }
   const widened = peaks.map((_, j) =>
     Math.max(...peaks.subarray(Math.max(0, j - proximity), j + proximity + 1)),

@@ -80,20 +80,21 @@ async function partRecall(
 ): Promise<number | null> {
   const scores = run.queryScores?.(input, queries);
   if (!scores) return null;
-  const { candidates, count } = scores;
+  const { count } = scores;
+  const candidates = scores.exact.length;
   const rows = queries.end - queries.start;
   // Both lists in one buffer, which is read at once.
   const best = ops.scratch('u32', 2 * rows * count, 'best candidates of each query');
-  for (const [i, buffer] of [scores.approximate, scores.exact].entries()) {
+  for (const [i, score] of [scores.approximate, scores.exact].entries()) {
     ops.topK({
-      score: { buffer, offset: 0, rows, length: candidates, rowStride: candidates },
+      score,
       count,
       indexBase: 0,
       out: { buffer: best, offset: i * rows * count, sets: rows, count, rowStride: count },
     });
   }
   const read = ops.readIntegers(best);
-  ops.release(scores.approximate, scores.exact, best);
+  ops.release(...scores.owned, best);
   const indices = await read;
   const isBest = new Uint8Array(candidates);
   let shared = 0;

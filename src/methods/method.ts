@@ -168,13 +168,14 @@ export interface MethodRun {
   /** The exact score's choice where `select` used an approximation, for selector recall. Null: no approximation here. */
   selectExactly?(input: LayerInput): Selection | null;
   /**
-   * Per-query scores of the candidates before any pooling (paper's Fig. 2): dense [queries, candidates] for the approximation and
-   * the exact score; `queries` are tokens of the block, all of them unless told. Null when there is nothing approximate or no candidate. The caller releases both.
+   * Per-query scores of the candidates before any pooling (paper's Fig. 2), up to a constant of each query: a row per query for the
+   * approximation and for the exact score; `queries` are tokens of the block, all of them unless told. Null when there is nothing
+   * approximate or no candidate. The caller releases `owned`.
    */
   queryScores?(
     input: LayerInput,
     queries?: { readonly start: number; readonly end: number },
-  ): { approximate: DeviceBuffer; exact: DeviceBuffer; candidates: number; count: number } | null;
+  ): { approximate: ScoreRows; exact: ScoreRows; owned: readonly DeviceBuffer[]; count: number } | null;
   /** Remembers the state of all layers / returns to what was remembered (the tokens after it are forgotten). */
   mark(): void;
   rewind(): void;

@@ -169,7 +169,7 @@ describe('learned', () => {
       const parameters = resolveParameters('esa', esa.parameters, { ...base, ...given }, contextOf(text));
       const { run } = await startProbe(text, esa, parameters, text.tokens);
       const scores = run.queryScores!(layerInput(text.recorded[0], block))!;
-      const exact = await text.ops.readFloats(scores.exact);
+      const exact = await text.ops.readFloats(scores.exact.buffer);
       run.dispose();
       return exact;
     };

@@ -1,5 +1,5 @@
 /** A run of ESA over all layers: scores the middle, chooses, remembers compressed keys. */
-import type { RowScalars } from '../../../gpu/ops';
+import type { RowScalars, ScoreRows } from '../../../gpu/ops';
 import type { DeviceBuffer, Rows } from '../../../gpu/rows';
 import type { RecordedLayer } from '../../study/recorded';
 import type {
@@ -20,7 +20,7 @@ import { KeyCache } from './key-cache';
 import { type Partition, partition } from './partition';
 import { type Projections, prepareProjections } from './projection';
 import { isExact, lengthsIn, scoresRotated } from './schema';
-import { middleScores, queryScores, type Scorer } from './scores';
+import { middleScores, peakScores, queryScores, type Scorer } from './scores';
 
 export class EsaRun implements MethodRun {
   readonly positions = 'own';
@@ -61,13 +61,12 @@ export class EsaRun implements MethodRun {
 
   queryScores(input: LayerInput, queries = input.block): ReturnType<NonNullable<MethodRun['queryScores']>> {
     if (isExact(this.parameters) || !this.mustChoose(input)) return null;
-    const parts = this.parts(input);
-    return {
-      approximate: queryScores(this.context, this.compressed(input.layer), input, parts, queries),
-      exact: queryScores(this.context, this.exact(input.layer), input, parts, queries),
-      candidates: parts.localStart - parts.initEnd,
-      count: lengthsIn(this.parameters, input.layer).selectedTokens,
-    };
+    const [approximate, exact] = [this.compressed(input.layer), this.exact(input.layer)].map((scorer) =>
+      this.scoresOfEach(scorer, input, queries),
+    );
+    const count = lengthsIn(this.parameters, input.layer).selectedTokens;
+    const owned = [...approximate!.owned, ...exact!.owned];
+    return { approximate: approximate!.rows, exact: exact!.rows, owned, count };
   }
 
   attend(input: LayerInput, selection: Selection, out: Rows, logSumExp: RowScalars): void {
@@ -105,6 +104,26 @@ export class EsaRun implements MethodRun {
     this.own.release();
   }
 
+  /** Scores of the middle by query. A block of one has the peaks that chose for it: nothing was pooled. */
+  private scoresOfEach(
+    scorer: Scorer,
+    input: LayerInput,
+    queries: QueryBlock,
+  ): { rows: ScoreRows; owned: readonly DeviceBuffer[] } {
+    const { context, parameters } = this;
+    const parts = this.parts(input);
+    const { initEnd, localStart } = parts;
+    const length = localStart - initEnd;
+    if (input.block.end - input.block.start === 1) {
+      const { initTokens } = lengthsIn(parameters, input.layer);
+      const { value, owned } = peakScores(context, scorer, input, parts, this.infinities(initTokens));
+      return { rows: { buffer: value.buffer, offset: initEnd, rows: 1, length, rowStride: length }, owned };
+    }
+    const buffer = queryScores(context, scorer, input, parts, queries);
+    const rows = { buffer, offset: 0, rows: queries.end - queries.start, length, rowStride: length };
+    return { rows, owned: [buffer] };
+  }
+
   private parts({ layer, block }: LayerInput): Partition {
     const { initTokens, localTokens } = lengthsIn(this.parameters, layer);
     return partition(block.start, initTokens, localTokens);
@@ -117,7 +136,7 @@ export class EsaRun implements MethodRun {
   }
 
   private choose(input: LayerInput, scorer: Scorer): Selection {
-    const { ops, memo, totalTokens } = this.context;
+    const { ops, totalTokens } = this.context;
     const { initTokens, selectedTokens, proximity } = lengthsIn(this.parameters, input.layer);
     const parts = this.parts(input);
     const { initEnd, localStart } = parts;
@@ -131,15 +150,7 @@ export class EsaRun implements MethodRun {
       };
     }
     // Initial tokens score infinitely much, so that top-k lists them before those it chooses.
-    const scores = middleScores(
-      this.context,
-      scorer,
-      input,
-      parts,
-      proximity,
-      this.infinities(initTokens),
-      memo,
-    );
+    const scores = middleScores(this.context, scorer, input, parts, proximity, this.infinities(initTokens));
     const count = initEnd + selectedTokens;
     const buffer = ops.scratch('u32', count, 'kept tokens');
     const list = { buffer, offset: 0, sets: 1, count, rowStride: count };

@@ -2,7 +2,7 @@
 import type { ScoreRows } from '../../../gpu/ops';
 import type { DeviceBuffer, Rows } from '../../../gpu/rows';
 import { joinHeads, matrixRows, sliceRows, tokenMajorRows } from '../../../gpu/rows';
-import type { LayerInput, MethodContext, ScoreMemo } from '../method';
+import type { LayerInput, MethodContext } from '../method';
 import { inBuffers, remembered } from '../remember';
 import { unrotatedKey, unrotatedQuery } from './inputs';
 import type { KeyCache } from './key-cache';
@@ -29,7 +29,25 @@ export interface MiddleScores {
   readonly owned: readonly DeviceBuffer[];
 }
 
-/** Scores of the middle part; through `memo`, if there is one. `initial`: infinities, at least one per initial token. */
+/** F_s of the middle behind as many infinities as there are initial tokens; through the memo, if there is one. `initial`: as below. */
+export function peakScores(
+  context: MethodContext,
+  scorer: Scorer,
+  input: LayerInput,
+  parts: Partition,
+  initial: DeviceBuffer,
+) {
+  const { ops, memo } = context;
+  const { initEnd, localStart } = parts;
+  return remembered(memo, `esa/peaks/${placeOf(scorer, input, parts)}`, () => {
+    const buffer = ops.scratch('f32', localStart, 'peak scores');
+    ops.copyRows({ input: matrixRows(initial, 1, initEnd), out: matrixRows(buffer, 1, initEnd) });
+    recordPeaks(context, scorer, input, parts, buffer);
+    return inBuffers(ops, [buffer], { buffer });
+  });
+}
+
+/** Scores of the middle part; through the memo, if there is one. `initial`: infinities, at least one per initial token. */
 export function middleScores(
   context: MethodContext,
   scorer: Scorer,
@@ -37,20 +55,13 @@ export function middleScores(
   parts: Partition,
   proximity: number,
   initial: DeviceBuffer,
-  memo: ScoreMemo | undefined,
 ): MiddleScores {
-  const { ops } = context;
+  const { ops, memo } = context;
   const { initEnd, localStart } = parts;
-  const { layer, block } = input;
-  const place = [scorer.name, layer, block.start, block.end, initEnd, localStart].join('/');
   const row = (buffer: DeviceBuffer): ScoreRows => scoreRow(buffer, localStart);
   const middle = (buffer: DeviceBuffer): ScoreRows => scoreRow(buffer, localStart - initEnd, initEnd);
-  const peaks = remembered(memo, `esa/peaks/${place}`, () => {
-    const buffer = ops.scratch('f32', localStart, 'peak scores');
-    ops.copyRows({ input: matrixRows(initial, 1, initEnd), out: matrixRows(buffer, 1, initEnd) });
-    recordPeaks(context, scorer, input, parts, buffer);
-    return inBuffers(ops, [buffer], { buffer });
-  });
+  const peaks = peakScores(context, scorer, input, parts, initial);
+  const place = placeOf(scorer, input, parts);
   const dilated = remembered(memo, `esa/dilated/${proximity}/${place}`, () => {
     const buffer = ops.scratch('f32', localStart, 'dilated scores');
     ops.copyRows({ input: matrixRows(initial, 1, initEnd), out: matrixRows(buffer, 1, initEnd) });
@@ -62,6 +73,10 @@ export function middleScores(
     dilated: row(dilated.value.buffer),
     owned: [...peaks.owned, ...dilated.owned],
   };
+}
+
+function placeOf({ name }: Scorer, { layer, block }: LayerInput, { initEnd, localStart }: Partition): string {
+  return [name, layer, block.start, block.end, initEnd, localStart].join('/');
 }
 
 /** F_s of the middle, from its place in `out`. */
