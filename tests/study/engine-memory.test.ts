@@ -50,12 +50,12 @@ async function run(engine: Engine, study: StudySpec, parts: readonly Part[] = ['
 }
 
 function replaces(open: () => Promise<Ops> | Ops, tokens: readonly [number, number]): void {
-  test('holds the same after ten other studies', async () => {
+  test('holds the same after studies of both methods and both lengths', async () => {
     const ops = await open();
     const engine = new Engine(ops, environment);
     await run(engine, spec(tokens[0], streaming));
     const before = ops.memory().bytes;
-    for (let study = 0; study < 10; study++) {
+    for (let study = 0; study < 4; study++) {
       await run(engine, spec(tokens[study % 2], study % 3 ? streaming : esa));
       await engine.row(study % 8, 0, 15);
     }
@@ -108,8 +108,8 @@ describe('an engine on the CPU', () => {
     const ops = createCpuOps();
     const engine = new Engine(ops, environment);
     for (const method of [esa, streaming]) {
-      await run(engine, spec(600, method));
-      const plan = planned(ops, method, 600);
+      await run(engine, spec(300, method));
+      const plan = planned(ops, method, 300);
       expect(ops.memory().peakBytes / plan.peakBytes, method.id).toBeGreaterThan(0.8);
       expect(ops.memory().peakBytes / plan.peakBytes, method.id).toBeLessThan(1.2);
     }
