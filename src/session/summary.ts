@@ -18,19 +18,13 @@ export interface Summary {
   readonly kept: number;
 }
 
-/** Recorded layers may be without the newer numbers. */
-type Measured = LayerMeasurement & {
-  readonly topkChance?: number | null;
-  readonly outputErrorProjected?: number | null;
-};
-
 /** Null while no layer has been measured. */
-export function summarise(layers: readonly Measured[] | null): Summary | null {
+export function summarise(layers: readonly LayerMeasurement[] | null): Summary | null {
   if (!layers || layers.length === 0) return null;
-  const mean = (of: (layer: Measured) => number): number =>
+  const mean = (of: (layer: LayerMeasurement) => number): number =>
     layers.reduce((sum, layer) => sum + of(layer), 0) / layers.length;
   /** Layers without the number are left out; null when none has it. */
-  const meanOfSome = (of: (layer: Measured) => number | null): number | null => {
+  const meanOfSome = (of: (layer: LayerMeasurement) => number | null): number | null => {
     const values = layers.map(of).filter((value) => value !== null);
     return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
   };

@@ -286,6 +286,23 @@ describe('measured time', () => {
     expect(container).toHaveTextContent(/2\.4× faster/);
     expect(page.state().measurements?.freeRun?.time?.pairs).toBe(5);
   });
+
+  it.each([
+    [6e9, 2e9, '3× fewer.'],
+    [2e9, 2e9, 'as many.'],
+  ])('stands beside the operations of the same tokens: %d and %d are %s', async (full, method, words) => {
+    const page = await testPage();
+    const { container } = renderWith(page, <KeptPanel />);
+    await act(() => page.idle());
+    const [record, ...others] = page.store.getState().records;
+    const { freeRun } = record!.measurements!;
+    const time = { ...freeRun!.time!, operations: { full, method } };
+    const timed = { ...record!, measurements: { ...record!.measurements!, freeRun: { ...freeRun!, time } } };
+    act(() => page.store.setState({ records: [timed, ...others] }));
+    expect(container.querySelector('.time-line')?.textContent).toMatch(
+      new RegExp(`Operations of the same tokens: ${words.replace('.', '\\.')}$`),
+    );
+  });
 });
 
 describe('recall and error', () => {
