@@ -112,12 +112,12 @@ function topK(inputs: Inputs, length: number, hasSecondary: boolean): DeviceBuff
   return [list.buffer, tied.buffer];
 }
 
-function massByClass(inputs: Inputs, classes: number): DeviceBuffer[] {
+function massByClass(inputs: Inputs, classes: number, byRow = false): DeviceBuffer[] {
   const groupings = 2;
   const sets = KEY_HEADS;
-  const classOf = inputs.integers(groupings * sets * KEYS, classes);
+  const classOf = inputs.integers(groupings * sets * (byRow ? QUERIES : 1) * KEYS, classes);
   const out = inputs.out(groupings * QUERY_HEADS * QUERIES * classes);
-  inputs.ops.massByClass({ ...weightsOf(inputs), classOf, groupings, sets, classes, out });
+  inputs.ops.massByClass({ ...weightsOf(inputs), classOf, groupings, sets, classes, byRow, out });
   return [out];
 }
 
@@ -272,6 +272,7 @@ const families: Readonly<Record<string, (inputs: Inputs) => DeviceBuffer[]>> = {
   'attention received': received,
   'mass by class': (inputs) => massByClass(inputs, 2),
   'mass by many classes': (inputs) => massByClass(inputs, 24),
+  'mass by classes of each query': (inputs) => massByClass(inputs, 5, true),
   'attention weights': (inputs) => weights(inputs, KEYS),
   'attention weights of an odd number of keys': (inputs) => weights(inputs, KEYS - 3),
   'the map': (inputs) => tiles(inputs, 4),
