@@ -43,7 +43,7 @@ export function DivergenceNumbers({ freeRun, isGrey }: DivergenceNumbersProps) {
       </dl>
       {shown.map(([name, part]) => (
         <p key={name} className="divergence-part" data-grey={isGrey || undefined}>
-          {name}: {formatNats(part.meanNats)}, {spread(part)}, top-1 {formatPercent(part.top1Agreement)}
+          {name}: mean {formatNats(part.meanNats)}, {spread(part)}, top-1 {formatPercent(part.top1Agreement)}
         </p>
       ))}
       {shown.length === 0 && divergenceByToken.length > 0 && (
@@ -56,5 +56,5 @@ export function DivergenceNumbers({ freeRun, isGrey }: DivergenceNumbersProps) {
 }
 
 function spread({ medianNats, shareAbove }: Pick<DivergencePart, 'medianNats' | 'shareAbove'>): string {
-  return `median ${formatNats(medianNats)}, ${formatPercent(shareAbove)} above 0.1`;
+  return `median ${formatNats(medianNats)}, ${formatPercent(shareAbove)} above 0.1 nats`;
 }

@@ -145,7 +145,7 @@ function costRows(summary: Summary, cost: CostMeasurement | null): CostRow[] {
       : [
           {
             term: 'outputErrorProjected' as const,
-            label: 'the same after W_O',
+            label: 'the same after output projection',
             value: formatPercent(summary.outputErrorProjected),
             isAgainstFull: true,
           },

@@ -32,7 +32,7 @@ export function NeedleChips({ needles, onJump }: NeedleChipsProps) {
               type="button"
               className="needle-chip"
               data-lost={(!isStale && isKnown && kept < counted.digits) || undefined}
-              title={titleOf(needle, isKnown ? { kept, digits: counted.digits } : null)}
+              title={titleOf(needle, kept === undefined ? null : { kept, digits: counted?.digits ?? 0 })}
               onClick={() => onJump(needle.start)}
             >
               {needle.label} {isKnown && `${kept}/${counted.digits}`}
@@ -47,6 +47,7 @@ export function NeedleChips({ needles, onJump }: NeedleChipsProps) {
 function titleOf({ label, value }: NeedleFacts, counted: { kept: number; digits: number } | null): string {
   if (!counted) return `${label}: ${value}`;
   const { kept, digits } = counted;
+  if (digits === 0) return `${label}: ${value}; the answer ended before it`;
   const seen = `${kept} of the ${digits} digits were seen by the query that wrote each`;
   const rest = value.length - digits;
   return `${label}: ${value}, ${seen}${rest > 0 ? `; the answer ended before the other ${rest}` : ''}`;

@@ -111,8 +111,8 @@ describe('the answer', () => {
     });
     const lines = [...container.querySelectorAll('.divergence-part')].map(({ textContent }) => textContent);
     expect(lines).toHaveLength(2);
-    expect(lines[0]).toMatch(/^answer: 0\.5.*median 0\.25.*0\s%\sabove 0\.1/);
-    expect(lines[1]).toMatch(/^question: 1\.44.*25\s%\sabove 0\.1, top-1 100\s%/);
+    expect(lines[0]).toMatch(/^answer: mean 0\.5.*median 0\.25.*0\s%\sabove 0\.1 nats/);
+    expect(lines[1]).toMatch(/^question: mean 1\.44.*25\s%\sabove 0\.1 nats, top-1 100\s%/);
     expect(screen.getByText('ΔNLL').closest('div')).toHaveTextContent('–');
   });
 
@@ -325,7 +325,7 @@ describe('recall and error', () => {
       }),
     );
     expect(container).toHaveTextContent('top-k recall53 %, by chance 13 %');
-    expect(container).toHaveTextContent('the same after W_O6.25 %');
+    expect(container).toHaveTextContent('the same after output projection6.25 %');
   });
 });
 
