@@ -38,7 +38,8 @@ describeWebGpu('studies on one device', (gpu) => {
     const short = await bytesAfter(study(24, 4));
     const long = await bytesAfter(study(40, 4));
     expect(long).toBeGreaterThan(short);
-    expect(await bytesAfter(study(40, 6)), 'another budget remembers nothing new').toBe(long);
+    // Not so many that a block keeps its whole middle: it then lists the first tokens, which the text remembers.
+    expect(await bytesAfter(study(40, 5)), 'another budget remembers nothing new').toBe(long);
     expect(await bytesAfter(study(24, 4))).toBe(short);
     ops.destroy();
   }, 180_000);
