@@ -71,8 +71,9 @@ function sourceText({ source }: MeasuredBy): string {
   return detail === '' ? title : `${title}, ${detail}`;
 }
 
-function queriesText({ queriesStart }: MeasuredBy): string {
-  return queriesStart === null ? 'the usual queries' : `queries from token ${queriesStart}`;
+function queriesText({ queriesStart, source }: MeasuredBy): string {
+  if (queriesStart !== null) return `queries from token ${queriesStart}`;
+  return source.kind === 'task' ? 'queries of question and answer' : 'queries of the last eighth of the text';
 }
 
 function startText({ startToken }: MeasuredBy): string {
