@@ -109,7 +109,7 @@ function Continuations({
           {differsAt ? (
             <DifferenceLine differsAt={differsAt} />
           ) : (
-            `the same ${formatCount(method.length)} tokens, the most likely one each time`
+            `the same ${formatCount(method.length)} ${method.length === 1 ? 'token, the most likely one' : 'tokens, the most likely one each time'}`
           )}
         </p>
       )}
