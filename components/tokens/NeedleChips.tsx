@@ -32,7 +32,10 @@ export function NeedleChips({ needles, onJump }: NeedleChipsProps) {
               type="button"
               className="needle-chip"
               data-lost={(!isStale && isKnown && kept < counted.digits) || undefined}
-              title={titleOf(needle, kept === undefined ? null : { kept, digits: counted?.digits ?? 0 })}
+              title={titleOf(
+                needle,
+                kept === undefined ? null : { kept, digits: counted?.digits ?? 0, layer, head },
+              )}
               onClick={() => onJump(needle.start)}
             >
               {needle.label} {isKnown && `${kept}/${counted.digits}`}
@@ -44,11 +47,14 @@ export function NeedleChips({ needles, onJump }: NeedleChipsProps) {
   );
 }
 
-function titleOf({ label, value }: NeedleFacts, counted: { kept: number; digits: number } | null): string {
+function titleOf(
+  { label, value }: NeedleFacts,
+  counted: { kept: number; digits: number; layer: number; head: number } | null,
+): string {
   if (!counted) return `${label}: ${value}`;
-  const { kept, digits } = counted;
+  const { kept, digits, layer, head } = counted;
   if (digits === 0) return `${label}: ${value}; the answer ended before it`;
-  const seen = `${kept} of the ${digits} digits were seen by the query that wrote each`;
+  const seen = `${kept} of the ${digits} digits were seen by the query that wrote each, in layer ${layer}, head ${head}`;
   const rest = value.length - digits;
   return `${label}: ${value}, ${seen}${rest > 0 ? `; the answer ended before the other ${rest}` : ''}`;
 }

@@ -34,7 +34,7 @@ describe('the token strip', () => {
     expect(chips().map((chip) => chip.hasAttribute('data-lost'))).toEqual([false, false, true, false]);
     expect(chips()[2]).toHaveAttribute(
       'title',
-      'pale anchor: 33520, 3 of the 5 digits were seen by the query that wrote each',
+      'pale anchor: 33520, 3 of the 5 digits were seen by the query that wrote each, in layer 5, head 3',
     );
     // Another query than those that wrote the answer changes nothing, another head does.
     act(() => page.actions.setView({ query: 300 }, true));
