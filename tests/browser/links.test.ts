@@ -7,25 +7,25 @@ import { describeInChromium, idle } from './harness';
 const text =
   'The ferryman kept his boat tied below the willow, where the river slowed before the mill. Each morning he looked at the water first and at the sky afterwards, for the river told him more. When it ran brown and quick he let the farmers wait on the bank until noon. When it lay flat he took them over two at a time, with their baskets of eggs and their quarrels, and he was paid in copper, in bread, and now and then in news. His daughter wrote the crossings down in a long book with a green cover.';
 
-/** What is changed on the page before its link is taken: every kind of key that a link has. */
+/** What is changed on the page before its link is taken: every kind of key that a link has; most without pinned methods, which take time. */
 const visits: Readonly<Record<string, string>> = {
   'the defaults': 'sample=short',
   'an own text': `text=${await packText(text)}`,
   'exact scores, a small selection':
-    'sample=short&method=esa&p.projection=exact&p.selectedTokens=16&p.localTokens=32&p.chunkTokens=32',
+    'sample=short&method=esa&p.projection=exact&p.selectedTokens=16&p.localTokens=32&p.chunkTokens=32&pin=none',
   'a learned projection':
-    'sample=short&method=esa&p.projection=learned&p.compressedDim=8&p.selectedTokens=24&p.localTokens=48&p.chunkTokens=32',
+    'sample=short&method=esa&p.projection=learned&p.compressedDim=8&p.selectedTokens=24&p.localTokens=48&p.chunkTokens=32&pin=none',
   'LagKV as its authors have it':
     'sample=short&method=lagkv&p.variant=official&p.keepFraction=0.5&p.lagTokens=16&p.sinkTokens=4',
   'LagKV as kvpress has it':
-    'sample=short&method=lagkv&p.variant=kvpress&p.keepFraction=0.4&p.lagTokens=16&p.sinkTokens=4',
+    'sample=short&method=lagkv&p.variant=kvpress&p.keepFraction=0.4&p.lagTokens=16&p.sinkTokens=4&pin=none',
   'a sliding cache and a zoomed map':
-    'sample=short&method=streaming-llm&p.positions=cache&p.keepFraction=0.3&layer=3&head=2&zoom=10-60-5-50',
+    'sample=short&method=streaming-llm&p.positions=cache&p.keepFraction=0.3&layer=3&head=2&zoom=10-60-5-50&pin=none',
   'one query of one head, in light':
-    'sample=short&method=oracle&p.keepFraction=0.2&layer=5&head=1&query=77&mode=selective&theme=light',
+    'sample=short&method=oracle&p.keepFraction=0.2&layer=5&head=1&query=77&mode=selective&theme=light&pin=none',
   'random keys by another seed': 'sample=short&method=random&p.keepFraction=0.3&p.seed=11&mode=split',
   'a small task':
-    'task=single-needle&length=220&depth=0.5&seed=3&method=esa&p.localTokens=64&p.chunkTokens=32&p.selectedTokens=32',
+    'task=single-needle&length=220&depth=0.5&seed=3&method=esa&p.localTokens=64&p.chunkTokens=32&p.selectedTokens=32&pin=none',
 };
 
 describeInChromium('links', 'cpu', (chromium) => {
