@@ -296,21 +296,21 @@ export const mutants = [
     file: 'src/measure/layer-sums.ts',
     from: 'this.keptShare.add(seen / (position + 1));',
     to: 'this.keptShare.add(seen / Math.max(1, position));',
-    tests: ['tests/measure/probe'],
+    tests: ['tests/measure/layer-sums'],
   },
   {
     name: 'selector recall: a short block counts as much as a long one',
     file: 'src/measure/layer-sums.ts',
     from: 'this.selector.add(recall.block, queries);',
     to: 'this.selector.add(recall.block);',
-    tests: ['tests/measure/probe', 'tests/measure/selector-recall'],
+    tests: ['tests/measure/layer-sums'],
   },
   {
     name: 'ties at the cut: the fewest of all blocks',
     file: 'src/measure/layer-sums.ts',
     from: 'Math.max(this.tiedAtCut ?? 0, ...kept.tiedAtCut)',
     to: 'Math.min(this.tiedAtCut ?? 99, ...kept.tiedAtCut)',
-    tests: ['tests/measure/probe'],
+    tests: ['tests/measure/layer-sums'],
   },
   {
     name: 'output error without its root',
@@ -359,7 +359,7 @@ export const mutants = [
     file: 'src/measure/wilson.ts',
     from: '1.959963984540054',
     to: '1.6448536269514722',
-    tests: ['tests/cli/evaluate'],
+    tests: ['tests/measure/wilson'],
   },
   {
     name: 'density counts the keys before the query only',

@@ -3,6 +3,22 @@ import { LayerSums } from '../../src/measure/layer-sums';
 import { share } from '../../src/measure/probe-part';
 
 describe('sums of a layer', () => {
+  it('counts each query among the keys that it sees, and has the most ties of all blocks', () => {
+    const sums = new LayerSums(1);
+    const kept = (listed: number[], rangeStart: number, tied: number) => ({
+      sets: [Uint32Array.from(listed)],
+      rangeStart,
+      candidates: { start: 0, end: rangeStart },
+      tiedAtCut: [tied],
+    });
+    // Query 1 sees itself and token 0 of two; query 5 sees tokens 0 and 4, and itself, of six.
+    sums.addKept(kept([0], 1, 3), 1, 2);
+    sums.addKept(kept([0], 4, 2), 5, 6);
+    const { keptShare, tiedAtCut } = sums.result(0);
+    expect(keptShare).toBeCloseTo((2 / 2 + 3 / 6) / 2, 15);
+    expect(tiedAtCut).toBe(3);
+  });
+
   it('weighs selector recall by the queries of each block', () => {
     const sums = new LayerSums(1);
     sums.addSelector({ block: 0.25, perQuery: 0.5 }, 3);

@@ -5,6 +5,7 @@ import { contextOf } from '../../src/measure/probe-run';
 import { selectAll } from '../../src/measure/select-all';
 import { methodById } from '../../src/methods';
 import { translateKeepFraction } from '../../src/methods/budget';
+import { lagBlocks, storedKeys } from '../../src/methods/lagkv/partitions';
 import { type Parameters, resolveParameters } from '../../src/methods/parameters';
 import { randomLayers, recordText } from './recorded';
 
@@ -13,6 +14,20 @@ const text = recordText(createCpuOps(), shape, randomLayers(shape, 2, 11));
 const context = contextOf(text);
 const resolve = (id: string, given: Record<string, unknown>): Parameters =>
   resolveParameters(id, methodById(id).parameters, given, context);
+
+describe('LagKV official', () => {
+  it('takes the largest fraction that fits, one that fits exactly included', () => {
+    const parameters = resolve('lagkv', { variant: 'official', lagTokens: 10, sinkTokens: 5 });
+    const starts = lagBlocks(shape.tokens, { lagTokens: 10, sinkTokens: 5 }).map(({ start }) => start);
+    for (let kept = 1; kept < 10; kept++) {
+      const lag = { lagTokens: 10, sinkTokens: 5, valueWeight: 1, keptOfPartition: kept };
+      const most = Math.max(...starts.map((start) => storedKeys(start, lag)));
+      const fitted = methodById('lagkv').withBudget(parameters, context, (most + 0.5) / shape.tokens, 100);
+      const { keepFraction } = (fitted as { parameters: Parameters }).parameters;
+      expect(Math.floor(Number(keepFraction) * 10)).toBe(kept);
+    }
+  });
+});
 
 /** How many of the keys before `evictAt` stay for a query after the last token. */
 async function keptBefore(id: string, parameters: Parameters, evictAt: number, recordedIndex = 0) {
