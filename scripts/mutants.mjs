@@ -387,7 +387,7 @@ export const mutants = [
     file: 'gpu/cpu/merge-attention.ts',
     from: 'maximum + Math.log(sum)',
     to: 'maximum + sum',
-    tests: ['tests/study/free-runs', 'tests/measure/probe'],
+    tests: ['tests/gpu/cpu/attention', 'tests/gpu/cpu/esa-golden'],
   },
   {
     name: 'ranks are counted from 1',
