@@ -166,7 +166,7 @@ describe('the answer', () => {
     expect(container).toHaveTextContent('from the 2nd token on: then instead of so');
     withFreeRun(page, { generatedTexts: { full: [' a'], method: [' a'] }, differsAt: null });
     expect(container.querySelector('mark')).toBeNull();
-    expect(container).toHaveTextContent('the same 1 tokens');
+    expect(container).toHaveTextContent('the same 1 token, the most likely one');
   });
 
   it('says when reading was full attention up to one eviction', async () => {
