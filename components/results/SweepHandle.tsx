@@ -1,6 +1,5 @@
 import type { ScaleContinuousNumeric } from 'd3-scale';
 import { type KeyboardEvent, type PointerEvent, useState } from 'react';
-import { evictionPlace } from '../../src/methods/blocks';
 import { useMethod, usePage, usePageState, useParameterContext } from '../../src/session/hooks';
 import { formatPercent } from '../shared/format';
 import { budgetOfKey } from './budget-keys';
@@ -19,19 +18,17 @@ export function SweepHandle({ xOf, yOf, current, isStale, top, bottom }: SweepHa
   const { actions, store } = usePage();
   const method = useMethod();
   const context = useParameterContext();
-  const evictAt = usePageState(({ text, session }) =>
-    text
-      ? evictionPlace({ evictAt: text.queries.start, answerStart: text.answerStart })
-      : (session.queriesStart ?? 0),
-  );
+  const evictAt = usePageState(({ text, session }) => text?.queries.start ?? session.queriesStart ?? 0);
+  const answerStart = usePageState(({ text }) => text?.answerStart ?? null);
   const [asked, setAsked] = useState<number | null>(null);
   const ask = (keep: number, isDone: boolean) => {
     const { parameters } = store.getState().session.method;
     const wanted = Math.min(1, Math.max(1 / context.tokens, keep));
-    const result = method.withBudget(parameters, context, wanted, evictAt);
+    const budgetOf = (fraction: number) =>
+      method.withBudget(parameters, context, fraction, { evictAt, answerStart });
+    const result = budgetOf(wanted);
     // Below the floor the nearest the method can do.
-    const reached =
-      'floor' in result ? method.withBudget(parameters, context, result.floor, evictAt) : result;
+    const reached = 'floor' in result ? budgetOf(result.floor) : result;
     setAsked(isDone ? null : 'floor' in result ? result.floor : wanted);
     if ('parameters' in reached) actions.setParameters(reached.parameters, isDone);
   };

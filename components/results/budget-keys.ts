@@ -35,8 +35,8 @@ export function budgetOfKey(
   const { parameters } = session.method;
   const { tokens, answerStart, queries } = text;
   // What a fraction is of: with methods that evict once the tokens before the eviction, so that a step is a whole key of theirs.
-  const evictAt = evictionPlace({ evictAt: queries.start, answerStart });
-  const all = method.evictsOnce?.(parameters) ? evictAt : tokens;
+  const places = { evictAt: queries.start, answerStart };
+  const all = method.evictsOnce?.(parameters) ? evictionPlace(places) : tokens;
   if (all === 0) return null;
   const now = currentKeep(method, parameters, { ...context, tokens }, queries.start, answerStart) ?? kept;
   const direction = times > 0 ? 1 : -1;
@@ -48,7 +48,7 @@ export function budgetOfKey(
   return fractionKeeping(Math.min(all, Math.max(0, count)), all);
 
   function fitted(keys: number): unknown {
-    const result = method.withBudget(parameters, context, fractionKeeping(keys, all), evictAt);
+    const result = method.withBudget(parameters, context, fractionKeeping(keys, all), places);
     return 'parameters' in result ? result.parameters : null;
   }
 }

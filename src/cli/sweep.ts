@@ -4,7 +4,6 @@ import { measureCost } from '../measure/cost';
 import { probe } from '../measure/probe';
 import { contextOf } from '../measure/probe-run';
 import { methodById } from '../methods';
-import { evictionPlace } from '../methods/blocks';
 import type { Method } from '../methods/method';
 import { type Parameters, resolveParameters } from '../methods/parameters';
 import { methodNotices } from '../study/notices';
@@ -113,12 +112,8 @@ async function measurePoint(
     density: null,
     cost: null,
   };
-  const fitted = method.withBudget(
-    base,
-    context,
-    keep,
-    evictionPlace({ evictAt: queries.start, answerStart: text.answerStart }),
-  );
+  const places = { evictAt: queries.start, answerStart: text.answerStart };
+  const fitted = method.withBudget(base, context, keep, places);
   if (!('parameters' in fitted)) {
     return text.recorded.map(({ layer }) => ({ method: method.id, layer, keep, ...empty, ...fitted }));
   }

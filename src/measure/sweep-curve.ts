@@ -68,9 +68,10 @@ export class Curve {
   async start(text: RecordedText, queriesStart: number, options: ProbeOptions): Promise<void> {
     const { method } = this;
     const { parameters } = this.spec;
-    const evictAt = evictionPlace({ evictAt: queriesStart, answerStart: text.answerStart });
+    const places = { evictAt: queriesStart, answerStart: text.answerStart };
+    const evictAt = evictionPlace(places);
     for (const [point, fraction] of this.fractions.entries()) {
-      const fitted = method.withBudget(parameters, contextOf(text), fraction, evictAt);
+      const fitted = method.withBudget(parameters, contextOf(text), fraction, places);
       const isPossible = 'parameters' in fitted;
       if (!isPossible) this.missing[point] = fitted;
       this.points.push(isPossible ? fitted.parameters : null);

@@ -16,9 +16,13 @@ export function blocksAround(cut: number, tokens: number, size: number): QueryBl
   return [...equalBlocks(0, place, size), ...equalBlocks(place, tokens, size)];
 }
 
-/** Where a text is read, evicted from and answered. */
-export interface ReadPlaces {
+/** Where a text of `tokens` tokens is read, evicted from and answered. */
+export interface ReadPlaces extends StudyPlaces {
   readonly tokens: number;
+}
+
+/** Where a text is evicted from and answered. */
+export interface StudyPlaces {
   /** First token of `queries`; methods that evict once do so here, or before the answer where that comes first. */
   readonly evictAt: number;
   /** First token of the answer; null: the text has none. */
@@ -26,7 +30,7 @@ export interface ReadPlaces {
 }
 
 /** Where methods that evict once do so: no later than the prompt ends. */
-export function evictionPlace({ evictAt, answerStart }: Omit<ReadPlaces, 'tokens'>): number {
+export function evictionPlace({ evictAt, answerStart }: StudyPlaces): number {
   return answerStart === null ? evictAt : Math.min(evictAt, answerStart);
 }
 

@@ -1,4 +1,5 @@
 /** What `keepFraction` means (docs/methods.md, "Budgets"), in double arithmetic. */
+import { evictionPlace } from './blocks';
 import type { Method } from './method';
 import { numberIn, type Parameters, type ParameterValue } from './parameters';
 
@@ -27,8 +28,10 @@ export const withKeepFraction: Method['withBudget'] = (parameters, _context, kee
 });
 
 /** Methods that evict once have a budget where something stands before the eviction. */
-export const evictOnceBudget: Method['withBudget'] = (parameters, context, keepFraction, evictAt) =>
-  evictAt > 0 ? withKeepFraction(parameters, context, keepFraction, evictAt) : { reason: NOTHING_TO_EVICT };
+export const evictOnceBudget: Method['withBudget'] = (parameters, context, keepFraction, places) =>
+  evictionPlace(places) > 0
+    ? withKeepFraction(parameters, context, keepFraction, places)
+    : { reason: NOTHING_TO_EVICT };
 
 /** Why a method that evicts once drops nothing when the queries are the whole text. */
 export const NOTHING_TO_EVICT =

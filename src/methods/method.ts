@@ -9,6 +9,7 @@ import type { IndexList, Ops, RotationTable, RowScalars, ScoreRows } from '../..
 import type { DeviceBuffer, Rows } from '../../gpu/rows';
 import type { Calibration } from '../model/calibration';
 import type { RecordedLayer } from '../study/recorded';
+import type { StudyPlaces } from './blocks';
 import type { ParameterContext, ParameterSchemas, Parameters } from './parameters';
 
 /** Something that a run computed and that holds for others, too. */
@@ -249,11 +250,11 @@ export interface Method {
     layer: number,
     query: QueryPlace,
   ): { readonly full: number; readonly method: number };
-  /** `parameters` with the budget that `sweep --keep` asks for; see docs/methods.md, "Budgets". `evictAt`: where the run evicts. */
+  /** `parameters` with the budget that `sweep --keep` asks for in a study at `places`; see docs/methods.md, "Budgets". */
   withBudget(
     parameters: Parameters,
     context: ParameterContext,
     keepFraction: number,
-    evictAt: number,
+    places: StudyPlaces,
   ): Budget;
 }

@@ -34,7 +34,7 @@ export function currentKeep(
   };
   const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0);
   const fitted = (keep: number): Parameters | null => {
-    const result = method.withBudget(parameters, context, keep, evictionPlace(places));
+    const result = method.withBudget(parameters, context, keep, places);
     return 'parameters' in result ? result.parameters : null;
   };
 

@@ -4,7 +4,6 @@
  */
 import { DeviceError } from '../../gpu/device-error';
 import type { Ops } from '../../gpu/ops';
-import { evictionPlace } from '../methods/blocks';
 import type { ModelHead } from '../model/load';
 import { isUserError, UserError } from '../user-error';
 import type { AnswerSelections } from './answer-selections';
@@ -152,7 +151,7 @@ export class Engine {
       methods: answersOf.map((asked) => resolve(asked, context)),
       others: [spec.method, ...spec.pinned].map((other) => resolve(other, context)),
       context: { ...context, tokens: text.ids.length },
-      evictAt: evictionPlace({ evictAt: text.facts.queries.start, answerStart: text.facts.answerStart }),
+      places: { evictAt: text.facts.queries.start, answerStart: text.facts.answerStart },
       isRight: (method) => unlessRefused(() => isRight(method)),
       onCurve: (value) => emit({ name: 'answered', value }),
       signal,

@@ -11,7 +11,6 @@ import type { BlockSelection } from '../measure/select-all';
 import { selectAll } from '../measure/select-all';
 import { SWEEP_FRACTIONS, sweep } from '../measure/sweep';
 import { sweptNotice } from '../measure/swept-queries';
-import { evictionPlace } from '../methods/blocks';
 import { full } from '../methods/full';
 import type { ParameterContext } from '../methods/parameters';
 import { UserError } from '../user-error';
@@ -335,9 +334,9 @@ export class Probe {
     if (key === undefined) {
       const context = contextOf(this.text);
       const { queries, answerStart } = this.study.facts;
-      const evictAt = evictionPlace({ evictAt: queries.start, answerStart });
+      const places = { evictAt: queries.start, answerStart };
       const points = SWEEP_FRACTIONS.map((fraction) =>
-        method.withBudget(parameters, context, fraction, evictAt),
+        method.withBudget(parameters, context, fraction, places),
       );
       key = JSON.stringify([method.id, points]);
       this.curveKeys.set(name, key);

@@ -3,6 +3,7 @@
  * parameters for as long as the engine lives. Nothing of it is shown before it was run.
  */
 import { SWEEP_FRACTIONS } from '../measure/sweep';
+import type { StudyPlaces } from '../methods/blocks';
 import type { ParameterContext } from '../methods/parameters';
 import { methodKey } from './key';
 import type { ResolvedMethod } from './resolve';
@@ -16,7 +17,7 @@ export interface AnswersRequest {
   /** Of whose curves only what is known already is told. */
   readonly others: readonly ResolvedMethod[];
   readonly context: ParameterContext;
-  readonly evictAt: number;
+  readonly places: StudyPlaces;
   /** Runs the method through the text and says whether its answer is right; null: it could not be run. */
   readonly isRight: (method: ResolvedMethod) => Promise<boolean | null>;
   /** Hears of a curve whenever another of its answers is known. */
@@ -67,10 +68,10 @@ export class SweepAnswers {
 /** The points of a method's curve that a free run can answer. */
 function curveOf(
   { method, parameters, spec }: ResolvedMethod,
-  { text, context, evictAt }: Pick<AnswersRequest, 'text' | 'context' | 'evictAt'>,
+  { text, context, places }: Pick<AnswersRequest, 'text' | 'context' | 'places'>,
 ): Curve {
   const points = SWEEP_FRACTIONS.flatMap((keep) => {
-    const fit = method.withBudget(parameters, context, keep, evictAt);
+    const fit = method.withBudget(parameters, context, keep, places);
     if (!('parameters' in fit)) return [];
     const at = { method, parameters: fit.parameters, spec: { id: method.id, parameters: fit.parameters } };
     return [{ keep, at, key: keyOf(text, at) }];

@@ -51,7 +51,9 @@ describe('the command of a study’s own point', () => {
     expect(option(line, 'queries')).toBe('980');
     expect(JSON.parse(option(line, 'params'))).toEqual({ [id]: parameters });
     const method = findMethod(id)!;
-    const fitted = method.withBudget(parameters, context, Number(option(line, 'keep')), 980);
+    const fitted = method.withBudget(parameters, context, Number(option(line, 'keep')), {
+      ...{ evictAt: 980, answerStart: null },
+    });
     if (!('parameters' in fitted)) throw new Error('below the floor');
     const { keepFraction, ...others } = fitted.parameters;
     const { keepFraction: wanted, ...expected } = parameters;

@@ -62,7 +62,13 @@ describe('keys at the point of a study', () => {
     const parameters = resolveParameters(id, method.parameters, given, context);
     const session = { ...usual, method: { id, parameters } };
     const keep = budgetOfKey(key, { method, context, session, text }, 0.3);
-    const result = keep === null ? null : method.withBudget(parameters, context, keep, text.queries.start);
+    const result =
+      keep === null
+        ? null
+        : method.withBudget(parameters, context, keep, {
+            evictAt: text.queries.start,
+            answerStart: text.answerStart,
+          });
     return { before: parameters, after: result && 'parameters' in result ? result.parameters : null, keep };
   };
 

@@ -6,7 +6,6 @@ import { probe } from '../../src/measure/probe';
 import { contextOf } from '../../src/measure/probe-run';
 import { sweep } from '../../src/measure/sweep';
 import { methodById } from '../../src/methods';
-import { evictionPlace } from '../../src/methods/blocks';
 import { resolveParameters } from '../../src/methods/parameters';
 import { draw, lcg } from '../golden/lcg';
 import { recordText } from '../methods/recorded';
@@ -56,9 +55,9 @@ describe('kept', () => {
       else expect(keptShare).toBeLessThan(0.99);
 
       // The budget at which the sweep has these very parameters; null: it has no such point, as nothing stands before the queries.
-      const evictAt = evictionPlace({ evictAt: start, answerStart });
+      const places = { evictAt: start, answerStart };
       const isCurrent = (keep: number): boolean => {
-        const fitted = method.withBudget(parameters, context, keep, evictAt);
+        const fitted = method.withBudget(parameters, context, keep, places);
         return 'parameters' in fitted && JSON.stringify(fitted.parameters) === JSON.stringify(parameters);
       };
       const asked = 'keepFraction' in given ? [given.keepFraction] : [];

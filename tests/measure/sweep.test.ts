@@ -48,7 +48,9 @@ describe('sweep', () => {
       for (const [point, keep] of fractions.entries()) {
         const found = curves[i].points[point];
         expect(found.keep).toBe(keep);
-        const fitted = method.withBudget(parameters, contextOf(text), keep, queries.start);
+        const fitted = method.withBudget(parameters, contextOf(text), keep, {
+          ...{ evictAt: queries.start, answerStart: text.answerStart },
+        });
         if ('reason' in fitted) throw new Error(fitted.reason);
         if ('floor' in fitted) {
           expect(found).toEqual({ keep, kept: null, massRecall: null, layers: null, floor: fitted.floor });

@@ -43,12 +43,10 @@ describe('a sweep of a text with an answer', () => {
 
   async function probed(queries: { start: number; end: number }, at: number, point: number) {
     const { method, parameters } = methods[at]!;
-    const fitted = method.withBudget(
-      parameters,
-      contextOf(text),
-      fractions[point]!,
-      Math.min(queries.start, 165),
-    );
+    const fitted = method.withBudget(parameters, contextOf(text), fractions[point]!, {
+      evictAt: queries.start,
+      answerStart: text.answerStart,
+    });
     return 'parameters' in fitted ? probe({ text, method, parameters: fitted.parameters, queries }) : null;
   }
 

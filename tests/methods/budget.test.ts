@@ -14,6 +14,8 @@ const text = recordText(createCpuOps(), shape, randomLayers(shape, 2, 11));
 const context = contextOf(text);
 const resolve = (id: string, given: Record<string, unknown>): Parameters =>
   resolveParameters(id, methodById(id).parameters, given, context);
+/** Queries from `evictAt` in a text without an answer. */
+const queriesFrom = (evictAt: number) => ({ evictAt, answerStart: null });
 
 describe('LagKV official', () => {
   it('takes the largest fraction that fits, one that fits exactly included', () => {
@@ -22,7 +24,12 @@ describe('LagKV official', () => {
     for (let kept = 1; kept < 10; kept++) {
       const lag = { lagTokens: 10, sinkTokens: 5, valueWeight: 1, keptOfPartition: kept };
       const most = Math.max(...starts.map((start) => storedKeys(start, lag)));
-      const fitted = methodById('lagkv').withBudget(parameters, context, (most + 0.5) / shape.tokens, 100);
+      const fitted = methodById('lagkv').withBudget(
+        parameters,
+        context,
+        (most + 0.5) / shape.tokens,
+        queriesFrom(100),
+      );
       const { keepFraction } = (fitted as { parameters: Parameters }).parameters;
       expect(Math.floor(Number(keepFraction) * 10)).toBe(kept);
     }
@@ -89,8 +96,8 @@ describe.each(evictingOnce)('keepFraction of %s %o, which evicts once', (id, giv
     const parameters = resolve(id, { ...given, keepFraction: 0.05 });
     const sentence =
       'Nothing stands before the queries, so there is nothing to evict; let the queries begin later.';
-    expect(method.withBudget(parameters, context, 0.05, 0)).toEqual({ reason: sentence });
-    expect(method.withBudget(parameters, context, 0.05, 1)).toEqual({ parameters });
+    expect(method.withBudget(parameters, context, 0.05, queriesFrom(0))).toEqual({ reason: sentence });
+    expect(method.withBudget(parameters, context, 0.05, queriesFrom(1))).toEqual({ parameters });
     const measure = async (start: number) => {
       const notices: string[] = [];
       const queries = { start, end: shape.tokens };
@@ -121,7 +128,7 @@ it('keepFraction of methods that choose for every block is of the whole text', a
       const count = kept.sets[0].length + block.start - kept.rangeStart;
       expect(count).toBe(Math.min(block.start, Math.floor(0.31 * shape.tokens)));
     }
-    expect(methodById(id).withBudget(parameters, context, 0.31, 0)).toEqual({ parameters });
+    expect(methodById(id).withBudget(parameters, context, 0.31, queriesFrom(0))).toEqual({ parameters });
   }
 });
 

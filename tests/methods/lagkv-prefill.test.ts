@@ -89,11 +89,13 @@ describe('a monolithic prefill', () => {
   it('has a budget for what comes after it', () => {
     const parameters = resolve('monolithic');
     const context = contextOf(text);
-    const fitted = lagkv.withBudget(parameters, context, 0.5, 150);
+    const fitted = lagkv.withBudget(parameters, context, 0.5, { evictAt: 150, answerStart: null });
     if (!('parameters' in fitted)) throw new Error('below the floor');
     // 96 keys: of 180 tokens 10 partitions are compressed and 20 keys stay whole, so 7 of 16 stay of each.
     expect(Math.floor(Number(fitted.parameters.keepFraction) * 16)).toBe(7);
-    expect(lagkv.withBudget(parameters, context, 0.1, 150)).toHaveProperty('floor');
+    expect(lagkv.withBudget(parameters, context, 0.1, { evictAt: 150, answerStart: null })).toHaveProperty(
+      'floor',
+    );
   });
 
   it('answers with other logits than chunks, and reads the question with full attention', async () => {

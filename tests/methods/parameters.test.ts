@@ -17,6 +17,8 @@ const context = (tokens: number, trainedTokens: number | null = 1024): Parameter
 });
 const resolve = (id: string, given: Record<string, unknown>, of = context(1024)) =>
   resolveParameters(id, methodById(id).parameters, given, of);
+/** Queries from `evictAt` in a text without an answer. */
+const queriesFrom = (evictAt: number) => ({ evictAt, answerStart: null });
 
 describe('defaults', () => {
   it.each([
@@ -110,13 +112,13 @@ describe('what is wrong is said in one sentence', () => {
 describe('a budget', () => {
   it('leaves ESA what initial and local tokens do not take', () => {
     const parameters = resolve('esa', { localTokens: [128, 64] });
-    expect(esa.withBudget(parameters, context(1024), 0.5, 896)).toEqual({
+    expect(esa.withBudget(parameters, context(1024), 0.5, queriesFrom(896))).toEqual({
       parameters: { ...parameters, selectedTokens: [512 - 144, 512 - 80] },
     });
-    expect(esa.withBudget(parameters, context(1024), 144 / 1024, 896)).toMatchObject({
+    expect(esa.withBudget(parameters, context(1024), 144 / 1024, queriesFrom(896))).toMatchObject({
       parameters: { selectedTokens: [0, 64] },
     });
-    expect(esa.withBudget(parameters, context(1024), 0.1, 896)).toEqual({ floor: 144 / 1024 });
+    expect(esa.withBudget(parameters, context(1024), 0.1, queriesFrom(896))).toEqual({ floor: 144 / 1024 });
   });
 
   it('is the largest fraction that fits for LagKV', () => {
@@ -134,7 +136,7 @@ describe('a budget', () => {
         );
       for (const keep of [0.01, 0.2, 0.35, 0.5, 0.77, 1]) {
         const budget = Math.floor(keep * tokens);
-        const fitted = lagkv.withBudget(parameters, of, keep, tokens);
+        const fitted = lagkv.withBudget(parameters, of, keep, queriesFrom(tokens));
         if ('reason' in fitted) throw new Error(fitted.reason);
         if ('floor' in fitted) {
           expect(most(0)).toBeGreaterThan(budget);
@@ -156,7 +158,8 @@ describe('a budget', () => {
       const lag = { ...lagIn(parameters, 0), keptOfPartition: kept };
       const most = Math.max(...starts.map((start) => storedKeys(start, lag)));
       // ⌊keep · 1000⌋ = most, and one less is one too few.
-      const fitted = (budget: number) => lagkv.withBudget(parameters, of, (budget + 0.5) / 1000, 1000);
+      const fitted = (budget: number) =>
+        lagkv.withBudget(parameters, of, (budget + 0.5) / 1000, queriesFrom(1000));
       const exact = fitted(most);
       if (!('parameters' in exact)) throw new Error('below the floor');
       expect(lagIn(exact.parameters, 0).keptOfPartition).toBe(kept);

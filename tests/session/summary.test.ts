@@ -32,7 +32,9 @@ describe.each([0, 150])('with queries from token %i', (start) => {
     });
     let compared = 0;
     for (const [at, keep] of fractions.entries()) {
-      const fitted = method.withBudget(parameters, contextOf(text), keep, start);
+      const fitted = method.withBudget(parameters, contextOf(text), keep, {
+        ...{ evictAt: start, answerStart: text.answerStart },
+      });
       if (!('parameters' in fitted)) continue;
       const layers = await probe({ text, method, parameters: fitted.parameters, queries });
       const summary = summarise(layers)!;

@@ -65,7 +65,10 @@ test('once a study is done its time is measured, then the answers at the points 
   const { method, parameters } = resolve(streaming, context);
   for (const at of [0, 6, 11]) {
     const { keep, right } = last.rights[at];
-    const fit = method.withBudget(parameters, context, keep, first.question!.start);
+    const fit = method.withBudget(parameters, context, keep, {
+      evictAt: first.question!.start,
+      answerStart: null,
+    });
     if (!('parameters' in fit)) throw new Error('StreamingLLM has no floor');
     const alone = freeRunIn(
       await run({

@@ -22,7 +22,8 @@ async function ask(
   const asked: ResolvedMethod[] = [];
   const told: CurveAnswers[] = [];
   const request = {
-    ...{ text, context, evictAt: 950, signal, methods: [method], others: [] },
+    ...{ text, context, signal, methods: [method], others: [] },
+    places: { evictAt: 950, answerStart: null },
     isRight: async (at: ResolvedMethod) => {
       asked.push(at);
       return Number(at.parameters.keepFraction) >= 0.25;
@@ -59,7 +60,8 @@ test('what other runs have found out is not run again, what is below the floor n
   const answers = new SweepAnswers();
   const method = resolve({ id: esa.id, parameters: {} }, context);
   const fits = SWEEP_FRACTIONS.filter(
-    (keep) => 'parameters' in esa.withBudget(method.parameters, context, keep, 950),
+    (keep) =>
+      'parameters' in esa.withBudget(method.parameters, context, keep, { evictAt: 950, answerStart: null }),
   );
   expect(fits.length).toBeGreaterThan(2);
   expect(fits.length).toBeLessThan(12);

@@ -3,7 +3,7 @@
  * partition of tokens. Looks at no query; every KV head decides alone.
  */
 import { UserError } from '../../user-error';
-import { equalBlocks } from '../blocks';
+import { equalBlocks, evictionPlace, type StudyPlaces, studyBlocks } from '../blocks';
 import { evictOnceBudget, fractionKeeping } from '../budget';
 import { defaultChunkTokens, positionsByChoice } from '../defaults';
 import { evictOnceBlocks, evictOnceCost } from '../evict-once';
@@ -84,9 +84,9 @@ export const lagkv: Method = {
       readNumbers: 2 * context.keyValueHeads * context.headDimension * keptKeys,
     };
   },
-  withBudget(parameters, context, keepFraction, evictAt) {
-    if (!isOfficial(parameters)) return evictOnceBudget(parameters, context, keepFraction, evictAt);
-    return officialBudget(parameters, context, Math.floor(keepFraction * context.tokens), evictAt);
+  withBudget(parameters, context, keepFraction, places) {
+    if (!isOfficial(parameters)) return evictOnceBudget(parameters, context, keepFraction, places);
+    return officialBudget(parameters, context, Math.floor(keepFraction * context.tokens), places);
   },
 };
 
@@ -100,29 +100,36 @@ function shortestLengths(
   return { sinkTokens: shortest('sinkTokens'), lagTokens: shortest('lagTokens') };
 }
 
-/** The largest fraction with which no block finds more than `budget` earlier keys, layer by layer. */
+/**
+ * The largest fraction with which no block of the study finds more than `budget` earlier keys, layer by layer: blocks of the
+ * prompt, and the answer's tokens, which begin between chunks, where up to L − 1 keys more are stored than at their bounds.
+ */
 function officialBudget(
   parameters: Parameters,
   context: ParameterContext,
   budget: number,
-  evictAt: number,
+  places: StudyPlaces,
 ): Budget {
-  // What a monolithic prefill reads has no budget: it sees everything.
-  const first = isMonolithic(parameters) ? evictAt : 0;
-  const chunks = lagBlocks(context.tokens, shortestLengths(parameters, context));
-  const starts = [first, ...chunks.map(({ start }) => start).filter((start) => start > first)];
+  const { tokens } = context;
+  const dense = isMonolithic(parameters)
+    ? denseEnd(tokens, places.answerStart ?? tokens, evictionPlace(places))
+    : 0;
+  // What a monolithic prefill reads has no budget: it sees everything. The token after its end finds what was compressed there.
+  const starts = studyBlocks(lagkv, parameters, { ...places, tokens }, context)
+    .map(({ start }) => start)
+    .filter((start) => start >= dense);
   let floor = 0;
   const fractions = Array.from({ length: context.layers }, (_, layer) => {
     const lag = lagIn(parameters, layer);
-    const fits = (kept: number): boolean =>
-      starts.every((start) => storedKeys(start, { ...lag, keptOfPartition: kept }) <= budget);
-    const least = Math.max(0, ...starts.map((start) => storedKeys(start, { ...lag, keptOfPartition: 0 })));
-    floor = Math.max(floor, least);
     let kept = lag.lagTokens;
-    while (kept > 0 && !fits(kept)) kept--;
-    return fractionKeeping(kept, lag.lagTokens);
+    for (const start of starts) {
+      floor = Math.max(floor, storedKeys(start, { ...lag, keptOfPartition: 0 }));
+      const partitions = compressedPartitions(start, lag);
+      if (partitions > 0) kept = Math.min(kept, lag.lagTokens + Math.floor((budget - start) / partitions));
+    }
+    return fractionKeeping(Math.max(0, kept), lag.lagTokens);
   });
-  if (floor > budget) return { floor: floor / context.tokens };
+  if (floor > budget) return { floor: floor / tokens };
   const isUniform = fractions.every((fraction) => fraction === fractions[0]);
   return { parameters: { ...parameters, keepFraction: isUniform ? fractions[0] : fractions } };
 }
