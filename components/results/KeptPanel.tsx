@@ -132,6 +132,13 @@ function recallRows(summary: Summary, positions: 'model' | 'own' | 'cache', isPa
     : [{ term: 'ownMassRecall', label: 'own mass recall', value: formatPercent(summary.ownMassRecall) }];
 }
 
+/** Where heads have no candidates to choose among, it says of how many the mean is. */
+function topkText({ topkChance, topkHeads, heads }: Summary, topkRecall: number): string {
+  const chance = topkChance === null ? '' : `, by chance ${formatPercent(topkChance)}`;
+  const of = topkHeads === heads ? '' : `, ${topkHeads} of ${heads} heads`;
+  return `${formatPercent(topkRecall)}${chance}${of}`;
+}
+
 function costRows(summary: Summary, cost: CostMeasurement | null): CostRow[] {
   const rows: CostRow[] = [
     {
@@ -155,10 +162,7 @@ function costRows(summary: Summary, cost: CostMeasurement | null): CostRow[] {
     rows.push({
       term: 'topkRecall',
       label: 'top-k recall',
-      value:
-        summary.topkChance === null
-          ? formatPercent(summary.topkRecall)
-          : `${formatPercent(summary.topkRecall)}, by chance ${formatPercent(summary.topkChance)}`,
+      value: topkText(summary, summary.topkRecall),
       isAgainstFull: true,
     });
   }

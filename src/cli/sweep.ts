@@ -24,7 +24,12 @@ interface SweepRecord {
   readonly kept: number | null;
   readonly massRecall: number | null;
   readonly topkRecall: number | null;
+  readonly topkChance: number | null;
+  /** Queries × heads that top-k recall is a mean over; 0 where it is null though measured. */
+  readonly topkRows: number | null;
   readonly outputError: number | null;
+  /** Null for a capture, too, which has no output projection. */
+  readonly outputErrorProjected: number | null;
   readonly density: number | null;
   /** `paperOperations` only where the method's paper counts them: null means that there is no point. */
   readonly cost:
@@ -87,7 +92,10 @@ export async function sweepCommand(rawArguments: string[]): Promise<void> {
       kept: 'mean over queries of keys seen / keys full attention sees',
       massRecall: 'mean over query heads and queries',
       topkRecall: 'mean over query heads and queries',
+      topkChance: 'mean of kept candidates / candidates, over the same query heads and queries',
+      topkRows: 'queries × query heads with some candidates kept and others dropped',
       outputError: 'relative, before the output projection, with the positions of the model',
+      outputErrorProjected: 'relative, all heads together after the output projection',
       density: 'mean over queries',
       cost: 'operations per query and layer, by formula',
     },
@@ -108,7 +116,10 @@ async function measurePoint(
     kept: null,
     massRecall: null,
     topkRecall: null,
+    topkChance: null,
+    topkRows: null,
     outputError: null,
+    outputErrorProjected: null,
     density: null,
     cost: null,
   };
@@ -124,7 +135,7 @@ async function measurePoint(
   };
   onNotices([]);
   const measured = await probe({ text, method, parameters, queries, onNotices });
-  return measured.map(({ layer, keptShare, massRecall, topkRecall, outputError }) => {
+  return measured.map(({ layer, keptShare, massRecall, topkRecall, outputError, ...more }) => {
     const { density, selectionOperations, attentionOperations, paperOperations } = measureCost({
       method,
       parameters,
@@ -141,7 +152,10 @@ async function measurePoint(
       kept: keptShare,
       massRecall,
       topkRecall,
+      topkChance: more.topkChance ?? null,
+      topkRows: more.topkRows ?? null,
       outputError,
+      outputErrorProjected: more.outputErrorProjected ?? null,
       density,
       cost: { selectionOperations, attentionOperations, ...(paperOperations ? { paperOperations } : {}) },
       parameters,

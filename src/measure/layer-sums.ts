@@ -7,7 +7,8 @@ import type { SelectorRecall } from './selector-recall';
 /** A mean that is null until something was added. */
 class Mean {
   private sum = 0;
-  private weight = 0;
+  /** What was added, by weight. */
+  weight = 0;
 
   add(value: number, weight = 1): void {
     this.sum += value * weight;
@@ -100,6 +101,7 @@ export class LayerSums {
       ownMassRecall: mean((head) => head.ownMassRecall),
       topkRecall: mean((head) => head.topkRecall),
       topkChance: mean((head) => head.topkChance ?? null),
+      topkRows: this.heads.reduce((sum, { topkRecall }) => sum + topkRecall.weight, 0),
       selectorRecall: this.selector.value,
       selectorRecallPerQuery: this.selectorPerQuery.value,
       outputError: mean((head) => head.outputError) ?? 0,

@@ -7,6 +7,10 @@ export interface Summary {
   readonly topkRecall: number | null;
   /** What drawing as many keys would give; null with topkRecall. */
   readonly topkChance: number | null;
+  /** Heads of all layers that have a top-k recall: of them it is a mean. */
+  readonly topkHeads: number;
+  /** All of them. */
+  readonly heads: number;
   readonly selectorRecall: number | null;
   readonly outputError: number;
   /** After the output projection; null where it is not known. */
@@ -33,6 +37,8 @@ export function summarise(layers: readonly LayerMeasurement[] | null): Summary |
     ownMassRecall: meanOfSome((layer) => layer.ownMassRecall),
     topkRecall: meanOfSome((layer) => layer.topkRecall),
     topkChance: meanOfSome((layer) => layer.topkChance ?? null),
+    topkHeads: layers.flatMap(({ heads }) => heads).filter(({ topkRecall }) => topkRecall !== null).length,
+    heads: layers.reduce((sum, { heads }) => sum + heads.length, 0),
     selectorRecall: meanOfSome((layer) => layer.selectorRecall),
     outputError: mean((layer) => layer.outputError),
     outputErrorProjected: meanOfSome((layer) => layer.outputErrorProjected ?? null),

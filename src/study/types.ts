@@ -93,6 +93,8 @@ export interface LayerMeasurement {
   readonly topkRecall: number | null;
   /** Top-k recall of as many candidates kept at random, k ÷ |C|; absent in what earlier versions recorded. */
   readonly topkChance?: number | null;
+  /** Of how many queries × heads top-k recall is a mean: those with some candidates kept and others dropped; absent likewise. */
+  readonly topkRows?: number;
   readonly selectorRecall: number | null;
   readonly selectorRecallPerQuery: number | null;
   readonly outputError: number;

@@ -20,7 +20,10 @@ interface Record {
   readonly kept: number | null;
   readonly massRecall: number | null;
   readonly topkRecall: number | null;
+  readonly topkChance: number | null;
+  readonly topkRows: number | null;
   readonly outputError: number | null;
+  readonly outputErrorProjected: number | null;
   readonly density: number | null;
   readonly cost: object | null;
   readonly floor?: number;
@@ -30,7 +33,10 @@ interface Record {
 
 const { succeed, read, write } = openCommandLine();
 const esa = { projection: 'exact', initTokens: 4, localTokens: 32, chunkTokens: 32, proximity: 1 };
-const numbers = ['kept', 'massRecall', 'topkRecall', 'outputError', 'density', 'cost'] as const;
+const numbers = [
+  ...(['kept', 'massRecall', 'topkRecall', 'topkChance', 'topkRows', 'outputError'] as const),
+  ...(['outputErrorProjected', 'density', 'cost'] as const),
+];
 
 async function sweep(
   out: string,
@@ -68,6 +74,8 @@ it('writes a record for every method, keep and layer, with the numbers of a prob
   let compared = 0;
   for (const record of records) {
     if (record.kept === null) continue;
+    if (record.method === 'esa') expect(record.topkRows).toBe(24 * 4);
+    expect(record.topkRows === 0).toBe(record.topkRecall === null);
     const method = methodById(record.method);
     const parameters = record.parameters!;
     const own = { ...text, recorded: text.recorded.filter(({ layer }) => layer === record.layer) };
@@ -75,6 +83,10 @@ it('writes a record for every method, keep and layer, with the numbers of a prob
     expect(record).toMatchObject({
       massRecall: measured.massRecall,
       topkRecall: measured.topkRecall,
+      topkChance: measured.topkChance,
+      topkRows: measured.topkRows,
+      // A capture has no output projection.
+      outputErrorProjected: null,
       outputError: measured.outputError,
       kept: measured.keptShare,
     });
@@ -116,7 +128,10 @@ it('writes nulls and the floor below what a method can do', async () => {
     kept: null,
     massRecall: null,
     topkRecall: null,
+    topkChance: null,
+    topkRows: null,
     outputError: null,
+    outputErrorProjected: null,
     density: null,
     cost: null,
   };
@@ -125,7 +140,7 @@ it('writes nulls and the floor below what a method can do', async () => {
   for (const record of esaRecords.slice(2)) {
     expect(record.parameters?.selectedTokens).toBe(0);
     expect(record.floor).toBeUndefined();
-    for (const name of numbers.filter((key) => key !== 'topkRecall'))
+    for (const name of numbers.filter((key) => !/^topk|Projected$/.test(key)))
       expect(record[name], name).not.toBeNull();
   }
   for (const record of records.filter(({ method }) => method === 'full')) {
@@ -172,6 +187,11 @@ it('reads a text with a model, and names the model', async () => {
   );
   expect(head).toMatchObject({ model: 'llama-gqa', modelDigest: digest, tokens: 96 });
   expect(records.map(({ layer }) => layer)).toEqual([0, 1, 2]);
+
+  // A model has the output projection that a capture lacks.
+  const oracle = ['--model', modelFixture, '--ids-file', idsFile, '--methods', 'oracle', '--keep', '0.25'];
+  const lossy = await sweep('lossy.json', ...oracle);
+  for (const { outputErrorProjected } of lossy.records) expect(outputErrorProjected).toBeGreaterThan(1e-4);
 });
 
 it.each([

@@ -310,7 +310,7 @@ describe('recall and error', () => {
     const page = await testPage();
     const { container } = renderWith(page, <KeptPanel />);
     await act(() => page.idle());
-    expect(container).not.toHaveTextContent(/by chance|after W_O/);
+    expect(container).not.toHaveTextContent(/by chance|after W_O|\d of \d+ heads/);
     const [record, ...others] = page.store.getState().records;
     const { measurements } = record!;
     const layers = measurements!.layers.map((layer, at) => ({
@@ -318,13 +318,15 @@ describe('recall and error', () => {
       topkRecall: 0.53,
       topkChance: at === 0 ? null : 0.13,
       outputErrorProjected: 0.0625,
+      heads: layer.heads.map((head) => ({ ...head, topkRecall: at + head.head === 0 ? null : 0.53 })),
     }));
+    const heads = layers.flatMap((layer) => layer.heads).length;
     act(() =>
       page.store.setState({
         records: [{ ...record!, measurements: { ...measurements!, layers } }, ...others],
       }),
     );
-    expect(container).toHaveTextContent('top-k recall53 %, by chance 13 %');
+    expect(container).toHaveTextContent(`top-k recall53 %, by chance 13 %, ${heads - 1} of ${heads} heads`);
     expect(container).toHaveTextContent('the same after output projection6.25 %');
   });
 });

@@ -86,6 +86,7 @@ async function byDefinition(id: string, layer: number, of = text) {
       massRecall: mass / (queries.end - queries.start),
       topkRecall: topkCount > 0 ? topk / topkCount : null,
       topkChance: topkCount > 0 ? chance / topkCount : null,
+      topkCount,
       outputError: Math.sqrt(squaredError / squaredNorm),
     };
   });
@@ -113,6 +114,7 @@ describe('probe', () => {
         if (wanted[h].topkChance === null) expect(head.topkChance).toBeNull();
         else expect(head.topkChance).toBeCloseTo(wanted[h].topkChance, 12);
       });
+      expect(measured.topkRows).toBe(wanted.reduce((sum, head) => sum + head.topkCount, 0));
       const mean = wanted.reduce((sum, head) => sum + head.massRecall, 0) / queryHeads;
       expect(measured.massRecall).toBeCloseTo(mean, 5);
     }
