@@ -58,17 +58,19 @@ export function Notices() {
   );
 }
 
-/** One line, however many there are: the first, and how many more. */
+/** What is shown otherwise than a link meant, and below it one line however many others there are: the first, and how many more. */
 function Dismissible() {
   const { actions } = usePage();
   const notices = usePageState((state) => state.notices);
   const [isOpen, setOpen] = useState(false);
-  const shown = isOpen ? notices : notices.slice(0, 1);
-  const more = notices.length - 1;
+  const changes = notices.filter(({ isChange }) => isChange);
+  const others = notices.filter(({ isChange }) => !isChange);
+  const more = others.length - 1;
+  const shown = [...changes, ...(isOpen ? others : others.slice(0, 1))];
   return shown.map(({ id, sentence }, at) => (
     <div key={id} className="notice">
       <span>{sentence}</span>
-      {at === 0 && more > 0 && (
+      {at === changes.length && more > 0 && (
         <button type="button" className="text-button" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
           {isOpen ? 'Show less' : `and ${formatCount(more)} more`}
         </button>

@@ -1,6 +1,7 @@
 import { isAnswerTelling } from '../../src/session/summary';
 import type { AnswerMeasurement, Difference, FreeRunMeasurement } from '../../src/study/types';
-import { formatCount, formatRank, showToken } from '../shared/format';
+import { formatCount, formatRank, invisibleName } from '../shared/format';
+import { TokenName } from '../shared/TokenName';
 import { answerParts } from './answer-parts';
 
 interface AnswerTextsProps {
@@ -14,7 +15,7 @@ interface AnswerTextsProps {
 
 /** What was written: the answers to a task's question, or how both runs go on after a text that asks nothing. */
 export function AnswerTexts({ freeRun, title, isFull, isPast }: AnswerTextsProps) {
-  const { expectedAnswer, fullAnswer, answer, differsAt } = freeRun;
+  const { expectedAnswer, fullAnswer, answer, differsAt, generatedTexts } = freeRun;
   if (expectedAnswer === null) return <Continuations freeRun={freeRun} title={title} isFull={isFull} />;
   const isTelling = isAnswerTelling(fullAnswer?.right, isPast);
   return (
@@ -32,7 +33,7 @@ export function AnswerTexts({ freeRun, title, isFull, isPast }: AnswerTextsProps
       )}
       {answer?.right === false && differsAt && (
         <p className="answer-remark">
-          <DifferenceLine differsAt={differsAt} />
+          <DifferenceLine differsAt={differsAt} texts={generatedTexts?.method ?? []} />
         </p>
       )}
     </>
@@ -107,7 +108,7 @@ function Continuations({
       {!isFull && (
         <p className="answer-remark">
           {differsAt ? (
-            <DifferenceLine differsAt={differsAt} />
+            <DifferenceLine differsAt={differsAt} texts={method} />
           ) : (
             `the same ${formatCount(method.length)} ${method.length === 1 ? 'token, the most likely one' : 'tokens, the most likely one each time'}`
           )}
@@ -117,16 +118,23 @@ function Continuations({
   );
 }
 
-/** “from the 7th token on: 5 instead of 9”; the first token is the 1st. */
-function DifferenceLine({ differsAt: { token, written, expected } }: { differsAt: Difference }) {
+interface DifferenceLineProps {
+  differsAt: Difference;
+  /** What the method wrote, token by token; up to the difference the expected text is the same. */
+  texts: readonly string[];
+}
+
+/** “from the 7th token on: 5 instead of 9”; the first token is the 1st, and tokens that show nothing are not counted. */
+function DifferenceLine({ differsAt: { token, written, expected }, texts }: DifferenceLineProps) {
+  const before = texts.slice(0, token).filter((text) => invisibleName(text) === null).length;
   return (
     <>
-      from the {formatRank(token + 1)} token on: <Written text={written} /> instead of{' '}
+      from the {formatRank(before + 1)} token on: <Written text={written} /> instead of{' '}
       <Written text={expected} />
     </>
   );
 }
 
 function Written({ text }: { text: string | null }) {
-  return text === null ? 'nothing more' : <code>{text === ' ' ? '␣' : showToken(text).trim()}</code>;
+  return text === null ? 'nothing more' : <TokenName text={text} />;
 }

@@ -52,8 +52,8 @@ export function SweepAnswers({ sweep, isStale }: { sweep: readonly SweepCurve[];
       <Term name="sweepAnswer">answer</Term>: <i data-answer="right" /> right <i data-answer="wrong" /> wrong{' '}
       <i data-answer="not run" /> not run{' '}
       {answering && (
-        <span role="status">
-          {answering.done} of {answering.total} answers
+        <span role="status" className="sweep-answering">
+          running answers: {answering.done} of {answering.total}
         </span>
       )}
       {!answering && !isRunning && !isStale && hasOpen && (

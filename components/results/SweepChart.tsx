@@ -1,4 +1,4 @@
-import { scaleLinear, scaleLog } from 'd3-scale';
+import { type ScaleLogarithmic, scaleLinear, scaleLog } from 'd3-scale';
 import { curveMonotoneX, line } from 'd3-shape';
 import { keyOf } from '../../src/session/session';
 import type { SweepCurve, SweepPoint } from '../../src/study/types';
@@ -11,9 +11,10 @@ import { SweepHandle } from './SweepHandle';
 const height = 196;
 const margin = { top: 10, right: 12, bottom: 33, left: 42 };
 const dashes = ['', '5 3', '2 3', '8 3 2 3', '1 3', '10 4'];
-const xTicks = [0.02, 0.05, 0.1, 0.2, 0.5, 1];
-/** Pixels between the end of the axis and a label that does not touch the last one. */
-const tickRoom = 56;
+const xTicks = [1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0002, 0.0001];
+/** Pixels from one label of the axis to the next that does not touch it; the last one ends where the axis does. */
+const tickRoom = 36;
+const lastTickRoom = 56;
 
 export interface SweepChartProps {
   curves: readonly (SweepCurve & { readonly title: string })[];
@@ -29,14 +30,17 @@ export interface SweepChartProps {
 /** One line a method; the point is the study, and can be dragged. */
 export function SweepChart({ curves, current, isCurrentStale, isGrey, isAnswered }: SweepChartProps) {
   const [box, { width }] = useSize<HTMLDivElement>({ width: 310, height });
-  const least = Math.min(0.05, ...curves.flatMap((curve) => curve.points.map((point) => point.kept ?? 1)));
-  const xOf = scaleLog([Math.max(0.005, least * 0.9), 1], [margin.left, width - margin.right]).clamp(true);
-  const lowest = Math.min(...curves.flatMap((curve) => curve.points.map((point) => point.massRecall ?? 1)));
+  const shown = [...curves.flatMap(({ points }) => points), ...(current ? [current] : [])];
+  // The study's own point may keep less, and find less, than every curve.
+  const least = Math.min(0.05, ...shown.map(({ kept }) => kept || 1));
+  const xOf = scaleLog([least * 0.9, 1], [margin.left, width - margin.right]).clamp(true);
+  const lowest = Math.min(...shown.map(({ massRecall }) => massRecall ?? 1));
   const bottom = Math.min(0.75, Math.floor(lowest * 4) / 4);
   const yOf = scaleLinear([bottom, 1], [height - margin.bottom, margin.top]).clamp(true);
   const drawn = curves
     .map((curve) => ({ ...curve, points: pointsOf(curve, xOf, yOf) }))
     .sort((a, b) => Number(b.current) - Number(a.current));
+  const lead = leadOf(current && { x: xOf(current.kept), y: yOf(current.massRecall) }, drawn[0]);
   const labels = placeLabels(
     drawn.map(({ title, points }) => ({ label: title, points })),
     { left: margin.left, right: width - margin.right, top: margin.top - 4, bottom: height - margin.bottom },
@@ -62,18 +66,16 @@ export function SweepChart({ curves, current, isCurrentStale, isGrey, isAnswered
             </text>
           </g>
         ))}
-        {xTicks
-          .filter((tick) => tick >= xOf.domain()[0]! && (tick === 1 || xOf(1) - xOf(tick) > tickRoom))
-          .map((tick) => (
-            <text
-              key={tick}
-              x={xOf(tick)}
-              y={height - margin.bottom + 16}
-              textAnchor={tick === 1 ? 'end' : 'middle'}
-            >
-              {formatPercent(tick)}
-            </text>
-          ))}
+        {ticksOf(xOf).map((tick) => (
+          <text
+            key={tick}
+            x={xOf(tick)}
+            y={height - margin.bottom + 16}
+            textAnchor={tick === 1 ? 'end' : 'middle'}
+          >
+            {formatPercent(tick)}
+          </text>
+        ))}
         <text className="axis-title" x={width - margin.right} y={height - 3} textAnchor="end">
           kept keys, log
         </text>
@@ -85,6 +87,7 @@ export function SweepChart({ curves, current, isCurrentStale, isGrey, isAnswered
             d={path(points) ?? ''}
           />
         ))}
+        {lead && !isCurrentStale && <path className="curve curve-current" d={path(lead) ?? ''} />}
         {isAnswered &&
           [...drawn].reverse().map(({ method, points, title, current: isCurrent }) => (
             <g key={keyOf([isCurrent, method])}>
@@ -131,6 +134,27 @@ export function SweepChart({ curves, current, isCurrentStale, isGrey, isAnswered
 
 interface DrawnPoint extends Point {
   readonly point: SweepPoint;
+}
+
+/** From the study's own point to the first of its curve, where it keeps less than any budget that was swept. */
+function leadOf(
+  current: Point | null,
+  curve: { readonly points: readonly Point[] } | undefined,
+): Point[] | null {
+  const first = curve?.points[0];
+  return current && first && current.x < first.x ? [current, first] : null;
+}
+
+/** Labels of the axis, from the right as many as there is room for. */
+function ticksOf(xOf: ScaleLogarithmic<number, number>): number[] {
+  const ticks: number[] = [];
+  for (const tick of xTicks) {
+    const last = ticks.at(-1);
+    const room = last === undefined ? 0 : xOf(last) - xOf(tick);
+    const isInside = tick >= xOf.domain()[0]!;
+    if (isInside && (last === undefined || room >= (last === 1 ? lastTickRoom : tickRoom))) ticks.push(tick);
+  }
+  return ticks;
 }
 
 function pointsOf(curve: SweepCurve, xOf: (x: number) => number, yOf: (y: number) => number): DrawnPoint[] {

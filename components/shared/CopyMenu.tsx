@@ -2,6 +2,7 @@ import { Popover } from 'radix-ui';
 import { useState } from 'react';
 import { usePage, usePageState } from '../../src/session/hooks';
 import type { SavedText } from '../../src/study/types';
+import { copyText } from './clipboard';
 import { type Command, type CommandStudy, sourceFileName } from './command';
 import { DotsIcon } from './icons';
 import type { Provenance } from './Panel';
@@ -30,27 +31,18 @@ interface CopyMenuProps {
 export function CopyMenu({ source, provenance }: CopyMenuProps) {
   const page = usePage();
   const [said, setSaid] = useState('');
-  const copy = async (text: string, what: string) => {
-    try {
-      await navigator.clipboard.writeText(text);
-      setSaid(`${what} copied.`);
-    } catch {
-      setSaid('The browser did not allow copying.');
-    }
+  const copy = async (text: string | Promise<string>, what: string) => {
+    setSaid((await copyText(text)) ? `${what} copied.` : 'The browser did not allow copying.');
   };
-  const copyData = async (write: typeof toTsv) => {
+  const copyData = (write: typeof toTsv) => {
     // Taken before the link is written: what is shown now.
     const table = source.table();
-    const facts =
-      provenance === null
-        ? []
-        : provenanceRows(
-            provenance.by,
-            provenance.isStale,
-            await page.linkTo(provenance.by),
-            page.findMethod,
-          );
-    await copy(write(table, facts), 'Data');
+    const written = async (): Promise<string> => {
+      if (provenance === null) return write(table);
+      const { by, isStale } = provenance;
+      return write(table, provenanceRows(by, isStale, await page.linkTo(by), page.findMethod));
+    };
+    return copy(written(), 'Data');
   };
   return (
     <Popover.Root onOpenChange={() => setSaid('')}>

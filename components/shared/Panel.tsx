@@ -2,7 +2,7 @@ import { type ReactNode, useId } from 'react';
 import { useChoice, usePage } from '../../src/session/hooks';
 import type { MeasuredBy } from '../../src/session/measured';
 import { CopyMenu, type CopySource } from './CopyMenu';
-import { staleName } from './provenance';
+import { staleName, wholeName } from './provenance';
 
 /** What made a panel's numbers. */
 export interface Provenance {
@@ -53,10 +53,9 @@ export function Panel({
 /** Whose numbers these are, while they are not those of the present choice. */
 export function StaleName({ by }: { by: MeasuredBy }) {
   const { findMethod } = usePage();
-  const name = staleName(by, useChoice(), findMethod);
   return (
-    <span className="stale-name" title={`Measured before: ${name}`}>
-      still {name}
+    <span className="stale-name" title={`Measured before: ${wholeName(by, findMethod)}`}>
+      still {staleName(by, useChoice(), findMethod)}
     </span>
   );
 }

@@ -12,11 +12,11 @@ export function methodTitle({ id }: MethodSpec, findMethod: FindMethod): string 
   return findMethod(id)?.title ?? id;
 }
 
-/** "Kept keys 25 %, Seed 1": all parameters, or those that are named. */
+/** "Kept keys 25 %, Seed 1": the parameters that are named. */
 function parametersText(
   { id, parameters }: MethodSpec,
   findMethod: FindMethod,
-  names = Object.keys(parameters),
+  names: readonly string[],
 ): string {
   const schemas = findMethod(id)?.parameters ?? {};
   return names
@@ -24,22 +24,40 @@ function parametersText(
     .join(', ');
 }
 
-/** What another choice than the present one made, told by what is different about it: "Random, Kept keys 25 %, Seed 1". */
+/** Parameters of a stale value that are told; of more the number, as a preset changes most of them. */
+const mostToldParameters = 2;
+
+/**
+ * What another choice than the present one made, told by what is different about it: "ESA, Selected tokens 64". Of another method's
+ * parameters only those that the present one has, too: the others are nothing that was changed.
+ */
 export function staleName(by: MeasuredBy, choice: Choice, findMethod: FindMethod): string {
   const isOtherText = keyOf(by.source) !== keyOf(choice.source);
-  const names = [methodTitle(by.method, findMethod)];
-  if (by.method.id !== choice.method.id) names.push(parametersText(by.method, findMethod));
-  else {
-    const { parameters } = choice.method;
-    const changed = Object.keys(by.method.parameters).filter(
-      (name) => keyOf(by.method.parameters[name]) !== keyOf(parameters[name]),
-    );
-    names.push(parametersText(by.method, findMethod, changed));
-  }
+  const { parameters } = choice.method;
+  const isOtherMethod = by.method.id !== choice.method.id;
+  const changed = Object.keys(by.method.parameters).filter(
+    (name) =>
+      (!isOtherMethod || Object.hasOwn(parameters, name)) &&
+      keyOf(by.method.parameters[name]) !== keyOf(parameters[name]),
+  );
+  const more = changed.length - mostToldParameters;
+  const names = [
+    methodTitle(by.method, findMethod),
+    parametersText(by.method, findMethod, changed.slice(0, mostToldParameters)),
+    more > 0 ? `${more} more ${more === 1 ? 'parameter' : 'parameters'}` : '',
+  ];
   if (isOtherText || by.model !== choice.model) names.push(sourceText(by));
   else if (by.startToken !== choice.startToken) names.push(startText(by));
   else if (by.queriesStart !== choice.queriesStart) names.push(queriesText(by));
   return names.filter((name) => name !== '').join(', ');
+}
+
+/** What made a stale value, with all its parameters. */
+export function wholeName(by: MeasuredBy, findMethod: FindMethod): string {
+  const names = Object.keys(by.method.parameters);
+  return [methodTitle(by.method, findMethod), parametersText(by.method, findMethod, names), sourceText(by)]
+    .filter((name) => name !== '')
+    .join(', ');
 }
 
 /** Everything a value depends on, for those who read it next month. */

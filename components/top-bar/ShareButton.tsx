@@ -3,6 +3,7 @@ import { useState } from 'react';
 import { usePage } from '../../src/session/hooks';
 import { comfortableLinkCharacters } from '../../src/session/limits';
 import type { SharedLink } from '../../src/session/page';
+import { copyText } from '../shared/clipboard';
 import { formatCount } from '../shared/format';
 
 /** Copies the link of what is on the page, and says what travels in it. */
@@ -10,15 +11,20 @@ export function ShareButton() {
   const page = usePage();
   const [link, setLink] = useState<SharedLink | null>(null);
   const [isCopied, setCopied] = useState(false);
+  const [isOpen, setOpen] = useState(false);
   const share = async () => {
     setLink(null);
-    const made = await page.share();
-    setLink(made);
-    setCopied(await copied(made.url));
+    const made = page.share();
+    const copying = copyText(made.then(({ url }) => url));
+    setLink(await made);
+    setCopied(await copying);
   };
   return (
-    <Popover.Root onOpenChange={(isOpen) => isOpen && share()}>
-      <Popover.Trigger className="button button-primary">Share</Popover.Trigger>
+    <Popover.Root open={isOpen} onOpenChange={setOpen}>
+      {/* In the click's own task, in which the clipboard may be written. */}
+      <Popover.Trigger className="button button-primary" onClick={() => !isOpen && share()}>
+        Share
+      </Popover.Trigger>
       <Popover.Portal>
         <Popover.Content
           className="popover share"
@@ -50,15 +56,6 @@ export function ShareButton() {
       </Popover.Portal>
     </Popover.Root>
   );
-}
-
-async function copied(text: string): Promise<boolean> {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function travels({ url, textCharacters }: SharedLink): string {

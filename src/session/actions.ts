@@ -27,7 +27,7 @@ export interface Actions {
   /** Null: as the tokenizer has it. */
   setStartToken(startToken: boolean | null): void;
   point(cell: Cell | null): void;
-  notify(sentence: string): void;
+  notify(sentence: string, isChange?: boolean): void;
   dismiss(notice: number): void;
 }
 
@@ -127,11 +127,11 @@ export function createActions({ store, findMethod, changed, commit }: ActionsOpt
       const { cell: before } = getState();
       if (before?.query !== cell?.query || before?.key !== cell?.key) setState({ cell });
     },
-    notify(sentence) {
+    notify(sentence, isChange = false) {
       const { notices } = getState();
       if (notices.some((notice) => notice.sentence === sentence)) return;
       lastNotice += 1;
-      setState({ notices: [...notices, { id: lastNotice, sentence }] });
+      setState({ notices: [...notices, { id: lastNotice, sentence, isChange }] });
     },
     dismiss(id) {
       setState({ notices: getState().notices.filter((notice) => notice.id !== id) });

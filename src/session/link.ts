@@ -74,6 +74,8 @@ export interface LinkReading {
   readonly namesParameters: boolean;
   /** Sentences: one for each bad key, one for all unknown ones, one for another version. */
   readonly notices: readonly string[];
+  /** Those of them after which the study or the place shown is another than the link meant; they stand first. */
+  readonly changes: readonly string[];
 }
 
 interface Draft {
@@ -105,6 +107,8 @@ type Readers = {
 const parameterPrefix = 'p.';
 const markKey = 'z';
 const largestIndex = 1_000_000;
+/** Without one of these it is another study. */
+const decisiveKeys: ReadonlySet<string> = new Set(['model', 'text', 'task', 'sample', 'method']);
 
 function readersFor(environment: LinkEnvironment): Readers {
   return {
@@ -132,6 +136,7 @@ function readersFor(environment: LinkEnvironment): Readers {
 
 /** Reads whatever of a link can be read. Never rejects. */
 export async function readLink(hash: string, environment: LinkEnvironment): Promise<LinkReading> {
+  const changes: string[] = [];
   const notices: string[] = [];
   const unknown: string[] = [];
   const later: LinkPair[] = [];
@@ -139,7 +144,7 @@ export async function readLink(hash: string, environment: LinkEnvironment): Prom
   const readers = readersFor(environment);
 
   const { pairs, notice: arrival } = arrivedPairs(hash);
-  if (arrival !== null) notices.push(arrival);
+  if (arrival !== null) changes.push(arrival);
   for (const pair of pairs) {
     if (pair.key === markKey) continue;
     const name = pair.key === 'v' ? 'version' : pair.key;
@@ -147,14 +152,14 @@ export async function readLink(hash: string, environment: LinkEnvironment): Prom
     else if (pair.key === 'version' || !Object.hasOwn(readers, name)) unknown.push(pair.key);
     else {
       const key = name as keyof Draft;
-      await attempt(pair, notices, async (text) => {
+      await attempt(pair, decisiveKeys.has(key) ? changes : notices, async (text) => {
         Object.assign(draft, { [key]: await readers[key](text) });
       });
     }
   }
 
   const fallback = defaultSession(environment.findMethod, environment.contextOf);
-  const source = sourceOf(draft, fallback.source, notices);
+  const source = sourceOf(draft, fallback.source, changes);
   const context = environment.contextOf(source);
   const model = draft.model?.address ?? fallback.model;
   const layers = model === bundledModel ? context.layers : null;
@@ -201,14 +206,15 @@ export async function readLink(hash: string, environment: LinkEnvironment): Prom
       pinned,
       queriesStart: draft.queries ?? null,
       startToken: draft.start ?? null,
-      view: model === bundledModel ? insideModel(view, context, notices) : view,
+      view: model === bundledModel ? insideModel(view, context, changes) : view,
     },
     backend: draft.backend ?? 'auto',
     digest: draft.model?.digest ?? null,
     version: draft.version ?? null,
     oldFractions: draft.version !== undefined && isBefore020(draft.version) ? withFraction : [],
     namesParameters: Object.keys(named).length > 0,
-    notices,
+    notices: [...changes, ...notices],
+    changes,
   };
 }
 

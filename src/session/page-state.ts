@@ -25,6 +25,8 @@ export interface Cell {
 export interface Notice {
   readonly id: number;
   readonly sentence: string;
+  /** What is shown is not what the link said: such sentences stand first, and each in full view. */
+  readonly isChange: boolean;
 }
 
 export interface PageState {

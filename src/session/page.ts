@@ -122,7 +122,7 @@ export function createPage(options: PageOptions): Page {
     untranslated = null;
     if (result.session === session) return;
     store.setState({ session: result.session });
-    actions.notify(result.notice);
+    actions.notify(result.notice, true);
     runner?.schedule();
   };
   let context = parameterContext(store.getState().session.source, null, null);
@@ -142,10 +142,11 @@ export function createPage(options: PageOptions): Page {
       const notices: string[] = [];
       const view = insideModel(session.view, model, notices);
       if (view !== session.view) store.setState({ session: { ...session, view } });
-      notices.forEach(actions.notify);
+      for (const notice of notices) actions.notify(notice, true);
       if (linkDigest !== null && linkDigest !== model.digest) {
         actions.notify(
           'The link was made with other weights than these: the numbers are measured anew and will differ.',
+          true,
         );
         linkDigest = null;
       }
@@ -176,7 +177,7 @@ export function createPage(options: PageOptions): Page {
       followsText = !reading.namesParameters;
       untranslated = reading.oldFractions.length > 0 ? reading : null;
       if (store.getState().model) onFacts();
-      reading.notices.forEach(actions.notify);
+      for (const notice of reading.notices) actions.notify(notice, reading.changes.includes(notice));
       runner?.schedule();
     } finally {
       opening -= 1;

@@ -107,11 +107,16 @@ export function createRunner({ store, version, findMethod, createClient, onFacts
     schedule();
   };
 
+  /** What a row depends on: where it lies, whose positions it is under, and the picture that it is of. */
+  const rowChoice = (state: PageState, query: number) => {
+    const { layer, head } = state.session.view;
+    const { whose, key: positions } = mapPositions(state, findMethod);
+    const key = [layer, head, query, state.pictureVersion, whose, positions].join();
+    return { layer, head, whose, positions, key };
+  };
+
   const row = (query: number): Promise<QueryRow> => {
-    const { session, pictureVersion } = store.getState();
-    const { layer, head } = session.view;
-    const { whose, key: positions } = mapPositions(store.getState(), findMethod);
-    const key = [layer, head, query, pictureVersion, whose, positions].join();
+    const { layer, head, whose, positions, key } = rowChoice(store.getState(), query);
     const known = rows.get(key);
     if (known) return known;
     const asked = client
@@ -126,9 +131,7 @@ export function createRunner({ store, version, findMethod, createClient, onFacts
   const followRow = (state: PageState): void => {
     const query = chosenQuery(state);
     if (query === null || !state.text || state.pictureVersion === 0) return;
-    const { layer, head } = state.session.view;
-    const { whose, key: positions } = mapPositions(state, findMethod);
-    const key = [layer, head, query, state.pictureVersion, whose, positions].join();
+    const { key } = rowChoice(state, query);
     if (key === askedRow) return;
     askedRow = key;
     row(query).then(

@@ -25,6 +25,38 @@ describe('notices', () => {
     expect(screen.getAllByRole('button', { name: 'Dismiss this notice' })).toHaveLength(2);
   });
 
+  it('say first, and each in full view, what is shown otherwise than the link meant', async () => {
+    const page = await testPage({
+      hash: '#v=0.1.0&layer=99&colour=red&head=x&method=random&p.keepFraction=0.25&pin=none&theme=dark',
+    });
+    const { container } = renderWith(page, <Notices />);
+    await act(() => page.idle());
+    const sentences = () => [...container.querySelectorAll('.notice > span')].map((each) => each.textContent);
+    expect(sentences()).toEqual([
+      'The model has 8 layers of 6 heads: layer 7, head 4 is shown.',
+      expect.stringMatching(/^The kept fraction of Random was one of the whole text .* it was translated/),
+      expect.stringMatching(/^"head" in the link must be/),
+    ]);
+    await userEvent.click(screen.getByRole('button', { name: 'and 2 more' }));
+    expect(sentences().slice(3)).toEqual([
+      expect.stringMatching(/"colour"/),
+      expect.stringMatching(/^The link was made with version 0\.1\.0/),
+    ]);
+  });
+
+  it.each([
+    ['v=1.2.3&seed=1', /^The link was cut/],
+    ['method=snapkv', /^The link is about the method "snapkv"/],
+    ['text=zAAAA', /damaged/],
+    ['task=nothing', /^"task" in the link/],
+  ])('do not hide what %s changed behind other sentences', async (hash, sentence) => {
+    const page = await testPage({ hash: `#layer=x&colour=red&${hash}` });
+    const { container } = renderWith(page, <Notices />);
+    expect(container.querySelector('.notice > span')).toHaveTextContent(sentence);
+    expect(screen.getByText(/^"layer" in the link/)).toBeVisible();
+    expect(screen.getByRole('button', { name: 'and 1 more' })).toBeVisible();
+  });
+
   it('show link text as text', async () => {
     const page = await testPage({ hash: `#mode=${encodeURIComponent('<img src=x onerror=alert(1)>')}` });
     const { container } = renderWith(page, <Notices />);

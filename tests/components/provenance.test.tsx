@@ -7,10 +7,15 @@ import { AnswerPanel } from '../../components/results/AnswerPanel';
 import { KeptPanel } from '../../components/results/KeptPanel';
 import { LayerRecall } from '../../components/results/LayerRecall';
 import { SweepPanel } from '../../components/results/SweepPanel';
+import { staleName } from '../../components/shared/provenance';
 import { toTsv } from '../../components/shared/table';
 import { TokenPanel } from '../../components/tokens/TokenPanel';
+import type { Parameters } from '../../src/methods/parameters';
+import { fillParameters } from '../../src/session/follow';
 import { readLink } from '../../src/session/link';
 import type { Page } from '../../src/session/page';
+import { defaultSession } from '../../src/session/session';
+import type { MethodSpec } from '../../src/study/types';
 import { environment } from '../session/environment';
 import { renderWith, testPage } from './render-page';
 
@@ -28,13 +33,10 @@ async function cancelled(): Promise<Page> {
 }
 
 async function copied(what: string, form: 'tab-separated' | 'JSON'): Promise<string> {
-  const write = vi.spyOn(navigator.clipboard, 'writeText').mockResolvedValue();
   await userEvent.click(screen.getByRole('button', { name: `Copy or show ${what}` }));
   await userEvent.click(screen.getByRole('button', { name: `Copy data ${form}` }));
-  await vi.waitFor(() => expect(write).toHaveBeenCalled());
-  const text = write.mock.lastCall![0];
-  write.mockRestore();
-  return text;
+  expect(await screen.findByText('Data copied.')).toBeVisible();
+  return navigator.clipboard.readText();
 }
 
 describe('numbers of another choice', () => {
@@ -49,8 +51,45 @@ describe('numbers of another choice', () => {
     const { container } = renderWith(page, <Panel />);
     await act(() => page.idle());
     expect(container.querySelector('.panel')).toHaveAttribute('data-stale');
-    expect(screen.getByText(/^still Random, Kept fraction 30\s%, Seed 5/)).toBeInTheDocument();
+    const name = screen.getByText(/^still Random, Kept fraction 30\s%$/);
+    expect(name).toHaveAttribute(
+      'title',
+      expect.stringMatching(
+        /^Measured before: Random, Kept fraction 30\s%, Seed 5, Positions original, Four/,
+      ),
+    );
     expect(container).not.toHaveTextContent(/Oracle/);
+  });
+
+  it.each([
+    ['another budget', 'lagkv', { keepFraction: 0.5 }, /^LagKV, Kept fraction 25\s%$/],
+    ['two', 'lagkv', { keepFraction: 0.5, lagTokens: 64 }, /^LagKV, Kept fraction 25\s%, Lag 32$/],
+    [
+      'more',
+      'lagkv',
+      { keepFraction: 0.5, lagTokens: 64, sinkTokens: 3, valueWeight: 0 },
+      /^LagKV, Kept fraction 25\s%, Sink tokens 16, 2 more parameters$/,
+    ],
+    [
+      'another method with a parameter of that name',
+      'oracle',
+      { keepFraction: 0.5 },
+      /^LagKV, Kept fr[^,]+$/,
+    ],
+    ['the same budget of another method', 'oracle', { keepFraction: 0.25 }, /^LagKV$/],
+    ['a method that shares nothing', 'full', {}, /^LagKV$/],
+  ])('differ in %s: told by that alone', (_, id, changed, name) => {
+    const { findMethod } = environment;
+    const choice = defaultSession(findMethod, environment.contextOf);
+    const context = environment.contextOf(choice.source);
+    const spec = (method: string, named: Parameters): MethodSpec => ({
+      id: method,
+      parameters: fillParameters(findMethod(method)!, named, context),
+    });
+    const before = { keepFraction: 0.25, lagTokens: 32, sinkTokens: 16 };
+    const by = { ...choice, method: spec('lagkv', before), version: '1.2.3', modelDigest: null };
+    const now = { ...choice, method: spec(id, { ...(id === 'lagkv' ? before : {}), ...changed }) };
+    expect(staleName(by, now, findMethod)).toMatch(name);
   });
 
   it('the keys under the map: copied under that name', async () => {

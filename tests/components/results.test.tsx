@@ -7,6 +7,7 @@ import { barsOf, divergenceTable } from '../../components/results/DivergenceStri
 import { KeptPanel } from '../../components/results/KeptPanel';
 import { LayerRecall } from '../../components/results/LayerRecall';
 import { placeLabels } from '../../components/results/place-labels';
+import { SweepChart } from '../../components/results/SweepChart';
 import { SweepPanel, sweepTable } from '../../components/results/SweepPanel';
 import { verdict } from '../../components/results/TimeLine';
 import { toTsv } from '../../components/shared/table';
@@ -90,13 +91,20 @@ describe('the answer', () => {
     const page = await testPage();
     const { container } = renderWith(page, <AnswerPanel />);
     await act(() => page.idle());
-    expect(container).toHaveTextContent('from the 16th token on: 1 instead of 5');
+    // The blank before the answer and those in it are no tokens that a reader counts.
+    expect(container).toHaveTextContent('from the 15th token on: 1 instead of 5');
     expect(container.querySelectorAll('.verdict')).toHaveLength(2);
     withFreeRun(page, { fullAnswer: { text: ' 7.', right: false } });
     expect(container).toHaveTextContent(/Full attention does not solve this task itself/);
     expect(container.querySelectorAll('.verdict')).toHaveLength(0);
-    withFreeRun(page, { differsAt: { token: 2, written: ' ', expected: null } });
-    expect(container).toHaveTextContent('from the 3rd token on: ␣ instead of nothing more');
+    const texts = ['\n', ' 7', ' ', '', '9'];
+    const ofTexts = { generatedTexts: { full: texts, method: texts } };
+    withFreeRun(page, { ...ofTexts, differsAt: { token: 2, written: ' ', expected: null } });
+    expect(container).toHaveTextContent('from the 2nd token on: blank instead of nothing more');
+    withFreeRun(page, { ...ofTexts, differsAt: { token: 4, written: '9', expected: ' 5' } });
+    expect(container).toHaveTextContent('from the 2nd token on: 9 instead of 5');
+    withFreeRun(page, { ...ofTexts, differsAt: { token: 0, written: '\n', expected: ' ' } });
+    expect(container).toHaveTextContent('from the 1st token on: line end instead of blank');
   });
 
   it('tells question and answer apart, by mean, median and the share of large ones', async () => {
@@ -246,7 +254,7 @@ describe('right or wrong beside recall', () => {
     expect(rows.filter((word) => word === null)).toHaveLength(points.length - measured.length);
 
     act(() => page.store.setState({ answering: { done: 3, total: 12 } }));
-    expect(screen.getByRole('status')).toHaveTextContent('3 of 12 answers');
+    expect(screen.getByRole('status')).toHaveTextContent('running answers: 3 of 12');
     expect(screen.queryByRole('button', { name: 'run all answers' })).toBeNull();
     act(() => page.store.setState({ answering: null }));
     expect(screen.getByRole('button', { name: 'run all answers' })).toBeVisible();
@@ -469,6 +477,71 @@ describe('charts', () => {
     await userEvent.keyboard('{PageUp}');
     expect(Math.floor(Number(page.state().parameters.keepFraction) * 1024)).toBe(11);
   });
+
+  it.each([
+    [0.2, 0.9],
+    [0.04, 0.3],
+    [0.004, 0.05],
+    [0.0002, 0.001],
+    [0.00006, 0],
+  ])(
+    'have the study’s own point where it is, and reach down to it: %d kept, %d recall',
+    async (kept, massRecall) => {
+      const page = await testPage();
+      const points = [0.25, 0.5, 1].map((keep) => ({
+        keep,
+        kept: keep,
+        massRecall: 0.9 + keep / 10,
+        layers: [],
+      }));
+      const method = page.store.getState().session.method;
+      const { container } = renderWith(
+        page,
+        <SweepChart
+          curves={[{ method, current: true, points, title: 'ESA' }]}
+          current={{ kept, massRecall }}
+          isCurrentStale={false}
+          isGrey={false}
+          isAnswered
+        />,
+      );
+      const place = (element: Element): [x: number, y: number] => [
+        Number(element.getAttribute('cx')),
+        Number(element.getAttribute('cy')),
+      ];
+      const [x, y] = place(screen.getByRole('slider', { name: 'Kept keys' }));
+      const others = [...container.querySelectorAll('.answer-point')].map(place);
+      expect(others).toHaveLength(3);
+      const [left, right] = [others[0]!, others[2]!].map(([at]) => at) as [number, number];
+      // A log axis: two halvings from 1 to 0.25 are as long as the way from 0.25 to 0.0625.
+      expect(x).toBeCloseTo(right + ((right - left) * Math.log(kept)) / Math.log(4), 6);
+      expect(x).toBeGreaterThan(42);
+      expect(y).toBeGreaterThanOrEqual(Math.max(...others.map(([, at]) => at)));
+      const [high, low] = [others[2]!, others[0]!].map(([, at]) => at) as [number, number];
+      expect(y).toBeCloseTo(high + (low - high) * ((1 - massRecall) / 0.075), 6);
+      // The curve goes down to the point.
+      const curves = [...container.querySelectorAll('path.curve-current')].map((path) =>
+        path.getAttribute('d'),
+      );
+      expect(curves).toHaveLength(2);
+      const [fromX, fromY, toX, toY] = curves[1]!.split(/[ML,]/).slice(1).map(Number);
+      for (const [drawn, at] of [
+        [fromX, x],
+        [fromY, y],
+        [toX, left],
+        [toY, low],
+      ]) {
+        expect(drawn).toBeCloseTo(at!, 2);
+      }
+      const labels = [...container.querySelectorAll('svg > text[text-anchor]')]
+        .filter(({ textContent }) => /%$/.test(textContent ?? ''))
+        .map((label) => Number(label.getAttribute('x')));
+      expect(labels.length).toBeGreaterThanOrEqual(4);
+      for (const [at, label] of labels.slice(1).entries()) {
+        expect(labels[at]! - label).toBeGreaterThanOrEqual(at === 0 ? 56 : 36);
+      }
+    },
+  );
 
   it('place the names of five curves without one covering another', () => {
     const curves = [0.1, 0.2, 0.5, 0.7, 1].map((steepness, index) => ({

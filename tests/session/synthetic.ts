@@ -287,6 +287,7 @@ export function syntheticFreeRun(spec: StudySpec, text: TextFacts): FreeRunMeasu
   const density = keptShare(spec, text);
   const right = density > 0.4;
   const expected = values.join(', ');
+  const answer = right ? expected : '48213, 90177, 33120, 61804';
   const part = { meanNats: 0.03, medianNats: 0.001, shareAbove: 0.05, top1Agreement: 0.98 };
   return {
     divergenceNats: 0.031,
@@ -300,11 +301,11 @@ export function syntheticFreeRun(spec: StudySpec, text: TextFacts): FreeRunMeasu
     ),
     expectedAnswer: isTask ? expected : null,
     fullAnswer: isTask ? { text: expected, right: true } : null,
-    answer: isTask ? { text: right ? expected : '48213, 90177, 33120, 61804', right } : null,
+    answer: isTask ? { text: answer, right } : null,
     question: isTask ? { ...part, start: text.queries.start, end: text.answerStart! - 1 } : null,
     answerPart: isTask ? { ...part, start: text.answerStart! - 1, end: text.tokens - 1 } : null,
-    generatedTexts: null,
-    differsAt: isTask && !right ? { token: 15, written: '1', expected: '5' } : null,
+    generatedTexts: isTask ? { full: [' ', ...expected], method: [' ', ...answer] } : null,
+    differsAt: isTask && !right ? { token: 1 + answer.indexOf('120'), written: '1', expected: '5' } : null,
     needles: isTask ? needlesKept(text, right) : null,
     time: syntheticTime,
   };
