@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest';
+import { softwareDawnFlags } from '../scripts/browser.mjs';
 
 /** A WebGPU device in Node, and what it can do. */
 export interface TestGpu {
@@ -9,21 +10,31 @@ export interface TestGpu {
 // Kept for the life of the process: Dawn's instance must outlive its adapters and devices.
 let instance: GPU | undefined;
 
+/** Dawn in Node, the same for the whole process. On SwiftShader unless KEYHOLE_TEST_GPU=hardware (see vitest.config.ts). */
+export async function testGpuInstance(): Promise<GPU> {
+  if (!instance) {
+    const { create, globals } = await import('webgpu');
+    Object.assign(globalThis, globals);
+    instance = create(process.env.KEYHOLE_TEST_GPU === 'hardware' ? [] : softwareDawnFlags);
+  }
+  return instance;
+}
+
+/** A fresh adapter: each gives one device. */
+export async function requestTestAdapter(): Promise<GPUAdapter> {
+  const adapter = await (await testGpuInstance()).requestAdapter();
+  if (!adapter)
+    throw new Error('Dawn found no WebGPU adapter: is vk_swiftshader_icd.json beside a Chromium?');
+  return adapter;
+}
+
 /**
- * Starts Dawn in Node and asks for a device with every feature and limit that its adapter has. Runs on SwiftShader, the
- * Vulkan driver without a GPU, unless KEYHOLE_TEST_GPU=hardware (see vitest.config.ts).
+ * A device with every feature and limit that its adapter has.
  *
  * @throws if Dawn finds no adapter: kernels that were not run must not look like kernels that passed
  */
 export async function createTestGpu(): Promise<TestGpu> {
-  if (!instance) {
-    const { create, globals } = await import('webgpu');
-    Object.assign(globalThis, globals);
-    instance = create([]);
-  }
-  const adapter = await instance.requestAdapter();
-  if (!adapter)
-    throw new Error('Dawn found no WebGPU adapter: is vk_swiftshader_icd.json beside a Chromium?');
+  const adapter = await requestTestAdapter();
   const requiredLimits: Record<string, number> = {};
   for (const name in adapter.limits) {
     const limit = adapter.limits[name as keyof GPUSupportedLimits];

@@ -1,5 +1,5 @@
 import { type Browser, chromium } from 'playwright-core';
-import { findBrowser } from '../../scripts/browser.mjs';
+import { findBrowser, softwareDawnFlags } from '../../scripts/browser.mjs';
 
 /**
  * `cpu`: no flag that concerns WebGPU; without a GPU `requestAdapter()` answers null, and the page takes the CPU.
@@ -19,7 +19,11 @@ const quiet = [
 
 const modeFlags: Record<BrowserMode, string[]> = {
   cpu: [],
-  webgpu: ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
+  webgpu: [
+    '--enable-unsafe-webgpu',
+    '--use-webgpu-adapter=swiftshader',
+    ...softwareDawnFlags.map((flag) => `--${flag}`),
+  ],
 };
 
 export interface LaunchedChromium {

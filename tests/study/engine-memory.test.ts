@@ -11,7 +11,7 @@ import { planMemory } from '../../src/study/memory-plan';
 import type { Part, PostedEvent } from '../../src/study/protocol';
 import type { MethodSpec, StudySpec } from '../../src/study/types';
 import { isUserError } from '../../src/user-error';
-import { describeWebGpu } from '../webgpu-node';
+import { describeWebGpu, requestTestAdapter } from '../webgpu-node';
 import { bundled } from './model-shapes';
 
 const environment: StudyEnvironment = {
@@ -127,14 +127,9 @@ function planned(ops: Ops, spec: MethodSpec, tokens: number) {
   });
 }
 
-// Kept: Dawn's instance must outlive its adapters and devices.
-let instance: GPU | undefined;
-
 describeWebGpu('an engine on WebGPU, with a device of default limits', () => {
   const open = async (): Promise<Ops> => {
-    const { create } = await import('webgpu');
-    instance ??= create([]);
-    const device = await (await instance.requestAdapter())!.requestDevice();
+    const device = await (await requestTestAdapter()).requestDevice();
     expect(device.limits.maxStorageBufferBindingSize).toBe(2 ** 27);
     expect(device.limits.maxStorageBuffersPerShaderStage).toBe(8);
     return createWebGpuOps({ device });

@@ -9,17 +9,7 @@ import { Pacer } from '../../../gpu/webgpu/pacer';
 import { Pipelines } from '../../../gpu/webgpu/pipelines';
 import { Recorder } from '../../../gpu/webgpu/recorder';
 import { isUserError } from '../../../src/user-error';
-import { createTestGpu, describeWebGpu } from '../../webgpu-node';
-
-/** A fresh adapter: each gives one device. */
-async function requestAdapter(): Promise<GPUAdapter> {
-  const { create } = await import('webgpu');
-  instance ??= create([]);
-  return (await instance.requestAdapter())!;
-}
-
-// Kept: Dawn's instance must outlive its adapters and devices.
-let instance: GPU | undefined;
+import { createTestGpu, describeWebGpu, requestTestAdapter } from '../../webgpu-node';
 
 describeWebGpu('storage on WebGPU', (gpu) => {
   const withOps = async (
@@ -348,7 +338,7 @@ describeWebGpu('submissions on WebGPU', (gpu) => {
 
 describeWebGpu('opening a device', (gpu) => {
   it('works within the default limits of WebGPU', async () => {
-    const ops = await createWebGpuOps({ device: await (await requestAdapter()).requestDevice() });
+    const ops = await createWebGpuOps({ device: await (await requestTestAdapter()).requestDevice() });
     expect(() => ops.allocate('f32', 2 ** 25 + 1, 'too large')).toThrow('at most 128 MiB');
     const matrix = matrixRows(ops.upload(new Float32Array(16).fill(1), 'matrix'), 4, 4);
     const out = matrixRows(ops.allocate('f32', 16, 'out'), 4, 4);
@@ -360,7 +350,7 @@ describeWebGpu('opening a device', (gpu) => {
   });
 
   it('asks an adapter for its larger buffers', async () => {
-    const adapter = await requestAdapter();
+    const adapter = await requestTestAdapter();
     const ops = await createWebGpuOps({ adapter });
     const bytes = Math.min(adapter.limits.maxBufferSize, adapter.limits.maxStorageBufferBindingSize);
     expect(() => ops.allocate('f32', bytes / 4 + 4, 'too large')).toThrow(`at most ${bytes / 2 ** 20} MiB`);
@@ -368,7 +358,7 @@ describeWebGpu('opening a device', (gpu) => {
   });
 
   it('asks an adapter for what kernels may use, and takes overrides', async () => {
-    const adapter = await requestAdapter();
+    const adapter = await requestTestAdapter();
     const opened = await openDevice({ adapter });
     const { capabilities } = opened;
     expect(capabilities).toMatchObject({
@@ -379,7 +369,7 @@ describeWebGpu('opening a device', (gpu) => {
       maxWorkgroupStorageBytes: adapter.limits.maxComputeWorkgroupStorageSize,
     });
     opened.close();
-    const plain = await openDevice({ device: await (await requestAdapter()).requestDevice() });
+    const plain = await openDevice({ device: await (await requestTestAdapter()).requestDevice() });
     expect(plain.capabilities).toMatchObject({
       subgroups: false,
       subgroupMinSize: 0,
@@ -426,7 +416,7 @@ describeWebGpu('opening a device', (gpu) => {
   });
 
   it('reports a lost device, once, and refuses work after it', async () => {
-    const device = await (await requestAdapter()).requestDevice();
+    const device = await (await requestTestAdapter()).requestDevice();
     const messages: string[] = [];
     const ops = await createWebGpuOps({ device, onLost: (message) => messages.push(message) });
     const buffer = ops.allocate('f32', 4, 'buffer');

@@ -4,10 +4,7 @@ import { createWebGpuOps } from '../../../gpu/webgpu';
 import { webGpuMemoryLimits } from '../../../gpu/webgpu/buffers';
 import { openDevice } from '../../../gpu/webgpu/device';
 import { isUserError } from '../../../src/user-error';
-import { createTestGpu, describeWebGpu } from '../../webgpu-node';
-
-// Kept: Dawn's instance must outlive its adapters and devices.
-let instance: GPU | undefined;
+import { createTestGpu, describeWebGpu, requestTestAdapter } from '../../webgpu-node';
 
 const MEBIBYTE = 2 ** 20;
 /** Elements of one MiB. */
@@ -102,9 +99,7 @@ describeWebGpu('a budget on WebGPU', (gpu) => {
 
   it('comes from the device where nothing else is said', async () => {
     const { adapter } = await createTestGpu();
-    const { create } = await import('webgpu');
-    instance ??= create([]);
-    const device = await (await instance.requestAdapter())!.requestDevice();
+    const device = await (await requestTestAdapter()).requestDevice();
     const { capabilities } = await openDevice({ device });
     expect(capabilities.memoryBytes, 'default limits').toBe(2 ** 31);
     expect(capabilities.maxBufferBytes).toBe(2 ** 27);
