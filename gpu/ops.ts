@@ -176,7 +176,8 @@ export interface Ops {
   sumHeads(a: { input: Rows; out: Rows; factor?: number }): void;
   /**
    * ESA Eq. 4: out[outOffset + m] = max_c ( q_c·k_m − max_m' q_c·k_m' ), query [n,K], key [M,K], one head each. The
-   * score matrix is not stored. M = 0 writes nothing; n = 0 writes −∞.
+   * score matrix is not stored. M = 0 writes nothing; n = 0 writes −∞. A key whose result is no number, or leaves 32 bits, gets
+   * −∞, and so does key c mod M where query c has no finite largest score: what is wrong shows in the result.
    */
   peakScores(a: { query: Rows; key: Rows; out: DeviceBuffer; outOffset: number }): void;
   /** ESA Eq. 8, on each of `rows` rows: out[j] = max of input[w], |w − j| ≤ radius, clamped to the row. Not in place. */

@@ -15,18 +15,22 @@ export function peakScores(a: Arguments<'peakScores'>): void {
   const keys = { data: floatsOf(key.buffer), starts: rowStarts(key, 0) };
   const panel = new Panel(query.channels, count);
   const peaks = new Float64Array(count).fill(Number.NEGATIVE_INFINITY);
+  const wrong: number[] = [];
   for (let row = 0; row < query.rows; row += PANEL_ROWS) {
     const rows = Math.min(PANEL_ROWS, query.rows - row);
     const start = query.offset + row * query.rowStride;
     panel.fill(queryData, start, query.rowStride, rows, keys, count, 1);
     for (let r = 0; r < rows; r++) {
       const best = largest(panel.values, r * count, count);
+      // A maximum over queries would pass by one whose scores are none.
+      if (!Number.isFinite(best)) wrong.push((row + r) % count);
       for (let t = 0; t < count; t++) {
         const relative = panel.values[r * count + t]! - best;
         if (relative > peaks[t]!) peaks[t] = relative;
       }
     }
   }
+  for (const key of wrong) peaks[key] = Number.NEGATIVE_INFINITY;
   out.set(peaks, a.outOffset);
 }
 

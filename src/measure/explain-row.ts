@@ -58,7 +58,7 @@ export async function explainRow(request: ExplainRequest): Promise<QueryRow> {
         : rowWeights(text, request),
     ]);
     ops.release(...selection.owned);
-    const [kept, scores, secondary, weights] = await reads;
+    const [[kept, scores, secondary, weights]] = await Promise.all([reads, started.checkScores()]);
     const set = setOfHead(kept.sets, head, queryHeads);
     const rule = rowRule(request, selection, block.start);
     const ofCandidates = (rows: Float32Array[] | null): Float32Array | null =>

@@ -20,6 +20,8 @@ export interface MemoLease extends ScoreMemo {
 interface Entry {
   readonly value: Remembered;
   leases: number;
+  /** No longer to be found; released with the last lease. */
+  isForgotten?: boolean;
 }
 
 export class Memo {
@@ -41,7 +43,10 @@ export class Memo {
   lease(): MemoLease {
     const held = new Set<Entry>();
     const renew = (): void => {
-      for (const entry of held) entry.leases--;
+      for (const entry of held) {
+        entry.leases--;
+        if (entry.isForgotten && entry.leases === 0) entry.value.release();
+      }
       held.clear();
       this.trim();
     };
@@ -66,6 +71,15 @@ export class Memo {
   close(): void {
     this.isClosed = true;
     this.trim();
+  }
+
+  /** Lets go of everything, what runs under way still use as soon as they do: it is made anew for whoever asks. */
+  forget(): void {
+    for (const [key, entry] of this.entries) {
+      this.entries.delete(key);
+      if (entry.leases === 0) entry.value.release();
+      else entry.isForgotten = true;
+    }
   }
 
   private trim(): void {

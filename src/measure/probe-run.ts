@@ -4,6 +4,7 @@ import { sliceRows } from '../../gpu/rows';
 import { evictionPlace, studyBlocks } from '../methods/blocks';
 import type { LayerInput, Method, MethodContext, MethodRun, QueryBlock } from '../methods/method';
 import type { ParameterContext, Parameters } from '../methods/parameters';
+import { ScoreCheck } from '../methods/score-check';
 import type { RecordedLayer, RecordedText } from '../study/recorded';
 import { UserError } from '../user-error';
 import { Memo, type MemoLease } from './memo';
@@ -20,6 +21,8 @@ export interface ProbeRun {
   readonly blocks: readonly QueryBlock[];
   /** What the run and its measurements remember; renewed whenever nothing that came from it is needed any more. */
   readonly memo: MemoLease;
+  /** Throws UserError, which names the layer, where scores that were made so far are not finite. */
+  checkScores(): Promise<void>;
   dispose(): void;
 }
 
@@ -46,9 +49,21 @@ export async function startProbe(
   const memo = whole.lease();
   const { tokens, answerStart } = text;
   const places = { tokens, answerStart, evictAt };
-  const run = method.start({ ...runContext(text, evictionPlace(places)), memo }, parameters);
+  const check = new ScoreCheck(text.ops, text.layers);
+  const own = { ...runContext(text, evictionPlace(places)), ops: check.ops, memo };
+  const run = check.watch(method.start(own, parameters));
+  const checkScores = async (): Promise<void> => {
+    try {
+      await check.verdict(method.id);
+    } catch (error) {
+      // Nobody else is to choose by them.
+      whole.forget();
+      throw error;
+    }
+  };
   const dispose = (): void => {
     run.dispose();
+    check.release();
     memo.end();
     if (!shared) whole.close();
   };
@@ -66,7 +81,7 @@ export async function startProbe(
     dispose();
     throw error;
   }
-  return { run, blocks: studyBlocks(method, parameters, places, context), memo, dispose };
+  return { run, blocks: studyBlocks(method, parameters, places, context), memo, checkScores, dispose };
 }
 
 /** What a run over the text gets to know, without a memo. */

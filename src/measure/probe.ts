@@ -117,7 +117,7 @@ async function probeLayers(
         await ops.pace();
       }
     }
-    await measureChoices(request, started, choices);
+    await Promise.all([started.checkScores(), measureChoices(request, started, choices)]);
   } finally {
     for (const { selection } of choices) ops.release(...selection.owned);
   }

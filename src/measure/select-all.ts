@@ -65,7 +65,7 @@ export async function selectAll(request: SelectAllRequest): Promise<{
       started.memo.renew();
       await ops.pace();
     }
-    const selections = await Promise.all(reads);
+    const [selections] = await Promise.all([Promise.all(reads), started.checkScores()]);
     signal?.throwIfAborted();
     return {
       blocks: selections.slice(0, blocks.length),

@@ -191,6 +191,11 @@ export class Curve {
     );
   }
 
+  /** Throws UserError where scores that were made for a point are not finite. */
+  async checkScores(): Promise<void> {
+    await Promise.all(this.runs.map((started) => started?.checkScores()));
+  }
+
   renew(): void {
     for (const started of this.runs) started?.memo.renew();
   }

@@ -64,6 +64,7 @@ export async function sweep(request: SweepRequest): Promise<SweepCurve[]> {
       }
       for (const curve of curves) curve.renew();
     }
+    await Promise.all(curves.map((curve) => curve.checkScores()));
     return curves.map((curve) => curve.result());
   } finally {
     for (const curve of curves) curve.dispose();

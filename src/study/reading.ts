@@ -12,6 +12,7 @@ import { evictionPlace, promptBlocks } from '../methods/blocks';
 import type { LayerInput, Method, MethodRun, QueryBlock, Selection } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
 import { runNotices } from '../methods/run-notices';
+import { ScoreCheck } from '../methods/score-check';
 import type { Calibration } from '../model/calibration';
 import type { ModelConfig } from '../model/config';
 import type { AttendRequest, Decoder, Reader } from '../model/decoder';
@@ -153,6 +154,7 @@ export async function readText(request: ReadingRequest): Promise<Reading> {
 class Run {
   private readonly ops: Ops;
   private readonly method: MethodRun;
+  private readonly check: ScoreCheck;
   private readonly next: DeviceBuffer;
   private readonly nextLogits: Rows;
   private readonly scratchLogSumExp: RowScalars;
@@ -192,9 +194,10 @@ class Run {
     this.unused = method.needs.fullAttention
       ? scratch.rows(queryHeads, largestBlock, headDimension, 'full attention output')
       : null;
-    this.method = method.start(
+    this.check = new ScoreCheck(ops, config.layers);
+    const run = method.start(
       {
-        ops,
+        ops: this.check.ops,
         layers: config.layers,
         queryHeads: config.queryHeads,
         keyValueHeads: config.keyValueHeads,
@@ -210,6 +213,7 @@ class Run {
       },
       parameters,
     );
+    this.method = this.check.watch(run);
   }
 
   /** What the method has to compute from a text before it can select. */
@@ -292,13 +296,16 @@ class Run {
     return generated.length >= LONGEST_ANSWER_TOKENS || isAnswerComplete(generated);
   }
 
-  notices(): Promise<readonly string[]> {
+  /** Throws UserError where the method chose by scores that are not finite. */
+  async notices(): Promise<readonly string[]> {
+    await this.check.verdict(this.request.method.id);
     return runNotices(this.method);
   }
 
   release(): void {
     this.selections?.release();
     this.method.dispose();
+    this.check.release();
   }
 
   private attend(asked: AttendRequest): void {

@@ -66,6 +66,23 @@ describe('a memo', () => {
     expect(made.things).toHaveLength(4);
   });
 
+  it('forgets what is not to be used again, and releases it with its last run', () => {
+    const memo = new Memo();
+    const made = make();
+    const [busy, other] = [memo.lease(), memo.lease()];
+    const used = busy.get('a', made.make);
+    other.get('b', made.make);
+    other.end();
+    memo.forget();
+    expect(made.things.map(({ released }) => released)).toEqual([0, 1]);
+    expect(other.get('a', made.make)).not.toBe(used);
+    busy.end();
+    expect(made.things.map(({ released }) => released)).toEqual([1, 1, 0]);
+    other.end();
+    memo.close();
+    expect(made.things.map(({ released }) => released)).toEqual([1, 1, 1]);
+  });
+
   it('keeps what a run under way uses, beyond its limit and its end', () => {
     const memo = new Memo(15);
     const made = make();

@@ -43,6 +43,7 @@ export function createSimdPeakScores(kernels: SimdKernels): typeof peakScores {
     const keys = { data: floatsOf(key.buffer), starts: rowStarts(key, 0) };
     packKeys(keys, key.rows, channels, memory, keysAt);
     memory.fill(Number.NEGATIVE_INFINITY, peaksAt, peaksAt + stride);
+    const wrong: number[] = [];
     for (let row = 0; row < query.rows; row += blockRows) {
       const rows = Math.min(blockRows, query.rows - row);
       for (let r = 0; r < rows; r++) {
@@ -56,9 +57,12 @@ export function createSimdPeakScores(kernels: SimdKernels): typeof peakScores {
       }
       for (let r = 0; r < rows; r++) {
         const scores = 8 * (scoresAt + r * stride);
-        run.raiseDoubles(8 * peaksAt, scores, stride, run.largestDouble(scores, stride));
+        const best = run.largestDouble(scores, stride);
+        if (!Number.isFinite(best)) wrong.push((row + r) % key.rows);
+        run.raiseDoubles(8 * peaksAt, scores, stride, best);
       }
     }
+    for (const at of wrong) memory[peaksAt + at] = Number.NEGATIVE_INFINITY;
     floatsOf(a.out).set(memory.subarray(peaksAt, peaksAt + key.rows), a.outOffset);
   };
 }

@@ -1,7 +1,8 @@
 // out[m] = the float of a key's peak, which peak-scores.wgsl leaves as an integer in the order of the floats.
 //
 // Shapes     peaks [n + M], out [M].
-// Grid       one thread per key, 64 a workgroup, linear.
+// Grid       one thread per key, 64 a workgroup, linear. A thread also looks at every M-th query's peak: −∞ for its key if one is
+//            none, as for a key whose own peak left 32 bits. A maximum would pass such numbers by.
 // Equals     `peakScores` of gpu/cpu.
 
 struct Params {
@@ -18,6 +19,14 @@ fn unordered(order: u32) -> u32 {
   return select(~order, order & 0x7fffffffu, order >= 0x80000000u);
 }
 
+/// Where peak-scores.wgsl begins its maxima, 3.4e38: what is no less was no number, or left 32 bits.
+const LARGEST = 0x7f7fc99eu;
+const MINUS_INFINITY = 0xff800000u;
+
+fn isNone(bits: u32) -> bool {
+  return (bits & 0x7fffffffu) >= LARGEST;
+}
+
 @compute @workgroup_size(64)
 fn main(
   @builtin(local_invocation_index) thread: u32,
@@ -25,5 +34,11 @@ fn main(
   @builtin(num_workgroups) workgroups: vec3u,
 ) {
   let key = 64u * (workgroup.y * workgroups.x + workgroup.x) + thread;
-  if (key < params.keys) { out[params.outOffset + key] = unordered(peaks[params.queries + key]); }
+  if (key >= params.keys) { return; }
+  let peak = unordered(peaks[params.queries + key]);
+  var isWrong = isNone(peak);
+  for (var query = key; query < params.queries; query += params.keys) {
+    isWrong = isWrong || isNone(unordered(peaks[query]));
+  }
+  out[params.outOffset + key] = select(peak, MINUS_INFINITY, isWrong);
 }

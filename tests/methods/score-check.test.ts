@@ -1,0 +1,156 @@
+/** Scores that are not finite end every kind of run in a sentence that names the layer. */
+import { beforeAll, describe, expect, it } from 'vitest';
+import { createCpuOps } from '../../gpu/cpu';
+import type { Ops } from '../../gpu/ops';
+import { createWebGpuOps } from '../../gpu/webgpu';
+import { explainRow } from '../../src/measure/explain-row';
+import { Memo } from '../../src/measure/memo';
+import { probe } from '../../src/measure/probe';
+import { contextOf } from '../../src/measure/probe-run';
+import { selectAll } from '../../src/measure/select-all';
+import { sweep } from '../../src/measure/sweep';
+import { methodById } from '../../src/methods';
+import { resolveParameters } from '../../src/methods/parameters';
+import { readText } from '../../src/study/reading';
+import { someIds, tinyDecoder } from '../study/tiny-model';
+import { describeWebGpu } from '../webgpu-node';
+import { type LayerTensors, randomLayers, recordText } from './recorded';
+
+const shape = { tokens: 120, queryHeads: 4, keyValueHeads: 2, headDimension: 8 };
+const esa = { localTokens: 16, chunkTokens: 24, initTokens: 4, selectedTokens: 12 };
+const queries = { start: 90, end: 120 };
+
+/** Layer 1 of 3 with one number at token 40 (a key) or 100 (a query) of the last head. */
+function damaged(tensor: keyof LayerTensors, value: number): LayerTensors[] {
+  const layers = randomLayers(shape, 3, 3);
+  const numbers = layers[1]![tensor]!;
+  const token = tensor.startsWith('query') ? 100 : 40;
+  numbers[numbers.length - (shape.tokens - token) * shape.headDimension] = value;
+  return layers;
+}
+
+const cases: readonly (readonly [id: string, given: object, tensor: keyof LayerTensors, value: number])[] = [
+  ['esa', { ...esa, projection: 'exact' }, 'keyUnrotated', Number.NaN],
+  ['esa', { ...esa, projection: 'exact' }, 'keyUnrotated', Number.POSITIVE_INFINITY],
+  // Beside it 23 queries of the block have scores: a maximum over all would pass by it.
+  ['esa', { ...esa, projection: 'exact' }, 'queryUnrotated', Number.NaN],
+  ['lagkv', { lagTokens: 12, sinkTokens: 4 }, 'value', Number.NaN],
+  ['lagkv', { lagTokens: 12, sinkTokens: 4, variant: 'kvpress' }, 'value', Number.NaN],
+];
+
+const prepare = (ops: Ops, [id, given, tensor, value]: (typeof cases)[number]) => {
+  const text = recordText(ops, shape, damaged(tensor, value));
+  const method = methodById(id);
+  const parameters = resolveParameters(id, method.parameters, { ...given }, contextOf(text));
+  return { text, method, parameters };
+};
+const sentence = (id: string) =>
+  new RegExp(`^${id}: in layer 1 the scores of keys are not finite: numbers there are too large for 32 bits`);
+
+describe('scores that are not finite', () => {
+  it.each(cases)('%s %j, %s %d: select, probe, sweep and a query’s row refuse them', async (...of) => {
+    const { text, method, parameters } = prepare(createCpuOps(), of);
+    const wanted = sentence(of[0]);
+    const memo = new Memo();
+    const evictAt = queries.start;
+    const ofLayer = (recordedIndex: number) =>
+      selectAll({ ...{ text, method, parameters, recordedIndex, evictAt, memo }, withScores: true });
+    const row = (layer: number) =>
+      explainRow({ text, method, parameters, memo, layer, head: 1, query: 110, evictAt });
+    await expect(ofLayer(1)).rejects.toThrow(wanted);
+    // What was made of them is not found again.
+    await expect(ofLayer(1)).rejects.toThrow(wanted);
+    await expect(row(1)).rejects.toThrow(wanted);
+    await expect(probe({ text, method, parameters, queries, memo })).rejects.toThrow(/layer 1/);
+    const methods = [{ method, parameters, current: true }];
+    await expect(sweep({ text, methods, fractions: [0.5], queries, memo })).rejects.toThrow(/layer 1/);
+    // The other layers have theirs.
+    expect((await ofLayer(0)).blocks.length).toBeGreaterThan(0);
+    expect((await row(2)).scores).not.toBeNull();
+    memo.close();
+  });
+
+  it('end a free run', async () => {
+    const ops = createCpuOps();
+    let first: unknown = null;
+    let isSpoiled = false;
+    const spoiled = Object.assign(Object.create(ops) as Ops, {
+      lagScores(a: Parameters<Ops['lagScores']>[0]) {
+        ops.lagScores(a);
+        first ??= a.key.buffer;
+        if (a.key.buffer === first || isSpoiled) return;
+        // The second layer's first ones.
+        isSpoiled = true;
+        ops.write(a.out.buffer, a.out.offset, Float32Array.of(Number.NaN));
+      },
+    });
+    const decoder = await tinyDecoder(spoiled);
+    const ids = someIds(140);
+    const method = methodById('lagkv');
+    const read = () => {
+      const context = { ...decoder.config, tokens: ids.length };
+      return readText({
+        decoder,
+        method,
+        parameters: resolveParameters('lagkv', method.parameters, { lagTokens: 16, sinkTokens: 4 }, context),
+        ...{ calibration: null, recorded: null, ids, answerStart: 120, queriesStart: 100 },
+        keepQueries: false,
+        isAnswerComplete: (generated) => generated.length >= 2,
+        signal: new AbortController().signal,
+        onProgress: () => {},
+      });
+    };
+    const before = ops.memory().bytes;
+    await expect(read()).rejects.toThrow(sentence('lagkv'));
+    expect(ops.memory().bytes).toBe(before);
+    // Sound ones do not.
+    const reading = await read();
+    expect(reading.generated).toHaveLength(2);
+    reading.reader.release();
+  });
+
+  it('of scores that are finite, however large, nothing is said', async () => {
+    const large = randomLayers(shape, 1, 4, 1e9);
+    const text = recordText(createCpuOps(), shape, large);
+    const method = methodById('esa');
+    const parameters = resolveParameters(
+      'esa',
+      method.parameters,
+      { ...esa, projection: 'exact' },
+      contextOf(text),
+    );
+    const before = text.ops.memory().bytes;
+    const [layer] = await probe({ text, method, parameters, queries });
+    expect(layer!.keptShare).toBeLessThan(0.6);
+    expect(text.ops.memory().bytes).toBe(before);
+  });
+});
+
+describeWebGpu('scores that are not finite, on WebGPU', (gpu) => {
+  let ops: Ops;
+  beforeAll(async () => {
+    ops = await createWebGpuOps({ device: gpu.device });
+    return () => ops.destroy();
+  });
+
+  it.each(cases)('%s %j, %s %d', async (...of) => {
+    const { text, method, parameters } = prepare(ops, of);
+    const request = { text, method, parameters, evictAt: queries.start, withScores: false };
+    await expect(selectAll({ ...request, recordedIndex: 1 })).rejects.toThrow(sentence(of[0]));
+    expect((await selectAll({ ...request, recordedIndex: 0 })).blocks.length).toBeGreaterThan(0);
+  });
+
+  it('products that leave 32 bits', async () => {
+    const text = recordText(ops, shape, randomLayers(shape, 1, 4, 1e22));
+    const method = methodById('esa');
+    const parameters = resolveParameters(
+      'esa',
+      method.parameters,
+      { ...esa, projection: 'exact' },
+      contextOf(text),
+    );
+    await expect(
+      selectAll({ text, method, parameters, recordedIndex: 0, evictAt: 90, withScores: false }),
+    ).rejects.toThrow('in layer 0 the scores of keys are not finite');
+  });
+});
