@@ -28,6 +28,8 @@ const characterWidth = 6.6;
 /** Free space left and right of a name. */
 const side = 5;
 const lineHeight = 13;
+/** Points are drawn this large. */
+const dotRadius = 4;
 const places = 40;
 
 /**
@@ -78,6 +80,14 @@ function costOf(
   if (box.top < frame.top || box.bottom > frame.bottom) cost += 60;
   for (const other of placed) if (overlaps(box, other)) cost += 100;
   for (const [index, curve] of curves.entries()) {
+    for (const { x, y } of curve.points) {
+      const isCovered =
+        x > box.left + side - dotRadius &&
+        x < box.right - side + dotRadius &&
+        y > box.top - dotRadius &&
+        y < box.bottom + dotRadius;
+      if (isCovered) cost += 14;
+    }
     for (let step = 0; step <= 6; step++) {
       const y = heightAt(curve.points, box.left + ((box.right - box.left) * step) / 6);
       if (y === null) continue;

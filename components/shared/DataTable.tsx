@@ -19,15 +19,17 @@ export function DataTable({ table, caption, provenance }: DataTableProps) {
     <section className="data-table" tabIndex={0} aria-label={caption}>
       <table>
         <caption>
-          {caption}
-          {facts.length > 0 && (
-            <small>
-              {facts
-                .filter(([, value]) => value !== '')
-                .map(([name, value]) => `${name}: ${value}`)
-                .join(' · ')}
-            </small>
-          )}
+          <div>
+            {caption}
+            {facts.length > 0 && (
+              <small>
+                {facts
+                  .filter(([, value]) => value !== '')
+                  .map(([name, value]) => `${name}: ${value}`)
+                  .join(' · ')}
+              </small>
+            )}
+          </div>
         </caption>
         <thead>
           <tr>

@@ -543,6 +543,28 @@ describe('charts', () => {
     },
   );
 
+  it('place a name where it covers no point', () => {
+    const points = [0, 1, 2, 3, 4, 5, 6, 7, 8].map((at) => ({
+      x: 50 + at * 31,
+      y: 145 - 110 * (at / 8) ** 0.5,
+    }));
+    const low = points.map(({ x, y }) => ({ x: x + 50, y: y + 12 })).filter(({ x }) => x < 300);
+    const labels = placeLabels(
+      [
+        { label: 'Oracle', points },
+        { label: 'StreamingLLM', points: low },
+      ],
+      { left: 42, right: 315, top: 6, bottom: 163 },
+    );
+    for (const { label, x, y } of labels) {
+      const width = label.length * 6.6;
+      const covered = [...points, ...low].filter(
+        (point) => point.x > x - 3 && point.x < x + width + 3 && Math.abs(point.y - y) < 6.5 + 3,
+      );
+      expect(covered).toEqual([]);
+    }
+  });
+
   it('place the names of five curves without one covering another', () => {
     const curves = [0.1, 0.2, 0.5, 0.7, 1].map((steepness, index) => ({
       label: `method ${index}`,
