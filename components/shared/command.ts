@@ -1,4 +1,6 @@
 /** Command lines that make what a panel shows (docs/contracts.md, "Command line"). */
+
+import { sweptAnswer } from '../../src/measure/swept-queries';
 import type { Method } from '../../src/methods/method';
 import type { ParameterContext } from '../../src/methods/parameters';
 import { currentKeep } from '../../src/session/current-keep';
@@ -74,13 +76,21 @@ export function sweepCommand(study: CommandStudy, keeps: readonly number[]): Com
   const lines = groups.map((specs, at) =>
     sweepLine(study, specs, keeps, at === 0 ? 'sweep.json' : `sweep-${at + 1}.json`),
   );
-  return {
-    line: lines.join('\n'),
-    note:
-      lines.length === 1
-        ? null
-        : `These are ${lines.length} commands, because one takes each method with one set of parameters.`,
-  };
+  const notes = [
+    lines.length > 1 &&
+      `These are ${lines.length} commands, because one takes each method with one set of parameters.`,
+    sweptNote(study),
+  ].filter((note) => typeof note === 'string');
+  return { line: lines.join('\n'), note: notes.length === 0 ? null : notes.join(' ') };
+}
+
+/** The page's curves take some tokens of a long answer for all of them, which the command does not. */
+function sweptNote({ queriesStart, context, answerStart }: CommandStudy): string | null {
+  const swept = sweptAnswer({ start: queriesStart, end: context.tokens }, answerStart);
+  return (
+    swept &&
+    `The command measures all ${swept.end - swept.start} tokens of the answer, the page’s curves ${swept.taken.size} of them: mass recall differs a little.`
+  );
 }
 
 /** The study's seed and the next 19. Null for texts that are no task: nothing to evaluate. */

@@ -105,6 +105,19 @@ describe('the command of a sweep', () => {
   });
 });
 
+describe('the command of a sweep over a long answer', () => {
+  it.each([
+    [
+      995,
+      'The command measures all 29 tokens of the answer, the page’s curves 16 of them: mass recall differs a little.',
+    ],
+    [1008, null],
+    [null, null],
+  ])('that begins at %s says what it measures otherwise', (answerStart, note) => {
+    expect(sweepCommand({ ...studyOf('esa', {}), answerStart }, [0.5]).note).toBe(note);
+  });
+});
+
 describe('what a command reads', () => {
   const line = (more: Partial<CommandStudy>, session: Partial<Session> = {}) =>
     selectCommand({ ...studyOf('esa', {}, session), ...more }).line;
