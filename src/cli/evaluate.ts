@@ -23,6 +23,7 @@ import {
   cellOf,
   checkSameMeaning,
   checkSameSeeds,
+  checkSameStart,
   countAnswers,
   type EvaluationHead,
   isSameCell,
@@ -153,6 +154,12 @@ async function evaluateSeeds(
   checkSameSeeds(out, before, head);
   checkSameMeaning(out, before, plan);
   checkSameSeeds(ownPath, ownBefore, head);
+  if (model.tokenizer) {
+    const { startOfVersion1, start } = model.tokenizer;
+    const starts = { earlier: startOfVersion1, present: start(startToken) };
+    checkSameStart(out, before, starts);
+    checkSameStart(ownPath, ownBefore, starts);
+  }
   const cells = before?.cells ?? [];
   for (const key of plan) cellOf(cells, key);
   // Not counted in a cell yet; in a process of several, all of its own.

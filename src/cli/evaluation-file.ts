@@ -108,13 +108,16 @@ export function readPart(path: string): (Head & { answers: Answer[] }) | null {
   return readFile(path, partSchema);
 }
 
+/** Versions whose answers may mean something else, and that did not write whether texts begin with the start token. */
+const isOld = ({ version }: Head): boolean => typeof version === 'string' && /^0\.[01]\./.test(version);
+
 /** Throws UserError when what is to be gone on with is of another model or other seeds. */
 export function checkSameSeeds(
   path: string,
   before: Head | null,
   now: Pick<EvaluationHead, 'modelDigest' | 'firstSeed' | 'startToken'>,
 ): void {
-  if (before && before.startToken !== now.startToken) {
+  if (before && !isOld(before) && before.startToken !== now.startToken) {
     throw new UserError(
       `${path} is of texts ${before.startToken === true ? 'with' : 'without'} --start-token; name another file, or remove it.`,
     );
@@ -122,6 +125,23 @@ export function checkSameSeeds(
   if (before && (before.modelDigest !== now.modelDigest || before.firstSeed !== now.firstSeed)) {
     throw new UserError(`${path} is of another model or other seeds; name another file, or remove it.`);
   }
+}
+
+/**
+ * Throws UserError where what an older version answered were texts that began otherwise: 0.1.0 put a start token before them that
+ * only a configuration names. `earlier` and `present` are the ids before every text, of that version and of this.
+ */
+export function checkSameStart(
+  path: string,
+  before: Head | null,
+  { earlier, present }: { readonly earlier: readonly number[]; readonly present: readonly number[] },
+): void {
+  if (!before || !isOld(before) || keyOf(earlier) === keyOf(present)) return;
+  const [how, option] =
+    earlier.length > 0 ? ['with its', '--start-token'] : ['without a', '--no-start-token'];
+  throw new UserError(
+    `${path} is of version ${shorten(String(before.version), 40)}, where this model's texts began ${how} start token; go on with ${option}, or name another file.`,
+  );
 }
 
 /**
@@ -133,14 +153,13 @@ export function checkSameMeaning(
   before: (Head & { cells: readonly Cell[] }) | null,
   plan: readonly CellKey[],
 ): void {
-  const version = before?.version;
-  if (!before || typeof version !== 'string' || !/^0\.[01]\./.test(version)) return;
+  if (!before || !isOld(before)) return;
   const moved = before.cells.find(
     (cell) => cell.seeds > 0 && plan.some((key) => isSameCell(key, cell)) && evictsOnce(cell),
   );
   if (!moved) return;
   throw new UserError(
-    `${path} is of version ${shorten(version, 40)}, where the kept fraction of ${quote(moved.label)} meant one of the whole text; name another file, or another label.`,
+    `${path} is of version ${shorten(String(before.version), 40)}, where the kept fraction of ${quote(moved.label)} meant one of the whole text; name another file, or another label.`,
   );
 }
 

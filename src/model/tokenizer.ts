@@ -41,6 +41,8 @@ export interface Tokenizer {
   tokenBytes(id: number): Uint8Array;
   /** The token that `start(true)` begins with; null where the model names none. */
   startToken: number | null;
+  /** What version 0.1.0 put before every text: also a token that only a configuration names. */
+  startOfVersion1: readonly number[];
   endOfSequence: number[];
   /** The highest token id, plus one. */
   vocabularySize: number;
@@ -132,6 +134,10 @@ export function loadTokenizer(
     },
     tokenBytes,
     startToken,
+    startOfVersion1:
+      startToken === null || settings.add_bos_token === false || settings.bos_token === null
+        ? []
+        : [startToken],
     endOfSequence: [...new Set([...(model?.eosTokens ?? []), ...(end === null ? [] : [end])])],
     vocabularySize,
   };

@@ -1,9 +1,11 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect, it, vi } from 'vitest';
 import {
   type Cell,
   cellOf,
   checkSameMeaning,
+  checkSameSeeds,
+  checkSameStart,
   countAnswers,
   readEvaluation,
 } from '../../src/cli/evaluation-file';
@@ -173,6 +175,48 @@ it('adds nothing to what an older version counted for a method whose kept fracti
   check(cell('streaming-llm', { positions: 'cache' }), '0.1.0').not.toThrow();
   check(cell('lagkv', {}), '0.1.0').not.toThrow();
   check(cell('esa', {}), '0.1.0').not.toThrow();
+});
+
+it('goes on with what an older version answered only where texts begin the same', () => {
+  const head = (version: string, startToken: boolean | null = null) => ({
+    ...{ version, modelDigest: '0', firstSeed: 0, device: '', startToken },
+  });
+  const check = (version: string, earlier: number[], present: number[]) =>
+    expect(() => checkSameStart('old.json', head(version), { earlier, present }));
+  check('0.1.0', [1], []).toThrow(
+    "old.json is of version 0.1.0, where this model's texts began with its start token; go on with --start-token, or name another file.",
+  );
+  check('0.1.0', [], [1]).toThrow(/began without a start token; go on with --no-start-token/);
+  check('0.1.0', [1], [1]).not.toThrow();
+  check('0.2.0', [1], []).not.toThrow();
+  // What is asked for now, which an older version did not write, is no reason by itself.
+  const seeds = (version: string) => () =>
+    checkSameSeeds('old.json', head(version), { modelDigest: '0', firstSeed: 0, startToken: true });
+  expect(seeds('0.1.0')).not.toThrow();
+  expect(seeds('0.2.0')).toThrow('old.json is of texts without --start-token');
+});
+
+it('refuses what 0.1.0 answered of a model whose start token only its configuration names', async () => {
+  const model = path('own-model');
+  cpSync('samples/model', model, { recursive: true });
+  const edit = (name: string, change: (json: Record<string, unknown>) => void): void => {
+    const json = JSON.parse(readFileSync(`${model}/${name}`, 'utf8'));
+    change(json);
+    writeFileSync(`${model}/${name}`, JSON.stringify(json));
+  };
+  edit('tokenizer.json', (json) => delete json.post_processor);
+  if (existsSync(`${model}/tokenizer_config.json`))
+    edit('tokenizer_config.json', (json) => delete json.add_bos_token);
+  const asked = options.map((option) => (option === 'samples/model' ? model : option));
+  await succeed('of-0.1.0.json', ...asked, '--seeds', '1', '--start-token');
+  const saved = JSON.parse(read('of-0.1.0.json'));
+  delete saved.startToken;
+  write('of-0.1.0.json', JSON.stringify({ ...saved, version: '0.1.0' }));
+  const pattern =
+    /is of version 0\.1\.0, where this model's texts began with its start token; go on with --start-token/;
+  await fail(pattern, ...asked, '--seeds', '2', '--out', path('of-0.1.0.json'));
+  await succeed('of-0.1.0.json', ...asked, '--seeds', '1', '--start-token');
+  expect(JSON.parse(read('of-0.1.0.json'))).toEqual({ ...saved, startToken: true });
 });
 
 it('counts what is said of a text and a method once', () => {

@@ -168,6 +168,17 @@ describe('the start token', () => {
     expect(ids(null, tokenizerJson, { add_bos_token: true, bos_token: '<s>' })).toEqual([0, a]);
   });
 
+  test('was put before every text by version 0.1.0, also where only a configuration names it', () => {
+    const own = { ...tokenizerJson, post_processor: template('</s>') };
+    const then = (...args: Parameters<typeof loadTokenizer>) => loadTokenizer(...args).startOfVersion1;
+    expect(then(own, { bos_token: '<s>' }, special)).toEqual([1]);
+    expect(then(tokenizerJson, { bos_token: '</s>' }, special)).toEqual([1]);
+    expect(then(tokenizerJson, {}, special)).toEqual([0]);
+    expect(then(tokenizerJson, { bos_token: null }, special)).toEqual([]);
+    expect(then(tokenizerJson, { add_bos_token: false, bos_token: '<s>' }, special)).toEqual([]);
+    expect(then(tokenizerJson)).toEqual([]);
+  });
+
   test('ends are collected from both', () => {
     expect(loadTokenizer(tokenizerJson, { eos_token: '<s>' }, special).endOfSequence).toEqual([1, 0]);
   });
