@@ -55,7 +55,7 @@ function AnswerRow({ name, answer, expected, isJudged }: AnswerRowProps) {
       <dt>{name}</dt>
       <dd className="answer-text" data-right={answer.right}>
         <span>
-          {answer.text.trim() === '' && <em>nothing</em>}
+          <Invisible text={answer.text} />
           {answer.right
             ? answer.text.trim()
             : answerParts(answer.text.trim(), expected).map((part, at) =>
@@ -92,12 +92,18 @@ function Continuations({
     <>
       <dl className="answers">
         <dt>full goes on</dt>
-        <dd className="answer-text continuation">{full.join('')}</dd>
+        <dd className="answer-text continuation">
+          <span>
+            <Invisible text={full.join('')} />
+            {full.join('')}
+          </span>
+        </dd>
         {!isFull && (
           <>
             <dt>{title}</dt>
             <dd className="answer-text continuation">
               <span>
+                <Invisible text={method.join('')} />
                 {method.slice(0, parted).join('')}
                 {parted < method.length && <mark>{method.slice(parted).join('')}</mark>}
               </span>
@@ -116,6 +122,12 @@ function Continuations({
       )}
     </>
   );
+}
+
+/** What a text is that shows nothing: blanks, line ends, or nothing at all. */
+function Invisible({ text }: { text: string }) {
+  const name = text === '' ? 'nothing' : invisibleName(text);
+  return name === null ? null : <em>{name}</em>;
 }
 
 interface DifferenceLineProps {

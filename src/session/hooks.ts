@@ -86,13 +86,15 @@ export function useRowProvenance(
   const choice = useChoice();
   const modelDigest = usePageState((state) => state.model?.digest ?? null);
   const isOtherText = usePageState((state) => !isTextOf(state));
+  const textOf = usePageState((state) => state.textOf);
   return useMemo(
     () =>
       row && {
-        by: { ...choice, version, modelDigest, method: row.method },
+        // Of the text that is shown, which after a change of source is the one before for a while.
+        by: { ...choice, ...textOf, version, modelDigest, method: row.method },
         isStale: isOtherText || methodKey(row.method) !== methodKey(choice.method),
       },
-    [row, choice, version, modelDigest, isOtherText],
+    [row, choice, textOf, version, modelDigest, isOtherText],
   );
 }
 

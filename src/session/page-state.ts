@@ -9,6 +9,7 @@ import type {
   ModelFacts,
   Progress,
   QueryRow,
+  StudySpec,
   TextFacts,
   Thumbnails,
 } from '../study/types';
@@ -21,6 +22,9 @@ export interface Cell {
   readonly query: number;
   readonly key: number | null;
 }
+
+/** What a text depends on. */
+export type TextChoice = Pick<StudySpec, 'model' | 'source' | 'queriesStart' | 'startToken'>;
 
 export interface Notice {
   readonly id: number;
@@ -40,6 +44,8 @@ export interface PageState {
   readonly text: TextFacts | null;
   /** Which source `text` was read from (textKeyOf); after a change of source it lags until the new text is there. */
   readonly textKey: string | null;
+  /** The same in full, for those who name what was made of the text. */
+  readonly textOf: TextChoice | null;
   /** What was measured, each value with what made it, newest first (measured.ts). */
   readonly records: readonly MeasuredRecord[];
   readonly thumbnails: Thumbnails | null;
@@ -90,6 +96,7 @@ export const nothingKnown = {
   asked: null,
   text: null,
   textKey: null,
+  textOf: null,
   records: [],
   thumbnails: null,
   row: null,
@@ -110,8 +117,13 @@ export function questionOf({
 }
 
 /** What a text depends on. */
-export function textKeyOf(session: Session): string {
+export function textKeyOf(session: TextChoice): string {
   return textKey(session);
+}
+
+/** The part of the session that a text depends on. */
+export function textChoice({ model, source, queriesStart, startToken }: TextChoice): TextChoice {
+  return { model, source, queriesStart, startToken };
 }
 
 /** Whether the text that is there is the one that the session asks for, and not the one before it. */

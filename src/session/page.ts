@@ -28,6 +28,7 @@ import {
   nothingKnown,
   type PageState,
   questionOf,
+  textChoice,
   textKeyOf,
 } from './page-state';
 import type { RecordedStudy } from './recorded';
@@ -295,6 +296,7 @@ function showRecorded(store: StoreApi<PageState>, recorded: RecordedStudy): void
     model: model ?? recorded.model,
     text: text ?? recorded.text,
     textKey: textKeyOf(session),
+    textOf: textChoice(session),
     records: [
       ...records,
       {

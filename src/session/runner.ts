@@ -18,7 +18,15 @@ import {
   withAnswers,
   withPart,
 } from './measured';
-import { chosenQuery, contextOf, type PageState, questionOf, textKeyOf } from './page-state';
+import {
+  chosenQuery,
+  contextOf,
+  type PageState,
+  questionOf,
+  type TextChoice,
+  textChoice,
+  textKeyOf,
+} from './page-state';
 import { bundledModel, type FindMethod, keyOf, studyOf } from './session';
 
 /** Quiet time after a change before a run starts, and the longest that steady changes may put it off. */
@@ -61,7 +69,7 @@ export function createRunner({ store, version, findMethod, createClient, onFacts
   let askedStudy = '';
   let askedRow = '';
   const rows = new Map<string, Promise<QueryRow>>();
-  let askedText = '';
+  let askedText: TextChoice = textChoice(store.getState().session);
   const client = createClient(eventsOf(store, onFacts, () => askedText));
 
   const start = (): void => {
@@ -76,7 +84,7 @@ export function createRunner({ store, version, findMethod, createClient, onFacts
       return;
     }
     askedStudy = keyOf(studyOf(state.session));
-    askedText = textKeyOf(state.session);
+    askedText = textChoice(state.session);
     store.setState({
       problem: null,
       error: null,
@@ -203,7 +211,7 @@ function problemOf(state: PageState, findMethod: FindMethod): string | null {
   return null;
 }
 
-function eventsOf(store: StoreApi<PageState>, onFacts: () => void, askedText: () => string): StudyEvents {
+function eventsOf(store: StoreApi<PageState>, onFacts: () => void, askedText: () => TextChoice): StudyEvents {
   const { setState, getState } = store;
   /** Of the run under way: a run that was overtaken is not heard any more. */
   const change = (of: (record: MeasuredRecord) => Partial<MeasuredRecord>): void =>
@@ -215,7 +223,8 @@ function eventsOf(store: StoreApi<PageState>, onFacts: () => void, askedText: ()
       onFacts();
     },
     text(text) {
-      const textKey = askedText();
+      const textOf = askedText();
+      const textKey = textKeyOf(textOf);
       const { pictureVersion, records, textKey: shown } = getState();
       if (shown !== null && shown !== textKey) {
         setState({
@@ -225,7 +234,7 @@ function eventsOf(store: StoreApi<PageState>, onFacts: () => void, askedText: ()
           recordedMap: null,
         });
       }
-      setState({ text, textKey, pictureVersion: pictureVersion + 1, cell: null });
+      setState({ text, textKey, textOf, pictureVersion: pictureVersion + 1, cell: null });
       onFacts();
     },
     progress: (progress) => setState({ progress }),

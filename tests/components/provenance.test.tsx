@@ -102,6 +102,26 @@ describe('numbers of another choice', () => {
     });
   });
 
+  it('the keys of a text that is no longer chosen: copied under its name, with its link', async () => {
+    const page = await testPage({ hash: '#length=1024&seed=3&pin=none', silentFrom: 1 });
+    await page.idle();
+    act(() => page.actions.setSource({ kind: 'sample', sample: 'short', tokens: null }));
+    await vi.waitFor(() => expect(page.store.getState().running).toBe(true));
+    act(() => page.cancel());
+    renderWith(page, <MapPanel />);
+    renderWith(page, <QuerySees />);
+    expect(
+      screen.getByText(/^still ESA, Four needles, ≤ 1,024 tokens · depth spread · seed 3$/),
+    ).toBeVisible();
+    const data = JSON.parse(await copied('the chosen query’s keys', 'JSON'));
+    expect(data).toMatchObject({
+      study: 'Four needles, ≤ 1,024 tokens · depth spread · seed 3',
+      stale: expect.stringContaining('true'),
+    });
+    const { session } = await readLink(new URL(data.link).hash, environment);
+    expect(session.source).toMatchObject({ kind: 'task', seed: 3 });
+  });
+
   it('what the query sees: as Random chose it', async () => {
     const page = await cancelled();
     renderWith(page, <QuerySees />);

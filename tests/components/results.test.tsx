@@ -175,6 +175,11 @@ describe('the answer', () => {
     withFreeRun(page, { generatedTexts: { full: [' a'], method: [' a'] }, differsAt: null });
     expect(container.querySelector('mark')).toBeNull();
     expect(container).toHaveTextContent('the same 1 token, the most likely one');
+    withFreeRun(page, { generatedTexts: { full: [' ', ' '], method: [] }, differsAt: null });
+    const shown = [...container.querySelectorAll('.continuation')].map(({ textContent }) =>
+      textContent?.trim(),
+    );
+    expect(shown).toEqual(['blanks', 'nothing']);
   });
 
   it('says when reading was full attention up to one eviction', async () => {
