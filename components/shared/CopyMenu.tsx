@@ -1,6 +1,7 @@
 import { Popover } from 'radix-ui';
 import { useState } from 'react';
 import { usePage, usePageState } from '../../src/session/hooks';
+import type { MeasuredBy } from '../../src/session/measured';
 import type { SavedText } from '../../src/study/types';
 import { copyText } from './clipboard';
 import { type Command, type CommandStudy, sourceFileName } from './command';
@@ -68,7 +69,11 @@ export function CopyMenu({ source, provenance }: CopyMenuProps) {
           <button type="button" onClick={() => copyData(toJson)}>
             Copy data <small>JSON</small>
           </button>
-          <CommandItems make={source.command} onCopy={(line) => copy(line, 'Command')} />
+          <CommandItems
+            make={source.command}
+            by={provenance?.by ?? null}
+            onCopy={(line) => copy(line, 'Command')}
+          />
           <output className="menu-said">{said}</output>
         </Popover.Content>
       </Popover.Portal>
@@ -91,12 +96,13 @@ function SaveSource({ saved }: { saved: SavedText }) {
 
 interface CommandItemsProps {
   make: CopySource['command'];
+  by: MeasuredBy | null;
   onCopy: (line: string) => void;
 }
 
 /** The command, what it does otherwise than the page, and the text it asks for. */
-function CommandItems({ make, onCopy }: CommandItemsProps) {
-  const study = useCommandStudy();
+function CommandItems({ make, by, onCopy }: CommandItemsProps) {
+  const study = useCommandStudy(by);
   const text = usePageState((state) => state.text);
   const command = study && make(study);
   if (!study || !text || !command) return null;

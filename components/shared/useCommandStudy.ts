@@ -1,13 +1,20 @@
 import { usePage, usePageState, useParameterContext } from '../../src/session/hooks';
+import type { MeasuredBy } from '../../src/session/measured';
+import { textChoice, textKeyOf } from '../../src/session/page-state';
 import type { CommandStudy } from './command';
 
-/** What command lines need of the page; null while no text is there. */
-export function useCommandStudy(): CommandStudy | null {
+/**
+ * What command lines need of the page, for the choice that made a panel's numbers; null: for the present one. Null while the text of
+ * that choice is not there.
+ */
+export function useCommandStudy(by: MeasuredBy | null): CommandStudy | null {
   const { findMethod } = usePage();
-  const session = usePageState((state) => state.session);
+  const present = usePageState((state) => state.session);
   const text = usePageState((state) => state.text);
+  const textKey = usePageState((state) => state.textKey);
   const context = useParameterContext();
-  if (!text) return null;
+  const session = by === null ? present : { ...present, ...textChoice(by), method: by.method };
+  if (!text || textKey !== textKeyOf(session)) return null;
   const { tokens, answerStart, queries, saved } = text;
   return {
     ...{ session, findMethod, context: { ...context, tokens }, answerStart },

@@ -128,6 +128,25 @@ describe('numbers of another choice', () => {
     expect(screen.getByText(/^still Random/)).toBeVisible();
   });
 
+  it('have the command that makes them, and none where their text is gone', async () => {
+    const page = await cancelled();
+    renderWith(page, <KeptPanel />);
+    const user = userEvent.setup();
+    await user.click(screen.getByRole('button', { name: 'Copy or show kept and lost' }));
+    await user.click(screen.getByRole('button', { name: 'Copy command' }));
+    expect(await screen.findByText('Command copied.')).toBeVisible();
+    const line = await navigator.clipboard.readText();
+    expect(line).toContain(' --methods random ');
+    expect(line).toContain('"random":{"keepFraction":0.3,"seed":5,');
+    act(() => page.actions.setSource({ kind: 'sample', sample: 'short', tokens: null }));
+    await vi.waitFor(() => expect(page.store.getState().running).toBe(true));
+    act(() => page.cancel());
+    // The numbers and the text are still those of before.
+    expect(screen.getByRole('button', { name: 'Copy command' })).toBeVisible();
+    act(() => page.store.setState({ textKey: 'of another text' }));
+    expect(screen.queryByRole('button', { name: 'Copy command' })).toBeNull();
+  });
+
   it('are copied under that name, and marked', async () => {
     const page = await cancelled();
     renderWith(page, <KeptPanel />);
