@@ -51,6 +51,11 @@ export class TileCache<Value> {
     this.held -= this.bytesOf(value);
   }
 
+  /** Lets go of every value whose key is meant. */
+  forget(isMeant: (key: string) => boolean): void {
+    for (const key of [...this.entries.keys()]) if (isMeant(key)) this.delete(key);
+  }
+
   clear(): void {
     this.entries.clear();
     this.held = 0;

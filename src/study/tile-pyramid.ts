@@ -62,6 +62,8 @@ export type PyramidListener = (changed: readonly TileAddress[]) => void;
 const REST_MILLISECONDS = 400;
 const MOST_BATCHES = 2;
 const COVERAGE_TILES = 16;
+/** The text in view and the one before it, for those who go back and forth. */
+const MOST_TEXTS = 2;
 const TILE_AREA = TILE_PIXELS * TILE_PIXELS;
 
 export class TilePyramid {
@@ -72,8 +74,11 @@ export class TilePyramid {
   private readonly attentionTiles: TileCache<AttentionTile>;
   private readonly coverageTiles: TileCache<Float32Array>;
   private readonly listeners = new Set<PyramidListener>();
-  /** Short names of texts and methods in keys. */
-  private readonly names = new Map<string, number>();
+  /** Short names in keys, by text: its own, and those of methods and positions on it. */
+  private readonly names = new Map<string, { readonly text: number; readonly parts: Map<string, number> }>();
+  private lastName = 0;
+  /** Keys of texts that were in view, the latest first. */
+  private texts: readonly string[] = [];
   private view: MapView | null = null;
   private heads: readonly { readonly layer: number; readonly head: number }[] = [];
   private isIdle = false;
@@ -119,6 +124,7 @@ export class TilePyramid {
     if (isOther('text', 'method')) this.isCoverageBlocked = false;
     if (isOther('text', 'method', 'layer', 'head')) this.coverageBatch?.abort();
     this.view = view;
+    if (this.texts[0] !== view.text) this.forgetBefore(view.text);
     this.lastShow = this.now();
     clearTimeout(this.rest);
     this.rest = setTimeout(() => this.pump(), REST_MILLISECONDS);
@@ -192,6 +198,18 @@ export class TilePyramid {
     this.view = null;
     this.heads = [];
     this.clear();
+  }
+
+  /** Tiles of texts that nobody goes back to would fill the caches. */
+  private forgetBefore(text: string): void {
+    this.texts = [text, ...this.texts.filter((other) => other !== text)].slice(0, MOST_TEXTS);
+    for (const [key, { text: name }] of [...this.names]) {
+      if (this.texts.includes(key)) continue;
+      this.names.delete(key);
+      const isOf = (tile: string): boolean => tile.startsWith(`${name}|`) || tile.startsWith(`${name}@`);
+      this.attentionTiles.forget(isOf);
+      this.coverageTiles.forget(isOf);
+    }
   }
 
   private cancel(): void {
@@ -349,20 +367,33 @@ export class TilePyramid {
   }
 
   private pictureName({ text, positions }: Picture): string {
-    return positions === null ? this.nameOf(text) : `${this.nameOf(text)}@${this.nameOf(positions)}`;
+    return positions === null
+      ? String(this.nameOf(text).text)
+      : `${this.nameOf(text).text}@${this.partOf(text, positions)}`;
   }
 
   private namesOf(text: string, method: string): string {
-    return `${this.nameOf(text)}|${this.nameOf(method)}`;
+    return `${this.nameOf(text).text}|${this.partOf(text, method)}`;
   }
 
-  private nameOf(key: string): string {
-    let name = this.names.get(key);
-    if (name === undefined) {
-      name = this.names.size;
-      this.names.set(key, name);
-    }
-    return String(name);
+  private nameOf(text: string) {
+    const known = this.names.get(text);
+    if (known) return known;
+    const made = { text: this.nextName(), parts: new Map<string, number>() };
+    this.names.set(text, made);
+    return made;
+  }
+
+  private partOf(text: string, part: string): number {
+    const { parts } = this.nameOf(text);
+    const name = parts.get(part) ?? this.nextName();
+    parts.set(part, name);
+    return name;
+  }
+
+  private nextName(): number {
+    this.lastName += 1;
+    return this.lastName;
   }
 }
 

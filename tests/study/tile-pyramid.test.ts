@@ -239,6 +239,48 @@ describe('kept shares', () => {
   });
 });
 
+describe('tiles of other texts', () => {
+  const shown = async (texts: readonly string[]) => {
+    const { source, pyramid } = open();
+    const bytes: number[] = [];
+    for (const key of texts) {
+      for (const change of [{}, { method: 'b' }, { positions: 'own' }]) {
+        pyramid.show(view({ text: key, ...change }));
+        await source.answerAll();
+      }
+      bytes.push(pyramid.bytes.attention + pyramid.bytes.coverage);
+    }
+    return { source, pyramid, bytes };
+  };
+
+  test('stay for the one before, and no longer: a hundred texts take no more than two', async () => {
+    const { bytes, pyramid } = await shown(Array.from({ length: 100 }, (_, at) => `text ${at}`));
+    expect(bytes[0]).toBeGreaterThan(0);
+    expect(bytes.slice(1)).toEqual(Array(99).fill(2 * bytes[0]!));
+    for (const [key, isThere] of [
+      ['text 0', false],
+      ['text 97', false],
+      ['text 98', true],
+      ['text 99', true],
+    ] as const) {
+      const found = [null, 'own'].map((positions) =>
+        pyramid.attention({ text: key, positions }, at(1, 0), TOKENS),
+      );
+      expect(found.map((tile) => tile !== null)).toEqual([isThere, isThere]);
+    }
+  });
+
+  test('of which one is gone back to are not asked for again', async () => {
+    const { source, pyramid } = await shown(['one', 'two', 'one', 'two', 'three', 'two']);
+    const of = (key: string) => source.attentionAsked.filter(({ text }) => text === key).length;
+    expect(of('two')).toBe(of('one'));
+    expect(of('two')).toBe(of('three'));
+    pyramid.show(view({ text: 'one' }));
+    await source.answerAll();
+    expect(of('one')).toBeGreaterThan(of('two'));
+  });
+});
+
 describe('budgets', () => {
   test('of attention and of kept shares are kept apart; what was looked at last stays', async () => {
     const { source, pyramid } = open({ attentionBytes: 6 * TILE_BYTES, coverageBytes: 3 * TILE_BYTES });
