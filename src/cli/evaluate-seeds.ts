@@ -11,6 +11,7 @@ import { buildText, type StudyText } from '../study/source';
 import { UserError } from '../user-error';
 import type { Answer, CellKey } from './evaluation-file';
 import { sampleTexts } from './node-environment';
+import { encodingMilliseconds, withinTime } from './time-limit';
 
 /** Free runs under way at once on a GPU: while one waits for a token, the others keep the device busy. */
 const GPU_RUNS = 6;
@@ -104,9 +105,16 @@ function seedText(
   asked: { readonly task: string; readonly tokens: number; readonly seed: number },
   startToken: boolean | null,
 ): StudyText {
-  if (!model.tokenizer) throw new UserError(model.noTokenizer);
+  const { tokenizer, config } = model;
+  if (!tokenizer) throw new UserError(model.noTokenizer);
   const source = { kind: 'task', depth: 'spread', ...asked } as const;
-  return buildText({ source, queriesStart: null, startToken }, model.tokenizer, model.config, sampleTexts());
+  const samples = sampleTexts();
+  // A token is some four characters, and a text is encoded several times while it is made.
+  return withinTime(
+    encodingMilliseconds(100 * asked.tokens),
+    `Making seed ${asked.seed} of ${asked.task}`,
+    () => buildText({ source, queriesStart: null, startToken }, tokenizer, config, samples),
+  );
 }
 
 async function runSeed(

@@ -46,3 +46,21 @@ export function readJson(path: string): unknown {
     throw new UserError(`${path} is not valid JSON (${(error as Error).message}).`);
   }
 }
+
+/** An element of an array as valid JSON writes it: 1e999 and 1.0, which are other numbers once they are read. */
+export function elementOf(json: string, index: number): string {
+  let depth = 0;
+  let at = 0;
+  let start = json.indexOf('[') + 1;
+  for (const { 0: sign, index: place } of json.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"|[[\]{},]/g)) {
+    const isEnd = depth === 1 && (sign === ',' || sign === ']');
+    if (isEnd && at === index) return json.slice(start, place).trim();
+    if (isEnd) {
+      at++;
+      start = place + 1;
+    }
+    if (sign === '[' || sign === '{') depth++;
+    else if (sign === ']' || sign === '}') depth--;
+  }
+  throw new RangeError(`there is no element ${index}`);
+}

@@ -16,8 +16,9 @@ import type { OwnedRecordedText } from '../study/record';
 import { recordCapture, recordReading } from '../study/record';
 import { UserError } from '../user-error';
 import type { Arguments } from './arguments';
-import { readBytes, readJson, readText } from './files';
+import { elementOf, readBytes, readJson, readText } from './files';
 import { endProgress, showProgress } from './progress';
+import { encodingMilliseconds, withinTime } from './time-limit';
 
 export function openModelOf(ops: Ops, args: Arguments): Promise<OpenModel> {
   return openModel(ops, nodeFolder(args.text('model')));
@@ -40,19 +41,25 @@ export function readIds(args: Arguments, model: OpenModel): Uint32Array {
   }
   const startToken = startTokenOf(args);
   let ids: readonly unknown[];
+  let written: ((index: number) => string) | undefined;
   if (args.has('ids-file')) {
-    const value = readJson(args.text('ids-file'));
-    if (!Array.isArray(value))
-      throw new UserError(`${args.text('ids-file')} must hold a JSON array of token ids.`);
+    const file = args.text('ids-file');
+    const value = readJson(file);
+    if (!Array.isArray(value)) throw new UserError(`${file} must hold a JSON array of token ids.`);
     ids = value;
+    written = (index) => elementOf(readText(file), index);
   } else {
-    if (!model.tokenizer) throw new UserError(model.noTokenizer);
-    const text = readText(args.text('text'));
-    if (text === '') throw new UserError(`${args.text('text')} is empty; give a text with some words.`);
-    ids = model.tokenizer.encodeText(text, startToken);
+    const { tokenizer } = model;
+    if (!tokenizer) throw new UserError(model.noTokenizer);
+    const file = args.text('text');
+    const text = readText(file);
+    if (text === '') throw new UserError(`${file} is empty; give a text with some words.`);
+    ids = withinTime(encodingMilliseconds(text.length), `Encoding ${file}`, () =>
+      tokenizer.encodeText(text, startToken),
+    );
   }
   if (ids.length === 0) throw new UserError('There is no token in the text; give at least one.');
-  return checkedIds(ids, model.config);
+  return checkedIds(ids, model.config, written);
 }
 
 /** --answer: the answer's first token, before which there is a prompt. Null: not given. */

@@ -140,6 +140,11 @@ const cases: Record<string, Case[]> = {
       () => forward('--model', modelFixture, '--ids-file', write('high.json', '[1, 2, 128]'), ...out),
     ],
     [
+      'an id that no number of 64 bits holds, as the file has it',
+      /Token 2 is 1e999; this model knows ids from 0 to 127/,
+      () => forward('--model', modelFixture, '--ids-file', write('vast.json', '[1, 2, 1e999]'), ...out),
+    ],
+    [
       'half an id',
       /Token 0 is 1\.5/,
       () => forward('--model', modelFixture, '--ids-file', write('half.json', '[1.5]'), ...out),
