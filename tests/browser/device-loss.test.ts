@@ -28,9 +28,7 @@ describeInChromium('a GPU that is lost in mid study', 'webgpu', (chromium) => {
       const response = await route.fetch();
       await route.fulfill({ response, body: keepDevices + (await response.text()) });
     });
-    await page.goto(
-      `${chromium.url}#backend=webgpu&task=single-needle&length=96&pin=none&p.keepFraction=0.5`,
-    );
+    await page.goto(`${chromium.url}#backend=webgpu&task=single-needle&length=128&pin=none`);
     await page.waitForFunction(() => window.keyhole?.state().backend === 'webgpu', undefined, {
       timeout: 110_000,
     });
@@ -50,6 +48,8 @@ describeInChromium('a GPU that is lost in mid study', 'webgpu', (chromium) => {
     );
     const state = await page.evaluate(() => window.keyhole.idle() as Promise<KeyholeState>);
     expect(state.error).toBeNull();
+    // A link's length that is refused would run the default study, four times as long.
+    expect(state.source).toMatchObject({ task: 'single-needle', tokens: 128 });
     expect(state.measurements?.layers).toHaveLength(8);
     expect(state.measurements?.sweep?.length).toBeGreaterThan(0);
   });

@@ -61,7 +61,7 @@ describeInChromium('default study', 'webgpu', (chromium) => {
   });
 
   test('an adapter that computes in software is not chosen unasked', async () => {
-    const page = await chromium.openPage('#text=&length=64');
+    const page = await chromium.openPage('#task=single-needle&length=128&pin=none');
     await expect
       .poll(() => page.evaluate(() => window.keyhole.state().backend), { timeout: 30_000 })
       .toBe('cpu');
