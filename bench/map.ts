@@ -8,6 +8,7 @@ import type { Ops } from '../gpu/ops';
 import { headMajorRows, sliceRows, tokenMajorRows } from '../gpu/rows';
 import type { RecordedLayer, RecordedText } from '../src/study/recorded';
 import { attentionOfTiles } from '../src/study/tile-attention';
+import { FirstWeights } from '../src/study/tile-factors';
 import { TILE_PIXELS, tilesIn } from '../src/study/tile-grid';
 import { TilePyramid } from '../src/study/tile-pyramid';
 import type { MapRegion } from '../src/study/types';
@@ -67,11 +68,12 @@ interface OpenMap {
 
 async function openMap(ops: Ops, tokens: number, layers: number): Promise<OpenMap> {
   const { text, release } = await randomText(ops, tokens, layers);
+  const firstWeights = new FirstWeights(text);
   const underWay = new Set<Promise<unknown>>();
   const pyramid = new TilePyramid({
     source: {
       attention({ work }, signal) {
-        const made = attentionOfTiles(text, work, signal);
+        const made = attentionOfTiles(text, work, signal, firstWeights);
         underWay.add(made);
         return made.finally(() => underWay.delete(made));
       },
@@ -93,6 +95,7 @@ async function openMap(ops: Ops, tokens: number, layers: number): Promise<OpenMa
     async release() {
       pyramid.dispose();
       await Promise.allSettled(underWay);
+      firstWeights.close();
       release();
     },
     async look({ layer, head, region }) {
@@ -238,7 +241,9 @@ async function checkTile(ops: Ops, { text }: OpenMap): Promise<void> {
     { ...{ layer: 1, head: 2, level: 1, row: 7, column: 5 }, lineStart: 0, lineEnd: TILE_PIXELS, rowStep: 1 },
   ];
   const { signal } = new AbortController();
-  const made = await attentionOfTiles(text, work, signal);
+  const own = new FirstWeights(text);
+  const made = await attentionOfTiles(text, work, signal, own);
+  own.close();
   const cpu = createCpuOps({ simd: false });
   const recorded = text.recorded[1]!;
   const move = async ({ buffer }: { buffer: RecordedLayer['query']['buffer'] }) =>
@@ -249,7 +254,8 @@ async function checkTile(ops: Ops, { text }: OpenMap): Promise<void> {
     key: { ...recorded.key, buffer: await move(recorded.key) },
     logSumExp: { ...recorded.logSumExp, buffer: await move(recorded.logSumExp) },
   };
-  const expected = await attentionOfTiles({ ...text, ops: cpu, recorded: [layer] }, work, signal);
+  const copy = { ...text, ops: cpu, recorded: [layer] };
+  const expected = await attentionOfTiles(copy, work, signal, new FirstWeights(copy));
   for (const kind of ['maximum', 'mean'] as const) {
     const right = expected.lines[0]![kind];
     const isWrong = made.lines[0]![kind].some((weight, i) => !(Math.abs(weight - right[i]!) < 1e-5));

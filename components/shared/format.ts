@@ -23,12 +23,6 @@ export function formatCount(value: number): string {
   return Math.round(value).toLocaleString('en');
 }
 
-/** A mean of counts: one decimal below 100 (26.5), so that it is not taken for a count; more where one says too little. */
-export function formatMean(mean: number): string {
-  if (Number.isInteger(mean) || mean >= 99.95) return formatCount(mean);
-  return mean >= 5 ? mean.toFixed(1) : formatNumber(mean);
-}
-
 /** 26.6 %, 0.031 %. Less than all is never 100 %. */
 export function formatPercent(share: number): string {
   const almostAll = 0.999;

@@ -50,7 +50,8 @@ export function readIds(args: Arguments, model: OpenModel): Uint32Array {
     written = (index) => elementOf(readText(file), index);
   } else {
     const { tokenizer } = model;
-    if (!tokenizer) throw new UserError(model.noTokenizer);
+    if (!tokenizer)
+      throw new UserError(`${model.noTokenizer} Token ids can be read without one (--ids-file).`);
     const file = args.text('text');
     const text = readText(file);
     if (text === '') throw new UserError(`${file} is empty; give a text with some words.`);

@@ -20,7 +20,7 @@ export function readFolderTokenizer(
   if (!tokenizer) {
     return {
       tokenizer: null,
-      noTokenizer: `${folder} has no tokenizer.json, so it cannot read text; add the file, or give token ids (--ids-file).`,
+      noTokenizer: `${folder} has no tokenizer.json, so it cannot read text; add the file.`,
     };
   }
   try {

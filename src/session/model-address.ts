@@ -25,38 +25,48 @@ export function sentencesOf(question: DownloadQuestion): {
   readonly before: string;
   readonly quoted: string;
   readonly after: string;
+  /** The same for those who see no button. */
+  readonly afterForScripts: string;
   readonly choice: string;
 } {
+  const isChosen = (choice: string): string => `somebody chooses "${choice}" on the page.`;
   switch (question.kind) {
-    case 'model':
+    case 'model': {
+      const choice = 'Load this model';
       return {
         before: 'This link asks for the model at ',
         quoted: question.address,
         after: '; nothing is downloaded until you choose.',
-        choice: 'Load this model',
+        afterForScripts: `; nothing is downloaded until ${isChosen(choice)}`,
+        choice,
       };
-    case 'host':
+    }
+    case 'host': {
+      const choice = 'Load from this host';
       return {
         before: `The model at ${question.address} sends its files from another host, `,
         quoted: question.host,
         after: '; nothing is read from there until you choose.',
-        choice: 'Load from this host',
+        afterForScripts: `; nothing is read from there until ${isChosen(choice)}`,
+        choice,
       };
-    case 'again':
+    }
+    case 'again': {
+      const choice = 'Download again';
+      const lost = ` was too large to keep: ${megabytes(question.bytes)} would be downloaded again`;
       return {
         before: 'The engine had to be started anew, and the model at ',
         quoted: question.address,
-        after: ` was too large to keep: ${megabytes(question.bytes)} would be downloaded again.`,
-        choice: 'Download again',
+        after: `${lost}.`,
+        afterForScripts: `${lost} once ${isChosen(choice)}`,
+        choice,
       };
+    }
   }
 }
 
 /** For scripts that wait; on the page the question has a button. */
 export function questionText(question: DownloadQuestion): string {
-  const { before, quoted, after, choice } = sentencesOf(question);
-  const isChoice = / until you choose\.$/.test(after);
-  return isChoice
-    ? `${before}${quoted}${after.replace('until you choose.', `until somebody chooses "${choice}" on the page.`)}`
-    : `${before}${quoted}${after.replace(/\.$/, '')} once somebody chooses "${choice}" on the page.`;
+  const { before, quoted, afterForScripts } = sentencesOf(question);
+  return `${before}${quoted}${afterForScripts}`;
 }

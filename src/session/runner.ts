@@ -120,11 +120,13 @@ export function createRunner({ store, version, findMethod, createClient, onFacts
     const { layer, head } = state.session.view;
     const { whose, key: positions } = mapPositions(state, findMethod);
     const key = [layer, head, query, state.pictureVersion, whose, positions].join();
-    return { layer, head, whose, positions, key };
+    return { layer, head, query, whose, positions, key };
   };
+  type RowChoice = ReturnType<typeof rowChoice>;
 
-  const row = (query: number): Promise<QueryRow> => {
-    const { layer, head, whose, positions, key } = rowChoice(store.getState(), query);
+  const row = (query: number): Promise<QueryRow> => rowOf(rowChoice(store.getState(), query));
+
+  const rowOf = ({ layer, head, query, whose, positions, key }: RowChoice): Promise<QueryRow> => {
     const known = rows.get(key);
     if (known) return known;
     const asked = client
@@ -139,10 +141,11 @@ export function createRunner({ store, version, findMethod, createClient, onFacts
   const followRow = (state: PageState): void => {
     const query = chosenQuery(state);
     if (query === null || !state.text || state.pictureVersion === 0) return;
-    const { key } = rowChoice(state, query);
+    const choice = rowChoice(state, query);
+    const { key } = choice;
     if (key === askedRow) return;
     askedRow = key;
-    row(query).then(
+    rowOf(choice).then(
       (result) => {
         if (askedRow === key) store.setState({ row: result });
       },

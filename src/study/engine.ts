@@ -6,7 +6,6 @@ import { DeviceError } from '../../gpu/device-error';
 import type { Ops } from '../../gpu/ops';
 import type { ModelHead } from '../model/load';
 import { isUserError, UserError } from '../user-error';
-import type { AnswerSelections } from './answer-selections';
 import type { StudyEnvironment } from './environment';
 import { checkMeasured, checkMethodStates } from './finite';
 import { compareRuns } from './free-comparison';
@@ -61,8 +60,6 @@ export class Engine {
   private draft: { readonly key: string; readonly text: StudyText } | null = null;
   private probe: Probe | null = null;
   private readonly answers = new SweepAnswers();
-  /** What the free run that ended last was answering from, query by query. */
-  answerSelections: AnswerSelections | null = null;
   private visible = { layer: 0, head: 0 };
 
   /** `tryDevice`: tries what measuring needs of a device before its first use; a clause says what is wrong with it. */
@@ -130,7 +127,9 @@ export class Engine {
     const { resolved, context } = await this.reopen(run);
     emit({ name: 'progress', value: { label: 'measuring time', fraction: 0, expectedSeconds: null } });
     const budget = timeUnlimited ? null : TIME_BUDGET_MILLISECONDS;
-    const time = await unlessRefused(() => this.openedProbe(text).time(resolved, context, budget, signal));
+    const measure = () => this.openedProbe(text).time(resolved, context, budget, signal);
+    // Somebody who has asked for it is told why there is none.
+    const time = timeUnlimited ? await measure() : await unlessRefused(measure);
     signal.throwIfAborted();
     emit({ name: 'timed', value: time });
   }
@@ -304,7 +303,6 @@ export class Engine {
   ): Promise<void> {
     const { spec, signal, emit } = run;
     const reading = await this.read(open, text, resolved, run, plan, true);
-    this.answerSelections = reading.selections;
     const reference = await full;
     signal.throwIfAborted();
     const freeRun = await compareRuns(open.decoder, text, reference, reading, signal);

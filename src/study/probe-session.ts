@@ -117,6 +117,7 @@ export class Probe {
     this.selections.clear();
     this.own?.positions.dispose();
     this.memo.close();
+    this.firstWeights.close();
     this.text.release();
   }
 

@@ -1,9 +1,10 @@
 /** Makes the attention of tiles: the engine's side of the pyramid. */
 import type { RowScalars, TileOrigin } from '../../gpu/ops';
+import type { DeviceBuffer } from '../../gpu/rows';
 import { FIRST_TOKENS, MISSED_FIRST } from '../measure/missed';
 import { UserError } from '../user-error';
 import type { RecordedLayer, RecordedText } from './recorded';
-import { FirstWeights, uploadFactors } from './tile-factors';
+import type { FirstWeights } from './tile-factors';
 import { causalCells, linesOf, TILE_PIXELS, tileTokens, tokensPerPixel } from './tile-grid';
 import type { AttentionReply, PooledLines, TileWork } from './tile-work';
 
@@ -29,7 +30,7 @@ export async function attentionOfTiles(
   text: RecordedText,
   work: readonly TileWork[],
   signal: AbortSignal,
-  firstWeights = new FirstWeights(text),
+  firstWeights: FirstWeights,
 ): Promise<AttentionReply> {
   const { ops, tokens } = text;
   for (const piece of work) checkWork(text, piece);
@@ -40,14 +41,15 @@ export async function attentionOfTiles(
     0,
   );
   const layers = [...new Set(groups.map(({ layer }) => layer))];
-  const weights = await Promise.all(layers.map((layer) => firstWeights.of(layer)));
   signal.throwIfAborted();
-  const out = ops.allocate('f32', length, 'tiles');
-  const factors = weights.map((ofLayer) => uploadFactors(text, ofLayer));
+  const factors = await firstWeights.use(layers);
+  let out: DeviceBuffer | null = null;
   try {
+    signal.throwIfAborted();
+    out = ops.allocate('f32', length, 'tiles');
     let outOffset = 0;
     for (const group of groups) {
-      const buffer = factors[layers.indexOf(group.layer)]!;
+      const buffer = factors.buffers[layers.indexOf(group.layer)]!;
       recordGroup(text, work, group, { buffer, offset: 0, headStride: tokens }, out, outOffset);
       outOffset += group.members.length * PLANES * group.lines * TILE_PIXELS;
       await ops.pace();
@@ -56,7 +58,8 @@ export async function attentionOfTiles(
     const pixels = await ops.readFloats(out);
     return { lines: splitPixels(pixels, groups, work.length), milliseconds: performance.now() - start };
   } finally {
-    ops.release(out, ...factors);
+    if (out) ops.release(out);
+    factors.done();
   }
 }
 

@@ -8,10 +8,22 @@ import { TileCache } from './tile-cache';
 /** Bytes of first weights that a text keeps: all layers of the bundled model at 16,384 tokens take 3 MiB. */
 const CACHE_BYTES = 2 ** 25;
 
-/** Full attention's weight on the first tokens, by layer; the text's own. */
+/** Bytes of factors that stay on the device beyond what is being evaluated: four layers of 32 heads at 16,384 tokens. */
+const DEVICE_BYTES = 2 ** 23;
+
+/** One layer's factors on the device. */
+interface Factors {
+  readonly buffer: DeviceBuffer;
+  users: number;
+}
+
+/** Full attention's weight on the first tokens, by layer, and the factors that are made of it; the text's own. */
 export class FirstWeights {
   private readonly text: RecordedText;
   private readonly layers = new TileCache<Promise<Float32Array>>(CACHE_BYTES, () => this.bytesOfLayer);
+  /** Least recently used first. */
+  private readonly factors = new Map<number, Factors>();
+  private isClosed = false;
 
   constructor(text: RecordedText) {
     this.text = text;
@@ -26,6 +38,43 @@ export class FirstWeights {
     this.layers.set(key, made);
     made.catch(() => this.layers.delete(key));
     return made;
+  }
+
+  /** `missedFactors` of layers on the device, [H, T] each, as they are from batch to batch; theirs until `done`. */
+  async use(layers: readonly RecordedLayer[]): Promise<{ readonly buffers: DeviceBuffer[]; done(): void }> {
+    const weights = await Promise.all(layers.map((layer) => this.of(layer)));
+    const used = layers.map(({ layer }, i) => {
+      const known = this.factors.get(layer);
+      const factors = known ?? {
+        buffer: this.text.ops.upload(missedFactors(weights[i]!), 'factors of tile rows'),
+        users: 0,
+      };
+      this.factors.delete(layer);
+      this.factors.set(layer, factors);
+      factors.users++;
+      return factors;
+    });
+    const done = (): void => {
+      for (const factors of used) factors.users--;
+      this.trim();
+    };
+    return { buffers: used.map(({ buffer }) => buffer), done };
+  }
+
+  /** The text is closed: releases what is on the device, what is being evaluated with it as soon as it is done. */
+  close(): void {
+    this.isClosed = true;
+    this.trim();
+  }
+
+  private trim(): void {
+    const most = this.isClosed ? 0 : Math.floor(DEVICE_BYTES / this.bytesOfLayer);
+    for (const [layer, { buffer, users }] of this.factors) {
+      if (this.factors.size <= most) return;
+      if (users > 0) continue;
+      this.factors.delete(layer);
+      this.text.ops.release(buffer);
+    }
   }
 
   private get bytesOfLayer(): number {
@@ -56,9 +105,4 @@ async function readFirstWeights(text: RecordedText, layer: RecordedLayer): Promi
 /** 1 ÷ the weight from which on a dropped key is missed, for each row; 0 where none is. */
 export function missedFactors(firstWeights: Float32Array): Float32Array {
   return firstWeights.map((weight) => 1 / missedFrom(weight));
-}
-
-/** The same on the device; the caller releases it. */
-export function uploadFactors({ ops }: RecordedText, firstWeights: Float32Array): DeviceBuffer {
-  return ops.upload(missedFactors(firstWeights), 'factors of tile rows');
 }

@@ -196,7 +196,7 @@ const cases: Record<string, Case[]> = {
     ],
     [
       'a text for a model without tokenizer',
-      /has no tokenizer\.json, so it cannot read text; .* token ids \(--ids-file\)/,
+      /has no tokenizer\.json, so it cannot read text; .* Token ids .* \(--ids-file\)/,
       () => forward('--model', modelFixture, '--text', words, ...out),
     ],
   ],

@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 import {
   formatBytes,
   formatCount,
-  formatMean,
   formatMilliseconds,
   formatNats,
   formatNumber,
@@ -46,7 +45,6 @@ function expectExact(text: string, value: number): void {
 describe('what is written is within a hundredth of the value, without an exponent', () => {
   it.each<[string, (value: number) => string, fc.Arbitrary<number>]>([
     ['numbers', formatNumber, signed],
-    ['means', formatMean, size],
     ['operations', formatOperations, size],
     ['bytes', formatBytes, size],
     ['times', formatTimes, size],
@@ -75,11 +73,6 @@ describe('what is written is within a hundredth of the value, without an exponen
     [formatMilliseconds(99.7), '99.7\u00a0ms'],
     [formatMilliseconds(999.6), '1\u00a0s'],
     [formatTimes(99.7), '99.7×'],
-    [formatMean(26.5), '26.5'],
-    [formatMean(26.98), '27.0'],
-    [formatMean(27), '27'],
-    [formatMean(99.97), '100'],
-    [formatMean(364.2), '364'],
     [formatPercent(0.266), '26.6\u00a0%'],
     [formatPercent(0.99985), '99.9\u00a0%'],
     [formatPercent(1), '100\u00a0%'],

@@ -159,11 +159,7 @@ describe('a tokenizer that cannot be used', () => {
       { 'tokenizer.json': pointer },
       'tokenizer.json is a Git LFS pointer instead of the file itself; fetch it with "git lfs pull", or download it.',
     ],
-    [
-      'that is not there',
-      {},
-      'some-model has no tokenizer.json, so it cannot read text; add the file, or give token ids (--ids-file).',
-    ],
+    ['that is not there', {}, 'some-model has no tokenizer.json, so it cannot read text; add the file.'],
   ])('%s leaves the model, which reads token ids, and says why', async (_, files, sentence) => {
     const folder = memoryFolder({ 'config.json': config, 'model.safetensors': weights, ...files });
     const model = await loadModel(folder);

@@ -3,6 +3,7 @@ import { createCpuOps } from '../../gpu/cpu';
 import { forward } from '../../src/study/forward';
 import { recordReading } from '../../src/study/record';
 import { attentionOfTiles } from '../../src/study/tile-attention';
+import { FirstWeights } from '../../src/study/tile-factors';
 import { linesOf, TILE_PIXELS, tilesIn, tokensPerPixel } from '../../src/study/tile-grid';
 import { takePicture, takeThumbnails } from '../../src/study/tile-picture';
 import type { TileWork } from '../../src/study/tile-work';
@@ -23,7 +24,8 @@ describe('tiles of a real decoder', async () => {
     const place = { level, row, column };
     return { layer, head, ...place, lineStart: 0, lineEnd: linesOf(place, TOKENS), rowStep };
   };
-  const ask = async (...work: TileWork[]) => (await attentionOfTiles(text, work, signal)).lines;
+  const firstWeights = new FirstWeights(text);
+  const ask = async (...work: TileWork[]) => (await attentionOfTiles(text, work, signal, firstWeights)).lines;
 
   /** Every weight of one head, put together from the tiles of level 0. */
   async function weightsOf(layer: number, head: number): Promise<(query: number, key: number) => number> {
@@ -92,14 +94,44 @@ describe('tiles of a real decoder', async () => {
   test('stop when they are no longer wanted, and leave nothing behind', async () => {
     const before = ops.memory().bytes;
     const reason = new Error('out of view');
-    await expect(attentionOfTiles(text, [whole(0, 0, 0)], AbortSignal.abort(reason))).rejects.toBe(reason);
-    await expect(attentionOfTiles(text, [whole(0, 2, 0)], signal)).rejects.toSatisfy(isUserError);
+    await expect(
+      attentionOfTiles(text, [whole(0, 0, 0)], AbortSignal.abort(reason), firstWeights),
+    ).rejects.toBe(reason);
+    await expect(attentionOfTiles(text, [whole(0, 2, 0)], signal, firstWeights)).rejects.toSatisfy(
+      isUserError,
+    );
+    expect(ops.memory().bytes).toBe(before);
+  });
+
+  test('factors of their rows are uploaded once for a view, and released with the text', async () => {
+    const sent: string[] = [];
+    const counting = Object.assign(Object.create(ops) as typeof ops, {
+      upload(data: Float32Array | Uint32Array, label: string) {
+        sent.push(label);
+        return ops.upload(data, label);
+      },
+    });
+    const before = ops.memory().bytes;
+    const viewed = { ...text, ops: counting };
+    const weights = new FirstWeights(viewed);
+    const batch = () =>
+      attentionOfTiles(viewed, [whole(0, 0, 0), whole(0, 1, 0), whole(0, 0, 0, 1, 0)], signal, weights);
+    const first = await batch();
+    expect(sent).toEqual(['factors of tile rows', 'factors of tile rows']);
+    expect((await batch()).lines).toEqual(first.lines);
+    expect(sent).toHaveLength(2);
+    expect(ops.memory().bytes).toBeGreaterThan(before);
+    // What is being evaluated keeps them to its end.
+    const last = batch();
+    weights.close();
+    expect((await last).lines).toEqual(first.lines);
     expect(ops.memory().bytes).toBe(before);
   });
 
   test('pictures for a recording are put together without a seam', async () => {
     const source = {
-      attention: async ({ work }: { work: readonly TileWork[] }) => attentionOfTiles(text, work, signal),
+      attention: async ({ work }: { work: readonly TileWork[] }) =>
+        attentionOfTiles(text, work, signal, firstWeights),
       coverage: async ({ tiles }: { tiles: readonly unknown[] }) => ({ kept: tiles.map(() => null) }),
     };
     const subject = { source, text: '', method: '', tokens: TOKENS };

@@ -9,6 +9,7 @@ import { resolveParameters } from '../../src/methods/parameters';
 import { forward } from '../../src/study/forward';
 import { recordReading } from '../../src/study/record';
 import { attentionOfTiles } from '../../src/study/tile-attention';
+import { FirstWeights } from '../../src/study/tile-factors';
 import { linesOf } from '../../src/study/tile-grid';
 import { OwnPositions } from '../../src/study/tile-own';
 import type { PooledLines, TileWork } from '../../src/study/tile-work';
@@ -34,7 +35,7 @@ async function picturesOf(ops: Ops) {
   const own = new OwnPositions(text, esa, parameters, 130);
   const row = { text, method: esa, parameters, layer: 1, head: 3, query: 141, evictAt: 130 } as const;
   return {
-    model: (await attentionOfTiles(text, pieces, signal)).lines,
+    model: (await attentionOfTiles(text, pieces, signal, new FirstWeights(text))).lines,
     own: (await own.attention(pieces, signal)).lines,
     modelRow: await explainRow(row),
     ownRow: await explainRow({ ...row, positions: 'own' }),

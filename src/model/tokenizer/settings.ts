@@ -13,9 +13,7 @@ export function isSettings(value: unknown): value is Settings {
  * `what` completes "tokenizer.json has …".
  */
 export function refuse(what: string): never {
-  throw new UserError(
-    `tokenizer.json has ${what}, which this program cannot follow as the reference does; give token ids (--ids-file) instead of text.`,
-  );
+  throw new UserError(`tokenizer.json has ${what}, which this program cannot follow as the reference does.`);
 }
 
 /** For a setting that no tokenizer can have. `what` completes "tokenizer.json is damaged: …". */
