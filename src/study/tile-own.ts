@@ -24,6 +24,17 @@ interface OwnHead {
   readonly firstWeights: Float32Array;
 }
 
+/** What is pooled to `height` × `width` pixels, of every `rowStep`-th query row of a pixel. */
+interface Piece {
+  readonly recorded: RecordedLayer;
+  readonly head: number;
+  readonly numbers: OwnHead;
+  readonly range: PieceRange;
+  readonly height: number;
+  readonly width: number;
+  readonly rowStep: number;
+}
+
 /** One method's own positions over an open text. */
 export class OwnPositions {
   private readonly text: RecordedText;
@@ -61,7 +72,8 @@ export class OwnPositions {
       const recorded = this.text.recorded.find((entry) => entry.layer === layer)!;
       const numbers = await this.head(recorded, head);
       signal.throwIfAborted();
-      lines.push(await this.pool(recorded, head, numbers, range, lineEnd - lineStart, TILE_PIXELS, rowStep));
+      const [height, width] = [lineEnd - lineStart, TILE_PIXELS];
+      lines.push(await this.pool({ recorded, head, numbers, range, height, width, rowStep }));
       signal.throwIfAborted();
     }
     return { lines, milliseconds: performance.now() - start };
@@ -107,7 +119,8 @@ export class OwnPositions {
       };
       const none = new Float32Array(tokens);
       const unknown = { logSumExp, firstWeights: none };
-      const { maximum } = await this.pool(recorded, head, unknown, range, tokens, FIRST_TOKENS, 1);
+      const picture = { height: tokens, width: FIRST_TOKENS, rowStep: 1 };
+      const { maximum } = await this.pool({ recorded, head, numbers: unknown, range, ...picture });
       const firstWeights = none.map((_, query) =>
         maximum.subarray(query * FIRST_TOKENS, (query + 1) * FIRST_TOKENS).reduce((sum, part) => sum + part),
       );
@@ -117,16 +130,8 @@ export class OwnPositions {
     }
   }
 
-  /** Pixels of a piece, `height` × `width`. */
-  private async pool(
-    recorded: RecordedLayer,
-    head: number,
-    numbers: OwnHead,
-    range: PieceRange,
-    height: number,
-    width: number,
-    rowStep: number,
-  ): Promise<PooledLines> {
+  private async pool(piece: Piece): Promise<PooledLines> {
+    const { recorded, head, numbers, range, height, width, rowStep } = piece;
     const { ops, tokens } = this.text;
     const spans = this.blocks.map((block): TileSpan => {
       return { ...block, farEnd: this.run.farEnd(recorded.layer, block) };

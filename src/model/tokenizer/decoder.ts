@@ -1,4 +1,4 @@
-import { BPE, Tokenizer as Library } from '@huggingface/tokenizers';
+import { AddedToken, BPE, Tokenizer as Library } from '@huggingface/tokenizers';
 import { isSettings, partsOf, refuse, typeName } from './settings';
 
 const known = new Set([
@@ -36,7 +36,7 @@ export function makeDecoder(
     return refuse('a decoder with settings that are not right');
   }
   if (library.model instanceof BPE) for (const [id, token] of tokens) library.model.vocab[id] = token;
-  if (library.decoder) library.decoder.added_tokens = added as never;
+  if (library.decoder) library.decoder.added_tokens = added.map((token) => new AddedToken(token));
   return (ids) => {
     const there = ids.filter((id) => tokens.has(id));
     return there.length === 0 ? '' : library.decode(there, { clean_up_tokenization_spaces: false });

@@ -54,7 +54,7 @@ function bytePair(
   if (model.dropout !== null && model.dropout !== undefined && model.dropout !== 0)
     return refuse('dropout, which makes the ids of a text random');
   if (model.continuing_subword_prefix) return refuse('a continuing_subword_prefix in its "BPE" model');
-  checkMerges(model);
+  const merges = mergesOf(model);
   const suffix = model.end_of_word_suffix ?? '';
   if (typeof suffix !== 'string') return damaged('end_of_word_suffix of "BPE" must be text');
   const ignoresMerges = truthOf(model, 'ignore_merges', false);
@@ -66,23 +66,33 @@ function bytePair(
     fuses: truthOf(model, 'fuse_unk', false),
     unspelled,
   });
-  const merges = new BPE({ ...model, type: 'BPE', end_of_word_suffix: suffix || undefined } as never);
+  const library = new BPE({
+    ...model,
+    type: 'BPE',
+    // Ids by token, which `vocabulary` was made of.
+    vocab: model.vocab as Record<string, number>,
+    merges,
+    ignore_merges: ignoresMerges,
+    end_of_word_suffix: suffix || undefined,
+  });
   return (piece) => {
     const whole = ignoresMerges ? vocabulary.get(piece) : undefined;
-    return whole === undefined ? spell(merges.bpe(piece)) : [whole];
+    return whole === undefined ? spell(library.bpe(piece)) : [whole];
   };
 }
 
 /** Merges are two tokens each: a list of two, or both with a blank between. */
-function checkMerges({ merges }: Settings): void {
+function mergesOf({ merges }: Settings): [string, string][] {
   const isPair = (merge: unknown): boolean =>
     Array.isArray(merge)
       ? merge.length === 2 && merge.every((part) => typeof part === 'string')
       : typeof merge === 'string' && merge.split(' ').length === 2;
   if (!Array.isArray(merges) || !merges.every(isPair))
-    damaged('the merges of its "BPE" model are not pairs of tokens');
+    return damaged('the merges of its "BPE" model are not pairs of tokens');
   if (merges.length > 0 && !merges.every((merge) => Array.isArray(merge) === Array.isArray(merges[0])))
     damaged('the merges of its "BPE" model are written in two ways');
+  // Lists or texts throughout, which the library tells apart by the first; its type has them apart as well.
+  return merges;
 }
 
 function unigram(
@@ -102,8 +112,8 @@ function unigram(
   if (size === 0) return damaged('its vocabulary is empty');
   // The library changes the score of its unknown token, so it gets one of its own that no text spells.
   const vocab = model.vocab as [string, number][];
-  const scored = [...vocab, ['\uffff'.repeat(8), vocab[0][1]]];
-  const lattice = new Unigram({ type: 'Unigram', vocab: scored, unk_id: size } as never, '');
+  const scored: [string, number][] = [...vocab, ['\uffff'.repeat(8), vocab[0][1]]];
+  const lattice = new Unigram({ type: 'Unigram', vocab: scored, unk_id: size }, '');
   const spell = speller({
     vocabulary,
     bytes: truthOf(model, 'byte_fallback', false) ? byteIds(vocabulary) : null,

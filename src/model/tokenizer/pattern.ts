@@ -19,7 +19,7 @@ export function patternOf(settings: Settings): RegExp {
       pattern: { Regex: pattern.Regex },
       behavior: 'Isolated',
       invert: false,
-    } as never).pattern;
+    }).pattern;
   } catch {
     translated = null;
   }

@@ -162,8 +162,10 @@ export function poisonedIntegers(ops: Ops, length: number): DeviceBuffer {
 export type Outputs = Readonly<Record<string, DeviceBuffer>>;
 
 export interface Tolerance {
-  /** Largest difference, relative to the largest finite magnitude of the output (at least 1). */
+  /** Largest difference, relative to the largest finite magnitude of the output (at least `least`). */
   readonly relative: number;
+  /** 1 unless told: 0 for outputs that are small, whose tolerance would be an absolute one. */
+  readonly least?: number;
 }
 
 /**
@@ -184,15 +186,20 @@ export async function compare(
       expect(await webgpu.readIntegers(buffer), name).toEqual(await cpu.readIntegers(reference));
       continue;
     }
-    compareFloats(name, await webgpu.readFloats(buffer), await cpu.readFloats(reference), tolerance.relative);
+    compareFloats(name, await webgpu.readFloats(buffer), await cpu.readFloats(reference), tolerance);
   }
   webgpu.release(...Object.values(outputs));
   cpu.release(...Object.values(expected));
 }
 
-function compareFloats(name: string, actual: Float32Array, expected: Float32Array, relative: number): void {
+function compareFloats(
+  name: string,
+  actual: Float32Array,
+  expected: Float32Array,
+  { relative, least = 1 }: Tolerance,
+): void {
   expect(actual.length).toBe(expected.length);
-  let largest = 1;
+  let largest = least;
   for (const x of expected) {
     if (Number.isFinite(x) && x !== POISON) largest = Math.max(largest, Math.abs(x));
   }
