@@ -58,8 +58,6 @@ export class Probe {
   private readonly firstWeights: FirstWeights;
   private own: { readonly key: string; readonly positions: OwnPositions } | null = null;
   private current: ResolvedMethod | null = null;
-  /** Tells the page that pictures of another layer have their selection now. */
-  private announceSelection: () => void = () => {};
   /** The current method's blocks by layer, made when a picture needs them. */
   private selections = new Map<number, Promise<readonly BlockSelection[]>>();
 
@@ -128,7 +126,6 @@ export class Probe {
     const { queries } = this.study.facts;
     this.current = resolved;
     this.selections = new Map();
-    this.announceSelection = () => emit({ name: 'selectionReady', value: undefined });
     const cost = measureCost({
       method,
       parameters,
@@ -218,27 +215,35 @@ export class Probe {
     return this.own.positions;
   }
 
-  /** Null for layers that have no selection under this method yet; it is made now, and the engine tells when it is there. */
+  /**
+   * A layer that has no selection yet gets it now, whether or not a run is under way. Null where the method is not the current one:
+   * `measure` tells when it is.
+   */
   async coverage({ method, tiles }: CoverageRequest, signal: AbortSignal): Promise<CoverageReply> {
     const { ops, tokens, queryHeads } = this.text;
-    const isCurrent = this.current !== null && methodKey(this.current.spec) === method;
-    const missing = new Set<number>();
     const kept: (Float32Array | null)[] = [];
     for (const tile of tiles) {
       this.layer(tile.layer);
       if (!(tile.head >= 0 && tile.head < queryHeads && linesOf(tile, tokens) > 0)) {
         throw new UserError('This part of the map does not exist for the open text; zoom out and try again.');
       }
-      const selection = isCurrent && (await this.selections.get(tile.layer)?.catch(() => null));
-      if (!selection) missing.add(tile.layer);
+      const selection = await this.selectionUnder(method, tile.layer);
       kept.push(selection ? coverageOfTile(tile, tokens, selection, tile.head, queryHeads) : null);
       await ops.pace();
       signal.throwIfAborted();
     }
-    if (isCurrent) {
-      for (const layer of missing) this.selectionOf(layer).then(this.announceSelection, () => {});
-    }
     return { kept };
+  }
+
+  /** Null: another method is the current one, or has become it meanwhile. */
+  private async selectionUnder(method: string, layer: number): Promise<readonly BlockSelection[] | null> {
+    const isCurrent = (): boolean => this.current !== null && methodKey(this.current.spec) === method;
+    if (!isCurrent()) return null;
+    // One that a run has begun ends with it when that is cancelled: then once more.
+    const begun = await this.selections.get(layer)?.catch(() => null);
+    if (!isCurrent()) return null;
+    const selection = begun ?? (await this.selectionOf(layer).catch(() => null));
+    return isCurrent() ? selection : null;
   }
 
   async row(layer: number, head: number, query: number, own: string | null): Promise<QueryRow> {

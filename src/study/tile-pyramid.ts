@@ -95,6 +95,8 @@ export class TilePyramid {
   /** The source has no such text or selection yet: nothing is asked until `announce`. */
   private isBlocked = false;
   private isCoverageBlocked = false;
+  /** Counts up with every `announce`: a refusal of something asked before it is old. */
+  private news = 0;
   /** The method that last had all of a view, whose shares stand in until those of the method in view come. */
   private shownMethod: string | null = null;
 
@@ -141,6 +143,7 @@ export class TilePyramid {
 
   /** The source has news: a text was read, or a selection is there. */
   announce(): void {
+    this.news += 1;
     this.isBlocked = false;
     this.isCoverageBlocked = false;
     this.pump();
@@ -261,6 +264,7 @@ export class TilePyramid {
     const { text, positions, tokens } = view;
     const picture = { text, positions };
     const batch = { work, picture, controller: new AbortController() };
+    const { news } = this;
     this.batches.add(batch);
     for (const piece of work) this.pending.add(this.keyOf(picture, piece));
     try {
@@ -278,7 +282,7 @@ export class TilePyramid {
     } catch (error) {
       if (batch.controller.signal.aborted) return;
       // Not read yet, or another text is open now: `announce` asks again. What is wrong in earnest must not be asked for ever.
-      this.isBlocked = true;
+      this.isBlocked = news === this.news || !isUserError(error);
       if (!isUserError(error)) console.error(error);
     } finally {
       this.batches.delete(batch);
@@ -324,6 +328,7 @@ export class TilePyramid {
       return;
     }
     const controller = new AbortController();
+    const { news } = this;
     this.coverageBatch = controller;
     try {
       const { kept } = await this.source.coverage({ text, method, tiles }, controller.signal);
@@ -331,11 +336,11 @@ export class TilePyramid {
       kept.forEach((share, i) => {
         if (share) this.coverageTiles.set(keyIn(names, tiles[i]!), share);
       });
-      if (kept.includes(null) && this.view?.layer === layer) this.isCoverageBlocked = true;
+      if (kept.includes(null) && this.view?.layer === layer) this.isCoverageBlocked = news === this.news;
       this.tell(tiles);
     } catch (error) {
       if (controller.signal.aborted) return;
-      this.isCoverageBlocked = true;
+      this.isCoverageBlocked = news === this.news || !isUserError(error);
       if (!isUserError(error)) console.error(error);
     } finally {
       this.coverageBatch = null;

@@ -237,6 +237,18 @@ describe('kept shares', () => {
     expect(source.coverageAsked.length).toBeGreaterThan(asked);
     expect(pyramid.coverage('text', at(1, 0), TOKENS)?.value[0]).toBe(0.25);
   });
+
+  test('are asked for again when the news comes while they are being looked for', async () => {
+    const { source, pyramid } = open();
+    source.selected.delete('a');
+    pyramid.show(view());
+    pyramid.announce();
+    await source.answer();
+    expect(pyramid.coverage('text', at(1, 0), TOKENS)).toBeNull();
+    source.selected.add('a');
+    await source.answerAll();
+    expect(pyramid.coverage('text', at(1, 0), TOKENS)?.value[0]).toBe(0.25);
+  });
 });
 
 describe('tiles of other texts', () => {
