@@ -86,12 +86,15 @@ test('once a study is done its time is measured, then the answers at the points 
   ).toEqual([12, 12]);
 }, 120_000);
 
-test('of a study that is not open no time is measured', async () => {
+test('of a study that is not open no time is measured, and whoever has asked for it is told why', async () => {
   const fresh = new Engine(createCpuOps(), environment);
   const events: PostedEvent[] = [];
-  await fresh.run({
-    ...{ spec: study(), parts: ['time'], signal: new AbortController().signal, full: null },
-    ...{ onFull: () => {}, emit: (event) => events.push(event) },
-  });
+  const measure = (timeUnlimited: boolean) =>
+    fresh.run({
+      ...{ spec: study(), parts: ['time'], signal: new AbortController().signal, full: null, timeUnlimited },
+      ...{ onFull: () => {}, emit: (event) => events.push(event) },
+    });
+  await measure(false);
   expect(events.at(-1)).toEqual({ name: 'timed', value: null });
+  await expect(measure(true)).rejects.toThrow('The text is not read yet');
 }, 60_000);
