@@ -238,9 +238,9 @@ export const mutants = [
   {
     name: 'LagKV official: a budget that fits exactly is not used',
     file: 'src/methods/lagkv/index.ts',
-    from: 'keptOfPartition: kept }) <= budget',
-    to: 'keptOfPartition: kept }) < budget',
-    tests: ['tests/methods/budget', 'tests/methods/edge-cases'],
+    from: '(budget - start) / partitions',
+    to: '(budget - 1 - start) / partitions',
+    tests: ['tests/methods/budget', 'tests/methods/lagkv-budget'],
   },
   {
     name: 'LagKV kvpress: keys weigh twice as much as values',
