@@ -7,6 +7,9 @@ import viteConfig from './vite.config.ts';
 const driver = process.env.KEYHOLE_TEST_GPU === 'hardware' ? 'hardware' : 'swiftshader';
 Object.assign(process.env, vulkanEnvironment(driver));
 
+/** What these put in the place of modules must be there before anybody loads them: each has a process of its own. */
+const replacingModules = ['tests/study/engine-worker.test.ts', 'tests/arrival/own-models.test.ts'];
+
 export default mergeConfig(
   viteConfig,
   defineConfig({
@@ -15,11 +18,24 @@ export default mergeConfig(
       maxWorkers: 2,
       projects: [
         {
+          // Files share two processes, their modules, and a WebGPU device: loading and compiling again takes longer than the tests.
           extends: true,
           test: {
             name: 'unit',
             include: ['tests/**/*.test.ts'],
-            exclude: ['tests/browser/**'],
+            exclude: ['tests/browser/**', ...replacingModules],
+            isolate: false,
+            restoreMocks: true,
+            unstubGlobals: true,
+            testTimeout: 60_000,
+            hookTimeout: 60_000,
+          },
+        },
+        {
+          extends: true,
+          test: {
+            name: 'replacing modules',
+            include: replacingModules,
             testTimeout: 60_000,
             hookTimeout: 60_000,
           },

@@ -44,18 +44,49 @@ export async function createTestGpu(): Promise<TestGpu> {
   return { adapter, device: await adapter.requestDevice({ requiredFeatures, requiredLimits }) };
 }
 
+/** The device that tests share, and the pipelines it was asked for. */
+let shared: { gpu: TestGpu; isLost: boolean } | undefined;
+
 /**
- * `describe` with a WebGPU device, one for the whole block. `gpu.device` is there inside tests and hooks, not while tests
- * are collected. An error that no error scope caught fails the test that it happened in.
+ * One device for the whole process. Dawn gives the same pipeline again as long as anybody holds it, and compiling is nearly all that
+ * these tests take: so all are held.
+ */
+async function sharedTestGpu(): Promise<TestGpu> {
+  if (!shared || shared.isLost) {
+    const gpu = await createTestGpu();
+    const made = { gpu, isLost: false };
+    const { device } = gpu;
+    const held: unknown[] = [];
+    const hold = <T>(pipeline: T): T => {
+      held.push(pipeline);
+      return pipeline;
+    };
+    const create = device.createComputePipeline.bind(device);
+    const createAsync = device.createComputePipelineAsync.bind(device);
+    device.createComputePipeline = (descriptor) => hold(create(descriptor));
+    device.createComputePipelineAsync = async (descriptor) => hold(await createAsync(descriptor));
+    void device.lost.then(() => {
+      made.isLost = true;
+      held.length = 0;
+    });
+    shared = made;
+  }
+  return shared.gpu;
+}
+
+/**
+ * `describe` with the WebGPU device that tests share. `gpu.device` is there inside tests and hooks, not while tests are collected.
+ * An error that no error scope caught fails the test that it happened in.
  */
 export function describeWebGpu(name: string, tests: (gpu: TestGpu) => void): void {
   describe(name, () => {
     const gpu: Partial<TestGpu> = {};
     const uncaptured: string[] = [];
+    const listen = (event: GPUUncapturedErrorEvent): void => void uncaptured.push(event.error.message);
 
     beforeAll(async () => {
-      Object.assign(gpu, await createTestGpu());
-      gpu.device!.addEventListener('uncapturederror', (event) => uncaptured.push(event.error.message));
+      Object.assign(gpu, await sharedTestGpu());
+      gpu.device!.addEventListener('uncapturederror', listen);
     });
 
     afterEach(async () => {
@@ -63,7 +94,7 @@ export function describeWebGpu(name: string, tests: (gpu: TestGpu) => void): voi
       expect(uncaptured.splice(0), 'uncaptured WebGPU errors').toEqual([]);
     });
 
-    afterAll(() => gpu.device?.destroy());
+    afterAll(() => gpu.device?.removeEventListener('uncapturederror', listen));
 
     tests(gpu as TestGpu);
   });

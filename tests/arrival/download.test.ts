@@ -25,7 +25,11 @@ const fetchWeights = (mode: Mode, options: Partial<DownloadOptions> = {}): Promi
 
 test.each(['sound', 'slow', 'moves'] as const)('%s: the whole file, its bytes counted', async (mode) => {
   const counts: [number, number | null][] = [];
-  const blob = await fetchWeights(mode, { onBytes: (...count) => counts.push(count) });
+  // All of the slow file takes longer than what may pass without a byte, each part a twentieth of it.
+  const blob = await fetchWeights(mode, {
+    onBytes: (...count) => counts.push(count),
+    stallMilliseconds: 2000,
+  });
   expect(Buffer.from(await blob!.arrayBuffer()).equals(weights)).toBe(true);
   expect(counts[0]).toEqual([0, mode === 'slow' ? weights.length : expect.anything()]);
   expect(counts.at(-1)).toEqual([weights.length, weights.length]);

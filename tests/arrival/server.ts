@@ -49,7 +49,7 @@ const modes = {
     const send = (i: number): void => {
       if (response.destroyed) return;
       if (i === pieces) response.end();
-      else response.write(bytes.subarray(i * size, (i + 1) * size), () => setTimeout(() => send(i + 1), 20));
+      else response.write(bytes.subarray(i * size, (i + 1) * size), () => setTimeout(() => send(i + 1), 110));
     };
     send(0);
   },
