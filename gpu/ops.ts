@@ -180,8 +180,17 @@ export interface Ops {
    * −∞, and so does key c mod M where query c has no finite largest score: what is wrong shows in the result.
    */
   peakScores(a: { query: Rows; key: Rows; out: DeviceBuffer; outOffset: number }): void;
-  /** ESA Eq. 8, on each of `rows` rows: out[j] = max of input[w], |w − j| ≤ radius, clamped to the row. Not in place. */
-  dilate(a: { input: ScoreRows; radius: number; out: ScoreRows }): void;
+  /**
+   * ESA Eq. 4 for queries that are each a block of one, and see one key more than the one before: with M_i = firstLength + i,
+   * out[i, m] = q_i·k_m − max over m' < M_i of q_i·k_m' for m < M_i, −∞ beyond. query [n,K], key [M,K], out [n,M]. out must not
+   * overlap query or key.
+   */
+  peakScoresByQuery(a: { query: Rows; key: Rows; firstLength: number; out: ScoreRows }): void;
+  /**
+   * ESA Eq. 8, on each of `rows` rows: out[j] = max of input[w], |w − j| ≤ radius, clamped to the row. With `firstLength` row i
+   * has firstLength + i entries, and out is −∞ beyond. Not in place.
+   */
+  dilate(a: { input: ScoreRows; radius: number; firstLength?: number; out: ScoreRows }): void;
   /**
    * Per score row the `count` largest, written ascending by index: out.list row r gets indexBase + position. Order:
    * score descending, then `secondary` descending if given, then index ascending. NaN counts as −∞ (as the lowest of

@@ -12,14 +12,14 @@ import { matmul } from './matmul';
 import { mergeAttention } from './merge-attention';
 import { normalize } from './normalize';
 import { createPace } from './pace';
-import { dilate, peakScores } from './peak-scores';
+import { dilate, peakScores, peakScoresByQuery } from './peak-scores';
 import { argmax, sumHeads } from './reduce';
 import { copyRows, gatherRows, rotate } from './rows';
 import { segmentRanks } from './segment-ranks';
 import { createSimdAttention } from './simd/attention';
 import { createSimdKernels } from './simd/instance';
 import { createSimdMatmul } from './simd/matmul';
-import { createSimdPeakScores } from './simd/peak-scores';
+import { createSimdPeakScores, createSimdPeakScoresByQuery } from './simd/peak-scores';
 import { createSimdWeighHead } from './simd/weights';
 import { createStorage } from './storage';
 import { topK } from './top-k';
@@ -74,6 +74,7 @@ export function createCpuOps(options: CpuOptions = {}): Ops {
     argmax,
     sumHeads,
     peakScores: kernels ? createSimdPeakScores(kernels) : peakScores,
+    peakScoresByQuery: kernels ? createSimdPeakScoresByQuery(kernels) : peakScoresByQuery,
     dilate,
     topK,
     lagScores,

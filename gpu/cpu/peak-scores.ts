@@ -1,6 +1,6 @@
 /** ESA's importance of keys to a block of queries, and its dilation. */
 import type { Arguments } from '../validate';
-import { checkDilate, checkPeakScores } from '../validate';
+import { checkDilate, checkPeakScores, checkPeakScoresByQuery } from '../validate';
 import { floatsOf } from './buffer';
 import { largest } from './exponentials';
 import { PANEL_ROWS, Panel, rowStarts } from './panel';
@@ -34,16 +34,49 @@ export function peakScores(a: Arguments<'peakScores'>): void {
   out.set(peaks, a.outOffset);
 }
 
+/** The same for queries that are each a block of one: every row of the score matrix less its largest entry. */
+export function peakScoresByQuery(a: Arguments<'peakScoresByQuery'>): void {
+  checkPeakScoresByQuery(a);
+  const { query, key } = a;
+  const count = key.rows;
+  const queryData = floatsOf(query.buffer);
+  const keys = { data: floatsOf(key.buffer), starts: rowStarts(key, 0) };
+  const panel = new Panel(query.channels, count);
+  for (let row = 0; row < query.rows; row += PANEL_ROWS) {
+    const rows = Math.min(PANEL_ROWS, query.rows - row);
+    const start = query.offset + row * query.rowStride;
+    panel.fill(queryData, start, query.rowStride, rows, keys, count, 1);
+    for (let r = 0; r < rows; r++) putRelative(a, row + r, panel.values, r * count);
+  }
+}
+
+/** Puts the scores from `at` on into row `row` of the result, less the largest of those that the query sees. */
+export function putRelative(
+  { key, firstLength, out }: Arguments<'peakScoresByQuery'>,
+  row: number,
+  scores: Float64Array,
+  at: number,
+): void {
+  const data = floatsOf(out.buffer);
+  const start = out.offset + row * out.rowStride;
+  const seen = Math.min(key.rows, firstLength + row);
+  const best = largest(scores, at, seen);
+  for (let m = 0; m < seen; m++) data[start + m] = scores[at + m]! - best;
+  data.fill(Number.NEGATIVE_INFINITY, start + seen, start + key.rows);
+}
+
 /** ESA Eq. 8. The largest entry of a sliding window, in linear time: a queue of the entries that can still win. */
 export function dilate(a: Arguments<'dilate'>): void {
   checkDilate(a);
-  const { input, out, radius } = a;
+  const { input, out, radius, firstLength = input.length } = a;
   const inputData = floatsOf(input.buffer);
   const outData = floatsOf(out.buffer);
-  const length = input.length;
-  const queue = new Int32Array(length);
-  const values = new Float64Array(length);
+  const queue = new Int32Array(input.length);
+  const values = new Float64Array(input.length);
   for (let row = 0; row < input.rows; row++) {
+    const length = Math.min(input.length, firstLength + row);
+    const outStart = out.offset + row * out.rowStride;
+    outData.fill(Number.NEGATIVE_INFINITY, outStart + length, outStart + input.length);
     for (let j = 0; j < length; j++) {
       const x = inputData[input.offset + row * input.rowStride + j]!;
       values[j] = Number.isNaN(x) ? Number.NEGATIVE_INFINITY : x;
@@ -57,7 +90,7 @@ export function dilate(a: Arguments<'dilate'>): void {
         queue[last++] = next;
       }
       while (queue[first]! < j - radius) first++;
-      outData[out.offset + row * out.rowStride + j] = values[queue[first]!]!;
+      outData[outStart + j] = values[queue[first]!]!;
     }
   }
 }

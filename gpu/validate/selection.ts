@@ -35,10 +35,21 @@ export function checkPeakScores(a: Arguments<'peakScores'>): void {
   checkApart('peakScores', 'out', out, 'key', a.key);
 }
 
+export function checkPeakScoresByQuery(a: Arguments<'peakScoresByQuery'>): void {
+  checkInput('peakScoresByQuery', 'query', a.query, { heads: 1 });
+  checkInput('peakScoresByQuery', 'key', a.key, { heads: 1, channels: a.query.channels });
+  checkCount('peakScoresByQuery', 'firstLength', a.firstLength);
+  checkScores('peakScoresByQuery', 'out', a.out, 'written', { rows: a.query.rows, length: a.key.rows });
+  const out = asRows(a.out);
+  checkApart('peakScoresByQuery', 'out', out, 'query', a.query);
+  checkApart('peakScoresByQuery', 'out', out, 'key', a.key);
+}
+
 export function checkDilate(a: Arguments<'dilate'>): void {
   checkScores('dilate', 'input', a.input, 'read');
   checkScores('dilate', 'out', a.out, 'written', a.input);
   checkCount('dilate', 'radius', a.radius);
+  if (a.firstLength !== undefined) checkCount('dilate', 'firstLength', a.firstLength);
   checkApart('dilate', 'out', asRows(a.out), 'input', asRows(a.input));
 }
 

@@ -189,11 +189,22 @@ function peaks(inputs: Inputs): DeviceBuffer[] {
   return [out];
 }
 
+/** Peaks of queries that each see one key more, the last of them all keys. */
+function peaksByQuery(inputs: Inputs): DeviceBuffer[] {
+  const [query, key] = [firstHead(inputs.query), firstHead(inputs.key)];
+  const out = inputs.out(QUERIES * KEYS);
+  const firstLength = KEYS + 1 - QUERIES;
+  inputs.ops.peakScoresByQuery({ query, key, firstLength, out: scoreRows(out, QUERIES, KEYS) });
+  return [out];
+}
+
+/** Whole rows, then rows of which the second has one entry more, and is whole. */
 function dilated(inputs: Inputs, radius: number): DeviceBuffer[] {
   const input = scoreRows(inputs.floats(2 * KEYS), 2, KEYS);
-  const out = inputs.out(2 * KEYS);
-  inputs.ops.dilate({ input, radius, out: scoreRows(out, 2, KEYS) });
-  return [out];
+  const [whole, growing] = [inputs.out(2 * KEYS), inputs.out(2 * KEYS)];
+  inputs.ops.dilate({ input, radius, out: scoreRows(whole, 2, KEYS) });
+  inputs.ops.dilate({ input, radius, firstLength: KEYS - 1, out: scoreRows(growing, 2, KEYS) });
+  return [whole, growing];
 }
 
 function summed(inputs: Inputs, channels: number): DeviceBuffer[] {
@@ -261,6 +272,7 @@ const families: Readonly<Record<string, (inputs: Inputs) => DeviceBuffer[]>> = {
   'the next token': nextToken,
   'moved rows': moved,
   scores: peaks,
+  'scores by query': peaksByQuery,
   dilation: (inputs) => dilated(inputs, 3),
   'wide dilation': (inputs) => dilated(inputs, 20),
   'top-k': (inputs) => topK(inputs, KEYS, false),

@@ -2,10 +2,10 @@
  * Importance of keys to a block of queries through the WebAssembly kernels. In double precision, unlike the others: a score is
  * the small difference of two large ones, and so this is the reference's number to the last digit.
  */
-import { checkPeakScores } from '../../validate';
+import { type Arguments, checkPeakScores, checkPeakScoresByQuery } from '../../validate';
 import { floatsOf } from '../buffer';
 import { type RowStarts, rowStarts } from '../panel';
-import { peakScores } from '../peak-scores';
+import { peakScores, peakScoresByQuery, putRelative } from '../peak-scores';
 import type { SimdKernels } from './instance';
 import { roundUp, TILE_ROWS } from './pack';
 
@@ -21,50 +21,84 @@ const MOST_ELEMENTS = 1 << 23;
 /** Scores held at a time: what stays in the second-level cache, with the keys going by. */
 const BLOCK_SCORES = 1 << 17;
 
-/** The same as the reference's `peakScores`. All keys are packed at once. */
+/** The same as the reference's `peakScores`. */
 export function createSimdPeakScores(kernels: SimdKernels): typeof peakScores {
   return (a) => {
-    const { query, key } = a;
-    const { channels } = query;
-    const elements = key.rows * channels;
-    if (query.rows < FEWEST_ROWS || elements === 0 || elements > MOST_ELEMENTS) return peakScores(a);
+    if (!pays(a)) return peakScores(a);
     checkPeakScores(a);
+    const count = a.key.rows;
+    const peaks = floatsOf(a.out).subarray(a.outOffset, a.outOffset + count);
     const { run } = kernels;
-    const stride = roundUp(key.rows, TILE_KEYS);
-    const blockRows = Math.min(
-      roundUp(query.rows, TILE_ROWS),
-      Math.max(TILE_ROWS, Math.floor(BLOCK_SCORES / stride / TILE_ROWS) * TILE_ROWS),
-    );
-    const keysAt = blockRows * channels;
-    const scoresAt = keysAt + stride * channels;
-    const peaksAt = scoresAt + blockRows * stride;
-    const memory = kernels.doubles(peaksAt + stride);
-    const queryData = floatsOf(query.buffer);
-    const keys = { data: floatsOf(key.buffer), starts: rowStarts(key, 0) };
-    packKeys(keys, key.rows, channels, memory, keysAt);
-    memory.fill(Number.NEGATIVE_INFINITY, peaksAt, peaksAt + stride);
+    const padded = roundUp(count, TILE_KEYS);
     const wrong: number[] = [];
-    for (let row = 0; row < query.rows; row += blockRows) {
-      const rows = Math.min(blockRows, query.rows - row);
-      for (let r = 0; r < rows; r++) {
-        const start = query.offset + (row + r) * query.rowStride;
-        memory.set(queryData.subarray(start, start + channels), r * channels);
-      }
-      const tiles = Math.ceil(rows / TILE_ROWS);
-      for (let t = 0; t < stride; t += TILE_KEYS) {
-        const [from, to] = [8 * (keysAt + t * channels), 8 * (scoresAt + t)];
-        run.multiplyDoubles(0, 8 * channels, tiles, from, channels, to, 8 * stride);
-      }
-      for (let r = 0; r < rows; r++) {
-        const scores = 8 * (scoresAt + r * stride);
-        const best = run.largestDouble(scores, stride);
-        if (!Number.isFinite(best)) wrong.push((row + r) % key.rows);
-        run.raiseDoubles(8 * peaksAt, scores, stride, best);
-      }
-    }
-    for (const at of wrong) memory[peaksAt + at] = Number.NEGATIVE_INFINITY;
-    floatsOf(a.out).set(memory.subarray(peaksAt, peaksAt + key.rows), a.outOffset);
+    scoreBlocks(kernels, a, padded, {
+      begin: (memory, at) => memory.fill(Number.NEGATIVE_INFINITY, at, at + padded),
+      take(_memory, row, scoresAt, peaksAt) {
+        const scores = 8 * scoresAt;
+        const best = run.largestDouble(scores, padded);
+        if (!Number.isFinite(best)) wrong.push(row % count);
+        run.raiseDoubles(8 * peaksAt, scores, padded, best);
+      },
+      end: (memory, at) => peaks.set(memory.subarray(at, at + count)),
+    });
+    for (const key of wrong) peaks[key] = Number.NEGATIVE_INFINITY;
   };
+}
+
+/** The same as the reference's `peakScoresByQuery`. */
+export function createSimdPeakScoresByQuery(kernels: SimdKernels): typeof peakScoresByQuery {
+  return (a) => {
+    if (!pays(a)) return peakScoresByQuery(a);
+    checkPeakScoresByQuery(a);
+    scoreBlocks(kernels, a, 0, { take: (memory, row, scoresAt) => putRelative(a, row, memory, scoresAt) });
+  };
+}
+
+function pays({ query, key }: ScoredRows): boolean {
+  const elements = key.rows * query.channels;
+  return query.rows >= FEWEST_ROWS && elements > 0 && elements <= MOST_ELEMENTS;
+}
+
+type ScoredRows = Pick<Arguments<'peakScores'>, 'query' | 'key'>;
+
+/** What is done with the scores, in doubles: `ownAt` is where `extra` doubles of the taker's own begin. */
+interface Taker {
+  begin?(memory: Float64Array, ownAt: number): void;
+  /** The scores of query `row` begin at `scoresAt`; the last key's stand in for what fills up the last four. */
+  take(memory: Float64Array, row: number, scoresAt: number, ownAt: number): void;
+  end?(memory: Float64Array, ownAt: number): void;
+}
+
+/** Scores of queries and keys, a block of queries at a time. All keys are packed at once. */
+function scoreBlocks(kernels: SimdKernels, { query, key }: ScoredRows, extra: number, taker: Taker): void {
+  const { channels } = query;
+  const stride = roundUp(key.rows, TILE_KEYS);
+  const blockRows = Math.min(
+    roundUp(query.rows, TILE_ROWS),
+    Math.max(TILE_ROWS, Math.floor(BLOCK_SCORES / stride / TILE_ROWS) * TILE_ROWS),
+  );
+  const keysAt = blockRows * channels;
+  const scoresAt = keysAt + stride * channels;
+  const ownAt = scoresAt + blockRows * stride;
+  const memory = kernels.doubles(ownAt + extra);
+  const queryData = floatsOf(query.buffer);
+  const keys = { data: floatsOf(key.buffer), starts: rowStarts(key, 0) };
+  packKeys(keys, key.rows, channels, memory, keysAt);
+  taker.begin?.(memory, ownAt);
+  for (let row = 0; row < query.rows; row += blockRows) {
+    const rows = Math.min(blockRows, query.rows - row);
+    for (let r = 0; r < rows; r++) {
+      const start = query.offset + (row + r) * query.rowStride;
+      memory.set(queryData.subarray(start, start + channels), r * channels);
+    }
+    const tiles = Math.ceil(rows / TILE_ROWS);
+    for (let t = 0; t < stride; t += TILE_KEYS) {
+      const [from, to] = [8 * (keysAt + t * channels), 8 * (scoresAt + t)];
+      kernels.run.multiplyDoubles(0, 8 * channels, tiles, from, channels, to, 8 * stride);
+    }
+    for (let r = 0; r < rows; r++) taker.take(memory, row + r, scoresAt + r * stride, ownAt);
+  }
+  taker.end?.(memory, ownAt);
 }
 
 /** By fours, channel by channel. The last key stands in for what is missing in the last four: it changes no maximum. */

@@ -1,6 +1,6 @@
 // out[r, j] = the largest input[r, w] with |w − j| ≤ radius, as in `dilate.wgsl`, for GPUs and windows of many entries.
 //
-// Shapes     input and out [rows, length].
+// Shapes     input and out [rows, length]; row r has firstLength + r entries at most, out is −∞ beyond.
 // Grid       one workgroup per row and `outputs` entries of it, linear.
 // Equals     `dilate` of gpu/cpu, exactly: floats are compared as integers of the same order.
 //
@@ -10,6 +10,7 @@
 struct Params {
   rows: u32,
   length: u32,
+  firstLength: u32,
   radius: u32,
   /// TILE − 2 · radius.
   outputs: u32,
@@ -53,13 +54,14 @@ fn main(
   if (item >= params.rows * tiles) { return; }
   let row = item / tiles;
   let first = item % tiles * params.outputs;
+  let length = min(params.length, params.firstLength + row);
 
   var own = array<u32, PER_THREAD>();
   for (var i = 0u; i < PER_THREAD; i++) {
     // Entry of the row, `radius` too large.
     let entry = first + i * THREADS + thread;
     own[i] = LOWEST;
-    if (entry >= params.radius && entry < params.length + params.radius) {
+    if (entry >= params.radius && entry < length + params.radius) {
       own[i] = ordered(input[params.inputOffset + row * params.inputRowStride + entry - params.radius]);
     }
     maxima[i * THREADS + thread] = own[i];
@@ -79,7 +81,8 @@ fn main(
     let at = i * THREADS + thread;
     if (at < params.outputs && first + at < params.length) {
       let largest = max(own[i], maxima[at + window - span]);
-      out[params.outOffset + row * params.outRowStride + first + at] = unordered(largest);
+      let isInRow = first + at < length;
+      out[params.outOffset + row * params.outRowStride + first + at] = unordered(select(LOWEST, largest, isInRow));
     }
   }
 }

@@ -25,6 +25,7 @@ export function dilate(recorder: Recorder, a: Arguments<'dilate'>): void {
   const parameters = {
     rows: input.rows,
     length: input.length,
+    firstLength: a.firstLength ?? input.length,
     radius,
     inputOffset: input.offset,
     inputRowStride: input.rowStride,

@@ -1,12 +1,13 @@
 // out[r, j] = the largest input[r, w] with |w − j| ≤ radius, w within the row (ESA, arXiv 2502.14477, Eq. 8). NaN counts as −∞.
 //
-// Shapes     input and out [rows, length].
+// Shapes     input and out [rows, length]; row r has firstLength + r entries at most, out is −∞ beyond.
 // Grid       one thread per entry, 64 a workgroup, linear.
 // Equals     `dilate` of gpu/cpu, exactly: floats are compared as integers of the same order.
 
 struct Params {
   rows: u32,
   length: u32,
+  firstLength: u32,
   radius: u32,
   inputOffset: u32,
   inputRowStride: u32,
@@ -43,8 +44,9 @@ fn main(
   let j = element % params.length;
   if (row >= params.rows) { return; }
   let start = params.inputOffset + row * params.inputRowStride;
-  let last = min(j + params.radius, params.length - 1u);
+  let length = min(params.length, params.firstLength + row);
+  let end = select(0u, min(j + params.radius + 1u, length), j < length);
   var largest = LOWEST;
-  for (var w = j - min(j, params.radius); w <= last; w++) { largest = max(largest, ordered(input[start + w])); }
+  for (var w = j - min(j, params.radius); w < end; w++) { largest = max(largest, ordered(input[start + w])); }
   out[params.outOffset + row * params.outRowStride + j] = unordered(largest);
 }

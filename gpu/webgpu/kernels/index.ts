@@ -16,6 +16,7 @@ import { matmul } from './matmul';
 import { mergeAttention } from './merge-attention';
 import { normalize } from './normalize';
 import { peakScores } from './peak-scores';
+import { peakScoresByQuery } from './peak-scores-by-query';
 import { rotate } from './rotate';
 import { segmentRanks } from './segment-ranks';
 import { sumHeads } from './sum-heads';
@@ -34,6 +35,7 @@ const operations = {
   argmax,
   sumHeads,
   peakScores,
+  peakScoresByQuery,
   dilate,
   topK,
   lagScores,

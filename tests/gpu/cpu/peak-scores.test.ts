@@ -47,6 +47,36 @@ describe.each([
     expect(got.filter((x) => x === 0).length).toBe(want.filter((x) => x === 0).length);
   });
 
+  test.each([
+    [1, 1, 1, 1],
+    [2, 9, 8, 4],
+    [5, 16, 3, 8],
+    [9, 130, 122, 7],
+    // More scores than are held at a time.
+    [21, 16_400, 16_380, 2],
+  ])('by query: %i queries, %i keys, the first with %i, %i channels', async (n, m, first, channels) => {
+    const q = numbers(n, n * channels);
+    const k = numbers(m + 50, m * channels);
+    const want = Array.from({ length: n }, (_, c) => {
+      const dots = Array.from({ length: Math.min(m, first + c) }, (_, t) => {
+        let sum = 0;
+        for (let x = 0; x < channels; x++) sum += q[c * channels + x]! * k[t * channels + x]!;
+        return sum;
+      });
+      const best = dots.reduce((a, b) => Math.max(a, b));
+      return Array.from({ length: m }, (_, t) => (t < dots.length ? dots[t]! - best : -Infinity));
+    });
+    const out = output(ops, { heads: 1, rows: n, channels: m });
+    const { buffer, offset, rowStride } = out;
+    ops.peakScoresByQuery({
+      query: input(ops, { heads: 1, rows: n, channels }, q),
+      key: input(ops, { heads: 1, rows: m, channels }, k),
+      firstLength: first,
+      out: { buffer, offset, rowStride, rows: n, length: m },
+    });
+    expectClose(await take(ops, out), want.flat(), 1e-6);
+  });
+
   test('no queries give −∞, no keys write nothing', async () => {
     const none = input(ops, { heads: 1, rows: 0, channels: 3 }, []);
     const some = input(ops, { heads: 1, rows: 2, channels: 3 }, numbers(1, 6));

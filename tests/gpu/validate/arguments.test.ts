@@ -77,6 +77,7 @@ const tiles = {
   ...{ factors: scalars(2, 3), firstKeys: 1, firstFactor: 100, out: floats(12), outOffset: 0 },
 };
 const peaks = { query: matrix(2, 3), key: matrix(4, 3), out: floats(4), outOffset: 0 };
+const peaksEach = { query: peaks.query, key: peaks.key, firstLength: 3, out: scores(2, 4) };
 
 test('what the cases below are made from is accepted', () => {
   ops.gatherRows(gather);
@@ -91,6 +92,7 @@ test('what the cases below are made from is accepted', () => {
   ops.argmax({ input: mm.input, out: integers(2), outOffset: 0 });
   ops.sumHeads({ input: heads(4, 3, 2), out: heads(2, 3, 2) });
   ops.peakScores(peaks);
+  ops.peakScoresByQuery(peaksEach);
   ops.dilate({ input: scores(2, 3), radius: 1, out: scores(2, 3) });
   ops.topK(top);
   ops.lagScores(lag);
@@ -171,7 +173,19 @@ describe('refused', () => {
     ],
     [() => ops.sumHeads({ input: heads(3, 3, 2), out: heads(2, 3, 2) }), 'sumHeads: input has 3 heads'],
     [() => ops.peakScores({ ...peaks, out: floats(3) }), 'peakScores: out reaches element 4'],
+    [
+      () => ops.peakScoresByQuery({ ...peaksEach, out: scores(2, 5) }),
+      'peakScoresByQuery: out.length is 5, but must be 4',
+    ],
+    [
+      () => ops.peakScoresByQuery({ ...peaksEach, firstLength: 0.5 }),
+      'peakScoresByQuery: firstLength is 0.5',
+    ],
     [() => ops.dilate({ input: scores(1, 3), radius: -1, out: scores(1, 3) }), 'dilate: radius is -1'],
+    [
+      () => ops.dilate({ input: scores(1, 3), radius: 1, firstLength: -1, out: scores(1, 3) }),
+      'dilate: firstLength is -1',
+    ],
     [() => ops.topK({ ...top, out: list(2, 2) }), 'topK: out.count is 2, but must be 3'],
     [() => ops.topK({ ...top, out: list(1, 3) }), 'topK: out.sets is 1, but must be 2'],
     [() => ops.topK({ ...top, secondary: scores(2, 5) }), 'topK: secondary.length is 5, but must be 6'],

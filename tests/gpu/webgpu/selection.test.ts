@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Ops, ScoreRows } from '../../../gpu/ops';
+import { sliceRows } from '../../../gpu/rows';
+import { readScoreRows } from '../../../src/measure/selection-reader';
 import {
   compare,
   describeBoth,
@@ -103,6 +105,76 @@ describeBoth('peakScores and dilate', (backends) => {
       );
     },
   );
+
+  it.each([
+    [1, 1, 1, 1, 'dense'],
+    [1, 65, 65, 4, 'dense'],
+    [3, 4, 2, 6, 'strided'],
+    [8, 71, 64, 20, 'dense'],
+    [9, 40, 33, 33, 'strided'],
+    [28, 300, 273, 8, 'dense'],
+    [65, 129, 65, 12, 'dense'],
+    [4, 3, 9, 8, 'dense'],
+    [4, 5, 0, 8, 'dense'],
+    [0, 7, 3, 8, 'dense'],
+    [3, 0, 2, 8, 'dense'],
+  ] as [number, number, number, number, Layout][])(
+    'peaks by query of %i queries, %i keys, the first with %i, %i channels, %s',
+    async (n, m, firstLength, channels, layout) => {
+      await compare(
+        backends,
+        (ops) => {
+          const query = inputView(ops, [1, n, channels], layout, 1);
+          const key = inputView(ops, [1, m, channels], layout, 2);
+          const out = scoresOut(ops, n, m);
+          ops.peakScoresByQuery({ query, key, firstLength, out });
+          return { out: out.buffer };
+        },
+        { relative: 2e-6 },
+      );
+    },
+  );
+
+  it('peaks by query are those of each query alone over the keys it sees', async () => {
+    for (const ops of [backends.cpu, backends.webgpu]) {
+      const [n, m, first, channels] = [11, 90, 79, 24];
+      const query = inputView(ops, [1, n, channels], 'dense', 5);
+      const key = inputView(ops, [1, m, channels], 'dense', 6);
+      const all = scoresOut(ops, n, m);
+      ops.peakScoresByQuery({ query, key, firstLength: first, out: all });
+      const rows = await readScoreRows(ops, all);
+      for (let i = 0; i < n; i++) {
+        const seen = Math.min(m, first + i);
+        const alone = ops.allocate('f32', seen, 'peaks');
+        ops.peakScores({ query: sliceRows(query, i, 1), key: sliceRows(key, 0, seen), out: alone, outOffset: 0 });
+        const expected = await ops.readFloats(alone);
+        for (let j = 0; j < m; j++) {
+          if (j >= seen) expect(rows[i]![j]).toBe(Number.NEGATIVE_INFINITY);
+          else if (ops.backend === 'cpu') expect(rows[i]![j]).toBe(expected[j]);
+          else expect(Math.abs(rows[i]![j]! - expected[j]!)).toBeLessThan(2e-6 * channels);
+        }
+        expect(Math.max(...rows[i]!)).toBe(0);
+      }
+    }
+  });
+
+  it.each([
+    [3, 12, 10, 0],
+    [5, 40, 3, 2],
+    [4, 300, 290, 9],
+    [3, 1200, 1, 20],
+    [2, 9, 0, 1],
+    [2, 9, 30, 2],
+  ])('dilates %i rows of %i, the first with %i, by %i', async (rows, length, firstLength, radius) => {
+    await compare(backends, (ops) => {
+      const values = randomFloats(rows * length, 3);
+      const special = [Number.NaN, -infinity, infinity];
+      for (let i = 0; i < values.length; i++) if (i % 9 === 4) values[i] = special[((i / 9) % 3) | 0]!;
+      const out = scoresOut(ops, rows, length);
+      ops.dilate({ input: inputScores(ops, rows, length, values), radius, firstLength, out });
+      return { out: out.buffer };
+    });
+  });
 
   it('gives exactly zero to every query’s best key', async () => {
     const { webgpu } = backends;

@@ -1,0 +1,32 @@
+import { type Arguments, asRows, checkPeakScoresByQuery } from '../../validate';
+import { linearGrid } from '../grid';
+import { defineKernel } from '../kernel';
+import type { Recorder } from '../recorder';
+import { matmul } from './matmul';
+import code from './peak-scores-by-query.wgsl?raw';
+
+const kernel = defineKernel('peak-scores-by-query', code, { scores: 'write' });
+
+/** Records `Ops.peakScoresByQuery`. */
+export function peakScoresByQuery(recorder: Recorder, a: Arguments<'peakScoresByQuery'>): void {
+  checkPeakScoresByQuery(a);
+  const { query, key, out } = a;
+  const entries = out.rows * out.length;
+  if (entries === 0) return;
+  matmul(recorder, { input: query, weight: key, out: asRows(out) });
+  recorder.dispatch({
+    kernel,
+    // Waiting for each other is what emulated threads pay dearly for.
+    constants: recorder.emulatesThreads ? { THREADS: 8, GROUP: 8 } : { THREADS: 256, GROUP: 16 },
+    buffers: { scores: out.buffer },
+    parameters: {
+      rows: out.rows,
+      length: out.length,
+      firstLength: a.firstLength,
+      offset: out.offset,
+      rowStride: out.rowStride,
+    },
+    workgroups: linearGrid(out.rows, recorder.maxWorkgroupsPerDimension),
+    work: { flops: 2 * entries, bytes: 12 * entries },
+  });
+}
