@@ -102,6 +102,27 @@ export interface Selection {
   readonly owned: readonly DeviceBuffer[];
 }
 
+/** Per-query scores of candidates, a row per query: see `MethodRun.queryScores`. The caller releases `owned`. */
+export interface QueryScores {
+  readonly approximate: ScoreRows;
+  readonly exact: ScoreRows;
+  readonly owned: readonly DeviceBuffer[];
+  /** How many candidates are chosen. */
+  readonly count: number;
+}
+
+/**
+ * What a run decides for consecutive queries that are each a block of one, as an answer's tokens are, in one pass: `input.block` is all of
+ * them. Null where they have too little in common; they are asked one by one then. The first selection owns the buffers of all.
+ */
+export interface EachQuery {
+  select(input: LayerInput): readonly Selection[] | null;
+  /** As `MethodRun.selectExactly`; given where that is. */
+  selectExactly?(input: LayerInput): readonly Selection[] | null;
+  /** As `MethodRun.queryScores`, row i having one candidate more than row i − 1, −∞ beyond; given where that is. */
+  queryScores?(input: LayerInput): QueryScores | null;
+}
+
 /** The keys of consecutive queries with a block each, as lists with one set for every head and query, in that order. */
 export interface VisibleOfEach {
   /** What each query sees from its own rangeStart on. */
@@ -171,12 +192,14 @@ export interface MethodRun {
   /**
    * Per-query scores of the candidates before any pooling (paper's Fig. 2), up to a constant of each query: a row per query for the
    * approximation and for the exact score; `queries` are tokens of the block, all of them unless told. Null when there is nothing
-   * approximate or no candidate. The caller releases `owned`.
+   * approximate or no candidate.
    */
   queryScores?(
     input: LayerInput,
     queries?: { readonly start: number; readonly end: number },
-  ): { approximate: ScoreRows; exact: ScoreRows; owned: readonly DeviceBuffer[]; count: number } | null;
+  ): QueryScores | null;
+  /** Absent: the method decides block by block. */
+  readonly each?: EachQuery;
   /** Remembers the state of all layers / returns to what was remembered (the tokens after it are forgotten). */
   mark(): void;
   rewind(): void;

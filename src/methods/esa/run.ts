@@ -3,11 +3,13 @@ import type { RowScalars, ScoreRows } from '../../../gpu/ops';
 import type { DeviceBuffer, Rows } from '../../../gpu/rows';
 import type { RecordedLayer } from '../../study/recorded';
 import type {
+  EachQuery,
   FarRows,
   LayerInput,
   MethodContext,
   MethodRun,
   QueryBlock,
+  QueryScores,
   ScoreMemo,
   Selection,
   UnrotatedInput,
@@ -20,7 +22,7 @@ import { KeyCache } from './key-cache';
 import { type Partition, partition } from './partition';
 import { type Projections, prepareProjections } from './projection';
 import { isExact, lengthsIn, scoresRotated } from './schema';
-import { middleScores, peakScores, queryScores, type Scorer } from './scores';
+import { middleRows, middleScores, peakScores, queryScores, type Scorer } from './scores';
 
 export class EsaRun implements MethodRun {
   readonly positions = 'own';
@@ -48,26 +50,31 @@ export class EsaRun implements MethodRun {
   }
 
   select(input: LayerInput): Selection {
-    return this.choose(
-      input,
-      isExact(this.parameters) ? this.exact(input.layer) : this.compressed(input.layer),
-    );
+    if (!this.mustChoose(input)) return this.keepAll(input);
+    return this.choose(input, this.scorer(input.layer), null)[0]!;
   }
 
   selectExactly(input: LayerInput): Selection | null {
-    if (isExact(this.parameters) || !this.mustChoose(input)) return null;
-    return this.choose(input, this.exact(input.layer));
+    if (!this.isApproximate(input)) return null;
+    return this.choose(input, this.exact(input.layer), null)[0]!;
   }
 
-  queryScores(input: LayerInput, queries = input.block): ReturnType<NonNullable<MethodRun['queryScores']>> {
-    if (isExact(this.parameters) || !this.mustChoose(input)) return null;
-    const [approximate, exact] = [this.compressed(input.layer), this.exact(input.layer)].map((scorer) =>
-      this.scoresOfEach(scorer, input, queries),
-    );
-    const count = lengthsIn(this.parameters, input.layer).selectedTokens;
-    const owned = [...approximate!.owned, ...exact!.owned];
-    return { approximate: approximate!.rows, exact: exact!.rows, owned, count };
+  queryScores(input: LayerInput, queries = input.block): QueryScores | null {
+    if (!this.isApproximate(input)) return null;
+    return this.compared(input, (scorer) => this.scoresOfEach(scorer, input, queries));
   }
+
+  /** Where the first query's middle has more tokens than may stay, so have the others', and the same initial tokens. */
+  readonly each: EachQuery = {
+    select: (input) =>
+      this.mustChoose(input) ? this.choose(input, this.scorer(input.layer), queriesOf(input)) : null,
+    selectExactly: (input) =>
+      this.isApproximate(input) ? this.choose(input, this.exact(input.layer), queriesOf(input)) : null,
+    queryScores: (input) =>
+      this.isApproximate(input)
+        ? this.compared(input, (scorer) => this.peaks(scorer, input, queriesOf(input)))
+        : null,
+  };
 
   attend(input: LayerInput, selection: Selection, out: Rows, logSumExp: RowScalars): void {
     const { globalPosition } = lengthsIn(this.parameters, input.layer);
@@ -104,24 +111,43 @@ export class EsaRun implements MethodRun {
     this.own.release();
   }
 
+  private compared(
+    { layer }: LayerInput,
+    scoresBy: (scorer: Scorer) => { rows: ScoreRows; owned: readonly DeviceBuffer[] },
+  ): QueryScores {
+    const [approximate, exact] = [scoresBy(this.compressed(layer)), scoresBy(this.exact(layer))];
+    const count = lengthsIn(this.parameters, layer).selectedTokens;
+    return {
+      approximate: approximate.rows,
+      exact: exact.rows,
+      owned: [...approximate.owned, ...exact.owned],
+      count,
+    };
+  }
+
   /** Scores of the middle by query. A block of one has the peaks that chose for it: nothing was pooled. */
   private scoresOfEach(
     scorer: Scorer,
     input: LayerInput,
     queries: QueryBlock,
   ): { rows: ScoreRows; owned: readonly DeviceBuffer[] } {
-    const { context, parameters } = this;
+    if (queriesOf(input) === 1) return this.peaks(scorer, input, null);
     const parts = this.parts(input);
-    const { initEnd, localStart } = parts;
-    const length = localStart - initEnd;
-    if (input.block.end - input.block.start === 1) {
-      const { initTokens } = lengthsIn(parameters, input.layer);
-      const { value, owned } = peakScores(context, scorer, input, parts, this.infinities(initTokens));
-      return { rows: { buffer: value.buffer, offset: initEnd, rows: 1, length, rowStride: length }, owned };
-    }
-    const buffer = queryScores(context, scorer, input, parts, queries);
+    const length = parts.localStart - parts.initEnd;
+    const buffer = queryScores(this.context, scorer, input, parts, queries);
     const rows = { buffer, offset: 0, rows: queries.end - queries.start, length, rowStride: length };
     return { rows, owned: [buffer] };
+  }
+
+  private peaks(
+    scorer: Scorer,
+    input: LayerInput,
+    queries: number | null,
+  ): { rows: ScoreRows; owned: readonly DeviceBuffer[] } {
+    const scored = { parts: this.parts(input), queries };
+    const { initTokens } = lengthsIn(this.parameters, input.layer);
+    const { value, owned } = peakScores(this.context, scorer, input, scored, this.infinities(initTokens));
+    return { rows: middleRows(value.buffer, scored), owned };
   }
 
   private parts({ layer, block }: LayerInput): Partition {
@@ -135,46 +161,65 @@ export class EsaRun implements MethodRun {
     return localStart - initEnd > lengthsIn(this.parameters, input.layer).selectedTokens;
   }
 
-  private choose(input: LayerInput, scorer: Scorer): Selection {
-    const { ops, totalTokens } = this.context;
+  /** Whether a choice is made, and not by the exact score. */
+  private isApproximate(input: LayerInput): boolean {
+    return !isExact(this.parameters) && this.mustChoose(input);
+  }
+
+  private keepAll(input: LayerInput): Selection {
+    const { initEnd, localStart } = this.parts(input);
+    const list = localStart > 0 ? this.firstTokens(Math.max(localStart, this.context.totalTokens)) : null;
+    return {
+      list: list && { buffer: list, offset: 0, sets: 1, count: localStart, rowStride: localStart },
+      ...{ rangeStart: localStart, candidates: { start: initEnd, end: localStart } },
+      ...{ score: null, tiedAtCut: null, decidedBy: 'nothing', owned: [] },
+    };
+  }
+
+  /** The block's choice; with `queries` that of each query of the input, a block of one. */
+  private choose(input: LayerInput, scorer: Scorer, queries: number | null): Selection[] {
+    const { ops } = this.context;
     const { initTokens, selectedTokens, proximity } = lengthsIn(this.parameters, input.layer);
     const parts = this.parts(input);
-    const { initEnd, localStart } = parts;
-    const base = { rangeStart: localStart, candidates: { start: initEnd, end: localStart } };
-    if (!this.mustChoose(input)) {
-      const list = localStart > 0 ? this.firstTokens(Math.max(localStart, totalTokens)) : null;
-      return {
-        ...base,
-        list: list && { buffer: list, offset: 0, sets: 1, count: localStart, rowStride: localStart },
-        ...{ score: null, tiedAtCut: null, decidedBy: 'nothing' as const, owned: [] },
-      };
-    }
+    const { initEnd } = parts;
     // Initial tokens score infinitely much, so that top-k lists them before those it chooses.
-    const scores = middleScores(this.context, scorer, input, parts, proximity, this.infinities(initTokens));
+    const initial = this.infinities(initTokens);
+    const scores = middleScores(this.context, scorer, input, { parts, queries }, proximity, initial);
+    const sets = queries ?? 1;
     const count = initEnd + selectedTokens;
-    const buffer = ops.scratch('u32', count, 'kept tokens');
-    const list = { buffer, offset: 0, sets: 1, count, rowStride: count };
-    const tied = { buffer: ops.scratch('u32', 1, 'tied at the cut'), offset: 0, sets: 1 };
+    const buffer = ops.scratch('u32', sets * count, 'kept tokens');
+    const tied = ops.scratch('u32', sets, 'tied at the cut');
     ops.topK({
       score: scores.dilated,
       secondary: scores.peaks,
       count,
       indexBase: 0,
-      out: list,
-      tied,
+      out: { buffer, offset: 0, sets, count, rowStride: count },
+      tied: { buffer: tied, offset: 0 },
     });
-    const middle = { offset: initEnd, length: localStart - initEnd };
-    return {
-      ...base,
-      list: count > 0 ? list : null,
-      score: {
-        rows: { ...scores.dilated, ...middle },
-        secondary: { ...scores.peaks, ...middle },
-        scoreStart: initEnd,
-      },
-      tiedAtCut: selectedTokens > 0 ? tied : null,
-      owned: [buffer, tied.buffer, ...scores.owned],
-    };
+    return Array.from({ length: sets }, (_, set): Selection => {
+      const localStart = parts.localStart + set;
+      const middleOf = ({ buffer, rowStride }: ScoreRows): ScoreRows => {
+        const length = localStart - initEnd;
+        return { buffer, offset: set * rowStride + initEnd, rows: 1, length, rowStride: length };
+      };
+      return {
+        list: count > 0 ? { buffer, offset: set * count, sets: 1, count, rowStride: count } : null,
+        rangeStart: localStart,
+        candidates: { start: initEnd, end: localStart },
+        score: {
+          rows: middleOf(scores.dilated),
+          secondary: middleOf(scores.peaks),
+          scoreStart: initEnd,
+        },
+        tiedAtCut: selectedTokens > 0 ? { buffer: tied, offset: set, sets: 1 } : null,
+        owned: set === 0 ? [buffer, tied, ...scores.owned] : [],
+      };
+    });
+  }
+
+  private scorer(layer: number): Scorer {
+    return isExact(this.parameters) ? this.exact(layer) : this.compressed(layer);
   }
 
   /** At the position of the projection, where there is one: what differs then is the compression alone. */
@@ -219,4 +264,8 @@ export class EsaRun implements MethodRun {
     };
     return this.memo.get(`esa/initial-scores/${count}`, make).buffer;
   }
+}
+
+function queriesOf({ block }: LayerInput): number {
+  return block.end - block.start;
 }

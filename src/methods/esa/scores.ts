@@ -19,7 +19,18 @@ export interface Scorer {
   readonly keys: KeyCache;
 }
 
-/** Scores of all tokens before the local ones: infinite for initial tokens, which stay, then the middle's. */
+/** The tokens before the local ones, as a block sees them, or as queries do that are each a block of one. */
+export interface Scored {
+  /** Of the block; of the first query. */
+  readonly parts: Partition;
+  /** Queries with a row of scores each, every one's middle a token longer than the one's before it; null: one row for the block. */
+  readonly queries: number | null;
+}
+
+/**
+ * Scores of all tokens before the local ones: infinite for initial tokens, which stay, then the middle's. A row for the block, or
+ * one for each query, −∞ beyond its middle.
+ */
 export interface MiddleScores {
   /** F_s, Eq. 4. */
   readonly peaks: ScoreRows;
@@ -34,16 +45,13 @@ export function peakScores(
   context: MethodContext,
   scorer: Scorer,
   input: LayerInput,
-  parts: Partition,
+  scored: Scored,
   initial: DeviceBuffer,
 ) {
-  const { ops, memo } = context;
-  const { initEnd, localStart } = parts;
-  return remembered(memo, `esa/peaks/${placeOf(scorer, input, parts)}`, () => {
-    const buffer = ops.scratch('f32', localStart, 'peak scores');
-    ops.copyRows({ input: matrixRows(initial, 1, initEnd), out: matrixRows(buffer, 1, initEnd) });
-    recordPeaks(context, scorer, input, parts, buffer);
-    return inBuffers(ops, [buffer], { buffer });
+  return remembered(context.memo, `esa/peaks/${placeOf(scorer, input, scored)}`, () => {
+    const buffer = withInitial(context, scored, initial, 'peak scores');
+    recordPeaks(context, scorer, input, scored, buffer);
+    return inBuffers(context.ops, [buffer], { buffer });
   });
 }
 
@@ -52,48 +60,93 @@ export function middleScores(
   context: MethodContext,
   scorer: Scorer,
   input: LayerInput,
-  parts: Partition,
+  scored: Scored,
   proximity: number,
   initial: DeviceBuffer,
 ): MiddleScores {
   const { ops, memo } = context;
-  const { initEnd, localStart } = parts;
-  const row = (buffer: DeviceBuffer): ScoreRows => scoreRow(buffer, localStart);
-  const middle = (buffer: DeviceBuffer): ScoreRows => scoreRow(buffer, localStart - initEnd, initEnd);
-  const peaks = peakScores(context, scorer, input, parts, initial);
-  const place = placeOf(scorer, input, parts);
+  const { parts, queries } = scored;
+  const peaks = peakScores(context, scorer, input, scored, initial);
+  const place = placeOf(scorer, input, scored);
   const dilated = remembered(memo, `esa/dilated/${proximity}/${place}`, () => {
-    const buffer = ops.scratch('f32', localStart, 'dilated scores');
-    ops.copyRows({ input: matrixRows(initial, 1, initEnd), out: matrixRows(buffer, 1, initEnd) });
-    ops.dilate({ input: middle(peaks.value.buffer), radius: proximity, out: middle(buffer) });
+    const buffer = withInitial(context, scored, initial, 'dilated scores');
+    ops.dilate({
+      input: middleRows(peaks.value.buffer, scored),
+      radius: proximity,
+      ...(queries === null ? {} : { firstLength: parts.localStart - parts.initEnd }),
+      out: middleRows(buffer, scored),
+    });
     return inBuffers(ops, [buffer], { buffer });
   });
   return {
-    peaks: row(peaks.value.buffer),
-    dilated: row(dilated.value.buffer),
+    peaks: allRows(peaks.value.buffer, scored),
+    dilated: allRows(dilated.value.buffer, scored),
     owned: [...peaks.owned, ...dilated.owned],
   };
 }
 
-function placeOf({ name }: Scorer, { layer, block }: LayerInput, { initEnd, localStart }: Partition): string {
-  return [name, layer, block.start, block.end, initEnd, localStart].join('/');
+/** Rows of all tokens before the local ones, as far as the longest reaches. */
+export function allRows(buffer: DeviceBuffer, { parts, queries }: Scored): ScoreRows {
+  const length = parts.localStart + Math.max(0, (queries ?? 1) - 1);
+  return { buffer, offset: 0, rows: queries ?? 1, length, rowStride: length };
 }
 
-/** F_s of the middle, from its place in `out`. */
+/** The middle's part of them. */
+export function middleRows(buffer: DeviceBuffer, scored: Scored): ScoreRows {
+  const all = allRows(buffer, scored);
+  const { initEnd } = scored.parts;
+  return { ...all, offset: initEnd, length: all.length - initEnd };
+}
+
+/** Room for the scores, those of the initial tokens in it. */
+function withInitial(
+  { ops }: MethodContext,
+  scored: Scored,
+  initial: DeviceBuffer,
+  label: string,
+): DeviceBuffer {
+  const { rows, length } = allRows(initial, scored);
+  const { initEnd } = scored.parts;
+  const buffer = ops.scratch('f32', rows * length, label);
+  ops.copyRows({
+    input: { ...matrixRows(initial, rows, initEnd), rowStride: 0 },
+    out: { ...matrixRows(buffer, rows, initEnd), rowStride: length },
+  });
+  return buffer;
+}
+
+function placeOf({ name }: Scorer, { layer, block }: LayerInput, { parts, queries }: Scored): string {
+  const { initEnd, localStart } = parts;
+  return [
+    name,
+    layer,
+    block.start,
+    block.end,
+    initEnd,
+    localStart,
+    ...(queries === null ? [] : ['each']),
+  ].join('/');
+}
+
+/** F_s of the middle, at its place in `out`. */
 function recordPeaks(
   context: MethodContext,
   scorer: Scorer,
   input: LayerInput,
-  { initEnd, localStart }: Partition,
+  scored: Scored,
   out: DeviceBuffer,
 ): void {
+  const { initEnd, localStart } = scored.parts;
+  const middle = middleRows(out, scored);
   const key = sliceRows(
-    scorer.keys.upTo(scorer.projection, () => unrotatedKey(input), localStart),
+    scorer.keys.upTo(scorer.projection, () => unrotatedKey(input), initEnd + middle.length),
     initEnd,
-    localStart - initEnd,
+    middle.length,
   );
   const query = compressedQueries(context, scorer, unrotatedQuery(input));
-  context.ops.peakScores({ query: query.rows, key, out, outOffset: initEnd });
+  const { ops } = context;
+  if (scored.queries === null) ops.peakScores({ query: query.rows, key, out, outOffset: initEnd });
+  else ops.peakScoresByQuery({ query: query.rows, key, firstLength: localStart - initEnd, out: middle });
   query.release();
 }
 
@@ -140,11 +193,3 @@ function compressedQueries(
   ops.matmul({ input: joinHeads(folded), weight: queryMap, ...(queryBias ? { bias: queryBias } : {}), out });
   return { rows: out, release: () => ops.release(buffer, compressed) };
 }
-
-const scoreRow = (buffer: DeviceBuffer, length: number, offset = 0): ScoreRows => ({
-  buffer,
-  offset,
-  rows: 1,
-  length,
-  rowStride: length,
-});

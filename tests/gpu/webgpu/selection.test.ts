@@ -146,7 +146,12 @@ describeBoth('peakScores and dilate', (backends) => {
       for (let i = 0; i < n; i++) {
         const seen = Math.min(m, first + i);
         const alone = ops.allocate('f32', seen, 'peaks');
-        ops.peakScores({ query: sliceRows(query, i, 1), key: sliceRows(key, 0, seen), out: alone, outOffset: 0 });
+        ops.peakScores({
+          query: sliceRows(query, i, 1),
+          key: sliceRows(key, 0, seen),
+          out: alone,
+          outOffset: 0,
+        });
         const expected = await ops.readFloats(alone);
         for (let j = 0; j < m; j++) {
           if (j >= seen) expect(rows[i]![j]).toBe(Number.NEGATIVE_INFINITY);
