@@ -1,9 +1,11 @@
 /** A probe run: what a method keeps and loses in every layer when each sees full attention's queries, keys and values. */
-import type { Method, Selection } from '../methods/method';
+import type { Ops } from '../../gpu/ops';
+import type { Method, MethodRun, Selection } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
 import { runNotices } from '../methods/run-notices';
 import type { RecordedLayer, RecordedText } from '../study/recorded';
 import type { LayerMeasurement } from '../study/types';
+import { type Choices, choose } from './choices';
 import { checkMeasurement } from './finite';
 import { LayerSums } from './layer-sums';
 import { MEMO_BYTES, type Memo } from './memo';
@@ -13,7 +15,7 @@ import { layerInput, overlap, type ProbeRun, startProbe, type TokenRange } from 
 import { quiet } from './quiet';
 import { isSameChoice } from './same-choice';
 import { type KeptKeys, readKept } from './selection-reader';
-import { selectorRecall } from './selector-recall';
+import { selectorRecall, selectorRecallOfEach } from './selector-recall';
 
 export interface ProbeRequest {
   readonly text: RecordedText;
@@ -93,26 +95,30 @@ async function probeLayers(
   let heldBytes = ops.memory().bytes;
   try {
     for (const { recorded, sums } of results) {
-      for (const block of started.blocks) {
-        const measured = overlap(block, queries);
-        // Only methods that change their cache while they read have to see the blocks before.
-        if (!measured && (method.family !== 'evict-reading' || block.start >= queries.end)) continue;
-        signal?.throwIfAborted();
-        const input = layerInput(recorded, block);
-        const selection = started.run.select(input);
-        const last = choices.at(-1);
-        if (measured && last && canFollow(started, last, { recorded, selection })) {
-          last.measured = { start: last.measured.start, end: measured.end };
-        } else if (measured) {
-          const kept = quiet(readKept(ops, selection));
-          const selector = quiet(selectorRecall(ops, started.run, input, kept, measured));
-          choices.push({ recorded, sums, measured, selection, kept, selector });
-          if (ops.memory().bytes - heldBytes > MOST_BYTES_UNDER_WAY) {
-            await Promise.allSettled(choices.flatMap((choice) => [choice.kept, choice.selector]));
-            heldBytes = ops.memory().bytes;
+      // Only methods that change their cache while they read have to see the blocks before.
+      const isAsked = (block: TokenRange): boolean =>
+        overlap(block, queries) !== null || (method.family === 'evict-reading' && block.start < queries.end);
+      const blocks = started.blocks.filter(isAsked);
+      for (const made of choose(started.run, recorded, blocks, signal)) {
+        const ofEach = made.inOnePass ? readEach(ops, started.run, made) : null;
+        for (const [i, selection] of made.selections.entries()) {
+          const measured = overlap(made.blocks[i]!, queries);
+          const last = choices.at(-1);
+          if (measured && last && canFollow(started, last, { recorded, selection })) {
+            last.measured = { start: last.measured.start, end: measured.end };
+          } else if (measured) {
+            const kept = ofEach ? ofEach.kept[i]! : quiet(readKept(ops, selection));
+            const selector = ofEach
+              ? ofEach.selectors.then((of) => of[i]!)
+              : selectorRecall(ops, started.run, made.input, kept, measured);
+            choices.push({ recorded, sums, measured, selection, kept, selector: quiet(selector) });
+          } else {
+            ops.release(...selection.owned);
           }
-        } else {
-          ops.release(...selection.owned);
+        }
+        if (ops.memory().bytes - heldBytes > MOST_BYTES_UNDER_WAY) {
+          await Promise.allSettled(choices.flatMap((choice) => [choice.kept, choice.selector]));
+          heldBytes = ops.memory().bytes;
         }
         await ops.pace();
       }
@@ -127,6 +133,16 @@ async function probeLayers(
     checkMeasurement(method.id, measurement);
     return measurement;
   });
+}
+
+/** What queries keep that were decided in one pass, and how well it was chosen. */
+function readEach(
+  ops: Ops,
+  run: MethodRun,
+  { input, selections }: Choices,
+): { kept: Promise<KeptKeys>[]; selectors: ReturnType<typeof selectorRecallOfEach> } {
+  const kept = selections.map((selection) => quiet(readKept(ops, selection)));
+  return { kept, selectors: quiet(selectorRecallOfEach(ops, run, input, kept)) };
 }
 
 /** Whether the next block keeps what the last one kept; nothing approximate is compared within either. */

@@ -3,8 +3,10 @@ import type { Method, QueryBlock } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
 import { runNotices } from '../methods/run-notices';
 import type { RecordedText } from '../study/recorded';
+import { choose } from './choices';
 import type { Memo } from './memo';
-import { layerInput, startProbe } from './probe-run';
+import { startProbe } from './probe-run';
+import { quiet } from './quiet';
 import { type KeptKeys, readKept, readScores } from './selection-reader';
 
 export interface BlockSelection {
@@ -51,17 +53,15 @@ export async function selectAll(request: SelectAllRequest): Promise<{
     const asked = evicts || blocks.length === 0 ? [...blocks, { start: tokens, end: tokens }] : blocks;
     // Recorded without waiting: what is read comes off the device together.
     const reads: Promise<BlockSelection>[] = [];
-    for (const block of asked) {
-      signal?.throwIfAborted();
-      const selection = started.run.select(layerInput(recorded, block));
-      const read = Promise.all([
-        readKept(ops, selection, sets),
-        withScores ? readScores(ops, selection, tokens) : null,
-      ]).then(([kept, scores]) => ({ block, kept, scores }));
-      // Whoever waits for it still gets the error.
-      read.catch(() => {});
-      reads.push(read);
-      ops.release(...selection.owned);
+    for (const { blocks, selections } of choose(started.run, recorded, asked, signal)) {
+      for (const [i, selection] of selections.entries()) {
+        const read = Promise.all([
+          readKept(ops, selection, sets),
+          withScores ? readScores(ops, selection, tokens) : null,
+        ]);
+        reads.push(quiet(read.then(([kept, scores]) => ({ block: blocks[i]!, kept, scores }))));
+      }
+      for (const { owned } of selections) ops.release(...owned);
       started.memo.renew();
       await ops.pace();
     }

@@ -1,6 +1,6 @@
 /** Selector recall: how often an approximate score chose what the exact one would have (docs/measurements.md, "Recall"). */
 import type { Ops } from '../../gpu/ops';
-import type { LayerInput, MethodRun } from '../methods/method';
+import type { LayerInput, MethodRun, QueryScores } from '../methods/method';
 import type { TokenRange } from './probe-run';
 import { quiet } from './quiet';
 import { type KeptKeys, marked, readKept, sharedCount } from './selection-reader';
@@ -36,6 +36,35 @@ export async function selectorRecall(
   ]);
   ops.release(...exactly.owned);
   const [exact, chosen, perQuery] = await reads;
+  const block = sharedOfBlock(exact, chosen);
+  return block === null ? null : { block, perQuery };
+}
+
+/** The same for queries that are each a block of one, decided in one pass: `kept[i]` is what query i of `input` keeps. */
+export async function selectorRecallOfEach(
+  ops: Ops,
+  run: MethodRun,
+  input: LayerInput,
+  kept: readonly Promise<KeptKeys>[],
+): Promise<readonly (SelectorRecall | null)[]> {
+  const exactly = run.each?.selectExactly?.(input);
+  const scores = exactly && run.each?.queryScores?.(input);
+  if (!exactly || !scores) return kept.map(() => null);
+  const reads = Promise.all([
+    Promise.all(exactly.map((selection) => readKept(ops, { ...selection, tiedAtCut: null }))),
+    Promise.all(kept),
+    sharedBest(ops, scores),
+  ]);
+  for (const { owned } of exactly) ops.release(...owned);
+  const [exact, chosen, perQuery] = await reads;
+  return exact.map((of, i) => {
+    const block = sharedOfBlock(of, chosen[i]!);
+    return block === null ? null : { block, perQuery: perQuery?.[i] ?? null };
+  });
+}
+
+/** Share of the exact sets that was chosen; null where nothing was to choose. */
+function sharedOfBlock(exact: KeptKeys, chosen: KeptKeys): number | null {
   const { start, end } = exact.candidates;
   const within = (set: Uint32Array): Uint32Array => set.filter((token) => token >= start && token < end);
   let shared = 0;
@@ -45,7 +74,7 @@ export async function selectorRecall(
     wanted += best.length;
     shared += sharedCount(best, within(chosen.sets[i]));
   });
-  return wanted === 0 ? null : { block: shared / wanted, perQuery };
+  return wanted === 0 ? null : shared / wanted;
 }
 
 /** Cut so that scores of as many queries as weights of a measurement are held at once. */
@@ -79,10 +108,14 @@ async function partRecall(
   queries: TokenRange,
 ): Promise<number | null> {
   const scores = run.queryScores?.(input, queries);
-  if (!scores) return null;
+  const recalls = scores && (await sharedBest(ops, scores));
+  return recalls ? recalls.reduce((sum, recall) => sum + recall, 0) / recalls.length : null;
+}
+
+/** Per query the share of the best candidates by the exact score that are among those by the approximate one; null: none is chosen. */
+async function sharedBest(ops: Ops, scores: QueryScores): Promise<number[] | null> {
   const { count } = scores;
-  const candidates = scores.exact.length;
-  const rows = queries.end - queries.start;
+  const { rows, length: candidates } = scores.exact;
   // Both lists in one buffer, which is read at once.
   const best = ops.scratch('u32', 2 * rows * count, 'best candidates of each query');
   for (const [i, score] of [scores.approximate, scores.exact].entries()) {
@@ -96,12 +129,12 @@ async function partRecall(
   const read = ops.readIntegers(best);
   ops.release(...scores.owned, best);
   const indices = await read;
+  if (count === 0) return null;
   const isBest = new Uint8Array(candidates);
-  let shared = 0;
-  for (let place = 0; place < rows * count; place += count) {
+  return Array.from({ length: rows }, (_, row) => {
+    const place = row * count;
     isBest.fill(0);
-    for (let i = place; i < place + count; i++) isBest[indices[i]] = 1;
-    shared += marked(isBest, 0, indices, rows * count + place, rows * count + place + count);
-  }
-  return count > 0 ? shared / (rows * count) : null;
+    for (let i = place; i < place + count; i++) isBest[indices[i]!] = 1;
+    return marked(isBest, 0, indices, rows * count + place, rows * count + place + count) / count;
+  });
 }

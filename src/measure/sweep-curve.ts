@@ -5,10 +5,10 @@ import type { Parameters } from '../methods/parameters';
 import type { RecordedLayer, RecordedText } from '../study/recorded';
 import type { MethodSpec, SweepCurve, SweepPoint } from '../study/types';
 import { UserError } from '../user-error';
+import { choose } from './choices';
 import { bestOf, ranksOf } from './nested-lists';
 import {
   contextOf,
-  layerInput,
   overlap,
   type ProbeOptions,
   type ProbeRun,
@@ -104,22 +104,29 @@ export class Curve {
     for (const started of this.runs) {
       const reads: Read[] = [];
       const isNested = started !== null && this.method.family === 'reselect';
-      for (const block of started?.blocks ?? []) {
+      const measuredOf = (block: TokenRange): TokenRange | null => {
         const overlapping = overlap(block, queries);
-        const measured = overlapping && sweptWeight(swept, overlapping.start) > 0 ? overlapping : null;
-        const isRead = measured || (this.method.family === 'evict-reading' && block.start < queries.end);
-        if (!started || !isRead) continue;
-        signal?.throwIfAborted();
-        const selection = started.run.select(layerInput(recorded, block));
-        const last = reads.at(-1);
-        if (measured && last && isSameChoice(last.selection, selection)) last.end = measured.end;
-        else if (measured) {
-          const kept = isNested
-            ? this.nested(text, recorded.layer, block, selection, queries.start)
-            : readKept(text.ops, selection).then((one) => [one]);
-          reads.push({ ...measured, selection, kept: quiet(kept) });
+        return overlapping && sweptWeight(swept, overlapping.start) > 0 ? overlapping : null;
+      };
+      // What is chosen in one pass is chosen for every token of an answer: the probe has the same scores.
+      const isAsked = (block: TokenRange): boolean =>
+        (started?.run.each ? overlap(block, queries) : measuredOf(block)) !== null ||
+        (this.method.family === 'evict-reading' && block.start < queries.end);
+      const blocks = started?.blocks.filter(isAsked) ?? [];
+      for (const made of started ? choose(started.run, recorded, blocks, signal) : []) {
+        for (const [i, selection] of made.selections.entries()) {
+          const block = made.blocks[i]!;
+          const measured = measuredOf(block);
+          const last = reads.at(-1);
+          if (measured && last && isSameChoice(last.selection, selection)) last.end = measured.end;
+          else if (measured) {
+            const kept = isNested
+              ? this.nested(text, recorded.layer, block, selection, queries.start)
+              : readKept(text.ops, selection).then((one) => [one]);
+            reads.push({ ...measured, selection, kept: quiet(kept) });
+          }
         }
-        text.ops.release(...selection.owned);
+        for (const { owned } of made.selections) text.ops.release(...owned);
         await text.ops.pace();
       }
       const toGroups = async (point: number): Promise<Group[]> => {

@@ -1,0 +1,59 @@
+/** What a run chooses in one layer, block by block; for consecutive blocks of one query in one pass, where the method can. */
+import type { LayerInput, MethodRun, QueryBlock, Selection } from '../methods/method';
+import type { RecordedLayer } from '../study/recorded';
+import { layerInput } from './probe-run';
+
+export interface Choices {
+  /** All queries of the blocks. */
+  readonly input: LayerInput;
+  readonly blocks: readonly QueryBlock[];
+  /** One for each block. Release what they own together: the first may own what all are read from. */
+  readonly selections: readonly Selection[];
+  /** Whether they were made in one pass, by `MethodRun.each`. */
+  readonly inOnePass: boolean;
+}
+
+/** Most scores of one pass: queries × keys. */
+const MOST_SCORES = 2 ** 20;
+
+/** Asks for the choices of `blocks`, ascending, as they are taken. Throws the signal's reason, nothing being held then. */
+export function* choose(
+  run: MethodRun,
+  recorded: RecordedLayer,
+  blocks: readonly QueryBlock[],
+  signal: AbortSignal | undefined,
+): Generator<Choices> {
+  for (let from = 0, to: number; from < blocks.length; from = to) {
+    to = run.each ? endOfSingles(blocks, from) : from + 1;
+    const together = blocks.slice(from, to);
+    signal?.throwIfAborted();
+    const input = layerInput(recorded, { start: together[0]!.start, end: together.at(-1)!.end });
+    const selections = together.length > 1 ? (run.each?.select(input) ?? null) : null;
+    if (selections) {
+      yield { input, blocks: together, selections, inOnePass: true };
+      continue;
+    }
+    for (const block of together) {
+      signal?.throwIfAborted();
+      const own = layerInput(recorded, block);
+      yield { input: own, blocks: [block], selections: [run.select(own)], inOnePass: false };
+    }
+  }
+}
+
+/** One past the last of the blocks of one query that follow one another from `from` on; past `from` itself, if it is none. */
+function endOfSingles(blocks: readonly QueryBlock[], from: number): number {
+  const isSingle = ({ start, end }: QueryBlock): boolean => end - start === 1;
+  const most = Math.max(1, Math.floor(MOST_SCORES / Math.max(1, blocks[from]!.end)));
+  let to = from + 1;
+  if (!isSingle(blocks[from]!)) return to;
+  while (
+    to < blocks.length &&
+    to - from < most &&
+    isSingle(blocks[to]!) &&
+    blocks[to]!.start === blocks[to - 1]!.end
+  ) {
+    to++;
+  }
+  return to;
+}
