@@ -3,14 +3,15 @@
  * the heads of a group, gets more of their attention in all.
  */
 
-import { sliceRows } from '../../gpu/rows';
+import type { Ops, RowScalars, ScoreRows } from '../../gpu/ops';
+import { type DeviceBuffer, headMajorRows, sliceRows, tokenMajorRows } from '../../gpu/rows';
 import { equalBlocks } from './blocks';
 import { keptOfText, withKeepFraction } from './budget';
 import { defaultChunkTokens, keepFraction } from './defaults';
 import { denseScores } from './evict-once';
 import { keepEverything } from './full';
 import type { LayerInput, Method, MethodContext, Selection } from './method';
-import { inBuffers, remembered } from './remember';
+import { type Buffers, inBuffers, remembered } from './remember';
 
 export const oracle: Method = {
   id: 'oracle',
@@ -33,6 +34,9 @@ export const oracle: Method = {
   start: (context, parameters) => ({
     positions: 'model',
     select: (input) => select(context, input, keptOfText(parameters, input.layer, context.totalTokens)),
+    each: {
+      select: (input) => selectEach(context, input, keptOfText(parameters, input.layer, context.totalTokens)),
+    },
     mark() {},
     rewind() {},
     dispose() {},
@@ -57,9 +61,8 @@ export const oracle: Method = {
 /** Per KV head the `count` keys before the block with the largest sums of attention from its queries and query heads. */
 function select(context: MethodContext, input: LayerInput, count: number): Selection {
   const { ops, attentionScale: scale } = context;
-  const { block, query, key, logSumExp } = input;
+  const { block, query, key } = input;
   if (count >= block.start) return keepEverything(block.start);
-  if (!logSumExp) throw new Error("the oracle needs full attention's log-sum-exp");
   const sets = key.heads;
   const make = () => {
     const buffer = ops.scratch('f32', sets * block.start, 'attention received');
@@ -67,24 +70,112 @@ function select(context: MethodContext, input: LayerInput, count: number): Selec
       query,
       key: sliceRows(key, 0, block.start),
       scale,
-      logSumExp,
+      logSumExp: logSumExpOf(input),
       causalOffset: block.start,
       out: denseScores(buffer, sets, block.start),
     });
     return inBuffers(ops, [buffer], { buffer });
   };
   const scores = remembered(context.memo, `oracle/${input.layer}/${block.start}/${block.end}`, make);
-  const rows = denseScores(scores.value.buffer, sets, block.start);
-  const buffer = ops.scratch('u32', sets * count, 'kept keys');
-  const tied = ops.scratch('u32', sets, 'tied at the cut');
-  const list = { buffer, offset: 0, sets, count, rowStride: count };
-  ops.topK({ score: rows, count, indexBase: 0, out: list, tied: { buffer: tied, offset: 0 } });
-  return {
-    list: count > 0 ? list : null,
-    rangeStart: block.start,
-    candidates: { start: 0, end: block.start },
-    score: { rows, scoreStart: 0 },
-    tiedAtCut: count > 0 ? { buffer: tied, offset: 0, sets } : null,
-    owned: [buffer, tied, ...scores.owned],
-  };
+  return best(
+    ops,
+    denseScores(scores.value.buffer, sets, block.start),
+    block.start,
+    1,
+    count,
+    scores.owned,
+  )[0]!;
+}
+
+/** The same for queries that are each a block of one; null where some keep everything. */
+function selectEach(context: MethodContext, input: LayerInput, count: number): Selection[] | null {
+  const { ops } = context;
+  const { block, key } = input;
+  if (count >= block.start) return null;
+  const queries = block.end - block.start;
+  const place = `oracle/${input.layer}/${block.start}/${block.end}/each`;
+  const scores = remembered(context.memo, place, () => attentionOfEach(context, input));
+  const rows = denseScores(scores.value.buffer, queries * key.heads, block.end - 1);
+  return best(ops, rows, block.start, queries, count, scores.owned);
+}
+
+/** Most weights held at once: heads × queries × keys. */
+const MOST_WEIGHTS = 2 ** 22;
+
+/** Attention that each query gives the keys before it, summed over the heads of a group: [queries, G, keys], −∞ from itself on. */
+function attentionOfEach(
+  { ops, attentionScale: scale }: MethodContext,
+  input: LayerInput,
+): Buffers & { buffer: DeviceBuffer } {
+  const { block, query, key } = input;
+  const logSumExp = logSumExpOf(input);
+  const [groups, queries, keys] = [key.heads, block.end - block.start, block.end - 1];
+  const sums = ops.scratch('f32', queries * groups * keys, 'attention given');
+  const together = Math.max(1, Math.floor(MOST_WEIGHTS / (query.heads * keys)));
+  for (let from = 0; from < queries; from += together) {
+    const rows = Math.min(together, queries - from);
+    const weights = ops.scratch('f32', query.heads * rows * keys, 'attention weights');
+    ops.attentionWeights({
+      query: sliceRows(query, from, rows),
+      key: sliceRows(key, 0, keys),
+      scale,
+      logSumExp: { ...logSumExp, offset: logSumExp.offset + from },
+      causalOffset: block.start + from,
+      out: weights,
+    });
+    ops.sumHeads({
+      input: headMajorRows(weights, query.heads, rows, keys),
+      out: tokenMajorRows(sums, groups, rows, keys, from * groups * keys),
+    });
+    ops.release(weights);
+  }
+  const buffer = ops.scratch('f32', queries * groups * keys, 'attention given to the keys before');
+  for (let group = 0; group < groups; group++) {
+    const ofGroup = (scores: DeviceBuffer): ScoreRows => ({
+      ...{ buffer: scores, offset: group * keys, rows: queries, length: keys, rowStride: groups * keys },
+    });
+    // Dilation by nothing: it leaves to each row what it has.
+    ops.dilate({ input: ofGroup(sums), radius: 0, firstLength: block.start, out: ofGroup(buffer) });
+  }
+  ops.release(sums);
+  return inBuffers(ops, [buffer], { buffer });
+}
+
+/**
+ * The `count` best of each row of [queries, sets] `scores`, dense, as a selection for each query; the first has `firstCandidates`,
+ * every one a candidate more than the one before.
+ */
+function best(
+  ops: Ops,
+  scores: ScoreRows,
+  firstCandidates: number,
+  queries: number,
+  count: number,
+  owned: readonly DeviceBuffer[],
+): Selection[] {
+  const sets = scores.rows / queries;
+  const buffer = ops.scratch('u32', scores.rows * count, 'kept keys');
+  const tied = ops.scratch('u32', scores.rows, 'tied at the cut');
+  const list = { buffer, offset: 0, sets: scores.rows, count, rowStride: count };
+  ops.topK({ score: scores, count, indexBase: 0, out: list, tied: { buffer: tied, offset: 0 } });
+  return Array.from({ length: queries }, (_, i): Selection => {
+    const end = firstCandidates + i;
+    const first = i * sets;
+    return {
+      list: count > 0 ? { ...list, offset: first * count, sets } : null,
+      rangeStart: end,
+      candidates: { start: 0, end },
+      score: {
+        rows: { ...scores, offset: scores.offset + first * scores.rowStride, rows: sets, length: end },
+        scoreStart: 0,
+      },
+      tiedAtCut: count > 0 ? { buffer: tied, offset: first, sets } : null,
+      owned: i === 0 ? [buffer, tied, ...owned] : [],
+    };
+  });
+}
+
+function logSumExpOf({ logSumExp }: LayerInput): RowScalars {
+  if (!logSumExp) throw new Error("the oracle needs full attention's log-sum-exp");
+  return logSumExp;
 }

@@ -128,7 +128,8 @@ describe('probe', () => {
     ['oracle', {}],
     ['streaming-llm', { positions: 'cache' }],
   ])('measures an answer’s tokens together as one by one: %s %o', async (id, more) => {
-    const answered = { ...text, answerStart: 160 };
+    // Plain sums: in single precision a projection of many rows rounds unlike that of one, which moves keys that are nearly tied.
+    const answered = { ...fixtureText(createCpuOps({ simd: false })), answerStart: 160 };
     const parameters = parametersOf(id, more);
     const start = 155;
     const together = await probe({
@@ -137,7 +138,7 @@ describe('probe', () => {
       parameters,
       queries: { start, end: tokens },
     });
-    // A method that cannot attend for several queries at once is measured one query at a time.
+    // A method that can neither choose nor attend for several queries at once is measured one query at a time.
     const apart: Method = {
       ...methodById(id),
       start(context, given) {
@@ -145,6 +146,7 @@ describe('probe', () => {
         return Object.assign(run, {
           positions: run.positions === 'model' ? 'own' : run.positions,
           attendEach: undefined,
+          each: undefined,
         });
       },
     };

@@ -1,0 +1,164 @@
+/** What methods choose for several queries in one pass, beside what they choose for one query at a time. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createCpuOps } from '../../gpu/cpu';
+import type { Ops } from '../../gpu/ops';
+import { createWebGpuOps } from '../../gpu/webgpu';
+import { choose } from '../../src/measure/choices';
+import { layerInput, type ProbeRun, startProbe } from '../../src/measure/probe-run';
+import { readKept, readScoreRows } from '../../src/measure/selection-reader';
+import { methodById } from '../../src/methods';
+import type { LayerInput, Selection } from '../../src/methods/method';
+import { resolveParameters } from '../../src/methods/parameters';
+import type { RecordedText } from '../../src/study/recorded';
+import { describeWebGpu } from '../webgpu-node';
+import { fixtureText, shape } from './fixture';
+
+const ANSWER_START = 151;
+const answer = { start: ANSWER_START, end: shape.tokens };
+const lengths = { localTokens: 20, initTokens: 4, selectedTokens: 17, chunkTokens: 40 };
+const specs: readonly [id: string, given: Record<string, unknown>][] = [
+  ['esa', { projection: 'exact', ...lengths }],
+  ['esa', { projection: 'exact', scoreQuery: 'unrotated', ...lengths, proximity: 0 }],
+  ['esa', { projection: 'closed-form', compressedDim: 8, ...lengths }],
+  ['esa', { projection: 'closed-form', compressedDim: 4, ...lengths, initTokens: 0, proximity: 12 }],
+  ['esa', { projection: 'closed-form', compressedDim: 4, ...lengths, selectedTokens: 0 }],
+  ['oracle', { keepFraction: 0.2 }],
+  ['oracle', { keepFraction: 0 }],
+];
+
+/** Off the device, scores without what may differ by rounding between the two. */
+async function read(ops: Ops, selection: Selection) {
+  const [kept, scores, second] = await Promise.all([
+    readKept(ops, selection),
+    selection.score ? readScoreRows(ops, selection.score.rows) : [],
+    selection.score?.secondary ? readScoreRows(ops, selection.score.secondary) : [],
+  ]);
+  const { scoreStart } = selection.score ?? {};
+  return { kept, scores: [...scores, ...second], scoreStart, decidedBy: selection.decidedBy };
+}
+
+function tests(backend: () => { text: RecordedText; digits: number }): void {
+  async function started([id, given]: (typeof specs)[number]): Promise<{
+    probe: ProbeRun;
+    input: LayerInput;
+  }> {
+    const { text } = backend();
+    const method = methodById(id);
+    const context = { ...text, tokens: shape.tokens };
+    const parameters = resolveParameters(id, method.parameters, given, context);
+    return {
+      probe: await startProbe(text, method, parameters, 140),
+      input: layerInput(text.recorded[1]!, answer),
+    };
+  }
+
+  async function expectSame(
+    each: readonly Selection[] | null | undefined,
+    one: (input: LayerInput) => Selection | null,
+  ) {
+    const { text, digits } = backend();
+    expect(each).toHaveLength(answer.end - answer.start);
+    for (const [i, selection] of each!.entries()) {
+      const start = answer.start + i;
+      const alone = one(layerInput(text.recorded[1]!, { start, end: start + 1 }));
+      const [got, want] = [await read(text.ops, selection), await read(text.ops, alone!)];
+      expect(got.scoreStart).toBe(want.scoreStart);
+      expect(got.decidedBy).toBe(want.decidedBy);
+      expect(got.scores.map((row) => row.length)).toEqual(want.scores.map((row) => row.length));
+      const largest = Math.max(1e-30, ...want.scores.flatMap((row) => [...row].map(Math.abs)));
+      for (const [row, values] of got.scores.entries()) {
+        for (const [j, value] of values.entries()) {
+          expect(value / largest).toBeCloseTo(want.scores[row]![j]! / largest, digits);
+        }
+      }
+      expect(got.kept, `query ${start}`).toEqual(want.kept);
+      text.ops.release(...alone!.owned);
+    }
+    for (const { owned } of each!) text.ops.release(...owned);
+  }
+
+  it.each(specs)('%s %o: each query keeps what it keeps alone', async (id, given) => {
+    const { probe, input } = await started([id, given]);
+    await expectSame(probe.run.each?.select(input), (one) => probe.run.select(one));
+    probe.dispose();
+  });
+
+  it.each(specs.slice(2, 5))('%s %o: and by the exact score', async (id, given) => {
+    const { probe, input } = await started([id, given]);
+    await expectSame(probe.run.each?.selectExactly?.(input), (one) => probe.run.selectExactly!(one));
+    probe.dispose();
+  });
+
+  it.each(specs.slice(2, 5))(
+    '%s %o: scores by query are those of each alone, −∞ beyond',
+    async (id, given) => {
+      const { text, digits } = backend();
+      const { probe, input } = await started([id, given]);
+      const each = probe.run.each!.queryScores!(input)!;
+      for (const name of ['approximate', 'exact'] as const) {
+        const rows = await readScoreRows(text.ops, each[name]);
+        for (const [i, row] of rows.entries()) {
+          const start = answer.start + i;
+          const alone = probe.run.queryScores!(layerInput(text.recorded[1]!, { start, end: start + 1 }))!;
+          expect(alone.count).toBe(each.count);
+          const [want] = await readScoreRows(text.ops, alone[name]);
+          expect(row.subarray(want!.length).every((value) => value === Number.NEGATIVE_INFINITY)).toBe(true);
+          const largest = Math.max(...want!.map(Math.abs));
+          for (const [j, value] of want!.entries()) {
+            expect(row[j]! / largest).toBeCloseTo(value / largest, digits);
+          }
+          text.ops.release(...alone.owned);
+        }
+      }
+      text.ops.release(...each.owned);
+      probe.dispose();
+    },
+  );
+}
+
+describe('each query in one pass, on the CPU', () => {
+  const text = fixtureText(createCpuOps({ simd: false }));
+  tests(() => ({ text, digits: 6 }));
+
+  it.each([
+    ['esa', { ...lengths, projection: 'exact', selectedTokens: 140 }],
+    ['esa', { ...lengths, projection: 'exact', localTokens: 170 }],
+    ['oracle', { keepFraction: 0.9 }],
+    ['oracle', { keepFraction: 1 }],
+  ])('%s %o: where queries keep everything they are asked one by one', async (id, given) => {
+    const method = methodById(id);
+    const parameters = resolveParameters(id, method.parameters, given, text);
+    const { run, dispose } = await startProbe(text, method, parameters, 140);
+    expect(run.each!.select(layerInput(text.recorded[0]!, answer))).toBeNull();
+    dispose();
+  });
+
+  it('takes consecutive blocks of one query together, others one by one, and every block once', async () => {
+    const method = methodById('esa');
+    const parameters = resolveParameters('esa', method.parameters, specs[0]![1], text);
+    const { run, blocks, dispose } = await startProbe(
+      { ...text, answerStart: ANSWER_START },
+      method,
+      parameters,
+      140,
+    );
+    const made = [...choose(run, text.recorded[0]!, blocks, undefined)];
+    expect(made.flatMap((choices) => choices.blocks)).toEqual(blocks);
+    const last = made.at(-1)!;
+    expect(last.inOnePass).toBe(true);
+    expect(last.blocks).toHaveLength(answer.end - answer.start);
+    expect(made.slice(0, -1).every(({ inOnePass, blocks: own }) => !inOnePass && own.length === 1)).toBe(
+      true,
+    );
+    dispose();
+  });
+});
+
+describeWebGpu('each query in one pass, on WebGPU', (gpu) => {
+  let text: RecordedText;
+  beforeAll(async () => {
+    text = fixtureText(await createWebGpuOps({ device: gpu.device }));
+  });
+  afterAll(() => text?.ops.destroy());
+  tests(() => ({ text, digits: 5 }));
+});
