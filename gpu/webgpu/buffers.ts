@@ -14,6 +14,8 @@ export interface Storage {
   readonly number: number;
   /** The submission that last used it. */
   lastUse: number;
+  /** A part of it is to be copied out and not yet is: see Readbacks. */
+  isAsked: boolean;
 }
 
 /** A buffer of this backend. `storage` is undefined once it was released. */
@@ -77,7 +79,7 @@ export class Buffers {
       usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
     });
     this.#made += 1;
-    return { memory, bytes, number: this.#made, lastUse: -1 };
+    return { memory, bytes, number: this.#made, lastUse: -1, isAsked: false };
   }
 
   /**

@@ -1,18 +1,90 @@
+import type { Storage } from './buffers';
+import type { Commands } from './commands';
+
 /** Kept for the next read: making one takes longer than a small read does. */
 const POOL_BYTES = 2 ** 24;
 
-/** Buffers that results are copied into to be read. */
+/** A part of storage that is to be copied out. */
+interface Reading {
+  readonly storage: Storage;
+  readonly offset: number;
+  readonly bytes: number;
+  readonly resolve: (data: ArrayBuffer) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Readings that are copied into one buffer, one after the other, and mapped together. */
+interface Copied {
+  readonly readings: readonly Reading[];
+  readonly buffer: GPUBuffer;
+  readonly bytes: number;
+}
+
+/**
+ * Results on their way off the device. What is asked for is copied at the end of the submission, or before something overwrites it: a
+ * copy ends a compute pass, and mapping a buffer takes longer than a small read does.
+ */
 export class Readbacks {
   readonly #device: GPUDevice;
+  readonly #commands: Commands;
   readonly #pool = new Map<number, GPUBuffer[]>();
   #pooledBytes = 0;
+  #asked: Reading[] = [];
+  #copied: Copied[] = [];
 
-  constructor(device: GPUDevice) {
+  constructor(device: GPUDevice, commands: Commands) {
     this.#device = device;
+    this.#commands = commands;
+  }
+
+  /** Bytes [offset, offset + bytes) of storage as all work recorded so far leaves them. Rejects with what mapping fails with. */
+  ask(storage: Storage, offset: number, bytes: number): Promise<ArrayBuffer> {
+    storage.isAsked = true;
+    return new Promise((resolve, reject) => {
+      this.#asked.push({ storage, offset, bytes, resolve, reject });
+    });
+  }
+
+  /** To be called before something is recorded that overwrites storage which is asked for, and before the submission. */
+  copyAsked(): void {
+    if (this.#asked.length === 0) return;
+    const readings = this.#asked;
+    this.#asked = [];
+    const bytes = readings.reduce((sum, reading) => sum + reading.bytes, 0);
+    const buffer = this.#take(bytes);
+    let at = 0;
+    for (const reading of readings) {
+      this.#commands.copy(reading.storage.memory, reading.offset, buffer, at, reading.bytes);
+      reading.storage.isAsked = false;
+      at += reading.bytes;
+    }
+    this.#copied.push({ readings, buffer, bytes });
+  }
+
+  /** To be called when everything recorded is submitted. */
+  submitted(): void {
+    for (const copied of this.#copied.splice(0)) this.#map(copied);
+  }
+
+  async #map({ readings, buffer, bytes }: Copied): Promise<void> {
+    try {
+      await buffer.mapAsync(GPUMapMode.READ, 0, bytes);
+      const data = buffer.getMappedRange(0, bytes);
+      let at = 0;
+      for (const reading of readings) {
+        reading.resolve(data.slice(at, at + reading.bytes));
+        at += reading.bytes;
+      }
+      buffer.unmap();
+      this.#giveBack(buffer);
+    } catch (error) {
+      buffer.destroy();
+      for (const { reject } of readings) reject(error);
+    }
   }
 
   /** A buffer of at least so many bytes that can be copied into and mapped. */
-  take(bytes: number): GPUBuffer {
+  #take(bytes: number): GPUBuffer {
     const size = sizeFor(bytes);
     const pooled = this.#pool.get(size)?.pop();
     if (pooled) {
@@ -24,7 +96,7 @@ export class Readbacks {
   }
 
   /** Takes back what is no longer mapped. */
-  giveBack(buffer: GPUBuffer): void {
+  #giveBack(buffer: GPUBuffer): void {
     if (this.#pooledBytes + buffer.size > POOL_BYTES) {
       buffer.destroy();
       return;

@@ -77,7 +77,7 @@ export class Recorder {
     this.#pacer = new Pacer(capabilities.isFallbackAdapter);
     this.#timer = new PassTimer(device, capabilities.timestampQuery);
     this.#commands = new Commands(device, this.#timer);
-    this.#readbacks = new Readbacks(device);
+    this.#readbacks = new Readbacks(device, this.#commands);
     this.unused = this.allocate('f32', 4, 'unused');
     this.unusedIntegers = this.allocate('u32', 4, 'unused');
     this.#unusedOutputs = [0, 1, 2].map(() => this.allocate('f32', 4, 'unused'));
@@ -121,7 +121,9 @@ export class Recorder {
 
   /** Fills a buffer with zeros, in order with dispatches. */
   clear(buffer: DeviceBuffer): void {
-    this.#commands.clear(storageOf(buffer));
+    const storage = storageOf(buffer);
+    if (storage.isAsked) this.#readbacks.copyAsked();
+    this.#commands.clear(storage);
   }
 
   upload(data: Float32Array | Uint32Array, label: string): StorageBuffer {
@@ -134,6 +136,7 @@ export class Recorder {
   write(buffer: StorageBuffer, offset: number, data: Float32Array | Uint32Array): void {
     if (data.length === 0) return;
     const storage = storageOf(buffer);
+    if (storage.isAsked) this.#readbacks.copyAsked();
     // Short data travel with the submission being recorded.
     if (!this.#commands.isEmpty && this.#commands.stage(data, storage, offset)) return;
     if (storage.lastUse === this.#commands.submission) this.flush();
@@ -148,23 +151,20 @@ export class Recorder {
     }
     const bytes = length * 4;
     this.#buffers.reserve(bytes, `copy of ${buffer.label}`);
-    const readable = this.#readbacks.take(bytes);
     try {
       const storage = storageOf(buffer);
-      this.#commands.copy(storage.memory, offset * 4, readable, 0, bytes);
+      const asked = this.#readbacks.ask(storage, offset * 4, bytes).catch(failOfDevice);
+      // Whoever waits for it still gets the error.
+      asked.catch(() => {});
       storage.lastUse = this.#commands.submission;
       // Reads that are asked for together share a submission, also those between which work is paced.
       await this.#pacer.nextTurn();
       this.flush();
-      await readable.mapAsync(GPUMapMode.READ, 0, bytes).catch(failOfDevice);
+      const data = await asked;
       await this.#pipelines.settled();
       this.#opened.throwFailure();
-      const data = readable.getMappedRange(0, bytes).slice(0);
-      readable.unmap();
-      this.#readbacks.giveBack(readable);
       return data;
     } catch (error) {
-      readable.destroy();
       return await this.#explain(error);
     } finally {
       this.#buffers.giveBack(bytes);
@@ -245,6 +245,11 @@ export class Recorder {
       storage.lastUse = submission;
       bound[index] = storage;
     }
+    for (const written of writes) {
+      if (!bound[written]!.isAsked) continue;
+      this.#readbacks.copyAsked();
+      break;
+    }
     for (const read of reads) {
       for (const written of writes) {
         if (bound[read] !== bound[written]) continue;
@@ -267,6 +272,7 @@ export class Recorder {
   /** WebGPU lets no dispatch read a buffer that it writes, not even another part of it: read from a copy. */
   #copyOf(buffer: DeviceBuffer): Storage {
     const copy = storageOf(this.temporary(buffer.type, buffer.length, `copy of ${buffer.label}`));
+    if (copy.isAsked) this.#readbacks.copyAsked();
     this.#commands.copy(storageOf(buffer).memory, 0, copy.memory, 0, buffer.length * 4);
     copy.lastUse = this.#commands.submission;
     return copy;
@@ -276,8 +282,14 @@ export class Recorder {
 
   /** Submits everything recorded. */
   flush(): void {
-    const done = this.#commands.submit();
-    if (done) this.#pacer.submitted(done);
+    this.#readbacks.copyAsked();
+    try {
+      const done = this.#commands.submit();
+      if (done) this.#pacer.submitted(done);
+    } finally {
+      // Also where a device is gone: who waits has to be told.
+      this.#readbacks.submitted();
+    }
     clearTimeout(this.#laterFlush);
     this.#laterFlush = undefined;
     this.#buffers.destroyCondemned();
