@@ -76,6 +76,9 @@ export interface MemoryLimits {
   storageBytes(elements: number): number;
 }
 
+/** What a row of scores holds beyond its end: finite, and below every score. */
+export const LOWEST_SCORE = -3.4e38;
+
 export interface Ops {
   readonly backend: BackendName;
   /** For people: adapter name or CPU description. */
@@ -182,8 +185,8 @@ export interface Ops {
   peakScores(a: { query: Rows; key: Rows; out: DeviceBuffer; outOffset: number }): void;
   /**
    * ESA Eq. 4 for queries that are each a block of one, and see one key more than the one before: with M_i = firstLength + i,
-   * out[i, m] = q_i·k_m − max over m' < M_i of q_i·k_m' for m < M_i, −∞ beyond. query [n,K], key [M,K], out [n,M]. out must not
-   * overlap query or key.
+   * out[i, m] = q_i·k_m − max over m' < M_i of q_i·k_m' for m < M_i, LOWEST_SCORE beyond. query [n,K], key [M,K], out [n,M]. out
+   * must not overlap query or key. Scores that are no numbers, or leave 32 bits, leave entries that are not finite.
    */
   peakScoresByQuery(a: { query: Rows; key: Rows; firstLength: number; out: ScoreRows }): void;
   /**

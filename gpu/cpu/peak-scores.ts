@@ -1,4 +1,5 @@
 /** ESA's importance of keys to a block of queries, and its dilation. */
+import { LOWEST_SCORE } from '../ops';
 import type { Arguments } from '../validate';
 import { checkDilate, checkPeakScores, checkPeakScoresByQuery } from '../validate';
 import { floatsOf } from './buffer';
@@ -62,7 +63,7 @@ export function putRelative(
   const seen = Math.min(key.rows, firstLength + row);
   const best = largest(scores, at, seen);
   for (let m = 0; m < seen; m++) data[start + m] = scores[at + m]! - best;
-  data.fill(Number.NEGATIVE_INFINITY, start + seen, start + key.rows);
+  data.fill(LOWEST_SCORE, start + seen, start + key.rows);
 }
 
 /** ESA Eq. 8. The largest entry of a sliding window, in linear time: a queue of the entries that can still win. */

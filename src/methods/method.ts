@@ -119,7 +119,7 @@ export interface EachQuery {
   select(input: LayerInput): readonly Selection[] | null;
   /** As `MethodRun.selectExactly`; given where that is. */
   selectExactly?(input: LayerInput): readonly Selection[] | null;
-  /** As `MethodRun.queryScores`, row i having one candidate more than row i − 1, −∞ beyond; given where that is. */
+  /** As `MethodRun.queryScores`, row i having one candidate more than row i − 1, LOWEST_SCORE beyond; given where that is. */
   queryScores?(input: LayerInput): QueryScores | null;
 }
 

@@ -6,7 +6,7 @@ import type { Ops, ScoreRows } from '../../gpu/ops';
 import type { DeviceBuffer } from '../../gpu/rows';
 import { matrixRows } from '../../gpu/rows';
 import { UserError } from '../user-error';
-import type { MethodRun } from './method';
+import type { EachQuery, MethodRun } from './method';
 
 /** Score rows that are checked in one dispatch, each in a number of its own. */
 const MOST_ROWS = 64;
@@ -31,6 +31,15 @@ export class ScoreCheck {
         const { key, out, outOffset } = a;
         check({ buffer: out, offset: outOffset, rows: 1, length: key.rows, rowStride: key.rows });
       },
+      peakScoresByQuery(a: Parameters<Ops['peakScoresByQuery']>[0]) {
+        device.peakScoresByQuery(a);
+        check(a.out);
+      },
+      attentionWeights(a: Parameters<Ops['attentionWeights']>[0]) {
+        device.attentionWeights(a);
+        const [rows, length] = [a.query.heads * a.query.rows, a.key.rows];
+        check({ buffer: a.out, offset: 0, rows, length, rowStride: length });
+      },
       lagScores(a: Parameters<Ops['lagScores']>[0]) {
         device.lagScores(a);
         check(a.out);
@@ -42,11 +51,12 @@ export class ScoreCheck {
     });
   }
 
-  /** The run, whose calls say which layer the scores are of. */
-  watch<Run extends MethodRun>(run: Run): Run {
+  /** The run, or a part of it, whose calls say which layer the scores are of. */
+  watch<Run extends MethodRun | EachQuery>(run: Run): Run {
     return new Proxy(run, {
       get: (target, name) => {
         const value: unknown = Reflect.get(target, name, target);
+        if (name === 'each' && value) return this.watch(value as EachQuery);
         if (typeof value !== 'function') return value;
         return (...given: unknown[]): unknown => {
           const [first] = given as { readonly layer?: number }[];

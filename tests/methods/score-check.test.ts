@@ -38,8 +38,15 @@ const cases: readonly (readonly [id: string, given: object, tensor: keyof LayerT
   ['lagkv', { lagTokens: 12, sinkTokens: 4, variant: 'kvpress' }, 'value', Number.NaN],
 ];
 
-const prepare = (ops: Ops, [id, given, tensor, value]: (typeof cases)[number]) => {
-  const text = recordText(ops, shape, damaged(tensor, value));
+/** Those whose queries from 95 on are an answer's, decided in one pass. */
+const answered = cases.filter(([id]) => id === 'esa');
+
+const prepare = (
+  ops: Ops,
+  [id, given, tensor, value]: (typeof cases)[number],
+  answerStart: number | null = null,
+) => {
+  const text = recordText(ops, shape, damaged(tensor, value), { answerStart });
   const method = methodById(id);
   const parameters = resolveParameters(id, method.parameters, { ...given }, contextOf(text));
   return { text, method, parameters };
@@ -68,6 +75,16 @@ describe('scores that are not finite', () => {
     expect((await ofLayer(0)).blocks.length).toBeGreaterThan(0);
     expect((await row(2)).scores).not.toBeNull();
     memo.close();
+  });
+
+  it.each(answered)('%s %j, %s %d, in an answer decided in one pass', async (...of) => {
+    const { text, method, parameters } = prepare(createCpuOps(), of, 95);
+    const request = { text, method, parameters, evictAt: queries.start, withScores: false };
+    await expect(selectAll({ ...request, recordedIndex: 1 })).rejects.toThrow(sentence(of[0]));
+    expect((await selectAll({ ...request, recordedIndex: 2 })).blocks.length).toBeGreaterThan(25);
+    // The answer's queries alone: no block of several is scored.
+    const alone = { text, method, parameters, queries: { start: 95, end: 120 } };
+    await expect(probe(alone)).rejects.toThrow(/layer 1/);
   });
 
   it('end a free run', async () => {
@@ -138,6 +155,13 @@ describeWebGpu('scores that are not finite, on WebGPU', (gpu) => {
     const request = { text, method, parameters, evictAt: queries.start, withScores: false };
     await expect(selectAll({ ...request, recordedIndex: 1 })).rejects.toThrow(sentence(of[0]));
     expect((await selectAll({ ...request, recordedIndex: 0 })).blocks.length).toBeGreaterThan(0);
+  });
+
+  it.each(answered)('%s %j, %s %d, in an answer decided in one pass', async (...of) => {
+    const { text, method, parameters } = prepare(ops, of, 95);
+    const request = { text, method, parameters, evictAt: queries.start, withScores: false };
+    await expect(selectAll({ ...request, recordedIndex: 1 })).rejects.toThrow(sentence(of[0]));
+    expect((await selectAll({ ...request, recordedIndex: 2 })).blocks.length).toBeGreaterThan(25);
   });
 
   it('products that leave 32 bits', async () => {

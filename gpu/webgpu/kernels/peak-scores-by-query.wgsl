@@ -1,5 +1,5 @@
 // ESA Eq. 4 (arXiv 2502.14477) of queries that are each a block of one: every row of the scores less the largest of its entries,
-// in place. Row i has firstLength + i entries at most; beyond it becomes −∞.
+// in place. Row i has firstLength + i entries at most; beyond it becomes LOWEST, which is LOWEST_SCORE of gpu/ops.
 //
 // Shapes     scores [rows, length].
 // Grid       one workgroup of THREADS threads per row, linear.
@@ -17,10 +17,9 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> scores: array<u32>;
+@group(0) @binding(1) var<storage, read_write> scores: array<f32>;
 
 const LOWEST = -3.4e38;
-const NEGATIVE_INFINITY_BITS = 0xff800000u;
 
 var<workgroup> maxima: array<f32, THREADS>;
 
@@ -43,7 +42,7 @@ fn main(
   let start = params.offset + row * params.rowStride;
   let length = min(params.length, params.firstLength + row);
   var largest = LOWEST;
-  for (var m = thread; m < length; m += THREADS) { largest = max(largest, bitcast<f32>(scores[start + m])); }
+  for (var m = thread; m < length; m += THREADS) { largest = max(largest, scores[start + m]); }
   maxima[thread] = largest;
   workgroupBarrier();
   if (GROUP < THREADS) {
@@ -53,8 +52,8 @@ fn main(
   }
   largest = largestOf(0u, GROUP, 1u);
   for (var m = thread; m < params.length; m += THREADS) {
-    var bits = NEGATIVE_INFINITY_BITS;
-    if (m < length) { bits = bitcast<u32>(bitcast<f32>(scores[start + m]) - largest); }
-    scores[start + m] = bits;
+    var relative = LOWEST;
+    if (m < length) { relative = scores[start + m] - largest; }
+    scores[start + m] = relative;
   }
 }

@@ -29,7 +29,7 @@ export interface Scored {
 
 /**
  * Scores of all tokens before the local ones: infinite for initial tokens, which stay, then the middle's. A row for the block, or
- * one for each query, −∞ beyond its middle.
+ * one for each query, lower than every score beyond its middle.
  */
 export interface MiddleScores {
   /** F_s, Eq. 4. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createCpuOps } from '../../../gpu/cpu';
-import type { Ops } from '../../../gpu/ops';
+import { LOWEST_SCORE, type Ops } from '../../../gpu/ops';
 import { expectClose, input, numbers, output, take } from './views';
 
 const ops = createCpuOps();
@@ -64,7 +64,9 @@ describe.each([
         return sum;
       });
       const best = dots.reduce((a, b) => Math.max(a, b));
-      return Array.from({ length: m }, (_, t) => (t < dots.length ? dots[t]! - best : -Infinity));
+      return Array.from({ length: m }, (_, t) =>
+        t < dots.length ? dots[t]! - best : Math.fround(LOWEST_SCORE),
+      );
     });
     const out = output(ops, { heads: 1, rows: n, channels: m });
     const { buffer, offset, rowStride } = out;
