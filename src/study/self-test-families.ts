@@ -248,7 +248,7 @@ function weights(inputs: Inputs, keys: number): DeviceBuffer[] {
   return [out];
 }
 
-/** Rows turned to positions that are listed, and rows gathered and copied. */
+/** Rows turned to positions that are listed, and rows gathered, copied and repeated. */
 function moved(inputs: Inputs): DeviceBuffer[] {
   const { ops } = inputs;
   const frequencies = CHANNELS / 2;
@@ -263,7 +263,11 @@ function moved(inputs: Inputs): DeviceBuffer[] {
   const indices = inputs.integers(QUERIES, KEYS);
   ops.gatherRows({ table: firstHead(inputs.key), indices, indexOffset: 0, out: gathered });
   ops.copyRows({ input: firstHead(inputs.query), out: copied });
-  return [turned.buffer, gathered.buffer, copied.buffer];
+  // One row for several, of a width that is none of vectors.
+  const repeated = rows(CHANNELS - 1);
+  const { buffer, offset } = inputs.query;
+  ops.copyRows({ input: { ...repeated, buffer, offset, rowStride: 0 }, out: repeated });
+  return [turned.buffer, gathered.buffer, copied.buffer, repeated.buffer];
 }
 
 const families: Readonly<Record<string, (inputs: Inputs) => DeviceBuffer[]>> = {
