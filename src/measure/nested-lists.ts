@@ -1,31 +1,32 @@
 /** What one order of candidates keeps at many budgets: the best of it, so that larger budgets keep what smaller ones do. */
 import { orderedKeys } from '../../gpu/cpu/ordered-keys';
 
-/** Tokens that a composite key has room for beside 32 bits of score: both are exact in a double. */
-const PLACES = 2 ** 21;
+/** Bits that are sorted by at a time: three passes take all 32. */
+const DIGIT_BITS = 11;
+const DIGITS = 2 ** DIGIT_BITS;
 
 /**
- * Rank of every candidate in the order of `topK` (gpu/ops.ts): score descending, then `secondary` descending, then place
- * ascending; 0 is the best.
+ * Tokens [0, start), which stay whatever is chosen, then the candidates start + i in the order of `topK` (gpu/ops.ts): score
+ * descending, then `secondary` descending, then place ascending. Its first start + n entries are what stays when n are chosen.
  */
-export function ranksOf(score: Float32Array, secondary: Float32Array | null): Uint32Array {
+export function orderOf(score: Float32Array, secondary: Float32Array | null, start: number): Uint32Array {
   const { length } = score;
-  if (length > PLACES) throw new RangeError(`${length} candidates are more than can be ranked at once`);
   const keys = new Uint32Array(length);
   orderedKeys(score, 0, keys);
   const order = sortedPlaces(keys);
   if (secondary) {
     const second = new Uint32Array(length);
     orderedKeys(secondary, 0, second);
-    for (let start = 0, end: number; start < length; start = end) {
-      end = start + 1;
-      while (end < length && keys[order[end]!] === keys[order[start]!]) end++;
-      sortStretch(order, start, end, second);
+    for (let from = 0, to: number; from < length; from = to) {
+      to = from + 1;
+      while (to < length && keys[order[to]!] === keys[order[from]!]) to++;
+      if (to - from > 1) sortStretch(order, from, to, second);
     }
   }
-  const ranks = new Uint32Array(length);
-  for (let rank = 0; rank < length; rank++) ranks[order[rank]!] = rank;
-  return ranks;
+  const all = new Uint32Array(start + length);
+  for (let token = 0; token < start; token++) all[token] = token;
+  for (let i = 0; i < length; i++) all[start + i] = start + order[i]!;
+  return all;
 }
 
 /** Longer stretches of equal scores are sorted by the library; dilated scores are equal in short ones. */
@@ -45,21 +46,23 @@ function sortStretch(order: Uint32Array, start: number, end: number, keys: Uint3
   }
 }
 
-/** Places by key descending, the lower place first at a tie. */
+/** Places by key descending, the lower place first at a tie: a radix sort from the lowest digit, stable in every pass. */
 function sortedPlaces(keys: Uint32Array): Uint32Array {
   const { length } = keys;
-  const composite = new Float64Array(length);
-  for (let i = 0; i < length; i++) composite[i] = keys[i]! * PLACES + (PLACES - 1 - i);
-  composite.sort();
-  const order = new Uint32Array(length);
-  for (let i = 0; i < length; i++) order[i] = PLACES - 1 - (composite[length - 1 - i]! % PLACES);
+  let order = new Uint32Array(length);
+  let next = new Uint32Array(length);
+  for (let i = 0; i < length; i++) order[i] = i;
+  const ends = new Uint32Array(DIGITS + 1);
+  for (let shift = 0; shift < 32; shift += DIGIT_BITS) {
+    ends.fill(0);
+    for (let i = 0; i < length; i++) ends[DIGITS - ((keys[i]! >>> shift) & (DIGITS - 1))]!++;
+    // Where each digit begins, the largest first.
+    for (let digit = 1; digit <= DIGITS; digit++) ends[digit]! += ends[digit - 1]!;
+    for (let i = 0; i < length; i++) {
+      const place = order[i]!;
+      next[ends[DIGITS - 1 - ((keys[place]! >>> shift) & (DIGITS - 1))]!++] = place;
+    }
+    [order, next] = [next, order];
+  }
   return order;
-}
-
-/** Tokens [0, start), then start + those places whose rank is below `count`; ascending. */
-export function bestOf(ranks: Uint32Array, count: number, start: number): Uint32Array {
-  const list = new Uint32Array(start + Math.min(count, ranks.length));
-  for (let token = 0; token < start; token++) list[token] = token;
-  for (let i = 0, at = start; i < ranks.length; i++) if (ranks[i]! < count) list[at++] = start + i;
-  return list;
 }

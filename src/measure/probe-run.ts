@@ -113,21 +113,30 @@ export function contextOf(text: RecordedText): ParameterContext {
 
 /** One layer as a method sees it at a block. */
 export function layerInput(recorded: RecordedLayer, block: QueryBlock): LayerInput {
-  const { layer, queryUnrotated, keyUnrotated, value, logSumExp } = recorded;
+  const { queryUnrotated, keyUnrotated, value, logSumExp } = recorded;
   const ofBlock = (view: Rows): Rows => sliceRows(view, block.start, block.end - block.start);
+  // Made when they are read: a sweep asks for thousands, of which most are read in part.
   return {
-    layer,
+    layer: recorded.layer,
     block,
     get query() {
       return ofBlock(recorded.query);
     },
-    queryUnrotated: queryUnrotated && ofBlock(queryUnrotated),
+    get queryUnrotated() {
+      return queryUnrotated && ofBlock(queryUnrotated);
+    },
     get key() {
       return sliceRows(recorded.key, 0, block.end);
     },
-    keyUnrotated: keyUnrotated && sliceRows(keyUnrotated, 0, block.end),
-    value: sliceRows(value, 0, block.end),
-    logSumExp: { ...logSumExp, offset: logSumExp.offset + block.start },
+    get keyUnrotated() {
+      return keyUnrotated && sliceRows(keyUnrotated, 0, block.end);
+    },
+    get value() {
+      return sliceRows(value, 0, block.end);
+    },
+    get logSumExp() {
+      return { ...logSumExp, offset: logSumExp.offset + block.start };
+    },
   };
 }
 

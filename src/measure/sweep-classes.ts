@@ -1,5 +1,5 @@
 /** Classes of keys: which points of a curve keep them. */
-import type { KeptKeys } from './selection-reader';
+import type { PointKeys } from './sweep-curve';
 
 export interface Classes {
   /** Class of every key, dense [sets, keys]. */
@@ -13,7 +13,7 @@ export interface Classes {
  * Classes of keys [0, keys) from what each point keeps (null: a point without a selection), for `sets` sets. A selection with
  * fewer sets holds for the sets that share its heads.
  */
-export function classify(points: readonly (KeptKeys | null)[], sets: number, keys: number): Classes {
+export function classify(points: readonly (PointKeys | null)[], sets: number, keys: number): Classes {
   const masks: number[] = [];
   const classOfMask = new ClassTable(points.length);
   const classOf = new Uint32Array(sets * keys);

@@ -6,7 +6,7 @@ import type { RecordedLayer, RecordedText } from '../study/recorded';
 import type { MethodSpec, SweepCurve, SweepPoint } from '../study/types';
 import { UserError } from '../user-error';
 import { choose } from './choices';
-import { bestOf, ranksOf } from './nested-lists';
+import { orderOf } from './nested-lists';
 import {
   contextOf,
   overlap,
@@ -31,12 +31,15 @@ interface Read {
   readonly start: number;
   end: number;
   readonly selection: Selection;
-  readonly kept: Promise<readonly (KeptKeys | null)[]>;
+  readonly kept: Promise<readonly (PointKeys | null)[]>;
 }
+
+/** As KeptKeys, listed in any order. */
+export type PointKeys = Pick<KeptKeys, 'sets' | 'rangeStart'>;
 
 /** Consecutive queries that share what they keep. */
 export interface Group extends TokenRange {
-  readonly kept: KeptKeys;
+  readonly kept: PointKeys;
 }
 
 /** One method at all fractions. */
@@ -149,7 +152,7 @@ export class Curve {
     block: TokenRange,
     selection: Selection,
     queriesStart: number,
-  ): Promise<(KeptKeys | null)[]> {
+  ): Promise<(PointKeys | null)[]> {
     const { ops, answerStart } = text;
     const { score, candidates, rangeStart } = selection;
     if (!score) {
@@ -163,16 +166,15 @@ export class Curve {
     ]);
     if (scoreStart !== candidates.start || scoreStart + rows.length !== candidates.end)
       throw new Error(`${this.method.id} scores other tokens than its candidates`);
-    const ranks = first.map((row, set) => ranksOf(row, second?.[set] ?? null));
+    const orders = first.map((row, set) => orderOf(row, second?.[set] ?? null, candidates.start));
     const position = block.end - 1;
     const evictAt = evictionPlace({ evictAt: queriesStart, answerStart });
     const place = { position, block, evictAt, promptEnd: answerStart ?? text.tokens };
     return this.points.map((parameters) => {
       if (!parameters) return null;
       const { keptKeys } = this.method.cost(parameters, contextOf(text), layer, place);
-      const count = keptKeys - (position + 1 - rangeStart) - candidates.start;
-      const sets = ranks.map((ofSet) => bestOf(ofSet, count, candidates.start));
-      return { sets, rangeStart, candidates, tiedAtCut: null };
+      const count = keptKeys - (position + 1 - rangeStart);
+      return { sets: orders.map((order) => order.subarray(0, count)), rangeStart };
     });
   }
 

@@ -7,9 +7,8 @@ import type { SweepCurve } from '../study/types';
 import { Memo } from './memo';
 import type { TokenRange } from './probe-run';
 import { quiet } from './quiet';
-import type { KeptKeys } from './selection-reader';
 import { type Classes, classify } from './sweep-classes';
-import { Curve, type Group, type SweptMethod } from './sweep-curve';
+import { Curve, type Group, type PointKeys, type SweptMethod } from './sweep-curve';
 import { massOfPoints, massOfRows } from './sweep-mass';
 import { type SweptAnswer, sweptAnswer, sweptWeight } from './swept-queries';
 
@@ -157,7 +156,7 @@ function addLayer(curves: readonly Curve[], { massRecall, keptShare }: LayerNumb
 interface Segment extends TokenRange {
   /** Of how many queries each of these stands for; 0: it is not measured. */
   readonly weight: number;
-  readonly keptBy: readonly (readonly (KeptKeys | null)[])[];
+  readonly keptBy: readonly (readonly (PointKeys | null)[])[];
 }
 
 /** Stretches of `queries` in which no group begins or ends; of an answer that is measured in part, its tokens one by one. */
@@ -207,7 +206,7 @@ function together(segments: readonly Segment[]): { from: number; to: number }[] 
 }
 
 /** Σ over the segment's queries of kept ÷ visible keys. */
-function keptShare(kept: KeptKeys, segment: TokenRange): number {
+function keptShare(kept: PointKeys, segment: TokenRange): number {
   const listed = kept.sets.reduce((sum, set) => sum + set.length, 0) / kept.sets.length;
   let sum = 0;
   for (let position = segment.start; position < segment.end; position++) {
