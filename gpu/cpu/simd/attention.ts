@@ -3,13 +3,10 @@ import type { Rows } from '../../rows';
 import type { Arguments } from '../../validate';
 import { checkAttention } from '../../validate';
 import { attention, visibleCount, visibleStarts } from '../attention';
-import { floatsOf } from '../buffer';
+import { floatsOf, integersOf } from '../buffer';
 import type { RowStarts } from '../panel';
 import type { SimdKernels } from './instance';
 import { packColumns, roundUp, TILE_COLUMNS, TILE_ROWS } from './pack';
-
-/** For one query, as in decoding, packing the keys costs more than it saves. */
-const FEWEST_ROWS = 2;
 
 /** Queries taken at a time. */
 const BLOCK_ROWS = 512;
@@ -44,52 +41,130 @@ function layoutOf(rows: number, channels: number): Layout {
   return { scores, limits, state, query, out, keys, values, stride, end: values + BLOCK_KEYS * stride };
 }
 
-/** The reference's `attention` with an online softmax over blocks of keys, in single precision. */
+/**
+ * The reference's `attention` with an online softmax over blocks of keys, in single precision. Of one query, heads that see the same
+ * keys are taken as rows.
+ */
 export function createSimdAttention(kernels: SimdKernels): typeof attention {
   return (a) => {
     const { query, key, value, visible } = a;
-    if (query.rows < FEWEST_ROWS || query.channels === 0) return attention(a);
+    const groups = query.rows === 1 ? headsThatShare(a) : null;
+    if (query.channels === 0 || query.rows === 0 || (groups && groups.length === query.heads)) {
+      return attention(a);
+    }
     checkAttention(a);
-    const layout = layoutOf(Math.min(BLOCK_ROWS, query.rows), query.channels);
+    const mostRows = groups ? groups.reduce((most, heads) => Math.max(most, heads.length), 0) : query.rows;
+    const layout = layoutOf(Math.min(BLOCK_ROWS, mostRows), query.channels);
     const memory = kernels.floats(layout.end);
     const total = (visible.list?.count ?? 0) + visible.range.end - visible.range.start;
     const keys = { data: floatsOf(key.buffer), starts: new Int32Array(total) };
     const values = { data: floatsOf(value.buffer), starts: new Int32Array(total) };
-    for (let head = 0; head < query.heads; head++) {
+    const attend = (head: number, rows: readonly Place[]): void => {
       const keyHead = Math.floor((head * key.heads) / query.heads);
       visibleStarts(visible, head, query.heads, key, keyHead, keys.starts);
       visibleStarts(visible, head, query.heads, value, keyHead, values.starts);
-      for (let row = 0; row < query.rows; row += BLOCK_ROWS) {
-        const rows = Math.min(BLOCK_ROWS, query.rows - row);
-        loadQueries(a, head, row, rows, memory, layout);
-        const most = visibleCount(visible, total, query.rows, row + rows - 1);
-        for (let from = 0; from < most; from += BLOCK_KEYS) {
-          const count = Math.min(BLOCK_KEYS, most - from);
-          packColumns(keys, from, count, query.channels, memory, layout.keys);
-          loadRows(values, from, count, query.channels, memory, layout.values, layout.stride);
-          loadLimits(a, total, row, rows, from, count, memory, layout);
-          runBlock(kernels, query.channels, rows, layout);
-        }
-        storeResults(a, head, row, rows, memory, layout);
+      for (let from = 0; from < rows.length; from += BLOCK_ROWS) {
+        attendRows(kernels, a, rows.slice(from, from + BLOCK_ROWS), keys, values, memory, layout);
+      }
+    };
+    if (groups)
+      for (const heads of groups)
+        attend(
+          heads[0]!,
+          heads.map((head) => ({ head, row: 0 })),
+        );
+    else {
+      for (let head = 0; head < query.heads; head++) {
+        attend(
+          head,
+          Array.from({ length: query.rows }, (_, row) => ({ head, row })),
+        );
       }
     }
   };
 }
 
+/** A row of queries. */
+interface Place {
+  readonly head: number;
+  readonly row: number;
+}
+
+/** Heads by what they see: the same rows of one head of keys. */
+function headsThatShare({ query, key, visible }: Arguments<'attention'>): number[][] {
+  const groups: number[][] = [];
+  const { list } = visible;
+  const indices = list && integersOf(list.buffer);
+  const sets = Math.max(1, list?.sets ?? 1);
+  // Of a head of keys, groups by a number that equal lists have in common.
+  let known = new Map<number, number[][]>();
+  let last = -1;
+  for (let head = 0; head < query.heads; head++) {
+    const keyHead = Math.floor((head * key.heads) / query.heads);
+    if (keyHead !== last) known = new Map();
+    last = keyHead;
+    const startOf = (of: number): number =>
+      list ? list.offset + Math.floor((of * sets) / query.heads) * list.rowStride : 0;
+    const start = startOf(head);
+    let mark = 0;
+    if (list && indices)
+      for (let i = 0; i < list.count; i++) mark = Math.imul(mark ^ indices[start + i]!, 16777619);
+    const isSame = ([first]: readonly number[]): boolean => {
+      const other = startOf(first!);
+      if (!list || !indices || other === start) return true;
+      for (let i = 0; i < list.count; i++) if (indices[other + i] !== indices[start + i]) return false;
+      return true;
+    };
+    const alike = known.get(mark) ?? [];
+    const group = alike.find(isSame);
+    if (group) group.push(head);
+    else {
+      const made = [head];
+      groups.push(made);
+      alike.push(made);
+      known.set(mark, alike);
+    }
+  }
+  return groups;
+}
+
+/** Rows that see prefixes of the same keys. */
+function attendRows(
+  kernels: SimdKernels,
+  a: Arguments<'attention'>,
+  rows: readonly Place[],
+  keys: RowStarts,
+  values: RowStarts,
+  memory: Float32Array,
+  layout: Layout,
+): void {
+  const { channels } = a.query;
+  const total = keys.starts.length;
+  const seen = rows.map(({ row }) => visibleCount(a.visible, total, a.query.rows, row));
+  const most = Math.max(...seen);
+  loadQueries(a, rows, memory, layout);
+  for (let from = 0; from < most; from += BLOCK_KEYS) {
+    const count = Math.min(BLOCK_KEYS, most - from);
+    packColumns(keys, from, count, channels, memory, layout.keys);
+    loadRows(values, from, count, channels, memory, layout.values, layout.stride);
+    loadLimits(seen, from, count, memory, layout);
+    runBlock(kernels, channels, rows.length, layout);
+  }
+  storeResults(a, rows, memory, layout);
+}
+
 /** Queries times the scale, and the state of having seen no key. */
 function loadQueries(
   { query, scale }: { query: Rows; scale: number },
-  head: number,
-  row: number,
-  rows: number,
+  rows: readonly Place[],
   memory: Float32Array,
   { state, query: at, keys }: Layout,
 ): void {
   const data = floatsOf(query.buffer);
   // The rows that fill up the last tile are zeros.
   memory.fill(0, at, keys);
-  for (let r = 0; r < rows; r++) {
-    const start = query.offset + head * query.headStride + (row + r) * query.rowStride;
+  for (const [r, { head, row }] of rows.entries()) {
+    const start = query.offset + head * query.headStride + row * query.rowStride;
     const to = at + r * query.channels;
     for (let c = 0; c < query.channels; c++) memory[to + c] = data[start + c]! * scale;
   }
@@ -115,22 +190,18 @@ function loadRows(
   }
 }
 
-/** How many keys of the block [from, from + count) each query sees; what fills up the last tile sees what its last query does. */
+/** How many keys of the block [from, from + count) each row sees; what fills up the last tile sees what its last row does. */
 function loadLimits(
-  { query, visible }: Arguments<'attention'>,
-  total: number,
-  row: number,
-  rows: number,
+  seen: readonly number[],
   from: number,
   count: number,
   memory: Float32Array,
   { limits }: Layout,
 ): void {
-  const padded = roundUp(rows, TILE_ROWS);
+  const padded = roundUp(seen.length, TILE_ROWS);
   const out = new Int32Array(memory.buffer, 4 * limits, padded);
   for (let r = 0; r < padded; r++) {
-    const seen = visibleCount(visible, total, query.rows, row + Math.min(r, rows - 1));
-    out[r] = Math.max(0, Math.min(count, seen - from));
+    out[r] = Math.max(0, Math.min(count, seen[Math.min(r, seen.length - 1)]! - from));
   }
 }
 
@@ -152,23 +223,21 @@ function runBlock({ run }: SimdKernels, channels: number, rows: number, layout: 
 /** Divides by the sums. A query that saw no key, or none with a finite score, gets zeros and −∞. */
 function storeResults(
   { out, logSumExp }: Arguments<'attention'>,
-  head: number,
-  row: number,
-  rows: number,
+  rows: readonly Place[],
   memory: Float32Array,
   layout: Layout,
 ): void {
   const outData = floatsOf(out.buffer);
   const lseData = logSumExp && floatsOf(logSumExp.buffer);
-  for (let r = 0; r < rows; r++) {
+  for (const [r, { head, row }] of rows.entries()) {
     const maximum = memory[layout.state + 2 * r]!;
     const sum = memory[layout.state + 2 * r + 1]!;
     const factor = sum === 0 ? 0 : 1 / sum;
     const from = layout.out + r * layout.stride;
-    const to = out.offset + head * out.headStride + (row + r) * out.rowStride;
+    const to = out.offset + head * out.headStride + row * out.rowStride;
     for (let c = 0; c < out.channels; c++) outData[to + c] = factor * memory[from + c]!;
     if (!logSumExp || !lseData) continue;
-    const at = logSumExp.offset + head * logSumExp.headStride + row + r;
+    const at = logSumExp.offset + head * logSumExp.headStride + row;
     lseData[at] = sum === 0 ? Number.NEGATIVE_INFINITY : maximum + Math.log(sum);
   }
 }

@@ -190,6 +190,65 @@ describe('attention', () => {
     await check({ ...base, queries: 5, keys: 30, sets, listed: 0, start: 10, end: 30 });
   });
 
+  test.each([
+    [6, 2, 1],
+    [6, 2, 2],
+    [6, 2, 6],
+    [12, 3, 3],
+    [4, 4, 4],
+    [5, 1, 5],
+    [9, 1, 1],
+  ])(
+    'one query: of %i heads, %i of keys and %i lists, those that see the same are rows',
+    async (heads, keyHeads, sets) => {
+      await check({
+        heads,
+        keyHeads,
+        channels: 6,
+        queries: 1,
+        keys: 300,
+        sets,
+        listed: 90,
+        start: 200,
+        end: 290,
+      });
+      await check({ heads, keyHeads, channels: 6, queries: 1, keys: 30, sets, listed: 0, start: 4, end: 4 });
+      await check({ heads, keyHeads, channels: 33, queries: 1, keys: 20, start: 3, end: 20 });
+    },
+  );
+
+  test('one query: equal lists far apart share, whatever lies between', async () => {
+    // Heads 0 … 5 of one head of keys list a, b, a, c, b, a; 6 … 11, of another, the same.
+    const lists = [0, 1, 0, 2, 1, 0, 0, 1, 0, 2, 1, 0].flatMap((of) => [of, 5 + of, 11 + 2 * of]);
+    const [outs, sums] = [new Map<Ops, number[]>(), new Map<Ops, number[]>()];
+    for (const ops of [reference, simd]) {
+      const out = output(ops, { heads: 12, rows: 1, channels: 5 });
+      const lse = output(ops, { heads: 12, rows: 1, channels: 1 });
+      ops.attention({
+        query: input(ops, { heads: 12, rows: 1, channels: 5 }, numbers(1, 60)),
+        key: input(ops, { heads: 2, rows: 20, channels: 5 }, numbers(2, 200)),
+        value: input(ops, { heads: 2, rows: 20, channels: 5 }, numbers(3, 200)),
+        scale: 0.5,
+        visible: {
+          list: {
+            buffer: ops.upload(Uint32Array.from(lists), 'lists'),
+            offset: 0,
+            sets: 12,
+            count: 3,
+            rowStride: 3,
+          },
+          range: { start: 0, end: 0, causal: false },
+        },
+        out,
+        logSumExp: { buffer: lse.buffer, offset: lse.offset, headStride: lse.headStride },
+      });
+      outs.set(ops, [...(await take(ops, out))]);
+      sums.set(ops, [...(await take(ops, lse))]);
+    }
+    expectNear(outs.get(simd)!, outs.get(reference)!, 2e-6);
+    expectNear(sums.get(simd)!, sums.get(reference)!, 2e-6);
+  });
+
   test('heads alone, and heads that share one', async () => {
     await check({ heads: 3, keyHeads: 3, channels: 4, queries: 6, keys: 11 });
     await check({ heads: 6, keyHeads: 1, channels: 4, queries: 6, keys: 11 });
