@@ -1,8 +1,8 @@
 /** What one order of candidates keeps at many budgets: the best of it, so that larger budgets keep what smaller ones do. */
 import { orderedKeys } from '../../gpu/cpu/ordered-keys';
 
-/** Bits that are sorted by at a time: three passes take all 32. */
-const DIGIT_BITS = 11;
+/** Bits that are sorted by at a time: four passes take all 32. */
+const DIGIT_BITS = 8;
 const DIGITS = 2 ** DIGIT_BITS;
 
 /**
