@@ -59,35 +59,33 @@ export function createSimdAttention(kernels: SimdKernels): typeof attention {
     const total = (visible.list?.count ?? 0) + visible.range.end - visible.range.start;
     const keys = { data: floatsOf(key.buffer), starts: new Int32Array(total) };
     const values = { data: floatsOf(value.buffer), starts: new Int32Array(total) };
-    const attend = (head: number, rows: readonly Place[]): void => {
+    const attend = (head: number, rows: QueryRows): void => {
       const keyHead = Math.floor((head * key.heads) / query.heads);
       visibleStarts(visible, head, query.heads, key, keyHead, keys.starts);
       visibleStarts(visible, head, query.heads, value, keyHead, values.starts);
-      for (let from = 0; from < rows.length; from += BLOCK_ROWS) {
-        attendRows(kernels, a, rows.slice(from, from + BLOCK_ROWS), keys, values, memory, layout);
+      for (let from = 0; from < rows.heads.length; from += BLOCK_ROWS) {
+        const heads = rows.heads.subarray(from, from + BLOCK_ROWS);
+        const places = rows.places.subarray(from, from + BLOCK_ROWS);
+        attendRows(kernels, a, { heads, places }, keys, values, memory, layout);
       }
     };
-    if (groups)
-      for (const heads of groups)
-        attend(
-          heads[0]!,
-          heads.map((head) => ({ head, row: 0 })),
-        );
-    else {
-      for (let head = 0; head < query.heads; head++) {
-        attend(
-          head,
-          Array.from({ length: query.rows }, (_, row) => ({ head, row })),
-        );
+    if (groups) {
+      for (const heads of groups) {
+        attend(heads[0]!, { heads: Int32Array.from(heads), places: new Int32Array(heads.length) });
       }
+      return;
+    }
+    const places = Int32Array.from({ length: query.rows }, (_, row) => row);
+    for (let head = 0; head < query.heads; head++) {
+      attend(head, { heads: new Int32Array(query.rows).fill(head), places });
     }
   };
 }
 
-/** A row of queries. */
-interface Place {
-  readonly head: number;
-  readonly row: number;
+/** Queries that see prefixes of the same keys: entry r is row places[r] of head heads[r]. */
+interface QueryRows {
+  readonly heads: Int32Array;
+  readonly places: Int32Array;
 }
 
 /** Heads by what they see: the same rows of one head of keys. */
@@ -128,11 +126,10 @@ function headsThatShare({ query, key, visible }: Arguments<'attention'>): number
   return groups;
 }
 
-/** Rows that see prefixes of the same keys. */
 function attendRows(
   kernels: SimdKernels,
   a: Arguments<'attention'>,
-  rows: readonly Place[],
+  rows: QueryRows,
   keys: RowStarts,
   values: RowStarts,
   memory: Float32Array,
@@ -140,15 +137,15 @@ function attendRows(
 ): void {
   const { channels } = a.query;
   const total = keys.starts.length;
-  const seen = rows.map(({ row }) => visibleCount(a.visible, total, a.query.rows, row));
-  const most = Math.max(...seen);
+  const seen = rows.places.map((row) => visibleCount(a.visible, total, a.query.rows, row));
+  const most = seen.reduce((largest, count) => Math.max(largest, count), 0);
   loadQueries(a, rows, memory, layout);
   for (let from = 0; from < most; from += BLOCK_KEYS) {
     const count = Math.min(BLOCK_KEYS, most - from);
     packColumns(keys, from, count, channels, memory, layout.keys);
     loadRows(values, from, count, channels, memory, layout.values, layout.stride);
     loadLimits(seen, from, count, memory, layout);
-    runBlock(kernels, channels, rows.length, layout);
+    runBlock(kernels, channels, seen.length, layout);
   }
   storeResults(a, rows, memory, layout);
 }
@@ -156,15 +153,16 @@ function attendRows(
 /** Queries times the scale, and the state of having seen no key. */
 function loadQueries(
   { query, scale }: { query: Rows; scale: number },
-  rows: readonly Place[],
+  rows: QueryRows,
   memory: Float32Array,
   { state, query: at, keys }: Layout,
 ): void {
   const data = floatsOf(query.buffer);
   // The rows that fill up the last tile are zeros.
   memory.fill(0, at, keys);
-  for (const [r, { head, row }] of rows.entries()) {
-    const start = query.offset + head * query.headStride + row * query.rowStride;
+  const { heads, places } = rows;
+  for (let r = 0; r < heads.length; r++) {
+    const start = query.offset + heads[r]! * query.headStride + places[r]! * query.rowStride;
     const to = at + r * query.channels;
     for (let c = 0; c < query.channels; c++) memory[to + c] = data[start + c]! * scale;
   }
@@ -192,7 +190,7 @@ function loadRows(
 
 /** How many keys of the block [from, from + count) each row sees; what fills up the last tile sees what its last row does. */
 function loadLimits(
-  seen: readonly number[],
+  seen: Int32Array,
   from: number,
   count: number,
   memory: Float32Array,
@@ -223,21 +221,22 @@ function runBlock({ run }: SimdKernels, channels: number, rows: number, layout: 
 /** Divides by the sums. A query that saw no key, or none with a finite score, gets zeros and −∞. */
 function storeResults(
   { out, logSumExp }: Arguments<'attention'>,
-  rows: readonly Place[],
+  rows: QueryRows,
   memory: Float32Array,
   layout: Layout,
 ): void {
   const outData = floatsOf(out.buffer);
   const lseData = logSumExp && floatsOf(logSumExp.buffer);
-  for (const [r, { head, row }] of rows.entries()) {
+  const { heads, places } = rows;
+  for (let r = 0; r < heads.length; r++) {
     const maximum = memory[layout.state + 2 * r]!;
     const sum = memory[layout.state + 2 * r + 1]!;
     const factor = sum === 0 ? 0 : 1 / sum;
     const from = layout.out + r * layout.stride;
-    const to = out.offset + head * out.headStride + row * out.rowStride;
+    const to = out.offset + heads[r]! * out.headStride + places[r]! * out.rowStride;
     for (let c = 0; c < out.channels; c++) outData[to + c] = factor * memory[from + c]!;
     if (!logSumExp || !lseData) continue;
-    const at = logSumExp.offset + head * logSumExp.headStride + row;
+    const at = logSumExp.offset + heads[r]! * logSumExp.headStride + places[r]!;
     lseData[at] = sum === 0 ? Number.NEGATIVE_INFINITY : maximum + Math.log(sum);
   }
 }
