@@ -142,5 +142,7 @@ function joined(first: Uint32Array, second: Uint32Array, sets: number): Uint32Ar
 }
 
 function range(start: number, end: number): Uint32Array {
-  return Uint32Array.from({ length: end - start }, (_, i) => start + i);
+  const tokens = new Uint32Array(end - start);
+  for (let i = 0; i < tokens.length; i++) tokens[i] = start + i;
+  return tokens;
 }

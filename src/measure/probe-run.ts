@@ -1,4 +1,5 @@
 /** A method set loose on a recorded text: every layer sees the true queries, keys and values. */
+import type { RowScalars } from '../../gpu/ops';
 import type { Rows } from '../../gpu/rows';
 import { sliceRows } from '../../gpu/rows';
 import { evictionPlace, studyBlocks } from '../methods/blocks';
@@ -113,31 +114,58 @@ export function contextOf(text: RecordedText): ParameterContext {
 
 /** One layer as a method sees it at a block. */
 export function layerInput(recorded: RecordedLayer, block: QueryBlock): LayerInput {
-  const { queryUnrotated, keyUnrotated, value, logSumExp } = recorded;
-  const ofBlock = (view: Rows): Rows => sliceRows(view, block.start, block.end - block.start);
-  // Made when they are read: a sweep asks for thousands, of which most are read in part.
-  return {
-    layer: recorded.layer,
-    block,
-    get query() {
-      return ofBlock(recorded.query);
-    },
-    get queryUnrotated() {
-      return queryUnrotated && ofBlock(queryUnrotated);
-    },
-    get key() {
-      return sliceRows(recorded.key, 0, block.end);
-    },
-    get keyUnrotated() {
-      return keyUnrotated && sliceRows(keyUnrotated, 0, block.end);
-    },
-    get value() {
-      return sliceRows(value, 0, block.end);
-    },
-    get logSumExp() {
-      return { ...logSumExp, offset: logSumExp.offset + block.start };
-    },
-  };
+  return new RecordedInput(recorded, block);
+}
+
+/**
+ * Its views are made when they are read, by getters that spreading it would lose: a sweep asks for thousands, of which most are
+ * read in part.
+ */
+class RecordedInput implements LayerInput {
+  readonly layer: number;
+  readonly block: QueryBlock;
+  private readonly recorded: RecordedLayer;
+
+  constructor(recorded: RecordedLayer, block: QueryBlock) {
+    this.layer = recorded.layer;
+    this.block = block;
+    this.recorded = recorded;
+  }
+
+  get query(): Rows {
+    return this.ofBlock(this.recorded.query);
+  }
+
+  get queryUnrotated(): Rows | null {
+    const { queryUnrotated } = this.recorded;
+    return queryUnrotated && this.ofBlock(queryUnrotated);
+  }
+
+  get key(): Rows {
+    return this.upToBlock(this.recorded.key);
+  }
+
+  get keyUnrotated(): Rows | null {
+    const { keyUnrotated } = this.recorded;
+    return keyUnrotated && this.upToBlock(keyUnrotated);
+  }
+
+  get value(): Rows {
+    return this.upToBlock(this.recorded.value);
+  }
+
+  get logSumExp(): RowScalars {
+    const { buffer, offset, headStride } = this.recorded.logSumExp;
+    return { buffer, offset: offset + this.block.start, headStride };
+  }
+
+  private ofBlock(view: Rows): Rows {
+    return sliceRows(view, this.block.start, this.block.end - this.block.start);
+  }
+
+  private upToBlock(view: Rows): Rows {
+    return sliceRows(view, 0, this.block.end);
+  }
 }
 
 /** The part of `range` inside `block`; null when there is none. */

@@ -11,7 +11,7 @@ import { contextOf, layerInput, runContext } from '../measure/probe-run';
 import { Scratch } from '../measure/scratch';
 import { evictionPlace, promptBlocks } from '../methods/blocks';
 import { full } from '../methods/full';
-import type { Method } from '../methods/method';
+import type { LayerInput, Method } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
 import { attendSelection, fullLogSumExp } from './attend';
 import type { RecordedText } from './recorded';
@@ -114,9 +114,8 @@ async function attentionTime(
     for (const recorded of text.recorded) {
       const asked: Promise<MeasuredTime>[] = [];
       for (const block of blocks) {
-        const input = { ...layerInput(recorded, block), logSumExp: unused && logSumExp };
         // Rotating queries and keys belongs to the forward pass: done before the watch starts.
-        const here = { ...input, query: input.query, key: input.key };
+        const here = { ...viewsOf(layerInput(recorded, block)), logSumExp: unused && logSumExp };
         const watch = ops.stopwatch();
         const count = block.end - block.start;
         if (unused) fullLogSumExp(ops, here, scale, sliceRows(unused, 0, count), logSumExp);
@@ -142,4 +141,10 @@ async function attentionTime(
     run.dispose();
     scratch.release();
   }
+}
+
+/** All views of an input, made now. */
+function viewsOf(input: LayerInput): LayerInput {
+  const { layer, block, query, queryUnrotated, key, keyUnrotated, value, logSumExp } = input;
+  return { layer, block, query, queryUnrotated, key, keyUnrotated, value, logSumExp };
 }
