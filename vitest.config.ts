@@ -51,13 +51,12 @@ export default mergeConfig(
           },
         },
         {
-          // After the others and one file at a time: a page on SwiftShader takes every core.
+          // After the others, which would take the cores that pages compute on; two files at a time, each in a browser of its own.
           extends: true,
           test: {
             name: 'browser',
             include: ['tests/browser/**/*.test.ts'],
             globalSetup: ['tests/browser/global-setup.ts'],
-            fileParallelism: false,
             sequence: { groupOrder: 1 },
             testTimeout: 120_000,
             hookTimeout: 120_000,
