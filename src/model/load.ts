@@ -32,8 +32,8 @@ export interface ModelHead extends FolderTokenizer {
 
 export interface LoadedModel extends ModelHead {
   source: TensorSource;
-  /** Of config.json and the weights; see digestParts. */
-  digest: string;
+  /** Of config.json and the weights; see digestParts. It is made beside other work. */
+  digest: Promise<string>;
 }
 
 export interface LoadOptions extends ReadOptions {
@@ -73,7 +73,10 @@ export async function loadModel(folder: ModelFolder, options: LoadOptions = {}):
   const { source, parts } = weightBytes
     ? { source: readSafetensors(weightBytes, 'model.safetensors'), parts: [weightBytes] }
     : await readShards(folder, options);
-  return { ...head, source, digest: await digestParts([configBytes, ...parts]) };
+  const digest = digestParts([configBytes, ...parts]);
+  // Whoever waits for it still gets the error.
+  digest.catch(() => {});
+  return { ...head, source, digest };
 }
 
 async function readShards(folder: ModelFolder, options: ReadOptions): Promise<Weights> {

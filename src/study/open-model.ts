@@ -78,7 +78,7 @@ export async function openModel(
     notices: weights.notices,
     facts: {
       name: loaded.name,
-      digest: loaded.digest,
+      digest: await loaded.digest,
       layers: config.layers,
       queryHeads: config.queryHeads,
       keyValueHeads: config.keyValueHeads,

@@ -74,6 +74,13 @@ const topKCases: readonly TopKCase[] = [
     secondary: (i) => noise[i]!,
   },
   {
+    name: 'pairs that tie, the second one ahead by the secondary score',
+    length: 64,
+    counts: [1, 2, 21, 22, 63],
+    value: (i) => i >> 1,
+    secondary: (i) => i % 2,
+  },
+  {
     name: 'ties in both scores',
     length: 200,
     counts: [1, 40, 50, 51, 130, 200],
