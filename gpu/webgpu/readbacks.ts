@@ -3,6 +3,8 @@ import type { Commands } from './commands';
 
 /** Kept for the next read: making one takes longer than a small read does. */
 const POOL_BYTES = 2 ** 24;
+/** Most that is read together, and that is kept of one size: what is longer is read alone, into a buffer that goes with it. */
+const MOST_TOGETHER_BYTES = POOL_BYTES / 4;
 
 /** A part of storage that is to be copied out. */
 interface Reading {
@@ -48,17 +50,30 @@ export class Readbacks {
   /** To be called before something is recorded that overwrites storage which is asked for, and before the submission. */
   copyAsked(): void {
     if (this.#asked.length === 0) return;
-    const readings = this.#asked;
+    const asked = this.#asked;
     this.#asked = [];
-    const bytes = readings.reduce((sum, reading) => sum + reading.bytes, 0);
-    const buffer = this.#take(bytes);
-    let at = 0;
-    for (const reading of readings) {
-      this.#commands.copy(reading.storage.memory, reading.offset, buffer, at, reading.bytes);
-      reading.storage.isAsked = false;
-      at += reading.bytes;
+    for (const { storage } of asked) storage.isAsked = false;
+    for (let from = 0, to: number; from < asked.length; from = to) {
+      let { bytes } = asked[from]!;
+      for (to = from + 1; to < asked.length && bytes + asked[to]!.bytes <= MOST_TOGETHER_BYTES; to++) {
+        bytes += asked[to]!.bytes;
+      }
+      this.#copy(asked.slice(from, to), bytes);
     }
-    this.#copied.push({ readings, buffer, bytes });
+  }
+
+  #copy(readings: readonly Reading[], bytes: number): void {
+    try {
+      const buffer = this.#take(bytes);
+      this.#copied.push({ readings, buffer, bytes });
+      let at = 0;
+      for (const reading of readings) {
+        this.#commands.copy(reading.storage.memory, reading.offset, buffer, at, reading.bytes);
+        at += reading.bytes;
+      }
+    } catch (error) {
+      for (const { reject } of readings) reject(error);
+    }
   }
 
   /** To be called when everything recorded is submitted. */
@@ -97,7 +112,7 @@ export class Readbacks {
 
   /** Takes back what is no longer mapped. */
   #giveBack(buffer: GPUBuffer): void {
-    if (this.#pooledBytes + buffer.size > POOL_BYTES) {
+    if (buffer.size > MOST_TOGETHER_BYTES || this.#pooledBytes + buffer.size > POOL_BYTES) {
       buffer.destroy();
       return;
     }
@@ -116,5 +131,5 @@ export class Readbacks {
 
 /** Powers of two, so that reads of about the same length share; what would not be kept is no larger than it must be. */
 function sizeFor(bytes: number): number {
-  return bytes > POOL_BYTES / 4 ? bytes : 2 ** Math.ceil(Math.log2(Math.max(bytes, 1024)));
+  return bytes > MOST_TOGETHER_BYTES ? bytes : 2 ** Math.ceil(Math.log2(Math.max(bytes, 1024)));
 }

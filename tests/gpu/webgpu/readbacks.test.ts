@@ -79,4 +79,72 @@ describeWebGpu('reads', (gpu) => {
       ops.release(...buffers);
     }
   });
+
+  it('reads that are long together do not share a buffer, which could be longer than the device allows', async () => {
+    const { device } = gpu;
+    const create = device.createBuffer.bind(device);
+    const sizes: number[] = [];
+    const long = ops.upload(
+      new Float32Array(2 ** 19).map((_, i) => i),
+      'long',
+    );
+    device.createBuffer = (descriptor) => {
+      if (descriptor.label === 'results') sizes.push(descriptor.size);
+      return create(descriptor);
+    };
+    try {
+      const reads = Array.from({ length: 9 }, (_, i) => ops.readFloats(long, i, 2 ** 19 - 8));
+      for (const [i, read] of (await Promise.all(reads)).entries()) {
+        expect([read[0], read.at(-1)]).toEqual([i, i + 2 ** 19 - 9]);
+      }
+      expect(Math.max(...sizes)).toBe(2 ** 22);
+    } finally {
+      device.createBuffer = create;
+      ops.release(long);
+    }
+  });
+
+  it('long reads are not kept in the way of short ones', async () => {
+    const long = ops.upload(new Float32Array(2 ** 22 - 1000), 'long');
+    await ops.readFloats(long);
+    await ops.readFloats(long, 0, 4);
+    const { device } = gpu;
+    const create = device.createBuffer.bind(device);
+    let made = 0;
+    device.createBuffer = (descriptor) => {
+      if (descriptor.label === 'results') made += 1;
+      return create(descriptor);
+    };
+    try {
+      for (let i = 0; i < 5; i++) await ops.readFloats(long, i, 4);
+      expect(made).toBe(0);
+    } finally {
+      device.createBuffer = create;
+      ops.release(long);
+    }
+  });
+
+  it('where there is no buffer to read into, all who wait are told, and nothing stays counted', async () => {
+    const source = ops.upload(numbers(0), 'source');
+    const { bytes } = ops.memory();
+    const { device } = gpu;
+    const create = device.createBuffer.bind(device);
+    device.createBuffer = (descriptor) => {
+      if (descriptor.label === 'results') throw new RangeError('no room');
+      return create(descriptor);
+    };
+    // Longer than what is kept of former reads.
+    const long = ops.allocate('f32', 2 ** 21, 'long');
+    try {
+      const reads = [ops.readFloats(long), ops.readFloats(long, 1)];
+      const settled = await Promise.allSettled(reads);
+      expect(settled.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    } finally {
+      device.createBuffer = create;
+    }
+    ops.release(long);
+    expect(ops.memory().bytes).toBe(bytes);
+    expect(await ops.readFloats(source)).toEqual(numbers(0));
+    ops.release(source);
+  });
 });
