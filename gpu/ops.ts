@@ -179,14 +179,14 @@ export interface Ops {
   sumHeads(a: { input: Rows; out: Rows; factor?: number }): void;
   /**
    * ESA Eq. 4: out[outOffset + m] = max_c ( q_c·k_m − max_m' q_c·k_m' ), query [n,K], key [M,K], one head each. The
-   * score matrix is not stored. M = 0 writes nothing; n = 0 writes −∞. A key whose result is no number, or leaves 32 bits, gets
-   * −∞, and so does key c mod M where query c has no finite largest score: what is wrong shows in the result.
+   * score matrix is not stored. M = 0 writes nothing; n = 0 writes −∞. A key whose result is NaN, or leaves 32 bits, gets −∞,
+   * and so does key c mod M where query c's largest score is not finite: what is wrong shows in the result.
    */
   peakScores(a: { query: Rows; key: Rows; out: DeviceBuffer; outOffset: number }): void;
   /**
    * ESA Eq. 4 for queries that are each a block of one, and see one key more than the one before: with M_i = firstLength + i,
    * out[i, m] = q_i·k_m − max over m' < M_i of q_i·k_m' for m < M_i, LOWEST_SCORE beyond. query [n,K], key [M,K], out [n,M]. out
-   * must not overlap query or key. Scores that are no numbers, or leave 32 bits, leave entries that are not finite.
+   * must not overlap query or key. Scores that are NaN, or leave 32 bits, give entries that are not finite.
    */
   peakScoresByQuery(a: { query: Rows; key: Rows; firstLength: number; out: ScoreRows }): void;
   /**

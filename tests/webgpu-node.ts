@@ -44,7 +44,7 @@ export async function createTestGpu(): Promise<TestGpu> {
   return { adapter, device: await adapter.requestDevice({ requiredFeatures, requiredLimits }) };
 }
 
-/** The device that tests share, and the pipelines it was asked for. */
+/** The device that tests share. */
 let shared: { gpu: TestGpu; isLost: boolean } | undefined;
 
 /**

@@ -98,7 +98,7 @@ export function massByClass(a: Arguments<'massByClass'>, weigh = weighHead): voi
   }
 }
 
-/** Sums of a class that are added up apart. */
+/** Partial sums of a class. */
 const LANES = 4;
 
 /** out[outStart + c] = Σ of the weights whose key has class c; `mass` has room for LANES sums of each. */
@@ -114,7 +114,7 @@ function addByClass(
 ): void {
   const classes = mass.length / LANES;
   mass.fill(0);
-  // Neighbours are often of one class: four sums of it do not wait for one another.
+  // Neighbours are often of one class: additions to four partial sums do not wait for one another.
   const whole = count - (count % LANES);
   for (let t = 0; t < whole; t += LANES) {
     mass[LANES * classOf[classStart + t]!]! += panel[start + t]!;

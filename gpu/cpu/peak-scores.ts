@@ -23,7 +23,7 @@ export function peakScores(a: Arguments<'peakScores'>): void {
     panel.fill(queryData, start, query.rowStride, rows, keys, count, 1);
     for (let r = 0; r < rows; r++) {
       const best = largest(panel.values, r * count, count);
-      // A maximum over queries would pass by one whose scores are none.
+      // The maximum over queries would hide one whose scores are not finite.
       if (!Number.isFinite(best)) wrong.push((row + r) % count);
       for (let t = 0; t < count; t++) {
         const relative = panel.values[r * count + t]! - best;
@@ -35,7 +35,7 @@ export function peakScores(a: Arguments<'peakScores'>): void {
   out.set(peaks, a.outOffset);
 }
 
-/** The same for queries that are each a block of one: every row of the score matrix less its largest entry. */
+/** ESA Eq. 4 for queries that are each a block of one: every row of the score matrix less its largest entry. */
 export function peakScoresByQuery(a: Arguments<'peakScoresByQuery'>): void {
   checkPeakScoresByQuery(a);
   const { query, key } = a;

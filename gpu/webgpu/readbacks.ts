@@ -47,7 +47,7 @@ export class Readbacks {
     });
   }
 
-  /** To be called before something is recorded that overwrites storage which is asked for, and before the submission. */
+  /** To be called before anything is recorded that overwrites storage asked for, and before every submission. */
   copyAsked(): void {
     if (this.#asked.length === 0) return;
     const asked = this.#asked;
@@ -76,7 +76,7 @@ export class Readbacks {
     }
   }
 
-  /** To be called when everything recorded is submitted. */
+  /** To be called after every submission. */
   submitted(): void {
     for (const copied of this.#copied.splice(0)) this.#map(copied);
   }

@@ -7,7 +7,7 @@ export interface Choices {
   /** All queries of the blocks. */
   readonly input: LayerInput;
   readonly blocks: readonly QueryBlock[];
-  /** One for each block. Release what they own together: the first may own what all are read from. */
+  /** One for each block. Release them together: the first may own the buffers of all. */
   readonly selections: readonly Selection[];
   /** Whether they were made in one pass, by `MethodRun.each`. */
   readonly inOnePass: boolean;
@@ -16,7 +16,7 @@ export interface Choices {
 /** Most scores of one pass: queries × keys. */
 const MOST_SCORES = 2 ** 20;
 
-/** Asks for the choices of `blocks`, ascending, as they are taken. Throws the signal's reason, nothing being held then. */
+/** The choices of `blocks`, ascending, made as they are asked for. Throws the signal's reason and then holds nothing. */
 export function* choose(
   run: MethodRun,
   recorded: RecordedLayer,
@@ -41,7 +41,7 @@ export function* choose(
   }
 }
 
-/** One past the last of the blocks of one query that follow one another from `from` on; past `from` itself, if it is none. */
+/** End of the run of adjacent one-query blocks that begins at `from`; `from + 1` if that block has several queries. */
 function endOfSingles(blocks: readonly QueryBlock[], from: number): number {
   const isSingle = ({ start, end }: QueryBlock): boolean => end - start === 1;
   const most = Math.max(1, Math.floor(MOST_SCORES / Math.max(1, blocks[from]!.end)));

@@ -73,7 +73,7 @@ export class Memo {
     this.trim();
   }
 
-  /** Lets go of everything, what runs under way still use as soon as they do: it is made anew for whoever asks. */
+  /** Forgets everything: whoever asks next makes it anew. What a run still uses is released when that run lets go. */
   forget(): void {
     for (const [key, entry] of this.entries) {
       this.entries.delete(key);

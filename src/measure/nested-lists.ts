@@ -1,7 +1,7 @@
 /** What one order of candidates keeps at many budgets: the best of it, so that larger budgets keep what smaller ones do. */
 import { orderedKeys } from '../../gpu/cpu/ordered-keys';
 
-/** Bits that are sorted by at a time: four passes take all 32. */
+/** Bits of a key that one pass sorts by: four passes take all 32. */
 const DIGIT_BITS = 8;
 const DIGITS = 2 ** DIGIT_BITS;
 
@@ -46,7 +46,7 @@ function sortStretch(order: Uint32Array, start: number, end: number, keys: Uint3
   }
 }
 
-/** Places by key descending, the lower place first at a tie: a radix sort from the lowest digit, stable in every pass. */
+/** Places by key descending, the lower place first at a tie: a radix sort from the lowest digit, each pass stable. */
 function sortedPlaces(keys: Uint32Array): Uint32Array {
   const { length } = keys;
   let order = new Uint32Array(length);

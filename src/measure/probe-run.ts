@@ -117,10 +117,7 @@ export function layerInput(recorded: RecordedLayer, block: QueryBlock): LayerInp
   return new RecordedInput(recorded, block);
 }
 
-/**
- * Its views are made when they are read, by getters that spreading it would lose: a sweep asks for thousands, of which most are
- * read in part.
- */
+/** Views are made when read, for a sweep asks for thousands of inputs and reads little of each. Spreading one loses its getters. */
 class RecordedInput implements LayerInput {
   readonly layer: number;
   readonly block: QueryBlock;

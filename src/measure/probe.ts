@@ -123,7 +123,12 @@ async function probeLayers(
         await ops.pace();
       }
     }
-    await Promise.all([started.checkScores(), measureChoices(request, started, choices)]);
+    // Both to their end: what is measured is still read when the check fails.
+    const outcomes = await Promise.allSettled([
+      started.checkScores(),
+      measureChoices(request, started, choices),
+    ]);
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   } finally {
     for (const { selection } of choices) ops.release(...selection.owned);
   }
@@ -135,7 +140,7 @@ async function probeLayers(
   });
 }
 
-/** What queries keep that were decided in one pass, and how well it was chosen. */
+/** Reads what queries decided in one pass keep, and their selector recall. */
 function readEach(
   ops: Ops,
   run: MethodRun,

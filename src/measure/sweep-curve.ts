@@ -34,7 +34,7 @@ interface Read {
   readonly kept: Promise<readonly (PointKeys | null)[]>;
 }
 
-/** As KeptKeys, listed in any order. */
+/** What a point keeps, as KeptKeys has it, but listed in any order. */
 export type PointKeys = Pick<KeptKeys, 'sets' | 'rangeStart'>;
 
 /** Consecutive queries that share what they keep. */
@@ -111,7 +111,7 @@ export class Curve {
         const overlapping = overlap(block, queries);
         return overlapping && sweptWeight(swept, overlapping.start) > 0 ? overlapping : null;
       };
-      // What is chosen in one pass is chosen for every token of an answer: the probe has the same scores.
+      // One pass decides for all of an answer's tokens, swept or not: a probe run then finds the same scores.
       const isAsked = (block: TokenRange): boolean =>
         (started?.run.each ? overlap(block, queries) : measuredOf(block)) !== null ||
         (this.method.family === 'evict-reading' && block.start < queries.end);

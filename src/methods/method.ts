@@ -112,14 +112,14 @@ export interface QueryScores {
 }
 
 /**
- * What a run decides for consecutive queries that are each a block of one, as an answer's tokens are, in one pass: `input.block` is all of
- * them. Null where they have too little in common; they are asked one by one then. The first selection owns the buffers of all.
+ * Decides in one pass for consecutive queries that are each a block of one, as an answer's tokens are; `input.block` covers all of
+ * them. Null where one pass cannot serve all, and the caller asks for each alone. The first selection owns the buffers of all.
  */
 export interface EachQuery {
   select(input: LayerInput): readonly Selection[] | null;
-  /** As `MethodRun.selectExactly`; given where that is. */
+  /** As `MethodRun.selectExactly`; there if that is. */
   selectExactly?(input: LayerInput): readonly Selection[] | null;
-  /** As `MethodRun.queryScores`, row i having one candidate more than row i − 1, LOWEST_SCORE beyond; given where that is. */
+  /** As `MethodRun.queryScores`, row i having one candidate more than row i − 1, LOWEST_SCORE beyond; there if that is. */
   queryScores?(input: LayerInput): QueryScores | null;
 }
 
@@ -198,7 +198,7 @@ export interface MethodRun {
     input: LayerInput,
     queries?: { readonly start: number; readonly end: number },
   ): QueryScores | null;
-  /** Absent: the method decides block by block. */
+  /** Several blocks of one query in one pass. Absent: the method decides block by block. */
   readonly each?: EachQuery;
   /** Remembers the state of all layers / returns to what was remembered (the tokens after it are forgotten). */
   mark(): void;

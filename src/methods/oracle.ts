@@ -134,7 +134,7 @@ function attentionOfEach(
     const ofGroup = (scores: DeviceBuffer): ScoreRows => ({
       ...{ buffer: scores, offset: group * keys, rows: queries, length: keys, rowStride: groups * keys },
     });
-    // Dilation by nothing: it leaves to each row what it has.
+    // Radius 0 copies what each query may choose from, and puts −∞ beyond.
     ops.dilate({ input: ofGroup(sums), radius: 0, firstLength: block.start, out: ofGroup(buffer) });
   }
   ops.release(sums);
@@ -142,8 +142,8 @@ function attentionOfEach(
 }
 
 /**
- * The `count` best of each row of [queries, sets] `scores`, dense, as a selection for each query; the first has `firstCandidates`,
- * every one a candidate more than the one before.
+ * The `count` best of each row of dense `scores` [queries, sets], as a selection for each query. The first query has
+ * `firstCandidates` candidates, each later one has one more.
  */
 function best(
   ops: Ops,

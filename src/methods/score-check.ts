@@ -1,18 +1,35 @@
 /**
- * Scores that are not finite end a run in a sentence: top-k takes NaN for the least of all, and would choose on. What makes scores
- * is followed by a product of them with zeros, which is 0 unless one is NaN or infinite; the sums are read once, at the run's end.
+ * Scores that are not finite end a run in a sentence: top-k ranks NaN lowest and would go on choosing. Every operation that makes
+ * scores is followed by their product with zeros, which is 0 unless one is NaN or infinite. The sums are read once, at the end.
  */
 import type { Ops, ScoreRows } from '../../gpu/ops';
 import type { DeviceBuffer } from '../../gpu/rows';
 import { matrixRows } from '../../gpu/rows';
+import type { Arguments } from '../../gpu/validate';
 import { UserError } from '../user-error';
 import type { EachQuery, MethodRun } from './method';
 
-/** Score rows that are checked in one dispatch, each in a number of its own. */
+/** Rows of scores that one product checks, each in a sum of its own. */
 const MOST_ROWS = 64;
 
+/** Operations that make scores. */
+type Scoring = 'peakScores' | 'peakScoresByQuery' | 'attentionWeights' | 'lagScores' | 'attentionColumnSums';
+
+/** The rows of scores that each leaves. */
+const scoresMade: { readonly [Name in Scoring]: (a: Arguments<Name>) => ScoreRows } = {
+  peakScores: ({ key, out, outOffset }) => ({
+    ...{ buffer: out, offset: outOffset, rows: 1, length: key.rows, rowStride: key.rows },
+  }),
+  peakScoresByQuery: ({ out }) => out,
+  attentionWeights({ query, key, out }) {
+    return { buffer: out, offset: 0, rows: query.heads * query.rows, length: key.rows, rowStride: key.rows };
+  },
+  lagScores: ({ out }) => out,
+  attentionColumnSums: ({ out }) => out,
+};
+
 export class ScoreCheck {
-  /** What the method records its work with: the same operations, those that make scores with their check. */
+  /** The device's operations, for the method to record its work with; those that make scores are checked. */
   readonly ops: Ops;
   private readonly device: Ops;
   private readonly layers: number;
@@ -24,34 +41,18 @@ export class ScoreCheck {
   constructor(device: Ops, layers: number) {
     this.device = device;
     this.layers = layers;
-    const check = (scores: ScoreRows): void => this.add(scores);
-    this.ops = Object.assign(Object.create(device) as Ops, {
-      peakScores(a: Parameters<Ops['peakScores']>[0]) {
-        device.peakScores(a);
-        const { key, out, outOffset } = a;
-        check({ buffer: out, offset: outOffset, rows: 1, length: key.rows, rowStride: key.rows });
-      },
-      peakScoresByQuery(a: Parameters<Ops['peakScoresByQuery']>[0]) {
-        device.peakScoresByQuery(a);
-        check(a.out);
-      },
-      attentionWeights(a: Parameters<Ops['attentionWeights']>[0]) {
-        device.attentionWeights(a);
-        const [rows, length] = [a.query.heads * a.query.rows, a.key.rows];
-        check({ buffer: a.out, offset: 0, rows, length, rowStride: length });
-      },
-      lagScores(a: Parameters<Ops['lagScores']>[0]) {
-        device.lagScores(a);
-        check(a.out);
-      },
-      attentionColumnSums(a: Parameters<Ops['attentionColumnSums']>[0]) {
-        device.attentionColumnSums(a);
-        check(a.out);
-      },
-    });
+    this.ops = Object.create(device) as Ops;
+    for (const [name, rowsOf] of Object.entries(scoresMade)) {
+      const record = Reflect.get(device, name) as (a: unknown) => void;
+      const checked = (a: never): void => {
+        record.call(device, a);
+        this.add(rowsOf(a));
+      };
+      Object.assign(this.ops, { [name]: checked });
+    }
   }
 
-  /** The run, or a part of it, whose calls say which layer the scores are of. */
+  /** The same run, or part of one; every call with a layer's input tells which layer the scores made meanwhile are of. */
   watch<Run extends MethodRun | EachQuery>(run: Run): Run {
     return new Proxy(run, {
       get: (target, name) => {

@@ -139,6 +139,7 @@ export async function readText(request: ReadingRequest): Promise<Reading> {
     for (const part of parts) await run.readBlocks(part);
     const generated = await run.generate();
     const { selections } = run;
+    await run.checkScores();
     const notices = await run.notices();
     return { reader, queryStates: await ops.readFloats(states), generated, selections, notices };
   } catch (error) {
@@ -297,8 +298,11 @@ class Run {
   }
 
   /** Throws UserError where the method chose by scores that are not finite. */
-  async notices(): Promise<readonly string[]> {
-    await this.check.verdict(this.request.method.id);
+  checkScores(): Promise<void> {
+    return this.check.verdict(this.request.method.id);
+  }
+
+  notices(): Promise<readonly string[]> {
     return runNotices(this.method);
   }
 

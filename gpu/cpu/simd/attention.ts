@@ -42,8 +42,8 @@ function layoutOf(rows: number, channels: number): Layout {
 }
 
 /**
- * The reference's `attention` with an online softmax over blocks of keys, in single precision. Of one query, heads that see the same
- * keys are taken as rows.
+ * The reference's `attention` with an online softmax over blocks of keys, in single precision. With one query, as in decoding, the
+ * heads that see the same keys are the rows of a product; where no two do, packing the keys would cost more than it saves.
  */
 export function createSimdAttention(kernels: SimdKernels): typeof attention {
   return (a) => {
@@ -94,7 +94,7 @@ function headsThatShare({ query, key, visible }: Arguments<'attention'>): number
   const { list } = visible;
   const indices = list && integersOf(list.buffer);
   const sets = Math.max(1, list?.sets ?? 1);
-  // Of a head of keys, groups by a number that equal lists have in common.
+  // Groups of the current head of keys by a hash of their list.
   let known = new Map<number, number[][]>();
   let last = -1;
   for (let head = 0; head < query.heads; head++) {
@@ -104,23 +104,23 @@ function headsThatShare({ query, key, visible }: Arguments<'attention'>): number
     const startOf = (of: number): number =>
       list ? list.offset + Math.floor((of * sets) / query.heads) * list.rowStride : 0;
     const start = startOf(head);
-    let mark = 0;
+    let hash = 0;
     if (list && indices)
-      for (let i = 0; i < list.count; i++) mark = Math.imul(mark ^ indices[start + i]!, 16777619);
+      for (let i = 0; i < list.count; i++) hash = Math.imul(hash ^ indices[start + i]!, 16777619);
     const isSame = ([first]: readonly number[]): boolean => {
       const other = startOf(first!);
       if (!list || !indices || other === start) return true;
       for (let i = 0; i < list.count; i++) if (indices[other + i] !== indices[start + i]) return false;
       return true;
     };
-    const alike = known.get(mark) ?? [];
+    const alike = known.get(hash) ?? [];
     const group = alike.find(isSame);
     if (group) group.push(head);
     else {
       const made = [head];
       groups.push(made);
       alike.push(made);
-      known.set(mark, alike);
+      known.set(hash, alike);
     }
   }
   return groups;

@@ -61,7 +61,7 @@ function pays({ query, key }: ScoredRows): boolean {
 
 type ScoredRows = Pick<Arguments<'peakScores'>, 'query' | 'key'>;
 
-/** What is done with the scores, in doubles: `ownAt` is where `extra` doubles of the taker's own begin. */
+/** What is done with the scores, in doubles. At `ownAt` begin the `extra` doubles that the taker has to itself. */
 interface Taker {
   begin?(memory: Float64Array, ownAt: number): void;
   /** The scores of query `row` begin at `scoresAt`; the last key's stand in for what fills up the last four. */

@@ -16,7 +16,7 @@ export function peakScoresByQuery(recorder: Recorder, a: Arguments<'peakScoresBy
   matmul(recorder, { input: query, weight: key, out: asRows(out) });
   recorder.dispatch({
     kernel,
-    // Waiting for each other is what emulated threads pay dearly for.
+    // Barriers are dear where threads are emulated.
     constants: recorder.emulatesThreads ? { THREADS: 8, GROUP: 8 } : { THREADS: 256, GROUP: 16 },
     buffers: { scores: out.buffer },
     parameters: {

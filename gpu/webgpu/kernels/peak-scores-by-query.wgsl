@@ -1,5 +1,5 @@
 // ESA Eq. 4 (arXiv 2502.14477) of queries that are each a block of one: every row of the scores less the largest of its entries,
-// in place. Row i has firstLength + i entries at most; beyond it becomes LOWEST, which is LOWEST_SCORE of gpu/ops.
+// in place. Row i has firstLength + i entries at most; beyond them stands LOWEST, which is LOWEST_SCORE of gpu/ops.ts.
 //
 // Shapes     scores [rows, length].
 // Grid       one workgroup of THREADS threads per row, linear.

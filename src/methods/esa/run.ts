@@ -64,7 +64,7 @@ export class EsaRun implements MethodRun {
     return this.compared(input, (scorer) => this.scoresOfEach(scorer, input, queries));
   }
 
-  /** Where the first query's middle has more tokens than may stay, so have the others', and the same initial tokens. */
+  /** What holds for the first query holds for all: the later ones have longer middles and the same initial tokens. */
   readonly each: EachQuery = {
     select: (input) =>
       this.mustChoose(input) ? this.choose(input, this.scorer(input.layer), queriesOf(input)) : null,

@@ -19,17 +19,17 @@ export interface Scorer {
   readonly keys: KeyCache;
 }
 
-/** The tokens before the local ones, as a block sees them, or as queries do that are each a block of one. */
+/** Which tokens are scored: those before the block's local ones, or before the local ones of each query that is a block of one. */
 export interface Scored {
-  /** Of the block; of the first query. */
+  /** Of the block, or of the first query. */
   readonly parts: Partition;
-  /** Queries with a row of scores each, every one's middle a token longer than the one's before it; null: one row for the block. */
+  /** How many queries have a row of their own, each with a middle one token longer than the last; null: one row for the block. */
   readonly queries: number | null;
 }
 
 /**
- * Scores of all tokens before the local ones: infinite for initial tokens, which stay, then the middle's. A row for the block, or
- * one for each query, lower than every score beyond its middle.
+ * Scores of all tokens before the local ones: infinite for initial tokens, which stay, then the middle's. One row for the block,
+ * or one for each query; beyond a query's middle stands what is below every score.
  */
 export interface MiddleScores {
   /** F_s, Eq. 4. */
@@ -85,8 +85,8 @@ export function middleScores(
   };
 }
 
-/** Rows of all tokens before the local ones, as far as the longest reaches. */
-export function allRows(buffer: DeviceBuffer, { parts, queries }: Scored): ScoreRows {
+/** Rows of all tokens before the local ones, as wide as the longest. */
+function allRows(buffer: DeviceBuffer, { parts, queries }: Scored): ScoreRows {
   const length = parts.localStart + Math.max(0, (queries ?? 1) - 1);
   return { buffer, offset: 0, rows: queries ?? 1, length, rowStride: length };
 }
@@ -98,7 +98,7 @@ export function middleRows(buffer: DeviceBuffer, scored: Scored): ScoreRows {
   return { ...all, offset: initEnd, length: all.length - initEnd };
 }
 
-/** Room for the scores, those of the initial tokens in it. */
+/** A buffer for the scores, filled in for the initial tokens. */
 function withInitial(
   { ops }: MethodContext,
   scored: Scored,
@@ -117,15 +117,8 @@ function withInitial(
 
 function placeOf({ name }: Scorer, { layer, block }: LayerInput, { parts, queries }: Scored): string {
   const { initEnd, localStart } = parts;
-  return [
-    name,
-    layer,
-    block.start,
-    block.end,
-    initEnd,
-    localStart,
-    ...(queries === null ? [] : ['each']),
-  ].join('/');
+  const rows = queries === null ? 'block' : 'each';
+  return [name, layer, block.start, block.end, initEnd, localStart, rows].join('/');
 }
 
 /** F_s of the middle, at its place in `out`. */
