@@ -28,10 +28,13 @@ const visits: Readonly<Record<string, string>> = {
     'task=single-needle&length=220&depth=0.5&seed=3&method=esa&p.localTokens=64&p.chunkTokens=32&p.selectedTokens=32&pin=none',
 };
 
+/** Of these every number is compared. The others' second visit ends with its free run, which has the method's numbers. */
+const toTheEnd = new Set(['the defaults', 'an own text', 'random keys by another seed', 'a small task']);
+
 describeInChromium('links', 'cpu', (chromium) => {
   test.each(Object.entries(visits))(
     '%s: a fresh browser shows the state that made the link',
-    async (_, hash) => {
+    async (name, hash) => {
       const first = await chromium.openPage(hash);
       const made = await idle<KeyholeState>(first);
       expect(made.error).toBeNull();
@@ -39,8 +42,19 @@ describeInChromium('links', 'cpu', (chromium) => {
       await first.getByRole('button', { name: 'Share' }).click();
       const link = await first.getByLabel('Link to this view').inputValue();
       const second = await chromium.openPage(new URL(link).hash);
-      const opened = await idle<KeyholeState>(second);
-      expectEqual(comparable(opened), comparable(made), 'state');
+      if (toTheEnd.has(name)) {
+        expectEqual(comparable(await idle<KeyholeState>(second)), comparable(made), 'state');
+        return;
+      }
+      await second.waitForFunction(() => window.keyhole?.state().measurements?.freeRun);
+      const opened = await second.evaluate(() => window.keyhole.state());
+      expectEqual(comparable(upToFreeRun(opened)), comparable(upToFreeRun(made)), 'state');
     },
   );
 });
+
+/** The state without what is measured after the free run. */
+function upToFreeRun(state: KeyholeState): KeyholeState {
+  expect(state.measurements?.freeRun).toBeTruthy();
+  return { ...state, measurements: { ...state.measurements!, layers: [], cost: null, sweep: null } };
+}
