@@ -3,6 +3,7 @@
  * output. One memo serves every run on the text; it outlives a study and ends with the text.
  */
 import type { Remembered, ScoreMemo } from '../methods/method';
+import type { ScoreCheck } from '../methods/score-check';
 
 /**
  * Bytes that a memo may hold beyond what runs under way use; see docs/memory.md. At 4,096 tokens of the bundled model one
@@ -28,6 +29,8 @@ export class Memo {
   private readonly limitBytes: number;
   /** Least recently used first. */
   private readonly entries = new Map<string, Entry>();
+  /** Checks of scores in here, by method, whose runs ended before their verdict. */
+  private readonly openChecks = new Map<string, Set<ScoreCheck>>();
   private isClosed = false;
 
   constructor(limitBytes = MEMO_BYTES) {
@@ -70,7 +73,40 @@ export class Memo {
   /** The text is closed: releases everything, what runs under way still use as soon as they let go of it. */
   close(): void {
     this.isClosed = true;
+    this.dropChecks();
     this.trim();
+  }
+
+  /** A run of the method has ended: takes its check, to be judged with the next run's if it still is to be. */
+  takeCheck(methodId: string, check: ScoreCheck): void {
+    if (this.isClosed || !check.isOpen) {
+      check.release();
+      return;
+    }
+    check.end();
+    const checks = this.openChecks.get(methodId);
+    if (checks) checks.add(check);
+    else this.openChecks.set(methodId, new Set([check]));
+  }
+
+  /**
+   * Throws UserError where scores that runs of the method made are not finite, those that `check` saw or those of runs that ended
+   * before they knew: what they made is forgotten then.
+   */
+  async judge(methodId: string, check: ScoreCheck): Promise<void> {
+    const left = this.openChecks.get(methodId);
+    const others = [...(left ?? [])];
+    try {
+      await Promise.all([check, ...others].map((one) => one.verdict(methodId)));
+    } catch (error) {
+      // Nobody else is to choose by them.
+      this.forget();
+      throw error;
+    }
+    for (const other of others) {
+      left?.delete(other);
+      other.release();
+    }
   }
 
   /** Forgets everything: whoever asks next makes it anew. What a run still uses is released when that run lets go. */
@@ -80,6 +116,12 @@ export class Memo {
       if (entry.leases === 0) entry.value.release();
       else entry.isForgotten = true;
     }
+    this.dropChecks();
+  }
+
+  private dropChecks(): void {
+    for (const checks of this.openChecks.values()) for (const check of checks) check.release();
+    this.openChecks.clear();
   }
 
   private trim(): void {

@@ -53,18 +53,10 @@ export async function startProbe(
   const check = new ScoreCheck(text.ops, text.layers);
   const own = { ...runContext(text, evictionPlace(places)), ops: check.ops, memo };
   const run = check.watch(method.start(own, parameters));
-  const checkScores = async (): Promise<void> => {
-    try {
-      await check.verdict(method.id);
-    } catch (error) {
-      // Nobody else is to choose by them.
-      whole.forget();
-      throw error;
-    }
-  };
+  const checkScores = (): Promise<void> => whole.judge(method.id, check);
   const dispose = (): void => {
     run.dispose();
-    check.release();
+    whole.takeCheck(method.id, check);
     memo.end();
     if (!shared) whole.close();
   };

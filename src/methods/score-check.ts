@@ -37,6 +37,8 @@ export class ScoreCheck {
   private zeros: DeviceBuffer | null = null;
   /** [layers, MOST_ROWS], 0 as long as all scores were finite; null before the first. */
   private sums: DeviceBuffer | null = null;
+  private added = 0;
+  private judged = 0;
 
   constructor(device: Ops, layers: number) {
     this.device = device;
@@ -71,7 +73,9 @@ export class ScoreCheck {
   /** Throws UserError that names the first layer with scores that are not finite. */
   async verdict(methodId: string): Promise<void> {
     if (!this.sums) return;
+    const { added } = this;
     const sums = await this.device.readFloats(this.sums);
+    this.judged = added;
     const at = sums.findIndex((sum) => sum !== 0);
     if (at < 0) return;
     throw new UserError(
@@ -79,14 +83,26 @@ export class ScoreCheck {
     );
   }
 
-  release(): void {
-    for (const buffer of [this.zeros, this.sums]) if (buffer) this.device.release(buffer);
+  /** Whether scores were made that no verdict has looked at. */
+  get isOpen(): boolean {
+    return this.sums !== null && this.added > this.judged;
+  }
+
+  /** No more scores will be made; a verdict can still be asked for. */
+  end(): void {
+    if (this.zeros) this.device.release(this.zeros);
     this.zeros = null;
+  }
+
+  release(): void {
+    this.end();
+    if (this.sums) this.device.release(this.sums);
     this.sums = null;
   }
 
   private add({ buffer, offset, rows, length, rowStride }: ScoreRows): void {
     if (rows === 0 || length === 0) return;
+    this.added += 1;
     this.sums ??= this.device.upload(new Float32Array(this.layers * MOST_ROWS), 'checks of scores');
     const input = matrixRows(this.zerosOf(length), 1, length);
     for (let first = 0; first < rows; first += MOST_ROWS) {

@@ -41,6 +41,8 @@ const cases: readonly (readonly [id: string, given: object, tensor: keyof LayerT
 /** Those whose queries from 95 on are an answer's, decided in one pass. */
 const answered = cases.filter(([id]) => id === 'esa');
 
+const ofKeys = cases.filter(([, , tensor]) => tensor !== 'queryUnrotated');
+
 const prepare = (
   ops: Ops,
   [id, given, tensor, value]: (typeof cases)[number],
@@ -89,6 +91,41 @@ describe('scores that are not finite', () => {
     await expect(probe(alone)).rejects.toThrow(sentence(of[0]));
     expect(text.ops.memory().bytes, 'nothing stays').toBe(before);
   });
+
+  it.each(ofKeys)(
+    '%s %j, %s %d: also where the run that made them was cancelled before it knew',
+    async (...of) => {
+      const { text, method, parameters } = prepare(createCpuOps(), of);
+      const before = text.ops.memory().bytes;
+      const memo = new Memo();
+      const all = {
+        text,
+        method,
+        parameters,
+        recordedIndex: 1,
+        evictAt: queries.start,
+        withScores: false,
+        memo,
+      };
+      const stop = new AbortController();
+      const { pace } = text.ops;
+      // When a block has scored the key, before the last one.
+      const blocks = of[0] === 'esa' ? 4 : 7;
+      let paced = 0;
+      text.ops.pace = async () => {
+        paced += 1;
+        if (paced === blocks) stop.abort(new Error('cancelled'));
+        await pace();
+      };
+      await expect(selectAll({ ...all, signal: stop.signal })).rejects.toThrow('cancelled');
+      text.ops.pace = pace;
+      await expect(selectAll(all)).rejects.toThrow(sentence(of[0]));
+      await expect(selectAll(all)).rejects.toThrow(sentence(of[0]));
+      expect((await selectAll({ ...all, recordedIndex: 0 })).blocks.length).toBeGreaterThan(0);
+      memo.close();
+      expect(text.ops.memory().bytes).toBe(before);
+    },
+  );
 
   it('end a free run', async () => {
     const ops = createCpuOps();
