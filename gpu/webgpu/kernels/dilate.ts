@@ -25,7 +25,8 @@ export function dilate(recorder: Recorder, a: Arguments<'dilate'>): void {
   const parameters = {
     rows: input.rows,
     length: input.length,
-    firstLength: a.firstLength ?? input.length,
+    // Beyond the row, and beyond 32 bits, it says no more.
+    firstLength: Math.min(a.firstLength ?? input.length, input.length),
     radius,
     inputOffset: input.offset,
     inputRowStride: input.rowStride,

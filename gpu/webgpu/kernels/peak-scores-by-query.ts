@@ -22,7 +22,8 @@ export function peakScoresByQuery(recorder: Recorder, a: Arguments<'peakScoresBy
     parameters: {
       rows: out.rows,
       length: out.length,
-      firstLength: a.firstLength,
+      // Beyond the row, and beyond 32 bits, it says no more.
+      firstLength: Math.min(a.firstLength, out.length),
       offset: out.offset,
       rowStride: out.rowStride,
     },

@@ -118,6 +118,7 @@ describeBoth('peakScores and dilate', (backends) => {
     [4, 5, 0, 8, 'dense'],
     [0, 7, 3, 8, 'dense'],
     [3, 0, 2, 8, 'dense'],
+    [3, 7, 2 ** 32 - 1, 8, 'dense'],
   ] as [number, number, number, number, Layout][])(
     'peaks by query of %i queries, %i keys, the first with %i, %i channels, %s',
     async (n, m, firstLength, channels, layout) => {
@@ -170,6 +171,8 @@ describeBoth('peakScores and dilate', (backends) => {
     [3, 1200, 1, 20],
     [2, 9, 0, 1],
     [2, 9, 30, 2],
+    [3, 9, 2 ** 32 - 1, 1],
+    [3, 1200, 2 ** 32, 20],
   ])('dilates %i rows of %i, the first with %i, by %i', async (rows, length, firstLength, radius) => {
     await compare(backends, (ops) => {
       const values = randomFloats(rows * length, 3);
