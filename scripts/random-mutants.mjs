@@ -12,7 +12,8 @@ const places = [
     tests: ['tests/measure', 'tests/study', 'tests/cli/sweep', 'tests/cli/select'],
   },
   { folder: 'gpu/cpu', end: '.ts', tests: ['tests/gpu/cpu', 'tests/measure'] },
-  { folder: 'gpu/webgpu/kernels', end: '.wgsl', tests: ['tests/gpu/webgpu'] },
+  { folder: 'gpu/operations', end: '.wgsl', tests: ['tests/gpu/webgpu'] },
+  { folder: 'gpu/operations', end: 'cpu.ts', tests: ['tests/gpu/cpu', 'tests/measure'] },
 ];
 
 /** What is looked for, and what stands there instead. @type {readonly (readonly [RegExp, string])[]} */

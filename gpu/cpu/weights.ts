@@ -1,18 +1,9 @@
 /** Attention weights recomputed from a stored log-sum-exp, a few query rows at a time. */
-import type { RowScalars } from '../ops';
-import type { Rows } from '../rows';
+import type { WeightInputs } from '../arguments';
 import { floatsOf } from './buffer';
 import { exponentiate } from './exponentials';
 import type { RowStarts } from './panel';
 import { PANEL_ROWS, Panel, rowStarts } from './panel';
-
-export interface WeightInputs {
-  readonly query: Rows;
-  readonly key: Rows;
-  readonly scale: number;
-  readonly logSumExp: RowScalars;
-  readonly causalOffset: number;
-}
 
 /**
  * One query head's weights. After `load`, weight of loaded row r and key t is at values[r · stride + t] for t below

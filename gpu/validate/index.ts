@@ -1,6 +1,3 @@
-/** Argument checks of every operation: pure, the same for each backend. */
-export * from './decoder';
-export * from './measurement';
+/** What the argument checks of operations are built from: pure, the same for each backend. */
 export * from './overlap';
-export * from './selection';
 export * from './views';

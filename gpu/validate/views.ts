@@ -4,12 +4,9 @@
  * A failed check is a mistake of the calling code, so it throws RangeError (TypeError for a wrong element type), with a
  * sentence that names the operation and the argument.
  */
-import type { IndexList, Ops, RowScalars, ScoreRows } from '../ops';
+import type { IndexList, RowScalars, ScoreRows } from '../arguments';
 import type { DeviceBuffer, ElementType, Rows } from '../rows';
 import { endOfRows } from '../rows';
-
-/** The argument record of an operation. */
-export type Arguments<Name extends keyof Ops> = Ops[Name] extends (a: infer A) => void ? A : never;
 
 /** Shape that a view must have; what is left out is free. */
 export interface ExpectedShape {

@@ -1,11 +1,14 @@
-/** The operations in WGSL. Kernels are in `kernels/`, one file each; this folder holds what carries them. */
-import type { Ops } from '../ops';
+/**
+ * The operations in WGSL. Kernels are with their operation in `operations/`, parts that they share in `wgsl/parts/`; this folder
+ * holds what carries them.
+ */
+import type { Arguments, Ops } from '../ops';
 import type { DeviceBuffer } from '../rows';
 import { checkSpan } from '../validate';
 import { StorageBuffer } from './buffers';
 import { type DeviceOptions, openDevice } from './device';
-import { kernelOps } from './kernels';
 import type { PipelineName } from './known-pipelines';
+import * as operations from './operations';
 import { Recorder } from './recorder';
 
 export type WebGpuOptions = DeviceOptions;
@@ -64,4 +67,18 @@ function own(buffer: DeviceBuffer): StorageBuffer {
 
 function rest(buffer: DeviceBuffer, offset: number): number {
   return Math.max(0, buffer.length - offset);
+}
+
+type KernelOps = { [Name in keyof typeof operations]: (a: Arguments<Name>) => void };
+
+/** Every operation that is a kernel, bound to a recorder. */
+function kernelOps(recorder: Recorder): KernelOps {
+  const bound = Object.entries(operations).map(([name, operation]) => [
+    name,
+    (a: never) => {
+      operation(recorder, a);
+      recorder.releaseTemporaries();
+    },
+  ]);
+  return Object.fromEntries(bound);
 }

@@ -1,5 +1,5 @@
+import { copyRows } from '../operations/copy-rows/webgpu';
 import type { Rows } from '../rows';
-import { copyRows } from './kernels/copy-rows';
 import type { Recorder } from './recorder';
 import { hasVectors } from './views';
 

@@ -1,17 +1,8 @@
-import type { RowScalars } from '../ops';
-import type { DeviceBuffer, Rows } from '../rows';
+import type { WeightInputs } from '../arguments';
+import type { DeviceBuffer } from '../rows';
 import type { Work } from './pacer';
 import type { Recorder } from './recorder';
 import { asVectors } from './vectors';
-
-/** What the operations share that recompute attention weights from a stored log-sum-exp. */
-export interface WeightInputs {
-  readonly query: Rows;
-  readonly key: Rows;
-  readonly scale: number;
-  readonly logSumExp: RowScalars;
-  readonly causalOffset: number;
-}
 
 /** Beyond these everything or nothing is visible. */
 const FARTHEST_OFFSET = 2 ** 30;

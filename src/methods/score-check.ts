@@ -2,10 +2,9 @@
  * Scores that are not finite end a run in a sentence: top-k ranks NaN lowest and would go on choosing. Every operation that makes
  * scores is followed by their product with zeros, which is 0 unless one is NaN or infinite. The sums are read once, at the end.
  */
-import type { Ops, ScoreRows } from '../../gpu/ops';
+import type { Arguments, Ops, ScoreRows } from '../../gpu/ops';
 import type { DeviceBuffer } from '../../gpu/rows';
 import { matrixRows } from '../../gpu/rows';
-import type { Arguments } from '../../gpu/validate';
 import { UserError } from '../user-error';
 import type { EachQuery, MethodRun } from './method';
 

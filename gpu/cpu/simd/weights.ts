@@ -1,7 +1,8 @@
 /** Attention weights recomputed from a stored log-sum-exp through the WebAssembly kernels. */
+import type { WeightInputs } from '../../arguments';
 import { floatsOf } from '../buffer';
 import { PANEL_ROWS, rowStarts } from '../panel';
-import { type HeadWeights, type WeighHead, type WeightInputs, weighHead, weightLimits } from '../weights';
+import { type HeadWeights, type WeighHead, weighHead, weightLimits } from '../weights';
 import type { SimdKernels } from './instance';
 import { packColumns, roundUp, TILE_COLUMNS } from './pack';
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { tileFor, workgroupBytes } from '../../../gpu/webgpu/kernels/attention-flash-shapes';
+import { tileFor, workgroupBytes } from '../../../gpu/operations/attention/webgpu-flash-shapes';
 import type { Recorder } from '../../../gpu/webgpu/recorder';
 
 const MINIMUM_BYTES = 16_384;

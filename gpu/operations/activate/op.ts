@@ -1,0 +1,15 @@
+import type { Rows } from '../../rows';
+import { checkInput, checkOutput, checkSameOrApart } from '../../validate';
+
+/** out = activation(input); 'gelu-tanh': 0.5x(1 + tanh(√(2/π)(x + 0.044715x³))), 'gelu': 0.5x(1 + erf(x/√2)). out may be input. */
+export interface ActivateArguments {
+  readonly kind: 'gelu-tanh' | 'gelu' | 'silu';
+  readonly input: Rows;
+  readonly out: Rows;
+}
+
+export function checkActivate(a: ActivateArguments): void {
+  checkInput('activate', 'input', a.input);
+  checkOutput('activate', 'out', a.out, a.input);
+  checkSameOrApart('activate', 'out', a.out, 'input', a.input);
+}

@@ -1,0 +1,27 @@
+import { defineElementKernels, inElements } from '../../webgpu/elements';
+import { linearGrid } from '../../webgpu/grid';
+import type { Recorder } from '../../webgpu/recorder';
+import { elementsOf, inputOutput } from '../../webgpu/views';
+import code from './activate.wgsl?raw';
+import { type ActivateArguments, checkActivate } from './op';
+
+const kernels = defineElementKernels('activate', 'f32', code, { input: 'read', out: 'write' });
+
+/** Records `Ops.activate`. */
+export function activate(recorder: Recorder, a: ActivateArguments): void {
+  checkActivate(a);
+  const { kind } = a;
+  if (elementsOf(a.input) === 0) return;
+  const { kernel, views, width } = inElements(kernels, { input: a.input, out: a.out });
+  const { input, out } = views;
+  const elements = elementsOf(input);
+  const inPlace = input.buffer === out.buffer && input.offset === out.offset;
+  recorder.dispatch({
+    kernel,
+    constants: { GELU_TANH: kind === 'gelu-tanh', GELU: kind === 'gelu', IN_PLACE: inPlace },
+    buffers: { input: inPlace ? recorder.unused : input.buffer, out: out.buffer },
+    parameters: inputOutput(input, out),
+    workgroups: linearGrid(Math.ceil(elements / 64), recorder.maxWorkgroupsPerDimension),
+    work: { flops: 16 * width * elements, bytes: 8 * width * elements },
+  });
+}

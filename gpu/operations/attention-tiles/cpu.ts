@@ -1,0 +1,110 @@
+/** Tiles of attention maps, pooled to pixels. */
+import { floatsOf } from '../../cpu/buffer';
+import { PANEL_ROWS } from '../../cpu/panel';
+import { type HeadWeights, type WeighHead, weighHead } from '../../cpu/weights';
+import { sliceHeads, sliceRows } from '../../rows';
+import { type AttentionTilesArguments, checkAttentionTiles, type TileOrigin } from './op';
+
+export function attentionTiles(a: AttentionTilesArguments, weigh: WeighHead = weighHead): void {
+  checkAttentionTiles(a);
+  const pixels = a.width * a.height;
+  const out = floatsOf(a.out);
+  out.fill(0, a.outOffset, a.outOffset + a.tiles.length * 3 * pixels);
+  a.tiles.forEach((tile, i) => {
+    const plane = (index: number): Float32Array => {
+      const start = a.outOffset + (3 * i + index) * pixels;
+      return out.subarray(start, start + pixels);
+    };
+    poolTile(a, tile, weigh, { maximum: plane(0), mean: plane(1), excess: plane(2) });
+  });
+}
+
+/** A tile's pixels, or those of one of their lines. */
+interface Planes {
+  readonly maximum: Float32Array;
+  readonly mean: Float32Array;
+  readonly excess: Float32Array;
+}
+
+/** Adds a tile to pixels of zeros. */
+function poolTile(a: AttentionTilesArguments, tile: TileOrigin, weigh: WeighHead, planes: Planes): void {
+  const { query, key, width, height, tokensPerPixel, rowStep } = a;
+  const rows = Math.min(query.rows - tile.row, height * tokensPerPixel);
+  const keys = Math.min(key.rows - tile.key, width * tokensPerPixel);
+  if (rows <= 0 || keys <= 0) return;
+  const keyHead = Math.floor((tile.head * key.heads) / query.heads);
+  const { buffer, offset, headStride } = a.logSumExp;
+  const inputs = {
+    query: sliceRows(sliceHeads(query, tile.head, 1), tile.row, rows),
+    key: sliceRows(sliceHeads(key, keyHead, 1), tile.key, keys),
+    scale: a.scale,
+    logSumExp: { buffer, offset: offset + tile.head * headStride + tile.row, headStride },
+    causalOffset: a.causalOffset + tile.row - tile.key,
+  };
+  if (rows + inputs.causalOffset <= 0) return;
+  const weights = weigh(inputs, 0);
+  const factors = floatsOf(a.factors.buffer);
+  const firstFactor = a.factors.offset + tile.head * a.factors.headStride + tile.row;
+  const first = { keys: Math.max(0, a.firstKeys - tile.key), factor: a.firstFactor };
+  const sum = new Float64Array(width);
+  const cells = new Float64Array(width);
+  for (let y = 0; y * tokensPerPixel < rows; y++) {
+    const maximum = planes.maximum.subarray(y * width, (y + 1) * width);
+    const excess = planes.excess.subarray(y * width, (y + 1) * width);
+    const end = Math.min(rows, (y + 1) * tokensPerPixel);
+    sum.fill(0);
+    cells.fill(0);
+    for (let row = y * tokensPerPixel; row < end; row += PANEL_ROWS * rowStep) {
+      const loaded = Math.min(PANEL_ROWS, Math.ceil((end - row) / rowStep));
+      weights.load(row, loaded, rowStep);
+      for (let r = 0; r < loaded; r++) {
+        const factor = factors[firstFactor + row + r * rowStep]!;
+        poolRow(weights, r, tokensPerPixel, { maximum, sum, cells, excess, factor, first });
+      }
+    }
+    for (let x = 0; x < width; x++) if (cells[x]! > 0) planes.mean[y * width + x] = sum[x]! / cells[x]!;
+  }
+}
+
+/** A line of pixels under way, the factor of the row that is added to it, and that of the tile's first keys. */
+interface Line {
+  readonly maximum: Float32Array;
+  readonly sum: Float64Array;
+  readonly cells: Float64Array;
+  readonly excess: Float32Array;
+  readonly factor: number;
+  readonly first: { readonly keys: number; readonly factor: number };
+}
+
+/** Adds one row of weights to the pixels it crosses; those beyond the causal limit are not touched. */
+function poolRow(
+  { values, stride, limits }: HeadWeights,
+  r: number,
+  keysPerPixel: number,
+  { maximum, sum, cells, excess, factor, first }: Line,
+): void {
+  const limit = limits[r]!;
+  const start = r * stride;
+  for (let x = 0; x * keysPerPixel < limit; x++) {
+    const begin = x * keysPerPixel;
+    const end = Math.min(limit, begin + keysPerPixel);
+    const split = Math.min(end, Math.max(begin, first.keys));
+    let total = 0;
+    let largestOfFirst = 0;
+    for (let at = start + begin; at < start + split; at++) {
+      const weight = values[at]!;
+      total += weight;
+      if (weight > largestOfFirst) largestOfFirst = weight;
+    }
+    let largest = 0;
+    for (let at = start + split; at < start + end; at++) {
+      const weight = values[at]!;
+      total += weight;
+      if (weight > largest) largest = weight;
+    }
+    maximum[x] = Math.max(maximum[x]!, largest, largestOfFirst);
+    excess[x] = Math.max(excess[x]!, largest * factor, largestOfFirst * first.factor);
+    sum[x]! += total;
+    cells[x]! += end - begin;
+  }
+}

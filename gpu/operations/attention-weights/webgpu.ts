@@ -1,0 +1,44 @@
+import { spans } from '../../webgpu/grid';
+import { defineKernel } from '../../webgpu/kernel';
+import type { Recorder } from '../../webgpu/recorder';
+import { prepareWeights, shareOf, weightWork } from '../../webgpu/weights';
+import { tileShape } from '../../wgsl/parts/gemm-tile';
+import { defineVec4StoreKernels } from '../../wgsl/parts/store-vec4';
+import { weightTile } from '../../wgsl/parts/weight-tile';
+import code from './attention-weights.wgsl?raw';
+import tiledCode from './attention-weights-tiled.wgsl?raw';
+import { type AttentionWeightsArguments, checkAttentionWeights } from './op';
+
+const bindings = { query: 'read', key: 'read', logSumExp: 'read', out: 'write' } as const;
+const kernel = defineKernel('attention-weights', code, bindings);
+const tiled = defineVec4StoreKernels('attention-weights-tiled', weightTile(tiledCode), bindings);
+
+/** Keys and query rows of a tile that emulated threads hold in registers. */
+const REGISTER_TILE = { keys: 64, rows: 64 };
+/** Few results a thread, of many threads: writing them takes longer than the products. */
+const TILE = tileShape(16, 16, 1, 1);
+
+/** Records `Ops.attentionWeights`. */
+export function attentionWeights(recorder: Recorder, a: AttentionWeightsArguments, shape = TILE): void {
+  checkAttentionWeights(a);
+  const { query, key } = a;
+  const isTiled = !recorder.emulatesThreads;
+  const tiledKernel = key.rows % 4 === 0 ? tiled.vectors : tiled.scalars;
+  const tile = isTiled ? { keys: shape.rightRows, rows: shape.leftRows } : REGISTER_TILE;
+  const items = query.heads * Math.ceil(query.rows / tile.rows);
+  if (items === 0 || key.rows === 0) return;
+  const { buffers, parameters } = prepareWeights(recorder, a);
+  const { flops, bytes } = weightWork(a);
+  const work = { flops, bytes: bytes + 4 * query.heads * query.rows * key.rows };
+  const parts = Math.max(recorder.partsFor(work), items / recorder.maxWorkgroupsPerDimension);
+  for (const { start, count } of spans(items, parts, 1)) {
+    recorder.dispatch({
+      kernel: isTiled ? tiledKernel : kernel,
+      constants: isTiled ? shape.constants : {},
+      buffers: { ...buffers, out: a.out },
+      parameters: { firstItem: start, ...parameters },
+      workgroups: [Math.ceil(key.rows / tile.keys), count, 1],
+      work: shareOf(work, count / items),
+    });
+  }
+}

@@ -1,0 +1,92 @@
+import { linearGrid, spans } from '../../webgpu/grid';
+import { defineKernel } from '../../webgpu/kernel';
+import type { Recorder } from '../../webgpu/recorder';
+import { shareOf } from '../../webgpu/weights';
+import code from './attention-flash.wgsl?raw';
+import stageCode from './attention-flash-stage.wgsl?raw';
+import type { AttentionArguments } from './op';
+import { type AttentionTile, tileConstants, tileFor } from './webgpu-flash-shapes';
+import {
+  attentionOutputs,
+  attentionParameters,
+  attentionWork,
+  mergeSpans,
+  type SpanCut,
+  type VectorInputs,
+  visibleKeys,
+} from './webgpu-spans';
+
+const kernel = defineKernel('attention-flash', `${code}\n${stageCode}`, {
+  query: 'read',
+  key: 'read',
+  value: 'read',
+  list: 'read',
+  out: 'write',
+  logSumExp: 'write',
+  spanResults: 'write',
+});
+
+/** Keys: results of shorter spans take longer to merge than it takes to make them. */
+const SHORTEST_SPAN_OF_FEW_ROWS = 128;
+
+/** Records `Ops.attention` by tiles of query rows, for heads of at most 256 channels. */
+export function attentionFlash(recorder: Recorder, a: AttentionArguments, inputs: VectorInputs): void {
+  const { query, key, value } = inputs;
+  const { list } = a.visible;
+  // Query heads that see the same keys form a stack.
+  const stackedHeads = query.heads / Math.max(key.heads, list?.sets ?? 1);
+  const stacks = query.heads / stackedHeads;
+  const stackedRows = stackedHeads * query.rows;
+  const keys = visibleKeys(a);
+  const tile = tileFor(recorder, query.channels, stackedRows, stacks, keys);
+  const rowTiles = Math.ceil(stackedRows / tile.rows);
+  const cut = cutKeys(recorder, keys, rowTiles * stacks, tile);
+  const outputs = attentionOutputs(recorder, a, cut);
+  const work = attentionWork(a);
+  const items = rowTiles * stacks * cut.spans;
+  const [ofInputs, ofOutputs] = attentionParameters(a, inputs);
+  // A dispatch that leaves the device idle takes as long as one that does not.
+  const mostParts = Math.ceil((items * tile.threads) / recorder.parallelThreads);
+  for (const { start, count } of spans(items, Math.min(recorder.partsFor(work), mostParts), 1)) {
+    recorder.dispatch({
+      kernel,
+      constants: tileConstants(tile, query.channels),
+      buffers: {
+        query: query.buffer,
+        key: key.buffer,
+        value: value.buffer,
+        list: list?.buffer ?? recorder.unusedIntegers,
+        ...outputs,
+      },
+      parameters: [
+        {
+          firstItem: start,
+          endItem: start + count,
+          stacks,
+          stackedHeads,
+          rowTiles,
+          channels: query.channels,
+          spans: cut.spans,
+          spanKeys: cut.spanKeys,
+        },
+        ofInputs,
+        ofOutputs,
+      ],
+      workgroups: linearGrid(count, recorder.maxWorkgroupsPerDimension),
+      work: shareOf(work, count / items),
+    });
+  }
+  mergeSpans(recorder, a, inputs, cut, outputs.spanResults);
+}
+
+/**
+ * Cuts the keys where there are fewer tiles of rows than workgroups that keep the device busy. A large workgroup keeps a
+ * processor busy alone, small ones fill each other's waits. The numbers were measured on an H100 (docs/performance.md).
+ */
+function cutKeys(recorder: Recorder, keys: number, tiles: number, tile: AttentionTile): SpanCut {
+  const busyWorkgroups = recorder.parallelThreads / (tile.threads > 64 ? 1024 : 256);
+  const shortest = tile.rows <= 16 ? SHORTEST_SPAN_OF_FEW_ROWS : 1;
+  const wantedKeys = Math.max(shortest, keys / Math.ceil(busyWorkgroups / tiles));
+  const spanKeys = Math.max(1, Math.ceil(wantedKeys / tile.keys)) * tile.keys;
+  return { spans: Math.max(1, Math.ceil(keys / spanKeys)), spanKeys };
+}

@@ -1,0 +1,128 @@
+import type { Rows } from '../../rows';
+import { linearGrid } from '../../webgpu/grid';
+import { defineKernel } from '../../webgpu/kernel';
+import type { Work } from '../../webgpu/pacer';
+import type { Recorder } from '../../webgpu/recorder';
+import code from './attention-merge-spans.wgsl?raw';
+import type { AttentionArguments } from './op';
+
+const kernel = defineKernel('attention-merge-spans', code, {
+  spanResults: 'read',
+  out: 'write',
+  logSumExp: 'write',
+});
+
+const THREADS = 64;
+
+/** The arguments of an attention with inputs that can be read as vectors of four. */
+export interface VectorInputs {
+  readonly query: Rows;
+  readonly key: Rows;
+  readonly value: Rows;
+}
+
+/** How the visible keys of all queries are cut: each span gets a result of its own, and one span the result itself. */
+export interface SpanCut {
+  readonly spans: number;
+  readonly spanKeys: number;
+}
+
+/** Keys that a query may see: those of the list and those of the range. */
+export function visibleKeys({ visible }: AttentionArguments): number {
+  return (visible.list?.count ?? 0) + visible.range.end - visible.range.start;
+}
+
+/** Where a kernel writes: the result itself, or the results of spans. What it does not write is a stand-in. */
+export function attentionOutputs(recorder: Recorder, a: AttentionArguments, { spans }: SpanCut) {
+  if (spans === 1) {
+    return {
+      out: a.out.buffer,
+      logSumExp: a.logSumExp?.buffer ?? recorder.unusedOutput(0),
+      spanResults: recorder.unusedOutput(2),
+    };
+  }
+  const vectors = Math.max(1, Math.ceil(a.query.channels / 4));
+  const length = a.query.heads * a.query.rows * spans * (4 * vectors + 2);
+  return {
+    out: recorder.unusedOutput(1),
+    logSumExp: recorder.unusedOutput(0),
+    spanResults: recorder.temporary('f32', length, 'attention of spans'),
+  };
+}
+
+/** Makes the result from those of several spans. */
+export function mergeSpans(
+  recorder: Recorder,
+  a: AttentionArguments,
+  { query }: VectorInputs,
+  { spans }: SpanCut,
+  spanResults: ReturnType<typeof attentionOutputs>['spanResults'],
+): void {
+  if (spans === 1) return;
+  const { channels } = query;
+  const queries = query.heads * query.rows;
+  const lanes = Math.min(THREADS, 2 ** Math.ceil(Math.log2(a.out.channels)));
+  recorder.dispatch({
+    kernel,
+    constants: { LANES: lanes },
+    buffers: {
+      spanResults,
+      out: a.out.buffer,
+      logSumExp: a.logSumExp?.buffer ?? recorder.unusedOutput(0),
+    },
+    parameters: [{ items: queries, spans, channels, queryRows: query.rows }, outputParameters(a)],
+    workgroups: linearGrid(Math.ceil((queries * lanes) / THREADS), recorder.maxWorkgroupsPerDimension),
+    work: { flops: 4 * queries * spans * channels, bytes: 4 * queries * spans * channels },
+  });
+}
+
+function outputParameters(a: AttentionArguments) {
+  return {
+    outOffset: a.out.offset,
+    outHeadStride: a.out.headStride,
+    outRowStride: a.out.rowStride,
+    outChannels: a.out.channels,
+    logSumExpOffset: a.logSumExp?.offset ?? 0,
+    logSumExpHeadStride: a.logSumExp?.headStride ?? 0,
+    hasLogSumExp: Number(a.logSumExp !== undefined),
+  };
+}
+
+/** What every kernel needs to know of the views. */
+export function attentionParameters(a: AttentionArguments, { query, key, value }: VectorInputs) {
+  const { list, range } = a.visible;
+  const inputs = {
+    queryRows: query.rows,
+    headsPerGroup: query.heads / key.heads,
+    scale: a.scale,
+    queryOffset: query.offset / 4,
+    queryHeadStride: query.headStride / 4,
+    queryRowStride: query.rowStride / 4,
+    keyOffset: key.offset / 4,
+    keyHeadStride: key.headStride / 4,
+    keyRowStride: key.rowStride / 4,
+    valueOffset: value.offset / 4,
+    valueHeadStride: value.headStride / 4,
+    valueRowStride: value.rowStride / 4,
+    listOffset: list?.offset ?? 0,
+    listCount: list?.count ?? 0,
+    listRowStride: list?.rowStride ?? 0,
+    headsPerSet: query.heads / (list?.sets ?? 1),
+    rangeStart: range.start,
+    rangeLength: range.end - range.start,
+    causal: Number(range.causal),
+  };
+  return [inputs, outputParameters(a)] as const;
+}
+
+/** Two products of 2·d operations per visible key, and its exponential. */
+export function attentionWork({ query, visible }: AttentionArguments): Work {
+  const range = visible.range.end - visible.range.start;
+  const hidden = visible.range.causal ? Math.min(range, query.rows) / 2 : 0;
+  const keys = (visible.list?.count ?? 0) + range - hidden;
+  const pairs = query.heads * query.rows * keys;
+  return {
+    flops: pairs * (4 * query.channels + 8),
+    bytes: 8 * keys * query.channels * query.heads + 8 * query.heads * query.rows * query.channels,
+  };
+}

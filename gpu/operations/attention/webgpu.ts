@@ -1,0 +1,92 @@
+import { linearGrid, spans } from '../../webgpu/grid';
+import { defineKernel } from '../../webgpu/kernel';
+import type { Recorder } from '../../webgpu/recorder';
+import { asVectors } from '../../webgpu/vectors';
+import { shareOf } from '../../webgpu/weights';
+import code from './attention.wgsl?raw';
+import { type AttentionArguments, checkAttention } from './op';
+import { attentionFlash } from './webgpu-flash';
+import { MOST_FLASH_CHANNELS } from './webgpu-flash-shapes';
+import {
+  attentionOutputs,
+  attentionParameters,
+  attentionWork,
+  mergeSpans,
+  type VectorInputs,
+  visibleKeys,
+} from './webgpu-spans';
+
+const kernel = defineKernel('attention', code, {
+  query: 'read',
+  key: 'read',
+  value: 'read',
+  list: 'read',
+  out: 'write',
+  logSumExp: 'write',
+  spanResults: 'write',
+});
+
+const THREADS = 64;
+/** Keys worth a thread of their own. */
+const SHORTEST_SPAN = 32;
+
+/** Records `Ops.attention`. */
+export function attention(recorder: Recorder, a: AttentionArguments): void {
+  checkAttention(a);
+  if (a.query.heads === 0 || a.query.rows === 0) return;
+  const inputs = {
+    query: asVectors(recorder, a.query),
+    key: asVectors(recorder, a.key),
+    value: asVectors(recorder, a.value),
+  };
+  if (recorder.emulatesThreads || inputs.query.channels > MOST_FLASH_CHANNELS) {
+    attentionInRegisters(recorder, a, inputs);
+  } else {
+    attentionFlash(recorder, a, inputs);
+  }
+}
+
+/** A thread for some rows and a span of keys: workgroup memory is none where threads are emulated. */
+function attentionInRegisters(recorder: Recorder, a: AttentionArguments, inputs: VectorInputs): void {
+  const { query, key, value } = inputs;
+  const { channels } = query;
+  const queries = query.heads * query.rows;
+  const keys = visibleKeys(a);
+
+  // Cut the keys until queries and spans are as many as the device has threads.
+  const wantedSpans = Math.ceil(recorder.parallelThreads / queries);
+  const spanKeys = Math.max(SHORTEST_SPAN, Math.ceil(keys / wantedSpans / 8) * 8);
+  const cut = { spans: Math.max(1, Math.ceil(keys / spanKeys)), spanKeys };
+  const rows = rowsPerThread(query.rows, channels, (4 * queries * cut.spans) / recorder.parallelThreads);
+  const outputs = attentionOutputs(recorder, a, cut);
+  const [ofInputs, ofOutputs] = attentionParameters(a, inputs);
+  const work = attentionWork(a);
+  const items = query.heads * Math.ceil(query.rows / rows) * cut.spans;
+  for (const { start, count } of spans(items, recorder.partsFor(work), THREADS)) {
+    recorder.dispatch({
+      kernel,
+      constants: { VECTORS: channels / 4, ROWS: rows, WHOLE: cut.spans === 1 },
+      buffers: {
+        query: query.buffer,
+        key: key.buffer,
+        value: value.buffer,
+        list: a.visible.list?.buffer ?? recorder.unusedIntegers,
+        ...outputs,
+      },
+      parameters: [{ firstItem: start, endItem: start + count }, cut, ofInputs, ofOutputs],
+      workgroups: linearGrid(Math.ceil(count / THREADS), recorder.maxWorkgroupsPerDimension),
+      work: shareOf(work, count / items),
+    });
+  }
+  mergeSpans(recorder, a, inputs, cut, outputs.spanResults);
+}
+
+/**
+ * As many rows as a thread's registers have room for: results take `channels` of them a row. Rows of one thread are computed
+ * at the same time, so that up to four of them stand in for threads; `most` says how many leave the device busy.
+ */
+function rowsPerThread(queryRows: number, channels: number, most: number): number {
+  const room = channels <= 32 ? 4 : channels <= 64 ? 2 : 1;
+  const useful = 2 ** Math.max(0, Math.floor(Math.log2(most)));
+  return Math.min(room, useful, 2 ** Math.ceil(Math.log2(queryRows)));
+}

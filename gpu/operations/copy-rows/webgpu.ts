@@ -1,0 +1,25 @@
+import { defineElementKernels, inElements } from '../../webgpu/elements';
+import { linearGrid } from '../../webgpu/grid';
+import type { Recorder } from '../../webgpu/recorder';
+import { elementsOf, inputOutput } from '../../webgpu/views';
+import code from './copy-rows.wgsl?raw';
+import { type CopyRowsArguments, checkCopyRows } from './op';
+
+const kernels = defineElementKernels('copy-rows', 'u32', code, { input: 'read', out: 'write' });
+
+/** Records `Ops.copyRows`. */
+export function copyRows(recorder: Recorder, a: CopyRowsArguments): void {
+  checkCopyRows(a);
+  if (elementsOf(a.out) === 0) return;
+  const { kernel, views } = inElements(kernels, { input: a.input, out: a.out });
+  const { input, out } = views;
+  const elements = elementsOf(out);
+  recorder.dispatch({
+    kernel,
+    constants: {},
+    buffers: { input: input.buffer, out: out.buffer },
+    parameters: inputOutput(input, out),
+    workgroups: linearGrid(Math.ceil(elements / 64), recorder.maxWorkgroupsPerDimension),
+    work: { flops: 0, bytes: 8 * elementsOf(a.out) },
+  });
+}

@@ -1,0 +1,42 @@
+import type { Rows } from '../../rows';
+import { defineElementKernels, inElements } from '../../webgpu/elements';
+import { linearGrid } from '../../webgpu/grid';
+import type { Recorder } from '../../webgpu/recorder';
+import { elementsOf } from '../../webgpu/views';
+import code from './gate.wgsl?raw';
+import { checkGate, type GateArguments } from './op';
+
+const kernels = defineElementKernels('gate', 'f32', code, { gate: 'read', up: 'read', out: 'write' });
+
+/** Records `Ops.gate`. */
+export function gate(recorder: Recorder, a: GateArguments): void {
+  checkGate(a);
+  if (elementsOf(a.out) === 0) return;
+  const { kernel, views, width } = inElements(kernels, { gate: a.gate, up: a.up, out: a.out });
+  const { gate, up, out } = views;
+  const isOut = (view: Rows) => view.buffer === out.buffer && view.offset === out.offset;
+  const gateInPlace = isOut(gate);
+  const upInPlace = isOut(up);
+  const elements = elementsOf(out);
+  recorder.dispatch({
+    kernel,
+    constants: { GATE_IN_PLACE: gateInPlace, UP_IN_PLACE: upInPlace },
+    buffers: {
+      gate: gateInPlace ? recorder.unused : gate.buffer,
+      up: upInPlace ? recorder.unused : up.buffer,
+      out: out.buffer,
+    },
+    parameters: {
+      rows: out.rows,
+      channels: out.channels,
+      gateOffset: gate.offset,
+      gateRowStride: gate.rowStride,
+      upOffset: up.offset,
+      upRowStride: up.rowStride,
+      outOffset: out.offset,
+      outRowStride: out.rowStride,
+    },
+    workgroups: linearGrid(Math.ceil(elements / 64), recorder.maxWorkgroupsPerDimension),
+    work: { flops: 8 * width * elements, bytes: 12 * width * elements },
+  });
+}

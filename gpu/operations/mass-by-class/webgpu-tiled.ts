@@ -1,0 +1,93 @@
+import { linearGrid, spans } from '../../webgpu/grid';
+import { defineKernel } from '../../webgpu/kernel';
+import type { Recorder } from '../../webgpu/recorder';
+import { prepareWeights, shareOf, weightWork } from '../../webgpu/weights';
+import { type TileShape, tileShape } from '../../wgsl/parts/gemm-tile';
+import { threadsOf, weightTile } from '../../wgsl/parts/weight-tile';
+import { sumHeads } from '../sum-heads/webgpu';
+import code from './mass-by-class-tiled.wgsl?raw';
+import type { MassByClassArguments } from './op';
+
+const kernel = defineKernel('mass-by-class-tiled', weightTile(code), {
+  query: 'read',
+  key: 'read',
+  logSumExp: 'read',
+  classOf: 'read',
+  out: 'write',
+});
+
+/** A block, the groupings whose classes fit beside it, and how many sums by grouping and class a thread holds. */
+export interface MassShape extends TileShape {
+  readonly groupings: number;
+  readonly bins: number;
+}
+const BLOCK = tileShape(8, 8, 1, 1);
+/** Sums that a thread has no use for cost as much as others. */
+const SHAPES: readonly MassShape[] = [2, 5].map((bins) => ({ ...BLOCK, groupings: 16, bins }));
+
+/** Sums of shares held at a time: 16 MiB. */
+const MOST_SUMS = 2 ** 22;
+
+const sumsOf = ({ bins, constants }: MassShape): number => bins * Number(constants.WIDE);
+
+/** The smallest shape that takes everything in one pass, or the largest; undefined if not even one grouping's classes fit. */
+export function massShape(groupings: number, classes: number): MassShape | undefined {
+  const fitting = SHAPES.filter((shape) => classes <= sumsOf(shape));
+  return fitting.find((shape) => groupings * classes <= sumsOf(shape)) ?? fitting.at(-1);
+}
+
+/**
+ * Records `Ops.massByClass` with the weights in workgroup memory, as many groupings at a time as fit there: sums per share of the
+ * keys, then over the shares. There is something to do, and `shape` takes one grouping's classes.
+ */
+export function massByClassTiled(recorder: Recorder, a: MassByClassArguments, shape: MassShape): void {
+  const { query, key, groupings, sets, classes, out } = a;
+  const { buffers, parameters } = prepareWeights(recorder, a);
+  const size = groupings * query.heads * query.rows * classes;
+  const keyTiles = Math.ceil(key.rows / shape.rightRows);
+  const rowTiles = query.heads * Math.ceil(query.rows / shape.leftRows);
+  const wanted = Math.min(
+    Math.ceil(recorder.parallelThreads / (threadsOf(shape) * rowTiles)),
+    Math.floor(MOST_SUMS / size),
+  );
+  const shareTiles = Math.max(1, Math.ceil(keyTiles / Math.max(1, wanted)));
+  const shares = Math.ceil(keyTiles / shareTiles);
+  const sums = shares === 1 ? out : recorder.temporary('f32', shares * size, 'mass by class of shares');
+  const items = rowTiles * shares;
+  const { flops, bytes } = weightWork(a);
+  const work = { flops: flops * (1 + sumsOf(shape) / query.channels), bytes };
+  const most = Math.min(shape.groupings, Math.floor(sumsOf(shape) / classes));
+  for (const chunk of spans(groupings, Math.ceil(groupings / most), 1)) {
+    for (const { start, count } of spans(items, recorder.partsFor(work), 1)) {
+      recorder.dispatch({
+        kernel,
+        constants: { ...shape.constants, GROUPINGS: shape.groupings, BINS: shape.bins },
+        buffers: { ...buffers, classOf: a.classOf, out: sums },
+        parameters: [
+          {
+            firstItem: start,
+            endItem: start + count,
+            shares,
+            shareKeys: shareTiles * shape.rightRows,
+            headsPerSet: query.heads / sets,
+            sets,
+            firstGrouping: chunk.start,
+            groupingCount: chunk.count,
+            groupings,
+            heads: query.heads,
+            classes,
+          },
+          parameters,
+        ],
+        workgroups: linearGrid(count, recorder.maxWorkgroupsPerDimension),
+        work: shareOf(work, count / items),
+      });
+    }
+  }
+  if (shares === 1) return;
+  const rowOf = { rows: 1, channels: size, rowStride: size, headStride: size };
+  sumHeads(recorder, {
+    input: { buffer: sums, offset: 0, heads: shares, ...rowOf },
+    out: { buffer: out, offset: 0, heads: 1, ...rowOf },
+  });
+}

@@ -1,0 +1,80 @@
+import { sliceRows } from '../../rows';
+import { fill } from '../../webgpu/fill';
+import { linearGrid, spans } from '../../webgpu/grid';
+import { defineKernel } from '../../webgpu/kernel';
+import type { Recorder } from '../../webgpu/recorder';
+import { attentionWeights } from '../attention-weights/webgpu';
+import code from './mass-by-class.wgsl?raw';
+import { checkMassByClass, type MassByClassArguments } from './op';
+import { massByClassTiled, massShape } from './webgpu-tiled';
+
+const kernel = defineKernel('mass-by-class', code, { weights: 'read', classOf: 'read', out: 'write' });
+
+/** Weights held at a time: 16 MiB. */
+const MOST_WEIGHTS = 2 ** 22;
+const CLASSES_PER_THREAD = 4;
+const ROWS_PER_THREAD = 4;
+
+/**
+ * Records `Ops.massByClass`. Emulated threads, more classes than workgroup memory holds, and classes by row: the weights of a few query rows at a
+ * time, and their sums.
+ */
+export function massByClass(recorder: Recorder, a: MassByClassArguments): void {
+  checkMassByClass(a);
+  const { query, key, logSumExp, groupings, sets, classes, out } = a;
+  const { heads } = query;
+  if (heads * query.rows * groupings * classes === 0) return;
+  if (key.rows === 0) {
+    fill(recorder, out, 0, groupings * heads * query.rows * classes, 0);
+    return;
+  }
+  const shape = recorder.emulatesThreads || a.byRow ? undefined : massShape(groupings, classes);
+  if (shape) {
+    massByClassTiled(recorder, a, shape);
+    return;
+  }
+  const rowsAtOnce = Math.floor(MOST_WEIGHTS / (heads * key.rows) / ROWS_PER_THREAD) * ROWS_PER_THREAD;
+  const most = Math.max(ROWS_PER_THREAD, rowsAtOnce);
+  const weights = recorder.temporary(
+    'f32',
+    heads * Math.min(most, query.rows) * key.rows,
+    'weights of some rows',
+  );
+  const quarters = heads * groupings * Math.ceil(classes / CLASSES_PER_THREAD);
+  const workOf = (rows: number) => {
+    const steps = quarters * Math.ceil(rows / ROWS_PER_THREAD) * key.rows;
+    return { flops: 40 * steps, bytes: 4 * (ROWS_PER_THREAD + 1) * steps };
+  };
+  const parts = Math.max(recorder.partsFor(workOf(query.rows)), query.rows / most);
+  for (const rows of spans(query.rows, parts, ROWS_PER_THREAD)) {
+    attentionWeights(recorder, {
+      query: sliceRows(query, rows.start, rows.count),
+      key,
+      scale: a.scale,
+      logSumExp: { ...logSumExp, offset: logSumExp.offset + rows.start },
+      causalOffset: a.causalOffset + rows.start,
+      out: weights,
+    });
+    recorder.dispatch({
+      kernel,
+      constants: { BY_ROW: a.byRow ?? false },
+      buffers: { weights, classOf: a.classOf, out },
+      parameters: {
+        heads,
+        rows: rows.count,
+        firstRow: rows.start,
+        queryRows: query.rows,
+        keyRows: key.rows,
+        headsPerSet: heads / sets,
+        sets,
+        groupings,
+        classes,
+      },
+      workgroups: linearGrid(
+        Math.ceil((quarters * Math.ceil(rows.count / ROWS_PER_THREAD)) / 64),
+        recorder.maxWorkgroupsPerDimension,
+      ),
+      work: workOf(rows.count),
+    });
+  }
+}

@@ -1,0 +1,141 @@
+import type { Rows } from '../../rows';
+import { linearGrid, spans } from '../../webgpu/grid';
+import { defineKernel, type Kernel, type KernelConstants } from '../../webgpu/kernel';
+import type { Work } from '../../webgpu/pacer';
+import type { Recorder } from '../../webgpu/recorder';
+import { asVectors } from '../../webgpu/vectors';
+import { hasVectors } from '../../webgpu/views';
+import { gemmTile, teamTileOf } from '../../wgsl/parts/gemm-tile';
+import { defineVec4StoreKernels } from '../../wgsl/parts/store-vec4';
+import registersCode from './matmul.wgsl?raw';
+import columnsCode from './matmul-columns.wgsl?raw';
+import fewRowsCode from './matmul-few-rows.wgsl?raw';
+import tiledCode from './matmul-tiled.wgsl?raw';
+import { checkMatmul, type MatmulArguments } from './op';
+
+const bindings = { input: 'read', weight: 'read', bias: 'read', out: 'write' } as const;
+const registers = defineKernel('matmul', registersCode, bindings);
+const tiled = defineVec4StoreKernels('matmul-tiled', gemmTile(tiledCode), bindings);
+const fewRows = defineKernel('matmul-few-rows', fewRowsCode, bindings);
+const columnsOnly = defineKernel('matmul-columns', columnsCode, bindings);
+
+/** Up to this many rows every weight is read once for all of them. */
+const FEW_ROWS = 8;
+const REGISTERS_TILE = 64;
+
+/** A kernel for many rows, and the part of the result that a workgroup computes. */
+interface Tiling {
+  readonly kernel: Kernel;
+  readonly constants: KernelConstants;
+  readonly tileRows: number;
+  readonly tileColumns: number;
+}
+
+/** Records `Ops.matmul`. */
+export function matmul(recorder: Recorder, a: MatmulArguments): void {
+  checkMatmul(a);
+  if (a.out.rows === 0 || a.out.channels === 0) return;
+  const input = asVectors(recorder, a.input);
+  const weight = asVectors(recorder, a.weight);
+  if (input.rows <= FEW_ROWS) recordFewRows(recorder, a, input, weight);
+  else recordTiled(recorder, a, input, weight);
+}
+
+function recordTiled(recorder: Recorder, a: MatmulArguments, input: Rows, weight: Rows): void {
+  const { rows, channels: columns } = a.out;
+  const parts = recorder.partsFor(matmulWork(rows, columns, input.channels));
+  // Slices of columns first: every weight is then read in one of them only.
+  const { kernel, constants, tileRows, tileColumns } = tilingFor(recorder, a.out, input.channels);
+  const columnSpans = spans(columns, parts, tileColumns);
+  const rowSpans = spans(rows, Math.ceil(parts / columnSpans.length), tileRows);
+  for (const column of columnSpans) {
+    for (const row of rowSpans) {
+      recorder.dispatch({
+        kernel,
+        constants,
+        buffers: matmulBuffers(recorder, a, input, weight),
+        parameters: [
+          {
+            firstRow: row.start,
+            endRow: row.start + row.count,
+            firstColumn: column.start,
+            endColumn: column.start + column.count,
+          },
+          matmulParameters(a, input, weight),
+        ],
+        workgroups: [Math.ceil(column.count / tileColumns), Math.ceil(row.count / tileRows), 1],
+        work: matmulWork(row.count, column.count, input.channels),
+      });
+    }
+  }
+}
+
+/** Workgroup memory serves real threads; emulated ones pay too dearly for waiting for each other. */
+function tilingFor(recorder: Recorder, out: Rows, channels: number): Tiling {
+  if (recorder.emulatesThreads) {
+    return { kernel: registers, constants: {}, tileRows: REGISTERS_TILE, tileColumns: REGISTERS_TILE };
+  }
+  const shape = teamTileOf(recorder, out.rows, out.channels, channels);
+  return {
+    kernel: hasVectors(out) ? tiled.vectors : tiled.scalars,
+    constants: shape.constants,
+    tileRows: shape.leftRows,
+    tileColumns: shape.rightRows,
+  };
+}
+
+function recordFewRows(recorder: Recorder, a: MatmulArguments, input: Rows, weight: Rows): void {
+  const { rows, channels: columns } = a.out;
+  const lanes = lanesFor(recorder, columns, input.channels / 4);
+  const [kernel, columnsPerWorkgroup] = recorder.emulatesThreads ? [columnsOnly, 128] : [fewRows, 64 / lanes];
+  const parts = recorder.partsFor(matmulWork(rows, columns, input.channels));
+  for (const { start, count } of spans(columns, parts, columnsPerWorkgroup)) {
+    recorder.dispatch({
+      kernel,
+      constants: {
+        ROWS: 2 ** Math.ceil(Math.log2(rows)),
+        ...(recorder.emulatesThreads ? {} : { LANES: lanes }),
+      },
+      buffers: matmulBuffers(recorder, a, input, weight),
+      parameters: [
+        { firstColumn: start, endColumn: start + count, rows },
+        matmulParameters(a, input, weight),
+      ],
+      workgroups: linearGrid(Math.ceil(count / columnsPerWorkgroup), recorder.maxWorkgroupsPerDimension),
+      work: matmulWork(rows, count, input.channels),
+    });
+  }
+}
+
+/** Threads that share a column: more where columns are too few to keep the device busy, as long as each has vectors to go through. */
+function lanesFor({ parallelThreads }: Recorder, columns: number, vectors: number): number {
+  const wanted = [64, 32].find((lanes) => columns * lanes <= parallelThreads && 3 * lanes <= vectors);
+  return wanted ?? 16;
+}
+
+function matmulBuffers(recorder: Recorder, a: MatmulArguments, input: Rows, weight: Rows) {
+  return {
+    input: input.buffer,
+    weight: weight.buffer,
+    bias: a.bias ?? recorder.unused,
+    out: a.out.buffer,
+  };
+}
+
+function matmulParameters(a: MatmulArguments, input: Rows, weight: Rows) {
+  return {
+    vectors: a.input.channels === 0 ? 0 : input.channels / 4,
+    inputOffset: input.offset / 4,
+    inputStride: input.rowStride / 4,
+    weightOffset: weight.offset / 4,
+    weightStride: weight.rowStride / 4,
+    outOffset: a.out.offset,
+    outRowStride: a.out.rowStride,
+    hasBias: Number(a.bias !== undefined),
+    accumulate: Number(a.accumulate === true),
+  };
+}
+
+function matmulWork(rows: number, columns: number, depth: number): Work {
+  return { flops: 2 * rows * columns * depth, bytes: 4 * (rows * depth + columns * depth + rows * columns) };
+}

@@ -1,0 +1,126 @@
+import type { DeviceBuffer, Rows } from '../../rows';
+import { fill } from '../../webgpu/fill';
+import { linearGrid, spans } from '../../webgpu/grid';
+import { defineKernel } from '../../webgpu/kernel';
+import type { Work } from '../../webgpu/pacer';
+import type { Recorder } from '../../webgpu/recorder';
+import { asVectors } from '../../webgpu/vectors';
+import { shareOf } from '../../webgpu/weights';
+import { gemmTile, type TileShape, tileOf } from '../../wgsl/parts/gemm-tile';
+import { checkPeakScores, type PeakScoresArguments } from './op';
+import code from './peak-scores.wgsl?raw';
+import resultCode from './peak-scores-result.wgsl?raw';
+import tiledCode from './peak-scores-tiled.wgsl?raw';
+
+const bindings = { query: 'read', key: 'read', peaks: 'write' } as const;
+const registers = defineKernel('peak-scores', code, bindings);
+const tiled = defineKernel('peak-scores-tiled', gemmTile(tiledCode), bindings);
+const result = defineKernel('peak-scores-result', resultCode, { peaks: 'read', out: 'write' });
+
+/** Workgroup memory for the maxima of a block's rows. */
+const PEAKS_BYTES = 4 * 128;
+
+const THREADS = 64;
+const BLOCK = 8;
+const NEGATIVE_INFINITY_BITS = 0xff800000;
+
+/** Records `Ops.peakScores`. */
+export function peakScores(recorder: Recorder, a: PeakScoresArguments): void {
+  checkPeakScores(a);
+  const queries = a.query.rows;
+  const keys = a.key.rows;
+  if (keys === 0) return;
+  if (queries === 0) {
+    fill(recorder, a.out, a.outOffset, keys, NEGATIVE_INFINITY_BITS);
+    return;
+  }
+  const query = asVectors(recorder, a.query);
+  const key = asVectors(recorder, a.key);
+  const peaks = recorder.temporary('u32', queries + keys, 'peaks');
+  // Not `clear`: it would end the pass.
+  fill(recorder, peaks, 0, queries + keys, 0);
+  const shape = recorder.emulatesThreads ? undefined : tileOf(recorder, queries, keys, PEAKS_BYTES);
+  for (const isColumnPass of [false, true]) {
+    if (shape) recordTiled(recorder, shape, isColumnPass, query, key, peaks);
+    else recordRegisters(recorder, isColumnPass, query, key, peaks);
+  }
+  recorder.dispatch({
+    kernel: result,
+    constants: {},
+    buffers: { peaks, out: a.out },
+    parameters: { queries, keys, outOffset: a.outOffset },
+    workgroups: linearGrid(Math.ceil(keys / THREADS), recorder.maxWorkgroupsPerDimension),
+    work: { flops: 0, bytes: 8 * keys },
+  });
+}
+
+/** A pass over all blocks of scores, the keys cut so that no dispatch is long. */
+function recordTiled(
+  recorder: Recorder,
+  { constants, leftRows, rightRows }: TileShape,
+  isColumnPass: boolean,
+  query: Rows,
+  key: Rows,
+  peaks: DeviceBuffer,
+): void {
+  const work = scoreWork(query, key);
+  for (const { start, count } of spans(key.rows, recorder.partsFor(work), rightRows)) {
+    recorder.dispatch({
+      kernel: tiled,
+      constants,
+      buffers: { query: query.buffer, key: key.buffer, peaks },
+      parameters: { firstQuery: 0, firstKey: start, ...scoreParameters(isColumnPass, query, key) },
+      workgroups: [Math.ceil(count / rightRows), Math.ceil(query.rows / leftRows), 1],
+      work: shareOf(work, count / key.rows),
+    });
+  }
+}
+
+function recordRegisters(
+  recorder: Recorder,
+  isColumnPass: boolean,
+  query: Rows,
+  key: Rows,
+  peaks: DeviceBuffer,
+): void {
+  const work = scoreWork(query, key);
+  const [still, moving] = isColumnPass ? [key.rows, query.rows] : [query.rows, key.rows];
+  const stillBlocks = Math.ceil(still / BLOCK);
+  // Cut what a thread goes through until there are enough threads.
+  const wantedSpans = Math.ceil(recorder.parallelThreads / stillBlocks);
+  const span = Math.ceil(moving / wantedSpans / BLOCK) * BLOCK;
+  const items = stillBlocks * Math.ceil(moving / span);
+  for (const { start, count } of spans(items, recorder.partsFor(work), THREADS)) {
+    recorder.dispatch({
+      kernel: registers,
+      constants: {},
+      buffers: { query: query.buffer, key: key.buffer, peaks },
+      parameters: [
+        { firstItem: start, endItem: start + count, span },
+        scoreParameters(isColumnPass, query, key),
+      ],
+      workgroups: linearGrid(Math.ceil(count / THREADS), recorder.maxWorkgroupsPerDimension),
+      work: shareOf(work, count / items),
+    });
+  }
+}
+
+function scoreParameters(isColumnPass: boolean, query: Rows, key: Rows) {
+  return {
+    isColumnPass: Number(isColumnPass),
+    queries: query.rows,
+    keys: key.rows,
+    vectors: query.channels / 4,
+    queryOffset: query.offset / 4,
+    queryStride: query.rowStride / 4,
+    keyOffset: key.offset / 4,
+    keyStride: key.rowStride / 4,
+  };
+}
+
+function scoreWork(query: Rows, key: Rows): Work {
+  return {
+    flops: 2 * query.rows * key.rows * query.channels,
+    bytes: 4 * (query.rows + key.rows) * query.channels,
+  };
+}

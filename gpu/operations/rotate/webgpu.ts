@@ -1,0 +1,55 @@
+import { matrixRows } from '../../rows';
+import { defineElementKernels, inElements } from '../../webgpu/elements';
+import { linearGrid } from '../../webgpu/grid';
+import type { Recorder } from '../../webgpu/recorder';
+import { elementsOf, inputOutput } from '../../webgpu/views';
+import { checkRotate, type RotateArguments } from './op';
+import code from './rotate.wgsl?raw';
+
+const kernels = defineElementKernels('rotate', 'f32', code, {
+  input: 'read',
+  cosine: 'read',
+  sine: 'read',
+  indices: 'read',
+  out: 'write',
+});
+
+/** Records `Ops.rotate`. */
+export function rotate(recorder: Recorder, a: RotateArguments): void {
+  checkRotate(a);
+  const { table, positions } = a;
+  const elements = elementsOf(a.input);
+  if (elements === 0) return;
+  const { kernel, views, width } = inElements(kernels, {
+    input: a.input,
+    out: a.out,
+    table: matrixRows(table.cosine, table.positions, table.frequencies),
+  });
+  const { input, out } = views;
+  const frequencies = table.frequencies / width;
+  const inPlace = input.buffer === out.buffer && input.offset === out.offset;
+  const indexed = 'indices' in positions;
+  const items = input.heads * input.rows * (input.channels - frequencies);
+  recorder.dispatch({
+    kernel,
+    constants: { HAS_INDICES: indexed, IN_PLACE: inPlace },
+    buffers: {
+      input: inPlace ? recorder.unused : input.buffer,
+      cosine: table.cosine,
+      sine: table.sine,
+      indices: indexed ? positions.indices : recorder.unusedIntegers,
+      out: out.buffer,
+    },
+    parameters: [
+      inputOutput(input, out),
+      {
+        frequencies,
+        positionOffset: indexed ? positions.offset : 0,
+        start: indexed ? 0 : positions.start,
+        step: indexed ? 0 : positions.step,
+      },
+    ],
+    workgroups: linearGrid(Math.ceil(items / 64), recorder.maxWorkgroupsPerDimension),
+    work: { flops: 3 * elements, bytes: 12 * elements },
+  });
+}

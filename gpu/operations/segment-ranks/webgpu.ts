@@ -1,0 +1,31 @@
+import { linearGrid } from '../../webgpu/grid';
+import { defineKernel } from '../../webgpu/kernel';
+import type { Recorder } from '../../webgpu/recorder';
+import { checkSegmentRanks, type SegmentRanksArguments } from './op';
+import code from './segment-ranks.wgsl?raw';
+
+const kernel = defineKernel('segment-ranks', code, { input: 'read', out: 'write' });
+
+/** Records `Ops.segmentRanks`. */
+export function segmentRanks(recorder: Recorder, a: SegmentRanksArguments): void {
+  checkSegmentRanks(a);
+  const { input, out, segmentLength } = a;
+  const elements = input.rows * input.length;
+  if (elements === 0) return;
+  recorder.dispatch({
+    kernel,
+    constants: {},
+    buffers: { input: input.buffer, out: out.buffer },
+    parameters: {
+      rows: input.rows,
+      length: input.length,
+      segmentLength,
+      inputOffset: input.offset,
+      inputRowStride: input.rowStride,
+      outOffset: out.offset,
+      outRowStride: out.rowStride,
+    },
+    workgroups: linearGrid(Math.ceil(elements / 64), recorder.maxWorkgroupsPerDimension),
+    work: { flops: 2 * elements * segmentLength, bytes: 8 * elements },
+  });
+}

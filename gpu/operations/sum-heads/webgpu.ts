@@ -1,0 +1,27 @@
+import { defineElementKernels, inElements } from '../../webgpu/elements';
+import { linearGrid } from '../../webgpu/grid';
+import type { Recorder } from '../../webgpu/recorder';
+import { elementsOf, inputOutput } from '../../webgpu/views';
+import { checkSumHeads, type SumHeadsArguments } from './op';
+import code from './sum-heads.wgsl?raw';
+
+const kernels = defineElementKernels('sum-heads', 'f32', code, { input: 'read', out: 'write' });
+
+/** Records `Ops.sumHeads`. */
+export function sumHeads(recorder: Recorder, a: SumHeadsArguments): void {
+  checkSumHeads(a);
+  if (elementsOf(a.out) === 0) return;
+  const { kernel, views } = inElements(kernels, { input: a.input, out: a.out });
+  const { input, out } = views;
+  recorder.dispatch({
+    kernel,
+    constants: {},
+    buffers: { input: input.buffer, out: out.buffer },
+    parameters: [
+      inputOutput({ ...input, heads: out.heads }, out),
+      { perGroup: input.heads / out.heads, factor: a.factor ?? 1 },
+    ],
+    workgroups: linearGrid(Math.ceil(elementsOf(out) / 64), recorder.maxWorkgroupsPerDimension),
+    work: { flops: elementsOf(a.input), bytes: 4 * (elementsOf(a.out) + elementsOf(a.input)) },
+  });
+}

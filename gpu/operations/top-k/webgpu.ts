@@ -1,0 +1,87 @@
+import { fill } from '../../webgpu/fill';
+import { linearGrid } from '../../webgpu/grid';
+import { defineKernel, type Kernel, type KernelConstants } from '../../webgpu/kernel';
+import type { Recorder } from '../../webgpu/recorder';
+import scanCode from '../../wgsl/parts/workgroup-scan.wgsl?raw';
+import subgroupScanCode from '../../wgsl/parts/workgroup-scan-subgroups.wgsl?raw';
+import { checkTopK, type TopKArguments } from './op';
+import code from './top-k.wgsl?raw';
+import blocksCode from './top-k-blocks.wgsl?raw';
+
+const bindings = { score: 'read', secondary: 'read', out: 'write', tied: 'write' } as const;
+const emulated = defineKernel('top-k', code, bindings);
+const blocks = defineKernel('top-k-blocks', blocksCode + scanCode, bindings);
+const subgroupBlocks = defineKernel('top-k-blocks-subgroups', blocksCode + subgroupScanCode, bindings, [
+  'subgroups',
+]);
+
+/**
+ * How many threads a row gets, and vectors of four each: what was fastest for rows up to the length that they hold at once,
+ * short of a vector that the row may begin in the middle of. Longer rows are gone through in several blocks.
+ */
+const BLOCKS = [
+  { THREADS: 256, VECTORS: 2 },
+  { THREADS: 256, VECTORS: 4 },
+  { THREADS: 512, VECTORS: 4 },
+  { THREADS: 1024, VECTORS: 8 },
+] as const;
+/** For devices that have no larger workgroups. */
+const LEAST_BLOCK = { THREADS: 256, VECTORS: 8 } as const;
+
+/** Records `Ops.topK`. */
+export function topK(recorder: Recorder, a: TopKArguments): void {
+  checkTopK(a);
+  const { score, secondary, out, tied } = a;
+  if (score.rows === 0) return;
+  if (out.count === 0) {
+    if (tied) fill(recorder, tied.buffer, tied.offset, score.rows, 0);
+    return;
+  }
+  const entries = score.rows * score.length;
+  const { kernel, constants } = variantFor(recorder, score.length);
+  recorder.dispatch({
+    kernel,
+    constants,
+    buffers: {
+      score: score.buffer,
+      secondary: secondary?.buffer ?? recorder.unused,
+      out: out.buffer,
+      tied: tied?.buffer ?? recorder.unusedOutput(0),
+    },
+    parameters: {
+      rows: score.rows,
+      length: score.length,
+      count: out.count,
+      indexBase: a.indexBase,
+      scoreOffset: score.offset,
+      scoreRowStride: score.rowStride,
+      secondaryOffset: secondary?.offset ?? 0,
+      secondaryRowStride: secondary?.rowStride ?? 0,
+      outOffset: out.offset,
+      outRowStride: out.rowStride,
+      tiedOffset: tied?.offset ?? 0,
+      hasSecondary: Number(secondary !== undefined),
+      hasTied: Number(tied !== undefined),
+    },
+    workgroups: linearGrid(score.rows, recorder.maxWorkgroupsPerDimension),
+    work: { flops: entries * (secondary ? 80 : 40), bytes: 4 * entries * (secondary ? 14 : 6) },
+  });
+}
+
+function variantFor(recorder: Recorder, length: number): { kernel: Kernel; constants: KernelConstants } {
+  if (recorder.emulatesThreads) {
+    // Scans are what costs emulated threads: they get one tile.
+    return {
+      kernel: emulated,
+      constants: { THREADS: 64, COPIES: 1, STRETCH: 64 * Math.ceil(length / 4096) },
+    };
+  }
+  const { subgroups, subgroupMinSize, subgroupMaxSize, maxInvocationsPerWorkgroup } = recorder.capabilities;
+  const fitting =
+    BLOCKS.find(({ THREADS, VECTORS }) => length + 3 <= 4 * THREADS * VECTORS) ?? BLOCKS[BLOCKS.length - 1]!;
+  const block = fitting.THREADS <= maxInvocationsPerWorkgroup ? fitting : LEAST_BLOCK;
+  if (subgroups && subgroupMinSize === subgroupMaxSize) {
+    return { kernel: subgroupBlocks, constants: { ...block, SUBGROUP: subgroupMinSize } };
+  }
+  return { kernel: blocks, constants: block };
+}

@@ -1,0 +1,12 @@
+import type { WeightInputs } from '../arguments';
+import { checkFinite, checkGroups, checkInput, checkInteger, scalarsAsRows } from './views';
+
+/** What all operations have in common that recompute attention weights from a stored log-sum-exp. */
+export function checkWeightInputs(operation: string, a: WeightInputs): void {
+  checkInput(operation, 'query', a.query);
+  checkInput(operation, 'key', a.key, { channels: a.query.channels });
+  checkGroups(operation, 'query', a.query.heads, 'key', a.key.heads);
+  checkFinite(operation, 'scale', a.scale);
+  checkInteger(operation, 'causalOffset', a.causalOffset);
+  checkInput(operation, 'logSumExp', scalarsAsRows(a.logSumExp, a.query.heads, a.query.rows));
+}

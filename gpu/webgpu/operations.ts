@@ -1,0 +1,23 @@
+/** Every operation in WGSL. */
+
+export { activate } from '../operations/activate/webgpu';
+export { argmax } from '../operations/argmax/webgpu';
+export { attention } from '../operations/attention/webgpu';
+export { attentionColumnSums } from '../operations/attention-column-sums/webgpu';
+export { attentionTiles } from '../operations/attention-tiles/webgpu';
+export { attentionWeights } from '../operations/attention-weights/webgpu';
+export { copyRows } from '../operations/copy-rows/webgpu';
+export { dilate } from '../operations/dilate/webgpu';
+export { gate } from '../operations/gate/webgpu';
+export { gatherRows } from '../operations/gather-rows/webgpu';
+export { lagScores } from '../operations/lag-scores/webgpu';
+export { massByClass } from '../operations/mass-by-class/webgpu';
+export { matmul } from '../operations/matmul/webgpu';
+export { mergeAttention } from '../operations/merge-attention/webgpu';
+export { normalize } from '../operations/normalize/webgpu';
+export { peakScores } from '../operations/peak-scores/webgpu';
+export { peakScoresByQuery } from '../operations/peak-scores-by-query/webgpu';
+export { rotate } from '../operations/rotate/webgpu';
+export { segmentRanks } from '../operations/segment-ranks/webgpu';
+export { sumHeads } from '../operations/sum-heads/webgpu';
+export { topK } from '../operations/top-k/webgpu';

@@ -1,0 +1,78 @@
+import type { KernelConstants } from '../../webgpu/kernel';
+import type { Recorder } from '../../webgpu/recorder';
+import code from './gemm-tile.wgsl?raw';
+
+/** A workgroup's block of a product, see gemm-tile.wgsl. */
+export interface TileShape {
+  readonly constants: KernelConstants;
+  readonly leftRows: number;
+  readonly rightRows: number;
+  /** What it takes of a workgroup's memory. */
+  readonly workgroupBytes: number;
+}
+
+const LARGE = tileShape(16, 16, 2, 2);
+const MEDIUM = tileShape(8, 8, 2, 2);
+const SMALL = tileShape(8, 8, 1, 1);
+const SMALL_BY_TEAMS = [4, 2].map((teams) => tileShape(8, 8, 1, 1, teams));
+/** Channels that a team goes through at a time. */
+const DEPTH = 16;
+
+/** The kernel's code with the product of two blocks of rows behind it. */
+export function gemmTile(kernelCode: string): string {
+  return `${kernelCode}\n${code}`;
+}
+
+/**
+ * The block for a product of so many left and right rows: a large one multiplies more for every load, small ones are more, and
+ * a device that has nothing to do in some of its processors is slower than one that loads more. `extraBytes`: what else the
+ * kernel keeps in workgroup memory. The numbers of blocks were measured on an H100 (docs/performance.md).
+ */
+export function tileOf(recorder: Recorder, left: number, right: number, extraBytes = 0): TileShape {
+  const blocks = ({ leftRows, rightRows }: TileShape) =>
+    Math.ceil(left / leftRows) * Math.ceil(right / rightRows);
+  const fits = LARGE.workgroupBytes + extraBytes <= recorder.capabilities.maxWorkgroupStorageBytes;
+  if (fits && blocks(LARGE) >= recorder.parallelThreads / 256) return LARGE;
+  return blocks(MEDIUM) >= recorder.parallelThreads / 1024 ? MEDIUM : SMALL;
+}
+
+/**
+ * The same for a product whose workgroups end with it: few small blocks are shared by teams, as long as each has channels to go
+ * through.
+ */
+export function teamTileOf(recorder: Recorder, left: number, right: number, channels: number): TileShape {
+  const shape = tileOf(recorder, left, right);
+  if (shape !== SMALL) return shape;
+  const { maxWorkgroupStorageBytes } = recorder.capabilities;
+  const shared = SMALL_BY_TEAMS.find(
+    ({ constants, workgroupBytes }) =>
+      workgroupBytes <= maxWorkgroupStorageBytes && channels > DEPTH * (Number(constants.TEAMS) / 2),
+  );
+  return shared ?? SMALL;
+}
+
+/** A block of 4·high·rowGroups left × 4·wide·columnGroups right rows for wide·high threads in each of `teams`. */
+export function tileShape(
+  wide: number,
+  high: number,
+  rowGroups: number,
+  columnGroups: number,
+  teams = 1,
+): TileShape {
+  const [leftRows, rightRows] = [4 * high * rowGroups, 4 * wide * columnGroups];
+  return {
+    constants: {
+      WIDE: wide,
+      HIGH: high,
+      TEAMS: teams,
+      ROW_GROUPS: rowGroups,
+      COLUMN_GROUPS: columnGroups,
+      LEFT_LOADS: (4 * leftRows) / (wide * high),
+      RIGHT_LOADS: (4 * rightRows) / (wide * high),
+    },
+    leftRows,
+    rightRows,
+    // 16 channels, in vectors of four rows and one more.
+    workgroupBytes: teams * 256 * (leftRows / 4 + rightRows / 4 + 2),
+  };
+}
