@@ -8,7 +8,7 @@ const driver = process.env.KEYHOLE_TEST_GPU === 'hardware' ? 'hardware' : 'swift
 Object.assign(process.env, vulkanEnvironment(driver));
 
 /** What these put in the place of modules must be there before anybody loads them: each has a process of its own. */
-const replacingModules = ['tests/study/engine-worker.test.ts', 'tests/arrival/own-models.test.ts'];
+const replacingModules = ['tests/worker/worker.test.ts', 'tests/arrival/own-models.test.ts'];
 
 export default mergeConfig(
   viteConfig,

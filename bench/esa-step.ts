@@ -5,7 +5,7 @@ import { esa } from '../src/methods/esa';
 import type { LayerInput, MethodRun, Selection } from '../src/methods/method';
 import { resolveParameters } from '../src/methods/parameters';
 import type { Calibration } from '../src/model/calibration';
-import { createRotationTable } from '../src/model/decoder-buffers';
+import { createRotationTable } from '../src/model/decoder/buffers';
 import { randomFloats } from './random';
 
 export interface StepShape {

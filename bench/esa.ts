@@ -1,4 +1,4 @@
-import { UserError } from '../src/user-error';
+import { UserError } from '../src/base/user-error';
 import { checkAgainstCpu, checkStep } from './esa-check';
 import { type AllowedSpeedUps, allowedSpeedUps, type CountedStep, stepOperations } from './esa-counts';
 import { createText, prepareStep, type StepShape, type SyntheticText } from './esa-step';

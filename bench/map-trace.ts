@@ -1,6 +1,6 @@
 /** Six hundred steps of somebody looking around in a map: zooms about a point, drags, and ways back out; the same every time. */
 import { panRegion, zoomRegion } from '../components/map/viewport';
-import type { MapRegion } from '../src/study/types';
+import type { MapRegion } from '../src/tiles/grid';
 
 /** A turn of the wheel over a point, or a drag; points and ways are in parts of the map's width and height. */
 export type TraceStep =

@@ -1,18 +1,18 @@
 /** What a study takes of a GPU's memory, planned and measured, under WebGPU's default limits and a budget of 2 GiB. */
 import { createWebGpuOps } from '../gpu/webgpu';
 import { deviceRequest } from '../gpu/webgpu/capabilities';
+import { type Reading, type ReadingRequest, readText } from '../src/engine/generation';
+import { plannedBytes, weightBuffers } from '../src/engine/memory/buffers';
+import { type MemoryPhase, mostTokens, planMemory } from '../src/engine/memory/plan';
+import { compareStates } from '../src/measure/logits';
 import { probe } from '../src/measure/probe';
 import { SWEEP_FRACTIONS, sweep } from '../src/measure/sweep';
 import { methodById } from '../src/methods';
 import { full } from '../src/methods/full';
 import { resolveParameters } from '../src/methods/parameters';
-import type { ModelConfig } from '../src/model/config';
-import { createDecoder } from '../src/model/decoder';
-import { compareStates } from '../src/study/logits';
-import { plannedBytes, weightBuffers } from '../src/study/memory-buffers';
-import { type MemoryPhase, mostTokens, planMemory } from '../src/study/memory-plan';
-import { type Reading, type ReadingRequest, readText } from '../src/study/reading';
-import { recordReading } from '../src/study/record';
+import type { ModelConfig } from '../src/model/architectures/config';
+import { createDecoder } from '../src/model/decoder/decoder';
+import { recordReading } from '../src/trace/from-decoder';
 import { llamaConfig, randomWeights } from './random-model';
 import type { Bench, Section } from './section';
 import { type Column, headerLine, tableLine } from './table';

@@ -8,12 +8,12 @@ import {
 } from '../gpu/webgpu/known-pipelines';
 import recorded from '../samples/studies/default.json';
 import { nodeEnvironment } from '../src/cli/node-environment';
-import { Engine } from '../src/study/engine';
-import type { StudyEnvironment } from '../src/study/environment';
-import { textKey } from '../src/study/key';
-import { selfTest } from '../src/study/self-test';
-import { TILE_PIXELS } from '../src/study/tile-grid';
-import type { StudySpec } from '../src/study/types';
+import { Engine } from '../src/engine/engine';
+import type { StudyEnvironment } from '../src/engine/environment';
+import { selfTest } from '../src/engine/self-test';
+import type { StudySpec } from '../src/study/spec';
+import { textKey } from '../src/study/spec';
+import { TILE_PIXELS } from '../src/tiles/grid';
 import { createIdleDevice } from './idle-device';
 
 /** What stands for each class. */

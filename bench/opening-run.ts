@@ -8,11 +8,11 @@ import type { Ops } from '../gpu/ops';
 import { createWebGpuOps } from '../gpu/webgpu';
 import { openDevice } from '../gpu/webgpu/device';
 import { nodeEnvironment } from '../src/cli/node-environment';
+import { Engine } from '../src/engine/engine';
+import type { LayerMeasurement, SweepCurve } from '../src/measure/results';
 import { methods } from '../src/methods';
-import { parameterContext } from '../src/session/context';
-import { defaultSession, studyOf } from '../src/session/session';
-import { Engine } from '../src/study/engine';
-import type { LayerMeasurement, SweepCurve } from '../src/study/types';
+import { defaultSession, studyOf } from '../src/page/choices';
+import { parameterContext } from '../src/study/context';
 
 const session = defaultSession(
   (id) => methods.find((method) => method.id === id) ?? null,

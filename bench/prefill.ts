@@ -1,11 +1,11 @@
 import { createCpuOps } from '../gpu/cpu';
 import type { Ops } from '../gpu/ops';
 import { nodeEnvironment, sampleTexts } from '../src/cli/node-environment';
+import { readText } from '../src/engine/generation';
+import { type OpenModel, openModel } from '../src/engine/open-model';
+import { parameterContext, resolve } from '../src/engine/resolve';
 import { measureCost } from '../src/measure/cost';
-import { logitBlocks } from '../src/study/logits';
-import { type OpenModel, openModel } from '../src/study/open-model';
-import { readText } from '../src/study/reading';
-import { parameterContext, resolve } from '../src/study/resolve';
+import { logitBlocks } from '../src/measure/logits';
 import { checkOutput } from './check';
 import type { Section } from './section';
 

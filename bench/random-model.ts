@@ -1,5 +1,5 @@
-import type { ModelConfig } from '../src/model/config';
-import type { DecoderWeights, LinearWeights, NormWeights } from '../src/model/weights';
+import type { ModelConfig } from '../src/model/architectures/config';
+import type { DecoderWeights, LinearWeights, NormWeights } from '../src/model/architectures/decoder-weights';
 import { randomFloats } from './random';
 
 /** Llama's architecture, rotary positions, no biases, head and embedding tied. */

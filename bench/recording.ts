@@ -4,9 +4,9 @@
  */
 import { createWebGpuOps } from '../gpu/webgpu';
 import { nodeEnvironment, sampleTexts } from '../src/cli/node-environment';
-import { type OpenModel, openModel } from '../src/study/open-model';
-import { readText } from '../src/study/reading';
-import { parameterContext, resolve } from '../src/study/resolve';
+import { readText } from '../src/engine/generation';
+import { type OpenModel, openModel } from '../src/engine/open-model';
+import { parameterContext, resolve } from '../src/engine/resolve';
 import { type Calls, createIdleDevice } from './idle-device';
 import type { Section } from './section';
 

@@ -1,5 +1,5 @@
 /** What both backends say about memory. */
-import { UserError } from '../src/user-error';
+import { UserError } from '../src/base/user-error';
 
 const MEBIBYTE = 2 ** 20;
 

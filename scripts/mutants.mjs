@@ -177,21 +177,21 @@ export const mutants = [
     file: 'src/methods/evict-once.ts',
     from: 'if (input.block.start < evictAt ||',
     to: 'if (input.block.start <= evictAt ||',
-    tests: ['tests/study/free-runs'],
+    tests: ['tests/engine/free-runs'],
   },
   {
     name: 'a free run evicts a token before its place',
     file: 'src/methods/blocks.ts',
     from: 'return answerStart === null ? evictAt : Math.min(evictAt, answerStart);',
     to: 'return answerStart === null ? evictAt : Math.min(evictAt - 1, answerStart);',
-    tests: ['tests/study/free-runs'],
+    tests: ['tests/engine/free-runs'],
   },
   {
     name: 'queries at places in the cache stand one too far',
     file: 'src/methods/cache-positions.ts',
     from: 'const firstPlace = listed + block.start - rangeStart;',
     to: 'const firstPlace = listed + block.start - rangeStart + 1;',
-    tests: ['tests/study/free-runs'],
+    tests: ['tests/engine/free-runs'],
   },
   {
     name: 'ESA: ties go to the lower index without the second score',
@@ -233,7 +233,7 @@ export const mutants = [
     file: 'src/methods/esa/attend.ts',
     from: 'positions: { start: globalPosition, step: 0 },',
     to: 'positions: { start: globalPosition + 1, step: 0 },',
-    tests: ['tests/study/free-runs'],
+    tests: ['tests/engine/free-runs'],
   },
   {
     name: 'ESA: far and near attention are not merged',
@@ -275,7 +275,7 @@ export const mutants = [
     file: 'src/methods/lagkv/partitions.ts',
     from: 'Math.min(tokens, sinkTokens + 2 * lagTokens)',
     to: 'Math.min(tokens, sinkTokens + 3 * lagTokens)',
-    tests: ['tests/methods/lagkv-golden', 'tests/methods/blocks', 'tests/study/free-runs'],
+    tests: ['tests/methods/lagkv-golden', 'tests/methods/blocks', 'tests/engine/free-runs'],
   },
   {
     name: 'LagKV official: a budget that fits exactly is not used',
@@ -303,7 +303,7 @@ export const mutants = [
     file: 'src/methods/streaming-llm.ts',
     from: 'rangeStart: block.start - (count - sinks),',
     to: 'rangeStart: block.start - (count - sinks) - 1,',
-    tests: ['tests/study/free-runs'],
+    tests: ['tests/engine/free-runs'],
   },
   {
     name: 'the oracle looks at queries behind the block',
@@ -377,7 +377,7 @@ export const mutants = [
   },
   {
     name: 'a median of an even number is its upper middle',
-    file: 'src/measure/median.ts',
+    file: 'src/base/median.ts',
     from: '(ascending[Math.ceil(middle) - 1] + ascending[Math.floor(middle)]) / 2',
     to: 'ascending[Math.floor(middle)]',
     tests: ['tests/measure/divergence'],
@@ -412,10 +412,10 @@ export const mutants = [
   },
   {
     name: 'attention of a free run ignores the method’s positions',
-    file: 'src/study/reading.ts',
+    file: 'src/engine/generation.ts',
     from: 'if (this.method.attend) this.method.attend(input, selection, asked.out, kept);\n    else attendSelection',
     to: 'attendSelection',
-    tests: ['tests/study/free-runs'],
+    tests: ['tests/engine/free-runs'],
   },
   {
     name: 'the sum over heads of a group lacks the last',

@@ -5,7 +5,7 @@ import { root } from './setup.mjs';
 
 /** Folders, and the tests that answer for them. @type {readonly { folder: string, end: string, tests: readonly string[] }[]} */
 const places = [
-  { folder: 'src/methods', end: '.ts', tests: ['tests/methods', 'tests/measure', 'tests/study/free-runs'] },
+  { folder: 'src/methods', end: '.ts', tests: ['tests/methods', 'tests/measure', 'tests/engine/free-runs'] },
   {
     folder: 'src/measure',
     end: '.ts',

@@ -1,4 +1,6 @@
 /** The command line: the same engine without a page. Contract: docs/contracts.md, "Command line". */
+
+import { isUserError, UserError } from './base/user-error';
 import { evaluateCommand } from './cli/evaluate';
 import { forwardCommand } from './cli/forward';
 import { helpText, verbHelp } from './cli/help';
@@ -7,7 +9,6 @@ import { print } from './cli/print';
 import { recordCommand } from './cli/record';
 import { selectCommand } from './cli/select';
 import { sweepCommand } from './cli/sweep';
-import { isUserError, UserError } from './user-error';
 
 const verbs: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
   forward: forwardCommand,

@@ -1,7 +1,7 @@
 import { Tooltip } from 'radix-ui';
 import { useEffect } from 'react';
-import { PageContext, usePageState } from '../../src/session/hooks';
-import type { Page } from '../../src/session/page';
+import { PageContext, usePageState } from '../../src/page/hooks';
+import type { Page } from '../../src/page/page';
 import { MapPanel } from '../map/MapPanel';
 import { MethodPanel } from '../method/MethodPanel';
 import { AnswerPanel } from '../results/AnswerPanel';

@@ -1,9 +1,9 @@
 import { useState } from 'react';
 import { useShallow } from 'zustand/react/shallow';
-import { usePage, usePageState } from '../../src/session/hooks';
-import { sentencesOf } from '../../src/session/model-address';
-import { questionOf } from '../../src/session/page-state';
-import { bundledModel } from '../../src/session/session';
+import { usePage, usePageState } from '../../src/page/hooks';
+import { sentencesOf } from '../../src/page/link/model-address';
+import { questionOf } from '../../src/page/state';
+import { bundledModel } from '../../src/study/default-study';
 import { formatCount } from '../shared/format';
 import { CloseIcon } from '../shared/icons';
 

@@ -1,5 +1,5 @@
 import { scaleLinear } from 'd3-scale';
-import type { MapRegion } from '../../src/study/types';
+import type { MapRegion } from '../../src/tiles/grid';
 import { formatCount, nameToken } from '../shared/format';
 import type { Size } from '../shared/useSize';
 

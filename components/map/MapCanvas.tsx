@@ -1,8 +1,8 @@
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef } from 'react';
-import { useMapPositions, usePage, usePageState } from '../../src/session/hooks';
-import type { MapMode } from '../../src/session/session';
-import { methodKey } from '../../src/study/key';
-import type { MapRegion } from '../../src/study/types';
+import { methodKey } from '../../src/methods/method-spec';
+import type { MapMode } from '../../src/page/choices';
+import { useMapPositions, usePage, usePageState } from '../../src/page/hooks';
+import type { MapRegion } from '../../src/tiles/grid';
 import type { Size } from '../shared/useSize';
 import { canvasOf, type Layer, type Pooling, paintPicture } from './paint';
 import { type Frame, MapPainter, type Picture } from './painter';

@@ -1,6 +1,6 @@
-import { usePageState } from '../../src/session/hooks';
-import type { Cell } from '../../src/session/page-state';
-import type { MapRegion } from '../../src/study/types';
+import { usePageState } from '../../src/page/hooks';
+import type { Cell } from '../../src/page/state';
+import type { MapRegion } from '../../src/tiles/grid';
 import type { Size } from '../shared/useSize';
 
 interface MapMarksProps {

@@ -1,6 +1,6 @@
 import { type ComponentProps, useState } from 'react';
-import { usePageState, useRowProvenance } from '../../src/session/hooks';
-import { shownTexts } from '../../src/session/shown-texts';
+import { usePageState, useRowProvenance } from '../../src/page/hooks';
+import { shownTexts } from '../../src/page/shown-texts';
 import { selectCommand } from '../shared/command';
 import { DataTable } from '../shared/DataTable';
 import { Panel } from '../shared/Panel';

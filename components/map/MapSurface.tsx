@@ -1,9 +1,9 @@
 import { type KeyboardEvent, useCallback, useEffect, useRef, useState } from 'react';
-import { useMapPositions, usePage, usePageState } from '../../src/session/hooks';
-import { chosenQuery } from '../../src/session/page-state';
-import { shownTexts } from '../../src/session/shown-texts';
-import { whyOf } from '../../src/session/why';
-import type { MapRegion } from '../../src/study/types';
+import { whyOf } from '../../src/page/explain/explain-key';
+import { useMapPositions, usePage, usePageState } from '../../src/page/hooks';
+import { shownTexts } from '../../src/page/shown-texts';
+import { chosenQuery } from '../../src/page/state';
+import type { MapRegion } from '../../src/tiles/grid';
 import { formatCount, formatWeight, nameToken } from '../shared/format';
 import { ruleOf } from '../shared/rule';
 import { useSize } from '../shared/useSize';

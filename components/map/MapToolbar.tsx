@@ -1,6 +1,6 @@
 import { ToggleGroup } from 'radix-ui';
-import { useMapPositions, usePage, usePageState } from '../../src/session/hooks';
-import { type MapMode, mapModes, type PositionChoice, positionChoices } from '../../src/session/session';
+import { type MapMode, mapModes, type PositionChoice, positionChoices } from '../../src/page/choices';
+import { useMapPositions, usePage, usePageState } from '../../src/page/hooks';
 import type { Pooling } from './paint';
 import { gradientOf } from './ramps';
 

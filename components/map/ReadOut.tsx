@@ -1,7 +1,7 @@
-import { useMapPositions, usePageState, useRowProvenance } from '../../src/session/hooks';
-import { chosenQuery } from '../../src/session/page-state';
-import { shownTexts } from '../../src/session/shown-texts';
-import { type Why, whyOf } from '../../src/session/why';
+import { type Why, whyOf } from '../../src/page/explain/explain-key';
+import { useMapPositions, usePageState, useRowProvenance } from '../../src/page/hooks';
+import { shownTexts } from '../../src/page/shown-texts';
+import { chosenQuery } from '../../src/page/state';
 import { formatCount, formatRank, formatScore, formatWeight } from '../shared/format';
 import { StaleName } from '../shared/Panel';
 import { ruleOf, verdictOf } from '../shared/rule';

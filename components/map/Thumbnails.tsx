@@ -1,11 +1,5 @@
 import { type KeyboardEvent, type MouseEvent, useEffect, useLayoutEffect, useMemo, useRef } from 'react';
-import {
-  useArrivingLayers,
-  useMapPositions,
-  useMeasured,
-  usePage,
-  usePageState,
-} from '../../src/session/hooks';
+import { useArrivingLayers, useMapPositions, useMeasured, usePage, usePageState } from '../../src/page/hooks';
 import { palettes } from '../shared/palette';
 import { rampsOf } from './ramps';
 import { ThumbnailSheet } from './thumbnail-sheet';

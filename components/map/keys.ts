@@ -1,6 +1,6 @@
 /** What a key does on the map. */
-import type { Cell } from '../../src/session/page-state';
-import type { MapRegion } from '../../src/study/types';
+import type { Cell } from '../../src/page/state';
+import type { MapRegion } from '../../src/tiles/grid';
 import { revealCell, wholeRegion, zoomRegion } from './viewport';
 
 export interface KeyResult {

@@ -1,8 +1,8 @@
 /** Weights as pixels: packed RGBA. */
-import { TILE_PIXELS, type TilePlace } from '../../src/study/tile-grid';
-import type { AttentionTile } from '../../src/study/tile-plan';
-import type { Found } from '../../src/study/tile-pyramid';
-import type { MapTile } from '../../src/study/types';
+import { TILE_PIXELS, type TilePlace } from '../../src/tiles/grid';
+import type { MapTile } from '../../src/tiles/picture';
+import type { AttentionTile } from '../../src/tiles/plan';
+import type { Found } from '../../src/tiles/pyramid';
 import { ignoredBits, type Ramps } from './ramps';
 
 /**

@@ -1,7 +1,6 @@
 /** Draws the map: one sheet per way of showing it, over the one of the level before while that is not complete. */
-import type { TileAddress } from '../../src/study/tile-grid';
-import type { TilePyramid } from '../../src/study/tile-pyramid';
-import type { MapRegion } from '../../src/study/types';
+import type { MapRegion, TileAddress } from '../../src/tiles/grid';
+import type { TilePyramid } from '../../src/tiles/pyramid';
 import { type Grid, gridOf, Sheet, type SheetSubject } from './sheet';
 
 /** Main-thread time that painting tiles may take of a frame; the rest waits for the next one. */

@@ -1,7 +1,7 @@
 /** Colours of weights: one logarithmic scale, three ramps: full attention, kept, missed. */
 import { interpolateLab } from 'd3-interpolate';
 import { scaleLinear } from 'd3-scale';
-import type { Theme } from '../../src/session/session';
+import type { Theme } from '../../src/page/choices';
 import { palettes } from '../shared/palette';
 
 /** Weights from 10^-5 to 1 have colours of their own; an attention sink fills the top and leaves the rest its five decades. */

@@ -2,16 +2,17 @@
  * What is seen of one level of the pyramid, as one canvas: tiles are put side by side without a seam, each from the best that is
  * known, and put again when something better comes.
  */
+
+import type { MapRegion } from '../../src/tiles/grid';
 import {
   TILE_PIXELS,
   type TileAddress,
   type TilePlace,
   tileTokens,
   tokensPerPixel,
-} from '../../src/study/tile-grid';
-import { isSampled } from '../../src/study/tile-plan';
-import type { TilePyramid } from '../../src/study/tile-pyramid';
-import type { MapRegion } from '../../src/study/types';
+} from '../../src/tiles/grid';
+import { isSampled } from '../../src/tiles/plan';
+import type { TilePyramid } from '../../src/tiles/pyramid';
 import { canvasOf, imageOf, type Layer, type Pooling, paintTile } from './paint';
 import type { Ramps } from './ramps';
 

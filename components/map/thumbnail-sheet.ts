@@ -1,7 +1,7 @@
 /** The heads' whole pictures, small: from the pyramid's top, and until those are there from the recorded study. */
-import { TILE_PIXELS, type TileAddress, tokensPerPixel, topLevel } from '../../src/study/tile-grid';
-import type { TilePyramid } from '../../src/study/tile-pyramid';
-import type { Thumbnails } from '../../src/study/types';
+import { TILE_PIXELS, type TileAddress, tokensPerPixel, topLevel } from '../../src/tiles/grid';
+import type { Thumbnails } from '../../src/tiles/picture';
+import type { TilePyramid } from '../../src/tiles/pyramid';
 import { canvasOf, imageOf } from './paint';
 import { ignoredBits, type Ramps } from './ramps';
 

@@ -1,5 +1,5 @@
 import { type PointerEvent, type RefObject, useEffect, useRef } from 'react';
-import type { MapRegion } from '../../src/study/types';
+import type { MapRegion } from '../../src/tiles/grid';
 import { panRegion, zoomRegion } from './viewport';
 import { wheelFactor } from './wheel';
 

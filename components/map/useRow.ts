@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'react';
-import { useMapPositions, usePage, usePageState } from '../../src/session/hooks';
-import type { QueryRow } from '../../src/study/types';
+import type { QueryRow } from '../../src/measure/results';
+import { useMapPositions, usePage, usePageState } from '../../src/page/hooks';
 
 const quietMilliseconds = 30;
 

@@ -1,6 +1,7 @@
 /** Which part of the matrix is in view: regions with fractional edges while a gesture lasts, whole cells afterwards. */
-import { levelFor } from '../../src/study/tile-grid';
-import type { MapRegion } from '../../src/study/types';
+
+import type { MapRegion } from '../../src/tiles/grid';
+import { levelFor } from '../../src/tiles/grid';
 
 const fewestCells = 8;
 

@@ -1,6 +1,6 @@
-import { useMethod, usePageState, useParameterContext } from '../../src/session/hooks';
-import { presentRecord } from '../../src/session/measured';
-import { methodNotices } from '../../src/study/notices';
+import { methodNotices } from '../../src/engine/notices';
+import { useMethod, usePageState, useParameterContext } from '../../src/page/hooks';
+import { presentRecord } from '../../src/page/measured';
 import { Panel } from '../shared/Panel';
 import { MethodPicker } from './MethodPicker';
 import { Parameters } from './Parameters';

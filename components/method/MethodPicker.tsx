@@ -1,5 +1,5 @@
 import { Select } from 'radix-ui';
-import { useMethod, usePage } from '../../src/session/hooks';
+import { useMethod, usePage } from '../../src/page/hooks';
 import { DownIcon } from '../shared/icons';
 
 /** Which method decides, with a sentence on each. */

@@ -1,6 +1,6 @@
-import { valueProblem } from '../../src/session/check';
-import { followedNames } from '../../src/session/follow';
-import { useMethod, usePage, usePageState, useParameterContext } from '../../src/session/hooks';
+import { followedNames } from '../../src/page/dependent-defaults';
+import { useMethod, usePage, usePageState, useParameterContext } from '../../src/page/hooks';
+import { valueProblem } from '../../src/page/parameter-errors';
 import { ChoiceControl } from './ChoiceControl';
 import { NumberControl } from './NumberControl';
 

@@ -1,6 +1,6 @@
-import { useMethod, usePage, usePageState } from '../../src/session/hooks';
-import { keyOf } from '../../src/session/session';
-import type { MethodSpec } from '../../src/study/types';
+import { fingerprint } from '../../src/base/fingerprint';
+import type { MethodSpec } from '../../src/methods/method-spec';
+import { useMethod, usePage, usePageState } from '../../src/page/hooks';
 import { formatPercent } from '../shared/format';
 import { CloseIcon } from '../shared/icons';
 import { Term } from '../shared/Term';
@@ -11,7 +11,7 @@ export function Pins() {
   const method = useMethod();
   const pinned = usePageState((state) => state.session.pinned);
   const current = usePageState((state) => state.session.method);
-  const isPinned = pinned.some((known) => keyOf(known) === keyOf(current));
+  const isPinned = pinned.some((known) => fingerprint(known) === fingerprint(current));
   return (
     <div className="pins">
       <h3>
@@ -21,7 +21,7 @@ export function Pins() {
         {pinned.map((spec, index) => {
           const title = findMethod(spec.id)?.title ?? spec.id;
           return (
-            <li key={keyOf(spec)}>
+            <li key={fingerprint(spec)}>
               <span title={describe(spec)}>{title}</span>
               <button
                 type="button"

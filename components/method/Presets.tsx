@@ -1,7 +1,7 @@
 import type { Method } from '../../src/methods/method';
 import { type ParameterContext, type Parameters, resolveParameters } from '../../src/methods/parameters';
-import { useMethod, usePage, useParameterContext } from '../../src/session/hooks';
-import { defaultParameters } from '../../src/session/session';
+import { useMethod, usePage, useParameterContext } from '../../src/page/hooks';
+import { defaultParameters } from '../../src/study/default-study';
 
 /** Whole sets of parameters, one click away. */
 export function Presets() {

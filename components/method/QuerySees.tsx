@@ -1,6 +1,6 @@
-import { usePageState, useRowProvenance } from '../../src/session/hooks';
-import { countFates } from '../../src/session/why';
-import type { KeyFate } from '../../src/study/types';
+import type { KeyFate } from '../../src/measure/results';
+import { countFates } from '../../src/page/explain/explain-key';
+import { usePageState, useRowProvenance } from '../../src/page/hooks';
 import { formatCount, formatPercent } from '../shared/format';
 import type { GlossaryTerm } from '../shared/glossary';
 import { StaleName } from '../shared/Panel';

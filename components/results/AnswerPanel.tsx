@@ -1,8 +1,9 @@
 import { useState } from 'react';
+import type { DivergencePart } from '../../src/measure/results';
 import { evictionPlace } from '../../src/methods/blocks';
-import { useMeasured, usePage, usePageState } from '../../src/session/hooks';
-import { isPastTrained } from '../../src/session/summary';
-import type { DivergencePart, FreeRunMeasurement } from '../../src/study/types';
+import { useMeasured, usePage, usePageState } from '../../src/page/hooks';
+import { isPastTrained } from '../../src/page/summary';
+import type { FreeRunMeasurement } from '../../src/study/results';
 import { evaluateCommand } from '../shared/command';
 import { DataTable } from '../shared/DataTable';
 import { formatCount } from '../shared/format';

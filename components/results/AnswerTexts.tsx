@@ -1,5 +1,5 @@
-import { isAnswerTelling } from '../../src/session/summary';
-import type { AnswerMeasurement, Difference, FreeRunMeasurement } from '../../src/study/types';
+import { isAnswerTelling } from '../../src/page/summary';
+import type { AnswerMeasurement, Difference, FreeRunMeasurement } from '../../src/study/results';
 import { formatCount, formatRank, invisibleName } from '../shared/format';
 import { TokenName } from '../shared/TokenName';
 import { answerParts } from './answer-parts';

@@ -1,5 +1,6 @@
 import { spreadOf } from '../../src/measure/divergence';
-import type { DivergencePart, FreeRunMeasurement } from '../../src/study/types';
+import type { DivergencePart } from '../../src/measure/results';
+import type { FreeRunMeasurement } from '../../src/study/results';
 import { formatNats, formatPercent } from '../shared/format';
 import { Term } from '../shared/Term';
 

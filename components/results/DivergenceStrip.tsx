@@ -1,6 +1,6 @@
 import { type KeyboardEvent, type PointerEvent, useState } from 'react';
-import { usePage, usePageState } from '../../src/session/hooks';
-import { chosenQuery } from '../../src/session/page-state';
+import { usePage, usePageState } from '../../src/page/hooks';
+import { chosenQuery } from '../../src/page/state';
 import { formatCount, formatNats, nameToken } from '../shared/format';
 import type { Table } from '../shared/table';
 import { useSize } from '../shared/useSize';

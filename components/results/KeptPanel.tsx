@@ -1,9 +1,10 @@
 import type { ReactNode } from 'react';
-import { useMeasured, usePage, usePageState } from '../../src/session/hooks';
-import { positionsOf } from '../../src/session/map-positions';
-import { choiceKey, type Shown } from '../../src/session/measured';
-import { isPastTrained, type Summary, summarise } from '../../src/session/summary';
-import type { CostMeasurement, FreeRunMeasurement } from '../../src/study/types';
+import type { CostMeasurement } from '../../src/measure/results';
+import { useMeasured, usePage, usePageState } from '../../src/page/hooks';
+import { positionsOf } from '../../src/page/map-positions';
+import { choiceKey, type Shown } from '../../src/page/measured';
+import { isPastTrained, type Summary, summarise } from '../../src/page/summary';
+import type { FreeRunMeasurement } from '../../src/study/results';
 import { pointCommand } from '../shared/command';
 import { formatBytes, formatOperations, formatPercent, formatRatio } from '../shared/format';
 import type { GlossaryTerm } from '../shared/glossary';

@@ -1,10 +1,10 @@
 import { scaleBand, scaleLinear } from 'd3-scale';
 import { useState } from 'react';
-import { useArrivingLayers, useMeasured, useMethod, usePage, usePageState } from '../../src/session/hooks';
-import { positionsOf } from '../../src/session/map-positions';
-import type { ShownPart } from '../../src/session/measured';
-import { isPastTrained } from '../../src/session/summary';
-import type { LayerMeasurement } from '../../src/study/types';
+import type { LayerMeasurement } from '../../src/measure/results';
+import { useArrivingLayers, useMeasured, useMethod, usePage, usePageState } from '../../src/page/hooks';
+import { positionsOf } from '../../src/page/map-positions';
+import type { ShownPart } from '../../src/page/measured';
+import { isPastTrained } from '../../src/page/summary';
 import { pointCommand } from '../shared/command';
 import { DataTable } from '../shared/DataTable';
 import { formatPercent } from '../shared/format';

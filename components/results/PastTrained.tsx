@@ -1,5 +1,5 @@
-import { usePageState } from '../../src/session/hooks';
-import { isPastTrained } from '../../src/session/summary';
+import { usePageState } from '../../src/page/hooks';
+import { isPastTrained } from '../../src/page/summary';
 import { formatCount } from '../shared/format';
 import { Term } from '../shared/Term';
 

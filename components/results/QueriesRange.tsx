@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { useMeasured, usePage, usePageState } from '../../src/session/hooks';
+import { useMeasured, usePage, usePageState } from '../../src/page/hooks';
 import { NumberField } from '../method/NumberField';
 import { formatCount } from '../shared/format';
 import { Term } from '../shared/Term';

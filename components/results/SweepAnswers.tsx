@@ -1,5 +1,5 @@
-import { usePage, usePageState } from '../../src/session/hooks';
-import type { SweepCurve, SweepPoint } from '../../src/study/types';
+import type { SweepCurve, SweepPoint } from '../../src/measure/results';
+import { usePage, usePageState } from '../../src/page/hooks';
 import { formatPercent } from '../shared/format';
 import { Term } from '../shared/Term';
 

@@ -1,7 +1,7 @@
 import { type ScaleLogarithmic, scaleLinear, scaleLog } from 'd3-scale';
 import { curveMonotoneX, line } from 'd3-shape';
-import { keyOf } from '../../src/session/session';
-import type { SweepCurve, SweepPoint } from '../../src/study/types';
+import { fingerprint } from '../../src/base/fingerprint';
+import type { SweepCurve, SweepPoint } from '../../src/measure/results';
 import { formatPercent } from '../shared/format';
 import { useSize } from '../shared/useSize';
 import { type Point, placeLabels } from './place-labels';
@@ -81,7 +81,7 @@ export function SweepChart({ curves, current, isCurrentStale, isGrey, isAnswered
         </text>
         {drawn.map(({ method, points, current: isCurrent }, at) => (
           <path
-            key={keyOf([isCurrent, method])}
+            key={fingerprint([isCurrent, method])}
             className={isCurrent ? 'curve curve-current' : 'curve'}
             strokeDasharray={isCurrent ? undefined : dashes[at % dashes.length]}
             d={path(points) ?? ''}
@@ -90,14 +90,14 @@ export function SweepChart({ curves, current, isCurrentStale, isGrey, isAnswered
         {lead && !isCurrentStale && <path className="curve curve-current" d={path(lead) ?? ''} />}
         {isAnswered &&
           [...drawn].reverse().map(({ method, points, title, current: isCurrent }) => (
-            <g key={keyOf([isCurrent, method])}>
+            <g key={fingerprint([isCurrent, method])}>
               {points.map(({ x, y, point }) => (
                 <AnswerPoint key={point.keep} {...{ point, x, y, title, isCurrent }} />
               ))}
             </g>
           ))}
         {labels.map(({ label, x, y, anchor }, at) => (
-          <g key={keyOf([drawn[at]?.current, drawn[at]?.method])}>
+          <g key={fingerprint([drawn[at]?.current, drawn[at]?.method])}>
             {Math.abs(anchor.y - y) > 15 && (
               <line
                 className="leader"

@@ -1,6 +1,6 @@
 import type { ScaleContinuousNumeric } from 'd3-scale';
 import { type KeyboardEvent, type PointerEvent, useState } from 'react';
-import { useMethod, usePage, usePageState, useParameterContext } from '../../src/session/hooks';
+import { useMethod, usePage, usePageState, useParameterContext } from '../../src/page/hooks';
 import { formatPercent } from '../shared/format';
 import { budgetOfKey } from './budget-keys';
 

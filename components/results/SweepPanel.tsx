@@ -1,7 +1,7 @@
 import { useState } from 'react';
-import { useMeasured, usePage, usePageState } from '../../src/session/hooks';
-import { isAnswerTelling, isPastTrained, summarise } from '../../src/session/summary';
-import type { SweepCurve } from '../../src/study/types';
+import type { SweepCurve } from '../../src/measure/results';
+import { useMeasured, usePage, usePageState } from '../../src/page/hooks';
+import { isAnswerTelling, isPastTrained, summarise } from '../../src/page/summary';
 import { sweepCommand } from '../shared/command';
 import { DataTable } from '../shared/DataTable';
 import { formatPercent } from '../shared/format';

@@ -1,5 +1,6 @@
-import { usePage, usePageState } from '../../src/session/hooks';
-import type { Measured, TimeMeasurement } from '../../src/study/types';
+import type { Measured } from '../../src/measure/results';
+import { usePage, usePageState } from '../../src/page/hooks';
+import type { TimeMeasurement } from '../../src/study/results';
 import { formatMilliseconds, formatRatio, formatTimes } from '../shared/format';
 import { Term } from '../shared/Term';
 

@@ -1,11 +1,12 @@
 /** What a key asks of the study's budget: arrows a step (method/stops.ts), Page Up and Down ten, Home and End the least and all. */
+
+import { fingerprint } from '../../src/base/fingerprint';
 import { evictionPlace } from '../../src/methods/blocks';
 import { fractionKeeping } from '../../src/methods/budget';
 import type { Method } from '../../src/methods/method';
 import type { ParameterContext } from '../../src/methods/parameters';
-import { currentKeep } from '../../src/session/current-keep';
-import type { PageState } from '../../src/session/page-state';
-import { keyOf } from '../../src/session/session';
+import { currentKeep } from '../../src/page/equivalent-budget';
+import type { PageState } from '../../src/page/state';
 import { nextCount } from '../method/stops';
 
 const steps: Readonly<Record<string, number>> = {
@@ -43,7 +44,7 @@ export function budgetOfKey(
   let count = Math.floor(now * all + 1e-9);
   for (let step = 0; step < Math.abs(times); step++) count = nextCount(count, direction);
   // Some methods keep whole keys of a partition only: on to the first budget that is another one.
-  while (count > 0 && count < all && keyOf(fitted(count)) === keyOf(parameters))
+  while (count > 0 && count < all && fingerprint(fitted(count)) === fingerprint(parameters))
     count = nextCount(count, direction);
   return fractionKeeping(Math.min(all, Math.max(0, count)), all);
 

@@ -1,12 +1,12 @@
 import { Popover } from 'radix-ui';
 import { useState } from 'react';
-import { usePage, usePageState } from '../../src/session/hooks';
-import type { MeasuredBy } from '../../src/session/measured';
-import type { SavedText } from '../../src/study/types';
+import { usePage, usePageState } from '../../src/page/hooks';
+import type { MeasuredBy } from '../../src/page/measured';
+import type { SavedText } from '../../src/study/facts';
 import { copyText } from './clipboard';
 import { type Command, type CommandStudy, sourceFileName } from './command';
 import { DotsIcon } from './icons';
-import type { Provenance } from './Panel';
+import type { Provenance } from './provenance';
 import { provenanceRows } from './provenance';
 import { saveFile } from './save-file';
 import { type Table, toJson, toTsv } from './table';

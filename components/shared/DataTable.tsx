@@ -1,6 +1,6 @@
-import { usePage } from '../../src/session/hooks';
+import { usePage } from '../../src/page/hooks';
 import { formatCount, formatScore } from './format';
-import type { Provenance } from './Panel';
+import type { Provenance } from './provenance';
 import { provenanceRows } from './provenance';
 import type { Table } from './table';
 

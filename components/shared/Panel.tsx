@@ -1,15 +1,8 @@
 import { type ReactNode, useId } from 'react';
-import { useChoice, usePage } from '../../src/session/hooks';
-import type { MeasuredBy } from '../../src/session/measured';
+import { useChoice, usePage } from '../../src/page/hooks';
+import type { MeasuredBy } from '../../src/page/measured';
 import { CopyMenu, type CopySource } from './CopyMenu';
-import { staleName, wholeName } from './provenance';
-
-/** What made a panel's numbers. */
-export interface Provenance {
-  readonly by: MeasuredBy;
-  /** Another choice than the present one made them. */
-  readonly isStale: boolean;
-}
+import { type Provenance, staleName, wholeName } from './provenance';
 
 interface PanelProps {
   title: ReactNode;

@@ -1,11 +1,14 @@
 /** Command lines that make what a panel shows (docs/contracts.md, "Command line"). */
 
+import { fingerprint } from '../../src/base/fingerprint';
 import { sweptAnswer } from '../../src/measure/swept-queries';
 import type { Method } from '../../src/methods/method';
+import type { MethodSpec } from '../../src/methods/method-spec';
 import type { ParameterContext } from '../../src/methods/parameters';
-import { currentKeep } from '../../src/session/current-keep';
-import { type FindMethod, keyOf, type Session } from '../../src/session/session';
-import type { MethodSpec, SavedText } from '../../src/study/types';
+import type { Session } from '../../src/page/choices';
+import { currentKeep } from '../../src/page/equivalent-budget';
+import type { FindMethod } from '../../src/study/default-study';
+import type { SavedText } from '../../src/study/facts';
 
 const program = 'npm run --silent keyhole --';
 
@@ -65,7 +68,7 @@ export function pointCommand(study: CommandStudy): Command {
 export function sweepCommand(study: CommandStudy, keeps: readonly number[]): Command {
   const { method, pinned } = study.session;
   const different = [method, ...pinned].filter(
-    (spec, at, all) => all.findIndex((other) => keyOf(other) === keyOf(spec)) === at,
+    (spec, at, all) => all.findIndex((other) => fingerprint(other) === fingerprint(spec)) === at,
   );
   const groups: MethodSpec[][] = [];
   for (const spec of different) {
@@ -119,7 +122,7 @@ function evictsAtQueries(method: Method, { session, context }: CommandStudy): bo
   const firstBlocks = [1, 2].map((evictAt) =>
     method.blocks(session.method.parameters, context.tokens, evictAt, context).slice(0, 2),
   );
-  return keyOf(firstBlocks[0]) !== keyOf(firstBlocks[1]);
+  return fingerprint(firstBlocks[0]) !== fingerprint(firstBlocks[1]);
 }
 
 function sourceArguments(study: CommandStudy): string {

@@ -1,5 +1,5 @@
 /** The theme's colours for canvases, which cannot read custom properties; the same values as in app/theme.css. */
-import type { Theme } from '../../src/session/session';
+import type { Theme } from '../../src/page/choices';
 
 export interface Palette {
   readonly ground: string;

@@ -1,11 +1,20 @@
 /** What made a value, in words and as rows: panels, tables and exports name it. */
+
+import { fingerprint } from '../../src/base/fingerprint';
+import type { MethodSpec } from '../../src/methods/method-spec';
 import type { ParameterSchema, ParameterValue } from '../../src/methods/parameters';
-import type { Choice, MeasuredBy } from '../../src/session/measured';
-import type { FindMethod } from '../../src/session/session';
-import { bundledModel, keyOf } from '../../src/session/session';
-import type { MethodSpec } from '../../src/study/types';
+import type { Choice, MeasuredBy } from '../../src/page/measured';
+import type { FindMethod } from '../../src/study/default-study';
+import { bundledModel } from '../../src/study/default-study';
 import { formatNumber, formatPercent } from './format';
 import { describeSource } from './source-name';
+
+/** What made a panel's numbers. */
+export interface Provenance {
+  readonly by: MeasuredBy;
+  /** Another choice than the present one made them. */
+  readonly isStale: boolean;
+}
 
 /** ESA; the id where this version has no such method. */
 export function methodTitle({ id }: MethodSpec, findMethod: FindMethod): string {
@@ -32,13 +41,13 @@ const mostToldParameters = 2;
  * parameters only those that the present one has, too: the others are nothing that was changed.
  */
 export function staleName(by: MeasuredBy, choice: Choice, findMethod: FindMethod): string {
-  const isOtherText = keyOf(by.source) !== keyOf(choice.source);
+  const isOtherText = fingerprint(by.source) !== fingerprint(choice.source);
   const { parameters } = choice.method;
   const isOtherMethod = by.method.id !== choice.method.id;
   const changed = Object.keys(by.method.parameters).filter(
     (name) =>
       (!isOtherMethod || Object.hasOwn(parameters, name)) &&
-      keyOf(by.method.parameters[name]) !== keyOf(parameters[name]),
+      fingerprint(by.method.parameters[name]) !== fingerprint(parameters[name]),
   );
   const more = changed.length - mostToldParameters;
   const names = [

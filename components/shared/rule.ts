@@ -1,5 +1,5 @@
 /** The rule that kept or dropped a key, as a sentence with the numbers of its own. */
-import type { DecidingScore, Why } from '../../src/session/why';
+import type { DecidingScore, Why } from '../../src/page/explain/explain-key';
 import { formatCount } from './format';
 
 export function verdictOf({ fate, isMissed }: Why): 'kept' | 'missed' | 'dropped' {

@@ -1,5 +1,5 @@
-import { sampleList } from '../../src/session/samples';
-import type { SourceSpec } from '../../src/study/types';
+import { sampleList } from '../../src/page/samples';
+import type { SourceSpec } from '../../src/study/spec';
 import { taskList } from '../../src/tasks';
 import { formatCount, formatPercent } from './format';
 

@@ -1,6 +1,6 @@
-import { usePage, usePageState, useParameterContext } from '../../src/session/hooks';
-import type { MeasuredBy } from '../../src/session/measured';
-import { textChoice, textKeyOf } from '../../src/session/page-state';
+import { usePage, usePageState, useParameterContext } from '../../src/page/hooks';
+import type { MeasuredBy } from '../../src/page/measured';
+import { textChoice, textKeyOf } from '../../src/page/state';
 import type { CommandStudy } from './command';
 
 /**

@@ -1,5 +1,5 @@
-import { useMeasured, usePageState } from '../../src/session/hooks';
-import type { NeedleFacts } from '../../src/study/types';
+import { useMeasured, usePageState } from '../../src/page/hooks';
+import type { NeedleFacts } from '../../src/study/facts';
 import { Term } from '../shared/Term';
 
 interface NeedleChipsProps {

@@ -1,6 +1,7 @@
 import { useLayoutEffect, useRef } from 'react';
-import { usePageState } from '../../src/session/hooks';
-import type { QueryRow, TextFacts } from '../../src/study/types';
+import type { QueryRow } from '../../src/measure/results';
+import { usePageState } from '../../src/page/hooks';
+import type { TextFacts } from '../../src/study/facts';
 import { formatCount } from '../shared/format';
 import { palettes } from '../shared/palette';
 import { useSize } from '../shared/useSize';

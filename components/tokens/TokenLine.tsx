@@ -1,5 +1,6 @@
 import { type CSSProperties, memo } from 'react';
-import type { NeedleFacts, QueryRow } from '../../src/study/types';
+import type { QueryRow } from '../../src/measure/results';
+import type { NeedleFacts } from '../../src/study/facts';
 import { showToken } from '../shared/format';
 import type { Line } from './lines';
 import { lookOf, needleAt } from './token-class';

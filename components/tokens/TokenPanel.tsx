@@ -1,9 +1,10 @@
 import { useEffect, useState } from 'react';
-import { useMapPositions, usePageState, useRowProvenance } from '../../src/session/hooks';
-import { isKept } from '../../src/session/missed';
-import { chosenQuery } from '../../src/session/page-state';
-import { shownTexts } from '../../src/session/shown-texts';
-import type { QueryRow, TextFacts } from '../../src/study/types';
+import type { QueryRow } from '../../src/measure/results';
+import { isKept } from '../../src/page/explain/missed-keys';
+import { useMapPositions, usePageState, useRowProvenance } from '../../src/page/hooks';
+import { shownTexts } from '../../src/page/shown-texts';
+import { chosenQuery } from '../../src/page/state';
+import type { TextFacts } from '../../src/study/facts';
 import { selectCommand } from '../shared/command';
 import { invisibleName } from '../shared/format';
 import { Panel } from '../shared/Panel';

@@ -1,7 +1,8 @@
 import { type KeyboardEvent, type MouseEvent, useEffect, useState } from 'react';
-import { usePage, usePageState } from '../../src/session/hooks';
-import { shownTexts } from '../../src/session/shown-texts';
-import type { QueryRow, TextFacts } from '../../src/study/types';
+import type { QueryRow } from '../../src/measure/results';
+import { usePage, usePageState } from '../../src/page/hooks';
+import { shownTexts } from '../../src/page/shown-texts';
+import type { TextFacts } from '../../src/study/facts';
 import { formatCount, nameToken } from '../shared/format';
 import { useSize } from '../shared/useSize';
 import { lineOf } from './lines';

@@ -1,6 +1,6 @@
 /** Which tokens of a needle carry its value. */
-import { tokensOfValue } from '../../src/study/needle-digits';
-import type { NeedleFacts } from '../../src/study/types';
+import { tokensOfValue } from '../../src/engine/needle-digits';
+import type { NeedleFacts } from '../../src/study/facts';
 
 /** Tokens [start, end) whose texts contain the value; the whole needle where its value is not in one piece. */
 export function valueTokens(

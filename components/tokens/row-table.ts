@@ -1,6 +1,7 @@
 /** A query's keys as a table: what the map and the token strip show as pictures. */
-import { whyOf } from '../../src/session/why';
-import type { QueryRow } from '../../src/study/types';
+
+import type { QueryRow } from '../../src/measure/results';
+import { whyOf } from '../../src/page/explain/explain-key';
 import { showToken } from '../shared/format';
 import { ruleOf } from '../shared/rule';
 import type { Table } from '../shared/table';

@@ -1,6 +1,8 @@
 /** How a token looks: what the chosen query does with it. */
-import { isMissed } from '../../src/session/missed';
-import { KEY_FATES, type NeedleFacts, type QueryRow } from '../../src/study/types';
+
+import { KEY_FATES, type QueryRow } from '../../src/measure/results';
+import { isMissed } from '../../src/page/explain/missed-keys';
+import type { NeedleFacts } from '../../src/study/facts';
 
 export interface TokenLook {
   /** kept, missed, dropped, or future: what stands below the token. */

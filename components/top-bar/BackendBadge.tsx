@@ -1,4 +1,4 @@
-import { usePageState } from '../../src/session/hooks';
+import { usePageState } from '../../src/page/hooks';
 import { Term } from '../shared/Term';
 
 const names = { starting: 'Starting', webgpu: 'WebGPU', cpu: 'CPU' } as const;

@@ -1,6 +1,6 @@
 import { useId, useState } from 'react';
-import { wellFormed } from '../../src/session/compress';
-import { longestTextCharacters } from '../../src/session/limits';
+import { longestTextCharacters } from '../../src/page/limits';
+import { wellFormed } from '../../src/page/link/compress';
 import { formatCount } from '../shared/format';
 import type { SourceFormProps } from './TaskForm';
 

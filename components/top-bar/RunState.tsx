@@ -1,4 +1,4 @@
-import { useOrigin, usePage, usePageState } from '../../src/session/hooks';
+import { useOrigin, usePage, usePageState } from '../../src/page/hooks';
 import { Term } from '../shared/Term';
 
 /** Below it nobody needs to know how long a run takes. */

@@ -1,5 +1,5 @@
 import { useId, useState } from 'react';
-import { sampleList } from '../../src/session/samples';
+import { sampleList } from '../../src/page/samples';
 import type { SourceFormProps } from './TaskForm';
 
 /** One of the texts that come with the program. */

@@ -1,8 +1,8 @@
 import { Popover } from 'radix-ui';
 import { useState } from 'react';
-import { usePage } from '../../src/session/hooks';
-import { comfortableLinkCharacters } from '../../src/session/limits';
-import type { SharedLink } from '../../src/session/page';
+import { usePage } from '../../src/page/hooks';
+import { comfortableLinkCharacters } from '../../src/page/limits';
+import type { SharedLink } from '../../src/page/page';
 import { copyText } from '../shared/clipboard';
 import { formatCount } from '../shared/format';
 

@@ -1,5 +1,5 @@
 import { Tabs } from 'radix-ui';
-import { usePage, usePageState } from '../../src/session/hooks';
+import { usePage, usePageState } from '../../src/page/hooks';
 import { OwnTextForm } from './OwnTextForm';
 import { SampleForm } from './SampleForm';
 import { StartTokenField } from './StartTokenField';

@@ -1,7 +1,7 @@
 import { Popover } from 'radix-ui';
 import { useState } from 'react';
-import { usePageState } from '../../src/session/hooks';
-import { bundledModel } from '../../src/session/session';
+import { usePageState } from '../../src/page/hooks';
+import { bundledModel } from '../../src/study/default-study';
 import { DownIcon } from '../shared/icons';
 import { describeSource } from '../shared/source-name';
 import { SourceForm } from './SourceForm';

@@ -1,5 +1,5 @@
 import { useId } from 'react';
-import { usePage, usePageState } from '../../src/session/hooks';
+import { usePage, usePageState } from '../../src/page/hooks';
 
 const choices = [
   { value: '', title: 'as the tokenizer has it' },

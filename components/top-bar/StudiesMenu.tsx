@@ -1,6 +1,6 @@
 import { Popover } from 'radix-ui';
 import studies from '../../samples/studies/ready-made.json';
-import { usePage } from '../../src/session/hooks';
+import { usePage } from '../../src/page/hooks';
 
 /** Ready-made studies: links that show something worth seeing. */
 export function StudiesMenu() {

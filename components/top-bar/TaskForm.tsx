@@ -1,7 +1,7 @@
 import { type FormEvent, useId, useState } from 'react';
-import { largestSeed } from '../../src/session/limits';
+import { largestSeed } from '../../src/page/limits';
 import { LONGEST_TEXT_TOKENS } from '../../src/study/limits';
-import type { SourceSpec } from '../../src/study/types';
+import type { SourceSpec } from '../../src/study/spec';
 import { taskList } from '../../src/tasks';
 import { formatCount } from '../shared/format';
 

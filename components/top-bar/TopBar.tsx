@@ -1,4 +1,4 @@
-import { usePage, usePageState } from '../../src/session/hooks';
+import { usePage, usePageState } from '../../src/page/hooks';
 import { KeyholeIcon, ThemeIcon } from '../shared/icons';
 import { BackendBadge } from './BackendBadge';
 import { RunState } from './RunState';

@@ -1,5 +1,5 @@
 /** Buffers of the CPU backend: one typed array each. */
-import { UserError } from '../../src/user-error';
+import { UserError } from '../../src/base/user-error';
 import type { DeviceBuffer, ElementType } from '../rows';
 
 /** Storage of the CPU backend; `data` is dropped when the buffer is released. */

@@ -1,4 +1,4 @@
-import { UserError } from '../../src/user-error';
+import { UserError } from '../../src/base/user-error';
 import { mebibytes, noRoom } from '../memory';
 import type { MemoryLimits } from '../ops';
 import type { DeviceBuffer, ElementType } from '../rows';

@@ -1,4 +1,4 @@
-import { UserError } from '../../src/user-error';
+import { UserError } from '../../src/base/user-error';
 import { DeviceError } from '../device-error';
 import { type Capabilities, deviceRequest, findGpu, readCapabilities } from './capabilities';
 

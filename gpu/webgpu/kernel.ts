@@ -1,4 +1,4 @@
-import { unrollLoops } from './unroll';
+import { type KernelConstants, unrollLoops } from './unroll';
 
 /** How a kernel uses a storage binding. */
 export type BindingAccess = 'read' | 'write';
@@ -17,9 +17,6 @@ export interface Kernel {
   /** Enabled ahead of the code, which must not say `enable` itself. */
   readonly extensions: readonly Extension[];
 }
-
-/** Named constants put in front of a kernel's code: numbers become `u32`. */
-export type KernelConstants = Readonly<Record<string, number | boolean>>;
 
 const kernels = new Map<string, Kernel>();
 

@@ -1,7 +1,7 @@
 import type { CompileStage } from '../ops';
 import type { Capabilities } from './capabilities';
-import type { KernelConstants } from './kernel';
 import list from './known-pipelines.json';
+import type { KernelConstants } from './unroll';
 
 /** A kernel by its name, with one set of constants. */
 export interface PipelineName {

@@ -3,8 +3,9 @@ import './float16-array';
 import { makeShaderDataDefinitions, type StructDefinition } from 'webgpu-utils';
 import { BindGroups } from './bind-groups';
 import type { Storage } from './buffers';
-import { type BindingAccess, type Kernel, type KernelConstants, kernelCode } from './kernel';
+import { type BindingAccess, type Kernel, kernelCode } from './kernel';
 import type { PipelineName } from './known-pipelines';
+import type { KernelConstants } from './unroll';
 
 /** Bytes of one dispatch's parameters: the alignment of dynamic uniform offsets. */
 export const PARAMETER_BYTES = 256;

@@ -5,13 +5,14 @@ import { Buffers, type NewStorage, type Storage, type StorageBuffer } from './bu
 import type { Capabilities } from './capabilities';
 import { Commands } from './commands';
 import type { OpenedDevice } from './device';
-import type { Kernel, KernelConstants } from './kernel';
+import type { Kernel } from './kernel';
 import type { PipelineName } from './known-pipelines';
 import { Pacer, type Work } from './pacer';
 import { type KernelInterface, PARAMETER_BYTES, type ParameterField, Pipelines } from './pipelines';
 import { Preparation } from './preparation';
 import { Readbacks } from './readbacks';
 import { PassTimer } from './timing';
+import type { KernelConstants } from './unroll';
 
 type Parameters = Readonly<Record<string, number>>;
 

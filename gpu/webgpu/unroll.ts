@@ -1,4 +1,5 @@
-import type { KernelConstants } from './kernel';
+/** Named constants put in front of a kernel's code: numbers become `u32`. */
+export type KernelConstants = Readonly<Record<string, number | boolean>>;
 
 const MARK = '// unrolled';
 const MARKED_LOOP = /for \(var (\w+) = 0u; \1 < ([^;]+); \1\+\+\) \{ \/\/ unrolled$/gm;

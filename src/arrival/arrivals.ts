@@ -3,9 +3,10 @@
  * that was ended, are handed what has come. Kept as blobs, which the browser stores outside the heap, up to a limit; what is larger
  * lives as long as a study runs, and is fetched a second time only after a click.
  */
-import { UserError } from '../user-error';
+
+import { megabytes } from '../base/megabytes';
+import { UserError } from '../base/user-error';
 import { type DownloadOptions, download, OtherHost } from './download';
-import { megabytes } from './megabytes';
 
 /** What is asked before bytes are fetched; `address` is the model's. */
 export type ArrivalQuestion =

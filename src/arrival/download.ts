@@ -1,8 +1,9 @@
 /** One file over the network, as a stream that can be stopped at any byte. */
-import { quote } from '../model/quote';
-import { UserError } from '../user-error';
+
+import { megabytes } from '../base/megabytes';
+import { quote } from '../base/quote';
+import { UserError } from '../base/user-error';
 import { isOwnHost } from './hosts';
-import { megabytes } from './megabytes';
 
 /** Longest time without a byte. */
 const STALL_MILLISECONDS = 30_000;

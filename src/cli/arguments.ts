@@ -1,6 +1,6 @@
 /** Reads the options of a verb; every mistake becomes one sentence. */
 import type { BackendName } from '../../gpu/ops';
-import { UserError } from '../user-error';
+import { UserError } from '../base/user-error';
 import { commonOptions, nearestName, type OptionEntry, verbEntry } from './options';
 import { checkOutput } from './output';
 

@@ -3,8 +3,8 @@ import { totalmem } from 'node:os';
 import { createCpuOps } from '../../gpu/cpu';
 import type { BackendName, Ops } from '../../gpu/ops';
 import { createWebGpuOps } from '../../gpu/webgpu';
-import { openBackend } from '../study/backend';
-import { UserError } from '../user-error';
+import { UserError } from '../base/user-error';
+import { openBackend } from '../engine/backend';
 import { hasVulkanLoader } from './vulkan';
 
 /**

@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
-import { UserError } from '../user-error';
+import { UserError } from '../base/user-error';
 import {
   type Answer,
   type CellKey,

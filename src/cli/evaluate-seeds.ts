@@ -1,14 +1,14 @@
 /** What `evaluate` computes: the free runs of seeds of generated tasks, in the order of lengths, tasks, seeds and methods. */
 
-import { quote } from '../model/quote';
-import { compareStates } from '../study/logits';
-import { fitsMemory, type MemoryRequest, planMemory } from '../study/memory-plan';
-import { gatherNotices } from '../study/notices';
-import type { OpenModel } from '../study/open-model';
-import { LONGEST_ANSWER_TOKENS, readText } from '../study/reading';
-import { parameterContext, resolve } from '../study/resolve';
-import { buildText, type StudyText } from '../study/source';
-import { UserError } from '../user-error';
+import { quote } from '../base/quote';
+import { UserError } from '../base/user-error';
+import { LONGEST_ANSWER_TOKENS, readText } from '../engine/generation';
+import { fitsMemory, type MemoryRequest, planMemory } from '../engine/memory/plan';
+import { gatherNotices } from '../engine/notices';
+import type { OpenModel } from '../engine/open-model';
+import { parameterContext, resolve } from '../engine/resolve';
+import { buildText, type StudyText } from '../engine/source';
+import { compareStates } from '../measure/logits';
 import type { Answer, CellKey } from './evaluation-file';
 import { sampleTexts } from './node-environment';
 import { encodingMilliseconds, withinTime } from './time-limit';

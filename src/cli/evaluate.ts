@@ -1,11 +1,11 @@
 /** `evaluate`: accuracy of free runs over seeds of generated tasks; resumable. */
 import { z } from 'zod';
 import { version } from '../../package.json';
+import { quote } from '../base/quote';
+import { UserError } from '../base/user-error';
+import { modelNotices } from '../engine/notices';
 import { methodById } from '../methods';
-import { quote } from '../model/quote';
-import { modelNotices } from '../study/notices';
 import { taskList } from '../tasks/generate';
-import { UserError } from '../user-error';
 import { type Arguments, readArguments } from './arguments';
 import { openCommandBackend } from './backend';
 import {

@@ -7,12 +7,12 @@
  */
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
+import { fingerprint } from '../base/fingerprint';
+import { quote, shorten } from '../base/quote';
+import { UserError } from '../base/user-error';
 import { wilsonInterval } from '../measure/wilson';
 import { methodById } from '../methods';
 import type { Parameters } from '../methods/parameters';
-import { quote, shorten } from '../model/quote';
-import { keyOf } from '../study/key';
-import { UserError } from '../user-error';
 import { readJson } from './files';
 import { writeJson } from './output';
 
@@ -136,7 +136,7 @@ export function checkSameStart(
   before: Head | null,
   { earlier, present }: { readonly earlier: readonly number[]; readonly present: readonly number[] },
 ): void {
-  if (!before || !isOld(before) || keyOf(earlier) === keyOf(present)) return;
+  if (!before || !isOld(before) || fingerprint(earlier) === fingerprint(present)) return;
   const [how, option] =
     earlier.length > 0 ? ['with its', '--start-token'] : ['without a', '--no-start-token'];
   throw new UserError(
@@ -195,7 +195,7 @@ export function cellOf(cells: Cell[], key: CellKey): Cell {
     cells.push(counted({ task, tokens, label, id, parameters, ...empty }));
     return cells[cells.length - 1];
   }
-  if (keyOf([cell.id, cell.parameters]) !== keyOf([key.id, key.parameters])) {
+  if (fingerprint([cell.id, cell.parameters]) !== fingerprint([key.id, key.parameters])) {
     throw new UserError(
       `The file has other parameters under the label "${key.label}"; use another label or file.`,
     );

@@ -1,6 +1,6 @@
 /** Files that the command line reads; what goes wrong with them is said in one sentence. */
 import { readFileSync } from 'node:fs';
-import { UserError } from '../user-error';
+import { UserError } from '../base/user-error';
 
 const reasons: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file or folder',

@@ -1,7 +1,7 @@
 /** `forward`: logits, hidden states and everything of a capture. */
-import type { CaptureLayer } from '../model/capture';
-import { writeCapture } from '../model/capture';
-import { forward, readLayer } from '../study/forward';
+import type { CaptureLayer } from '../model/capture/capture';
+import { writeCapture } from '../model/capture/capture';
+import { forward, readLayer } from '../model/decoder/forward';
 import { readArguments } from './arguments';
 import { openCommandBackend } from './backend';
 import { writeWhole } from './output';

@@ -5,7 +5,7 @@
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { z } from 'zod';
-import { UserError } from '../user-error';
+import { UserError } from '../base/user-error';
 import { reason } from './files';
 import { besidePath } from './output';
 

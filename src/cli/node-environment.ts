@@ -1,8 +1,8 @@
 /** The command line's environment: texts are part of the bundle, models are folders on disk. */
 import { fileURLToPath } from 'node:url';
 import { sampleTexts as titles } from '../../samples/texts';
-import { nodeFolder } from '../model/folder-node';
-import type { SampleText, StudyEnvironment } from '../study/environment';
+import type { SampleText, StudyEnvironment } from '../engine/environment';
+import { nodeFolder } from '../model/files/folder-node';
 
 const textFiles = import.meta.glob<string>('../../samples/texts/*.txt', {
   query: '?raw',

@@ -18,8 +18,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
-import { parseShardIndex, shardIndexFile } from '../model/safetensors-shards';
-import { UserError } from '../user-error';
+import { UserError } from '../base/user-error';
+import { parseShardIndex, shardIndexFile } from '../model/files/safetensors-shards';
 import { readJson, reason } from './files';
 
 /** Links that are followed until they count as a circle. */

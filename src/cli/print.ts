@@ -1,5 +1,5 @@
 /** Standard output. */
-import { UserError } from '../user-error';
+import { UserError } from '../base/user-error';
 import { reason } from './files';
 
 /**

@@ -1,14 +1,15 @@
 /** `record`: runs the default study and writes what the page shows before anything is computed. */
 import { version } from '../../package.json';
+import { Engine } from '../engine/engine';
+import type { PostedEvent } from '../engine/events';
 import { methods } from '../methods';
-import { parameterContext } from '../session/context';
-import { chosenQuery } from '../session/page-state';
-import { packStudy } from '../session/recorded';
-import { defaultSession, studyOf } from '../session/session';
-import { Engine } from '../study/engine';
-import { methodKey, textKey } from '../study/key';
-import type { PostedEvent } from '../study/protocol';
-import { takePicture, takeThumbnails } from '../study/tile-picture';
+import { methodKey } from '../methods/method-spec';
+import { packStudy } from '../snapshot/snapshot';
+import { parameterContext } from '../study/context';
+import { defaultStudy, openingHead } from '../study/default-study';
+import { usualQuery } from '../study/facts';
+import { textKey } from '../study/spec';
+import { takePicture, takeThumbnails } from '../tiles/picture';
 import { readArguments } from './arguments';
 import { openCommandBackend } from './backend';
 import { bundledModel, nodeEnvironment } from './node-environment';
@@ -20,16 +21,16 @@ const MAP_PIXELS = 512;
 export async function recordCommand(rawArguments: string[]): Promise<void> {
   const args = readArguments('record', rawArguments);
   const out = args.output({ folders: [bundledModel] });
-  const session = defaultSession(
+  const spec = defaultStudy(
     (id) => methods.find((method) => method.id === id) ?? null,
     (source) => parameterContext(source, null, null),
   );
-  const spec = studyOf(session);
   const ops = await openCommandBackend(args.backend(), args.memoryBytes());
   const engine = new Engine(ops, nodeEnvironment());
   const said: { [Name in PostedEvent['name']]?: unknown } = {};
   let measurements: object = {};
-  engine.look(session.view.layer, session.view.head);
+  const { layer, head } = openingHead;
+  engine.look(layer, head);
   await engine.run({
     spec,
     parts: ['probe', 'free'],
@@ -42,13 +43,12 @@ export async function recordCommand(rawArguments: string[]): Promise<void> {
     },
   });
   const { model, text, timing } = said as { [Name in PostedEvent['name']]: never };
-  const { layer, head } = session.view;
   const { tokens } = text as { tokens: number };
   const { layers, queryHeads } = model as { layers: number; queryHeads: number };
   const subject = { source: engine, text: textKey(spec), method: methodKey(spec.method), tokens };
   const map = await takePicture(subject, layer, head, MAP_PIXELS);
   const thumbnails = await takeThumbnails(subject, layers, queryHeads);
-  const row = await engine.row(layer, head, chosenQuery({ session, text }) ?? tokens - 1);
+  const row = await engine.row(layer, head, usualQuery(text));
   const file = packStudy({
     version,
     spec,

@@ -1,15 +1,15 @@
 /** `select`: the keys that a method keeps in every layer, from a probe run. */
 
+import { UserError } from '../base/user-error';
+import { gatherNotices } from '../engine/notices';
 import { contextOf } from '../measure/probe-run';
 import type { BlockSelection } from '../measure/select-all';
 import { selectAll } from '../measure/select-all';
 import { visibleTokens } from '../measure/selection-reader';
 import { methodById } from '../methods';
 import { resolveParameters } from '../methods/parameters';
-import type { TensorToWrite } from '../model/safetensors-writer';
-import { writeSafetensors } from '../model/safetensors-writer';
-import { gatherNotices } from '../study/notices';
-import { UserError } from '../user-error';
+import type { TensorToWrite } from '../model/files/safetensors-writer';
+import { writeSafetensors } from '../model/files/safetensors-writer';
 import { readArguments } from './arguments';
 import { openCommandBackend } from './backend';
 import { writeWhole } from './output';

@@ -1,15 +1,15 @@
 /** `sweep`: recall, output error, density and cost of methods against what they keep. */
 import { version } from '../../package.json';
+import { UserError } from '../base/user-error';
+import { methodNotices } from '../engine/notices';
 import { measureCost } from '../measure/cost';
 import { probe } from '../measure/probe';
 import { contextOf } from '../measure/probe-run';
+import type { CostMeasurement } from '../measure/results';
 import { methodById } from '../methods';
 import type { Method } from '../methods/method';
 import { type Parameters, resolveParameters } from '../methods/parameters';
-import { methodNotices } from '../study/notices';
-import type { RecordedText } from '../study/recorded';
-import type { CostMeasurement } from '../study/types';
-import { UserError } from '../user-error';
+import type { RecordedText } from '../trace/trace';
 import { readArguments } from './arguments';
 import { openCommandBackend } from './backend';
 import { writeJson } from './output';

@@ -3,7 +3,7 @@
  * meanwhile. The page ends the worker in which that happens; here the work itself is ended.
  */
 import { Script } from 'node:vm';
-import { UserError } from '../user-error';
+import { UserError } from '../base/user-error';
 
 const NAME = 'keyholeLimitedWork';
 const script = new Script(`${NAME}()`);

@@ -1,6 +1,6 @@
 /** What a run chooses in one layer, block by block; for consecutive blocks of one query in one pass, where the method can. */
 import type { LayerInput, MethodRun, QueryBlock, Selection } from '../methods/method';
-import type { RecordedLayer } from '../study/recorded';
+import type { RecordedLayer } from '../trace/trace';
 import { layerInput } from './probe-run';
 
 export interface Choices {

@@ -2,7 +2,7 @@
 import { evictionPlace, studyBlocks } from '../methods/blocks';
 import type { Method, QueryBlock } from '../methods/method';
 import type { ParameterContext, Parameters } from '../methods/parameters';
-import type { CostMeasurement } from '../study/types';
+import type { CostMeasurement } from './results';
 
 /** Caches hold 32-bit floats. */
 const BYTES_PER_NUMBER = 4;

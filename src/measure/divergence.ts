@@ -1,19 +1,12 @@
 /** How far a free run's next-token distributions are from full attention's. Everything in double precision. */
-import type { DivergencePart, FreeRunMeasurement } from '../study/types';
-import { median } from './median';
 
-export type Divergence = Pick<
-  FreeRunMeasurement,
-  | 'divergenceNats'
-  | 'top1Agreement'
-  | 'lossFullNats'
-  | 'lossNats'
-  | 'lossDifferenceNats'
-  | 'divergenceByToken'
-> & {
+import { median } from '../base/median';
+import type { Divergence, DivergencePart } from './results';
+
+export interface DivergenceByRow extends Divergence {
   /** Whether the most likely token is the same, per row. */
   readonly agreesByToken: readonly boolean[];
-};
+}
 
 /** A token's divergence counts as large from here on, nats. */
 const LARGE_NATS = 0.1;
@@ -59,7 +52,7 @@ export class DivergenceSums {
     }
   }
 
-  result(): Divergence {
+  result(): DivergenceByRow {
     const { divergenceByToken, agreesByToken, losses } = this;
     const lossFullNats = losses === 0 ? null : this.lossFull / losses;
     const lossNats = losses === 0 ? null : this.loss / losses;
@@ -77,7 +70,7 @@ export class DivergenceSums {
 
 /** The queries [start, end) of a divergence whose row 0 is query `first`; null where there is none of them. */
 export function divergencePart(
-  { divergenceByToken, agreesByToken }: Pick<Divergence, 'divergenceByToken' | 'agreesByToken'>,
+  { divergenceByToken, agreesByToken }: Pick<DivergenceByRow, 'divergenceByToken' | 'agreesByToken'>,
   first: number,
   { start, end }: { readonly start: number; readonly end: number },
 ): DivergencePart | null {

@@ -1,15 +1,15 @@
 /** One query row: full attention's weight of every token, what the method did with it, and why. */
 import { sliceHeads, sliceRows } from '../../gpu/rows';
+import { Scratch } from '../../gpu/scratch';
 import { evictionPlace } from '../methods/blocks';
 import type { Method, Selection } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
-import type { RecordedText } from '../study/recorded';
-import { KEY_FATES, type KeyFate, type QueryRow, type RowRule } from '../study/types';
+import type { RecordedText } from '../trace/trace';
 import type { Memo } from './memo';
 import { firstWeightOf } from './missed';
 import { isOwnRun, ownRowWeights } from './own-positions';
 import { layerInput, startProbe } from './probe-run';
-import { Scratch } from './scratch';
+import { KEY_FATES, type KeyFate, type QueryRow, type RowRule } from './results';
 import { type KeptKeys, readKept, readScores, setOfHead } from './selection-reader';
 
 export interface ExplainRequest {

@@ -1,6 +1,7 @@
 /** Numbers that are none: a sentence says where they came up, so that they are neither drawn nor written. */
-import type { LayerMeasurement } from '../study/types';
-import { UserError } from '../user-error';
+
+import { UserError } from '../base/user-error';
+import type { LayerMeasurement } from './results';
 
 const ofHeads = {
   massRecall: 'mass recall',

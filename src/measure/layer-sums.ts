@@ -1,6 +1,7 @@
 /** Sums over the queries of one layer, and the means that are reported (docs/measurements.md). */
-import type { HeadMeasurement, LayerMeasurement } from '../study/types';
-import { UserError } from '../user-error';
+
+import { UserError } from '../base/user-error';
+import type { HeadMeasurement, LayerMeasurement } from './results';
 import type { KeptKeys } from './selection-reader';
 import type { SelectorRecall } from './selector-recall';
 

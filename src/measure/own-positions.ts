@@ -3,10 +3,10 @@
  * log-sum-exp over all keys t ≤ i as the method places them, the same as in its own mass recall.
  */
 import { type Rows, sliceHeads, sliceRows } from '../../gpu/rows';
+import { Scratch } from '../../gpu/scratch';
 import type { LayerInput, MethodRun, QueryBlock, Selection } from '../methods/method';
-import type { RecordedLayer, RecordedText } from '../study/recorded';
+import type { RecordedLayer, RecordedText } from '../trace/trace';
 import { layerInput } from './probe-run';
-import { Scratch } from './scratch';
 
 /** A run whose positions are its own. */
 export type OwnRun = MethodRun & Required<Pick<MethodRun, 'attend' | 'farEnd' | 'farRows'>>;

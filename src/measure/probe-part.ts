@@ -1,10 +1,10 @@
 /** Recall and output error of consecutive queries of one block. */
 import type { RowScalars, VisibleKeys } from '../../gpu/ops';
 import { headMajorRows, joinHeads, matrixRows, type Rows, tokenMajorRows } from '../../gpu/rows';
+import { Scratch } from '../../gpu/scratch';
 import type { LayerInput, MethodRun, Remembered, ScoreMemo, Selection } from '../methods/method';
-import type { RecordedText } from '../study/recorded';
+import type { RecordedText } from '../trace/trace';
 import { addSquares, type LayerSums } from './layer-sums';
-import { Scratch } from './scratch';
 import type { KeptKeys } from './selection-reader';
 import { type TopKOfHead, topKRecall } from './top-k-recall';
 

@@ -4,11 +4,11 @@
  */
 import type { IndexList } from '../../gpu/ops';
 import { eachRowAsHead } from '../../gpu/rows';
+import { Scratch } from '../../gpu/scratch';
 import type { LayerInput, VisibleOfEach } from '../methods/method';
-import type { RecordedText } from '../study/recorded';
+import type { RecordedText } from '../trace/trace';
 import type { LayerSums } from './layer-sums';
 import { adder, fullAttention, type MeasuredRun, Numbers, projected, twoSpaces } from './probe-part';
-import { Scratch } from './scratch';
 import { type KeptKeys, setOfHead } from './selection-reader';
 import { topKRecallOfEach } from './top-k-recall';
 

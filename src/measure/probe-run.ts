@@ -2,12 +2,12 @@
 import type { RowScalars } from '../../gpu/ops';
 import type { Rows } from '../../gpu/rows';
 import { sliceRows } from '../../gpu/rows';
+import { UserError } from '../base/user-error';
 import { evictionPlace, studyBlocks } from '../methods/blocks';
 import type { LayerInput, Method, MethodContext, MethodRun, QueryBlock } from '../methods/method';
 import type { ParameterContext, Parameters } from '../methods/parameters';
 import { ScoreCheck } from '../methods/score-check';
-import type { RecordedLayer, RecordedText } from '../study/recorded';
-import { UserError } from '../user-error';
+import type { RecordedLayer, RecordedText } from '../trace/trace';
 import { Memo, type MemoLease } from './memo';
 
 /** A range of tokens. */

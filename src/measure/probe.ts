@@ -1,10 +1,10 @@
 /** A probe run: what a method keeps and loses in every layer when each sees full attention's queries, keys and values. */
 import type { Ops } from '../../gpu/ops';
+import { quiet } from '../base/ignore-rejection';
 import type { Method, MethodRun, Selection } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
 import { runNotices } from '../methods/run-notices';
-import type { RecordedLayer, RecordedText } from '../study/recorded';
-import type { LayerMeasurement } from '../study/types';
+import type { RecordedLayer, RecordedText } from '../trace/trace';
 import { type Choices, choose } from './choices';
 import { checkMeasurement } from './finite';
 import { LayerSums } from './layer-sums';
@@ -12,7 +12,7 @@ import { MEMO_BYTES, type Memo } from './memo';
 import { type MeasuredRun, measurePart } from './probe-part';
 import { measureRows, measuresRows, rowShape } from './probe-rows';
 import { layerInput, overlap, type ProbeRun, startProbe, type TokenRange } from './probe-run';
-import { quiet } from './quiet';
+import type { LayerMeasurement } from './results';
 import { isSameChoice } from './same-choice';
 import { type KeptKeys, readKept } from './selection-reader';
 import { selectorRecall, selectorRecallOfEach } from './selector-recall';

@@ -1,12 +1,13 @@
 /** Everything a method keeps in one layer: for the map, and for the command line's `select`. */
+
+import { quiet } from '../base/ignore-rejection';
 import type { Method, QueryBlock } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
 import { runNotices } from '../methods/run-notices';
-import type { RecordedText } from '../study/recorded';
+import type { RecordedText } from '../trace/trace';
 import { choose } from './choices';
 import type { Memo } from './memo';
 import { startProbe } from './probe-run';
-import { quiet } from './quiet';
 import { type KeptKeys, readKept, readScores } from './selection-reader';
 
 export interface BlockSelection {

@@ -1,8 +1,8 @@
 /** Selector recall: how often an approximate score chose what the exact one would have (docs/measurements.md, "Recall"). */
 import type { Ops } from '../../gpu/ops';
+import { quiet } from '../base/ignore-rejection';
 import type { LayerInput, MethodRun, QueryScores } from '../methods/method';
 import type { TokenRange } from './probe-run';
-import { quiet } from './quiet';
 import { type KeptKeys, marked, readKept, sharedCount } from './selection-reader';
 
 /** Most scores held at once, approximate and exact ones each: queries × candidates. */

@@ -1,10 +1,12 @@
 /** A method's curve of a sweep: what it keeps at every fraction, and what came of it. */
+
+import { quiet } from '../base/ignore-rejection';
+import { UserError } from '../base/user-error';
 import { evictionPlace } from '../methods/blocks';
 import type { Method, Selection } from '../methods/method';
+import type { MethodSpec } from '../methods/method-spec';
 import type { Parameters } from '../methods/parameters';
-import type { RecordedLayer, RecordedText } from '../study/recorded';
-import type { MethodSpec, SweepCurve, SweepPoint } from '../study/types';
-import { UserError } from '../user-error';
+import type { RecordedLayer, RecordedText } from '../trace/trace';
 import { choose } from './choices';
 import { orderOf } from './nested-lists';
 import {
@@ -15,7 +17,7 @@ import {
   startProbe,
   type TokenRange,
 } from './probe-run';
-import { quiet } from './quiet';
+import type { SweepCurve, SweepPoint } from './results';
 import { isSameChoice } from './same-choice';
 import { type KeptKeys, readKept, readScoreRows } from './selection-reader';
 import { sweptAnswer, sweptWeight } from './swept-queries';

@@ -1,9 +1,9 @@
 /** Mass recall of many selections from one recomputation of the weights. */
 import { sliceRows } from '../../gpu/rows';
-import type { RecordedLayer, RecordedText } from '../study/recorded';
+import { Scratch } from '../../gpu/scratch';
+import { quiet } from '../base/ignore-rejection';
+import type { RecordedLayer, RecordedText } from '../trace/trace';
 import { layerInput, type TokenRange } from './probe-run';
-import { quiet } from './quiet';
-import { Scratch } from './scratch';
 import type { Classes } from './sweep-classes';
 
 /** Most class sums held at once: groupings × heads × queries × classes. */

@@ -2,11 +2,12 @@
  * The sweep: mass recall against kept fraction, for several methods and fractions from one recomputation of the attention
  * weights per layer. Every key gets, per method, a class: the set of points at which the method keeps it.
  */
-import type { RecordedLayer, RecordedText } from '../study/recorded';
-import type { SweepCurve } from '../study/types';
+
+import { quiet } from '../base/ignore-rejection';
+import type { RecordedLayer, RecordedText } from '../trace/trace';
 import { Memo } from './memo';
 import type { TokenRange } from './probe-run';
-import { quiet } from './quiet';
+import type { SweepCurve } from './results';
 import { type Classes, classify } from './sweep-classes';
 import { Curve, type Group, type PointKeys, type SweptMethod } from './sweep-curve';
 import { massOfPoints, massOfRows } from './sweep-mass';

@@ -2,7 +2,7 @@
 import type { Ops, RowScalars } from '../../gpu/ops';
 import type { Rows } from '../../gpu/rows';
 import { sliceRows } from '../../gpu/rows';
-import { Scratch } from './scratch';
+import { Scratch } from '../../gpu/scratch';
 import { type KeptKeys, marked, setOfHead } from './selection-reader';
 
 /** One head's recall by query, and what keeping as many candidates at random would recall: k ÷ |C|. NaN where there is none. */

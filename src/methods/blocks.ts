@@ -1,5 +1,5 @@
 /** Blocks of queries that a text is read in. */
-import type { Method, QueryBlock } from './method';
+import type { Method, QueryBlock, ReadPlaces, StudyPlaces } from './method';
 import type { ParameterContext, Parameters } from './parameters';
 
 /** [start, end) in blocks of `size`, the last one shorter. */
@@ -14,19 +14,6 @@ export function equalBlocks(start: number, end: number, size: number): QueryBloc
 export function blocksAround(cut: number, tokens: number, size: number): QueryBlock[] {
   const place = Math.min(Math.max(cut, 0), tokens);
   return [...equalBlocks(0, place, size), ...equalBlocks(place, tokens, size)];
-}
-
-/** Where a text of `tokens` tokens is read, evicted from and answered. */
-export interface ReadPlaces extends StudyPlaces {
-  readonly tokens: number;
-}
-
-/** Where a text is evicted from and answered. */
-export interface StudyPlaces {
-  /** First token of `queries`; methods that evict once do so here, or before the answer where that comes first. */
-  readonly evictAt: number;
-  /** First token of the answer; null: the text has none. */
-  readonly answerStart: number | null;
 }
 
 /** Where methods that evict once do so: no later than the prompt ends. */

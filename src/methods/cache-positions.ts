@@ -5,7 +5,7 @@
 import type { Ops, RowScalars } from '../../gpu/ops';
 import type { DeviceBuffer, Rows } from '../../gpu/rows';
 import { headMajorRows, sliceHeads, sliceRows } from '../../gpu/rows';
-import { UserError } from '../user-error';
+import { UserError } from '../base/user-error';
 import type { LayerInput, MethodContext, Selection } from './method';
 
 /** Attention of a block over what `selection` keeps, its keys and queries rotated to their places in the cache. */

@@ -1,5 +1,5 @@
 /** The methods, in the order the page lists them. */
-import { UserError } from '../user-error';
+import { UserError } from '../base/user-error';
 import { esa } from './esa';
 import { full } from './full';
 import { lagkv } from './lagkv';

@@ -8,8 +8,7 @@
 import type { IndexList, Ops, RotationTable, RowScalars, ScoreRows } from '../../gpu/ops';
 import type { DeviceBuffer, Rows } from '../../gpu/rows';
 import type { Calibration } from '../model/calibration';
-import type { RecordedLayer } from '../study/recorded';
-import type { StudyPlaces } from './blocks';
+import type { RecordedLayer } from '../trace/trace';
 import type { ParameterContext, ParameterSchemas, Parameters } from './parameters';
 
 /** Something that a run computed and that holds for others, too. */
@@ -34,6 +33,19 @@ export interface ScoreMemo {
 export interface QueryBlock {
   readonly start: number;
   readonly end: number;
+}
+
+/** Where a text is evicted from and answered. */
+export interface StudyPlaces {
+  /** First token of `queries`; methods that evict once do so here, or before the answer where that comes first. */
+  readonly evictAt: number;
+  /** First token of the answer; null: the text has none. */
+  readonly answerStart: number | null;
+}
+
+/** Where a text of `tokens` tokens is read, evicted from and answered. */
+export interface ReadPlaces extends StudyPlaces {
+  readonly tokens: number;
 }
 
 /** What one layer offers a method: the block's queries, and keys and values of tokens [0, block.end). */

@@ -2,7 +2,7 @@
  * Parameter schemas: one description per parameter makes its control on the page, its key in the link, and the
  * validation of `--params`. Values are plain JSON; every count may also be an array with one number per layer.
  */
-import { UserError } from '../user-error';
+import { UserError } from '../base/user-error';
 
 /** What defaults and limits may depend on. `trainedTokens` is null for captures that do not say. */
 export interface ParameterContext {

@@ -5,7 +5,7 @@
 import type { Arguments, Ops, ScoreRows } from '../../gpu/ops';
 import type { DeviceBuffer } from '../../gpu/rows';
 import { matrixRows } from '../../gpu/rows';
-import { UserError } from '../user-error';
+import { UserError } from '../base/user-error';
 import type { EachQuery, MethodRun } from './method';
 
 /** Rows of scores that one product checks, each in a sum of its own. */

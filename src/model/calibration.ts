@@ -1,8 +1,8 @@
-import { UserError } from '../user-error';
-import type { ModelConfig } from './config';
-import { quote } from './quote';
-import type { SafetensorsFile } from './safetensors';
-import { shapesEqual, shapeText } from './tensor-source';
+import { quote } from '../base/quote';
+import { UserError } from '../base/user-error';
+import type { ModelConfig } from './architectures/config';
+import type { SafetensorsFile } from './files/safetensors';
+import { shapesEqual, shapeText } from './files/tensor-source';
 
 export const calibrationFile = 'keyhole-calibration.safetensors';
 const calibrationFormat = 'keyhole-calibration-1';

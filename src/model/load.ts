@@ -1,13 +1,13 @@
-import { UserError } from '../user-error';
+import { quote } from '../base/quote';
+import { UserError } from '../base/user-error';
+import { type ModelConfig, parseConfig } from './architectures/config';
 import { type Calibration, calibrationFile, readCalibration } from './calibration';
-import { type ModelConfig, parseConfig } from './config';
-import { digestParts } from './digest';
-import { type FolderTokenizer, readFolderTokenizer } from './folder-tokenizer';
-import { parseJsonFile } from './json-file';
-import { quote } from './quote';
-import { readSafetensors } from './safetensors';
-import { parseShardIndex, shardedSource, shardIndexFile } from './safetensors-shards';
-import type { TensorSource } from './tensor-source';
+import { digestParts } from './files/digest';
+import { parseJsonFile } from './files/json-file';
+import { readSafetensors } from './files/safetensors';
+import { parseShardIndex, shardedSource, shardIndexFile } from './files/safetensors-shards';
+import type { TensorSource } from './files/tensor-source';
+import { type FolderTokenizer, readFolderTokenizer } from './tokenizer/folder-tokenizer';
 
 /** A model in Hugging Face layout, wherever its files are. */
 export interface ModelFolder {

@@ -3,19 +3,12 @@
  * A new `run` overtakes the one under way: its remaining results never arrive.
  */
 import type { ArrivalQuestion } from '../arrival/arrivals';
-import type { TileSource } from './tile-work';
-import type {
-  BackendFacts,
-  CurveAnswers,
-  Measurements,
-  MethodSpec,
-  ModelFacts,
-  Progress,
-  QueryRow,
-  StudySpec,
-  TextFacts,
-  TimeMeasurement,
-} from './types';
+import type { QueryRow } from '../measure/results';
+import type { MethodSpec } from '../methods/method-spec';
+import type { TileSource } from '../tiles/requests';
+import type { BackendFacts, ModelFacts, Progress, TextFacts } from './facts';
+import type { CurveAnswers, Measurements, TimeMeasurement } from './results';
+import type { StudySpec } from './spec';
 
 export interface StudyEvents {
   backend(facts: BackendFacts): void;

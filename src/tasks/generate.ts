@@ -1,4 +1,4 @@
-import { UserError } from '../user-error';
+import { UserError } from '../base/user-error';
 import { answerText, questionText } from './answer';
 import { fourNeedles } from './four-needles';
 import { fillWithHay, haySentences } from './hay';

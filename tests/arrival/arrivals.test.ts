@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Arrivals, AskFirst, type FileRequest } from '../../src/arrival/arrivals';
-import { UserError } from '../../src/user-error';
+import { UserError } from '../../src/base/user-error';
 import { type MisbehavingServer, type Mode, startServer } from './server';
 
 let server: MisbehavingServer;

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type DownloadOptions, download, OtherHost } from '../../src/arrival/download';
 import { isOwnHost } from '../../src/arrival/hosts';
-import { megabytes } from '../../src/arrival/megabytes';
-import { UserError } from '../../src/user-error';
+import { megabytes } from '../../src/base/megabytes';
+import { UserError } from '../../src/base/user-error';
 import { fileBytes } from '../model/files';
 import { type MisbehavingServer, type Mode, startServer } from './server';
 

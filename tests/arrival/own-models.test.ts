@@ -3,13 +3,13 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
 import type { Ops } from '../../gpu/ops';
-import { type FetchFile, httpFolder } from '../../src/model/folder-http';
-import { nodeFolder } from '../../src/model/folder-node';
+import type { StudyEnvironment } from '../../src/engine/environment';
+import { type FetchFile, httpFolder } from '../../src/model/files/folder-http';
+import { nodeFolder } from '../../src/model/files/folder-node';
 import type { StudyClient } from '../../src/study/client';
-import { createEngineClient } from '../../src/study/engine-client';
-import type { StudyEnvironment } from '../../src/study/environment';
-import type { FromWorker, ToWorker } from '../../src/study/protocol';
-import type { StudySpec } from '../../src/study/types';
+import type { StudySpec } from '../../src/study/spec';
+import { createEngineClient } from '../../src/worker/client';
+import type { FromWorker, ToWorker } from '../../src/worker/protocol';
 import { type MisbehavingServer, type Mode, startServer } from './server';
 
 // One worker for all: what a GPU would have, computed by the CPU.
@@ -17,7 +17,7 @@ vi.mock('../../gpu/webgpu', () => ({
   createWebGpuOps: async () =>
     ({ ...createCpuOps(), backend: 'webgpu', description: 'Imaginary GPU', isSoftware: false }) satisfies Ops,
 }));
-vi.mock('../../src/study/web-environment', () => ({
+vi.mock('../../src/worker/environment', () => ({
   webEnvironment: (_: string, fetchFor: (model: string) => FetchFile): StudyEnvironment => ({
     modelFolder: (name) =>
       name === 'bundled' ? nodeFolder('samples/model') : httpFolder(name, name, fetchFor(name)),
@@ -63,7 +63,7 @@ beforeAll(async () => {
     if (data.type === 'freed') freed++;
     setTimeout(() => worker.onmessage?.({ data }));
   });
-  await import('../../src/study/engine-worker');
+  await import('../../src/worker/worker');
   const listener = new Proxy({} as Parameters<typeof createEngineClient>[0], {
     get: (_, name: string) => (value: unknown) => events.push({ name, value }),
   });

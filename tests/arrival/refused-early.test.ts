@@ -1,9 +1,9 @@
 /** What refuses a study is said before its weights are asked for. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
-import { httpFolder } from '../../src/model/folder-http';
-import { Engine } from '../../src/study/engine';
-import type { StudySpec } from '../../src/study/types';
+import { Engine } from '../../src/engine/engine';
+import { httpFolder } from '../../src/model/files/folder-http';
+import type { StudySpec } from '../../src/study/spec';
 import { fetchFile } from '../model/fetch-file';
 import { fileBytes } from '../model/files';
 import { type MisbehavingServer, startServer } from './server';

@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { KeyholeState } from '../../src/session/page-contract';
+import type { KeyholeState } from '../../src/page/contract';
 import { type MisbehavingServer, type Mode, startServer } from '../arrival/server';
 import { type ChromiumTest, describeInChromium, idle } from './harness';
 

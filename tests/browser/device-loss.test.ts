@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { KeyholeState } from '../../src/session/page-contract';
+import type { KeyholeState } from '../../src/page/contract';
 import { describeInChromium } from './harness';
 
 /** In the worker, before its own code: devices can be reached from the test. */

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { KeyholeState } from '../../src/session/page-contract';
+import type { KeyholeState } from '../../src/page/contract';
 
 /** Everything but what may differ between equal links (docs/contracts.md, "Link"), numbers aside. */
 export function comparable({ timing: _timing, origin: _origin, ...state }: KeyholeState): object {

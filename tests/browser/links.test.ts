@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { packText } from '../../src/session/compress';
-import type { KeyholeState } from '../../src/session/page-contract';
+import type { KeyholeState } from '../../src/page/contract';
+import { packText } from '../../src/page/link/compress';
 import { comparable, expectEqual } from './equal-states';
 import { describeInChromium, idle } from './harness';
 

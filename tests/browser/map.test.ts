@@ -2,13 +2,13 @@ import { expect, test } from 'vitest';
 import { ignoredBits, type Ramps, rampsOf } from '../../components/map/ramps';
 import { createCpuOps } from '../../gpu/cpu';
 import { nodeEnvironment } from '../../src/cli/node-environment';
+import { Engine } from '../../src/engine/engine';
+import type { QueryRow } from '../../src/measure/results';
 import { methodById } from '../../src/methods';
-import { nodeFolder } from '../../src/model/folder-node';
-import { isKept, isMissed } from '../../src/session/missed';
-import type { KeyholeState } from '../../src/session/page-contract';
-import { Engine } from '../../src/study/engine';
-import { ownPositionsOf } from '../../src/study/key';
-import type { QueryRow } from '../../src/study/types';
+import { ownPositionsOf } from '../../src/methods/method-spec';
+import { nodeFolder } from '../../src/model/files/folder-node';
+import type { KeyholeState } from '../../src/page/contract';
+import { isKept, isMissed } from '../../src/page/explain/missed-keys';
 import { describeInChromium, idle, screenshot } from './harness';
 
 /** Over the diagonal: some cells are empty. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { KeyholeState } from '../../src/session/page-contract';
+import type { KeyholeState } from '../../src/page/contract';
 import { comparable, expectEqual } from './equal-states';
 import { describeInChromium, idle, screenshot } from './harness';
 

@@ -1,6 +1,6 @@
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { describe, it } from 'vitest';
-import { writeSafetensors } from '../../src/model/safetensors-writer';
+import { writeSafetensors } from '../../src/model/files/safetensors-writer';
 import { inputs } from '../methods/fixture';
 import { captureFixture, modelFixture, openCommandLine } from './keyhole';
 

@@ -1,7 +1,7 @@
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { readCapture } from '../../src/model/capture';
-import { writeSafetensors } from '../../src/model/safetensors-writer';
+import { readCapture } from '../../src/model/capture/capture';
+import { writeSafetensors } from '../../src/model/files/safetensors-writer';
 import { fixtureTensors } from '../model/files';
 import { modelFixture, openCommandLine, worstDifference } from './keyhole';
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { ensureBundle } from '../../scripts/bundle.mjs';
-import { readSafetensors, type SafetensorsFile } from '../../src/model/safetensors';
+import { readSafetensors, type SafetensorsFile } from '../../src/model/files/safetensors';
 
 export interface Outcome {
   readonly code: number;

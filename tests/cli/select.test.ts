@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { SafetensorsFile } from '../../src/model/safetensors';
+import type { SafetensorsFile } from '../../src/model/files/safetensors';
 import { expectKept, expectScores, largestMagnitude, tolerances } from '../methods/agreement';
 import { expected, expectedKept, expectedScores, inputs, runs } from '../methods/fixture';
 import { captureFixture, openCommandLine } from './keyhole';

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
+import { UserError } from '../../src/base/user-error';
 import { withinTime } from '../../src/cli/time-limit';
-import { loadTokenizer } from '../../src/model/tokenizer';
-import { UserError } from '../../src/user-error';
+import { loadTokenizer } from '../../src/model/tokenizer/tokenizer';
 
 /** A tokenizer whose pattern tries all ways to cut a run of "a" that ends in something else. */
 const endless = loadTokenizer({

@@ -11,9 +11,10 @@ import {
   sweepCommand,
 } from '../../components/shared/command';
 import { methods } from '../../src/methods';
-import { parameterContext } from '../../src/session/context';
-import { fillParameters } from '../../src/session/follow';
-import { defaultSession, type FindMethod, type Session } from '../../src/session/session';
+import { defaultSession, type Session } from '../../src/page/choices';
+import { fillParameters } from '../../src/page/dependent-defaults';
+import { parameterContext } from '../../src/study/context';
+import type { FindMethod } from '../../src/study/default-study';
 import { renderWith, testPage } from './render-page';
 
 const findMethod: FindMethod = (id) => methods.find((method) => method.id === id) ?? null;

@@ -2,7 +2,7 @@ import { fireEvent, screen, waitFor } from '@testing-library/react';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { MapSurface } from '../../components/map/MapSurface';
 import { wheelFactor } from '../../components/map/wheel';
-import type { Page } from '../../src/session/page';
+import type { Page } from '../../src/page/page';
 import { renderWith, testPage } from './render-page';
 
 const wheel = (deltaY: number, { deltaMode = 0, ctrlKey = false } = {}) =>

@@ -4,9 +4,9 @@ import { MapPainter } from '../../components/map/painter';
 import { ignoredBits, rampsOf } from '../../components/map/ramps';
 import type { SheetSubject } from '../../components/map/sheet';
 import { levelOf, wholeRegion } from '../../components/map/viewport';
-import { TILE_PIXELS, type TilePlace } from '../../src/study/tile-grid';
-import { type AttentionTile, cellsOf } from '../../src/study/tile-plan';
-import { TilePyramid } from '../../src/study/tile-pyramid';
+import { TILE_PIXELS, type TilePlace } from '../../src/tiles/grid';
+import { type AttentionTile, cellsOf } from '../../src/tiles/plan';
+import { TilePyramid } from '../../src/tiles/pyramid';
 
 const ramps = rampsOf('dark');
 const area = TILE_PIXELS ** 2;

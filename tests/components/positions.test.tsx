@@ -1,8 +1,8 @@
 import { fireEvent, screen, waitFor } from '@testing-library/react';
 import { afterEach, describe, expect, test } from 'vitest';
 import { MapPanel } from '../../components/map/MapPanel';
-import { isMissed } from '../../src/session/missed';
-import type { Page } from '../../src/session/page';
+import { isMissed } from '../../src/page/explain/missed-keys';
+import type { Page } from '../../src/page/page';
 import { renderWith, testPage } from './render-page';
 
 let page: Page;

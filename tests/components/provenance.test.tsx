@@ -10,13 +10,13 @@ import { SweepPanel } from '../../components/results/SweepPanel';
 import { staleName } from '../../components/shared/provenance';
 import { toTsv } from '../../components/shared/table';
 import { TokenPanel } from '../../components/tokens/TokenPanel';
+import type { MethodSpec } from '../../src/methods/method-spec';
 import type { Parameters } from '../../src/methods/parameters';
-import { fillParameters } from '../../src/session/follow';
-import { readLink } from '../../src/session/link';
-import type { Page } from '../../src/session/page';
-import { defaultSession } from '../../src/session/session';
-import type { MethodSpec } from '../../src/study/types';
-import { environment } from '../session/environment';
+import { defaultSession } from '../../src/page/choices';
+import { fillParameters } from '../../src/page/dependent-defaults';
+import { readLink } from '../../src/page/link/link';
+import type { Page } from '../../src/page/page';
+import { environment } from '../page/environment';
 import { renderWith, testPage } from './render-page';
 
 /** Random is measured; Oracle has been chosen and its run cancelled before it said anything. */

@@ -3,10 +3,10 @@ import { render } from '@testing-library/react';
 import { Tooltip } from 'radix-ui';
 import type { ReactNode } from 'react';
 import { methods } from '../../src/methods';
-import { PageContext } from '../../src/session/hooks';
-import { createPage, type Page } from '../../src/session/page';
+import { PageContext } from '../../src/page/hooks';
+import { createPage, type Page } from '../../src/page/page';
 import { taskIds } from '../../src/tasks';
-import { createFakeClient, type FakeOptions } from '../session/fake-client';
+import { createFakeClient, type FakeOptions } from '../page/fake-client';
 
 export interface TestPageOptions extends FakeOptions {
   readonly hash?: string;

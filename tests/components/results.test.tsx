@@ -11,9 +11,9 @@ import { SweepChart } from '../../components/results/SweepChart';
 import { SweepPanel, sweepTable } from '../../components/results/SweepPanel';
 import { verdict } from '../../components/results/TimeLine';
 import { toTsv } from '../../components/shared/table';
-import { withAnswers } from '../../src/session/measured';
-import type { Page } from '../../src/session/page';
-import type { FreeRunMeasurement } from '../../src/study/types';
+import { withAnswers } from '../../src/page/measured';
+import type { Page } from '../../src/page/page';
+import type { FreeRunMeasurement } from '../../src/study/results';
 import { renderWith, testPage } from './render-page';
 
 describe('the answer', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ruleOf } from '../../components/shared/rule';
-import { whyOf } from '../../src/session/why';
-import { KEY_FATES, type KeyFate, type QueryRow } from '../../src/study/types';
+import { KEY_FATES, type KeyFate, type QueryRow } from '../../src/measure/results';
+import { whyOf } from '../../src/page/explain/explain-key';
 
 /** Keys 0, 1, … with one fate, score and second score each; the query is the last. */
 function rowOf(

@@ -2,7 +2,7 @@ import { fireEvent, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { describe, expect, it } from 'vitest';
 import { SourcePicker } from '../../components/top-bar/SourcePicker';
-import { longestTextCharacters } from '../../src/session/limits';
+import { longestTextCharacters } from '../../src/page/limits';
 import { renderWith, testPage } from './render-page';
 
 async function openForm(tab: string) {

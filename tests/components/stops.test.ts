@@ -4,10 +4,11 @@ import { countStops, fractionStops } from '../../components/method/stops';
 import { budgetOfKey } from '../../components/results/budget-keys';
 import { methods } from '../../src/methods';
 import { resolveParameters } from '../../src/methods/parameters';
-import { parameterContext } from '../../src/session/context';
-import { followedNames } from '../../src/session/follow';
-import { defaultSession, type FindMethod } from '../../src/session/session';
-import { syntheticText } from '../session/synthetic';
+import { defaultSession } from '../../src/page/choices';
+import { followedNames } from '../../src/page/dependent-defaults';
+import { parameterContext } from '../../src/study/context';
+import type { FindMethod } from '../../src/study/default-study';
+import { syntheticText } from '../page/synthetic';
 
 const findMethod: FindMethod = (id) => methods.find((method) => method.id === id) ?? null;
 const contextOf = (tokens: number) => ({

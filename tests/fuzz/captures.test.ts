@@ -5,10 +5,10 @@ import { probe } from '../../src/measure/probe';
 import { selectAll } from '../../src/measure/select-all';
 import { methodById, methods } from '../../src/methods';
 import { resolveParameters } from '../../src/methods/parameters';
-import { readCapture } from '../../src/model/capture';
-import { readSafetensors } from '../../src/model/safetensors';
-import { type TensorToWrite, writeSafetensors } from '../../src/model/safetensors-writer';
-import { recordCapture } from '../../src/study/record';
+import { readCapture } from '../../src/model/capture/capture';
+import { readSafetensors } from '../../src/model/files/safetensors';
+import { type TensorToWrite, writeSafetensors } from '../../src/model/files/safetensors-writer';
+import { recordCapture } from '../../src/trace/from-decoder';
 import { allFinite, Outcomes, oddValue, settings } from './fuzz';
 
 const ops = createCpuOps();

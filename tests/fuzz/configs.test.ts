@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { parseConfig } from '../../src/model/config';
-import { readWeights } from '../../src/model/weights';
+import { parseConfig } from '../../src/model/architectures/config';
+import { readWeights } from '../../src/model/architectures/weights';
 import { fileJson, fixtureTensors, modelFixtures } from '../model/files';
 import { allFinite, mutate, mutations, Outcomes, settings } from './fuzz';
 

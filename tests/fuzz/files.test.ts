@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { readSafetensors } from '../../src/model/safetensors';
-import { parseShardIndex } from '../../src/model/safetensors-shards';
+import { readSafetensors } from '../../src/model/files/safetensors';
+import { parseShardIndex } from '../../src/model/files/safetensors-shards';
 import { byteChanges, mutate, mutateBytes, mutations, Outcomes, settings } from './fuzz';
 
 const types = ['F64', 'F32', 'F16', 'BF16', 'I64', 'I32', 'U8', 'BOOL', 'F8_E4M3', 'I4'];

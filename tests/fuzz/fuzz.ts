@@ -4,7 +4,7 @@
  */
 import { appendFileSync } from 'node:fs';
 import fc from 'fast-check';
-import { isUserError } from '../../src/user-error';
+import { isUserError } from '../../src/base/user-error';
 
 const sample = 150;
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { readLink, writeLink } from '../../src/session/link';
-import { anySession, environment } from '../session/environment';
+import { readLink, writeLink } from '../../src/page/link/link';
+import { anySession, environment } from '../page/environment';
 import { allFinite, Outcomes, settings } from './fuzz';
 
 const { version } = environment;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { loadTokenizer } from '../../src/model/tokenizer';
+import { loadTokenizer } from '../../src/model/tokenizer/tokenizer';
 import { fileJson } from '../model/files';
 import { mutate, mutations, Outcomes, settings } from './fuzz';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Divergence, DivergenceSums, divergencePart } from '../../src/measure/divergence';
+import { type DivergenceByRow, DivergenceSums, divergencePart } from '../../src/measure/divergence';
 import { wilsonInterval } from '../../src/measure/wilson';
 
 function compareLogits(
@@ -7,7 +7,7 @@ function compareLogits(
   selective: Float32Array,
   vocabularySize: number,
   nextTokens: readonly number[],
-): Divergence {
+): DivergenceByRow {
   const sums = new DivergenceSums(vocabularySize);
   sums.add(full, selective, nextTokens);
   return sums.result();

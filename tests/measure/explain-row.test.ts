@@ -3,10 +3,10 @@ import { ruleOf } from '../../components/shared/rule';
 import { createCpuOps } from '../../gpu/cpu';
 import { explainRow } from '../../src/measure/explain-row';
 import { contextOf } from '../../src/measure/probe-run';
+import { KEY_FATES, type KeyFate } from '../../src/measure/results';
 import { methodById } from '../../src/methods';
 import { resolveParameters } from '../../src/methods/parameters';
-import { whyOf } from '../../src/session/why';
-import { KEY_FATES, type KeyFate } from '../../src/study/types';
+import { whyOf } from '../../src/page/explain/explain-key';
 import { expectClose } from '../methods/agreement';
 import { expectedScores, fixtureText, inputs, shape } from '../methods/fixture';
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { firstWeightOf, isHeavy, MISSED_FIRST, missedFrom } from '../../src/measure/missed';
-import { isMissed } from '../../src/session/missed';
-import { KEY_FATES, type QueryRow } from '../../src/study/types';
+import { KEY_FATES, type QueryRow } from '../../src/measure/results';
+import { isMissed } from '../../src/page/explain/missed-keys';
 
 const dropped = KEY_FATES.indexOf('dropped');
 

@@ -11,7 +11,7 @@ import { contextOf } from '../../src/measure/probe-run';
 import { selectAll } from '../../src/measure/select-all';
 import { esa } from '../../src/methods/esa';
 import { numberIn, type Parameters, resolveParameters } from '../../src/methods/parameters';
-import type { RecordedText } from '../../src/study/recorded';
+import type { RecordedText } from '../../src/trace/trace';
 import { type LayerTensors, randomLayers, recordText, type TextShape } from '../methods/recorded';
 import { describeWebGpu } from '../webgpu-node';
 

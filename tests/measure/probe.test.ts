@@ -7,7 +7,7 @@ import { visibleTokens } from '../../src/measure/selection-reader';
 import { methodById, methods } from '../../src/methods';
 import type { Method } from '../../src/methods/method';
 import { type Parameters, resolveParameters } from '../../src/methods/parameters';
-import type { RecordedText } from '../../src/study/recorded';
+import type { RecordedText } from '../../src/trace/trace';
 import { fixtureText, inputs, layerCount, shape } from '../methods/fixture';
 import { recordText } from '../methods/recorded';
 

@@ -9,7 +9,7 @@ import { contextOf } from '../../src/measure/probe-run';
 import { sweep } from '../../src/measure/sweep';
 import { methodById } from '../../src/methods';
 import { resolveParameters } from '../../src/methods/parameters';
-import type { RecordedText } from '../../src/study/recorded';
+import type { RecordedText } from '../../src/trace/trace';
 import { expectClose } from '../methods/agreement';
 import { fixtureText, shape } from '../methods/fixture';
 import { describeWebGpu } from '../webgpu-node';

@@ -9,7 +9,7 @@ import { readKept, readScoreRows } from '../../src/measure/selection-reader';
 import { methodById } from '../../src/methods';
 import type { LayerInput, Selection } from '../../src/methods/method';
 import { resolveParameters } from '../../src/methods/parameters';
-import type { RecordedText } from '../../src/study/recorded';
+import type { RecordedText } from '../../src/trace/trace';
 import { describeWebGpu } from '../webgpu-node';
 import { fixtureText, shape } from './fixture';
 

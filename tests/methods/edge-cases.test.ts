@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
+import { UserError } from '../../src/base/user-error';
 import { probe } from '../../src/measure/probe';
 import { contextOf, layerInput, runContext, startProbe } from '../../src/measure/probe-run';
 import { selectAll } from '../../src/measure/select-all';
@@ -7,8 +8,7 @@ import { readKept } from '../../src/measure/selection-reader';
 import { methodById, methods } from '../../src/methods';
 import type { MethodRun } from '../../src/methods/method';
 import { numberIn, type Parameters, resolveParameters } from '../../src/methods/parameters';
-import type { RecordedText } from '../../src/study/recorded';
-import { UserError } from '../../src/user-error';
+import type { RecordedText } from '../../src/trace/trace';
 import { type LayerTensors, randomLayers, recordText, type TextShape } from './recorded';
 
 const heads = { queryHeads: 4, keyValueHeads: 2, headDimension: 8 };

@@ -6,7 +6,7 @@ import { readKept, readScores } from '../../src/measure/selection-reader';
 import { esa } from '../../src/methods/esa';
 import type { MethodRun, Selection } from '../../src/methods/method';
 import { resolveParameters } from '../../src/methods/parameters';
-import type { RecordedText } from '../../src/study/recorded';
+import type { RecordedText } from '../../src/trace/trace';
 import { esa1, esa2 } from '../golden/esa-1';
 import { expectClose } from './agreement';
 import { recordText, rotate } from './recorded';

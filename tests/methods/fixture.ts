@@ -1,8 +1,8 @@
 /** The methods' reference tensors (tests/fixtures/README.md). */
 import { readFileSync } from 'node:fs';
 import type { Ops } from '../../gpu/ops';
-import { readSafetensors, type SafetensorsFile } from '../../src/model/safetensors';
-import type { RecordedText } from '../../src/study/recorded';
+import { readSafetensors, type SafetensorsFile } from '../../src/model/files/safetensors';
+import type { RecordedText } from '../../src/trace/trace';
 import { recordText, type TextShape } from './recorded';
 
 interface RunDescription {

@@ -7,7 +7,7 @@ import { readKept, readScores, visibleTokens } from '../../src/measure/selection
 import { methodById } from '../../src/methods';
 import type { Selection } from '../../src/methods/method';
 import { type Parameters, resolveParameters } from '../../src/methods/parameters';
-import type { RecordedText } from '../../src/study/recorded';
+import type { RecordedText } from '../../src/trace/trace';
 import { expectKept, expectScores, largestMagnitude } from './agreement';
 import { expected, expectedKept, expectedScores, fixtureText, layerCount, runs, shape } from './fixture';
 

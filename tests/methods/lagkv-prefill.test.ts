@@ -1,6 +1,7 @@
 /** LagKV official with a monolithic prefill: dense over the prompt, one compression, then as in chunks. */
 import { describe, expect, it } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
+import { readText } from '../../src/engine/generation';
 import { measureCost, operationsPerKey } from '../../src/measure/cost';
 import { probe } from '../../src/measure/probe';
 import { contextOf } from '../../src/measure/probe-run';
@@ -8,9 +9,8 @@ import { selectAll } from '../../src/measure/select-all';
 import { full } from '../../src/methods/full';
 import { lagkv } from '../../src/methods/lagkv';
 import { type Parameters, resolveParameters } from '../../src/methods/parameters';
-import { readText } from '../../src/study/reading';
-import type { RecordedText } from '../../src/study/recorded';
-import { someIds, tinyDecoder } from '../study/tiny-model';
+import type { RecordedText } from '../../src/trace/trace';
+import { someIds, tinyDecoder } from '../engine/tiny-model';
 import { fixtureText, shape } from './fixture';
 
 const lengths = { sinkTokens: 4, lagTokens: 16, keepFraction: 0.4 };

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { UserError } from '../../src/base/user-error';
 import { methodById, methods } from '../../src/methods';
 import { esa } from '../../src/methods/esa';
 import { lagkv } from '../../src/methods/lagkv';
 import { compressedPartitions, storedKeys } from '../../src/methods/lagkv/partitions';
 import { lagIn } from '../../src/methods/lagkv/schema';
 import { type ParameterContext, resolveParameters } from '../../src/methods/parameters';
-import { UserError } from '../../src/user-error';
 
 const context = (tokens: number, trainedTokens: number | null = 1024): ParameterContext => ({
   tokens,

@@ -6,7 +6,7 @@ import { esa } from '../../src/methods/esa';
 import { secondMoments } from '../../src/methods/esa/moments';
 import { resolveParameters } from '../../src/methods/parameters';
 import type { Calibration } from '../../src/model/calibration';
-import type { RecordedText } from '../../src/study/recorded';
+import type { RecordedText } from '../../src/trace/trace';
 import { lcg } from '../golden/lcg';
 import { randomLayers, recordText, type TextShape } from './recorded';
 

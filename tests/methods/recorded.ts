@@ -1,9 +1,9 @@
 /** Recorded texts made from plain arrays, on any backend. */
 import type { Ops } from '../../gpu/ops';
 import { headMajorRows } from '../../gpu/rows';
-import { createRotationTable } from '../../src/model/decoder-buffers';
-import { inverseRotate, type Rope } from '../../src/model/rope';
-import type { RecordedLayer, RecordedText } from '../../src/study/recorded';
+import { createRotationTable } from '../../src/model/decoder/buffers';
+import { inverseRotate, type Rope } from '../../src/model/decoder/rope';
+import type { RecordedLayer, RecordedText } from '../../src/trace/trace';
 import { draw, lcg } from '../golden/lcg';
 
 export interface TextShape {

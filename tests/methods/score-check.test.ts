@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
 import type { Ops } from '../../gpu/ops';
 import { createWebGpuOps } from '../../gpu/webgpu';
+import { readText } from '../../src/engine/generation';
 import { explainRow } from '../../src/measure/explain-row';
 import { Memo } from '../../src/measure/memo';
 import { probe } from '../../src/measure/probe';
@@ -11,8 +12,7 @@ import { selectAll } from '../../src/measure/select-all';
 import { sweep } from '../../src/measure/sweep';
 import { methodById } from '../../src/methods';
 import { resolveParameters } from '../../src/methods/parameters';
-import { readText } from '../../src/study/reading';
-import { someIds, tinyDecoder } from '../study/tiny-model';
+import { someIds, tinyDecoder } from '../engine/tiny-model';
 import { describeWebGpu } from '../webgpu-node';
 import { type LayerTensors, randomLayers, recordText } from './recorded';
 

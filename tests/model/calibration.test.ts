@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { UserError } from '../../src/base/user-error';
+import { parseConfig } from '../../src/model/architectures/config';
 import { readCalibration } from '../../src/model/calibration';
-import { parseConfig } from '../../src/model/config';
-import { readSafetensors } from '../../src/model/safetensors';
-import { type TensorToWrite, writeSafetensors } from '../../src/model/safetensors-writer';
-import { UserError } from '../../src/user-error';
+import { readSafetensors } from '../../src/model/files/safetensors';
+import { type TensorToWrite, writeSafetensors } from '../../src/model/files/safetensors-writer';
 import { fileJson } from './files';
 
 // 3 layers, G·d = 32.

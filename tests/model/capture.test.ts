@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { readCapture, writeCapture } from '../../src/model/capture';
-import { readSafetensors, type SafetensorsFile } from '../../src/model/safetensors';
-import { type TensorToWrite, writeSafetensors } from '../../src/model/safetensors-writer';
-import { UserError } from '../../src/user-error';
+import { UserError } from '../../src/base/user-error';
+import { readCapture, writeCapture } from '../../src/model/capture/capture';
+import { readSafetensors, type SafetensorsFile } from '../../src/model/files/safetensors';
+import { type TensorToWrite, writeSafetensors } from '../../src/model/files/safetensors-writer';
 import { fixtureTensors } from './files';
 
 const fixture = fixtureTensors('methods.inputs.safetensors');

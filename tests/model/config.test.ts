@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { type ModelConfig, parseConfig } from '../../src/model/config';
-import { UserError } from '../../src/user-error';
+import { UserError } from '../../src/base/user-error';
+import { type ModelConfig, parseConfig } from '../../src/model/architectures/config';
 import { fileJson } from './files';
 
 const llama = fileJson('tests/fixtures/llama-gqa/config.json');

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import type { Ops } from '../../gpu/ops';
-import { parseConfig } from '../../src/model/config';
-import { createDecoder } from '../../src/model/decoder';
-import { readSafetensors } from '../../src/model/safetensors';
-import { readWeights } from '../../src/model/weights';
-import { forward, readLayer } from '../../src/study/forward';
+import { parseConfig } from '../../src/model/architectures/config';
+import { readWeights } from '../../src/model/architectures/weights';
+import { createDecoder } from '../../src/model/decoder/decoder';
+import { forward, readLayer } from '../../src/model/decoder/forward';
+import { readSafetensors } from '../../src/model/files/safetensors';
 
 export const decoderFixtures = ['llama-gqa', 'qwen2-bias', 'qwen3-qknorm', 'gpt2'];
 

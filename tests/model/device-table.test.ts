@@ -2,11 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
 import type { Ops } from '../../gpu/ops';
 import { createWebGpuOps } from '../../gpu/webgpu';
-import { parseConfig } from '../../src/model/config';
-import { createDecoder } from '../../src/model/decoder';
-import { rowsOfParts } from '../../src/model/device-table';
-import { readWeights } from '../../src/model/weights';
-import { forward } from '../../src/study/forward';
+import { parseConfig } from '../../src/model/architectures/config';
+import { readWeights } from '../../src/model/architectures/weights';
+import { createDecoder } from '../../src/model/decoder/decoder';
+import { rowsOfParts } from '../../src/model/decoder/device-table';
+import { forward } from '../../src/model/decoder/forward';
 import { describeWebGpu } from '../webgpu-node';
 import { fileJson, fixtureTensors } from './files';
 

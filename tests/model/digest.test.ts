@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { digestParts } from '../../src/model/digest';
+import { digestParts } from '../../src/model/files/digest';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 

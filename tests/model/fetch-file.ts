@@ -1,5 +1,5 @@
 import { download } from '../../src/arrival/download';
-import type { FetchFile } from '../../src/model/folder-http';
+import type { FetchFile } from '../../src/model/files/folder-http';
 
 /** Files straight from the network, without a page that keeps them. */
 export const fetchFile: FetchFile = async (path, address, { signal }) => {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { readSafetensors, type SafetensorsFile } from '../../src/model/safetensors';
+import { readSafetensors, type SafetensorsFile } from '../../src/model/files/safetensors';
 
 const root = resolve(import.meta.dirname, '../..');
 

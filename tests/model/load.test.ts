@@ -4,12 +4,12 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { httpFolder } from '../../src/model/folder-http';
-import { nodeFolder } from '../../src/model/folder-node';
+import { UserError } from '../../src/base/user-error';
+import { httpFolder } from '../../src/model/files/folder-http';
+import { nodeFolder } from '../../src/model/files/folder-node';
+import { readSafetensors } from '../../src/model/files/safetensors';
+import { writeSafetensors } from '../../src/model/files/safetensors-writer';
 import { loadModel, type ModelFolder } from '../../src/model/load';
-import { readSafetensors } from '../../src/model/safetensors';
-import { writeSafetensors } from '../../src/model/safetensors-writer';
-import { UserError } from '../../src/user-error';
 import { fetchFile } from './fetch-file';
 import { fileBytes, modelFixtures } from './files';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { quote } from '../../src/model/quote';
+import { quote } from '../../src/base/quote';
 
 test.each([
   ['model', '"model"'],

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { inverseRotate, type Rope, rotaryFrequencies, rotaryScale } from '../../src/model/rope';
-import { parseRope, ropeParameters } from '../../src/model/rope-config';
+import { parseRope, ropeParameters } from '../../src/model/architectures/rope-config';
+import { inverseRotate, type Rope, rotaryFrequencies, rotaryScale } from '../../src/model/decoder/rope';
 
 const parse = (settings: object, trainedTokens = 2048) =>
   parseRope(settings, { trainedTokens }, 'rope_parameters');

@@ -2,8 +2,8 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
 import type { Rows } from '../../gpu/rows';
 import { endOfRows, headMajorRows, sliceRows } from '../../gpu/rows';
-import { createRotationTable } from '../../src/model/decoder-buffers';
-import { RotatedRows } from '../../src/model/rotated-rows';
+import { createRotationTable } from '../../src/model/decoder/buffers';
+import { RotatedRows } from '../../src/model/decoder/rotated-rows';
 import { draw, lcg } from '../golden/lcg';
 import { rotate } from '../methods/recorded';
 

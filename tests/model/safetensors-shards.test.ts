@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { readSafetensors } from '../../src/model/safetensors';
-import { parseShardIndex, shardedSource } from '../../src/model/safetensors-shards';
-import { writeSafetensors } from '../../src/model/safetensors-writer';
+import { readSafetensors } from '../../src/model/files/safetensors';
+import { parseShardIndex, shardedSource } from '../../src/model/files/safetensors-shards';
+import { writeSafetensors } from '../../src/model/files/safetensors-writer';
 
 const first = 'model-00001-of-00002.safetensors';
 const second = 'model-00002-of-00002.safetensors';

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { readCapture } from '../../src/model/capture';
-import { readSafetensors, type SafetensorsFile } from '../../src/model/safetensors';
-import { type TensorToWrite, writeSafetensors } from '../../src/model/safetensors-writer';
-import { UserError } from '../../src/user-error';
+import { UserError } from '../../src/base/user-error';
+import { readCapture } from '../../src/model/capture/capture';
+import { readSafetensors, type SafetensorsFile } from '../../src/model/files/safetensors';
+import { type TensorToWrite, writeSafetensors } from '../../src/model/files/safetensors-writer';
 import { fileBytes } from './files';
 
 /** A file with the given header, whatever it says, and that much data. */

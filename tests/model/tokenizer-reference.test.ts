@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { loadTokenizer } from '../../src/model/tokenizer';
+import { loadTokenizer } from '../../src/model/tokenizer/tokenizer';
 import { fileJson } from './files';
 
 interface Case {

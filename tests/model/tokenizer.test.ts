@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { loadTokenizer } from '../../src/model/tokenizer';
-import { UserError } from '../../src/user-error';
+import { UserError } from '../../src/base/user-error';
+import { loadTokenizer } from '../../src/model/tokenizer/tokenizer';
 import { fileJson } from './files';
 
 const tokenizerJson = fileJson('samples/model/tokenizer.json') as {

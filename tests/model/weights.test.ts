@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
-import { type ModelConfig, parseConfig } from '../../src/model/config';
-import { createDecoder } from '../../src/model/decoder';
-import type { SafetensorsFile } from '../../src/model/safetensors';
-import type { TensorSource } from '../../src/model/tensor-source';
-import { type FoundWeights, readWeights } from '../../src/model/weights';
-import { forward } from '../../src/study/forward';
-import { UserError } from '../../src/user-error';
+import { UserError } from '../../src/base/user-error';
+import { type ModelConfig, parseConfig } from '../../src/model/architectures/config';
+import { type FoundWeights, readWeights } from '../../src/model/architectures/weights';
+import { createDecoder } from '../../src/model/decoder/decoder';
+import { forward } from '../../src/model/decoder/forward';
+import type { SafetensorsFile } from '../../src/model/files/safetensors';
+import type { TensorSource } from '../../src/model/files/tensor-source';
 import { fileJson, fixtureTensors, modelFixtures } from './files';
 
 interface Fixture {

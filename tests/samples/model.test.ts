@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { nodeFolder } from '../../src/model/folder-node';
+import { readWeights } from '../../src/model/architectures/weights';
+import { nodeFolder } from '../../src/model/files/folder-node';
+import { readSafetensors } from '../../src/model/files/safetensors';
 import { loadModel } from '../../src/model/load';
-import { readSafetensors } from '../../src/model/safetensors';
-import { readWeights } from '../../src/model/weights';
 
 const folder = 'samples/model';
 const largestFolderBytes = 8_000_000;

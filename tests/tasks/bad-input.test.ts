@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
+import { UserError } from '../../src/base/user-error';
 import { generateTask, type TaskId, type TaskRequest, taskList } from '../../src/tasks/index';
-import { UserError } from '../../src/user-error';
 import { hay, taskTokenizer as tokenizer } from './hay';
 
 const good: TaskRequest = { task: 'stars', tokens: 512, seed: 1, depth: 'spread', hay, tokenizer };

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { sampleTexts } from '../../samples/texts';
-import { loadTokenizer } from '../../src/model/tokenizer';
+import { loadTokenizer } from '../../src/model/tokenizer/tokenizer';
 import type { TaskTokenizer } from '../../src/tasks';
 
 /** The texts and the tokenizer that the page makes tasks from. */

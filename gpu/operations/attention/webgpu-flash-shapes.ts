@@ -1,5 +1,5 @@
-import type { KernelConstants } from '../../webgpu/kernel';
 import type { Recorder } from '../../webgpu/recorder';
+import type { KernelConstants } from '../../webgpu/unroll';
 
 /** How attention-flash.wgsl divides its work: the constants of the same names say more. */
 export interface AttentionTile {

@@ -1,8 +1,9 @@
 import type { Rows } from '../../rows';
 import { linearGrid, spans } from '../../webgpu/grid';
-import { defineKernel, type Kernel, type KernelConstants } from '../../webgpu/kernel';
+import { defineKernel, type Kernel } from '../../webgpu/kernel';
 import type { Work } from '../../webgpu/pacer';
 import type { Recorder } from '../../webgpu/recorder';
+import type { KernelConstants } from '../../webgpu/unroll';
 import { asVectors } from '../../webgpu/vectors';
 import { hasVectors } from '../../webgpu/views';
 import { gemmTile, teamTileOf } from '../../wgsl/parts/gemm-tile';

@@ -1,7 +1,8 @@
 import { fill } from '../../webgpu/fill';
 import { linearGrid } from '../../webgpu/grid';
-import { defineKernel, type Kernel, type KernelConstants } from '../../webgpu/kernel';
+import { defineKernel, type Kernel } from '../../webgpu/kernel';
 import type { Recorder } from '../../webgpu/recorder';
+import type { KernelConstants } from '../../webgpu/unroll';
 import scanCode from '../../wgsl/parts/workgroup-scan.wgsl?raw';
 import subgroupScanCode from '../../wgsl/parts/workgroup-scan-subgroups.wgsl?raw';
 import { checkTopK, type TopKArguments } from './op';

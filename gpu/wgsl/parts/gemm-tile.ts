@@ -1,5 +1,5 @@
-import type { KernelConstants } from '../../webgpu/kernel';
 import type { Recorder } from '../../webgpu/recorder';
+import type { KernelConstants } from '../../webgpu/unroll';
 import code from './gemm-tile.wgsl?raw';
 
 /** A workgroup's block of a product, see gemm-tile.wgsl. */

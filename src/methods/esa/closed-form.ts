@@ -5,7 +5,7 @@
  * cut to d' rows, and what remains per pair is Σ_{i>d'} S_i². The classical reduced-rank argument, in the space of folded
  * queries q̄_g = Σ_{h∈g} q_h. All in double precision.
  */
-import { UserError } from '../../user-error';
+import { UserError } from '../../base/user-error';
 import { symmetricEigen } from './symmetric-eigen';
 
 /** Uncentred second moments of un-rotated folded queries and of keys: E[q̄ q̄ᵀ] and E[k kᵀ], dense [d_G, d_G]. */

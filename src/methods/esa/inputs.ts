@@ -1,5 +1,5 @@
 import type { Rows } from '../../../gpu/rows';
-import { UserError } from '../../user-error';
+import { UserError } from '../../base/user-error';
 import type { UnrotatedInput } from '../method';
 
 /** Queries before rotation, which ESA scores with and attends to far tokens with. Throws UserError without them. */

@@ -1,7 +1,7 @@
 /** Second moments of a recorded layer, for models that bring no calibration. */
 import type { Ops } from '../../../gpu/ops';
 import { joinHeads, tokenMajorRows } from '../../../gpu/rows';
-import type { RecordedLayer } from '../../study/recorded';
+import type { RecordedLayer } from '../../trace/trace';
 import type { SecondMoments } from './closed-form';
 
 /** Longer texts are sampled at even steps: moments settle long before, and the sum below is quadratic in channels. */

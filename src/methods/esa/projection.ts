@@ -5,9 +5,9 @@
 import type { Ops } from '../../../gpu/ops';
 import type { DeviceBuffer, Rows } from '../../../gpu/rows';
 import { matrixRows } from '../../../gpu/rows';
+import { UserError } from '../../base/user-error';
 import type { Calibration } from '../../model/calibration';
-import type { RecordedLayer } from '../../study/recorded';
-import { UserError } from '../../user-error';
+import type { RecordedLayer } from '../../trace/trace';
 import type { MethodContext, Remembered, ScoreMemo } from '../method';
 import { choiceOf, type Parameters } from '../parameters';
 import { inBuffers } from '../remember';

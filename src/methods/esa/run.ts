@@ -1,7 +1,7 @@
 /** A run of ESA over all layers: scores the middle, chooses, remembers compressed keys. */
 import type { RowScalars, ScoreRows } from '../../../gpu/ops';
 import type { DeviceBuffer, Rows } from '../../../gpu/rows';
-import type { RecordedLayer } from '../../study/recorded';
+import type { RecordedLayer } from '../../trace/trace';
 import type {
   EachQuery,
   FarRows,

@@ -1,5 +1,5 @@
 /** ESA's parameters (arXiv 2502.14477; what the paper leaves open has our default and says so). */
-import { UserError } from '../../user-error';
+import { UserError } from '../../base/user-error';
 import { defaultChunkTokens, mostTokens, scaledCount, trainedOr } from '../defaults';
 import {
   choiceOf,

@@ -5,7 +5,7 @@
  * It always ends: the matrix is scaled to a largest entry of 1, off-diagonal entries below rounding *of the whole matrix* count as
  * zero (beside a rank of 1 all others are rounding of each other and would never settle), and iterations are bounded.
  */
-import { UserError } from '../../user-error';
+import { UserError } from '../../base/user-error';
 
 export interface SymmetricEigen {
   /** Descending. */

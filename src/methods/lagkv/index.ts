@@ -2,12 +2,12 @@
  * LagKV (arXiv 2504.04704): a token is kept if its key and value are unusually spread, measured against the range of the next
  * partition of tokens. Looks at no query; every KV head decides alone.
  */
-import { UserError } from '../../user-error';
-import { equalBlocks, evictionPlace, type StudyPlaces, studyBlocks } from '../blocks';
+import { UserError } from '../../base/user-error';
+import { equalBlocks, evictionPlace, studyBlocks } from '../blocks';
 import { evictOnceBudget, fractionKeeping } from '../budget';
 import { defaultChunkTokens, positionsByChoice } from '../defaults';
 import { evictOnceBlocks, evictOnceCost } from '../evict-once';
-import type { Budget, Method } from '../method';
+import type { Budget, Method, StudyPlaces } from '../method';
 import { numberIn, type ParameterContext, type Parameters } from '../parameters';
 import { startKvpress } from './kvpress';
 import { startOfficial } from './official';

@@ -1,4 +1,4 @@
-import { quote } from '../quote';
+import { quote } from '../../base/quote';
 import type { Normalizer } from './normalizer';
 import { damaged, isSettings, type Settings, spaceClass, wordClass } from './settings';
 import { mostId } from './vocabulary';

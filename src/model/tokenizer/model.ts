@@ -1,6 +1,6 @@
 import { BPE, Unigram } from '@huggingface/tokenizers';
-import { UserError } from '../../user-error';
-import { quote } from '../quote';
+import { quote } from '../../base/quote';
+import { UserError } from '../../base/user-error';
 import { damaged, isSettings, refuse, type Settings, textOf, truthOf, typeName } from './settings';
 import { unknownId } from './vocabulary';
 

@@ -1,4 +1,4 @@
-import { UserError } from '../../user-error';
+import { UserError } from '../../base/user-error';
 import { patternOf } from './pattern';
 import { isSettings, partsOf, refuse, type Settings, textOf, truthOf, typeName } from './settings';
 

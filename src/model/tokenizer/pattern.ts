@@ -1,5 +1,5 @@
 import { SplitPreTokenizer } from '@huggingface/tokenizers';
-import { quote } from '../quote';
+import { quote } from '../../base/quote';
 import { damaged, isSettings, refuse, type Settings, typeName } from './settings';
 
 /** The pattern of a Split or Replace as a global expression: literal text, or Oniguruma syntax put into JavaScript's. */

@@ -1,4 +1,3 @@
-import { byteLevelText } from '../token-bytes';
 import { patternOf } from './pattern';
 import {
   damaged,
@@ -12,6 +11,7 @@ import {
   typeName,
   wordClass,
 } from './settings';
+import { byteLevelText } from './token-bytes';
 
 /**
  * Cuts a stretch of text into the pieces that the model then makes tokens of. `isStart`: the stretch is the beginning of the

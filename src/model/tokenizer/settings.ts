@@ -1,5 +1,5 @@
-import { UserError } from '../../user-error';
-import { quote } from '../quote';
+import { quote } from '../../base/quote';
+import { UserError } from '../../base/user-error';
 
 /** One part of tokenizer.json: an object whose `type` says what it is. */
 export type Settings = Readonly<Record<string, unknown>>;

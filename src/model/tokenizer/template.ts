@@ -1,4 +1,4 @@
-import { quote } from '../quote';
+import { quote } from '../../base/quote';
 import { damaged, isSettings, partsOf, refuse, type Settings, typeName } from './settings';
 
 /** Special tokens that a tokenizer puts around one text. */

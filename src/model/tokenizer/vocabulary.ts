@@ -1,4 +1,4 @@
-import { quote } from '../quote';
+import { quote } from '../../base/quote';
 import { damaged, isSettings, type Settings, typeName } from './settings';
 
 /** Ids are places in lists: a huge one would mean billions of empty ones. */

@@ -2,11 +2,11 @@
 import { createRoot } from 'react-dom/client';
 import { App } from '../../../components/app/App';
 import { methods } from '../../../src/methods';
-import { browserAddressBar } from '../../../src/session/address-bar';
-import { createPage } from '../../../src/session/page';
-import { installKeyhole } from '../../../src/session/page-contract';
+import { installKeyhole } from '../../../src/page/contract';
+import { browserAddressBar } from '../../../src/page/link/address-bar';
+import { createPage } from '../../../src/page/page';
 import { taskIds } from '../../../src/tasks';
-import { createFakeClient } from '../../session/fake-client';
+import { createFakeClient } from '../../page/fake-client';
 
 const page = createPage({
   version: 'preview',

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { createCpuOps } from '../../../gpu/cpu';
 import { headMajorRows } from '../../../gpu/rows';
-import { readSafetensors } from '../../../src/model/safetensors';
+import { readSafetensors } from '../../../src/model/files/safetensors';
 import { expectClose } from './views';
 
 const path = new URL('../../fixtures/methods.inputs.safetensors', import.meta.url);

@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { createCpuOps } from '../../../gpu/cpu';
 import { matrixRows } from '../../../gpu/rows';
-import { isUserError } from '../../../src/user-error';
+import { isUserError } from '../../../src/base/user-error';
 
 describe('storage', () => {
   test('new buffers are zero, uploads are copies, reads are copies', async () => {

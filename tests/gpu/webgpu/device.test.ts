@@ -8,7 +8,7 @@ import { defineKernel } from '../../../gpu/webgpu/kernel';
 import { Pacer } from '../../../gpu/webgpu/pacer';
 import { Pipelines } from '../../../gpu/webgpu/pipelines';
 import { Recorder } from '../../../gpu/webgpu/recorder';
-import { isUserError } from '../../../src/user-error';
+import { isUserError } from '../../../src/base/user-error';
 import { createTestGpu, describeWebGpu, requestTestAdapter } from '../../webgpu-node';
 
 describeWebGpu('storage on WebGPU', (gpu) => {

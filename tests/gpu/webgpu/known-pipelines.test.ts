@@ -7,8 +7,8 @@ import { DEVICE_CLASSES } from '../../../gpu/webgpu/known-pipelines';
 import known from '../../../gpu/webgpu/known-pipelines.json';
 import { root } from '../../../scripts/setup.mjs';
 import { nodeEnvironment } from '../../../src/cli/node-environment';
-import { nodeFolder } from '../../../src/model/folder-node';
-import { selfTest } from '../../../src/study/self-test';
+import { selfTest } from '../../../src/engine/self-test';
+import { nodeFolder } from '../../../src/model/files/folder-node';
 import { describeWebGpu } from '../../webgpu-node';
 
 const environment = {

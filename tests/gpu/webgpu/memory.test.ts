@@ -3,7 +3,7 @@ import { matrixRows } from '../../../gpu/rows';
 import { createWebGpuOps } from '../../../gpu/webgpu';
 import { webGpuMemoryLimits } from '../../../gpu/webgpu/buffers';
 import { openDevice } from '../../../gpu/webgpu/device';
-import { isUserError } from '../../../src/user-error';
+import { isUserError } from '../../../src/base/user-error';
 import { createTestGpu, describeWebGpu, requestTestAdapter } from '../../webgpu-node';
 
 const MEBIBYTE = 2 ** 20;

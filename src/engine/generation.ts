@@ -1,0 +1,338 @@
+/**
+ * A free run (docs/measurements.md, "Source, queries, runs"): the decoder reads a text with a method in every layer. The
+ * prompt is read in the method's blocks; the answer, if the text has one, is generated greedily, every token its own block of
+ * one query, and the true answer is read too, so that both runs of a study have logits on the same tokens. A text without an
+ * answer can be continued instead. Full attention is the method `full`; its reading, with queries kept, is what probe runs start from.
+ */
+import type { Ops, RowScalars } from '../../gpu/ops';
+import type { DeviceBuffer, Rows } from '../../gpu/rows';
+import { matrixRows, sliceRows } from '../../gpu/rows';
+import { Scratch } from '../../gpu/scratch';
+import { evictionPlace, promptBlocks } from '../methods/blocks';
+import type { LayerInput, Method, MethodRun, QueryBlock, Selection } from '../methods/method';
+import type { Parameters } from '../methods/parameters';
+import { runNotices } from '../methods/run-notices';
+import { ScoreCheck } from '../methods/score-check';
+import type { ModelConfig } from '../model/architectures/config';
+import type { Calibration } from '../model/calibration';
+import { attendSelection, fullLogSumExp } from '../model/decoder/attend';
+import type { AttendRequest, Decoder, Reader } from '../model/decoder/decoder';
+import { createReader } from '../model/decoder/decoder';
+import type { RecordedLayer } from '../trace/trace';
+import { AnswerSelections } from './answer-selections';
+import type { StudyText } from './source';
+
+/** Longest answer that is generated; what ends one earlier is in docs/measurements.md, "Source, queries, runs". */
+export const LONGEST_ANSWER_TOKENS = 64;
+
+/** Tokens by which a text without an answer is continued, as far as the model has positions for them. */
+export function continuationTokens(
+  { learnedPositions, trainedTokens }: Pick<ModelConfig, 'learnedPositions' | 'trainedTokens'>,
+  tokens: number,
+): number {
+  const most = 32;
+  return learnedPositions ? Math.max(0, Math.min(most, trainedTokens - tokens)) : most;
+}
+
+/** Tokens that both runs write after the text. */
+export function continuationOf(
+  { config }: { readonly config: ModelConfig },
+  { ids, isContinued }: Pick<StudyText, 'ids' | 'isContinued'>,
+): number {
+  return isContinued ? continuationTokens(config, ids.length) : 0;
+}
+
+export interface ReadingRequest {
+  readonly decoder: Decoder;
+  readonly method: Method;
+  readonly parameters: Parameters;
+  readonly calibration: Calibration | null;
+  /** The text as full attention saw it, for methods that prepare from it; null where nothing was recorded. */
+  readonly recorded: readonly RecordedLayer[] | null;
+  readonly ids: Uint32Array;
+  /** First token of the answer: generated from there. Null: the text is read, and continued if that is asked for. */
+  readonly answerStart: number | null;
+  /** Tokens that are generated after a text without an answer; none unless told. */
+  readonly continuation?: number;
+  readonly queriesStart: number;
+  /** Keep queries and log-sum-exp for probe runs. */
+  readonly keepQueries: boolean;
+  /** Layers whose rotated keys are held while it reads; all unless told. */
+  readonly rotatedLayers?: number;
+  /** Keep what was selected for the queries that write the answer; not unless told. */
+  readonly keepSelections?: boolean;
+  /** Whether an answer is complete with the tokens generated so far. */
+  readonly isAnswerComplete: (generated: readonly number[]) => boolean;
+  readonly signal: AbortSignal;
+  readonly onProgress: (tokensRead: number) => void;
+}
+
+export interface Reading {
+  /** Holds the caches; release it when they are no longer needed. */
+  readonly reader: Reader;
+  /** Hidden states after the last norm at each token of `queries`, [T − queriesStart, D]; logits.ts makes logits of them. */
+  readonly queryStates: Float32Array;
+  /** Generated token ids; null where nothing was generated. */
+  readonly generated: readonly number[] | null;
+  /** Null unless they were asked for and something was generated. */
+  readonly selections: AnswerSelections | null;
+  /** What the method's run had to assume and what it met, one sentence each. */
+  readonly notices: readonly string[];
+}
+
+/**
+ * Numbers of hidden states that are read at once where a method's blocks are smaller: only attention has to go block by block,
+ * and with the rows of one block alone most of a GPU idles.
+ */
+const NUMBERS_AT_ONCE = 2 ** 19;
+
+/**
+ * How a text is read: the prompt's blocks in parts that are read at once, the largest block of all, the most tokens read at once,
+ * the tokens that caches need room for.
+ */
+export function readingBlocks(
+  config: ModelConfig,
+  request: Pick<ReadingRequest, 'method' | 'parameters' | 'answerStart' | 'queriesStart' | 'continuation'> & {
+    readonly tokens: number;
+  },
+): { parts: QueryBlock[][]; largestBlock: number; mostAtOnce: number; capacity: number; evictAt: number } {
+  const { method, parameters, tokens, answerStart, queriesStart, continuation = 0 } = request;
+  const places = { tokens, evictAt: queriesStart, answerStart };
+  const blocks = promptBlocks(method, parameters, places, { ...config, tokens });
+  const parts: QueryBlock[][] = [];
+  for (const block of blocks) {
+    const part = parts[parts.length - 1];
+    if (part && (block.end - part[0].start) * config.hiddenSize <= NUMBERS_AT_ONCE) part.push(block);
+    else parts.push([block]);
+  }
+  const sizes = blocks.map(({ start, end }) => end - start);
+  const largestBlock = Math.max(1, answerStart === null ? 0 : tokens - answerStart, ...sizes);
+  return {
+    parts,
+    largestBlock,
+    mostAtOnce: Math.max(largestBlock, ...parts.map((part) => part[part.length - 1].end - part[0].start)),
+    capacity:
+      answerStart === null ? tokens + continuation : Math.max(tokens, answerStart + LONGEST_ANSWER_TOKENS),
+    evictAt: evictionPlace(places),
+  };
+}
+
+/** Runs a method through a whole text. Throws UserError, or the signal's reason when cancelled. */
+export async function readText(request: ReadingRequest): Promise<Reading> {
+  const { decoder, ids, queriesStart } = request;
+  const { ops, config } = decoder;
+  const tokens = ids.length;
+  const queryCount = tokens - queriesStart;
+  const { parts, largestBlock, mostAtOnce, capacity, evictAt } = readingBlocks(config, {
+    ...request,
+    tokens,
+  });
+  const { keepQueries, rotatedLayers } = request;
+  const reader = createReader(decoder, { capacity, mostAtOnce, keepQueries, rotatedLayers });
+  const scratch = new Scratch(ops);
+  let run: Run | null = null;
+  try {
+    const states = scratch.floats(queryCount * config.hiddenSize, 'hidden states of queries');
+    const queryStates = matrixRows(states, queryCount, config.hiddenSize);
+    run = new Run(request, reader, scratch, queryStates, largestBlock, evictAt);
+    await run.prepare();
+    for (const part of parts) await run.readBlocks(part);
+    const generated = await run.generate();
+    const { selections } = run;
+    await run.checkScores();
+    const notices = await run.notices();
+    return { reader, queryStates: await ops.readFloats(states), generated, selections, notices };
+  } catch (error) {
+    reader.release();
+    throw error;
+  } finally {
+    run?.release();
+    scratch.release();
+  }
+}
+
+/** The state of one reading: the method's run and scratch space. */
+class Run {
+  private readonly ops: Ops;
+  private readonly method: MethodRun;
+  private readonly check: ScoreCheck;
+  private readonly next: DeviceBuffer;
+  private readonly nextLogits: Rows;
+  private readonly scratchLogSumExp: RowScalars;
+  private readonly unused: Rows | null;
+  /** Where text is generated from; null: nowhere. */
+  private readonly generateFrom: number | null;
+  readonly selections: AnswerSelections | null;
+  private hasGenerated = false;
+  private readonly request: ReadingRequest;
+  private readonly reader: Reader;
+  private readonly queryStates: Rows;
+
+  constructor(
+    request: ReadingRequest,
+    reader: Reader,
+    scratch: Scratch,
+    queryStates: Rows,
+    largestBlock: number,
+    evictAt: number,
+  ) {
+    this.request = request;
+    this.reader = reader;
+    this.queryStates = queryStates;
+    const { decoder, method, parameters, calibration, ids } = request;
+    const { ops, config } = decoder;
+    this.ops = ops;
+    this.generateFrom = request.answerStart ?? (request.continuation ? ids.length : null);
+    this.selections =
+      request.keepSelections && this.generateFrom !== null
+        ? new AnswerSelections(ops, this.generateFrom - 1, config.queryHeads)
+        : null;
+    const { queryHeads, headDimension, vocabularySize } = config;
+    this.next = scratch.integers(1, 'next token');
+    this.nextLogits = matrixRows(scratch.floats(vocabularySize, 'next logits'), 1, vocabularySize);
+    this.scratchLogSumExp = scratch.scalars(queryHeads, largestBlock, 'block log-sum-exp');
+    // Methods that look at full attention's weights need its log-sum-exp first, which comes with an output nobody reads.
+    this.unused = method.needs.fullAttention
+      ? scratch.rows(queryHeads, largestBlock, headDimension, 'full attention output')
+      : null;
+    this.check = new ScoreCheck(ops, config.layers);
+    const run = method.start(
+      {
+        ops: this.check.ops,
+        layers: config.layers,
+        queryHeads: config.queryHeads,
+        keyValueHeads: config.keyValueHeads,
+        headDimension: config.headDimension,
+        attentionScale: config.attentionScale,
+        rotation: reader.rotation,
+        positionOffset: 0,
+        trainedTokens: config.trainedTokens,
+        totalTokens: ids.length,
+        evictAt,
+        promptEnd: request.answerStart ?? ids.length,
+        calibration,
+      },
+      parameters,
+    );
+    this.method = this.check.watch(run);
+  }
+
+  /** What the method has to compute from a text before it can select. */
+  async prepare(): Promise<void> {
+    await this.method.prepare?.(this.request.recorded, this.request.signal);
+  }
+
+  /** Reads the true tokens of blocks that follow one another, and keeps the states of those that are queries. */
+  async readBlocks(blocks: readonly QueryBlock[]): Promise<void> {
+    const { decoder, ids, queriesStart, signal, onProgress } = this.request;
+    const [{ start }, { end }] = [blocks[0], blocks[blocks.length - 1]];
+    const hidden = await this.reader.read(ids.subarray(start, end), {
+      blockEnds: blocks.map((block) => block.end),
+      attend: (asked) => this.attend(asked),
+      observe: (layer) => {
+        signal.throwIfAborted();
+        if (blocks.length > 1)
+          onProgress(start + Math.floor((layer / decoder.config.layers) * (end - start)));
+      },
+    });
+    const first = Math.max(start, queriesStart);
+    if (first < end) {
+      const out = sliceRows(this.queryStates, first - queriesStart, end - first);
+      this.ops.copyRows({ input: sliceRows(hidden, first - start, end - first), out });
+    }
+    if (end === this.generateFrom && !this.hasGenerated)
+      this.reader.logits(sliceRows(hidden, end - start - 1, 1), this.nextLogits);
+    onProgress(end);
+    await this.ops.pace();
+    signal.throwIfAborted();
+  }
+
+  /**
+   * Generates the answer or continuation, then sees to it that the caches and states are those of the true text. Null where nothing
+   * is generated.
+   */
+  async generate(): Promise<number[] | null> {
+    const from = this.generateFrom;
+    if (from === null) return null;
+    const { ids, queriesStart, signal } = this.request;
+    this.method.mark();
+    const generated: number[] = [];
+    let agreed = 0;
+    for (;;) {
+      signal.throwIfAborted();
+      this.ops.argmax({ input: this.nextLogits, out: this.next, outOffset: 0 });
+      const [[token]] = await Promise.all([this.ops.readIntegers(this.next), this.selections?.read()]);
+      generated.push(token);
+      if (this.isComplete(generated)) break;
+      const place = this.reader.length;
+      const hidden = await this.reader.read(Uint32Array.of(token), { attend: (asked) => this.attend(asked) });
+      this.reader.logits(hidden, this.nextLogits);
+      if (agreed === place - from && token === ids[place]) {
+        agreed++;
+        if (place >= queriesStart) {
+          this.ops.copyRows({ input: hidden, out: sliceRows(this.queryStates, place - queriesStart, 1) });
+        }
+      }
+    }
+    this.hasGenerated = true;
+    if (this.reader.length !== from + agreed) {
+      this.reader.rewind(from);
+      this.method.rewind();
+    }
+    if (this.request.method.family === 'dense') {
+      if (this.reader.length < ids.length) {
+        await this.readBlocks([{ start: this.reader.length, end: ids.length }]);
+      }
+    } else {
+      while (this.reader.length < ids.length)
+        await this.readBlocks([{ start: this.reader.length, end: this.reader.length + 1 }]);
+    }
+    return generated;
+  }
+
+  private isComplete(generated: readonly number[]): boolean {
+    const { decoder, answerStart, continuation, isAnswerComplete } = this.request;
+    if (decoder.config.eosTokens.includes(generated[generated.length - 1])) return true;
+    if (answerStart === null) return generated.length >= continuation!;
+    return generated.length >= LONGEST_ANSWER_TOKENS || isAnswerComplete(generated);
+  }
+
+  /** Throws UserError where the method chose by scores that are not finite. */
+  checkScores(): Promise<void> {
+    return this.check.verdict(this.request.method.id);
+  }
+
+  notices(): Promise<readonly string[]> {
+    return runNotices(this.method);
+  }
+
+  release(): void {
+    this.selections?.release();
+    this.method.dispose();
+    this.check.release();
+  }
+
+  private attend(asked: AttendRequest): void {
+    const { decoder } = this.request;
+    const { start, end } = asked;
+    const kept: RowScalars = asked.logSumExp
+      ? { ...asked.logSumExp, offset: asked.logSumExp.offset + start }
+      : this.scratchLogSumExp;
+    const input: LayerInput = {
+      ...asked,
+      block: { start, end },
+      logSumExp: this.unused ? this.scratchLogSumExp : null,
+    };
+    const scale = decoder.config.attentionScale;
+    if (this.unused) {
+      fullLogSumExp(this.ops, input, scale, sliceRows(this.unused, 0, end - start), this.scratchLogSumExp);
+    }
+    const selection: Selection = this.method.select(input);
+    if (this.method.attend) this.method.attend(input, selection, asked.out, kept);
+    else attendSelection(this.ops, input, selection, scale, asked.out, kept);
+    const writes = this.selections && !this.hasGenerated && end >= this.generateFrom!;
+    if (writes) this.selections!.note(asked.layer, selection);
+    const held = writes ? selection.list?.buffer : undefined;
+    this.ops.release(...selection.owned.filter((buffer) => buffer !== held));
+  }
+}

@@ -1,0 +1,104 @@
+/** The device buffers of a model and of a reading, by name and size, without making any. */
+import type { MemoryLimits } from '../../../gpu/ops';
+import type { ModelConfig } from '../../model/architectures/config';
+import { LEAST_POSITIONS } from '../../model/decoder/buffers';
+import { rowsOfParts } from '../../model/decoder/device-table';
+
+/** `count` buffers of `elements` four-byte numbers each. */
+export interface PlannedBuffer {
+  readonly label: string;
+  readonly elements: number;
+  readonly count: number;
+}
+
+export function plannedBytes(buffers: readonly PlannedBuffer[], limits: MemoryLimits): number {
+  return buffers.reduce((sum, { elements, count }) => sum + count * limits.storageBytes(elements), 0);
+}
+
+/** Everything that decoder-buffers.ts uploads. */
+export function weightBuffers(config: ModelConfig, limits: MemoryLimits): PlannedBuffer[] {
+  const { layers, hiddenSize: D, feedForwardSize: F, vocabularySize: V, biases } = config;
+  const { queryHeads: H, keyValueHeads: G, headDimension: d } = config;
+  const table = (rows: number, label: string): PlannedBuffer[] => {
+    const parts = rowsOfParts(rows, D, limits.bufferBytes);
+    const padding = parts.length > 1 ? 1 : 0;
+    return parts.map((part) => ({ label, elements: (part + padding) * D, count: 1 }));
+  };
+  const linear = (outputs: number, inputs: number, hasBias: boolean, label: string): PlannedBuffer[] => [
+    { label, elements: outputs * inputs, count: layers },
+    ...(hasBias ? [{ label: `${label} bias`, elements: outputs, count: layers }] : []),
+  ];
+  const normArrays = config.normalization.kind === 'layer' ? 2 : 1;
+  const norms = { label: 'norms', elements: D, count: normArrays * (2 * layers + 1) };
+  return [
+    ...table(V, 'embedding'),
+    ...(config.tiedHead ? [] : table(V, 'head')),
+    ...(config.learnedPositions ? table(config.trainedTokens, 'positions') : []),
+    norms,
+    ...linear(H * d, D, biases.queryKeyValue, 'query weights'),
+    ...linear(G * d, D, biases.queryKeyValue, 'key weights'),
+    ...linear(G * d, D, biases.queryKeyValue, 'value weights'),
+    ...linear(D, H * d, biases.attentionOutput, 'attention output weights'),
+    ...(config.queryKeyNorm ? [{ label: 'query and key norms', elements: d, count: 2 * layers }] : []),
+    ...(config.activation === 'silu-gate' ? linear(F, D, biases.feedForward, 'gate weights') : []),
+    ...linear(F, D, biases.feedForward, 'up weights'),
+    ...linear(D, F, biases.feedForward, 'down weights'),
+  ];
+}
+
+/** What a reader keeps of a text of `capacity` tokens. */
+export function cacheBuffers(config: ModelConfig, capacity: number, keepQueries: boolean): PlannedBuffer[] {
+  const { layers, queryHeads: H, keyValueHeads: G, headDimension: d } = config;
+  const positions = Math.max(capacity, LEAST_POSITIONS) + 1;
+  return [
+    ...(config.rope ? [{ label: 'rotation', elements: (positions * d) / 2, count: 2 }] : []),
+    { label: 'keys', elements: capacity * G * d, count: layers },
+    { label: 'values', elements: capacity * G * d, count: layers },
+    ...(keepQueries
+      ? [
+          { label: 'queries', elements: capacity * H * d, count: layers },
+          { label: 'log-sum-exp', elements: capacity * H, count: layers },
+        ]
+      : []),
+  ];
+}
+
+export interface ReadingSize {
+  readonly capacity: number;
+  readonly largestBlock: number;
+  readonly mostAtOnce: number;
+  readonly queries: number;
+  readonly keepQueries: boolean;
+  readonly rotatedLayers: number;
+  /** Whether the method asks for full attention's log-sum-exp first. */
+  readonly needsFullAttention: boolean;
+}
+
+/** What a reading needs beside its caches, from the first block to the last. */
+export function readingBuffers(
+  config: ModelConfig,
+  limits: MemoryLimits,
+  size: ReadingSize,
+): PlannedBuffer[] {
+  const { queryHeads: H, keyValueHeads: G, headDimension: d, hiddenSize: D, feedForwardSize: F } = config;
+  const { capacity, largestBlock, mostAtOnce: n, queries } = size;
+  const one = (label: string, elements: number): PlannedBuffer => ({ label, elements, count: 1 });
+  const parts = (rows: number): number => rowsOfParts(rows, D, limits.bufferBytes).length;
+  return [
+    ...(config.rope
+      ? [{ label: 'rotated keys', elements: capacity * G * d, count: size.rotatedLayers }]
+      : []),
+    one('token ids', n * parts(config.vocabularySize)),
+    ...(config.learnedPositions ? [one('token positions', n * parts(config.trainedTokens))] : []),
+    { label: 'hidden states', elements: n * D, count: 2 },
+    one('attention output', n * H * d),
+    ...(size.keepQueries ? [] : [one('block queries', n * H * d)]),
+    ...(config.rope ? [one('rotated block queries', n * H * d)] : []),
+    { label: 'feed-forward', elements: n * F, count: config.activation === 'silu-gate' ? 2 : 1 },
+    one('states of queries', queries * D),
+    one('next token', 1),
+    one('next logits', config.vocabularySize),
+    one('block log-sum-exp', largestBlock * H),
+    ...(size.needsFullAttention ? [one('full attention output', largestBlock * H * d)] : []),
+  ];
+}

@@ -1,0 +1,50 @@
+/** A study's method and parameters, checked for the model and text that it runs on. */
+
+import { isUserError } from '../base/user-error';
+import { methodById } from '../methods';
+import type { Method } from '../methods/method';
+import type { MethodSpec } from '../methods/method-spec';
+import { type ParameterContext, type Parameters, resolveParameters } from '../methods/parameters';
+import type { ModelHead } from '../model/load';
+import type { StudySpec } from '../study/spec';
+import type { StudyText } from './source';
+
+/** A method with checked parameters for one model and text. */
+export interface ResolvedMethod {
+  readonly method: Method;
+  readonly parameters: Parameters;
+  readonly spec: MethodSpec;
+}
+
+/** What defaults and limits of parameters depend on. */
+export function parameterContext({ config }: Pick<ModelHead, 'config'>, tokens: number): ParameterContext {
+  const { layers, queryHeads, keyValueHeads, headDimension, trainedTokens } = config;
+  return { tokens, trainedTokens, layers, queryHeads, keyValueHeads, headDimension };
+}
+
+/** A task counts as long as was asked for; its text all but fills that. */
+export function studyContext(
+  { source }: StudySpec,
+  model: Pick<ModelHead, 'config'>,
+  text: StudyText,
+): ParameterContext {
+  return parameterContext(model, source.kind === 'task' ? source.tokens : text.ids.length);
+}
+
+/** Checks a method's parameters for one text. Throws UserError. */
+export function resolve(spec: MethodSpec, context: ParameterContext): ResolvedMethod {
+  const method = methodById(spec.id);
+  const parameters = resolveParameters(method.id, method.parameters, spec.parameters, context);
+  method.validate?.(parameters, context);
+  return { method, parameters, spec };
+}
+
+/** Parameters that this model cannot take are refused once the page knows the model; the length is planned without them. */
+export function resolvedOrFull(spec: MethodSpec, context: ParameterContext): ResolvedMethod {
+  try {
+    return resolve(spec, context);
+  } catch (error) {
+    if (!isUserError(error)) throw error;
+    return resolve({ id: 'full', parameters: {} }, context);
+  }
+}

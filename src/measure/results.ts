@@ -1,0 +1,172 @@
+/** What is measured of a method over a text, layer by layer and row by row: plain data. */
+import type { MethodSpec } from '../methods/method-spec';
+
+export interface HeadMeasurement {
+  readonly head: number;
+  readonly massRecall: number;
+  readonly ownMassRecall: number | null;
+  readonly topkRecall: number | null;
+  /** Top-k recall of as many candidates kept at random, k ÷ |C|; absent in what earlier versions recorded. */
+  readonly topkChance?: number | null;
+  readonly outputError: number;
+  readonly outputErrorAsRun: number;
+}
+
+export interface LayerMeasurement {
+  readonly layer: number;
+  /** Means over `queries` of keys seen and keys that full attention sees. */
+  readonly keptKeys: number;
+  readonly visibleKeys: number;
+  /** Mean over `queries` of keys seen / keys that full attention sees; what a sweep calls kept. */
+  readonly keptShare: number;
+  readonly massRecall: number;
+  readonly ownMassRecall: number | null;
+  readonly topkRecall: number | null;
+  /** Top-k recall of as many candidates kept at random, k ÷ |C|; absent in what earlier versions recorded. */
+  readonly topkChance?: number | null;
+  /** Of how many queries × heads top-k recall is a mean: those with some candidates kept and others dropped; absent likewise. */
+  readonly topkRows?: number;
+  readonly selectorRecall: number | null;
+  readonly selectorRecallPerQuery: number | null;
+  readonly outputError: number;
+  readonly outputErrorAsRun: number;
+  /**
+   * Of all heads together after the output projection, its bias left out; null for a capture, which has no projection; absent in
+   * what earlier versions recorded.
+   */
+  readonly outputErrorProjected?: number | null;
+  /** Largest over the blocks of `queries`; null where nothing was cut. */
+  readonly tiedAtCut: number | null;
+  readonly heads: readonly HeadMeasurement[];
+}
+
+/** By formula, means over `queries` summed over layers; see src/measure/cost.ts. */
+export interface CostMeasurement {
+  readonly density: number;
+  readonly fullAttentionOperations: number;
+  readonly selectionOperations: number;
+  readonly attentionOperations: number;
+  /** The whole forward pass of one query token, with full attention and with the method. */
+  readonly forwardOperationsFull: number;
+  readonly forwardOperations: number;
+  /** What a decode step at each query's place reads, the query being a block of one. */
+  readonly decodeReadBytesFull: number;
+  readonly decodeReadBytes: number;
+  /** The attention step, selection included, as the method's own paper counts it; null: its paper does not (all but ESA). */
+  readonly paperOperations: { readonly full: number; readonly method: number } | null;
+}
+
+export interface Measured {
+  readonly milliseconds: number;
+  readonly clock: 'timestamp' | 'wall';
+}
+
+/** How far a run's next-token distributions are from full attention's. */
+export interface Divergence {
+  /** Means over `queries`, nats; losses are null where no query has a next token. */
+  readonly divergenceNats: number;
+  readonly top1Agreement: number;
+  readonly lossFullNats: number | null;
+  readonly lossNats: number | null;
+  readonly lossDifferenceNats: number | null;
+  /** Per query token, in order. */
+  readonly divergenceByToken: readonly number[];
+}
+
+/** Divergence of some of the queries: tokens [start, end). */
+export interface DivergencePart {
+  readonly start: number;
+  readonly end: number;
+  readonly meanNats: number;
+  readonly medianNats: number;
+  /** Share of the queries above 0.1 nats. */
+  readonly shareAbove: number;
+  readonly top1Agreement: number;
+}
+
+export interface SweepPoint {
+  /** Asked: fraction of T. */
+  readonly keep: number;
+  /** Measured: mean over layers and `queries` of kept / visible keys. Null below the method's floor, and where `reason` says why. */
+  readonly kept: number | null;
+  readonly massRecall: number | null;
+  /** Mass recall of each layer; null where `kept` is. */
+  readonly layers: readonly number[] | null;
+  /** Present when keep is below what the method can do: the smallest fraction it can. */
+  readonly floor?: number;
+  /** Whether the method answered this text right at this point; null or absent: not run. */
+  readonly right?: boolean | null;
+  /** Present where no budget means anything: one sentence. */
+  readonly reason?: string;
+}
+
+export interface SweepCurve {
+  readonly method: MethodSpec;
+  /** The study's own method, not a pinned one. */
+  readonly current: boolean;
+  readonly points: readonly SweepPoint[];
+}
+
+/** Why a key is or is not seen by a query. */
+export type KeyFate =
+  | 'future'
+  | 'own-block'
+  /** Kept for its place, before the block: the last ones. */
+  | 'local'
+  | 'sink'
+  | 'selected'
+  | 'dropped'
+  /** Kept because nothing was dropped. */
+  | 'undecided'
+  /** Read since the eviction. */
+  | 'since';
+
+/** What decided about the keys before a query's block. */
+export interface RowRule {
+  /**
+   * 'scores': top-k. 'place': where a key stands. 'lot': chance. The others dropped nothing: 'everything', because the method never
+   * does; 'not-yet', because it has not come to it; 'room', because the budget has room for all.
+   */
+  readonly kind: 'scores' | 'place' | 'lot' | 'everything' | 'not-yet' | 'room';
+  /** Scores are compared within partitions of so many tokens, the first of which begins at `start`; null: all with all. */
+  readonly partitions: { readonly start: number; readonly tokens: number } | null;
+  /** Token before which a method that evicts once has done so; null: it has not, or is of another kind. */
+  readonly evictedAt: number | null;
+}
+
+/** One query row of one head, for the token strip and the question "why was it missed". */
+export interface QueryRow {
+  /** Whose selection it is. */
+  readonly method: MethodSpec;
+  readonly layer: number;
+  readonly head: number;
+  readonly query: number;
+  /**
+   * Whose positions `weights` are under: the model's, or the method's own of every key. 'cache': the method gives dropped keys no
+   * position, and the model's say nothing past the trained length, so no weight is shown and nothing is missed.
+   */
+  readonly positions: 'model' | 'own' | 'cache';
+  /** Full attention's probability of each token; [T]. */
+  readonly weights: Float32Array;
+  /** What of that is tokens 0 to 3: it decides which dropped keys are missed (src/measure/missed.ts). */
+  readonly firstWeight: number;
+  /** KeyFate by token, as index into KEY_FATES. */
+  readonly fates: Uint8Array;
+  readonly rule: RowRule;
+  /** The method's score of each candidate, NaN for keys that no score decided about; [T]. Null: no score decided. */
+  readonly scores: Float32Array | null;
+  /** What breaks ties of `scores`; null: the lower index alone. */
+  readonly secondary: Float32Array | null;
+}
+
+/** New ones come last: recorded rows hold places in this list. */
+export const KEY_FATES: readonly KeyFate[] = [
+  'future',
+  'own-block',
+  'local',
+  'sink',
+  'selected',
+  'dropped',
+  'undecided',
+  'since',
+];

@@ -1,0 +1,23 @@
+/** A method with its parameters, as plain data, and what its results depend on. */
+import { fingerprint } from '../base/fingerprint';
+import type { Method } from './method';
+import type { Parameters } from './parameters';
+
+export interface MethodSpec {
+  readonly id: string;
+  readonly parameters: Parameters;
+}
+
+/** What a selection depends on, given the text. */
+export function methodKey({ id, parameters }: MethodSpec): string {
+  return fingerprint([id, parameters]);
+}
+
+/** What a method's own positions of all keys depend on, given the text; null: it has none for all of them. */
+export function ownPositionsOf(
+  method: Pick<Method, 'id' | 'positions'>,
+  parameters: Parameters,
+): string | null {
+  const positions = method.positions?.(parameters) ?? 'model';
+  return typeof positions === 'object' ? fingerprint([method.id, positions.own]) : null;
+}

@@ -1,0 +1,169 @@
+import { z } from 'zod';
+import { quote } from '../../base/quote';
+import { UserError } from '../../base/user-error';
+import type { Rope } from '../decoder/rope';
+import { count, describeIssue, positive, range, truth } from '../files/schema';
+
+const common = { rope_theta: range(1, 1e12).nullish(), partial_rotary_factor: positive.nullish() };
+const originalTokens = count(2 ** 30).nullish();
+const mscale = range(0, 1e6).nullish();
+
+const schema = z.discriminatedUnion('rope_type', [
+  z.object({ rope_type: z.literal('default'), ...common }),
+  z.object({ rope_type: z.literal('linear'), ...common, factor: positive }),
+  z.object({
+    rope_type: z.literal('llama3'),
+    ...common,
+    factor: positive,
+    low_freq_factor: positive,
+    high_freq_factor: positive,
+    original_max_position_embeddings: originalTokens,
+  }),
+  z.object({
+    rope_type: z.literal('yarn'),
+    ...common,
+    factor: positive.nullish(),
+    original_max_position_embeddings: originalTokens,
+    attention_factor: positive.nullish(),
+    beta_fast: positive.nullish(),
+    beta_slow: positive.nullish(),
+    mscale,
+    mscale_all_dim: mscale,
+    truncate: truth.nullish(),
+  }),
+]);
+
+type Parameters<Kind> = Extract<z.infer<typeof schema>, { rope_type: Kind }>;
+
+const kinds: readonly unknown[] = ['default', 'linear', 'llama3', 'yarn'];
+
+/** What stands beside the RoPE settings and fills in what they leave out. */
+export interface RopeSurroundings {
+  theta?: number | null;
+  trainedTokens?: number | null;
+  originalTokens?: number | null;
+  partialRotaryFactor?: number | null;
+}
+
+/**
+ * Checks RoPE settings in transformers' form: `rope_parameters` of version 5, or `rope_scaling` of version 4 with
+ * `rope_theta` beside it (then in `surroundings`). Defaults as in transformers 5.23, modeling_rope_utils.py
+ * (standardize_rope_params). `where` names the settings in messages. UserError for types that we do not have.
+ */
+export function parseRope(settings: unknown, surroundings: RopeSurroundings, where: string): Rope {
+  if (typeof settings !== 'object' || settings === null || Array.isArray(settings)) {
+    throw new UserError(`${where} must be an object with the settings of the rotary positions.`);
+  }
+  const given = settings as Record<string, unknown>;
+  if (
+    Object.values(given).some((value) => typeof value === 'object' && value !== null && !Array.isArray(value))
+  ) {
+    throw new UserError(`${where} differs between layers, which is not supported.`);
+  }
+  const kind = given.rope_type ?? given.type ?? 'default';
+  if (!kinds.includes(kind)) {
+    const found = typeof kind === 'string' ? quote(kind, 40) : 'no name';
+    throw new UserError(
+      `${where} asks for rotary positions of type ${found}; supported are default, linear, llama3 and yarn.`,
+    );
+  }
+  const parsed = schema.safeParse({ ...given, rope_type: kind });
+  if (!parsed.success) throw new UserError(`${where}: ${describeIssue(parsed.error, given)}.`);
+  const parameters = parsed.data;
+  const partial = parameters.partial_rotary_factor ?? surroundings.partialRotaryFactor ?? 1;
+  if (partial !== 1) {
+    throw new UserError(`${where} rotates only a part (${partial}) of the channels, which is not supported.`);
+  }
+  const theta = parameters.rope_theta ?? surroundings.theta ?? 10000;
+  switch (parameters.rope_type) {
+    case 'default':
+      return { kind: 'default', theta };
+    case 'linear':
+      return { kind: 'linear', theta, factor: parameters.factor };
+    case 'llama3':
+      return llama3(parameters, theta, surroundings, where);
+    case 'yarn':
+      return yarn(parameters, theta, surroundings, where);
+  }
+}
+
+function llama3(
+  parameters: Parameters<'llama3'>,
+  theta: number,
+  surroundings: RopeSurroundings,
+  where: string,
+): Rope {
+  const { factor, low_freq_factor: lowFrequencyFactor, high_freq_factor: highFrequencyFactor } = parameters;
+  if (highFrequencyFactor <= lowFrequencyFactor) {
+    throw new UserError(`${where}: high_freq_factor must be greater than low_freq_factor.`);
+  }
+  const tokens = tokensBeforeExtension(parameters, surroundings, where);
+  return { kind: 'llama3', theta, factor, lowFrequencyFactor, highFrequencyFactor, originalTokens: tokens };
+}
+
+function yarn(
+  parameters: Parameters<'yarn'>,
+  theta: number,
+  surroundings: RopeSurroundings,
+  where: string,
+): Rope {
+  if (theta <= 1) throw new UserError(`${where}: rope_theta must be greater than 1 with yarn.`);
+  const tokens = tokensBeforeExtension(parameters, surroundings, where);
+  const factor = parameters.factor ?? (surroundings.trainedTokens ?? tokens) / tokens;
+  return {
+    kind: 'yarn',
+    theta,
+    factor,
+    originalTokens: tokens,
+    betaFast: parameters.beta_fast ?? 32,
+    betaSlow: parameters.beta_slow ?? 1,
+    truncate: parameters.truncate ?? true,
+    attentionFactor: parameters.attention_factor ?? yarnAttentionFactor(factor, parameters),
+  };
+}
+
+function tokensBeforeExtension(
+  parameters: Parameters<'llama3' | 'yarn'>,
+  surroundings: RopeSurroundings,
+  where: string,
+): number {
+  const tokens =
+    surroundings.originalTokens ?? parameters.original_max_position_embeddings ?? surroundings.trainedTokens;
+  if (!tokens) throw new UserError(`${where} lacks original_max_position_embeddings.`);
+  return tokens;
+}
+
+function yarnAttentionFactor(factor: number, parameters: Parameters<'yarn'>): number {
+  const scaled = (by: number) => (factor <= 1 ? 1 : 0.1 * by * Math.log(factor) + 1);
+  const { mscale: numerator, mscale_all_dim: denominator } = parameters;
+  return numerator && denominator ? scaled(numerator) / scaled(denominator) : scaled(1);
+}
+
+/** The settings in transformers' `rope_parameters` form, as captures carry them. */
+export function ropeParameters(rope: Rope): Record<string, string | number | boolean> {
+  const shared = { rope_type: rope.kind, rope_theta: rope.theta };
+  switch (rope.kind) {
+    case 'default':
+      return shared;
+    case 'linear':
+      return { ...shared, factor: rope.factor };
+    case 'llama3':
+      return {
+        ...shared,
+        factor: rope.factor,
+        low_freq_factor: rope.lowFrequencyFactor,
+        high_freq_factor: rope.highFrequencyFactor,
+        original_max_position_embeddings: rope.originalTokens,
+      };
+    case 'yarn':
+      return {
+        ...shared,
+        factor: rope.factor,
+        original_max_position_embeddings: rope.originalTokens,
+        beta_fast: rope.betaFast,
+        beta_slow: rope.betaSlow,
+        truncate: rope.truncate,
+        attention_factor: rope.attentionFactor,
+      };
+  }
+}

@@ -1,0 +1,59 @@
+import { quote } from '../../base/quote';
+import { UserError } from '../../base/user-error';
+import { finiteWeights } from '../files/finite-weights';
+import { shapesEqual, shapeText, type TensorSource } from '../files/tensor-source';
+import type { LinearWeights, NormWeights } from './decoder-weights';
+
+/** Checks now that a tensor is there and has the shape; returns how to read it later, which checks that its values are finite. */
+export function checked(source: TensorSource, name: string, shape: readonly number[]): () => Float32Array {
+  if (!source.has(name)) {
+    throw new UserError(`The model's weights lack tensor ${quote(name)}; its config.json calls for it.`);
+  }
+  const found = source.shape(name);
+  if (!shapesEqual(found, shape)) {
+    throw new UserError(
+      `Tensor ${quote(name)} has shape ${shapeText(found)}, but config.json calls for ${shapeText(shape)}.`,
+    );
+  }
+  return () => finiteWeights(name, shape, source.float32(name));
+}
+
+/** NAME.weight [outputs, inputs] and, if asked for, NAME.bias [outputs]. */
+export function linear(
+  source: TensorSource,
+  name: string,
+  outputs: number,
+  inputs: number,
+  hasBias: boolean,
+): () => LinearWeights {
+  const weight = checked(source, `${name}.weight`, [outputs, inputs]);
+  const bias = hasBias ? checked(source, `${name}.bias`, [outputs]) : null;
+  return () => ({ weight: weight(), bias: bias?.() ?? null, outputs, inputs });
+}
+
+/** NAME.weight [size] and, if asked for, NAME.bias [size]. */
+export function norm(source: TensorSource, name: string, size: number, hasBias: boolean): () => NormWeights {
+  const weight = checked(source, `${name}.weight`, [size]);
+  const bias = hasBias ? checked(source, `${name}.bias`, [size]) : null;
+  return () => ({ weight: weight(), bias: bias?.() ?? null });
+}
+
+/** Reads once and keeps the array: for the embedding, so that a tied head is the same array. */
+export function kept(read: () => Float32Array): () => Float32Array {
+  let values: Float32Array | undefined;
+  return () => {
+    values ??= read();
+    return values;
+  };
+}
+
+/** The prefix under which the names are stored: saved with a head they have one, saved without they do not. */
+export function prefixOf(source: TensorSource, prefix: string, name: string): string {
+  return !source.has(prefix + name) && source.has(name) ? '' : prefix;
+}
+
+/** One reader for a record from a reader for each of its parts. */
+export function together<Parts>(readers: { [Name in keyof Parts]: () => Parts[Name] }): () => Parts {
+  const entries = Object.entries(readers) as [string, () => unknown][];
+  return () => Object.fromEntries(entries.map(([name, read]) => [name, read()])) as Parts;
+}

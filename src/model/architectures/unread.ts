@@ -1,0 +1,38 @@
+import type { TensorSource } from '../files/tensor-source';
+
+/** Buffers that some files carry and no computation reads: rotary frequencies, GPT-2's causal masks, positions counted up. */
+const buffers = /(^|\.)(rotary_emb\.inv_freq|attn\.(bias|masked_bias)|position_ids)$/;
+
+/** Names in a sentence; the others are counted. */
+const mostNamed = 3;
+const longestName = 60;
+
+/** A source that notes which tensors were asked about. */
+export function watchedSource(source: TensorSource): { source: TensorSource; unread(): string[] } {
+  const asked = new Set<string>();
+  const note = (name: string): string => {
+    asked.add(name);
+    return name;
+  };
+  return {
+    source: {
+      names: () => source.names(),
+      has: (name) => source.has(name),
+      shape: (name) => source.shape(note(name)),
+      float32: (name) => source.float32(note(name)),
+      int32: (name) => source.int32(note(name)),
+    },
+    unread: () => source.names().filter((name) => !asked.has(name) && !buffers.test(name)),
+  };
+}
+
+/** Of weights that are there and that the architecture has no place for; none where there are none. */
+export function unreadNotices(unread: readonly string[]): string[] {
+  if (unread.length === 0) return [];
+  const shown = unread.slice(0, mostNamed).map((name) => name.slice(0, longestName));
+  const more = unread.length - shown.length;
+  const names = `${shown.join(', ')}${more > 0 ? ` and ${more.toLocaleString('en')} more` : ''}`;
+  return [
+    `The model's files hold weights that its config.json does not call for and that are not used (${names}): if it was trained with them, its numbers here are not its own.`,
+  ];
+}

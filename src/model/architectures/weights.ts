@@ -1,0 +1,30 @@
+import type { TensorSource } from '../files/tensor-source';
+import type { ModelConfig } from './config';
+import type { Layout } from './decoder-weights';
+import { gpt2Layout } from './gpt2';
+import { headName } from './head';
+import { llamaLayout } from './llama';
+import { unreadNotices, watchedSource } from './unread';
+
+/** Weights, and what is to be known of the files that they come from. */
+export interface FoundWeights extends Layout {
+  /** One sentence each. */
+  notices: string[];
+}
+
+/**
+ * Finds every weight that the config calls for and checks its shape, before any value is read. UserError, one sentence,
+ * that names the first tensor that is missing or has another shape than expected.
+ */
+export function readWeights(source: TensorSource, config: ModelConfig): FoundWeights {
+  const watched = watchedSource(source);
+  const weights =
+    config.architecture === 'gpt2' ? gpt2Layout(watched.source, config) : llamaLayout(watched.source, config);
+  const notices = unreadNotices(watched.unread());
+  if (config.tiedHead && !weights.isTied) {
+    notices.unshift(
+      `config.json says that the head is the embedding (tie_word_embeddings), but the files hold another ${headName}: that one is used.`,
+    );
+  }
+  return { ...weights, notices };
+}

@@ -1,0 +1,147 @@
+/** A decoder's weights on a device, and the tables and scratch space that its passes share. */
+import type { Ops, RotationTable } from '../../../gpu/ops';
+import type { DeviceBuffer, Rows } from '../../../gpu/rows';
+import { matrixRows } from '../../../gpu/rows';
+import type { ModelConfig } from '../architectures/config';
+import type { DecoderWeights, LinearWeights, NormWeights } from '../architectures/decoder-weights';
+import { type DeviceTable, uploadTable } from './device-table';
+import { rotaryFrequencies, rotaryScale } from './rope';
+
+export interface DeviceLinear {
+  readonly weight: Rows;
+  readonly bias?: DeviceBuffer;
+}
+
+export interface DeviceNorm {
+  readonly weight: DeviceBuffer;
+  readonly bias?: DeviceBuffer;
+}
+
+export interface DeviceLayer {
+  readonly inputNorm: DeviceNorm;
+  readonly query: DeviceLinear;
+  readonly key: DeviceLinear;
+  readonly value: DeviceLinear;
+  readonly output: DeviceLinear;
+  readonly queryNorm: DeviceNorm | null;
+  readonly keyNorm: DeviceNorm | null;
+  readonly postNorm: DeviceNorm;
+  readonly gate: DeviceLinear | null;
+  readonly up: DeviceLinear;
+  readonly down: DeviceLinear;
+}
+
+export interface DeviceWeights {
+  readonly embedding: DeviceTable;
+  readonly positions: DeviceTable | null;
+  readonly layers: readonly DeviceLayer[];
+  readonly finalNorm: DeviceNorm;
+  readonly head: DeviceTable;
+  release(): void;
+}
+
+/**
+ * Puts all weights on the device, layer by layer. `onLayer` hears how many layers are there. Throws UserError, and keeps nothing,
+ * where the device has no room for them.
+ */
+export async function uploadWeights(
+  ops: Ops,
+  config: ModelConfig,
+  weights: DecoderWeights,
+  onLayer: (layers: number) => void = () => {},
+): Promise<DeviceWeights> {
+  const buffers: DeviceBuffer[] = [];
+  try {
+    return {
+      ...(await uploadTo(buffers, ops, config, weights, onLayer)),
+      release: () => ops.release(...buffers),
+    };
+  } catch (error) {
+    ops.release(...buffers);
+    throw error;
+  }
+}
+
+async function uploadTo(
+  buffers: DeviceBuffer[],
+  ops: Ops,
+  config: ModelConfig,
+  weights: DecoderWeights,
+  onLayer: (layers: number) => void,
+): Promise<Omit<DeviceWeights, 'release'>> {
+  const upload = (data: Float32Array, label: string): DeviceBuffer => {
+    const buffer = ops.upload(data, label);
+    buffers.push(buffer);
+    return buffer;
+  };
+  const linear = (source: LinearWeights, label: string): DeviceLinear => ({
+    weight: matrixRows(upload(source.weight, label), source.outputs, source.inputs),
+    ...(source.bias ? { bias: upload(source.bias, `${label} bias`) } : {}),
+  });
+  const norm = (source: NormWeights, label: string): DeviceNorm => ({
+    weight: upload(source.weight, label),
+    ...(source.bias ? { bias: upload(source.bias, `${label} bias`) } : {}),
+  });
+
+  const table = (data: Float32Array, label: string): DeviceTable =>
+    uploadTable(ops, upload, data, config.hiddenSize, label);
+
+  const embeddingData = weights.embedding();
+  const headData = weights.head();
+  const embedding = table(embeddingData, 'embedding');
+  const head = headData === embeddingData ? embedding : table(headData, 'head');
+  const positionData = weights.positions();
+  const positions = positionData ? table(positionData, 'positions') : null;
+
+  const layers: DeviceLayer[] = [];
+  for (let l = 0; l < config.layers; l++) {
+    const source = weights.layer(l);
+    layers.push({
+      inputNorm: norm(source.inputNorm, `layer ${l} input norm`),
+      query: linear(source.query, `layer ${l} query`),
+      key: linear(source.key, `layer ${l} key`),
+      value: linear(source.value, `layer ${l} value`),
+      output: linear(source.output, `layer ${l} output`),
+      queryNorm: source.queryNorm && norm(source.queryNorm, `layer ${l} query norm`),
+      keyNorm: source.keyNorm && norm(source.keyNorm, `layer ${l} key norm`),
+      postNorm: norm(source.postNorm, `layer ${l} post norm`),
+      gate: source.gate && linear(source.gate, `layer ${l} gate`),
+      up: linear(source.up, `layer ${l} up`),
+      down: linear(source.down, `layer ${l} down`),
+    });
+    onLayer(l + 1);
+    await ops.pace();
+  }
+  const finalNorm = norm(weights.finalNorm(), 'final norm');
+  return { embedding, positions, layers, finalNorm, head };
+}
+
+/** Positions that a text's table has at least: a short text, too, is scored at the distances that projections were learned for. */
+export const LEAST_POSITIONS = 512;
+
+/** cos and sin for positions 0 … positions−1, angles in double precision; null without rotary positions. */
+export function createRotationTable(
+  ops: Ops,
+  config: Pick<ModelConfig, 'rope' | 'headDimension'>,
+  positions: number,
+): RotationTable | null {
+  if (!config.rope) return null;
+  const frequencies = rotaryFrequencies(config.rope, config.headDimension);
+  const scale = rotaryScale(config.rope);
+  const count = frequencies.length;
+  const cosine = new Float32Array(positions * count);
+  const sine = new Float32Array(positions * count);
+  for (let p = 0; p < positions; p++) {
+    for (let j = 0; j < count; j++) {
+      cosine[p * count + j] = Math.cos(p * frequencies[j]) * scale;
+      sine[p * count + j] = Math.sin(p * frequencies[j]) * scale;
+    }
+  }
+  return {
+    cosine: ops.upload(cosine, 'rotation cosine'),
+    sine: ops.upload(sine, 'rotation sine'),
+    positions,
+    frequencies: count,
+    scale,
+  };
+}

@@ -1,0 +1,272 @@
+/**
+ * The forward pass of a decoder, written against gpu/ops.ts. It reads a text block by block into growing caches; what a
+ * block's queries attend to is the caller's business (`attend`), so full attention and every method share this one pass.
+ * Per layer: x += W_O · attend(norm(x)); x += W_down · act(W_up · norm(x)). Memory is O(T·d) per layer; queries and keys are
+ * kept un-rotated only and turned where they are read (rotated-rows.ts).
+ */
+
+import { Allocation } from '../../../gpu/allocation';
+import type { Ops, RotationTable, RowScalars } from '../../../gpu/ops';
+import type { Rows } from '../../../gpu/rows';
+import { joinHeads, matrixRows, sliceRows, tokenMajorRows } from '../../../gpu/rows';
+import { UserError } from '../../base/user-error';
+import type { ModelConfig } from '../architectures/config';
+import type { DecoderWeights } from '../architectures/decoder-weights';
+import type { DeviceLinear, DeviceNorm, DeviceWeights } from './buffers';
+import { createRotationTable, LEAST_POSITIONS, uploadWeights } from './buffers';
+import { lookUpRows, multiplyByTable } from './device-table';
+import { RotatedRows } from './rotated-rows';
+
+export interface Decoder {
+  readonly ops: Ops;
+  readonly config: ModelConfig;
+  readonly weights: DeviceWeights;
+  release(): void;
+}
+
+/** Puts a model on a device. */
+export async function createDecoder(
+  ops: Ops,
+  config: ModelConfig,
+  weights: DecoderWeights,
+  onLayer?: (layers: number) => void,
+): Promise<Decoder> {
+  const onDevice = await uploadWeights(ops, config, weights, onLayer);
+  return { ops, config, weights: onDevice, release: onDevice.release };
+}
+
+/** One layer's caches: rows [0, length) are valid. */
+export interface LayerCache {
+  /** [G, capacity, d]. */
+  readonly keyUnrotated: Rows;
+  readonly value: Rows;
+  /** Queries of the whole text and full attention's log-sum-exp, where the reader keeps them; null otherwise. */
+  readonly queryUnrotated: Rows | null;
+  readonly logSumExp: RowScalars | null;
+}
+
+/** What `attend` is asked: the block's queries, all keys and values so far, and where its output [H, block, d] goes. */
+export interface AttendRequest {
+  readonly layer: number;
+  readonly start: number;
+  readonly end: number;
+  /** [H, block, d]. */
+  readonly query: Rows;
+  readonly queryUnrotated: Rows;
+  /** [G, end, d]. */
+  readonly key: Rows;
+  readonly keyUnrotated: Rows;
+  readonly value: Rows;
+  /** The whole text's, where the reader keeps them. */
+  readonly logSumExp: RowScalars | null;
+  readonly out: Rows;
+}
+
+export interface ReaderOptions {
+  /** Most tokens that will be read, generated ones included. */
+  readonly capacity: number;
+  /** Most tokens of one call of `read`. */
+  readonly mostAtOnce: number;
+  /** Keep queries and log-sum-exp of the whole text, for probe runs. */
+  readonly keepQueries: boolean;
+  /**
+   * Layers whose rotated keys are held; all unless told. Keys of the others are turned anew for every block, which takes time
+   * instead of memory.
+   */
+  readonly rotatedLayers?: number;
+}
+
+export interface ReadOptions {
+  /**
+   * Where the blocks end whose queries attend together, the last at the end of what is read; one block unless told. A layer
+   * attends block after block and does all else for all of them at once: no layer's input depends on a later layer, so the
+   * numbers are those of blocks read one by one.
+   */
+  readonly blockEnds?: readonly number[];
+  readonly attend: (request: AttendRequest) => void;
+  /** Sees hidden states i = 0 (embeddings) … L−1 (input of the last layer); what it throws ends the reading. */
+  readonly observe?: (index: number, hidden: Rows) => void;
+}
+
+/** A text being read. */
+export interface Reader {
+  readonly length: number;
+  readonly caches: readonly LayerCache[];
+  readonly rotation: RotationTable | null;
+  /**
+   * Reads tokens [length, length + ids.length). Returns the hidden states after the last norm, [n, D], valid until the
+   * next call.
+   */
+  read(ids: Uint32Array, how: ReadOptions): Promise<Rows>;
+  /** Logits [rows, V] of hidden states into `out`. */
+  logits(hidden: Rows, out: Rows): void;
+  /** Forgets all tokens from `length` on. */
+  rewind(length: number): void;
+  /** Gives back what only reading needs, and ends it; caches and rotation stay. */
+  finish(): void;
+  release(): void;
+}
+
+/** Makes a reader. Throws UserError for a text that is longer than learned positions reach, or than the device has room for. */
+export function createReader(decoder: Decoder, options: ReaderOptions): Reader {
+  const kept = new Allocation(decoder.ops);
+  const working = new Allocation(decoder.ops);
+  try {
+    return openReader(decoder, options, kept, working);
+  } catch (error) {
+    kept.release();
+    working.release();
+    throw error;
+  }
+}
+
+/** `kept` gets every buffer of the caches, `working` those that only reading needs; also where one is refused. */
+function openReader(decoder: Decoder, options: ReaderOptions, kept: Allocation, working: Allocation): Reader {
+  const { ops, config, weights } = decoder;
+  const { capacity, mostAtOnce, keepQueries } = options;
+  if (config.learnedPositions && capacity > config.trainedTokens) {
+    throw new UserError(
+      `This model has learned positions for ${config.trainedTokens} tokens and cannot read ${capacity}; use a shorter text.`,
+    );
+  }
+  const { queryHeads: H, keyValueHeads: G, headDimension: d, hiddenSize: D, feedForwardSize: F } = config;
+  const rotation = createRotationTable(ops, config, Math.max(capacity, LEAST_POSITIONS) + 1);
+  if (rotation) kept.add(rotation.cosine, rotation.sine);
+  const heads = (count: number, label: string): Rows =>
+    tokenMajorRows(kept.floats(capacity * count * d, label), count, capacity, d);
+  const caches: LayerCache[] = [];
+  for (let l = 0; l < config.layers; l++) {
+    caches.push({
+      keyUnrotated: heads(G, `layer ${l} keys`),
+      value: heads(G, `layer ${l} values`),
+      queryUnrotated: keepQueries ? heads(H, `layer ${l} queries`) : null,
+      logSumExp: keepQueries
+        ? { buffer: kept.floats(H * capacity, `layer ${l} log-sum-exp`), offset: 0, headStride: capacity }
+        : null,
+    });
+  }
+  const rotatedKeys = new RotatedRows({
+    ...{ ops, rotation, heads: G, channels: d, capacity, label: 'rotated keys' },
+    layersHeld: options.rotatedLayers ?? config.layers,
+  });
+  working.add(...rotatedKeys.buffers);
+  const { positions } = weights;
+  const ids = working.integers(mostAtOnce * weights.embedding.parts.length, 'token ids');
+  const places = positions && working.integers(mostAtOnce * positions.parts.length, 'token positions');
+  const hiddenBuffer = working.floats(mostAtOnce * D, 'hidden states');
+  const normedBuffer = working.floats(mostAtOnce * D, 'normalized hidden states');
+  const attendedBuffer = working.floats(mostAtOnce * H * d, 'attention output');
+  const queryBuffer = keepQueries ? null : working.floats(mostAtOnce * H * d, 'block queries');
+  const rotatedBuffer = rotation && working.floats(mostAtOnce * H * d, 'rotated block queries');
+  const gateBuffer =
+    config.activation === 'silu-gate' ? working.floats(mostAtOnce * F, 'feed-forward gate') : null;
+  const upBuffer = working.floats(mostAtOnce * F, 'feed-forward');
+  let length = 0;
+
+  const normalize = (input: Rows, norm: DeviceNorm, out: Rows, kind = config.normalization.kind): void =>
+    ops.normalize({ kind, input, ...norm, epsilon: config.normalization.epsilon, out });
+  const project = (input: Rows, map: DeviceLinear, out: Rows, accumulate = false): void =>
+    ops.matmul({ input, ...map, out, accumulate });
+
+  function readLayer(
+    l: number,
+    n: number,
+    blockEnds: readonly number[],
+    attend: (request: AttendRequest) => void,
+  ): void {
+    const layer = weights.layers[l];
+    const cache = caches[l];
+    const hidden = matrixRows(hiddenBuffer, n, D);
+    const normed = matrixRows(normedBuffer, n, D);
+    const attended = tokenMajorRows(attendedBuffer, H, n, d);
+    const blockOf = (view: Rows): Rows => sliceRows(view, length, n);
+    const queryUnrotated = cache.queryUnrotated
+      ? blockOf(cache.queryUnrotated)
+      : tokenMajorRows(queryBuffer!, H, n, d);
+    const keyUnrotated = blockOf(cache.keyUnrotated);
+
+    normalize(hidden, layer.inputNorm, normed);
+    project(normed, layer.query, joinHeads(queryUnrotated));
+    project(normed, layer.key, joinHeads(keyUnrotated));
+    project(normed, layer.value, joinHeads(blockOf(cache.value)));
+    if (layer.queryNorm) normalize(queryUnrotated, layer.queryNorm, queryUnrotated, 'rms');
+    if (layer.keyNorm) normalize(keyUnrotated, layer.keyNorm, keyUnrotated, 'rms');
+    let query = queryUnrotated;
+    if (rotation && rotatedBuffer) {
+      query = tokenMajorRows(rotatedBuffer, H, n, d);
+      const step = { start: length, step: 1 } as const;
+      ops.rotate({ input: queryUnrotated, table: rotation, positions: step, out: query });
+    }
+    const key = rotatedKeys.of(l, cache.keyUnrotated, length + n);
+    let start = length;
+    for (const end of blockEnds) {
+      const ofBlock = (view: Rows): Rows => sliceRows(view, start - length, end - start);
+      attend({
+        ...{ layer: l, start, end, logSumExp: cache.logSumExp },
+        query: ofBlock(query),
+        queryUnrotated: ofBlock(queryUnrotated),
+        key: sliceRows(key, 0, end),
+        keyUnrotated: sliceRows(cache.keyUnrotated, 0, end),
+        value: sliceRows(cache.value, 0, end),
+        out: ofBlock(attended),
+      });
+      start = end;
+    }
+    project(joinHeads(attended), layer.output, hidden, true);
+
+    normalize(hidden, layer.postNorm, normed);
+    const up = matrixRows(upBuffer, n, F);
+    project(normed, layer.up, up);
+    if (layer.gate && gateBuffer) {
+      const gate = matrixRows(gateBuffer, n, F);
+      project(normed, layer.gate, gate);
+      ops.gate({ gate, up, out: up });
+    } else {
+      ops.activate({ kind: config.activation === 'gelu' ? 'gelu' : 'gelu-tanh', input: up, out: up });
+    }
+    project(up, layer.down, hidden, true);
+  }
+
+  return {
+    get length() {
+      return length;
+    },
+    caches,
+    rotation,
+    async read(block, { blockEnds = [length + block.length], attend, observe }) {
+      const n = block.length;
+      if (n > mostAtOnce)
+        throw new RangeError(`a block of ${n} tokens, at most ${mostAtOnce} were announced`);
+      if (length + n > capacity)
+        throw new RangeError(`token ${length + n} is beyond the capacity of ${capacity}`);
+      const hidden = matrixRows(hiddenBuffer, n, D);
+      lookUpRows(ops, weights.embedding, block, ids, hidden);
+      if (positions && places) {
+        const numbers = Uint32Array.from({ length: n }, (_, i) => length + i);
+        lookUpRows(ops, positions, numbers, places, hidden, true);
+      }
+      for (let l = 0; l < config.layers; l++) {
+        observe?.(l, hidden);
+        readLayer(l, n, blockEnds, attend);
+        await ops.pace();
+      }
+      const normed = matrixRows(normedBuffer, n, D);
+      normalize(hidden, weights.finalNorm, normed);
+      length += n;
+      return normed;
+    },
+    logits(hidden, out) {
+      multiplyByTable(ops, hidden, weights.head, out);
+    },
+    rewind(to) {
+      if (to < 0 || to > length) throw new RangeError(`cannot return to ${to} of ${length} tokens`);
+      length = to;
+      rotatedKeys.truncate(to);
+    },
+    finish: () => working.release(),
+    release() {
+      working.release();
+      kept.release();
+    },
+  };
+}

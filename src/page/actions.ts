@@ -1,0 +1,143 @@
+/** What a person can do to the session. Every action leaves a valid session; `commit` ends a gesture and writes the address. */
+import type { StoreApi } from 'zustand/vanilla';
+import { fingerprint } from '../base/fingerprint';
+import type { MethodSpec } from '../methods/method-spec';
+import type { Parameters, ParameterValue } from '../methods/parameters';
+import { parameterContext } from '../study/context';
+import { defaultMethod, type FindMethod } from '../study/default-study';
+import type { SourceSpec } from '../study/spec';
+import type { Session, View } from './choices';
+import { changedNames, fillParameters, followContext } from './dependent-defaults';
+import { mostPinned } from './limits';
+import { type Cell, contextOf, nothingKnown, type PageState } from './state';
+
+export interface Actions {
+  setSource(source: SourceSpec): void;
+  /** Permission to download the model that the session names. */
+  agreeToModel(): void;
+  setModel(model: string): void;
+  setMethod(id: string): void;
+  /**
+   * Parameters that nobody has chosen follow this one where their defaults do. During a drag `isDone` is false, and the address
+   * is left alone.
+   */
+  setParameter(name: string, value: ParameterValue, isDone: boolean): void;
+  setParameters(parameters: Parameters, isDone: boolean): void;
+  pin(method: MethodSpec): void;
+  unpin(index: number): void;
+  setView(patch: Partial<View>, isDone: boolean): void;
+  setQueriesStart(start: number | null): void;
+  /** Null: as the tokenizer has it. */
+  setStartToken(startToken: boolean | null): void;
+  point(cell: Cell | null): void;
+  notify(sentence: string, isChange?: boolean): void;
+  dismiss(notice: number): void;
+}
+
+export interface ActionsOptions {
+  readonly store: StoreApi<PageState>;
+  readonly findMethod: FindMethod;
+  changed(isOtherSource: boolean): void;
+  commit(): void;
+}
+
+let lastNotice = 0;
+
+export function createActions({ store, findMethod, changed, commit }: ActionsOptions): Actions {
+  const left = new Map<string, Parameters>();
+  /** Which parameters of a set somebody chose; the others follow them. */
+  const chosenNames = new WeakMap<Parameters, ReadonlySet<string>>();
+  const { getState, setState } = store;
+  const context = () => contextOf(getState());
+  const setSession = (patch: Partial<Session>, isDone: boolean): void => {
+    setState({ session: { ...getState().session, ...patch } });
+    changed('source' in patch);
+    if (isDone) commit();
+  };
+
+  return {
+    setSource(source) {
+      const { session } = getState();
+      const followed = followContext(
+        session,
+        findMethod,
+        context(),
+        parameterContext(source, getState().model, null),
+      );
+      const view = { ...session.view, query: null, zoom: null };
+      setState({ cell: null });
+      setSession({ ...followed, source, queriesStart: null, view }, true);
+    },
+    agreeToModel() {
+      const { session, agreedModels } = getState();
+      setState({ agreedModels: new Set([...agreedModels, session.model]) });
+      changed(false);
+    },
+    setModel(model) {
+      setState(nothingKnown);
+      setSession({ model, startToken: null }, true);
+    },
+    setMethod(id) {
+      const method = findMethod(id);
+      const { session } = getState();
+      if (!method || id === session.method.id) return;
+      left.set(session.method.id, session.method.parameters);
+      const remembered = left.get(id);
+      setSession(
+        { method: remembered ? { id, parameters: remembered } : defaultMethod(method, context()) },
+        true,
+      );
+    },
+    setParameter(name, value, isDone) {
+      const { id, parameters: before } = getState().session.method;
+      const method = findMethod(id);
+      if (!method) return;
+      const names = new Set([
+        ...(chosenNames.get(before) ?? []),
+        ...changedNames(method, before, context()),
+        name,
+      ]);
+      const kept = Object.entries(before).filter(([each]) => names.has(each));
+      const named = { ...Object.fromEntries(kept), [name]: value };
+      const parameters = fillParameters(method, named, context());
+      chosenNames.set(parameters, names);
+      setSession({ method: { id, parameters } }, isDone);
+    },
+    setParameters(parameters, isDone) {
+      setSession({ method: { id: getState().session.method.id, parameters } }, isDone);
+    },
+    pin(method) {
+      const { pinned } = getState().session;
+      if (pinned.some((known) => fingerprint(known) === fingerprint(method))) return;
+      if (pinned.length < mostPinned) setSession({ pinned: [...pinned, method] }, true);
+      else this.notify(`${mostPinned} methods are pinned, the most there can be; unpin one first.`);
+    },
+    unpin(index) {
+      setSession({ pinned: getState().session.pinned.filter((_, at) => at !== index) }, true);
+    },
+    setView(patch, isDone) {
+      setSession({ view: { ...getState().session.view, ...patch } }, isDone);
+    },
+    setQueriesStart(start) {
+      setSession({ queriesStart: start }, true);
+    },
+    setStartToken(startToken) {
+      const view = { ...getState().session.view, query: null, zoom: null };
+      setState({ cell: null });
+      setSession({ startToken, queriesStart: null, view }, true);
+    },
+    point(cell) {
+      const { cell: before } = getState();
+      if (before?.query !== cell?.query || before?.key !== cell?.key) setState({ cell });
+    },
+    notify(sentence, isChange = false) {
+      const { notices } = getState();
+      if (notices.some((notice) => notice.sentence === sentence)) return;
+      lastNotice += 1;
+      setState({ notices: [...notices, { id: lastNotice, sentence, isChange }] });
+    },
+    dismiss(id) {
+      setState({ notices: getState().notices.filter((notice) => notice.id !== id) });
+    },
+  };
+}

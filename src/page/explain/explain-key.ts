@@ -1,0 +1,137 @@
+/** Why a query sees a key, or does not: the rule that decided, and the numbers that decided by it. */
+import { KEY_FATES, type KeyFate, type QueryRow, type RowRule } from '../../measure/results';
+import { isMissed } from './missed-keys';
+
+export interface Why {
+  readonly fate: KeyFate;
+  readonly isMissed: boolean;
+  /** Whose positions the weight is under; 'cache': there is none to show. */
+  readonly positions: QueryRow['positions'];
+  /** The key's probability among all that the query could see, and its rank among them. */
+  readonly weight: number;
+  readonly weightRank: number;
+  readonly visible: number;
+  readonly rule: RowRule;
+  /** Null where no score decided about this key. */
+  readonly score: DecidingScore | null;
+  /** How many of the query's keys have which fate. */
+  readonly counts: Readonly<Record<KeyFate, number>>;
+}
+
+/** A key's score among those that it was compared with. */
+export interface DecidingScore {
+  readonly value: number;
+  readonly rank: number;
+  /** Keys that were compared, and how many of them stayed. */
+  readonly of: number;
+  readonly kept: number;
+  /** Score of the last one kept; null: none was. */
+  readonly cut: number | null;
+  /** What decided among keys whose score is the cut's: this key's second score and that of the last one kept. Null: not needed. */
+  readonly second: { readonly value: number; readonly cut: number } | null;
+  /** Keys that equal the last one kept in all scores, itself included; null unless this key is one of several. */
+  readonly tied: number | null;
+  /** Tokens that were compared among themselves; null: all candidates. */
+  readonly partition: { readonly start: number; readonly end: number } | null;
+}
+
+export function whyOf(row: QueryRow, key: number): Why {
+  const visible = row.query + 1;
+  const weight = row.weights[key] ?? 0;
+  return {
+    fate: fateOf(row, key),
+    isMissed: isMissed(row, key),
+    positions: row.positions,
+    weight,
+    weightRank: 1 + countAbove(row.weights, weight, 0, visible),
+    visible,
+    rule: row.rule,
+    score: decidingScore(row, key),
+    counts: countFates(row),
+  };
+}
+
+export function countFates(row: QueryRow): Record<KeyFate, number> {
+  const counts = Object.fromEntries(KEY_FATES.map((fate) => [fate, 0])) as Record<KeyFate, number>;
+  for (const fate of row.fates) counts[KEY_FATES[fate]!] += 1;
+  return counts;
+}
+
+function fateOf(row: QueryRow, key: number): KeyFate {
+  return KEY_FATES[row.fates[key] ?? 0]!;
+}
+
+function decidingScore(row: QueryRow, key: number): DecidingScore | null {
+  const { scores, secondary } = row;
+  const value = scores?.[key] ?? Number.NaN;
+  if (!scores || Number.isNaN(value)) return null;
+  const partition = partitionOf(row.rule, key);
+  const { start, end } = partition ?? { start: 0, end: row.query + 1 };
+  let of = 0;
+  let kept = 0;
+  let last: number | null = null;
+  for (let token = start; token < end; token++) {
+    if (Number.isNaN(scores[token])) continue;
+    of += 1;
+    if (fateOf(row, token) !== 'selected') continue;
+    kept += 1;
+    if (last === null || isBehind(row, token, last)) last = token;
+  }
+  const cut = last === null ? null : scores[last]!;
+  const isAtCut = last !== null && value === cut;
+  const second = isAtCut && secondary ? { value: secondary[key]!, cut: secondary[last!]! } : null;
+  const tied = last !== null && isAtCut ? countEqual(row, last, start, end) : 0;
+  const isTied = tied > 1 && (second === null || second.value === second.cut);
+  return {
+    value,
+    rank: 1 + countAbove(scores, value, start, end),
+    of,
+    kept,
+    cut,
+    second: second && isSecondNeeded(row, cut!, second.cut, start, end) ? second : null,
+    tied: isTied ? tied : null,
+    partition,
+  };
+}
+
+/** The partition that a key was compared in; null where all keys were. */
+function partitionOf({ partitions }: RowRule, key: number): { start: number; end: number } | null {
+  if (!partitions) return null;
+  const start = key - ((key - partitions.start) % partitions.tokens);
+  return { start, end: start + partitions.tokens };
+}
+
+/** Whether of two kept keys the first would have been dropped before the second. */
+function isBehind({ scores, secondary }: QueryRow, token: number, other: number): boolean {
+  if (scores![token] !== scores![other]) return scores![token]! < scores![other]!;
+  if (secondary && secondary[token] !== secondary[other]) return secondary[token]! < secondary[other]!;
+  return token > other;
+}
+
+/** Whether keys with the cut's score differ in their second one: otherwise that decided nothing. */
+function isSecondNeeded(
+  { scores, secondary }: QueryRow,
+  cut: number,
+  secondCut: number,
+  start: number,
+  end: number,
+): boolean {
+  for (let token = start; token < end; token++) {
+    if (scores![token] === cut && secondary![token] !== secondCut) return true;
+  }
+  return false;
+}
+
+function countEqual({ scores, secondary }: QueryRow, like: number, start: number, end: number): number {
+  let equal = 0;
+  for (let token = start; token < end; token++) {
+    if (scores![token] === scores![like] && (!secondary || secondary[token] === secondary[like])) equal += 1;
+  }
+  return equal;
+}
+
+function countAbove(values: Float32Array, limit: number, start: number, end: number): number {
+  let above = 0;
+  for (let at = start; at < end; at++) if (values[at]! > limit) above += 1;
+  return above;
+}

@@ -1,0 +1,177 @@
+/** Single values of a link: how each kind is written and read. Readers throw UserError with a clause: "must be …". */
+
+import { fingerprint } from '../../base/fingerprint';
+import { quote } from '../../base/quote';
+import { isUserError, UserError } from '../../base/user-error';
+import type { Method } from '../../methods/method';
+import type { MethodSpec } from '../../methods/method-spec';
+import type { ParameterContext, ParameterSchema, Parameters, ParameterValue } from '../../methods/parameters';
+import type { FindMethod } from '../../study/default-study';
+import type { MapRegion } from '../../tiles/grid';
+import { fillParameters } from '../dependent-defaults';
+import { mostPinned } from '../limits';
+
+export function readWhole(text: string, least: number, most: number): number {
+  const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= least && value <= most) return value;
+  throw new UserError(`must be a whole number from ${least} to ${most}`);
+}
+
+export function readOneOf<const Word extends string>(text: string, words: readonly Word[]): Word {
+  const found = words.find((word) => word === text);
+  if (found === undefined) throw new UserError(`must be one of ${words.join(', ')}`);
+  return found;
+}
+
+export function readDepth(text: string): 'spread' | number {
+  if (text === 'spread') return text;
+  const value = readNumber(text);
+  if (value !== null && value >= 0 && value <= 1) return value;
+  throw new UserError('must be spread or a number from 0 to 1');
+}
+
+/** rowStart-rowEnd-columnStart-columnEnd, ends excluded. */
+export function writeZoom({ rowStart, rowEnd, columnStart, columnEnd }: MapRegion): string {
+  return [rowStart, rowEnd, columnStart, columnEnd].join('-');
+}
+
+export function readZoom(text: string): MapRegion {
+  const parts = /^(\d{1,9})-(\d{1,9})-(\d{1,9})-(\d{1,9})$/.exec(text);
+  const [rowStart, rowEnd, columnStart, columnEnd] = (parts ?? []).slice(1).map(Number);
+  if (rowEnd === undefined || columnEnd === undefined || rowStart! >= rowEnd || columnStart! >= columnEnd) {
+    throw new UserError('must be four tokens: first and last row, first and last column, as in 0-64-0-64');
+  }
+  return { rowStart: rowStart!, rowEnd, columnStart: columnStart!, columnEnd };
+}
+
+/** One number, one number per layer joined by "_", or a word. */
+export function writeParameter(value: ParameterValue): string {
+  return typeof value === 'object' ? value.join('_') : String(value);
+}
+
+/**
+ * Checks the kind and the lower limit. Upper limits may depend on the text, which a link reader does not know yet: the
+ * controls say when a value is too large, and keep it. `layers` null: of a model that is not loaded, so that any number of
+ * values will do.
+ */
+export function readParameter(schema: ParameterSchema, text: string, layers: number | null): ParameterValue {
+  if (schema.kind === 'choice') {
+    return readOneOf(
+      text,
+      schema.options.map((option) => option.value),
+    );
+  }
+  const values = text.split('_').map((part) => readParameterNumber(schema, part));
+  if (values.length === 1) return values[0]!;
+  if (layers === null || values.length === layers) return values;
+  throw new UserError(`must be one number, or ${layers} joined by "_", one per layer`);
+}
+
+function readParameterNumber(schema: Exclude<ParameterSchema, { kind: 'choice' }>, text: string): number {
+  const value = readNumber(text);
+  const isRight = value !== null && (schema.kind === 'fraction' || Number.isSafeInteger(value));
+  const most = schema.kind === 'fraction' ? schema.maximum : Number.MAX_SAFE_INTEGER;
+  if (isRight && value >= schema.minimum && value <= most) return value;
+  const range = schema.kind === 'fraction' ? ` to ${schema.maximum}` : '';
+  throw new UserError(
+    `must be ${schema.kind === 'count' ? 'a whole number' : 'a number'} from ${schema.minimum}${range}`,
+  );
+}
+
+function readNumber(text: string): number | null {
+  return /^-?\d+(\.\d+)?(e[+-]?\d+)?$/i.test(text) && Number.isFinite(Number(text)) ? Number(text) : null;
+}
+
+/** oracle(keepFraction:0.25);random(keepFraction:0.25,seed:1), and "none" for no pinned method. */
+export function writePinned(pinned: readonly MethodSpec[]): string {
+  if (pinned.length === 0) return 'none';
+  return pinned.map(({ id, parameters }) => `${id}(${writeParameters(parameters)})`).join(';');
+}
+
+function writeParameters(parameters: Parameters): string {
+  return Object.entries(parameters)
+    .map(([name, value]) => `${name}:${writeParameter(value)}`)
+    .join(',');
+}
+
+export interface PinnedReading {
+  readonly pinned: readonly MethodSpec[];
+  /** Those of `pinned` whose `keepFraction` the link itself names. */
+  readonly withFraction: readonly MethodSpec[];
+  /** One sentence for each kind of thing that was left out. */
+  readonly notices: readonly string[];
+}
+
+/** Each entry is read on its own: a bad one costs itself. Throws UserError where none is good. */
+export function readPinned(
+  text: string,
+  find: FindMethod,
+  context: ParameterContext,
+  layers: number | null,
+): PinnedReading {
+  if (text === 'none') return { pinned: [], withFraction: [], notices: [] };
+  const pinned = new Map<string, MethodSpec>();
+  const withFraction: MethodSpec[] = [];
+  const notices: string[] = [];
+  const entries = text.split(';');
+  let [doubles, bad, read] = [0, 0, 0];
+  for (const entry of entries) {
+    if (pinned.size === mostPinned || read === mostPinned * 4) break;
+    read += 1;
+    try {
+      const { spec, names } = readPinnedEntry(entry, find, context, layers);
+      const key = fingerprint(spec);
+      if (pinned.has(key)) doubles += 1;
+      else {
+        pinned.set(key, spec);
+        if (names.includes('keepFraction')) withFraction.push(spec);
+      }
+    } catch (error) {
+      if (!isUserError(error)) throw error;
+      bad += 1;
+      if (bad === 1) notices.push(`"pin" in the link: ${error.message}; it was left out.`);
+    }
+  }
+  if (pinned.size === 0) throw new UserError(notices[0] ?? 'must be pinned methods');
+  if (bad > 1) notices.push(`${bad - 1} more of the link's pinned methods cannot be read and were left out.`);
+  if (doubles > 0) notices.push('The link pins a method twice with the same parameters; it is shown once.');
+  if (read < entries.length) {
+    notices.push(
+      `The link pins ${entries.length} methods; ${pinned.size} are shown, and ${mostPinned} are the most.`,
+    );
+  }
+  return { pinned: [...pinned.values()], withFraction, notices };
+}
+
+function readPinnedEntry(
+  entry: string,
+  find: FindMethod,
+  context: ParameterContext,
+  layers: number | null,
+): { spec: MethodSpec; names: string[] } {
+  const parts = /^([a-z0-9-]+)\(([^()]*)\)$/.exec(entry);
+  if (!parts) {
+    throw new UserError(`${quote(entry, 40)} must be a method, as in oracle(keepFraction:0.25)`);
+  }
+  const method = find(parts[1]!);
+  if (!method) throw new UserError(`${quote(parts[1]!, 40)} is no method that this version knows`);
+  const given = parts[2] === '' ? [] : parts[2]!.split(',').map((pair) => readPair(pair, method, layers));
+  const parameters = fillParameters(method, Object.fromEntries(given), context);
+  return { spec: { id: method.id, parameters }, names: given.map(([name]) => name) };
+}
+
+function readPair(pair: string, method: Method, layers: number | null): [string, ParameterValue] {
+  const [name = '', value = ''] = pair.split(':');
+  if (!Object.hasOwn(method.parameters, name)) {
+    const names = Object.keys(method.parameters).join(', ');
+    throw new UserError(
+      `${method.id} has no parameter ${quote(name, 40)} (it has ${names === '' ? 'none' : names})`,
+    );
+  }
+  try {
+    return [name, readParameter(method.parameters[name]!, value, layers)];
+  } catch (error) {
+    if (!isUserError(error)) throw error;
+    throw new UserError(`${name} of ${method.id} ${error.message}, not ${quote(value, 40)}`);
+  }
+}

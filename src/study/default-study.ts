@@ -1,0 +1,57 @@
+/** The study that the page opens with, and what its parts default to. */
+import type { Method } from '../methods/method';
+import type { MethodSpec } from '../methods/method-spec';
+import { type ParameterContext, type Parameters, resolveParameters } from '../methods/parameters';
+import type { SourceSpec, StudySpec } from './spec';
+
+/** Looks a method up; null for an id that is not there. */
+export type FindMethod = (id: string) => Method | null;
+
+export const bundledModel = 'bundled';
+export const defaultSource: SourceSpec = {
+  kind: 'task',
+  task: 'four-needles',
+  tokens: 1024,
+  depth: 'spread',
+  seed: 7,
+};
+export const defaultMethodId = 'esa';
+export const defaultPinnedIds = ['oracle', 'streaming-llm', 'lagkv', 'random'] as const;
+/** A head of the bundled model that looks the needles up. */
+export const openingHead = { layer: 7, head: 4 } as const;
+
+/** Parameters of a method with every default filled in for the given text and model. */
+export function defaultParameters(method: Method, context: ParameterContext): Parameters {
+  return resolveParameters(method.id, method.parameters, {}, context);
+}
+
+/** A method with its defaults. */
+export function defaultMethod(method: Method, context: ParameterContext): MethodSpec {
+  return { id: method.id, parameters: defaultParameters(method, context) };
+}
+
+/** The methods that are pinned until somebody chooses others. */
+export function defaultPinned(find: FindMethod, context: ParameterContext): MethodSpec[] {
+  return defaultPinnedIds.flatMap((id) => {
+    const method = find(id);
+    return method ? [defaultMethod(method, context)] : [];
+  });
+}
+
+/** `contextOf`: what parameters of a study of this source depend on. */
+export function defaultStudy(
+  find: FindMethod,
+  contextOf: (source: SourceSpec) => ParameterContext,
+): StudySpec {
+  const context = contextOf(defaultSource);
+  const method = find(defaultMethodId);
+  if (!method) throw new Error(`the method ${defaultMethodId} is missing`);
+  return {
+    model: bundledModel,
+    source: defaultSource,
+    method: defaultMethod(method, context),
+    pinned: defaultPinned(find, context),
+    queriesStart: null,
+    startToken: null,
+  };
+}

@@ -1,0 +1,199 @@
+/** Makes the recorded text that probe runs read: from a model's reading, or from a capture. */
+
+import { Allocation } from '../../gpu/allocation';
+import { mebibytes } from '../../gpu/memory';
+import type { Ops } from '../../gpu/ops';
+import type { Rows } from '../../gpu/rows';
+import { headMajorRows, sliceRows, tokenMajorRows } from '../../gpu/rows';
+import { UserError } from '../base/user-error';
+import type { Capture } from '../model/capture/capture';
+import { attendSelection } from '../model/decoder/attend';
+import { createRotationTable, LEAST_POSITIONS } from '../model/decoder/buffers';
+import type { Decoder, Reader } from '../model/decoder/decoder';
+import { RotatedRows } from '../model/decoder/rotated-rows';
+import { checkRange } from './capture-range';
+import type { RecordedLayer, RecordedText } from './trace';
+
+/** Query rows per attention call; keeps submissions short. */
+const BLOCK_TOKENS = 256;
+
+/** A recorded text whose buffers belong to it. */
+export interface OwnedRecordedText extends RecordedText {
+  release(): void;
+}
+
+/**
+ * Layers whose rotated queries and keys are there at once: that of a run, which goes layer by layer, and that of a picture which is
+ * asked for meanwhile.
+ */
+export const ROTATED_LAYERS = 2;
+
+/** The text that a reader with `keepQueries` has read; `answerStart` if it has an answer. It ends the reading, and takes the reader over. */
+export function recordReading(
+  decoder: Decoder,
+  reader: Reader,
+  {
+    tokens,
+    answerStart = null,
+    calibration,
+  }: Pick<RecordedText, 'tokens' | 'calibration'> & Partial<Pick<RecordedText, 'answerStart'>>,
+): OwnedRecordedText {
+  const { config, ops } = decoder;
+  const { queryHeads, keyValueHeads, headDimension: channels } = config;
+  const { rotation, caches } = reader;
+  reader.finish();
+  const rotated = (heads: number, label: string): RotatedRows =>
+    new RotatedRows({ ops, rotation, heads, channels, capacity: tokens, layersHeld: ROTATED_LAYERS, label });
+  let queries: RotatedRows | null = null;
+  let keys: RotatedRows | null = null;
+  const release = (): void => {
+    queries?.release();
+    keys?.release();
+    reader.release();
+  };
+  try {
+    queries = rotated(queryHeads, 'rotated queries');
+    keys = rotated(keyValueHeads, 'rotated keys');
+  } catch (error) {
+    release();
+    throw error;
+  }
+  const [rotatedQueries, rotatedKeys] = [queries, keys];
+  return {
+    ops,
+    layers: config.layers,
+    tokens,
+    answerStart,
+    queryHeads,
+    keyValueHeads,
+    headDimension: channels,
+    attentionScale: config.attentionScale,
+    rotation,
+    positionOffset: 0,
+    trainedTokens: config.trainedTokens,
+    calibration,
+    recorded: caches.map(({ queryUnrotated, keyUnrotated, value, logSumExp }, layer) => ({
+      layer,
+      get query() {
+        return rotatedQueries.of(layer, queryUnrotated!, tokens);
+      },
+      queryUnrotated: sliceRows(queryUnrotated!, 0, tokens),
+      get key() {
+        return rotatedKeys.of(layer, keyUnrotated, tokens);
+      },
+      keyUnrotated: sliceRows(keyUnrotated, 0, tokens),
+      value: sliceRows(value, 0, tokens),
+      logSumExp: logSumExp!,
+    })),
+    outputWeight: (layer) => decoder.weights.layers[layer]!.output.weight,
+    release,
+  };
+}
+
+/**
+ * Puts a capture on the device and computes full attention's log-sum-exp. `layers`: which of those present; default all. Throws
+ * UserError where the device has no room for them.
+ */
+export async function recordCapture(
+  ops: Ops,
+  capture: Capture,
+  layers: readonly number[] = capture.presentLayers,
+): Promise<OwnedRecordedText> {
+  checkLayersFit(ops, capture, layers.length);
+  const owned = new Allocation(ops);
+  const working = new Allocation(ops);
+  try {
+    return await uploadCapture(ops, capture, layers, owned, working);
+  } catch (error) {
+    owned.release();
+    throw error;
+  } finally {
+    working.release();
+  }
+}
+
+function checkLayersFit({ memoryLimits }: Ops, capture: Capture, layers: number): void {
+  const { tokens: T, queryHeads: H, keyValueHeads: G, headDimension: d } = capture;
+  // With the un-rotated tensors, which most captures have or which are computed.
+  const numbers = T * (2 * H * d + 3 * G * d + H);
+  const { budgetBytes } = memoryLimits;
+  if (layers * 4 * numbers <= budgetBytes) return;
+  const most = Math.floor(budgetBytes / (4 * numbers));
+  throw new UserError(
+    `${layers} layers of this capture need ${mebibytes(layers * 4 * numbers)} MiB and ${mebibytes(budgetBytes)} MiB are allowed ` +
+      `on this device; use a capture of at most ${most} layers of ${T.toLocaleString('en')} tokens, or of fewer tokens.`,
+  );
+}
+
+async function uploadCapture(
+  ops: Ops,
+  capture: Capture,
+  layers: readonly number[],
+  owned: Allocation,
+  working: Allocation,
+): Promise<OwnedRecordedText> {
+  const { tokens: T, queryHeads: H, keyValueHeads: G, headDimension: d, attentionScale } = capture;
+  const upload = (data: Float32Array, heads: number, label: string): Rows => {
+    const buffer = ops.upload(data, label);
+    owned.add(buffer);
+    return headMajorRows(buffer, heads, T, d);
+  };
+  // Methods turn by distances and by places in a cache, never by the position that the capture begins at.
+  const rotation = capture.rope
+    ? createRotationTable(ops, { rope: capture.rope, headDimension: d }, Math.max(T, LEAST_POSITIONS) + 1)
+    : null;
+  if (rotation) owned.add(rotation.cosine, rotation.sine);
+  const unused = working.floats(Math.min(T, BLOCK_TOKENS) * H * d, 'full attention output');
+  const recorded: RecordedLayer[] = [];
+  for (const index of layers) {
+    const tensors = capture.layer(index);
+    checkRange(capture, index, tensors);
+    const logSumExp = { buffer: owned.floats(H * T, `layer ${index} log-sum-exp`), offset: 0, headStride: T };
+    const layer: RecordedLayer = {
+      layer: index,
+      query: upload(tensors.query, H, `layer ${index} queries`),
+      queryUnrotated:
+        tensors.queryUnrotated && upload(tensors.queryUnrotated, H, `layer ${index} queries, un-rotated`),
+      key: upload(tensors.key, G, `layer ${index} keys`),
+      keyUnrotated:
+        tensors.keyUnrotated && upload(tensors.keyUnrotated, G, `layer ${index} keys, un-rotated`),
+      value: upload(tensors.value, G, `layer ${index} values`),
+      logSumExp,
+    };
+    for (let start = 0; start < T; start += BLOCK_TOKENS) {
+      const end = Math.min(T, start + BLOCK_TOKENS);
+      attendSelection(
+        ops,
+        {
+          block: { start, end },
+          query: sliceRows(layer.query, start, end - start),
+          key: sliceRows(layer.key, 0, end),
+          value: sliceRows(layer.value, 0, end),
+        },
+        { list: null, rangeStart: 0 },
+        attentionScale,
+        tokenMajorRows(unused, H, end - start, d),
+        { ...logSumExp, offset: start },
+      );
+      await ops.pace();
+    }
+    recorded.push(layer);
+  }
+  return {
+    ops,
+    layers: capture.layers,
+    tokens: T,
+    answerStart: capture.answerStart,
+    queryHeads: H,
+    keyValueHeads: G,
+    headDimension: d,
+    attentionScale,
+    rotation,
+    positionOffset: capture.positionOffset,
+    trainedTokens: capture.trainedTokens,
+    calibration: null,
+    recorded,
+    outputWeight: () => null,
+    release: () => owned.release(),
+  };
+}

@@ -1,0 +1,219 @@
+/** One engine in a worker of the page. The page's side is engine-client.ts. */
+import { isDeviceError } from '../../gpu/device-error';
+import { createWebGpuOps } from '../../gpu/webgpu';
+import { isUserError, UserError } from '../base/user-error';
+import { openBackend } from '../engine/backend';
+import { Engine } from '../engine/engine';
+import type { FullRun } from '../engine/events';
+import { selfTestFamilies } from '../engine/self-test-families';
+import { webEnvironment } from './environment';
+import { WorkerFiles } from './files';
+import type { FromWorker, ToWorker } from './protocol';
+
+const post = (message: FromWorker, transfer: Transferable[] = []): void => postMessage(message, { transfer });
+
+/** For people; bugs keep their own words. */
+function sentence(error: unknown): string {
+  if (isUserError(error)) return error.message;
+  return `Something went wrong inside Keyhole: ${clause(error)}.`;
+}
+
+function clause(error: unknown): string {
+  const [line] = (error instanceof Error ? error.message : String(error)).split('\n');
+  return line.replace(/[.\s]+$/, '');
+}
+
+const files = new WorkerFiles(post);
+
+let engine: Engine | null = null;
+let controller = new AbortController();
+/** Ends the loading of `loadingModel`, which goes on through studies of the same model. */
+let loading = new AbortController();
+let loadingModel: string | null = null;
+/** The run under way, settled or not; a new one waits until the one before has let go of the device. */
+let underWay: Promise<void> = Promise.resolve();
+let newestRun = -1;
+let deliverFull: ((full: FullRun) => void) | null = null;
+
+async function start({ backend, page, life }: Extract<ToWorker, { type: 'start' }>): Promise<void> {
+  if (life !== null) {
+    // Held until the worker's end, whatever ends it: then the page is granted the lock.
+    void navigator.locks.request(life, () => {
+      post({ type: 'alive' });
+      return new Promise(() => {});
+    });
+  }
+  const { ops, facts } = await openBackend(backend, () =>
+    createWebGpuOps({
+      onLost(message) {
+        // A device that is lost before the start fails its self-test too, and the CPU takes over without a word of this.
+        if (engine) loss.report({ type: 'lost', sentence: message });
+      },
+    }),
+  );
+  engine = new Engine(
+    ops,
+    webEnvironment(page, (model) => files.fetchFor(model)),
+    ops.backend === 'webgpu' ? selfTestFamilies : null,
+  );
+  post({ type: 'started', facts });
+}
+
+/** The end of the device, reported once. What its operations throw on the way is no failure of the study. */
+const loss = new (class {
+  #isReported = false;
+  readonly #waiting: (() => void)[] = [];
+
+  report(message: Extract<FromWorker, { type: 'lost' }>): void {
+    if (!this.#isReported) post(message);
+    this.#isReported = true;
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  /**
+   * Whether an error came of the device's end. Operations that are pending fail a moment before the loss is told; an operation
+   * that fails without one means that the device cannot be used.
+   */
+  async explains(error: unknown): Promise<boolean> {
+    if (this.#isReported) return true;
+    if (!isDeviceError(error)) return false;
+    await Promise.race([
+      new Promise<void>((resolve) => this.#waiting.push(resolve)),
+      new Promise((resolve) => setTimeout(resolve, LOSS_MILLISECONDS)),
+    ]);
+    this.report({ type: 'lost', sentence: `WebGPU failed: ${clause(error)}.`, isBroken: true });
+    return true;
+  }
+})();
+
+/** Longest time between the failure of an operation and the news that its device is lost. */
+const LOSS_MILLISECONDS = 1000;
+
+function run({ run: number, ...asked }: Extract<ToWorker, { type: 'run' }>): void {
+  const { spec, parts } = asked;
+  overtake();
+  if (loadingModel !== spec.model) endLoading();
+  if (loading.signal.aborted) loading = new AbortController();
+  loadingModel = spec.model;
+  controller = new AbortController();
+  const { signal } = controller;
+  newestRun = number;
+  const full =
+    !parts.includes('free') || parts.includes('probe')
+      ? null
+      : new Promise<FullRun>((resolve, reject) => {
+          deliverFull = resolve;
+          signal.addEventListener('abort', () => reject(signal.reason));
+        });
+  full?.catch(() => {});
+  const before = underWay;
+  underWay = (async () => {
+    await before;
+    try {
+      await engine?.run({
+        ...asked,
+        signal,
+        loading: loading.signal,
+        full,
+        emit: (event) => !signal.aborted && post({ type: 'event', run: number, event }),
+        onFull: (result) => !parts.includes('free') && post({ type: 'full', run: number, full: result }),
+      });
+    } catch (error) {
+      if (signal.aborted) return;
+      // The page starts the study again.
+      if (await loss.explains(error)) return;
+      post({ type: 'event', run: number, event: { name: 'failed', value: sentence(error) } });
+    } finally {
+      post({ type: 'freed', run: number });
+    }
+    if (!signal.aborted) post({ type: 'ended', run: number });
+  })();
+}
+
+function overtake(): void {
+  controller.abort(new DOMException('overtaken', 'AbortError'));
+  deliverFull = null;
+}
+
+function endLoading(): void {
+  loading.abort(new DOMException('no longer wanted', 'AbortError'));
+  loadingModel = null;
+}
+
+/** Requests that are being answered and can be dropped. */
+const answering = new Map<number, AbortController>();
+
+async function reply<Value extends Extract<FromWorker, { type: 'reply' }>['value']>(
+  id: number,
+  work: (signal: AbortSignal) => Promise<Value>,
+  /** Arrays that are given away: nobody here needs them any more. */
+  arraysOf: (value: Value) => readonly Float32Array[] = () => [],
+): Promise<void> {
+  const request = new AbortController();
+  answering.set(id, request);
+  try {
+    const value = await work(request.signal);
+    if (!request.signal.aborted) {
+      const buffers = new Set(arraysOf(value).map(({ buffer }) => buffer as ArrayBuffer));
+      post({ type: 'reply', id, value }, [...buffers]);
+    }
+  } catch (error) {
+    if (await loss.explains(error)) return;
+    if (!request.signal.aborted) post({ type: 'refused', id, sentence: sentence(error) });
+  } finally {
+    answering.delete(id);
+  }
+}
+
+addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
+  switch (data.type) {
+    case 'start':
+      start(data).catch((error) => post({ type: 'lost', sentence: sentence(error) }));
+      return;
+    case 'run':
+      run(data);
+      return;
+    case 'full':
+      if (data.run === newestRun) deliverFull?.(data.full);
+      return;
+    case 'cancel':
+      overtake();
+      endLoading();
+      return;
+    case 'ping':
+      post({ type: 'pong', id: data.id });
+      return;
+    case 'file':
+    case 'noFile':
+      files.hear(data);
+      return;
+    case 'look':
+      engine?.look(data.layer, data.head);
+      return;
+    case 'attention':
+      void reply(
+        data.id,
+        async (signal) => needEngine().attention(data.request, signal),
+        ({ lines }) => lines.flatMap(({ maximum, mean, excess }) => [maximum, mean, excess]),
+      );
+      return;
+    case 'coverage':
+      void reply(
+        data.id,
+        async (signal) => needEngine().coverage(data.request, signal),
+        ({ kept }) => kept.filter((share) => share !== null),
+      );
+      return;
+    case 'drop':
+      answering.get(data.id)?.abort();
+      return;
+    case 'row':
+      void reply(data.id, async () => needEngine().row(data.layer, data.head, data.query, data.positions));
+      return;
+  }
+});
+
+function needEngine(): Engine {
+  if (!engine) throw new UserError('The engine is still starting; the picture follows with the study.');
+  return engine;
+}

@@ -1,0 +1,93 @@
+import { describe, expect, it } from 'vitest';
+import { createCpuOps } from '../../gpu/cpu';
+import { readText } from '../../src/engine/generation';
+import { contextOf } from '../../src/measure/probe-run';
+import { selectAll } from '../../src/measure/select-all';
+import { readKept } from '../../src/measure/selection-reader';
+import { methodById } from '../../src/methods';
+import type { Method } from '../../src/methods/method';
+import { resolveParameters } from '../../src/methods/parameters';
+import { forward } from '../../src/model/decoder/forward';
+import { recordReading } from '../../src/trace/from-decoder';
+import { someIds, tinyDecoder } from './tiny-model';
+
+const TOKENS = 120;
+const ANSWER_START = 101;
+const QUERIES_START = 90;
+
+/** The method, and what each of its selections in layer 0 keeps, by block; a block that is read again replaces the first reading. */
+function watched(method: Method) {
+  const seen = new Map<string, ReturnType<typeof readKept>>();
+  const start: Method['start'] = (context, parameters) => {
+    const run = method.start(context, parameters);
+    const select = run.select.bind(run);
+    run.select = (input) => {
+      const selection = select(input);
+      const { start, end } = input.block;
+      const sets = method.sets === 'kvHead' ? context.keyValueHeads : 1;
+      if (input.layer === 0) seen.set(`${start}…${end}`, readKept(context.ops, selection, sets));
+      return selection;
+    };
+    return run;
+  };
+  return { method: { ...method, start }, seen };
+}
+
+describe('selections of an answer’s tokens', async () => {
+  const ops = createCpuOps();
+  const decoder = await tinyDecoder(ops);
+  const ids = someIds(TOKENS);
+  const { reader } = await forward(decoder, ids);
+  const text = recordReading(decoder, reader, {
+    tokens: TOKENS,
+    answerStart: ANSWER_START,
+    calibration: null,
+  });
+
+  // Layer 0 sees the same queries and keys whatever was selected.
+  it.each([
+    ['esa', { projection: 'exact', initTokens: 3, localTokens: 8, chunkTokens: 16, selectedTokens: 9 }],
+    ['lagkv', { lagTokens: 9, sinkTokens: 4, keepFraction: 0.4 }],
+    ['lagkv', { lagTokens: 9, sinkTokens: 4, keepFraction: 0.4, prefill: 'monolithic' }],
+    ['lagkv', { variant: 'kvpress', lagTokens: 9, keepFraction: 0.3 }],
+    ['streaming-llm', { keepFraction: 0.2 }],
+    ['streaming-llm', { keepFraction: 0.2, positions: 'cache' }],
+    ['oracle', { keepFraction: 0.15 }],
+    ['random', { keepFraction: 0.3 }],
+  ])('%s %o: a probe run has those of the free run', async (id, given) => {
+    const method = methodById(id);
+    const parameters = resolveParameters(id, method.parameters, given, contextOf(text));
+    const { method: spied, seen } = watched(method);
+    const reading = await readText({
+      decoder,
+      method: spied,
+      parameters,
+      calibration: null,
+      recorded: text.recorded,
+      ids,
+      answerStart: ANSWER_START,
+      queriesStart: QUERIES_START,
+      keepQueries: false,
+      isAnswerComplete: (generated) => generated.length >= 4,
+      signal: new AbortController().signal,
+      onProgress: () => {},
+    });
+    reading.reader.release();
+    const { blocks } = await selectAll({
+      text,
+      method,
+      parameters,
+      recordedIndex: 0,
+      evictAt: QUERIES_START,
+      withScores: false,
+    });
+    const single = blocks.filter(({ block }) => block.start >= ANSWER_START);
+    expect(single.map(({ block }) => block.end - block.start)).toEqual(
+      new Array(TOKENS - ANSWER_START).fill(1),
+    );
+    expect(blocks.length).toBeGreaterThan(single.length);
+    for (const { block, kept } of blocks) {
+      expect(kept, `block ${block.start}`).toEqual(await seen.get(`${block.start}…${block.end}`));
+    }
+  });
+});

@@ -1,0 +1,150 @@
+import { describe, expect, test } from 'vitest';
+import { createCpuOps } from '../../gpu/cpu';
+import type { Ops } from '../../gpu/ops';
+import { createWebGpuOps } from '../../gpu/webgpu';
+import { isUserError } from '../../src/base/user-error';
+import { Engine } from '../../src/engine/engine';
+import type { StudyEnvironment } from '../../src/engine/environment';
+import type { Part, PostedEvent } from '../../src/engine/events';
+import { planMemory } from '../../src/engine/memory/plan';
+import { methodById } from '../../src/methods';
+import type { MethodSpec } from '../../src/methods/method-spec';
+import { resolveParameters } from '../../src/methods/parameters';
+import { nodeFolder } from '../../src/model/files/folder-node';
+import type { StudySpec } from '../../src/study/spec';
+import { describeWebGpu, requestTestAdapter } from '../webgpu-node';
+import { bundled } from './model-shapes';
+
+const environment: StudyEnvironment = {
+  modelFolder: () => nodeFolder('samples/model'),
+  sampleTexts: async () => [
+    { id: 'keeper', title: 'A keeper', text: 'The lighthouse keeper climbed the stairs. '.repeat(400) },
+  ],
+};
+
+const esa: MethodSpec = {
+  id: 'esa',
+  parameters: {
+    projection: 'exact',
+    ...{ initTokens: 4, localTokens: 32, chunkTokens: 32, selectedTokens: 16 },
+  },
+};
+const streaming: MethodSpec = { id: 'streaming-llm', parameters: { keepFraction: 0.25 } };
+
+const spec = (tokens: number, method: MethodSpec): StudySpec => ({
+  model: 'bundled',
+  source: { kind: 'sample', sample: 'keeper', tokens },
+  method,
+  pinned: [],
+  queriesStart: null,
+  startToken: null,
+});
+
+async function run(engine: Engine, study: StudySpec, parts: readonly Part[] = ['probe', 'free']) {
+  const events: PostedEvent[] = [];
+  await engine.run({
+    ...{ spec: study, parts, full: null, onFull: () => {} },
+    signal: new AbortController().signal,
+    emit: (event) => events.push(event),
+  });
+  return events;
+}
+
+function replaces(open: () => Promise<Ops> | Ops, tokens: readonly [number, number]): void {
+  test('holds the same after studies of both methods and both lengths', async () => {
+    const ops = await open();
+    const engine = new Engine(ops, environment);
+    await run(engine, spec(tokens[0], streaming));
+    const before = ops.memory().bytes;
+    for (let study = 0; study < 4; study++) {
+      await run(engine, spec(tokens[study % 2], study % 3 ? streaming : esa));
+      await engine.row(study % 8, 0, 15);
+    }
+    await run(engine, spec(tokens[0], streaming));
+    expect(ops.memory().bytes).toBe(before);
+    ops.destroy();
+  });
+}
+
+describe('an engine on the CPU', () => {
+  replaces(() => createCpuOps(), [64, 48]);
+
+  test('refuses a study that does not fit before anything is read, and then runs one that does', async () => {
+    const ops = createCpuOps({ memoryBytes: 24 * 2 ** 20 });
+    const engine = new Engine(ops, environment);
+    let sentence = '';
+    const events: PostedEvent[] = [];
+    const refused = engine.run({
+      ...{ spec: spec(2000, esa), parts: ['probe', 'free'], full: null, onFull: () => {} },
+      signal: new AbortController().signal,
+      emit: (event) => events.push(event),
+    });
+    await refused.catch((error: unknown) => {
+      expect(isUserError(error)).toBe(true);
+      sentence = (error as Error).message;
+    });
+    expect(sentence).toMatch(
+      /^2,000 tokens of this model need \d+ MiB and 24 MiB are allowed on this device/,
+    );
+    const most = Number(/at most ([\d,]+) tokens/.exec(sentence)?.[1].replace(',', ''));
+    expect(most).toBeGreaterThan(100);
+    expect(
+      events.some(({ name, value }) => name === 'progress' && value.label.startsWith('full attention')),
+    ).toBe(false);
+    await run(engine, spec(most, esa));
+    expect(ops.memory().peakBytes).toBeLessThanOrEqual(24 * 2 ** 20);
+    ops.destroy();
+  });
+
+  test('lets go of one model where there is no room for two', async () => {
+    const ops = createCpuOps({ memoryBytes: 24 * 2 ** 20 });
+    const engine = new Engine(ops, environment);
+    await run(engine, spec(64, streaming), ['probe']);
+    await run(engine, { ...spec(64, streaming), model: 'the same again' }, ['probe']);
+    expect(ops.memory().peakBytes).toBeLessThanOrEqual(24 * 2 ** 20);
+    ops.destroy();
+  });
+
+  test('takes what was planned, to a fifth', async () => {
+    const ops = createCpuOps();
+    const engine = new Engine(ops, environment);
+    for (const method of [esa, streaming]) {
+      await run(engine, spec(300, method));
+      const plan = planned(ops, method, 300);
+      expect(ops.memory().peakBytes / plan.peakBytes, method.id).toBeGreaterThan(0.8);
+      expect(ops.memory().peakBytes / plan.peakBytes, method.id).toBeLessThan(1.2);
+    }
+    ops.destroy();
+  });
+});
+
+function planned(ops: Ops, spec: MethodSpec, tokens: number) {
+  const config = bundled;
+  const method = methodById(spec.id);
+  const parameters = resolveParameters(method.id, method.parameters, spec.parameters, { ...config, tokens });
+  return planMemory({
+    ...{ limits: ops.memoryLimits, config, method, parameters, tokens, answerStart: null },
+    ...{ parts: ['probe', 'free'], queriesStart: tokens - Math.ceil(tokens / 8) },
+  });
+}
+
+describeWebGpu('an engine on WebGPU, with a device of default limits', () => {
+  const open = async (): Promise<Ops> => {
+    const device = await (await requestTestAdapter()).requestDevice();
+    expect(device.limits.maxStorageBufferBindingSize).toBe(2 ** 27);
+    expect(device.limits.maxStorageBuffersPerShaderStage).toBe(8);
+    return createWebGpuOps({ device });
+  };
+  replaces(open, [24, 20]);
+
+  test('takes what was planned, to a fifth', async () => {
+    const ops = await open();
+    expect(ops.memoryLimits).toMatchObject({ budgetBytes: 2 ** 31, bufferBytes: 2 ** 27 });
+    const engine = new Engine(ops, environment);
+    await run(engine, spec(96, esa));
+    const plan = planned(ops, esa, 96);
+    expect(ops.memory().peakBytes / plan.peakBytes).toBeGreaterThan(0.8);
+    expect(ops.memory().peakBytes / plan.peakBytes).toBeLessThan(1.2);
+    ops.destroy();
+  });
+});

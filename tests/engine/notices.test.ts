@@ -1,0 +1,62 @@
+import { expect, it } from 'vitest';
+import { createCpuOps } from '../../gpu/cpu';
+import { gatherNotices, lengthNotices, methodNotices } from '../../src/engine/notices';
+import { selectAll } from '../../src/measure/select-all';
+import { methodById } from '../../src/methods';
+import type { MethodRun } from '../../src/methods/method';
+import { resolveParameters } from '../../src/methods/parameters';
+import { runNotices } from '../../src/methods/run-notices';
+import { recordText } from '../methods/recorded';
+
+const context = {
+  tokens: 5000,
+  trainedTokens: 4096,
+  layers: 2,
+  queryHeads: 2,
+  keyValueHeads: 1,
+  headDimension: 8,
+};
+const esa = methodById('esa');
+const parameters = resolveParameters('esa', esa.parameters, { projection: 'learned' }, context);
+
+it('says of a text what its length means, where it is known', () => {
+  expect(lengthNotices(4096, 4096)).toEqual([]);
+  expect(lengthNotices(9999, null)).toEqual([]);
+  expect(lengthNotices(5000, 4096)).toEqual([
+    'The text has 5,000 tokens and the model was trained on 4,096: beyond them full attention is no reference.',
+  ]);
+});
+
+it('gathers source, length, method and run in this order, no sentence twice', async () => {
+  const notes = esa.notes?.(parameters, context) ?? [];
+  expect(notes.length).toBeGreaterThan(0);
+  const run = {
+    notices: ['Assumed.'],
+    lateNotices: async () => ['Met.', 'Assumed.'],
+  } as unknown as MethodRun;
+  const said = await runNotices(run);
+  expect(said).toEqual(['Assumed.', 'Met.', 'Assumed.']);
+  const all = gatherNotices({ source: ['A bias is not read.'], method: esa, parameters, context, run: said });
+  expect(all).toEqual(['A bias is not read.', ...lengthNotices(5000, 4096), ...notes, 'Assumed.', 'Met.']);
+  expect(methodNotices(esa, parameters, context, said)).toEqual([...notes, 'Assumed.', 'Met.']);
+});
+
+it('hears of a selection what the run met: channels of LagKV without range', async () => {
+  const shape = { tokens: 40, queryHeads: 1, keyValueHeads: 1, headDimension: 8 };
+  const wave = (i: number): number => Math.sin(7 * i);
+  const constant = Float32Array.from({ length: 320 }, (_, i) => (i % 8 === 3 ? 0.5 : wave(i)));
+  const tensors = {
+    query: Float32Array.from({ length: 320 }, (_, i) => wave(i)),
+    key: constant,
+    value: constant,
+  };
+  const text = recordText(createCpuOps(), shape, [tensors], { rope: null });
+  const method = methodById('lagkv');
+  const given = { sinkTokens: 4, lagTokens: 8, keepFraction: 0.5 };
+  const own = { ...context, ...shape, trainedTokens: null, layers: 1 };
+  const { notices } = await selectAll({
+    ...{ text, method, recordedIndex: 0, evictAt: 40, withScores: false },
+    parameters: resolveParameters('lagkv', method.parameters, given, own),
+  });
+  expect(notices).toEqual([expect.stringMatching(/channels had no range in a lag partition/)]);
+});

@@ -1,0 +1,109 @@
+/** What a link reader is told of the page, and sessions of every shape. */
+import fc from 'fast-check';
+import { fingerprint } from '../../src/base/fingerprint';
+import { methods } from '../../src/methods';
+import type { MethodSpec } from '../../src/methods/method-spec';
+import type { ParameterSchema, Parameters, ParameterValue } from '../../src/methods/parameters';
+import { mapModes, positionChoices, type Session, themes, type View } from '../../src/page/choices';
+import { shortestTaskTokens } from '../../src/page/limits';
+import { wellFormed } from '../../src/page/link/compress';
+import type { LinkEnvironment } from '../../src/page/link/link';
+import { parameterContext } from '../../src/study/context';
+import { LONGEST_TEXT_TOKENS } from '../../src/study/limits';
+import type { SourceSpec } from '../../src/study/spec';
+import { taskIds } from '../../src/tasks';
+
+const layers = 8;
+
+export const environment: LinkEnvironment = {
+  version: '1.2.3',
+  findMethod: (id) => methods.find((method) => method.id === id) ?? null,
+  methodIds: methods.map(({ id }) => id),
+  taskIds,
+  sampleIds: ['short', 'ferry'],
+  contextOf: (source) => parameterContext(source, null, null),
+};
+
+const whole = (most: number) => fc.integer({ min: 0, max: most });
+const fraction = (least: number, most: number) =>
+  fc.double({ min: least, max: most, noNaN: true }).map((value) => value + 0);
+
+const source: fc.Arbitrary<SourceSpec> = fc.oneof(
+  fc.record({
+    kind: fc.constant('task' as const),
+    task: fc.constantFrom(...taskIds),
+    tokens: fc.integer({ min: shortestTaskTokens, max: LONGEST_TEXT_TOKENS }),
+    depth: fc.oneof(fc.constant('spread' as const), fraction(0, 1)),
+    seed: whole(2 ** 32 - 1),
+  }),
+  fc.record({
+    kind: fc.constant('sample' as const),
+    sample: fc.constantFrom(...environment.sampleIds),
+    tokens: fc.option(fc.integer({ min: shortestTaskTokens, max: LONGEST_TEXT_TOKENS })),
+  }),
+  fc.record({
+    kind: fc.constant('text' as const),
+    text: fc
+      .string({ unit: 'binary', maxLength: 300 })
+      .map(wellFormed)
+      .filter((text) => text.trim() !== ''),
+  }),
+);
+
+function value(schema: ParameterSchema): fc.Arbitrary<ParameterValue> {
+  if (schema.kind === 'choice') return fc.constantFrom(...schema.options.map((option) => option.value));
+  const one =
+    schema.kind === 'count'
+      ? fc.integer({ min: schema.minimum, max: 100_000 })
+      : fraction(schema.minimum, schema.maximum);
+  return fc.oneof(one, fc.array(one, { minLength: layers, maxLength: layers }));
+}
+
+const method: fc.Arbitrary<MethodSpec> = fc.constantFrom(...methods).chain(({ id, parameters }) =>
+  fc.record({
+    id: fc.constant(id),
+    parameters: fc.record(
+      Object.fromEntries(Object.entries(parameters).map(([name, schema]) => [name, value(schema)])),
+    ) as fc.Arbitrary<Parameters>,
+  }),
+);
+
+const zoom = fc
+  .tuple(whole(16000), fc.integer({ min: 1, max: 400 }), whole(16000), fc.integer({ min: 1, max: 400 }))
+  .map(([rowStart, rows, columnStart, columns]) => ({
+    rowStart,
+    rowEnd: rowStart + rows,
+    columnStart,
+    columnEnd: columnStart + columns,
+  }));
+
+const view: fc.Arbitrary<View> = fc.record({
+  layer: whole(47),
+  head: whole(63),
+  query: fc.option(whole(16_383)),
+  zoom: fc.option(zoom),
+  mode: fc.constantFrom(...mapModes),
+  theme: fc.constantFrom(...themes),
+  positions: fc.option(fc.constantFrom(...positionChoices)),
+});
+
+/** Every session that the page can be brought into. */
+export const anySession: fc.Arbitrary<Session> = fc
+  .record({
+    model: fc.oneof(
+      fc.constant('bundled'),
+      fc.webUrl({ withQueryParameters: true, withFragments: true }),
+      fc.stringMatching(/^(\.\.\/|\/)?[a-z0-9@_.-]{1,20}(\/[a-zé%@-]{1,9}){0,2}$/),
+    ),
+    source,
+    method,
+    pinned: fc.uniqueArray(method, { maxLength: 5, selector: fingerprint }),
+    queriesStart: fc.option(whole(16_383)),
+    startToken: fc.option(fc.boolean()),
+    view,
+  })
+  .map((session) => {
+    if (session.model !== 'bundled') return session;
+    const inside = { layer: session.view.layer % layers, head: session.view.head % 6 };
+    return { ...session, view: { ...session.view, ...inside } };
+  });
