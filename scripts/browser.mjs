@@ -159,3 +159,27 @@ export function vulkanEnvironment(driver) {
 export const softwareDawnFlags = [
   'disable-dawn-features=use_vulkan_zero_initialize_workgroup_memory_extension',
 ];
+
+// A page under test talks to nothing but its own server.
+const silent = [
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--disable-quic',
+  '--no-first-run',
+];
+
+/**
+ * Arguments of a Chromium to test with.
+ * @param {'cpu' | 'webgpu'} mode `cpu`: nothing that concerns WebGPU; `webgpu`: an adapter on SwiftShader
+ */
+export function chromiumFlags(mode) {
+  return mode === 'cpu'
+    ? silent
+    : [
+        ...silent,
+        '--enable-unsafe-webgpu',
+        '--use-webgpu-adapter=swiftshader',
+        ...softwareDawnFlags.map((flag) => `--${flag}`),
+      ];
+}

@@ -1,5 +1,5 @@
 import { type Browser, chromium } from 'playwright-core';
-import { findBrowser, softwareDawnFlags } from '../../scripts/browser.mjs';
+import { chromiumFlags, findBrowser } from '../../scripts/browser.mjs';
 
 /**
  * `cpu`: no flag that concerns WebGPU; without a GPU `requestAdapter()` answers null, and the page takes the CPU.
@@ -7,24 +7,6 @@ import { findBrowser, softwareDawnFlags } from '../../scripts/browser.mjs';
  * it only with `#backend=webgpu`.
  */
 export type BrowserMode = 'cpu' | 'webgpu';
-
-// A test talks to nothing but its own server.
-const quiet = [
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  '--disable-quic',
-  '--no-first-run',
-];
-
-const modeFlags: Record<BrowserMode, string[]> = {
-  cpu: [],
-  webgpu: [
-    '--enable-unsafe-webgpu',
-    '--use-webgpu-adapter=swiftshader',
-    ...softwareDawnFlags.map((flag) => `--${flag}`),
-  ],
-};
 
 export interface LaunchedChromium {
   readonly browser: Browser;
@@ -42,7 +24,7 @@ export async function launchChromium(mode: BrowserMode): Promise<LaunchedChromiu
   const { executablePath, origin, env } = findBrowser();
   const browser = await chromium.launch({
     executablePath,
-    args: [...quiet, ...modeFlags[mode]],
+    args: chromiumFlags(mode),
     env: { ...process.env, ...env },
   });
   return { browser, executablePath, origin };

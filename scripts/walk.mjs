@@ -1,0 +1,194 @@
+// The way of one parameter from its slider to the kernels and back to paint, in modules: opens the default study in a
+// Chromium over Vite's development server, which serves every module by itself to page and workers, moves the slider of
+// ESA's compressed dimension by one key, and prints the modules of the project in which a function ran until the page was idle.
+//   node scripts/walk.mjs [--root DIR] [--backend cpu|webgpu] [--names]
+// --root counts another checkout (with its packages installed); --names lists every module.
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { chromium } from 'playwright-core';
+import { createServer } from 'vite';
+import { chromiumFlags, findBrowser } from './browser.mjs';
+import { fail, root } from './setup.mjs';
+
+const { values: options } = parseArgs({
+  options: {
+    root: { type: 'string', default: root },
+    backend: { type: 'string', default: 'cpu' },
+    names: { type: 'boolean', default: false },
+  },
+});
+const { backend } = options;
+if (backend !== 'cpu' && backend !== 'webgpu') fail(`--backend must be cpu or webgpu, not "${backend}".`);
+const project = resolve(options.root);
+
+/**
+ * A script of the page or of a worker, as CDP counts it.
+ * @typedef {{ url: string, functions: { functionName: string, ranges: { startOffset: number, count: number }[] }[] }} ScriptCoverage
+ */
+
+/** @typedef {(method: string, parameters?: object) => Promise<any>} Send a command to one target */
+
+/** Counts of executed functions from now on; what ran before does not count. @param {Send} send */
+async function startCounting(send) {
+  await send('Profiler.enable');
+  await send('Profiler.startPreciseCoverage', { callCount: true, detailed: false });
+}
+
+/**
+ * Modules of the project in which a function ran since the last call. A module's own body does not count: it runs when the
+ * module is loaded.
+ * @param {Send} send @param {string} origin @returns {Promise<Set<string>>} paths from the project's root
+ */
+async function takeModules(send, origin) {
+  /** @type {{ result: ScriptCoverage[] }} */
+  const { result } = await send('Profiler.takePreciseCoverage');
+  const modules = new Set();
+  for (const { url, functions } of result) {
+    if (!url.startsWith(`${origin}/`)) continue;
+    const path = decodeURIComponent(new URL(url).pathname).slice(1);
+    if (path.includes('node_modules') || !existsSync(join(project, path))) continue;
+    const ran = functions.some(
+      ({ functionName, ranges }) =>
+        ranges[0].count > 0 && !(functionName === '' && ranges[0].startOffset === 0),
+    );
+    if (ran) modules.add(path);
+  }
+  return modules;
+}
+
+/**
+ * Workers of the page, those that start later too. Playwright's session passes on events of its own target only, so that
+ * messages of workers come wrapped (`flatten: false`).
+ * @param {import('playwright-core').CDPSession} page @param {(send: Send) => Promise<void>} prepare runs before the worker's modules
+ */
+async function attachWorkers(page, prepare) {
+  /** @type {Map<string, Send>} */
+  const workers = new Map();
+  /** @type {Map<string, (answer: any) => void>} */
+  const waiting = new Map();
+  let last = 0;
+  page.on('Target.receivedMessageFromTarget', ({ sessionId, message }) => {
+    const answer = JSON.parse(message);
+    waiting.get(`${sessionId} ${answer.id}`)?.(answer);
+  });
+  page.on('Target.attachedToTarget', async ({ sessionId, targetInfo }) => {
+    if (targetInfo.type !== 'worker') return;
+    /** @type {Send} */
+    const send = async (method, parameters = {}) => {
+      last += 1;
+      const key = `${sessionId} ${last}`;
+      const answer = new Promise((settle) => waiting.set(key, settle));
+      const message = JSON.stringify({ id: last, method, params: parameters });
+      await page.send('Target.sendMessageToTarget', { sessionId, message });
+      const { result, error } = await answer;
+      waiting.delete(key);
+      if (error) throw new Error(`${method} in a worker: ${error.message}`);
+      return result;
+    };
+    workers.set(sessionId, send);
+    await prepare(send);
+    await send('Runtime.runIfWaitingForDebugger');
+  });
+  page.on('Target.detachedFromTarget', ({ sessionId }) => workers.delete(sessionId));
+  await page.send('Target.setAutoAttach', { autoAttach: true, waitForDebuggerOnStart: true, flatten: false });
+  return workers;
+}
+
+const idle = (/** @type {import('playwright-core').Page} */ page) =>
+  page.evaluate(() => /** @type {any} */ (window).keyhole.idle());
+
+/** @param {string} url @param {import('playwright-core').Browser} browser */
+async function walk(url, browser) {
+  const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+  const session = await page.context().newCDPSession(page);
+  /** @type {Send} */
+  const send = (method, parameters) => session.send(/** @type {any} */ (method), parameters);
+  const workers = await attachWorkers(session, startCounting);
+  await page.goto(`${url}#backend=${backend}`);
+  const before = await idle(page);
+  if (before.backend !== backend)
+    throw new Error(`the page runs on ${before.backend}: there is no ${backend}`);
+  const slider = page.getByRole('slider', { name: 'Compressed dimension, slider' });
+  await slider.focus();
+  await idle(page);
+
+  await startCounting(send);
+  const origin = new URL(url).origin;
+  for (const worker of workers.values()) await takeModules(worker, origin);
+  const attached = workers.size;
+  await page.keyboard.press('ArrowLeft');
+  const after = await idle(page);
+  const inPage = await takeModules(send, origin);
+  const inWorkers = await Promise.all([...workers.values()].map((worker) => takeModules(worker, origin)));
+  await page.close();
+  return {
+    from: before.parameters.compressedDim,
+    to: after.parameters.compressedDim,
+    inPage,
+    inWorkers: new Set(inWorkers.flatMap((modules) => [...modules])),
+    workers: attached,
+  };
+}
+
+/** Two folders of the path, which is a room: `src/engine`, `gpu/operations`. @param {string} path */
+const roomOf = (path) => dirname(path).split('/').slice(0, 2).join('/');
+
+// A cache of its own: prepared packages of another checkout or of a running `npm run dev` stay as they are.
+const cacheDir = mkdtempSync(join(tmpdir(), 'keyhole-walk-'));
+const server = await createServer({
+  root: project,
+  configFile: join(project, 'vite.config.ts'),
+  cacheDir,
+  logLevel: 'error',
+  server: { port: 0, hmr: false, watch: null },
+});
+const { executablePath, env } = findBrowser();
+const browser = await chromium.launch({
+  executablePath,
+  args: chromiumFlags(backend),
+  env: { ...process.env, ...env },
+});
+try {
+  await server.listen();
+  const url = server.resolvedUrls?.local[0] ?? fail('Vite serves no address.');
+  // Packages that Vite finds late make it load the page anew: once to find them, once to count.
+  const first = await browser.newPage();
+  await first.goto(url);
+  await first.waitForFunction(() => 'keyhole' in window);
+  await idle(first);
+  await first.close();
+
+  const { from, to, inPage, inWorkers, workers } = await walk(url, browser);
+  if (from === to) throw new Error(`the key did not move the slider from ${from}`);
+  const all = [...new Set([...inPage, ...inWorkers])].sort();
+  /** @type {Map<string, string[]>} */
+  const rooms = new Map();
+  for (const path of all) rooms.set(roomOf(path), [...(rooms.get(roomOf(path)) ?? []), path]);
+  console.log(`compressedDim ${from} → ${to}, backend ${backend}, a page and ${workers} workers`);
+  console.log('modules with an executed function, by room\n');
+  console.log('  all  page  worker');
+  const line = (/** @type {string[]} */ paths, /** @type {string} */ name) => {
+    const count = (/** @type {Set<string>} */ where) => paths.filter((path) => where.has(path)).length;
+    const columns = [
+      String(paths.length).padStart(5),
+      String(count(inPage)).padStart(5),
+      String(count(inWorkers)).padStart(7),
+    ];
+    console.log(`${columns.join(' ')}  ${name}`);
+  };
+  for (const [room, paths] of rooms) {
+    line(paths, room);
+    if (options.names)
+      for (const path of paths)
+        console.log(
+          `${' '.repeat(21)}${path}${inPage.has(path) ? ' page' : ''}${inWorkers.has(path) ? ' worker' : ''}`,
+        );
+  }
+  line(all, 'total');
+} finally {
+  await browser.close();
+  await server.close();
+  rmSync(cacheDir, { recursive: true, force: true });
+}
