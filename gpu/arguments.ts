@@ -8,6 +8,11 @@ export interface IndexList {
   readonly sets: number;
   readonly count: number;
   readonly rowStride: number;
+  /**
+   * For lists of different lengths: list s has buffer[countsOffset + s] ≤ `count` entries. What lies behind them is unspecified and
+   * names no keys. Without it every list has `count`.
+   */
+  readonly countsOffset?: number;
 }
 
 /**

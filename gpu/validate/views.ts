@@ -179,6 +179,9 @@ export function checkList(operation: string, argument: string, list: IndexList):
     checkCounts(operation, argument, list, ['offset', 'sets', 'count', 'rowStride']);
   }
   checkBuffer(operation, argument, list.buffer, 'u32', endOfRows(listAsRows(list)));
+  if (list.countsOffset !== undefined) {
+    checkSpan(operation, `${argument}.counts`, list.buffer, 'u32', list.countsOffset, sets);
+  }
 }
 
 /** Input and output heads pair up: a KV head serves the same number of query heads each. */

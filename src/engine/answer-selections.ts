@@ -5,6 +5,7 @@
  */
 import type { Ops } from '../../gpu/ops';
 import type { DeviceBuffer } from '../../gpu/rows';
+import { readLists } from '../measure/selection-reader';
 import type { Selection } from '../methods/method';
 
 /** One layer's selection, off the device. */
@@ -65,11 +66,7 @@ export class AnswerSelections {
       if (!isOwned && last && last.buffer === buffer && last.offset === offset && last.count === count) {
         return { sets: last.sets, rangeStart };
       }
-      const length = (list.sets - 1) * list.rowStride + count;
-      const indices = await this.ops.readIntegers(buffer, offset, length);
-      const sets = Array.from({ length: list.sets }, (_, set) =>
-        marksOf(indices.subarray(set * list.rowStride, set * list.rowStride + count)),
-      );
+      const sets = (await readLists(this.ops, list)).map(marksOf);
       if (!isOwned) this.lastRead.set(layer, { buffer, offset, count, sets });
       return { sets, rangeStart };
     });

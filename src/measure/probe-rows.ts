@@ -18,9 +18,11 @@ export interface RowShape {
   readonly near: number;
 }
 
-/** Null where the query's block has others, which share its list. */
+/** Null where the query's block has others, which share its list, and where its lists are of different lengths. */
 export function rowShape(kept: KeptKeys, { start, end }: { start: number; end: number }): RowShape | null {
-  return end - start === 1 ? { listed: kept.sets[0]!.length, near: end - kept.rangeStart } : null;
+  const listed = kept.sets[0]!.length;
+  if (end - start !== 1 || kept.sets.some(({ length }) => length !== listed)) return null;
+  return { listed, near: end - kept.rangeStart };
 }
 
 /** Whether a run's attention can be measured for several such queries at once. */

@@ -13,6 +13,7 @@ export function isSameChoice(a: Selection, b: Selection): boolean {
     a.list.offset === b.list.offset &&
     a.list.sets === b.list.sets &&
     a.list.count === b.list.count &&
-    a.list.rowStride === b.list.rowStride
+    a.list.rowStride === b.list.rowStride &&
+    a.list.countsOffset === b.list.countsOffset
   );
 }

@@ -1,5 +1,5 @@
 /** Reads selections back from the device as plain arrays. */
-import type { Ops, ScoreRows } from '../../gpu/ops';
+import type { IndexList, Ops, ScoreRows } from '../../gpu/ops';
 import type { Selection } from '../methods/method';
 
 /** The keys a block's queries see, off the device: those listed, then every token of [rangeStart, own position]. */
@@ -15,21 +15,28 @@ export interface KeptKeys {
 /** `sets`: how many there are where the selection lists nothing, and so does not tell. */
 export async function readKept(ops: Ops, selection: Selection, sets = 1): Promise<KeptKeys> {
   const { list, tiedAtCut, rangeStart, candidates } = selection;
-  const [indices, tied] = await Promise.all([
-    list ? ops.readIntegers(list.buffer, list.offset, (list.sets - 1) * list.rowStride + list.count) : null,
+  const [lists, tied] = await Promise.all([
+    list ? readLists(ops, list) : null,
     tiedAtCut ? ops.readIntegers(tiedAtCut.buffer, tiedAtCut.offset, tiedAtCut.sets) : null,
   ]);
   return {
-    sets:
-      list && indices
-        ? Array.from({ length: list.sets }, (_, set) =>
-            indices.subarray(set * list.rowStride, set * list.rowStride + list.count),
-          )
-        : Array.from({ length: sets }, () => new Uint32Array(0)),
+    sets: lists ?? Array.from({ length: sets }, () => new Uint32Array(0)),
     rangeStart,
     candidates,
     tiedAtCut: tied && [...tied],
   };
+}
+
+/** The lists of all sets off the device, each with its own length. */
+export async function readLists(ops: Ops, list: IndexList): Promise<Uint32Array[]> {
+  const { buffer, offset, sets, count, rowStride, countsOffset } = list;
+  const [indices, counts] = await Promise.all([
+    ops.readIntegers(buffer, offset, (sets - 1) * rowStride + count),
+    countsOffset === undefined ? null : ops.readIntegers(buffer, countsOffset, sets),
+  ]);
+  return Array.from({ length: sets }, (_, set) =>
+    indices.subarray(set * rowStride, set * rowStride + (counts ? counts[set] : count)),
+  );
 }
 
 /** Score rows off the device, one array each. */

@@ -1,5 +1,6 @@
 /** Softmax attention through the WebAssembly kernels. */
 import { floatsOf, integersOf } from '../../cpu/buffer';
+import { listLength } from '../../cpu/lists';
 import type { RowStarts } from '../../cpu/panel';
 import type { SimdKernels } from '../../cpu/simd/instance';
 import { packColumns, roundUp, TILE_COLUMNS, TILE_ROWS } from '../../cpu/simd/pack';
@@ -55,17 +56,17 @@ export function createSimdAttention(kernels: SimdKernels): typeof attention {
     const mostRows = groups ? groups.reduce((most, heads) => Math.max(most, heads.length), 0) : query.rows;
     const layout = layoutOf(Math.min(BLOCK_ROWS, mostRows), query.channels);
     const memory = kernels.floats(layout.end);
-    const total = (visible.list?.count ?? 0) + visible.range.end - visible.range.start;
-    const keys = { data: floatsOf(key.buffer), starts: new Int32Array(total) };
-    const values = { data: floatsOf(value.buffer), starts: new Int32Array(total) };
+    const most = (visible.list?.count ?? 0) + visible.range.end - visible.range.start;
+    const keys = { data: floatsOf(key.buffer), starts: new Int32Array(most) };
+    const values = { data: floatsOf(value.buffer), starts: new Int32Array(most) };
     const attend = (head: number, rows: QueryRows): void => {
       const keyHead = Math.floor((head * key.heads) / query.heads);
-      visibleStarts(visible, head, query.heads, key, keyHead, keys.starts);
+      const listed = visibleStarts(visible, head, query.heads, key, keyHead, keys.starts);
       visibleStarts(visible, head, query.heads, value, keyHead, values.starts);
       for (let from = 0; from < rows.heads.length; from += BLOCK_ROWS) {
         const heads = rows.heads.subarray(from, from + BLOCK_ROWS);
         const places = rows.places.subarray(from, from + BLOCK_ROWS);
-        attendRows(kernels, a, { heads, places }, keys, values, memory, layout);
+        attendRows(kernels, a, { heads, places }, listed, keys, values, memory, layout);
       }
     };
     if (groups) {
@@ -100,16 +101,18 @@ function headsThatShare({ query, key, visible }: AttentionArguments): number[][]
     const keyHead = Math.floor((head * key.heads) / query.heads);
     if (keyHead !== last) known = new Map();
     last = keyHead;
-    const startOf = (of: number): number =>
-      list ? list.offset + Math.floor((of * sets) / query.heads) * list.rowStride : 0;
-    const start = startOf(head);
+    const setOf = (of: number): number => Math.floor((of * sets) / query.heads);
+    const own = setOf(head);
+    const count = list ? listLength('attention', list, own) : 0;
+    const start = list ? list.offset + own * list.rowStride : 0;
     let hash = 0;
-    if (list && indices)
-      for (let i = 0; i < list.count; i++) hash = Math.imul(hash ^ indices[start + i]!, 16777619);
+    if (indices) for (let i = 0; i < count; i++) hash = Math.imul(hash ^ indices[start + i]!, 16777619);
     const isSame = ([first]: readonly number[]): boolean => {
-      const other = startOf(first!);
-      if (!list || !indices || other === start) return true;
-      for (let i = 0; i < list.count; i++) if (indices[other + i] !== indices[start + i]) return false;
+      const set = setOf(first!);
+      if (!list || !indices || set === own) return true;
+      if (listLength('attention', list, set) !== count) return false;
+      const other = list.offset + set * list.rowStride;
+      for (let i = 0; i < count; i++) if (indices[other + i] !== indices[start + i]) return false;
       return true;
     };
     const alike = known.get(hash) ?? [];
@@ -129,14 +132,14 @@ function attendRows(
   kernels: SimdKernels,
   a: AttentionArguments,
   rows: QueryRows,
+  listed: number,
   keys: RowStarts,
   values: RowStarts,
   memory: Float32Array,
   layout: Layout,
 ): void {
   const { channels } = a.query;
-  const total = keys.starts.length;
-  const seen = rows.places.map((row) => visibleCount(a.visible, total, a.query.rows, row));
+  const seen = rows.places.map((row) => visibleCount(a.visible, listed, a.query.rows, row));
   const most = seen.reduce((largest, count) => Math.max(largest, count), 0);
   loadQueries(a, rows, memory, layout);
   for (let from = 0; from < most; from += BLOCK_KEYS) {

@@ -28,6 +28,9 @@ export function checkTopK(a: TopKArguments): void {
   checkList('topK', 'out', out);
   checkEqual('topK', 'out.sets', out.sets, score.rows);
   checkEqual('topK', 'out.count', out.count, Math.min(a.count, score.length));
+  if (out.countsOffset !== undefined) {
+    fail('topK', 'out has lists of different lengths (countsOffset), but every row gets out.count entries');
+  }
   if (out.sets > 1 && out.rowStride < out.count) {
     fail('topK', `out.rowStride is ${out.rowStride}, so lists of ${out.count} overlap`);
   }

@@ -71,11 +71,18 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
       }
     }
     const lists = a.list ?? [];
-    const count = lists[0]?.length ?? 0;
-    const listData = new Uint32Array(2 + lists.length * (count + 1)).fill(0xffffffff);
+    const count = Math.max(0, ...lists.map(({ length }) => length));
+    const countsOffset = 3 + lists.length * (count + 1);
+    const listData = new Uint32Array(countsOffset + lists.length).fill(0xffffffff);
     lists.forEach((list, s) => {
       listData.set(list, 2 + s * (count + 1));
     });
+    const isRagged = lists.some(({ length }) => length !== count);
+    if (isRagged)
+      listData.set(
+        lists.map(({ length }) => length),
+        countsOffset,
+      );
     const visible = {
       range: a.range,
       list: a.list && {
@@ -84,6 +91,7 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
         sets: lists.length,
         count,
         rowStride: count + 1,
+        ...(isRagged && { countsOffset }),
       },
     };
     const out = output(ops, { heads, rows: queries, channels }, layout);
@@ -142,6 +150,19 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
       }),
     );
 
+    test.each([
+      ['two', [9, 4]],
+      ['two, one of them empty', [0, 7]],
+      ['one for every head', [5, 0, 11, 1]],
+      ['one for every head, over a seam of blocks', [130, 128, 3, 127]],
+    ])('lists of different lengths: %s', async (_, lengths) => {
+      const list = lengths.map((length, s) => someIndices(s + 1, length, 150));
+      await check({ ...base, queries: 5, keys: 170, list, range: causal(155, 168) });
+      await check({ ...base, queries: 1, keys: 170, list, range: causal(155, 168) });
+      await check({ ...base, queries: 6, keys: 170, list, range: all(0, 0) });
+      await check({ ...base, queries: 7, keys: 170, list, range: causal(166, 169) });
+    });
+
     test('a list alone, an empty list, an empty list of every head', async () => {
       const list = [someIndices(3, 9, 30)];
       await check({ ...base, queries: 5, keys: 30, list, range: all(0, 0) });
@@ -192,6 +213,17 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
       const values = await take(ops, out);
       expect(values.slice(0, 16).every(Number.isFinite)).toBe(true);
       expect(values[16]).toBeNaN();
+    });
+
+    test('a list that is longer than the longest is refused', () => {
+      const one = { heads: 1, rows: 2, channels: 2 };
+      const view = input(ops, one, numbers(1, 4));
+      const buffer = ops.upload(Uint32Array.of(0, 1, 2), 'list');
+      const list = { buffer, offset: 0, sets: 1, count: 1, rowStride: 1, countsOffset: 2 };
+      const visible = { list, range: all(0, 0) };
+      expect(() =>
+        ops.attention({ query: view, key: view, value: view, scale: 1, visible, out: output(ops, one) }),
+      ).toThrow('attention: list 0 has 2 entries, more than the 1 of the longest');
     });
 
     test('a list that names a row beyond the keys is refused', () => {

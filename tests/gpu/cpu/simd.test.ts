@@ -113,6 +113,8 @@ interface Case {
   readonly causal?: boolean;
   readonly sets?: number;
   readonly listed?: number;
+  /** Lengths of the sets' lists, at most `listed`. */
+  readonly lengths?: readonly number[];
   readonly scale?: number;
   readonly layout?: Layout;
 }
@@ -120,20 +122,23 @@ interface Case {
 /** Outputs and log-sum-exps; `spoil` may change keys and values first. */
 async function attend(ops: Ops, a: Case, spoil: (k: Float32Array, v: Float32Array) => void = () => {}) {
   const { heads, keyHeads, queries, keys, channels, start = 0, end = keys, causal = true } = a;
-  const { sets, listed = 0, scale = channels ** -0.5, layout = 'head-major' } = a;
+  const { sets, listed = 0, lengths, scale = channels ** -0.5, layout = 'head-major' } = a;
   const queryShape = { heads, rows: queries, channels };
   const keyShape = { heads: keyHeads, rows: keys, channels };
   const k = numbers(2, keyHeads * keys * channels).map((x) => 2 * x);
   const v = numbers(3, keyHeads * keys * channels);
   spoil(k, v);
   // Set s lists every third row from s on; a guard behind each set names no row.
+  const countsOffset = 1 + (sets ?? 0) * (listed + 1);
   const list =
     sets === undefined
       ? undefined
-      : Uint32Array.from({ length: 1 + sets * (listed + 1) }, (_, at) => {
+      : Uint32Array.from({ length: countsOffset + sets }, (_, at) => {
+          if (at >= countsOffset) return lengths?.[at - countsOffset] ?? 0xffffffff;
+          const set = Math.floor((at - 1) / (listed + 1));
           const place = (at - 1) % (listed + 1);
-          if (at === 0 || place === listed) return 0xffffffff;
-          return Math.floor((at - 1) / (listed + 1)) + 3 * place;
+          if (at === 0 || place >= (lengths?.[set] ?? listed)) return 0xffffffff;
+          return set + 3 * place;
         });
   const out = output(ops, queryShape, layout);
   const lse = output(ops, { heads, rows: 1, channels: queries });
@@ -150,6 +155,7 @@ async function attend(ops: Ops, a: Case, spoil: (k: Float32Array, v: Float32Arra
         sets: sets!,
         count: listed,
         rowStride: listed + 1,
+        ...(lengths && { countsOffset }),
       },
     },
     out,
@@ -189,6 +195,17 @@ describe('attention', () => {
     await check({ ...base, queries: 5, keys: 30, sets, listed: 7, start: 0, end: 0 });
     await check({ ...base, queries: 5, keys: 30, sets, listed: 0, start: 10, end: 30 });
   });
+
+  test.each([[[60]], [[60, 3]], [[0, 57]], [[60, 0, 1, 59]]])(
+    'lists of different lengths: %j',
+    async (lengths) => {
+      const lists = { ...base, sets: lengths.length, listed: 60, lengths };
+      for (const queries of [1, 2, 5, 13]) {
+        await check({ ...lists, queries, keys: 300, start: 200, end: 290 });
+        await check({ ...lists, queries, keys: 200, start: 0, end: 0, causal: false });
+      }
+    },
+  );
 
   test.each([
     [6, 2, 1],
@@ -233,8 +250,12 @@ describe('attention', () => {
           ][of]!,
       ),
     ],
+    ['a list does not share with its beginning', [0, 1, 2, 1].map((of) => [3, 9, 27, 81].slice(0, 4 - of))],
   ])('one query: %s', async (_, lists) => {
-    const [heads, count, keys] = [lists.length, lists[0]!.length, 300];
+    const [heads, keys] = [lists.length, 300];
+    const count = Math.max(...lists.map(({ length }) => length));
+    const padded = lists.map((list) => [...list, ...new Array(count - list.length).fill(0xffffffff)]);
+    const lengths = lists.map(({ length }) => length);
     const run = async (ops: Ops) => {
       const out = output(ops, { heads, rows: 1, channels: 5 });
       const lse = output(ops, { heads, rows: 1, channels: 1 });
@@ -245,11 +266,12 @@ describe('attention', () => {
         scale: 0.5,
         visible: {
           list: {
-            buffer: ops.upload(Uint32Array.from(lists.flat()), 'lists'),
+            buffer: ops.upload(Uint32Array.from([...padded.flat(), ...lengths]), 'lists'),
             offset: 0,
             sets: heads,
             count,
             rowStride: count,
+            countsOffset: heads * count,
           },
           range: { start: 0, end: 0, causal: false },
         },

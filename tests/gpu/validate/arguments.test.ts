@@ -160,6 +160,18 @@ describe('refused', () => {
       'attention: visible.list has 3 sets',
     ],
     [
+      () => ops.attention({ ...attend, visible: { range, list: { ...list(2, 1), countsOffset: 1 } } }),
+      'attention: visible.list.counts reaches element 3',
+    ],
+    [
+      () => ops.attention({ ...attend, visible: { range, list: { ...list(2, 1), countsOffset: -1 } } }),
+      'attention: the offset of visible.list.counts is -1',
+    ],
+    [
+      () => ops.topK({ ...top, out: { ...top.out, countsOffset: 0 } }),
+      'topK: out has lists of different lengths',
+    ],
+    [
       () => ops.mergeAttention({ into: part(), from: { ...part(), out: heads(2, 2, 2) } }),
       'mergeAttention: from.out.rows is 2, but must be 3',
     ],

@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest';
+import { createCpuOps } from '../../gpu/cpu';
+import { rowShape } from '../../src/measure/probe-rows';
+import { readKept, readLists } from '../../src/measure/selection-reader';
+
+const ops = createCpuOps();
+// Rows of three with one more between them, then the lengths.
+const buffer = ops.upload(Uint32Array.of(9, 1, 2, 5, 9, 0, 9, 9, 9, 2, 3, 9, 9, 3, 1, 2), 'lists');
+const list = { buffer, offset: 1, sets: 3, count: 3, rowStride: 4 };
+
+test('lists are read with their own lengths', async () => {
+  const read = await readLists(ops, { ...list, countsOffset: 13 });
+  expect(read.map((indices) => [...indices])).toEqual([[1, 2, 5], [0], [2, 3]]);
+});
+
+test('lists without lengths have all the longest', async () => {
+  const read = await readLists(ops, list);
+  expect(read.map((indices) => [...indices])).toEqual([
+    [1, 2, 5],
+    [0, 9, 9],
+    [2, 3, 9],
+  ]);
+});
+
+test('queries whose lists differ in length are not measured as rows of one pass', async () => {
+  const selection = { list, tiedAtCut: null, rangeStart: 6, candidates: { start: 0, end: 6 } };
+  const read = (countsOffset?: number) =>
+    readKept(ops, { ...selection, list: { ...list, countsOffset } } as never);
+  expect(rowShape(await read(), { start: 9, end: 10 })).toEqual({ listed: 3, near: 4 });
+  expect(rowShape(await read(13), { start: 9, end: 10 })).toBeNull();
+  expect(rowShape(await read(), { start: 8, end: 10 })).toBeNull();
+});
