@@ -1,4 +1,4 @@
-// Sets up and runs everything: type check, lint, build, and all tests, in Node and in a Chromium.
+// Sets up and runs everything: type check, lint, build, sizes, and all tests, in Node and in a Chromium.
 import { spawnSync } from 'node:child_process';
 import { join, relative } from 'node:path';
 import { ensureInstalled, root } from './setup.mjs';
@@ -7,15 +7,20 @@ ensureInstalled();
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
 
-/** Runs a command of node_modules/.bin; counts as one check. @param {string} name @param {string[]} command */
+/**
+ * Runs a script of this folder, or else a command of node_modules/.bin; counts as one check.
+ * @param {string} name @param {string[]} command
+ */
 function check(name, command) {
   const startMs = performance.now();
   const [program, ...args] = command;
-  const { status } = spawnSync(join(root, 'node_modules', '.bin', program), args, {
-    cwd: root,
-    stdio: 'inherit',
-    shell: process.platform === 'win32',
-  });
+  const { status } = program.endsWith('.mjs')
+    ? spawnSync(process.execPath, [join(root, 'scripts', program), ...args], { cwd: root, stdio: 'inherit' })
+    : spawnSync(join(root, 'node_modules', '.bin', program), args, {
+        cwd: root,
+        stdio: 'inherit',
+        shell: process.platform === 'win32',
+      });
   const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
   console.log(`${status === 0 ? 'passed' : 'FAILED'}  ${name}  ${seconds} s`);
   counts[status === 0 ? 'passed' : 'failed'] += 1;
@@ -24,6 +29,7 @@ function check(name, command) {
 check('type check', ['tsc']);
 check('lint', ['biome', 'check', '--error-on-warnings']);
 check('build', ['vite', 'build', '--logLevel', 'warn']);
+check('sizes', ['sizes.mjs']);
 
 const { startVitest } = await import('vitest/node');
 const vitest = await startVitest('test', process.argv.slice(2), { root, watch: false });

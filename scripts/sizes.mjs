@@ -1,0 +1,95 @@
+// What a visitor downloads, against the numbers committed in sizes.json: run after `vite build`.
+//   node scripts/sizes.mjs            fails where something is larger than committed, or a lazy chunk is not listed
+//   node scripts/sizes.mjs --write    takes today's numbers, lower or higher; a higher one needs a new reason beside it
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { gzipSync } from 'node:zlib';
+import { fail, root } from './setup.mjs';
+
+/** @typedef {{ kB: number, reason: string }} Entry thousands of gzipped bytes, and why so many */
+/** @typedef {Record<string, Entry>} Sizes by name: `page and worker`, `styles`, `recorded study`, `lazy: NAME` */
+
+const kilobytes = (/** @type {Uint8Array} */ bytes) => gzipSync(bytes, { level: 9 }).byteLength / 1000;
+
+/** `assets/closed-form-DH4g_O-M.js` without folder and hash. @param {string} file */
+const stem = (file) => file.replace(/-[\w-]{8}\.\w+$/, '');
+
+/**
+ * Sizes of a built page. A chunk that neither the page nor the worker loads at its start is lazy; the two are built apart,
+ * and a lazy chunk of both counts twice, as a visitor may fetch both.
+ * @param {string} folder of the built page
+ * @param {string} study file of the recorded study
+ * @returns {Record<string, number>} kB, gzipped, by name
+ */
+export function measureSizes(folder, study) {
+  const page = readFileSync(join(folder, 'index.html'), 'utf8');
+  /** @type {Record<string, number>} */
+  const sizes = { page: 0, worker: 0, styles: 0, 'recorded study': kilobytes(readFileSync(study)) };
+  for (const file of readdirSync(join(folder, 'assets'))) {
+    const isStyle = file.endsWith('.css');
+    if (!isStyle && !file.endsWith('.js')) continue;
+    let name = `lazy: ${stem(file)}`;
+    if (isStyle) name = 'styles';
+    else if (page.includes(`assets/${file}`)) name = 'page';
+    else if (stem(file) === 'worker') name = 'worker';
+    sizes[name] = (sizes[name] ?? 0) + kilobytes(readFileSync(join(folder, 'assets', file)));
+  }
+  return sizes;
+}
+
+/**
+ * What is wrong with measured sizes, a sentence each. Page and worker are held together: code may move between them.
+ * @param {Record<string, number>} measured
+ * @param {Sizes} committed
+ */
+export function judgeSizes(measured, committed) {
+  /** @type {string[]} */
+  const problems = [];
+  for (const [name, size] of Object.entries(together(measured))) {
+    const entry = committed[name];
+    if (!entry) problems.push(`${name} (${size.toFixed(1)} kB) is not in sizes.json: list it with a reason.`);
+    else if (Math.round(size * 10) > Math.round(entry.kB * 10))
+      problems.push(
+        `${name} has ${size.toFixed(1)} kB and sizes.json allows ${entry.kB}: make it smaller, or raise the number and say why.`,
+      );
+  }
+  for (const name of Object.keys(committed))
+    if (!(name in together(measured)))
+      problems.push(`${name} stands in sizes.json and is not built: take it out.`);
+  for (const [name, { reason }] of Object.entries(committed))
+    if (!reason?.trim()) problems.push(`${name} has no reason in sizes.json.`);
+  return problems;
+}
+
+/** @param {Record<string, number>} measured */
+function together({ page, worker, ...others }) {
+  return { 'page and worker': page + worker, ...others };
+}
+
+function main() {
+  const { values } = parseArgs({ options: { write: { type: 'boolean', default: false } } });
+  const folder = join(root, 'dist', 'app');
+  if (!existsSync(join(folder, 'index.html'))) fail('There is no built page: run `npm run build` first.');
+  const file = join(root, 'sizes.json');
+  /** @type {Sizes} */
+  const committed = JSON.parse(readFileSync(file, 'utf8'));
+  const measured = measureSizes(folder, join(root, 'samples', 'studies', 'default.json'));
+  for (const [name, size] of Object.entries({ ...measured, ...together(measured) })) {
+    const entry = committed[name];
+    console.log(`${size.toFixed(1).padStart(7)} kB gz  ${name}${entry ? `  (at most ${entry.kB})` : ''}`);
+  }
+  if (values.write) {
+    const rows = Object.entries(together(measured)).map(([name, size]) => {
+      const entry = { kB: Math.ceil(size * 10) / 10, reason: committed[name]?.reason ?? '' };
+      return [name, entry];
+    });
+    writeFileSync(file, `${JSON.stringify(Object.fromEntries(rows), null, 2)}\n`);
+    return;
+  }
+  const problems = judgeSizes(measured, committed);
+  for (const problem of problems) console.error(problem);
+  process.exitCode = problems.length > 0 ? 1 : 0;
+}
+
+if (process.argv[1] === import.meta.filename) main();

@@ -1,0 +1,52 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { judgeSizes, measureSizes } from '../../scripts/sizes.mjs';
+
+const folder = mkdtempSync(join(tmpdir(), 'keyhole-sizes-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+it('knows the page, the worker and what is fetched later', () => {
+  mkdirSync(join(folder, 'assets'));
+  const write = (name: string, content: string) => writeFileSync(join(folder, name), content);
+  write('index.html', '<script src="./assets/index-AAAAAAAA.js"></script>');
+  write('assets/index-AAAAAAAA.js', 'page');
+  write('assets/worker-B_-BBBBB.js', 'worker');
+  write('assets/closed-form-CCCCCCCC.js', 'once');
+  write('assets/closed-form-DDDDDDDD.js', 'twice');
+  write('assets/index-EEEEEEEE.css', 'a{}');
+  write('assets/model-FFFFFFFF.safetensors', 'weights');
+  write('study.json', '{}');
+  const sizes = measureSizes(folder, join(folder, 'study.json'));
+  expect(Object.keys(sizes).sort()).toEqual([
+    'lazy: closed-form',
+    'page',
+    'recorded study',
+    'styles',
+    'worker',
+  ]);
+  // A gzipped word takes its letters and a head of 20 bytes.
+  expect(sizes['lazy: closed-form']).toBeCloseTo(0.049, 2);
+});
+
+it('says what is too large, not listed, not built or without a reason', () => {
+  const measured = { page: 100, worker: 50, styles: 6.04, 'lazy: a': 1 };
+  const committed = {
+    'page and worker': { kB: 150, reason: 'all of it' },
+    styles: { kB: 6, reason: 'one theme' },
+    'lazy: a': { kB: 1, reason: 'rarely' },
+  };
+  expect(judgeSizes(measured, committed)).toEqual([]);
+  expect(judgeSizes({ ...measured, worker: 50.2 }, committed)).toEqual([
+    'page and worker has 150.2 kB and sizes.json allows 150: make it smaller, or raise the number and say why.',
+  ]);
+  expect(judgeSizes({ ...measured, 'lazy: b': 2 }, committed)).toEqual([
+    'lazy: b (2.0 kB) is not in sizes.json: list it with a reason.',
+  ]);
+  const gone = { ...committed, 'lazy: c': { kB: 1, reason: '' } };
+  expect(judgeSizes(measured, gone)).toEqual([
+    'lazy: c stands in sizes.json and is not built: take it out.',
+    'lazy: c has no reason in sizes.json.',
+  ]);
+});
