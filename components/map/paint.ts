@@ -1,6 +1,6 @@
 /** Weights as pixels: packed RGBA. */
 import { TILE_PIXELS, type TilePlace } from '../../src/tiles/grid';
-import type { MapTile } from '../../src/tiles/picture';
+import type { MapPicture } from '../../src/tiles/picture';
 import type { AttentionTile } from '../../src/tiles/plan';
 import type { Found } from '../../src/tiles/pyramid';
 import { ignoredBits, type Ramps } from './ramps';
@@ -83,7 +83,7 @@ function bitsOf(weights: Float32Array): Uint32Array {
 }
 
 /** A recorded picture's pixels, [height, width], by its largest weights. */
-export function paintPicture(picture: MapTile, layer: Layer, ramps: Ramps): Uint32Array {
+export function paintPicture(picture: MapPicture, layer: Layer, ramps: Ramps): Uint32Array {
   const { width, height, maximum, excess, kept } = picture;
   const pixels = new Uint32Array(width * height);
   const bits = bitsOf(maximum);

@@ -49,7 +49,7 @@ export async function recordCommand(rawArguments: string[]): Promise<void> {
   const map = await takePicture(subject, layer, head, MAP_PIXELS);
   const thumbnails = await takeThumbnails(subject, layers, queryHeads);
   const row = await engine.row(layer, head, usualQuery(text));
-  const file = packStudy({
+  const file = await packStudy({
     version,
     spec,
     model,

@@ -9,7 +9,7 @@ import type { BackendFacts, ModelFacts, Progress, TextFacts } from '../study/fac
 import { usualQuery } from '../study/facts';
 import type { StudySpec } from '../study/spec';
 import { textKey } from '../study/spec';
-import type { MapTile, Thumbnails } from '../tiles/picture';
+import type { MapPicture, Thumbnails } from '../tiles/picture';
 import type { Session } from './choices';
 import type { MeasuredRecord } from './measured';
 
@@ -48,7 +48,7 @@ export interface PageState {
   /** What the chosen query sees; may lag behind the choice while it is fetched: `row.method` says whose it is. */
   readonly row: QueryRow | null;
   /** Recorded map of the opening view, until live tiles come. */
-  readonly recordedMap: MapTile | null;
+  readonly recordedMap: MapPicture | null;
   /** Counts up when tiles or rows asked before may have changed. */
   readonly pictureVersion: number;
   readonly running: boolean;

@@ -1,5 +1,5 @@
-/** Fetches the recorded default study; it starts before anything is drawn. */
-import { type RecordedStudy, unpackStudy } from './snapshot';
+/** Fetches the recorded default study, and what reads it beside it; both start before anything is drawn. */
+import type { RecordedStudy } from './snapshot';
 
 const files = import.meta.glob<string>('../../samples/studies/default.json', {
   query: '?url',
@@ -12,8 +12,8 @@ export async function fetchRecorded(): Promise<RecordedStudy | null> {
   const [address] = Object.values(files);
   if (address === undefined) return null;
   try {
-    const response = await fetch(address);
-    return response.ok ? unpackStudy(await response.json()) : null;
+    const [response, { unpackStudy }] = await Promise.all([fetch(address), import('./snapshot')]);
+    return response.ok ? await unpackStudy(await response.json()) : null;
   } catch {
     return null;
   }

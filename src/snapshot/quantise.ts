@@ -1,20 +1,27 @@
-/** Attention weights as one byte each on a log scale, for the recorded study: a sixteenth of a decade a step. */
+/**
+ * Attention weights as one byte each on a log scale, for the recorded study's pictures: 64 levels over the five decades in
+ * which weights have colours of their own (components/map/ramps.ts), so that a colour is off by at most two of 256 steps.
+ */
 
-/** Weights at or below it are byte 0. */
-const smallestExponent = -7;
-const stepsPerDecade = 255 / -smallestExponent;
+/** Weights up to 10^LEAST_EXPONENT are level 1. */
+const LEAST_EXPONENT = -5;
+const LEVELS_PER_DECADE = 64 / -LEAST_EXPONENT;
 
-/** 0 … 255 for weights 10^-7 … 1; 0 stands for anything smaller. */
+/** 1 … 65 for weights 10^-5 … 1, 0 for a weight of 0. */
 export function quantiseWeights(weights: ArrayLike<number>): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(weights, (weight) =>
-    weight > 0 ? clampByte((Math.log10(weight) - smallestExponent) * stepsPerDecade) : 0,
+    weight > 0 ? 1 + clampByte((Math.log10(weight) - LEAST_EXPONENT) * LEVELS_PER_DECADE) : 0,
   );
 }
 
-export function restoreWeights(bytes: Uint8Array): Float32Array {
-  return Float32Array.from(bytes, (byte) =>
-    byte === 0 ? 0 : 10 ** (smallestExponent + byte / stepsPerDecade),
-  );
+const weightOfLevel = Float32Array.from({ length: 256 }, (_, level) =>
+  level === 0 ? 0 : 10 ** (LEAST_EXPONENT + (level - 1) / LEVELS_PER_DECADE),
+);
+
+export function restoreWeights(levels: Uint8Array): Float32Array {
+  const weights = new Float32Array(levels.length);
+  for (let at = 0; at < levels.length; at++) weights[at] = weightOfLevel[levels[at]!]!;
+  return weights;
 }
 
 /** Shares 0 … 1 as bytes 0 … 255. */
@@ -23,19 +30,23 @@ export function quantiseShares(shares: ArrayLike<number>): Uint8Array<ArrayBuffe
 }
 
 export function restoreShares(bytes: Uint8Array): Float32Array {
-  return Float32Array.from(bytes, (byte) => byte / 255);
+  const shares = new Float32Array(bytes.length);
+  for (let at = 0; at < bytes.length; at++) shares[at] = bytes[at]! / 255;
+  return shares;
 }
 
-/** Whether each value reaches 1, eight to a byte, the first in the lowest bit. */
-export function packReached(values: ArrayLike<number>): Uint8Array<ArrayBuffer> {
-  const packed = new Uint8Array(Math.ceil(values.length / 8));
-  for (let at = 0; at < values.length; at++) if (values[at]! >= 1) packed[at >> 3]! |= 1 << (at & 7);
+/** Flags 0 or 1, eight to a byte, the first in the lowest bit. */
+export function packBits(flags: Uint8Array): Uint8Array<ArrayBuffer> {
+  const packed = new Uint8Array(Math.ceil(flags.length / 8));
+  for (const [at, flag] of flags.entries()) packed[at >> 3]! |= flag << (at & 7);
   return packed;
 }
 
-/** 1 where a value had reached 1, otherwise 0; what lies beyond the bytes is 0. */
-export function unpackReached(packed: Uint8Array, length: number): Float32Array {
-  return Float32Array.from({ length }, (_, at) => ((packed[at >> 3] ?? 0) >> (at & 7)) & 1);
+/** The flags again, `length` of them; those beyond the bytes are 0. */
+export function unpackBits(packed: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
+  const flags = new Uint8Array(length);
+  for (let at = 0; at < length; at++) flags[at] = ((packed[at >> 3] ?? 0) >> (at & 7)) & 1;
+  return flags;
 }
 
 /** Of square pictures of `side` pixels, one behind the other, what lies on the diagonal or below: all that a causal map has. */
@@ -51,11 +62,11 @@ export function belowDiagonal(pictures: Uint8Array, side: number): Uint8Array<Ar
   return packed;
 }
 
-/** The pictures again, zeros above their diagonals. Throws RangeError for bytes that are no whole pictures. */
-export function fromBelowDiagonal(packed: Uint8Array, side: number): Uint8Array<ArrayBuffer> {
-  const count = side === 0 ? 0 : packed.length / triangle(side);
-  if (!Number.isInteger(count))
-    throw new RangeError(`${packed.length} bytes are no pictures of ${side} pixels`);
+/** `count` pictures again, zeros above their diagonals. Throws RangeError for bytes of another number of pictures. */
+export function fromBelowDiagonal(packed: Uint8Array, side: number, count: number): Uint8Array<ArrayBuffer> {
+  if (packed.length !== count * triangle(side)) {
+    throw new RangeError(`${packed.length} bytes are not ${count} pictures of ${side} pixels`);
+  }
   const pictures = new Uint8Array(count * side ** 2);
   let from = 0;
   for (let line = 0; line < count * side; line++) {
@@ -68,6 +79,40 @@ export function fromBelowDiagonal(packed: Uint8Array, side: number): Uint8Array<
 
 const triangle = (side: number): number => (side * (side + 1)) / 2;
 
+/**
+ * Pictures below their diagonals as differences from what the pixels above and to the left predict, their mean: smooth
+ * pictures deflate better so. Differences are modulo 256.
+ */
+export function differences(packed: Uint8Array, side: number): Uint8Array<ArrayBuffer> {
+  return alongLines(packed, side, (value, predicted) => value - predicted, packed);
+}
+
+/** The pictures that `differences` was given. */
+export function fromDifferences(packed: Uint8Array, side: number): Uint8Array<ArrayBuffer> {
+  return alongLines(packed, side, (value, predicted) => value + predicted);
+}
+
+/** What `step` makes of each byte and its prediction, which is from `known`, or from the bytes made so far. */
+function alongLines(
+  packed: Uint8Array,
+  side: number,
+  step: (value: number, predicted: number) => number,
+  known?: Uint8Array,
+): Uint8Array<ArrayBuffer> {
+  const made = new Uint8Array(packed.length);
+  const from = known ?? made;
+  let at = 0;
+  for (let line = 0; at < packed.length; line = (line + 1) % side) {
+    for (let x = 0; x <= line; x++, at++) {
+      const above = x < line ? from[at - line]! : null;
+      const left = x > 0 ? from[at - 1]! : null;
+      const predicted = above === null ? (left ?? 0) : left === null ? above : (above + left) >> 1;
+      made[at] = step(packed[at]!, predicted);
+    }
+  }
+  return made;
+}
+
 export function toBase64(bytes: Uint8Array): string {
   let binary = '';
   for (const byte of bytes) binary += String.fromCharCode(byte);
@@ -75,7 +120,10 @@ export function toBase64(bytes: Uint8Array): string {
 }
 
 export function fromBase64(text: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let at = 0; at < binary.length; at++) bytes[at] = binary.charCodeAt(at);
+  return bytes;
 }
 
 function clampByte(value: number): number {

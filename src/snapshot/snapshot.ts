@@ -1,96 +1,29 @@
 /**
  * The recorded study: a finished run as JSON (samples/studies/default.json), shown at first paint until live numbers replace
- * it. Pictures are bytes on a log scale (quantise.ts) in base64, of maps what lies below the diagonal; numbers are exact.
+ * it. Pictures are bytes on a log scale (quantise.ts), of maps what lies below the diagonal; numbers are exact. All bytes
+ * are deflated, in base64.
  */
-import * as z from 'zod/mini';
-import { firstWeightOf } from '../measure/missed';
-import type { QueryRow, RowRule } from '../measure/results';
+import { deflate, inflate } from '../base/deflate';
+import type { QueryRow } from '../measure/results';
 import type { ModelFacts, TextFacts } from '../study/facts';
 import type { Measurements } from '../study/results';
 import type { StudySpec } from '../study/spec';
-import type { MapRequest, MapTile, Thumbnails } from '../tiles/picture';
+import type { MapPicture, Thumbnails } from '../tiles/picture';
 import {
   belowDiagonal,
+  differences,
   fromBase64,
   fromBelowDiagonal,
-  packReached,
+  fromDifferences,
+  packBits,
   quantiseShares,
   quantiseWeights,
   restoreShares,
   restoreWeights,
   toBase64,
-  unpackReached,
+  unpackBits,
 } from './quantise';
-
-const base64 = z.string().check(z.regex(/^[A-Za-z0-9+/]*={0,2}$/));
-const whole = z.int().check(z.nonnegative());
-/** Facts and numbers are checked by their outline; they come from the same program. */
-const outline = <Shape extends z.core.$ZodLooseShape>(shape: Shape) => z.looseObject(shape);
-
-const recordedSchema = z.object({
-  format: z.literal('keyhole-study-2'),
-  version: z.string(),
-  spec: outline({
-    model: z.string(),
-    source: outline({ kind: z.string() }),
-    method: outline({ id: z.string() }),
-  }),
-  model: outline({
-    name: z.string(),
-    digest: z.string(),
-    layers: whole,
-    queryHeads: whole,
-    trainedTokens: whole,
-  }),
-  text: outline({
-    tokens: whole,
-    tokenTexts: z.array(z.string()),
-    queries: outline({ start: whole, end: whole }),
-  }),
-  measurements: outline({
-    queries: outline({ start: whole, end: whole }),
-    layers: z.array(
-      outline({ layer: whole, massRecall: z.number(), heads: z.array(outline({ head: whole })) }),
-    ),
-  }),
-  /** Milliseconds by name, as measured where it was recorded. */
-  timing: z.record(z.string(), z.number()),
-  /** [layers, heads, size, size] of the pixel's largest weight. */
-  thumbnails: z.object({ size: whole, layers: whole, heads: whole, rowStep: whole, maximum: base64 }),
-  /** The opening view's map, which is the whole matrix: [height, width], as high as wide. */
-  map: z.object({
-    request: outline({
-      layer: whole,
-      head: whole,
-      rowStart: whole,
-      rowEnd: whole,
-      width: whole,
-      height: whole,
-    }),
-    rowStep: whole,
-    maximum: base64,
-    mean: base64,
-    /** Where a cell would be missed if it were dropped, a bit a pixel. */
-    excess: z._default(base64, ''),
-    kept: z.nullable(base64),
-  }),
-  /** What the opening view's query sees; scores are exact, null where nothing was scored. */
-  row: z.object({
-    layer: whole,
-    head: whole,
-    query: whole,
-    weights: base64,
-    positions: z.optional(z.enum(['model', 'own'])),
-    firstWeight: z.optional(z.number()),
-    fates: base64,
-    scores: z.nullable(z.array(z.nullable(z.number()))),
-    secondary: z.optional(z.nullable(z.array(z.nullable(z.number())))),
-    rule: z.optional(outline({ kind: z.string() })),
-  }),
-});
-
-/** The file's content. */
-export type RecordedFile = z.infer<typeof recordedSchema>;
+import { type RecordedFile, recordedSchema } from './schema';
 
 /** A recorded study in the engine's own types. */
 export interface RecordedStudy {
@@ -101,87 +34,112 @@ export interface RecordedStudy {
   readonly measurements: Measurements;
   readonly timing: Readonly<Record<string, number>>;
   readonly thumbnails: Thumbnails;
-  readonly map: MapTile;
+  readonly map: MapPicture;
   readonly row: QueryRow;
 }
 
+type Levels = RecordedFile['thumbnails']['maximum'];
+
+/** A file holds no more bytes in one place: those of a hundred times as many pixels as it is recorded with. */
+const LONGEST_BYTES = 2 ** 25;
+
+/** Weights of the row below it are recorded as 0: nothing tells them apart on the page, and most of a row are such. */
+const LEAST_WEIGHT = 1e-7;
+
 /** Packs a finished run; the command line writes what this returns as JSON. */
-export function packStudy(study: RecordedStudy): RecordedFile {
-  const { maximum, mean, excess, kept, rowStep, ...request } = study.map;
-  const { weights, fates, scores, secondary, method: _, ...row } = study.row;
-  if (request.width !== request.height) throw new RangeError('the recorded map must be of the whole matrix');
-  const picture = (bytes: Uint8Array, side = request.width): string => toBase64(belowDiagonal(bytes, side));
+export async function packStudy({ map, thumbnails, row, ...study }: RecordedStudy): Promise<RecordedFile> {
+  const { maximum, excess, kept, rowStep, layer, head, width, height, ...region } = map;
+  const { rowStart, rowEnd, columnStart, columnEnd } = region;
+  const { weights, fates, scores, secondary, method: _, ...decided } = row;
+  if (width !== height) throw new RangeError('the recorded map must be of the whole matrix');
+  const reached = Uint8Array.from(excess, (value) => (value >= 1 ? 1 : 0));
   return recordedSchema.parse({
     ...study,
-    format: 'keyhole-study-2',
-    thumbnails: {
-      ...study.thumbnails,
-      maximum: picture(quantiseWeights(study.thumbnails.maximum), study.thumbnails.size),
-    },
+    format: 'keyhole-study-3',
+    thumbnails: { ...thumbnails, maximum: await packLevels(thumbnails.maximum, thumbnails.size) },
     map: {
-      request,
+      request: { layer, head, rowStart, rowEnd, columnStart, columnEnd, width, height },
       rowStep,
-      maximum: picture(quantiseWeights(maximum)),
-      mean: picture(quantiseWeights(mean)),
-      excess: toBase64(packReached(excess)),
-      kept: kept && picture(quantiseShares(kept)),
+      maximum: await packLevels(maximum, width),
+      excess: await pack(packBits(belowDiagonal(reached, width))),
+      kept: kept && (await pack(belowDiagonal(quantiseShares(kept), width))),
     },
     row: {
-      ...row,
-      weights: toBase64(quantiseWeights(weights)),
-      fates: toBase64(fates),
-      scores: packScores(scores),
-      secondary: packScores(secondary),
+      ...decided,
+      weights: await packFloats(weights.map((weight) => (weight < LEAST_WEIGHT ? 0 : weight))),
+      fates: await pack(fates),
+      scores: scores && (await packFloats(scores)),
+      secondary: secondary && (await packFloats(secondary)),
     },
   });
 }
 
 /**
  * Null when the file is not a recorded study of this form: the page then waits for live numbers. Throws RangeError for pictures
- * that are cut short.
+ * that are cut short, and an error of the platform's for damaged bytes.
  */
-export function unpackStudy(file: unknown): RecordedStudy | null {
+export async function unpackStudy(file: unknown): Promise<RecordedStudy | null> {
   const checked = recordedSchema.safeParse(file);
   if (!checked.success) return null;
-  const { spec, model, text, measurements, thumbnails, map, row, version, timing } = checked.data;
-  const picture = (packed: string, side = map.request.width): Uint8Array =>
-    fromBelowDiagonal(fromBase64(packed), side);
-  const weights = restoreWeights(fromBase64(row.weights));
+  const { format: _, thumbnails, map, row, ...study } = checked.data;
+  const { request, rowStep } = map;
+  const { width: side } = request;
+  const picture = (bytes: Uint8Array): Uint8Array => fromBelowDiagonal(bytes, side, 1);
+  const [small, maximum, excess, kept, weights, fates, scores, secondary] = await Promise.all([
+    unpackLevels(thumbnails.maximum, thumbnails.size, thumbnails.layers * thumbnails.heads),
+    unpackLevels(map.maximum, side, 1),
+    unpack(map.excess),
+    map.kept === null ? null : unpack(map.kept),
+    unpackFloats(row.weights),
+    unpack(row.fates),
+    row.scores === null ? null : unpackFloats(row.scores),
+    row.secondary === null ? null : unpackFloats(row.secondary),
+  ]);
   return {
-    version,
-    timing,
-    // Files from before there was a choice have the tokenizer's own start token.
-    spec: { startToken: null, ...spec } as unknown as StudySpec,
-    model: model as unknown as ModelFacts,
-    text: text as unknown as TextFacts,
-    measurements: measurements as unknown as Measurements,
-    thumbnails: { ...thumbnails, maximum: restoreWeights(picture(thumbnails.maximum, thumbnails.size)) },
+    ...study,
+    thumbnails: { ...thumbnails, maximum: small },
     map: {
-      ...(map.request as unknown as MapRequest),
-      rowStep: map.rowStep,
-      maximum: restoreWeights(picture(map.maximum)),
-      mean: restoreWeights(picture(map.mean)),
-      excess: unpackReached(fromBase64(map.excess), map.request.width * map.request.height),
-      kept: map.kept === null ? null : restoreShares(picture(map.kept)),
+      ...request,
+      rowStep,
+      maximum,
+      excess: new Float32Array(picture(unpackBits(excess, (side * (side + 1)) / 2))),
+      kept: kept && restoreShares(picture(kept)),
     },
-    row: {
-      ...row,
-      method: spec.method as unknown as QueryRow['method'],
-      positions: row.positions ?? 'model',
-      weights,
-      firstWeight: row.firstWeight ?? firstWeightOf(weights),
-      fates: fromBase64(row.fates),
-      rule: (row.rule ?? { kind: 'scores', partitions: null, evictedAt: null }) as unknown as RowRule,
-      scores: unpackScores(row.scores),
-      secondary: unpackScores(row.secondary ?? null),
-    },
+    row: { ...row, method: study.spec.method, weights, fates, scores, secondary },
   };
 }
 
-function packScores(scores: Float32Array | null): (number | null)[] | null {
-  return scores && Array.from(scores, (score) => (Number.isFinite(score) ? score : null));
+async function pack(bytes: Uint8Array): Promise<string> {
+  return toBase64(await deflate(Uint8Array.from(bytes)));
 }
 
-function unpackScores(scores: readonly (number | null)[] | null): Float32Array | null {
-  return scores && Float32Array.from(scores, (score) => score ?? Number.NaN);
+function unpack(packed: string): Promise<Uint8Array<ArrayBuffer>> {
+  return inflate(fromBase64(packed), LONGEST_BYTES);
+}
+
+/** As levels or as differences of them, whichever is shorter. */
+async function packLevels(weights: Float32Array, side: number): Promise<Levels> {
+  const levels = belowDiagonal(quantiseWeights(weights), side);
+  const plain = await pack(levels);
+  const predicted = await pack(differences(levels, side));
+  return predicted.length < plain.length
+    ? { predicted: true, bytes: predicted }
+    : { predicted: false, bytes: plain };
+}
+
+async function unpackLevels(
+  { predicted, bytes }: Levels,
+  side: number,
+  count: number,
+): Promise<Float32Array> {
+  const levels = await unpack(bytes);
+  return restoreWeights(fromBelowDiagonal(predicted ? fromDifferences(levels, side) : levels, side, count));
+}
+
+function packFloats({ buffer, byteOffset, byteLength }: Float32Array): Promise<string> {
+  return pack(new Uint8Array(buffer, byteOffset, byteLength));
+}
+
+async function unpackFloats(packed: string): Promise<Float32Array> {
+  return new Float32Array((await unpack(packed)).buffer);
 }

@@ -17,10 +17,9 @@ export interface MapRequest extends MapRegion {
   readonly height: number;
 }
 
-/** Pixels of a map region, row-major [height, width]. */
-export interface MapTile extends MapRequest {
+/** Pixels of a map region by their largest weights, row-major [height, width]. */
+export interface MapPicture extends MapRequest {
   readonly maximum: Float32Array;
-  readonly mean: Float32Array;
   /** From 1 on: one of the pixel's cells is missed if it is dropped (PooledLines). */
   readonly excess: Float32Array;
   /** Share of the pixel's causal cells that the method keeps, 0…1; null while the selection is not there. */
@@ -58,7 +57,7 @@ export async function takePicture(
   layer: number,
   head: number,
   pixels: number,
-): Promise<MapTile> {
+): Promise<MapPicture> {
   const level = Math.max(0, Math.ceil(Math.log2(tokens / pixels)));
   const scale = tokensPerPixel(level);
   const side = Math.ceil(tokens / scale);
@@ -83,7 +82,6 @@ export async function takePicture(
   return {
     ...{ layer, head, ...region, width: side, height: side, rowStep: 1 },
     maximum: put(lines.map(({ maximum }) => maximum)),
-    mean: put(lines.map(({ mean }) => mean)),
     excess: put(lines.map(({ excess }) => excess)),
     kept: shares.length === kept.length ? put(shares) : null,
   };

@@ -7,7 +7,7 @@ import type { ModelFacts, TextFacts } from '../../src/study/facts';
 import type { FreeRunMeasurement, NeedleKept, TimeMeasurement } from '../../src/study/results';
 import type { StudySpec } from '../../src/study/spec';
 import { TILE_PIXELS, type TileAddress, tileTokens } from '../../src/tiles/grid';
-import type { MapRequest, MapTile, Thumbnails } from '../../src/tiles/picture';
+import type { MapPicture, MapRequest, Thumbnails } from '../../src/tiles/picture';
 import type { PooledLines, TileWork } from '../../src/tiles/requests';
 
 export const syntheticModel: ModelFacts = {
@@ -126,7 +126,10 @@ export function synthetic(spec: StudySpec, text: TextFacts): Synthetic {
   };
 }
 
-export function syntheticTile(request: MapRequest, data: Synthetic): MapTile {
+export function syntheticTile(
+  request: MapRequest,
+  data: Synthetic,
+): MapPicture & { readonly mean: Float32Array } {
   const { width, height } = request;
   const maximum = new Float32Array(width * height);
   const mean = new Float32Array(width * height);

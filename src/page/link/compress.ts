@@ -1,4 +1,5 @@
 /** Own text in a link: UTF-8, deflated where the browser can, then base64url. The first letter says which. */
+import { deflate, inflate } from '../../base/deflate';
 import { UserError } from '../../base/user-error';
 import { longestTextCharacters } from '../limits';
 
@@ -9,10 +10,7 @@ const plain = 'u';
 export async function packText(text: string): Promise<string> {
   const bytes = new TextEncoder().encode(text);
   if (typeof CompressionStream === 'undefined') return plain + toBase64Url(bytes);
-  const packed = await collect(
-    through(bytes, new CompressionStream('deflate-raw')),
-    Number.POSITIVE_INFINITY,
-  );
+  const packed = await deflate(bytes);
   return packed.length < bytes.length ? deflated + toBase64Url(packed) : plain + toBase64Url(bytes);
 }
 
@@ -24,13 +22,10 @@ export async function unpackText(packed: string): Promise<string> {
     const kind = packed[0];
     if (kind !== deflated && kind !== plain) throw new Error('unknown packing');
     const bytes = fromBase64Url(packed.slice(1));
-    const whole =
-      kind === plain
-        ? bytes
-        : await collect(through(bytes, new DecompressionStream('deflate-raw')), longestBytes);
+    const whole = kind === plain ? bytes : await inflate(bytes, longestBytes);
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(whole);
   } catch (error) {
-    if (error instanceof UserError) throw error;
+    if (error instanceof RangeError) throw tooLong();
     throw new UserError(
       'The text in the link is damaged; ask for the link again, or paste the text yourself.',
     );
@@ -43,44 +38,6 @@ export async function unpackText(packed: string): Promise<string> {
 /** The text with lone surrogates replaced, so that every way through the page gives the same characters. */
 export function wellFormed(text: string): string {
   return new TextDecoder('utf-8', { ignoreBOM: true }).decode(new TextEncoder().encode(text));
-}
-
-function through(
-  bytes: Uint8Array<ArrayBuffer>,
-  transform: { readable: ReadableStream<Uint8Array>; writable: WritableStream<BufferSource> },
-): ReadableStream<Uint8Array> {
-  const writer = transform.writable.getWriter();
-  // Failures surface where the other end is read.
-  writer.write(bytes).catch(() => {});
-  writer.close().catch(() => {});
-  return transform.readable;
-}
-
-/** Reads a stream up to `longest` bytes: a small link must not unfold into gigabytes. */
-async function collect(
-  stream: ReadableStream<Uint8Array>,
-  longest: number,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const reader = stream.getReader();
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    size += value.length;
-    if (size > longest) {
-      await reader.cancel();
-      throw tooLong();
-    }
-    parts.push(value);
-  }
-  const whole = new Uint8Array(size);
-  let offset = 0;
-  for (const part of parts) {
-    whole.set(part, offset);
-    offset += part.length;
-  }
-  return whole;
 }
 
 function tooLong(): UserError {
