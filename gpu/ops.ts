@@ -19,7 +19,6 @@ import type { AttentionColumnSumsArguments } from './operations/attention-column
 import type { AttentionTilesArguments } from './operations/attention-tiles/op';
 import type { AttentionWeightsArguments } from './operations/attention-weights/op';
 import type { CopyRowsArguments } from './operations/copy-rows/op';
-import type { DilateArguments } from './operations/dilate/op';
 import type { GateArguments } from './operations/gate/op';
 import type { GatherRowsArguments } from './operations/gather-rows/op';
 import type { LagScoresArguments } from './operations/lag-scores/op';
@@ -29,10 +28,12 @@ import type { MergeAttentionArguments } from './operations/merge-attention/op';
 import type { NormalizeArguments } from './operations/normalize/op';
 import type { PeakScoresArguments } from './operations/peak-scores/op';
 import type { PeakScoresByQueryArguments } from './operations/peak-scores-by-query/op';
+import type { PoolArguments } from './operations/pool/op';
 import type { RotateArguments } from './operations/rotate/op';
 import type { SegmentRanksArguments } from './operations/segment-ranks/op';
 import type { SumHeadsArguments } from './operations/sum-heads/op';
 import type { TopKArguments } from './operations/top-k/op';
+import type { TopKOfGroupsArguments } from './operations/top-k-of-groups/op';
 import type { DeviceBuffer, ElementType } from './rows';
 
 export * from './arguments';
@@ -129,10 +130,12 @@ export interface Ops {
   peakScores(a: PeakScoresArguments): void;
   /** ESA: the same for queries that are each a block of one. */
   peakScoresByQuery(a: PeakScoresByQueryArguments): void;
-  /** ESA: the maximum of a sliding window over every row of scores. */
-  dilate(a: DilateArguments): void;
+  /** The mean or maximum of a sliding window over every row of scores. */
+  pool(a: PoolArguments): void;
   /** The indices of the largest scores, ascending. */
   topK(a: TopKArguments): void;
+  /** The indices of the largest scores of several rows together, ascending in each. */
+  topKOfGroups(a: TopKOfGroupsArguments): void;
   /** LagKV: scores of partitions against the next one. */
   lagScores(a: LagScoresArguments): void;
   /** Ranks of scores inside consecutive segments. */

@@ -12,11 +12,11 @@
 /** @type {readonly Mutant[]} */
 export const mutants = [
   {
-    name: 'dilation reaches one token too few to the left',
-    file: 'gpu/operations/dilate/dilate.wgsl',
+    name: 'a pooled window reaches one entry too few to the left',
+    file: 'gpu/operations/pool/pool-max.wgsl',
     from: 'var w = j - min(j, params.radius)',
     to: 'var w = j - min(j, max(params.radius, 1u) - 1u)',
-    tests: ['tests/gpu/webgpu/selection'],
+    tests: ['tests/gpu/webgpu/pool'],
   },
   {
     name: 'two candidates equal at the cut are not told apart by the second score',
@@ -96,11 +96,11 @@ export const mutants = [
     tests: ['tests/gpu/webgpu/selection'],
   },
   {
-    name: 'dilation reaches beyond the end of a row',
-    file: 'gpu/operations/dilate/dilate-tile.wgsl',
+    name: 'a pooled window reaches beyond the end of a row',
+    file: 'gpu/operations/pool/pool-max-tile.wgsl',
     from: 'entry < length + params.radius',
     to: 'entry < params.length + params.radius',
-    tests: ['tests/gpu/webgpu/selection'],
+    tests: ['tests/gpu/webgpu/pool'],
   },
   {
     name: 'what is read is what overwrites it',

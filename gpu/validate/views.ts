@@ -184,6 +184,22 @@ export function checkList(operation: string, argument: string, list: IndexList):
   }
 }
 
+/** A list whose sets have lengths of their own, which an operation writes: lists and their lengths, all apart. */
+export function checkRaggedOut(operation: string, argument: string, list: IndexList): void {
+  checkList(operation, argument, list);
+  const { offset, countsOffset, sets, count, rowStride } = list;
+  if (countsOffset === undefined) {
+    fail(operation, `${argument} has no countsOffset, but its lists have different lengths`);
+  }
+  if (sets > 1 && rowStride < count) {
+    fail(operation, `${argument}.rowStride is ${rowStride}, so lists of ${count} overlap`);
+  }
+  const listsEnd = endOfRows(listAsRows(list));
+  if (sets > 0 && countsOffset < listsEnd && countsOffset + sets > offset) {
+    fail(operation, `${argument} has its counts among its lists`);
+  }
+}
+
 /** Input and output heads pair up: a KV head serves the same number of query heads each. */
 export function checkGroups(
   operation: string,

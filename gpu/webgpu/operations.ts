@@ -7,7 +7,6 @@ export { attentionColumnSums } from '../operations/attention-column-sums/webgpu'
 export { attentionTiles } from '../operations/attention-tiles/webgpu';
 export { attentionWeights } from '../operations/attention-weights/webgpu';
 export { copyRows } from '../operations/copy-rows/webgpu';
-export { dilate } from '../operations/dilate/webgpu';
 export { gate } from '../operations/gate/webgpu';
 export { gatherRows } from '../operations/gather-rows/webgpu';
 export { lagScores } from '../operations/lag-scores/webgpu';
@@ -17,7 +16,9 @@ export { mergeAttention } from '../operations/merge-attention/webgpu';
 export { normalize } from '../operations/normalize/webgpu';
 export { peakScores } from '../operations/peak-scores/webgpu';
 export { peakScoresByQuery } from '../operations/peak-scores-by-query/webgpu';
+export { pool } from '../operations/pool/webgpu';
 export { rotate } from '../operations/rotate/webgpu';
 export { segmentRanks } from '../operations/segment-ranks/webgpu';
 export { sumHeads } from '../operations/sum-heads/webgpu';
 export { topK } from '../operations/top-k/webgpu';
+export { topKOfGroups } from '../operations/top-k-of-groups/webgpu';

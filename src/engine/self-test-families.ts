@@ -112,6 +112,18 @@ function topK(inputs: Inputs, length: number, hasSecondary: boolean): DeviceBuff
   return [list.buffer, tied.buffer];
 }
 
+/** The best of two rows together, some of each whatever the other has; the rows have gaps between them. */
+function topKOfGroups(inputs: Inputs): DeviceBuffer[] {
+  const score = { ...inputs.tied(4, KEYS + 1), length: KEYS };
+  const sizes = { score, rowsPerGroup: 2, count: 150, floorCount: 20 };
+  // What lies beyond the counts is none of the result.
+  const lists = inputs.integers(4 * 131, 1);
+  const tied = { buffer: inputs.outIntegers(2), offset: 0 };
+  const out = { buffer: lists, offset: 4, sets: 4, count: 130, rowStride: 130, countsOffset: 0 };
+  inputs.ops.topKOfGroups({ ...sizes, indexBase: 3, out, tied });
+  return [lists, tied.buffer];
+}
+
 function massByClass(inputs: Inputs, classes: number, byRow = false): DeviceBuffer[] {
   const groupings = 2;
   const sets = KEY_HEADS;
@@ -199,11 +211,11 @@ function peaksByQuery(inputs: Inputs): DeviceBuffer[] {
 }
 
 /** Whole rows, then rows of which the second has one entry more, and is whole. */
-function dilated(inputs: Inputs, radius: number): DeviceBuffer[] {
+function pooled(inputs: Inputs, kind: 'mean' | 'max', width: number): DeviceBuffer[] {
   const input = scoreRows(inputs.floats(2 * KEYS), 2, KEYS);
   const [whole, growing] = [inputs.out(2 * KEYS), inputs.out(2 * KEYS)];
-  inputs.ops.dilate({ input, radius, out: scoreRows(whole, 2, KEYS) });
-  inputs.ops.dilate({ input, radius, firstLength: KEYS - 1, out: scoreRows(growing, 2, KEYS) });
+  inputs.ops.pool({ kind, input, width, out: scoreRows(whole, 2, KEYS) });
+  inputs.ops.pool({ kind, input, width, firstLength: KEYS - 1, out: scoreRows(growing, 2, KEYS) });
   return [whole, growing];
 }
 
@@ -277,10 +289,12 @@ const families: Readonly<Record<string, (inputs: Inputs) => DeviceBuffer[]>> = {
   'moved rows': moved,
   scores: peaks,
   'scores by query': peaksByQuery,
-  dilation: (inputs) => dilated(inputs, 3),
-  'wide dilation': (inputs) => dilated(inputs, 20),
+  'pooled maxima': (inputs) => pooled(inputs, 'max', 7),
+  'pooled maxima of wide windows': (inputs) => pooled(inputs, 'max', 41),
+  'pooled means': (inputs) => pooled(inputs, 'mean', 5),
   'top-k': (inputs) => topK(inputs, KEYS, false),
   'top-k with a second score': (inputs) => topK(inputs, 40, true),
+  'top-k of rows together': topKOfGroups,
   'sums of heads': (inputs) => summed(inputs, CHANNELS),
   'sums of odd heads': (inputs) => summed(inputs, 5),
   'lag scores': lagged,

@@ -134,8 +134,9 @@ function attentionOfEach(
     const ofGroup = (scores: DeviceBuffer): ScoreRows => ({
       ...{ buffer: scores, offset: group * keys, rows: queries, length: keys, rowStride: groups * keys },
     });
-    // Radius 0 copies what each query may choose from, and puts −∞ beyond.
-    ops.dilate({ input: ofGroup(sums), radius: 0, firstLength: block.start, out: ofGroup(buffer) });
+    // A width of 1 copies what each query may choose from, and puts −∞ beyond.
+    const rows = { input: ofGroup(sums), firstLength: block.start, out: ofGroup(buffer) };
+    ops.pool({ kind: 'max', width: 1, ...rows });
   }
   ops.release(sums);
   return inBuffers(ops, [buffer], { buffer });

@@ -40,14 +40,15 @@ function threeArrays(length: number): [Uint32Array, Uint32Array, Uint32Array] {
 }
 
 /** What is kept: above (key, secondary) everything, at it the first `kept` of `ties`. */
-interface Cut {
+export interface Cut {
   readonly key: number;
   readonly secondary: number;
   readonly kept: number;
   readonly ties: number;
 }
 
-function findCut(
+/** Where the row is cut that keeps its `count` best, at least one. `space` takes as many entries as there are keys. */
+export function findCut(
   keys: Uint32Array,
   secondaryKeys: Uint32Array | undefined,
   count: number,

@@ -70,9 +70,10 @@ export function middleScores(
   const place = placeOf(scorer, input, scored);
   const dilated = remembered(memo, `esa/dilated/${proximity}/${place}`, () => {
     const buffer = withInitial(context, scored, initial, 'dilated scores');
-    ops.dilate({
+    ops.pool({
+      kind: 'max',
       input: middleRows(peaks.value.buffer, scored),
-      radius: proximity,
+      width: 2 * proximity + 1,
       ...(queries === null ? {} : { firstLength: parts.localStart - parts.initEnd }),
       out: middleRows(buffer, scored),
     });

@@ -73,7 +73,7 @@ async function scored(from: Rows) {
   const score = scoreRow(middleTokens);
   ops.peakScores({ ...folded(from), out: score.buffer, outOffset: 0 });
   const dilated = scoreRow(middleTokens);
-  ops.dilate({ input: score, radius: esa1.radius, out: dilated });
+  ops.pool({ kind: 'max', input: score, width: 2 * esa1.radius + 1, out: dilated });
   return { score, dilated };
 }
 

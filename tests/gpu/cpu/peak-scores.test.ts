@@ -120,39 +120,3 @@ test('peakScores are the same on WebAssembly SIMD and in plain TypeScript, to th
   };
   expect(await scores(ops)).toEqual(await scores(plain));
 });
-
-describe('dilate', () => {
-  const { NEGATIVE_INFINITY: low, POSITIVE_INFINITY: high } = Number;
-  const rows = (values: readonly (readonly number[])[]) => {
-    const view = input(ops, { heads: 1, rows: values.length, channels: values[0]!.length }, values.flat());
-    return { ...view, length: view.channels };
-  };
-  const naive = (x: readonly number[], radius: number) =>
-    x.map((_, j) => Math.max(...x.slice(Math.max(0, j - radius), j + radius + 1)));
-
-  test.each([0, 1, 2, 3, 7, 20, 21, 1000])('radius %i', async (radius) => {
-    const random = [...numbers(radius + 1, 21)].map((x) => Math.round(8 * x) + 0);
-    const values = [
-      random,
-      [...random].sort((a, b) => a - b),
-      [...random].sort((a, b) => b - a),
-      new Array(21).fill(-3),
-      random.map((x, i) => (i % 5 === 2 ? low : i === 11 ? high : x)),
-    ];
-    const out = output(ops, { heads: 1, rows: values.length, channels: 21 });
-    ops.dilate({ input: rows(values), radius, out: { ...out, length: 21 } });
-    expect(await take(ops, out)).toEqual(values.flatMap((x) => naive(x, radius)));
-  });
-
-  test('one entry, no entries, NaN', async () => {
-    const one = output(ops, { heads: 1, rows: 1, channels: 1 });
-    ops.dilate({ input: rows([[5]]), radius: 3, out: { ...one, length: 1 } });
-    expect(await take(ops, one)).toEqual([5]);
-    const none = output(ops, { heads: 1, rows: 1, channels: 0 });
-    ops.dilate({ input: rows([[]]), radius: 3, out: { ...none, length: 0 } });
-    expect(await take(ops, none)).toEqual([]);
-    const three = output(ops, { heads: 1, rows: 1, channels: 3 });
-    ops.dilate({ input: rows([[Number.NaN, 1, Number.NaN]]), radius: 0, out: { ...three, length: 3 } });
-    expect(await take(ops, three)).toEqual([low, 1, low]);
-  });
-});

@@ -77,6 +77,13 @@ const tiles = {
   ...{ factors: scalars(2, 3), firstKeys: 1, firstFactor: 100, out: floats(12), outOffset: 0 },
 };
 const peaks = { query: matrix(2, 3), key: matrix(4, 3), out: floats(4), outOffset: 0 };
+const ragged = (sets: number, count: number) => ({
+  ...{ buffer: integers(sets * (count + 1)), offset: sets, sets, count, rowStride: count, countsOffset: 0 },
+});
+const together = {
+  ...{ score: scores(4, 6), rowsPerGroup: 2, count: 5, floorCount: 1, indexBase: 0, out: ragged(4, 4) },
+};
+const pooling = { kind: 'max', input: scores(2, 3), width: 3, out: scores(2, 3) } as const;
 const peaksEach = { query: peaks.query, key: peaks.key, firstLength: 3, out: scores(2, 4) };
 
 test('what the cases below are made from is accepted', () => {
@@ -93,8 +100,9 @@ test('what the cases below are made from is accepted', () => {
   ops.sumHeads({ input: heads(4, 3, 2), out: heads(2, 3, 2) });
   ops.peakScores(peaks);
   ops.peakScoresByQuery(peaksEach);
-  ops.dilate({ input: scores(2, 3), radius: 1, out: scores(2, 3) });
+  ops.pool(pooling);
   ops.topK(top);
+  ops.topKOfGroups(together);
   ops.lagScores(lag);
   ops.segmentRanks({ input: scores(2, 6), segmentLength: 3, out: scores(2, 6) });
   ops.attentionColumnSums({ ...weights, out: scores(2, 5) });
@@ -193,11 +201,50 @@ describe('refused', () => {
       () => ops.peakScoresByQuery({ ...peaksEach, firstLength: 0.5 }),
       'peakScoresByQuery: firstLength is 0.5',
     ],
-    [() => ops.dilate({ input: scores(1, 3), radius: -1, out: scores(1, 3) }), 'dilate: radius is -1'],
     [
-      () => ops.dilate({ input: scores(1, 3), radius: 1, firstLength: -1, out: scores(1, 3) }),
-      'dilate: firstLength is -1',
+      () => ops.topKOfGroups({ ...together, rowsPerGroup: 3 }),
+      'topKOfGroups: score has 4 rows, which is no multiple of the 3 of a group',
     ],
+    [() => ops.topKOfGroups({ ...together, rowsPerGroup: 0 }), 'topKOfGroups: score has 4 rows'],
+    [
+      () => ops.topKOfGroups({ ...together, floorCount: 3 }),
+      'topKOfGroups: floorCount takes 6 entries of a group, but count is 5',
+    ],
+    [() => ops.topKOfGroups({ ...together, count: 5.5 }), 'topKOfGroups: count is 5.5'],
+    [
+      () => ops.topKOfGroups({ ...together, out: ragged(4, 3) }),
+      'topKOfGroups: out.count is 3, but a list may have 4',
+    ],
+    [
+      () => ops.topKOfGroups({ ...together, out: ragged(3, 4) }),
+      'topKOfGroups: out.sets is 3, but must be 4',
+    ],
+    [() => ops.topKOfGroups({ ...together, out: list(4, 4) }), 'topKOfGroups: out has no countsOffset'],
+    [
+      () => ops.topKOfGroups({ ...together, out: { ...together.out, countsOffset: 1 } }),
+      'topKOfGroups: out has its counts among its lists',
+    ],
+    [
+      () => ops.topKOfGroups({ ...together, out: { ...together.out, countsOffset: 17 } }),
+      'topKOfGroups: out.counts reaches element 21',
+    ],
+    [
+      () => ops.topKOfGroups({ ...together, out: { ...together.out, rowStride: 3 } }),
+      'topKOfGroups: out.rowStride is 3, so lists of 4 overlap',
+    ],
+    [
+      () => ops.topKOfGroups({ ...together, secondary: scores(4, 5) }),
+      'topKOfGroups: secondary.length is 5, but must be 6',
+    ],
+    [
+      () => ops.topKOfGroups({ ...together, tied: { buffer: integers(2), offset: 1 } }),
+      'topKOfGroups: tied reaches element 3',
+    ],
+    [() => ops.pool({ ...pooling, width: -1 }), 'pool: width is -1'],
+    [() => ops.pool({ ...pooling, width: 4 }), 'pool: width is 4, but must be odd'],
+    [() => ops.pool({ ...pooling, out: scores(2, 4) }), 'pool: out.length is 4, but must be 3'],
+    [() => ops.pool({ ...pooling, out: pooling.input }), 'pool: out must not overlap input'],
+    [() => ops.pool({ ...pooling, firstLength: -1 }), 'pool: firstLength is -1'],
     [() => ops.topK({ ...top, out: list(2, 2) }), 'topK: out.count is 2, but must be 3'],
     [() => ops.topK({ ...top, out: list(1, 3) }), 'topK: out.sets is 1, but must be 2'],
     [() => ops.topK({ ...top, secondary: scores(2, 5) }), 'topK: secondary.length is 5, but must be 6'],

@@ -143,6 +143,12 @@ export function inputScores(ops: Ops, rows: number, length: number, values: Floa
   return { buffer, offset, rows, length, rowStride };
 }
 
+/** Score rows in a poisoned buffer, apart from each other. */
+export function scoresOut(ops: Ops, rows: number, length: number): ScoreRows {
+  const rowStride = length + 2;
+  return { buffer: poisoned(ops, 3 + rows * rowStride), offset: 3, rows, length, rowStride };
+}
+
 /** An output view in a poisoned buffer. */
 export function outputView(ops: Ops, shape: readonly [number, number, number], layout: Layout): Rows {
   const view = layOut(...shape, layout);

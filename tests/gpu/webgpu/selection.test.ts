@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { LOWEST_SCORE, type Ops, type ScoreRows } from '../../../gpu/ops';
+import { LOWEST_SCORE } from '../../../gpu/ops';
 import { sliceRows } from '../../../gpu/rows';
 import { readScoreRows } from '../../../src/measure/selection-reader';
 import {
@@ -11,14 +11,10 @@ import {
   outputView,
   poisoned,
   randomFloats,
+  scoresOut,
 } from './both';
 
 const infinity = Number.POSITIVE_INFINITY;
-
-function scoresOut(ops: Ops, rows: number, length: number): ScoreRows {
-  const rowStride = length + 2;
-  return { buffer: poisoned(ops, 3 + rows * rowStride), offset: 3, rows, length, rowStride };
-}
 
 describeBoth('sumHeads and mergeAttention', (backends) => {
   it.each([
@@ -77,7 +73,7 @@ describeBoth('sumHeads and mergeAttention', (backends) => {
   });
 });
 
-describeBoth('peakScores and dilate', (backends) => {
+describeBoth('peakScores', (backends) => {
   it.each([
     [1, 1, 1, 'dense'],
     [1, 65, 4, 'dense'],
@@ -164,26 +160,6 @@ describeBoth('peakScores and dilate', (backends) => {
     }
   });
 
-  it.each([
-    [3, 12, 10, 0],
-    [5, 40, 3, 2],
-    [4, 300, 290, 9],
-    [3, 1200, 1, 20],
-    [2, 9, 0, 1],
-    [2, 9, 30, 2],
-    [3, 9, 2 ** 32 - 1, 1],
-    [3, 1200, 2 ** 32, 20],
-  ])('dilates %i rows of %i, the first with %i, by %i', async (rows, length, firstLength, radius) => {
-    await compare(backends, (ops) => {
-      const values = randomFloats(rows * length, 3);
-      const special = [Number.NaN, -infinity, infinity];
-      for (let i = 0; i < values.length; i++) if (i % 9 === 4) values[i] = special[((i / 9) % 3) | 0]!;
-      const out = scoresOut(ops, rows, length);
-      ops.dilate({ input: inputScores(ops, rows, length, values), radius, firstLength, out });
-      return { out: out.buffer };
-    });
-  });
-
   it('gives exactly zero to every query’s best key', async () => {
     const { webgpu } = backends;
     const query = inputView(webgpu, [1, 130, 64], 'dense', 5);
@@ -203,31 +179,6 @@ describeBoth('peakScores and dilate', (backends) => {
       const products = Array.from({ length: 200 }, (_, t) => dot(t));
       expect(peaks[products.indexOf(Math.max(...products))], `query ${i}`).toBe(0);
     }
-  });
-
-  it.each([
-    [1, 1, 0],
-    [1, 1, 3],
-    [3, 5, 1],
-    [2, 64, 3],
-    [1, 129, 17],
-    [2, 33, 100],
-    // At the seams of a tile of 1,024 entries, the radius on both sides included.
-    [2, 1009, 8],
-    [1, 2016, 8],
-    [1, 700, 384],
-    [2, 900, 385],
-    [0, 5, 1],
-    [2, 0, 1],
-  ])('dilates %i rows of %i by %i', async (rows, length, radius) => {
-    await compare(backends, (ops) => {
-      const values = randomFloats(rows * length, 1);
-      const special = [Number.NaN, -infinity, infinity];
-      for (let i = 0; i < values.length; i++) if (i % 9 === 4) values[i] = special[((i / 9) % 3) | 0]!;
-      const out = scoresOut(ops, rows, length);
-      ops.dilate({ input: inputScores(ops, rows, length, values), radius, out });
-      return { out: out.buffer };
-    });
   });
 });
 

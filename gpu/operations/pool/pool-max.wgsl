@@ -2,7 +2,7 @@
 //
 // Shapes     input and out [rows, length]; row r has firstLength + r entries at most, out is −∞ beyond.
 // Grid       one thread per entry, 64 a workgroup, linear.
-// Equals     `dilate` of gpu/cpu, exactly: floats are compared as integers of the same order.
+// Equals     `pool` of gpu/cpu with kind 'max', exactly: floats are compared as integers (order.wgsl).
 
 struct Params {
   rows: u32,
@@ -18,20 +18,6 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<u32>;
 @group(0) @binding(2) var<storage, read_write> out: array<u32>;
-
-const LOWEST = 0x007fffffu;
-
-/// Integers in the order of the floats with these bits: NaN as −∞, −0 as +0.
-fn ordered(bits: u32) -> u32 {
-  let magnitude = bits & 0x7fffffffu;
-  if (magnitude > 0x7f800000u) { return LOWEST; }
-  if (magnitude == 0u) { return 0x80000000u; }
-  return select(bits | 0x80000000u, ~bits, bits >= 0x80000000u);
-}
-
-fn unordered(order: u32) -> u32 {
-  return select(~order, order & 0x7fffffffu, order >= 0x80000000u);
-}
 
 @compute @workgroup_size(64)
 fn main(

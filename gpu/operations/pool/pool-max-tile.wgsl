@@ -1,8 +1,8 @@
-// out[r, j] = the largest input[r, w] with |w − j| ≤ radius, as in `dilate.wgsl`, for GPUs and windows of many entries.
+// out[r, j] = the largest input[r, w] with |w − j| ≤ radius, as in `pool-max.wgsl`, for GPUs and windows of many entries.
 //
 // Shapes     input and out [rows, length]; row r has firstLength + r entries at most, out is −∞ beyond.
 // Grid       one workgroup per row and `outputs` entries of it, linear.
-// Equals     `dilate` of gpu/cpu, exactly: floats are compared as integers of the same order.
+// Equals     `pool` of gpu/cpu with kind 'max', exactly: floats are compared as integers (order.wgsl).
 //
 // A workgroup keeps its entries and `radius` more on both sides. Maxima over spans of 1, 2, 4, … entries follow from one
 // another; a window is covered by two of the longest that fits it.
@@ -27,21 +27,8 @@ struct Params {
 const THREADS = 256u;
 const PER_THREAD = 4u;
 const TILE = THREADS * PER_THREAD;
-const LOWEST = 0x007fffffu;
 
 var<workgroup> maxima: array<u32, TILE>;
-
-/// Integers in the order of the floats with these bits: NaN as −∞, −0 as +0.
-fn ordered(bits: u32) -> u32 {
-  let magnitude = bits & 0x7fffffffu;
-  if (magnitude > 0x7f800000u) { return LOWEST; }
-  if (magnitude == 0u) { return 0x80000000u; }
-  return select(bits | 0x80000000u, ~bits, bits >= 0x80000000u);
-}
-
-fn unordered(order: u32) -> u32 {
-  return select(~order, order & 0x7fffffffu, order >= 0x80000000u);
-}
 
 @compute @workgroup_size(THREADS)
 fn main(

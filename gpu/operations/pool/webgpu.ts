@@ -1,12 +1,16 @@
 import { linearGrid } from '../../webgpu/grid';
 import { defineKernel } from '../../webgpu/kernel';
 import type { Recorder } from '../../webgpu/recorder';
-import code from './dilate.wgsl?raw';
-import tileCode from './dilate-tile.wgsl?raw';
-import { checkDilate, type DilateArguments } from './op';
+import orderCode from '../../wgsl/parts/order.wgsl?raw';
+import { checkPool, type PoolArguments } from './op';
+import maximumCode from './pool-max.wgsl?raw';
+import maximumTileCode from './pool-max-tile.wgsl?raw';
+import meanCode from './pool-mean.wgsl?raw';
 
-const kernel = defineKernel('dilate', code, { input: 'read', out: 'write' });
-const tileKernel = defineKernel('dilate-tile', tileCode, { input: 'read', out: 'write' });
+const bindings = { input: 'read', out: 'write' } as const;
+const mean = defineKernel('pool-mean', meanCode, bindings);
+const maximum = defineKernel('pool-max', maximumCode + orderCode, bindings);
+const maximumTile = defineKernel('pool-max-tile', maximumTileCode + orderCode, bindings);
 
 /** Entries that a workgroup of the tiled kernel holds, those beside its own included. */
 const TILE = 1024;
@@ -14,14 +18,14 @@ const TILE = 1024;
 const LEAST_TILE_RADIUS = 8;
 const MOST_TILE_RADIUS = 384;
 
-/** Records `Ops.dilate`. */
-export function dilate(recorder: Recorder, a: DilateArguments): void {
-  checkDilate(a);
-  const { input, out } = a;
+/** Records `Ops.pool`. */
+export function pool(recorder: Recorder, a: PoolArguments): void {
+  checkPool(a);
+  const { kind, input, out, width } = a;
   const elements = input.rows * input.length;
   if (elements === 0) return;
   // More than the row is the row.
-  const radius = Math.min(a.radius, input.length);
+  const radius = Math.min((width - 1) / 2, input.length);
   const parameters = {
     rows: input.rows,
     length: input.length,
@@ -34,11 +38,12 @@ export function dilate(recorder: Recorder, a: DilateArguments): void {
     outRowStride: out.rowStride,
   };
   const buffers = { input: input.buffer, out: out.buffer };
-  if (!recorder.emulatesThreads && radius >= LEAST_TILE_RADIUS && radius <= MOST_TILE_RADIUS) {
+  const isTiled = kind === 'max' && radius >= LEAST_TILE_RADIUS && radius <= MOST_TILE_RADIUS;
+  if (isTiled && !recorder.emulatesThreads) {
     const outputs = TILE - 2 * radius;
     const tiles = input.rows * Math.ceil(input.length / outputs);
     recorder.dispatch({
-      kernel: tileKernel,
+      kernel: maximumTile,
       constants: {},
       buffers,
       parameters: { ...parameters, outputs },
@@ -48,11 +53,11 @@ export function dilate(recorder: Recorder, a: DilateArguments): void {
     return;
   }
   recorder.dispatch({
-    kernel,
+    kernel: kind === 'max' ? maximum : mean,
     constants: {},
     buffers,
-    parameters,
+    parameters: kind === 'max' ? parameters : { ...parameters, width },
     workgroups: linearGrid(Math.ceil(elements / 64), recorder.maxWorkgroupsPerDimension),
-    work: { flops: 4 * elements * (2 * radius + 1), bytes: 8 * elements },
+    work: { flops: (kind === 'max' ? 4 : 1) * elements * (2 * radius + 1), bytes: 8 * elements },
   });
 }
