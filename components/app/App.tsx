@@ -10,10 +10,10 @@ import { LayerRecall } from '../results/LayerRecall';
 import { SweepPanel } from '../results/SweepPanel';
 import { TokenPanel } from '../tokens/TokenPanel';
 import { TopBar } from '../top-bar/TopBar';
+import styles from './App.module.css';
 import { Notices } from './Notices';
 import './theme.css';
-import './controls.css';
-import './app.css';
+import './base.css';
 
 export function App({ page }: { page: Page }) {
   return (
@@ -31,18 +31,18 @@ function Layout() {
     document.documentElement.dataset.theme = theme;
   }, [theme]);
   return (
-    <div className="app">
+    <div className={styles.app}>
       <TopBar />
       <Notices />
-      <main className="columns">
-        <div className="column column-method">
+      <main className={styles.columns}>
+        <div className={`${styles.column} ${styles.method}`}>
           <MethodPanel />
         </div>
-        <div className="column column-centre">
+        <div className={`${styles.column} ${styles.centre}`}>
           <MapPanel />
           <TokenPanel />
         </div>
-        <div className="column column-results">
+        <div className={`${styles.column} ${styles.results}`}>
           <AnswerPanel />
           <KeptPanel />
           <LayerRecall />

@@ -4,8 +4,10 @@ import { usePage, usePageState } from '../../src/page/hooks';
 import { sentencesOf } from '../../src/page/link/model-address';
 import { questionOf } from '../../src/page/state';
 import { bundledModel } from '../../src/study/default-study';
+import { Button } from '../shared/Button';
 import { formatCount } from '../shared/format';
 import { CloseIcon } from '../shared/icons';
+import styles from './Notices.module.css';
 
 /** A link may name a model anywhere, and a server may send to another: nothing is read from there before the person has agreed. */
 function DownloadQuestion() {
@@ -14,19 +16,17 @@ function DownloadQuestion() {
   if (question === null) return null;
   const { before, quoted, after, choice } = sentencesOf(question);
   return (
-    <div className="notice notice-question" role="alert">
+    <div className={styles.notice} role="alert">
       <span>
         {before}
         <q>{quoted}</q>
         {after}
       </span>
-      <span className="notice-choices">
-        <button type="button" className="button button-primary" onClick={agree}>
+      <span className={styles.choices}>
+        <Button kind="primary" onClick={agree}>
           {choice}
-        </button>
-        <button type="button" className="button" onClick={() => actions.setModel(bundledModel)}>
-          Use the bundled model
-        </button>
+        </Button>
+        <Button onClick={() => actions.setModel(bundledModel)}>Use the bundled model</Button>
       </span>
     </div>
   );
@@ -38,18 +38,18 @@ export function Notices() {
   const error = usePageState((state) => state.error);
   const textNotices = usePageState((state) => state.text?.notices);
   return (
-    <div className="notices" aria-live="polite">
+    <div className={styles.notices} aria-live="polite">
       <DownloadQuestion />
       {error !== null && (
-        <div className="notice notice-error" role="alert">
+        <div className={`${styles.notice} ${styles.error}`} role="alert">
           <span>{error}</span>
-          <button type="button" className="text-button" onClick={page.rerun}>
+          <Button kind="text" onClick={page.rerun}>
             Run again
-          </button>
+          </Button>
         </div>
       )}
       {textNotices?.map((sentence) => (
-        <div key={sentence} className="notice">
+        <div key={sentence} className={styles.notice}>
           <span>{sentence}</span>
         </div>
       ))}
@@ -68,21 +68,16 @@ function Dismissible() {
   const more = others.length - 1;
   const shown = [...changes, ...(isOpen ? others : others.slice(0, 1))];
   return shown.map(({ id, sentence }, at) => (
-    <div key={id} className="notice">
+    <div key={id} className={styles.notice}>
       <span>{sentence}</span>
       {at === changes.length && more > 0 && (
-        <button type="button" className="text-button" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+        <Button kind="text" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
           {isOpen ? 'Show less' : `and ${formatCount(more)} more`}
-        </button>
+        </Button>
       )}
-      <button
-        type="button"
-        className="icon-button"
-        aria-label="Dismiss this notice"
-        onClick={() => actions.dismiss(id)}
-      >
+      <Button kind="icon" aria-label="Dismiss this notice" onClick={() => actions.dismiss(id)}>
         <CloseIcon />
-      </button>
+      </Button>
     </div>
   ));
 }

@@ -2,6 +2,7 @@ import { scaleLinear } from 'd3-scale';
 import type { MapRegion } from '../../src/tiles/grid';
 import { formatCount, nameToken } from '../shared/format';
 import type { Size } from '../shared/useSize';
+import styles from './MapAxes.module.css';
 
 interface MapAxesProps {
   region: MapRegion;
@@ -28,20 +29,20 @@ export function MapAxes({ region, size, tokenTexts }: MapAxesProps) {
     : ticksOf(xOf, size.width / 90);
   return (
     <>
-      <svg className="axis axis-rows" width={74} height={size.height} aria-hidden="true">
+      <svg className={`${styles.axis} ${styles.rows}`} width={74} height={size.height} aria-hidden="true">
         {rows.map((row) => (
           <text key={row} x={66} y={yOf(hasRowLabels ? row + 0.5 : row)} dy="0.35em" textAnchor="end">
             {hasRowLabels ? short(tokenTexts[row]) : formatCount(row)}
           </text>
         ))}
         {!hasRowLabels && (
-          <text className="axis-title" x={66} y={size.height - 2} textAnchor="end">
+          <text className={styles.title} x={66} y={size.height - 2} textAnchor="end">
             query
           </text>
         )}
       </svg>
       <svg
-        className="axis axis-columns"
+        className={`${styles.axis} ${styles.columns}`}
         width={size.width}
         height={hasColumnLabels ? 64 : 22}
         aria-hidden="true"
@@ -68,7 +69,7 @@ export function MapAxes({ region, size, tokenTexts }: MapAxesProps) {
           ),
         )}
         {!hasColumnLabels && (
-          <text className="axis-title" x={size.width} y={15} textAnchor="end">
+          <text className={styles.title} x={size.width} y={15} textAnchor="end">
             key
           </text>
         )}

@@ -4,6 +4,7 @@ import type { MapMode } from '../../src/page/choices';
 import { useMapPositions, usePage, usePageState } from '../../src/page/hooks';
 import type { MapRegion } from '../../src/tiles/grid';
 import type { Size } from '../shared/useSize';
+import styles from './MapSurface.module.css';
 import { canvasOf, type Layer, type Pooling, paintPicture } from './paint';
 import { type Frame, MapPainter, type Picture } from './painter';
 import { rampsOf } from './ramps';
@@ -81,7 +82,7 @@ export function MapCanvas({ region, size, mode, pooling, blink, split, onSampled
     },
     [],
   );
-  return <canvas ref={canvas} className="map-cells" width={width} height={height} />;
+  return <canvas ref={canvas} className={styles.cells} width={width} height={height} />;
 }
 
 /** What is drawn: one picture, or two for a split. Where dropped keys have no weight, only which keys are kept. */

@@ -2,6 +2,7 @@ import { usePageState } from '../../src/page/hooks';
 import type { Cell } from '../../src/page/state';
 import type { MapRegion } from '../../src/tiles/grid';
 import type { Size } from '../shared/useSize';
+import styles from './MapMarks.module.css';
 
 interface MapMarksProps {
   region: MapRegion;
@@ -19,13 +20,13 @@ export function MapMarks({ region, size, cell, query }: MapMarksProps) {
   const xOf = (column: number) => (column - region.columnStart) * perColumn;
   const yOf = (row: number) => (row - region.rowStart) * perRow;
   return (
-    <svg className="map-marks" width={width} height={height} aria-hidden="true">
+    <svg className={styles.marks} width={width} height={height} aria-hidden="true">
       {needles
         ?.filter((needle) => needle.asked)
         .map(({ start, end }) => (
           <rect
             key={start}
-            className="needle-mark"
+            className={styles.needle}
             x={xOf(start)}
             y={height - 5}
             width={Math.max(2, (end - start) * perColumn)}
@@ -34,7 +35,7 @@ export function MapMarks({ region, size, cell, query }: MapMarksProps) {
         ))}
       {query !== null && (
         <rect
-          className="query-mark"
+          className={styles.query}
           data-thin={perRow < 4 || undefined}
           x={xOf(0)}
           y={yOf(query)}
@@ -43,7 +44,7 @@ export function MapMarks({ region, size, cell, query }: MapMarksProps) {
         />
       )}
       {cell && (
-        <g className="cross-hair">
+        <g className={styles.cross}>
           <line x1={0} x2={width} y1={yOf(cell.query + 0.5)} y2={yOf(cell.query + 0.5)} />
           {cell.key !== null && <line x1={xOf(cell.key + 0.5)} x2={xOf(cell.key + 0.5)} y1={0} y2={height} />}
           {cell.key !== null && perColumn >= 6 && (

@@ -5,12 +5,12 @@ import { selectCommand } from '../shared/command';
 import { DataTable } from '../shared/DataTable';
 import { Panel } from '../shared/Panel';
 import { rowTable } from '../tokens/row-table';
+import styles from './MapPanel.module.css';
 import { MapSurface } from './MapSurface';
 import { MapLegend, MapToolbar } from './MapToolbar';
 import type { Pooling } from './paint';
 import { ReadOut } from './ReadOut';
 import { Thumbnails } from './Thumbnails';
-import './map.css';
 
 /** Legend and read-out: in the empty triangle, and where the view has none, away from the pointer. */
 function MapCorner(pooling: ComponentProps<typeof MapLegend>) {
@@ -22,7 +22,7 @@ function MapCorner(pooling: ComponentProps<typeof MapLegend>) {
     return isRight && cell.query < (region.rowStart + region.rowEnd) / 2;
   });
   return (
-    <div className="map-corner" data-zoomed={zoom !== null || undefined} data-left={isLeft || undefined}>
+    <div className={styles.corner} data-zoomed={zoom !== null || undefined} data-left={isLeft || undefined}>
       <MapLegend {...pooling} />
       <ReadOut />
     </div>
@@ -40,7 +40,9 @@ export function MapPanel() {
   return (
     <Panel
       title="Attention map"
-      className="panel-map"
+      name="map"
+      className={styles.panel}
+      isAsideWide
       aside={<MapToolbar />}
       copyProvenance={provenance}
       copy={{
@@ -51,8 +53,8 @@ export function MapPanel() {
         showTable,
       }}
     >
-      <div className="map-body">
-        <div className="map-main">
+      <div className={styles.body}>
+        <div className={styles.main}>
           <MapSurface pooling={pooling} />
           <MapCorner pooling={pooling} onPooling={setPooling} />
         </div>

@@ -6,11 +6,13 @@ import { chosenQuery } from '../../src/page/state';
 import type { MapRegion } from '../../src/tiles/grid';
 import { formatCount, formatWeight, nameToken } from '../shared/format';
 import { ruleOf } from '../shared/rule';
+import { Empty, Hidden } from '../shared/Text';
 import { useSize } from '../shared/useSize';
 import { mapKey } from './keys';
 import { MapAxes } from './MapAxes';
 import { MapCanvas } from './MapCanvas';
 import { MapMarks } from './MapMarks';
+import styles from './MapSurface.module.css';
 import type { Pooling } from './paint';
 import { SplitHandle } from './SplitHandle';
 import { useBlink } from './useBlink';
@@ -35,11 +37,7 @@ function CellSaid() {
       said += `, ${ruleOf(why)}`;
     }
   }
-  return (
-    <p className="visually-hidden" aria-live="polite">
-      {said}
-    </p>
-  );
+  return <Hidden aria-live="polite">{said}</Hidden>;
 }
 
 /** The matrix: queries down, keys across. */
@@ -100,11 +98,11 @@ export function MapSurface({ pooling }: { pooling: Pooling }) {
   const cellWidth = size.width / (region.columnEnd - region.columnStart);
   const cellHeight = size.height / (region.rowEnd - region.rowStart);
   return (
-    <div className="map-frame" data-labelled={cellWidth >= 12 || undefined}>
+    <div className={styles.frame} data-labelled={cellWidth >= 12 || undefined}>
       <MapAxes region={region} size={size} tokenTexts={tokenTexts ?? []} />
       <div
         ref={box}
-        className="map-surface"
+        className={styles.surface}
         data-zoomed={zoom !== null || undefined}
         data-void={isVoid || undefined}
         role="application"
@@ -114,7 +112,7 @@ export function MapSurface({ pooling }: { pooling: Pooling }) {
         onKeyDown={pressKey}
         {...gestures}
       >
-        {tokens === 0 && <p className="empty map-empty">The map appears when the text has been read.</p>}
+        {tokens === 0 && <Empty className={styles.empty}>The map appears when the text has been read.</Empty>}
         <MapCanvas
           region={region}
           size={size}
@@ -129,11 +127,14 @@ export function MapSurface({ pooling }: { pooling: Pooling }) {
         <CellSaid />
       </div>
       {rowStep > 1 && (
-        <span className="map-sampled" title="Exact tiles would take longer than a second here; they follow.">
+        <span
+          className={styles.sampled}
+          title="Exact tiles would take longer than a second here; they follow."
+        >
           sampled: every {formatCount(rowStep)}th query
         </span>
       )}
-      {cellHeight > 0 && mode === 'blink' && whose !== 'cache' && <span className="blink-side">{side}</span>}
+      {cellHeight > 0 && mode === 'blink' && whose !== 'cache' && <span className={styles.side}>{side}</span>}
     </div>
   );
 }

@@ -1,6 +1,11 @@
-import { ToggleGroup } from 'radix-ui';
+import { useId } from 'react';
 import { type MapMode, mapModes, type PositionChoice, positionChoices } from '../../src/page/choices';
 import { useMapPositions, usePage, usePageState } from '../../src/page/hooks';
+import { Button } from '../shared/Button';
+import { Select } from '../shared/Field';
+import { Segments } from '../shared/Segments';
+import { Hidden } from '../shared/Text';
+import styles from './MapToolbar.module.css';
 import type { Pooling } from './paint';
 import { gradientOf } from './ramps';
 
@@ -21,20 +26,14 @@ export function MapToolbar() {
   const zoom = usePageState((state) => state.session.view.zoom);
   const model = usePageState((state) => state.model);
   return (
-    <div className="map-toolbar">
-      <ToggleGroup.Root
-        type="single"
-        className="segments"
+    <div className={styles.toolbar}>
+      <Segments
         aria-label="What the map shows"
+        className={styles.modes}
         value={mode}
-        onValueChange={(next) => next && actions.setView({ mode: next as MapMode }, true)}
-      >
-        {mapModes.map((name) => (
-          <ToggleGroup.Item key={name} value={name} title={modeHelp[name]}>
-            {name}
-          </ToggleGroup.Item>
-        ))}
-      </ToggleGroup.Root>
+        options={mapModes.map((value) => ({ value, help: modeHelp[value] }))}
+        onChange={(next) => actions.setView({ mode: next }, true)}
+      />
       <IndexSelect
         label="layer"
         value={layer}
@@ -49,9 +48,9 @@ export function MapToolbar() {
       />
       <PositionsSwitch />
       {zoom && (
-        <button type="button" className="text-button" onClick={() => actions.setView({ zoom: null }, true)}>
+        <Button kind="text" onClick={() => actions.setView({ zoom: null }, true)}>
           Show all
-        </button>
+        </Button>
       )}
     </div>
   );
@@ -68,21 +67,15 @@ function PositionsSwitch() {
   const { whose, hasOwn } = useMapPositions();
   if (!hasOwn) return null;
   return (
-    <span className="positions-switch">
+    <span className={styles.positions}>
       <span id="positions-label">positions</span>
-      <ToggleGroup.Root
-        type="single"
-        className="segments"
+      <Segments<PositionChoice | 'cache'>
         aria-labelledby="positions-label"
+        className={styles.modes}
         value={whose}
-        onValueChange={(next) => next && actions.setView({ positions: next as PositionChoice }, true)}
-      >
-        {positionChoices.map((name) => (
-          <ToggleGroup.Item key={name} value={name} title={positionHelp[name]}>
-            {name}
-          </ToggleGroup.Item>
-        ))}
-      </ToggleGroup.Root>
+        options={positionChoices.map((value) => ({ value, help: positionHelp[value] }))}
+        onChange={(next) => next !== 'cache' && actions.setView({ positions: next }, true)}
+      />
     </span>
   );
 }
@@ -95,15 +88,18 @@ interface IndexSelectProps {
 }
 
 function IndexSelect({ label, value, count, onChange }: IndexSelectProps) {
+  const id = useId();
   return (
-    <label className="index-select">
-      {label}
-      <select className="field" value={value} onChange={(event) => onChange(Number(event.target.value))}>
-        {Array.from({ length: count }, (_, at) => at).map((index) => (
-          <option key={index}>{index}</option>
-        ))}
-      </select>
-    </label>
+    <span className={styles.index}>
+      <label htmlFor={id}>{label}</label>
+      <Select
+        id={id}
+        className={styles.number}
+        value={value}
+        options={Array.from({ length: count }, (_, index) => ({ value: index }))}
+        onChange={(next) => onChange(Number(next))}
+      />
+    </span>
   );
 }
 
@@ -122,10 +118,14 @@ const rampHelp = {
     'A dropped cell with 1 % of the query’s weight outside tokens 0 to 3; a pixel of many cells: most are dropped, and one has so much',
 } as const;
 
-const poolings: Readonly<Record<Pooling, readonly [label: string, help: string]>> = {
-  maximum: ['largest', 'A pixel that covers many cells shows the largest weight among them'],
-  mean: ['mean', 'A pixel that covers many cells shows the mean of their weights'],
-};
+const poolings = [
+  {
+    value: 'maximum',
+    label: 'largest',
+    help: 'A pixel that covers many cells shows the largest weight among them',
+  },
+  { value: 'mean', help: 'A pixel that covers many cells shows the mean of their weights' },
+] as const;
 
 interface MapLegendProps {
   pooling: Pooling;
@@ -139,17 +139,17 @@ export function MapLegend({ pooling, onPooling }: MapLegendProps) {
   const { whose, isVoid } = useMapPositions();
   if (whose === 'cache') {
     return (
-      <p className="map-legend map-note">
+      <p className={`${styles.legend} ${styles.note}`}>
         Kept keys only: in the cache they have positions, dropped ones have none, so nothing is missed.
       </p>
     );
   }
   const ramps = legendRamps[mode];
   return (
-    <dl className="map-legend">
+    <dl className={styles.legend}>
       {isVoid && (
-        <div className="map-note">
-          <dt className="visually-hidden">grey</dt>
+        <div className={styles.note}>
+          <Hidden as="dt">grey</Hidden>
           <dd>Past the trained length: weights at the model’s positions say nothing.</dd>
         </div>
       )}
@@ -159,26 +159,21 @@ export function MapLegend({ pooling, onPooling }: MapLegendProps) {
           <dd style={{ background: gradientOf(theme, ramp) }} />
         </div>
       ))}
-      <div className="legend-scale">
+      <div className={styles.scale}>
         <span>10⁻⁵</span>
         <span>{whose === 'own' ? 'weight, own positions, log' : 'weight, log'}</span>
         <span>1</span>
       </div>
-      <div className="legend-pooling">
+      <div>
         <dt>pixel</dt>
-        <dd className="legend-choice">
-          <ToggleGroup.Root
-            type="single"
+        <dd className={styles.choice}>
+          <Segments
+            kind="words"
             aria-label="Which weight a pixel of many cells shows"
             value={pooling}
-            onValueChange={(next) => next && onPooling(next as Pooling)}
-          >
-            {Object.entries(poolings).map(([name, [label, help]]) => (
-              <ToggleGroup.Item key={name} value={name} title={help}>
-                {label}
-              </ToggleGroup.Item>
-            ))}
-          </ToggleGroup.Root>
+            options={poolings}
+            onChange={onPooling}
+          />
         </dd>
       </div>
     </dl>

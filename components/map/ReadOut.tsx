@@ -3,10 +3,11 @@ import { useMapPositions, usePageState, useRowProvenance } from '../../src/page/
 import { shownTexts } from '../../src/page/shown-texts';
 import { chosenQuery } from '../../src/page/state';
 import { formatCount, formatRank, formatScore, formatWeight } from '../shared/format';
-import { StaleName } from '../shared/Panel';
+import { StaleLine } from '../shared/Panel';
 import { ruleOf, verdictOf } from '../shared/rule';
 import { Term } from '../shared/Term';
-import { TokenName } from '../shared/TokenName';
+import { Empty, Hidden, TokenName } from '../shared/Text';
+import styles from './ReadOut.module.css';
 import { useRow } from './useRow';
 
 /** Why the cell under the pointer was kept or missed. */
@@ -22,8 +23,8 @@ export function ReadOut() {
   if (!cell || cell.key === null) {
     if (isZoomed) return null;
     return (
-      <div className="read-out read-out-hint">
-        <p>
+      <div className={styles.readOut}>
+        <p className={styles.hint}>
           A row is a query, a column a key before it. Point at a cell to learn why it was kept or missed;
           click to choose its query; wheel or pinch to zoom.
         </p>
@@ -31,20 +32,16 @@ export function ReadOut() {
     );
   }
   return (
-    <div className="read-out">
-      <p className="read-out-pair">
-        <TokenName text={tokenTexts[query] ?? ''} /> <span className="arrow">→</span>{' '}
+    <div className={styles.readOut}>
+      <p className={styles.pair}>
+        <TokenName text={tokenTexts[query] ?? ''} /> <span className={styles.arrow}>→</span>{' '}
         <TokenName text={tokenTexts[cell.key] ?? ''} />
         <small>
           query {formatCount(query)}, key {formatCount(cell.key)}
         </small>
       </p>
-      {provenance?.isStale && (
-        <p className="stale-line">
-          <StaleName by={provenance.by} />
-        </p>
-      )}
-      {row ? <WhyList why={whyOf(row, cell.key)} /> : <p className="empty">…</p>}
+      <StaleLine provenance={provenance} />
+      {row ? <WhyList why={whyOf(row, cell.key)} /> : <Empty>…</Empty>}
     </div>
   );
 }
@@ -54,7 +51,7 @@ export function WhyList({ why }: { why: Why }) {
   const { positions, weight, weightRank, visible, score } = why;
   const { isVoid } = useMapPositions();
   return (
-    <dl className="why" aria-live="polite">
+    <dl className={styles.why} aria-live="polite">
       {positions !== 'cache' && (
         <>
           <dt>{positions === 'own' ? 'weight, own positions' : 'full weight'}</dt>
@@ -104,8 +101,8 @@ export function WhyList({ why }: { why: Why }) {
           </dd>
         </>
       )}
-      <dt className="visually-hidden">rule</dt>
-      <dd className="why-rule" data-verdict={verdictOf(why)}>
+      <Hidden as="dt">rule</Hidden>
+      <dd className={styles.rule} data-verdict={verdictOf(why)}>
         {ruleOf(why)}
       </dd>
     </dl>

@@ -1,4 +1,5 @@
 import type { KeyboardEvent, PointerEvent } from 'react';
+import styles from './SplitHandle.module.css';
 
 interface SplitHandleProps {
   /** Part of the width, 0 … 1. */
@@ -23,7 +24,7 @@ export function SplitHandle({ at, onMove }: SplitHandleProps) {
   };
   return (
     <div
-      className="split-handle"
+      className={styles.handle}
       style={{ left: `${at * 100}%` }}
       role="slider"
       tabIndex={0}

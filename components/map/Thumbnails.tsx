@@ -2,8 +2,8 @@ import { type KeyboardEvent, type MouseEvent, useEffect, useLayoutEffect, useMem
 import { useArrivingLayers, useMapPositions, useMeasured, usePage, usePageState } from '../../src/page/hooks';
 import { palettes } from '../shared/palette';
 import { rampsOf } from './ramps';
+import styles from './Thumbnails.module.css';
 import { ThumbnailSheet } from './thumbnail-sheet';
-import './thumbnails.css';
 
 const gap = 5;
 const barHeight = 3;
@@ -113,13 +113,13 @@ export function Thumbnails() {
     actions.setView({ layer: to(layer + step[0], layers), head: to(head + step[1], heads) }, true);
   };
   return (
-    <div className="thumbnails" data-void={isVoid || undefined}>
-      <p className="thumbnails-title">
+    <div className={styles.thumbnails} data-void={isVoid || undefined}>
+      <p className={styles.title}>
         layers × heads <span>bar: {whose === 'own' && 'own '}mass recall</span>
       </p>
-      <div className="thumbnails-scroll">
+      <div className={styles.scroll}>
         <div
-          className="thumbnails-grid"
+          className={styles.grid}
           role="application"
           // biome-ignore lint/a11y/noNoninteractiveTabindex: role application
           tabIndex={0}
@@ -135,7 +135,7 @@ export function Thumbnails() {
             style={{ width, height }}
           />
           <span
-            className="thumbnails-chosen"
+            className={styles.chosen}
             style={{
               left: labelWidth + head * (side + gap) - 3,
               top: layer * rowHeight - 2,

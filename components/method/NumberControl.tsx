@@ -4,12 +4,13 @@ import type {
   CountParameter,
   FractionParameter,
   ParameterContext,
+  ParameterSchema,
   ParameterValue,
 } from '../../src/methods/parameters';
-import { PaperSymbol } from '../shared/PaperSymbol';
+import { NumberField, Problem } from '../shared/Field';
 import { Term } from '../shared/Term';
-import { NumberField } from './NumberField';
-import { PerLayerEditor } from './PerLayerEditor';
+import { Hidden, PaperSymbol } from '../shared/Text';
+import styles from './Parameters.module.css';
 import { countStops, fractionStops } from './stops';
 
 export interface NumberControlProps {
@@ -38,12 +39,9 @@ export function NumberControl({ schema, value, context, follows, check, onChange
   const standing = check(value);
   const sentence = problem ?? standing;
   return (
-    <div className="control">
-      <div className="control-head">
-        <Term text={schema.help}>
-          {schema.label}
-          {schema.symbol && <PaperSymbol text={` ${schema.symbol}`} />}
-        </Term>
+    <div className={styles.control}>
+      <div className={styles.head}>
+        <ParameterName schema={schema} help={schema.help} />
         {!isPerLayer && (
           <>
             <NumberField
@@ -54,11 +52,11 @@ export function NumberControl({ schema, value, context, follows, check, onChange
               onDone={() => onChange(value, true)}
               describedBy={`${id}-problem`}
             />
-            <span className="unit">{isPercent ? '%' : schema.unit}</span>
+            <span className={styles.unit}>{isPercent ? '%' : schema.unit}</span>
           </>
         )}
       </div>
-      <div className="control-body">
+      <div className={styles.body}>
         {isPerLayer ? (
           <PerLayerEditor
             label={schema.label}
@@ -72,7 +70,7 @@ export function NumberControl({ schema, value, context, follows, check, onChange
         )}
         <button
           type="button"
-          className="per-layer-toggle"
+          className={styles.toggle}
           aria-pressed={isPerLayer}
           title={isPerLayer ? 'One value for all layers' : 'One value per layer'}
           aria-label={`${schema.label}: one value per layer`}
@@ -83,11 +81,62 @@ export function NumberControl({ schema, value, context, follows, check, onChange
           ≡
         </button>
       </div>
-      {follows.length > 0 && <p className="control-note">follows {follows.join(' and ')} until it is set</p>}
-      <p className="problem" id={`${id}-problem`} role="status">
+      {follows.length > 0 && <p className={styles.note}>follows {follows.join(' and ')} until it is set</p>}
+      <Problem id={`${id}-problem`} role="status">
         {sentence}
-      </p>
+      </Problem>
     </div>
+  );
+}
+
+/** What a parameter is called, here and in its paper, with its explanation. */
+export function ParameterName({ schema, help }: { schema: ParameterSchema; help: string }) {
+  return (
+    <Term className={styles.name} text={help}>
+      {schema.label}
+      {schema.symbol && <PaperSymbol text={` ${schema.symbol}`} />}
+    </Term>
+  );
+}
+
+interface PerLayerEditorProps {
+  label: string;
+  values: readonly number[];
+  isPercent: boolean;
+  check: (value: ParameterValue) => string | null;
+  onChange: (value: ParameterValue, isDone: boolean) => void;
+}
+
+/** One number per layer, in a row. */
+function PerLayerEditor({ label, values, isPercent, check, onChange }: PerLayerEditorProps) {
+  const [problem, setProblem] = useState<string | null>(null);
+  const factor = isPercent ? 100 : 1;
+  const type = (layer: number, text: string): string | null => {
+    const number = text === '' ? Number.NaN : Number(text) / factor;
+    const next = values.map((value, at) => (at === layer ? number : value));
+    const said = check(Number.isNaN(number) ? text : next);
+    if (said === null) onChange(next, false);
+    return said;
+  };
+  return (
+    <fieldset className={styles.layers}>
+      <Hidden as="legend">{label} by layer</Hidden>
+      {values.map((value, layer) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: a layer is its index
+        <div key={layer} className={styles.layer}>
+          <span>{layer}</span>
+          <NumberField
+            className={styles.number}
+            label={`${label}, layer ${layer}`}
+            value={String(Number((value * factor).toPrecision(6)))}
+            onType={(text) => type(layer, text)}
+            onProblem={setProblem}
+            onDone={() => onChange(values, true)}
+          />
+        </div>
+      ))}
+      {problem !== null && <Problem>{problem}</Problem>}
+    </fieldset>
   );
 }
 
@@ -104,18 +153,18 @@ function StopSlider({
   const at = stops.findLastIndex((stop) => stop <= value);
   return (
     <Slider.Root
-      className="slider"
+      className={styles.slider}
       min={0}
       max={stops.length - 1}
       value={[Math.max(0, at)]}
       onValueChange={([index]) => onChange(stops[index!]!, false)}
       onValueCommit={([index]) => onChange(stops[index!]!, true)}
     >
-      <Slider.Track className="slider-track">
-        <Slider.Range className="slider-range" />
+      <Slider.Track className={styles.track}>
+        <Slider.Range className={styles.range} />
       </Slider.Track>
       <Slider.Thumb
-        className="slider-thumb"
+        className={styles.thumb}
         aria-label={`${schema.label}, slider`}
         aria-valuetext={`${shown(value, schema.unit === '%')} ${schema.unit}`}
       />

@@ -1,9 +1,11 @@
 import { fingerprint } from '../../src/base/fingerprint';
 import type { MethodSpec } from '../../src/methods/method-spec';
 import { useMethod, usePage, usePageState } from '../../src/page/hooks';
+import { Button } from '../shared/Button';
 import { formatPercent } from '../shared/format';
 import { CloseIcon } from '../shared/icons';
 import { Term } from '../shared/Term';
+import styles from './MethodPanel.module.css';
 
 /** Methods that stay for comparison. */
 export function Pins() {
@@ -13,8 +15,8 @@ export function Pins() {
   const current = usePageState((state) => state.session.method);
   const isPinned = pinned.some((known) => fingerprint(known) === fingerprint(current));
   return (
-    <div className="pins">
-      <h3>
+    <div className={styles.pins}>
+      <h3 className={styles.heading}>
         <Term name="pinned">Pinned for comparison</Term>
       </h3>
       <ul>
@@ -23,22 +25,17 @@ export function Pins() {
           return (
             <li key={fingerprint(spec)}>
               <span title={describe(spec)}>{title}</span>
-              <button
-                type="button"
-                className="icon-button"
-                aria-label={`Unpin ${title}`}
-                onClick={() => actions.unpin(index)}
-              >
+              <Button kind="icon" aria-label={`Unpin ${title}`} onClick={() => actions.unpin(index)}>
                 <CloseIcon />
-              </button>
+              </Button>
             </li>
           );
         })}
       </ul>
       {!isPinned && (
-        <button type="button" className="text-button" onClick={() => actions.pin(current)}>
+        <Button kind="text" className={styles.pin} onClick={() => actions.pin(current)}>
           Pin {method.title} as it is
-        </button>
+        </Button>
       )}
     </div>
   );

@@ -2,6 +2,8 @@ import type { Method } from '../../src/methods/method';
 import { type ParameterContext, type Parameters, resolveParameters } from '../../src/methods/parameters';
 import { useMethod, usePage, useParameterContext } from '../../src/page/hooks';
 import { defaultParameters } from '../../src/study/default-study';
+import { Button } from '../shared/Button';
+import styles from './MethodPanel.module.css';
 
 /** Whole sets of parameters, one click away. */
 export function Presets() {
@@ -11,24 +13,22 @@ export function Presets() {
   const schemas = Object.values(method.parameters);
   if (schemas.length === 0) return null;
   return (
-    <div className="presets">
-      <button
-        type="button"
-        className="button"
+    <div className={styles.presets}>
+      <Button
+        className={styles.preset}
         title="The defaults for this text's length and this model"
         onClick={() => actions.setParameters(defaultParameters(method, context), true)}
       >
         Scaled to this text
-      </button>
+      </Button>
       {schemas.some((schema) => schema.paper !== undefined) && (
-        <button
-          type="button"
-          className="button"
+        <Button
+          className={styles.preset}
           title="The paper's values, as far as this text and model allow them"
           onClick={() => actions.setParameters(paperParameters(method, context), true)}
         >
           As in the paper
-        </button>
+        </Button>
       )}
     </div>
   );

@@ -3,8 +3,10 @@ import { countFates } from '../../src/page/explain/explain-key';
 import { usePageState, useRowProvenance } from '../../src/page/hooks';
 import { formatCount, formatPercent } from '../shared/format';
 import type { GlossaryTerm } from '../shared/glossary';
-import { StaleName } from '../shared/Panel';
+import { StaleLine } from '../shared/Panel';
 import { Term } from '../shared/Term';
+import { Empty } from '../shared/Text';
+import styles from './QuerySees.module.css';
 
 interface Part {
   readonly fate: KeyFate;
@@ -27,37 +29,35 @@ const parts: readonly Part[] = [
 export function QuerySees() {
   const row = usePageState((state) => state.row);
   const provenance = useRowProvenance(row);
-  if (!row) return <p className="empty">Nothing read yet.</p>;
+  if (!row) return <Empty>Nothing read yet.</Empty>;
   const counts = countFates(row);
   const isDrawn = row.rule.kind === 'lot';
   const seen = row.query + 1 - counts.dropped;
   const shown = parts.filter(({ fate }) => counts[fate] > 0);
   return (
-    <div className="query-sees" data-stale={provenance?.isStale || undefined}>
-      {provenance?.isStale && (
-        <p className="stale-line">
-          <StaleName by={provenance.by} />
+    <>
+      <StaleLine provenance={provenance} />
+      <div className={styles.sees} data-stale={provenance?.isStale || undefined}>
+        <div className={styles.bar} aria-hidden="true">
+          {shown.map(({ fate }) => (
+            <span key={fate} data-fate={fate} style={{ flexGrow: counts[fate] }} />
+          ))}
+        </div>
+        <p className={styles.sum}>
+          Query {formatCount(row.query)} sees {formatCount(seen)} of {formatCount(row.query + 1)} keys,{' '}
+          {formatPercent(seen / (row.query + 1))}.
         </p>
-      )}
-      <div className="sees-bar" aria-hidden="true">
-        {shown.map(({ fate }) => (
-          <span key={fate} data-fate={fate} style={{ flexGrow: counts[fate] }} />
-        ))}
+        <dl className={styles.counts}>
+          {shown.map(({ fate, label, term }) => (
+            <div key={fate}>
+              <dt data-fate={fate}>
+                <Term name={term}>{isDrawn && fate === 'selected' ? 'drawn' : label}</Term>
+              </dt>
+              <dd>{formatCount(counts[fate])}</dd>
+            </div>
+          ))}
+        </dl>
       </div>
-      <p className="sees-sum">
-        Query {formatCount(row.query)} sees {formatCount(seen)} of {formatCount(row.query + 1)} keys,{' '}
-        {formatPercent(seen / (row.query + 1))}.
-      </p>
-      <dl className="sees-counts">
-        {shown.map(({ fate, label, term }) => (
-          <div key={fate}>
-            <dt data-fate={fate}>
-              <Term name={term}>{isDrawn && fate === 'selected' ? 'drawn' : label}</Term>
-            </dt>
-            <dd>{formatCount(counts[fate])}</dd>
-          </div>
-        ))}
-      </dl>
-    </div>
+    </>
   );
 }

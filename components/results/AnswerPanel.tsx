@@ -4,18 +4,19 @@ import { evictionPlace } from '../../src/methods/blocks';
 import { useMeasured, usePage, usePageState } from '../../src/page/hooks';
 import { isPastTrained } from '../../src/page/summary';
 import type { FreeRunMeasurement } from '../../src/study/results';
+import { Button } from '../shared/Button';
 import { evaluateCommand } from '../shared/command';
 import { DataTable } from '../shared/DataTable';
+import { NumberField, Problem } from '../shared/Field';
 import { formatCount } from '../shared/format';
 import { Panel } from '../shared/Panel';
 import { methodTitle } from '../shared/provenance';
 import { Term } from '../shared/Term';
+import { Empty } from '../shared/Text';
 import type { Table } from '../shared/table';
+import styles from './AnswerPanel.module.css';
 import { AnswerTexts } from './AnswerTexts';
-import { DivergenceNumbers } from './DivergenceNumbers';
-import { DivergenceStrip, divergenceTable } from './DivergenceStrip';
-import { QueriesRange } from './QueriesRange';
-import './results.css';
+import { DivergenceNumbers, DivergenceStrip, divergenceTable } from './Divergence';
 
 /** What the model answers with the method in every layer, next to what it answers with full attention. */
 export function AnswerPanel() {
@@ -39,7 +40,7 @@ export function AnswerPanel() {
   return (
     <Panel
       title="Answer"
-      className="panel-answer"
+      name="answer"
       provenance={measured}
       aside={<Term name="freeRun">free run</Term>}
       {...(freeRun && {
@@ -53,12 +54,12 @@ export function AnswerPanel() {
       })}
     >
       {!freeRun && (
-        <p className="empty">
+        <Empty>
           {isRunning ? 'The model has not answered yet.' : 'No answer: the run did not come this far.'}
-        </p>
+        </Empty>
       )}
       {freeRun && (
-        <div className="answer">
+        <div className={styles.answer}>
           <AnswerTexts freeRun={freeRun} title={title} isFull={isFull} isPast={isPast} />
           <DivergenceNumbers freeRun={freeRun} isGrey={isPast} />
           {!isFull && text && freeRun.divergenceByToken.length > 0 && (
@@ -84,7 +85,7 @@ export function AnswerPanel() {
             </>
           )}
           {evictsOnce && evictedAt > 0 && (
-            <p className="answer-remark">
+            <p className={styles.remark}>
               Reading was full attention up to query {formatCount(evictedAt)}; there, once, the method dropped
               keys.
             </p>
@@ -93,6 +94,43 @@ export function AnswerPanel() {
         </div>
       )}
     </Panel>
+  );
+}
+
+/** The queries that every number is a mean over; where they begin can be typed, 0 takes them all. */
+function QueriesRange() {
+  const { actions } = usePage();
+  const queries = useMeasured('cost')?.queries;
+  const chosen = usePageState((state) => state.session.queriesStart);
+  const [problem, setProblem] = useState<string | null>(null);
+  const [typed, setTyped] = useState<number | null>(null);
+  if (!queries) return null;
+  const last = queries.end - 1;
+  const type = (text: string): string | null => {
+    const start = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (!(start <= last)) return `The first query must be a whole number from 0 to ${formatCount(last)}.`;
+    setTyped(start);
+    return null;
+  };
+  return (
+    <div className={styles.range}>
+      <Term name="queries">over queries</Term>
+      <NumberField
+        className={styles.number}
+        label="First query of the numbers"
+        value={String(chosen ?? queries.start)}
+        onType={type}
+        onProblem={setProblem}
+        onDone={() => typed !== null && typed !== (chosen ?? queries.start) && actions.setQueriesStart(typed)}
+      />
+      <span>to {formatCount(last)}</span>
+      {chosen !== null && (
+        <Button kind="text" className={styles.usual} onClick={() => actions.setQueriesStart(null)}>
+          usual range
+        </Button>
+      )}
+      {problem !== null && <Problem>{problem}</Problem>}
+    </div>
   );
 }
 

@@ -1,8 +1,8 @@
 import { isAnswerTelling } from '../../src/page/summary';
 import type { AnswerMeasurement, Difference, FreeRunMeasurement } from '../../src/study/results';
 import { formatCount, formatRank, invisibleName } from '../shared/format';
-import { TokenName } from '../shared/TokenName';
-import { answerParts } from './answer-parts';
+import { Empty, Hidden, TokenName } from '../shared/Text';
+import styles from './AnswerPanel.module.css';
 
 interface AnswerTextsProps {
   freeRun: FreeRunMeasurement;
@@ -20,19 +20,19 @@ export function AnswerTexts({ freeRun, title, isFull, isPast }: AnswerTextsProps
   const isTelling = isAnswerTelling(fullAnswer?.right, isPast);
   return (
     <>
-      <dl className="answers">
+      <dl className={styles.answers}>
         <dt>expected</dt>
-        <dd className="answer-text">{expectedAnswer.trim()}</dd>
+        <dd className={styles.text}>{expectedAnswer.trim()}</dd>
         <AnswerRow name="full" answer={fullAnswer} expected={expectedAnswer} isJudged={isTelling} />
         {!isFull && <AnswerRow name={title} answer={answer} expected={expectedAnswer} isJudged={isTelling} />}
       </dl>
       {!isTelling && (
-        <p className="answer-remark">
+        <p className={styles.remark}>
           Full attention does not solve this task itself: the answer tells nothing about the method.
         </p>
       )}
       {answer?.right === false && differsAt && (
-        <p className="answer-remark">
+        <p className={styles.remark}>
           <DifferenceLine differsAt={differsAt} texts={generatedTexts?.method ?? []} />
         </p>
       )}
@@ -53,7 +53,7 @@ function AnswerRow({ name, answer, expected, isJudged }: AnswerRowProps) {
   return (
     <>
       <dt>{name}</dt>
-      <dd className="answer-text" data-right={answer.right}>
+      <dd className={styles.text} data-right={answer.right}>
         <span>
           <Invisible text={answer.text} />
           {answer.right
@@ -68,8 +68,8 @@ function AnswerRow({ name, answer, expected, isJudged }: AnswerRowProps) {
               )}
         </span>
         {isJudged && (
-          <span className="verdict">
-            <span className="visually-hidden">{answer.right ? 'right' : 'wrong'}</span>
+          <span className={styles.verdict}>
+            <Hidden as="span">{answer.right ? 'right' : 'wrong'}</Hidden>
           </span>
         )}
       </dd>
@@ -84,15 +84,15 @@ function Continuations({
   isFull,
 }: Omit<AnswerTextsProps, 'isPast'>) {
   if (!generatedTexts) {
-    return <p className="empty">This text asks nothing, so there is no answer to check.</p>;
+    return <Empty>This text asks nothing, so there is no answer to check.</Empty>;
   }
   const { full, method } = generatedTexts;
   const parted = differsAt?.token ?? method.length;
   return (
     <>
-      <dl className="answers">
+      <dl className={styles.answers}>
         <dt>full goes on</dt>
-        <dd className="answer-text continuation">
+        <dd className={`${styles.text} ${styles.continuation}`}>
           <span>
             <Invisible text={full.join('')} />
             {full.join('')}
@@ -101,7 +101,7 @@ function Continuations({
         {!isFull && (
           <>
             <dt>{title}</dt>
-            <dd className="answer-text continuation">
+            <dd className={`${styles.text} ${styles.continuation}`}>
               <span>
                 <Invisible text={method.join('')} />
                 {method.slice(0, parted).join('')}
@@ -112,7 +112,7 @@ function Continuations({
         )}
       </dl>
       {!isFull && (
-        <p className="answer-remark">
+        <p className={styles.remark}>
           {differsAt ? (
             <DifferenceLine differsAt={differsAt} texts={method} />
           ) : (
@@ -149,4 +149,35 @@ function DifferenceLine({ differsAt: { token, written, expected }, texts }: Diff
 
 function Written({ text }: { text: string | null }) {
   return text === null ? 'nothing more' : <TokenName text={text} />;
+}
+
+/** An answer cut into runs of characters that agree with the expected one and runs that do not. */
+interface AnswerPart {
+  readonly text: string;
+  readonly isWrong: boolean;
+}
+
+/**
+ * Values (runs of letters and digits) are compared in order, character by character; what stands between them does not count.
+ */
+export function answerParts(answer: string, expected: string): AnswerPart[] {
+  const wanted = expected.match(/[\p{L}\p{N}]+/gu) ?? [];
+  let value = 0;
+  const parts: { text: string; isWrong: boolean }[] = [];
+  const add = (text: string, isWrong: boolean): void => {
+    const last = parts.at(-1);
+    if (last && last.isWrong === isWrong) last.text += text;
+    else parts.push({ text, isWrong });
+  };
+  for (const piece of answer.match(/[\p{L}\p{N}]+|[^\p{L}\p{N}]+/gu) ?? []) {
+    if (!/[\p{L}\p{N}]/u.test(piece)) {
+      add(piece, false);
+      continue;
+    }
+    const right = wanted[value] ?? '';
+    value += 1;
+    for (const [at, character] of [...piece].entries()) add(character, character !== [...right][at]);
+    if (piece.length < right.length) add('·'.repeat(right.length - piece.length), true);
+  }
+  return parts;
 }

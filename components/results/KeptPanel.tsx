@@ -10,7 +10,9 @@ import { formatBytes, formatOperations, formatPercent, formatRatio } from '../sh
 import type { GlossaryTerm } from '../shared/glossary';
 import { Panel } from '../shared/Panel';
 import { Term } from '../shared/Term';
+import { Empty } from '../shared/Text';
 import type { Table } from '../shared/table';
+import styles from './KeptPanel.module.css';
 import { TimeLine } from './TimeLine';
 
 /** What the selection keeps, what it saves, and what it loses. */
@@ -28,15 +30,15 @@ export function KeptPanel() {
   const positions = layers ? positionsOf(layers.by.method, findMethod) : 'model';
   if (!summary) {
     return (
-      <Panel title="Kept and lost" className="panel-kept">
-        <p className="empty">Nothing measured yet.</p>
+      <Panel title="Kept and lost" name="kept">
+        <Empty>Nothing measured yet.</Empty>
       </Panel>
     );
   }
   return (
     <Panel
       title="Kept and lost"
-      className="panel-kept"
+      name="kept"
       provenance={layers}
       copy={{
         what: 'kept and lost',
@@ -44,7 +46,7 @@ export function KeptPanel() {
         command: pointCommand,
       }}
     >
-      <div className="figures">
+      <div className={styles.figures}>
         {isPast && positions === 'own' && summary.ownMassRecall !== null ? (
           <Figure value={formatPercent(summary.ownMassRecall)}>
             <Term name="ownMassRecall">own mass recall</Term>, mean
@@ -59,7 +61,7 @@ export function KeptPanel() {
         </Figure>
         {cost && <OperationsFigure cost={cost} />}
       </div>
-      <dl className="rows">
+      <dl className={styles.rows}>
         {[...recallRows(summary, positions, isPast), ...costRows(summary, cost)].map(
           ({ term, label, value, isAgainstFull }) => (
             <div key={label} data-grey={(isPast && isAgainstFull) || undefined}>
@@ -87,11 +89,11 @@ interface FigureProps {
 
 function Figure({ value, of, isGrey = false, children }: FigureProps) {
   return (
-    <div className="figure" data-grey={isGrey || undefined}>
-      <p className="figure-value">
+    <div className={styles.figure} data-grey={isGrey || undefined}>
+      <p className={styles.value}>
         {value} {of && <small>{of}</small>}
       </p>
-      <p className="figure-label">{children}</p>
+      <p className={styles.label}>{children}</p>
     </div>
   );
 }

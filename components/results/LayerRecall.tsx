@@ -7,13 +7,15 @@ import type { ShownPart } from '../../src/page/measured';
 import { isPastTrained } from '../../src/page/summary';
 import { pointCommand } from '../shared/command';
 import { DataTable } from '../shared/DataTable';
-import { formatPercent } from '../shared/format';
+import { formatCount, formatPercent } from '../shared/format';
 import { Panel } from '../shared/Panel';
 import { methodTitle } from '../shared/provenance';
 import { Term } from '../shared/Term';
+import { Empty } from '../shared/Text';
 import type { Table } from '../shared/table';
 import { useSize } from '../shared/useSize';
-import { PastTrained } from './PastTrained';
+import { Chart, ShareGrid } from './Chart';
+import styles from './LayerRecall.module.css';
 
 const height = 128;
 const margin = { top: 8, right: 4, bottom: 20, left: 42 };
@@ -28,8 +30,8 @@ export function LayerRecall() {
   const [isTableShown, showTable] = useState(false);
   if (!measured) {
     return (
-      <Panel title="Mass recall by layer" className="panel-recall">
-        <p className="empty">No layer measured yet.</p>
+      <Panel title="Mass recall by layer" name="recall">
+        <Empty>No layer measured yet.</Empty>
       </Panel>
     );
   }
@@ -44,7 +46,7 @@ export function LayerRecall() {
         </Term>
       }
       aside="dots: heads"
-      className="panel-recall"
+      name="recall"
       provenance={measured}
       copy={{
         what: 'mass recall by layer',
@@ -64,6 +66,20 @@ export function LayerRecall() {
         />
       )}
     </Panel>
+  );
+}
+
+/** Why recall is grey, where it is, and what is not. `hasOwn`: recall is shown under the method's own positions. */
+function PastTrained({ hasOwn }: { hasOwn: boolean }) {
+  const isPast = usePageState((state) => isPastTrained(state.text, state.model));
+  const trained = usePageState((state) => state.model?.trainedTokens ?? 0);
+  if (!isPast) return null;
+  return (
+    <p className={styles.past}>
+      Past the <Term name="trainedLength">trained length</Term> of {formatCount(trained)} tokens full
+      attention is no yardstick: read the answer
+      {hasOwn ? ', and recall under the method’s own positions' : ', not the recall'}.
+    </p>
   );
 }
 
@@ -111,52 +127,52 @@ function RecallChart({ layers, isGrey }: { layers: readonly ShownLayer[]; isGrey
   ).paddingInner(0.25);
   const band = xOf.bandwidth();
   return (
-    <div ref={box} className="chart" data-grey={isGrey || undefined}>
-      <svg
-        width={width}
-        height={height}
-        role="img"
-        aria-label="Mass recall by layer; the table has the numbers"
-      >
-        {yOf.ticks(4).map((tick) => (
-          <g key={tick}>
-            <line className="grid" x1={margin.left} x2={width - margin.right} y1={yOf(tick)} y2={yOf(tick)} />
-            <text x={margin.left - 6} y={yOf(tick)} dy="0.35em" textAnchor="end">
-              {formatPercent(tick)}
+    <Chart
+      box={box}
+      width={width}
+      height={height}
+      role="img"
+      aria-label="Mass recall by layer; the table has the numbers"
+      isGrey={isGrey}
+    >
+      <ShareGrid yOf={yOf} left={margin.left} right={width - margin.right} />
+      {layers.map(({ layer, massRecall, heads, title, isStale }) => {
+        const left = xOf(layer) ?? 0;
+        return (
+          <g key={layer} className={styles.layer} data-stale={isStale || undefined}>
+            <text
+              data-shown={layer === shownLayer || undefined}
+              x={left + band / 2}
+              y={height - 5}
+              textAnchor="middle"
+            >
+              {layer}
             </text>
-          </g>
-        ))}
-        {layers.map(({ layer, massRecall, heads, title, isStale }) => {
-          const left = xOf(layer) ?? 0;
-          return (
-            <g key={layer} className="layer" data-stale={isStale || undefined}>
-              <text
-                className={layer === shownLayer ? 'shown' : undefined}
-                x={left + band / 2}
-                y={height - 5}
-                textAnchor="middle"
+            <line
+              className={styles.mean}
+              x1={left}
+              x2={left + band}
+              y1={yOf(massRecall)}
+              y2={yOf(massRecall)}
+            />
+            {heads.map(({ head, massRecall: recall }) => (
+              // biome-ignore lint/a11y/noStaticElementInteractions: the thumbnails are the way by keyboard
+              <circle
+                key={head}
+                className={styles.head}
+                data-shown={(layer === shownLayer && head === shownHead) || undefined}
+                cx={left + (band * (head + 0.5)) / heads.length}
+                cy={yOf(recall)}
+                r={3}
+                onClick={() => actions.setView({ layer, head }, true)}
               >
-                {layer}
-              </text>
-              <line className="mean" x1={left} x2={left + band} y1={yOf(massRecall)} y2={yOf(massRecall)} />
-              {heads.map(({ head, massRecall: recall }) => (
-                // biome-ignore lint/a11y/noStaticElementInteractions: the thumbnails are the way by keyboard
-                <circle
-                  key={head}
-                  className={layer === shownLayer && head === shownHead ? 'head shown' : 'head'}
-                  cx={left + (band * (head + 0.5)) / heads.length}
-                  cy={yOf(recall)}
-                  r={3}
-                  onClick={() => actions.setView({ layer, head }, true)}
-                >
-                  <title>{`${title}, layer ${layer}, head ${head}: ${formatPercent(recall)}`}</title>
-                </circle>
-              ))}
-            </g>
-          );
-        })}
-      </svg>
-    </div>
+                <title>{`${title}, layer ${layer}, head ${head}: ${formatPercent(recall)}`}</title>
+              </circle>
+            ))}
+          </g>
+        );
+      })}
+    </Chart>
   );
 }
 

@@ -4,8 +4,9 @@ import { fingerprint } from '../../src/base/fingerprint';
 import type { SweepCurve, SweepPoint } from '../../src/measure/results';
 import { formatPercent } from '../shared/format';
 import { useSize } from '../shared/useSize';
+import { Chart, ShareGrid } from './Chart';
 import { type Point, placeLabels } from './place-labels';
-import { AnswerPoint } from './SweepAnswers';
+import styles from './SweepChart.module.css';
 import { SweepHandle } from './SweepHandle';
 
 const height = 196;
@@ -50,85 +51,116 @@ export function SweepChart({ curves, current, isCurrentStale, isGrey, isAnswered
     (point) => point.y,
   ).curve(curveMonotoneX);
   return (
-    <div ref={box} className="chart sweep" data-grey={isGrey || undefined}>
-      {/* biome-ignore lint/a11y/useSemanticElements: a picture that has a handle in it */}
-      <svg
-        width={width}
-        height={height}
-        role="group"
-        aria-label="Mass recall against kept keys; the table has the numbers"
-      >
-        {yOf.ticks(4).map((tick) => (
-          <g key={tick}>
-            <line className="grid" x1={margin.left} x2={width - margin.right} y1={yOf(tick)} y2={yOf(tick)} />
-            <text x={margin.left - 6} y={yOf(tick)} dy="0.35em" textAnchor="end">
-              {formatPercent(tick)}
-            </text>
-          </g>
-        ))}
-        {ticksOf(xOf).map((tick) => (
-          <text
-            key={tick}
-            x={xOf(tick)}
-            y={height - margin.bottom + 16}
-            textAnchor={tick === 1 ? 'end' : 'middle'}
-          >
-            {formatPercent(tick)}
-          </text>
-        ))}
-        <text className="axis-title" x={width - margin.right} y={height - 3} textAnchor="end">
-          kept keys, log
+    <Chart
+      box={box}
+      width={width}
+      height={height}
+      role="group"
+      aria-label="Mass recall against kept keys; the table has the numbers"
+      isGrey={isGrey}
+    >
+      <ShareGrid yOf={yOf} left={margin.left} right={width - margin.right} />
+      {ticksOf(xOf).map((tick) => (
+        <text
+          key={tick}
+          x={xOf(tick)}
+          y={height - margin.bottom + 16}
+          textAnchor={tick === 1 ? 'end' : 'middle'}
+        >
+          {formatPercent(tick)}
         </text>
-        {drawn.map(({ method, points, current: isCurrent }, at) => (
-          <path
-            key={fingerprint([isCurrent, method])}
-            className={isCurrent ? 'curve curve-current' : 'curve'}
-            strokeDasharray={isCurrent ? undefined : dashes[at % dashes.length]}
-            d={path(points) ?? ''}
-          />
-        ))}
-        {lead && !isCurrentStale && <path className="curve curve-current" d={path(lead) ?? ''} />}
-        {isAnswered &&
-          [...drawn].reverse().map(({ method, points, title, current: isCurrent }) => (
-            <g key={fingerprint([isCurrent, method])}>
-              {points.map(({ x, y, point }) => (
-                <AnswerPoint key={point.keep} {...{ point, x, y, title, isCurrent }} />
-              ))}
-            </g>
-          ))}
-        {labels.map(({ label, x, y, anchor }, at) => (
-          <g key={fingerprint([drawn[at]?.current, drawn[at]?.method])}>
-            {Math.abs(anchor.y - y) > 15 && (
-              <line
-                className="leader"
-                x1={anchor.x}
-                y1={anchor.y}
-                x2={anchor.x}
-                y2={y + (anchor.y < y ? -7 : 7)}
-              />
-            )}
-            <text
-              className={drawn[at]?.current ? 'curve-label curve-label-current' : 'curve-label'}
-              x={x}
-              y={y}
-              dy="0.35em"
-            >
-              {label}
-            </text>
+      ))}
+      <text className={styles.title} x={width - margin.right} y={height - 3} textAnchor="end">
+        kept keys, log
+      </text>
+      {drawn.map(({ method, points, current: isCurrent }, at) => (
+        <path
+          key={fingerprint([isCurrent, method])}
+          className={styles.curve}
+          data-current={isCurrent || undefined}
+          strokeDasharray={isCurrent ? undefined : dashes[at % dashes.length]}
+          d={path(points) ?? ''}
+        />
+      ))}
+      {lead && !isCurrentStale && <path className={styles.curve} data-current d={path(lead) ?? ''} />}
+      {isAnswered &&
+        [...drawn].reverse().map(({ method, points, title, current: isCurrent }) => (
+          <g key={fingerprint([isCurrent, method])}>
+            {points.map(({ x, y, point }) => (
+              <AnswerPoint key={point.keep} {...{ point, x, y, title, isCurrent }} />
+            ))}
           </g>
         ))}
-        {current && (
-          <SweepHandle
-            xOf={xOf}
-            yOf={yOf}
-            current={current}
-            isStale={isCurrentStale}
-            top={margin.top}
-            bottom={height - margin.bottom}
-          />
-        )}
-      </svg>
-    </div>
+      {labels.map(({ label, x, y, anchor }, at) => (
+        <g key={fingerprint([drawn[at]?.current, drawn[at]?.method])}>
+          {Math.abs(anchor.y - y) > 15 && (
+            <line
+              className={styles.leader}
+              x1={anchor.x}
+              y1={anchor.y}
+              x2={anchor.x}
+              y2={y + (anchor.y < y ? -7 : 7)}
+            />
+          )}
+          <text
+            className={styles.label}
+            data-current={drawn[at]?.current || undefined}
+            x={x}
+            y={y}
+            dy="0.35em"
+          >
+            {label}
+          </text>
+        </g>
+      ))}
+      {current && (
+        <SweepHandle
+          xOf={xOf}
+          yOf={yOf}
+          current={current}
+          isStale={isCurrentStale}
+          top={margin.top}
+          bottom={height - margin.bottom}
+        />
+      )}
+    </Chart>
+  );
+}
+
+/** Whether the method answered this text at a point; null: not run. */
+export function answerOf({ right }: Pick<SweepPoint, 'right'>): boolean | null {
+  return right ?? null;
+}
+
+export function answerWord(point: Pick<SweepPoint, 'right'>): 'right' | 'wrong' | 'not run' {
+  const right = answerOf(point);
+  return right === null ? 'not run' : right ? 'right' : 'wrong';
+}
+
+interface AnswerPointProps {
+  point: SweepPoint;
+  x: number;
+  y: number;
+  title: string;
+  isCurrent: boolean;
+}
+
+/** A point of a curve: filled where the answer was right, hollow where it was wrong, a dot where nobody has asked. */
+function AnswerPoint({ point, x, y, title, isCurrent }: AnswerPointProps) {
+  const word = answerWord(point);
+  const kept = formatPercent(point.kept ?? 0);
+  const recall = formatPercent(point.massRecall ?? 0);
+  return (
+    <circle
+      className={styles.point}
+      data-current={isCurrent || undefined}
+      data-answer={word}
+      cx={x}
+      cy={y}
+      r={word === 'not run' ? 1.4 : 3.2}
+    >
+      <title>{`${title}, ${kept} kept, ${recall} recall: answer ${word}`}</title>
+    </circle>
   );
 }
 

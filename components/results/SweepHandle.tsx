@@ -2,7 +2,8 @@ import type { ScaleContinuousNumeric } from 'd3-scale';
 import { type KeyboardEvent, type PointerEvent, useState } from 'react';
 import { useMethod, usePage, usePageState, useParameterContext } from '../../src/page/hooks';
 import { formatPercent } from '../shared/format';
-import { budgetOfKey } from './budget-keys';
+import { budgetOfKey } from './budget-keyboard';
+import styles from './SweepChart.module.css';
 
 interface SweepHandleProps {
   xOf: ScaleContinuousNumeric<number, number>;
@@ -45,7 +46,7 @@ export function SweepHandle({ xOf, yOf, current, isStale, top, bottom }: SweepHa
   const isDragged = asked !== null;
   const x = xOf(asked ?? current.kept);
   return (
-    <g className="sweep-handle" data-stale={isStale || undefined}>
+    <g className={styles.handle} data-stale={isStale || undefined}>
       {isDragged && <line x1={x} x2={x} y1={top} y2={bottom} />}
       {isDragged && (
         <text x={x} y={bottom - 6} dx={x > 240 ? -6 : 6} textAnchor={x > 240 ? 'end' : 'start'}>

@@ -2,14 +2,16 @@ import { useState } from 'react';
 import type { SweepCurve } from '../../src/measure/results';
 import { useMeasured, usePage, usePageState } from '../../src/page/hooks';
 import { isAnswerTelling, isPastTrained, summarise } from '../../src/page/summary';
+import { Button } from '../shared/Button';
 import { sweepCommand } from '../shared/command';
 import { DataTable } from '../shared/DataTable';
 import { formatPercent } from '../shared/format';
 import { Panel } from '../shared/Panel';
 import { Term } from '../shared/Term';
+import { Empty } from '../shared/Text';
 import type { Table } from '../shared/table';
-import { answerWord, SweepAnswers } from './SweepAnswers';
-import { SweepChart } from './SweepChart';
+import { answerWord, SweepChart } from './SweepChart';
+import styles from './SweepPanel.module.css';
 
 /** Recall against kept keys, for this method and the pinned ones. */
 export function SweepPanel() {
@@ -24,8 +26,8 @@ export function SweepPanel() {
   const titleOf = (curve: SweepCurve) => findMethod(curve.method.id)?.title ?? curve.method.id;
   if (!measured) {
     return (
-      <Panel title="Recall against kept keys" className="panel-sweep">
-        <p className="empty">{isRunning ? 'Not swept yet.' : 'The run did not come this far.'}</p>
+      <Panel title="Recall against kept keys" name="sweep">
+        <Empty>{isRunning ? 'Not swept yet.' : 'The run did not come this far.'}</Empty>
       </Panel>
     );
   }
@@ -40,7 +42,7 @@ export function SweepPanel() {
   return (
     <Panel
       title={<Term name="sweep">Recall against kept keys</Term>}
-      className="panel-sweep"
+      name="sweep"
       aside={isPast && 'past the trained length'}
       provenance={measured}
       copy={{
@@ -64,12 +66,12 @@ export function SweepPanel() {
       />
       {hasAnswers && isTelling && <SweepAnswers sweep={sweep} isStale={measured.isStale} />}
       {hasAnswers && !isTelling && (
-        <p className="sweep-answers">
+        <p className={styles.note}>
           Full attention does not solve this task itself: right and wrong tell nothing about a method.
         </p>
       )}
       {floor !== undefined && (
-        <p className="range">
+        <p className={styles.note}>
           <Term name="floor">keeps at least</Term> {formatPercent(floor)} with these parameters
         </p>
       )}
@@ -81,6 +83,32 @@ export function SweepPanel() {
         />
       )}
     </Panel>
+  );
+}
+
+/** What the points say, how far their answers are, and what else can be run. */
+function SweepAnswers({ sweep, isStale }: { sweep: readonly SweepCurve[]; isStale: boolean }) {
+  const { answerSweep } = usePage();
+  const answering = usePageState((state) => state.answering);
+  const isRunning = usePageState((state) => state.running);
+  const isOpen = (curve: SweepCurve): boolean =>
+    curve.points.some((point) => point.massRecall !== null && answerWord(point) === 'not run');
+  const hasOpen = sweep.some(isOpen);
+  return (
+    <p className={styles.note}>
+      <Term name="sweepAnswer">answer</Term>: <i data-answer="right" /> right <i data-answer="wrong" /> wrong{' '}
+      <i data-answer="not run" /> not run{' '}
+      {answering && (
+        <span role="status" className={styles.answering}>
+          running answers: {answering.done} of {answering.total}
+        </span>
+      )}
+      {!answering && !isRunning && !isStale && hasOpen && (
+        <Button kind="text" onClick={answerSweep}>
+          run all answers
+        </Button>
+      )}
+    </p>
   );
 }
 

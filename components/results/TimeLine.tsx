@@ -1,8 +1,10 @@
 import type { Measured } from '../../src/measure/results';
 import { usePage, usePageState } from '../../src/page/hooks';
 import type { TimeMeasurement } from '../../src/study/results';
+import { Button } from '../shared/Button';
 import { formatMilliseconds, formatRatio, formatTimes } from '../shared/format';
 import { Term } from '../shared/Term';
+import styles from './KeptPanel.module.css';
 
 interface TimeLineProps {
   time: TimeMeasurement | null;
@@ -16,17 +18,12 @@ export function TimeLine({ time, isStale }: TimeLineProps) {
   const isRunning = usePageState((state) => state.running);
   if (!time) {
     return (
-      <p className="time-line">
+      <p className={styles.time}>
         <Term name="measuredTime">time</Term>: not measured{' '}
         {!isRunning && !isStale && (
-          <button
-            type="button"
-            className="text-button"
-            title="Five pairs, however long they take"
-            onClick={measureTime}
-          >
+          <Button kind="text" title="Five pairs, however long they take" onClick={measureTime}>
             measure
-          </button>
+          </Button>
         )}
       </p>
     );
@@ -34,7 +31,7 @@ export function TimeLine({ time, isStale }: TimeLineProps) {
   const { operations } = time;
   const { value, word } = formatRatio(operations.full / operations.method, ['fewer', 'more']);
   return (
-    <p className="time-line">
+    <p className={styles.time}>
       <Term name="measuredTime">time</Term> of the prompt’s attention: {verdict(time)};{' '}
       {milliseconds(time.method)} against {milliseconds(time.full)}, medians of {time.pairs} pairs,{' '}
       {time.full.clock === 'timestamp' ? 'GPU clock' : 'wall clock'}.{' '}

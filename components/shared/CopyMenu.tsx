@@ -1,16 +1,17 @@
-import { Popover } from 'radix-ui';
 import { useState } from 'react';
-import { usePage, usePageState } from '../../src/page/hooks';
+import { usePage, usePageState, useParameterContext } from '../../src/page/hooks';
 import type { MeasuredBy } from '../../src/page/measured';
+import { textChoice, textKeyOf } from '../../src/page/state';
 import type { SavedText } from '../../src/study/facts';
+import { Button } from './Button';
+import styles from './CopyMenu.module.css';
 import { copyText } from './clipboard';
 import { type Command, type CommandStudy, sourceFileName } from './command';
 import { DotsIcon } from './icons';
-import type { Provenance } from './provenance';
-import { provenanceRows } from './provenance';
-import { saveFile } from './save-file';
+
+import { Menu, MenuItem } from './Popover';
+import { type Provenance, provenanceRows } from './provenance';
 import { type Table, toJson, toTsv } from './table';
-import { useCommandStudy } from './useCommandStudy';
 
 export interface CopySource {
   /** What is copied, for people: "mass recall by layer". */
@@ -32,6 +33,7 @@ interface CopyMenuProps {
 export function CopyMenu({ source, provenance }: CopyMenuProps) {
   const page = usePage();
   const [said, setSaid] = useState('');
+  const name = `Copy or show ${source.what}`;
   const copy = async (text: string | Promise<string>, what: string) => {
     setSaid((await copyText(text)) ? `${what} copied.` : 'The browser did not allow copying.');
   };
@@ -46,38 +48,34 @@ export function CopyMenu({ source, provenance }: CopyMenuProps) {
     return copy(written(), 'Data');
   };
   return (
-    <Popover.Root onOpenChange={() => setSaid('')}>
-      <Popover.Trigger className="icon-button" aria-label={`Copy or show ${source.what}`}>
-        <DotsIcon />
-      </Popover.Trigger>
-      <Popover.Portal>
-        <Popover.Content
-          className="popover menu"
-          aria-label={`Copy or show ${source.what}`}
-          align="end"
-          sideOffset={4}
-          collisionPadding={8}
-        >
-          {source.showTable && (
-            <button type="button" onClick={() => source.showTable?.(!source.isTableShown)}>
-              {source.isTableShown ? 'Hide the table' : 'Show as table'}
-            </button>
-          )}
-          <button type="button" onClick={() => copyData(toTsv)}>
-            Copy data <small>tab-separated</small>
-          </button>
-          <button type="button" onClick={() => copyData(toJson)}>
-            Copy data <small>JSON</small>
-          </button>
-          <CommandItems
-            make={source.command}
-            by={provenance?.by ?? null}
-            onCopy={(line) => copy(line, 'Command')}
-          />
-          <output className="menu-said">{said}</output>
-        </Popover.Content>
-      </Popover.Portal>
-    </Popover.Root>
+    <Menu
+      trigger={
+        <Button kind="icon" aria-label={name}>
+          <DotsIcon />
+        </Button>
+      }
+      aria-label={name}
+      gap={4}
+      onOpenChange={() => setSaid('')}
+    >
+      {source.showTable && (
+        <MenuItem onClick={() => source.showTable?.(!source.isTableShown)}>
+          {source.isTableShown ? 'Hide the table' : 'Show as table'}
+        </MenuItem>
+      )}
+      <MenuItem onClick={() => copyData(toTsv)}>
+        Copy data <small>tab-separated</small>
+      </MenuItem>
+      <MenuItem onClick={() => copyData(toJson)}>
+        Copy data <small>JSON</small>
+      </MenuItem>
+      <CommandItems
+        make={source.command}
+        by={provenance?.by ?? null}
+        onCopy={(line) => copy(line, 'Command')}
+      />
+      <output className={styles.said}>{said}</output>
+    </Menu>
   );
 }
 
@@ -85,12 +83,9 @@ export function CopyMenu({ source, provenance }: CopyMenuProps) {
 function SaveSource({ saved }: { saved: SavedText }) {
   const name = sourceFileName(saved);
   return (
-    <button
-      type="button"
-      onClick={() => saveFile(name, 'text' in saved ? saved.text : JSON.stringify(saved.ids))}
-    >
+    <MenuItem onClick={() => saveFile(name, 'text' in saved ? saved.text : JSON.stringify(saved.ids))}>
       {'text' in saved ? 'Save its text' : 'Save its token ids'} <small>{name}</small>
-    </button>
+    </MenuItem>
   );
 }
 
@@ -108,11 +103,39 @@ function CommandItems({ make, by, onCopy }: CommandItemsProps) {
   if (!study || !text || !command) return null;
   return (
     <>
-      <button type="button" onClick={() => onCopy(command.line)}>
-        Copy command
-      </button>
+      <MenuItem onClick={() => onCopy(command.line)}>Copy command</MenuItem>
       {text.saved && command.line.includes(sourceFileName(text.saved)) && <SaveSource saved={text.saved} />}
-      {command.note !== null && <p className="menu-note">{command.note}</p>}
+      {command.note !== null && <p className={styles.note}>{command.note}</p>}
     </>
   );
+}
+
+/**
+ * What command lines need of the page, for the choice that made a panel's numbers; null: for the present one. Null while the text of
+ * that choice is not there.
+ */
+function useCommandStudy(by: MeasuredBy | null): CommandStudy | null {
+  const { findMethod } = usePage();
+  const present = usePageState((state) => state.session);
+  const text = usePageState((state) => state.text);
+  const textKey = usePageState((state) => state.textKey);
+  const context = useParameterContext();
+  const session = by === null ? present : { ...present, ...textChoice(by), method: by.method };
+  if (!text || textKey !== textKeyOf(session)) return null;
+  const { tokens, answerStart, queries, saved } = text;
+  return {
+    ...{ session, findMethod, context: { ...context, tokens }, answerStart },
+    queriesStart: queries.start,
+    saved: saved ?? null,
+  };
+}
+
+/** Hands a text to the browser's downloads. */
+function saveFile(name: string, text: string): void {
+  const address = URL.createObjectURL(new Blob([text], { type: 'text/plain;charset=utf-8' }));
+  const link = document.createElement('a');
+  link.href = address;
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(address);
 }

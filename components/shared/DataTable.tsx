@@ -1,7 +1,8 @@
 import { usePage } from '../../src/page/hooks';
+import styles from './DataTable.module.css';
 import { formatCount, formatScore } from './format';
-import type { Provenance } from './provenance';
-import { provenanceRows } from './provenance';
+
+import { type Provenance, provenanceRows } from './provenance';
 import type { Table } from './table';
 
 interface DataTableProps {
@@ -16,7 +17,7 @@ export function DataTable({ table, caption, provenance }: DataTableProps) {
   const facts = provenance ? provenanceRows(provenance.by, provenance.isStale, '', findMethod) : [];
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region has to be reachable by keyboard
-    <section className="data-table" tabIndex={0} aria-label={caption}>
+    <section className={styles.table} tabIndex={0} aria-label={caption}>
       <table>
         <caption>
           <div>

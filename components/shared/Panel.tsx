@@ -2,12 +2,20 @@ import { type ReactNode, useId } from 'react';
 import { useChoice, usePage } from '../../src/page/hooks';
 import type { MeasuredBy } from '../../src/page/measured';
 import { CopyMenu, type CopySource } from './CopyMenu';
+import { classNames } from './class-names';
+import styles from './Panel.module.css';
 import { type Provenance, staleName, wholeName } from './provenance';
 
+export type PanelName = 'answer' | 'map' | 'tokens' | 'method' | 'kept' | 'sweep' | 'recall';
+
 interface PanelProps {
+  /** By it the page knows which place a panel has. */
+  name: PanelName;
   title: ReactNode;
   /** A short remark right of the title. */
   aside?: ReactNode;
+  /** It is no remark but a line of its own where the page is narrow. */
+  isAsideWide?: boolean;
   copy?: CopySource;
   /** Numbers of another choice are grey, and the panel says whose they are. */
   provenance?: Provenance | null;
@@ -19,21 +27,28 @@ interface PanelProps {
 
 /** A titled region of the page. */
 export function Panel({
+  name,
   title,
   aside,
+  isAsideWide = false,
   copy,
   provenance,
   copyProvenance,
-  className = '',
+  className,
   children,
 }: PanelProps) {
   const id = useId();
   const isStale = provenance?.isStale ?? false;
   return (
-    <section className={`panel ${className}`} aria-labelledby={id} data-stale={isStale || undefined}>
-      <header className="panel-head">
+    <section
+      className={classNames(styles.panel, className)}
+      aria-labelledby={id}
+      data-panel={name}
+      data-stale={isStale || undefined}
+    >
+      <header className={classNames(styles.head, isAsideWide && styles.wide)}>
         <h2 id={id}>{title}</h2>
-        <span className="panel-aside">
+        <span className={styles.aside}>
           {isStale && provenance ? <StaleName by={provenance.by} /> : aside}
         </span>
         {copy && <CopyMenu source={copy} provenance={copyProvenance ?? provenance ?? null} />}
@@ -44,11 +59,21 @@ export function Panel({
 }
 
 /** Whose numbers these are, while they are not those of the present choice. */
-export function StaleName({ by }: { by: MeasuredBy }) {
+function StaleName({ by }: { by: MeasuredBy }) {
   const { findMethod } = usePage();
   return (
-    <span className="stale-name" title={`Measured before: ${wholeName(by, findMethod)}`}>
+    <span className={styles.stale} title={`Measured before: ${wholeName(by, findMethod)}`}>
       still {staleName(by, useChoice(), findMethod)}
     </span>
+  );
+}
+
+/** The same in a line of its own, for a part of a panel. */
+export function StaleLine({ provenance }: { provenance: Provenance | null }) {
+  if (!provenance?.isStale) return null;
+  return (
+    <p className={styles.line}>
+      <StaleName by={provenance.by} />
+    </p>
   );
 }

@@ -4,10 +4,12 @@ import { fingerprint } from '../../src/base/fingerprint';
 import type { MethodSpec } from '../../src/methods/method-spec';
 import type { ParameterSchema, ParameterValue } from '../../src/methods/parameters';
 import type { Choice, MeasuredBy } from '../../src/page/measured';
+import { sampleList } from '../../src/page/samples';
 import type { FindMethod } from '../../src/study/default-study';
 import { bundledModel } from '../../src/study/default-study';
-import { formatNumber, formatPercent } from './format';
-import { describeSource } from './source-name';
+import type { SourceSpec } from '../../src/study/spec';
+import { taskList } from '../../src/tasks';
+import { formatCount, formatNumber, formatPercent } from './format';
 
 /** What made a panel's numbers. */
 export interface Provenance {
@@ -114,4 +116,21 @@ function valueText(value: ParameterValue | undefined, schema: ParameterSchema | 
   const isPercent = schema?.kind === 'fraction' && schema.unit === '%';
   const one = (number: number) => (isPercent ? formatPercent(number) : formatNumber(number, 12));
   return typeof value === 'number' ? one(value) : `${value.map(one).join(' · ')} by layer`;
+}
+
+/** A source in words; a task has at most the tokens asked for. `tokens`: of the text as it was read; while it is not, samples and own texts have no length. */
+export function describeSource(
+  source: SourceSpec,
+  tokens: number | undefined,
+): { title: string; detail: string } {
+  if (source.kind === 'task') {
+    const title = taskList.find((task) => task.id === source.task)?.title ?? source.task;
+    const depth = source.depth === 'spread' ? 'spread' : `at ${formatPercent(source.depth)}`;
+    return { title, detail: `≤ ${formatCount(source.tokens)} tokens · depth ${depth} · seed ${source.seed}` };
+  }
+  const known = source.kind === 'sample' ? (tokens ?? source.tokens ?? undefined) : tokens;
+  const detail = known === undefined ? '' : `${formatCount(known)} tokens`;
+  if (source.kind === 'text') return { title: 'Own text', detail };
+  const title = sampleList.find((sample) => sample.id === source.sample)?.title ?? source.sample;
+  return { title, detail };
 }

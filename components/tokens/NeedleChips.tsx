@@ -1,6 +1,7 @@
 import { useMeasured, usePageState } from '../../src/page/hooks';
 import type { NeedleFacts } from '../../src/study/facts';
 import { Term } from '../shared/Term';
+import styles from './TokenPanel.module.css';
 
 interface NeedleChipsProps {
   needles: readonly NeedleFacts[];
@@ -18,8 +19,8 @@ export function NeedleChips({ needles, onJump }: NeedleChipsProps) {
   if (asked.length === 0) return null;
   const isStale = freeRun?.isStale ?? false;
   return (
-    <ul className="needle-chips" aria-label="Needles" data-stale={isStale || undefined}>
-      <li className="needle-title">
+    <ul className={styles.needles} aria-label="Needles" data-stale={isStale || undefined}>
+      <li className={styles.needleTitle}>
         <Term name="needle">needles</Term>
       </li>
       {asked.map((needle, at) => {
@@ -30,7 +31,7 @@ export function NeedleChips({ needles, onJump }: NeedleChipsProps) {
           <li key={needle.start}>
             <button
               type="button"
-              className="needle-chip"
+              className={styles.needle}
               data-lost={(!isStale && isKnown && kept < counted.digits) || undefined}
               title={titleOf(
                 needle,

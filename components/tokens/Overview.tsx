@@ -5,7 +5,8 @@ import type { TextFacts } from '../../src/study/facts';
 import { formatCount } from '../shared/format';
 import { palettes } from '../shared/palette';
 import { useSize } from '../shared/useSize';
-import { lookOf } from './token-class';
+import styles from './TokenPanel.module.css';
+import { lookOf } from './token-look';
 
 const height = 22;
 
@@ -65,7 +66,7 @@ export function Overview({ text, row, onJump }: OverviewProps) {
     <button
       ref={box}
       type="button"
-      className="overview"
+      className={styles.overview}
       tabIndex={-1}
       aria-label={`Overview of ${formatCount(text.tokens)} tokens: press to go there`}
       onClick={(event) => {

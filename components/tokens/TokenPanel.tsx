@@ -9,13 +9,13 @@ import { selectCommand } from '../shared/command';
 import { invisibleName } from '../shared/format';
 import { Panel } from '../shared/Panel';
 import { Term } from '../shared/Term';
-import { TokenName } from '../shared/TokenName';
+import { Empty, TokenName } from '../shared/Text';
 import { NeedleChips } from './NeedleChips';
-import { valueTokens } from './needle-value';
 import { Overview } from './Overview';
 import { rowTable } from './row-table';
+import styles from './TokenPanel.module.css';
 import { TokenStrip } from './TokenStrip';
-import './tokens.css';
+import { valueTokens } from './token-look';
 
 /** The text under study as the chosen query sees it. */
 export function TokenPanel() {
@@ -36,15 +36,17 @@ export function TokenPanel() {
 
   if (!text || query === null) {
     return (
-      <Panel title="Text" className="panel-tokens">
-        <p className="empty">The text appears as soon as it has been read.</p>
+      <Panel title="Text" name="tokens" className={styles.panel}>
+        <Empty>The text appears as soon as it has been read.</Empty>
       </Panel>
     );
   }
   return (
     <Panel
       title="Text"
-      className="panel-tokens"
+      name="tokens"
+      className={styles.panel}
+      isAsideWide
       aside={<Caption text={text} query={query} />}
       provenance={provenance}
       copy={{
@@ -54,7 +56,7 @@ export function TokenPanel() {
       }}
     >
       <NeedleChips needles={text.needles} onJump={jump} />
-      <div className="token-pictures" data-void={isVoid || undefined}>
+      <div className={styles.pictures} data-void={isVoid || undefined}>
         <Overview text={text} row={row} onJump={jump} />
         <TokenStrip text={text} row={row} query={query} target={target} />
       </div>
@@ -74,22 +76,22 @@ function Caption({ text, query }: { text: TextFacts; query: number }) {
   const invisible = invisibleName(token);
   const place = query === text.answerStart ? ' before the answer' : '';
   return (
-    <span className="token-caption">
+    <span className={styles.caption}>
       <span>
         as {invisible === null ? <TokenName text={token} /> : `the ${invisible}${place}`} sees it, query{' '}
         {query.toLocaleString('en')}
       </span>
-      <span className="token-legend">
-        <Term name="kept">
+      <span className={styles.legend}>
+        <Term name="kept" className={styles.sign}>
           <i data-legend="kept">kept</i>
         </Term>
-        <Term name="sink">
+        <Term name="sink" className={styles.sign}>
           <i data-legend="part">initial, local</i>
         </Term>
-        <Term name="missed">
+        <Term name="missed" className={styles.sign}>
           <i data-legend="missed">missed</i>
         </Term>
-        <Term name="needle">
+        <Term name="needle" className={styles.sign}>
           <i data-legend="needle">needle</i>
         </Term>
         <span title={weightHelp[whose]}>{whose === 'cache' ? 'no weights' : 'shade: weight'}</span>

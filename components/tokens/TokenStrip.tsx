@@ -1,13 +1,14 @@
-import { type KeyboardEvent, type MouseEvent, useEffect, useState } from 'react';
+import { type CSSProperties, type KeyboardEvent, type MouseEvent, memo, useEffect, useState } from 'react';
 import type { QueryRow } from '../../src/measure/results';
 import { usePage, usePageState } from '../../src/page/hooks';
 import { shownTexts } from '../../src/page/shown-texts';
-import type { TextFacts } from '../../src/study/facts';
-import { formatCount, nameToken } from '../shared/format';
+import type { NeedleFacts, TextFacts } from '../../src/study/facts';
+import { formatCount, nameToken, showToken } from '../shared/format';
+import { Hidden } from '../shared/Text';
 import { useSize } from '../shared/useSize';
-import { lineOf } from './lines';
-import { TokenLine } from './TokenLine';
-import { lineHeight, useLines } from './useLines';
+import { type Line, lineHeight, lineOf, useLines } from './lines';
+import styles from './TokenStrip.module.css';
+import { lookOf, needleAt } from './token-look';
 
 /** Lines kept above and below the view, so that scrolling shows no gaps. */
 const spareLines = 4;
@@ -76,7 +77,7 @@ export function TokenStrip({ text, row, query, target }: TokenStripProps) {
   return (
     <div
       ref={box}
-      className="token-strip"
+      className={styles.strip}
       role="application"
       aria-label={`The text, ${formatCount(text.tokens)} tokens, as query ${query} sees it: arrows move from token to token, Enter makes one the query`}
       // biome-ignore lint/a11y/noNoninteractiveTabindex: role application
@@ -87,7 +88,7 @@ export function TokenStrip({ text, row, query, target }: TokenStripProps) {
       onMouseLeave={() => actions.point(null)}
       onClick={choose}
     >
-      <div className="token-lines" style={{ height: lines.length * lineHeight }}>
+      <div className={styles.lines} style={{ height: lines.length * lineHeight }}>
         {lines.slice(first, last).map((line, at) => (
           <TokenLine
             key={line.start}
@@ -102,11 +103,60 @@ export function TokenStrip({ text, row, query, target }: TokenStripProps) {
           />
         ))}
       </div>
-      <p className="visually-hidden" aria-live="polite">
+      <Hidden aria-live="polite">
         {pointed !== null && `token ${pointed}: ${nameToken(shownTexts(text)[pointed] ?? '')}`}
-      </p>
+      </Hidden>
     </div>
   );
+}
+
+interface TokenLineProps {
+  line: Line;
+  top: number;
+  tokenTexts: readonly string[];
+  needles: readonly NeedleFacts[];
+  row: QueryRow | null;
+  query: number | null;
+  /** The token under the pointer or the keyboard, if it is in this line. */
+  pointed: number | null;
+  answerStart: number | null;
+}
+
+/** One line of tokens. Token texts come from files and links: they are text nodes and nothing else. */
+const TokenLine = memo(function TokenLine(props: TokenLineProps) {
+  const { line, top, tokenTexts, needles, row, query, pointed, answerStart } = props;
+  return (
+    <div className={styles.line} style={{ top }}>
+      {tokenTexts.slice(line.start, line.end).map((text, at) => {
+        const token = line.start + at;
+        const look = lookOf(row, token);
+        const needle = needleAt(needles, token);
+        return (
+          <span
+            key={token}
+            className={styles.token}
+            data-token={token}
+            data-state={look.state}
+            data-part={look.part ?? undefined}
+            data-needle={needle ? (needle.asked ? 'asked' : 'other') : undefined}
+            data-needle-start={needle?.start === token || undefined}
+            data-needle-end={needle?.end === token + 1 || undefined}
+            data-query={token === query || undefined}
+            data-pointed={token === pointed || undefined}
+            data-answer={(answerStart !== null && token >= answerStart) || undefined}
+            style={shadeStyle(look.shade)}
+          >
+            {showToken(text)}
+          </span>
+        );
+      })}
+    </div>
+  );
+});
+
+/** The sheet turns the shade into a colour of the theme. */
+function shadeStyle(shade: number): CSSProperties | undefined {
+  return shade > 0 ? ({ '--shade': shade.toFixed(2) } as CSSProperties) : undefined;
 }
 
 function tokenOf(event: MouseEvent): number | null {

@@ -1,4 +1,6 @@
 /** Breaks a text into lines of tokens by their measured widths, so that only lines in view need elements. */
+import { useMemo } from 'react';
+import { showToken } from '../shared/format';
 
 export interface Line {
   /** Tokens [start, end). */
@@ -43,4 +45,38 @@ export function lineOf(lines: readonly Line[], token: number): number {
     else high = middle;
   }
   return low;
+}
+
+const usualCharacterWidth = 7.3;
+const widths = new Map<string, number>();
+let context: CanvasRenderingContext2D | null | undefined;
+
+/** CSS pixels, padding included. `font` is a CSS font. */
+function tokenWidth(text: string, font: string, padding: number): number {
+  const key = `${font}|${text}`;
+  const known = widths.get(key);
+  if (known !== undefined) return known;
+  context ??= document.createElement('canvas').getContext('2d');
+  const shown = showToken(text);
+  let width = shown.length * usualCharacterWidth;
+  if (context) {
+    context.font = font;
+    width = context.measureText(shown).width;
+  }
+  widths.set(key, width + padding);
+  return width + padding;
+}
+
+/** Must agree with TokenStrip.module.css: the font of the strip and the sides of a token. */
+const stripFont =
+  '12.5px ui-monospace, "SF Mono", "Cascadia Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace';
+const tokenPadding = 2;
+export const lineHeight = 25;
+
+export function useLines(tokenTexts: readonly string[], width: number): readonly Line[] {
+  const whole = Math.floor(width);
+  return useMemo(
+    () => breakLines(tokenTexts, whole, (text) => tokenWidth(text, stripFont, tokenPadding)),
+    [tokenTexts, whole],
+  );
 }

@@ -1,5 +1,7 @@
 import { useOrigin, usePage, usePageState } from '../../src/page/hooks';
+import { Button } from '../shared/Button';
 import { Term } from '../shared/Term';
+import styles from './TopBar.module.css';
 
 /** Below it nobody needs to know how long a run takes. */
 const worthSaying = 10;
@@ -13,29 +15,44 @@ export function RunState() {
   const percent = Math.round((progress?.fraction ?? 0) * 100);
   const seconds = progress?.expectedSeconds ?? 0;
   return (
-    <div className="run-state">
+    <div className={styles.run}>
       {isRunning && (
         <>
           <progress
-            className="progress"
+            className={styles.progress}
             max={100}
             value={percent}
             aria-label={progress?.label || 'running'}
           />
-          <span className="run-label">
+          <span className={styles.label}>
             {progress?.label || 'running'}
             {seconds >= worthSaying && `, about ${Math.round(seconds)} s in all`}
           </span>
-          <button type="button" className="text-button" onClick={page.cancel}>
+          <Button kind="text" onClick={page.cancel}>
             Cancel
-          </button>
+          </Button>
         </>
       )}
       {origin && (
-        <span className="origin" data-origin={origin}>
+        <span className={styles.origin} data-origin={origin}>
           <Term name={origin}>{origin}</Term>
         </span>
       )}
     </div>
+  );
+}
+
+const names = { starting: 'Starting', webgpu: 'WebGPU', cpu: 'CPU' } as const;
+
+/** Which backend computes, on what, and why this one. */
+export function BackendBadge() {
+  const { name, description, reason } = usePageState((state) => state.backend);
+  return (
+    <span className={styles.backend}>
+      <Term text={`${reason}${name === 'starting' ? '' : ` (${description})`}`}>{names[name]}</Term>
+      {name !== 'starting' && (
+        <span className={styles.description}>{description.replace(/^CPU,? */, '')}</span>
+      )}
+    </span>
   );
 }

@@ -1,10 +1,13 @@
-import { Popover } from 'radix-ui';
 import { useState } from 'react';
 import { usePage } from '../../src/page/hooks';
 import { comfortableLinkCharacters } from '../../src/page/limits';
 import type { SharedLink } from '../../src/page/page';
+import { Button } from '../shared/Button';
 import { copyText } from '../shared/clipboard';
+import { Input, Problem } from '../shared/Field';
 import { formatCount } from '../shared/format';
+import { Popover } from '../shared/Popover';
+import styles from './TopBar.module.css';
 
 /** Copies the link of what is on the page, and says what travels in it. */
 export function ShareButton() {
@@ -20,41 +23,38 @@ export function ShareButton() {
     setCopied(await copying);
   };
   return (
-    <Popover.Root open={isOpen} onOpenChange={setOpen}>
-      {/* In the click's own task, in which the clipboard may be written. */}
-      <Popover.Trigger className="button button-primary" onClick={() => !isOpen && share()}>
-        Share
-      </Popover.Trigger>
-      <Popover.Portal>
-        <Popover.Content
-          className="popover share"
-          aria-label="Share"
-          align="end"
-          sideOffset={6}
-          collisionPadding={8}
-        >
-          {link && (
-            <>
-              <p role="status">
-                {isCopied ? 'The link is in the clipboard.' : 'Copy the link from here:'} {travels(link)}
-              </p>
-              <input
-                className="field share-link"
-                readOnly
-                value={link.url}
-                aria-label="Link to this view"
-                onFocus={(event) => event.target.select()}
-              />
-              {link.url.length > comfortableLinkCharacters && (
-                <p className="problem">
-                  {formatCount(link.url.length)} characters: some mail and chat programs cut links this long.
-                </p>
-              )}
-            </>
+    <Popover
+      // In the click's own task, in which the clipboard may be written.
+      trigger={
+        <Button kind="primary" onClick={() => !isOpen && share()}>
+          Share
+        </Button>
+      }
+      aria-label="Share"
+      className={styles.share}
+      isOpen={isOpen}
+      onOpenChange={setOpen}
+    >
+      {link && (
+        <>
+          <p role="status">
+            {isCopied ? 'The link is in the clipboard.' : 'Copy the link from here:'} {travels(link)}
+          </p>
+          <Input
+            className={styles.link}
+            readOnly
+            value={link.url}
+            aria-label="Link to this view"
+            onFocus={(event) => event.target.select()}
+          />
+          {link.url.length > comfortableLinkCharacters && (
+            <Problem>
+              {formatCount(link.url.length)} characters: some mail and chat programs cut links this long.
+            </Problem>
           )}
-        </Popover.Content>
-      </Popover.Portal>
-    </Popover.Root>
+        </>
+      )}
+    </Popover>
   );
 }
 

@@ -1,10 +1,15 @@
-import { Popover } from 'radix-ui';
 import { useState } from 'react';
-import { usePageState } from '../../src/page/hooks';
+import { usePage, usePageState } from '../../src/page/hooks';
 import { bundledModel } from '../../src/study/default-study';
+import { Button } from '../shared/Button';
+import { Field, Form, Select } from '../shared/Field';
 import { DownIcon } from '../shared/icons';
-import { describeSource } from '../shared/source-name';
-import { SourceForm } from './SourceForm';
+import { Popover } from '../shared/Popover';
+import { describeSource } from '../shared/provenance';
+import { Tabs } from '../shared/Segments';
+import styles from './SourcePicker.module.css';
+import { TaskForm } from './TaskForm';
+import { OwnTextForm, SampleForm } from './text-forms';
 
 /** The text under study, in words; opens the form that chooses another. */
 export function SourcePicker() {
@@ -16,24 +21,73 @@ export function SourcePicker() {
   const { title, detail: known } = describeSource(source, tokens);
   const detail = known || 'reading';
   return (
-    <Popover.Root open={isOpen} onOpenChange={setOpen}>
-      <Popover.Trigger className="button source-button" aria-label={`Source: ${title}, ${detail}. Change`}>
-        <span className="source-model">{address === bundledModel ? 'bundled model' : (name ?? address)}</span>
-        <span className="source-title">{title}</span>
-        <span className="source-detail">{detail}</span>
-        <DownIcon />
-      </Popover.Trigger>
-      <Popover.Portal>
-        <Popover.Content
-          className="popover source-popover"
-          aria-label="Source"
-          align="start"
-          sideOffset={6}
-          collisionPadding={8}
-        >
-          <SourceForm onDone={() => setOpen(false)} />
-        </Popover.Content>
-      </Popover.Portal>
-    </Popover.Root>
+    <Popover
+      trigger={
+        <Button className={styles.source} aria-label={`Source: ${title}, ${detail}. Change`}>
+          <span className={styles.model}>
+            {address === bundledModel ? 'bundled model' : (name ?? address)}
+          </span>
+          <span className={styles.title}>{title}</span>
+          <span className={styles.detail}>{detail}</span>
+          <DownIcon />
+        </Button>
+      }
+      aria-label="Source"
+      align="start"
+      className={styles.choice}
+      isOpen={isOpen}
+      onOpenChange={setOpen}
+    >
+      <SourceForm onDone={() => setOpen(false)} />
+    </Popover>
+  );
+}
+
+/** Three ways to a text: a task with a known answer, a sample, or one's own. */
+function SourceForm({ onDone }: { onDone: () => void }) {
+  const { actions } = usePage();
+  const source = usePageState((state) => state.session.source);
+  const onUse: typeof actions.setSource = (chosen) => {
+    actions.setSource(chosen);
+    onDone();
+  };
+  return (
+    <Tabs
+      aria-label="Kind of source"
+      start={source.kind}
+      tabs={[
+        { value: 'task', label: 'Task', content: <TaskForm {...{ source, onUse }} /> },
+        { value: 'sample', label: 'Sample text', content: <SampleForm {...{ source, onUse }} /> },
+        { value: 'text', label: 'Own text', content: <OwnTextForm {...{ source, onUse }} /> },
+      ]}
+    >
+      <StartTokenField />
+    </Tabs>
+  );
+}
+
+const startTokenChoices = [
+  { value: '', label: 'as the tokenizer has it' },
+  { value: '1', label: 'before every text' },
+  { value: '0', label: 'none' },
+] as const;
+
+/** Whether texts begin with the model's start token; takes effect at once. */
+function StartTokenField() {
+  const { actions } = usePage();
+  const startToken = usePageState((state) => state.session.startToken);
+  return (
+    <Form>
+      <Field label="Start token">
+        {(id) => (
+          <Select
+            id={id}
+            value={startToken === null ? '' : startToken ? '1' : '0'}
+            options={startTokenChoices}
+            onChange={(next) => actions.setStartToken(next === '' ? null : next === '1')}
+          />
+        )}
+      </Field>
+    </Form>
   );
 }

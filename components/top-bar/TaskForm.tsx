@@ -1,14 +1,18 @@
-import { type FormEvent, useId, useState } from 'react';
+import { useState } from 'react';
 import { largestSeed } from '../../src/page/limits';
 import { LONGEST_TEXT_TOKENS } from '../../src/study/limits';
 import type { SourceSpec } from '../../src/study/spec';
 import { taskList } from '../../src/tasks';
+import { Button } from '../shared/Button';
+import { Field, Form, Input, Problem, Select } from '../shared/Field';
 import { formatCount } from '../shared/format';
 
 export interface SourceFormProps {
   source: SourceSpec;
   onUse: (source: SourceSpec) => void;
 }
+
+const tasks = taskList.map(({ id, title }) => ({ value: id, label: title }));
 
 /** A text with planted facts and a question, made from a seed. */
 export function TaskForm({ source, onUse }: SourceFormProps) {
@@ -19,80 +23,73 @@ export function TaskForm({ source, onUse }: SourceFormProps) {
     start === null || start.depth === 'spread' ? '' : String(Math.round(start.depth * 100)),
   );
   const [seed, setSeed] = useState(String(start?.seed ?? 7));
-  const id = useId();
   const kind = taskList.find((candidate) => candidate.id === task);
   const problem = problemOf(length, depth, seed, kind?.smallestTokens ?? 0);
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
+  const submit = () => {
     if (problem !== null) return;
-    const tokens = Number(length);
     onUse({
       kind: 'task',
       task,
-      tokens,
+      tokens: Number(length),
       depth: depth === '' ? 'spread' : Number(depth) / 100,
       seed: Number(seed),
     });
   };
   return (
-    <form className="source-form" onSubmit={submit} noValidate>
-      <label htmlFor={`${id}-task`}>Task</label>
-      <select
-        id={`${id}-task`}
-        className="field"
-        value={task}
-        onChange={(event) => setTask(event.target.value)}
-      >
-        {taskList.map((candidate) => (
-          <option key={candidate.id} value={candidate.id}>
-            {candidate.title}
-          </option>
-        ))}
-      </select>
-      <p className="form-help">{kind?.description}</p>
-      <label htmlFor={`${id}-length`}>Length, tokens</label>
-      <input
-        id={`${id}-length`}
-        className="field"
-        inputMode="numeric"
-        list={`${id}-lengths`}
+    <Form onSubmit={submit}>
+      <Field label="Task" help={kind?.description}>
+        {(id) => <Select id={id} value={task} options={tasks} onChange={setTask} />}
+      </Field>
+      <TypedNumber
+        label="Length, tokens"
+        help="At most: whole sentences fill it as far as they fit, and some tokens are left over."
         value={length}
-        onChange={(event) => setLength(event.target.value.trim())}
+        suggested={[512, 1024, 2048, 4096, 16384, LONGEST_TEXT_TOKENS]}
+        onChange={setLength}
       />
-      <datalist id={`${id}-lengths`}>
-        {[512, 1024, 2048, 4096, 16384, LONGEST_TEXT_TOKENS].map((tokens) => (
-          <option key={tokens} value={tokens} />
-        ))}
-      </datalist>
-      <p className="form-help">
-        At most: whole sentences fill it as far as they fit, and some tokens are left over.
-      </p>
-      <label htmlFor={`${id}-depth`}>Needle depth, %</label>
-      <input
-        id={`${id}-depth`}
-        className="field"
-        inputMode="numeric"
-        placeholder="spread"
-        value={depth}
-        onChange={(event) => setDepth(event.target.value.trim())}
-      />
-      <label htmlFor={`${id}-seed`}>Seed</label>
-      <input
-        id={`${id}-seed`}
-        className="field"
-        inputMode="numeric"
-        value={seed}
-        onChange={(event) => setSeed(event.target.value.trim())}
-      />
-      {problem !== null && (
-        <p className="problem" role="alert">
-          {problem}
-        </p>
-      )}
-      <button type="submit" className="button button-primary" disabled={problem !== null}>
+      <TypedNumber label="Needle depth, %" placeholder="spread" value={depth} onChange={setDepth} />
+      <TypedNumber label="Seed" value={seed} onChange={setSeed} />
+      {problem !== null && <Problem role="alert">{problem}</Problem>}
+      <Button type="submit" kind="primary" disabled={problem !== null}>
         Use this task
-      </button>
-    </form>
+      </Button>
+    </Form>
+  );
+}
+
+interface TypedNumberProps {
+  label: string;
+  help?: string;
+  placeholder?: string;
+  /** As it is typed. */
+  value: string;
+  suggested?: readonly number[];
+  onChange: (text: string) => void;
+}
+
+function TypedNumber({ label, help, value, suggested, onChange, placeholder }: TypedNumberProps) {
+  return (
+    <Field label={label} help={help}>
+      {(id) => (
+        <>
+          <Input
+            id={id}
+            inputMode="numeric"
+            list={suggested && `${id}-suggested`}
+            placeholder={placeholder}
+            value={value}
+            onChange={(event) => onChange(event.target.value.trim())}
+          />
+          {suggested && (
+            <datalist id={`${id}-suggested`}>
+              {suggested.map((number) => (
+                <option key={number} value={number} />
+              ))}
+            </datalist>
+          )}
+        </>
+      )}
+    </Field>
   );
 }
 

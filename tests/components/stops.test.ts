@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { countStops, fractionStops } from '../../components/method/stops';
-import { budgetOfKey } from '../../components/results/budget-keys';
+import { budgetOfKey } from '../../components/results/budget-keyboard';
 import { methods } from '../../src/methods';
 import { resolveParameters } from '../../src/methods/parameters';
 import { defaultSession } from '../../src/page/choices';

@@ -3,8 +3,8 @@ import userEvent from '@testing-library/user-event';
 import { describe, expect, it } from 'vitest';
 import { nameToken } from '../../components/shared/format';
 import { breakLines, lineOf } from '../../components/tokens/lines';
-import { valueTokens } from '../../components/tokens/needle-value';
 import { TokenPanel } from '../../components/tokens/TokenPanel';
+import { valueTokens } from '../../components/tokens/token-look';
 import { renderWith, testPage } from './render-page';
 
 describe('the token strip', () => {

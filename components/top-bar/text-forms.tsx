@@ -1,0 +1,71 @@
+import { useState } from 'react';
+import { longestTextCharacters } from '../../src/page/limits';
+import { wellFormed } from '../../src/page/link/compress';
+import { sampleList } from '../../src/page/samples';
+import { Button } from '../shared/Button';
+import { Field, Form, Problem, Select, TextArea } from '../shared/Field';
+import { formatCount } from '../shared/format';
+import type { SourceFormProps } from './TaskForm';
+
+const samples = sampleList.map(({ id, title }) => ({ value: id, label: title }));
+
+/** One of the texts that come with the program. */
+export function SampleForm({ source, onUse }: SourceFormProps) {
+  const [sample, setSample] = useState(source.kind === 'sample' ? source.sample : (samples[0]?.value ?? ''));
+  return (
+    <Form onSubmit={() => onUse({ kind: 'sample', sample, tokens: 1024 })}>
+      <Field
+        label="Text"
+        help="Its first 1,024 tokens. A text without a question: recall and divergence, no answer."
+      >
+        {(id) => <Select id={id} value={sample} options={samples} onChange={setSample} />}
+      </Field>
+      <Button type="submit" kind="primary" disabled={sample === ''}>
+        Use this text
+      </Button>
+    </Form>
+  );
+}
+
+/** A text of one's own; it stays in this browser until its link is shared. */
+export function OwnTextForm({ source, onUse }: SourceFormProps) {
+  const [text, setText] = useState(source.kind === 'text' ? source.text : '');
+  const [isTried, setTried] = useState(false);
+  const problem = problemOf(text);
+  const isShown = problem !== null && (isTried || text.length > longestTextCharacters);
+  const submit = () => {
+    setTried(true);
+    if (problem === null) onUse({ kind: 'text', text: wellFormed(text) });
+  };
+  return (
+    <Form isStacked onSubmit={submit}>
+      <Field
+        label="Text"
+        help={`${formatCount(text.length)} of at most ${formatCount(longestTextCharacters)} characters. The text stays in this browser; it travels only in a link that you share.`}
+      >
+        {(id) => (
+          <TextArea
+            id={id}
+            rows={9}
+            value={text}
+            aria-invalid={isShown}
+            placeholder="Paste or write a text. The model goes on from its end, with full attention and with the method."
+            onChange={(event) => setText(event.target.value)}
+          />
+        )}
+      </Field>
+      {isShown && <Problem role="alert">{problem}</Problem>}
+      <Button type="submit" kind="primary">
+        Use this text
+      </Button>
+    </Form>
+  );
+}
+
+function problemOf(text: string): string | null {
+  if (text.trim() === '') return 'The text is empty; write or paste some words.';
+  if (text.length > longestTextCharacters) {
+    return `The text has ${formatCount(text.length)} characters and ${formatCount(longestTextCharacters)} is the most; take a part of it.`;
+  }
+  return null;
+}
