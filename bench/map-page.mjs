@@ -44,7 +44,7 @@ try {
     `${values.tokens} tokens on ${state.backend}: the study took ${Math.round(performance.now() - start) / 1000} s`,
   );
   await page.evaluate(recordGestures);
-  const box = await page.locator('.map-surface').boundingBox();
+  const box = await page.getByRole('application', { name: /^Attention map/ }).boundingBox();
   if (!box) throw new Error('The page shows no map.');
   await replay(await page.context().newCDPSession(page), box);
   await sleep(1000);

@@ -1,5 +1,6 @@
 import { Tabs as RadixTabs, ToggleGroup } from 'radix-ui';
 import type { ReactNode } from 'react';
+import { classNames } from './class-names';
 import styles from './Segments.module.css';
 
 interface SegmentsProps<Value extends string> {
@@ -18,13 +19,13 @@ export function Segments<Value extends string>({
   kind = 'framed',
   options,
   onChange,
-  className = '',
+  className,
   ...rest
 }: SegmentsProps<Value>) {
   return (
     <ToggleGroup.Root
       type="single"
-      className={`${styles[kind]} ${className}`}
+      className={classNames(kind === 'words' ? styles.words : styles.framed, className)}
       // Pressed again, a radio stays chosen.
       onValueChange={(next) => next && onChange(next as Value)}
       {...rest}

@@ -3,7 +3,7 @@ import type { ReactNode } from 'react';
 
 function Icon({ children }: { children: ReactNode }) {
   return (
-    <svg className="icon" viewBox="0 0 16 16" width="16" height="16" aria-hidden="true" focusable="false">
+    <svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true" focusable="false">
       {children}
     </svg>
   );
@@ -11,7 +11,7 @@ function Icon({ children }: { children: ReactNode }) {
 
 export function KeyholeIcon() {
   return (
-    <svg className="mark" viewBox="0 0 16 16" width="18" height="18" aria-hidden="true" focusable="false">
+    <svg viewBox="0 0 16 16" width="18" height="18" aria-hidden="true" focusable="false">
       <path d="M8 1.5a4.2 4.2 0 0 1 2 7.9l1.2 5.1H4.8L6 9.4a4.2 4.2 0 0 1 2-7.9Z" fill="currentColor" />
     </svg>
   );

@@ -65,7 +65,8 @@ describeInChromium('map', 'cpu', (chromium) => {
     /** Packed colours of the cells' middles. */
     const cells = () =>
       page.evaluate((side) => {
-        const canvas = document.querySelector<HTMLCanvasElement>('.map-cells')!;
+        const map = document.querySelector('[role="application"][aria-label^="Attention map"]')!;
+        const canvas = map.querySelector('canvas')!;
         const context = canvas.getContext('2d')!;
         return Array.from({ length: side * side }, (_, at) => {
           const x = Math.floor((((at % side) + 0.5) * canvas.width) / side);

@@ -31,7 +31,8 @@ describe('notices', () => {
     });
     const { container } = renderWith(page, <Notices />);
     await act(() => page.idle());
-    const sentences = () => [...container.querySelectorAll('.notice > span')].map((each) => each.textContent);
+    const sentences = () =>
+      [...container.querySelectorAll('[aria-live] > div > span')].map((each) => each.textContent);
     expect(sentences()).toEqual([
       'The model has 8 layers of 6 heads: layer 7, head 4 is shown.',
       expect.stringMatching(/^The kept fraction of Random was one of the whole text .* it was translated/),
@@ -52,7 +53,7 @@ describe('notices', () => {
   ])('do not hide what %s changed behind other sentences', async (hash, sentence) => {
     const page = await testPage({ hash: `#layer=x&colour=red&${hash}` });
     const { container } = renderWith(page, <Notices />);
-    expect(container.querySelector('.notice > span')).toHaveTextContent(sentence);
+    expect(container.querySelector('[aria-live] > div > span')).toHaveTextContent(sentence);
     expect(screen.getByText(/^"layer" in the link/)).toBeVisible();
     expect(screen.getByRole('button', { name: 'and 1 more' })).toBeVisible();
   });

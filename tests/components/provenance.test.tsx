@@ -50,7 +50,7 @@ describe('numbers of another choice', () => {
     const page = await cancelled();
     const { container } = renderWith(page, <Panel />);
     await act(() => page.idle());
-    expect(container.querySelector('.panel')).toHaveAttribute('data-stale');
+    expect(screen.getByRole('region')).toHaveAttribute('data-stale');
     const name = screen.getByText(/^still Random, Kept fraction 30\s%$/);
     expect(name).toHaveAttribute(
       'title',

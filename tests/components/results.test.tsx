@@ -86,6 +86,9 @@ function withFreeRun(page: Page, change: Partial<FreeRunMeasurement>): void {
   act(() => page.store.setState({ records: [changed, ...others] }));
 }
 
+/** Answers that are called right or wrong. */
+const verdicts = () => screen.queryAllByText(/^(right|wrong)$/);
+
 describe('the answer', () => {
   it('says from where on a wrong answer differs, and judges only where full attention is right', async () => {
     const page = await testPage();
@@ -93,10 +96,10 @@ describe('the answer', () => {
     await act(() => page.idle());
     // The blank before the answer and those in it are no tokens that a reader counts.
     expect(container).toHaveTextContent('from the 15th token on: 1 instead of 5');
-    expect(container.querySelectorAll('.verdict')).toHaveLength(2);
+    expect(verdicts()).toHaveLength(2);
     withFreeRun(page, { fullAnswer: { text: ' 7.', right: false } });
     expect(container).toHaveTextContent(/Full attention does not solve this task itself/);
-    expect(container.querySelectorAll('.verdict')).toHaveLength(0);
+    expect(verdicts()).toHaveLength(0);
     const texts = ['\n', ' 7', ' ', '', '9'];
     const ofTexts = { generatedTexts: { full: texts, method: texts } };
     withFreeRun(page, { ...ofTexts, differsAt: { token: 2, written: ' ', expected: null } });
@@ -109,7 +112,7 @@ describe('the answer', () => {
 
   it('tells question and answer apart, by mean, median and the share of large ones', async () => {
     const page = await testPage();
-    const { container } = renderWith(page, <AnswerPanel />);
+    renderWith(page, <AnswerPanel />);
     await act(() => page.idle());
     const part = { start: 0, end: 9, top1Agreement: 1 };
     withFreeRun(page, {
@@ -117,7 +120,7 @@ describe('the answer', () => {
       answerPart: { ...part, meanNats: 0.5, medianNats: 0.25, shareAbove: 0 },
       lossDifferenceNats: null,
     });
-    const lines = [...container.querySelectorAll('.divergence-part')].map(({ textContent }) => textContent);
+    const lines = screen.getAllByText(/: mean/).map(({ textContent }) => textContent);
     expect(lines).toHaveLength(2);
     expect(lines[0]).toMatch(/^answer: mean 0\.5.*median 0\.25.*0\s%\sabove 0\.1 nats/);
     expect(lines[1]).toMatch(/^question: mean 1\.44.*25\s%\sabove 0\.1 nats, top-1 100\s%/);
@@ -176,10 +179,8 @@ describe('the answer', () => {
     expect(container.querySelector('mark')).toBeNull();
     expect(container).toHaveTextContent('the same 1 token, the most likely one');
     withFreeRun(page, { generatedTexts: { full: [' ', ' '], method: [] }, differsAt: null });
-    const shown = [...container.querySelectorAll('.continuation')].map(({ textContent }) =>
-      textContent?.trim(),
-    );
-    expect(shown).toEqual(['blanks', 'nothing']);
+    const shown = screen.getAllByRole('definition').map(({ textContent }) => textContent?.trim());
+    expect(shown.slice(0, 2)).toEqual(['blanks', 'nothing']);
   });
 
   it('says when reading was full attention up to one eviction', async () => {
@@ -237,7 +238,7 @@ describe('right or wrong beside recall', () => {
     await act(() => page.idle());
     // The synthetic full attention is right; no point has been run.
     const shown = () =>
-      [...container.querySelectorAll('.answer-point-current')].map((point) =>
+      [...container.querySelectorAll('circle[data-answer][data-current]')].map((point) =>
         point.getAttribute('data-answer'),
       );
     expect(new Set(shown())).toEqual(new Set(['not run']));
@@ -249,7 +250,7 @@ describe('right or wrong beside recall', () => {
     const measurements = withAnswers(record!.measurements!, { method, rights });
     act(() => page.store.setState({ records: [{ ...record!, measurements }, ...others] }));
     expect(shown().slice(0, 4)).toEqual(['not run', 'wrong', 'wrong', 'right']);
-    expect(container.querySelector('.answer-point-current[data-answer="wrong"]')).toHaveTextContent(
+    expect(container.querySelector('circle[data-current][data-answer="wrong"]')).toHaveTextContent(
       /recall: answer wrong$/,
     );
     const table = sweepTable(measurements.sweep!, ({ method: { id } }) => id);
@@ -264,7 +265,7 @@ describe('right or wrong beside recall', () => {
     act(() => page.store.setState({ answering: null }));
     expect(screen.getByRole('button', { name: 'run all answers' })).toBeVisible();
     withFreeRun(page, { fullAnswer: { text: ' 7.', right: false } });
-    expect(container.querySelector('.answer-point')).toBeNull();
+    expect(container.querySelector('circle[data-answer]')).toBeNull();
     expect(container).toHaveTextContent(/Full attention does not solve this task itself/);
   });
 });
@@ -288,7 +289,7 @@ describe('measured time', () => {
     const page = await testPage();
     const { container } = renderWith(page, <KeptPanel />);
     await act(() => page.idle());
-    expect(container.querySelector('.figures')).not.toHaveTextContent(/faster|slower/);
+    expect(screen.getByText(/faster|slower/)).toHaveTextContent(/^time of the prompt/);
     expect(screen.queryByRole('button', { name: 'measure' })).toBeNull();
     const [record, ...others] = page.store.getState().records;
     const freeRun = { ...record!.measurements!.freeRun!, time: null };
@@ -305,14 +306,14 @@ describe('measured time', () => {
     [2e9, 2e9, 'as many.'],
   ])('stands beside the operations of the same tokens: %d and %d are %s', async (full, method, words) => {
     const page = await testPage();
-    const { container } = renderWith(page, <KeptPanel />);
+    renderWith(page, <KeptPanel />);
     await act(() => page.idle());
     const [record, ...others] = page.store.getState().records;
     const { freeRun } = record!.measurements!;
     const time = { ...freeRun!.time!, operations: { full, method } };
     const timed = { ...record!, measurements: { ...record!.measurements!, freeRun: { ...freeRun!, time } } };
     act(() => page.store.setState({ records: [timed, ...others] }));
-    expect(container.querySelector('.time-line')?.textContent).toMatch(
+    expect(screen.getByText(/medians of \d+ pairs/).textContent).toMatch(
       new RegExp(`Operations of the same tokens: ${words.replace('.', '\\.')}$`),
     );
   });
@@ -373,7 +374,8 @@ describe('past the trained length', () => {
       const page = await testPage({ hash });
       const { container, unmount } = renderWith(page, <KeptPanel />);
       await act(() => page.idle());
-      const text = `${container.querySelector('.figure')!.textContent} | ${container.querySelector('.rows')!.textContent}`;
+      const rows = container.querySelector('dl')!;
+      const text = `${rows.previousElementSibling!.firstElementChild!.textContent} | ${rows.textContent}`;
       unmount();
       return text;
     };
@@ -387,7 +389,7 @@ describe('past the trained length', () => {
   });
 
   it('judges the answer though full attention is wrong, for the answer leads there', async () => {
-    for (const [hash, verdicts] of [
+    for (const [hash, count] of [
       ['#length=4096', 2],
       ['#length=1024', 0],
     ] as const) {
@@ -395,8 +397,8 @@ describe('past the trained length', () => {
       const { container, unmount } = renderWith(page, <AnswerPanel />);
       await act(() => page.idle());
       withFreeRun(page, { fullAnswer: { text: '', right: false } });
-      expect(container.querySelectorAll('.verdict')).toHaveLength(verdicts);
-      expect(container.textContent?.includes('does not solve this task itself')).toBe(verdicts === 0);
+      expect(verdicts()).toHaveLength(count);
+      expect(container.textContent?.includes('does not solve this task itself')).toBe(count === 0);
       unmount();
     }
   });
@@ -407,12 +409,12 @@ describe('past the trained length', () => {
       ['#length=1024', false],
     ] as const) {
       const page = await testPage({ hash });
-      const { container, unmount } = renderWith(page, <AnswerPanel />);
+      const { unmount } = renderWith(page, <AnswerPanel />);
       await act(() => page.idle());
-      const numbers = container.querySelector('.answer-numbers')!;
+      const numbers = screen.getByText('KL').closest('dl')!;
       expect(numbers.textContent).toMatch(/KL.*top-1.*ΔNLL/s);
       expect(numbers.hasAttribute('data-grey')).toBe(isGrey);
-      expect(container.querySelector('.answers')!.closest('[data-grey]'), 'the answer leads').toBeNull();
+      expect(screen.getByText('expected').closest('[data-grey]'), 'the answer leads').toBeNull();
       unmount();
     }
   });
@@ -456,9 +458,10 @@ describe('charts', () => {
   it('draw a method that is pinned as it is, too', async () => {
     const errors = vi.spyOn(console, 'error').mockImplementation(() => {});
     const page = await testPage({ hash: '#method=oracle' });
-    const { container } = renderWith(page, <SweepPanel />);
+    renderWith(page, <SweepPanel />);
     await act(() => page.idle());
-    expect(container.querySelectorAll('path.curve')).toHaveLength(5);
+    const chart = screen.getByRole('group', { name: /^Mass recall against kept keys/ });
+    expect(chart.querySelectorAll('path')).toHaveLength(5);
     expect(errors).not.toHaveBeenCalled();
     errors.mockRestore();
   });
@@ -515,7 +518,7 @@ describe('charts', () => {
         Number(element.getAttribute('cy')),
       ];
       const [x, y] = place(screen.getByRole('slider', { name: 'Kept keys' }));
-      const others = [...container.querySelectorAll('.answer-point')].map(place);
+      const others = [...container.querySelectorAll('circle[data-answer]')].map(place);
       expect(others).toHaveLength(3);
       const [left, right] = [others[0]!, others[2]!].map(([at]) => at) as [number, number];
       // A log axis: two halvings from 1 to 0.25 are as long as the way from 0.25 to 0.0625.
@@ -525,7 +528,7 @@ describe('charts', () => {
       const [high, low] = [others[2]!, others[0]!].map(([, at]) => at) as [number, number];
       expect(y).toBeCloseTo(high + (low - high) * ((1 - massRecall) / 0.075), 6);
       // The curve goes down to the point.
-      const curves = [...container.querySelectorAll('path.curve-current')].map((path) =>
+      const curves = [...container.querySelectorAll('path[data-current]')].map((path) =>
         path.getAttribute('d'),
       );
       expect(curves).toHaveLength(2);

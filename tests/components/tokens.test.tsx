@@ -25,9 +25,9 @@ describe('the token strip', () => {
     const { container } = renderWith(page, <TokenPanel />);
     await act(() => page.idle());
     await screen.findByRole('button', { name: /amber lantern \d\/5/ });
-    expect(container.querySelectorAll('.token[data-state="kept"]').length).toBeGreaterThan(0);
-    expect(container.querySelectorAll('.token[data-state="dropped"]').length).toBeGreaterThan(0);
-    expect(container.querySelectorAll('.token[data-needle="asked"]').length).toBeGreaterThan(0);
+    expect(container.querySelectorAll('[data-token][data-state="kept"]').length).toBeGreaterThan(0);
+    expect(container.querySelectorAll('[data-token][data-state="dropped"]').length).toBeGreaterThan(0);
+    expect(container.querySelectorAll('[data-needle="asked"]').length).toBeGreaterThan(0);
     const chips = () => screen.getAllByRole('button', { name: /\d\/5/ });
     const counts = () => chips().map(({ textContent }) => textContent?.slice(-3));
     expect(counts()).toEqual(['5/5', '5/5', '3/5', '5/5']);
@@ -59,7 +59,7 @@ describe('the token strip', () => {
     const page = await testPage({ hash: '#length=16384' });
     const { container } = renderWith(page, <TokenPanel />);
     await act(() => page.idle());
-    const drawn = container.querySelectorAll('.token').length;
+    const drawn = container.querySelectorAll('[data-token]').length;
     expect(drawn).toBeGreaterThan(20);
     expect(drawn).toBeLessThan(1000);
   });
