@@ -1,4 +1,4 @@
-/** The command line: the same engine without a page. Contract: docs/contracts.md, "Command line". */
+/** The command line: the same engine without a page. Contract: docs/cli.md, "The command line". */
 
 import { isUserError, UserError } from './base/user-error';
 import { evaluateCommand } from './cli/evaluate';

@@ -1,4 +1,4 @@
-/** Command lines that make what a panel shows (docs/contracts.md, "Command line"). */
+/** Command lines that make what a panel shows (docs/cli.md, "The command line"). */
 
 import { fingerprint } from '../../src/base/fingerprint';
 import { sweptAnswer } from '../../src/measure/swept-queries';

@@ -15,7 +15,7 @@ export interface CaptureLayer {
   keyUnrotated: Float32Array | null;
 }
 
-/** A recorded source of attention: the contract is docs/contracts.md, "Capture". */
+/** A recorded source of attention: the contract is docs/captures.md, "Captures". */
 export interface Capture {
   /** Layers of the model; the capture may hold a part of them. */
   layers: number;

@@ -1,0 +1,93 @@
+/** Passages of the docs that are made from the program: tables of methods and parameters, usage of verbs, files that a test compiles. */
+import { readFileSync } from 'node:fs';
+import { verbHelp } from '../src/cli/help';
+import { verbs } from '../src/cli/options';
+import { methods } from '../src/methods';
+import type { ParameterContext, ParameterSchema, Parameters } from '../src/methods/parameters';
+import { bundledModelFacts } from '../src/study/context';
+import { root } from './setup.mjs';
+
+const PASSAGE = /(<!-- generated: ([^>]+?) -->\n)[\s\S]*?(<!-- end -->)/g;
+
+/**
+ * A document with its passages made anew: what stands between `<!-- generated: KIND NAME -->` and `<!-- end -->`.
+ *
+ * @throws Error for a kind or name that is not known
+ */
+export function fillPassages(document: string): string {
+  return document.replace(PASSAGE, (_all, head: string, name: string, tail: string) => {
+    return `${head}${passage(name)}\n${tail}`;
+  });
+}
+
+function passage(name: string): string {
+  const [kind, of = ''] = name.split(' ');
+  if (kind === 'methods') return methodsTable();
+  if (kind === 'parameters') return parametersTable(of);
+  if (kind === 'usage') return usage(of);
+  if (kind === 'file') return fenced('ts', readFileSync(`${root}/${of}`, 'utf8').trim());
+  throw new Error(`no passage "${name}"`);
+}
+
+function methodsTable(): string {
+  const rows = methods.map(({ id, summary, citation }) => [
+    `\`${id}\``,
+    summary,
+    citation ? `[${citation.url.split('/').at(-1)}](${citation.url})` : '–',
+  ]);
+  return table(['id', 'what it does', 'paper'], rows);
+}
+
+/** Texts at which defaults are shown: that of the page, and one far beyond what the bundled model was trained on. */
+const LENGTHS = [1024, 32768];
+
+function parametersTable(id: string): string {
+  const method = methods.find((candidate) => candidate.id === id);
+  if (!method) throw new Error(`no method "${id}"`);
+  const contexts = LENGTHS.map((tokens): ParameterContext => ({ ...bundledModelFacts, tokens }));
+  const resolved = contexts.map((context) => defaultsOf(method.parameters, context));
+  const rows = Object.entries(method.parameters).map(([name, schema]) => {
+    const defaults = [...new Set(resolved.map((parameters) => JSON.stringify(parameters[name])))];
+    return [
+      `\`${name}\``,
+      schema.symbol ? `${schema.label}, ${schema.symbol}` : schema.label,
+      valuesOf(schema, contexts),
+      defaults.map((value) => value.replaceAll('"', '')).join(' · '),
+      schema.paper === undefined ? '–' : String(schema.paper),
+      schema.help,
+    ];
+  });
+  return table(['parameter', 'on the page', 'values', 'default', 'paper', 'meaning'], rows);
+}
+
+function defaultsOf(schemas: Readonly<Record<string, ParameterSchema>>, context: ParameterContext) {
+  let resolved: Parameters = {};
+  for (const [name, schema] of Object.entries(schemas)) {
+    resolved = { ...resolved, [name]: schema.default(context, resolved) };
+  }
+  return resolved;
+}
+
+function valuesOf(schema: ParameterSchema, contexts: readonly ParameterContext[]): string {
+  if (schema.kind === 'choice') return schema.options.map(({ value }) => value).join(' · ');
+  const { minimum, maximum } = schema;
+  const most = new Set(typeof maximum === 'number' ? [maximum] : contexts.map((context) => maximum(context)));
+  const unit = schema.unit && schema.unit !== '%' ? ` ${schema.unit}` : '';
+  return most.size === 1 ? `${minimum} … ${[...most][0]}${unit}` : `from ${minimum}${unit}`;
+}
+
+function usage(name: string): string {
+  const verb = verbs.find((candidate) => candidate.name === name);
+  if (!verb) throw new Error(`no verb "${name}"`);
+  return fenced('', verbHelp(verb).trimEnd());
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [line(head), `|${head.map(() => '---').join('|')}|`, ...rows.map(line)].join('\n');
+}
+
+function fenced(language: string, content: string): string {
+  return `\`\`\`${language}\n${content}\n\`\`\``;
+}
