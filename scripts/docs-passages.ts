@@ -38,23 +38,34 @@ function methodsTable(): string {
   return table(['id', 'what it does', 'paper'], rows);
 }
 
-/** Texts at which defaults are shown: that of the page, and one far beyond what the bundled model was trained on. */
-const LENGTHS = [1024, 32768];
+/** What defaults may depend on, in two cases that share nothing: a default that differs needs its rule in words. */
+const CONTEXTS: readonly ParameterContext[] = [
+  { ...bundledModelFacts, tokens: 1024 },
+  {
+    tokens: 40_000,
+    trainedTokens: 131_072,
+    layers: 32,
+    queryHeads: 32,
+    keyValueHeads: 8,
+    headDimension: 128,
+  },
+];
 
 function parametersTable(id: string): string {
   const method = methods.find((candidate) => candidate.id === id);
   if (!method) throw new Error(`no method "${id}"`);
-  const contexts = LENGTHS.map((tokens): ParameterContext => ({ ...bundledModelFacts, tokens }));
-  const resolved = contexts.map((context) => defaultsOf(method.parameters, context));
+  const resolved = CONTEXTS.map((context) => defaultsOf(method.parameters, context));
   const rows = Object.entries(method.parameters).map(([name, schema]) => {
-    const defaults = [...new Set(resolved.map((parameters) => JSON.stringify(parameters[name])))];
+    const values = new Set(resolved.map((parameters) => JSON.stringify(parameters[name])));
+    if (values.size > 1 && schema.defaultRule === undefined)
+      throw new Error(`the default of ${id}'s ${name} needs a defaultRule`);
     return [
       `\`${name}\``,
       schema.symbol ? `${schema.label}, ${schema.symbol}` : schema.label,
-      valuesOf(schema, contexts),
-      defaults.map((value) => value.replaceAll('"', '')).join(' · '),
+      valuesOf(schema),
+      schema.defaultRule ?? [...values].join().replaceAll('"', ''),
       schema.paper === undefined ? '–' : String(schema.paper),
-      schema.help,
+      meaningOf(schema),
     ];
   });
   return table(['parameter', 'on the page', 'values', 'default', 'paper', 'meaning'], rows);
@@ -68,12 +79,17 @@ function defaultsOf(schemas: Readonly<Record<string, ParameterSchema>>, context:
   return resolved;
 }
 
-function valuesOf(schema: ParameterSchema, contexts: readonly ParameterContext[]): string {
+function valuesOf(schema: ParameterSchema): string {
   if (schema.kind === 'choice') return schema.options.map(({ value }) => value).join(' · ');
   const { minimum, maximum } = schema;
-  const most = new Set(typeof maximum === 'number' ? [maximum] : contexts.map((context) => maximum(context)));
+  const most = typeof maximum === 'number' ? [maximum] : [...new Set(CONTEXTS.map(maximum))];
   const unit = schema.unit && schema.unit !== '%' ? ` ${schema.unit}` : '';
-  return most.size === 1 ? `${minimum} … ${[...most][0]}${unit}` : `from ${minimum}${unit}`;
+  return most.length === 1 ? `${minimum} … ${most[0]}${unit}` : `${minimum} or more${unit}`;
+}
+
+function meaningOf(schema: ParameterSchema): string {
+  if (schema.kind !== 'choice') return schema.help;
+  return [schema.help, ...schema.options.map(({ value, help }) => `*${value}*: ${help}`)].join(' ');
 }
 
 function usage(name: string): string {

@@ -1,4 +1,4 @@
-/** Defaults that scale with the text, and parameters that several methods share (docs/methods.md, table of defaults). */
+/** Defaults that scale with the text, and parameters that several methods share (docs/methods.md). */
 import {
   type ChoiceParameter,
   choiceOf,
@@ -8,13 +8,29 @@ import {
 } from './parameters';
 
 /** `wanted` within [least, most], the upper bound last; over 16 rounded down to a multiple of 16, and at least 1. */
-export function scaledCount(wanted: number, least: number, most: number): number {
+function scaledCount(wanted: number, least: number, most: number): number {
   const count = Math.max(1, Math.floor(Math.min(Math.max(wanted, least), most)));
   return count > 16 ? count - (count % 16) : count;
 }
 
+/** Upper bound of a default: so many tokens, or a share of the trained length. */
+type Most = number | { readonly times: number; readonly over: number };
+
+/** The default T / `divisor`, at least `least` and at most `most`, with its rule in words. */
+export function scaledDefault(divisor: number, least: number, most: Most) {
+  const share =
+    typeof most === 'number' ? String(most) : `${most.times === 1 ? '' : most.times}N/${most.over}`;
+  return {
+    default(context: ParameterContext): number {
+      const bound = typeof most === 'number' ? most : (most.times * trainedOr(context)) / most.over;
+      return scaledCount(context.tokens / divisor, least, bound);
+    },
+    defaultRule: `T/${divisor}, within ${least} … ${share}`,
+  };
+}
+
 /** The longest context the model was trained on; the text's own length where a capture does not say. */
-export function trainedOr(context: ParameterContext): number {
+function trainedOr(context: ParameterContext): number {
   return context.trainedTokens ?? context.tokens;
 }
 
@@ -24,9 +40,8 @@ export function mostTokens(context: ParameterContext): number {
 }
 
 /** Tokens that are read at a time where the method does not say otherwise. */
-export function defaultChunkTokens(context: ParameterContext): number {
-  return scaledCount(context.tokens / 8, 32, trainedOr(context) / 4);
-}
+export const chunkTokensDefault = scaledDefault(8, 32, { times: 1, over: 4 });
+export const defaultChunkTokens = chunkTokensDefault.default;
 
 export const keepFraction: FractionParameter = {
   kind: 'fraction',

@@ -26,6 +26,8 @@ interface Described {
   readonly symbol?: string;
   /** One sentence for the tooltip; gives the paper's own name where it differs from ours. */
   readonly help: string;
+  /** How the default follows from text, model and other parameters, for the docs; needed where it is not always the same. */
+  readonly defaultRule?: string;
 }
 
 /** A whole number on a log scale; a number or one per layer. */

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { fillPassages } from '../../scripts/docs-passages';
 import { documents } from '../../scripts/documents.mjs';
 import { root } from '../../scripts/setup.mjs';
+import { methods } from '../../src/methods';
 
 const read = (name: string): string => readFileSync(join(root, name), 'utf8');
 const names = documents();
@@ -92,6 +93,16 @@ it('paths in pictures exist', () => {
     pathsIn(read(`docs/${name}`).replace(/<[^>]+>/g, ' ')).filter((path) => !exists(path)),
   );
   expect(missing).toEqual([]);
+});
+
+it('docs/methods.md has a section for every method, with its parameters', () => {
+  const sections = read('docs/methods.md').split(/^## /m);
+  const without = methods.filter(({ id, parameters }) => {
+    const section = sections.find((text) => text.startsWith(`${id}\n`));
+    const hasTable = section?.includes(`<!-- generated: parameters ${id} -->`);
+    return section === undefined || (Object.keys(parameters).length > 0 && !hasTable);
+  });
+  expect(without.map(({ id }) => id)).toEqual([]);
 });
 
 it('commands of the documents are in package.json', () => {

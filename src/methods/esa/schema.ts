@@ -1,6 +1,6 @@
 /** ESA's parameters (arXiv 2502.14477; what the paper leaves open has our default and says so). */
 import { UserError } from '../../base/user-error';
-import { defaultChunkTokens, mostTokens, scaledCount, trainedOr } from '../defaults';
+import { chunkTokensDefault, mostTokens, scaledDefault } from '../defaults';
 import {
   choiceOf,
   numberIn,
@@ -40,6 +40,7 @@ export const esaParameters: ParameterSchemas = {
     minimum: 1,
     maximum: (context) => context.keyValueHeads * context.headDimension,
     default: (context) => Math.max(1, Math.floor((context.keyValueHeads * context.headDimension) / 4)),
+    defaultRule: 'd_G/4',
     paper: 128,
   },
   initTokens: {
@@ -61,7 +62,7 @@ export const esaParameters: ParameterSchemas = {
     unit: 'tokens',
     minimum: 0,
     maximum: mostTokens,
-    default: (context) => scaledCount(context.tokens / 8, 64, (3 * trainedOr(context)) / 8),
+    ...scaledDefault(8, 64, { times: 3, over: 8 }),
     paper: 4096,
   },
   selectedTokens: {
@@ -72,7 +73,7 @@ export const esaParameters: ParameterSchemas = {
     unit: 'tokens',
     minimum: 0,
     maximum: mostTokens,
-    default: (context) => scaledCount(context.tokens / 8, 32, 256),
+    ...scaledDefault(8, 32, 256),
     paper: 2048,
   },
   chunkTokens: {
@@ -83,7 +84,7 @@ export const esaParameters: ParameterSchemas = {
     unit: 'tokens',
     minimum: 1,
     maximum: mostTokens,
-    default: defaultChunkTokens,
+    ...chunkTokensDefault,
   },
   proximity: {
     kind: 'count',
@@ -105,6 +106,7 @@ export const esaParameters: ParameterSchemas = {
     minimum: 0,
     maximum: mostTokens,
     default: (_context, resolved) => resolved.localTokens as number | readonly number[],
+    defaultRule: '`localTokens`',
   },
   scoreQuery: {
     kind: 'choice',

@@ -1,5 +1,5 @@
 /** LagKV's parameters (arXiv 2504.04704; kvpress lagkv_press.py). */
-import { keepFraction, mostTokens, positions, scaledCount } from '../defaults';
+import { keepFraction, mostTokens, positions, scaledDefault } from '../defaults';
 import { choiceOf, numberIn, type ParameterSchemas, type Parameters } from '../parameters';
 
 export const lagkvParameters: ParameterSchemas = {
@@ -37,6 +37,7 @@ export const lagkvParameters: ParameterSchemas = {
     minimum: 0,
     maximum: mostTokens,
     default: (_context, resolved) => (resolved.variant === 'kvpress' ? 4 : 16),
+    defaultRule: 'official 16, kvpress 4',
     paper: 16,
   },
   lagTokens: {
@@ -47,7 +48,7 @@ export const lagkvParameters: ParameterSchemas = {
     unit: 'tokens',
     minimum: 1,
     maximum: mostTokens,
-    default: (context) => scaledCount(context.tokens / 16, 16, 128),
+    ...scaledDefault(16, 16, 128),
     paper: 1024,
   },
   valueWeight: {
