@@ -17,12 +17,18 @@ export interface IndexList {
 
 /**
  * The key rows a block of n queries sees: those of `list` (all of them), then rows [range.start, range.end). With
- * `causal` the range is aligned at its end: query i sees range rows up to and including `range.end − n + i`.
+ * `causal` the range is aligned at its end: query i sees range rows up to and including its own, `range.end − n + i`. With a
+ * `window`, which asks for `causal`, it sees of these only the last `window`; what is listed it sees all the same.
  * A list has 1, G or H sets; query head h uses set ⌊h·sets/H⌋.
  */
 export interface VisibleKeys {
   readonly list?: IndexList;
-  readonly range: { readonly start: number; readonly end: number; readonly causal: boolean };
+  readonly range: {
+    readonly start: number;
+    readonly end: number;
+    readonly causal: boolean;
+    readonly window?: number;
+  };
 }
 
 /** cos and sin of position × frequency: two tables [positions, frequencies], computed in double precision. */

@@ -6,8 +6,8 @@ import { PANEL_ROWS } from './panel';
 const BLOCK_ROWS = 128;
 
 /**
- * sums[r · channels + c] += Σ_{t < limits[r]} weights[r · stride + t] · value row t, channel c, for r < rows ≤ PANEL_ROWS.
- * Limits ascend. Values beyond a limit are not read, so what lies there cannot matter.
+ * sums[r · channels + c] += Σ weights[r · stride + t] · value row t, channel c, over t of [firsts[r], limits[r]), for r < rows ≤
+ * PANEL_ROWS. Firsts (0 unless told) and limits ascend. Values outside are not read, so what lies there cannot matter.
  */
 export function addWeightedRows(
   weights: Float64Array,
@@ -17,18 +17,25 @@ export function addWeightedRows(
   values: RowStarts,
   channels: number,
   sums: Float64Array,
+  firsts?: Int32Array,
 ): void {
   const { data, starts } = values;
-  const common = rows === PANEL_ROWS ? limits[0]! : 0;
-  for (let from = 0; from < common; from += BLOCK_ROWS) {
-    const to = Math.min(common, from + BLOCK_ROWS);
+  // What all four rows see: [begin, end).
+  const begin = firsts ? firsts[rows - 1]! : 0;
+  const end = rows === PANEL_ROWS ? Math.max(begin, limits[0]!) : begin;
+  for (let from = begin; from < end; from += BLOCK_ROWS) {
+    const to = Math.min(end, from + BLOCK_ROWS);
     addToFourRows(weights, stride, data, starts, from, to, channels, sums);
   }
-  for (let r = 0; r < rows; r++) {
-    for (let from = common; from < limits[r]!; from += BLOCK_ROWS) {
-      const to = Math.min(limits[r]!, from + BLOCK_ROWS);
+  const addToRow = (r: number, first: number, last: number): void => {
+    for (let from = first; from < last; from += BLOCK_ROWS) {
+      const to = Math.min(last, from + BLOCK_ROWS);
       addToOneRow(weights, r * stride, data, starts, from, to, channels, sums, r * channels);
     }
+  };
+  for (let r = 0; r < rows; r++) {
+    if (firsts) addToRow(r, firsts[r]!, Math.min(begin, limits[r]!));
+    addToRow(r, end, limits[r]!);
   }
 }
 

@@ -166,7 +166,7 @@
       (br_if $next (i32.lt_u (local.get $out) (local.get $outEnd)))))
 
   ;; Takes one block of at most 128 keys into the attention of `tiles` times four queries of `channels`. Of a block, query i
-  ;; sees the first limits[i]; limits ascend. Keys are packed by eight (key-major within a channel), value and output rows are
+  ;; sees the first limits[i]; limits ascend or descend. Keys are packed by eight (key-major within a channel), value and output rows are
   ;; `rowBytes` apart, a multiple of 32. `state`: maximum and sum of each query. `scores`: room for 4 · 128 floats, aligned
   ;; to 16 bytes.
   (func (export "attend")
@@ -179,6 +179,10 @@
         (br_if $done (i32.eqz (local.get $tiles)))
         (local.set $common (i32.load (local.get $limits)))
         (local.set $limit (i32.load offset=12 (local.get $limits)))
+        (if (i32.lt_u (local.get $limit) (local.get $common)) (then
+          (local.set $t (local.get $limit))
+          (local.set $limit (local.get $common))
+          (local.set $common (local.get $t))))
         (local.set $t (i32.const 0))
         (block $scored
           (loop $next

@@ -7,8 +7,7 @@
 //            attention-merge-spans.wgsl makes the result.
 // Rows       Query heads that see the same keys are a stack: row r of a stack is row ⌊r / stackedHeads⌋ of its head
 //            r mod stackedHeads. So a tile may hold rows of several heads, and keys are read once for all of them.
-// Keys       Visible keys are numbered: first those of the list, then the range. A query row sees the first limit(row) of them;
-//            tiles of keys that no row of a tile sees are not visited.
+// Keys       Visible keys are numbered (visible-keys.wgsl). Tiles of keys that no row of a tile sees are not visited.
 // Grid       one workgroup of ROW_THREADS × COLUMN_THREADS threads per tile of rows, span and stack (stacks fastest), linear from
 //            firstItem. The last tiles of rows, which see most, come first: what starts last is short.
 // Precision  32-bit. Scores that are masked are the lowest number there is; a row's maximum is LOWEST_MAXIMUM before its first key,
@@ -24,7 +23,7 @@
 // Indices    WGSL keeps every index within its array; only where the compiler can prove that it is there does this cost nothing.
 //            So functions take their arguments modulo what they are below anyway, and inner loops count by one up to constants:
 //            channels beyond the last are zeros, keys beyond the span have weight 0.
-// Constants  those named above; COLUMNS: ⌈d / (4·COLUMN_THREADS)⌉; QUERY_LOADS, KEY_LOADS, VALUE_LOADS: what a thread loads of
+// Constants  those named above; RAGGED, WINDOWED; COLUMNS: ⌈d / (4·COLUMN_THREADS)⌉; QUERY_LOADS, KEY_LOADS, VALUE_LOADS: what a thread loads of
 //            a part, in units of four vectors of queries or keys and single vectors of values; KEPT_SCORES: 4·ROW_GROUPS·(PANELS − 1).
 
 struct Params {
@@ -52,6 +51,7 @@ struct Params {
   listCount: u32,
   listRowStride: u32,
   headsPerSet: u32,
+  countsOffset: u32,
   rangeStart: u32,
   rangeLength: u32,
   outOffset: u32,
@@ -61,6 +61,7 @@ struct Params {
   logSumExpOffset: u32,
   logSumExpHeadStride: u32,
   causal: u32,
+  window: u32,
   hasLogSumExp: u32,
 }
 
@@ -94,20 +95,6 @@ var<workgroup> limits: array<vec4u, TILE_ROW_GROUPS>;
 /// Of one tile of keys, and of the next: tables 0 and 1.
 var<workgroup> keyRows: array<array<u32, KEY_TILE>, 2>;
 
-/// Number of visible keys of a query row.
-fn limit(row: u32) -> u32 {
-  let total = params.listCount + params.rangeLength;
-  if (params.causal == 0u) { return total; }
-  let hidden = params.queryRows - 1u - row;
-  return max(params.listCount, total - min(hidden, total));
-}
-
-/// The key row that a visible key is.
-fn keyRow(index: u32, listStart: u32) -> u32 {
-  if (index < params.listCount) { return list[listStart + index]; }
-  return params.rangeStart + index - params.listCount;
-}
-
 @compute @workgroup_size(THREADS)
 fn main(
   @builtin(local_invocation_index) thread: u32,
@@ -123,25 +110,25 @@ fn main(
   let keyHead = firstHead / params.headsPerGroup;
   let keyStart = params.keyOffset + keyHead * params.keyHeadStride;
   let valueStart = params.valueOffset + keyHead * params.valueHeadStride;
-  let listStart = params.listOffset + firstHead / params.headsPerSet * params.listRowStride;
   let firstRow = tile * ROW_TILE;
   let lastRow = min(firstRow + ROW_TILE, params.stackedHeads * params.queryRows) - 1u;
   let column = thread % COLUMN_THREADS;
   let rowGroup = thread / COLUMN_THREADS;
 
+  let visible = visibleTo(firstHead, firstRow / params.stackedHeads);
   let begin = span * params.spanKeys;
-  let end = min(begin + params.spanKeys, limit(lastRow / params.stackedHeads));
-  let seenByAll = min(end, limit(firstRow / params.stackedHeads));
+  let end = min(begin + params.spanKeys, limit(lastRow / params.stackedHeads, visible));
+  let seenByAll = min(end, limit(firstRow / params.stackedHeads, visible));
   // Rows beyond the last repeat it and are not stored, and so do keys, which are masked.
   for (var i = thread; i < ROW_TILE; i += THREADS) {
     let stacked = min(firstRow + i, lastRow);
     let row = stacked / params.stackedHeads;
     let head = firstHead + stacked % params.stackedHeads;
     queryStarts[i / 4u][i % 4u] = params.queryOffset + head * params.queryHeadStride + row * params.queryRowStride;
-    limits[i / 4u][i % 4u] = limit(row);
+    limits[i / 4u][i % 4u] = limit(row, visible);
   }
   if (begin < end) {
-    for (var i = thread; i < KEY_TILE; i += THREADS) { keyRows[0][i] = keyRow(min(begin + i, end - 1u), listStart); }
+    for (var i = thread; i < KEY_TILE; i += THREADS) { keyRows[0][i] = keyRow(min(begin + i, end - 1u), visible); }
   }
   workgroupBarrier();
 
@@ -159,7 +146,7 @@ fn main(
   for (var first = begin; first < end; first += KEY_TILE) {
     // Nobody needs the last tile's key rows any more.
     for (var i = thread; i < KEY_TILE; i += THREADS) {
-      keyRows[1u - table][i] = keyRow(min(first + KEY_TILE + i, end - 1u), listStart);
+      keyRows[1u - table][i] = keyRow(min(first + KEY_TILE + i, end - 1u), visible);
     }
 
     // Vectors of four rows: key by key, ROW_GROUPS each.
@@ -192,11 +179,11 @@ fn main(
       }
     }
 
-    if (first + KEY_TILE > seenByAll) {
+    if (WINDOWED || first + KEY_TILE > seenByAll) {
       for (var g = 0u; g < ROW_GROUPS; g++) { // unrolled
-        let visible = min(limits[rowGroup + g * ROW_THREADS], vec4u(end));
+        let ends = limits[rowGroup + g * ROW_THREADS];
         for (var j = 0u; j < 4u * PANELS; j++) { // unrolled
-          let isVisible = vec4u(first + column + j * COLUMN_THREADS) < visible;
+          let isVisible = isSeen(vec4u(first + column + j * COLUMN_THREADS), ends, end, visible);
           scores[j * ROW_GROUPS + g] = select(vec4f(MASKED), scores[j * ROW_GROUPS + g], isVisible);
         }
       }

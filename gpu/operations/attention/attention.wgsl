@@ -5,8 +5,7 @@
 //            out [H, n, outChannels] and logSumExp [H, n] are written; otherwise spanResults [H·n, spans, 4·d + 2]: the values
 //            summed with weights exp(score − maximum), the maximum, and the sum of the weights, of which
 //            attention-merge-spans.wgsl makes the result.
-// Keys       Visible keys are numbered: first those of the list, then the range. Query i sees the first limit(i) of them; no
-//            others are visited.
+// Keys       Visible keys are numbered (visible-keys.wgsl). Those that none of a thread's rows sees are not visited.
 // Grid       one thread per query head, span and ROWS query rows (rows fastest, so that neighbours read the same keys), 64 a
 //            workgroup, linear from firstItem.
 // Precision  32-bit; scores that are masked are the lowest number there is and contribute exactly 0. All above −3e38 are scores.
@@ -15,7 +14,7 @@
 // Keys are taken eight at a time: their scores with all rows in registers, one correction of the results so far for the new
 // maximum, then their values. Neither workgroup memory nor barriers are used: emulated threads pay dearly for both.
 //
-// Constants  VECTORS: d/4; ROWS; WHOLE.
+// Constants  VECTORS: d/4; ROWS; WHOLE; RAGGED; WINDOWED.
 
 struct Params {
   firstItem: u32,
@@ -38,6 +37,7 @@ struct Params {
   listCount: u32,
   listRowStride: u32,
   headsPerSet: u32,
+  countsOffset: u32,
   rangeStart: u32,
   rangeLength: u32,
   outOffset: u32,
@@ -47,6 +47,7 @@ struct Params {
   logSumExpOffset: u32,
   logSumExpHeadStride: u32,
   causal: u32,
+  window: u32,
   hasLogSumExp: u32,
 }
 
@@ -61,22 +62,6 @@ struct Params {
 
 const MASKED = -0x1.fffffep+127f;
 const NEGATIVE_INFINITY_BITS = 0xff800000u;
-
-/// Number of visible keys of a query row.
-fn limit(row: u32) -> u32 {
-  let total = params.listCount + params.rangeLength;
-  if (params.causal == 0u) { return total; }
-  let hidden = params.queryRows - 1u - row;
-  return max(params.listCount, total - min(hidden, total));
-}
-
-/// The key row that a visible key is.
-fn keyRow(index: u32, head: u32) -> u32 {
-  if (index < params.listCount) {
-    return list[params.listOffset + head / params.headsPerSet * params.listRowStride + index];
-  }
-  return params.rangeStart + index - params.listCount;
-}
 
 fn largest(left: vec4f, right: vec4f) -> f32 {
   let four = max(left, right);
@@ -99,13 +84,14 @@ fn main(
   let keyStart = params.keyOffset + keyHead * params.keyHeadStride;
   let valueStart = params.valueOffset + keyHead * params.valueHeadStride;
 
+  let visible = visibleTo(head, firstRow);
   // Rows beyond the last repeat it and are not stored.
   var queryStarts = array<u32, ROWS>();
   var limits = array<u32, ROWS>();
   for (var r = 0u; r < ROWS; r++) {
     let row = min(firstRow + r, params.queryRows - 1u);
     queryStarts[r] = params.queryOffset + head * params.queryHeadStride + row * params.queryRowStride;
-    limits[r] = limit(row);
+    limits[r] = limit(row, visible);
   }
   let end = min((span + 1u) * params.spanKeys, limits[ROWS - 1u]);
 
@@ -115,14 +101,14 @@ fn main(
   for (var r = 0u; r < ROWS; r++) { maxima[r] = MASKED; }
 
   for (var first = span * params.spanKeys; first < end; first += 8u) {
-    let row0 = keyRow(first, head);
-    let row1 = keyRow(min(first + 1u, end - 1u), head);
-    let row2 = keyRow(min(first + 2u, end - 1u), head);
-    let row3 = keyRow(min(first + 3u, end - 1u), head);
-    let row4 = keyRow(min(first + 4u, end - 1u), head);
-    let row5 = keyRow(min(first + 5u, end - 1u), head);
-    let row6 = keyRow(min(first + 6u, end - 1u), head);
-    let row7 = keyRow(min(first + 7u, end - 1u), head);
+    let row0 = keyRow(first, visible);
+    let row1 = keyRow(min(first + 1u, end - 1u), visible);
+    let row2 = keyRow(min(first + 2u, end - 1u), visible);
+    let row3 = keyRow(min(first + 3u, end - 1u), visible);
+    let row4 = keyRow(min(first + 4u, end - 1u), visible);
+    let row5 = keyRow(min(first + 5u, end - 1u), visible);
+    let row6 = keyRow(min(first + 6u, end - 1u), visible);
+    let row7 = keyRow(min(first + 7u, end - 1u), visible);
 
     var left = array<vec4f, ROWS>();
     var right = array<vec4f, ROWS>();
@@ -146,9 +132,9 @@ fn main(
     var factors = array<f32, ROWS>();
     let leftKeys = vec4u(first) + vec4u(0u, 1u, 2u, 3u);
     for (var r = 0u; r < ROWS; r++) {
-      let visible = vec4u(min(limits[r], end));
-      let leftScores = select(vec4f(MASKED), params.scale * left[r], leftKeys < visible);
-      let rightScores = select(vec4f(MASKED), params.scale * right[r], leftKeys + 4u < visible);
+      let ends = vec4u(limits[r]);
+      let leftScores = select(vec4f(MASKED), params.scale * left[r], isSeen(leftKeys, ends, end, visible));
+      let rightScores = select(vec4f(MASKED), params.scale * right[r], isSeen(leftKeys + 4u, ends, end, visible));
       let maximum = max(maxima[r], largest(leftScores, rightScores));
       left[r] = select(exp(leftScores - maximum), vec4f(), leftScores <= vec4f(MASKED));
       right[r] = select(exp(rightScores - maximum), vec4f(), rightScores <= vec4f(MASKED));

@@ -35,6 +35,10 @@ function checkVisible(visible: VisibleKeys, queryHeads: number, keyHeads: number
   if (range.start > range.end || range.end > keyRows) {
     fail('attention', `visible.range is [${range.start}, ${range.end}), not within the ${keyRows} key rows`);
   }
+  if (range.window !== undefined) {
+    checkCount('attention', 'visible.range.window', range.window);
+    if (!range.causal) fail('attention', 'visible.range has a window, but is not causal');
+  }
   if (!list) return;
   checkList('attention', 'visible.list', list);
   if (list.sets !== 1 && list.sets !== keyHeads && list.sets !== queryHeads) {

@@ -5,7 +5,7 @@ import type { RowStarts } from '../../cpu/panel';
 import type { SimdKernels } from '../../cpu/simd/instance';
 import { packColumns, roundUp, TILE_COLUMNS, TILE_ROWS } from '../../cpu/simd/pack';
 import type { Rows } from '../../rows';
-import { attention, visibleCount, visibleStarts } from './cpu';
+import { attention, beforeWindow, visibleCount, visibleStarts } from './cpu';
 import { type AttentionArguments, checkAttention } from './op';
 
 /** Queries taken at a time. */
@@ -54,7 +54,9 @@ export function createSimdAttention(kernels: SimdKernels): typeof attention {
     }
     checkAttention(a);
     const mostRows = groups ? groups.reduce((most, heads) => Math.max(most, heads.length), 0) : query.rows;
-    const layout = layoutOf(Math.min(BLOCK_ROWS, mostRows), query.channels);
+    // No more rows than a window has keys: the last one's then begins before the first one's ends.
+    const blockRows = Math.min(BLOCK_ROWS, Math.max(1, visible.range.window ?? BLOCK_ROWS));
+    const layout = layoutOf(Math.min(blockRows, mostRows), query.channels);
     const memory = kernels.floats(layout.end);
     const most = (visible.list?.count ?? 0) + visible.range.end - visible.range.start;
     const keys = { data: floatsOf(key.buffer), starts: new Int32Array(most) };
@@ -63,9 +65,9 @@ export function createSimdAttention(kernels: SimdKernels): typeof attention {
       const keyHead = Math.floor((head * key.heads) / query.heads);
       const listed = visibleStarts(visible, head, query.heads, key, keyHead, keys.starts);
       visibleStarts(visible, head, query.heads, value, keyHead, values.starts);
-      for (let from = 0; from < rows.heads.length; from += BLOCK_ROWS) {
-        const heads = rows.heads.subarray(from, from + BLOCK_ROWS);
-        const places = rows.places.subarray(from, from + BLOCK_ROWS);
+      for (let from = 0; from < rows.heads.length; from += blockRows) {
+        const heads = rows.heads.subarray(from, from + blockRows);
+        const places = rows.places.subarray(from, from + blockRows);
         attendRows(kernels, a, { heads, places }, listed, keys, values, memory, layout);
       }
     };
@@ -138,18 +140,47 @@ function attendRows(
   memory: Float32Array,
   layout: Layout,
 ): void {
-  const { channels } = a.query;
-  const seen = rows.places.map((row) => visibleCount(a.visible, listed, a.query.rows, row));
-  const most = seen.reduce((largest, count) => Math.max(largest, count), 0);
+  const { visible, query } = a;
+  const seen = rows.places.map((row) => visibleCount(visible, listed, query.rows, row));
+  const take = (keys: RowStarts, values: RowStarts, seen: Int32Array): void => {
+    const most = seen.reduce((largest, count) => Math.max(largest, count), 0);
+    for (let from = 0; from < most; from += BLOCK_KEYS) {
+      const count = Math.min(BLOCK_KEYS, most - from);
+      packColumns(keys, from, count, query.channels, memory, layout.keys);
+      loadRows(values, from, count, query.channels, memory, layout.values, layout.stride);
+      loadLimits(seen, from, count, memory, layout);
+      runBlock(kernels, query.channels, seen.length, layout);
+    }
+  };
   loadQueries(a, rows, memory, layout);
-  for (let from = 0; from < most; from += BLOCK_KEYS) {
-    const count = Math.min(BLOCK_KEYS, most - from);
-    packColumns(keys, from, count, channels, memory, layout.keys);
-    loadRows(values, from, count, channels, memory, layout.values, layout.stride);
-    loadLimits(seen, from, count, memory, layout);
-    runBlock(kernels, channels, seen.length, layout);
+  if (visible.range.window === undefined) take(keys, values, seen);
+  else {
+    const hidden = rows.places.map((row) => beforeWindow(visible, query.rows, row));
+    const [first, last] = [listed + hidden[0]!, listed + hidden.at(-1)!];
+    take(
+      keys,
+      values,
+      seen.map(() => listed),
+    );
+    // Where windows begin, keys are taken last to first: of these, too, each query sees the first so many.
+    take(
+      between(keys, first, last, 'reversed'),
+      between(values, first, last, 'reversed'),
+      hidden.map((before) => last - listed - before),
+    );
+    take(
+      between(keys, last),
+      between(values, last),
+      seen.map((count) => Math.max(0, count - last)),
+    );
   }
   storeResults(a, rows, memory, layout);
+}
+
+/** Rows [first, last), or in reverse order. */
+function between({ data, starts }: RowStarts, first: number, last?: number, order?: 'reversed'): RowStarts {
+  const part = starts.slice(first, last);
+  return { data, starts: order ? part.reverse() : part };
 }
 
 /** Queries times the scale, and the state of having seen no key. */

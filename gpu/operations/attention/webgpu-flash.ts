@@ -1,7 +1,9 @@
 import { linearGrid, spans } from '../../webgpu/grid';
 import { defineKernel } from '../../webgpu/kernel';
 import type { Recorder } from '../../webgpu/recorder';
+import { visibleConstants } from '../../webgpu/visible-keys';
 import { shareOf } from '../../webgpu/weights';
+import visibleKeysCode from '../../wgsl/parts/visible-keys.wgsl?raw';
 import code from './attention-flash.wgsl?raw';
 import stageCode from './attention-flash-stage.wgsl?raw';
 import type { AttentionArguments } from './op';
@@ -16,7 +18,7 @@ import {
   visibleKeys,
 } from './webgpu-spans';
 
-const kernel = defineKernel('attention-flash', `${code}\n${stageCode}`, {
+const kernel = defineKernel('attention-flash', `${code}\n${stageCode}\n${visibleKeysCode}`, {
   query: 'read',
   key: 'read',
   value: 'read',
@@ -37,8 +39,8 @@ export function attentionFlash(recorder: Recorder, a: AttentionArguments, inputs
   const stackedHeads = query.heads / Math.max(key.heads, list?.sets ?? 1);
   const stacks = query.heads / stackedHeads;
   const stackedRows = stackedHeads * query.rows;
-  const keys = visibleKeys(a);
-  const tile = tileFor(recorder, query.channels, stackedRows, stacks, keys);
+  const tile = tileFor(recorder, query.channels, stackedRows, stacks, visibleKeys(a));
+  const keys = visibleKeys(a, Math.ceil(tile.rows / stackedHeads) + 1);
   const rowTiles = Math.ceil(stackedRows / tile.rows);
   const cut = cutKeys(recorder, keys, rowTiles * stacks, tile);
   const outputs = attentionOutputs(recorder, a, cut);
@@ -50,7 +52,7 @@ export function attentionFlash(recorder: Recorder, a: AttentionArguments, inputs
   for (const { start, count } of spans(items, Math.min(recorder.partsFor(work), mostParts), 1)) {
     recorder.dispatch({
       kernel,
-      constants: tileConstants(tile, query.channels),
+      constants: { ...tileConstants(tile, query.channels), ...visibleConstants(a.visible) },
       buffers: {
         query: query.buffer,
         key: key.buffer,

@@ -3,6 +3,7 @@ import { linearGrid } from '../../webgpu/grid';
 import { defineKernel } from '../../webgpu/kernel';
 import type { Work } from '../../webgpu/pacer';
 import type { Recorder } from '../../webgpu/recorder';
+import { visibleParameters } from '../../webgpu/visible-keys';
 import code from './attention-merge-spans.wgsl?raw';
 import type { AttentionArguments } from './op';
 
@@ -27,9 +28,10 @@ export interface SpanCut {
   readonly spanKeys: number;
 }
 
-/** Keys that a query may see: those of the list and those of the range. */
-export function visibleKeys({ visible }: AttentionArguments): number {
-  return (visible.list?.count ?? 0) + visible.range.end - visible.range.start;
+/** Keys that some of `rows` neighbouring queries may see: those of the list and those of the range. */
+export function visibleKeys({ visible: { list, range } }: AttentionArguments, rows = 1): number {
+  const inWindow = (range.window ?? Number.POSITIVE_INFINITY) + rows - 1;
+  return (list?.count ?? 0) + Math.min(range.end - range.start, inWindow);
 }
 
 /** Where a kernel writes: the result itself, or the results of spans. What it does not write is a stand-in. */
@@ -90,7 +92,6 @@ function outputParameters(a: AttentionArguments) {
 
 /** What every kernel needs to know of the views. */
 export function attentionParameters(a: AttentionArguments, { query, key, value }: VectorInputs) {
-  const { list, range } = a.visible;
   const inputs = {
     queryRows: query.rows,
     headsPerGroup: query.heads / key.heads,
@@ -104,22 +105,17 @@ export function attentionParameters(a: AttentionArguments, { query, key, value }
     valueOffset: value.offset / 4,
     valueHeadStride: value.headStride / 4,
     valueRowStride: value.rowStride / 4,
-    listOffset: list?.offset ?? 0,
-    listCount: list?.count ?? 0,
-    listRowStride: list?.rowStride ?? 0,
-    headsPerSet: query.heads / (list?.sets ?? 1),
-    rangeStart: range.start,
-    rangeLength: range.end - range.start,
-    causal: Number(range.causal),
+    ...visibleParameters(a.visible, query.heads),
   };
   return [inputs, outputParameters(a)] as const;
 }
 
 /** Two products of 2·d operations per visible key, and its exponential. */
 export function attentionWork({ query, visible }: AttentionArguments): Work {
-  const range = visible.range.end - visible.range.start;
-  const hidden = visible.range.causal ? Math.min(range, query.rows) / 2 : 0;
-  const keys = (visible.list?.count ?? 0) + range - hidden;
+  const { list, range } = visible;
+  const length = range.end - range.start;
+  const hidden = range.causal ? Math.min(length, query.rows) / 2 : 0;
+  const keys = (list?.count ?? 0) + Math.min(length - hidden, range.window ?? length);
   const pairs = query.heads * query.rows * keys;
   return {
     flops: pairs * (4 * query.channels + 8),

@@ -2,7 +2,9 @@ import { linearGrid, spans } from '../../webgpu/grid';
 import { defineKernel } from '../../webgpu/kernel';
 import type { Recorder } from '../../webgpu/recorder';
 import { asVectors } from '../../webgpu/vectors';
+import { visibleConstants } from '../../webgpu/visible-keys';
 import { shareOf } from '../../webgpu/weights';
+import visibleKeysCode from '../../wgsl/parts/visible-keys.wgsl?raw';
 import code from './attention.wgsl?raw';
 import { type AttentionArguments, checkAttention } from './op';
 import { attentionFlash } from './webgpu-flash';
@@ -16,7 +18,7 @@ import {
   visibleKeys,
 } from './webgpu-spans';
 
-const kernel = defineKernel('attention', code, {
+const kernel = defineKernel('attention', `${code}\n${visibleKeysCode}`, {
   query: 'read',
   key: 'read',
   value: 'read',
@@ -27,6 +29,8 @@ const kernel = defineKernel('attention', code, {
 });
 
 const THREADS = 64;
+/** Queries of a thread. */
+const MOST_ROWS = 4;
 /** Keys worth a thread of their own. */
 const SHORTEST_SPAN = 32;
 
@@ -51,7 +55,7 @@ function attentionInRegisters(recorder: Recorder, a: AttentionArguments, inputs:
   const { query, key, value } = inputs;
   const { channels } = query;
   const queries = query.heads * query.rows;
-  const keys = visibleKeys(a);
+  const keys = visibleKeys(a, MOST_ROWS);
 
   // Cut the keys until queries and spans are as many as the device has threads.
   const wantedSpans = Math.ceil(recorder.parallelThreads / queries);
@@ -65,7 +69,12 @@ function attentionInRegisters(recorder: Recorder, a: AttentionArguments, inputs:
   for (const { start, count } of spans(items, recorder.partsFor(work), THREADS)) {
     recorder.dispatch({
       kernel,
-      constants: { VECTORS: channels / 4, ROWS: rows, WHOLE: cut.spans === 1 },
+      constants: {
+        VECTORS: channels / 4,
+        ROWS: rows,
+        WHOLE: cut.spans === 1,
+        ...visibleConstants(a.visible),
+      },
       buffers: {
         query: query.buffer,
         key: key.buffer,
@@ -86,7 +95,7 @@ function attentionInRegisters(recorder: Recorder, a: AttentionArguments, inputs:
  * at the same time, so that up to four of them stand in for threads; `most` says how many leave the device busy.
  */
 function rowsPerThread(queryRows: number, channels: number, most: number): number {
-  const room = channels <= 32 ? 4 : channels <= 64 ? 2 : 1;
+  const room = channels <= 32 ? MOST_ROWS : channels <= 64 ? 2 : 1;
   const useful = 2 ** Math.max(0, Math.floor(Math.log2(most)));
   return Math.min(room, useful, 2 ** Math.ceil(Math.log2(queryRows)));
 }

@@ -23,7 +23,9 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
     const lists = a.list ?? [[]];
     const seen = [...lists[Math.floor((head * lists.length) / a.heads)]!];
     for (let t = a.range.start; t < a.range.end; t++) {
-      if (!a.range.causal || t <= a.range.end - a.queries + i) seen.push(t);
+      const own = a.range.end - a.queries + i;
+      const { window = Number.POSITIVE_INFINITY } = a.range;
+      if (!a.range.causal || (t <= own && t > own - window)) seen.push(t);
     }
     return seen;
   }
@@ -161,6 +163,46 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
       await check({ ...base, queries: 1, keys: 170, list, range: causal(155, 168) });
       await check({ ...base, queries: 6, keys: 170, list, range: all(0, 0) });
       await check({ ...base, queries: 7, keys: 170, list, range: causal(166, 169) });
+    });
+
+    test.each([0, 1, 2, 3, 4, 5, 8, 30, 1000])('a window of %i', async (window) => {
+      const ofWindow = (start: number, end: number) => ({ ...causal(start, end), window });
+      for (const queries of [1, 2, 4, 5, 9, 21])
+        await check({ ...base, queries, keys: 21, range: ofWindow(0, 21) });
+      const list = [someIndices(1, 7, 20), someIndices(2, 3, 20)];
+      for (const queries of [1, 5, 14]) {
+        await check({ ...base, queries, keys: 40, list, range: ofWindow(22, 37) });
+        await check({ ...base, queries, keys: 40, list: [[]], range: ofWindow(22, 37) });
+      }
+      await check({ ...base, queries: 9, keys: 9, range: ofWindow(4, 8) });
+    });
+
+    test.each([100, 127, 128, 129, 500])('a window of %i over seams of blocks', async (window) => {
+      const range = { ...causal(3, 600), window };
+      await check({ ...base, queries: 5, keys: 600, range });
+      await check({ ...base, queries: 597, keys: 600, range });
+    });
+
+    test('a key before the window cannot leak NaN into the queries behind it', async () => {
+      const n = 14;
+      const one = { heads: 1, rows: n, channels: 2 };
+      for (const bad of [0, 4, 5, 7]) {
+        const k = numbers(1, n * 2);
+        const v = numbers(2, n * 2);
+        k[bad * 2] = Number.NaN;
+        v[bad * 2] = Number.NaN;
+        const out = output(ops, one);
+        ops.attention({
+          query: input(ops, one, numbers(3, n * 2)),
+          key: input(ops, one, k),
+          value: input(ops, one, v),
+          scale: 1,
+          visible: { range: { ...causal(0, n), window: 3 } },
+          out,
+        });
+        const isBad = (await take(ops, out)).filter((_, i) => i % 2 === 0).map(Number.isNaN);
+        expect(isBad).toEqual(Array.from({ length: n }, (_, i) => i >= bad && i < bad + 3));
+      }
     });
 
     test('a list alone, an empty list, an empty list of every head', async () => {

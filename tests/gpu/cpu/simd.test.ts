@@ -111,6 +111,7 @@ interface Case {
   readonly start?: number;
   readonly end?: number;
   readonly causal?: boolean;
+  readonly window?: number;
   readonly sets?: number;
   readonly listed?: number;
   /** Lengths of the sets' lists, at most `listed`. */
@@ -148,7 +149,7 @@ async function attend(ops: Ops, a: Case, spoil: (k: Float32Array, v: Float32Arra
     value: input(ops, keyShape, v, layout),
     scale,
     visible: {
-      range: { start, end, causal },
+      range: { start, end, causal, window: a.window },
       list: list && {
         buffer: ops.upload(list, 'list'),
         offset: 1,
@@ -194,6 +195,25 @@ describe('attention', () => {
     await check({ ...base, queries: 13, keys: 300, sets, listed: 60, start: 200, end: 290 });
     await check({ ...base, queries: 5, keys: 30, sets, listed: 7, start: 0, end: 0 });
     await check({ ...base, queries: 5, keys: 30, sets, listed: 0, start: 10, end: 30 });
+  });
+
+  test.each([1, 3, 4, 7, 127, 128, 129, 300, 700])('a window of %i', async (window) => {
+    for (const queries of [1, 2, 5, 130, 513, 600]) {
+      await check({ ...base, queries, keys: 600, window });
+    }
+    await check({ ...base, queries: 90, keys: 300, sets: 2, listed: 60, start: 200, end: 290, window });
+    const lengths = [33, 0, 60, 7];
+    await check({
+      ...base,
+      queries: 9,
+      keys: 300,
+      sets: 4,
+      listed: 60,
+      lengths,
+      start: 200,
+      end: 290,
+      window,
+    });
   });
 
   test.each([[[60]], [[60, 3]], [[0, 57]], [[60, 0, 1, 59]]])(

@@ -164,6 +164,14 @@ describe('refused', () => {
       'attention: visible.range is [2, 6), not within the 5 key rows',
     ],
     [
+      () => ops.attention({ ...attend, visible: { range: { ...range, causal: true, window: -1 } } }),
+      'attention: visible.range.window is -1',
+    ],
+    [
+      () => ops.attention({ ...attend, visible: { range: { ...range, causal: false, window: 1 } } }),
+      'attention: visible.range has a window, but is not causal',
+    ],
+    [
       () => ops.attention({ ...attend, visible: { range, list: list(3, 1) } }),
       'attention: visible.list has 3 sets',
     ],

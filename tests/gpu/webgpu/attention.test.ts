@@ -32,9 +32,11 @@ interface Case {
   readonly start?: number;
   readonly end?: number;
   readonly causal?: boolean;
-  /** Length of the list and number of sets of it. */
+  readonly window?: number;
+  /** Length of the list and number of sets of it, or the length of each of them. */
   readonly list?: number;
   readonly sets?: number;
+  readonly lengths?: readonly number[];
   readonly scale?: number;
 }
 
@@ -88,24 +90,81 @@ const cases: readonly Case[] = [
   { queries: 9, keys: 129, channels: 20, heads: 6, groups: 2, list: 33, sets: 6, start: 0, end: 0 },
   { queries: 40, keys: 64, channels: 8, list: 3, start: 60, end: 64, causal: true },
   { queries: 20, keys: 64, channels: 8, list: 0, start: 60, end: 64, causal: true },
+  // Lists of different lengths: around a vector, a tile, a span, and none.
+  ...[1, 3, 40].flatMap((queries) => [
+    { queries, keys: 129, channels: 32, list: 65, lengths: [33], start: 90 },
+    {
+      queries,
+      keys: 200,
+      channels: 20,
+      heads: 6,
+      groups: 2,
+      list: 65,
+      lengths: [65, 1],
+      start: 150,
+      end: 170,
+    },
+    { queries, keys: 200, channels: 64, heads: 4, groups: 2, list: 64, lengths: [0, 64, 31, 8], start: 150 },
+    { queries, keys: 129, channels: 20, heads: 6, groups: 2, list: 40, lengths: [9, 0, 40, 7, 1, 8], end: 0 },
+    { queries, keys: 900, channels: 8, heads: 2, list: 600, lengths: [257, 130], start: 700 },
+    {
+      queries,
+      keys: 700,
+      channels: 300,
+      heads: 3,
+      list: 300,
+      lengths: [300, 0, 9],
+      start: 600,
+      causal: false,
+    },
+  ]),
+  // Windows: within a tile, around one, and wider than the range; a list besides is seen whole.
+  ...[0, 1, 3, 8, 31, 32, 33, 64, 100, 1000].flatMap((window) => [
+    { queries: 1, keys: 129, channels: 20, window },
+    { queries: 70, keys: 129, channels: 32, heads: 2, window },
+    { queries: 66, keys: 300, channels: 64, heads: 6, groups: 2, window, start: 5, end: 290 },
+  ]),
+  ...[1, 5, 40].flatMap((window) => [
+    { queries: 3, keys: 600, channels: 8, heads: 2, list: 300, sets: 2, start: 300, window },
+    { queries: 40, keys: 200, channels: 300, heads: 2, list: 30, start: 100, window },
+    {
+      queries: 70,
+      keys: 260,
+      channels: 128,
+      heads: 4,
+      groups: 2,
+      list: 70,
+      lengths: [9, 70],
+      start: 100,
+      window,
+    },
+    { queries: 40, keys: 20, channels: 8, heads: 2, window },
+  ]),
+  { queries: 1, keys: 2000, channels: 8, heads: 2, window: 700 },
+  { queries: 300, keys: 2000, channels: 8, window: 700 },
   // Logits of some thousands: only with the maximum subtracted do these stay finite.
   { queries: 20, keys: 70, channels: 16, scale: 500 },
   { queries: 1, keys: 300, channels: 16, scale: 500 },
 ];
 
 function run(ops: Ops, c: Case) {
-  const { queries, keys, channels, heads = 1, groups = 1, layout = 'dense', list = 0, sets = 1 } = c;
+  const { queries, keys, channels, heads = 1, groups = 1, layout = 'dense', list = 0, lengths } = c;
+  const sets = lengths?.length ?? c.sets ?? 1;
   const query = inputView(ops, [heads, queries, channels], layout, 1);
   const key = inputView(ops, [groups, keys, channels], layout, 2);
   const value = inputView(ops, [groups, keys, channels], 'strided', 3);
   const out = outputView(ops, [heads, queries, channels], layout);
   const logSumExp = { buffer: poisoned(ops, 4 + heads * (queries + 3)), offset: 4, headStride: queries + 3 };
   const rowStride = list + 2;
-  const indices = Uint32Array.from({ length: 3 + sets * rowStride }, (_, i) => {
+  const countsOffset = 3 + sets * rowStride;
+  const indices = Uint32Array.from({ length: countsOffset + sets }, (_, i) => {
+    if (i >= countsOffset) return lengths?.[i - countsOffset] ?? 0xffff_ffff;
     const at = i - 3;
     const entry = at % rowStride;
     // Ascending, different for each set; junk between the sets.
-    return at < 0 || entry >= list ? 0xffff_ffff : Math.floor((entry * keys) / list + (at / rowStride) * 0.3);
+    return at < 0 || entry >= (lengths?.[Math.floor(at / rowStride)] ?? list)
+      ? 0xffff_ffff
+      : Math.floor((entry * keys) / list + (at / rowStride) * 0.3);
   });
   ops.attention({
     query,
@@ -116,8 +175,11 @@ function run(ops: Ops, c: Case) {
       list:
         c.list === undefined
           ? undefined
-          : { buffer: ops.upload(indices, 'list'), offset: 3, sets, count: list, rowStride },
-      range: { start: c.start ?? 0, end: c.end ?? keys, causal: c.causal ?? true },
+          : {
+              ...{ buffer: ops.upload(indices, 'list'), offset: 3, sets, count: list, rowStride },
+              ...(lengths && { countsOffset }),
+            },
+      range: { start: c.start ?? 0, end: c.end ?? keys, causal: c.causal ?? true, window: c.window },
     },
     out,
     logSumExp,
@@ -287,6 +349,9 @@ describeWebGpu('attention on other real devices', (gpu) => {
     ],
     [fewThreads, { queries: 3, keys: 70, channels: 32, heads: 3, groups: 1 }],
     [fewThreads, { queries: 70, keys: 150, channels: 32, heads: 2, list: 40, sets: 1, start: 100 }],
+    [fewThreads, { queries: 70, keys: 150, channels: 32, heads: 2, list: 40, lengths: [9, 40], start: 100 }],
+    [fewThreads, { queries: 70, keys: 250, channels: 64, heads: 2, window: 33 }],
+    [fewThreads, { queries: 70, keys: 250, channels: 128, heads: 2, groups: 1, window: 70 }],
     [fewThreads, { queries: 70, keys: 140, channels: 64, heads: 2, groups: 1 }],
     [fewThreads, { queries: 66, keys: 150, channels: 98, list: 70, sets: 1, start: 100 }],
   ];
