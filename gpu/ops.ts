@@ -18,19 +18,26 @@ import type { AttentionArguments } from './operations/attention/op';
 import type { AttentionColumnSumsArguments } from './operations/attention-column-sums/op';
 import type { AttentionTilesArguments } from './operations/attention-tiles/op';
 import type { AttentionWeightsArguments } from './operations/attention-weights/op';
+import type { BoundScoresArguments } from './operations/bound-scores/op';
 import type { CopyRowsArguments } from './operations/copy-rows/op';
+import type { ExpandListArguments } from './operations/expand-list/op';
+import type { ExpandSegmentsArguments } from './operations/expand-segments/op';
 import type { GateArguments } from './operations/gate/op';
+import type { GatherListedArguments } from './operations/gather-listed/op';
 import type { GatherRowsArguments } from './operations/gather-rows/op';
 import type { LagScoresArguments } from './operations/lag-scores/op';
 import type { MassByClassArguments } from './operations/mass-by-class/op';
 import type { MatmulArguments } from './operations/matmul/op';
 import type { MergeAttentionArguments } from './operations/merge-attention/op';
+import type { MixRowsArguments } from './operations/mix-rows/op';
 import type { NormalizeArguments } from './operations/normalize/op';
+import type { PageBoundsArguments } from './operations/page-bounds/op';
 import type { PeakScoresArguments } from './operations/peak-scores/op';
 import type { PeakScoresByQueryArguments } from './operations/peak-scores-by-query/op';
 import type { PoolArguments } from './operations/pool/op';
 import type { RotateArguments } from './operations/rotate/op';
 import type { SegmentRanksArguments } from './operations/segment-ranks/op';
+import type { SegmentReduceArguments } from './operations/segment-reduce/op';
 import type { SumHeadsArguments } from './operations/sum-heads/op';
 import type { TopKArguments } from './operations/top-k/op';
 import type { TopKOfGroupsArguments } from './operations/top-k-of-groups/op';
@@ -108,7 +115,7 @@ export interface Ops {
   copyRows(a: CopyRowsArguments): void;
   /** RMS or layer normalization of every row. */
   normalize(a: NormalizeArguments): void;
-  /** input · weightᵀ + bias. */
+  /** input · weightᵀ + bias, for each head. */
   matmul(a: MatmulArguments): void;
   /** SwiGLU's product: silu(gate) · up. */
   gate(a: GateArguments): void;
@@ -136,6 +143,20 @@ export interface Ops {
   topK(a: TopKArguments): void;
   /** The indices of the largest scores of several rows together, ascending in each. */
   topKOfGroups(a: TopKOfGroupsArguments): void;
+  /** The smallest and the largest of every channel over pages of keys. */
+  pageBounds(a: PageBoundsArguments): void;
+  /** What keys of every page could score at most. */
+  boundScores(a: BoundScoresArguments): void;
+  /** Sums, means, largest or smallest of consecutive segments of scores. */
+  segmentReduce(a: SegmentReduceArguments): void;
+  /** What a segment has, for all its entries. */
+  expandSegments(a: ExpandSegmentsArguments): void;
+  /** Lists of segments as lists of what is in them. */
+  expandList(a: ExpandListArguments): void;
+  /** A matrix along tokens. */
+  mixRows(a: MixRowsArguments): void;
+  /** The rows that lists name. */
+  gatherListed(a: GatherListedArguments): void;
   /** LagKV: scores of partitions against the next one. */
   lagScores(a: LagScoresArguments): void;
   /** Ranks of scores inside consecutive segments. */

@@ -1,7 +1,7 @@
-/** Linear layers: out = input · weightᵀ + bias. */
+/** Linear layers, and products per head: out = input · weightᵀ + bias. */
 import { floatsOf } from '../../cpu/buffer';
 import { PANEL_ROWS, Panel, rowStarts } from '../../cpu/panel';
-import { checkMatmul, type MatmulArguments } from './op';
+import { checkMatmul, type MatmulArguments, productsOf } from './op';
 
 /** Weight elements taken at a time: as many as stay in the second-level cache while all input rows pass. */
 const BLOCK_ELEMENTS = 1 << 16;
@@ -11,6 +11,11 @@ const SMALLEST_BLOCK = 32;
 
 export function matmul(a: MatmulArguments): void {
   checkMatmul(a);
+  for (const product of productsOf(a)) multiplyHead(product);
+}
+
+/** A product of one head. */
+export function multiplyHead(a: MatmulArguments): void {
   const { input, weight, out, accumulate = false } = a;
   const inputData = floatsOf(input.buffer);
   const outData = floatsOf(out.buffer);

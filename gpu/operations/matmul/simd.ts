@@ -3,8 +3,8 @@ import { floatsOf } from '../../cpu/buffer';
 import { rowStarts } from '../../cpu/panel';
 import type { SimdKernels } from '../../cpu/simd/instance';
 import { packColumns, roundUp, TILE_COLUMNS, TILE_ROWS } from '../../cpu/simd/pack';
-import { matmul } from './cpu';
-import { checkMatmul, type MatmulArguments } from './op';
+import { type matmul, multiplyHead } from './cpu';
+import { checkMatmul, type MatmulArguments, productsOf } from './op';
 
 /** For one row, as in decoding, packing the weights costs what it saves. */
 const FEWEST_ROWS = 2;
@@ -20,12 +20,13 @@ const BLOCK_CHANNELS = 256;
 
 /** The reference's `matmul`, with sums in single precision. */
 export function createSimdMatmul(kernels: SimdKernels): typeof matmul {
-  return (a) => {
+  const multiply = (a: MatmulArguments): void => {
     const { input, weight } = a;
     const { rows, channels } = input;
-    if (rows < FEWEST_ROWS || channels === 0 || channels > MOST_CHANNELS || weight.rows === 0)
-      return matmul(a);
-    checkMatmul(a);
+    if (rows < FEWEST_ROWS || channels === 0 || channels > MOST_CHANNELS || weight.rows === 0) {
+      multiplyHead(a);
+      return;
+    }
     const inputData = floatsOf(input.buffer);
     const weights = { data: floatsOf(weight.buffer), starts: rowStarts(weight, 0) };
     const blockRows = blockOf(BLOCK_ELEMENTS, channels, TILE_ROWS, rows);
@@ -46,6 +47,10 @@ export function createSimdMatmul(kernels: SimdKernels): typeof matmul {
         addBlock(a, memory, outAt, blockColumns, row, count, column, columns);
       }
     }
+  };
+  return (a) => {
+    checkMatmul(a);
+    for (const product of productsOf(a)) multiply(product);
   };
 }
 

@@ -12,7 +12,7 @@ import registersCode from './matmul.wgsl?raw';
 import columnsCode from './matmul-columns.wgsl?raw';
 import fewRowsCode from './matmul-few-rows.wgsl?raw';
 import tiledCode from './matmul-tiled.wgsl?raw';
-import { checkMatmul, type MatmulArguments } from './op';
+import { checkMatmul, type MatmulArguments, productsOf } from './op';
 
 const bindings = { input: 'read', weight: 'read', bias: 'read', out: 'write' } as const;
 const registers = defineKernel('matmul', registersCode, bindings);
@@ -36,6 +36,11 @@ interface Tiling {
 export function matmul(recorder: Recorder, a: MatmulArguments): void {
   checkMatmul(a);
   if (a.out.rows === 0 || a.out.channels === 0) return;
+  for (const product of productsOf(a)) multiplyHead(recorder, product);
+}
+
+/** Records a product of one head. */
+function multiplyHead(recorder: Recorder, a: MatmulArguments): void {
   const input = asVectors(recorder, a.input);
   const weight = asVectors(recorder, a.weight);
   if (input.rows <= FEW_ROWS) recordFewRows(recorder, a, input, weight);

@@ -62,4 +62,82 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
       expect([...(await ops.readIntegers(ties))]).toEqual([GUARD, ...tied, GUARD]);
     },
   );
+
+  const heads = (values: number[][][]) => input(ops, shapeOf(values), values.flat(2), 'token-major');
+  const headsOut = (values: number[][][]) => output(ops, shapeOf(values));
+  const list = (lists: Matrix) => ({
+    buffer: ops.upload(Uint32Array.from(lists.flat()), 'list'),
+    ...{ offset: 0, sets: lists.length, count: lists[0]!.length, rowStride: lists[0]!.length },
+  });
+
+  test.each(cases.pageBounds)('pageBounds, pages of $pageLength', async (c) => {
+    const [minimum, maximum] = [headsOut(c.minimum), headsOut(c.maximum)];
+    ops.pageBounds({ key: heads(c.key), pageLength: c.pageLength, minimum, maximum });
+    expect(await take(ops, minimum)).toEqual(c.minimum.flat(2));
+    expect(await take(ops, maximum)).toEqual(c.maximum.flat(2));
+  });
+
+  test.each(cases.boundScores)('boundScores', async (c) => {
+    const { view, out } = scoresOut(c.out.length, c.out[0]!.length);
+    const inputs = { query: heads(c.query), minimum: heads(c.minimum), maximum: heads(c.maximum) };
+    ops.boundScores({ ...inputs, out });
+    expectClose(await take(ops, view), c.out.flat(), TOLERANCE);
+  });
+
+  test.each(cases.segmentReduce)('segmentReduce, $kind', async ({ kind, segmentLength, ...c }) => {
+    const { view, out } = scoresOut(c.out.length, c.out[0]!.length);
+    ops.segmentReduce({ kind: kind as 'sum', input: scores(c.input), segmentLength, out });
+    expectClose(await take(ops, view), c.out.flat(), TOLERANCE);
+  });
+
+  test.each(cases.expandSegments)('expandSegments', async ({ segmentLength, ...c }) => {
+    const { view, out } = scoresOut(c.out.length, c.out[0]!.length);
+    ops.expandSegments({ input: scores(c.input), segmentLength, out });
+    expect(await take(ops, view)).toEqual(c.out.flat());
+  });
+
+  test.each(cases.expandList)('expandList, from $indexBase to $end', async (c) => {
+    const { segmentLength, indexBase, end } = c;
+    const { list: out, lists } = ragged(c.out.length, Math.max(...c.out.map((row) => row.length)));
+    ops.expandList({ segments: list(c.segments), segmentLength, indexBase, end, out });
+    expect(await lists()).toEqual(c.out);
+  });
+
+  test.each(cases.mixRows)('mixRows', async (c) => {
+    const out = headsOut(c.out);
+    ops.mixRows({ matrix: heads(c.matrix), input: heads(c.input), out });
+    expectClose(await take(ops, out), c.out.flat(2), TOLERANCE);
+    const added = output(
+      ops,
+      shapeOf(c.out),
+      'token-major',
+      c.out.flat(2).map(() => 1),
+    );
+    ops.mixRows({ matrix: heads(c.matrix), input: heads(c.input), out: added, accumulate: true });
+    expectClose(
+      await take(ops, added),
+      c.out.flat(2).map((x) => x + 1),
+      TOLERANCE,
+    );
+  });
+
+  test.each(cases.matmul)('matmul per head', async (c) => {
+    const bias = ops.upload(Float32Array.from(c.bias), 'bias');
+    for (const layout of ['head-major', 'token-major'] as const) {
+      const [rows, weight] = [input(ops, shapeOf(c.input), c.input.flat(2), layout), heads(c.weight)];
+      const out = output(ops, shapeOf(c.out), layout);
+      ops.matmul({ input: rows, weight, bias, out });
+      expectClose(await take(ops, out), c.out.flat(2), TOLERANCE);
+    }
+  });
+
+  test.each(cases.gatherListed)('gatherListed', async (c) => {
+    const out = headsOut(c.out);
+    ops.gatherListed({ input: heads(c.input), list: list(c.lists), out });
+    expect(await take(ops, out)).toEqual(c.out.flat(2));
+  });
 });
+
+function shapeOf(values: number[][][]) {
+  return { heads: values.length, rows: values[0]!.length, channels: values[0]![0]!.length };
+}

@@ -83,6 +83,15 @@ const ragged = (sets: number, count: number) => ({
 const together = {
   ...{ score: scores(4, 6), rowsPerGroup: 2, count: 5, floorCount: 1, indexBase: 0, out: ragged(4, 4) },
 };
+const bounding = { key: heads(2, 5, 3), pageLength: 2, minimum: heads(2, 3, 3), maximum: heads(2, 3, 3) };
+const bounded = {
+  ...{ query: heads(4, 2, 3), minimum: heads(2, 5, 3), maximum: heads(2, 5, 3), out: scores(8, 5) },
+};
+const reducing = { kind: 'sum', input: scores(2, 7), segmentLength: 3, out: scores(2, 3) } as const;
+const expanding = { input: scores(2, 3), segmentLength: 3, out: scores(2, 7) };
+const listing = { segments: list(2, 2), segmentLength: 3, indexBase: 1, end: 6, out: ragged(2, 5) };
+const mixing = { matrix: heads(1, 3, 5), input: heads(2, 5, 2), out: heads(2, 3, 2) };
+const listed = { input: heads(2, 5, 3), list: list(4, 2), out: heads(4, 2, 3) };
 const pooling = { kind: 'max', input: scores(2, 3), width: 3, out: scores(2, 3) } as const;
 const peaksEach = { query: peaks.query, key: peaks.key, firstLength: 3, out: scores(2, 4) };
 
@@ -101,6 +110,13 @@ test('what the cases below are made from is accepted', () => {
   ops.peakScores(peaks);
   ops.peakScoresByQuery(peaksEach);
   ops.pool(pooling);
+  ops.pageBounds(bounding);
+  ops.boundScores(bounded);
+  ops.segmentReduce(reducing);
+  ops.expandSegments(expanding);
+  ops.expandList(listing);
+  ops.mixRows(mixing);
+  ops.gatherListed(listed);
   ops.topK(top);
   ops.topKOfGroups(together);
   ops.lagScores(lag);
@@ -134,7 +150,11 @@ describe('refused', () => {
     [() => ops.matmul({ ...mm, weight: matrix(4, 2) }), 'matmul: weight.channels is 2, but must be 3'],
     [() => ops.matmul({ ...mm, out: matrix(2, 3) }), 'matmul: out.channels is 3, but must be 4'],
     [() => ops.matmul({ ...mm, out: matrix(3, 4) }), 'matmul: out.rows is 3, but must be 2'],
-    [() => ops.matmul({ ...mm, input: heads(2, 2, 3) }), 'matmul: input.heads is 2, but must be 1'],
+    [() => ops.matmul({ ...mm, input: heads(2, 2, 3) }), 'matmul: out.heads is 1, but must be 2'],
+    [
+      () => ops.matmul({ ...mm, input: heads(3, 2, 3), weight: heads(2, 4, 3) }),
+      'matmul: input has 3 heads, which is no multiple of the 2 of weight',
+    ],
     [() => ops.matmul({ ...mm, bias: floats(3) }), 'matmul: bias reaches element 4'],
     [
       () => ops.matmul({ ...mm, out: overlapping }),
@@ -247,6 +267,88 @@ describe('refused', () => {
     [
       () => ops.topKOfGroups({ ...together, tied: { buffer: integers(2), offset: 1 } }),
       'topKOfGroups: tied reaches element 3',
+    ],
+    [() => ops.pageBounds({ ...bounding, pageLength: 0 }), 'pageBounds: pageLength is 0'],
+    [() => ops.pageBounds({ ...bounding, pageLength: 3 }), 'pageBounds: minimum.rows is 3, but must be 2'],
+    [
+      () => ops.pageBounds({ ...bounding, maximum: heads(2, 3, 2) }),
+      'pageBounds: maximum.channels is 2, but must be 3',
+    ],
+    [
+      () => ops.pageBounds({ ...bounding, maximum: bounding.minimum }),
+      'pageBounds: maximum must not overlap minimum',
+    ],
+    [
+      () => ops.pageBounds({ ...bounding, minimum: { ...bounding.key, rows: 3 } }),
+      'pageBounds: minimum must not overlap key',
+    ],
+    [
+      () => ops.boundScores({ ...bounded, query: heads(3, 2, 3) }),
+      'boundScores: query has 3 heads, which is no multiple of the 2 of minimum',
+    ],
+    [
+      () => ops.boundScores({ ...bounded, query: heads(4, 2, 4) }),
+      'boundScores: minimum.channels is 3, but must be 4',
+    ],
+    [
+      () => ops.boundScores({ ...bounded, maximum: heads(2, 4, 3) }),
+      'boundScores: maximum.rows is 4, but must be 5',
+    ],
+    [() => ops.boundScores({ ...bounded, out: scores(4, 5) }), 'boundScores: out.rows is 4, but must be 8'],
+    [() => ops.segmentReduce({ ...reducing, segmentLength: 0 }), 'segmentReduce: segmentLength is 0'],
+    [
+      () => ops.segmentReduce({ ...reducing, segmentLength: 4 }),
+      'segmentReduce: out.length is 3, but must be 2',
+    ],
+    [
+      () => ops.segmentReduce({ ...reducing, out: { ...reducing.input, length: 3 } }),
+      'segmentReduce: out must not overlap input',
+    ],
+    [() => ops.expandSegments({ ...expanding, segmentLength: 0 }), 'expandSegments: segmentLength is 0'],
+    [
+      () => ops.expandSegments({ ...expanding, segmentLength: 4 }),
+      'expandSegments: input.length is 3, but must be 2',
+    ],
+    [
+      () => ops.expandSegments({ ...expanding, input: { ...expanding.out, length: 3 } }),
+      'expandSegments: out must not overlap input',
+    ],
+    [() => ops.expandList({ ...listing, out: list(2, 5) }), 'expandList: out has no countsOffset'],
+    [() => ops.expandList({ ...listing, out: ragged(1, 5) }), 'expandList: out.sets is 1, but must be 2'],
+    [() => ops.expandList({ ...listing, end: 7 }), 'expandList: out.count is 5, but a list may have 6'],
+    [() => ops.expandList({ ...listing, indexBase: 0.5 }), 'expandList: indexBase is 0.5'],
+    [
+      () => ops.expandList({ ...listing, segments: { ...listing.out, count: 2 } }),
+      'expandList: out must not be in the buffer of segments',
+    ],
+    [
+      () => ops.mixRows({ ...mixing, matrix: heads(1, 3, 4) }),
+      'mixRows: matrix.channels is 4, but must be 5',
+    ],
+    [
+      () => ops.mixRows({ ...mixing, matrix: heads(3, 3, 5) }),
+      'mixRows: input has 2 heads, which is no multiple of the 3 of matrix',
+    ],
+    [() => ops.mixRows({ ...mixing, out: heads(2, 4, 2) }), 'mixRows: out.rows is 4, but must be 3'],
+    [
+      () => ops.mixRows({ ...mixing, out: { ...mixing.input, rows: 3 } }),
+      'mixRows: out must not overlap input',
+    ],
+    [
+      () => ops.gatherListed({ ...listed, out: heads(6, 2, 3) }),
+      'gatherListed: out has 6 heads, which is no multiple of the 4 sets of list',
+    ],
+    [
+      () => ops.gatherListed({ ...listed, list: list(1, 2), out: heads(3, 2, 3) }),
+      'gatherListed: out has 3 heads, which is no multiple of the 2 of input',
+    ],
+    [
+      () => ops.gatherListed({ ...listed, out: heads(4, 3, 3) }),
+      'gatherListed: out.rows is 3, but must be 2',
+    ],
+    [
+      () => ops.gatherListed({ ...listed, input: heads(2, 0, 3) }),
+      'gatherListed: input has no rows to read from',
     ],
     [() => ops.pool({ ...pooling, width: -1 }), 'pool: width is -1'],
     [() => ops.pool({ ...pooling, width: 4 }), 'pool: width is 4, but must be odd'],

@@ -1,0 +1,56 @@
+import { linearGrid } from '../../webgpu/grid';
+import { defineKernel } from '../../webgpu/kernel';
+import type { Recorder } from '../../webgpu/recorder';
+import { asVectors } from '../../webgpu/vectors';
+import code from './bound-scores.wgsl?raw';
+import { type BoundScoresArguments, checkBoundScores } from './op';
+
+const kernel = defineKernel('bound-scores', code, {
+  query: 'read',
+  minimum: 'read',
+  maximum: 'read',
+  out: 'write',
+});
+
+/** Query rows that a thread scores at most. */
+const MOST_ROWS = 4;
+
+/** Records `Ops.boundScores`. */
+export function boundScores(recorder: Recorder, a: BoundScoresArguments): void {
+  checkBoundScores(a);
+  const { out } = a;
+  if (out.rows === 0 || out.length === 0) return;
+  const [query, minimum, maximum] = [a.query, a.minimum, a.maximum].map((view) => asVectors(recorder, view));
+  const rows = out.rows / a.minimum.heads;
+  const rowsPerThread = Math.min(MOST_ROWS, 2 ** Math.ceil(Math.log2(rows)));
+  const threads = a.minimum.heads * Math.ceil(rows / rowsPerThread) * out.length;
+  const { channels } = a.query;
+  recorder.dispatch({
+    kernel,
+    constants: { ROWS: rowsPerThread },
+    buffers: { query: query!.buffer, minimum: minimum!.buffer, maximum: maximum!.buffer, out: out.buffer },
+    parameters: {
+      groups: a.minimum.heads,
+      headsPerGroup: a.query.heads / a.minimum.heads,
+      queryRows: a.query.rows,
+      pages: out.length,
+      vectors: channels === 0 ? 0 : query!.channels / 4,
+      queryOffset: query!.offset / 4,
+      queryHeadStride: query!.headStride / 4,
+      queryRowStride: query!.rowStride / 4,
+      minimumOffset: minimum!.offset / 4,
+      minimumHeadStride: minimum!.headStride / 4,
+      minimumRowStride: minimum!.rowStride / 4,
+      maximumOffset: maximum!.offset / 4,
+      maximumHeadStride: maximum!.headStride / 4,
+      maximumRowStride: maximum!.rowStride / 4,
+      outOffset: out.offset,
+      outRowStride: out.rowStride,
+    },
+    workgroups: linearGrid(Math.ceil(threads / 64), recorder.maxWorkgroupsPerDimension),
+    work: {
+      flops: 4 * out.rows * out.length * channels,
+      bytes: 4 * (out.rows * out.length + threads * 2 * channels),
+    },
+  });
+}

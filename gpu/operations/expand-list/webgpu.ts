@@ -1,0 +1,42 @@
+import { fill } from '../../webgpu/fill';
+import { linearGrid } from '../../webgpu/grid';
+import { defineKernel } from '../../webgpu/kernel';
+import type { Recorder } from '../../webgpu/recorder';
+import code from './expand-list.wgsl?raw';
+import { checkExpandList, type ExpandListArguments } from './op';
+
+const kernel = defineKernel('expand-list', code, { segments: 'read', out: 'write' });
+
+/** Records `Ops.expandList`. */
+export function expandList(recorder: Recorder, a: ExpandListArguments): void {
+  checkExpandList(a);
+  const { segments, segmentLength, indexBase, end, out } = a;
+  if (out.sets === 0) return;
+  const longest = Math.min(segments.count * segmentLength, Math.max(0, end - indexBase));
+  if (longest === 0) {
+    fill(recorder, out.buffer, out.countsOffset!, out.sets, 0);
+    return;
+  }
+  const elements = out.sets * longest;
+  recorder.dispatch({
+    kernel,
+    constants: { HAS_COUNTS: segments.countsOffset !== undefined },
+    buffers: { segments: segments.buffer, out: out.buffer },
+    parameters: {
+      sets: out.sets,
+      count: longest,
+      segmentCount: segments.count,
+      segmentLength,
+      indexBase,
+      end,
+      segmentsOffset: segments.offset,
+      segmentsRowStride: segments.rowStride,
+      segmentCountsOffset: segments.countsOffset ?? 0,
+      outOffset: out.offset,
+      outRowStride: out.rowStride,
+      countsOffset: out.countsOffset!,
+    },
+    workgroups: linearGrid(Math.ceil(elements / 64), recorder.maxWorkgroupsPerDimension),
+    work: { flops: 8 * elements, bytes: 8 * elements },
+  });
+}

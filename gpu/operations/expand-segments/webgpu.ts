@@ -1,0 +1,31 @@
+import { linearGrid } from '../../webgpu/grid';
+import { defineKernel } from '../../webgpu/kernel';
+import type { Recorder } from '../../webgpu/recorder';
+import code from './expand-segments.wgsl?raw';
+import { checkExpandSegments, type ExpandSegmentsArguments } from './op';
+
+const kernel = defineKernel('expand-segments', code, { input: 'read', out: 'write' });
+
+/** Records `Ops.expandSegments`. */
+export function expandSegments(recorder: Recorder, a: ExpandSegmentsArguments): void {
+  checkExpandSegments(a);
+  const { input, out } = a;
+  const elements = out.rows * out.length;
+  if (elements === 0) return;
+  recorder.dispatch({
+    kernel,
+    constants: {},
+    buffers: { input: input.buffer, out: out.buffer },
+    parameters: {
+      rows: out.rows,
+      length: out.length,
+      segmentLength: Math.min(a.segmentLength, out.length),
+      inputOffset: input.offset,
+      inputRowStride: input.rowStride,
+      outOffset: out.offset,
+      outRowStride: out.rowStride,
+    },
+    workgroups: linearGrid(Math.ceil(elements / 64), recorder.maxWorkgroupsPerDimension),
+    work: { flops: 0, bytes: 8 * elements },
+  });
+}

@@ -1,0 +1,45 @@
+import { defineElementKernels, inElements } from '../../webgpu/elements';
+import { linearGrid } from '../../webgpu/grid';
+import type { Recorder } from '../../webgpu/recorder';
+import { elementsOf } from '../../webgpu/views';
+import code from './gather-listed.wgsl?raw';
+import { checkGatherListed, type GatherListedArguments } from './op';
+
+const kernels = defineElementKernels('gather-listed', 'f32', code, {
+  input: 'read',
+  list: 'read',
+  out: 'write',
+});
+
+/** Records `Ops.gatherListed`. */
+export function gatherListed(recorder: Recorder, a: GatherListedArguments): void {
+  checkGatherListed(a);
+  if (elementsOf(a.out) === 0) return;
+  const { list } = a;
+  const { kernel, views } = inElements(kernels, { input: a.input, out: a.out });
+  const { input, out } = views;
+  recorder.dispatch({
+    kernel,
+    constants: { HAS_COUNTS: list.countsOffset !== undefined },
+    buffers: { input: input.buffer, list: list.buffer, out: out.buffer },
+    parameters: {
+      heads: out.heads,
+      rows: out.rows,
+      channels: out.channels,
+      inputRows: input.rows,
+      headsPerInput: out.heads / input.heads,
+      headsPerSet: out.heads / list.sets,
+      inputOffset: input.offset,
+      inputHeadStride: input.headStride,
+      inputRowStride: input.rowStride,
+      listOffset: list.offset,
+      listRowStride: list.rowStride,
+      countsOffset: list.countsOffset ?? 0,
+      outOffset: out.offset,
+      outHeadStride: out.headStride,
+      outRowStride: out.rowStride,
+    },
+    workgroups: linearGrid(Math.ceil(elementsOf(out) / 64), recorder.maxWorkgroupsPerDimension),
+    work: { flops: 0, bytes: 8 * elementsOf(a.out) },
+  });
+}

@@ -1,0 +1,55 @@
+import { defineElementKernels, inElements } from '../../webgpu/elements';
+import { linearGrid, spans } from '../../webgpu/grid';
+import type { Recorder } from '../../webgpu/recorder';
+import { elementsOf } from '../../webgpu/views';
+import code from './mix-rows.wgsl?raw';
+import { checkMixRows, type MixRowsArguments } from './op';
+
+const kernels = defineElementKernels('mix-rows', 'f32', code, {
+  matrix: 'read',
+  input: 'read',
+  out: 'write',
+});
+
+/** Rows that a thread has. */
+const ROWS = 8;
+
+/** Records `Ops.mixRows`. */
+export function mixRows(recorder: Recorder, a: MixRowsArguments): void {
+  checkMixRows(a);
+  if (elementsOf(a.out) === 0) return;
+  const { matrix } = a;
+  const { kernel, views } = inElements(kernels, { input: a.input, out: a.out });
+  const { input, out } = views;
+  const workOf = (rows: number) => ({
+    flops: 2 * out.heads * rows * input.rows * a.input.channels,
+    bytes: 4 * (a.out.heads * rows * a.out.channels + elementsOf(a.input) + matrix.heads * rows * input.rows),
+  });
+  for (const { start, count } of spans(out.rows, recorder.partsFor(workOf(out.rows)), ROWS)) {
+    const threads = out.heads * Math.ceil(count / ROWS) * out.channels;
+    recorder.dispatch({
+      kernel,
+      constants: { ROWS, ACCUMULATE: a.accumulate === true },
+      buffers: { matrix: matrix.buffer, input: input.buffer, out: out.buffer },
+      parameters: {
+        heads: out.heads,
+        headsPerMatrix: out.heads / matrix.heads,
+        tokens: input.rows,
+        channels: out.channels,
+        firstRow: start,
+        endRow: start + count,
+        matrixOffset: matrix.offset,
+        matrixHeadStride: matrix.headStride,
+        matrixRowStride: matrix.rowStride,
+        inputOffset: input.offset,
+        inputHeadStride: input.headStride,
+        inputRowStride: input.rowStride,
+        outOffset: out.offset,
+        outHeadStride: out.headStride,
+        outRowStride: out.rowStride,
+      },
+      workgroups: linearGrid(Math.ceil(threads / 64), recorder.maxWorkgroupsPerDimension),
+      work: workOf(count),
+    });
+  }
+}

@@ -1,0 +1,44 @@
+import { linearGrid } from '../../webgpu/grid';
+import { defineKernel } from '../../webgpu/kernel';
+import type { Recorder } from '../../webgpu/recorder';
+import { elementsOf } from '../../webgpu/views';
+import orderCode from '../../wgsl/parts/order.wgsl?raw';
+import { checkPageBounds, type PageBoundsArguments } from './op';
+import code from './page-bounds.wgsl?raw';
+
+const kernel = defineKernel('page-bounds', code + orderCode, {
+  key: 'read',
+  minimum: 'write',
+  maximum: 'write',
+});
+
+/** Records `Ops.pageBounds`. */
+export function pageBounds(recorder: Recorder, a: PageBoundsArguments): void {
+  checkPageBounds(a);
+  const { key, pageLength, minimum, maximum } = a;
+  const elements = elementsOf(minimum);
+  if (elements === 0) return;
+  recorder.dispatch({
+    kernel,
+    constants: {},
+    buffers: { key: key.buffer, minimum: minimum.buffer, maximum: maximum.buffer },
+    parameters: {
+      heads: key.heads,
+      keyRows: key.rows,
+      pages: minimum.rows,
+      channels: key.channels,
+      pageLength: Math.min(pageLength, key.rows),
+      keyOffset: key.offset,
+      keyHeadStride: key.headStride,
+      keyRowStride: key.rowStride,
+      minimumOffset: minimum.offset,
+      minimumHeadStride: minimum.headStride,
+      minimumRowStride: minimum.rowStride,
+      maximumOffset: maximum.offset,
+      maximumHeadStride: maximum.headStride,
+      maximumRowStride: maximum.rowStride,
+    },
+    workgroups: linearGrid(Math.ceil(elements / 64), recorder.maxWorkgroupsPerDimension),
+    work: { flops: 8 * elementsOf(key), bytes: 4 * (elementsOf(key) + 2 * elements) },
+  });
+}

@@ -1,0 +1,45 @@
+import { linearGrid } from '../../webgpu/grid';
+import { defineKernel } from '../../webgpu/kernel';
+import type { Recorder } from '../../webgpu/recorder';
+import orderCode from '../../wgsl/parts/order.wgsl?raw';
+import { checkSegmentReduce, type SegmentReduceArguments } from './op';
+import code from './segment-reduce.wgsl?raw';
+
+const kernel = defineKernel('segment-reduce', code + orderCode, { input: 'read', out: 'write' });
+
+const KINDS = { sum: 0, mean: 1, max: 2, min: 3 } as const;
+
+const THREADS = 64;
+/** Segments of more entries are shared by the threads of a workgroup. */
+const MOST_ENTRIES_PER_THREAD = 64;
+
+/** Records `Ops.segmentReduce`. */
+export function segmentReduce(recorder: Recorder, a: SegmentReduceArguments): void {
+  checkSegmentReduce(a);
+  const { kind, input, out } = a;
+  if (out.rows === 0 || out.length === 0) return;
+  const segmentLength = Math.min(a.segmentLength, input.length);
+  // Barriers are dear where threads are emulated.
+  const lanes = segmentLength > MOST_ENTRIES_PER_THREAD && !recorder.emulatesThreads ? THREADS : 1;
+  const entries = input.rows * input.length;
+  recorder.dispatch({
+    kernel,
+    constants: { KIND: KINDS[kind], LANES: lanes },
+    buffers: { input: input.buffer, out: out.buffer },
+    parameters: {
+      rows: input.rows,
+      length: input.length,
+      segments: out.length,
+      segmentLength,
+      inputOffset: input.offset,
+      inputRowStride: input.rowStride,
+      outOffset: out.offset,
+      outRowStride: out.rowStride,
+    },
+    workgroups: linearGrid(
+      Math.ceil((out.rows * out.length * lanes) / THREADS),
+      recorder.maxWorkgroupsPerDimension,
+    ),
+    work: { flops: 4 * entries, bytes: 4 * (entries + out.rows * out.length) },
+  });
+}
