@@ -41,7 +41,7 @@ export const live: Section = {
   },
 };
 
-export async function* measureLive(ops: Ops): AsyncGenerator<Measurement> {
+async function* measureLive(ops: Ops): AsyncGenerator<Measurement> {
   const tokens = TOKENS[ops.backend === 'cpu' ? 'cpu' : ops.isSoftware ? 'software' : 'gpu'];
   const selected = (per4096: number): number => Math.round((per4096 * tokens) / 4096);
   const study = new LiveStudy(ops, tokens);

@@ -7,11 +7,11 @@ export type TraceStep =
   | { readonly kind: 'wheel'; readonly x: number; readonly y: number; readonly delta: number }
   | { readonly kind: 'drag'; readonly x: number; readonly y: number };
 
-export const TRACE_STEPS = 600;
+const TRACE_STEPS = 600;
 const SEED = 20_261;
 
 /** What a turn of the wheel by `delta` pixels zooms by; the page's own factor. */
-export const ZOOM_PER_PIXEL = 0.0016;
+const ZOOM_PER_PIXEL = 0.0016;
 
 /** The trace. It stays where something is to be seen: below the diagonal. */
 export function mapTrace(): TraceStep[] {

@@ -12,7 +12,7 @@ import { recording } from './recording';
 import type { Section } from './section';
 import { topK } from './top-k';
 
-export const sections: readonly Section[] = [
+const sections: readonly Section[] = [
   kernels,
   prefill,
   products,

@@ -1,4 +1,4 @@
-// Sets up and runs everything: type check, lint, build, sizes, and all tests, in Node and in a Chromium.
+// Sets up and runs everything: type check, lint, dead exports, build, sizes, and all tests, in Node and in a Chromium.
 import { spawnSync } from 'node:child_process';
 import { join, relative } from 'node:path';
 import { ensureInstalled, root } from './setup.mjs';
@@ -28,6 +28,7 @@ function check(name, command) {
 
 check('type check', ['tsc']);
 check('lint', ['biome', 'check', '--error-on-warnings']);
+check('dead exports', ['knip', '--no-progress']);
 check('build', ['vite', 'build', '--logLevel', 'warn']);
 check('sizes', ['sizes.mjs']);
 

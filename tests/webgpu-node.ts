@@ -11,7 +11,7 @@ export interface TestGpu {
 let instance: GPU | undefined;
 
 /** Dawn in Node, the same for the whole process. On SwiftShader unless KEYHOLE_TEST_GPU=hardware (see vitest.config.ts). */
-export async function testGpuInstance(): Promise<GPU> {
+async function testGpuInstance(): Promise<GPU> {
   if (!instance) {
     const { create, globals } = await import('webgpu');
     Object.assign(globalThis, globals);

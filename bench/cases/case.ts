@@ -17,7 +17,7 @@ export interface Sizes {
 }
 
 /** An operation with its inputs in place. */
-export interface PreparedCase {
+interface PreparedCase {
   readonly size: string;
   readonly flops: number;
   readonly bytes: number;

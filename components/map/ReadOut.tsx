@@ -47,7 +47,7 @@ export function ReadOut() {
 }
 
 /** The numbers that decided, and the rule in words. */
-export function WhyList({ why }: { why: Why }) {
+function WhyList({ why }: { why: Why }) {
   const { positions, weight, weightRank, visible, score } = why;
   const { isVoid } = useMapPositions();
   return (

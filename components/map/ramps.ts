@@ -5,7 +5,7 @@ import type { Theme } from '../../src/page/choices';
 import { palettes } from '../shared/palette';
 
 /** Weights from 10^-5 to 1 have colours of their own; an attention sink fills the top and leaves the rest its five decades. */
-export const smallestExponent = -5;
+const smallestExponent = -5;
 const steps = 256;
 
 export interface Ramps {

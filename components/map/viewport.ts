@@ -45,7 +45,7 @@ export function revealCell(region: MapRegion, tokens: number, query: number, key
 }
 
 /** Whole cells, at least those in view. */
-export function outwardRegion(region: MapRegion): MapRegion {
+function outwardRegion(region: MapRegion): MapRegion {
   return {
     rowStart: Math.floor(region.rowStart),
     rowEnd: Math.ceil(region.rowEnd),

@@ -35,7 +35,7 @@ export function Presets() {
 }
 
 /** The paper's values where it names them; counts larger than the text allows are cut to that. */
-export function paperParameters(method: Method, context: ParameterContext): Parameters {
+function paperParameters(method: Method, context: ParameterContext): Parameters {
   const given = Object.entries(method.parameters).flatMap(([name, schema]) => {
     if (schema.paper === undefined) return [];
     const value = schema.kind === 'count' ? Math.min(schema.paper, schema.maximum(context)) : schema.paper;

@@ -128,7 +128,7 @@ export function SweepChart({ curves, current, isCurrentStale, isGrey, isAnswered
 }
 
 /** Whether the method answered this text at a point; null: not run. */
-export function answerOf({ right }: Pick<SweepPoint, 'right'>): boolean | null {
+function answerOf({ right }: Pick<SweepPoint, 'right'>): boolean | null {
   return right ?? null;
 }
 

@@ -6,7 +6,7 @@ import { classNames } from './class-names';
 import styles from './Panel.module.css';
 import { type Provenance, staleName, wholeName } from './provenance';
 
-export type PanelName = 'answer' | 'map' | 'tokens' | 'method' | 'kept' | 'sweep' | 'recall';
+type PanelName = 'answer' | 'map' | 'tokens' | 'method' | 'kept' | 'sweep' | 'recall';
 
 interface PanelProps {
   /** By it the page knows which place a panel has. */

@@ -8,7 +8,7 @@ export const calibrationFile = 'keyhole-calibration.safetensors';
 const calibrationFormat = 'keyhole-calibration-1';
 
 /** Uncentred second moments of one layer, both [G·d, G·d] row-major, key-value groups one after the other. */
-export interface SecondMoments {
+interface SecondMoments {
   /** Of un-rotated queries, summed over the heads of each group. */
   query: Float32Array;
   /** Of un-rotated keys. */
@@ -16,7 +16,7 @@ export interface SecondMoments {
 }
 
 /** ESA's Eq. 7 by gradient descent, for queries at one rotation: q′ = queryWeight · q + queryBias, and so for keys. */
-export interface LearnedProjection {
+interface LearnedProjection {
   /** [d′, G·d]. */
   queryWeight: Float32Array;
   /** [d′]. */

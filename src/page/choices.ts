@@ -31,7 +31,7 @@ export interface Session extends StudySpec {
   readonly view: View;
 }
 
-export const defaultView: View = {
+const defaultView: View = {
   ...openingHead,
   query: null,
   zoom: null,

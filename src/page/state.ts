@@ -22,7 +22,7 @@ export interface Cell {
 /** What a text depends on. */
 export type TextChoice = Pick<StudySpec, 'model' | 'source' | 'queriesStart' | 'startToken'>;
 
-export interface Notice {
+interface Notice {
   readonly id: number;
   readonly sentence: string;
   /** What is shown is not what the link said: such sentences stand first, and each in full view. */
@@ -63,7 +63,7 @@ export interface PageState {
   readonly cell: Cell | null;
 }
 
-export const startingBackend: BackendFacts = {
+const startingBackend: BackendFacts = {
   name: 'starting',
   description: 'starting',
   reason: 'The page is looking for a graphics processor.',

@@ -8,7 +8,7 @@ import type { SourceSpec, StudySpec } from './spec';
 export type FindMethod = (id: string) => Method | null;
 
 export const bundledModel = 'bundled';
-export const defaultSource: SourceSpec = {
+const defaultSource: SourceSpec = {
   kind: 'task',
   task: 'four-needles',
   tokens: 1024,
@@ -16,7 +16,7 @@ export const defaultSource: SourceSpec = {
   seed: 7,
 };
 export const defaultMethodId = 'esa';
-export const defaultPinnedIds = ['oracle', 'streaming-llm', 'lagkv', 'random'] as const;
+const defaultPinnedIds = ['oracle', 'streaming-llm', 'lagkv', 'random'] as const;
 /** A head of the bundled model that looks the needles up. */
 export const openingHead = { layer: 7, head: 4 } as const;
 

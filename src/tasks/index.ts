@@ -2,11 +2,7 @@
 export { isAnswerRight, parseAnswer } from './answer';
 export { generateTask, taskList } from './generate';
 export {
-  type Needle,
-  type NeedleDepth,
   type TaskId,
-  type TaskInstance,
-  type TaskKind,
   type TaskRequest,
   type TaskTokenizer,
   taskIds,

@@ -8,8 +8,8 @@ import { isUserError } from '../../src/base/user-error';
 
 const sample = 150;
 
-export const inputs = Number(process.env.KEYHOLE_FUZZ_INPUTS ?? sample);
-export const seed = Number(process.env.KEYHOLE_FUZZ_SEED ?? 20_250_220);
+const inputs = Number(process.env.KEYHOLE_FUZZ_INPUTS ?? sample);
+const seed = Number(process.env.KEYHOLE_FUZZ_SEED ?? 20_250_220);
 
 /** Settings of `fc.assert`: the same inputs every time. */
 export const settings = { numRuns: inputs, seed, interruptAfterTimeLimit: undefined } as const;

@@ -5,7 +5,7 @@ import type { Rope } from '../decoder/rope';
 import { choice, count, describeIssue, range, truth } from '../files/schema';
 import { parseRope } from './rope-config';
 
-export type Architecture = 'llama' | 'qwen2' | 'qwen3' | 'gpt2';
+type Architecture = 'llama' | 'qwen2' | 'qwen3' | 'gpt2';
 
 /** What a decoder is, whatever its config.json calls things. Plain data: it can be posted to a worker. */
 export interface ModelConfig {

@@ -17,7 +17,7 @@ export interface DeviceNorm {
   readonly bias?: DeviceBuffer;
 }
 
-export interface DeviceLayer {
+interface DeviceLayer {
   readonly inputNorm: DeviceNorm;
   readonly query: DeviceLinear;
   readonly key: DeviceLinear;

@@ -76,7 +76,7 @@ export interface ReaderOptions {
   readonly rotatedLayers?: number;
 }
 
-export interface ReadOptions {
+interface ReadOptions {
   /**
    * Where the blocks end whose queries attend together, the last at the end of what is read; one block unless told. A layer
    * attends block after block and does all else for all of them at once: no layer's input depends on a later layer, so the
