@@ -1,3 +1,4 @@
+import { max, maxIndex } from 'd3-array';
 import { type KeyboardEvent, type PointerEvent, useState } from 'react';
 import { spreadOf } from '../../src/measure/divergence';
 import type { DivergencePart } from '../../src/measure/results';
@@ -88,7 +89,7 @@ export function DivergenceStrip({ nats, first, answerFrom, tokenTexts, isGrey }:
   const [pointed, setPointed] = useState<number | null>(null);
   const last = first + nats.length - 1;
   const bars = barsOf(nats, Math.max(1, Math.floor(width / narrowest)));
-  const most = Math.max(...nats, 1e-12);
+  const most = Math.max(max(nats) ?? 0, 1e-12);
   const xOf = (place: number): number => ((place - first) / nats.length) * width;
   const at = pointed ?? Math.min(last, Math.max(first, query ?? first));
   const text = `query ${formatCount(at)}, ${nameToken(tokenTexts[at] ?? '')}: ${formatNats(nats[at - first]!)}`;
@@ -171,8 +172,7 @@ export function barsOf(nats: readonly number[], most: number): Bar[] {
   return Array.from({ length: count }, (_, bar) => {
     const from = Math.floor((bar * nats.length) / count);
     const to = Math.floor(((bar + 1) * nats.length) / count);
-    let at = from;
-    for (let i = from; i < to; i++) if (nats[i]! > nats[at]!) at = i;
+    const at = from + maxIndex(nats.slice(from, to));
     return { from, to, at, nats: nats[at]! };
   });
 }

@@ -1,3 +1,4 @@
+import { min } from 'd3-array';
 import { scaleBand, scaleLinear } from 'd3-scale';
 import { useState } from 'react';
 import type { LayerMeasurement } from '../../src/measure/results';
@@ -116,7 +117,7 @@ function RecallChart({ layers, isGrey }: { layers: readonly ShownLayer[]; isGrey
   const { actions } = usePage();
   const { layer: shownLayer, head: shownHead } = usePageState((state) => state.session.view);
   const [box, { width }] = useSize<HTMLDivElement>({ width: 310, height });
-  const lowest = Math.min(...layers.flatMap((layer) => layer.heads.map((head) => head.massRecall)));
+  const lowest = min(layers, ({ heads }) => min(heads, (head) => head.massRecall)) ?? 1;
   const yOf = scaleLinear(
     [Math.min(0.9, Math.floor(lowest * 10) / 10), 1],
     [height - margin.bottom, margin.top],

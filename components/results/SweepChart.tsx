@@ -1,3 +1,4 @@
+import { min } from 'd3-array';
 import { type ScaleLogarithmic, scaleLinear, scaleLog } from 'd3-scale';
 import { curveMonotoneX, line } from 'd3-shape';
 import { fingerprint } from '../../src/base/fingerprint';
@@ -33,9 +34,9 @@ export function SweepChart({ curves, current, isCurrentStale, isGrey, isAnswered
   const [box, { width }] = useSize<HTMLDivElement>({ width: 310, height });
   const shown = [...curves.flatMap(({ points }) => points), ...(current ? [current] : [])];
   // The study's own point may keep less, and find less, than every curve.
-  const least = Math.min(0.05, ...shown.map(({ kept }) => kept || 1));
+  const least = Math.min(0.05, min(shown, ({ kept }) => kept || null) ?? 1);
   const xOf = scaleLog([least * 0.9, 1], [margin.left, width - margin.right]).clamp(true);
-  const lowest = Math.min(...shown.map(({ massRecall }) => massRecall ?? 1));
+  const lowest = min(shown, ({ massRecall }) => massRecall) ?? 1;
   const bottom = Math.min(0.75, Math.floor(lowest * 4) / 4);
   const yOf = scaleLinear([bottom, 1], [height - margin.bottom, margin.top]).clamp(true);
   const drawn = curves

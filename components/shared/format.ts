@@ -3,6 +3,8 @@
  * value from 0.0001 to 10^15, and has an exponent only beyond.
  */
 
+import { format } from 'd3-format';
+
 const noBreak = '\u00a0';
 const smallestPlain = 1e-4;
 const largestPlain = 1e15;
@@ -14,14 +16,11 @@ export function formatNumber(value: number, digits = 3): string {
   if (value !== 0 && (size < smallestPlain || size >= largestPlain)) {
     return value.toExponential(digits - 1).replaceAll('-', '−');
   }
-  const text = size.toLocaleString('en', { maximumSignificantDigits: digits });
-  return value < 0 ? `−${text}` : text;
+  return format(`,.${digits}~r`)(value);
 }
 
 /** 1,024 */
-export function formatCount(value: number): string {
-  return Math.round(value).toLocaleString('en');
-}
+export const formatCount = format(',d');
 
 /** 26.6 %, 0.031 %. Less than all is never 100 %. */
 export function formatPercent(share: number): string {
@@ -52,12 +51,12 @@ export function formatRatio(
 
 /** 6.3 M: three significant digits, powers of ten. */
 export function formatOperations(operations: number): string {
-  return scaled(operations, ['', 'k', 'M', 'G', 'T']);
+  return scaled(operations, '');
 }
 
 /** 4.2 MB (powers of ten). */
 export function formatBytes(bytes: number): string {
-  return scaled(bytes, ['B', 'kB', 'MB', 'GB', 'TB']);
+  return scaled(bytes, 'B');
 }
 
 export function formatMilliseconds(milliseconds: number): string {
@@ -108,13 +107,10 @@ export function invisibleName(text: string): string | null {
   return /^\s+$/.test(text) ? 'white space' : 'invisible character';
 }
 
-function scaled(value: number, units: readonly string[]): string {
-  let step = 0;
-  let rest = value;
-  // By what is written: 999,600 is 1 M, not 1,000 k.
-  while (Math.abs(Number(rest.toPrecision(3))) >= 1000 && step < units.length - 1) {
-    rest /= 1000;
-    step += 1;
-  }
-  return units[step] === '' ? formatNumber(rest) : `${formatNumber(rest)}${noBreak}${units[step]}`;
+/** With the prefix of a power of a thousand, by what is written: 999,600 is 1 M, not 1,000 k. */
+function scaled(value: number, unit: string): string {
+  const text = Math.abs(value) >= 1 ? format('.3~s')(value) : formatNumber(value);
+  const number = text.replace(/[a-z]$/i, '');
+  const prefixed = text.slice(number.length) + unit;
+  return prefixed === '' ? number : `${number}${noBreak}${prefixed}`;
 }

@@ -1,4 +1,5 @@
 /** Breaks a text into lines of tokens by their measured widths, so that only lines in view need elements. */
+import { bisector } from 'd3-array';
 import { useMemo } from 'react';
 import { showToken } from '../shared/format';
 
@@ -37,15 +38,10 @@ export function breakLines(
 
 /** The line that has a token. */
 export function lineOf(lines: readonly Line[], token: number): number {
-  let low = 0;
-  let high = lines.length - 1;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (lines[middle]!.end <= token) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  return endOf.right(lines, token, 0, lines.length - 1);
 }
+
+const endOf = bisector(({ end }: Line) => end);
 
 const usualCharacterWidth = 7.3;
 const widths = new Map<string, number>();

@@ -16,10 +16,10 @@ import {
 
 /** What a reader takes the text for: digits, the unit's power of ten, percent. */
 function read(text: string): number {
-  const parts = /^([+−]?)([\d,]*\.?\d+)(?:\u00a0?(k|M|G|T)?(B|%|×|nats|ms|s)?)$/.exec(text);
+  const parts = /^([+−]?)([\d,]*\.?\d+)(?:\u00a0?(k|M|G|T|P)?(B|%|×|nats|ms|s)?)$/.exec(text);
   if (!parts) throw new Error(`"${text}" cannot be read`);
   const [, sign, digits, prefix = '', unit = ''] = parts;
-  const power = { '': 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12 }[prefix]!;
+  const power = { '': 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12, P: 1e15 }[prefix]!;
   const scale = unit === '%' ? 0.01 : unit === 's' ? 1000 : 1;
   return (sign === '−' ? -1 : 1) * Number(digits!.replaceAll(',', '')) * power * scale;
 }
