@@ -2,8 +2,8 @@ import { type OpenedDevice, openDevice } from '../gpu/webgpu/device';
 import { linearGrid } from '../gpu/webgpu/grid';
 import { defineKernel } from '../gpu/webgpu/kernel';
 import { Recorder } from '../gpu/webgpu/recorder';
-import copyCode from './kernels/copy.wgsl?raw';
-import fmaCode from './kernels/fma.wgsl?raw';
+import copyShader from './kernels/copy.wgsl';
+import fmaShader from './kernels/fma.wgsl';
 import { timeRepeated } from './timing';
 
 /** What the device can do at most, by two kernels that do nothing else. */
@@ -12,8 +12,8 @@ export interface Peak {
   readonly bytesPerSecond: number;
 }
 
-const fma = defineKernel('fma', fmaCode, { out: 'write' });
-const copy = defineKernel('copy', copyCode, { input: 'read', out: 'write' });
+const fma = defineKernel('fma', fmaShader);
+const copy = defineKernel('copy', copyShader);
 const STEPS_PER_ROUND = 16;
 const FLOPS_PER_ROUND = STEPS_PER_ROUND * 8 * 4 * 2;
 

@@ -2,10 +2,10 @@ import { openDevice } from '../gpu/webgpu/device';
 import { linearGrid } from '../gpu/webgpu/grid';
 import { defineKernel } from '../gpu/webgpu/kernel';
 import { Recorder } from '../gpu/webgpu/recorder';
-import readCode from './kernels/read.wgsl?raw';
+import readShader from './kernels/read.wgsl';
 import { timeRepeated } from './timing';
 
-const read = defineKernel('read', readCode, { input: 'read', out: 'write' });
+const read = defineKernel('read', readShader);
 const WORKGROUP = 256;
 /** Vectors of four numbers that a thread reads, where there are enough. */
 const VECTORS_PER_THREAD = 4;

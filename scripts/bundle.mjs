@@ -4,8 +4,8 @@ import { fail, root } from './setup.mjs';
 import { isStale } from './stale.mjs';
 
 const programFolders = ['src', 'gpu', 'components', 'samples'].map((name) => join(root, name));
-const settings = ['package-lock.json', 'vite.config.ts', 'scripts/bundle.mjs'].map((name) =>
-  join(root, name),
+const settings = ['package-lock.json', 'vite.config.ts', 'scripts/bundle.mjs', 'scripts/wgsl.mjs'].map(
+  (name) => join(root, name),
 );
 
 /** Builds the page into dist/app unless it is newer than everything it is made from. @returns {Promise<string>} */
@@ -56,7 +56,7 @@ export async function bundleOfCheckout(entry, name, checkout) {
 
 /** @param {string} entry @param {string} output @param {import('vite').Plugin[]} plugins */
 async function bundle(entry, output, plugins) {
-  const { build } = await import('vite');
+  const [{ build }, { wgsl }] = await Promise.all([import('vite'), import('./wgsl.mjs')]);
   mkdirSync(join(root, 'dist'), { recursive: true });
   // Built aside and moved into place in one step: several commands may start at the same time.
   const folder = mkdtempSync(join(root, 'dist', '.build-'));
@@ -67,7 +67,7 @@ async function bundle(entry, output, plugins) {
       configFile: false,
       logLevel: 'silent',
       publicDir: false,
-      plugins,
+      plugins: [wgsl(), ...plugins],
       ssr: { noExternal: true, external: ['webgpu'] },
       build: {
         ssr: join(root, entry),

@@ -1,29 +1,34 @@
-import '../gpu/webgpu/float16-array';
 import { expect, it } from 'vitest';
-import { makeShaderDataDefinitions, makeStructuredView } from 'webgpu-utils';
+import { shaderOf } from '../scripts/wgsl.mjs';
 import { describeWebGpu } from './webgpu-node';
 
 const doubling = /* wgsl */ `
-struct Settings { count: u32, addend: f32 }
-@group(0) @binding(0) var<uniform> settings: Settings;
+struct Params { count: u32, addend: f32 }
+@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> values: array<f32>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u) {
-  if (id.x < settings.count) { values[id.x] = 2.0 * values[id.x] + settings.addend; }
+  if (id.x < params.count) { values[id.x] = 2.0 * values[id.x] + params.addend; }
 }`;
 
 describeWebGpu('WebGPU in Node', (gpu) => {
-  it('runs a compute shader on uniforms laid out by webgpu-utils and leaves what lies past the end alone', async () => {
+  it('runs a compute shader on uniforms laid out as the build reads them and leaves what lies past the end alone', async () => {
     const { device } = gpu;
     const count = 1000;
-    const settings = makeStructuredView(makeShaderDataDefinitions(doubling).uniforms.settings);
-    settings.set({ count, addend: 0.5 });
+    const { parameters } = shaderOf(doubling);
+    expect(parameters).toEqual([
+      { name: 'count', word: 0, type: 'u32' },
+      { name: 'addend', word: 1, type: 'f32' },
+    ]);
+    const settings = new ArrayBuffer(4 * parameters.length);
+    new Uint32Array(settings)[0] = count;
+    new Float32Array(settings)[1] = 0.5;
     const uniform = device.createBuffer({
-      size: settings.arrayBuffer.byteLength,
+      size: settings.byteLength,
       usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
     });
-    device.queue.writeBuffer(uniform, 0, settings.arrayBuffer);
+    device.queue.writeBuffer(uniform, 0, settings);
     const input = Float32Array.from({ length: count + 24 }, (_, index) => index);
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     const values = device.createBuffer({ size: input.byteLength, usage });

@@ -1,11 +1,11 @@
 import type { Rows } from '../rows';
-import { type BindingAccess, defineKernel, type Kernel } from './kernel';
+import { defineKernel, type Kernel, type Shader } from './kernel';
 import { hasVectors, inVectors } from './views';
 
 /** A kernel that handles elements one by one, and the same in vectors of four. */
-export interface ElementKernels {
-  readonly scalars: Kernel;
-  readonly vectors: Kernel;
+export interface ElementKernels<Binding extends string = string, Parameter extends string = string> {
+  readonly scalars: Kernel<Binding, Parameter>;
+  readonly vectors: Kernel<Binding, Parameter>;
 }
 
 /** What a kernel's code may use of its element: the type, and the sum over its numbers. */
@@ -18,24 +18,28 @@ const VECTORS = {
   f32: 'alias Element = vec4f; fn total(x: Element) -> f32 { return x.x + x.y + x.z + x.w; }',
 };
 
-/** Both kernels of a code that names the type of what it reads and writes `Element`. */
-export function defineElementKernels(
+/** Both kernels of a shader that names the type of what it reads and writes `Element`. */
+export function defineElementKernels<Binding extends string, Parameter extends string>(
   name: string,
   type: 'f32' | 'u32',
-  code: string,
-  bindings: Readonly<Record<string, BindingAccess>>,
-): ElementKernels {
+  shader: Shader<Binding, Parameter>,
+): ElementKernels<Binding, Parameter> {
+  const { code } = shader;
   return {
-    scalars: defineKernel(name, `${SCALARS[type]} ${code}`, bindings),
-    vectors: defineKernel(`${name}-vectors`, `${VECTORS[type]} ${code}`, bindings),
+    scalars: defineKernel(name, { ...shader, code: `${SCALARS[type]} ${code}` }),
+    vectors: defineKernel(`${name}-vectors`, { ...shader, code: `${VECTORS[type]} ${code}` }),
   };
 }
 
 /** The kernel for these views, and the views in its elements: vectors if all of them have them. */
-export function inElements<Name extends string>(
-  { scalars, vectors }: ElementKernels,
+export function inElements<Name extends string, Binding extends string, Parameter extends string>(
+  { scalars, vectors }: ElementKernels<Binding, Parameter>,
   views: Readonly<Record<Name, Rows>>,
-): { readonly kernel: Kernel; readonly views: Readonly<Record<Name, Rows>>; readonly width: 1 | 4 } {
+): {
+  readonly kernel: Kernel<Binding, Parameter>;
+  readonly views: Readonly<Record<Name, Rows>>;
+  readonly width: 1 | 4;
+} {
   for (const name in views) if (!hasVectors(views[name])) return { kernel: scalars, views, width: 1 };
   const inFours = {} as Record<Name, Rows>;
   for (const name in views) inFours[name] = inVectors(views[name]);

@@ -1,10 +1,10 @@
 import type { DeviceBuffer } from '../rows';
-import code from './fill.wgsl?raw';
+import shader from './fill.wgsl';
 import { linearGrid } from './grid';
 import { defineKernel } from './kernel';
 import type { Recorder } from './recorder';
 
-const kernel = defineKernel('fill', code, { out: 'write' });
+const kernel = defineKernel('fill', shader);
 
 /** Records that elements [offset, offset + count) get these bits: zeros, or numbers that WGSL cannot spell. */
 export function fill(

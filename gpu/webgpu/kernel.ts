@@ -6,14 +6,27 @@ export type BindingAccess = 'read' | 'write';
 /** A part of WGSL that not every device has: the code may use it only where the capabilities say so. */
 export type Extension = 'subgroups' | 'f16';
 
+/** A scalar of `Params`: where it lies, in words of four bytes. */
+export interface ShaderParameter<Name extends string = string> {
+  readonly name: Name;
+  readonly word: number;
+  readonly type: 'u32' | 'f32';
+}
+
 /**
- * A compute kernel: WGSL with one uniform block `params: Params` of scalars at binding 0 and storage buffers from binding 1
- * on, in the order of `bindings`. `write` bindings are `read_write` in WGSL.
+ * What the build makes of a `.wgsl` file (scripts/wgsl.mjs): WGSL with one uniform block `params: Params` of scalars at binding 0
+ * and storage buffers from binding 1 on, in the order of `bindings`. `write` bindings are `read_write` in WGSL.
  */
-export interface Kernel {
-  readonly name: string;
+export interface Shader<Binding extends string = string, Parameter extends string = string> {
   readonly code: string;
-  readonly bindings: readonly { readonly name: string; readonly access: BindingAccess }[];
+  readonly bindings: readonly { readonly name: Binding; readonly access: BindingAccess }[];
+  readonly parameters: readonly ShaderParameter<Parameter>[];
+}
+
+/** A compute kernel. */
+export interface Kernel<Binding extends string = string, Parameter extends string = string>
+  extends Shader<Binding, Parameter> {
+  readonly name: string;
   /** Enabled ahead of the code, which must not say `enable` itself. */
   readonly extensions: readonly Extension[];
 }
@@ -26,20 +39,22 @@ export function kernelNamed(name: string): Kernel | undefined {
 }
 
 /** Names are all different: a kernel is found by its own. */
-export function defineKernel(
+export function defineKernel<Binding extends string, Parameter extends string>(
   name: string,
-  code: string,
-  bindings: Readonly<Record<string, BindingAccess>>,
+  shader: Shader<Binding, Parameter>,
   extensions: readonly Extension[] = [],
-): Kernel {
-  const kernel = {
-    name,
-    code,
-    extensions,
-    bindings: Object.entries(bindings).map(([bindingName, access]) => ({ name: bindingName, access })),
-  };
+): Kernel<Binding, Parameter> {
+  const kernel = { ...shader, name, extensions };
   kernels.set(name, kernel);
   return kernel;
+}
+
+/** A shader with parts behind its own code, which has all bindings. */
+export function withParts<Binding extends string, Parameter extends string>(
+  shader: Shader<Binding, Parameter>,
+  ...parts: readonly string[]
+): Shader<Binding, Parameter> {
+  return { ...shader, code: [shader.code, ...parts].join('\n') };
 }
 
 /** The kernel's code behind its extensions and constants, which are a single line: line numbers shift by exactly one. */

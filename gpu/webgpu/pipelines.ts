@@ -1,21 +1,15 @@
 import { DeviceError } from '../device-error';
-import './float16-array';
-import { makeShaderDataDefinitions, type StructDefinition } from 'webgpu-utils';
 import { BindGroups } from './bind-groups';
 import type { Storage } from './buffers';
-import { type BindingAccess, type Kernel, kernelCode } from './kernel';
+import { type BindingAccess, type Kernel, kernelCode, type ShaderParameter } from './kernel';
 import type { PipelineName } from './known-pipelines';
 import type { KernelConstants } from './unroll';
 
 /** Bytes of one dispatch's parameters: the alignment of dynamic uniform offsets. */
 export const PARAMETER_BYTES = 256;
 
-/** A field of `Params`: where it goes, in words of four bytes. */
-export interface ParameterField {
-  readonly name: string;
-  readonly word: number;
-  readonly type: 'u32' | 'f32';
-  /** Which of several records had it the last time. */
+/** A parameter of a kernel, and which of several records had it the last time. */
+export interface ParameterField extends ShaderParameter {
   record: number;
 }
 
@@ -116,7 +110,7 @@ export class Pipelines {
     const described = {
       layout,
       pipelineLayout: this.#device.createPipelineLayout({ bindGroupLayouts: [layout] }),
-      fields: parameterFields(kernel),
+      fields: kernel.parameters.map((parameter) => ({ ...parameter, record: 0 })),
       reads: bindingsFor(kernel, 'read'),
       writes: bindingsFor(kernel, 'write'),
       bindGroups: new BindGroups(),
@@ -172,29 +166,6 @@ function isSame(a: KernelConstants, b: KernelConstants): boolean {
 
 function bindingsFor({ bindings }: Kernel, wanted: BindingAccess): number[] {
   return bindings.flatMap(({ access }, index) => (access === wanted ? [index] : []));
-}
-
-/** Offsets and types of the scalars in the kernel's `Params`, and a check that its bindings are the ones declared. */
-function parameterFields(kernel: Kernel): ParameterField[] {
-  // Only the interface, which ends with the last binding: the library's parser does not know all of WGSL.
-  const end = kernel.code.indexOf(';', kernel.code.lastIndexOf('@binding'));
-  const definitions = makeShaderDataDefinitions(kernel.code.slice(0, end + 1));
-  kernel.bindings.forEach(({ name }, index) => {
-    if (definitions.storages[name]?.binding !== index + 1) {
-      throw new Error(`kernel ${kernel.name}: ${name} is not the storage buffer at binding ${index + 1}`);
-    }
-  });
-  const typeDefinition = definitions.uniforms.params?.typeDefinition;
-  if (!typeDefinition || !('fields' in typeDefinition) || typeDefinition.size > PARAMETER_BYTES) {
-    throw new Error(`kernel ${kernel.name}: params must be a struct of at most ${PARAMETER_BYTES} bytes`);
-  }
-  return Object.entries((typeDefinition as StructDefinition).fields).map(([name, { offset, type }]) => {
-    const scalar = 'type' in type ? type.type : '';
-    if (scalar !== 'u32' && scalar !== 'f32') {
-      throw new Error(`kernel ${kernel.name}: parameter ${name} is ${scalar}, not u32 or f32`);
-    }
-    return { name, word: offset / 4, type: scalar, record: 0 };
-  });
 }
 
 async function compileError(

@@ -14,18 +14,20 @@ import { Readbacks } from './readbacks';
 import { PassTimer } from './timing';
 import type { KernelConstants } from './unroll';
 
-type Parameters = Readonly<Record<string, number>>;
+type Parameters = Readonly<Partial<Record<string, number>>>;
 
-export interface Dispatch {
-  readonly kernel: Kernel;
+export interface Dispatch<Binding extends string = string, Parameter extends string = string> {
+  readonly kernel: Kernel<Binding, Parameter>;
   readonly constants: KernelConstants;
   /** One buffer per binding of the kernel. */
-  readonly buffers: Readonly<Record<string, DeviceBuffer>>;
+  readonly buffers: Readonly<Record<NoInfer<Binding>, DeviceBuffer>>;
   /**
    * One number per field of the kernel's `Params`, in one record or in several without a common name: to join them takes longer
-   * than to look.
+   * than to look. Names are those of the shader (gpu/shaders.d.ts).
    */
-  readonly parameters: Parameters | readonly Parameters[];
+  readonly parameters:
+    | Readonly<Record<NoInfer<Parameter>, number>>
+    | readonly Readonly<Partial<Record<NoInfer<Parameter>, number>>>[];
   readonly workgroups: readonly [number, number, number];
   readonly work: Work;
 }
@@ -204,6 +206,7 @@ export class Recorder {
     return this.#pacer.partsFor(work);
   }
 
+  dispatch<Binding extends string, Parameter extends string>(dispatch: Dispatch<Binding, Parameter>): void;
   dispatch({ kernel, constants, buffers, parameters, workgroups, work }: Dispatch): void {
     const shared = this.#pipelines.interfaceOf(kernel);
     const pipeline = this.#pipelines.get(kernel, shared, constants);

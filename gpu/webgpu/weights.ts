@@ -1,5 +1,4 @@
 import type { WeightInputs } from '../arguments';
-import type { DeviceBuffer } from '../rows';
 import type { Work } from './pacer';
 import type { Recorder } from './recorder';
 import { asVectors } from './vectors';
@@ -7,13 +6,8 @@ import { asVectors } from './vectors';
 /** Beyond these everything or nothing is visible. */
 const FARTHEST_OFFSET = 2 ** 30;
 
-export interface PreparedWeights {
-  readonly buffers: Readonly<Record<'query' | 'key' | 'logSumExp', DeviceBuffer>>;
-  readonly parameters: Readonly<Record<string, number>>;
-}
-
 /** Buffers and parameters of the inputs; `causalOffset` travels as the bits of an i32. */
-export function prepareWeights(recorder: Recorder, a: WeightInputs): PreparedWeights {
+export function prepareWeights(recorder: Recorder, a: WeightInputs) {
   const query = asVectors(recorder, a.query);
   const key = asVectors(recorder, a.key);
   return {

@@ -2,10 +2,10 @@ import { defineElementKernels, inElements } from '../../webgpu/elements';
 import { linearGrid } from '../../webgpu/grid';
 import type { Recorder } from '../../webgpu/recorder';
 import { elementsOf, inputOutput } from '../../webgpu/views';
-import code from './activate.wgsl?raw';
+import shader from './activate.wgsl';
 import { type ActivateArguments, checkActivate } from './op';
 
-const kernels = defineElementKernels('activate', 'f32', code, { input: 'read', out: 'write' });
+const kernels = defineElementKernels('activate', 'f32', shader);
 
 /** Records `Ops.activate`. */
 export function activate(recorder: Recorder, a: ActivateArguments): void {

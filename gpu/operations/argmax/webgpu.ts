@@ -1,10 +1,10 @@
 import { linearGrid } from '../../webgpu/grid';
 import { defineKernel } from '../../webgpu/kernel';
 import type { Recorder } from '../../webgpu/recorder';
-import code from './argmax.wgsl?raw';
+import shader from './argmax.wgsl';
 import { type ArgmaxArguments, checkArgmax } from './op';
 
-const kernel = defineKernel('argmax', code, { input: 'read', out: 'write' });
+const kernel = defineKernel('argmax', shader);
 
 /** About two vectors a thread where the device has so many; emulated ones, which wait for each other one by one, are few. */
 function threadsFor(recorder: Recorder, channels: number): { THREADS: number; GROUP: number } {

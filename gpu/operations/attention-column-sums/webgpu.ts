@@ -6,13 +6,12 @@ import { prepareWeights, shareOf, weightWork } from '../../webgpu/weights';
 import { type TileShape, tileShape } from '../../wgsl/parts/gemm-tile';
 import { threadsOf, weightTile } from '../../wgsl/parts/weight-tile';
 import { sumHeads } from '../sum-heads/webgpu';
-import code from './attention-column-sums.wgsl?raw';
-import tiledCode from './attention-column-sums-tiled.wgsl?raw';
+import shader from './attention-column-sums.wgsl';
+import tiledShader from './attention-column-sums-tiled.wgsl';
 import { type AttentionColumnSumsArguments, checkAttentionColumnSums } from './op';
 
-const bindings = { query: 'read', key: 'read', logSumExp: 'read', out: 'write' } as const;
-const kernel = defineKernel('attention-column-sums', code, bindings);
-const tiled = defineKernel('attention-column-sums-tiled', weightTile(tiledCode), bindings);
+const kernel = defineKernel('attention-column-sums', shader);
+const tiled = defineKernel('attention-column-sums-tiled', weightTile(tiledShader));
 
 const THREADS = 64;
 const KEYS_PER_THREAD = 8;

@@ -3,20 +3,12 @@ import { spans } from '../../webgpu/grid';
 import { defineKernel } from '../../webgpu/kernel';
 import type { Recorder } from '../../webgpu/recorder';
 import { prepareWeights, shareOf } from '../../webgpu/weights';
-import code from './attention-tiles.wgsl?raw';
-import blocks from './attention-tiles-blocks.wgsl?raw';
+import shader from './attention-tiles.wgsl';
+import blocks from './attention-tiles-blocks.wgsl';
 import { type AttentionTilesArguments, checkAttentionTiles } from './op';
 
-const bindings = {
-  query: 'read',
-  key: 'read',
-  logSumExp: 'read',
-  tiles: 'read',
-  factors: 'read',
-  out: 'write',
-} as const;
-const pixelKernel = defineKernel('attention-tiles', code, bindings);
-const blockKernel = defineKernel('attention-tiles-blocks', blocks, bindings);
+const pixelKernel = defineKernel('attention-tiles', shader);
+const blockKernel = defineKernel('attention-tiles-blocks', blocks);
 
 /** Threads of a workgroup of the kernel by pixels. */
 const PIXELS = 64;

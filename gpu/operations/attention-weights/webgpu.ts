@@ -5,13 +5,12 @@ import { prepareWeights, shareOf, weightWork } from '../../webgpu/weights';
 import { tileShape } from '../../wgsl/parts/gemm-tile';
 import { defineVec4StoreKernels } from '../../wgsl/parts/store-vec4';
 import { weightTile } from '../../wgsl/parts/weight-tile';
-import code from './attention-weights.wgsl?raw';
-import tiledCode from './attention-weights-tiled.wgsl?raw';
+import shader from './attention-weights.wgsl';
+import tiledShader from './attention-weights-tiled.wgsl';
 import { type AttentionWeightsArguments, checkAttentionWeights } from './op';
 
-const bindings = { query: 'read', key: 'read', logSumExp: 'read', out: 'write' } as const;
-const kernel = defineKernel('attention-weights', code, bindings);
-const tiled = defineVec4StoreKernels('attention-weights-tiled', weightTile(tiledCode), bindings);
+const kernel = defineKernel('attention-weights', shader);
+const tiled = defineVec4StoreKernels('attention-weights-tiled', weightTile(tiledShader));
 
 /** Keys and query rows of a tile that emulated threads hold in registers. */
 const REGISTER_TILE = { keys: 64, rows: 64 };

@@ -1,11 +1,11 @@
 import { linearGrid, spans } from '../../webgpu/grid';
-import { defineKernel } from '../../webgpu/kernel';
+import { defineKernel, withParts } from '../../webgpu/kernel';
 import type { Recorder } from '../../webgpu/recorder';
 import { visibleConstants } from '../../webgpu/visible-keys';
 import { shareOf } from '../../webgpu/weights';
-import visibleKeysCode from '../../wgsl/parts/visible-keys.wgsl?raw';
-import code from './attention-flash.wgsl?raw';
-import stageCode from './attention-flash-stage.wgsl?raw';
+import visibleKeysCode from '../../wgsl/parts/visible-keys.wgsl';
+import shader from './attention-flash.wgsl';
+import stageCode from './attention-flash-stage.wgsl';
 import type { AttentionArguments } from './op';
 import { type AttentionTile, tileConstants, tileFor } from './webgpu-flash-shapes';
 import {
@@ -18,15 +18,7 @@ import {
   visibleKeys,
 } from './webgpu-spans';
 
-const kernel = defineKernel('attention-flash', `${code}\n${stageCode}\n${visibleKeysCode}`, {
-  query: 'read',
-  key: 'read',
-  value: 'read',
-  list: 'read',
-  out: 'write',
-  logSumExp: 'write',
-  spanResults: 'write',
-});
+const kernel = defineKernel('attention-flash', withParts(shader, stageCode, visibleKeysCode));
 
 /** Keys: results of shorter spans take longer to merge than it takes to make them. */
 const SHORTEST_SPAN_OF_FEW_ROWS = 128;

@@ -4,14 +4,10 @@ import { defineKernel } from '../../webgpu/kernel';
 import type { Work } from '../../webgpu/pacer';
 import type { Recorder } from '../../webgpu/recorder';
 import { visibleParameters } from '../../webgpu/visible-keys';
-import code from './attention-merge-spans.wgsl?raw';
+import shader from './attention-merge-spans.wgsl';
 import type { AttentionArguments } from './op';
 
-const kernel = defineKernel('attention-merge-spans', code, {
-  spanResults: 'read',
-  out: 'write',
-  logSumExp: 'write',
-});
+const kernel = defineKernel('attention-merge-spans', shader);
 
 const THREADS = 64;
 

@@ -1,11 +1,11 @@
 import { linearGrid, spans } from '../../webgpu/grid';
-import { defineKernel } from '../../webgpu/kernel';
+import { defineKernel, withParts } from '../../webgpu/kernel';
 import type { Recorder } from '../../webgpu/recorder';
 import { asVectors } from '../../webgpu/vectors';
 import { visibleConstants } from '../../webgpu/visible-keys';
 import { shareOf } from '../../webgpu/weights';
-import visibleKeysCode from '../../wgsl/parts/visible-keys.wgsl?raw';
-import code from './attention.wgsl?raw';
+import visibleKeysCode from '../../wgsl/parts/visible-keys.wgsl';
+import shader from './attention.wgsl';
 import { type AttentionArguments, checkAttention } from './op';
 import { attentionFlash } from './webgpu-flash';
 import { MOST_FLASH_CHANNELS } from './webgpu-flash-shapes';
@@ -18,15 +18,7 @@ import {
   visibleKeys,
 } from './webgpu-spans';
 
-const kernel = defineKernel('attention', `${code}\n${visibleKeysCode}`, {
-  query: 'read',
-  key: 'read',
-  value: 'read',
-  list: 'read',
-  out: 'write',
-  logSumExp: 'write',
-  spanResults: 'write',
-});
+const kernel = defineKernel('attention', withParts(shader, visibleKeysCode));
 
 const THREADS = 64;
 /** Queries of a thread. */

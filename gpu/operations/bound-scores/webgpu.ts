@@ -2,15 +2,10 @@ import { linearGrid } from '../../webgpu/grid';
 import { defineKernel } from '../../webgpu/kernel';
 import type { Recorder } from '../../webgpu/recorder';
 import { asVectors } from '../../webgpu/vectors';
-import code from './bound-scores.wgsl?raw';
+import shader from './bound-scores.wgsl';
 import { type BoundScoresArguments, checkBoundScores } from './op';
 
-const kernel = defineKernel('bound-scores', code, {
-  query: 'read',
-  minimum: 'read',
-  maximum: 'read',
-  out: 'write',
-});
+const kernel = defineKernel('bound-scores', shader);
 
 /** Query rows that a thread scores at most. */
 const MOST_ROWS = 4;

@@ -2,10 +2,10 @@ import { defineElementKernels, inElements } from '../../webgpu/elements';
 import { linearGrid } from '../../webgpu/grid';
 import type { Recorder } from '../../webgpu/recorder';
 import { elementsOf, inputOutput } from '../../webgpu/views';
-import code from './copy-rows.wgsl?raw';
+import shader from './copy-rows.wgsl';
 import { type CopyRowsArguments, checkCopyRows } from './op';
 
-const kernels = defineElementKernels('copy-rows', 'u32', code, { input: 'read', out: 'write' });
+const kernels = defineElementKernels('copy-rows', 'u32', shader);
 
 /** Records `Ops.copyRows`. */
 export function copyRows(recorder: Recorder, a: CopyRowsArguments): void {

@@ -2,10 +2,10 @@ import { fill } from '../../webgpu/fill';
 import { linearGrid } from '../../webgpu/grid';
 import { defineKernel } from '../../webgpu/kernel';
 import type { Recorder } from '../../webgpu/recorder';
-import code from './expand-list.wgsl?raw';
+import shader from './expand-list.wgsl';
 import { checkExpandList, type ExpandListArguments } from './op';
 
-const kernel = defineKernel('expand-list', code, { segments: 'read', out: 'write' });
+const kernel = defineKernel('expand-list', shader);
 
 /** Records `Ops.expandList`. */
 export function expandList(recorder: Recorder, a: ExpandListArguments): void {

@@ -1,10 +1,10 @@
 import { linearGrid } from '../../webgpu/grid';
 import { defineKernel } from '../../webgpu/kernel';
 import type { Recorder } from '../../webgpu/recorder';
-import code from './expand-segments.wgsl?raw';
+import shader from './expand-segments.wgsl';
 import { checkExpandSegments, type ExpandSegmentsArguments } from './op';
 
-const kernel = defineKernel('expand-segments', code, { input: 'read', out: 'write' });
+const kernel = defineKernel('expand-segments', shader);
 
 /** Records `Ops.expandSegments`. */
 export function expandSegments(recorder: Recorder, a: ExpandSegmentsArguments): void {

@@ -3,10 +3,10 @@ import { defineElementKernels, inElements } from '../../webgpu/elements';
 import { linearGrid } from '../../webgpu/grid';
 import type { Recorder } from '../../webgpu/recorder';
 import { elementsOf } from '../../webgpu/views';
-import code from './gate.wgsl?raw';
+import shader from './gate.wgsl';
 import { checkGate, type GateArguments } from './op';
 
-const kernels = defineElementKernels('gate', 'f32', code, { gate: 'read', up: 'read', out: 'write' });
+const kernels = defineElementKernels('gate', 'f32', shader);
 
 /** Records `Ops.gate`. */
 export function gate(recorder: Recorder, a: GateArguments): void {

@@ -2,14 +2,10 @@ import { defineElementKernels, inElements } from '../../webgpu/elements';
 import { linearGrid } from '../../webgpu/grid';
 import type { Recorder } from '../../webgpu/recorder';
 import { elementsOf } from '../../webgpu/views';
-import code from './gather-listed.wgsl?raw';
+import shader from './gather-listed.wgsl';
 import { checkGatherListed, type GatherListedArguments } from './op';
 
-const kernels = defineElementKernels('gather-listed', 'f32', code, {
-  input: 'read',
-  list: 'read',
-  out: 'write',
-});
+const kernels = defineElementKernels('gather-listed', 'f32', shader);
 
 /** Records `Ops.gatherListed`. */
 export function gatherListed(recorder: Recorder, a: GatherListedArguments): void {

@@ -1,14 +1,10 @@
 import { defineElementKernels, inElements } from '../../webgpu/elements';
 import { linearGrid } from '../../webgpu/grid';
 import type { Recorder } from '../../webgpu/recorder';
-import code from './gather-rows.wgsl?raw';
+import shader from './gather-rows.wgsl';
 import { checkGatherRows, type GatherRowsArguments } from './op';
 
-const kernels = defineElementKernels('gather-rows', 'f32', code, {
-  table: 'read',
-  indices: 'read',
-  out: 'write',
-});
+const kernels = defineElementKernels('gather-rows', 'f32', shader);
 
 /** Records `Ops.gatherRows`. */
 export function gatherRows(recorder: Recorder, a: GatherRowsArguments): void {

@@ -2,23 +2,12 @@ import { linearGrid } from '../../webgpu/grid';
 import { defineKernel } from '../../webgpu/kernel';
 import type { Recorder } from '../../webgpu/recorder';
 import { hasVectors } from '../../webgpu/views';
-import code from './lag-scores.wgsl?raw';
-import walkCode from './lag-scores-walk.wgsl?raw';
+import shader from './lag-scores.wgsl';
+import walkShader from './lag-scores-walk.wgsl';
 import { checkLagScores, type LagScoresArguments } from './op';
 
-const kernel = defineKernel('lag-scores', code, {
-  key: 'read',
-  value: 'read',
-  deviations: 'write',
-  out: 'write',
-  degenerate: 'write',
-});
-const walk = defineKernel('lag-scores-walk', walkCode, {
-  key: 'read',
-  value: 'read',
-  out: 'write',
-  degenerate: 'write',
-});
+const kernel = defineKernel('lag-scores', shader);
+const walk = defineKernel('lag-scores-walk', walkShader);
 
 /** A run reads one partition more than it scores: runs are as long as leaves workgroups enough, one per so many threads. */
 const THREADS_PER_RUN = 256;

@@ -5,16 +5,10 @@ import { prepareWeights, shareOf, weightWork } from '../../webgpu/weights';
 import { type TileShape, tileShape } from '../../wgsl/parts/gemm-tile';
 import { threadsOf, weightTile } from '../../wgsl/parts/weight-tile';
 import { sumHeads } from '../sum-heads/webgpu';
-import code from './mass-by-class-tiled.wgsl?raw';
+import shader from './mass-by-class-tiled.wgsl';
 import type { MassByClassArguments } from './op';
 
-const kernel = defineKernel('mass-by-class-tiled', weightTile(code), {
-  query: 'read',
-  key: 'read',
-  logSumExp: 'read',
-  classOf: 'read',
-  out: 'write',
-});
+const kernel = defineKernel('mass-by-class-tiled', weightTile(shader));
 
 /** A block, the groupings whose classes fit beside it, and how many sums by grouping and class a thread holds. */
 export interface MassShape extends TileShape {

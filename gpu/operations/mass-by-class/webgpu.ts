@@ -4,11 +4,11 @@ import { linearGrid, spans } from '../../webgpu/grid';
 import { defineKernel } from '../../webgpu/kernel';
 import type { Recorder } from '../../webgpu/recorder';
 import { attentionWeights } from '../attention-weights/webgpu';
-import code from './mass-by-class.wgsl?raw';
+import shader from './mass-by-class.wgsl';
 import { checkMassByClass, type MassByClassArguments } from './op';
 import { massByClassTiled, massShape } from './webgpu-tiled';
 
-const kernel = defineKernel('mass-by-class', code, { weights: 'read', classOf: 'read', out: 'write' });
+const kernel = defineKernel('mass-by-class', shader);
 
 /** Weights held at a time: 16 MiB. */
 const MOST_WEIGHTS = 2 ** 22;

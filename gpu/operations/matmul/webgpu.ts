@@ -8,17 +8,16 @@ import { asVectors } from '../../webgpu/vectors';
 import { hasVectors } from '../../webgpu/views';
 import { gemmTile, teamTileOf } from '../../wgsl/parts/gemm-tile';
 import { defineVec4StoreKernels } from '../../wgsl/parts/store-vec4';
-import registersCode from './matmul.wgsl?raw';
-import columnsCode from './matmul-columns.wgsl?raw';
-import fewRowsCode from './matmul-few-rows.wgsl?raw';
-import tiledCode from './matmul-tiled.wgsl?raw';
+import registersShader from './matmul.wgsl';
+import columnsShader from './matmul-columns.wgsl';
+import fewRowsShader from './matmul-few-rows.wgsl';
+import tiledShader from './matmul-tiled.wgsl';
 import { checkMatmul, type MatmulArguments, productsOf } from './op';
 
-const bindings = { input: 'read', weight: 'read', bias: 'read', out: 'write' } as const;
-const registers = defineKernel('matmul', registersCode, bindings);
-const tiled = defineVec4StoreKernels('matmul-tiled', gemmTile(tiledCode), bindings);
-const fewRows = defineKernel('matmul-few-rows', fewRowsCode, bindings);
-const columnsOnly = defineKernel('matmul-columns', columnsCode, bindings);
+const registers = defineKernel('matmul', registersShader);
+const tiled = defineVec4StoreKernels('matmul-tiled', gemmTile(tiledShader));
+const fewRows = defineKernel('matmul-few-rows', fewRowsShader);
+const columnsOnly = defineKernel('matmul-columns', columnsShader);
 
 /** Up to this many rows every weight is read once for all of them. */
 const FEW_ROWS = 8;

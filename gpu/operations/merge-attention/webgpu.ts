@@ -2,15 +2,10 @@ import { linearGrid } from '../../webgpu/grid';
 import { defineKernel } from '../../webgpu/kernel';
 import type { Recorder } from '../../webgpu/recorder';
 import { elementsOf } from '../../webgpu/views';
-import code from './merge-attention.wgsl?raw';
+import shader from './merge-attention.wgsl';
 import { checkMergeAttention, type MergeAttentionArguments } from './op';
 
-const kernel = defineKernel('merge-attention', code, {
-  fromOut: 'read',
-  fromLogSumExp: 'read',
-  intoOut: 'write',
-  intoLogSumExp: 'write',
-});
+const kernel = defineKernel('merge-attention', shader);
 
 /** Records `Ops.mergeAttention`. */
 export function mergeAttention(recorder: Recorder, a: MergeAttentionArguments): void {

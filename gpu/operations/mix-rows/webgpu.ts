@@ -2,14 +2,10 @@ import { defineElementKernels, inElements } from '../../webgpu/elements';
 import { linearGrid, spans } from '../../webgpu/grid';
 import type { Recorder } from '../../webgpu/recorder';
 import { elementsOf } from '../../webgpu/views';
-import code from './mix-rows.wgsl?raw';
+import shader from './mix-rows.wgsl';
 import { checkMixRows, type MixRowsArguments } from './op';
 
-const kernels = defineElementKernels('mix-rows', 'f32', code, {
-  matrix: 'read',
-  input: 'read',
-  out: 'write',
-});
+const kernels = defineElementKernels('mix-rows', 'f32', shader);
 
 /** Rows that a thread has. */
 const ROWS = 8;

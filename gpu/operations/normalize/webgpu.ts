@@ -2,15 +2,10 @@ import { defineElementKernels, inElements } from '../../webgpu/elements';
 import { linearGrid } from '../../webgpu/grid';
 import type { Recorder } from '../../webgpu/recorder';
 import { elementsOf, inputOutput } from '../../webgpu/views';
-import code from './normalize.wgsl?raw';
+import shader from './normalize.wgsl';
 import { checkNormalize, type NormalizeArguments } from './op';
 
-const kernels = defineElementKernels('normalize', 'f32', code, {
-  input: 'read',
-  weight: 'read',
-  bias: 'read',
-  out: 'write',
-});
+const kernels = defineElementKernels('normalize', 'f32', shader);
 
 const THREADS = 64;
 

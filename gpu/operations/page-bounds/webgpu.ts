@@ -1,16 +1,12 @@
 import { linearGrid } from '../../webgpu/grid';
-import { defineKernel } from '../../webgpu/kernel';
+import { defineKernel, withParts } from '../../webgpu/kernel';
 import type { Recorder } from '../../webgpu/recorder';
 import { elementsOf } from '../../webgpu/views';
-import orderCode from '../../wgsl/parts/order.wgsl?raw';
+import orderCode from '../../wgsl/parts/order.wgsl';
 import { checkPageBounds, type PageBoundsArguments } from './op';
-import code from './page-bounds.wgsl?raw';
+import shader from './page-bounds.wgsl';
 
-const kernel = defineKernel('page-bounds', code + orderCode, {
-  key: 'read',
-  minimum: 'write',
-  maximum: 'write',
-});
+const kernel = defineKernel('page-bounds', withParts(shader, orderCode));
 
 /** Records `Ops.pageBounds`. */
 export function pageBounds(recorder: Recorder, a: PageBoundsArguments): void {

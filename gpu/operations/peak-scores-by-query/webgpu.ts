@@ -4,9 +4,9 @@ import { defineKernel } from '../../webgpu/kernel';
 import type { Recorder } from '../../webgpu/recorder';
 import { matmul } from '../matmul/webgpu';
 import { checkPeakScoresByQuery, type PeakScoresByQueryArguments } from './op';
-import code from './peak-scores-by-query.wgsl?raw';
+import shader from './peak-scores-by-query.wgsl';
 
-const kernel = defineKernel('peak-scores-by-query', code, { scores: 'write' });
+const kernel = defineKernel('peak-scores-by-query', shader);
 
 /** Records `Ops.peakScoresByQuery`. */
 export function peakScoresByQuery(recorder: Recorder, a: PeakScoresByQueryArguments): void {

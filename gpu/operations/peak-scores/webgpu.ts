@@ -8,14 +8,13 @@ import { asVectors } from '../../webgpu/vectors';
 import { shareOf } from '../../webgpu/weights';
 import { gemmTile, type TileShape, tileOf } from '../../wgsl/parts/gemm-tile';
 import { checkPeakScores, type PeakScoresArguments } from './op';
-import code from './peak-scores.wgsl?raw';
-import resultCode from './peak-scores-result.wgsl?raw';
-import tiledCode from './peak-scores-tiled.wgsl?raw';
+import shader from './peak-scores.wgsl';
+import resultShader from './peak-scores-result.wgsl';
+import tiledShader from './peak-scores-tiled.wgsl';
 
-const bindings = { query: 'read', key: 'read', peaks: 'write' } as const;
-const registers = defineKernel('peak-scores', code, bindings);
-const tiled = defineKernel('peak-scores-tiled', gemmTile(tiledCode), bindings);
-const result = defineKernel('peak-scores-result', resultCode, { peaks: 'read', out: 'write' });
+const registers = defineKernel('peak-scores', shader);
+const tiled = defineKernel('peak-scores-tiled', gemmTile(tiledShader));
+const result = defineKernel('peak-scores-result', resultShader);
 
 /** Workgroup memory for the maxima of a block's rows. */
 const PEAKS_BYTES = 4 * 128;

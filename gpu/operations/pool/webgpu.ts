@@ -1,16 +1,15 @@
 import { linearGrid } from '../../webgpu/grid';
-import { defineKernel } from '../../webgpu/kernel';
+import { defineKernel, withParts } from '../../webgpu/kernel';
 import type { Recorder } from '../../webgpu/recorder';
-import orderCode from '../../wgsl/parts/order.wgsl?raw';
+import orderCode from '../../wgsl/parts/order.wgsl';
 import { checkPool, type PoolArguments } from './op';
-import maximumCode from './pool-max.wgsl?raw';
-import maximumTileCode from './pool-max-tile.wgsl?raw';
-import meanCode from './pool-mean.wgsl?raw';
+import maximumShader from './pool-max.wgsl';
+import maximumTileShader from './pool-max-tile.wgsl';
+import meanShader from './pool-mean.wgsl';
 
-const bindings = { input: 'read', out: 'write' } as const;
-const mean = defineKernel('pool-mean', meanCode, bindings);
-const maximum = defineKernel('pool-max', maximumCode + orderCode, bindings);
-const maximumTile = defineKernel('pool-max-tile', maximumTileCode + orderCode, bindings);
+const mean = defineKernel('pool-mean', meanShader);
+const maximum = defineKernel('pool-max', withParts(maximumShader, orderCode));
+const maximumTile = defineKernel('pool-max-tile', withParts(maximumTileShader, orderCode));
 
 /** Entries that a workgroup of the tiled kernel holds, those beside its own included. */
 const TILE = 1024;
@@ -56,7 +55,7 @@ export function pool(recorder: Recorder, a: PoolArguments): void {
     kernel: kind === 'max' ? maximum : mean,
     constants: {},
     buffers,
-    parameters: kind === 'max' ? parameters : { ...parameters, width },
+    parameters: { ...parameters, width },
     workgroups: linearGrid(Math.ceil(elements / 64), recorder.maxWorkgroupsPerDimension),
     work: { flops: (kind === 'max' ? 4 : 1) * elements * (2 * radius + 1), bytes: 8 * elements },
   });

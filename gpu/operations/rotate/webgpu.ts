@@ -4,15 +4,9 @@ import { linearGrid } from '../../webgpu/grid';
 import type { Recorder } from '../../webgpu/recorder';
 import { elementsOf, inputOutput } from '../../webgpu/views';
 import { checkRotate, type RotateArguments } from './op';
-import code from './rotate.wgsl?raw';
+import shader from './rotate.wgsl';
 
-const kernels = defineElementKernels('rotate', 'f32', code, {
-  input: 'read',
-  cosine: 'read',
-  sine: 'read',
-  indices: 'read',
-  out: 'write',
-});
+const kernels = defineElementKernels('rotate', 'f32', shader);
 
 /** Records `Ops.rotate`. */
 export function rotate(recorder: Recorder, a: RotateArguments): void {

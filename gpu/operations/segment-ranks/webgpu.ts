@@ -2,9 +2,9 @@ import { linearGrid } from '../../webgpu/grid';
 import { defineKernel } from '../../webgpu/kernel';
 import type { Recorder } from '../../webgpu/recorder';
 import { checkSegmentRanks, type SegmentRanksArguments } from './op';
-import code from './segment-ranks.wgsl?raw';
+import shader from './segment-ranks.wgsl';
 
-const kernel = defineKernel('segment-ranks', code, { input: 'read', out: 'write' });
+const kernel = defineKernel('segment-ranks', shader);
 
 /** Records `Ops.segmentRanks`. */
 export function segmentRanks(recorder: Recorder, a: SegmentRanksArguments): void {

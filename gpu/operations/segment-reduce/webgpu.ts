@@ -1,11 +1,11 @@
 import { linearGrid } from '../../webgpu/grid';
-import { defineKernel } from '../../webgpu/kernel';
+import { defineKernel, withParts } from '../../webgpu/kernel';
 import type { Recorder } from '../../webgpu/recorder';
-import orderCode from '../../wgsl/parts/order.wgsl?raw';
+import orderCode from '../../wgsl/parts/order.wgsl';
 import { checkSegmentReduce, type SegmentReduceArguments } from './op';
-import code from './segment-reduce.wgsl?raw';
+import shader from './segment-reduce.wgsl';
 
-const kernel = defineKernel('segment-reduce', code + orderCode, { input: 'read', out: 'write' });
+const kernel = defineKernel('segment-reduce', withParts(shader, orderCode));
 
 const KINDS = { sum: 0, mean: 1, max: 2, min: 3 } as const;
 

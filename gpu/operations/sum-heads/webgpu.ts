@@ -3,9 +3,9 @@ import { linearGrid } from '../../webgpu/grid';
 import type { Recorder } from '../../webgpu/recorder';
 import { elementsOf, inputOutput } from '../../webgpu/views';
 import { checkSumHeads, type SumHeadsArguments } from './op';
-import code from './sum-heads.wgsl?raw';
+import shader from './sum-heads.wgsl';
 
-const kernels = defineElementKernels('sum-heads', 'f32', code, { input: 'read', out: 'write' });
+const kernels = defineElementKernels('sum-heads', 'f32', shader);
 
 /** Records `Ops.sumHeads`. */
 export function sumHeads(recorder: Recorder, a: SumHeadsArguments): void {

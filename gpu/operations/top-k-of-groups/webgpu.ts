@@ -7,17 +7,14 @@ import { defineKernel } from '../../webgpu/kernel';
 import type { Recorder } from '../../webgpu/recorder';
 import { copyRows } from '../copy-rows/webgpu';
 import { topK } from '../top-k/webgpu';
-import candidatesCode from './candidates.wgsl?raw';
+import candidatesShader from './candidates.wgsl';
 import { checkTopKOfGroups, type TopKOfGroupsArguments } from './op';
-import raiseCode from './raise.wgsl?raw';
-import splitCode from './split.wgsl?raw';
+import raiseShader from './raise.wgsl';
+import splitShader from './split.wgsl';
 
-const candidatesKernel = defineKernel('top-k-of-groups-candidates', candidatesCode, {
-  score: 'read',
-  out: 'write',
-});
-const raiseKernel = defineKernel('top-k-of-groups-raise', raiseCode, { floors: 'read', candidates: 'write' });
-const splitKernel = defineKernel('top-k-of-groups-split', splitCode, { kept: 'read', out: 'write' });
+const candidatesKernel = defineKernel('top-k-of-groups-candidates', candidatesShader);
+const raiseKernel = defineKernel('top-k-of-groups-raise', raiseShader);
+const splitKernel = defineKernel('top-k-of-groups-split', splitShader);
 
 /**
  * Records `Ops.topKOfGroups`: the rows of a group, end to end, are one row of topK, whose order of equal entries is then row by row.

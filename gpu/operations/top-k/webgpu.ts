@@ -1,18 +1,17 @@
 import { fill } from '../../webgpu/fill';
 import { linearGrid } from '../../webgpu/grid';
-import { defineKernel, type Kernel } from '../../webgpu/kernel';
+import { defineKernel, type Kernel, withParts } from '../../webgpu/kernel';
 import type { Recorder } from '../../webgpu/recorder';
 import type { KernelConstants } from '../../webgpu/unroll';
-import scanCode from '../../wgsl/parts/workgroup-scan.wgsl?raw';
-import subgroupScanCode from '../../wgsl/parts/workgroup-scan-subgroups.wgsl?raw';
+import scanCode from '../../wgsl/parts/workgroup-scan.wgsl';
+import subgroupScanCode from '../../wgsl/parts/workgroup-scan-subgroups.wgsl';
 import { checkTopK, type TopKArguments } from './op';
-import code from './top-k.wgsl?raw';
-import blocksCode from './top-k-blocks.wgsl?raw';
+import shader from './top-k.wgsl';
+import blocksShader from './top-k-blocks.wgsl';
 
-const bindings = { score: 'read', secondary: 'read', out: 'write', tied: 'write' } as const;
-const emulated = defineKernel('top-k', code, bindings);
-const blocks = defineKernel('top-k-blocks', blocksCode + scanCode, bindings);
-const subgroupBlocks = defineKernel('top-k-blocks-subgroups', blocksCode + subgroupScanCode, bindings, [
+const emulated = defineKernel('top-k', shader);
+const blocks = defineKernel('top-k-blocks', withParts(blocksShader, scanCode));
+const subgroupBlocks = defineKernel('top-k-blocks-subgroups', withParts(blocksShader, subgroupScanCode), [
   'subgroups',
 ]);
 

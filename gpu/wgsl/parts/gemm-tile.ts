@@ -1,6 +1,7 @@
+import { type Shader, withParts } from '../../webgpu/kernel';
 import type { Recorder } from '../../webgpu/recorder';
 import type { KernelConstants } from '../../webgpu/unroll';
-import code from './gemm-tile.wgsl?raw';
+import code from './gemm-tile.wgsl';
 
 /** A workgroup's block of a product, see gemm-tile.wgsl. */
 export interface TileShape {
@@ -18,9 +19,11 @@ const SMALL_BY_TEAMS = [4, 2].map((teams) => tileShape(8, 8, 1, 1, teams));
 /** Channels that a team goes through at a time. */
 const DEPTH = 16;
 
-/** The kernel's code with the product of two blocks of rows behind it. */
-export function gemmTile(kernelCode: string): string {
-  return `${kernelCode}\n${code}`;
+/** The shader with the product of two blocks of rows behind it. */
+export function gemmTile<Binding extends string, Parameter extends string>(
+  shader: Shader<Binding, Parameter>,
+): Shader<Binding, Parameter> {
+  return withParts(shader, code);
 }
 
 /**

@@ -1,19 +1,18 @@
 import type { ElementKernels } from '../../webgpu/elements';
-import { type BindingAccess, defineKernel } from '../../webgpu/kernel';
-import scalarsCode from './store-vec4-scalars.wgsl?raw';
-import vectorsCode from './store-vec4-vectors.wgsl?raw';
+import { defineKernel, type Shader, withParts } from '../../webgpu/kernel';
+import scalarsCode from './store-vec4-scalars.wgsl';
+import vectorsCode from './store-vec4-vectors.wgsl';
 
 /**
- * The kernels of a code whose threads hold four neighbouring results each and put them into `out: array<Element>`: float by float,
+ * The kernels of a shader whose threads hold four neighbouring results each and put them into `out: array<Element>`: float by float,
  * or by vectors where its rows are whole vectors. The parts of a memory line that neighbours write are then written once.
  */
-export function defineVec4StoreKernels(
+export function defineVec4StoreKernels<Binding extends string, Parameter extends string>(
   name: string,
-  code: string,
-  bindings: Readonly<Record<string, BindingAccess>>,
-): ElementKernels {
+  shader: Shader<Binding, Parameter>,
+): ElementKernels<Binding, Parameter> {
   return {
-    scalars: defineKernel(name, `${code}\n${scalarsCode}`, bindings),
-    vectors: defineKernel(`${name}-vectors`, `${code}\n${vectorsCode}`, bindings),
+    scalars: defineKernel(name, withParts(shader, scalarsCode)),
+    vectors: defineKernel(`${name}-vectors`, withParts(shader, vectorsCode)),
   };
 }

@@ -1,8 +1,13 @@
+import { type Shader, withParts } from '../../webgpu/kernel';
 import { gemmTile, type TileShape } from './gemm-tile';
-import code from './weight-tile.wgsl?raw';
+import code from './weight-tile.wgsl';
 
-/** A kernel's own code, then the tile of attention weights that it computes. */
-export const weightTile = (kernelCode: string): string => gemmTile(`${kernelCode}\n${code}`);
+/** The shader, then the tile of attention weights that it computes. */
+export function weightTile<Binding extends string, Parameter extends string>(
+  shader: Shader<Binding, Parameter>,
+): Shader<Binding, Parameter> {
+  return gemmTile(withParts(shader, code));
+}
 
 export const threadsOf = ({ constants }: TileShape): number =>
   Number(constants.WIDE) * Number(constants.HIGH);

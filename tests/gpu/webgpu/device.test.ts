@@ -8,6 +8,7 @@ import { defineKernel } from '../../../gpu/webgpu/kernel';
 import { Pacer } from '../../../gpu/webgpu/pacer';
 import { Pipelines } from '../../../gpu/webgpu/pipelines';
 import { Recorder } from '../../../gpu/webgpu/recorder';
+import { shaderOf } from '../../../scripts/wgsl.mjs';
 import { isUserError } from '../../../src/base/user-error';
 import { createTestGpu, describeWebGpu, requestTestAdapter } from '../../webgpu-node';
 
@@ -279,7 +280,7 @@ describeWebGpu('submissions on WebGPU', (gpu) => {
     ].join('\n');
     const out = recorder.allocate('u32', 1, 'out');
     recorder.dispatch({
-      kernel: defineKernel('broken', code, { out: 'write' }),
+      kernel: defineKernel('broken', shaderOf(code)),
       constants: { FACTOR: 2 },
       buffers: { out },
       parameters: { count: 1 },
@@ -304,7 +305,7 @@ describeWebGpu('submissions on WebGPU', (gpu) => {
     ].join('\n');
     const out = recorder.allocate('f32', 3, 'out');
     recorder.dispatch({
-      kernel: defineKernel('several records', code, { out: 'write' }),
+      kernel: defineKernel('several records', shaderOf(code)),
       constants: {},
       buffers: { out },
       parameters: [{ third: 3, other: 9 }, { second: 0.25 }, { third: 4, first: 1 }],
@@ -323,7 +324,7 @@ describeWebGpu('submissions on WebGPU', (gpu) => {
       '@group(0) @binding(1) var<storage, read_write> out: array<u32>;',
       '@compute @workgroup_size(1) fn main() { out[0] = params.count; }',
     ].join('\n');
-    const kernel = defineKernel('counting', code, { out: 'write' });
+    const kernel = defineKernel('counting', shaderOf(code));
     const rest = { kernel, constants: {}, workgroups: [1, 1, 1], work: { flops: 0, bytes: 0 } } as const;
     const out = recorder.allocate('u32', 1, 'out');
     expect(() => recorder.dispatch({ ...rest, buffers: { out }, parameters: {} })).toThrow(
@@ -397,7 +398,7 @@ describeWebGpu('opening a device', (gpu) => {
     ].join('\n');
     const out = recorder.allocate('u32', 1, 'out');
     recorder.dispatch({
-      kernel: defineKernel('adding', code, { out: 'write' }, ['subgroups']),
+      kernel: defineKernel('adding', shaderOf(code), ['subgroups']),
       constants: { FACTOR: 3 },
       buffers: { out },
       parameters: { count: 7 },
@@ -433,13 +434,14 @@ describeWebGpu('pipelines on WebGPU', (gpu) => {
   const counting = (name: string) =>
     defineKernel(
       name,
-      [
-        'struct Params { count: u32 }',
-        '@group(0) @binding(0) var<uniform> params: Params;',
-        '@group(0) @binding(1) var<storage, read_write> out: array<u32>;',
-        '@compute @workgroup_size(1) fn main() { out[0] = params.count * FACTOR; }',
-      ].join('\n'),
-      { out: 'write' },
+      shaderOf(
+        [
+          'struct Params { count: u32 }',
+          '@group(0) @binding(0) var<uniform> params: Params;',
+          '@group(0) @binding(1) var<storage, read_write> out: array<u32>;',
+          '@compute @workgroup_size(1) fn main() { out[0] = params.count * FACTOR; }',
+        ].join('\n'),
+      ),
     );
 
   it('uses what was compiled ahead, and compiles what is not ready or was not asked for', async () => {

@@ -1,0 +1,107 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { createIdleDevice } from '../../../bench/idle-device';
+import { openDevice } from '../../../gpu/webgpu/device';
+import fillShader from '../../../gpu/webgpu/fill.wgsl';
+import { defineKernel } from '../../../gpu/webgpu/kernel';
+import { Recorder } from '../../../gpu/webgpu/recorder';
+import { compact, DECLARATIONS, declarationsOf, shaderFiles, shaderOf } from '../../../scripts/wgsl.mjs';
+
+const head = (fields: string, storages: readonly string[]): string =>
+  [
+    `struct Params { ${fields} }`,
+    '@group(0) @binding(0) var<uniform> params: Params;',
+    ...storages,
+    '@compute @workgroup_size(1) fn main() {}',
+  ].join('\n');
+const input = '@group(0) @binding(1) var<storage, read> input: array<Element>;';
+const out = '@group(0) @binding(2) var<storage, read_write> out: array<vec4f>;';
+
+describe('a shader', () => {
+  it('says which buffers it reads and writes, and where its parameters lie', () => {
+    const { code, ...found } = shaderOf(head('rows: u32, scale: f32, stride: u32', [input, out]));
+    expect(found).toEqual({
+      bindings: [
+        { name: 'input', access: 'read' },
+        { name: 'out', access: 'write' },
+      ],
+      parameters: [
+        { name: 'rows', word: 0, type: 'u32' },
+        { name: 'scale', word: 1, type: 'f32' },
+        { name: 'stride', word: 2, type: 'u32' },
+      ],
+    });
+    expect(code).toContain('fn main()');
+  });
+
+  it.each([
+    ['a parameter that is no scalar', head('at: vec2u', [input]), 'parameter at is vec2u, not u32 or f32'],
+    ['a buffer out of order', head('n: u32', [out]), 'out is not the storage buffer at binding 1'],
+    [
+      'no uniform',
+      '@group(0) @binding(0) var<storage, read> input: array<u32>;\nfn main() {}',
+      'params must be a struct of at most 256 bytes',
+    ],
+    [
+      'parameters that are too many',
+      head(Array.from({ length: 65 }, (_, i) => `p${i}: u32`).join(', '), [input]),
+      'params must be a struct of at most 256 bytes',
+    ],
+  ])('is refused with %s', (_, source, message) => {
+    expect(() => shaderOf(source, 'a.wgsl')).toThrow(`a.wgsl: ${message}`);
+  });
+
+  it('travels without comments; lines keep their numbers, and marks of loops their place', () => {
+    const source = [
+      '// What it does.',
+      '/* And',
+      '   how. */',
+      '  let a = b / c; // a quarter',
+      '\tfor (var i = 0u; i < N; i++) { // unrolled',
+    ].join('\n');
+    expect(compact(source)).toBe(
+      ['', '', '', 'let a = b / c;', 'for (var i = 0u; i < N; i++) { // unrolled'].join('\n'),
+    );
+  });
+
+  it('has its names in the compiler’s declarations', () => {
+    expect(readFileSync(DECLARATIONS, 'utf8'), 'run `node scripts/wgsl.mjs`').toBe(
+      declarationsOf(shaderFiles('.')),
+    );
+  });
+
+  it('is dispatched under its names only: the compiler refuses others, and so does the recorder', async () => {
+    const recorder = new Recorder(await openDevice({ device: createIdleDevice().device }));
+    const kernel = defineKernel('names of a shader', fillShader);
+    const shared = { kernel, constants: {}, workgroups: [1, 1, 1], work: { flops: 0, bytes: 0 } } as const;
+    const buffers = { out: recorder.unused };
+    const parameters = { offset: 0, count: 1, bits: 0 };
+    recorder.dispatch({ ...shared, buffers, parameters });
+    const wrong = [
+      () =>
+        recorder.dispatch({
+          ...shared,
+          // @ts-expect-error
+          buffers: { output: recorder.unused },
+          parameters,
+        }),
+      () =>
+        recorder.dispatch({
+          ...shared,
+          buffers,
+          // @ts-expect-error
+          parameters: { offset: 0, cuont: 1, bits: 0 },
+        }),
+      () =>
+        recorder.dispatch({
+          ...shared,
+          buffers,
+          // @ts-expect-error
+          parameters: [{ offset: 0, cuont: 1 }, { bits: 0 }],
+        }),
+    ];
+    const messages = ['buffer out is missing', 'parameter count is missing', 'parameter count is missing'];
+    for (const [at, dispatch] of wrong.entries()) expect(dispatch).toThrow(messages[at]);
+    recorder.destroy();
+  });
+});
