@@ -71,7 +71,9 @@ it.each(current)('paths in %s exist', (name) => {
   const below = name === 'docs/audit.md' ? 'tests/' : '';
   const tests = [...read(name).matchAll(/(?<=`)[\w/-]+\.test\.tsx?(?=`)/g)].map(([path]) => below + path);
   const paths = below === '' ? pathsIn(read(name)) : tests;
-  expect(paths.filter((path) => !exists(path))).toEqual([]);
+  const bare = [...read(name).matchAll(/(?<=`)[\w.-]+\.(?:tsx?|mjs|wgsl)(?=`)/g)].map(([file]) => file);
+  const missing = bare.filter((file) => !files.some((path) => path.endsWith(`/${file}`)));
+  expect([...paths.filter((path) => !exists(path)), ...missing]).toEqual([]);
 });
 
 it('tests that the audit names exist, by their names', () => {
