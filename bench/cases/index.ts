@@ -4,6 +4,7 @@ import type { KernelCase } from './case';
 import { elementCases } from './elements';
 import { matmulCases } from './matmul';
 import { measurementCases } from './measurement';
+import { pageCases } from './pages';
 import { selectionCases } from './selection';
 
 export const kernelCases: readonly KernelCase[] = [
@@ -11,5 +12,6 @@ export const kernelCases: readonly KernelCase[] = [
   ...attentionCases,
   ...elementCases,
   ...selectionCases,
+  ...pageCases,
   ...measurementCases,
 ];

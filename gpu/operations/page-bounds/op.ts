@@ -4,6 +4,7 @@ import { checkApart, checkCount, checkInput, checkOutput, fail } from '../../val
 /**
  * The smallest and the largest entry of each channel over consecutive pages of key rows (Quest, arXiv 2406.10774): key [G,m,d],
  * minimum and maximum [G, ⌈m/pageLength⌉, d]. The last page has what rows are left. A channel with a NaN has NaN for both.
+ * minimum and maximum are in buffers of their own.
  */
 export interface PageBoundsArguments {
   readonly key: Rows;
@@ -22,5 +23,6 @@ export function checkPageBounds(a: PageBoundsArguments): void {
   checkOutput('pageBounds', 'maximum', maximum, shape);
   checkApart('pageBounds', 'minimum', minimum, 'key', key);
   checkApart('pageBounds', 'maximum', maximum, 'key', key);
-  checkApart('pageBounds', 'maximum', maximum, 'minimum', minimum);
+  // WebGPU lets no dispatch write a buffer twice.
+  if (maximum.buffer === minimum.buffer) fail('pageBounds', 'maximum must not be in the buffer of minimum');
 }

@@ -276,7 +276,7 @@ describe('refused', () => {
     ],
     [
       () => ops.pageBounds({ ...bounding, maximum: bounding.minimum }),
-      'pageBounds: maximum must not overlap minimum',
+      'pageBounds: maximum must not be in the buffer of minimum',
     ],
     [
       () => ops.pageBounds({ ...bounding, minimum: { ...bounding.key, rows: 3 } }),

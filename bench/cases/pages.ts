@@ -1,0 +1,148 @@
+import type { Ops, ScoreRows } from '../../gpu/ops';
+import { headMajorRows, type Rows, tokenMajorRows } from '../../gpu/rows';
+import { floats, type KernelCase, type Sizes } from './case';
+
+const PAGE = 16;
+
+const scores = (ops: Ops, rows: number, length: number, seed?: number): ScoreRows => ({
+  buffer: seed === undefined ? ops.allocate('f32', rows * length, 'out') : floats(ops, rows * length, seed),
+  ...{ offset: 0, rows, length, rowStride: length },
+});
+const rowsOut = (ops: Ops, heads: number, rows: number, channels: number): Rows =>
+  headMajorRows(ops.allocate('f32', heads * rows * channels, 'out'), heads, rows, channels);
+
+/** Every fourth of `candidates`, one list for each KV head. */
+function lists(ops: Ops, { groups }: Sizes, candidates: number) {
+  const count = Math.floor(candidates / 4);
+  const data = Uint32Array.from({ length: groups * count }, (_, i) => 4 * (i % count) + (i % 3));
+  return { buffer: ops.upload(data, 'lists'), offset: 0, sets: groups, count, rowStride: count };
+}
+
+function boundScoresCase(name: string, queriesOf: (sizes: Sizes) => number): KernelCase {
+  return {
+    name,
+    tolerance: 1e-5,
+    prepare(ops, sizes) {
+      const { keys, heads, groups, channels } = sizes;
+      const [queries, pages] = [queriesOf(sizes), Math.ceil(keys / PAGE)];
+      const query = tokenMajorRows(floats(ops, heads * queries * channels, 1), heads, queries, channels);
+      // As bounds these are wrong half the time, but no slower.
+      const [minimum, maximum] = [2, 3].map((seed) =>
+        headMajorRows(floats(ops, groups * pages * channels, seed), groups, pages, channels),
+      );
+      const out = scores(ops, heads * queries, pages);
+      return {
+        size: `${heads} heads, ${queries} × ${pages} pages, d ${channels}`,
+        flops: 2 * heads * queries * pages * channels,
+        bytes: 4 * (heads * queries * (channels + pages) + 2 * groups * pages * channels),
+        out: out.buffer,
+        record: () => ops.boundScores({ query, minimum: minimum!, maximum: maximum!, out }),
+      };
+    },
+  };
+}
+
+/** What methods of pages, chunks and mixtures are made of. */
+export const pageCases: readonly KernelCase[] = [
+  {
+    name: 'pageBounds',
+    tolerance: 0,
+    prepare(ops, { keys, groups, channels }) {
+      const key = headMajorRows(floats(ops, groups * keys * channels, 1), groups, keys, channels);
+      const pages = Math.ceil(keys / PAGE);
+      const minimum = rowsOut(ops, groups, pages, channels);
+      const maximum = rowsOut(ops, groups, pages, channels);
+      return {
+        size: `${groups} heads, ${keys} in pages of ${PAGE}, d ${channels}`,
+        flops: 2 * groups * keys * channels,
+        bytes: 4 * groups * channels * (keys + 2 * pages),
+        out: minimum.buffer,
+        record: () => ops.pageBounds({ key, pageLength: PAGE, minimum, maximum }),
+      };
+    },
+  },
+  boundScoresCase('boundScores', ({ rows }) => rows),
+  boundScoresCase('boundScores, one query', () => 1),
+  {
+    name: 'segmentReduce',
+    tolerance: 1e-5,
+    prepare(ops, { keys, heads }) {
+      const input = scores(ops, heads, keys, 1);
+      const out = scores(ops, heads, Math.ceil(keys / PAGE));
+      return {
+        size: `${heads} × ${keys} in segments of ${PAGE}`,
+        flops: heads * keys,
+        bytes: 4 * heads * (keys + out.length),
+        out: out.buffer,
+        record: () => ops.segmentReduce({ kind: 'mean', input, segmentLength: PAGE, out }),
+      };
+    },
+  },
+  {
+    name: 'expandSegments',
+    tolerance: 0,
+    prepare(ops, { keys, heads }) {
+      const out = scores(ops, heads, keys);
+      const input = scores(ops, heads, Math.ceil(keys / PAGE), 1);
+      return {
+        size: `${heads} × ${keys} of segments of ${PAGE}`,
+        flops: 0,
+        bytes: 4 * heads * (keys + input.length),
+        out: out.buffer,
+        record: () => ops.expandSegments({ input, segmentLength: PAGE, out }),
+      };
+    },
+  },
+  {
+    name: 'expandList',
+    tolerance: 0,
+    prepare(ops, sizes) {
+      const { keys, groups } = sizes;
+      const segments = lists(ops, sizes, Math.ceil(keys / PAGE));
+      const count = segments.count * PAGE;
+      const buffer = ops.allocate('u32', groups * (1 + count), 'lists');
+      const out = { buffer, offset: groups, sets: groups, count, rowStride: count, countsOffset: 0 };
+      return {
+        size: `${groups} × ${segments.count} pages of ${PAGE}`,
+        flops: 0,
+        bytes: 4 * groups * (count + segments.count),
+        out: buffer,
+        record: () => ops.expandList({ segments, segmentLength: PAGE, indexBase: 0, end: keys, out }),
+      };
+    },
+  },
+  {
+    name: 'gatherListed',
+    tolerance: 0,
+    prepare(ops, sizes) {
+      const { keys, groups, channels } = sizes;
+      const list = lists(ops, sizes, keys);
+      const input = headMajorRows(floats(ops, groups * keys * channels, 1), groups, keys, channels);
+      const out = rowsOut(ops, groups, list.count, channels);
+      return {
+        size: `${groups} heads, ${list.count} of ${keys}, d ${channels}`,
+        flops: 0,
+        bytes: 4 * groups * list.count * (2 * channels + 1),
+        out: out.buffer,
+        record: () => ops.gatherListed({ input, list, out }),
+      };
+    },
+  },
+  {
+    name: 'mixRows',
+    tolerance: 1e-5,
+    prepare(ops, { rows, groups, channels }) {
+      const mixed = Math.ceil(rows / 2);
+      const input = headMajorRows(floats(ops, groups * rows * channels, 1), groups, rows, channels);
+      const matrix = headMajorRows(floats(ops, mixed * rows, 2), 1, mixed, rows);
+      const out = rowsOut(ops, groups, mixed, channels);
+      return {
+        size: `${groups} heads, ${rows} rows to ${mixed}, d ${channels}`,
+        flops: 2 * groups * mixed * rows * channels,
+        bytes: 4 * (groups * (rows + mixed) * channels + mixed * rows),
+        out: out.buffer,
+        record: () => ops.mixRows({ matrix, input, out }),
+      };
+    },
+  },
+];
