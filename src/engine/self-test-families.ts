@@ -248,6 +248,52 @@ function ranked(inputs: Inputs): DeviceBuffer[] {
   return [out];
 }
 
+/** Bounds of pages of keys, the last one short, and what each query could find there. */
+function paged(inputs: Inputs): DeviceBuffer[] {
+  const { ops, query, key } = inputs;
+  const pages = Math.ceil(KEYS / 7);
+  const bounds = () => headMajorRows(inputs.out(KEY_HEADS * pages * CHANNELS), KEY_HEADS, pages, CHANNELS);
+  const [minimum, maximum] = [bounds(), bounds()];
+  ops.pageBounds({ key, pageLength: 7, minimum, maximum });
+  const rows = QUERY_HEADS * QUERIES;
+  const out = inputs.out(rows * pages);
+  ops.boundScores({ query, minimum, maximum, out: scoreRows(out, rows, pages) });
+  return [minimum.buffer, maximum.buffer, out];
+}
+
+/** Scores made one for each segment, and back. */
+function segmented(inputs: Inputs, kind: 'mean' | 'max', segmentLength: number): DeviceBuffer[] {
+  const segments = Math.ceil(KEYS / segmentLength);
+  const [reduced, expanded] = [inputs.out(2 * segments), inputs.out(2 * KEYS)];
+  const each = scoreRows(reduced, 2, segments);
+  const { ops } = inputs;
+  ops.segmentReduce({ kind, input: scoreRows(inputs.floats(2 * KEYS), 2, KEYS), segmentLength, out: each });
+  ops.expandSegments({ input: each, segmentLength, out: scoreRows(expanded, 2, KEYS) });
+  return [reduced, expanded];
+}
+
+/** Lists of segments, of which the last is cut, as lists of keys, and the keys that they name. */
+function listedSegments(inputs: Inputs): DeviceBuffer[] {
+  const { ops, key } = inputs;
+  const chosen = Uint32Array.of(0, 3, 11, 2, 7, 19);
+  const segments = { buffer: ops.upload(chosen, 'list'), offset: 0, sets: KEY_HEADS, count: 3, rowStride: 3 };
+  const lists = inputs.integers(KEY_HEADS * 37, 1);
+  const out = { buffer: lists, offset: 2, sets: KEY_HEADS, count: 36, rowStride: 36, countsOffset: 0 };
+  ops.expandList({ segments, segmentLength: 12, indexBase: 0, end: KEYS - 4, out });
+  const gathered = inputs.out(KEY_HEADS * 36 * CHANNELS);
+  ops.gatherListed({ input: key, list: out, out: headMajorRows(gathered, KEY_HEADS, 36, CHANNELS) });
+  ops.release(segments.buffer);
+  return [lists, gathered];
+}
+
+/** A matrix along the tokens of the keys, and added to what there is. */
+function mixed(inputs: Inputs): DeviceBuffer[] {
+  const matrix = headMajorRows(inputs.floats(10 * KEYS), 1, 10, KEYS);
+  const out = headMajorRows(inputs.floats(KEY_HEADS * 10 * CHANNELS), KEY_HEADS, 10, CHANNELS);
+  inputs.ops.mixRows({ matrix, input: inputs.key, out, accumulate: true });
+  return [out.buffer];
+}
+
 function received(inputs: Inputs): DeviceBuffer[] {
   const out = inputs.out(KEY_HEADS * KEYS);
   inputs.ops.attentionColumnSums({ ...weightsOf(inputs), out: scoreRows(out, KEY_HEADS, KEYS) });
@@ -299,6 +345,11 @@ const families: Readonly<Record<string, (inputs: Inputs) => DeviceBuffer[]>> = {
   'sums of odd heads': (inputs) => summed(inputs, 5),
   'lag scores': lagged,
   ranks: ranked,
+  'bounds of pages': paged,
+  'means of segments': (inputs) => segmented(inputs, 'mean', 16),
+  'largest of long segments': (inputs) => segmented(inputs, 'max', 100),
+  'lists of segments': listedSegments,
+  'mixed rows': mixed,
   'attention received': received,
   'mass by class': (inputs) => massByClass(inputs, 2),
   'mass by many classes': (inputs) => massByClass(inputs, 24),

@@ -22,6 +22,11 @@ struct Params {
 @group(0) @binding(1) var<storage, read> kept: array<u32>;
 @group(0) @binding(2) var<storage, read_write> out: array<u32>;
 
+/// Number `at` of a group's entries, in its rows whatever went wrong before: a row beyond them would take long to be counted.
+fn entryAt(start: u32, at: u32) -> u32 {
+  return min(kept[start + at], params.rowsPerGroup * params.length - 1u);
+}
+
 /// How many of the entries before `end`, which begin at `start`, are below `value`.
 fn entriesBelow(start: u32, end: u32, value: u32) -> u32 {
   var low = 0u;
@@ -44,7 +49,7 @@ fn main(
   if (group >= params.groups) { return; }
   let at = element % params.kept;
   let start = group * params.kept;
-  let entry = kept[start + at];
+  let entry = entryAt(start, at);
   let row = entry / params.length;
   let before = entriesBelow(start, at, row * params.length);
   let firstRow = group * params.rowsPerGroup;
@@ -52,7 +57,7 @@ fn main(
     params.indexBase + entry - row * params.length;
   let isLast = at + 1u == params.kept;
   var next = params.rowsPerGroup;
-  if (!isLast) { next = kept[start + at + 1u] / params.length; }
+  if (!isLast) { next = entryAt(start, at + 1u) / params.length; }
   if (next != row) {
     let counts = params.countsOffset + firstRow;
     out[counts + row] = at + 1u - before;
