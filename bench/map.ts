@@ -1,7 +1,8 @@
 /** The map's pipeline as the page uses it: scheduler, cache, kernels and colours, on texts of random queries and keys. */
-import { MapPainter } from '../components/map/painter';
-import { rampsOf } from '../components/map/ramps';
-import type { SheetSubject } from '../components/map/sheet';
+
+import { colourTablesOf } from '../components/map/colour-tables';
+import type { MapSubject } from '../components/map/level-canvas';
+import { MapRenderer } from '../components/map/renderer';
 import { levelOf, wholeRegion } from '../components/map/viewport';
 import { createCpuOps } from '../gpu/cpu';
 import type { Ops } from '../gpu/ops';
@@ -81,14 +82,14 @@ async function openMap(ops: Ops, tokens: number, layers: number): Promise<OpenMa
     },
   });
   const context = installBlankCanvas();
-  const painter = new MapPainter(pyramid);
+  const renderer = new MapRenderer(pyramid);
   let hear = (): void => {};
   pyramid.listen((changed) => {
-    painter.touch(changed);
+    renderer.invalidate(changed);
     hear();
   });
-  let subject: SheetSubject | null = null;
-  const ramps = rampsOf('dark');
+  let subject: MapSubject | null = null;
+  const colours = colourTablesOf('dark');
   return {
     text,
     pyramid,
@@ -100,7 +101,7 @@ async function openMap(ops: Ops, tokens: number, layers: number): Promise<OpenMa
     },
     async look({ layer, head, region }) {
       if (subject?.layer !== layer || subject.head !== head) {
-        subject = { ...PICTURE, tokens, layer, head, shown: 'full', pooling: 'maximum', ramps };
+        subject = { ...PICTURE, tokens, layer, head, shown: 'full', pooling: 'maximum', colours };
       }
       const { width, height } = SCREEN;
       const level = levelOf(region, width, height);
@@ -118,7 +119,7 @@ async function openMap(ops: Ops, tokens: number, layers: number): Promise<OpenMa
         const news = new Promise<void>((resolve) => {
           hear = resolve;
         });
-        const isUnfinished = painter.draw(context, frame, width, height);
+        const isUnfinished = renderer.draw(context, frame, width, height);
         if (!isUnfinished) {
           const isThere =
             shown > 0 || places.every((at) => pyramid.attention(PICTURE, { layer, head, ...at }, tokens));

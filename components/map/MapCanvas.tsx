@@ -4,11 +4,11 @@ import type { MapMode } from '../../src/page/choices';
 import { useMapPositions, usePage, usePageState } from '../../src/page/hooks';
 import type { MapRegion } from '../../src/tiles/grid';
 import type { Size } from '../shared/useSize';
+import { colourTablesOf } from './colour-tables';
+import type { MapSubject } from './level-canvas';
 import styles from './MapSurface.module.css';
-import { canvasOf, type Layer, type Pooling, paintPicture } from './paint';
-import { type Frame, MapPainter, type Picture } from './painter';
-import { rampsOf } from './ramps';
-import type { SheetSubject } from './sheet';
+import { canvasOf, type Layer, type Pooling, renderPicture } from './pixels';
+import { type Frame, MapRenderer, type Picture } from './renderer';
 import { levelOf } from './viewport';
 
 interface MapCanvasProps {
@@ -28,7 +28,7 @@ interface MapCanvasProps {
 export function MapCanvas({ region, size, mode, pooling, blink, split, onSampled }: MapCanvasProps) {
   const { tiles } = usePage();
   const canvas = useRef<HTMLCanvasElement>(null);
-  const painter = useMemo(() => new MapPainter(tiles), [tiles]);
+  const renderer = useMemo(() => new MapRenderer(tiles), [tiles]);
   const ratio = typeof devicePixelRatio === 'number' ? devicePixelRatio : 1;
   const width = Math.round(size.width * ratio);
   const height = Math.round(size.height * ratio);
@@ -54,27 +54,27 @@ export function MapCanvas({ region, size, mode, pooling, blink, split, onSampled
       const element = canvas.current;
       const context = element?.getContext('2d');
       if (!element || !context) return;
-      const isUnfinished = painter.draw(context, latest.current, element.width, element.height);
-      heard.current(painter.rowStep);
+      const isUnfinished = renderer.draw(context, latest.current, element.width, element.height);
+      heard.current(renderer.rowStep);
       if (isUnfinished) schedule();
     });
-  }, [painter]);
+  }, [renderer]);
   useLayoutEffect(schedule);
   useEffect(
     () =>
       tiles.listen((changed) => {
-        painter.touch(changed);
+        renderer.invalidate(changed);
         schedule();
       }),
-    [tiles, painter, schedule],
+    [tiles, renderer, schedule],
   );
   const method = usePageState((state) => methodKey(state.session.method));
   // Its shares may be there already: then no tile comes to tell.
   // biome-ignore lint/correctness/useExhaustiveDependencies: whenever the method is another one
   useEffect(() => {
-    painter.touchAll();
+    renderer.invalidateAll();
     schedule();
-  }, [painter, schedule, method]);
+  }, [renderer, schedule, method]);
   useEffect(
     () => () => {
       cancelAnimationFrame(request.current);
@@ -108,8 +108,8 @@ function useFocus(region: MapRegion): { query: number; key: number } {
     : { query: (rowStart + rowEnd) / 2, key: (columnStart + columnEnd) / 2 };
 }
 
-/** What a sheet shows; the same object as long as nothing about it changes. Null while there is no text. */
-function useSubject(shown: Layer | null, pooling: Pooling): SheetSubject | null {
+/** What a level canvas shows; the same object as long as nothing about it changes. Null while there is no text. */
+function useSubject(shown: Layer | null, pooling: Pooling): MapSubject | null {
   const text = usePageState((state) => state.textKey);
   const { key: positions } = useMapPositions();
   const tokens = usePageState((state) => state.text?.tokens ?? 0);
@@ -120,7 +120,7 @@ function useSubject(shown: Layer | null, pooling: Pooling): SheetSubject | null 
     () =>
       text === null || tokens === 0 || shown === null
         ? null
-        : { text, positions, tokens, layer, head, shown, pooling, ramps: rampsOf(theme) },
+        : { text, positions, tokens, layer, head, shown, pooling, colours: colourTablesOf(theme) },
     [text, positions, tokens, layer, head, shown, pooling, theme],
   );
 }
@@ -143,7 +143,7 @@ function useRecorded(shown: Layer | null): Picture | null {
     )
       return null;
     const { width, height } = recorded;
-    const drawn = canvasOf(width, height, paintPicture(recorded, shown, rampsOf(theme)));
+    const drawn = canvasOf(width, height, renderPicture(recorded, shown, colourTablesOf(theme)));
     return drawn && { region: recorded, canvas: drawn };
   }, [recorded, positions, shown, layer, head, theme]);
 }

@@ -4,11 +4,11 @@ import { shownTexts } from '../../src/page/shown-texts';
 import { selectCommand } from '../shared/command';
 import { DataTable } from '../shared/DataTable';
 import { Panel } from '../shared/Panel';
-import { rowTable } from '../tokens/row-table';
+import { rowTable } from '../shared/row-table';
 import styles from './MapPanel.module.css';
 import { MapSurface } from './MapSurface';
 import { MapLegend, MapToolbar } from './MapToolbar';
-import type { Pooling } from './paint';
+import type { Pooling } from './pixels';
 import { ReadOut } from './ReadOut';
 import { Thumbnails } from './Thumbnails';
 

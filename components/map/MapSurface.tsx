@@ -1,5 +1,5 @@
 import { type KeyboardEvent, useCallback, useEffect, useRef, useState } from 'react';
-import { whyOf } from '../../src/page/explain/explain-key';
+import { explainKey } from '../../src/page/explain/explain-key';
 import { useMapPositions, usePage, usePageState } from '../../src/page/hooks';
 import { shownTexts } from '../../src/page/shown-texts';
 import { chosenQuery } from '../../src/page/state';
@@ -8,19 +8,19 @@ import { formatCount, formatWeight, nameToken } from '../shared/format';
 import { ruleOf } from '../shared/rule';
 import { Empty, Hidden } from '../shared/Text';
 import { useSize } from '../shared/useSize';
-import { mapKey } from './keys';
+import { useGestures } from './gestures';
+import { keyboardAction } from './keyboard';
 import { MapAxes } from './MapAxes';
 import { MapCanvas } from './MapCanvas';
 import { MapMarks } from './MapMarks';
 import styles from './MapSurface.module.css';
-import type { Pooling } from './paint';
+import type { Pooling } from './pixels';
 import { SplitHandle } from './SplitHandle';
-import { useBlink } from './useBlink';
-import { useGestures } from './useGestures';
 import { useRow } from './useRow';
 import { fitRegion, settledRegion } from './viewport';
 
 const keyboardPause = 500;
+const blinkMilliseconds = 900;
 
 /** The cell under the cross-hair for those who do not see it: its tokens, its weight, and what became of it. */
 function CellSaid() {
@@ -32,7 +32,7 @@ function CellSaid() {
   if (cell !== null && cell.key !== null) {
     said = `query ${name(cell.query)}, key ${name(cell.key)}`;
     if (row) {
-      const why = whyOf(row, cell.key);
+      const why = explainKey(row, cell.key);
       if (why.positions !== 'cache') said += `, weight ${formatWeight(why.weight)}`;
       said += `, ${ruleOf(why)}`;
     }
@@ -85,7 +85,7 @@ export function MapSurface({ pooling }: { pooling: Pooling }) {
     if (event.key === 'Enter') actions.setView({ query: at.query }, true);
     else if (event.key === ' ' && mode === 'blink') swap();
     else {
-      const result = mapKey(event.key, event.shiftKey, region, tokens, at);
+      const result = keyboardAction(event.key, event.shiftKey, region, tokens, at);
       if (!result) return;
       if (result.cell) actions.point(result.cell);
       if (result.region) move(result.region);
@@ -137,4 +137,19 @@ export function MapSurface({ pooling }: { pooling: Pooling }) {
       {cellHeight > 0 && mode === 'blink' && whose !== 'cache' && <span className={styles.side}>{side}</span>}
     </div>
   );
+}
+
+/** Alternates between full and selective; by hand alone where motion is not wanted. */
+function useBlink(isOn: boolean) {
+  const [side, setSide] = useState<'full' | 'selective'>('full');
+  const swap = () => setSide((before) => (before === 'full' ? 'selective' : 'full'));
+  useEffect(() => {
+    if (!isOn || matchMedia('(prefers-reduced-motion: reduce)').matches) return;
+    const timer = setInterval(
+      () => setSide((before) => (before === 'full' ? 'selective' : 'full')),
+      blinkMilliseconds,
+    );
+    return () => clearInterval(timer);
+  }, [isOn]);
+  return { side, swap };
 }

@@ -5,9 +5,9 @@ import { Button } from '../shared/Button';
 import { Select } from '../shared/Field';
 import { Segments } from '../shared/Segments';
 import { Hidden } from '../shared/Text';
+import { gradientOf } from './colour-tables';
 import styles from './MapToolbar.module.css';
-import type { Pooling } from './paint';
-import { gradientOf } from './ramps';
+import type { Pooling } from './pixels';
 
 const modeHelp: Readonly<Record<MapMode, string>> = {
   full: 'Full attention',
@@ -103,7 +103,7 @@ function IndexSelect({ label, value, count, onChange }: IndexSelectProps) {
   );
 }
 
-const legendRamps: Readonly<Record<MapMode, readonly ('heat' | 'kept' | 'missed')[]>> = {
+const legends: Readonly<Record<MapMode, readonly ('heat' | 'kept' | 'missed')[]>> = {
   full: ['heat'],
   selective: ['kept'],
   both: ['kept', 'missed'],
@@ -144,7 +144,7 @@ export function MapLegend({ pooling, onPooling }: MapLegendProps) {
       </p>
     );
   }
-  const ramps = legendRamps[mode];
+  const shown = legends[mode];
   return (
     <dl className={styles.legend}>
       {isVoid && (
@@ -153,7 +153,7 @@ export function MapLegend({ pooling, onPooling }: MapLegendProps) {
           <dd>Past the trained length: weights at the model’s positions say nothing.</dd>
         </div>
       )}
-      {ramps.map((ramp) => (
+      {shown.map((ramp) => (
         <div key={ramp}>
           <dt title={rampHelp[ramp]}>{ramp === 'heat' ? 'full' : ramp}</dt>
           <dd style={{ background: gradientOf(theme, ramp) }} />

@@ -1,4 +1,4 @@
-import { type Why, whyOf } from '../../src/page/explain/explain-key';
+import { explainKey, type KeyExplanation } from '../../src/page/explain/explain-key';
 import { useMapPositions, usePageState, useRowProvenance } from '../../src/page/hooks';
 import { shownTexts } from '../../src/page/shown-texts';
 import { chosenQuery } from '../../src/page/state';
@@ -41,13 +41,13 @@ export function ReadOut() {
         </small>
       </p>
       <StaleLine provenance={provenance} />
-      {row ? <WhyList why={whyOf(row, cell.key)} /> : <Empty>…</Empty>}
+      {row ? <KeyExplained why={explainKey(row, cell.key)} /> : <Empty>…</Empty>}
     </div>
   );
 }
 
 /** The numbers that decided, and the rule in words. */
-function WhyList({ why }: { why: Why }) {
+function KeyExplained({ why }: { why: KeyExplanation }) {
   const { positions, weight, weightRank, visible, score } = why;
   const { isVoid } = useMapPositions();
   return (

@@ -1,9 +1,9 @@
 import { type KeyboardEvent, type MouseEvent, useEffect, useLayoutEffect, useMemo, useRef } from 'react';
 import { useArrivingLayers, useMapPositions, useMeasured, usePage, usePageState } from '../../src/page/hooks';
 import { palettes } from '../shared/palette';
-import { rampsOf } from './ramps';
+import { colourTablesOf } from './colour-tables';
 import styles from './Thumbnails.module.css';
-import { ThumbnailSheet } from './thumbnail-sheet';
+import { ThumbnailCanvas } from './thumbnail-canvas';
 
 const gap = 5;
 const barHeight = 3;
@@ -33,10 +33,10 @@ export function Thumbnails() {
   const height = layers * rowHeight;
   const ratio = typeof devicePixelRatio === 'number' ? devicePixelRatio : 1;
   const pixels = Math.round(side * ratio);
-  const sheet = useMemo(
+  const pictures = useMemo(
     () =>
-      new ThumbnailSheet(
-        { layers, heads, pixels, text, positions, tokens, recorded, ramps: rampsOf(theme) },
+      new ThumbnailCanvas(
+        { layers, heads, pixels, text, positions, tokens, recorded, colours: colourTablesOf(theme) },
         tiles,
       ),
     [layers, heads, pixels, text, positions, tokens, recorded, theme, tiles],
@@ -65,7 +65,7 @@ export function Thumbnails() {
       context.fillText(String(row), 0, y + side / 2);
       for (let column = 0; column < heads; column++) {
         const x = labelWidth + column * (side + gap);
-        sheet.draw(context, row, column, x, y, side);
+        pictures.draw(context, row, column, x, y, side);
         const numbers = measured?.find((part) => part.layer === row)?.heads[column];
         const recall = whose === 'own' ? numbers?.ownMassRecall : numbers?.massRecall;
         context.fillStyle = line;
@@ -79,7 +79,7 @@ export function Thumbnails() {
   useEffect(() => {
     let request = 0;
     const stop = tiles.listen((changed) => {
-      if (!sheet.touch(changed) || request !== 0) return;
+      if (!pictures.invalidate(changed) || request !== 0) return;
       request = requestAnimationFrame(() => {
         request = 0;
         draw.current();
@@ -89,7 +89,7 @@ export function Thumbnails() {
       stop();
       cancelAnimationFrame(request);
     };
-  }, [tiles, sheet]);
+  }, [tiles, pictures]);
 
   const choose = (event: MouseEvent) => {
     const { left, top } = event.currentTarget.getBoundingClientRect();

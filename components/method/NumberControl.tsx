@@ -11,7 +11,7 @@ import { NumberField, Problem } from '../shared/Field';
 import { Term } from '../shared/Term';
 import { Hidden, PaperSymbol } from '../shared/Text';
 import styles from './Parameters.module.css';
-import { countStops, fractionStops } from './stops';
+import { countSteps, fractionSteps } from './slider-steps';
 
 export interface NumberControlProps {
   schema: CountParameter | FractionParameter;
@@ -66,7 +66,7 @@ export function NumberControl({ schema, value, context, follows, check, onChange
             onChange={onChange}
           />
         ) : (
-          <StopSlider schema={schema} value={value} context={context} onChange={onChange} />
+          <StepSlider schema={schema} value={value} context={context} onChange={onChange} />
         )}
         <button
           type="button"
@@ -140,25 +140,25 @@ function PerLayerEditor({ label, values, isPercent, check, onChange }: PerLayerE
   );
 }
 
-function StopSlider({
+function StepSlider({
   schema,
   value,
   context,
   onChange,
 }: Omit<NumberControlProps, 'check' | 'follows'> & { value: number }) {
-  const stops =
+  const steps =
     schema.kind === 'count'
-      ? countStops(schema.minimum, highestStop(schema, value, context), value)
-      : fractionStops(schema.minimum, schema.maximum, value, schema.unit === '%' ? context.tokens : null);
-  const at = stops.findLastIndex((stop) => stop <= value);
+      ? countSteps(schema.minimum, highestStep(schema, value, context), value)
+      : fractionSteps(schema.minimum, schema.maximum, value, schema.unit === '%' ? context.tokens : null);
+  const at = steps.findLastIndex((step) => step <= value);
   return (
     <Slider.Root
       className={styles.slider}
       min={0}
-      max={stops.length - 1}
+      max={steps.length - 1}
       value={[Math.max(0, at)]}
-      onValueChange={([index]) => onChange(stops[index!]!, false)}
-      onValueCommit={([index]) => onChange(stops[index!]!, true)}
+      onValueChange={([index]) => onChange(steps[index!]!, false)}
+      onValueCommit={([index]) => onChange(steps[index!]!, true)}
     >
       <Slider.Track className={styles.track}>
         <Slider.Range className={styles.range} />
@@ -177,7 +177,7 @@ function shown(value: number, isPercent: boolean): string {
 }
 
 /** More tokens than the text has can be typed, but are not worth the slider's length. */
-function highestStop(schema: CountParameter, value: number, context: ParameterContext): number {
+function highestStep(schema: CountParameter, value: number, context: ParameterContext): number {
   const most = schema.maximum(context);
   const useful = schema.unit === 'tokens' ? Math.min(most, Math.max(context.tokens, value)) : most;
   return Math.max(schema.minimum, useful);

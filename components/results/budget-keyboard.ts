@@ -1,4 +1,4 @@
-/** What a key of the keyboard asks of the study's budget: arrows a step (method/stops.ts), Page Up and Down ten, Home and End the least and all. */
+/** What a key of the keyboard asks of the study's budget: arrows a step (method/slider-steps.ts), Page Up and Down ten, Home and End the least and all. */
 
 import { fingerprint } from '../../src/base/fingerprint';
 import { evictionPlace } from '../../src/methods/blocks';
@@ -7,7 +7,7 @@ import type { Method } from '../../src/methods/method';
 import type { ParameterContext } from '../../src/methods/parameters';
 import { currentKeep } from '../../src/page/equivalent-budget';
 import type { PageState } from '../../src/page/state';
-import { nextCount } from '../method/stops';
+import { nextCount } from '../method/slider-steps';
 
 const steps: Readonly<Record<string, number>> = {
   ArrowLeft: -1,

@@ -1,13 +1,13 @@
 /** The rule that kept or dropped a key, as a sentence with the numbers of its own. */
-import type { DecidingScore, Why } from '../../src/page/explain/explain-key';
+import type { DecidingScore, KeyExplanation } from '../../src/page/explain/explain-key';
 import { formatCount } from './format';
 
-export function verdictOf({ fate, isMissed }: Why): 'kept' | 'missed' | 'dropped' {
+export function verdictOf({ fate, isMissed }: KeyExplanation): 'kept' | 'missed' | 'dropped' {
   if (isMissed) return 'missed';
   return fate === 'dropped' || fate === 'future' ? 'dropped' : 'kept';
 }
 
-export function ruleOf(why: Why): string {
+export function ruleOf(why: KeyExplanation): string {
   const { fate, isMissed, rule } = why;
   if (fate === 'future') return 'not seen: it comes after the query';
   if (rule.kind === 'everything') return 'kept: everything is kept';
@@ -16,7 +16,7 @@ export function ruleOf(why: Why): string {
     : `kept: ${whyKept(why)}`;
 }
 
-function whyKept({ fate, rule, score, counts }: Why): string {
+function whyKept({ fate, rule, score, counts }: KeyExplanation): string {
   switch (fate) {
     case 'own-block':
       return 'in the query’s own block';
@@ -46,7 +46,7 @@ function whySelected({ value, cut, second, tied, partition }: DecidingScore): st
     : `its score is the cut${where}, and its second score is above that at the cut`;
 }
 
-function whyDropped({ rule, score, counts }: Why): string {
+function whyDropped({ rule, score, counts }: KeyExplanation): string {
   if (rule.kind === 'place') {
     return `neither among the first ${formatCount(counts.sink)} nor the last ${formatCount(counts.local)} ${beforeWhat(rule.evictedAt)}`;
   }

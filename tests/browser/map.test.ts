@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ignoredBits, type Ramps, rampsOf } from '../../components/map/ramps';
+import { type ColourTables, colourTablesOf, ignoredBits } from '../../components/map/colour-tables';
 import { createCpuOps } from '../../gpu/cpu';
 import { nodeEnvironment } from '../../src/cli/node-environment';
 import { Engine } from '../../src/engine/engine';
@@ -37,16 +37,16 @@ async function rowsOf(state: KeyholeState): Promise<QueryRow[]> {
 }
 
 /** Colours that cells may have: a weight's own, or a neighbour's where the last bit of a weight decides. */
-function coloursOf(row: QueryRow, key: number, mode: string, ramps: Ramps): number[] {
-  if (key > row.query) return [ramps.ground];
+function coloursOf(row: QueryRow, key: number, mode: string, colours: ColourTables): number[] {
+  if (key > row.query) return [colours.ground];
   const ramp =
     mode === 'full'
-      ? ramps.heat
+      ? colours.heat
       : isKept(row, key)
-        ? ramps.kept
+        ? colours.kept
         : isMissed(row, key)
-          ? ramps.missed
-          : ramps.faint;
+          ? colours.missed
+          : colours.faint;
   const bits = new Uint32Array(Float32Array.of(row.weights[key]!).buffer)[0]!;
   return [-8, 0, 8].map((change) => ramp[(bits + change) >>> ignoredBits]!);
 }
@@ -61,7 +61,7 @@ describeInChromium('map', 'cpu', (chromium) => {
     const state = await idle<KeyholeState>(page);
     expect(state.view.zoom).toEqual(zoom);
     const rows = await rowsOf(state);
-    const ramps = rampsOf('dark');
+    const colours = colourTablesOf('dark');
     /** Packed colours of the cells' middles. */
     const cells = () =>
       page.evaluate((side) => {
@@ -80,7 +80,7 @@ describeInChromium('map', 'cpu', (chromium) => {
       return seen.flatMap((colour, at) => {
         const row = rows[Math.floor(at / rows.length)]!;
         const key = zoom.columnStart + (at % rows.length);
-        const expected = coloursOf(row, key, mode, ramps);
+        const expected = coloursOf(row, key, mode, colours);
         return expected.includes(colour)
           ? []
           : [`query ${row.query}, key ${key}: ${colour}, not ${expected[1]}`];

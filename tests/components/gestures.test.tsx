@@ -1,7 +1,7 @@
 import { fireEvent, screen, waitFor } from '@testing-library/react';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { wheelFactor } from '../../components/map/gestures';
 import { MapSurface } from '../../components/map/MapSurface';
-import { wheelFactor } from '../../components/map/wheel';
 import type { Page } from '../../src/page/page';
 import { renderWith, testPage } from './render-page';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ruleOf } from '../../components/shared/rule';
 import { KEY_FATES, type KeyFate, type QueryRow } from '../../src/measure/results';
-import { whyOf } from '../../src/page/explain/explain-key';
+import { explainKey } from '../../src/page/explain/explain-key';
 
 /** Keys 0, 1, … with one fate, score and second score each; the query is the last. */
 function rowOf(
@@ -30,7 +30,7 @@ function rowOf(
   };
 }
 
-const sentences = (row: QueryRow): string[] => [...row.fates].map((_, key) => ruleOf(whyOf(row, key)));
+const sentences = (row: QueryRow): string[] => [...row.fates].map((_, key) => ruleOf(explainKey(row, key)));
 
 describe('the rule that decided', () => {
   it('is the score, where it differs from the cut', () => {
@@ -55,8 +55,8 @@ describe('the rule that decided', () => {
       'kept: its score is the cut, and its second score the lowest that stayed',
       'dropped: its score is below the cut',
     ]);
-    expect(whyOf(row, 1).score).toMatchObject({ cut: 0, second: { value: -3, cut: -2 }, tied: null });
-    expect(whyOf(row, 3).score).toMatchObject({ cut: 0, second: null });
+    expect(explainKey(row, 1).score).toMatchObject({ cut: 0, second: { value: -3, cut: -2 }, tied: null });
+    expect(explainKey(row, 3).score).toMatchObject({ cut: 0, second: null });
   });
 
   it('is the lower token among those that are equal in all', () => {
@@ -93,7 +93,7 @@ describe('the rule that decided', () => {
       ],
       2,
     );
-    expect(whyOf(row, 1).score).toMatchObject({
+    expect(explainKey(row, 1).score).toMatchObject({
       cut: 5,
       rank: 2,
       of: 2,

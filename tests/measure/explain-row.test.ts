@@ -6,7 +6,7 @@ import { contextOf } from '../../src/measure/probe-run';
 import { KEY_FATES, type KeyFate } from '../../src/measure/results';
 import { methodById } from '../../src/methods';
 import { resolveParameters } from '../../src/methods/parameters';
-import { whyOf } from '../../src/page/explain/explain-key';
+import { explainKey } from '../../src/page/explain/explain-key';
 import { expectClose } from '../methods/agreement';
 import { expectedScores, fixtureText, inputs, shape } from '../methods/fixture';
 
@@ -57,7 +57,7 @@ describe('explainRow', () => {
     const reference = expectedScores(`${name}.score.1`)[0];
     expectClose(row.scores!.subarray(4, 128), reference.subarray(4, 128), 3);
     const scoreOf = (token: number): number => row.scores![token];
-    const { score } = whyOf(row, of('dropped')[0]);
+    const { score } = explainKey(row, of('dropped')[0]);
     expect(score!.cut).toBe(Math.min(...of('selected').map(scoreOf)));
     expect(Math.max(...of('dropped').map(scoreOf))).toBeLessThanOrEqual(score!.cut!);
     expect(score).toMatchObject({ of: 124, kept: 24, partition: null });
@@ -105,7 +105,7 @@ describe('explainRow', () => {
     expect(keys.length).toBeGreaterThan(100);
     const cuts = new Set<number>();
     for (const key of keys) {
-      const { score, fate } = whyOf(row, key);
+      const { score, fate } = explainKey(row, key);
       const start = 4 + 16 * Math.floor((key - 4) / 16);
       expect(score).toMatchObject({ of: 16, kept: 4, partition: { start, end: start + 16 } });
       expect(score!.rank <= 4).toBe(fate === 'selected');
@@ -120,14 +120,14 @@ describe('explainRow', () => {
 describe('the sentence', () => {
   const sentences = async (id: string, given: Record<string, unknown>, query: number, head = 2) => {
     const row = await explain(id, given, query, head);
-    return (key: number): string => ruleOf(whyOf(row, key));
+    return (key: number): string => ruleOf(explainKey(row, key));
   };
 
   it('of full attention: everything is kept, and nothing was scored', async () => {
     const of = await sentences('full', {}, 100);
     for (const key of [0, 50, 99, 100]) expect(of(key)).toBe('kept: everything is kept');
     expect(of(101)).toBe('not seen: it comes after the query');
-    expect(whyOf(await explain('full', {}, 100), 50)).toMatchObject({ score: null, fate: 'undecided' });
+    expect(explainKey(await explain('full', {}, 100), 50)).toMatchObject({ score: null, fate: 'undecided' });
   });
 
   it('of StreamingLLM: by place, before and after the eviction', async () => {
@@ -150,8 +150,8 @@ describe('the sentence', () => {
     // ⌊0.25 · 192⌋ keys, four of them sinks.
     expect(local).toBe(44);
     const blockStart = row.fates.findIndex((code) => KEY_FATES[code] === 'own-block');
-    expect(ruleOf(whyOf(row, blockStart - 1))).toBe('kept: one of the last 44 before the block');
-    expect(ruleOf(whyOf(row, blockStart - 45))).toMatch(
+    expect(ruleOf(explainKey(row, blockStart - 1))).toBe('kept: one of the last 44 before the block');
+    expect(ruleOf(explainKey(row, blockStart - 45))).toMatch(
       /: neither among the first 4 nor the last 44 before the block$/,
     );
   });
@@ -160,13 +160,13 @@ describe('the sentence', () => {
     const row = await explain('random', { keepFraction: 0.25, seed: 5 }, 191);
     const blockStart = row.fates.findIndex((code) => KEY_FATES[code] === 'own-block');
     expect(blockStart).toBeGreaterThan(151);
-    expect(ruleOf(whyOf(row, 150))).toBe('kept: read since the eviction before token 150');
+    expect(ruleOf(explainKey(row, 150))).toBe('kept: read since the eviction before token 150');
   });
 
   it('of random keys: drawn or not, without a score', async () => {
     const row = await explain('random', { keepFraction: 0.25, seed: 5 }, 180);
     const texts = Array.from({ length: 150 }, (_, key) =>
-      ruleOf(whyOf(row, key)).replace('missed', 'dropped'),
+      ruleOf(explainKey(row, key)).replace('missed', 'dropped'),
     );
     expect(new Set(texts)).toEqual(new Set(['kept: drawn, one of 37', 'dropped: not drawn']));
     expect(texts.filter((text) => text.startsWith('kept'))).toHaveLength(37);
@@ -199,7 +199,7 @@ describe('the sentence', () => {
       { variant: 'kvpress', lagTokens: 16, sinkTokens: 4, keepFraction: 0.4 },
       180,
     );
-    const whys = Array.from({ length: 150 }, (_, key) => whyOf(row, key)).filter(
+    const whys = Array.from({ length: 150 }, (_, key) => explainKey(row, key)).filter(
       ({ score }) => score !== null,
     );
     const atCut = whys.filter(({ score }) => score!.value === score!.cut);
@@ -218,7 +218,7 @@ describe('the sentence', () => {
       ...{ selectedTokens: 24, proximity: 3 },
     };
     const row = await explain('esa', given, 170);
-    const whys = Array.from({ length: 124 }, (_, at) => whyOf(row, 4 + at));
+    const whys = Array.from({ length: 124 }, (_, at) => explainKey(row, 4 + at));
     for (const { fate, score } of whys) {
       const { value, cut, second, tied } = score!;
       const isKept = fate === 'selected';
@@ -250,7 +250,7 @@ describe('the sentence', () => {
   it('of the oracle: attention received, above and below the cut', async () => {
     const row = await explain('oracle', { keepFraction: 0.1 }, 170);
     const keys = [...row.scores!.keys()].filter((key) => !Number.isNaN(row.scores![key]));
-    const texts = keys.map((key) => ruleOf(whyOf(row, key)).replace('missed', 'dropped'));
+    const texts = keys.map((key) => ruleOf(explainKey(row, key)).replace('missed', 'dropped'));
     expect(texts.filter((text) => text.startsWith('kept'))).toHaveLength(19);
     expect(new Set(texts)).toEqual(
       new Set([

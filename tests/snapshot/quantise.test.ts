@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ignoredBits, type Ramps, rampsOf } from '../../components/map/ramps';
+import { type ColourTables, colourTablesOf, ignoredBits } from '../../components/map/colour-tables';
 import {
   belowDiagonal,
   differences,
@@ -29,7 +29,7 @@ describe('levels of weights', () => {
         const colour = ramp[bits[0]! >>> ignoredBits]!;
         return [colour & 255, (colour >> 8) & 255, (colour >> 16) & 255];
       };
-      const ramps: Ramps = rampsOf(theme);
+      const ramps: ColourTables = colourTablesOf(theme);
       const restored = restoreWeights(quantiseWeights(weights));
       for (const ramp of [ramps.heat, ramps.kept, ramps.missed, ramps.faint]) {
         for (const [at, weight] of weights.entries()) {

@@ -2,7 +2,7 @@
 import { KEY_FATES, type KeyFate, type QueryRow, type RowRule } from '../../measure/results';
 import { isMissed } from './missed-keys';
 
-export interface Why {
+export interface KeyExplanation {
   readonly fate: KeyFate;
   readonly isMissed: boolean;
   /** Whose positions the weight is under; 'cache': there is none to show. */
@@ -35,7 +35,7 @@ export interface DecidingScore {
   readonly partition: { readonly start: number; readonly end: number } | null;
 }
 
-export function whyOf(row: QueryRow, key: number): Why {
+export function explainKey(row: QueryRow, key: number): KeyExplanation {
   const visible = row.query + 1;
   const weight = row.weights[key] ?? 0;
   return {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { countStops, fractionStops } from '../../components/method/stops';
+import { countSteps, fractionSteps } from '../../components/method/slider-steps';
 import { budgetOfKey } from '../../components/results/budget-keyboard';
 import { methods } from '../../src/methods';
 import { resolveParameters } from '../../src/methods/parameters';
@@ -30,7 +30,7 @@ describe('the stops of a slider', () => {
         fc.integer({ min: 41, max: 32_768 }),
         fc.integer({ min: 0, max: 32_768 }),
         (minimum, maximum, value) => {
-          const stops = countStops(minimum, maximum, value);
+          const stops = countSteps(minimum, maximum, value);
           expect(stops[0]).toBe(minimum);
           expect(stops.at(-1)).toBe(maximum);
           if (value >= minimum && value <= maximum) expect(stops).toContain(value);
@@ -39,18 +39,18 @@ describe('the stops of a slider', () => {
         },
       ),
     );
-    expect(countStops(0, 1024, 128)).toEqual(expect.arrayContaining([63, 64, 65, 128, 256, 512]));
+    expect(countSteps(0, 1024, 128)).toEqual(expect.arrayContaining([63, 64, 65, 128, 256, 512]));
   });
 
   it('of a kept fraction: the same in keys of the text', () => {
     for (const whole of [128, 1024, 4096]) {
-      const counts = fractionStops(0, 1, 0.25, whole).map((stop) => Math.floor(stop * whole));
+      const counts = fractionSteps(0, 1, 0.25, whole).map((stop) => Math.floor(stop * whole));
       for (const [at, count] of counts.slice(1).entries()) {
         if (count !== counts[at]) expectFine(counts[at]!, count);
       }
       expect(new Set(counts)).toContain(Math.floor(0.25 * whole));
     }
-    expect(fractionStops(0, 1, 0.5)).not.toContain(0.0313);
+    expect(fractionSteps(0, 1, 0.5)).not.toContain(0.0313);
   });
 });
 

@@ -1,4 +1,4 @@
-/** Colours of weights: one logarithmic scale, three ramps: full attention, kept, missed. */
+/** Colours of weights: one logarithmic scale, three colour ramps: full attention, kept, missed. */
 import { interpolateLab } from 'd3-interpolate';
 import { scaleLinear } from 'd3-scale';
 import type { Theme } from '../../src/page/choices';
@@ -8,7 +8,7 @@ import { palettes } from '../shared/palette';
 const smallestExponent = -5;
 const steps = 256;
 
-export interface Ramps {
+export interface ColourTables {
   /** Packed RGBA, as a Uint32Array of image data takes it, by the leading bits of a weight (`bits >>> ignoredBits`). */
   readonly heat: Uint32Array;
   readonly kept: Uint32Array;
@@ -34,14 +34,14 @@ const stepByBits = ((): Uint8Array => {
   });
 })();
 
-const known = new Map<Theme, Ramps>();
+const known = new Map<Theme, ColourTables>();
 
-export function rampsOf(theme: Theme): Ramps {
+export function colourTablesOf(theme: Theme): ColourTables {
   const found = known.get(theme);
   if (found) return found;
   const { ground, heat, kept, keptStrong, missed, missedStrong } = palettes[theme];
   const middle = interpolateLab(ground, heat);
-  const ramps: Ramps = {
+  const tables: ColourTables = {
     heat: byBits(ramp([0, 0.45, 1], [ground, middle(0.3), heat]), ground),
     kept: byBits(
       ramp([0, 0.4, 0.72, 1], [mix(ground, kept, 0.14), mix(ground, kept, 0.44), kept, keptStrong]),
@@ -51,13 +51,13 @@ export function rampsOf(theme: Theme): Ramps {
     faint: byBits(ramp([0, 1], [ground, middle(0.55)]), ground),
     ground: pack(ground),
   };
-  known.set(theme, ramps);
-  return ramps;
+  known.set(theme, tables);
+  return tables;
 }
 
 /** The same ramp for a legend. */
 export function gradientOf(theme: Theme, name: 'heat' | 'kept' | 'missed'): string {
-  const ramp = rampsOf(theme)[name];
+  const ramp = colourTablesOf(theme)[name];
   const stops = [0, 64, 128, 192, 255].map((step) => unpack(ramp[stepByBits.indexOf(step, 1)]!));
   return `linear-gradient(90deg, ${stops.join(', ')})`;
 }

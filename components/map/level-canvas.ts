@@ -13,11 +13,11 @@ import {
 } from '../../src/tiles/grid';
 import { isSampled } from '../../src/tiles/plan';
 import type { TilePyramid } from '../../src/tiles/pyramid';
-import { canvasOf, imageOf, type Layer, type Pooling, paintTile } from './paint';
-import type { Ramps } from './ramps';
+import type { ColourTables } from './colour-tables';
+import { canvasOf, imageOf, type Layer, type Pooling, renderTile } from './pixels';
 
-/** What decides the pixels of a sheet besides its place. */
-export interface SheetSubject {
+/** What decides the pixels of a level canvas besides its place. */
+export interface MapSubject {
   readonly text: string;
   /** Whose positions: the model's (null), or a method's own. */
   readonly positions: string | null;
@@ -26,7 +26,7 @@ export interface SheetSubject {
   readonly head: number;
   readonly shown: Layer;
   readonly pooling: Pooling;
-  readonly ramps: Ramps;
+  readonly colours: ColourTables;
 }
 
 /** Tiles [rowStart, rowEnd) × [columnStart, columnEnd) of a level. */
@@ -38,81 +38,81 @@ export interface Grid {
   readonly columnEnd: number;
 }
 
-/** What a slot shows: nothing, another level's picture, or its own; `rowStep` above 1: that one is sampled. */
-interface Slot {
+/** What a tile slot shows: nothing, another level's picture, or its own; `rowStep` above 1: that one is sampled. */
+interface TileSlot {
   isDirty: boolean;
   isOwn: boolean;
   rowStep: number;
 }
 
-export class Sheet {
-  readonly subject: SheetSubject;
+export class LevelCanvas {
+  readonly subject: MapSubject;
   readonly grid: Grid;
-  private readonly canvas: HTMLCanvasElement | null;
-  private readonly context: CanvasRenderingContext2D | null;
-  private readonly slots: Slot[];
+  readonly #canvas: HTMLCanvasElement | null;
+  readonly #context: CanvasRenderingContext2D | null;
+  readonly #slots: TileSlot[];
   /** Room for one tile's pixels, and the same as an image. */
-  private readonly pixels = new Uint32Array(TILE_PIXELS * TILE_PIXELS);
-  private readonly image: ImageData;
-  private dirty: number;
+  readonly #pixels = new Uint32Array(TILE_PIXELS * TILE_PIXELS);
+  readonly #image: ImageData;
+  #dirty: number;
 
-  constructor(subject: SheetSubject, grid: Grid, before: Sheet | null) {
+  constructor(subject: MapSubject, grid: Grid, before: LevelCanvas | null) {
     this.subject = subject;
     this.grid = grid;
     const columns = grid.columnEnd - grid.columnStart;
     const rows = grid.rowEnd - grid.rowStart;
-    this.canvas = canvasOf(columns * TILE_PIXELS, rows * TILE_PIXELS);
-    this.context = this.canvas?.getContext('2d') ?? null;
-    this.image = imageOf(TILE_PIXELS, TILE_PIXELS, this.pixels);
-    this.slots = Array.from({ length: rows * columns }, () => ({ isDirty: true, isOwn: false, rowStep: 0 }));
-    this.dirty = this.slots.length;
-    if (before && before.subject === subject && before.grid.level === grid.level) this.take(before);
+    this.#canvas = canvasOf(columns * TILE_PIXELS, rows * TILE_PIXELS);
+    this.#context = this.#canvas?.getContext('2d') ?? null;
+    this.#image = imageOf(TILE_PIXELS, TILE_PIXELS, this.#pixels);
+    this.#slots = Array.from({ length: rows * columns }, () => ({ isDirty: true, isOwn: false, rowStep: 0 }));
+    this.#dirty = this.#slots.length;
+    if (before && before.subject === subject && before.grid.level === grid.level) this.#take(before);
   }
 
-  /** Slots that something is known of which they do not show. */
+  /** Whether something is known that a slot does not show. */
   get isDirty(): boolean {
-    return this.dirty > 0;
+    return this.#dirty > 0;
   }
 
   /** Whether every slot shows its own tile. */
   get isComplete(): boolean {
-    return this.slots.every(({ isOwn, isDirty }) => isOwn && !isDirty);
+    return this.#slots.every(({ isOwn, isDirty }) => isOwn && !isDirty);
   }
 
   /** The largest row step among the tiles that are shown; 1: nothing is sampled. */
   get rowStep(): number {
-    return this.slots.reduce((step, slot) => Math.max(step, slot.rowStep), 1);
+    return this.#slots.reduce((step, slot) => Math.max(step, slot.rowStep), 1);
   }
 
   /** Notes that tiles have changed. */
-  touch(changed: readonly TileAddress[]): void {
+  invalidate(changed: readonly TileAddress[]): void {
     const { layer, head } = this.subject;
     for (const tile of changed) {
       if (tile.layer !== layer || tile.head !== head || tile.level < this.grid.level) continue;
       const by = 2 ** (tile.level - this.grid.level);
-      this.eachSlot((slot, place) => {
+      this.#eachSlot((slot, place) => {
         const isCovered =
           Math.floor(place.row / by) === tile.row && Math.floor(place.column / by) === tile.column;
-        if (isCovered) this.soil(slot);
+        if (isCovered) this.#invalidateSlot(slot);
       });
     }
   }
 
   /** Notes that everything may have changed. */
-  touchAll(): void {
-    this.eachSlot((slot) => this.soil(slot));
+  invalidateAll(): void {
+    this.#eachSlot((slot) => this.#invalidateSlot(slot));
   }
 
-  /** Paints slots that need it, those near the focus first, until `deadline` (performance.now()); at least one. */
-  paint(
+  /** Renders the slots that need it, those near the focus first, until `deadline` (performance.now()); at least one. */
+  render(
     pyramid: TilePyramid,
     focus: { readonly query: number; readonly key: number },
     deadline: number,
   ): void {
-    if (this.dirty === 0 || !this.context) return;
+    if (this.#dirty === 0 || !this.#context) return;
     const span = tileTokens(this.grid.level);
-    const waiting: { slot: Slot; place: TilePlace; distance: number }[] = [];
-    this.eachSlot((slot, place) => {
+    const waiting: { slot: TileSlot; place: TilePlace; distance: number }[] = [];
+    this.#eachSlot((slot, place) => {
       if (!slot.isDirty) return;
       const down = (place.row + 0.5) * span - focus.query;
       const across = (place.column + 0.5) * span - focus.key;
@@ -120,14 +120,14 @@ export class Sheet {
     });
     waiting.sort((a, b) => a.distance - b.distance);
     for (const { slot, place } of waiting) {
-      this.paintSlot(pyramid, slot, place);
+      this.#renderSlot(pyramid, slot, place);
       if (performance.now() > deadline) return;
     }
   }
 
   /** Draws the part in view onto [0, width] × [0, height] of a canvas. */
   draw(context: CanvasRenderingContext2D, region: MapRegion, width: number, height: number): void {
-    if (!this.canvas) return;
+    if (!this.#canvas) return;
     const { level, rowStart, columnStart } = this.grid;
     const scale = tokensPerPixel(level);
     const perColumn = width / (region.columnEnd - region.columnStart);
@@ -135,65 +135,65 @@ export class Sheet {
     // Cells have hard edges; pixels of many cells, and a picture that shrinks, are smoothed.
     context.imageSmoothingEnabled = level > 0 || perColumn < 1 || perRow < 1;
     context.drawImage(
-      this.canvas,
+      this.#canvas,
       (columnStart * tileTokens(level) - region.columnStart) * perColumn,
       (rowStart * tileTokens(level) - region.rowStart) * perRow,
-      this.canvas.width * scale * perColumn,
-      this.canvas.height * scale * perRow,
+      this.#canvas.width * scale * perColumn,
+      this.#canvas.height * scale * perRow,
     );
   }
 
-  private paintSlot(pyramid: TilePyramid, slot: Slot, place: TilePlace): void {
+  #renderSlot(pyramid: TilePyramid, slot: TileSlot, place: TilePlace): void {
     slot.isDirty = false;
-    this.dirty--;
-    const { text, tokens, layer, head, shown, pooling, ramps } = this.subject;
+    this.#dirty--;
+    const { text, tokens, layer, head, shown, pooling, colours } = this.subject;
     const address = { layer, head, ...place };
     const attention = pyramid.attention(this.subject, address, tokens);
     // Above the diagonal there is nothing to wait for.
     slot.isOwn = place.column > place.row || attention?.place.level === place.level;
     if (!attention) return;
     const kept = shown === 'full' ? null : pyramid.coverage(text, address, tokens);
-    paintTile(this.pixels, place, attention, kept, shown, pooling, ramps);
+    renderTile(this.#pixels, place, attention, kept, shown, pooling, colours);
     const x = (place.column - this.grid.columnStart) * TILE_PIXELS;
     const y = (place.row - this.grid.rowStart) * TILE_PIXELS;
-    this.context?.putImageData(this.image, x, y);
+    this.#context?.putImageData(this.#image, x, y);
     const { value, place: from } = attention;
     slot.rowStep = from.level === place.level && isSampled(value, address, tokens) ? value.rowStep : 1;
   }
 
-  /** Takes over the slots of the sheet before it. */
-  private take(before: Sheet): void {
+  /** Takes over the slots of the canvas before it. */
+  #take(before: LevelCanvas): void {
     const { rowStart, columnStart, columnEnd } = before.grid;
     const columns = columnEnd - columnStart;
-    this.eachSlot((slot, place) => {
+    this.#eachSlot((slot, place) => {
       const isThere =
         place.row >= rowStart &&
         place.row < before.grid.rowEnd &&
         place.column >= columnStart &&
         place.column < columnEnd;
       if (!isThere) return;
-      Object.assign(slot, before.slots[(place.row - rowStart) * columns + place.column - columnStart]);
-      if (!slot.isDirty) this.dirty--;
+      Object.assign(slot, before.#slots[(place.row - rowStart) * columns + place.column - columnStart]);
+      if (!slot.isDirty) this.#dirty--;
     });
-    if (before.canvas) {
+    if (before.#canvas) {
       const x = (columnStart - this.grid.columnStart) * TILE_PIXELS;
       const y = (rowStart - this.grid.rowStart) * TILE_PIXELS;
-      this.context?.drawImage(before.canvas, x, y);
+      this.#context?.drawImage(before.#canvas, x, y);
     }
   }
 
-  private soil(slot: Slot): void {
+  #invalidateSlot(slot: TileSlot): void {
     if (slot.isDirty) return;
     slot.isDirty = true;
-    this.dirty++;
+    this.#dirty++;
   }
 
-  private eachSlot(visit: (slot: Slot, place: TilePlace) => void): void {
+  #eachSlot(visit: (slot: TileSlot, place: TilePlace) => void): void {
     const { level, rowStart, rowEnd, columnStart, columnEnd } = this.grid;
     let at = 0;
     for (let row = rowStart; row < rowEnd; row++) {
       for (let column = columnStart; column < columnEnd; column++) {
-        visit(this.slots[at++]!, { level, row, column });
+        visit(this.#slots[at++]!, { level, row, column });
       }
     }
   }

@@ -3,19 +3,19 @@ import type { Cell } from '../../src/page/state';
 import type { MapRegion } from '../../src/tiles/grid';
 import { revealCell, wholeRegion, zoomRegion } from './viewport';
 
-export interface KeyResult {
+export interface KeyboardAction {
   readonly region?: MapRegion;
   readonly cell?: Cell;
 }
 
 /** Null: the key does nothing here. Arrows move the cross-hair and, at the edge, the view; + and − zoom about it; 0 shows all. */
-export function mapKey(
+export function keyboardAction(
   key: string,
   isShift: boolean,
   region: MapRegion,
   tokens: number,
   cell: { query: number; key: number },
-): KeyResult | null {
+): KeyboardAction | null {
   const { rowStart, rowEnd, columnStart, columnEnd } = region;
   if (key === '0') return { region: wholeRegion(tokens) };
   if (key === '+' || key === '=' || key === '-' || key === '−') {

@@ -1,14 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { type Layer, paintTile } from '../../components/map/paint';
-import { MapPainter } from '../../components/map/painter';
-import { ignoredBits, rampsOf } from '../../components/map/ramps';
-import type { SheetSubject } from '../../components/map/sheet';
+import { colourTablesOf, ignoredBits } from '../../components/map/colour-tables';
+import type { MapSubject } from '../../components/map/level-canvas';
+import { type Layer, renderTile } from '../../components/map/pixels';
+import { MapRenderer } from '../../components/map/renderer';
 import { levelOf, wholeRegion } from '../../components/map/viewport';
 import { TILE_PIXELS, type TilePlace } from '../../src/tiles/grid';
 import { type AttentionTile, cellsOf } from '../../src/tiles/plan';
 import { TilePyramid } from '../../src/tiles/pyramid';
 
-const ramps = rampsOf('dark');
+const colours = colourTablesOf('dark');
 const area = TILE_PIXELS ** 2;
 const colourOf = (ramp: Uint32Array, weight: number): number =>
   ramp[new Uint32Array(Float32Array.of(weight).buffer)[0]! >>> ignoredBits]!;
@@ -32,7 +32,7 @@ describe('a tile’s pixels', () => {
     const from = { level: at.level + by, row: at.row >> by, column: at.column >> by };
     const pixels = new Uint32Array(area).fill(1);
     const shares = kept && { place: from, value: kept };
-    paintTile(pixels, at, { place: from, value: tile }, shares, layer, 'maximum', ramps);
+    renderTile(pixels, at, { place: from, value: tile }, shares, layer, 'maximum', colours);
     return (y: number, x: number) => pixels[y * TILE_PIXELS + x];
   };
 
@@ -43,7 +43,7 @@ describe('a tile’s pixels', () => {
       [3, 127],
       [127, 64],
     ] as const)
-      expect(pixel(y, x)).toBe(colourOf(ramps.heat, weight(y, x)));
+      expect(pixel(y, x)).toBe(colourOf(colours.heat, weight(y, x)));
   });
 
   test('are the part of a higher level’s tile, each as large as it covers', () => {
@@ -56,7 +56,7 @@ describe('a tile’s pixels', () => {
       [127, 127],
     ] as const) {
       const expected = weight(((5 * 128 + y) >> 2) - 128, (2 * 128 + x) >> 2);
-      expect(pixel(y, x)).toBe(colourOf(ramps.heat, expected));
+      expect(pixel(y, x)).toBe(colourOf(colours.heat, expected));
     }
   });
 
@@ -72,7 +72,7 @@ describe('a tile’s pixels', () => {
       [64, 65],
       [127, 127],
     ] as const) {
-      expect(pixel(y, x), `${y}, ${x}`).toBe(x > y ? ramps.ground : colourOf(ramps.heat, 0.5));
+      expect(pixel(y, x), `${y}, ${x}`).toBe(x > y ? colours.ground : colourOf(colours.heat, 0.5));
     }
   });
 
@@ -81,34 +81,34 @@ describe('a tile’s pixels', () => {
     const tile = tileOf((_, x) => (x % 2 === 0 ? limit * 1.01 : limit * 0.99), limit);
     const kept = Float32Array.from({ length: area }, (_, at) => (at % 4 < 2 ? 0.5 : 0.49));
     const both = paint(tile, { kept, layer: 'both' });
-    expect(both(10, 0)).toBe(colourOf(ramps.kept, limit * 1.01));
-    expect(both(10, 1)).toBe(colourOf(ramps.kept, limit * 0.99));
-    expect(both(10, 2)).toBe(colourOf(ramps.missed, limit * 1.01));
-    expect(both(10, 3)).toBe(colourOf(ramps.faint, limit * 0.99));
+    expect(both(10, 0)).toBe(colourOf(colours.kept, limit * 1.01));
+    expect(both(10, 1)).toBe(colourOf(colours.kept, limit * 0.99));
+    expect(both(10, 2)).toBe(colourOf(colours.missed, limit * 1.01));
+    expect(both(10, 3)).toBe(colourOf(colours.faint, limit * 0.99));
     const selective = paint(tile, { kept, layer: 'selective' });
-    expect(selective(10, 1)).toBe(colourOf(ramps.kept, limit * 0.99));
-    expect(selective(10, 2)).toBe(ramps.ground);
+    expect(selective(10, 1)).toBe(colourOf(colours.kept, limit * 0.99));
+    expect(selective(10, 2)).toBe(colours.ground);
     const unknown = paint(tile, { layer: 'selective' });
-    expect(unknown(10, 2), 'no selection yet').toBe(colourOf(ramps.heat, limit * 1.01));
+    expect(unknown(10, 2), 'no selection yet').toBe(colourOf(colours.heat, limit * 1.01));
   });
 
   test('may be of the means', () => {
     const pixels = new Uint32Array(area);
-    paintTile(pixels, place, { place, value: tileOf(() => 0.5) }, null, 'full', 'mean', ramps);
-    expect(pixels[0]).toBe(colourOf(ramps.heat, 0.25));
+    renderTile(pixels, place, { place, value: tileOf(() => 0.5) }, null, 'full', 'mean', colours);
+    expect(pixels[0]).toBe(colourOf(colours.heat, 0.25));
   });
 
   test('colours rise with weights from 10⁻⁵ to 1, and nothing is the ground', () => {
-    expect(colourOf(ramps.heat, 0)).toBe(ramps.ground);
-    expect(colourOf(ramps.kept, 0)).toBe(ramps.ground);
-    expect(colourOf(ramps.kept, 1e-7)).toBe(colourOf(ramps.kept, 1e-5));
-    const distinct = new Set(Array.from({ length: 400 }, (_, i) => colourOf(ramps.heat, 10 ** (-i / 80))));
+    expect(colourOf(colours.heat, 0)).toBe(colours.ground);
+    expect(colourOf(colours.kept, 0)).toBe(colours.ground);
+    expect(colourOf(colours.kept, 1e-7)).toBe(colourOf(colours.kept, 1e-5));
+    const distinct = new Set(Array.from({ length: 400 }, (_, i) => colourOf(colours.heat, 10 ** (-i / 80))));
     expect(distinct.size).toBeGreaterThan(180);
-    expect(colourOf(ramps.heat, 1)).toBe(colourOf(ramps.heat, 1.5));
+    expect(colourOf(colours.heat, 1)).toBe(colourOf(colours.heat, 1.5));
   });
 });
 
-describe('a painter', () => {
+describe('a renderer', () => {
   /** What was drawn on any canvas, in order. */
   const drawn: unknown[][] = [];
   /** What was drawn on the screen’s canvas. */
@@ -132,8 +132,17 @@ describe('a painter', () => {
   afterEach(() => void vi.restoreAllMocks());
 
   const tokens = 1000;
-  const subject: SheetSubject = {
-    ...{ text: 'text', positions: null, tokens, layer: 0, head: 0, shown: 'full', pooling: 'maximum', ramps },
+  const subject: MapSubject = {
+    ...{
+      text: 'text',
+      positions: null,
+      tokens,
+      layer: 0,
+      head: 0,
+      shown: 'full',
+      pooling: 'maximum',
+      colours,
+    },
   };
   const context = {
     ...{ clearRect() {}, save() {}, restore() {}, drawImage: (...args: unknown[]) => void shown.push(args) },
@@ -162,9 +171,9 @@ describe('a painter', () => {
         coverage: async ({ tiles }) => ({ kept: tiles.map(() => null) }),
       },
     });
-    const painter = new MapPainter(pyramid);
-    pyramid.listen((changed) => painter.touch(changed));
-    const look = (region = wholeRegion(tokens), change: Partial<SheetSubject> = {}) => {
+    const renderer = new MapRenderer(pyramid);
+    pyramid.listen((changed) => renderer.invalidate(changed));
+    const look = (region = wholeRegion(tokens), change: Partial<MapSubject> = {}) => {
       const next = Object.keys(change).length > 0 ? { ...subject, ...change } : subject;
       const focus = { query: 0, key: 0 };
       const level = levelOf(region, 500, 500);
@@ -172,75 +181,75 @@ describe('a painter', () => {
       pyramid.show({ text: 'text', positions: null, tokens, method: '', layer, head, region, level, focus });
       return { subjects: [next], region, level, focus, split: 1, pictures: [null] };
     };
-    return { pyramid, painter, look };
+    return { pyramid, renderer, look };
   }
   const puts = () => drawn.filter(([name]) => name === 'putImageData').map(([, , x, y]) => [x, y]);
 
-  test('paints each tile of the view once when it is there, and then nothing', async () => {
-    const { pyramid, painter, look } = open();
+  test('renders each tile of the view once when it is there, and then nothing', async () => {
+    const { pyramid, renderer, look } = open();
     const frame = look();
-    while (painter.draw(context, frame, 500, 500));
+    while (renderer.draw(context, frame, 500, 500));
     expect(puts()).toEqual([]);
     while (!pyramid.isComplete()) await settle();
     await settle();
-    while (painter.draw(context, frame, 500, 500));
+    while (renderer.draw(context, frame, 500, 500));
     const level1 = puts().map(String);
     expect(new Set(level1)).toEqual(
       new Set(Array.from({ length: 16 }, (_, at) => String([128 * (at % 4), 128 * Math.floor(at / 4)]))),
     );
     drawn.length = 0;
-    expect(painter.draw(context, frame, 500, 500)).toBe(false);
+    expect(renderer.draw(context, frame, 500, 500)).toBe(false);
     expect(puts()).toEqual([]);
   });
 
-  test('puts a sheet where its cells are, and the one before under it until it is complete', async () => {
-    const { pyramid, painter, look } = open();
+  test('puts a level canvas where its cells are, and the one before under it until it is complete', async () => {
+    const { pyramid, renderer, look } = open();
     const first = look();
     while (!pyramid.isComplete()) await settle();
-    while (painter.draw(context, first, 500, 500));
+    while (renderer.draw(context, first, 500, 500));
     shown.length = 0;
-    painter.draw(context, first, 500, 500);
+    renderer.draw(context, first, 500, 500);
     // Tokens 0 … 1024 of level 1 over 1000 tokens on 500 pixels.
     expect(shown.map(([, ...place]) => place)).toEqual([[0, 0, 512, 512]]);
 
     const region = { rowStart: 500, rowEnd: 750, columnStart: 100, columnEnd: 350 };
     const second = look(region);
     shown.length = 0;
-    painter.draw(context, second, 500, 500);
+    renderer.draw(context, second, 500, 500);
     expect(shown.map(([, ...place]) => place)).toEqual([
       [-200, -1000, 2048, 2048],
       [-200, -232, 768, 768],
     ]);
     while (!pyramid.isComplete()) await settle();
     await settle();
-    while (painter.draw(context, second, 500, 500));
+    while (renderer.draw(context, second, 500, 500));
     shown.length = 0;
-    painter.draw(context, second, 500, 500);
+    renderer.draw(context, second, 500, 500);
     expect(shown).toHaveLength(1);
   });
 
   test('shows nothing of another head under a new one', async () => {
-    const { pyramid, painter, look } = open();
+    const { pyramid, renderer, look } = open();
     const first = look();
     while (!pyramid.isComplete()) await settle();
-    while (painter.draw(context, first, 500, 500));
+    while (renderer.draw(context, first, 500, 500));
     const second = look(wholeRegion(tokens), { head: 1 });
     drawn.length = 0;
     shown.length = 0;
-    painter.draw(context, second, 500, 500);
+    renderer.draw(context, second, 500, 500);
     expect(puts()).toEqual([]);
     expect(shown).toHaveLength(1);
   });
 
   test('says that what is in view is only sampled, until it is exact', async () => {
-    const { pyramid, painter, look } = open(200);
+    const { pyramid, renderer, look } = open(200);
     for (let i = 0; i < 80; i++) pyramid.rate.note(2e5, 1, 1000);
     const frame = { ...look(), level: 3 };
     pyramid.show({ ...subject, method: '', region: frame.region, level: 3, focus: frame.focus });
     const steps: number[] = [];
     for (let i = 0; i < 500 && steps.at(-1) !== 1; i++) {
       await settle();
-      while (painter.draw(context, frame, 500, 500));
+      while (renderer.draw(context, frame, 500, 500));
       if (
         pyramid.attention(
           { text: 'text', positions: null },
@@ -248,7 +257,7 @@ describe('a painter', () => {
           tokens,
         )
       ) {
-        steps.push(painter.rowStep);
+        steps.push(renderer.rowStep);
       }
     }
     expect(steps[0]).toBe(8);

@@ -3,7 +3,7 @@ import { TILE_PIXELS, type TilePlace } from '../../src/tiles/grid';
 import type { MapPicture } from '../../src/tiles/picture';
 import type { AttentionTile } from '../../src/tiles/plan';
 import type { Found } from '../../src/tiles/pyramid';
-import { ignoredBits, type Ramps } from './ramps';
+import { type ColourTables, ignoredBits } from './colour-tables';
 
 /**
  * Full: the weights alone. Selective: only what is kept. Both: kept and missed in their hues, the rest faint. Kept: which cells are
@@ -18,18 +18,18 @@ export type Pooling = 'maximum' | 'mean';
 const keptShare = 0.5;
 
 /**
- * Paints a tile's pixels, [TILE_PIXELS, TILE_PIXELS], from the best there is: pictures of higher levels are drawn larger.
+ * Renders a tile's pixels, [TILE_PIXELS, TILE_PIXELS], from the best there is: pictures of higher levels are drawn larger.
  * Nothing is above the diagonal. Without shares everything is shown as full attention. A pixel of many cells is kept where half of
  * them are, otherwise missed where one of them would be missed if it is dropped; at one cell a pixel both are that cell's own.
  */
-export function paintTile(
+export function renderTile(
   pixels: Uint32Array,
   place: TilePlace,
   attention: Found<AttentionTile>,
   kept: Found<Float32Array> | null,
   layer: Layer,
   pooling: Pooling,
-  ramps: Ramps,
+  colours: ColourTables,
 ): void {
   const bits = bitsOf(attention.value[pooling]);
   const { excess } = attention.value;
@@ -38,8 +38,8 @@ export function paintTile(
   const keptBy = kept ? kept.place.level - place.level : 0;
   const top = place.row * TILE_PIXELS;
   const left = place.column * TILE_PIXELS;
-  const { heat, kept: strong, ground } = ramps;
-  const plainKept = plainKeptOf(ramps);
+  const { heat, kept: strong, ground } = colours;
+  const plainKept = plainKeptOf(colours);
   for (let y = 0; y < TILE_PIXELS; y++) {
     const start = y * TILE_PIXELS;
     const end = Math.max(0, Math.min(TILE_PIXELS, top + y + 1 - left));
@@ -61,7 +61,7 @@ export function paintTile(
         const isKept = shares[keptLine + ((left + x) >> keptBy)]! >= keptShare;
         if (isKept) pixels[start + x] = layer === 'kept' ? plainKept : strong[weight >>> ignoredBits]!;
         else if (layer !== 'both') pixels[start + x] = ground;
-        else pixels[start + x] = (excess[at]! >= 1 ? ramps.missed : ramps.faint)[weight >>> ignoredBits]!;
+        else pixels[start + x] = (excess[at]! >= 1 ? colours.missed : colours.faint)[weight >>> ignoredBits]!;
       }
     }
     pixels.fill(ground, start + end, start + TILE_PIXELS);
@@ -69,7 +69,7 @@ export function paintTile(
 }
 
 /** The colour of a kept cell whose weight is not shown: that of a weight of 0.01. */
-function plainKeptOf({ kept }: Ramps): number {
+function plainKeptOf({ kept }: ColourTables): number {
   return kept[bitsOf(Float32Array.of(0.01))[0]! >>> ignoredBits]!;
 }
 
@@ -83,19 +83,19 @@ function bitsOf(weights: Float32Array): Uint32Array {
 }
 
 /** A recorded picture's pixels, [height, width], by its largest weights. */
-export function paintPicture(picture: MapPicture, layer: Layer, ramps: Ramps): Uint32Array {
+export function renderPicture(picture: MapPicture, layer: Layer, colours: ColourTables): Uint32Array {
   const { width, height, maximum, excess, kept } = picture;
   const pixels = new Uint32Array(width * height);
   const bits = bitsOf(maximum);
-  const plainKept = plainKeptOf(ramps);
+  const plainKept = plainKeptOf(colours);
   for (let at = 0; at < pixels.length; at++) {
     const leading = bits[at]! >>> ignoredBits;
     if (layer === 'full' || kept === null)
-      pixels[at] = layer === 'kept' ? ramps.ground : ramps.heat[leading]!;
-    else if (layer === 'kept') pixels[at] = kept[at]! >= keptShare ? plainKept : ramps.ground;
-    else if (kept[at]! >= keptShare) pixels[at] = ramps.kept[leading]!;
-    else if (layer !== 'both') pixels[at] = ramps.ground;
-    else pixels[at] = (excess[at]! >= 1 ? ramps.missed : ramps.faint)[leading]!;
+      pixels[at] = layer === 'kept' ? colours.ground : colours.heat[leading]!;
+    else if (layer === 'kept') pixels[at] = kept[at]! >= keptShare ? plainKept : colours.ground;
+    else if (kept[at]! >= keptShare) pixels[at] = colours.kept[leading]!;
+    else if (layer !== 'both') pixels[at] = colours.ground;
+    else pixels[at] = (excess[at]! >= 1 ? colours.missed : colours.faint)[leading]!;
   }
   return pixels;
 }

@@ -1,15 +1,15 @@
-/** Draws the map: one sheet per way of showing it, over the one of the level before while that is not complete. */
+/** Draws the map: one level canvas for each way of showing it, over the one of the level before while that is not complete. */
 import type { MapRegion, TileAddress } from '../../src/tiles/grid';
 import type { TilePyramid } from '../../src/tiles/pyramid';
-import { type Grid, gridOf, Sheet, type SheetSubject } from './sheet';
+import { type Grid, gridOf, LevelCanvas, type MapSubject } from './level-canvas';
 
-/** Main-thread time that painting tiles may take of a frame; the rest waits for the next one. */
-const PAINT_MILLISECONDS = 5;
+/** Main-thread time that rendering tiles may take of a frame; the rest waits for the next one. */
+const RENDER_MILLISECONDS = 5;
 
 /** What a frame shows. */
 export interface Frame {
   /** One, or two for a split: the second lies right of `split`. */
-  readonly subjects: readonly SheetSubject[];
+  readonly subjects: readonly MapSubject[];
   readonly region: MapRegion;
   readonly level: number;
   readonly focus: { readonly query: number; readonly key: number };
@@ -25,78 +25,78 @@ export interface Picture {
   readonly canvas: HTMLCanvasElement;
 }
 
-export class MapPainter {
-  private readonly pyramid: TilePyramid;
-  private sheets: { current: Sheet; under: Sheet | null }[] = [];
+export class MapRenderer {
+  readonly #pyramid: TilePyramid;
+  #canvases: { current: LevelCanvas; under: LevelCanvas | null }[] = [];
 
   constructor(pyramid: TilePyramid) {
-    this.pyramid = pyramid;
+    this.#pyramid = pyramid;
   }
 
   /** Notes that tiles have changed. */
-  touch(changed: readonly TileAddress[]): void {
-    for (const { current } of this.sheets) current.touch(changed);
+  invalidate(changed: readonly TileAddress[]): void {
+    for (const { current } of this.#canvases) current.invalidate(changed);
   }
 
   /** Notes that everything may have changed. */
-  touchAll(): void {
-    for (const { current } of this.sheets) current.touchAll();
+  invalidateAll(): void {
+    for (const { current } of this.#canvases) current.invalidateAll();
   }
 
   /** The largest row step in view; 1: nothing is sampled. */
   get rowStep(): number {
-    return this.sheets.reduce((step, { current }) => Math.max(step, current.rowStep), 1);
+    return this.#canvases.reduce((step, { current }) => Math.max(step, current.rowStep), 1);
   }
 
-  /** Draws a frame, better than the one before as far as time allows. Returns whether there is more to paint. */
+  /** Draws a frame, better than the one before as far as time allows. Returns whether there is more to render. */
   draw(context: CanvasRenderingContext2D, frame: Frame, width: number, height: number): boolean {
     const { subjects, region, level, focus, split, pictures } = frame;
-    this.sheets = subjects.map((subject, i) => follow(this.sheets[i], subject, gridOf(region, level)));
-    const deadline = performance.now() + PAINT_MILLISECONDS;
-    for (const { current } of this.sheets) current.paint(this.pyramid, focus, deadline);
+    this.#canvases = subjects.map((subject, i) => follow(this.#canvases[i], subject, gridOf(region, level)));
+    const deadline = performance.now() + RENDER_MILLISECONDS;
+    for (const { current } of this.#canvases) current.render(this.#pyramid, focus, deadline);
     context.clearRect(0, 0, width, height);
-    this.sheets.forEach((sheets, i) => {
+    this.#canvases.forEach((canvases, i) => {
       context.save();
       if (i > 0) {
         context.beginPath();
         context.rect(split * width, 0, width, height);
         context.clip();
       }
-      if (sheets.current.isComplete) sheets.under = null;
+      if (canvases.current.isComplete) canvases.under = null;
       else {
         const picture = pictures[i];
         if (picture) drawPicture(context, picture, region, width, height);
-        sheets.under?.draw(context, region, width, height);
+        canvases.under?.draw(context, region, width, height);
       }
-      sheets.current.draw(context, region, width, height);
+      canvases.current.draw(context, region, width, height);
       context.restore();
     });
-    return this.sheets.some(({ current }) => current.isDirty);
+    return this.#canvases.some(({ current }) => current.isDirty);
   }
 }
 
-/** The sheets for a subject and place, made from those of the frame before as far as they fit. */
+/** The canvases for a subject and place, made from those of the frame before as far as they fit. */
 function follow(
-  before: { current: Sheet; under: Sheet | null } | undefined,
-  subject: SheetSubject,
+  before: { current: LevelCanvas; under: LevelCanvas | null } | undefined,
+  subject: MapSubject,
   grid: Grid,
-): { current: Sheet; under: Sheet | null } {
+): { current: LevelCanvas; under: LevelCanvas | null } {
   const isSame = before?.current.subject === subject;
   if (before && isSame && holds(before.current.grid, grid)) return before;
-  const current = new Sheet(subject, grid, isSame ? before.current : null);
+  const current = new LevelCanvas(subject, grid, isSame ? before.current : null);
   if (!before || !isOfOneHead(before.current.subject, subject)) return { current, under: null };
   const isMoved = isSame && before.current.grid.level === grid.level;
   return { current, under: isMoved ? before.under : before.current };
 }
 
-/** Whether one may stand under the other while that is painted: the same cells, in another way or from nearer. */
-function isOfOneHead(a: SheetSubject, b: SheetSubject): boolean {
+/** Whether one may stand under the other while that is rendered: the same cells, in another way or from nearer. */
+function isOfOneHead(a: MapSubject, b: MapSubject): boolean {
   return (
     a.text === b.text &&
     a.positions === b.positions &&
     a.layer === b.layer &&
     a.head === b.head &&
-    a.ramps === b.ramps
+    a.colours === b.colours
   );
 }
 

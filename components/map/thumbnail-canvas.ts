@@ -2,8 +2,8 @@
 import { TILE_PIXELS, type TileAddress, tokensPerPixel, topLevel } from '../../src/tiles/grid';
 import type { Thumbnails } from '../../src/tiles/picture';
 import type { TilePyramid } from '../../src/tiles/pyramid';
-import { canvasOf, imageOf } from './paint';
-import { ignoredBits, type Ramps } from './ramps';
+import { type ColourTables, ignoredBits } from './colour-tables';
+import { canvasOf, imageOf } from './pixels';
 
 interface ThumbnailSubject {
   readonly layers: number;
@@ -15,7 +15,7 @@ interface ThumbnailSubject {
   readonly positions: string | null;
   readonly tokens: number;
   readonly recorded: Thumbnails | null;
-  readonly ramps: Ramps;
+  readonly colours: ColourTables;
 }
 
 /** A square of weights inside an array: `used` of its `pitch` columns and rows. */
@@ -25,29 +25,29 @@ interface Source {
   readonly used: number;
 }
 
-export class ThumbnailSheet {
-  private readonly subject: ThumbnailSubject;
-  private readonly pyramid: TilePyramid;
-  private readonly top: number;
-  private readonly canvas: HTMLCanvasElement | null;
+export class ThumbnailCanvas {
+  readonly #subject: ThumbnailSubject;
+  readonly #pyramid: TilePyramid;
+  readonly #top: number;
+  readonly #canvas: HTMLCanvasElement | null;
   /** Heads whose picture is on the canvas as it is known. */
-  private readonly painted: boolean[];
+  readonly #isRendered: boolean[];
 
   constructor(subject: ThumbnailSubject, pyramid: TilePyramid) {
     const { layers, heads, pixels, tokens } = subject;
-    this.subject = subject;
-    this.pyramid = pyramid;
-    this.top = topLevel(tokens);
-    this.canvas = canvasOf(heads * pixels, layers * pixels);
-    this.painted = new Array<boolean>(layers * heads).fill(false);
+    this.#subject = subject;
+    this.#pyramid = pyramid;
+    this.#top = topLevel(tokens);
+    this.#canvas = canvasOf(heads * pixels, layers * pixels);
+    this.#isRendered = new Array<boolean>(layers * heads).fill(false);
   }
 
   /** Notes that tiles have changed. Returns whether some of them are pictures here. */
-  touch(changed: readonly TileAddress[]): boolean {
+  invalidate(changed: readonly TileAddress[]): boolean {
     let isHere = false;
     for (const { layer, head, level } of changed) {
-      if (level !== this.top) continue;
-      this.painted[layer * this.subject.heads + head] = false;
+      if (level !== this.#top) continue;
+      this.#isRendered[layer * this.#subject.heads + head] = false;
       isHere = true;
     }
     return isHere;
@@ -62,23 +62,23 @@ export class ThumbnailSheet {
     y: number,
     side: number,
   ): void {
-    if (!this.canvas) return;
-    const { pixels, heads } = this.subject;
+    if (!this.#canvas) return;
+    const { pixels, heads } = this.#subject;
     const at = layer * heads + head;
-    if (!this.painted[at]) {
-      const source = this.sourceOf(layer, head);
-      if (source) this.paint(source, head * pixels, layer * pixels);
-      this.painted[at] = true;
+    if (!this.#isRendered[at]) {
+      const source = this.#sourceOf(layer, head);
+      if (source) this.#render(source, head * pixels, layer * pixels);
+      this.#isRendered[at] = true;
     }
-    context.drawImage(this.canvas, head * pixels, layer * pixels, pixels, pixels, x, y, side, side);
+    context.drawImage(this.#canvas, head * pixels, layer * pixels, pixels, pixels, x, y, side, side);
   }
 
-  private sourceOf(layer: number, head: number): Source | null {
-    const { text, positions, tokens, recorded } = this.subject;
-    const address = { layer, head, level: this.top, row: 0, column: 0 };
-    const found = text === null ? null : this.pyramid.attention({ text, positions }, address, tokens);
+  #sourceOf(layer: number, head: number): Source | null {
+    const { text, positions, tokens, recorded } = this.#subject;
+    const address = { layer, head, level: this.#top, row: 0, column: 0 };
+    const found = text === null ? null : this.#pyramid.attention({ text, positions }, address, tokens);
     if (found) {
-      const used = tokens / tokensPerPixel(this.top);
+      const used = tokens / tokensPerPixel(this.#top);
       return { weights: found.value.maximum, pitch: TILE_PIXELS, used };
     }
     if (!recorded || layer >= recorded.layers || head >= recorded.heads) return null;
@@ -88,8 +88,8 @@ export class ThumbnailSheet {
   }
 
   /** The largest weight of the source's pixels under each pixel. */
-  private paint({ weights, pitch, used }: Source, left: number, top: number): void {
-    const { pixels, ramps } = this.subject;
+  #render({ weights, pitch, used }: Source, left: number, top: number): void {
+    const { pixels, colours } = this.#subject;
     const bits = new Uint32Array(weights.buffer, weights.byteOffset, weights.length);
     const out = new Uint32Array(pixels * pixels);
     const edge = (at: number): number => Math.min(pitch, Math.ceil((at * used) / pixels));
@@ -102,9 +102,9 @@ export class ThumbnailSheet {
             largest = Math.max(largest, bits[row * pitch + column]!);
           }
         }
-        if (largest > 0) out[y * pixels + x] = ramps.heat[largest >>> ignoredBits]!;
+        if (largest > 0) out[y * pixels + x] = colours.heat[largest >>> ignoredBits]!;
       }
     }
-    this.canvas?.getContext('2d')?.putImageData(imageOf(pixels, pixels, out), left, top);
+    this.#canvas?.getContext('2d')?.putImageData(imageOf(pixels, pixels, out), left, top);
   }
 }

@@ -1,10 +1,10 @@
 /** A query's keys as a table: what the map and the token strip show as pictures. */
 
 import type { QueryRow } from '../../src/measure/results';
-import { whyOf } from '../../src/page/explain/explain-key';
-import { showToken } from '../shared/format';
-import { ruleOf } from '../shared/rule';
-import type { Table } from '../shared/table';
+import { explainKey } from '../../src/page/explain/explain-key';
+import { showToken } from './format';
+import { ruleOf } from './rule';
+import type { Table } from './table';
 
 const mostRows = 200;
 
@@ -28,7 +28,7 @@ export function rowTable(row: QueryRow | null, tokenTexts: readonly string[]): T
   return {
     columns,
     rows: keys.map((key) => {
-      const why = whyOf(row, key);
+      const why = explainKey(row, key);
       return [
         String(key),
         showToken(tokenTexts[key] ?? ''),

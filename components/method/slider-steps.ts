@@ -1,6 +1,6 @@
 /**
- * Where a slider can stand. A step is one key up to 64 and at most 3 % above, so that an arrow key moves a budget finely enough to
- * tune it; round numbers are among the stops.
+ * The values that a slider steps through: one key more up to 64, at most 3 % above, so that an arrow key moves a budget finely
+ * enough to tune it; round numbers are among them.
  */
 
 const finest = 64;
@@ -8,14 +8,14 @@ const largestStep = 0.03;
 const roundCount = 16;
 
 /** Ascending, both ends included, and `value` too, wherever it is. */
-export function countStops(minimum: number, maximum: number, value: number): number[] {
-  const stops = new Set([minimum, maximum]);
-  for (let stop = minimum; stop < maximum; stop = nextCount(stop)) stops.add(stop);
+export function countSteps(minimum: number, maximum: number, value: number): number[] {
+  const steps = new Set([minimum, maximum]);
+  for (let count = minimum; count < maximum; count = nextCount(count)) steps.add(count);
   for (let round = 128; round < maximum; round += round < 512 ? roundCount : round / 4) {
-    if (round > minimum) stops.add(round);
+    if (round > minimum) steps.add(round);
   }
-  if (value >= minimum && value <= maximum) stops.add(value);
-  return [...stops].sort((a, b) => a - b);
+  if (value >= minimum && value <= maximum) steps.add(value);
+  return [...steps].sort((a, b) => a - b);
 }
 
 /** The next count above, or below. */
@@ -27,20 +27,20 @@ export function nextCount(count: number, direction: 1 | -1 = 1): number {
  * Percentages from 1 to 100 of a fraction's range, half steps below 10. `whole`: what the fraction is of, in keys; then also those
  * at which one key more stays, or 3 % more.
  */
-export function fractionStops(
+export function fractionSteps(
   minimum: number,
   maximum: number,
   value: number,
   whole: number | null = null,
 ): number[] {
-  const stops = new Set([minimum, maximum, value]);
+  const steps = new Set([minimum, maximum, value]);
   const range = maximum - minimum;
-  for (let step = 1; step < 20; step++) stops.add(rounded(minimum + (range * step) / 200));
-  for (let step = 10; step < 100; step++) stops.add(rounded(minimum + (range * step) / 100));
+  for (let step = 1; step < 20; step++) steps.add(rounded(minimum + (range * step) / 200));
+  for (let step = 10; step < 100; step++) steps.add(rounded(minimum + (range * step) / 100));
   if (whole !== null) {
-    for (let count = 1; count < whole; count = nextCount(count)) stops.add(shortFraction(count, whole));
+    for (let count = 1; count < whole; count = nextCount(count)) steps.add(shortFraction(count, whole));
   }
-  return [...stops].filter((stop) => stop >= minimum && stop <= maximum).sort((a, b) => a - b);
+  return [...steps].filter((step) => step >= minimum && step <= maximum).sort((a, b) => a - b);
 }
 
 /** The fraction with the fewest digits of which ⌊f·whole⌋ is the count. */
