@@ -1,7 +1,6 @@
 /**
  * Wheel, pinch and drag on the map. Not d3-zoom: its transform has one scale, and a view may show 16 queries by 40 keys; it knows
- * no gesture events of Safari's; and with what it
- * needs it adds 12.2 kB to the gzipped page, where this and the viewport are 1.4.
+ * no gesture events of Safari's; and with all that it needs it adds 12.2 kB to the gzipped page, where this adds 1.4.
  */
 import { type PointerEvent, type RefObject, useEffect, useRef } from 'react';
 import type { MapRegion } from '../../src/tiles/grid';
