@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { quote } from '../../base/quote';
 import { UserError } from '../../base/user-error';
 import type { Rope } from '../decoder/rope';
@@ -47,12 +47,12 @@ export interface ModelConfig {
 const tokenId = count(2 ** 31 - 1, -1);
 const shared = {
   vocab_size: count(2 ** 24),
-  bos_token_id: tokenId.nullish(),
-  eos_token_id: z.union([tokenId, z.array(tokenId)], 'must be a token id or a list of them').nullish(),
-  tie_word_embeddings: truth.nullish(),
-  is_causal: truth.nullish(),
+  bos_token_id: z.nullish(tokenId),
+  eos_token_id: z.nullish(z.union([tokenId, z.array(tokenId)], 'must be a token id or a list of them')),
+  tie_word_embeddings: z.nullish(truth),
+  is_causal: z.nullish(truth),
 };
-const epsilon = range(0, 1).nullish();
+const epsilon = z.nullish(range(0, 1));
 
 const llamaFamily = z.object({
   ...shared,
@@ -60,34 +60,34 @@ const llamaFamily = z.object({
   intermediate_size: count(2 ** 20),
   num_hidden_layers: count(1024),
   num_attention_heads: count(1024),
-  num_key_value_heads: count(1024).nullish(),
-  head_dim: count(1024).nullish(),
-  max_position_embeddings: count(2 ** 30).nullish(),
-  original_max_position_embeddings: count(2 ** 30).nullish(),
+  num_key_value_heads: z.nullish(count(1024)),
+  head_dim: z.nullish(count(1024)),
+  max_position_embeddings: z.nullish(count(2 ** 30)),
+  original_max_position_embeddings: z.nullish(count(2 ** 30)),
   rms_norm_eps: epsilon,
-  hidden_act: choice(['silu', 'swish']).nullish(),
-  rope_theta: range(1, 1e12).nullish(),
-  partial_rotary_factor: range(0, 1).nullish(),
-  attention_bias: truth.nullish(),
-  mlp_bias: truth.nullish(),
-  use_sliding_window: truth.nullish(),
-  sliding_window: count(2 ** 30).nullish(),
-  max_window_layers: count(1024, 0).nullish(),
-  layer_types: z.array(z.string('must be a name'), 'must be a list of names').nullish(),
+  hidden_act: z.nullish(choice(['silu', 'swish'])),
+  rope_theta: z.nullish(range(1, 1e12)),
+  partial_rotary_factor: z.nullish(range(0, 1)),
+  attention_bias: z.nullish(truth),
+  mlp_bias: z.nullish(truth),
+  use_sliding_window: z.nullish(truth),
+  sliding_window: z.nullish(count(2 ** 30)),
+  max_window_layers: z.nullish(count(1024, 0)),
+  layer_types: z.nullish(z.array(z.string('must be a name'), 'must be a list of names')),
 });
 
 const gpt2 = z.object({
   ...shared,
-  n_positions: count(2 ** 24).nullish(),
+  n_positions: z.nullish(count(2 ** 24)),
   n_embd: count(2 ** 17),
   n_layer: count(1024),
   n_head: count(1024),
-  n_inner: count(2 ** 20).nullish(),
-  activation_function: choice(['gelu_new', 'gelu_pytorch_tanh', 'gelu_fast', 'gelu']).nullish(),
+  n_inner: z.nullish(count(2 ** 20)),
+  activation_function: z.nullish(choice(['gelu_new', 'gelu_pytorch_tanh', 'gelu_fast', 'gelu'])),
   layer_norm_epsilon: epsilon,
-  scale_attn_weights: truth.nullish(),
-  scale_attn_by_inverse_layer_idx: truth.nullish(),
-  add_cross_attention: truth.nullish(),
+  scale_attn_weights: z.nullish(truth),
+  scale_attn_by_inverse_layer_idx: z.nullish(truth),
+  add_cross_attention: z.nullish(truth),
 });
 
 /**
@@ -134,7 +134,7 @@ function readArchitecture(settings: Record<string, unknown>): Architecture {
   throw new UserError(`config.json ${found}; supported architectures are llama, qwen2, qwen3 and gpt2.`);
 }
 
-function check<Schema extends z.ZodType>(schema: Schema, settings: unknown): z.infer<Schema> {
+function check<Schema extends z.ZodMiniType>(schema: Schema, settings: unknown): z.infer<Schema> {
   const parsed = schema.safeParse(settings);
   if (!parsed.success) throw new UserError(`config.json: ${describeIssue(parsed.error, settings)}.`);
   return parsed.data;

@@ -1,12 +1,12 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { quote } from '../../base/quote';
 import { UserError } from '../../base/user-error';
 import type { Rope } from '../decoder/rope';
 import { count, describeIssue, positive, range, truth } from '../files/schema';
 
-const common = { rope_theta: range(1, 1e12).nullish(), partial_rotary_factor: positive.nullish() };
-const originalTokens = count(2 ** 30).nullish();
-const mscale = range(0, 1e6).nullish();
+const common = { rope_theta: z.nullish(range(1, 1e12)), partial_rotary_factor: z.nullish(positive) };
+const originalTokens = z.nullish(count(2 ** 30));
+const mscale = z.nullish(range(0, 1e6));
 
 const schema = z.discriminatedUnion('rope_type', [
   z.object({ rope_type: z.literal('default'), ...common }),
@@ -22,14 +22,14 @@ const schema = z.discriminatedUnion('rope_type', [
   z.object({
     rope_type: z.literal('yarn'),
     ...common,
-    factor: positive.nullish(),
+    factor: z.nullish(positive),
     original_max_position_embeddings: originalTokens,
-    attention_factor: positive.nullish(),
-    beta_fast: positive.nullish(),
-    beta_slow: positive.nullish(),
+    attention_factor: z.nullish(positive),
+    beta_fast: z.nullish(positive),
+    beta_slow: z.nullish(positive),
     mscale,
     mscale_all_dim: mscale,
-    truncate: truth.nullish(),
+    truncate: z.nullish(truth),
   }),
 ]);
 

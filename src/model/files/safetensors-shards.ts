@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { quote } from '../../base/quote';
 import { UserError } from '../../base/user-error';
 import type { SafetensorsFile } from './safetensors';

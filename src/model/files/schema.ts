@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { shorten } from '../../base/quote';
 
 // Building blocks for checking untrusted JSON settings; each message completes "SETTING …".
@@ -38,7 +38,7 @@ function writtenOut(value: unknown): string {
 }
 
 /** The first problem as a clause: which setting, what it must be, what it is. `value` is what was checked. */
-export function describeIssue(error: z.ZodError, value: unknown): string {
+export function describeIssue(error: z.core.$ZodError, value: unknown): string {
   const issue = error.issues[0];
   let found = value;
   for (const key of issue.path) found = (found as Record<PropertyKey, unknown> | undefined)?.[key];

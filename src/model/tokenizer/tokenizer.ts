@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { UserError } from '../../base/user-error';
 import type { ModelConfig } from '../architectures/config';
 import { makeSplitter, readAddedTokens } from './added-tokens';
@@ -48,12 +48,18 @@ export interface Tokenizer {
   vocabularySize: number;
 }
 
-const specialToken = z
-  .union([z.string(), z.object({ content: z.string() }).transform((token) => token.content)])
-  .nullish();
+const specialToken = z.nullish(
+  z.union([
+    z.string(),
+    z.pipe(
+      z.object({ content: z.string() }),
+      z.transform(({ content }) => content),
+    ),
+  ]),
+);
 
 const settingsSchema = z.looseObject({
-  add_bos_token: z.boolean().nullish(),
+  add_bos_token: z.nullish(z.boolean()),
   bos_token: specialToken,
   eos_token: specialToken,
 });
