@@ -13,8 +13,8 @@ export function checkOutput(
   let largest = 0;
   let error = 0;
   for (let i = 0; i < expected.length; i++) {
-    largest = Math.max(largest, Math.abs(expected[i]));
-    error = Math.max(error, Math.abs(actual[i] - expected[i]));
+    largest = Math.max(largest, Math.abs(expected[i]!));
+    error = Math.max(error, Math.abs(actual[i]! - expected[i]!));
   }
   // Also false for NaN.
   if (largest > 0 && error <= tolerance * largest) return;

@@ -32,10 +32,10 @@ export async function checkAgainstCpu(ops: Ops): Promise<void> {
   const cpu = createCpuOps({ simd: false });
   const [actual, expected] = await Promise.all([ops, cpu].map(smallStep));
   cpu.destroy();
-  if (expected.list.some((token, i) => actual.list[i] !== token))
+  if (expected!.list.some((token, i) => actual!.list[i] !== token))
     throw new Error("the step of ESA selects other tokens than the CPU's");
-  checkOutput('the step of ESA', actual.attended, expected.attended, SCORE_TOLERANCE);
-  checkOutput('full attention beside ESA', actual.full, expected.full, SCORE_TOLERANCE);
+  checkOutput('the step of ESA', actual!.attended, expected!.attended, SCORE_TOLERANCE);
+  checkOutput('full attention beside ESA', actual!.full, expected!.full, SCORE_TOLERANCE);
 }
 
 async function smallStep(ops: Ops) {
@@ -146,8 +146,8 @@ function peaksOf(scores: Float32Array, length: number): Float32Array {
   const out = new Float32Array(length).fill(Number.NEGATIVE_INFINITY);
   for (let start = 0; start < scores.length; start += length) {
     let peak = Number.NEGATIVE_INFINITY;
-    for (let m = 0; m < length; m++) peak = Math.max(peak, scores[start + m]);
-    for (let m = 0; m < length; m++) out[m] = Math.max(out[m], scores[start + m] - peak);
+    for (let m = 0; m < length; m++) peak = Math.max(peak, scores[start + m]!);
+    for (let m = 0; m < length; m++) out[m] = Math.max(out[m]!, scores[start + m]! - peak);
   }
   return out;
 }
@@ -158,8 +158,8 @@ function rotateTo(position: number, channels: Float32Array): Float32Array {
   const out = Float32Array.from(channels);
   for (let c = 0; c < half; c++) {
     const angle = position * 10_000 ** (-c / half);
-    out[c] = channels[c] * Math.cos(angle) - channels[c + half] * Math.sin(angle);
-    out[c + half] = channels[c + half] * Math.cos(angle) + channels[c] * Math.sin(angle);
+    out[c] = channels[c]! * Math.cos(angle) - channels[c + half]! * Math.sin(angle);
+    out[c + half] = channels[c + half]! * Math.cos(angle) + channels[c]! * Math.sin(angle);
   }
   return out;
 }

@@ -105,7 +105,7 @@ export const esa: Section = {
       'allowed: by operations, no causal mask, two scoring passes; causal: as the program counts its own; paper: App. A',
     );
     bench.figure('esa curve', points);
-    for (const tokens of [sizes.few.tokens, steps[steps.length - 2].tokens])
+    for (const tokens of [sizes.few.tokens, steps[steps.length - 2]!.tokens])
       await printProfile(bench, text, tokens, sizes.localTokens);
     text.release(bench.ops);
   },

@@ -46,7 +46,7 @@ async function checkKernel(ops: Ops, { name, tolerance, prepare }: KernelCase): 
     }),
   );
   cpu.destroy();
-  checkOutput(name, actual, expected, tolerance);
+  checkOutput(name, actual!, expected!, tolerance);
 }
 
 function read(ops: Ops, buffer: DeviceBuffer): Promise<Float32Array | Uint32Array> {

@@ -114,13 +114,13 @@ interface Times {
 }
 
 class LiveStudy {
-  private readonly engine: Engine;
-  private readonly tokens: number;
+  readonly #engine: Engine;
+  readonly #tokens: number;
 
   constructor(ops: Ops, tokens: number) {
-    this.engine = new Engine(ops, nodeEnvironment());
-    this.engine.look(VISIBLE.layer, VISIBLE.head);
-    this.tokens = tokens;
+    this.#engine = new Engine(ops, nodeEnvironment());
+    this.#engine.look(VISIBLE.layer, VISIBLE.head);
+    this.#tokens = tokens;
   }
 
   /** A run that the next move of the slider overtakes once everything visible is there. */
@@ -144,7 +144,7 @@ class LiveStudy {
     const method: MethodSpec = { id: 'esa', parameters: { selectedTokens, ...change } };
     const spec: StudySpec = {
       model: 'bundled',
-      source: { kind: 'task', task: 'four-needles', tokens: this.tokens, depth: 'spread', seed: 7 },
+      source: { kind: 'task', task: 'four-needles', tokens: this.#tokens, depth: 'spread', seed: 7 },
       method,
       pinned: [],
       queriesStart: null,
@@ -155,7 +155,7 @@ class LiveStudy {
     const emit = ({ name, value }: PostedEvent): void => {
       const now = performance.now() - start;
       if (name === 'selectionReady' && picture.length === 0)
-        picture.push(this.cover(spec, start, times, onTimes));
+        picture.push(this.#cover(spec, start, times, onTimes));
       if (name === 'measured' && value.layers?.length === 8) times.layers ||= now;
       if (name === 'timing') {
         times.sweep = value.sweep ?? 0;
@@ -164,7 +164,7 @@ class LiveStudy {
       onTimes(times);
     };
     const { signal } = controller;
-    await this.engine
+    await this.#engine
       .run({ spec, parts, signal, emit, onFull: () => {}, full: null })
       .catch((reason: unknown) => {
         if (reason !== signal.reason) throw reason;
@@ -175,20 +175,15 @@ class LiveStudy {
   }
 
   /** What the method keeps of every tile of the visible head's map: full attention's tiles are there already. */
-  private async cover(
-    spec: StudySpec,
-    start: number,
-    times: Times,
-    onTimes: (times: Times) => void,
-  ): Promise<void> {
-    const { tokens } = this;
+  async #cover(spec: StudySpec, start: number, times: Times, onTimes: (times: Times) => void): Promise<void> {
+    const tokens = this.#tokens;
     const whole = { rowStart: 0, rowEnd: tokens, columnStart: 0, columnEnd: tokens };
     const tiles = tilesIn(whole, levelFor(tokens, MAP_PIXELS), tokens).map((place) => ({
       ...place,
       ...VISIBLE,
     }));
     const request = { text: textKey(spec), method: methodKey(spec.method), tiles };
-    const { kept } = await this.engine.coverage(request, new AbortController().signal);
+    const { kept } = await this.#engine.coverage(request, new AbortController().signal);
     if (kept.includes(null)) throw new Error('the map has no selection');
     times.picture = performance.now() - start;
     onTimes(times);

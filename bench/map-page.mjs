@@ -127,7 +127,7 @@ async function replay(session, box) {
 function report(name, milliseconds) {
   const sorted = [...milliseconds].sort((a, b) => a - b);
   const at = (/** @type {number} */ share) =>
-    sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))].toFixed(1);
+    sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]?.toFixed(1);
   console.log(
     `${name.padEnd(10)} after ${sorted.length} gestures: median ${at(0.5)}, 95 % within ${at(0.95)}, all within ${at(1)} ms`,
   );

@@ -77,7 +77,7 @@ function check(actual, expected, what) {
 /** @param {number[]} values */
 function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
-  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
+  return ((sorted[(sorted.length - 1) >> 1] ?? Number.NaN) + (sorted[sorted.length >> 1] ?? Number.NaN)) / 2;
 }
 
 /** Median over the openings of the sum over parts. @param {Opening[]} openings @param {string[]} names @param {(part: Part) => number} of */
@@ -128,7 +128,7 @@ async function main() {
       await open(program, isGpu ? 'cpu' : 'cpu-plain', 1, env),
     ];
     if (program === PROGRAM) console.log(mine.device);
-    const off = check(mine.openings[0].numbers, reference.openings[0].numbers, program);
+    const off = check(mine.openings[0]?.numbers ?? [], reference.openings[0]?.numbers ?? [], program);
     console.log(
       `${program === PROGRAM ? 'numbers' : 'its numbers'} within ${off.toExponential(1)} of ${reference.device}`,
     );
@@ -139,8 +139,8 @@ async function main() {
   for (let round = 0; round < Number(values.rounds); round++) {
     for (const [i, program] of programs.entries()) {
       const { openings } = await open(program, values.backend, Number(values.openings), env);
-      first[i].push(openings[0]);
-      warm[i].push(...openings.slice(1));
+      first[i]?.push(...openings.slice(0, 1));
+      warm[i]?.push(...openings.slice(1));
     }
   }
   const isCompared = programs.length > 1;
@@ -151,21 +151,21 @@ async function main() {
     ['first opening', first],
     ['later openings', warm],
   ])) {
-    if (openings[0].length === 0) continue;
+    if (!openings[0]?.length) continue;
     console.log(`\n${title} of ${values.rounds} processes, medians of ${openings[0].length}`);
     printHeader(times, isCompared);
     for (const { title, names } of PARTS) {
-      const [mine, other] = openings.map((list) => of.map((what) => medianOf(list, names, what)));
-      printRow(title, mine, other ?? []);
+      const [mine = [], other = []] = openings.map((list) => of.map((what) => medianOf(list, names, what)));
+      printRow(title, mine, other);
     }
   }
   if (!isGpu) return;
   console.log('\ncommands of an opening');
   printHeader(COMMANDS, isCompared);
   for (const { title, names } of PARTS) {
-    const [mine, other] = first.map((list) =>
-      COMMANDS.map((_, i) => medianOf(list, names, ({ commands }) => commands[i])),
+    const [mine = [], other = []] = first.map((list) =>
+      COMMANDS.map((_, i) => medianOf(list, names, ({ commands }) => commands[i] ?? 0)),
     );
-    printRow(title, mine, other ?? []);
+    printRow(title, mine, other);
   }
 }

@@ -104,8 +104,8 @@ function prepare(ops: Ops, rows: number, shape: Shape, seed: number) {
       const channelsOf = (data: Float32Array, row: number) => data.subarray(row * depth, (row + 1) * depth);
       checkOutput(
         name,
-        places.map(([i, j]) => result[i * columns + j]),
-        places.map(([i, j]) => dot(channelsOf(inputData, i), channelsOf(weightData, j))),
+        places.map(([i, j]) => result[i! * columns + j!]!),
+        places.map(([i, j]) => dot(channelsOf(inputData, i!), channelsOf(weightData, j!))),
         TOLERANCE,
       );
     },

@@ -38,7 +38,7 @@ export function randomWeights(config: ModelConfig): DecoderWeights {
   let seed = 1;
   const uniform = (length: number, scale: number): Float32Array => {
     const values = randomFloats(length, seed++);
-    for (let i = 0; i < length; i++) values[i] *= scale;
+    for (let i = 0; i < length; i++) values[i]! *= scale;
     return values;
   };
   const linear = (outputs: number, inputs: number): LinearWeights => ({

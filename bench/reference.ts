@@ -13,7 +13,7 @@ export function rowOf({ data, offset, stride }: HostRows, row: number, channels:
 
 export function dot(a: Float32Array, b: Float32Array): number {
   let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
   return sum;
 }
 
@@ -31,15 +31,15 @@ export function attendOnce(parts: readonly SeenKeys[], value: HostRows, scale: n
   );
   let largest = Number.NEGATIVE_INFINITY;
   for (const part of logits) for (const logit of part) largest = Math.max(largest, logit);
-  const channels = parts[0].query.length;
+  const channels = parts[0]!.query.length;
   const out = new Float64Array(channels);
   let total = 0;
   parts.forEach(({ rows }, part) => {
     for (let i = 0; i < rows.length; i++) {
-      const weight = Math.exp(logits[part][i] - largest);
-      const row = rowOf(value, rows[i], channels);
+      const weight = Math.exp(logits[part]![i]! - largest);
+      const row = rowOf(value, rows[i]!, channels);
       total += weight;
-      for (let c = 0; c < channels; c++) out[c] += weight * row[c];
+      for (let c = 0; c < channels; c++) out[c]! += weight * row[c]!;
     }
   });
   return out.map((sum) => sum / total);

@@ -85,7 +85,9 @@ async function main() {
   console.log(MOMENTS.map((moment) => moment.padStart(18)).join(''));
   for (let run = 0; run < Number(values.repeat); run++) {
     const times = await measureStart(folder, values.hash);
-    console.log(MOMENTS.map((moment) => `${(times[moment] / 1000).toFixed(2)} s`.padStart(18)).join(''));
+    console.log(
+      MOMENTS.map((moment) => `${((times[moment] ?? Number.NaN) / 1000).toFixed(2)} s`.padStart(18)).join(''),
+    );
   }
 }
 

@@ -8,7 +8,7 @@ export interface Column {
 export function tableLine(columns: readonly Column[], cells: readonly string[]): string {
   return cells
     .map((cell, index) => {
-      const { width, align } = columns[index];
+      const { width, align } = columns[index]!;
       return align === 'left' ? cell.padEnd(width) : cell.padStart(width);
     })
     .join('')

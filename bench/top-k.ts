@@ -82,7 +82,7 @@ async function measureTopK({ ops, row }: Bench, size: Size, breaksTies: boolean)
 /** Ascending indices of the `count` best: score descending, then the second score, then the lower index. */
 export function best(scores: Float32Array, seconds: Float32Array | null, count: number): Uint32Array {
   const order = Uint32Array.from(scores, (_, i) => i).sort(
-    (a, b) => scores[b] - scores[a] || (seconds ? seconds[b] - seconds[a] : 0) || a - b,
+    (a, b) => scores[b]! - scores[a]! || (seconds ? seconds[b]! - seconds[a]! : 0) || a - b,
   );
   return order.slice(0, count).sort();
 }

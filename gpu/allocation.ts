@@ -3,32 +3,32 @@ import type { Ops } from './ops';
 import type { DeviceBuffer } from './rows';
 
 export class Allocation {
-  private readonly ops: Pick<Ops, 'allocate' | 'release'>;
-  private readonly buffers: DeviceBuffer[] = [];
+  readonly #ops: Pick<Ops, 'allocate' | 'release'>;
+  readonly #buffers: DeviceBuffer[] = [];
 
   constructor(ops: Pick<Ops, 'allocate' | 'release'>) {
-    this.ops = ops;
+    this.#ops = ops;
   }
 
   /** Buffer of zeros; like `integers`, throws UserError where the device has no room. */
   floats(length: number, label: string): DeviceBuffer {
-    const buffer = this.ops.allocate('f32', length, label);
-    this.buffers.push(buffer);
+    const buffer = this.#ops.allocate('f32', length, label);
+    this.#buffers.push(buffer);
     return buffer;
   }
 
   integers(length: number, label: string): DeviceBuffer {
-    const buffer = this.ops.allocate('u32', length, label);
-    this.buffers.push(buffer);
+    const buffer = this.#ops.allocate('u32', length, label);
+    this.#buffers.push(buffer);
     return buffer;
   }
 
   /** Takes buffers over. */
   add(...buffers: DeviceBuffer[]): void {
-    this.buffers.push(...buffers);
+    this.#buffers.push(...buffers);
   }
 
   release(): void {
-    this.ops.release(...this.buffers.splice(0));
+    this.#ops.release(...this.#buffers.splice(0));
   }
 }

@@ -5,7 +5,7 @@ import { headMajorRows } from './rows';
 
 export class Scratch {
   readonly ops: Ops;
-  private readonly buffers: DeviceBuffer[] = [];
+  readonly #buffers: DeviceBuffer[] = [];
 
   constructor(ops: Ops) {
     this.ops = ops;
@@ -32,12 +32,12 @@ export class Scratch {
   }
 
   keep(buffer: DeviceBuffer): DeviceBuffer {
-    this.buffers.push(buffer);
+    this.#buffers.push(buffer);
     return buffer;
   }
 
   release(): void {
-    this.ops.release(...this.buffers);
-    this.buffers.length = 0;
+    this.ops.release(...this.#buffers);
+    this.#buffers.length = 0;
   }
 }

@@ -2,14 +2,14 @@ import { spawnSync } from 'node:child_process';
 import { vulkanEnvironment } from './browser.mjs';
 import { root } from './setup.mjs';
 
-const adapterProbe = `
+const ADAPTER_PROBE = `
   const { create } = await import('webgpu');
   process.exit((await create([]).requestAdapter()) ? 0 : 1);
 `;
 
 /** Whether Dawn finds an adapter in a process with these variables. @param {NodeJS.ProcessEnv} env */
 function findsAdapter(env) {
-  const args = ['--input-type=module', '-e', adapterProbe];
+  const args = ['--input-type=module', '-e', ADAPTER_PROBE];
   return spawnSync(process.execPath, args, { cwd: root, stdio: 'ignore', env }).status === 0;
 }
 

@@ -73,5 +73,5 @@ for (const [name, { title, program, isSlow, needsPage }] of Object.entries(PROGR
     if (values.backend) args.push('--backend', values.backend);
     if (values.against) args.push('--against', values.against);
   }
-  run([join(root, path), ...args], process.env);
+  run([join(root, path ?? ''), ...args], process.env);
 }

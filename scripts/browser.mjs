@@ -37,7 +37,7 @@ const places = [
   'C:\\Program Files (x86)\\Microsoft\\Edge\\Application\\msedge.exe',
 ];
 
-const fontSettings = `<?xml version="1.0"?>
+const FONT_SETTINGS = `<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 <fontconfig>
   <dir prefix="relative">fonts</dir>
@@ -109,7 +109,7 @@ function unpackCarriedChromium() {
     { cwd: root, env: { ...process.env, TMPDIR: unfinished, AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs20.x' } },
   );
   // Its own settings look for the fonts where Lambda has them.
-  writeFileSync(join(unfinished, 'fonts', 'fonts.conf'), fontSettings);
+  writeFileSync(join(unfinished, 'fonts', 'fonts.conf'), FONT_SETTINGS);
   try {
     renameSync(unfinished, folder);
   } catch (error) {

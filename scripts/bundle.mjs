@@ -27,7 +27,7 @@ export async function ensureApp() {
  */
 export async function ensureBundle(entry, name) {
   const output = join(root, 'dist', `${name}.js`);
-  const entryFolder = entry.split('/')[0];
+  const [entryFolder = ''] = entry.split('/');
   if (!isStale(output, [...programFolders, ...settings, join(root, entryFolder)])) return output;
   await bundle(entry, output, []);
   return output;

@@ -9,7 +9,7 @@ import { ensureInstalled, root } from './setup.mjs';
 ensureInstalled();
 
 /** Fuzzers: files, configs, tokenizers, links, captures. */
-const fuzzers = 5;
+const FUZZERS = 5;
 
 const { values } = parseArgs({
   options: {
@@ -17,7 +17,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '20250220' },
   },
 });
-const each = Math.ceil(Number(values.inputs) / fuzzers);
+const each = Math.ceil(Number(values.inputs) / FUZZERS);
 if (!(each >= 1) || !Number.isInteger(Number(values.seed))) {
   console.error('Give --inputs a number of inputs and --seed a whole number.');
   process.exit(1);
@@ -57,10 +57,10 @@ for (const { name, accepted, refused, slowest } of rows) {
   total += accepted + refused;
   console.log(`${name}: ${accepted} accepted, ${refused} refused in a sentence, slowest ${slowest} ms`);
 }
-const isWhole = status === 0 && rows.length === fuzzers;
+const isWhole = status === 0 && rows.length === FUZZERS;
 console.log(
   isWhole
     ? `${total.toLocaleString('en')} inputs of seed ${values.seed}: none failed`
-    : `FAILED: ${fuzzers - rows.length} of ${fuzzers} fuzzers did not come to their end`,
+    : `FAILED: ${FUZZERS - rows.length} of ${FUZZERS} fuzzers did not come to their end`,
 );
 process.exitCode = isWhole ? 0 : 1;

@@ -329,8 +329,8 @@ export const mutants = [
   {
     name: 'closed form: moments are turned the other way',
     file: 'src/methods/esa/closed-form.ts',
-    from: 'data[low] = a * cosine[j] - b * sine[j];',
-    to: 'data[low] = a * cosine[j] + b * sine[j];',
+    from: 'data[low] = a! * cosine[j]! - b! * sine[j]!;',
+    to: 'data[low] = a! * cosine[j]! + b! * sine[j]!;',
     tests: ['tests/methods/closed-form', 'tests/methods/projection'],
   },
   {
@@ -406,22 +406,22 @@ export const mutants = [
   {
     name: 'a share of visible keys leaves out the query itself',
     file: 'src/measure/layer-sums.ts',
-    from: 'this.keptShare.add(seen / (position + 1));',
-    to: 'this.keptShare.add(seen / Math.max(1, position));',
+    from: 'this.#keptShare.add(seen / (position + 1));',
+    to: 'this.#keptShare.add(seen / Math.max(1, position));',
     tests: ['tests/measure/layer-sums'],
   },
   {
     name: 'selector recall: a short block counts as much as a long one',
     file: 'src/measure/layer-sums.ts',
-    from: 'this.selector.add(recall.block, queries);',
-    to: 'this.selector.add(recall.block);',
+    from: 'this.#selector.add(recall.block, queries);',
+    to: 'this.#selector.add(recall.block);',
     tests: ['tests/measure/layer-sums'],
   },
   {
     name: 'ties at the cut: the fewest of all blocks',
     file: 'src/measure/layer-sums.ts',
-    from: 'Math.max(this.tiedAtCut ?? 0, ...kept.tiedAtCut)',
-    to: 'Math.min(this.tiedAtCut ?? 99, ...kept.tiedAtCut)',
+    from: 'Math.max(this.#tiedAtCut ?? 0, ...kept.tiedAtCut)',
+    to: 'Math.min(this.#tiedAtCut ?? 99, ...kept.tiedAtCut)',
     tests: ['tests/measure/layer-sums'],
   },
   {
@@ -441,15 +441,15 @@ export const mutants = [
   {
     name: 'the most likely token is the last of equal ones',
     file: 'src/measure/divergence.ts',
-    from: 'if (values[v] > values[best]) best = v;',
-    to: 'if (values[v] >= values[best]) best = v;',
+    from: 'if (values[v]! > values[best]!) best = v;',
+    to: 'if (values[v]! >= values[best]!) best = v;',
     tests: ['tests/measure/divergence'],
   },
   {
     name: 'a median of an even number is its upper middle',
     file: 'src/base/median.ts',
-    from: '(ascending[Math.ceil(middle) - 1] + ascending[Math.floor(middle)]) / 2',
-    to: 'ascending[Math.floor(middle)]',
+    from: '(ascending[Math.ceil(middle) - 1]! + ascending[Math.floor(middle)]!) / 2',
+    to: 'ascending[Math.floor(middle)]!',
     tests: ['tests/measure/divergence'],
   },
   {
@@ -483,7 +483,7 @@ export const mutants = [
   {
     name: 'attention of a free run ignores the method’s positions',
     file: 'src/engine/generation.ts',
-    from: 'if (this.method.attend) this.method.attend(input, selection, asked.out, kept);\n    else attendSelection',
+    from: 'if (this.#method.attend) this.#method.attend(input, selection, asked.out, kept);\n    else attendSelection',
     to: 'attendSelection',
     tests: ['tests/engine/free-runs'],
   },

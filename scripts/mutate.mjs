@@ -26,10 +26,10 @@ const { values } = parseArgs({
   },
 });
 
-const lanes = 2;
+const LANES = 2;
 /** A test that takes this much longer than without a bug has seen it. */
-const longestMilliseconds = 180_000;
-const longestCleanMilliseconds = 1_200_000;
+const LONGEST_MILLISECONDS = 180_000;
+const LONGEST_CLEAN_MILLISECONDS = 1_200_000;
 const copied = ['src', 'gpu', 'components', 'samples', 'tests', 'scripts', 'bench', 'docs'];
 const settings = [
   'package.json',
@@ -58,7 +58,7 @@ function copyOfTree() {
 }
 
 /** Runs tests, the first failure ends them. @param {string} folder @param {readonly string[]} tests @param {number} longest @returns {Promise<{ isRed: boolean, output: string }>} */
-function test(folder, tests, longest = longestMilliseconds) {
+function test(folder, tests, longest = LONGEST_MILLISECONDS) {
   return new Promise((resolve) => {
     const args = ['run', ...tests, '--project', 'unit', '--bail', '1', '--reporter', 'dot'];
     const run = spawn(join(root, 'node_modules', '.bin', 'vitest'), args, {
@@ -96,7 +96,7 @@ function apply(folder, { file, from, to, at }) {
 }
 
 const started = performance.now();
-const folders = Array.from({ length: lanes }, copyOfTree);
+const folders = Array.from({ length: LANES }, copyOfTree);
 const waiting = [...chosen];
 /** @type {{ mutant: Mutant, end: 'killed' | 'survived' | 'stale' }[]} */
 const ends = [];
@@ -119,7 +119,7 @@ async function lane(folder) {
 
 try {
   const tests = [...new Set(chosen.flatMap((mutant) => mutant.tests))];
-  const clean = await test(folders[0], tests, longestCleanMilliseconds);
+  const clean = await test(folders[0] ?? '', tests, LONGEST_CLEAN_MILLISECONDS);
   if (clean.isRed) {
     console.error(clean.output.slice(-4000));
     fail('The tests fail without any mutant; mend them first.');

@@ -86,8 +86,7 @@ export function randomMutants(count, seed) {
     state = (Math.imul(1664525, state) + 1013904223) >>> 0;
     return state / 2 ** 32;
   };
-  return Array.from(
-    { length: Math.min(count, all.length) },
-    () => all.splice(Math.floor(draw() * all.length), 1)[0],
-  );
+  return Array.from({ length: Math.min(count, all.length) }, () =>
+    all.splice(Math.floor(draw() * all.length), 1),
+  ).flat();
 }

@@ -17,7 +17,7 @@ export function fail(sentence) {
  * command works in a fresh clone. npm's output goes to stderr: stdout belongs to the command.
  */
 export function ensureInstalled() {
-  const [major, minor] = process.versions.node.split('.').map(Number);
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   if (major < 20 || (major === 20 && minor < 19)) {
     fail(
       `Keyhole needs Node 20.19 or newer and this is Node ${process.versions.node}: please install a newer Node.`,

@@ -13,7 +13,7 @@ const counts = { passed: 0, failed: 0, skipped: 0 };
  */
 function check(name, command) {
   const startMs = performance.now();
-  const [program, ...args] = command;
+  const [program = '', ...args] = command;
   const { status } = program.endsWith('.mjs')
     ? spawnSync(process.execPath, [join(root, 'scripts', program), ...args], { cwd: root, stdio: 'inherit' })
     : spawnSync(join(root, 'node_modules', '.bin', program), args, {

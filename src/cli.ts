@@ -22,15 +22,15 @@ async function main(args: string[]): Promise<void> {
   const [verb, ...rest] = args;
   if (verb === undefined || (isHelp(verb) && rest.length === 0)) return print(helpText());
   const asked = isHelp(verb) ? rest[0] : verb;
-  if (!Object.hasOwn(verbs, asked)) {
+  if (!Object.hasOwn(verbs, asked!)) {
     const names = Object.keys(verbs);
-    const nearest = nearestName(asked, names);
+    const nearest = nearestName(asked!, names);
     const hint = nearest ? `did you mean ${nearest}? Use` : 'use';
     throw new UserError(`There is no verb "${asked}"; ${hint} one of ${names.join(', ')}, or help.`);
   }
   if (isHelp(verb) || rest.some((argument) => argument === '--help' || argument === '-h'))
-    return print(verbHelp(verbEntry(asked)));
-  await verbs[verb](rest);
+    return print(verbHelp(verbEntry(asked!)));
+  await verbs[verb]!(rest);
 }
 
 function isHelp(word: string): boolean {

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { shaderOf } from '../scripts/wgsl.mjs';
 import { describeWebGpu } from './webgpu-node';
 
-const doubling = /* wgsl */ `
+const DOUBLING = /* wgsl */ `
 struct Params { count: u32, addend: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> values: array<f32>;
@@ -16,7 +16,7 @@ describeWebGpu('WebGPU in Node', (gpu) => {
   it('runs a compute shader on uniforms laid out as the build reads them and leaves what lies past the end alone', async () => {
     const { device } = gpu;
     const count = 1000;
-    const { parameters } = shaderOf(doubling);
+    const { parameters } = shaderOf(DOUBLING);
     expect(parameters).toEqual([
       { name: 'count', word: 0, type: 'u32' },
       { name: 'addend', word: 1, type: 'f32' },
@@ -40,7 +40,7 @@ describeWebGpu('WebGPU in Node', (gpu) => {
 
     const pipeline = await device.createComputePipelineAsync({
       layout: 'auto',
-      compute: { module: device.createShaderModule({ code: doubling }) },
+      compute: { module: device.createShaderModule({ code: DOUBLING }) },
     });
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();

@@ -6,10 +6,21 @@ import type { ParameterSchema, ParameterValue } from '../../src/methods/paramete
 import type { Choice, MeasuredBy } from '../../src/page/measured';
 import { sampleList } from '../../src/page/samples';
 import type { FindMethod } from '../../src/study/default-study';
+
+<<<<<<< HEAD
+
 import { bundledModel } from '../../src/study/default-study';
 import type { SourceSpec } from '../../src/study/spec';
 import { taskList } from '../../src/tasks';
 import { formatCount, formatNumber, formatPercent } from './format';
+
+=======
+
+import { BUNDLED_MODEL } from '../../src/study/default-study';
+import { formatNumber, formatPercent } from './format';
+import { describeSource } from './source-name';
+
+>>>>>>> d8bf3f0 (One dialect: fields that are private by the language, indexing that may miss, constants in capitals, held by compiler and linter)
 
 /** What made a panel's numbers. */
 export interface Provenance {
@@ -85,7 +96,7 @@ export function provenanceRows(
     ['queries', queriesText(by)],
     ['method', methodTitle(method, findMethod)],
     ['parameters', JSON.stringify(method.parameters)],
-    ['model', `${model === bundledModel ? 'bundled model' : model}, digest ${modelDigest ?? 'not known'}`],
+    ['model', `${model === BUNDLED_MODEL ? 'bundled model' : model}, digest ${modelDigest ?? 'not known'}`],
     ['version', `Keyhole ${by.version}`],
     ['link', link],
     ...(isStale

@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { usePage } from '../../src/page/hooks';
-import { comfortableLinkCharacters } from '../../src/page/limits';
+import { COMFORTABLE_LINK_CHARACTERS } from '../../src/page/limits';
 import type { SharedLink } from '../../src/page/page';
 import { Button } from '../shared/Button';
 import { copyText } from '../shared/clipboard';
@@ -23,6 +23,7 @@ export function ShareButton() {
     setCopied(await copying);
   };
   return (
+<<<<<<< HEAD
     <Popover
       // In the click's own task, in which the clipboard may be written.
       trigger={
@@ -51,6 +52,39 @@ export function ShareButton() {
             <Problem>
               {formatCount(link.url.length)} characters: some mail and chat programs cut links this long.
             </Problem>
+=======
+    <Popover.Root open={isOpen} onOpenChange={setOpen}>
+      {/* In the click's own task, in which the clipboard may be written. */}
+      <Popover.Trigger className="button button-primary" onClick={() => !isOpen && share()}>
+        Share
+      </Popover.Trigger>
+      <Popover.Portal>
+        <Popover.Content
+          className="popover share"
+          aria-label="Share"
+          align="end"
+          sideOffset={6}
+          collisionPadding={8}
+        >
+          {link && (
+            <>
+              <p role="status">
+                {isCopied ? 'The link is in the clipboard.' : 'Copy the link from here:'} {travels(link)}
+              </p>
+              <input
+                className="field share-link"
+                readOnly
+                value={link.url}
+                aria-label="Link to this view"
+                onFocus={(event) => event.target.select()}
+              />
+              {link.url.length > COMFORTABLE_LINK_CHARACTERS && (
+                <p className="problem">
+                  {formatCount(link.url.length)} characters: some mail and chat programs cut links this long.
+                </p>
+              )}
+            </>
+>>>>>>> d8bf3f0 (One dialect: fields that are private by the language, indexing that may miss, constants in capitals, held by compiler and linter)
           )}
         </>
       )}

@@ -1,5 +1,15 @@
+<<<<<<< HEAD
+
 import { useState } from 'react';
 import { largestSeed } from '../../src/page/limits';
+
+=======
+
+import { type FormEvent, useId, useState } from 'react';
+import { LARGEST_SEED } from '../../src/page/limits';
+
+>>>>>>> d8bf3f0 (One dialect: fields that are private by the language, indexing that may miss, constants in capitals, held by compiler and linter)
+
 import { LONGEST_TEXT_TOKENS } from '../../src/study/limits';
 import type { SourceSpec } from '../../src/study/spec';
 import { taskList } from '../../src/tasks';
@@ -100,8 +110,8 @@ function problemOf(length: string, depth: string, seed: string, least: number): 
   if (depth !== '' && !isWholeIn(depth, 0, 100)) {
     return 'The depth must be a whole number from 0 to 100 %, or empty for needles spread over the text.';
   }
-  if (!isWholeIn(seed, 0, largestSeed)) {
-    return `The seed must be a whole number from 0 to ${formatCount(largestSeed)}.`;
+  if (!isWholeIn(seed, 0, LARGEST_SEED)) {
+    return `The seed must be a whole number from 0 to ${formatCount(LARGEST_SEED)}.`;
   }
   return null;
 }

@@ -5,16 +5,16 @@ import { createRandom, type Random } from '../../src/tasks/random';
 const kinds = { ignored: 0, prose: 1, answer: 2 };
 
 /** Seeds below this are for evaluation and never trained on. */
-const firstTrainingSeed = 1_000_000;
+const FIRST_TRAINING_SEED = 1_000_000;
 
-const endOfSequence = 1;
-const vocabulary = 2048;
+const END_OF_SEQUENCE = 1;
+const VOCABULARY = 2048;
 
 /** How often each task comes, relative to the others. */
 const shares: Record<TaskId, number> = { 'single-needle': 3, 'four-needles': 4, 'key-value': 3, stars: 2 };
 
 /** Rows of at most this length also practise plain copying, out of which retrieval grows. */
-const longestCopyingRow = 256;
+const LONGEST_COPYING_ROW = 256;
 
 /**
  * A function that makes one row after the other: `length + 1` ids (uint16) and their kinds (uint8) in one byte array. A
@@ -30,7 +30,7 @@ export function createRowMaker(
   const rowTokens = length + 1;
 
   return () => {
-    const ids = new Uint16Array(rowTokens).fill(endOfSequence);
+    const ids = new Uint16Array(rowTokens).fill(END_OF_SEQUENCE);
     const kind = new Uint8Array(rowTokens);
     let filled = 0;
     const append = (document: readonly number[], answerStart: number) => {
@@ -40,7 +40,7 @@ export function createRowMaker(
       filled += document.length;
     };
 
-    if (length <= longestCopyingRow && random.next() < 0.4) {
+    if (length <= LONGEST_COPYING_ROW && random.next() < 0.4) {
       const copy = copyingDocument(random, hay, tokenizer, rowTokens);
       append(copy.ids, copy.answerStart);
     } else {
@@ -58,12 +58,12 @@ export function createRowMaker(
         const instance = generateTask({
           task,
           tokens,
-          seed: firstTrainingSeed + random.below(2 ** 32 - firstTrainingSeed),
+          seed: FIRST_TRAINING_SEED + random.below(2 ** 32 - FIRST_TRAINING_SEED),
           depth: random.next() < 0.7 ? 'spread' : random.next(),
           hay,
           tokenizer,
         });
-        append([...instance.ids, endOfSequence], instance.answerStart);
+        append([...instance.ids, END_OF_SEQUENCE], instance.answerStart);
       }
     }
     const row = new Uint8Array(3 * rowTokens);
@@ -101,7 +101,7 @@ function copyingDocument(
   const passage =
     random.next() < 0.5
       ? prose(copied)
-      : Array.from({ length: copied }, () => random.between(2, vocabulary - 1));
+      : Array.from({ length: copied }, () => random.between(2, VOCABULARY - 1));
   const prefix = [...tokenizer.startIds, ...prose(before), ...passage, ...prose(between)];
   return { ids: [...prefix, ...passage], answerStart: prefix.length + 1 };
 }

@@ -51,10 +51,10 @@ const intro = [
 ].join('\n');
 
 const card = readFileSync(file('README.md'), 'utf8');
-const begin = '<!-- esa-table: begin -->';
-const end = '<!-- esa-table: end -->';
-const before = card.slice(0, card.indexOf(begin) + begin.length);
+const BEGIN = '<!-- esa-table: begin -->';
+const END = '<!-- esa-table: end -->';
+const before = card.slice(0, card.indexOf(BEGIN) + BEGIN.length);
 writeFileSync(
   file('README.md'),
-  `${before}\n${[intro, ...tables].join('\n\n')}\n${card.slice(card.indexOf(end))}`,
+  `${before}\n${[intro, ...tables].join('\n\n')}\n${card.slice(card.indexOf(END))}`,
 );

@@ -2,7 +2,7 @@ import { Tokenizer } from '@huggingface/tokenizers';
 import type { TaskTokenizer } from '../../src/tasks/index';
 
 /** The pattern at which byte-level BPE cuts text before merging (GPT-2's). White space before a word belongs to it. */
-const words = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
+const WORDS = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
 
 /**
  * The bundled tokenizer with a memory of words: the recipe encodes a billion characters of few different words, and
@@ -27,7 +27,7 @@ export function createWordTokenizer(tokenizerJson: object): TaskTokenizer {
       const ids: number[] = [];
       // As the tokenizer does: every digit by itself first, then the words of what is between.
       for (const part of text.split(/(\p{Nd})/u)) {
-        for (const [word] of part.matchAll(words)) {
+        for (const [word] of part.matchAll(WORDS)) {
           for (const id of encodeWord(word)) ids.push(id);
         }
       }

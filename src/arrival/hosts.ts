@@ -16,7 +16,7 @@ export function isOwnHost(from: URL, to: URL): boolean {
   if (to.protocol !== 'https:' || to.port !== '') return false;
   if (from.hostname === to.hostname) return from.port === '';
   const own = Object.hasOwn(hubHosts, from.hostname) ? hubHosts[from.hostname] : [];
-  return own.some((pattern) =>
+  return own!.some((pattern) =>
     pattern.startsWith('*.') ? to.hostname.endsWith(pattern.slice(1)) : to.hostname === pattern,
   );
 }

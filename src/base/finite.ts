@@ -7,7 +7,7 @@ export function firstNotFinite(values: Float32Array): number {
   for (let start = 0; start < values.length; start += block) {
     const end = Math.min(values.length, start + block);
     let zero = 0;
-    for (let i = start; i < end; i++) zero += values[i] * 0;
+    for (let i = start; i < end; i++) zero += values[i]! * 0;
     if (zero === 0) continue;
     for (let i = start; i < end; i++) if (!Number.isFinite(values[i])) return i;
   }

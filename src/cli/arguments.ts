@@ -101,29 +101,29 @@ function parse(verb: string, args: readonly string[], options: readonly OptionEn
   const all = shown.map((name) => `--${name}`).join(', ');
   const values = new Map<string, string>();
   for (let i = 0; i < args.length; i++) {
-    const match = /^--?([^=]+)(?:=(.*))?$/s.exec(args[i]);
+    const match = /^--?([^=]+)(?:=(.*))?$/s.exec(args[i]!);
     if (!match)
       throw new UserError(
         `${verb} could not read its options: "${args[i]}" stands without one; it has ${all}.`,
       );
     const [, name, joined] = match;
     const option = options.find((entry) => entry.name === name);
-    if (!option || !args[i].startsWith('--')) {
-      const nearest = nearestName(name, shown);
+    if (!option || !args[i]!.startsWith('--')) {
+      const nearest = nearestName(name!, shown);
       const hint = nearest ? `did you mean --${nearest}? It has ${all}` : `it has ${all}`;
-      throw new UserError(`${verb} has no option ${args[i].split('=')[0]}; ${hint}.`);
+      throw new UserError(`${verb} has no option ${args[i]!.split('=')[0]}; ${hint}.`);
     }
     if (option.value === null) {
       if (joined !== undefined) throw new UserError(`${verb}: --${name} takes no value.`);
-      values.set(name, '');
+      values.set(name!, '');
     } else if (joined !== undefined) {
-      values.set(name, joined);
+      values.set(name!, joined);
     } else {
       const value = args[i + 1];
       // A number may be negative; any other dash begins the next option.
       if (value === undefined || /^-(?![\d.])/.test(value))
         throw new UserError(`${verb}: --${name} needs a value after it.`);
-      values.set(name, value);
+      values.set(name!, value);
       i++;
     }
   }

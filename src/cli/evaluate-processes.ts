@@ -41,13 +41,13 @@ export function ownShare(text: string): Share {
   const isShare =
     Number.isInteger(index) &&
     Number.isInteger(count) &&
-    index >= 0 &&
-    index < count &&
-    count <= MOST_PROCESSES;
+    index! >= 0 &&
+    index! < count! &&
+    count! <= MOST_PROCESSES;
   if (!isShare || !process.connected)
     throw new UserError('evaluate has no option --part; --processes N shares the texts out.');
   process.once('disconnect', () => process.exit(1));
-  return { index, count };
+  return { index: index!, count: count! };
 }
 
 /** Where part i of a shared evaluation is written. */
@@ -78,7 +78,7 @@ export async function evaluateInProcesses(
       .map((part) => readPart(partPath(out, part)))
       .filter((file) => file !== null);
     if (answered.length === 0) return;
-    const { answers: _, ...head } = answered[answered.length - 1];
+    const { answers: _, ...head } = answered[answered.length - 1]!;
     const cells = readEvaluation(out)?.cells ?? [];
     for (const key of plan) cellOf(cells, key);
     countAnswers(
@@ -92,7 +92,7 @@ export async function evaluateInProcesses(
   };
   const children = parts.map((part) => {
     const own = ['evaluate', ...rawArguments, '--part', `${part}/${processes}`];
-    const child = spawn(process.execPath, [process.argv[1], ...own], {
+    const child = spawn(process.execPath, [process.argv[1]!, ...own], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     child.on('message', (message) => {

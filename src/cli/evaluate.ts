@@ -73,7 +73,7 @@ export async function evaluateCommand(rawArguments: string[]): Promise<void> {
   try {
     if (processes > 1) {
       const at = rawArguments.findLastIndex((argument) => /^--processes(=|$)/.test(argument));
-      const own = rawArguments.toSpliced(at, rawArguments[at].includes('=') ? 1 : 2);
+      const own = rawArguments.toSpliced(at, rawArguments[at]!.includes('=') ? 1 : 2);
       await evaluateInProcesses(own, out, processes, plan);
     } else await evaluateSeeds(args, { out, share, plan, firstSeed, seeds });
     if (!share) await printCells(out, plan);

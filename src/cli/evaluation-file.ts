@@ -82,7 +82,7 @@ function readFile<T extends Head>(path: string, schema: z.ZodType<T>): T | null 
   const read = schema.safeParse(readJson(path));
   if (read.success) return read.data;
   const [issue] = read.error.issues;
-  const at = issue.path.length > 0 ? ` (wrong at ${quote(issue.path.join('.'))})` : '';
+  const at = issue!.path.length > 0 ? ` (wrong at ${quote(issue!.path.join('.'))})` : '';
   throw new UserError(`${path} is there and is no evaluation${at}; name another file, or mend or remove it.`);
 }
 
@@ -193,7 +193,7 @@ export function cellOf(cells: Cell[], key: CellKey): Cell {
     const { task, tokens, label, id, parameters } = key;
     const empty = { right: '', lossSumNats: 0, seeds: 0, notices: [] };
     cells.push(counted({ task, tokens, label, id, parameters, ...empty }));
-    return cells[cells.length - 1];
+    return cells[cells.length - 1]!;
   }
   if (fingerprint([cell.id, cell.parameters]) !== fingerprint([key.id, key.parameters])) {
     throw new UserError(

@@ -42,7 +42,7 @@ export async function forwardCommand(rawArguments: string[]): Promise<void> {
       keyValueHeads: config.keyValueHeads,
       headDimension: config.headDimension,
       inputIds: Int32Array.from(ids),
-      layer: (index) => layers[index],
+      layer: (index) => layers[index]!,
     },
     {
       logits: { dtype: 'F32', shape: [tokens, config.vocabularySize], data: result.logits },

@@ -12,7 +12,7 @@ const textFiles = import.meta.glob<string>('../../samples/texts/*.txt', {
 
 /** Texts under samples/texts, in the order of their list. */
 export function sampleTexts(): readonly SampleText[] {
-  return titles.map(({ id, title }) => ({ id, title, text: textFiles[`../../samples/texts/${id}.txt`] }));
+  return titles.map(({ id, title }) => ({ id, title, text: textFiles[`../../samples/texts/${id}.txt`]! }));
 }
 
 /** The bundled model's folder, beside the one of the program, dist/cli.js. */

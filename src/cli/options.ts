@@ -55,14 +55,14 @@ export const commonOptions: readonly OptionEntry[] = [
   { name: 'memory', value: 'MIB', text: "what may be taken of the device's memory" },
 ];
 
-const fromModel = '--model DIR (--text FILE | --ids-file IDS.json)';
-const fromEither = `(--capture FILE | ${fromModel})`;
+const FROM_MODEL = '--model DIR (--text FILE | --ids-file IDS.json)';
+const fromEither = `(--capture FILE | ${FROM_MODEL})`;
 
 export const verbs: readonly VerbEntry[] = [
   {
     name: 'forward',
     summary: 'logits, hidden states and a capture of one text',
-    source: fromModel,
+    source: FROM_MODEL,
     options: [
       model,
       text,
@@ -152,14 +152,14 @@ function editDistance(from: string, to: string): number {
     i,
     ...new Array<number>(to.length).fill(0),
   ]);
-  for (let j = 1; j <= to.length; j++) rows[0][j] = j;
+  for (let j = 1; j <= to.length; j++) rows[0]![j] = j;
   for (let i = 1; i <= from.length; i++) {
     for (let j = 1; j <= to.length; j++) {
       const differs = from[i - 1] === to[j - 1] ? 0 : 1;
-      rows[i][j] = Math.min(rows[i - 1][j] + 1, rows[i][j - 1] + 1, rows[i - 1][j - 1] + differs);
+      rows[i]![j] = Math.min(rows[i - 1]![j]! + 1, rows[i]![j - 1]! + 1, rows[i - 1]![j - 1]! + differs);
       if (i > 1 && j > 1 && from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1])
-        rows[i][j] = Math.min(rows[i][j], rows[i - 2][j - 2] + 1);
+        rows[i]![j] = Math.min(rows[i]![j]!, rows[i - 2]![j - 2]! + 1);
     }
   }
-  return rows[from.length][to.length];
+  return rows[from.length]![to.length]!;
 }

@@ -19,7 +19,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { UserError } from '../base/user-error';
-import { parseShardIndex, shardIndexFile } from '../model/files/safetensors-shards';
+import { parseShardIndex, SHARD_INDEX_FILE } from '../model/files/safetensors-shards';
 import { readJson, reason } from './files';
 
 /** Links that are followed until they count as a circle. */
@@ -186,7 +186,7 @@ function realFolder(folder: string): string | null {
 /** Weight files that a model's index names, which may lie in folders below; none where it cannot be read, which reading the model says. */
 function shardsOf(folder: string): readonly string[] {
   try {
-    return [...new Set(parseShardIndex(readJson(join(folder, shardIndexFile))).values())];
+    return [...new Set(parseShardIndex(readJson(join(folder, SHARD_INDEX_FILE))).values())];
   } catch {
     return [];
   }

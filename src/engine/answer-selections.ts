@@ -26,23 +26,23 @@ interface ReadList {
 export class AnswerSelections {
   /** The query that wrote the first token. */
   readonly firstQuery: number;
-  private readonly ops: Ops;
-  private readonly queryHeads: number;
+  readonly #ops: Ops;
+  readonly #queryHeads: number;
   /** Per query, per layer. */
-  private readonly kept: Kept[][] = [];
-  private readonly lastRead = new Map<number, ReadList>();
+  readonly #kept: Kept[][] = [];
+  readonly #lastRead = new Map<number, ReadList>();
   /** Of the token that is being read. */
-  private noted: { readonly layer: number; readonly selection: Selection; readonly isOwned: boolean }[] = [];
+  #noted: { readonly layer: number; readonly selection: Selection; readonly isOwned: boolean }[] = [];
 
   constructor(ops: Ops, firstQuery: number, queryHeads: number) {
-    this.ops = ops;
+    this.#ops = ops;
     this.firstQuery = firstQuery;
-    this.queryHeads = queryHeads;
+    this.#queryHeads = queryHeads;
   }
 
   /** How many queries wrote a token. */
   get queries(): number {
-    return this.kept.length;
+    return this.#kept.length;
   }
 
   /**
@@ -51,51 +51,51 @@ export class AnswerSelections {
    */
   note(layer: number, selection: Selection): void {
     const buffer = selection.list?.buffer;
-    this.noted.push({ layer, selection, isOwned: buffer !== undefined && selection.owned.includes(buffer) });
+    this.#noted.push({ layer, selection, isOwned: buffer !== undefined && selection.owned.includes(buffer) });
   }
 
   /** Reads what was noted of all layers together; ask for it with the token, so that both wait once. */
   async read(): Promise<void> {
-    const noted = this.noted.sort((a, b) => a.layer - b.layer);
-    this.noted = [];
+    const noted = this.#noted.sort((a, b) => a.layer - b.layer);
+    this.#noted = [];
     const reading = noted.map(async ({ layer, selection, isOwned }): Promise<Kept> => {
       const { list, rangeStart } = selection;
       if (!list || list.count === 0) return { sets: [], rangeStart };
       const { buffer, offset, count } = list;
-      const last = this.lastRead.get(layer);
+      const last = this.#lastRead.get(layer);
       if (!isOwned && last && last.buffer === buffer && last.offset === offset && last.count === count) {
         return { sets: last.sets, rangeStart };
       }
-      const sets = (await readLists(this.ops, list)).map(marksOf);
-      if (!isOwned) this.lastRead.set(layer, { buffer, offset, count, sets });
+      const sets = (await readLists(this.#ops, list)).map(marksOf);
+      if (!isOwned) this.#lastRead.set(layer, { buffer, offset, count, sets });
       return { sets, rangeStart };
     });
     try {
-      this.kept.push(await Promise.all(reading));
+      this.#kept.push(await Promise.all(reading));
     } finally {
-      for (const { selection, isOwned } of noted) if (isOwned) this.ops.release(selection.list!.buffer);
+      for (const { selection, isOwned } of noted) if (isOwned) this.#ops.release(selection.list!.buffer);
     }
   }
 
   /** Whether the query that wrote token query + 1 saw a token, in a layer and query head. The query must be one that wrote. */
   sees(query: number, layer: number, head: number, token: number): boolean {
-    const { sets, rangeStart } = this.kept[query - this.firstQuery][layer];
+    const { sets, rangeStart } = this.#kept[query - this.firstQuery]![layer]!;
     if (token >= rangeStart) return token <= query;
     if (sets.length === 0) return false;
-    const marks = sets[Math.floor((head * sets.length) / this.queryHeads)];
-    return ((marks[token >> 3] ?? 0) & (1 << (token & 7))) !== 0;
+    const marks = sets[Math.floor((head * sets.length) / this.#queryHeads)];
+    return ((marks![token >> 3] ?? 0) & (1 << (token & 7))) !== 0;
   }
 
   /** Gives back lists that were noted and not read. */
   release(): void {
-    for (const { selection, isOwned } of this.noted) if (isOwned) this.ops.release(selection.list!.buffer);
-    this.noted = [];
+    for (const { selection, isOwned } of this.#noted) if (isOwned) this.#ops.release(selection.list!.buffer);
+    this.#noted = [];
   }
 }
 
 /** One bit for each token up to the last; `ascending` indices. */
 function marksOf(ascending: Uint32Array): Uint8Array {
-  const marks = new Uint8Array((ascending[ascending.length - 1] >> 3) + 1);
-  for (const token of ascending) marks[token >> 3] |= 1 << (token & 7);
+  const marks = new Uint8Array((ascending[ascending.length - 1]! >> 3) + 1);
+  for (const token of ascending) marks[token >> 3]! |= 1 << (token & 7);
   return marks;
 }

@@ -55,7 +55,7 @@ function generatedTexts(
   const expected = answerStart === null ? full : [...text.ids.subarray(answerStart)];
   const token = firstDifference(method, expected);
   const textAt = (ids: readonly number[]): string | null =>
-    token !== null && token < ids.length ? text.textsOf([ids[token]])[0] : null;
+    token !== null && token < ids.length ? text.textsOf([ids[token]!])[0]! : null;
   const differsAt: Difference | null =
     token === null ? null : { token, written: textAt(method), expected: textAt(expected) };
   return { generatedTexts: { full: text.textsOf(full), method: text.textsOf(method) }, differsAt };

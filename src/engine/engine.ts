@@ -27,17 +27,17 @@ import { SweepAnswers } from './sweep-answers';
 import { TIME_BUDGET_MILLISECONDS } from './time-pairs';
 
 export class Engine {
-  private readonly ops: Ops;
-  private readonly environment: StudyEnvironment;
-  private readonly tryDevice: ((ops: Ops) => Promise<string | null>) | null;
-  private tried: Promise<string | null> | null = null;
-  private model: { readonly name: string; readonly open: OpenModel } | null = null;
-  private text: { readonly key: string; readonly text: StudyText } | null = null;
+  readonly #ops: Ops;
+  readonly #environment: StudyEnvironment;
+  readonly #tryDevice: ((ops: Ops) => Promise<string | null>) | null;
+  #tried: Promise<string | null> | null = null;
+  #model: { readonly name: string; readonly open: OpenModel } | null = null;
+  #text: { readonly key: string; readonly text: StudyText } | null = null;
   /** The text of a model that is still being loaded, made to plan with it. */
-  private draft: { readonly key: string; readonly text: StudyText } | null = null;
-  private probe: Probe | null = null;
-  private readonly answers = new SweepAnswers();
-  private visible = { layer: 0, head: 0 };
+  #draft: { readonly key: string; readonly text: StudyText } | null = null;
+  #probe: Probe | null = null;
+  readonly #answers = new SweepAnswers();
+  #visible = { layer: 0, head: 0 };
 
   /** `tryDevice`: tries what measuring needs of a device before its first use; a clause says what is wrong with it. */
   constructor(
@@ -45,9 +45,9 @@ export class Engine {
     environment: StudyEnvironment,
     tryDevice: ((ops: Ops) => Promise<string | null>) | null = null,
   ) {
-    this.ops = ops;
-    this.environment = environment;
-    this.tryDevice = tryDevice;
+    this.#ops = ops;
+    this.#environment = environment;
+    this.#tryDevice = tryDevice;
   }
 
   /** Runs the parts of a study that are asked for. Throws UserError, or the signal's reason when it was cancelled. */
@@ -58,16 +58,16 @@ export class Engine {
     };
     const run: EngineRun = { ...asked, emit };
     const { spec, parts, signal } = run;
-    if (parts.includes('time')) return this.measureTime(run);
-    if (parts.includes('answers')) return this.answer(run);
+    if (parts.includes('time')) return this.#measureTime(run);
+    if (parts.includes('answers')) return this.#answer(run);
     const clock = new Clock(emit);
     // While files come and weights are read, the device has time for it.
-    this.tried ??= this.tryDevice?.(this.ops) ?? null;
-    this.tried?.catch(() => {});
-    const open = await clock.measure('load', () => this.openModel(run));
+    this.#tried ??= this.#tryDevice?.(this.#ops) ?? null;
+    this.#tried?.catch(() => {});
+    const open = await clock.measure('load', () => this.#openModel(run));
     signal.throwIfAborted();
     emit({ name: 'progress', value: { label: 'preparing the text', fraction: 0, expectedSeconds: null } });
-    const text = await this.openText(spec, open);
+    const text = await this.#openText(spec, open);
     const doesProbe = parts.includes('probe');
     if (doesProbe) {
       emit({ name: 'model', value: open.facts });
@@ -77,34 +77,34 @@ export class Engine {
     signal.throwIfAborted();
     const context = studyContext(spec, open, text);
     const resolved = resolve(spec.method, context);
-    const plan = this.plan(open, text, resolved, parts);
+    const plan = this.#plan(open, text, resolved, parts);
 
     let full = run.full;
     if (doesProbe) {
-      const probe = await clock.measure('fullAttention', () => this.openProbe(open, text, run, plan));
-      await this.trust();
+      const probe = await clock.measure('fullAttention', () => this.#openProbe(open, text, run, plan));
+      await this.#trust();
       signal.throwIfAborted();
       full = Promise.resolve(probe.full);
       run.onFull(probe.full);
       emit({ name: 'textRead', value: undefined });
-      void this.ops.prepare('measuring');
+      void this.#ops.prepare('measuring');
       const pinned = spec.pinned.map((entry) => resolve(entry, context));
-      await probe.measure({ resolved, pinned, context, visible: () => this.visible, signal, emit, clock });
+      await probe.measure({ resolved, pinned, context, visible: () => this.#visible, signal, emit, clock });
     }
     if (parts.includes('free')) {
       if (!full) throw new Error('a free run needs the result of full attention');
-      await clock.measure('freeRun', () => this.freeRun(open, text, resolved, full, run, plan));
+      await clock.measure('freeRun', () => this.#freeRun(open, text, resolved, full, run, plan));
     }
   }
 
   /** Times the study's method on the text that is open. */
-  private async measureTime(run: EngineRun): Promise<void> {
+  async #measureTime(run: EngineRun): Promise<void> {
     const { signal, emit, timeUnlimited } = run;
     const text = textKey(run.spec);
-    const { resolved, context } = await this.reopen(run);
+    const { resolved, context } = await this.#reopen(run);
     emit({ name: 'progress', value: { label: 'measuring time', fraction: 0, expectedSeconds: null } });
     const budget = timeUnlimited ? null : TIME_BUDGET_MILLISECONDS;
-    const measure = () => this.openedProbe(text).time(resolved, context, budget, signal);
+    const measure = () => this.#openedProbe(text).time(resolved, context, budget, signal);
     // Somebody who has asked for it is told why there is none.
     const time = timeUnlimited ? await measure() : await unlessRefused(measure);
     signal.throwIfAborted();
@@ -112,17 +112,17 @@ export class Engine {
   }
 
   /** Runs the answers of curves, as far as they are not known. */
-  private async answer(run: EngineRun): Promise<void> {
+  async #answer(run: EngineRun): Promise<void> {
     const { spec, signal, emit, answersOf = [] } = run;
-    const { open, text, context } = await this.reopen(run);
+    const { open, text, context } = await this.#reopen(run);
     if (text.facts.answerStart === null) return;
     const isRight = async (method: ResolvedMethod): Promise<boolean> => {
-      const plan = this.plan(open, text, method, ['free']);
+      const plan = this.#plan(open, text, method, ['free']);
       // Its progress is told with the answers.
-      const reading = await this.read(open, text, method, { ...run, emit: () => {} }, plan, false);
+      const reading = await this.#read(open, text, method, { ...run, emit: () => {} }, plan, false);
       return text.judge(reading.generated ?? []).right;
     };
-    await this.answers.run({
+    await this.#answers.run({
       text: textKey(spec),
       methods: answersOf.map((asked) => resolve(asked, context)),
       others: [spec.method, ...spec.pinned].map((other) => resolve(other, context)),
@@ -135,84 +135,84 @@ export class Engine {
   }
 
   /** The open model and text of a study that was run before; opens what is not open. */
-  private async reopen(run: EngineRun) {
+  async #reopen(run: EngineRun) {
     const { spec } = run;
-    const open = await this.openModel({ ...run, emit: () => {} });
-    const text = await this.openText(spec, open);
+    const open = await this.#openModel({ ...run, emit: () => {} });
+    const text = await this.#openText(spec, open);
     const context = studyContext(spec, open, text);
     return { open, text, context, resolved: resolve(spec.method, context) };
   }
 
   /** Throws DeviceError where the device does not compute what the CPU does. */
-  private async trust(): Promise<void> {
-    const difference = await this.tried;
+  async #trust(): Promise<void> {
+    const difference = await this.#tried;
     if (difference !== null) {
-      throw new DeviceError(`WebGPU on ${this.ops.description} failed its self-test: ${difference}`);
+      throw new DeviceError(`WebGPU on ${this.#ops.description} failed its self-test: ${difference}`);
     }
   }
 
   /** Which layer and head should come first, in this run and the next. */
   look(layer: number, head: number): void {
-    this.visible = { layer, head };
+    this.#visible = { layer, head };
   }
 
   /** Attention of tiles. Throws UserError when their text is not the one that is read, or the tiles do not fit it. */
   attention(request: AttentionRequest, signal: AbortSignal): Promise<AttentionReply> {
-    return this.openedProbe(request.text).attention(request, signal);
+    return this.#openedProbe(request.text).attention(request, signal);
   }
 
   /** What the method keeps of tiles, null where that is not known yet. Throws as `attention` does. */
   coverage(request: CoverageRequest, signal: AbortSignal): Promise<CoverageReply> {
-    return this.openedProbe(request.text).coverage(request, signal);
+    return this.#openedProbe(request.text).coverage(request, signal);
   }
 
   /** `positions` as in an AttentionRequest. */
   row(layer: number, head: number, query: number, positions: string | null = null): Promise<QueryRow> {
-    return this.openedProbe().row(layer, head, query, positions);
+    return this.#openedProbe().row(layer, head, query, positions);
   }
 
-  private openedProbe(text = this.text?.key): Probe {
-    if (!this.probe || text !== this.text?.key)
+  #openedProbe(text = this.#text?.key): Probe {
+    if (!this.#probe || text !== this.#text?.key)
       throw new UserError('The text is not read yet; the picture follows as soon as it is.');
-    return this.probe;
+    return this.#probe;
   }
 
-  private async openModel(run: EngineRun): Promise<OpenModel> {
+  async #openModel(run: EngineRun): Promise<OpenModel> {
     const { spec, parts, emit } = run;
     const { model: name } = spec;
-    if (this.model?.name === name) return this.model.open;
-    const folder = this.environment.modelFolder(name);
+    if (this.#model?.name === name) return this.#model.open;
+    const folder = this.#environment.modelFolder(name);
     const report = (fraction: number): void =>
       emit({ name: 'progress', value: { label: `loading ${folder.name}`, fraction, expectedSeconds: null } });
     report(0);
-    const open = await openModel(this.ops, folder, {
+    const open = await openModel(this.#ops, folder, {
       onProgress: report,
-      makeRoom: () => this.closeModel(),
-      beforeWeights: (head) => this.checkLength(spec, head, parts),
+      makeRoom: () => this.#closeModel(),
+      beforeWeights: (head) => this.#checkLength(spec, head, parts),
       signal: run.loading ?? run.signal,
     });
-    this.closeModel();
-    this.model = { name, open };
+    this.#closeModel();
+    this.#model = { name, open };
     return open;
   }
 
   /** Refuses a text that the device has no room for before the weights are fetched. */
-  private async checkLength(spec: StudySpec, head: ModelHead, parts: readonly Part[]): Promise<void> {
-    const text = await this.buildText(spec, head);
-    this.draft = { key: textKey(spec), text };
+  async #checkLength(spec: StudySpec, head: ModelHead, parts: readonly Part[]): Promise<void> {
+    const text = await this.#buildText(spec, head);
+    this.#draft = { key: textKey(spec), text };
     const tokens = spec.source.kind === 'task' ? spec.source.tokens : text.ids.length;
-    this.plan(head, text, resolvedOrFull(spec.method, parameterContext(head, tokens)), parts);
+    this.#plan(head, text, resolvedOrFull(spec.method, parameterContext(head, tokens)), parts);
   }
 
-  private closeModel(): void {
-    this.closeProbe();
-    this.model?.open.decoder.release();
-    this.model = null;
-    this.text = null;
+  #closeModel(): void {
+    this.#closeProbe();
+    this.#model?.open.decoder.release();
+    this.#model = null;
+    this.#text = null;
   }
 
   /** Throws UserError for a study that the device has no room for. */
-  private plan(
+  #plan(
     open: Pick<ModelHead, 'config' | 'calibration'>,
     text: StudyText,
     { method, parameters }: ResolvedMethod,
@@ -221,7 +221,7 @@ export class Engine {
     const { queries, answerStart } = text.facts;
     const readsText = method.readsText?.(parameters, open.calibration) ?? false;
     return planMemory({
-      ...{ method, parameters, answerStart, config: open.config, limits: this.ops.memoryLimits },
+      ...{ method, parameters, answerStart, config: open.config, limits: this.#ops.memoryLimits },
       tokens: text.ids.length,
       queriesStart: queries.start,
       continuation: continuationOf(open, text),
@@ -229,48 +229,48 @@ export class Engine {
     });
   }
 
-  private async openText(spec: StudySpec, open: OpenModel): Promise<StudyText> {
+  async #openText(spec: StudySpec, open: OpenModel): Promise<StudyText> {
     const key = textKey(spec);
-    if (this.text?.key === key) return this.text.text;
-    const { draft } = this;
-    this.draft = null;
-    const text = draft?.key === key ? draft.text : await this.buildText(spec, open);
-    this.text = { key, text };
-    this.closeProbe();
+    if (this.#text?.key === key) return this.#text.text;
+    const draft = this.#draft;
+    this.#draft = null;
+    const text = draft?.key === key ? draft.text : await this.#buildText(spec, open);
+    this.#text = { key, text };
+    this.#closeProbe();
     return text;
   }
 
-  private async buildText(
+  async #buildText(
     spec: StudySpec,
     { tokenizer, noTokenizer, config }: Pick<ModelHead, 'tokenizer' | 'noTokenizer' | 'config'>,
   ): Promise<StudyText> {
     if (!tokenizer) throw new UserError(noTokenizer);
-    return buildText(spec, tokenizer, config, await this.environment.sampleTexts());
+    return buildText(spec, tokenizer, config, await this.#environment.sampleTexts());
   }
 
-  private async openProbe(
+  async #openProbe(
     open: OpenModel,
     text: StudyText,
     run: EngineRun,
     { rotatedLayers }: MemoryPlan,
   ): Promise<Probe> {
     const onProgress = progressOf(run.emit, 'full attention', text.ids.length);
-    await this.ops.prepare('reading');
+    await this.#ops.prepare('reading');
     // While a GPU reads, there are threads to compile for what comes next; software reads with all of them.
-    if (!this.ops.isSoftware) {
-      void this.ops.prepare('measuring');
-      void this.ops.prepare('study');
+    if (!this.#ops.isSoftware) {
+      void this.#ops.prepare('measuring');
+      void this.#ops.prepare('study');
     }
-    this.probe ??= await Probe.open(open, text, rotatedLayers.full, run.signal, onProgress);
-    return this.probe;
+    this.#probe ??= await Probe.open(open, text, rotatedLayers.full, run.signal, onProgress);
+    return this.#probe;
   }
 
-  private closeProbe(): void {
-    this.probe?.release();
-    this.probe = null;
+  #closeProbe(): void {
+    this.#probe?.release();
+    this.#probe = null;
   }
 
-  private async freeRun(
+  async #freeRun(
     open: OpenModel,
     text: StudyText,
     resolved: ResolvedMethod,
@@ -279,16 +279,16 @@ export class Engine {
     plan: MemoryPlan,
   ): Promise<void> {
     const { spec, signal, emit } = run;
-    const reading = await this.read(open, text, resolved, run, plan, true);
+    const reading = await this.#read(open, text, resolved, run, plan, true);
     const reference = await full;
     signal.throwIfAborted();
     const freeRun = await compareRuns(open.decoder, text, reference, reading, signal);
-    if (freeRun.answer) this.answers.note(textKey(spec), resolved, freeRun.answer.right);
+    if (freeRun.answer) this.#answers.note(textKey(spec), resolved, freeRun.answer.right);
     emit({ name: 'measured', value: { freeRun } });
   }
 
   /** Reads the text with a method in every layer, as planned. */
-  private async read(
+  async #read(
     open: OpenModel,
     text: StudyText,
     { method, parameters }: ResolvedMethod,
@@ -299,8 +299,8 @@ export class Engine {
     const { answerStart, queries } = text.facts;
     // A worker that has only the free run then reads the text with full attention too.
     const probe = method.readsText?.(parameters, open.calibration)
-      ? await this.openProbe(open, text, run, plan)
-      : this.probe;
+      ? await this.#openProbe(open, text, run, plan)
+      : this.#probe;
     const { reader, ...reading } = await readText({
       decoder: open.decoder,
       method,

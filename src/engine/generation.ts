@@ -102,7 +102,7 @@ export function readingBlocks(
   const parts: QueryBlock[][] = [];
   for (const block of blocks) {
     const part = parts[parts.length - 1];
-    if (part && (block.end - part[0].start) * config.hiddenSize <= NUMBERS_AT_ONCE) part.push(block);
+    if (part && (block.end - part[0]!.start) * config.hiddenSize <= NUMBERS_AT_ONCE) part.push(block);
     else parts.push([block]);
   }
   const sizes = blocks.map(({ start, end }) => end - start);
@@ -110,7 +110,7 @@ export function readingBlocks(
   return {
     parts,
     largestBlock,
-    mostAtOnce: Math.max(largestBlock, ...parts.map((part) => part[part.length - 1].end - part[0].start)),
+    mostAtOnce: Math.max(largestBlock, ...parts.map((part) => part[part.length - 1]!.end - part[0]!.start)),
     capacity:
       answerStart === null ? tokens + continuation : Math.max(tokens, answerStart + LONGEST_ANSWER_TOKENS),
     evictAt: evictionPlace(places),
@@ -153,20 +153,20 @@ export async function readText(request: ReadingRequest): Promise<Reading> {
 
 /** The state of one reading: the method's run and scratch space. */
 class Run {
-  private readonly ops: Ops;
-  private readonly method: MethodRun;
-  private readonly check: ScoreCheck;
-  private readonly next: DeviceBuffer;
-  private readonly nextLogits: Rows;
-  private readonly scratchLogSumExp: RowScalars;
-  private readonly unused: Rows | null;
+  readonly #ops: Ops;
+  readonly #method: MethodRun;
+  readonly #check: ScoreCheck;
+  readonly #next: DeviceBuffer;
+  readonly #nextLogits: Rows;
+  readonly #scratchLogSumExp: RowScalars;
+  readonly #unused: Rows | null;
   /** Where text is generated from; null: nowhere. */
-  private readonly generateFrom: number | null;
+  readonly #generateFrom: number | null;
   readonly selections: AnswerSelections | null;
-  private hasGenerated = false;
-  private readonly request: ReadingRequest;
-  private readonly reader: Reader;
-  private readonly queryStates: Rows;
+  #hasGenerated = false;
+  readonly #request: ReadingRequest;
+  readonly #reader: Reader;
+  readonly #queryStates: Rows;
 
   constructor(
     request: ReadingRequest,
@@ -176,29 +176,29 @@ class Run {
     largestBlock: number,
     evictAt: number,
   ) {
-    this.request = request;
-    this.reader = reader;
-    this.queryStates = queryStates;
+    this.#request = request;
+    this.#reader = reader;
+    this.#queryStates = queryStates;
     const { decoder, method, parameters, calibration, ids } = request;
     const { ops, config } = decoder;
-    this.ops = ops;
-    this.generateFrom = request.answerStart ?? (request.continuation ? ids.length : null);
+    this.#ops = ops;
+    this.#generateFrom = request.answerStart ?? (request.continuation ? ids.length : null);
     this.selections =
-      request.keepSelections && this.generateFrom !== null
-        ? new AnswerSelections(ops, this.generateFrom - 1, config.queryHeads)
+      request.keepSelections && this.#generateFrom !== null
+        ? new AnswerSelections(ops, this.#generateFrom - 1, config.queryHeads)
         : null;
     const { queryHeads, headDimension, vocabularySize } = config;
-    this.next = scratch.integers(1, 'next token');
-    this.nextLogits = matrixRows(scratch.floats(vocabularySize, 'next logits'), 1, vocabularySize);
-    this.scratchLogSumExp = scratch.scalars(queryHeads, largestBlock, 'block log-sum-exp');
+    this.#next = scratch.integers(1, 'next token');
+    this.#nextLogits = matrixRows(scratch.floats(vocabularySize, 'next logits'), 1, vocabularySize);
+    this.#scratchLogSumExp = scratch.scalars(queryHeads, largestBlock, 'block log-sum-exp');
     // Methods that look at full attention's weights need its log-sum-exp first, which comes with an output nobody reads.
-    this.unused = method.needs.fullAttention
+    this.#unused = method.needs.fullAttention
       ? scratch.rows(queryHeads, largestBlock, headDimension, 'full attention output')
       : null;
-    this.check = new ScoreCheck(ops, config.layers);
+    this.#check = new ScoreCheck(ops, config.layers);
     const run = method.start(
       {
-        ops: this.check.ops,
+        ops: this.#check.ops,
         layers: config.layers,
         queryHeads: config.queryHeads,
         keyValueHeads: config.keyValueHeads,
@@ -214,21 +214,22 @@ class Run {
       },
       parameters,
     );
-    this.method = this.check.watch(run);
+    this.#method = this.#check.watch(run);
   }
 
   /** What the method has to compute from a text before it can select. */
   async prepare(): Promise<void> {
-    await this.method.prepare?.(this.request.recorded, this.request.signal);
+    await this.#method.prepare?.(this.#request.recorded, this.#request.signal);
   }
 
   /** Reads the true tokens of blocks that follow one another, and keeps the states of those that are queries. */
   async readBlocks(blocks: readonly QueryBlock[]): Promise<void> {
-    const { decoder, ids, queriesStart, signal, onProgress } = this.request;
-    const [{ start }, { end }] = [blocks[0], blocks[blocks.length - 1]];
-    const hidden = await this.reader.read(ids.subarray(start, end), {
+    const { decoder, ids, queriesStart, signal, onProgress } = this.#request;
+    const { start } = blocks[0]!;
+    const { end } = blocks[blocks.length - 1]!;
+    const hidden = await this.#reader.read(ids.subarray(start, end), {
       blockEnds: blocks.map((block) => block.end),
-      attend: (asked) => this.attend(asked),
+      attend: (asked) => this.#attend(asked),
       observe: (layer) => {
         signal.throwIfAborted();
         if (blocks.length > 1)
@@ -237,13 +238,13 @@ class Run {
     });
     const first = Math.max(start, queriesStart);
     if (first < end) {
-      const out = sliceRows(this.queryStates, first - queriesStart, end - first);
-      this.ops.copyRows({ input: sliceRows(hidden, first - start, end - first), out });
+      const out = sliceRows(this.#queryStates, first - queriesStart, end - first);
+      this.#ops.copyRows({ input: sliceRows(hidden, first - start, end - first), out });
     }
-    if (end === this.generateFrom && !this.hasGenerated)
-      this.reader.logits(sliceRows(hidden, end - start - 1, 1), this.nextLogits);
+    if (end === this.#generateFrom && !this.#hasGenerated)
+      this.#reader.logits(sliceRows(hidden, end - start - 1, 1), this.#nextLogits);
     onProgress(end);
-    await this.ops.pace();
+    await this.#ops.pace();
     signal.throwIfAborted();
   }
 
@@ -252,87 +253,89 @@ class Run {
    * is generated.
    */
   async generate(): Promise<number[] | null> {
-    const from = this.generateFrom;
+    const from = this.#generateFrom;
     if (from === null) return null;
-    const { ids, queriesStart, signal } = this.request;
-    this.method.mark();
+    const { ids, queriesStart, signal } = this.#request;
+    this.#method.mark();
     const generated: number[] = [];
     let agreed = 0;
     for (;;) {
       signal.throwIfAborted();
-      this.ops.argmax({ input: this.nextLogits, out: this.next, outOffset: 0 });
-      const [[token]] = await Promise.all([this.ops.readIntegers(this.next), this.selections?.read()]);
-      generated.push(token);
-      if (this.isComplete(generated)) break;
-      const place = this.reader.length;
-      const hidden = await this.reader.read(Uint32Array.of(token), { attend: (asked) => this.attend(asked) });
-      this.reader.logits(hidden, this.nextLogits);
+      this.#ops.argmax({ input: this.#nextLogits, out: this.#next, outOffset: 0 });
+      const [[token]] = await Promise.all([this.#ops.readIntegers(this.#next), this.selections?.read()]);
+      generated.push(token!);
+      if (this.#isComplete(generated)) break;
+      const place = this.#reader.length;
+      const hidden = await this.#reader.read(Uint32Array.of(token!), {
+        attend: (asked) => this.#attend(asked),
+      });
+      this.#reader.logits(hidden, this.#nextLogits);
       if (agreed === place - from && token === ids[place]) {
         agreed++;
         if (place >= queriesStart) {
-          this.ops.copyRows({ input: hidden, out: sliceRows(this.queryStates, place - queriesStart, 1) });
+          this.#ops.copyRows({ input: hidden, out: sliceRows(this.#queryStates, place - queriesStart, 1) });
         }
       }
     }
-    this.hasGenerated = true;
-    if (this.reader.length !== from + agreed) {
-      this.reader.rewind(from);
-      this.method.rewind();
+    this.#hasGenerated = true;
+    if (this.#reader.length !== from + agreed) {
+      this.#reader.rewind(from);
+      this.#method.rewind();
     }
-    if (this.request.method.family === 'dense') {
-      if (this.reader.length < ids.length) {
-        await this.readBlocks([{ start: this.reader.length, end: ids.length }]);
+    if (this.#request.method.family === 'dense') {
+      if (this.#reader.length < ids.length) {
+        await this.readBlocks([{ start: this.#reader.length, end: ids.length }]);
       }
     } else {
-      while (this.reader.length < ids.length)
-        await this.readBlocks([{ start: this.reader.length, end: this.reader.length + 1 }]);
+      while (this.#reader.length < ids.length)
+        await this.readBlocks([{ start: this.#reader.length, end: this.#reader.length + 1 }]);
     }
     return generated;
   }
 
-  private isComplete(generated: readonly number[]): boolean {
-    const { decoder, answerStart, continuation, isAnswerComplete } = this.request;
-    if (decoder.config.eosTokens.includes(generated[generated.length - 1])) return true;
+  #isComplete(generated: readonly number[]): boolean {
+    const { decoder, answerStart, continuation, isAnswerComplete } = this.#request;
+    if (decoder.config.eosTokens.includes(generated[generated.length - 1]!)) return true;
     if (answerStart === null) return generated.length >= continuation!;
     return generated.length >= LONGEST_ANSWER_TOKENS || isAnswerComplete(generated);
   }
 
   /** Throws UserError where the method chose by scores that are not finite. */
   checkScores(): Promise<void> {
-    return this.check.verdict(this.request.method.id);
+    return this.#check.verdict(this.#request.method.id);
   }
 
   notices(): Promise<readonly string[]> {
-    return runNotices(this.method);
+    return runNotices(this.#method);
   }
 
   release(): void {
     this.selections?.release();
-    this.method.dispose();
-    this.check.release();
+    this.#method.dispose();
+    this.#check.release();
   }
 
-  private attend(asked: AttendRequest): void {
-    const { decoder } = this.request;
+  #attend(asked: AttendRequest): void {
+    const { decoder } = this.#request;
     const { start, end } = asked;
     const kept: RowScalars = asked.logSumExp
       ? { ...asked.logSumExp, offset: asked.logSumExp.offset + start }
-      : this.scratchLogSumExp;
+      : this.#scratchLogSumExp;
     const input: LayerInput = {
       ...asked,
       block: { start, end },
-      logSumExp: this.unused ? this.scratchLogSumExp : null,
+      logSumExp: this.#unused ? this.#scratchLogSumExp : null,
     };
     const scale = decoder.config.attentionScale;
-    if (this.unused) {
-      fullLogSumExp(this.ops, input, scale, sliceRows(this.unused, 0, end - start), this.scratchLogSumExp);
+    if (this.#unused) {
+      fullLogSumExp(this.#ops, input, scale, sliceRows(this.#unused, 0, end - start), this.#scratchLogSumExp);
     }
-    const selection: Selection = this.method.select(input);
-    if (this.method.attend) this.method.attend(input, selection, asked.out, kept);
-    else attendSelection(this.ops, input, selection, scale, asked.out, kept);
-    const writes = this.selections && !this.hasGenerated && end >= this.generateFrom!;
+    const selection: Selection = this.#method.select(input);
+    if (this.#method.attend) this.#method.attend(input, selection, asked.out, kept);
+    else attendSelection(this.#ops, input, selection, scale, asked.out, kept);
+    const writes = this.selections && !this.#hasGenerated && end >= this.#generateFrom!;
     if (writes) this.selections!.note(asked.layer, selection);
     const held = writes ? selection.list?.buffer : undefined;
-    this.ops.release(...selection.owned.filter((buffer) => buffer !== held));
+    this.#ops.release(...selection.owned.filter((buffer) => buffer !== held));
   }
 }

@@ -49,9 +49,9 @@ export function needleDigits(
     if (at < 0) return [];
     const [found] = numbers.splice(at, 1);
     const inNeedle = tokensOfValue(textsOf(needle.start, needle.end), needle.start, needle.value);
-    const inAnswer = tokensOfValue(answerTexts, answerStart, needle.value, found.index);
+    const inAnswer = tokensOfValue(answerTexts, answerStart, needle.value, found!.index);
     if (!inNeedle || !inAnswer) return [];
-    return inNeedle.map((token, digit) => ({ token, query: inAnswer[digit] - 1 }));
+    return inNeedle.map((token, digit) => ({ token, query: inAnswer[digit]! - 1 }));
   });
 }
 

@@ -50,25 +50,25 @@ export interface ProbeWork {
 export class Probe {
   readonly text: OwnedRecordedText;
   readonly full: FullRun;
-  private readonly open: OpenModel;
-  private readonly study: StudyText;
+  readonly #open: OpenModel;
+  readonly #study: StudyText;
   /** What measurements share while the text is open. */
-  private readonly memo = new Memo();
+  readonly #memo = new Memo();
   /** Sweep curves by what they depend on: a pinned method is measured once, and none again for another budget. */
-  private readonly curves = new Map<string, SweepCurve>();
-  private readonly curveKeys = new Map<string, string>();
-  private readonly firstWeights: FirstWeights;
-  private own: { readonly key: string; readonly positions: OwnPositions } | null = null;
-  private current: ResolvedMethod | null = null;
+  readonly #curves = new Map<string, SweepCurve>();
+  readonly #curveKeys = new Map<string, string>();
+  readonly #firstWeights: FirstWeights;
+  #own: { readonly key: string; readonly positions: OwnPositions } | null = null;
+  #current: ResolvedMethod | null = null;
   /** The current method's blocks by layer, made when a picture needs them. */
-  private selections = new Map<number, Promise<readonly BlockSelection[]>>();
+  #selections = new Map<number, Promise<readonly BlockSelection[]>>();
 
-  private constructor(open: OpenModel, study: StudyText, text: OwnedRecordedText, fullRun: FullRun) {
-    this.open = open;
-    this.study = study;
+  constructor(open: OpenModel, study: StudyText, text: OwnedRecordedText, fullRun: FullRun) {
+    this.#open = open;
+    this.#study = study;
     this.text = text;
     this.full = fullRun;
-    this.firstWeights = new FirstWeights(text);
+    this.#firstWeights = new FirstWeights(text);
   }
 
   /** Reads the text with full attention, `rotatedLayers` as planned. Throws UserError, or the signal's reason. */
@@ -113,11 +113,11 @@ export class Probe {
   }
 
   release(): void {
-    this.current = null;
-    this.selections.clear();
-    this.own?.positions.dispose();
-    this.memo.close();
-    this.firstWeights.close();
+    this.#current = null;
+    this.#selections.clear();
+    this.#own?.positions.dispose();
+    this.#memo.close();
+    this.#firstWeights.close();
     this.text.release();
   }
 
@@ -125,20 +125,20 @@ export class Probe {
   async measure(work: ProbeWork): Promise<void> {
     const { resolved, context, signal, emit, clock, visible } = work;
     const { method, parameters } = resolved;
-    const { queries } = this.study.facts;
-    this.current = resolved;
-    this.selections = new Map();
+    const { queries } = this.#study.facts;
+    this.#current = resolved;
+    this.#selections = new Map();
     const cost = measureCost({
       method,
       parameters,
       context: { ...context, tokens: this.text.tokens },
       queries,
       answerStart: this.text.answerStart,
-      weightOperations: this.open.weightOperations,
+      weightOperations: this.#open.weightOperations,
     });
     emit({ name: 'measured', value: { queries, cost } });
 
-    await this.selectionOf(visible().layer, signal);
+    await this.#selectionOf(visible().layer, signal);
     emit({ name: 'selectionReady', value: undefined });
     await clock.measure('probe', async () => {
       const layers: LayerMeasurement[] = [];
@@ -149,7 +149,7 @@ export class Probe {
         parameters,
         queries,
         firstLayer: visible().layer,
-        memo: this.memo,
+        memo: this.#memo,
         signal,
         onNotices: (sentences) => {
           assumptions = sentences;
@@ -158,14 +158,14 @@ export class Probe {
           layers.push(layer);
           layers.sort((a, b) => a.layer - b.layer);
           emit({ name: 'measured', value: { layers: [...layers] } });
-          this.report(emit, 'measuring', layers.length);
+          this.#report(emit, 'measuring', layers.length);
         },
       });
       emit({ name: 'measured', value: { layers: all } });
       const ofSweep = sweptNotice(queries, this.text.answerStart);
       emit({ name: 'assumed', value: ofSweep ? [...assumptions, ofSweep] : assumptions });
     });
-    await clock.measure('sweep', () => this.sweep(work));
+    await clock.measure('sweep', () => this.#sweep(work));
   }
 
   /** Times the prompt's attention; null where that would take too long, or compare full attention with itself. */
@@ -175,7 +175,7 @@ export class Probe {
     budgetMilliseconds: number | null,
     signal: AbortSignal,
   ): Promise<TimeMeasurement | null> {
-    const { queries, answerStart } = this.study.facts;
+    const { queries, answerStart } = this.#study.facts;
     if (method.id === full.id) return null;
     const evictAt = queries.start;
     const timed = await timePairs({
@@ -199,22 +199,22 @@ export class Probe {
 
   async attention({ work, positions }: AttentionRequest, signal: AbortSignal): Promise<AttentionReply> {
     for (const piece of work) checkWork(this.text, piece);
-    if (positions) return this.ownPositions(positions).attention(work, signal);
-    return attentionOfTiles(this.text, work, signal, this.firstWeights);
+    if (positions) return this.#ownPositions(positions).attention(work, signal);
+    return attentionOfTiles(this.text, work, signal, this.#firstWeights);
   }
 
   /** The current method's own positions. Throws UserError when those asked for are of another one. */
-  private ownPositions(key: string): OwnPositions {
-    const { method, parameters } = this.method();
+  #ownPositions(key: string): OwnPositions {
+    const { method, parameters } = this.#method();
     if (ownPositionsOf(method, parameters) !== key) {
       throw new UserError('Another method is being run; the picture follows.');
     }
-    if (this.own?.key !== key) {
-      this.own?.positions.dispose();
-      const positions = new OwnPositions(this.text, method, parameters, this.study.facts.queries.start);
-      this.own = { key, positions };
+    if (this.#own?.key !== key) {
+      this.#own?.positions.dispose();
+      const positions = new OwnPositions(this.text, method, parameters, this.#study.facts.queries.start);
+      this.#own = { key, positions };
     }
-    return this.own.positions;
+    return this.#own.positions;
   }
 
   /**
@@ -225,11 +225,11 @@ export class Probe {
     const { ops, tokens, queryHeads } = this.text;
     const kept: (Float32Array | null)[] = [];
     for (const tile of tiles) {
-      this.layer(tile.layer);
+      this.#layer(tile.layer);
       if (!(tile.head >= 0 && tile.head < queryHeads && linesOf(tile, tokens) > 0)) {
         throw new UserError('This part of the map does not exist for the open text; zoom out and try again.');
       }
-      const selection = await this.selectionUnder(method, tile.layer);
+      const selection = await this.#selectionUnder(method, tile.layer);
       kept.push(selection ? coverageOfTile(tile, tokens, selection, tile.head, queryHeads) : null);
       await ops.pace();
       signal.throwIfAborted();
@@ -238,25 +238,25 @@ export class Probe {
   }
 
   /** Null: another method is the current one, or has become it meanwhile. */
-  private async selectionUnder(method: string, layer: number): Promise<readonly BlockSelection[] | null> {
-    const isCurrent = (): boolean => this.current !== null && methodKey(this.current.spec) === method;
+  async #selectionUnder(method: string, layer: number): Promise<readonly BlockSelection[] | null> {
+    const isCurrent = (): boolean => this.#current !== null && methodKey(this.#current.spec) === method;
     if (!isCurrent()) return null;
     // One that a run has begun ends with it when that is cancelled: then once more.
-    const begun = await this.selections.get(layer)?.catch(() => null);
+    const begun = await this.#selections.get(layer)?.catch(() => null);
     if (!isCurrent()) return null;
-    const selection = begun ?? (await this.selectionOf(layer).catch(() => null));
+    const selection = begun ?? (await this.#selectionOf(layer).catch(() => null));
     return isCurrent() ? selection : null;
   }
 
   async row(layer: number, head: number, query: number, own: string | null): Promise<QueryRow> {
-    this.layer(layer);
+    this.#layer(layer);
     const { queryHeads, tokens } = this.text;
     if (!(head >= 0 && head < queryHeads && query >= 0 && query < tokens)) {
       throw new UserError(
         `There is no head ${head} or token ${query} here; heads go to ${queryHeads - 1}, tokens to ${tokens - 1}.`,
       );
     }
-    const { method, parameters, spec } = this.method();
+    const { method, parameters, spec } = this.#method();
     if (own && ownPositionsOf(method, parameters) !== own) {
       throw new UserError('Another method is being run; the picture follows.');
     }
@@ -267,51 +267,51 @@ export class Probe {
       layer,
       head,
       query,
-      evictAt: this.study.facts.queries.start,
+      evictAt: this.#study.facts.queries.start,
       positions: own ? 'own' : 'model',
-      memo: this.memo,
+      memo: this.#memo,
     });
     // As the study names it, so that the page knows it again.
     return { ...row, method: spec };
   }
 
-  private method(): ResolvedMethod {
-    if (!this.current)
+  #method(): ResolvedMethod {
+    if (!this.#current)
       throw new UserError('No method has been chosen yet; the picture follows with the study.');
-    return this.current;
+    return this.#current;
   }
 
   /** The current method's blocks in one layer; made once. */
-  private selectionOf(layer: number, signal?: AbortSignal): Promise<readonly BlockSelection[]> {
-    let selection = this.selections.get(layer);
+  #selectionOf(layer: number, signal?: AbortSignal): Promise<readonly BlockSelection[]> {
+    let selection = this.#selections.get(layer);
     if (!selection) {
-      const { method, parameters } = this.method();
+      const { method, parameters } = this.#method();
       selection = selectAll({
         text: this.text,
         method,
         parameters,
         recordedIndex: this.text.recorded.findIndex((recorded) => recorded.layer === layer),
-        evictAt: this.study.facts.queries.start,
+        evictAt: this.#study.facts.queries.start,
         withScores: false,
-        memo: this.memo,
+        memo: this.#memo,
         signal,
       }).then(({ blocks }) => blocks);
-      this.selections.set(layer, selection);
-      const { selections } = this;
+      this.#selections.set(layer, selection);
+      const selections = this.#selections;
       selection.catch(() => selections.delete(layer));
     }
     return selection;
   }
 
-  private async sweep({ resolved, pinned, signal, emit }: ProbeWork): Promise<void> {
-    const { queries } = this.study.facts;
+  async #sweep({ resolved, pinned, signal, emit }: ProbeWork): Promise<void> {
+    const { queries } = this.#study.facts;
     const wanted = [resolved, ...pinned].map((entry, i) => ({
       ...entry,
       current: i === 0,
-      key: this.curveKey(entry),
+      key: this.#curveKey(entry),
     }));
     const missing = wanted.filter(
-      (entry, i) => !this.curves.has(entry.key) && wanted.findIndex(({ key }) => key === entry.key) === i,
+      (entry, i) => !this.#curves.has(entry.key) && wanted.findIndex(({ key }) => key === entry.key) === i,
     );
     if (missing.length > 0) {
       const curves = await sweep({
@@ -320,15 +320,15 @@ export class Probe {
         fractions: SWEEP_FRACTIONS,
         queries,
         signal,
-        memo: this.memo,
-        onLayer: (layers) => this.report(emit, 'sweep', layers),
+        memo: this.#memo,
+        onLayer: (layers) => this.#report(emit, 'sweep', layers),
       });
       curves.forEach((curve, i) => {
-        this.curves.set(missing[i].key, curve);
+        this.#curves.set(missing[i]!.key, curve);
       });
     }
     const all = wanted.map(({ key, current, spec }) => ({
-      ...(this.curves.get(key) as SweepCurve),
+      ...(this.#curves.get(key) as SweepCurve),
       current,
       method: spec,
     }));
@@ -336,29 +336,29 @@ export class Probe {
   }
 
   /** What a method's curve depends on: the parameters of its points, whatever the budget of its own. */
-  private curveKey({ method, parameters }: ResolvedMethod): string {
+  #curveKey({ method, parameters }: ResolvedMethod): string {
     const name = methodKey({ id: method.id, parameters });
-    let key = this.curveKeys.get(name);
+    let key = this.#curveKeys.get(name);
     if (key === undefined) {
       const context = contextOf(this.text);
-      const { queries, answerStart } = this.study.facts;
+      const { queries, answerStart } = this.#study.facts;
       const places = { evictAt: queries.start, answerStart };
       const points = SWEEP_FRACTIONS.map((fraction) =>
         method.withBudget(parameters, context, fraction, places),
       );
       key = JSON.stringify([method.id, points]);
-      this.curveKeys.set(name, key);
+      this.#curveKeys.set(name, key);
     }
     return key;
   }
 
-  private report(emit: EngineRun['emit'], what: string, layers: number): void {
+  #report(emit: EngineRun['emit'], what: string, layers: number): void {
     const total = this.text.recorded.length;
     const label = `${what}: ${layers} of ${total} layers`;
     emit({ name: 'progress', value: { label, fraction: layers / total, expectedSeconds: null } });
   }
 
-  private layer(index: number): RecordedLayer {
+  #layer(index: number): RecordedLayer {
     const found = this.text.recorded.find(({ layer }) => layer === index);
     if (!found)
       throw new UserError(`There is no layer ${index} here; layers go from 0 to ${this.text.layers - 1}.`);

@@ -22,18 +22,18 @@ export function progressOf(emit: Emit, label: string, total: number): (tokens: n
 
 /** Wall-clock milliseconds of the parts of a run, reported as they end. */
 export class Clock {
-  private readonly emit: Emit;
-  private readonly spans: Record<string, number> = {};
+  readonly #emit: Emit;
+  readonly #spans: Record<string, number> = {};
 
   constructor(emit: Emit) {
-    this.emit = emit;
+    this.#emit = emit;
   }
 
   async measure<T>(name: string, work: () => Promise<T>): Promise<T> {
     const start = performance.now();
     const result = await work();
-    this.spans[name] = performance.now() - start;
-    this.emit({ name: 'timing', value: { ...this.spans } });
+    this.#spans[name] = performance.now() - start;
+    this.#emit({ name: 'timing', value: { ...this.#spans } });
     return result;
   }
 }

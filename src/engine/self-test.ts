@@ -87,8 +87,8 @@ export async function selfTest(ops: Ops): Promise<string | null> {
     let largest = 0;
     let worst = 0;
     for (let i = 0; i < expected.length; i++) {
-      largest = Math.max(largest, Math.abs(expected[i]));
-      const difference = Math.abs(expected[i] - actual[i]);
+      largest = Math.max(largest, Math.abs(expected[i]!));
+      const difference = Math.abs(expected[i]! - actual[i]!);
       worst = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : Math.max(worst, difference);
     }
     if (worst <= TOLERANCE * largest) return null;

@@ -189,7 +189,7 @@ function partNames(
   const names: Record<number, string> = {};
   for (const [i, text] of tokenTexts.entries()) {
     if (text !== '') continue;
-    const bytes = Array.from(tokenizer.tokenBytes(ids[i]), (byte) => byte.toString(16).padStart(2, '0'));
+    const bytes = Array.from(tokenizer.tokenBytes(ids[i]!), (byte) => byte.toString(16).padStart(2, '0'));
     names[i] = `‹${bytes.join(' ')}›`;
   }
   return names;

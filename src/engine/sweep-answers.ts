@@ -32,11 +32,11 @@ interface Curve {
 }
 
 export class SweepAnswers {
-  private readonly known = new Map<string, boolean>();
+  readonly #known = new Map<string, boolean>();
 
   /** What another run has found out. */
   note(text: string, method: ResolvedMethod, right: boolean): void {
-    this.known.set(keyOf(text, method), right);
+    this.#known.set(keyOf(text, method), right);
   }
 
   /** Runs what is not known yet. Rejects with the signal's reason. */
@@ -45,10 +45,10 @@ export class SweepAnswers {
     const keys = new Set(curves.flatMap(({ points }) => points.map(({ key }) => key)));
     const tell = ({ spec, points }: Curve): void => {
       const rights = points.flatMap(({ keep, key }) => {
-        const right = this.known.get(key);
+        const right = this.#known.get(key);
         return right === undefined ? [] : [{ keep, right }];
       });
-      const done = [...keys].filter((key) => this.known.has(key)).length;
+      const done = [...keys].filter((key) => this.#known.has(key)).length;
       onCurve({ method: spec, rights, done, total: keys.size });
     };
     for (const other of others) tell(curveOf(other, of));
@@ -56,10 +56,10 @@ export class SweepAnswers {
       tell(curve);
       for (const { at, key } of curve.points) {
         signal.throwIfAborted();
-        if (this.known.has(key)) continue;
+        if (this.#known.has(key)) continue;
         const right = await isRight(at);
         if (right === null) continue;
-        this.known.set(key, right);
+        this.#known.set(key, right);
         tell(curve);
       }
     }

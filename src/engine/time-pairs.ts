@@ -82,7 +82,7 @@ export function summary(pairs: readonly TimedPair[]): Omit<TimeMeasurement, 'ope
   const ratios = pairs.map(({ full, method }) => full.milliseconds / method.milliseconds);
   const side = (of: (pair: TimedPair) => MeasuredTime): MeasuredTime => ({
     milliseconds: median(pairs.map((pair) => of(pair).milliseconds)),
-    clock: of(pairs[0]).clock,
+    clock: of(pairs[0]!).clock,
   });
   return {
     pairs: pairs.length,

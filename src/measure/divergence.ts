@@ -17,20 +17,20 @@ const LARGE_NATS = 0.1;
  * number of pieces.
  */
 export class DivergenceSums {
-  private readonly vocabularySize: number;
-  private readonly divergenceByToken: number[] = [];
-  private readonly agreesByToken: boolean[] = [];
-  private losses = 0;
-  private lossFull = 0;
-  private loss = 0;
+  readonly #vocabularySize: number;
+  readonly #divergenceByToken: number[] = [];
+  readonly #agreesByToken: boolean[] = [];
+  #losses = 0;
+  #lossFull = 0;
+  #loss = 0;
 
   constructor(vocabularySize: number) {
-    this.vocabularySize = vocabularySize;
+    this.#vocabularySize = vocabularySize;
   }
 
   /** Adds rows of logits [n, V]; the first rows have the next tokens that are given. */
   add(full: Float32Array, selective: Float32Array, nextTokens: ArrayLike<number>): void {
-    const { vocabularySize } = this;
+    const vocabularySize = this.#vocabularySize;
     const rows = full.length / vocabularySize;
     for (let row = 0; row < rows; row++) {
       const p = full.subarray(row * vocabularySize, (row + 1) * vocabularySize);
@@ -39,23 +39,25 @@ export class DivergenceSums {
       const qNormalizer = logSumExp(q);
       let divergence = 0;
       for (let v = 0; v < vocabularySize; v++) {
-        const logP = p[v] - pNormalizer;
-        const logQ = q[v] - qNormalizer;
+        const logP = p[v]! - pNormalizer;
+        const logQ = q[v]! - qNormalizer;
         if (logP > Number.NEGATIVE_INFINITY) divergence += Math.exp(logP) * (logP - logQ);
       }
-      this.divergenceByToken.push(Math.max(0, divergence));
-      this.agreesByToken.push(largest(p) === largest(q));
+      this.#divergenceByToken.push(Math.max(0, divergence));
+      this.#agreesByToken.push(largest(p) === largest(q));
       if (row >= nextTokens.length) continue;
-      this.losses++;
-      this.lossFull += pNormalizer - p[nextTokens[row]];
-      this.loss += qNormalizer - q[nextTokens[row]];
+      this.#losses++;
+      this.#lossFull += pNormalizer - p[nextTokens[row]!]!;
+      this.#loss += qNormalizer - q[nextTokens[row]!]!;
     }
   }
 
   result(): DivergenceByRow {
-    const { divergenceByToken, agreesByToken, losses } = this;
-    const lossFullNats = losses === 0 ? null : this.lossFull / losses;
-    const lossNats = losses === 0 ? null : this.loss / losses;
+    const divergenceByToken = this.#divergenceByToken;
+    const agreesByToken = this.#agreesByToken;
+    const losses = this.#losses;
+    const lossFullNats = losses === 0 ? null : this.#lossFull / losses;
+    const lossNats = losses === 0 ? null : this.#loss / losses;
     return {
       divergenceNats: mean(divergenceByToken),
       top1Agreement: mean(agreesByToken.map(Number)),
@@ -103,12 +105,12 @@ function mean(values: readonly number[]): number {
 function logSumExp(values: Float32Array): number {
   const maximum = values[largest(values)];
   let sum = 0;
-  for (const value of values) sum += Math.exp(value - maximum);
-  return maximum + Math.log(sum);
+  for (const value of values) sum += Math.exp(value - maximum!);
+  return maximum! + Math.log(sum);
 }
 
 function largest(values: Float32Array): number {
   let best = 0;
-  for (let v = 1; v < values.length; v++) if (values[v] > values[best]) best = v;
+  for (let v = 1; v < values.length; v++) if (values[v]! > values[best]!) best = v;
   return best;
 }

@@ -62,7 +62,7 @@ export async function explainRow(request: ExplainRequest): Promise<QueryRow> {
     const set = setOfHead(kept.sets, head, queryHeads);
     const rule = rowRule(request, selection, block.start);
     const ofCandidates = (rows: Float32Array[] | null): Float32Array | null =>
-      rows && onlyCandidates(rows[setOfHead(rows, head, queryHeads)], kept.candidates);
+      rows && onlyCandidates(rows[setOfHead(rows, head, queryHeads)]!, kept.candidates);
     return {
       method: { id: method.id, parameters },
       layer,
@@ -157,7 +157,7 @@ function keyFates(
     return code(isChosen ? 'selected' : 'undecided');
   };
   const fates = new Uint8Array(tokens).fill(code('dropped'), 0, query + 1).fill(code('future'), query + 1);
-  for (const token of sets[set]) fates[token] = keptFate(token);
+  for (const token of sets[set]!) fates[token] = keptFate(token);
   for (let token = rangeStart; token <= query; token++) fates[token] = keptFate(token);
   return fates;
 }

@@ -7,17 +7,17 @@ import type { SelectorRecall } from './selector-recall';
 
 /** A mean that is null until something was added. */
 class Mean {
-  private sum = 0;
+  #sum = 0;
   /** What was added, by weight. */
   weight = 0;
 
   add(value: number, weight = 1): void {
-    this.sum += value * weight;
+    this.#sum += value * weight;
     this.weight += weight;
   }
 
   get value(): number | null {
-    return this.weight > 0 ? this.sum / this.weight : null;
+    return this.weight > 0 ? this.#sum / this.weight : null;
   }
 }
 
@@ -33,14 +33,14 @@ class HeadSums {
 
 export class LayerSums {
   readonly heads: readonly HeadSums[];
-  private readonly keptKeys = new Mean();
-  private readonly visibleKeys = new Mean();
-  private readonly keptShare = new Mean();
-  private readonly selector = new Mean();
-  private readonly selectorPerQuery = new Mean();
-  private tiedAtCut: number | null = null;
+  readonly #keptKeys = new Mean();
+  readonly #visibleKeys = new Mean();
+  readonly #keptShare = new Mean();
+  readonly #selector = new Mean();
+  readonly #selectorPerQuery = new Mean();
+  #tiedAtCut: number | null = null;
   /** Of all heads after the output projection; null until some were added. */
-  private projected: { squaredNorm: number; squaredError: number } | null = null;
+  #projected: { squaredNorm: number; squaredError: number } | null = null;
 
   constructor(queryHeads: number) {
     this.heads = Array.from({ length: queryHeads }, () => new HeadSums());
@@ -51,28 +51,28 @@ export class LayerSums {
     const listed = kept.sets.reduce((sum, set) => sum + set.length, 0) / kept.sets.length;
     for (let position = start; position < end; position++) {
       const seen = listed + position + 1 - kept.rangeStart;
-      this.keptKeys.add(seen);
-      this.visibleKeys.add(position + 1);
-      this.keptShare.add(seen / (position + 1));
+      this.#keptKeys.add(seen);
+      this.#visibleKeys.add(position + 1);
+      this.#keptShare.add(seen / (position + 1));
     }
-    if (kept.tiedAtCut) this.tiedAtCut = Math.max(this.tiedAtCut ?? 0, ...kept.tiedAtCut);
+    if (kept.tiedAtCut) this.#tiedAtCut = Math.max(this.#tiedAtCut ?? 0, ...kept.tiedAtCut);
   }
 
   addSelector(recall: SelectorRecall | null, queries: number): void {
     if (!recall) return;
-    this.selector.add(recall.block, queries);
-    if (recall.perQuery !== null) this.selectorPerQuery.add(recall.perQuery, queries);
+    this.#selector.add(recall.block, queries);
+    if (recall.perQuery !== null) this.#selectorPerQuery.add(recall.perQuery, queries);
   }
 
   /** Outputs of all heads after W_O, [n, D]: full attention's, and those on the kept keys. */
   addProjected(full: Float32Array, kept: Float32Array): void {
-    this.projected ??= { squaredNorm: 0, squaredError: 0 };
-    this.projected.squaredNorm = addSquares(this.projected.squaredNorm, full, null, 0, full.length);
-    this.projected.squaredError = addSquares(this.projected.squaredError, kept, full, 0, full.length);
+    this.#projected ??= { squaredNorm: 0, squaredError: 0 };
+    this.#projected.squaredNorm = addSquares(this.#projected.squaredNorm, full, null, 0, full.length);
+    this.#projected.squaredError = addSquares(this.#projected.squaredError, kept, full, 0, full.length);
   }
 
   result(layer: number): LayerMeasurement {
-    const { projected } = this;
+    const projected = this.#projected;
     if (projected)
       checkFinite(layer, null, 'outputs after W_O', projected.squaredNorm, projected.squaredError);
     const heads = this.heads.map((sums, head): HeadMeasurement => {
@@ -95,20 +95,20 @@ export class LayerSums {
     };
     return {
       layer,
-      keptKeys: this.keptKeys.value ?? 0,
-      visibleKeys: this.visibleKeys.value ?? 0,
-      keptShare: this.keptShare.value ?? 0,
+      keptKeys: this.#keptKeys.value ?? 0,
+      visibleKeys: this.#visibleKeys.value ?? 0,
+      keptShare: this.#keptShare.value ?? 0,
       massRecall: mean((head) => head.massRecall) ?? 1,
       ownMassRecall: mean((head) => head.ownMassRecall),
       topkRecall: mean((head) => head.topkRecall),
       topkChance: mean((head) => head.topkChance ?? null),
       topkRows: this.heads.reduce((sum, { topkRecall }) => sum + topkRecall.weight, 0),
-      selectorRecall: this.selector.value,
-      selectorRecallPerQuery: this.selectorPerQuery.value,
+      selectorRecall: this.#selector.value,
+      selectorRecallPerQuery: this.#selectorPerQuery.value,
       outputError: mean((head) => head.outputError) ?? 0,
       outputErrorAsRun: mean((head) => head.outputErrorAsRun) ?? 0,
       outputErrorProjected: projected && relative(projected.squaredError, projected.squaredNorm),
-      tiedAtCut: this.tiedAtCut,
+      tiedAtCut: this.#tiedAtCut,
       heads,
     };
   }
@@ -123,8 +123,8 @@ export function addSquares(
   end: number,
 ): number {
   let total = sum;
-  if (less) for (let i = start; i < end; i++) total += (values[i] - less[i]) ** 2;
-  else for (let i = start; i < end; i++) total += values[i] ** 2;
+  if (less) for (let i = start; i < end; i++) total += (values[i]! - less[i]!) ** 2;
+  else for (let i = start; i < end; i++) total += values[i]! ** 2;
   return total;
 }
 

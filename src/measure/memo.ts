@@ -26,20 +26,20 @@ interface Entry {
 }
 
 export class Memo {
-  private readonly limitBytes: number;
+  readonly #limitBytes: number;
   /** Least recently used first. */
-  private readonly entries = new Map<string, Entry>();
+  readonly #entries = new Map<string, Entry>();
   /** Checks of scores in here, by method, whose runs ended before their verdict. */
-  private readonly openChecks = new Map<string, Set<ScoreCheck>>();
-  private isClosed = false;
+  readonly #openChecks = new Map<string, Set<ScoreCheck>>();
+  #isClosed = false;
 
   constructor(limitBytes = MEMO_BYTES) {
-    this.limitBytes = limitBytes;
+    this.#limitBytes = limitBytes;
   }
 
   get bytes(): number {
     let sum = 0;
-    for (const { value } of this.entries.values()) sum += value.bytes;
+    for (const { value } of this.#entries.values()) sum += value.bytes;
     return sum;
   }
 
@@ -51,14 +51,14 @@ export class Memo {
         if (entry.isForgotten && entry.leases === 0) entry.value.release();
       }
       held.clear();
-      this.trim();
+      this.#trim();
     };
     return {
       get: <T extends Remembered>(key: string, make: () => T): T => {
-        const known = this.entries.get(key);
+        const known = this.#entries.get(key);
         const entry = known ?? { value: make(), leases: 0 };
-        if (known) this.entries.delete(key);
-        this.entries.set(key, entry);
+        if (known) this.#entries.delete(key);
+        this.#entries.set(key, entry);
         if (!held.has(entry)) {
           held.add(entry);
           entry.leases++;
@@ -72,21 +72,21 @@ export class Memo {
 
   /** The text is closed: releases everything, what runs under way still use as soon as they let go of it. */
   close(): void {
-    this.isClosed = true;
-    this.dropChecks();
-    this.trim();
+    this.#isClosed = true;
+    this.#dropChecks();
+    this.#trim();
   }
 
   /** A run of the method has ended: takes its check, to be judged with the next run's if it still is to be. */
   takeCheck(methodId: string, check: ScoreCheck): void {
-    if (this.isClosed || !check.isOpen) {
+    if (this.#isClosed || !check.isOpen) {
       check.release();
       return;
     }
     check.end();
-    const checks = this.openChecks.get(methodId);
+    const checks = this.#openChecks.get(methodId);
     if (checks) checks.add(check);
-    else this.openChecks.set(methodId, new Set([check]));
+    else this.#openChecks.set(methodId, new Set([check]));
   }
 
   /**
@@ -94,7 +94,7 @@ export class Memo {
    * before they knew: what they made is forgotten then.
    */
   async judge(methodId: string, check: ScoreCheck): Promise<void> {
-    const left = this.openChecks.get(methodId);
+    const left = this.#openChecks.get(methodId);
     const others = [...(left ?? [])];
     try {
       await Promise.all([check, ...others].map((one) => one.verdict(methodId)));
@@ -111,26 +111,26 @@ export class Memo {
 
   /** Forgets everything: whoever asks next makes it anew. What a run still uses is released when that run lets go. */
   forget(): void {
-    for (const [key, entry] of this.entries) {
-      this.entries.delete(key);
+    for (const [key, entry] of this.#entries) {
+      this.#entries.delete(key);
       if (entry.leases === 0) entry.value.release();
       else entry.isForgotten = true;
     }
-    this.dropChecks();
+    this.#dropChecks();
   }
 
-  private dropChecks(): void {
-    for (const checks of this.openChecks.values()) for (const check of checks) check.release();
-    this.openChecks.clear();
+  #dropChecks(): void {
+    for (const checks of this.#openChecks.values()) for (const check of checks) check.release();
+    this.#openChecks.clear();
   }
 
-  private trim(): void {
-    let bytes = this.isClosed ? Number.POSITIVE_INFINITY : this.bytes;
-    for (const [key, { value, leases }] of this.entries) {
-      if (bytes <= this.limitBytes) return;
+  #trim(): void {
+    let bytes = this.#isClosed ? Number.POSITIVE_INFINITY : this.bytes;
+    for (const [key, { value, leases }] of this.#entries) {
+      if (bytes <= this.#limitBytes) return;
       if (leases > 0) continue;
       bytes -= value.bytes;
-      this.entries.delete(key);
+      this.#entries.delete(key);
       value.release();
     }
   }

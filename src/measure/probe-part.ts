@@ -110,20 +110,20 @@ export function adder(
       const of = sums.heads[head];
       for (let row = 0; row < rows; row++) {
         const i = head * rows + row;
-        const massRecall = share(model.lambda[i], full.lambda[head * headStride + row]);
-        of.massRecall.add(massRecall);
-        if (!own) of.ownMassRecall.add(massRecall);
-        else if (own.ofAll) of.ownMassRecall.add(share(own.lambda[i], own.ofAll[i]));
+        const massRecall = share(model.lambda[i]!, full.lambda[head * headStride + row]!);
+        of!.massRecall.add(massRecall);
+        if (!own) of!.ownMassRecall.add(massRecall);
+        else if (own.ofAll) of!.ownMassRecall.add(share(own.lambda[i]!, own.ofAll[i]!));
         const recall = recalls[head];
         if (recall && !Number.isNaN(recall.recall[row])) {
-          of.topkRecall.add(recall.recall[row]);
-          of.topkChance.add(recall.chance[row]);
+          of!.topkRecall.add(recall.recall[row]!);
+          of!.topkChance.add(recall.chance[row]!);
         }
       }
       const [start, end] = [head * size, (head + 1) * size];
-      of.squaredNorm = addSquares(of.squaredNorm, full.out, null, start, end);
-      of.squaredError = addSquares(of.squaredError, model.out, full.out, start, end);
-      of.squaredErrorAsRun = addSquares(of.squaredErrorAsRun, (own ?? model).out, full.out, start, end);
+      of!.squaredNorm = addSquares(of!.squaredNorm, full.out, null, start, end);
+      of!.squaredError = addSquares(of!.squaredError, model.out, full.out, start, end);
+      of!.squaredErrorAsRun = addSquares(of!.squaredErrorAsRun, (own ?? model).out, full.out, start, end);
     }
     if (full.projected && model.projected) sums.addProjected(full.projected, model.projected);
   };

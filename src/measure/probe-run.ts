@@ -113,46 +113,46 @@ export function layerInput(recorded: RecordedLayer, block: QueryBlock): LayerInp
 class RecordedInput implements LayerInput {
   readonly layer: number;
   readonly block: QueryBlock;
-  private readonly recorded: RecordedLayer;
+  readonly #recorded: RecordedLayer;
 
   constructor(recorded: RecordedLayer, block: QueryBlock) {
     this.layer = recorded.layer;
     this.block = block;
-    this.recorded = recorded;
+    this.#recorded = recorded;
   }
 
   get query(): Rows {
-    return this.ofBlock(this.recorded.query);
+    return this.#ofBlock(this.#recorded.query);
   }
 
   get queryUnrotated(): Rows | null {
-    const { queryUnrotated } = this.recorded;
-    return queryUnrotated && this.ofBlock(queryUnrotated);
+    const { queryUnrotated } = this.#recorded;
+    return queryUnrotated && this.#ofBlock(queryUnrotated);
   }
 
   get key(): Rows {
-    return this.upToBlock(this.recorded.key);
+    return this.#upToBlock(this.#recorded.key);
   }
 
   get keyUnrotated(): Rows | null {
-    const { keyUnrotated } = this.recorded;
-    return keyUnrotated && this.upToBlock(keyUnrotated);
+    const { keyUnrotated } = this.#recorded;
+    return keyUnrotated && this.#upToBlock(keyUnrotated);
   }
 
   get value(): Rows {
-    return this.upToBlock(this.recorded.value);
+    return this.#upToBlock(this.#recorded.value);
   }
 
   get logSumExp(): RowScalars {
-    const { buffer, offset, headStride } = this.recorded.logSumExp;
+    const { buffer, offset, headStride } = this.#recorded.logSumExp;
     return { buffer, offset: offset + this.block.start, headStride };
   }
 
-  private ofBlock(view: Rows): Rows {
+  #ofBlock(view: Rows): Rows {
     return sliceRows(view, this.block.start, this.block.end - this.block.start);
   }
 
-  private upToBlock(view: Rows): Rows {
+  #upToBlock(view: Rows): Rows {
     return sliceRows(view, 0, this.block.end);
   }
 }

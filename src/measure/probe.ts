@@ -183,7 +183,7 @@ async function measureChoices(
     const adds = await Promise.all(underWay.map(({ add }) => add));
     // In the order of the text, which sums of floats depend on.
     underWay.splice(0).forEach(({ sums }, i) => {
-      adds[i](sums);
+      adds[i]!(sums);
     });
     rowsUnderWay = 0;
     heldBytes = ops.memory().bytes;

@@ -43,7 +43,7 @@ export async function selectAll(request: SelectAllRequest): Promise<{
   const { text, method, parameters, evictAt, withScores, signal } = request;
   const { ops, tokens } = text;
   const recorded = text.recorded[request.recordedIndex];
-  const started = await startProbe({ ...text, recorded: [recorded] }, method, parameters, evictAt, {
+  const started = await startProbe({ ...text, recorded: [recorded!] }, method, parameters, evictAt, {
     memo: request.memo,
     signal,
   });
@@ -54,7 +54,7 @@ export async function selectAll(request: SelectAllRequest): Promise<{
     const asked = evicts || blocks.length === 0 ? [...blocks, { start: tokens, end: tokens }] : blocks;
     // Recorded without waiting: what is read comes off the device together.
     const reads: Promise<BlockSelection>[] = [];
-    for (const { blocks, selections } of choose(started.run, recorded, asked, signal)) {
+    for (const { blocks, selections } of choose(started.run, recorded!, asked, signal)) {
       for (const [i, selection] of selections.entries()) {
         const read = Promise.all([
           readKept(ops, selection, sets),
@@ -70,7 +70,7 @@ export async function selectAll(request: SelectAllRequest): Promise<{
     signal?.throwIfAborted();
     return {
       blocks: selections.slice(0, blocks.length),
-      after: selections[selections.length - 1],
+      after: selections[selections.length - 1]!,
       notices: await runNotices(started.run),
     };
   } finally {

@@ -35,7 +35,7 @@ export async function readLists(ops: Ops, list: IndexList): Promise<Uint32Array[
     countsOffset === undefined ? null : ops.readIntegers(buffer, countsOffset, sets),
   ]);
   return Array.from({ length: sets }, (_, set) =>
-    indices.subarray(set * rowStride, set * rowStride + (counts ? counts[set] : count)),
+    indices.subarray(set * rowStride, set * rowStride + (counts ? counts[set] : count)!),
   );
 }
 
@@ -76,9 +76,9 @@ export function setOfHead(kept: { readonly length: number }, head: number, query
 /** All tokens that one set shows to a query, ascending; `end` is one past its own token. */
 export function visibleTokens(kept: KeptKeys, set: number, end: number): Uint32Array {
   const listed = kept.sets[set];
-  const visible = new Uint32Array(listed.length + Math.max(0, end - kept.rangeStart));
-  visible.set(listed);
-  for (let i = listed.length; i < visible.length; i++) visible[i] = kept.rangeStart + i - listed.length;
+  const visible = new Uint32Array(listed!.length + Math.max(0, end - kept.rangeStart));
+  visible.set(listed!);
+  for (let i = listed!.length; i < visible.length; i++) visible[i] = kept.rangeStart + i - listed!.length;
   return visible;
 }
 
@@ -91,7 +91,7 @@ export function marked(
   to: number,
 ): number {
   let count = 0;
-  for (let i = from; i < to; i++) count += marks[indices[i] - start];
+  for (let i = from; i < to; i++) count += marks[indices[i]! - start]!;
   return count;
 }
 
@@ -100,7 +100,7 @@ export function sharedCount(a: ArrayLike<number>, b: ArrayLike<number>): number 
   let shared = 0;
   for (let i = 0, j = 0; i < a.length && j < b.length; ) {
     if (a[i] === b[j]) shared++;
-    if (a[i] <= b[j]) i++;
+    if (a[i]! <= b[j]!) i++;
     else j++;
   }
   return shared;

@@ -72,7 +72,7 @@ function sharedOfBlock(exact: KeptKeys, chosen: KeptKeys): number | null {
   exact.sets.forEach((set, i) => {
     const best = within(set);
     wanted += best.length;
-    shared += sharedCount(best, within(chosen.sets[i]));
+    shared += sharedCount(best, within(chosen.sets[i]!));
   });
   return wanted === 0 ? null : shared / wanted;
 }

@@ -37,20 +37,20 @@ const MOST_TABLED = 16;
 
 /** Numbers masks as they come: one look at a table, where there are few points. */
 class ClassTable {
-  private readonly table: Int32Array | null;
-  private readonly map = new Map<number, number>();
+  readonly #table: Int32Array | null;
+  readonly #map = new Map<number, number>();
 
   constructor(points: number) {
-    this.table = points <= MOST_TABLED ? new Int32Array(1 << points).fill(-1) : null;
+    this.#table = points <= MOST_TABLED ? new Int32Array(1 << points).fill(-1) : null;
   }
 
   of(mask: number, masks: number[]): number {
-    const { table } = this;
-    const known = table ? table[mask]! : (this.map.get(mask) ?? -1);
+    const table = this.#table;
+    const known = table ? table[mask]! : (this.#map.get(mask) ?? -1);
     if (known >= 0) return known;
     const next = masks.push(mask) - 1;
     if (table) table[mask] = next;
-    else this.map.set(mask, next);
+    else this.#map.set(mask, next);
     return next;
   }
 }

@@ -50,38 +50,38 @@ export class Curve {
   readonly massRecall: (number | null)[][] = [];
   readonly keptShare: (number | null)[][] = [];
   /** Parameters of each point; null where there is none. */
-  private readonly points: (Parameters | null)[] = [];
+  readonly #points: (Parameters | null)[] = [];
   /**
    * One run per point; null where there is none. Of methods that re-select, only the smallest budget's: larger ones keep more of
    * the same order.
    */
-  private readonly runs: (ProbeRun | null)[] = [];
+  readonly #runs: (ProbeRun | null)[] = [];
   /** Why there is no point. */
-  private readonly missing: Pick<SweepPoint, 'floor' | 'reason'>[] = [];
-  private readonly method: Method;
-  private readonly spec: MethodSpec;
-  private readonly isCurrent: boolean;
-  private readonly fractions: readonly number[];
+  readonly #missing: Pick<SweepPoint, 'floor' | 'reason'>[] = [];
+  readonly #method: Method;
+  readonly #spec: MethodSpec;
+  readonly #isCurrent: boolean;
+  readonly #fractions: readonly number[];
 
   constructor({ method, parameters, current }: SweptMethod, fractions: readonly number[]) {
-    this.method = method;
-    this.spec = { id: method.id, parameters };
-    this.isCurrent = current;
-    this.fractions = fractions;
+    this.#method = method;
+    this.#spec = { id: method.id, parameters };
+    this.#isCurrent = current;
+    this.#fractions = fractions;
   }
 
   async start(text: RecordedText, queriesStart: number, options: ProbeOptions): Promise<void> {
-    const { method } = this;
-    const { parameters } = this.spec;
+    const method = this.#method;
+    const { parameters } = this.#spec;
     const places = { evictAt: queriesStart, answerStart: text.answerStart };
     const evictAt = evictionPlace(places);
-    for (const [point, fraction] of this.fractions.entries()) {
+    for (const [point, fraction] of this.#fractions.entries()) {
       const fitted = method.withBudget(parameters, contextOf(text), fraction, places);
       const isPossible = 'parameters' in fitted;
-      if (!isPossible) this.missing[point] = fitted;
-      this.points.push(isPossible ? fitted.parameters : null);
-      const isCovered = method.family === 'reselect' && this.runs.some((run) => run !== null);
-      this.runs.push(
+      if (!isPossible) this.#missing[point] = fitted;
+      this.#points.push(isPossible ? fitted.parameters : null);
+      const isCovered = method.family === 'reselect' && this.#runs.some((run) => run !== null);
+      this.#runs.push(
         isPossible && !isCovered ? await startProbe(text, method, fitted.parameters, evictAt, options) : null,
       );
     }
@@ -89,11 +89,11 @@ export class Curve {
 
   /** Most lists of tokens that one layer has at all points. */
   listsWithin(queries: TokenRange): number {
-    const lists = this.runs.map(
+    const lists = this.#runs.map(
       (started) => started?.blocks.filter((block) => overlap(block, queries)).length ?? 0,
     );
     // Larger budgets' lists come from the same scores.
-    const points = this.method.family === 'reselect' ? this.fractions.length : 1;
+    const points = this.#method.family === 'reselect' ? this.#fractions.length : 1;
     return points * lists.reduce((sum, count) => sum + count, 0);
   }
 
@@ -106,9 +106,9 @@ export class Curve {
   ): Promise<{ readonly groups: Promise<Group[][]> }> {
     const swept = sweptAnswer(queries, text.answerStart);
     const points: Promise<Group[]>[] = [];
-    for (const started of this.runs) {
+    for (const started of this.#runs) {
       const reads: Read[] = [];
-      const isNested = started !== null && this.method.family === 'reselect';
+      const isNested = started !== null && this.#method.family === 'reselect';
       const measuredOf = (block: TokenRange): TokenRange | null => {
         const overlapping = overlap(block, queries);
         return overlapping && sweptWeight(swept, overlapping.start) > 0 ? overlapping : null;
@@ -116,7 +116,7 @@ export class Curve {
       // One pass decides for all of an answer's tokens, swept or not: a probe run then finds the same scores.
       const isAsked = (block: TokenRange): boolean =>
         (started?.run.each ? overlap(block, queries) : measuredOf(block)) !== null ||
-        (this.method.family === 'evict-reading' && block.start < queries.end);
+        (this.#method.family === 'evict-reading' && block.start < queries.end);
       const blocks = started?.blocks.filter(isAsked) ?? [];
       for (const made of started ? choose(started.run, recorded, blocks, signal) : []) {
         for (const [i, selection] of made.selections.entries()) {
@@ -126,7 +126,7 @@ export class Curve {
           if (measured && last && isSameChoice(last.selection, selection)) last.end = measured.end;
           else if (measured) {
             const kept = isNested
-              ? this.nested(text, recorded.layer, block, selection, queries.start)
+              ? this.#nested(text, recorded.layer, block, selection, queries.start)
               : readKept(text.ops, selection).then((one) => [one]);
             reads.push({ ...measured, selection, kept: quiet(kept) });
           }
@@ -141,14 +141,14 @@ export class Curve {
           return ofPoint ? [{ start, end, kept: ofPoint }] : [];
         });
       };
-      if (isNested) return { groups: quiet(Promise.all(this.points.map((_, point) => toGroups(point)))) };
+      if (isNested) return { groups: quiet(Promise.all(this.#points.map((_, point) => toGroups(point)))) };
       points.push(quiet(toGroups(0)));
     }
     return { groups: quiet(Promise.all(points)) };
   }
 
   /** What every point keeps of one block, from the smallest budget's selection; null where there is no point. */
-  private async nested(
+  async #nested(
     text: RecordedText,
     layer: number,
     block: TokenRange,
@@ -159,7 +159,7 @@ export class Curve {
     const { score, candidates, rangeStart } = selection;
     if (!score) {
       const all = await readKept(ops, selection);
-      return this.points.map((parameters) => parameters && all);
+      return this.#points.map((parameters) => parameters && all);
     }
     const { rows, secondary, scoreStart } = score;
     const [first, second] = await Promise.all([
@@ -167,14 +167,14 @@ export class Curve {
       secondary ? readScoreRows(ops, secondary) : null,
     ]);
     if (scoreStart !== candidates.start || scoreStart + rows.length !== candidates.end)
-      throw new Error(`${this.method.id} scores other tokens than its candidates`);
+      throw new Error(`${this.#method.id} scores other tokens than its candidates`);
     const orders = first.map((row, set) => orderOf(row, second?.[set] ?? null, candidates.start));
     const position = block.end - 1;
     const evictAt = evictionPlace({ evictAt: queriesStart, answerStart });
     const place = { position, block, evictAt, promptEnd: answerStart ?? text.tokens };
-    return this.points.map((parameters) => {
+    return this.#points.map((parameters) => {
       if (!parameters) return null;
-      const { keptKeys } = this.method.cost(parameters, contextOf(text), layer, place);
+      const { keptKeys } = this.#method.cost(parameters, contextOf(text), layer, place);
       const count = keptKeys - (position + 1 - rangeStart);
       return { sets: orders.map((order) => order.subarray(0, count)), rangeStart };
     });
@@ -189,8 +189,8 @@ export class Curve {
     const block = { start: token, end: token + 1 };
     const evictAt = evictionPlace({ evictAt: queriesStart, answerStart });
     const place = { position: token, block, evictAt, promptEnd: answerStart ?? tokens };
-    return this.points.map((parameters) =>
-      parameters ? this.method.cost(parameters, contextOf(text), layer, place).keptKeys / (token + 1) : 0,
+    return this.#points.map((parameters) =>
+      parameters ? this.#method.cost(parameters, contextOf(text), layer, place).keptKeys / (token + 1) : 0,
     );
   }
 
@@ -198,32 +198,32 @@ export class Curve {
   check(layer: number, sums: readonly number[]): void {
     if (sums.every(Number.isFinite)) return;
     throw new UserError(
-      `${this.method.id}: the sweep's mass recall of layer ${layer} is no number: scores there are too large for 32 bits.`,
+      `${this.#method.id}: the sweep's mass recall of layer ${layer} is no number: scores there are too large for 32 bits.`,
     );
   }
 
   /** Throws UserError where scores that were made for a point are not finite. */
   async checkScores(): Promise<void> {
-    await Promise.all(this.runs.map((started) => started?.checkScores()));
+    await Promise.all(this.#runs.map((started) => started?.checkScores()));
   }
 
   renew(): void {
-    for (const started of this.runs) started?.memo.renew();
+    for (const started of this.#runs) started?.memo.renew();
   }
 
   result(): SweepCurve {
-    const points = this.fractions.map((keep, point): SweepPoint => {
-      if (!this.points[point])
-        return { keep, kept: null, massRecall: null, layers: null, ...this.missing[point] };
+    const points = this.#fractions.map((keep, point): SweepPoint => {
+      if (!this.#points[point])
+        return { keep, kept: null, massRecall: null, layers: null, ...this.#missing[point] };
       const layers = this.massRecall.map((points) => points[point] ?? 0);
       const kept = this.keptShare.map((points) => points[point] ?? 0);
       return { keep, kept: mean(kept), massRecall: mean(layers), layers };
     });
-    return { method: this.spec, current: this.isCurrent, points };
+    return { method: this.#spec, current: this.#isCurrent, points };
   }
 
   dispose(): void {
-    for (const started of this.runs) started?.dispose();
+    for (const started of this.#runs) started?.dispose();
   }
 }
 

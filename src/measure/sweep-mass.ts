@@ -53,10 +53,10 @@ export async function massOfPoints(
     const perGrouping = queryHeads * rows * classes;
     perClass.forEach((perClassOf, grouping) => {
       const place = grouping * perGrouping;
-      for (let i = 0; i < perGrouping; i++) perClassOf[i % classes] += sums[place + i];
+      for (let i = 0; i < perGrouping; i++) perClassOf[i % classes]! += sums[place + i]!;
     });
   }
-  return groupings.map(({ masks }, i) => pointSums(masks, perClass[i]));
+  return groupings.map(({ masks }, i) => pointSums(masks, perClass[i]!));
 }
 
 /** Most class numbers held at once: groupings × sets × queries × keys. */
@@ -150,6 +150,6 @@ function copyClasses(
 function pointSums(masks: readonly number[], perClass: Float64Array): number[] {
   const points = 32 - Math.clz32(masks.reduce((all, mask) => all | mask, 0));
   return Array.from({ length: points }, (_, point) =>
-    masks.reduce((sum, mask, c) => (mask & (1 << point) ? sum + perClass[c] : sum), 0),
+    masks.reduce((sum, mask, c) => (mask & (1 << point) ? sum + perClass[c]! : sum), 0),
   );
 }

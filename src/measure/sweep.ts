@@ -53,7 +53,7 @@ export async function sweep(request: SweepRequest): Promise<SweepCurve[]> {
       }
       const measured: Promise<LayerNumbers>[] = [];
       for (const [i, recorded] of layers.entries()) {
-        const groups = await Promise.all(asked[i]);
+        const groups = await Promise.all(asked[i]!);
         measured.push(quiet(measure(text, recorded, curves, groups, queries, signal)));
         await text.ops.pace();
         signal?.throwIfAborted();
@@ -148,8 +148,8 @@ async function measure(
 
 function addLayer(curves: readonly Curve[], { massRecall, keptShare }: LayerNumbers): void {
   for (const [i, curve] of curves.entries()) {
-    curve.massRecall.push(massRecall[i]);
-    curve.keptShare.push(keptShare[i]);
+    curve.massRecall.push(massRecall[i]!);
+    curve.keptShare.push(keptShare[i]!);
   }
 }
 

@@ -26,7 +26,7 @@ export async function topKRecall(
   const candidates = kept.sets.map((set) => keptWithin(set, kept.rangeStart, start, end));
   const counts = Array.from(
     { length: heads },
-    (_, head) => candidates[setOfHead(kept.sets, head, heads)].count,
+    (_, head) => candidates[setOfHead(kept.sets, head, heads)]!.count,
   );
   const isChosen = (count: number): boolean => count > 0 && count < end - start;
   if (!counts.some(isChosen)) return new Array(heads).fill(null);
@@ -65,7 +65,7 @@ export async function topKRecall(
   const recalls: (TopKOfHead | null)[] = new Array(heads).fill(null);
   for (const { first, together, count, indices } of await Promise.all(reads)) {
     for (let head = first; head < first + together; head++) {
-      const { isKept } = candidates[setOfHead(kept.sets, head, heads)];
+      const { isKept } = candidates[setOfHead(kept.sets, head, heads)]!;
       const recall = new Float64Array(rows);
       for (let row = 0; row < rows; row++) {
         const place = ((head - first) * rows + row) * count;

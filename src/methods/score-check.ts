@@ -30,24 +30,24 @@ const scoresMade: { readonly [Name in Scoring]: (a: Arguments<Name>) => ScoreRow
 export class ScoreCheck {
   /** The device's operations, for the method to record its work with; those that make scores are checked. */
   readonly ops: Ops;
-  private readonly device: Ops;
-  private readonly layers: number;
-  private layer = 0;
-  private zeros: DeviceBuffer | null = null;
+  readonly #device: Ops;
+  readonly #layers: number;
+  #layer = 0;
+  #zeros: DeviceBuffer | null = null;
   /** [layers, MOST_ROWS], 0 as long as all scores were finite; null before the first. */
-  private sums: DeviceBuffer | null = null;
-  private added = 0;
-  private judged = 0;
+  #sums: DeviceBuffer | null = null;
+  #added = 0;
+  #judged = 0;
 
   constructor(device: Ops, layers: number) {
-    this.device = device;
-    this.layers = layers;
+    this.#device = device;
+    this.#layers = layers;
     this.ops = Object.create(device) as Ops;
     for (const [name, rowsOf] of Object.entries(scoresMade)) {
       const record = Reflect.get(device, name) as (a: unknown) => void;
       const checked = (a: never): void => {
         record.call(device, a);
-        this.add(rowsOf(a));
+        this.#add(rowsOf(a));
       };
       Object.assign(this.ops, { [name]: checked });
     }
@@ -62,7 +62,7 @@ export class ScoreCheck {
         if (typeof value !== 'function') return value;
         return (...given: unknown[]): unknown => {
           const [first] = given as { readonly layer?: number }[];
-          if (typeof first?.layer === 'number') this.layer = first.layer;
+          if (typeof first?.layer === 'number') this.#layer = first.layer;
           return value.apply(target, given);
         };
       },
@@ -71,10 +71,10 @@ export class ScoreCheck {
 
   /** Throws UserError that names the first layer with scores that are not finite. */
   async verdict(methodId: string): Promise<void> {
-    if (!this.sums) return;
-    const { added } = this;
-    const sums = await this.device.readFloats(this.sums);
-    this.judged = added;
+    if (!this.#sums) return;
+    const added = this.#added;
+    const sums = await this.#device.readFloats(this.#sums);
+    this.#judged = added;
     const at = sums.findIndex((sum) => sum !== 0);
     if (at < 0) return;
     throw new UserError(
@@ -84,39 +84,39 @@ export class ScoreCheck {
 
   /** Whether scores were made that no verdict has looked at. */
   get isOpen(): boolean {
-    return this.sums !== null && this.added > this.judged;
+    return this.#sums !== null && this.#added > this.#judged;
   }
 
   /** No more scores will be made; a verdict can still be asked for. */
   end(): void {
-    if (this.zeros) this.device.release(this.zeros);
-    this.zeros = null;
+    if (this.#zeros) this.#device.release(this.#zeros);
+    this.#zeros = null;
   }
 
   release(): void {
     this.end();
-    if (this.sums) this.device.release(this.sums);
-    this.sums = null;
+    if (this.#sums) this.#device.release(this.#sums);
+    this.#sums = null;
   }
 
-  private add({ buffer, offset, rows, length, rowStride }: ScoreRows): void {
+  #add({ buffer, offset, rows, length, rowStride }: ScoreRows): void {
     if (rows === 0 || length === 0) return;
-    this.added += 1;
-    this.sums ??= this.device.upload(new Float32Array(this.layers * MOST_ROWS), 'checks of scores');
-    const input = matrixRows(this.zerosOf(length), 1, length);
+    this.#added += 1;
+    this.#sums ??= this.#device.upload(new Float32Array(this.#layers * MOST_ROWS), 'checks of scores');
+    const input = matrixRows(this.#zerosOf(length), 1, length);
     for (let first = 0; first < rows; first += MOST_ROWS) {
       const together = Math.min(MOST_ROWS, rows - first);
       const weight = { ...matrixRows(buffer, together, length, offset + first * rowStride), rowStride };
-      const out = matrixRows(this.sums, 1, together, this.layer * MOST_ROWS);
-      this.device.matmul({ input, weight, out, accumulate: true });
+      const out = matrixRows(this.#sums, 1, together, this.#layer * MOST_ROWS);
+      this.#device.matmul({ input, weight, out, accumulate: true });
     }
   }
 
-  private zerosOf(width: number): DeviceBuffer {
-    if (this.zeros && this.zeros.length >= width) return this.zeros;
-    if (this.zeros) this.device.release(this.zeros);
+  #zerosOf(width: number): DeviceBuffer {
+    if (this.#zeros && this.#zeros.length >= width) return this.#zeros;
+    if (this.#zeros) this.#device.release(this.#zeros);
     const length = 2 ** Math.ceil(Math.log2(Math.max(width, 1024)));
-    this.zeros = this.device.upload(new Float32Array(length), 'zeros');
-    return this.zeros;
+    this.#zeros = this.#device.upload(new Float32Array(length), 'zeros');
+    return this.#zeros;
   }
 }

@@ -4,8 +4,8 @@ import type { ModelConfig } from './architectures/config';
 import type { SafetensorsFile } from './files/safetensors';
 import { shapesEqual, shapeText } from './files/tensor-source';
 
-export const calibrationFile = 'keyhole-calibration.safetensors';
-const calibrationFormat = 'keyhole-calibration-1';
+export const CALIBRATION_FILE = 'keyhole-calibration.safetensors';
+const CALIBRATION_FORMAT = 'keyhole-calibration-1';
 
 /** Uncentred second moments of one layer, both [G·d, G·d] row-major, key-value groups one after the other. */
 interface SecondMoments {
@@ -45,9 +45,9 @@ export interface Calibration {
  */
 export function readCalibration(file: SafetensorsFile, config: ModelConfig): Calibration {
   const { format } = file.metadata;
-  if (format !== calibrationFormat) {
+  if (format !== CALIBRATION_FORMAT) {
     const found = format === undefined ? 'no format' : `format ${quote(format)}`;
-    throw new UserError(`${calibrationFile} has ${found}; this version reads ${calibrationFormat}.`);
+    throw new UserError(`${CALIBRATION_FILE} has ${found}; this version reads ${CALIBRATION_FORMAT}.`);
   }
   const channels = config.keyValueHeads * config.headDimension;
   const layers = Array.from({ length: config.layers }, (_, layer) => layer);
@@ -103,7 +103,7 @@ function findLearned(names: readonly string[], channels: number): { rotation: nu
   for (const { dimension } of found.values()) {
     if (dimension > channels) {
       throw new UserError(
-        `${calibrationFile} has a projection to ${dimension} channels, more than the ${channels} there are.`,
+        `${CALIBRATION_FILE} has a projection to ${dimension} channels, more than the ${channels} there are.`,
       );
     }
   }
@@ -114,7 +114,7 @@ function checkShape(file: SafetensorsFile, name: string, expected: readonly numb
   const found = file.shape(name);
   if (!shapesEqual(found, expected)) {
     throw new UserError(
-      `${calibrationFile}: ${name} has shape ${shapeText(found)}, but the model calls for ${shapeText(expected)}.`,
+      `${CALIBRATION_FILE}: ${name} has shape ${shapeText(found)}, but the model calls for ${shapeText(expected)}.`,
     );
   }
 }

@@ -1,11 +1,11 @@
 import { quote } from '../base/quote';
 import { UserError } from '../base/user-error';
 import { type ModelConfig, parseConfig } from './architectures/config';
-import { type Calibration, calibrationFile, readCalibration } from './calibration';
+import { CALIBRATION_FILE, type Calibration, readCalibration } from './calibration';
 import { digestParts } from './files/digest';
 import { parseJsonFile } from './files/json-file';
 import { readSafetensors } from './files/safetensors';
-import { parseShardIndex, shardedSource, shardIndexFile } from './files/safetensors-shards';
+import { parseShardIndex, SHARD_INDEX_FILE, shardedSource } from './files/safetensors-shards';
 import type { TensorSource } from './files/tensor-source';
 import { type FolderTokenizer, readFolderTokenizer } from './tokenizer/folder-tokenizer';
 
@@ -56,7 +56,7 @@ export async function loadModel(folder: ModelFolder, options: LoadOptions = {}):
     folder.read('config.json', options),
     folder.read('tokenizer.json', options),
     folder.read('tokenizer_config.json', options),
-    folder.read(calibrationFile, options),
+    folder.read(CALIBRATION_FILE, options),
   ]);
   if (!configBytes) throw new UserError(`${folder.name} is no model folder: it has no config.json.`);
   const config = parseConfig(parseJsonFile(configBytes, 'config.json'));
@@ -65,7 +65,7 @@ export async function loadModel(folder: ModelFolder, options: LoadOptions = {}):
     config,
     ...readFolderTokenizer(folder.name, tokenizerBytes, settingsBytes, config),
     calibration:
-      calibrationBytes && readCalibration(readSafetensors(calibrationBytes, calibrationFile), config),
+      calibrationBytes && readCalibration(readSafetensors(calibrationBytes, CALIBRATION_FILE), config),
   };
   await options.beforeWeights?.(head);
   options.signal?.throwIfAborted();
@@ -80,13 +80,13 @@ export async function loadModel(folder: ModelFolder, options: LoadOptions = {}):
 }
 
 async function readShards(folder: ModelFolder, options: ReadOptions): Promise<Weights> {
-  const indexBytes = await folder.read(shardIndexFile, options);
+  const indexBytes = await folder.read(SHARD_INDEX_FILE, options);
   if (indexBytes === null) {
     throw new UserError(
-      `${folder.name} has neither model.safetensors nor ${shardIndexFile}; other formats are not read.`,
+      `${folder.name} has neither model.safetensors nor ${SHARD_INDEX_FILE}; other formats are not read.`,
     );
   }
-  const index = parseShardIndex(parseJsonFile(indexBytes, shardIndexFile));
+  const index = parseShardIndex(parseJsonFile(indexBytes, SHARD_INDEX_FILE));
   const names = [...new Set(index.values())].sort();
   const shards = await Promise.all(
     names.map(async (name) => {

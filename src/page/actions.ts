@@ -8,7 +8,7 @@ import { defaultMethod, type FindMethod } from '../study/default-study';
 import type { SourceSpec } from '../study/spec';
 import type { Session, View } from './choices';
 import { changedNames, fillParameters, followContext } from './dependent-defaults';
-import { mostPinned } from './limits';
+import { MOST_PINNED } from './limits';
 import { type Cell, contextOf, nothingKnown, type PageState } from './state';
 
 export interface Actions {
@@ -109,8 +109,8 @@ export function createActions({ store, findMethod, changed, commit }: ActionsOpt
     pin(method) {
       const { pinned } = getState().session;
       if (pinned.some((known) => fingerprint(known) === fingerprint(method))) return;
-      if (pinned.length < mostPinned) setSession({ pinned: [...pinned, method] }, true);
-      else this.notify(`${mostPinned} methods are pinned, the most there can be; unpin one first.`);
+      if (pinned.length < MOST_PINNED) setSession({ pinned: [...pinned, method] }, true);
+      else this.notify(`${MOST_PINNED} methods are pinned, the most there can be; unpin one first.`);
     },
     unpin(index) {
       setSession({ pinned: getState().session.pinned.filter((_, at) => at !== index) }, true);

@@ -1,12 +1,12 @@
 /** Sizes the page accepts, in one place: links, dialogs and tests name them. */
 
 /** Characters of an own text; some four a token, so that every text the engine takes fits. */
-export const longestTextCharacters = 200_000;
-export const shortestTaskTokens = 128;
+export const LONGEST_TEXT_CHARACTERS = 200_000;
+export const SHORTEST_TASK_TOKENS = 128;
 /** Pinned methods: each is a curve, and is measured. */
-export const mostPinned = 16;
+export const MOST_PINNED = 16;
 /** Layers and heads of any model that is read (src/model/architectures/config.ts). */
-export const mostLayers = 1024;
-export const largestSeed = 2 ** 32 - 1;
+export const MOST_LAYERS = 1024;
+export const LARGEST_SEED = 2 ** 32 - 1;
 /** Beyond this, mail and chat programs cut links. */
-export const comfortableLinkCharacters = 8_000;
+export const COMFORTABLE_LINK_CHARACTERS = 8_000;

@@ -8,7 +8,7 @@ import { fingerprint } from '../base/fingerprint';
 import { isUserError } from '../base/user-error';
 import type { QueryRow } from '../measure/results';
 import type { StudyClient, StudyEvents } from '../study/client';
-import { bundledModel, type FindMethod } from '../study/default-study';
+import { BUNDLED_MODEL, type FindMethod } from '../study/default-study';
 import type { TileSource } from '../tiles/requests';
 import { studyOf } from './choices';
 import { mapPositions } from './map-positions';
@@ -32,9 +32,9 @@ import {
 } from './state';
 
 /** Quiet time after a change before a run starts, and the longest that steady changes may put it off. */
-const quietMilliseconds = 60;
-const longestWaitMilliseconds = 250;
-const rowsRemembered = 64;
+const QUIET_MILLISECONDS = 60;
+const LONGEST_WAIT_MILLISECONDS = 250;
+const ROWS_REMEMBERED = 64;
 
 export interface RunnerOptions {
   /** Of this program: stands with everything that it measures. */
@@ -108,8 +108,8 @@ export function createRunner({ store, version, findMethod, createClient, onFacts
     const now = Date.now();
     if (timer === undefined) waitingSince = now;
     else clearTimeout(timer);
-    const rest = waitingSince + longestWaitMilliseconds - now;
-    timer = setTimeout(start, Math.max(0, Math.min(quietMilliseconds, rest)));
+    const rest = waitingSince + LONGEST_WAIT_MILLISECONDS - now;
+    timer = setTimeout(start, Math.max(0, Math.min(QUIET_MILLISECONDS, rest)));
   };
 
   const rerun = (): void => {
@@ -136,7 +136,7 @@ export function createRunner({ store, version, findMethod, createClient, onFacts
       .then((found): QueryRow => (whose === 'cache' ? { ...found, positions: whose } : found));
     rows.set(key, asked);
     asked.catch(() => rows.delete(key));
-    if (rows.size > rowsRemembered) rows.delete(rows.keys().next().value!);
+    if (rows.size > ROWS_REMEMBERED) rows.delete(rows.keys().next().value!);
     return asked;
   };
 
@@ -206,7 +206,7 @@ export function createRunner({ store, version, findMethod, createClient, onFacts
 function problemOf(state: PageState, findMethod: FindMethod): string | null {
   const { session } = state;
   // Of another model nothing is known until it is loaded; the engine then checks the parameters.
-  if (session.model !== bundledModel && !state.model) return null;
+  if (session.model !== BUNDLED_MODEL && !state.model) return null;
   for (const { id, parameters } of [session.method, ...session.pinned]) {
     const method = findMethod(id);
     if (!method) return `There is no method "${id}"; choose another one.`;

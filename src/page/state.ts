@@ -4,7 +4,7 @@ import type { ArrivalQuestion } from '../arrival/arrivals';
 import type { QueryRow } from '../measure/results';
 import type { ParameterContext } from '../methods/parameters';
 import { parameterContext } from '../study/context';
-import { bundledModel } from '../study/default-study';
+import { BUNDLED_MODEL } from '../study/default-study';
 import type { BackendFacts, ModelFacts, Progress, TextFacts } from '../study/facts';
 import { usualQuery } from '../study/facts';
 import type { StudySpec } from '../study/spec';
@@ -74,7 +74,7 @@ export function initialState(session: Session): PageState {
     session,
     ...nothingKnown,
     backend: startingBackend,
-    agreedModels: new Set([bundledModel]),
+    agreedModels: new Set([BUNDLED_MODEL]),
     pictureVersion: 0,
     running: false,
     progress: null,

@@ -14,7 +14,7 @@ export const bundledModelFacts = {
 } as const;
 
 /** Characters a token stands for, roughly, until the tokenizer has counted. */
-const charactersPerToken = 4;
+const CHARACTERS_PER_TOKEN = 4;
 
 /**
  * A task has the length that was asked for; other texts have what the tokenizer counted, and until then an estimate.
@@ -36,5 +36,5 @@ function tokensOf(source: SourceSpec, text: TextFacts | null): number {
   if (source.kind === 'task') return source.tokens;
   if (text) return text.tokens;
   if (source.kind === 'sample') return source.tokens ?? 1024;
-  return Math.max(2, Math.ceil(source.text.length / charactersPerToken));
+  return Math.max(2, Math.ceil(source.text.length / CHARACTERS_PER_TOKEN));
 }

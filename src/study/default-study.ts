@@ -7,7 +7,7 @@ import type { SourceSpec, StudySpec } from './spec';
 /** Looks a method up; null for an id that is not there. */
 export type FindMethod = (id: string) => Method | null;
 
-export const bundledModel = 'bundled';
+export const BUNDLED_MODEL = 'bundled';
 const defaultSource: SourceSpec = {
   kind: 'task',
   task: 'four-needles',
@@ -15,7 +15,7 @@ const defaultSource: SourceSpec = {
   depth: 'spread',
   seed: 7,
 };
-export const defaultMethodId = 'esa';
+export const DEFAULT_METHOD_ID = 'esa';
 const defaultPinnedIds = ['oracle', 'streaming-llm', 'lagkv', 'random'] as const;
 /** A head of the bundled model that looks the needles up. */
 export const openingHead = { layer: 7, head: 4 } as const;
@@ -44,10 +44,10 @@ export function defaultStudy(
   contextOf: (source: SourceSpec) => ParameterContext,
 ): StudySpec {
   const context = contextOf(defaultSource);
-  const method = find(defaultMethodId);
-  if (!method) throw new Error(`the method ${defaultMethodId} is missing`);
+  const method = find(DEFAULT_METHOD_ID);
+  if (!method) throw new Error(`the method ${DEFAULT_METHOD_ID} is missing`);
   return {
-    model: bundledModel,
+    model: BUNDLED_MODEL,
     source: defaultSource,
     method: defaultMethod(method, context),
     pinned: defaultPinned(find, context),

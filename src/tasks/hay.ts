@@ -5,13 +5,13 @@ import type { TaskTokenizer } from './task';
  * A sentence ends at . ! or ? (with closing quotes) before a space and a capital letter or an opening quote.
  * Good enough for prose: a cut after "Mr." only means a needle may stand there.
  */
-const sentenceEnd = /(?<=[.!?]["'”’)]*) (?=["'“‘(]?\p{Lu})/u;
+const SENTENCE_END = /(?<=[.!?]["'”’)]*) (?=["'“‘(]?\p{Lu})/u;
 
 /** Sentences longer than this (in characters) are left out: they would leave no room to weave. */
-const longestSentence = 600;
+const LONGEST_SENTENCE = 600;
 
 /** How many sentences ahead are tried to fill what is left when the next one is too long. */
-const lookAhead = 64;
+const LOOK_AHEAD = 64;
 
 const sentencesOf = new WeakMap<readonly string[], string[]>();
 const countsOf = new WeakMap<TaskTokenizer['encode'], WeakMap<readonly string[], Int32Array>>();
@@ -21,8 +21,8 @@ export function haySentences(hay: readonly string[]): string[] {
   let sentences = sentencesOf.get(hay);
   if (!sentences) {
     sentences = hay
-      .flatMap((prose) => prose.replace(/\s+/g, ' ').trim().split(sentenceEnd))
-      .filter((sentence) => sentence.length > 0 && sentence.length <= longestSentence);
+      .flatMap((prose) => prose.replace(/\s+/g, ' ').trim().split(SENTENCE_END))
+      .filter((sentence) => sentence.length > 0 && sentence.length <= LONGEST_SENTENCE);
     sentencesOf.set(hay, sentences);
   }
   return sentences;
@@ -78,7 +78,7 @@ export function fillWithHay(
 
   while (left > 0) {
     let best = -1;
-    for (let ahead = 0; ahead < Math.min(lookAhead, all.length); ahead++) {
+    for (let ahead = 0; ahead < Math.min(LOOK_AHEAD, all.length); ahead++) {
       const index = (next + ahead) % all.length;
       if (count(index) > left) continue;
       if (ahead === 0) {

@@ -19,24 +19,24 @@ interface Factors {
 
 /** Full attention's weight on the first tokens, by layer, and the factors that are made of it; the text's own. */
 export class FirstWeights {
-  private readonly text: RecordedText;
-  private readonly layers = new TileCache<Promise<Float32Array>>(CACHE_BYTES, () => this.bytesOfLayer);
+  readonly #text: RecordedText;
+  readonly #layers = new TileCache<Promise<Float32Array>>(CACHE_BYTES, () => this.#bytesOfLayer);
   /** Least recently used first. */
-  private readonly factors = new Map<number, Factors>();
-  private isClosed = false;
+  readonly #factors = new Map<number, Factors>();
+  #isClosed = false;
 
   constructor(text: RecordedText) {
-    this.text = text;
+    this.#text = text;
   }
 
   /** [H, T]. */
   of(layer: RecordedLayer): Promise<Float32Array> {
     const key = String(layer.layer);
-    const known = this.layers.get(key);
+    const known = this.#layers.get(key);
     if (known) return known;
-    const made = readFirstWeights(this.text, layer);
-    this.layers.set(key, made);
-    made.catch(() => this.layers.delete(key));
+    const made = readFirstWeights(this.#text, layer);
+    this.#layers.set(key, made);
+    made.catch(() => this.#layers.delete(key));
     return made;
   }
 
@@ -44,41 +44,41 @@ export class FirstWeights {
   async use(layers: readonly RecordedLayer[]): Promise<{ readonly buffers: DeviceBuffer[]; done(): void }> {
     const weights = await Promise.all(layers.map((layer) => this.of(layer)));
     const used = layers.map(({ layer }, i) => {
-      const known = this.factors.get(layer);
+      const known = this.#factors.get(layer);
       const factors = known ?? {
-        buffer: this.text.ops.upload(missedFactors(weights[i]!), 'factors of tile rows'),
+        buffer: this.#text.ops.upload(missedFactors(weights[i]!), 'factors of tile rows'),
         users: 0,
       };
-      this.factors.delete(layer);
-      this.factors.set(layer, factors);
+      this.#factors.delete(layer);
+      this.#factors.set(layer, factors);
       factors.users++;
       return factors;
     });
     const done = (): void => {
       for (const factors of used) factors.users--;
-      this.trim();
+      this.#trim();
     };
     return { buffers: used.map(({ buffer }) => buffer), done };
   }
 
   /** The text is closed: releases what is on the device, what is being evaluated with it as soon as it is done. */
   close(): void {
-    this.isClosed = true;
-    this.trim();
+    this.#isClosed = true;
+    this.#trim();
   }
 
-  private trim(): void {
-    const most = this.isClosed ? 0 : Math.floor(DEVICE_BYTES / this.bytesOfLayer);
-    for (const [layer, { buffer, users }] of this.factors) {
-      if (this.factors.size <= most) return;
+  #trim(): void {
+    const most = this.#isClosed ? 0 : Math.floor(DEVICE_BYTES / this.#bytesOfLayer);
+    for (const [layer, { buffer, users }] of this.#factors) {
+      if (this.#factors.size <= most) return;
       if (users > 0) continue;
-      this.factors.delete(layer);
-      this.text.ops.release(buffer);
+      this.#factors.delete(layer);
+      this.#text.ops.release(buffer);
     }
   }
 
-  private get bytesOfLayer(): number {
-    return 4 * this.text.queryHeads * this.text.tokens;
+  get #bytesOfLayer(): number {
+    return 4 * this.#text.queryHeads * this.#text.tokens;
   }
 }
 

@@ -37,21 +37,21 @@ interface Piece {
 
 /** One method's own positions over an open text. */
 export class OwnPositions {
-  private readonly text: RecordedText;
-  private readonly run: OwnRun;
-  private readonly blocks: readonly QueryBlock[];
-  private readonly heads: TileCache<Promise<OwnHead>>;
-  private readonly closing = new AbortController();
+  readonly #text: RecordedText;
+  readonly #run: OwnRun;
+  readonly #blocks: readonly QueryBlock[];
+  readonly #heads: TileCache<Promise<OwnHead>>;
+  readonly #closing = new AbortController();
 
   constructor(text: RecordedText, method: Method, parameters: Parameters, evictAt: number) {
     const { tokens, answerStart } = text;
     const places = { tokens, answerStart, evictAt };
     const run = method.start(runContext(text, evictionPlace(places)), parameters);
     if (!isOwnRun(run)) throw new Error(`${method.id} has no positions of its own`);
-    this.text = text;
-    this.run = run;
-    this.blocks = studyBlocks(method, parameters, places, contextOf(text));
-    this.heads = new TileCache(CACHE_BYTES, () => 8 * tokens);
+    this.#text = text;
+    this.#run = run;
+    this.#blocks = studyBlocks(method, parameters, places, contextOf(text));
+    this.#heads = new TileCache(CACHE_BYTES, () => 8 * tokens);
   }
 
   /** Evaluates pieces of tiles. Throws the signal's reason. */
@@ -64,16 +64,16 @@ export class OwnPositions {
       const corner = { row: row * tileTokens(level) + lineStart * scale, key: column * tileTokens(level) };
       const range = {
         rowStart: corner.row,
-        rowEnd: Math.min(this.text.tokens, corner.row + (lineEnd - lineStart) * scale),
+        rowEnd: Math.min(this.#text.tokens, corner.row + (lineEnd - lineStart) * scale),
         keyStart: corner.key,
-        keyEnd: Math.min(this.text.tokens, corner.key + tileTokens(level)),
+        keyEnd: Math.min(this.#text.tokens, corner.key + tileTokens(level)),
         tokensPerPixel: scale,
       };
-      const recorded = this.text.recorded.find((entry) => entry.layer === layer)!;
-      const numbers = await this.head(recorded, head);
+      const recorded = this.#text.recorded.find((entry) => entry.layer === layer)!;
+      const numbers = await this.#head(recorded, head);
       signal.throwIfAborted();
       const [height, width] = [lineEnd - lineStart, TILE_PIXELS];
-      lines.push(await this.pool({ recorded, head, numbers, range, height, width, rowStep }));
+      lines.push(await this.#pool({ recorded, head, numbers, range, height, width, rowStep }));
       signal.throwIfAborted();
     }
     return { lines, milliseconds: performance.now() - start };
@@ -81,36 +81,36 @@ export class OwnPositions {
 
   /** What is under way ends with a sentence. */
   dispose(): void {
-    this.closing.abort(new UserError('Another method is being run; the picture follows.'));
-    this.heads.clear();
-    this.run.dispose();
+    this.#closing.abort(new UserError('Another method is being run; the picture follows.'));
+    this.#heads.clear();
+    this.#run.dispose();
   }
 
-  private head(recorded: RecordedLayer, head: number): Promise<OwnHead> {
+  #head(recorded: RecordedLayer, head: number): Promise<OwnHead> {
     const key = `${recorded.layer}/${head}`;
-    const known = this.heads.get(key);
+    const known = this.#heads.get(key);
     if (known) return known;
-    const made = this.readHead(recorded, head);
-    this.heads.set(key, made);
-    made.catch(() => this.heads.delete(key));
+    const made = this.#readHead(recorded, head);
+    this.#heads.set(key, made);
+    made.catch(() => this.#heads.delete(key));
     return made;
   }
 
-  private async readHead(recorded: RecordedLayer, head: number): Promise<OwnHead> {
-    const { ops, tokens } = this.text;
+  async #readHead(recorded: RecordedLayer, head: number): Promise<OwnHead> {
+    const { ops, tokens } = this.#text;
     const lambda = ops.allocate('f32', tokens, 'log-sum-exp under own positions');
     try {
-      for (const block of this.blocks) {
+      for (const block of this.#blocks) {
         const scratch = new Scratch(ops);
-        const input = headInput(this.text, recorded, block, head);
+        const input = headInput(this.#text, recorded, block, head);
         const rows = block.end - block.start;
         const out = scratch.rows(1, rows, input.value.channels, 'output under own positions');
-        const selection = everything(scratch, this.run.farEnd(recorded.layer, block));
+        const selection = everything(scratch, this.#run.farEnd(recorded.layer, block));
         const logSumExp = { buffer: lambda, offset: block.start, headStride: tokens };
-        this.run.attend(input, selection, out, logSumExp);
+        this.#run.attend(input, selection, out, logSumExp);
         scratch.release();
         await ops.pace();
-        this.closing.signal.throwIfAborted();
+        this.#closing.signal.throwIfAborted();
       }
       const logSumExp = await ops.readFloats(lambda);
       const range = {
@@ -120,7 +120,7 @@ export class OwnPositions {
       const none = new Float32Array(tokens);
       const unknown = { logSumExp, firstWeights: none };
       const picture = { height: tokens, width: FIRST_TOKENS, rowStep: 1 };
-      const { maximum } = await this.pool({ recorded, head, numbers: unknown, range, ...picture });
+      const { maximum } = await this.#pool({ recorded, head, numbers: unknown, range, ...picture });
       const firstWeights = none.map((_, query) =>
         maximum.subarray(query * FIRST_TOKENS, (query + 1) * FIRST_TOKENS).reduce((sum, part) => sum + part),
       );
@@ -130,11 +130,11 @@ export class OwnPositions {
     }
   }
 
-  private async pool(piece: Piece): Promise<PooledLines> {
+  async #pool(piece: Piece): Promise<PooledLines> {
     const { recorded, head, numbers, range, height, width, rowStep } = piece;
-    const { ops, tokens } = this.text;
-    const spans = this.blocks.map((block): TileSpan => {
-      return { ...block, farEnd: this.run.farEnd(recorded.layer, block) };
+    const { ops, tokens } = this.#text;
+    const spans = this.#blocks.map((block): TileSpan => {
+      return { ...block, farEnd: this.#run.farEnd(recorded.layer, block) };
     });
     const parts = partsOfPiece(range, spans);
     const length = parts.reduce((sum, { lines, columns }) => sum + 3 * lines * columns, 0);
@@ -144,8 +144,8 @@ export class OwnPositions {
     const factors = scratch.upload(missedFactors(numbers.firstWeights), 'factors of tile rows');
     let outOffset = 0;
     try {
-      const whole = headInput(this.text, recorded, { start: range.rowStart, end: range.rowEnd }, head);
-      const far = parts.some(({ isFar }) => isFar) ? this.run.farRows(whole) : null;
+      const whole = headInput(this.#text, recorded, { start: range.rowStart, end: range.rowEnd }, head);
+      const far = parts.some(({ isFar }) => isFar) ? this.#run.farRows(whole) : null;
       for (const buffer of far?.owned ?? []) scratch.keep(buffer);
       for (const part of parts) {
         const rows = part.isFar ? far! : whole;
@@ -153,7 +153,7 @@ export class OwnPositions {
         ops.attentionTiles({
           query: sliceRows(rows.query, part.rowStart - range.rowStart, part.rowEnd - part.rowStart),
           key: sliceRows(rows.key, part.keyStart, part.keyEnd - part.keyStart),
-          scale: this.text.attentionScale,
+          scale: this.#text.attentionScale,
           logSumExp: { buffer: lambda, offset, headStride: tokens },
           causalOffset: part.rowStart - part.keyStart,
           tiles: [{ head: 0, row: 0, key: 0 }],

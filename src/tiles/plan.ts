@@ -91,64 +91,64 @@ export function cellsOf(work: readonly TileWork[], tokens: number): number {
 
 class Batch {
   readonly work: TileWork[] = [];
-  private readonly tokens: number;
-  private readonly rate: TileRate;
-  private readonly taken = new Set<string>();
-  private milliseconds = 0;
+  readonly #tokens: number;
+  readonly #rate: TileRate;
+  readonly #taken = new Set<string>();
+  #milliseconds = 0;
 
   constructor(tokens: number, rate: TileRate) {
-    this.tokens = tokens;
-    this.rate = rate;
+    this.#tokens = tokens;
+    this.#rate = rate;
   }
 
   /** Milliseconds that exact pictures would take. */
   costOf(wishes: readonly TileWish[]): number {
-    const exact = wishes.reduce((sum, wish) => sum + this.exactMilliseconds(wish.address), 0);
-    return exact + this.rate.millisecondsOfTiles(wishes.length);
+    const exact = wishes.reduce((sum, wish) => sum + this.#exactMilliseconds(wish.address), 0);
+    return exact + this.#rate.millisecondsOfTiles(wishes.length);
   }
 
   /** All of a tile within the time given, exact if that is possible; as coarse as one row a pixel if need be. */
   addGlance(wish: TileWish, milliseconds: number): void {
     const { address } = wish;
-    const exact = this.exactMilliseconds(address);
+    const exact = this.#exactMilliseconds(address);
     const wanted = 2 ** Math.ceil(Math.log2(Math.max(1, exact / milliseconds)));
     const rowStep = Math.min(wanted, tokensPerPixel(address.level));
     // Some lines of it may be exact already: a picture in two kinds is made by the exact ones alone.
     if (rowStep === 1) this.addExact(wish);
-    else this.add(wish, { lineStart: 0, lineEnd: linesOf(address, this.tokens), rowStep }, exact / rowStep);
+    else this.#add(wish, { lineStart: 0, lineEnd: linesOf(address, this.#tokens), rowStep }, exact / rowStep);
   }
 
   /** The next exact pixel rows of a tile, as many as one piece may have. */
   addExact(wish: TileWish): void {
     const { address, tile } = wish;
     const lineStart = tile?.exactLines ?? 0;
-    const lines = linesOf(address, this.tokens);
+    const lines = linesOf(address, this.#tokens);
     if (lineStart >= lines) return;
     const costTo = (lineEnd: number): number =>
-      this.rate.millisecondsOf(causalCells(address, this.tokens, lineStart, lineEnd));
+      this.#rate.millisecondsOf(causalCells(address, this.#tokens, lineStart, lineEnd));
     let lineEnd = lines;
     while (lineEnd - lineStart > 1 && costTo(lineEnd) > PIECE_MILLISECONDS) {
       lineEnd = lineStart + Math.ceil((lineEnd - lineStart) / 2);
     }
-    this.add(wish, { lineStart, lineEnd, rowStep: 1 }, costTo(lineEnd));
+    this.#add(wish, { lineStart, lineEnd, rowStep: 1 }, costTo(lineEnd));
   }
 
-  private add(
+  #add(
     { address, key, isPending }: TileWish,
     piece: Pick<TileWork, 'lineStart' | 'lineEnd' | 'rowStep'>,
     milliseconds: number,
   ): void {
     const isFull =
       this.work.length > 0 &&
-      (this.work.length >= MOST_PIECES || this.milliseconds + milliseconds > this.rate.batchMilliseconds);
-    if (isPending || isFull || this.taken.has(key) || piece.lineEnd <= piece.lineStart) return;
+      (this.work.length >= MOST_PIECES || this.#milliseconds + milliseconds > this.#rate.batchMilliseconds);
+    if (isPending || isFull || this.#taken.has(key) || piece.lineEnd <= piece.lineStart) return;
     const { layer, head, level, row, column } = address;
-    this.taken.add(key);
-    this.milliseconds += milliseconds + this.rate.millisecondsOfTiles(1);
+    this.#taken.add(key);
+    this.#milliseconds += milliseconds + this.#rate.millisecondsOfTiles(1);
     this.work.push({ layer, head, level, row, column, ...piece });
   }
 
-  private exactMilliseconds(address: TileAddress): number {
-    return this.rate.millisecondsOf(causalCells(address, this.tokens, 0, TILE_PIXELS));
+  #exactMilliseconds(address: TileAddress): number {
+    return this.#rate.millisecondsOf(causalCells(address, this.#tokens, 0, TILE_PIXELS));
   }
 }

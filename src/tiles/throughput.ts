@@ -16,45 +16,45 @@ const SLOWER_TILES = 0.1;
 
 /** A batch takes an overhead, something for each tile that is carried back, and the time that its cells need. */
 export class TileRate {
-  private cellsPerMillisecond = FIRST_CELLS_PER_MILLISECOND;
-  private tileMilliseconds = FIRST_TILE_MILLISECONDS;
-  private overhead = FIRST_OVERHEAD_MILLISECONDS;
-  private isFirst = true;
+  #cellsPerMillisecond = FIRST_CELLS_PER_MILLISECOND;
+  #tileMilliseconds = FIRST_TILE_MILLISECONDS;
+  #overhead = FIRST_OVERHEAD_MILLISECONDS;
+  #isFirst = true;
 
   /** Milliseconds that evaluating cells takes. */
   millisecondsOf(cells: number): number {
-    return cells / this.cellsPerMillisecond;
+    return cells / this.#cellsPerMillisecond;
   }
 
   /** Milliseconds that carrying tiles back takes. */
   millisecondsOfTiles(tiles: number): number {
-    return tiles * this.tileMilliseconds;
+    return tiles * this.#tileMilliseconds;
   }
 
   /** How long a batch should take. */
   get batchMilliseconds(): number {
-    return Math.max(BATCH_MILLISECONDS, BATCH_OVERHEADS * this.overhead);
+    return Math.max(BATCH_MILLISECONDS, BATCH_OVERHEADS * this.#overhead);
   }
 
   /** Learns from a batch: how many cells were evaluated, and tiles carried, in how long. */
   note(cells: number, tiles: number, milliseconds: number): void {
     if (!(cells > 0)) return;
     const taken = Math.max(milliseconds, 0.05);
-    const shortest = this.isFirst ? taken : Math.min(taken, this.overhead * FORGETTING);
-    this.overhead = Math.min(LONGEST_OVERHEAD_MILLISECONDS, shortest);
-    this.isFirst = false;
-    const rest = Math.max(taken - this.overhead, taken / 10);
+    const shortest = this.#isFirst ? taken : Math.min(taken, this.#overhead * FORGETTING);
+    this.#overhead = Math.min(LONGEST_OVERHEAD_MILLISECONDS, shortest);
+    this.#isFirst = false;
+    const rest = Math.max(taken - this.#overhead, taken / 10);
     const forCells = this.millisecondsOf(cells);
     const forTiles = this.millisecondsOfTiles(tiles);
     // The larger part is what the measurement tells of.
     if (forCells >= forTiles) {
       const measured = cells / Math.max(rest - forTiles, rest / 4);
-      const isFaster = measured > this.cellsPerMillisecond;
-      this.cellsPerMillisecond += (isFaster ? 1 : SLOWER_CELLS) * (measured - this.cellsPerMillisecond);
+      const isFaster = measured > this.#cellsPerMillisecond;
+      this.#cellsPerMillisecond += (isFaster ? 1 : SLOWER_CELLS) * (measured - this.#cellsPerMillisecond);
     } else {
       const measured = Math.max(rest - forCells, rest / 4) / tiles;
-      const isFaster = measured < this.tileMilliseconds;
-      this.tileMilliseconds += (isFaster ? 1 : SLOWER_TILES) * (measured - this.tileMilliseconds);
+      const isFaster = measured < this.#tileMilliseconds;
+      this.#tileMilliseconds += (isFaster ? 1 : SLOWER_TILES) * (measured - this.#tileMilliseconds);
     }
   }
 }

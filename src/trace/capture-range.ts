@@ -30,9 +30,9 @@ export function checkRange(capture: Capture, layer: number, tensors: CaptureLaye
     const keys = extents(key, G, T);
     queries.forEach((ofQuery, head) => {
       const ofKey = keys[Math.floor((head * G) / H)];
-      if (ofQuery.largest > LARGEST_VALUE || ofKey.largest > LARGEST_VALUE)
-        refuse(`head ${head}`, `${kind}queries or keys reach ${most(ofQuery.largest, ofKey.largest)}`);
-      const score = ofQuery.norm * ofKey.norm * Math.max(1, attentionScale);
+      if (ofQuery.largest > LARGEST_VALUE || ofKey!.largest > LARGEST_VALUE)
+        refuse(`head ${head}`, `${kind}queries or keys reach ${most(ofQuery.largest, ofKey!.largest)}`);
+      const score = ofQuery.norm * ofKey!.norm * Math.max(1, attentionScale);
       if (score > LARGEST_SCORE)
         refuse(`head ${head}`, `scores of ${kind}queries and keys may reach ${score.toExponential(1)}`);
     });
@@ -56,7 +56,7 @@ function extents(data: Float32Array, heads: number, tokens: number): { largest: 
     for (let row = head * tokens; row < (head + 1) * tokens; row++) {
       let sum = 0;
       for (let i = row * channels; i < (row + 1) * channels; i++) {
-        const magnitude = Math.abs(data[i]);
+        const magnitude = Math.abs(data[i]!);
         if (magnitude > largest) largest = magnitude;
         sum += magnitude * magnitude;
       }

@@ -26,69 +26,71 @@ export interface AfterwardsOptions {
 }
 
 export class Afterwards {
-  private readonly options: AfterwardsOptions;
-  private part: Extract<Part, 'time' | 'answers'> | null = null;
-  private spec: StudySpec | null = null;
-  private freeRunMilliseconds = 0;
-  private hasFailed = false;
+  readonly #options: AfterwardsOptions;
+  #part: Extract<Part, 'time' | 'answers'> | null = null;
+  #spec: StudySpec | null = null;
+  #freeRunMilliseconds = 0;
+  #hasFailed = false;
 
   constructor(options: AfterwardsOptions) {
-    this.options = options;
+    this.#options = options;
   }
 
   /** A study begins, or is stopped (null): what is under way here is over. */
   begin(spec: StudySpec | null): void {
-    if (this.part === 'answers') this.options.onAnswersEnd();
-    this.part = null;
-    this.spec = spec;
-    this.freeRunMilliseconds = 0;
-    this.hasFailed = false;
+    if (this.#part === 'answers') this.#options.onAnswersEnd();
+    this.#part = null;
+    this.#spec = spec;
+    this.#freeRunMilliseconds = 0;
+    this.#hasFailed = false;
   }
 
   failed(): void {
-    this.hasFailed = true;
+    this.#hasFailed = true;
   }
 
   timing(timing: Readonly<Record<string, number>>): void {
-    this.freeRunMilliseconds = timing.freeRun ?? this.freeRunMilliseconds;
+    this.#freeRunMilliseconds = timing.freeRun ?? this.#freeRunMilliseconds;
   }
 
   /** Everything that was given has ended. */
   ended(): void {
-    const { part, spec, options } = this;
-    this.part = null;
+    const part = this.#part;
+    const spec = this.#spec;
+    const options = this.#options;
+    this.#part = null;
     if (part === 'answers') {
       options.onAnswersEnd();
       return;
     }
-    if (part === null && spec && !this.hasFailed) {
+    if (part === null && spec && !this.#hasFailed) {
       this.measureTime(false);
       return;
     }
     options.onRest();
-    const expected = SWEEP_RUNS * this.freeRunMilliseconds;
+    const expected = SWEEP_RUNS * this.#freeRunMilliseconds;
     if (part === 'time' && spec && expected < LONGEST_UNASKED_MILLISECONDS) this.answer([spec.method]);
   }
 
   /** `isUnlimited`: a person has asked for it, and waits. False: there is no study that has ended well. */
   measureTime(isUnlimited: boolean): boolean {
-    if (!this.spec) return false;
-    if (this.part !== null) {
-      this.options.stop();
-      if (this.part === 'answers') this.options.onAnswersEnd();
+    if (!this.#spec) return false;
+    if (this.#part !== null) {
+      this.#options.stop();
+      if (this.#part === 'answers') this.#options.onAnswersEnd();
     }
-    this.part = 'time';
-    this.options.give('probe', { parts: ['time'], timeUnlimited: isUnlimited });
+    this.#part = 'time';
+    this.#options.give('probe', { parts: ['time'], timeUnlimited: isUnlimited });
     return true;
   }
 
   /** False as in measureTime. */
   answer(methods: readonly MethodSpec[]): boolean {
-    if (!this.spec) return false;
-    if (this.part === 'time') return true;
-    if (this.part === 'answers') this.options.stop();
-    this.part = 'answers';
-    this.options.give('free', { parts: ['answers'], answersOf: methods });
+    if (!this.#spec) return false;
+    if (this.#part === 'time') return true;
+    if (this.#part === 'answers') this.#options.stop();
+    this.#part = 'answers';
+    this.#options.give('free', { parts: ['answers'], answersOf: methods });
     return true;
   }
 }

@@ -148,7 +148,7 @@ export function createEngineClient(events: StudyEvents, options: EngineClientOpt
     if (!spec || !facts) return;
     afterwards.begin(spec);
     unfinished = workers.length;
-    workers[0].post({ type: 'look', ...view });
+    workers[0]!.post({ type: 'look', ...view });
     for (const handle of workers) handle.post({ type: 'run', run, spec, parts: handle.parts });
   }
 
@@ -269,7 +269,7 @@ export function createEngineClient(events: StudyEvents, options: EngineClientOpt
     const id = nextReply++;
     return new Promise<T>((resolve, reject) => {
       waiting.set(id, { resolve: resolve as Waiting['resolve'], reject });
-      workers[0].post(message(id));
+      workers[0]!.post(message(id));
       signal?.addEventListener('abort', () => {
         if (!waiting.delete(id)) return;
         workers[0]?.post({ type: 'drop', id });

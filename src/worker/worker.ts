@@ -20,7 +20,7 @@ function sentence(error: unknown): string {
 
 function clause(error: unknown): string {
   const [line] = (error instanceof Error ? error.message : String(error)).split('\n');
-  return line.replace(/[.\s]+$/, '');
+  return line!.replace(/[.\s]+$/, '');
 }
 
 const files = new WorkerFiles(post);

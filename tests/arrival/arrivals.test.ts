@@ -11,7 +11,7 @@ beforeEach(async () => {
 });
 afterEach(() => server.close());
 
-const weightsBytes = 7_092_288;
+const WEIGHTS_BYTES = 7_092_288;
 const request = (mode: Mode, path = 'model.safetensors', limitBytes = 2 ** 30): FileRequest => ({
   ...{ model: server.address(mode), path, address: `${server.address(mode)}/${path}`, limitBytes },
 });
@@ -24,9 +24,9 @@ test('a file is fetched once: two that ask at once share it, and who asks later 
   const [first, second] = await Promise.all([arrivals.get(request('slow')), arrivals.get(request('slow'))]);
   arrivals.shrink();
   const third = await arrivals.get(request('slow'));
-  expect([first?.size, second?.size, third?.size]).toEqual([weightsBytes, weightsBytes, weightsBytes]);
+  expect([first?.size, second?.size, third?.size]).toEqual([WEIGHTS_BYTES, WEIGHTS_BYTES, WEIGHTS_BYTES]);
   expect(timesAsked('/slow/model.safetensors')).toBe(1);
-  expect(progress.at(-1)).toEqual([server.address('slow'), weightsBytes, weightsBytes]);
+  expect(progress.at(-1)).toEqual([server.address('slow'), WEIGHTS_BYTES, WEIGHTS_BYTES]);
 });
 
 test('what failed or was stopped is fetched anew', async () => {
@@ -46,7 +46,7 @@ test('a change of model stops the other’s files, not its own nor those that ha
   other.catch(() => {});
   arrivals.abort(server.address('slow'));
   await expect(other).rejects.toMatchObject({ name: 'AbortError' });
-  expect((await mine)?.size).toBe(weightsBytes);
+  expect((await mine)?.size).toBe(WEIGHTS_BYTES);
   await arrivals.get(request('sound'));
   expect(timesAsked('/sound/model.safetensors')).toBe(1);
 });
@@ -69,7 +69,7 @@ test('another host is asked about before its bytes, and once', async () => {
   const { question } = failure as AskFirst;
   expect(question).toEqual({ kind: 'host', address: server.address('other-host'), host: server.otherHost });
   arrivals.agree(question);
-  expect((await arrivals.get(request('other-host')))?.size).toBe(weightsBytes);
+  expect((await arrivals.get(request('other-host')))?.size).toBe(WEIGHTS_BYTES);
 });
 
 test('what is too large to keep comes a second time only after a click, with its size', async () => {
@@ -82,10 +82,10 @@ test('what is too large to keep comes a second time only after a click, with its
   await arrivals.get(request('sound', 'tokenizer.json'));
   const failure = await arrivals.get(request('sound')).catch((error: unknown) => error);
   expect((failure as AskFirst).question).toEqual({
-    ...{ kind: 'again', address: server.address('sound'), bytes: weightsBytes },
+    ...{ kind: 'again', address: server.address('sound'), bytes: WEIGHTS_BYTES },
   });
   expect(timesAsked('/sound/model.safetensors')).toBe(1);
   arrivals.agree((failure as AskFirst).question);
-  expect((await arrivals.get(request('sound')))?.size).toBe(weightsBytes);
+  expect((await arrivals.get(request('sound')))?.size).toBe(WEIGHTS_BYTES);
   expect(timesAsked('/sound/tokenizer.json')).toBe(1);
 });

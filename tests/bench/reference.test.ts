@@ -34,7 +34,7 @@ describe('attendOnce', () => {
       { query, key: rowsOf(data.key), rows: [3, 5, 7, 8] },
     ];
     const actual = attendOnce(parts, rowsOf(data.value), 0.7);
-    for (let c = 0; c < channels; c++) expect(actual[c]).toBeCloseTo(expected[c], 6);
+    for (let c = 0; c < channels; c++) expect(actual[c]).toBeCloseTo(expected[c]!, 6);
   });
 
   it('gives each part its own query', () => {
@@ -42,9 +42,9 @@ describe('attendOnce', () => {
     const two = { query: query.map((x) => -x), key: rowsOf(data.key), rows: [1] };
     const [only, both] = [[one], [one, two]].map((parts) => attendOnce(parts, rowsOf(data.value), 1));
     // Both parts see the same value: whatever the weights, so is their mean.
-    for (let c = 0; c < channels; c++) expect(both[c]).toBeCloseTo(only[c], 12);
+    for (let c = 0; c < channels; c++) expect(both![c]).toBeCloseTo(only![c]!, 12);
     const far = attendOnce([one, { ...two, rows: [2] }], rowsOf(data.value), 1);
-    expect(Math.abs(far[0] - only[0])).toBeGreaterThan(1e-3);
+    expect(Math.abs(far[0]! - only![0]!)).toBeGreaterThan(1e-3);
   });
 });
 

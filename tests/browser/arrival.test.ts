@@ -4,7 +4,7 @@ import type { KeyholeState } from '../../src/page/contract';
 import { type MisbehavingServer, type Mode, startServer } from '../arrival/server';
 import { type ChromiumTest, describeInChromium, idle } from './harness';
 
-const bundled = 'task=single-needle&length=128&pin=none';
+const BUNDLED = 'task=single-needle&length=128&pin=none';
 /** A pattern whose matching takes longer than anybody waits. */
 const bomb = JSON.stringify({
   ...{
@@ -34,7 +34,7 @@ async function cancelAndRunBundled(page: Page): Promise<KeyholeState> {
   await page.getByRole('button', { name: 'Cancel' }).click();
   await page.evaluate((hash) => {
     location.hash = hash;
-  }, bundled);
+  }, BUNDLED);
   await page.waitForFunction(() => window.keyhole.state().origin === 'live', undefined, { timeout: 90_000 });
   return page.evaluate(() => window.keyhole.state());
 }
@@ -122,7 +122,7 @@ describeInChromium('workers', 'cpu', (chromium) => {
     expect(state.error).toBe('The engine stopped: its worker ended without a word.');
     await page.evaluate((hash) => {
       location.hash = hash;
-    }, bundled);
+    }, BUNDLED);
     await page.waitForFunction(() => window.keyhole.state().origin === 'live', undefined, {
       timeout: 90_000,
     });
@@ -134,7 +134,7 @@ describeInChromium('workers', 'cpu', (chromium) => {
     await page.addInitScript(() => {
       delete (window as { Worker?: unknown }).Worker;
     });
-    await page.goto(`${chromium.url}#${bundled}`);
+    await page.goto(`${chromium.url}#${BUNDLED}`);
     const state = await idle<KeyholeState>(page);
     expect(state.error).toMatch(/^This browser has no module workers, [^\n]+\.$/);
     await page.getByText('This browser has no module workers').waitFor();
@@ -152,7 +152,7 @@ describeInChromium('content security policy', 'cpu', (chromium) => {
         violations.push(`${violatedDirective}: ${blockedURI}`),
       );
     });
-    await page.goto(`${chromium.url}#${bundled}`);
+    await page.goto(`${chromium.url}#${BUNDLED}`);
     await page.waitForFunction(() => window.keyhole.state().origin === 'live', undefined, {
       timeout: 90_000,
     });

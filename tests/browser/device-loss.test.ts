@@ -3,7 +3,7 @@ import type { KeyholeState } from '../../src/page/contract';
 import { describeInChromium } from './harness';
 
 /** In the worker, before its own code: devices can be reached from the test. */
-const keepDevices = `
+const KEEP_DEVICES = `
   globalThis.devices = [];
   const request = GPUAdapter.prototype.requestDevice;
   GPUAdapter.prototype.requestDevice = async function (...how) {
@@ -26,7 +26,7 @@ describeInChromium('a GPU that is lost in mid study', 'webgpu', (chromium) => {
     const page = await context.newPage();
     await page.route(/engine-worker[^/]*\.js/, async (route) => {
       const response = await route.fetch();
-      await route.fulfill({ response, body: keepDevices + (await response.text()) });
+      await route.fulfill({ response, body: KEEP_DEVICES + (await response.text()) });
     });
     await page.goto(`${chromium.url}#backend=webgpu&task=single-needle&length=128&pin=none`);
     await page.waitForFunction(() => window.keyhole?.state().backend === 'webgpu', undefined, {

@@ -4,13 +4,13 @@ import { packText } from '../../src/page/link/compress';
 import { comparable, expectEqual } from './equal-states';
 import { describeInChromium, idle } from './harness';
 
-const text =
+const TEXT =
   'The ferryman kept his boat tied below the willow, where the river slowed before the mill. Each morning he looked at the water first and at the sky afterwards, for the river told him more. When it ran brown and quick he let the farmers wait on the bank until noon. When it lay flat he took them over two at a time, with their baskets of eggs and their quarrels, and he was paid in copper, in bread, and now and then in news. His daughter wrote the crossings down in a long book with a green cover.';
 
 /** What is changed on the page before its link is taken: every kind of key that a link has; most without pinned methods, which take time. */
 const visits: Readonly<Record<string, string>> = {
   'the defaults': 'sample=short',
-  'an own text': `text=${await packText(text)}`,
+  'an own text': `text=${await packText(TEXT)}`,
   'exact scores, a small selection':
     'sample=short&method=esa&p.projection=exact&p.selectedTokens=16&p.localTokens=32&p.chunkTokens=32&pin=none',
   'a learned projection':

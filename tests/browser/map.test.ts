@@ -13,9 +13,9 @@ import { describeInChromium, idle, screenshot } from './harness';
 
 /** Over the diagonal: some cells are empty. */
 const zoom = { rowStart: 30, rowEnd: 46, columnStart: 24, columnEnd: 40 };
-const view = 'sample=short&layer=3&head=2&zoom=30-46-24-40&theme=dark';
-const window = `${view}&method=streaming-llm&p.keepFraction=0.3`;
-const own = `${view}&method=esa&p.projection=exact&p.initTokens=2&p.localTokens=5&p.selectedTokens=3&p.chunkTokens=7&positions=own`;
+const VIEW = 'sample=short&layer=3&head=2&zoom=30-46-24-40&theme=dark';
+const window = `${VIEW}&method=streaming-llm&p.keepFraction=0.3`;
+const own = `${VIEW}&method=esa&p.projection=exact&p.initTokens=2&p.localTokens=5&p.selectedTokens=3&p.chunkTokens=7&positions=own`;
 
 /** The rows of the study that the page shows, computed here. */
 async function rowsOf(state: KeyholeState): Promise<QueryRow[]> {

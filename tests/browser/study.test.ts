@@ -56,7 +56,7 @@ describeInChromium('default study', 'webgpu', (chromium) => {
     expectDefaultStudy(state, 'webgpu');
     const before = recorded.measurements?.layers ?? [];
     state.measurements?.layers.forEach(({ massRecall }, layer) => {
-      expect(Math.abs(massRecall - before[layer].massRecall), `layer ${layer}`).toBeLessThan(5e-3);
+      expect(Math.abs(massRecall - before[layer]!.massRecall), `layer ${layer}`).toBeLessThan(5e-3);
     });
   });
 

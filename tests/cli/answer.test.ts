@@ -12,7 +12,7 @@ import { defaultSession } from '../../src/page/choices';
 import { parameterContext } from '../../src/study/context';
 import type { TextFacts } from '../../src/study/facts';
 import type { StudySpec } from '../../src/study/spec';
-import { modelFixture, openCommandLine } from './keyhole';
+import { MODEL_FIXTURE, openCommandLine } from './keyhole';
 
 const { succeed, keyhole, read, write, tensors, path } = openCommandLine();
 const ids = Array.from({ length: 60 }, (_, i) => (i * i * 31 + i * 7 + 3) % 128);
@@ -30,7 +30,7 @@ interface Sweep {
 
 it('reads an answer token by token, from --answer and from the capture that says where it begins', async () => {
   const file = write('ids.json', JSON.stringify(ids));
-  const source = ['--model', modelFixture, '--ids-file', file];
+  const source = ['--model', MODEL_FIXTURE, '--ids-file', file];
   await succeed('answer.capture', 'forward', ...cpu, ...source, '--answer', '47');
   expect(tensors('answer.capture').metadata).toMatchObject({ answer_start: '47', trained_tokens: '2048' });
 
@@ -65,7 +65,7 @@ it('refuses an answer without a prompt before it or a token in it', async () => 
     ['x', '--answer must be a whole number of at least 1'],
   ] as const) {
     const { code, stderr } = await keyhole(
-      ...['sweep', ...cpu, '--model', modelFixture, '--ids-file', file, '--methods', 'esa', '--keep', '0.5'],
+      ...['sweep', ...cpu, '--model', MODEL_FIXTURE, '--ids-file', file, '--methods', 'esa', '--keep', '0.5'],
       ...['--answer', answer, '--out', path('never.json')],
     );
     expect(code).toBe(1);

@@ -2,15 +2,15 @@ import { mkdtempSync, readFileSync } from 'node:fs';
 import { describe, it } from 'vitest';
 import { writeSafetensors } from '../../src/model/files/safetensors-writer';
 import { inputs } from '../methods/fixture';
-import { captureFixture, modelFixture, openCommandLine } from './keyhole';
+import { CAPTURE_FIXTURE, MODEL_FIXTURE, openCommandLine } from './keyhole';
 
 const { path, write, fail } = openCommandLine();
 
 const ids = write('ids.json', '[1, 2, 3, 4, 5, 6, 7, 8]');
 const words = write('words.txt', 'The harbour was quiet.');
 const out = ['--out', path('never.safetensors')];
-const model = ['--model', modelFixture, '--ids-file', ids];
-const capture = ['--capture', captureFixture];
+const model = ['--model', MODEL_FIXTURE, '--ids-file', ids];
+const capture = ['--capture', CAPTURE_FIXTURE];
 const streaming = ['--method', 'streaming-llm'];
 const forward = (...args: string[]): string[] => ['forward', '--backend', 'cpu', ...args];
 const select = (...args: string[]): string[] => ['select', '--backend', 'cpu', ...args];
@@ -59,7 +59,7 @@ const cases: Record<string, Case[]> = {
     ],
     ['neither', /either --capture FILE, or --model DIR/, () => select(...streaming, ...out)],
     ['two texts', /Give the text once/, () => forward(...model, '--text', words, ...out)],
-    ['no text', /Give the text once/, () => forward('--model', modelFixture, ...out)],
+    ['no text', /Give the text once/, () => forward('--model', MODEL_FIXTURE, ...out)],
   ],
   files: [
     [
@@ -87,7 +87,7 @@ const cases: Record<string, Case[]> = {
       'a cut-off capture',
       /cut\.safetensors/,
       () => {
-        const bytes = readFileSync(captureFixture).subarray(0, 100_000);
+        const bytes = readFileSync(CAPTURE_FIXTURE).subarray(0, 100_000);
         return select('--capture', write('cut.safetensors', bytes), ...streaming, ...out);
       },
     ],
@@ -137,42 +137,42 @@ const cases: Record<string, Case[]> = {
     [
       'an id that the model does not know',
       /Token 2 is 128; this model knows ids from 0 to 127/,
-      () => forward('--model', modelFixture, '--ids-file', write('high.json', '[1, 2, 128]'), ...out),
+      () => forward('--model', MODEL_FIXTURE, '--ids-file', write('high.json', '[1, 2, 128]'), ...out),
     ],
     [
       'an id that no number of 64 bits holds, as the file has it',
       /Token 2 is 1e999; this model knows ids from 0 to 127/,
-      () => forward('--model', modelFixture, '--ids-file', write('vast.json', '[1, 2, 1e999]'), ...out),
+      () => forward('--model', MODEL_FIXTURE, '--ids-file', write('vast.json', '[1, 2, 1e999]'), ...out),
     ],
     [
       'half an id',
       /Token 0 is 1\.5/,
-      () => forward('--model', modelFixture, '--ids-file', write('half.json', '[1.5]'), ...out),
+      () => forward('--model', MODEL_FIXTURE, '--ids-file', write('half.json', '[1.5]'), ...out),
     ],
     [
       'an id in words',
       /Token 1 is "2"/,
-      () => forward('--model', modelFixture, '--ids-file', write('words.json', '[1, "2"]'), ...out),
+      () => forward('--model', MODEL_FIXTURE, '--ids-file', write('words.json', '[1, "2"]'), ...out),
     ],
     [
       'no ids',
       /There is no token/,
-      () => forward('--model', modelFixture, '--ids-file', write('none.json', '[]'), ...out),
+      () => forward('--model', MODEL_FIXTURE, '--ids-file', write('none.json', '[]'), ...out),
     ],
     [
       'an object',
       /must hold a JSON array of token ids/,
-      () => forward('--model', modelFixture, '--ids-file', write('object.json', '{"ids": [1]}'), ...out),
+      () => forward('--model', MODEL_FIXTURE, '--ids-file', write('object.json', '{"ids": [1]}'), ...out),
     ],
     [
       'bad JSON over several lines',
       /bad\.json is not valid JSON/,
-      () => forward('--model', modelFixture, '--ids-file', write('bad.json', '[1,\n2,\nthree]\n'), ...out),
+      () => forward('--model', MODEL_FIXTURE, '--ids-file', write('bad.json', '[1,\n2,\nthree]\n'), ...out),
     ],
     [
       'bad JSON that would clear the screen',
       /clear\.json is not valid JSON/,
-      () => forward('--model', modelFixture, '--ids-file', write('clear.json', '[\x1b[2J]'), ...out),
+      () => forward('--model', MODEL_FIXTURE, '--ids-file', write('clear.json', '[\x1b[2J]'), ...out),
     ],
     [
       'an empty text',
@@ -182,12 +182,13 @@ const cases: Record<string, Case[]> = {
     [
       'bytes that are no text',
       /is not UTF-8/,
-      () => forward('--model', 'samples/model', '--text', captureFixture, ...out),
+      () => forward('--model', 'samples/model', '--text', CAPTURE_FIXTURE, ...out),
     ],
     [
       'a start token before ids',
       /--start-token is about a text; with token ids or a capture, leave it out/,
-      () => forward('--model', modelFixture, '--ids-file', write('one.json', '[1]'), '--start-token', ...out),
+      () =>
+        forward('--model', MODEL_FIXTURE, '--ids-file', write('one.json', '[1]'), '--start-token', ...out),
     ],
     [
       'a start token that is to be there and not',
@@ -197,7 +198,7 @@ const cases: Record<string, Case[]> = {
     [
       'a text for a model without tokenizer',
       /has no tokenizer\.json, so it cannot read text; .* Token ids .* \(--ids-file\)/,
-      () => forward('--model', modelFixture, '--text', words, ...out),
+      () => forward('--model', MODEL_FIXTURE, '--text', words, ...out),
     ],
   ],
   'methods and parameters': [

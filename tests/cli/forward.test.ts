@@ -3,13 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { readCapture } from '../../src/model/capture/capture';
 import { writeSafetensors } from '../../src/model/files/safetensors-writer';
 import { fixtureTensors } from '../model/files';
-import { modelFixture, openCommandLine, worstDifference } from './keyhole';
+import { MODEL_FIXTURE, openCommandLine, worstDifference } from './keyhole';
 
 const { path, write, succeed, fail, tensors, keyhole } = openCommandLine();
 const expected = fixtureTensors('llama-gqa/expected.safetensors');
 const ids = [...expected.int32('input_ids')];
 const idsFile = write('ids.json', JSON.stringify(ids));
-const source = ['--model', modelFixture, '--ids-file', idsFile];
+const source = ['--model', MODEL_FIXTURE, '--ids-file', idsFile];
 
 describe.each([
   ['cpu', 1e-4],

@@ -13,8 +13,8 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-export const captureFixture = 'tests/fixtures/methods.inputs.safetensors';
-export const modelFixture = 'tests/fixtures/llama-gqa';
+export const CAPTURE_FIXTURE = 'tests/fixtures/methods.inputs.safetensors';
+export const MODEL_FIXTURE = 'tests/fixtures/llama-gqa';
 
 /** A scratch folder and the command line; call once at the top of a test file. */
 export function openCommandLine() {
@@ -92,7 +92,7 @@ export function worstDifference(actual: Float32Array, wanted: Float32Array): num
   expect(actual.length).toBe(wanted.length);
   let worst = 0;
   for (let i = 0; i < wanted.length; i++) {
-    const difference = Math.abs(actual[i] - wanted[i]);
+    const difference = Math.abs(actual[i]! - wanted[i]!);
     worst = difference <= worst ? worst : difference;
   }
   return worst;

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { modelFixture, openCommandLine } from './keyhole';
+import { MODEL_FIXTURE, openCommandLine } from './keyhole';
 
 const { path, write, keyhole, succeed } = openCommandLine();
 const ids = write('ids.json', JSON.stringify(Array.from({ length: 4000 }, (_, i) => i % 100)));
@@ -35,6 +35,6 @@ it('a model without room is refused, too, and --memory is a number', async () =>
 });
 
 it('what has room runs', async () => {
-  const source = ['--model', modelFixture, '--ids-file', few, '--backend', 'cpu'];
+  const source = ['--model', MODEL_FIXTURE, '--ids-file', few, '--backend', 'cpu'];
   await succeed('few.safetensors', 'forward', ...source, '--memory', '2');
 });

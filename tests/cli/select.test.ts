@@ -2,16 +2,23 @@ import { describe, expect, it } from 'vitest';
 import type { SafetensorsFile } from '../../src/model/files/safetensors';
 import { expectKept, expectScores, largestMagnitude, tolerances } from '../methods/agreement';
 import { expected, expectedKept, expectedScores, inputs, runs } from '../methods/fixture';
-import { captureFixture, openCommandLine } from './keyhole';
+import { CAPTURE_FIXTURE, openCommandLine } from './keyhole';
 
 const { succeed, tensors } = openCommandLine();
 const layers = [0, 1, 2, 3];
 
 /** `select` of a fixture's run on the fixtures' capture. */
 async function select(name: string, out: string, ...further: string[]): Promise<SafetensorsFile> {
-  const { id, params } = runs[name].keyhole;
+  const { id, params } = runs[name]!.keyhole;
   const method = ['--method', id, '--params', JSON.stringify(params)];
-  const { stdout, stderr } = await succeed(out, 'select', '--capture', captureFixture, ...method, ...further);
+  const { stdout, stderr } = await succeed(
+    out,
+    'select',
+    '--capture',
+    CAPTURE_FIXTURE,
+    ...method,
+    ...further,
+  );
   expect(stdout + stderr).toBe('');
   return tensors(out);
 }
@@ -19,13 +26,13 @@ async function select(name: string, out: string, ...further: string[]): Promise<
 function rows(file: SafetensorsFile, name: string): Float32Array[] {
   const [sets, tokens] = file.shape(name);
   const data = file.float32(name);
-  return Array.from({ length: sets }, (_, set) => data.slice(set * tokens, (set + 1) * tokens));
+  return Array.from({ length: sets! }, (_, set) => data.slice(set * tokens!, (set + 1) * tokens!));
 }
 
 function sets(file: SafetensorsFile, name: string): number[][] {
   const [count, length] = file.shape(name);
   const data = [...file.int32(name)];
-  return Array.from({ length: count }, (_, set) => data.slice(set * length, (set + 1) * length));
+  return Array.from({ length: count! }, (_, set) => data.slice(set * length!, (set + 1) * length!));
 }
 
 it('writes the one set of StreamingLLM, the same in every layer', async () => {
@@ -38,12 +45,12 @@ it('writes the one set of StreamingLLM, the same in every layer', async () => {
     expect(rows(file, `score.${layer}`)[0]).toEqual(expectedScores(`streaming_llm@0.5.score.${layer}`)[0]);
   }
   expect(file.metadata.method).toBe('streaming-llm');
-  expect(JSON.parse(file.metadata.parameters)).toEqual({
+  expect(JSON.parse(file.metadata.parameters!)).toEqual({
     keepFraction: 0.5,
     sinkTokens: 4,
     positions: 'original',
   });
-  expect(JSON.parse(file.metadata.notices)).toEqual([]);
+  expect(JSON.parse(file.metadata.notices!)).toEqual([]);
 });
 
 it('writes a set for every key-value head of LagKV', async () => {
@@ -56,11 +63,11 @@ it('writes a set for every key-value head of LagKV', async () => {
     const reference = expectedKept(`${name}.kept.${layer}`);
     sets(file, `kept.${layer}`).forEach((kept, head) => {
       // Sinks, the last partition and what does not fill one are never scored.
-      expect(scores[head].slice(0, 4).every(Number.isNaN)).toBe(true);
-      expect(scores[head].slice(-56).every(Number.isNaN)).toBe(true);
-      expect(scores[head].slice(4, 132).some(Number.isNaN)).toBe(false);
+      expect(scores[head]!.slice(0, 4).every(Number.isNaN)).toBe(true);
+      expect(scores[head]!.slice(-56).every(Number.isNaN)).toBe(true);
+      expect(scores[head]!.slice(4, 132).some(Number.isNaN)).toBe(false);
       const band = tolerances.cpu * largestMagnitude(scores);
-      expectKept(kept, reference[head], { score: scores[head], segmentTokens: 32, start: 4, band });
+      expectKept(kept, reference[head]!, { score: scores[head]!, segmentTokens: 32, start: 4, band });
     });
   }
 });
@@ -77,7 +84,7 @@ describe.each(['cpu', 'webgpu'] as const)('on %s', (backend) => {
       const reference = expectedScores(`${name}.score.${layer}`);
       const scores = rows(file, `score.${layer}`);
       expectScores(scores, reference, tolerance);
-      expect(scores[0].some(Number.isNaN) && !scores[0].every(Number.isNaN)).toBe(true);
+      expect(scores[0]!.some(Number.isNaN) && !scores[0]!.every(Number.isNaN)).toBe(true);
       for (let block = 0; block < 5; block++) {
         const tensor = `${name}.kept.${layer}.${block}`;
         expect(file.shape(`kept.${layer}.${block}`)).toEqual(expected.shape(tensor));
@@ -86,7 +93,7 @@ describe.each(['cpu', 'webgpu'] as const)('on %s', (backend) => {
       expect(file.int32(`kept.${layer}`)).toEqual(file.int32(`kept.${layer}.4`));
       const band = tolerance * largestMagnitude(scores);
       const wanted = expectedKept(`${name}.kept.${layer}`)[0];
-      expectKept(sets(file, `kept.${layer}`)[0], wanted, { score: scores[0], start: 0, band });
+      expectKept(sets(file, `kept.${layer}`)[0]!, wanted!, { score: scores[0]!, start: 0, band });
     }
   });
 });
@@ -105,7 +112,7 @@ it('marks with NaN that nothing was scored, and writes no blocks unasked', async
 it('has a set per key-value head in every layer, whether or not it drops something there', async () => {
   const params = JSON.stringify({ variant: 'kvpress', lagTokens: 32, keepFraction: [0, 0.5, 0.5, 1] });
   const method = ['--method', 'lagkv', '--params', params, '--backend', 'cpu', '--all-blocks'];
-  await succeed('by-head.safetensors', 'select', '--capture', captureFixture, ...method);
+  await succeed('by-head.safetensors', 'select', '--capture', CAPTURE_FIXTURE, ...method);
   const file = tensors('by-head.safetensors');
   expect(layers.map((layer) => file.shape(`kept.${layer}`))).toEqual([
     [2, 0],
@@ -122,9 +129,9 @@ it('has a set per key-value head in every layer, whether or not it drops somethi
 it('takes one count per layer', async () => {
   const params = JSON.stringify({ keepFraction: [0.25, 0.5, 0.75, 1], sinkTokens: [0, 4, 8, 4] });
   const method = ['--method', 'streaming-llm', '--params', params, '--backend', 'cpu'];
-  await succeed('by-layer.safetensors', 'select', '--capture', captureFixture, ...method);
+  await succeed('by-layer.safetensors', 'select', '--capture', CAPTURE_FIXTURE, ...method);
   const file = tensors('by-layer.safetensors');
   expect(layers.map((layer) => file.shape(`kept.${layer}`)[1])).toEqual([48, 96, 144, 192]);
-  expect(sets(file, 'kept.0')[0][0]).toBe(144);
-  expect(sets(file, 'kept.2')[0].slice(0, 9)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 56]);
+  expect(sets(file, 'kept.0')[0]![0]).toBe(144);
+  expect(sets(file, 'kept.2')[0]!.slice(0, 9)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 56]);
 });

@@ -11,7 +11,7 @@ import { digestParts } from '../../src/model/files/digest';
 import { recordCapture } from '../../src/trace/from-decoder';
 import { inputs } from '../methods/fixture';
 import { fileBytes, fixtureTensors } from '../model/files';
-import { captureFixture, modelFixture, openCommandLine } from './keyhole';
+import { CAPTURE_FIXTURE, MODEL_FIXTURE, openCommandLine } from './keyhole';
 
 interface Record {
   readonly method: string;
@@ -50,7 +50,7 @@ it('writes a record for every method, keep and layer, with the numbers of a prob
   const methods = ['esa', 'streaming-llm', 'lagkv'];
   const { records, ...head } = await sweep(
     'all.json',
-    ...['--capture', captureFixture, '--methods', methods.join(','), '--keep', '0.1,0.5'],
+    ...['--capture', CAPTURE_FIXTURE, '--methods', methods.join(','), '--keep', '0.1,0.5'],
     ...['--params', JSON.stringify({ esa, lagkv: { variant: 'kvpress', sinkTokens: 4, lagTokens: 32 } })],
   );
   const order = methods.flatMap((method) =>
@@ -81,14 +81,14 @@ it('writes a record for every method, keep and layer, with the numbers of a prob
     const own = { ...text, recorded: text.recorded.filter(({ layer }) => layer === record.layer) };
     const [measured] = await probe({ text: own, method, parameters, queries });
     expect(record).toMatchObject({
-      massRecall: measured.massRecall,
-      topkRecall: measured.topkRecall,
-      topkChance: measured.topkChance,
-      topkRows: measured.topkRows,
+      massRecall: measured!.massRecall,
+      topkRecall: measured!.topkRecall,
+      topkChance: measured!.topkChance,
+      topkRows: measured!.topkRows,
       // A capture has no output projection.
       outputErrorProjected: null,
-      outputError: measured.outputError,
-      kept: measured.keptShare,
+      outputError: measured!.outputError,
+      kept: measured!.keptShare,
     });
     const request = { method, parameters, context: contextOf(text), queries, layers: [record.layer] };
     const { density, attentionOperations, paperOperations } = measureCost({
@@ -107,7 +107,7 @@ it('writes a record for every method, keep and layer, with the numbers of a prob
 });
 
 it('asks for the budget that was given: more of it keeps and recalls more', async () => {
-  const args = ['--capture', captureFixture, '--layers', '1', '--params', JSON.stringify({ esa })];
+  const args = ['--capture', CAPTURE_FIXTURE, '--layers', '1', '--params', JSON.stringify({ esa })];
   const { records } = await sweep('more.json', ...args, '--methods', 'esa', '--keep', '0.25,0.5,1');
   expect(records.map(({ parameters }) => parameters?.selectedTokens)).toEqual([12, 60, 156]);
   const recalls = records.map(({ massRecall }) => massRecall!);
@@ -122,7 +122,7 @@ it('asks for the budget that was given: more of it keeps and recalls more', asyn
 });
 
 it('writes nulls and the floor below what a method can do', async () => {
-  const args = ['--capture', captureFixture, '--methods', 'esa,full', '--params', JSON.stringify({ esa })];
+  const args = ['--capture', CAPTURE_FIXTURE, '--methods', 'esa,full', '--params', JSON.stringify({ esa })];
   const { records } = await sweep('floor.json', ...args, '--keep', '0.1,0.1875', '--layers', '0,3');
   const below = {
     kept: null,
@@ -149,21 +149,21 @@ it('writes nulls and the floor below what a method can do', async () => {
 });
 
 it('measures the layers and queries that are asked for', async () => {
-  const args = ['--capture', captureFixture, '--methods', 'streaming-llm', '--keep', '0.25'];
+  const args = ['--capture', CAPTURE_FIXTURE, '--methods', 'streaming-llm', '--keep', '0.25'];
   const some = await sweep('some.json', ...args, '--layers', '2', '--queries', '1');
   expect(some.queries).toEqual({ start: 1, end: 192 });
   expect(some.records.map(({ layer }) => layer)).toEqual([2]);
   const few = await sweep('few.json', ...args, '--layers', '2', '--queries', '190');
   expect(few.queries).toEqual({ start: 190, end: 192 });
-  expect(few.records[0].massRecall).not.toBe(some.records[0].massRecall);
+  expect(few.records[0]!.massRecall).not.toBe(some.records[0]!.massRecall);
   // Two queries see 191 and 192 keys, and ⌊190 / 4⌋ of those before the eviction are kept beside what came since.
-  expect(few.records[0].kept).toBeCloseTo((48 / 191 + 49 / 192) / 2, 10);
+  expect(few.records[0]!.kept).toBeCloseTo((48 / 191 + 49 / 192) / 2, 10);
 });
 
 it('says that nothing can be evicted where queries are the whole text', async () => {
   const params = JSON.stringify({ lagkv: { variant: 'kvpress' } });
   const methods = ['random', 'streaming-llm', 'lagkv', 'oracle'];
-  const args = ['--capture', captureFixture, '--methods', methods.join(','), '--params', params];
+  const args = ['--capture', CAPTURE_FIXTURE, '--methods', methods.join(','), '--params', params];
   const { records } = await sweep('none.json', ...args, '--keep', '0.05', '--layers', '3', '--queries', '0');
   for (const record of records.slice(0, 3)) {
     expect(record).toEqual({
@@ -174,22 +174,22 @@ it('says that nothing can be evicted where queries are the whole text', async ()
       reason: 'Nothing stands before the queries, so there is nothing to evict; let the queries begin later.',
     });
   }
-  expect(records[3].kept).toBeLessThan(0.5);
+  expect(records[3]!.kept).toBeLessThan(0.5);
 });
 
 it('reads a text with a model, and names the model', async () => {
   const ids = [...fixtureTensors('llama-gqa/expected.safetensors').int32('input_ids')];
   const idsFile = write('ids.json', JSON.stringify(ids));
-  const args = ['--model', modelFixture, '--ids-file', idsFile, '--methods', 'full', '--keep', '1'];
+  const args = ['--model', MODEL_FIXTURE, '--ids-file', idsFile, '--methods', 'full', '--keep', '1'];
   const { records, ...head } = await sweep('model.json', ...args);
   const digest = await digestParts(
-    ['config.json', 'model.safetensors'].map((name) => new Uint8Array(fileBytes(`${modelFixture}/${name}`))),
+    ['config.json', 'model.safetensors'].map((name) => new Uint8Array(fileBytes(`${MODEL_FIXTURE}/${name}`))),
   );
   expect(head).toMatchObject({ model: 'llama-gqa', modelDigest: digest, tokens: 96 });
   expect(records.map(({ layer }) => layer)).toEqual([0, 1, 2]);
 
   // A model has the output projection that a capture lacks.
-  const oracle = ['--model', modelFixture, '--ids-file', idsFile, '--methods', 'oracle', '--keep', '0.25'];
+  const oracle = ['--model', MODEL_FIXTURE, '--ids-file', idsFile, '--methods', 'oracle', '--keep', '0.25'];
   const lossy = await sweep('lossy.json', ...oracle);
   for (const { outputErrorProjected } of lossy.records) expect(outputErrorProjected).toBeGreaterThan(1e-4);
 });

@@ -2,7 +2,7 @@ import { fireEvent, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { describe, expect, it } from 'vitest';
 import { SourcePicker } from '../../components/top-bar/SourcePicker';
-import { longestTextCharacters } from '../../src/page/limits';
+import { LONGEST_TEXT_CHARACTERS } from '../../src/page/limits';
 import { renderWith, testPage } from './render-page';
 
 async function openForm(tab: string) {
@@ -85,12 +85,12 @@ describe('the source', () => {
   it('refuses a text that is too long, and keeps it', async () => {
     const page = await openForm('Own text');
     const field = screen.getByRole('textbox', { name: 'Text' });
-    fireEvent.change(field, { target: { value: 'a'.repeat(longestTextCharacters + 1) } });
+    fireEvent.change(field, { target: { value: 'a'.repeat(LONGEST_TEXT_CHARACTERS + 1) } });
     expect(screen.getByRole('alert')).toHaveTextContent(
       'The text has 200,001 characters and 200,000 is the most; take a part of it.',
     );
     await userEvent.click(screen.getByRole('button', { name: 'Use this text' }));
     expect(page.state().source.kind).toBe('task');
-    expect((field as HTMLTextAreaElement).value).toHaveLength(longestTextCharacters + 1);
+    expect((field as HTMLTextAreaElement).value).toHaveLength(LONGEST_TEXT_CHARACTERS + 1);
   });
 });

@@ -44,7 +44,7 @@ test('once a study is done its time is measured, then the answers at the points 
   expect(first.time).toBeNull();
 
   const timed = (await run({ parts: ['time'], timeUnlimited: true })).filter(({ name }) => name === 'timed');
-  const [{ value: time }] = timed as Extract<PostedEvent, { name: 'timed' }>[];
+  const { value: time } = (timed as Extract<PostedEvent, { name: 'timed' }>[])[0]!;
   expect(timed).toHaveLength(1);
   expect(time!.pairs).toBeGreaterThanOrEqual(5);
   expect(time!.full.milliseconds).toBeGreaterThan(0);
@@ -66,7 +66,7 @@ test('once a study is done its time is measured, then the answers at the points 
   const context = parameterContext({ config }, first.answerPart!.end + 1);
   const { method, parameters } = resolve(streaming, context);
   for (const at of [0, 6, 11]) {
-    const { keep, right } = last.rights[at];
+    const { keep, right } = last.rights[at]!;
     const fit = method.withBudget(parameters, context, keep, {
       evictAt: first.question!.start,
       answerStart: null,

@@ -33,13 +33,13 @@ function wrongMatmul(factor: number): Partial<Ops> {
       const { buffer, offset, rows, rowStride, channels } = out;
       const data = floatsOf(buffer);
       for (let row = 0; row < rows; row++) {
-        for (let i = 0; i < channels; i++) data[offset + row * rowStride + i] *= factor;
+        for (let i = 0; i < channels; i++) data[offset + row * rowStride + i]! *= factor;
       }
     },
   };
 }
 
-const oneSentence = /^(CPU|WebGPU), because [^\n]*[^.\n]\.$/;
+const ONE_SENTENCE = /^(CPU|WebGPU), because [^\n]*[^.\n]\.$/;
 
 describe('which backend is chosen', () => {
   test('WebGPU where it is hardware and passes its self-test', async () => {
@@ -47,7 +47,7 @@ describe('which backend is chosen', () => {
     const opened = await openBackend('auto', open);
     expect(opened.ops).toBe(ops);
     expect(opened.facts).toMatchObject({ name: 'webgpu', description: 'Imaginary GPU' });
-    expect(opened.facts.reason).toMatch(oneSentence);
+    expect(opened.facts.reason).toMatch(ONE_SENTENCE);
     expect(destroyed()).toBe(0);
   });
 
@@ -56,7 +56,7 @@ describe('which backend is chosen', () => {
     const { ops, facts } = await openBackend('auto', open);
     expect(ops.backend).toBe('cpu');
     expect(facts.name).toBe('cpu');
-    expect(facts.reason).toMatch(oneSentence);
+    expect(facts.reason).toMatch(ONE_SENTENCE);
     expect(facts.reason).toMatch(/Imaginary GPU, computes in software/);
     expect(destroyed()).toBe(1);
   });
@@ -81,7 +81,7 @@ describe('which backend is chosen', () => {
       Promise.reject(new UserError('This browser has no WebGPU.')),
     );
     expect(ops.backend).toBe('cpu');
-    expect(facts.reason).toMatch(oneSentence);
+    expect(facts.reason).toMatch(ONE_SENTENCE);
     expect(facts.reason).toContain('This browser has no WebGPU.');
   });
 
@@ -89,7 +89,7 @@ describe('which backend is chosen', () => {
     const { open, destroyed } = pretendGpu(wrongMatmul(1.01));
     const { ops, facts } = await openBackend(wanted, open);
     expect(ops.backend).toBe('cpu');
-    expect(facts.reason).toMatch(oneSentence);
+    expect(facts.reason).toMatch(ONE_SENTENCE);
     expect(facts.reason).toMatch(/Imaginary GPU failed its self-test: its results differ/);
     expect(destroyed()).toBe(1);
   });
@@ -102,7 +102,7 @@ describe('which backend is chosen', () => {
     });
     const { ops, facts } = await openBackend('auto', open);
     expect(ops.backend).toBe('cpu');
-    expect(facts.reason).toMatch(oneSentence);
+    expect(facts.reason).toMatch(ONE_SENTENCE);
     expect(facts.reason).toContain('the device was lost');
     expect(destroyed()).toBe(1);
   });

@@ -8,7 +8,7 @@ import type { StudyEnvironment } from '../../src/engine/environment';
 import type { EngineRun, FullRun, PostedEvent } from '../../src/engine/events';
 import type { MethodSpec } from '../../src/methods/method-spec';
 import { methodKey } from '../../src/methods/method-spec';
-import { calibrationFile } from '../../src/model/calibration';
+import { CALIBRATION_FILE } from '../../src/model/calibration';
 import { nodeFolder } from '../../src/model/files/folder-node';
 import type { StudySpec } from '../../src/study/spec';
 import { textKey } from '../../src/study/spec';
@@ -48,7 +48,7 @@ const environment: StudyEnvironment = {
     const folder = nodeFolder('samples/model');
     // The same model as if its makers had left nothing for ESA beside it.
     if (name !== 'bare') return folder;
-    return { name, read: async (path) => (path === calibrationFile ? null : folder.read(path)) };
+    return { name, read: async (path) => (path === CALIBRATION_FILE ? null : folder.read(path)) };
   },
   sampleTexts: async () => [
     { id: 'novel', title: 'A novel', text: await readFile('samples/texts/short.txt', 'utf8') },
@@ -135,13 +135,13 @@ describe('a study', () => {
     expect(layers.map(({ length }) => length)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 8]);
     expect(measured.queries).toEqual({ start: 84, end: TOKENS });
     expect(fulls).toHaveLength(1);
-    expect(fulls[0].queryStates.length).toBe(12 * 192);
+    expect(fulls[0]!.queryStates.length).toBe(12 * 192);
     const times = events.flatMap((event) => (event.name === 'timing' ? [event.value] : [])).at(-1)!;
     const names = ['load', 'fullAttention', 'probe', 'sweep', 'freeRun'];
     expect(Object.keys(times).sort()).toEqual(names.sort());
 
     // The sweep's points and the probe run measure the same thing in two ways.
-    const point = measured.sweep![0].points.at(-1)!;
+    const point = measured.sweep![0]!.points.at(-1)!;
     expect(point).toMatchObject({ keep: 1, kept: 1 });
     expect(point.massRecall).toBeCloseTo(1, 5);
     const mass = measured.layers!.map(({ massRecall }) => massRecall);
@@ -165,7 +165,7 @@ describe('a study', () => {
     expect(second.fulls[0]).toBe(first.fulls[0]);
     const recall = ({ measured }: typeof first) => measured.layers!.map(({ massRecall }) => massRecall);
     recall(second).forEach((value, layer) => {
-      expect(value).toBeGreaterThan(recall(first)[layer]);
+      expect(value).toBeGreaterThan(recall(first)[layer]!);
     });
     expect(
       second.measured.sweep!.map(({ current, method: { parameters } }) => [current, parameters]),
@@ -174,7 +174,7 @@ describe('a study', () => {
       [false, { keepFraction: 0.25 }],
     ]);
     // Pinned now, measured before.
-    expect(second.measured.sweep![1].points).toBe(first.measured.sweep![0].points);
+    expect(second.measured.sweep![1]!.points).toBe(first.measured.sweep![0]!.points);
     const fresh = new Engine(createCpuOps(), environment);
     engine = fresh;
     const alone = await run(spec({ method }));
@@ -185,7 +185,7 @@ describe('a study', () => {
   test('with other queries measures those', async () => {
     const { measured, fulls } = await run(spec({ queriesStart: 90 }), { parts: ['probe'] });
     expect(measured.queries).toEqual({ start: 90, end: TOKENS });
-    expect(fulls[0].queryStates.length).toBe(6 * 192);
+    expect(fulls[0]!.queryStates.length).toBe(6 * 192);
     expect(measured.freeRun).toBeUndefined();
   });
 });
@@ -205,7 +205,7 @@ describe('a parameter that moves', () => {
     await run(spec({ method: before }), { parts: ['probe'] });
     const spies = made.map((name) => vi.spyOn(ops, name));
     const moved = await run(spec({ method: after }), { parts: ['probe'] });
-    expect(made.filter((_name, i) => spies[i].mock.calls.length > 0)).toEqual(expected);
+    expect(made.filter((_name, i) => spies[i]!.mock.calls.length > 0)).toEqual(expected);
     await engine.row(3, 1, TOKENS - 1);
     engine = new Engine(createCpuOps(), environment);
     const alone = await run(spec({ method: after }), { parts: ['probe'] });
@@ -382,7 +382,7 @@ describe('a worker with only the free run', () => {
     const free = run(spec(), {
       parts: ['free'],
       full,
-      emit: (event) => story([event]).includes('progress StreamingLLM') && give(together.fulls[0]),
+      emit: (event) => story([event]).includes('progress StreamingLLM') && give(together.fulls[0]!),
     });
     const { events, measured } = await free;
     expect(events.some(({ name }) => name === 'model' || name === 'text')).toBe(false);
@@ -394,7 +394,7 @@ describe('a worker with only the free run', () => {
   test('reads the text itself where ESA has no calibration', async () => {
     const { fulls } = await run(spec({ model: 'bare', method: esa }), { parts: ['probe'] });
     engine = new Engine(createCpuOps(), environment);
-    const only = { parts: ['free'] as const, full: Promise.resolve(fulls[0]) };
+    const only = { parts: ['free'] as const, full: Promise.resolve(fulls[0]!) };
     const bare = await run(spec({ model: 'bare', method: esa }), only);
     expect(readsFullAttention(bare.events)).toBe(true);
     expect(bare.measured.freeRun!.divergenceNats).toBeGreaterThan(0);

@@ -50,7 +50,7 @@ async function freeRun(spec: MethodSpec): Promise<FreeRunMeasurement> {
 // The needles' digits each have a query of their own that writes them; in layer 7 the heads look them up.
 const EVERY_DIGIT = [5, 5, 5, 5];
 const inLayer = ({ needles }: FreeRunMeasurement, layer: number, head: number): number[] =>
-  needles!.map(({ kept }) => kept[layer][head]);
+  needles!.map(({ kept }) => kept[layer]![head]!);
 
 test('what a right answer was read from is what the needles show: ESA with two selected tokens', async () => {
   const run = await freeRun({ id: 'esa', parameters: { selectedTokens: 2 } });
@@ -65,7 +65,7 @@ test('what a right answer was read from is what the needles show: ESA with two s
   expect(question).toMatchObject({ start: 951, end: 995, meanNats: expect.closeTo(1.436, 2) });
   expect(answerPart).toMatchObject({ start: 995, end: 1023, shareAbove: 0, top1Agreement: 1 });
   expect(answerPart!.meanNats).toBeLessThan(0.001);
-  const sum = 44 * question!.meanNats + 28 * answerPart!.meanNats + divergenceByToken[72];
+  const sum = 44 * question!.meanNats + 28 * answerPart!.meanNats + divergenceByToken[72]!;
   expect(sum / 73).toBeCloseTo(divergenceNats, 9);
 }, 60_000);
 
@@ -93,7 +93,7 @@ test('a text that asks nothing is continued by both, up to where they part', asy
       ({ id, parameters = {} }) => read({ id, parameters }, prose),
     ),
   );
-  const run = await compareRuns(model.decoder, prose, both[0], both[1], signal);
+  const run = await compareRuns(model.decoder, prose, both[0]!, both[1]!, signal);
   const { full: whole, method } = run.generatedTexts!;
   expect(whole.length).toBeGreaterThan(0);
   expect(whole.length).toBeLessThanOrEqual(32);

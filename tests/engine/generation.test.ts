@@ -54,12 +54,12 @@ async function logitsOf({ queryStates }: Reading): Promise<Float32Array> {
 function expectClose(actual: Float32Array, expected: Float32Array): void {
   expect(actual.length).toBe(expected.length);
   const largest = expected.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
-  const worst = expected.reduce((max, value, i) => Math.max(max, Math.abs(value - actual[i])), 0);
+  const worst = expected.reduce((max, value, i) => Math.max(max, Math.abs(value - actual[i]!)), 0);
   expect(worst / largest).toBeLessThan(1e-5);
 }
 
 function largestDifference(a: Float32Array, b: Float32Array): number {
-  return a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i])), 0);
+  return a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0);
 }
 
 /** The token with the largest logit in a row. */
@@ -87,7 +87,7 @@ describe('a free run', () => {
     while (wanted.length < 5) {
       const so = Uint32Array.from([...ids.subarray(0, answerStart), ...wanted]);
       wanted.push(best(await fullLogits(so), so.length - 1));
-      if (decoder.config.eosTokens.includes(wanted[wanted.length - 1])) break;
+      if (decoder.config.eosTokens.includes(wanted[wanted.length - 1]!)) break;
     }
     expect(reading.generated).toEqual(wanted);
     expect(reading.reader.length).toBe(40);
@@ -136,7 +136,7 @@ describe('a free run', () => {
     expect(reading.reader.length).toBe(40);
     expectClose(await logitsOf(reading), (await fullLogits(ids)).subarray(30 * vocabulary));
     reading.reader.release();
-    const ended = { ...decoder, config: { ...decoder.config, eosTokens: [wanted[0]] } };
+    const ended = { ...decoder, config: { ...decoder.config, eosTokens: [wanted[0]!] } };
     const short = await readText(request(ids, { decoder: ended, continuation: 4 }));
     expect(short.generated, 'up to an end token').toEqual(wanted.slice(0, 1));
     short.reader.release();
@@ -157,7 +157,7 @@ describe('a free run', () => {
     // Values of the last layer come from the hidden states of their own token: [token, G·d] in a row.
     const width = decoder.config.keyValueHeads * decoder.config.headDimension;
     const values = async ({ caches }: Reader, from: number, to: number) =>
-      ops.readFloats(caches[decoder.config.layers - 1].value.buffer, from * width, (to - from) * width);
+      ops.readFloats(caches[decoder.config.layers - 1]!.value.buffer, from * width, (to - from) * width);
     expectClose(await values(reading.reader, 0, 48), await values(dense, 0, 48));
     const [cut, whole] = [await values(reading.reader, 48, 49), await values(dense, 48, 49)];
     expect(largestDifference(cut, whole), 'the first query after the cut').toBeGreaterThan(1e-3);
@@ -227,7 +227,7 @@ describe('blocks read together', () => {
     );
     const other = await statesOf([[9, 20, 23]]);
     expect(
-      other.some((value, i) => Math.abs(value - together[i]) > 1e-3),
+      other.some((value, i) => Math.abs(value - together[i]!) > 1e-3),
       'blocks matter',
     ).toBe(true);
   });

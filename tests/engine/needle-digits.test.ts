@@ -66,7 +66,7 @@ describe('selections of an answer', () => {
 
   /** A selection that lists these tokens, per set; its own, or of a list that stays. */
   function selecting(sets: readonly number[][], rangeStart: number, isOwned = true): Selection {
-    const count = sets[0].length;
+    const count = sets[0]!.length;
     const buffer = ops.upload(Uint32Array.from(sets.flat()), 'kept keys');
     const list = { buffer, offset: 0, sets: sets.length, count, rowStride: count };
     return { ...nothing, list, rangeStart, owned: isOwned ? [buffer] : [] };

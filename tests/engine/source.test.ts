@@ -113,7 +113,7 @@ describe('a text', () => {
 describe('a sample', () => {
   test('is read whole, or as far as asked', () => {
     const whole = build({ kind: 'sample', sample: 'text-0', tokens: null });
-    expect(whole.ids.length).toBe(tokenizer.encodeText(hay[0]).length);
+    expect(whole.ids.length).toBe(tokenizer.encodeText(hay[0]!).length);
     const part = build({ kind: 'sample', sample: 'text-0', tokens: 100 });
     expect([...part.ids]).toEqual([...whole.ids.subarray(0, 100)]);
     expect(part.facts.queries).toEqual({ start: 87, end: 100 });
@@ -160,7 +160,7 @@ test('a part of a character is named by its bytes, and joined texts are the text
 
 test('the bundled study has the tokens that it was recorded with', () => {
   const { spec, text } = JSON.parse(readFileSync('samples/studies/default.json', 'utf8'));
-  const named = sampleTexts.map(({ id }, i) => ({ ...samples[i], id }));
+  const named = sampleTexts.map(({ id }, i) => ({ ...samples[i]!, id }));
   const { facts } = buildText(
     { ...spec, startToken: null },
     tokenizer,

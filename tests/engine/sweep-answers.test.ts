@@ -43,10 +43,10 @@ test('every point is run once for a text, with its own parameters', async () => 
   expect(told.map(({ done }) => done)).toEqual([...Array(13).keys()]);
   const last = told[12];
   expect(last).toMatchObject({ method: streaming.spec, done: 12, total: 12 });
-  expect(last.rights.map(({ keep }) => keep)).toEqual([...SWEEP_FRACTIONS]);
+  expect(last!.rights.map(({ keep }) => keep)).toEqual([...SWEEP_FRACTIONS]);
   const smallest = asked.filter(({ parameters }) => Number(parameters.keepFraction) < 0.25).length;
   expect(smallest).toBeGreaterThan(0);
-  expect(last.rights.map(({ right }) => right)).toEqual(
+  expect(last!.rights.map(({ right }) => right)).toEqual(
     Array.from({ length: 12 }, (_, at) => at >= smallest),
   );
 
@@ -68,7 +68,7 @@ test('what other runs have found out is not run again, what is below the floor n
   const first = await ask(answers, 'a', method);
   expect(first.told.at(-1)!.rights.map(({ keep }) => keep)).toEqual(fits);
   const other = new SweepAnswers();
-  other.note('a', first.asked[1], true);
+  other.note('a', first.asked[1]!, true);
   const rest = await ask(other, 'a', method);
   expect(rest.asked.map(({ spec }) => spec)).toEqual(
     first.asked.filter((_, at) => at !== 1).map(({ spec }) => spec),

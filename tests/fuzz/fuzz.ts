@@ -6,26 +6,26 @@ import { appendFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { isUserError } from '../../src/base/user-error';
 
-const sample = 150;
+const SAMPLE = 150;
 
-const inputs = Number(process.env.KEYHOLE_FUZZ_INPUTS ?? sample);
+const inputs = Number(process.env.KEYHOLE_FUZZ_INPUTS ?? SAMPLE);
 const seed = Number(process.env.KEYHOLE_FUZZ_SEED ?? 20_250_220);
 
 /** Settings of `fc.assert`: the same inputs every time. */
 export const settings = { numRuns: inputs, seed, interruptAfterTimeLimit: undefined } as const;
 
 /** Longest sentence that a page can show: names inside it are shortened. */
-const longestSentence = 700;
+const LONGEST_SENTENCE = 700;
 
 /** Counts what came of the inputs of one fuzzer. */
 export class Outcomes {
-  private accepted = 0;
-  private refused = 0;
-  private slowestMilliseconds = 0;
-  private readonly name: string;
+  #accepted = 0;
+  #refused = 0;
+  #slowestMilliseconds = 0;
+  readonly #name: string;
 
   constructor(name: string) {
-    this.name = name;
+    this.#name = name;
   }
 
   /** Runs one input: what it gives, or null where it was refused in one sentence. Throws for every other error. */
@@ -33,24 +33,26 @@ export class Outcomes {
     const start = performance.now();
     try {
       const value = await work();
-      this.accepted++;
+      this.#accepted++;
       return value;
     } catch (error) {
       if (!isUserError(error)) throw error;
-      if (!/^\S.*[.?!]$/u.test(error.message) || error.message.length > longestSentence)
+      if (!/^\S.*[.?!]$/u.test(error.message) || error.message.length > LONGEST_SENTENCE)
         throw new Error(`not one sentence: ${error.message}`);
-      this.refused++;
+      this.#refused++;
       return null;
     } finally {
-      this.slowestMilliseconds = Math.max(this.slowestMilliseconds, performance.now() - start);
+      this.#slowestMilliseconds = Math.max(this.#slowestMilliseconds, performance.now() - start);
     }
   }
 
   /** Both kinds were met, else the fuzzer shows nothing; and the line for `npm run fuzz`. */
   end({ canRefuse = true } = {}): void {
-    const { name, accepted, refused } = this;
+    const name = this.#name;
+    const accepted = this.#accepted;
+    const refused = this.#refused;
     const report = process.env.KEYHOLE_FUZZ_REPORT;
-    const slowest = Math.round(this.slowestMilliseconds);
+    const slowest = Math.round(this.#slowestMilliseconds);
     if (report) appendFileSync(report, `${JSON.stringify({ name, accepted, refused, slowest })}\n`);
     if (accepted === 0 || (canRefuse && refused === 0))
       throw new Error(

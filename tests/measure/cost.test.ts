@@ -233,7 +233,7 @@ describe('cost', () => {
     const parameters = resolveParameters(id, method.parameters, given, context);
     const [layer] = await probe({ text, method, parameters, queries });
     const cost = costOf(id, given);
-    expect(cost.attentionOperations).toBeCloseTo(4 * operationsPerKey(context) * layer.keptKeys, 4);
+    expect(cost.attentionOperations).toBeCloseTo(4 * operationsPerKey(context) * layer!.keptKeys, 4);
     expect(cost.density).toBeLessThan(1);
   });
 });

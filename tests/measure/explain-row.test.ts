@@ -44,7 +44,7 @@ describe('explainRow', () => {
       proximity: 0,
     };
     const row = await explain('esa', given, 170);
-    const fates = [...row.fates].map((code): KeyFate => KEY_FATES[code]);
+    const fates = [...row.fates].map((code): KeyFate => KEY_FATES[code]!);
     const of = (fate: KeyFate): number[] => fates.flatMap((found, token) => (found === fate ? [token] : []));
     const range = (start: number, end: number): number[] =>
       Array.from({ length: end - start }, (_, i) => start + i);

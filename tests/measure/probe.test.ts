@@ -55,7 +55,7 @@ async function byDefinition(id: string, layer: number, of = text) {
     let squaredNorm = 0;
     for (const { block, kept } of blocks) {
       for (let i = Math.max(block.start, queries.start); i < block.end; i++) {
-        const weight = (t: number): number => attention[(head * tokens + i) * tokens + t];
+        const weight = (t: number): number => attention[(head * tokens + i) * tokens + t]!;
         const set = Math.floor((head * kept.sets.length) / queryHeads);
         const seen = [...visibleTokens(kept, set, i + 1)];
         const total = seen.reduce((sum, t) => sum + weight(t), 0);
@@ -74,11 +74,11 @@ async function byDefinition(id: string, layer: number, of = text) {
         for (let c = 0; c < headDimension; c++) {
           const full = headOutput[(head * tokens + i) * headDimension + c];
           const sparse = seen.reduce(
-            (sum, t) => sum + (weight(t) / total) * value[(group * tokens + t) * headDimension + c],
+            (sum, t) => sum + (weight(t) / total) * value[(group * tokens + t) * headDimension + c]!,
             0,
           );
-          squaredError += (sparse - full) ** 2;
-          squaredNorm += full ** 2;
+          squaredError += (sparse - full!) ** 2;
+          squaredNorm += full! ** 2;
         }
       }
     }
@@ -107,12 +107,12 @@ describe('probe', () => {
     for (const measured of layers) {
       const wanted = await byDefinition(id, measured.layer, answered);
       measured.heads.forEach((head, h) => {
-        expect(head.massRecall).toBeCloseTo(wanted[h].massRecall, 5);
-        expect(head.outputError).toBeCloseTo(wanted[h].outputError, 4);
-        if (wanted[h].topkRecall === null) expect(head.topkRecall).toBeNull();
-        else expect(head.topkRecall).toBeCloseTo(wanted[h].topkRecall, 2);
-        if (wanted[h].topkChance === null) expect(head.topkChance).toBeNull();
-        else expect(head.topkChance).toBeCloseTo(wanted[h].topkChance, 12);
+        expect(head.massRecall).toBeCloseTo(wanted[h]!.massRecall, 5);
+        expect(head.outputError).toBeCloseTo(wanted[h]!.outputError, 4);
+        if (wanted[h]!.topkRecall === null) expect(head.topkRecall).toBeNull();
+        else expect(head.topkRecall).toBeCloseTo(wanted[h]!.topkRecall, 2);
+        if (wanted[h]!.topkChance === null) expect(head.topkChance).toBeNull();
+        else expect(head.topkChance).toBeCloseTo(wanted[h]!.topkChance, 12);
       });
       expect(measured.topkRows).toBe(wanted.reduce((sum, head) => sum + head.topkCount, 0));
       const mean = wanted.reduce((sum, head) => sum + head.massRecall, 0) / queryHeads;
@@ -195,8 +195,8 @@ describe('probe', () => {
   it('counts what is kept and seen', async () => {
     const [layer] = await probeWith('streaming-llm');
     const mean = (queries.start + queries.end + 1) / 2;
-    expect(layer.visibleKeys).toBeCloseTo(mean, 9);
-    expect(layer.keptKeys).toBeCloseTo(Math.floor(0.2 * queries.start) + mean - queries.start, 9);
+    expect(layer!.visibleKeys).toBeCloseTo(mean, 9);
+    expect(layer!.keptKeys).toBeCloseTo(Math.floor(0.2 * queries.start) + mean - queries.start, 9);
   });
 
   it('has own mass recall under the method’s positions, and none for re-rotated caches', async () => {
@@ -214,16 +214,16 @@ describe('probe', () => {
 
   it('has selector recall for compressed scores alone', async () => {
     const [exact] = await probeWith('esa');
-    expect(exact.selectorRecall).toBeNull();
+    expect(exact!.selectorRecall).toBeNull();
     const recalls: number[] = [];
     for (const compressedDim of [2, 16, 32]) {
       const [measured] = await probeWith('esa', { projection: 'closed-form', compressedDim });
-      expect(measured.selectorRecallPerQuery).toBeGreaterThan(0);
-      recalls.push(measured.selectorRecall!);
-      if (compressedDim === 32) expect(measured.selectorRecallPerQuery).toBe(1);
+      expect(measured!.selectorRecallPerQuery).toBeGreaterThan(0);
+      recalls.push(measured!.selectorRecall!);
+      if (compressedDim === 32) expect(measured!.selectorRecallPerQuery).toBe(1);
     }
-    expect(recalls[0]).toBeLessThan(recalls[1]);
-    expect(recalls[1]).toBeLessThan(recalls[2]);
+    expect(recalls[0]).toBeLessThan(recalls[1]!);
+    expect(recalls[1]).toBeLessThan(recalls[2]!);
     expect(recalls[2]).toBe(1);
   });
 

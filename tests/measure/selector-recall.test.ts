@@ -28,7 +28,7 @@ test('recall of each query is the same however many scores are held at once', as
   const { run, blocks, dispose } = await startProbe(text, method, parameters, 150);
   const block = blocks.find(({ start }) => start >= 120)!;
   const measured = { start: block.start + 3, end: Math.min(block.end, shape.tokens) };
-  const input = layerInput(text.recorded[1], block);
+  const input = layerInput(text.recorded[1]!, block);
   const selection = run.select(input);
   const kept = readKept(ops, selection);
   const recallWith = async (mostScores: number) => {

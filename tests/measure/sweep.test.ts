@@ -46,8 +46,8 @@ describe('sweep', () => {
 
     for (const [i, { method, parameters }] of methods.entries()) {
       for (const [point, keep] of fractions.entries()) {
-        const found = curves[i].points[point];
-        expect(found.keep).toBe(keep);
+        const found = curves[i]!.points[point];
+        expect(found!.keep).toBe(keep);
         const fitted = method.withBudget(parameters, contextOf(text), keep, {
           ...{ evictAt: queries.start, answerStart: text.answerStart },
         });
@@ -59,13 +59,13 @@ describe('sweep', () => {
         }
         const layers = await probe({ text, method, parameters: fitted.parameters, queries });
         expectClose(
-          found.layers!,
+          found!.layers!,
           layers.map(({ massRecall }) => massRecall),
         );
         const mean = layers.reduce((sum, layer) => sum + layer.massRecall, 0) / layers.length;
-        expect(found.massRecall).toBeCloseTo(mean, 5);
+        expect(found!.massRecall).toBeCloseTo(mean, 5);
         const kept = layers.reduce((sum, layer) => sum + layer.keptShare, 0) / layers.length;
-        expect(Math.abs(found.kept! - kept)).toBeLessThan(1e-9);
+        expect(Math.abs(found!.kept! - kept)).toBeLessThan(1e-9);
       }
     }
     const nullPoints = curves.flatMap(({ points }) => points.filter(({ massRecall }) => massRecall === null));
@@ -87,17 +87,17 @@ describe('sweep', () => {
     const blocks = { start: 128, end: shape.tokens };
     const curves = await sweep({ text, methods, fractions, queries: blocks });
     for (const [point] of fractions.entries()) {
-      const kept = curves.map(({ points }) => points[point].kept!);
-      expect(kept[1]).toBeCloseTo(kept[0], 12);
-      expect(kept[2]).toBeCloseTo(kept[0], 12);
+      const kept = curves.map(({ points }) => points[point]!.kept!);
+      expect(kept[1]).toBeCloseTo(kept[0]!, 12);
+      expect(kept[2]).toBeCloseTo(kept[0]!, 12);
     }
     const recall = curves.map(({ points }) => points.map((point) => point.massRecall!));
     for (const [point] of fractions.entries()) {
       // Where every key is kept, all reach 1, but for rounding.
-      const rounding = curves[0].points[point].kept === 1 ? 1e-6 : 0;
-      expect(recall[0][point]).toBeGreaterThan(recall[1][point] - rounding);
-      expect(recall[0][point]).toBeGreaterThan(recall[2][point] - rounding);
-      if (point > 0) for (const curve of recall) expect(curve[point]).toBeGreaterThan(curve[point - 1]);
+      const rounding = curves[0]!.points[point]!.kept === 1 ? 1e-6 : 0;
+      expect(recall[0]![point]).toBeGreaterThan(recall[1]![point]! - rounding);
+      expect(recall[0]![point]).toBeGreaterThan(recall[2]![point]! - rounding);
+      if (point > 0) for (const curve of recall) expect(curve[point]).toBeGreaterThan(curve[point - 1]!);
     }
   });
 });

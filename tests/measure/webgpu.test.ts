@@ -58,11 +58,11 @@ describeWebGpu('measurements on WebGPU', (gpu) => {
     ]);
     const numbers = (layer: typeof wanted): number[] =>
       [
-        layer.keptKeys,
-        layer.selectorRecall,
-        layer.tiedAtCut,
-        layer.outputErrorProjected,
-        ...layer.heads.flatMap((head) => [
+        layer!.keptKeys,
+        layer!.selectorRecall,
+        layer!.tiedAtCut,
+        layer!.outputErrorProjected,
+        ...layer!.heads.flatMap((head) => [
           head.massRecall,
           head.ownMassRecall,
           head.outputError,
@@ -70,9 +70,9 @@ describeWebGpu('measurements on WebGPU', (gpu) => {
         ]),
       ].map((value) => value ?? -1);
     expectClose(numbers(found), numbers(wanted), 4);
-    if (spec[0] !== 'full') expect(found.outputErrorProjected).toBeGreaterThan(1e-3);
+    if (spec[0] !== 'full') expect(found!.outputErrorProjected).toBeGreaterThan(1e-3);
     // Two keys with almost the same attention may swap places.
-    expect(found.topkRecall ?? -1).toBeCloseTo(wanted.topkRecall ?? -1, 2);
+    expect(found!.topkRecall ?? -1).toBeCloseTo(wanted!.topkRecall ?? -1, 2);
   });
 
   it('sweep', async () => {
@@ -89,7 +89,7 @@ describeWebGpu('measurements on WebGPU', (gpu) => {
   });
 
   it('a query row', async () => {
-    const request = { ...resolved(specs[1]), layer: 0, head: 1, query: 170, evictAt: queries.start };
+    const request = { ...resolved(specs[1]!), layer: 0, head: 1, query: 170, evictAt: queries.start };
     const [wanted, found] = await Promise.all([
       explainRow({ text: cpu, ...request }),
       explainRow({ text: webgpu, ...request }),

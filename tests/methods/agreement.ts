@@ -23,10 +23,10 @@ export function expectScores(
   const band = tolerance * largestMagnitude(reference);
   let worst = 0;
   reference.forEach((row, r) => {
-    expect(actual[r].length).toBe(row.length);
+    expect(actual[r]!.length).toBe(row.length);
     row.forEach((score, token) => {
-      expect(Number.isNaN(actual[r][token]), `row ${r}, token ${token} is scored`).toBe(Number.isNaN(score));
-      if (!Number.isNaN(score)) worst = Math.max(worst, Math.abs(actual[r][token] - score));
+      expect(Number.isNaN(actual[r]![token]), `row ${r}, token ${token} is scored`).toBe(Number.isNaN(score));
+      if (!Number.isNaN(score)) worst = Math.max(worst, Math.abs(actual[r]![token]! - score));
     });
   });
   expect(worst).toBeLessThanOrEqual(band);
@@ -64,7 +64,7 @@ export function expectKept(
   const cuts = new Map<number, { score: number; secondary: number }>();
   for (const token of actual) {
     if (Number.isNaN(score[token])) continue;
-    const own = { score: score[token], secondary: secondary?.[token] ?? 0 };
+    const own = { score: score[token]!, secondary: secondary?.[token] ?? 0 };
     const cut = cuts.get(segmentOf(token));
     const isLower =
       !cut || own.score < cut.score || (own.score === cut.score && own.secondary < cut.secondary);
@@ -74,12 +74,12 @@ export function expectKept(
   for (let token = 0; token < score.length; token++) {
     if (!Number.isNaN(score[token])) {
       const cut = cuts.get(segmentOf(token));
-      const isFar = !cut || Math.abs(score[token] - cut.score) > 2 * band;
+      const isFar = !cut || Math.abs(score[token]! - cut.score) > 2 * band;
       const isTieBroken =
         cut &&
         secondary &&
         score[token] === cut.score &&
-        Math.abs(secondary[token] - cut.secondary) > 2 * band;
+        Math.abs(secondary[token]! - cut.secondary) > 2 * band;
       if (!isFar && !isTieBroken) continue;
       compared++;
     }
@@ -92,5 +92,5 @@ export function expectKept(
 /** The same numbers to `digits` decimals. */
 export function expectClose(actual: ArrayLike<number>, wanted: ArrayLike<number>, digits = 5): void {
   expect(actual.length).toBe(wanted.length);
-  for (let i = 0; i < wanted.length; i++) expect(actual[i]).toBeCloseTo(wanted[i], digits);
+  for (let i = 0; i < wanted.length; i++) expect(actual[i]).toBeCloseTo(wanted[i]!, digits);
 }

@@ -102,7 +102,7 @@ describe.each(evictingOnce)('keepFraction of %s %o, which evicts once', (id, giv
       const notices: string[] = [];
       const queries = { start, end: shape.tokens };
       const onNotices = (sentences: readonly string[]): void => void notices.push(...sentences);
-      const [{ keptShare }] = await probe({ text, method, parameters, queries, onNotices });
+      const { keptShare } = (await probe({ text, method, parameters, queries, onNotices }))[0]!;
       return { keptShare, notices };
     };
     expect(await measure(0)).toEqual({ keptShare: 1, notices: [sentence] });
@@ -125,7 +125,7 @@ it('keepFraction of methods that choose for every block is of the whole text', a
       withScores: false,
     });
     for (const { block, kept } of blocks) {
-      const count = kept.sets[0].length + block.start - kept.rangeStart;
+      const count = kept.sets[0]!.length + block.start - kept.rangeStart;
       expect(count).toBe(Math.min(block.start, Math.floor(0.31 * shape.tokens)));
     }
     expect(methodById(id).withBudget(parameters, context, 0.31, queriesFrom(0))).toEqual({ parameters });
@@ -142,14 +142,14 @@ describe('keepFraction of version 0.1.0', () => {
         if (evictAt < 1 || evictAt > tokens) continue;
         for (let i = 0; i <= 400; i++) {
           // Round fractions, those of whole counts, and those of the sweep.
-          const fraction = [i / 400, Math.min(1, i / tokens), 64 ** (i / 400 - 1)][i % 3];
+          const fraction = [i / 400, Math.min(1, i / tokens), 64 ** (i / 400 - 1)][i % 3]!;
           const parameters = { ...resolve('random', {}), keepFraction: fraction };
           const { keepFraction, ...others } = translateKeepFraction(random, parameters, { tokens, evictAt });
           expect(others).toEqual({ seed: 1, positions: 'original' });
           expect(keepFraction).toBeLessThanOrEqual(1);
-          const was = Math.min(evictAt, Math.floor(fraction * tokens));
+          const was = Math.min(evictAt, Math.floor(fraction! * tokens));
           expect(Math.floor(Number(keepFraction) * evictAt)).toBe(was);
-          const plain = Math.min(1, (fraction * tokens) / evictAt);
+          const plain = Math.min(1, (fraction! * tokens) / evictAt);
           if (keepFraction !== plain && evictAt < tokens) moved++;
           expect(Math.abs(Number(keepFraction) - plain)).toBeLessThan(1 / evictAt);
         }

@@ -24,19 +24,19 @@ function finish<T>(work: Generator<void, T>, mostSteps: number): T {
 const closedForm = (moments: SecondMoments): ClosedForm =>
   finish(closedFormSteps(moments), 60 * Math.sqrt(moments.query.length));
 
-const channels = 12;
-const rows = 40;
+const CHANNELS = 12;
+const ROWS = 40;
 
 /** Rows with correlated channels: a random mix of fewer independent ones, and some noise. */
 function correlated(seed: number, noise: number): Float32Array {
   const next = lcg(seed);
-  const mix = Array.from({ length: 5 * channels }, next);
-  const out = new Float32Array(rows * channels);
-  for (let row = 0; row < rows; row++) {
+  const mix = Array.from({ length: 5 * CHANNELS }, next);
+  const out = new Float32Array(ROWS * CHANNELS);
+  for (let row = 0; row < ROWS; row++) {
     const sources = Array.from({ length: 5 }, next);
-    for (let c = 0; c < channels; c++) {
-      out[row * channels + c] = sources.reduce(
-        (sum, x, i) => sum + x * mix[i * channels + c],
+    for (let c = 0; c < CHANNELS; c++) {
+      out[row * CHANNELS + c] = sources.reduce(
+        (sum, x, i) => sum + x * mix[i * CHANNELS + c]!,
         noise * next(),
       );
     }
@@ -51,35 +51,35 @@ function residual(
   queryMap: Float64Array,
   keyMap: Float64Array,
 ): number {
-  const width = queryMap.length / channels;
+  const width = queryMap.length / CHANNELS;
   const apply = (map: Float64Array, x: Float32Array): number[] =>
     Array.from({ length: width }, (_, i) =>
-      x.reduce((sum, value, c) => sum + map[i * channels + c] * value, 0),
+      x.reduce((sum, value, c) => sum + map[i * CHANNELS + c]! * value, 0),
     );
-  const rowOf = (data: Float32Array, row: number) => data.subarray(row * channels, (row + 1) * channels);
+  const rowOf = (data: Float32Array, row: number) => data.subarray(row * CHANNELS, (row + 1) * CHANNELS);
   const dot = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
     let sum = 0;
-    for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
+    for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
     return sum;
   };
-  const keys = Array.from({ length: rows }, (_, row) => rowOf(key, row));
+  const keys = Array.from({ length: ROWS }, (_, row) => rowOf(key, row));
   const mapped = keys.map((k) => apply(keyMap, k));
   let sum = 0;
-  for (let row = 0; row < rows; row++) {
+  for (let row = 0; row < ROWS; row++) {
     const q = rowOf(query, row);
     const compressed = apply(queryMap, q);
     keys.forEach((k, i) => {
-      sum += (dot(q, k) - dot(compressed, mapped[i])) ** 2;
+      sum += (dot(q, k) - dot(compressed, mapped[i]!)) ** 2;
     });
   }
-  return sum / rows ** 2;
+  return sum / ROWS ** 2;
 }
 
 describe('closed form', () => {
   const query = correlated(1, 0.3);
   const key = correlated(2, 0.3);
-  const form = closedForm({ query: secondMoments(query, channels), key: secondMoments(key, channels) });
-  const cut = (map: Float64Array, dimension: number) => map.slice(0, dimension * channels);
+  const form = closedForm({ query: secondMoments(query, CHANNELS), key: secondMoments(key, CHANNELS) });
+  const cut = (map: Float64Array, dimension: number) => map.slice(0, dimension * CHANNELS);
 
   it.each([1, 2, 4, 8, 11])('leaves Σ S_i² beyond d′ = %i', (dimension) => {
     const measured = residual(query, key, cut(form.queryMap, dimension), cut(form.keyMap, dimension));
@@ -103,10 +103,10 @@ describe('closed form', () => {
 
   it('survives moments of lower rank and of nothing', () => {
     const flat = correlated(4, 0);
-    const lowRank = closedForm({ query: secondMoments(flat, channels), key: secondMoments(key, channels) });
+    const lowRank = closedForm({ query: secondMoments(flat, CHANNELS), key: secondMoments(key, CHANNELS) });
     expect(residual(flat, key, lowRank.queryMap, lowRank.keyMap)).toBeLessThan(1e-9);
-    const zero = new Float64Array(channels ** 2);
-    const nothing = closedForm({ query: zero, key: secondMoments(key, channels) });
+    const zero = new Float64Array(CHANNELS ** 2);
+    const nothing = closedForm({ query: zero, key: secondMoments(key, CHANNELS) });
     expect([...nothing.queryMap, ...nothing.keyMap].every(Number.isFinite)).toBe(true);
   });
 
@@ -143,8 +143,8 @@ describe('closed form', () => {
         [make(tokens, width), make(tokens, width)],
       ]) {
         const { queryMap, keyMap, singularValues } = closedForm({
-          query: secondMoments(queries, width),
-          key: secondMoments(keys, width),
+          query: secondMoments(queries!, width),
+          key: secondMoments(keys!, width),
         });
         expect([queryMap, keyMap, singularValues].every((part) => part.every(Number.isFinite))).toBe(true);
         for (const map of [queryMap, keyMap])
@@ -153,17 +153,17 @@ describe('closed form', () => {
         const at = (map: Float64Array, x: Float32Array): number[] =>
           Array.from({ length: width }, (_, i) => {
             let sum = 0;
-            for (let c = 0; c < width; c++) sum += map[i * width + c] * x[c];
+            for (let c = 0; c < width; c++) sum += map[i * width + c]! * x[c]!;
             return sum;
           });
-        const [q, k] = [queries.subarray(0, width), keys.subarray(width, 2 * width)];
+        const [q, k] = [queries!.subarray(0, width), keys!.subarray(width, 2 * width)];
         const compressedKey = at(keyMap, k);
-        const found = at(queryMap, q).reduce((sum, x, i) => sum + x * compressedKey[i], 0);
+        const found = at(queryMap, q).reduce((sum, x, i) => sum + x * compressedKey[i]!, 0);
         let wanted = 0;
         let size = 0;
         for (let c = 0; c < width; c++) {
-          wanted += q[c] * k[c];
-          size += Math.abs(q[c] * k[c]);
+          wanted += q[c]! * k[c]!;
+          size += Math.abs(q[c]! * k[c]!);
         }
         expect(Math.abs(found - wanted)).toBeLessThanOrEqual(1e-6 * size);
       }
@@ -171,7 +171,7 @@ describe('closed form', () => {
   });
 
   it('refuses moments that are not finite in a sentence', () => {
-    const ordinaryMoments = secondMoments(key, channels);
+    const ordinaryMoments = secondMoments(key, CHANNELS);
     const broken = ordinaryMoments.with(7, Number.POSITIVE_INFINITY);
     expect(() => closedForm({ query: broken, key: ordinaryMoments })).toThrow(
       'esa: the second moments of the queries are too large to compute with; use projection "exact" or another method.',
@@ -191,13 +191,13 @@ describe('closed form', () => {
   });
 
   it('rotates moments as if every query had been rotated', () => {
-    const headDimension = channels / 2;
+    const headDimension = CHANNELS / 2;
     const position = 5;
     const theta = 10000;
     const half = headDimension / 2;
     const angles = Array.from({ length: half }, (_, j) => position * theta ** ((-2 * j) / headDimension));
     const rotated = rotateMoments(
-      secondMoments(query, channels),
+      secondMoments(query, CHANNELS),
       headDimension,
       Float32Array.from(angles, Math.cos),
       Float32Array.from(angles, Math.sin),
@@ -210,7 +210,7 @@ describe('closed form', () => {
       const out = rotate(repeated, position + 1, headDimension, theta);
       turned.set(out.subarray(position * headDimension), start);
     }
-    expectClose(rotated, secondMoments(turned, channels));
+    expectClose(rotated, secondMoments(turned, CHANNELS));
   });
 });
 
@@ -218,7 +218,7 @@ describe('eigenvalues', () => {
   const size = 40;
   const next = lcg(9);
   const random = Float64Array.from({ length: size * size }, next);
-  const symmetric = random.map((value, at) => value + random[(at % size) * size + Math.floor(at / size)]);
+  const symmetric = random.map((value, at) => value + random[(at % size) * size + Math.floor(at / size)]!);
 
   it('of a symmetric matrix make it again with their vectors', () => {
     const { values, vectors } = finish(symmetricEigen(symmetric, size), 20 * size);
@@ -228,11 +228,11 @@ describe('eigenvalues', () => {
         let dot = 0;
         let entry = 0;
         for (let k = 0; k < size; k++) {
-          dot += vectors[i * size + k] * vectors[j * size + k];
-          entry += values[k] * vectors[k * size + i] * vectors[k * size + j];
+          dot += vectors[i * size + k]! * vectors[j * size + k]!;
+          entry += values[k]! * vectors[k * size + i]! * vectors[k * size + j]!;
         }
         expect(dot).toBeCloseTo(i === j ? 1 : 0, 12);
-        expect(entry).toBeCloseTo(symmetric[i * size + j], 12);
+        expect(entry).toBeCloseTo(symmetric[i * size + j]!, 12);
       }
     }
   });

@@ -68,13 +68,13 @@ async function expectSound(text: RecordedText, id: string, given: Record<string,
   expect(blocks[0]?.block.start ?? 0).toBe(0);
   expect(blocks.at(-1)?.block.end ?? 0).toBe(tokens);
   blocks.forEach(({ block, kept }, b) => {
-    if (b > 0) expect(block.start).toBe(blocks[b - 1].block.end);
+    if (b > 0) expect(block.start).toBe(blocks[b - 1]!.block.end);
     expect(block.end).toBeGreaterThan(block.start);
     expect(kept.rangeStart).toBeLessThanOrEqual(block.start);
     for (const set of kept.sets) {
       set.forEach((token, i) => {
         expect(token).toBeLessThan(kept.rangeStart);
-        if (i > 0) expect(token).toBeGreaterThan(set[i - 1]);
+        if (i > 0) expect(token).toBeGreaterThan(set[i - 1]!);
       });
     }
   });
@@ -104,7 +104,7 @@ const constant = (tokens: number, value: number): LayerTensors => ({
 /** Heads that are constant, dead or large, as a capture may have them, with the closed form of its own second moments. */
 describe('ESA’s closed form of a text whose', () => {
   const shape: TextShape = { tokens: 65, queryHeads: 8, keyValueHeads: 4, headDimension: 32 };
-  const [{ query, key, value }] = randomLayers(shape, 1, 5);
+  const { query, key, value } = randomLayers(shape, 1, 5)[0]!;
   const random: LayerTensors = { query, key, value };
   const filled = (data: Float32Array, value: number): Float32Array =>
     new Float32Array(data.length).fill(value);
@@ -158,11 +158,11 @@ it.each(['official', 'kvpress'])(
   async (variant) => {
     const shape = shapeOf(40);
     const layer = randomLayers(shape, 1, 3)[0];
-    const key = layer.key.map((value, i) => (i % heads.headDimension === 3 ? 7 : value));
-    const text = recordText(createCpuOps(), shape, [{ ...layer, key }], { rope: null });
+    const key = layer!.key.map((value, i) => (i % heads.headDimension === 3 ? 7 : value));
+    const text = recordText(createCpuOps(), shape, [{ ...layer!, key }], { rope: null });
     const parameters = parametersFor(text, 'lagkv', { variant, sinkTokens: 0, lagTokens: 8 });
     const run = methodById('lagkv').start(runContext(text, 32), parameters);
-    run.select(layerInput(text.recorded[0], { start: 32, end: 40 }));
+    run.select(layerInput(text.recorded[0]!, { start: 32, end: 40 }));
     // Three of the four partitions have a successor; one key channel of both heads is constant in each.
     expect(await run.lateNotices!()).toEqual([
       '6 channels had no range in a lag partition; their keys or values were divided by 1e-12 there.',
@@ -247,7 +247,7 @@ describe('ties', () => {
       chunkTokens: 8,
       selectedTokens: 3,
     });
-    expect([...esa.sets[0]]).toEqual([0, 1, 2, 3, 4]);
+    expect([...esa.sets[0]!]).toEqual([0, 1, 2, 3, 4]);
     expect(esa.tiedAtCut).toEqual([26]);
     const oracle = await keptOf('oracle', { keepFraction: 0.1 });
     expect(oracle.sets.map((set) => [...set])).toEqual([
@@ -255,7 +255,7 @@ describe('ties', () => {
       [0, 1, 2, 3],
     ]);
     const official = await keptOf('lagkv', { sinkTokens: 1, lagTokens: 4, keepFraction: 0.5 });
-    expect([...official.sets[0].slice(0, 7)]).toEqual([0, 1, 2, 5, 6, 9, 10]);
+    expect([...official.sets[0]!.slice(0, 7)]).toEqual([0, 1, 2, 5, 6, 9, 10]);
   });
 });
 
@@ -275,7 +275,7 @@ describe('random', () => {
     };
     const few = await keptOf({ keepFraction: 0.2 });
     const more = await keptOf({ keepFraction: 0.4 });
-    expect(few[0].length).toBe(14);
+    expect(few[0]!.length).toBe(14);
     for (const [set, tokens] of few.entries()) expect(more[set]).toEqual(expect.arrayContaining(tokens));
     expect(few[0]).not.toEqual(few[1]);
     expect(few).not.toEqual(await keptOf({ keepFraction: 0.2 }, 1));
@@ -293,7 +293,7 @@ describe('a run that returns to its mark', () => {
     const method = methodById(id);
     const parameters = parametersFor(text, id, given);
     const keptAt = (run: MethodRun, of: RecordedText, start: number) =>
-      readKept(ops, run.select(layerInput(of.recorded[0], { start, end: start + 1 })));
+      readKept(ops, run.select(layerInput(of.recorded[0]!, { start, end: start + 1 })));
     const undisturbed = await startProbe(text, method, parameters, 30);
     const wanted = await keptAt(undisturbed.run, text, 60);
     undisturbed.dispose();

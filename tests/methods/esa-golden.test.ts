@@ -71,7 +71,7 @@ async function attend(
   selection: Selection,
 ): Promise<Float32Array> {
   const { ops } = text;
-  const input = layerInput(text.recorded[0], { start, end: start + queryRows });
+  const input = layerInput(text.recorded[0]!, { start, end: start + queryRows });
   const out = ops.allocate('f32', heads * queryRows * channels, 'output');
   const buffer = ops.allocate('f32', heads * queryRows, 'log-sum-exp');
   const lambda = { buffer, offset: 0, headStride: queryRows };
@@ -82,7 +82,7 @@ async function attend(
 describe('ESA-1', () => {
   const start = tokens - queryRows;
   const text = textWithBlockAt(start);
-  const input = layerInput(text.recorded[0], { start, end: tokens });
+  const input = layerInput(text.recorded[0]!, { start, end: tokens });
   const middle = { start: esa1.initialTokens, end: esa1.initialTokens + esa1.middleTokens };
 
   it('scores, dilates and selects, ties falling to F_s and then to the earlier token', async () => {
@@ -90,22 +90,22 @@ describe('ESA-1', () => {
     const selection = run.select(input);
     expect(selection.candidates).toEqual(middle);
     const dilated = await readScores(text.ops, selection, tokens);
-    expectClose(dilated![0].subarray(middle.start, middle.end), esa1.dilated);
+    expectClose(dilated![0]!.subarray(middle.start, middle.end), esa1.dilated);
     const rows = selection.score!.secondary!;
     const peaks = await readScores(text.ops, { score: { rows, scoreStart: middle.start } }, tokens);
-    expectClose(peaks![0].subarray(middle.start, middle.end), esa1.peaks);
+    expectClose(peaks![0]!.subarray(middle.start, middle.end), esa1.peaks);
     const kept = await readKept(text.ops, selection);
-    expect([...kept.sets[0]]).toEqual([0, 1, ...esa1.selected.map((token) => token + middle.start)]);
+    expect([...kept.sets[0]!]).toEqual([0, 1, ...esa1.selected.map((token) => token + middle.start)]);
   });
 
   it('scores un-rotated queries', async () => {
     const run = await startEsa(text, { scoreQuery: 'unrotated', proximity: 0 });
     const selection = run.select(input);
     const scores = await readScores(text.ops, selection, tokens);
-    expectClose(scores![0].subarray(middle.start, middle.end), esa1.unrotated.peaks);
+    expectClose(scores![0]!.subarray(middle.start, middle.end), esa1.unrotated.peaks);
     const kept = await readKept(text.ops, selection);
     const wanted = esa1.unrotated.selectedWithoutDilation.map((token) => token + middle.start);
-    expect([...kept.sets[0]]).toEqual([0, 1, ...wanted]);
+    expect([...kept.sets[0]!]).toEqual([0, 1, ...wanted]);
   });
 
   it('merges far and local attention', async () => {
@@ -134,7 +134,7 @@ describe('ESA-2, the seam', () => {
     const text = textWithBlockAt(precedingTokens);
     const run = await startEsa(text, {});
     const block = { start: precedingTokens, end: precedingTokens + queryRows };
-    const output = await attend(text, run, block.start, run.select(layerInput(text.recorded[0], block)));
+    const output = await attend(text, run, block.start, run.select(layerInput(text.recorded[0]!, block)));
     const size = queryRows * channels;
     expectClose(output.subarray(0, size), wanted[0]);
     expectClose(output.subarray(3 * size, 4 * size), wanted[3]);

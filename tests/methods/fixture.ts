@@ -54,8 +54,8 @@ function firstTokens(data: Float32Array, tokens: number): Float32Array {
 export function expectedKept(name: string): number[][] {
   const [sets, count] = expected.shape(name);
   const data = expected.int32(name);
-  return Array.from({ length: sets }, (_, set) =>
-    [...data.subarray(set * count, (set + 1) * count)].filter((token) => token >= 0),
+  return Array.from({ length: sets! }, (_, set) =>
+    [...data.subarray(set * count!, (set + 1) * count!)].filter((token) => token >= 0),
   );
 }
 
@@ -63,5 +63,5 @@ export function expectedKept(name: string): number[][] {
 export function expectedScores(name: string): Float32Array[] {
   const [rows, tokens] = expected.shape(name);
   const data = expected.float32(name);
-  return Array.from({ length: rows }, (_, row) => data.slice(row * tokens, (row + 1) * tokens));
+  return Array.from({ length: rows! }, (_, row) => data.slice(row * tokens!, (row + 1) * tokens!));
 }

@@ -27,7 +27,7 @@ export function describeFixtures(backend: string, createOps: () => Promise<Ops>,
     afterAll(() => ops?.destroy());
 
     const parametersOf = (name: string, of = text): Parameters => {
-      const { id, params } = runs[name].keyhole;
+      const { id, params } = runs[name]!.keyhole;
       return resolveParameters(id, methodById(id).parameters, params, contextOf(of));
     };
 
@@ -35,7 +35,7 @@ export function describeFixtures(backend: string, createOps: () => Promise<Ops>,
     const keptAfterAll = async (name: string, layer: number, of = text) => {
       const { after: last } = await selectAll({
         text: of,
-        method: methodById(runs[name].keyhole.id),
+        method: methodById(runs[name]!.keyhole.id),
         parameters: parametersOf(name, of),
         recordedIndex: layer,
         evictAt: of.tokens,
@@ -63,7 +63,7 @@ export function describeFixtures(backend: string, createOps: () => Promise<Ops>,
         expectScores(scores!, reference, tolerance);
         for (const [head, tokens] of expectedKept(`${name}.kept.${layer}`).entries()) {
           const actual = [...visibleTokens(kept, head, shape.tokens)];
-          expectKept(actual, tokens, { score: reference[head], start: 0, band: tolerance });
+          expectKept(actual, tokens, { score: reference[head]!, start: 0, band: tolerance });
         }
       }
     });
@@ -76,13 +76,13 @@ export function describeFixtures(backend: string, createOps: () => Promise<Ops>,
       expect(steps.length).toBeGreaterThan(3);
       const compare = async (tensor: string, layer: number, of: RecordedText): Promise<void> => {
         const { kept, scores } = await keptAfterAll(name, layer, of);
-        const { lagTokens, sinkTokens } = runs[name].keyhole.params as Record<string, number>;
+        const { lagTokens, sinkTokens } = runs[name]!.keyhole.params as Record<string, number>;
         const reference = expectedKept(tensor);
         expect(kept.sets.length).toBe(reference.length);
         const band = tolerance * largestMagnitude(scores ?? []);
         for (const [head, tokens] of reference.entries()) {
           const actual = [...visibleTokens(kept, head, of.tokens)];
-          const cut = scores && { score: scores[head], segmentTokens: lagTokens, start: sinkTokens, band };
+          const cut = scores && { score: scores[head]!, segmentTokens: lagTokens, start: sinkTokens!, band };
           expectKept(actual, tokens, cut);
         }
       };
@@ -99,7 +99,7 @@ export function describeFixtures(backend: string, createOps: () => Promise<Ops>,
       expect(blocks.flatMap(({ start, end }) => [start, end])).toEqual(referenceBlocks);
       for (const layer of layers) {
         for (const [b, block] of blocks.entries()) {
-          const input = layerInput(text.recorded[layer], block);
+          const input = layerInput(text.recorded[layer]!, block);
           const selection = run.select(input);
           const kept = await readKept(ops, selection);
           const scores = await readScores(ops, selection, text.tokens);
@@ -107,12 +107,12 @@ export function describeFixtures(backend: string, createOps: () => Promise<Ops>,
           const actual = [...visibleTokens(kept, 0, block.end)];
           const reference = expectedKept(`${name}.kept.${layer}.${b}`)[0];
           const cut = scores && {
-            score: scores[0],
-            secondary: secondary![0],
+            score: scores[0]!,
+            secondary: secondary![0]!,
             start: 0,
             band: tolerance * largestMagnitude(scores),
           };
-          expectKept(actual, reference, cut);
+          expectKept(actual, reference!, cut);
           if (block === blocks.at(-1)) {
             expect(reference).toEqual(expectedKept(`${name}.kept.${layer}`)[0]);
             const noScores = [new Float32Array(text.tokens).fill(Number.NaN)];
@@ -130,7 +130,7 @@ export function describeFixtures(backend: string, createOps: () => Promise<Ops>,
             run.attend!(input, chosen, out, { buffer: lambda, offset: 0, headStride: rows });
             const output = await ops.readFloats(buffer);
             const largest = largestMagnitude([wanted]);
-            const worst = output.reduce((most, value, i) => Math.max(most, Math.abs(value - wanted[i])), 0);
+            const worst = output.reduce((most, value, i) => Math.max(most, Math.abs(value - wanted[i]!)), 0);
             expect(worst).toBeLessThanOrEqual(tolerance * largest);
             ops.release(buffer, lambda);
           }

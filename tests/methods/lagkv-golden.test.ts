@@ -35,7 +35,7 @@ describe('LAG-1', () => {
   it('keeps the official positions, with the official scores', async () => {
     const { after } = await select({ keepFraction: lag1.retainFraction });
     lag1.scores.forEach((wanted, head) => {
-      const scored = after.scores![head].subarray(sinkTokens, sinkTokens + wanted.length);
+      const scored = after.scores![head]!.subarray(sinkTokens, sinkTokens + wanted.length);
       expectClose(scored, wanted);
       expect([...visibleTokens(after.kept, head, tokens)]).toEqual(lag1.kept[head]);
     });
@@ -43,23 +43,23 @@ describe('LAG-1', () => {
 
   it('ranks as kvpress does', async () => {
     const { after } = await select({ variant: 'kvpress', keepFraction: 0.5 });
-    expect([...after.scores![0]]).toEqual(lag1.kvpressRanks);
+    expect([...after.scores![0]!]).toEqual(lag1.kvpressRanks);
   });
 
   it('breaks rank ties by the raw score, then by the earlier token', async () => {
     // 1 sink and 6 unscored tokens, 0.75 in each partition (tokens 2, 6, 10), and then the rank .5 tokens 1, 7 and 11.
     const keptOf = async (count: number): Promise<number[]> => {
       const { after } = await select({ variant: 'kvpress', keepFraction: (count + 0.5) / tokens });
-      return [...after.kept.sets[0]].filter((token) => token > 0 && token < 13);
+      return [...after.kept.sets[0]!].filter((token) => token > 0 && token < 13);
     };
     const raw = lag1.kvpressCrossScores;
-    const byRawScore = [1, 7, 11].sort((a, b) => raw[b] - raw[a]);
+    const byRawScore = [1, 7, 11].sort((a, b) => raw[b]! - raw[a]!);
     expect(await keptOf(10)).toEqual([2, 6, 10]);
-    expect(await keptOf(11)).toEqual([2, 6, 10, byRawScore[0]].sort((a, b) => a - b));
-    expect(await keptOf(12)).toEqual([2, 6, 10, byRawScore[0], byRawScore[1]].sort((a, b) => a - b));
+    expect(await keptOf(11)).toEqual([2, 6, 10, byRawScore[0]].sort((a, b) => a! - b!));
+    expect(await keptOf(12)).toEqual([2, 6, 10, byRawScore[0], byRawScore[1]].sort((a, b) => a! - b!));
     // Too small for what is protected: the earliest of it stay.
     const { after } = await select({ variant: 'kvpress', keepFraction: 3.5 / tokens });
-    expect([...after.kept.sets[0]]).toEqual([0, 13, 14]);
+    expect([...after.kept.sets[0]!]).toEqual([0, 13, 14]);
   });
 
   it('stores as many keys as the official class when tokens come one at a time', async () => {
@@ -74,7 +74,7 @@ describe('LAG-1', () => {
     const { run } = await startProbe(long, lagkv, parameters, length);
     const stored = lag1.storedLengths.map((_, i) => {
       const read = i + 1;
-      const { list, rangeStart } = run.select(layerInput(long.recorded[0], { start: read, end: read }));
+      const { list, rangeStart } = run.select(layerInput(long.recorded[0]!, { start: read, end: read }));
       return (list?.count ?? 0) + read - rangeStart;
     });
     expect(stored).toEqual(lag1.storedLengths);

@@ -41,7 +41,7 @@ describe('a monolithic prefill', () => {
     const answer = blocks.filter(({ block }) => block.start >= 170);
     expect(answer).toHaveLength(22);
     expect(answer).toEqual(chunked.blocks.filter(({ block }) => block.start >= 170));
-    expect(answer[0].kept.sets[0].length).toBeLessThan(100);
+    expect(answer[0]!.kept.sets[0]!.length).toBeLessThan(100);
     expect(after).toEqual(chunked.after);
   });
 
@@ -75,7 +75,7 @@ describe('a monolithic prefill', () => {
       const [layer] = await probe({ text: of, method: lagkv, parameters, queries });
       const request = { method: lagkv, context, queries, answerStart, weightOperations: 0, layers: [0] };
       const cost = measureCost({ ...request, parameters });
-      expect(cost.attentionOperations).toBeCloseTo(operationsPerKey(context) * layer.keptKeys, 6);
+      expect(cost.attentionOperations).toBeCloseTo(operationsPerKey(context) * layer!.keptKeys, 6);
       // Sinks, 8 or 9 partitions: their tokens are scored for the queries after the compression, the later ones one by one.
       const dense = answerStart ?? 150;
       const partitions = Math.floor((dense - 4) / 16) - 1;
@@ -128,7 +128,7 @@ describe('a monolithic prefill', () => {
     const width = decoder.config.hiddenSize;
     const distance = (a: Float32Array, b: Float32Array, from: number, to: number): number => {
       let largest = 0;
-      for (let i = from * width; i < to * width; i++) largest = Math.max(largest, Math.abs(a[i] - b[i]));
+      for (let i = from * width; i < to * width; i++) largest = Math.max(largest, Math.abs(a[i]! - b[i]!));
       return largest;
     };
     expect(distance(monolithic, dense, 0, 20)).toBeLessThan(1e-5);

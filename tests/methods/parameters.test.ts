@@ -127,25 +127,25 @@ describe('a budget', () => {
       [1000, 4, 49],
       [300, 0, 7],
     ]) {
-      const of = context(tokens);
+      const of = context(tokens!);
       const parameters = resolve('lagkv', { sinkTokens, lagTokens }, of);
-      const starts = lagkv.blocks(parameters, tokens, tokens, of).map(({ start }) => start);
+      const starts = lagkv.blocks(parameters, tokens!, tokens!, of).map(({ start }) => start);
       const most = (kept: number): number =>
         Math.max(
           ...starts.map((start) => storedKeys(start, { ...lagIn(parameters, 0), keptOfPartition: kept })),
         );
       for (const keep of [0.01, 0.2, 0.35, 0.5, 0.77, 1]) {
-        const budget = Math.floor(keep * tokens);
-        const fitted = lagkv.withBudget(parameters, of, keep, queriesFrom(tokens));
+        const budget = Math.floor(keep * tokens!);
+        const fitted = lagkv.withBudget(parameters, of, keep, queriesFrom(tokens!));
         if ('reason' in fitted) throw new Error(fitted.reason);
         if ('floor' in fitted) {
           expect(most(0)).toBeGreaterThan(budget);
-          expect(fitted.floor).toBe(most(0) / tokens);
+          expect(fitted.floor).toBe(most(0) / tokens!);
           continue;
         }
         const { keptOfPartition } = lagIn(fitted.parameters, 0);
         expect(most(keptOfPartition)).toBeLessThanOrEqual(budget);
-        if (keptOfPartition < lagTokens) expect(most(keptOfPartition + 1)).toBeGreaterThan(budget);
+        if (keptOfPartition < lagTokens!) expect(most(keptOfPartition + 1)).toBeGreaterThan(budget);
       }
     }
   });

@@ -11,31 +11,31 @@ import { lcg } from '../golden/lcg';
 import { randomLayers, recordText, type TextShape } from './recorded';
 
 const shape: TextShape = { tokens: 96, queryHeads: 4, keyValueHeads: 2, headDimension: 8 };
-const width = 16;
+const WIDTH = 16;
 const layers = randomLayers(shape, 1, 11);
 
 /** [heads, T, d] as rows of the folded space, [T, G·d]. */
 function folded(data: Float32Array): Float32Array {
   const { tokens, keyValueHeads, headDimension: d } = shape;
   const perGroup = data.length / (tokens * d) / keyValueHeads;
-  const out = new Float32Array(tokens * width);
+  const out = new Float32Array(tokens * WIDTH);
   for (let i = 0; i < data.length; i++) {
     const head = Math.floor(i / (tokens * d));
     const token = Math.floor(i / d) % tokens;
-    out[token * width + Math.floor(head / perGroup) * d + (i % d)] += data[i];
+    out[token * WIDTH + Math.floor(head / perGroup) * d + (i % d)]! += data[i]!;
   }
   return out;
 }
 
 const moments = {
-  query: Float32Array.from(secondMoments(folded(layers[0].queryUnrotated!), width)),
-  key: Float32Array.from(secondMoments(folded(layers[0].keyUnrotated!), width)),
+  query: Float32Array.from(secondMoments(folded(layers[0]!.queryUnrotated!), WIDTH)),
+  key: Float32Array.from(secondMoments(folded(layers[0]!.keyUnrotated!), WIDTH)),
 };
 const next = lcg(5);
 const weights = (dimension: number) => ({
-  queryWeight: Float32Array.from({ length: dimension * width }, next),
+  queryWeight: Float32Array.from({ length: dimension * WIDTH }, next),
   queryBias: Float32Array.from({ length: dimension }, next),
-  keyWeight: Float32Array.from({ length: dimension * width }, next),
+  keyWeight: Float32Array.from({ length: dimension * WIDTH }, next),
   keyBias: Float32Array.from({ length: dimension }, next),
 });
 const learned = [
@@ -57,13 +57,13 @@ const block = { start: 80, end: 96 };
 async function select(text: RecordedText, given: Record<string, unknown>, isExactly = false) {
   const parameters = resolveParameters('esa', esa.parameters, { ...base, ...given }, contextOf(text));
   const { run } = await startProbe(text, esa, parameters, text.tokens);
-  const input = layerInput(text.recorded[0], block);
+  const input = layerInput(text.recorded[0]!, block);
   const selection = isExactly ? run.selectExactly!(input)! : run.select(input);
   const [scores] = (await readScores(text.ops, selection, text.tokens))!;
   const kept = await readKept(text.ops, selection);
   const notices = run.notices;
   run.dispose();
-  return { scores: scores.subarray(2, 64), kept: [...kept.sets[0]], notices };
+  return { scores: scores!.subarray(2, 64), kept: [...kept.sets[0]!], notices };
 }
 
 /** F_s of the middle by definition, from a score of one query and one token. */
@@ -74,7 +74,7 @@ function peaks(score: (query: number, token: number) => number): number[] {
     const row = tokens.map((token) => score(query, token));
     const largest = Math.max(...row);
     row.forEach((value, i) => {
-      best[i] = Math.max(best[i], value - largest);
+      best[i] = Math.max(best[i]!, value - largest);
     });
   }
   return best;
@@ -91,20 +91,20 @@ describe('closed form', () => {
     const fromCalibration = await select(calibrated, given);
     expect(fromText.kept).toEqual(fromCalibration.kept);
     fromText.scores.forEach((score, i) => {
-      expect(score).toBeCloseTo(fromCalibration.scores[i], 3);
+      expect(score).toBeCloseTo(fromCalibration.scores[i]!, 3);
     });
     expect(fromText.notices).toHaveLength(1);
     expect(fromCalibration.notices).toHaveLength(0);
   });
 
   it.each(['rotated', 'unrotated'])('at full rank is exact, queries %s', async (scoreQuery) => {
-    const closed = await select(calibrated, { projection: 'closed-form', compressedDim: width, scoreQuery });
+    const closed = await select(calibrated, { projection: 'closed-form', compressedDim: WIDTH, scoreQuery });
     const exact = await select(calibrated, { projection: 'exact', scoreQuery });
     expect(closed.kept).toEqual(exact.kept);
     const largest = Math.max(...exact.scores.map(Math.abs));
     expect(largest).toBeGreaterThan(5);
     closed.scores.forEach((score, i) => {
-      expect(Math.abs(score - exact.scores[i])).toBeLessThan(1e-5 * largest);
+      expect(Math.abs(score - exact.scores[i]!)).toBeLessThan(1e-5 * largest);
     });
   });
 
@@ -112,11 +112,11 @@ describe('closed form', () => {
     const exact = await select(calibrated, { projection: 'exact' });
     const distance = async (compressedDim: number): Promise<number> => {
       const { scores } = await select(calibrated, { projection: 'closed-form', compressedDim });
-      return scores.reduce((sum, score, i) => sum + (score - exact.scores[i]) ** 2, 0);
+      return scores.reduce((sum, score, i) => sum + (score - exact.scores[i]!) ** 2, 0);
     };
     const distances = [await distance(2), await distance(8), await distance(14)];
-    expect(distances[1]).toBeLessThan(distances[0]);
-    expect(distances[2]).toBeLessThan(distances[1]);
+    expect(distances[1]).toBeLessThan(distances[0]!);
+    expect(distances[2]).toBeLessThan(distances[1]!);
   });
 });
 
@@ -124,21 +124,21 @@ describe('learned', () => {
   const text = recordText(createCpuOps(), shape, layers, { calibration });
   // Without rotary positions nothing is rotated, and the projection for w = 0 is the one.
   const plain = recordText(createCpuOps(), shape, layers, { calibration, rope: null });
-  const query = folded(layers[0].queryUnrotated!);
-  const key = folded(layers[0].keyUnrotated!);
+  const query = folded(layers[0]!.queryUnrotated!);
+  const key = folded(layers[0]!.keyUnrotated!);
   const apply = (weight: Float32Array, bias: Float32Array | null, row: Float32Array): number[] =>
     Array.from({ length: 4 }, (_, i) =>
-      row.reduce((sum, value, c) => sum + value * weight[i * width + c], bias?.[i] ?? 0),
+      row.reduce((sum, value, c) => sum + value * weight[i * WIDTH + c]!, bias?.[i] ?? 0),
     );
 
   it('scores with both maps and the query’s bias', async () => {
-    const { queryWeight, queryBias, keyWeight, keyBias } = learned[0];
-    const rowOf = (data: Float32Array, token: number) => data.subarray(token * width, (token + 1) * width);
+    const { queryWeight, queryBias, keyWeight, keyBias } = learned[0]!;
+    const rowOf = (data: Float32Array, token: number) => data.subarray(token * WIDTH, (token + 1) * WIDTH);
     // The key's bias too: Eq. 4 takes it away.
     const wanted = peaks((c, m) => {
       const compressed = apply(keyWeight, keyBias, rowOf(key, m));
       return apply(queryWeight, queryBias, rowOf(query, c)).reduce(
-        (sum, value, i) => sum + value * compressed[i],
+        (sum, value, i) => sum + value * compressed[i]!,
         0,
       );
     });
@@ -168,7 +168,7 @@ describe('learned', () => {
     const queryScores = async (given: Record<string, unknown>) => {
       const parameters = resolveParameters('esa', esa.parameters, { ...base, ...given }, contextOf(text));
       const { run } = await startProbe(text, esa, parameters, text.tokens);
-      const scores = run.queryScores!(layerInput(text.recorded[0], block))!;
+      const scores = run.queryScores!(layerInput(text.recorded[0]!, block))!;
       const exact = await text.ops.readFloats(scores.exact.buffer);
       run.dispose();
       return exact;

@@ -91,8 +91,8 @@ export function rotate(
     for (let j = 0; j < half; j++) {
       const angle = position * theta ** ((-2 * j) / headDimension);
       const [a, b] = [data[start + j], data[start + j + half]];
-      out[start + j] = a * Math.cos(angle) - b * Math.sin(angle);
-      out[start + j + half] = b * Math.cos(angle) + a * Math.sin(angle);
+      out[start + j] = a! * Math.cos(angle) - b! * Math.sin(angle);
+      out[start + j + half] = b! * Math.cos(angle) + a! * Math.sin(angle);
     }
   }
   return out;

@@ -8,7 +8,7 @@ import { fileJson } from './files';
 
 // 3 layers, G·d = 32.
 const config = parseConfig(fileJson('tests/fixtures/llama-gqa/config.json'));
-const channels = 32;
+const CHANNELS = 32;
 let filled = 0;
 
 const tensor = (dtype: 'F32' | 'F16', ...shape: number[]): TensorToWrite => {
@@ -20,8 +20,8 @@ const tensor = (dtype: 'F32' | 'F16', ...shape: number[]): TensorToWrite => {
 function complete(): Record<string, TensorToWrite> {
   const tensors: Record<string, TensorToWrite> = { something_else: tensor('F32', 1) };
   for (let layer = 0; layer < config.layers; layer++) {
-    tensors[`query_second_moment.${layer}`] = tensor('F32', channels, channels);
-    tensors[`key_second_moment.${layer}`] = tensor('F32', channels, channels);
+    tensors[`query_second_moment.${layer}`] = tensor('F32', CHANNELS, CHANNELS);
+    tensors[`key_second_moment.${layer}`] = tensor('F32', CHANNELS, CHANNELS);
     for (const [rotation, dimension] of [
       [384, 8],
       [128, 16],
@@ -30,10 +30,10 @@ function complete(): Record<string, TensorToWrite> {
       for (const side of ['query', 'key']) {
         tensors[`learned.${rotation}.${dimension}.${side}_weight.${layer}`] = tensor(
           'F16',
-          dimension,
-          channels,
+          dimension!,
+          CHANNELS,
         );
-        tensors[`learned.${rotation}.${dimension}.${side}_bias.${layer}`] = tensor('F16', dimension);
+        tensors[`learned.${rotation}.${dimension}.${side}_bias.${layer}`] = tensor('F16', dimension!);
       }
     }
   }
@@ -61,14 +61,14 @@ test('a complete calibration gives each layer its own tensors', () => {
   ]);
   for (let layer = 0; layer < config.layers; layer++) {
     expect(calibration.secondMoments(layer)).toEqual({
-      query: tensors[`query_second_moment.${layer}`].data,
-      key: tensors[`key_second_moment.${layer}`].data,
+      query: tensors[`query_second_moment.${layer}`]!.data,
+      key: tensors[`key_second_moment.${layer}`]!.data,
     });
     expect(calibration.learnedProjection(layer, 128, 16)).toEqual({
-      queryWeight: tensors[`learned.128.16.query_weight.${layer}`].data,
-      queryBias: tensors[`learned.128.16.query_bias.${layer}`].data,
-      keyWeight: tensors[`learned.128.16.key_weight.${layer}`].data,
-      keyBias: tensors[`learned.128.16.key_bias.${layer}`].data,
+      queryWeight: tensors[`learned.128.16.query_weight.${layer}`]!.data,
+      queryBias: tensors[`learned.128.16.query_bias.${layer}`]!.data,
+      keyWeight: tensors[`learned.128.16.key_weight.${layer}`]!.data,
+      keyBias: tensors[`learned.128.16.key_bias.${layer}`]!.data,
     });
   }
   expect(calibration.learnedProjection(0, 384, 16)).toBe(null);

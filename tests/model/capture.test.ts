@@ -64,11 +64,11 @@ describe('un-rotated queries and keys', () => {
       ] as const) {
         const expected = fixture.float32(`${part}_unrotated.${index}`);
         const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-        const worst = expected.reduce((most, value, i) => Math.max(most, Math.abs(value - values![i])), 0);
+        const worst = expected.reduce((most, value, i) => Math.max(most, Math.abs(value - values![i]!)), 0);
         expect(worst).toBeLessThan(1e-5 * largest);
         // The rotation is no small change: the rotated values themselves would fail by far.
         const rotated = fixture.float32(`${part}.${index}`);
-        expect(expected.some((value, i) => Math.abs(value - rotated[i]) > 0.5 * largest)).toBe(true);
+        expect(expected.some((value, i) => Math.abs(value - rotated[i]!) > 0.5 * largest)).toBe(true);
       }
     }
   });
@@ -89,8 +89,8 @@ describe('un-rotated queries and keys', () => {
     const d = capture.headDimension;
     expect(bare.layer(0).queryUnrotated?.slice(0, d)).toEqual(bare.layer(0).query.slice(0, d));
     const [a, b] = [bare.layer(0).query[0], bare.layer(0).query[d / 2]];
-    const turned = a * Math.cos(7) + b * Math.sin(7);
-    expect(Math.abs(capture.layer(0).queryUnrotated![0] - turned)).toBeLessThan(1e-5);
+    const turned = a! * Math.cos(7) + b! * Math.sin(7);
+    expect(Math.abs(capture.layer(0).queryUnrotated![0]! - turned)).toBeLessThan(1e-5);
   });
 
   test('are missing, with the reason, where nothing says how the rotation went', () => {

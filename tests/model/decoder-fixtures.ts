@@ -23,8 +23,8 @@ export async function checkDecoderFixture(ops: Ops, name: string, tolerance: num
     let largest = 0;
     let worst = 0;
     for (let i = 0; i < wanted.length; i++) {
-      largest = Math.max(largest, Math.abs(wanted[i]));
-      worst = Math.max(worst, Math.abs(wanted[i] - actual[i]));
+      largest = Math.max(largest, Math.abs(wanted[i]!));
+      worst = Math.max(worst, Math.abs(wanted[i]! - actual[i]!));
     }
     expect(largest, label).toBeGreaterThan(0);
     expect(worst / largest, `${name} ${label}, relative error`).toBeLessThan(tolerance);

@@ -51,7 +51,7 @@ function cutTablesAgree(open: () => Promise<Ops> | Ops): void {
     expect(actual.hidden[0]).toEqual(expected.hidden[0]);
     const largest = expected.logits.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
     const worst = expected.logits.reduce(
-      (most, value, i) => Math.max(most, Math.abs(value - actual.logits[i])),
+      (most, value, i) => Math.max(most, Math.abs(value - actual.logits[i]!)),
       0,
     );
     expect(largest).toBeGreaterThan(0);

@@ -68,7 +68,7 @@ describe.each(cases)('%s', (_, rope, scale, expected) => {
   test('frequencies and scale are those of transformers', () => {
     const frequencies = rotaryFrequencies(rope, 16);
     for (const [j, frequency] of frequencies.entries()) {
-      expect(Math.abs(frequency / expected[j] - 1)).toBeLessThan(1e-12);
+      expect(Math.abs(frequency / expected[j]! - 1)).toBeLessThan(1e-12);
     }
     expect(frequencies.length).toBe(8);
     expect(Math.abs(rotaryScale(rope) - scale)).toBeLessThan(1e-12);
@@ -86,13 +86,13 @@ describe.each(cases)('%s', (_, rope, scale, expected) => {
     const frequencies = rotaryFrequencies(rope, d);
     for (let row = 0; row < heads * tokens; row++) {
       for (let j = 0; j < d / 2; j++) {
-        const angle = ((row % tokens) + offset) * frequencies[j];
+        const angle = ((row % tokens) + offset) * frequencies[j]!;
         const [a, b] = [x[row * d + j], x[row * d + j + d / 2]];
-        rotated[row * d + j] = scale * (a * Math.cos(angle) - b * Math.sin(angle));
-        rotated[row * d + j + d / 2] = scale * (b * Math.cos(angle) + a * Math.sin(angle));
+        rotated[row * d + j] = scale * (a! * Math.cos(angle) - b! * Math.sin(angle));
+        rotated[row * d + j + d / 2] = scale * (b! * Math.cos(angle) + a! * Math.sin(angle));
       }
     }
     const back = inverseRotate(rotated, tokens, rope, d, offset);
-    for (const [i, value] of back.entries()) expect(Math.abs(value - x[i])).toBeLessThan(1e-6);
+    for (const [i, value] of back.entries()) expect(Math.abs(value - x[i]!)).toBeLessThan(1e-6);
   });
 });

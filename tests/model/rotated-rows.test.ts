@@ -41,7 +41,7 @@ async function expectRows(view: Rows, wanted: Float32Array, end: number, label: 
     for (let r = 0; r < end; r++) {
       const from = h * view.headStride + r * view.rowStride;
       for (let c = 0; c < CHANNELS; c++)
-        expect(data[from + c], label).toBeCloseTo(wanted[(h * TOKENS + r) * CHANNELS + c], 5);
+        expect(data[from + c], label).toBeCloseTo(wanted[(h * TOKENS + r) * CHANNELS + c]!, 5);
     }
   }
 }
@@ -64,9 +64,9 @@ describe('rotated rows', () => {
         [1, 50],
       ])
         await expectRows(
-          rotated.of(layer, layers[layer].rows, end),
-          layers[layer].turned,
-          end,
+          rotated.of(layer!, layers[layer!]!.rows, end!),
+          layers[layer!]!.turned,
+          end!,
           `${layer}, ${end}`,
         );
       rotated.release();
@@ -76,28 +76,28 @@ describe('rotated rows', () => {
 
   test('stay while fewer other layers were asked for than are held', async () => {
     const rotated = rotatedRows(2);
-    const first = rotated.of(0, layers[0].rows, TOKENS);
-    rotated.of(1, layers[1].rows, TOKENS);
-    await expectRows(first, layers[0].turned, TOKENS, 'one other');
-    rotated.of(0, layers[0].rows, TOKENS);
-    rotated.of(2, layers[2].rows, TOKENS);
-    await expectRows(first, layers[0].turned, TOKENS, 'the one before was older');
+    const first = rotated.of(0, layers[0]!.rows, TOKENS);
+    rotated.of(1, layers[1]!.rows, TOKENS);
+    await expectRows(first, layers[0]!.turned, TOKENS, 'one other');
+    rotated.of(0, layers[0]!.rows, TOKENS);
+    rotated.of(2, layers[2]!.rows, TOKENS);
+    await expectRows(first, layers[0]!.turned, TOKENS, 'the one before was older');
     rotated.release();
   });
 
   test('forget what was forgotten', async () => {
     const rotated = rotatedRows(1);
-    await expectRows(rotated.of(0, layers[0].rows, TOKENS), layers[0].turned, TOKENS, 'first');
+    await expectRows(rotated.of(0, layers[0]!.rows, TOKENS), layers[0]!.turned, TOKENS, 'first');
     rotated.truncate(20);
     const other = draw(next, HEADS * TOKENS * CHANNELS);
-    const before = await ops.readFloats(layers[0].buffer);
+    const before = await ops.readFloats(layers[0]!.buffer);
     for (let h = 0; h < HEADS; h++) {
       const from = (h * TOKENS + 20) * CHANNELS;
       other.set(before.subarray(h * TOKENS * CHANNELS, from), h * TOKENS * CHANNELS);
     }
-    ops.write(layers[0].buffer, 0, other);
+    ops.write(layers[0]!.buffer, 0, other);
     const turned = rotate(other, TOKENS, CHANNELS);
-    await expectRows(rotated.of(0, layers[0].rows, TOKENS), turned, TOKENS, 'second');
+    await expectRows(rotated.of(0, layers[0]!.rows, TOKENS), turned, TOKENS, 'second');
     rotated.release();
   });
 
@@ -105,7 +105,7 @@ describe('rotated rows', () => {
     const before = ops.memory().bytes;
     const shape = { heads: HEADS, channels: CHANNELS, capacity: TOKENS, layersHeld: 4, label: 'rows' };
     const still = new RotatedRows({ ops, rotation: null, ...shape });
-    expect(still.of(1, layers[1].rows, 9)).toEqual(sliceRows(layers[1].rows, 0, 9));
+    expect(still.of(1, layers[1]!.rows, 9)).toEqual(sliceRows(layers[1]!.rows, 0, 9));
     expect(ops.memory().bytes).toBe(before);
   });
 

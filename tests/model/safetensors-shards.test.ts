@@ -3,19 +3,19 @@ import { readSafetensors } from '../../src/model/files/safetensors';
 import { parseShardIndex, shardedSource } from '../../src/model/files/safetensors-shards';
 import { writeSafetensors } from '../../src/model/files/safetensors-writer';
 
-const first = 'model-00001-of-00002.safetensors';
-const second = 'model-00002-of-00002.safetensors';
+const FIRST = 'model-00001-of-00002.safetensors';
+const SECOND = 'model-00002-of-00002.safetensors';
 const shard = (name: string, values: number[]) =>
   readSafetensors(
     writeSafetensors({ [name]: { dtype: 'F32', shape: [values.length], data: Float32Array.from(values) } }),
   );
 const files = new Map([
-  [first, shard('a', [1, 2])],
-  [second, shard('b', [3])],
+  [FIRST, shard('a', [1, 2])],
+  [SECOND, shard('b', [3])],
 ]);
 
 test('two shards are one source', () => {
-  const source = shardedSource(parseShardIndex({ metadata: {}, weight_map: { a: first, b: second } }), files);
+  const source = shardedSource(parseShardIndex({ metadata: {}, weight_map: { a: FIRST, b: SECOND } }), files);
   expect(source.names()).toEqual(['a', 'b']);
   expect(source.shape('a')).toEqual([2]);
   expect([...source.float32('b')]).toEqual([3]);
@@ -54,7 +54,7 @@ test('a tensor that the index leaves out is found in its shard', () => {
       c: { dtype: 'F32', shape: [1], data: Float32Array.of(4) },
     }),
   ];
-  const source = shardedSource(new Map([['b', second]]), new Map([[second, readSafetensors(lone)]]));
+  const source = shardedSource(new Map([['b', SECOND]]), new Map([[SECOND, readSafetensors(lone)]]));
   expect(source.names().sort()).toEqual(['b', 'c']);
   expect([...source.float32('c')]).toEqual([4]);
 });
@@ -66,5 +66,5 @@ test('an index that is none, or does not agree with its shards, is refused', () 
   expect(() => shardedSource(new Map([['a', 'x.safetensors']]), files)).toThrow(
     'lack the file "x.safetensors"',
   );
-  expect(() => shardedSource(new Map([['a', second]]), files)).toThrow(`"${second}" lacks tensor "a"`);
+  expect(() => shardedSource(new Map([['a', SECOND]]), files)).toThrow(`"${SECOND}" lacks tensor "a"`);
 });

@@ -161,9 +161,9 @@ test('tensors overlap exactly when they share a byte', () => {
   fc.assert(
     fc.property(fc.array(span, { maxLength: 5 }), (spans) => {
       const owners = new Array(40).fill(0);
-      for (const [begin, end] of spans) for (let i = begin; i < end; i++) owners[i]++;
+      for (const [begin, end] of spans) for (let i = begin; i! < end!; i!++) owners[i!]++;
       const bytes = fileWith(
-        Object.fromEntries(spans.map(([begin, end], i) => [`t${i}`, f32(begin, end)])),
+        Object.fromEntries(spans.map(([begin, end], i) => [`t${i}`, f32(begin!, end!)])),
         40,
       );
       if (owners.some((count) => count > 1)) expect(() => readSafetensors(bytes)).toThrow(/overlap\.$/);

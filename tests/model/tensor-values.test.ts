@@ -47,7 +47,7 @@ test('writing F16 returns every value to its own bits', () => {
   const written = toFloat16(fromFloat16(allHalves));
   const isNotANumber = (half: number) => (half & 0x7fff) > 0x7c00;
   const wrong = allHalves.filter((half) =>
-    isNotANumber(half) ? !isNotANumber(written[half]) : written[half] !== half,
+    isNotANumber(half) ? !isNotANumber(written[half]!) : written[half] !== half,
   );
   expect(wrong).toEqual(new Uint16Array());
 });
@@ -61,9 +61,9 @@ test('writing F16 rounds to nearest, ties to even, between all neighbours', () =
     const upper = half === 0x7bff ? 65536 : float16ByDefinition(half + 1);
     step[0] = (float16ByDefinition(half) + upper) / 2;
     const middle = toFloat16(step)[0];
-    stepBits[0] -= 1;
+    stepBits[0]! -= 1;
     const below = toFloat16(step)[0];
-    stepBits[0] += 2;
+    stepBits[0]! += 2;
     const above = toFloat16(step)[0];
     if (middle !== half + (half % 2) || below !== half || above !== half + 1) wrong.push(half);
   }

@@ -10,7 +10,7 @@ const tokenizerJson = fileJson('samples/model/tokenizer.json') as {
 const special = { bosToken: 0, eosTokens: [1] };
 const tokenizer = loadTokenizer(tokenizerJson, fileJson('samples/model/tokenizer_config.json'), special);
 
-const awkward = 'Zoë saw 12,345 stars — “✨🌟” — in 漢字.\n\n\tIt\u00a0was\u2028 odd;  a1b2…\r\n';
+const AWKWARD = 'Zoë saw 12,345 stars — “✨🌟” — in 漢字.\n\n\tIt\u00a0was\u2028 odd;  a1b2…\r\n';
 
 describe('the bundled tokenizer', () => {
   test('knows its size and its special tokens', () => {
@@ -24,7 +24,7 @@ describe('the bundled tokenizer', () => {
   });
 
   test('returns any text unchanged', () => {
-    expect(tokenizer.decode(tokenizer.encode(awkward))).toBe(awkward);
+    expect(tokenizer.decode(tokenizer.encode(AWKWARD))).toBe(AWKWARD);
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         expect(tokenizer.decode(tokenizer.encode(text))).toBe(text);
@@ -47,7 +47,7 @@ describe('the bundled tokenizer', () => {
         const lowest = Math.min(...pairRanks);
         if (!Number.isFinite(lowest)) return parts;
         const at = pairRanks.indexOf(lowest);
-        parts.splice(at, 2, parts[at] + parts[at + 1]);
+        parts.splice(at, 2, parts[at]! + parts[at + 1]!);
       }
     };
     for (const word of [
@@ -78,7 +78,7 @@ describe('the bundled tokenizer', () => {
   test('encodes a long text as it encodes its paragraphs', () => {
     // Each paragraph ends in letters, and after its two newlines comes a letter: no token of the text spans two of them.
     const paragraph = (i: number) =>
-      `Chapter ${i}. ${awkward.trim()} The ${i * 7919} lanterns went out one by one`;
+      `Chapter ${i}. ${AWKWARD.trim()} The ${i * 7919} lanterns went out one by one`;
     const paragraphs = Array.from({ length: 2000 }, (_, i) => paragraph(i));
     const text = paragraphs.join('\n\n');
     expect(text.length).toBeGreaterThan(200_000);
@@ -112,7 +112,7 @@ describe('texts of tokens', () => {
     expect(ids.length).toBeGreaterThan(3);
     const texts = tokenizer.tokenTexts(ids);
     expect(texts.filter((text) => text !== '')).toEqual(['a', '✨', 'b']);
-    expect(tokenizer.tokenText(ids[1])).toBe('�');
+    expect(tokenizer.tokenText(ids[1]!)).toBe('�');
     expect(tokenizer.tokenTexts(ids.slice(0, 2))).toEqual(['a', '�']);
   });
 

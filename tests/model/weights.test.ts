@@ -45,8 +45,8 @@ describe.each(modelFixtures)('weights of %s', (name) => {
     for (const [token, id] of ids.entries()) {
       for (let channel = 0; channel < config.hiddenSize; channel++) {
         const position = positions?.[token * config.hiddenSize + channel] ?? 0;
-        const value = embedding[id * config.hiddenSize + channel] + position;
-        expect(Math.abs(value - hidden[token * config.hiddenSize + channel])).toBeLessThan(1e-6);
+        const value = embedding[id * config.hiddenSize + channel]! + position;
+        expect(Math.abs(value - hidden[token * config.hiddenSize + channel]!)).toBeLessThan(1e-6);
       }
     }
   });
@@ -59,14 +59,14 @@ describe.each(modelFixtures)('weights of %s', (name) => {
     const tokens = expected.shape('hidden.0')[0];
     const { inputNorm, value } = weights.layer(0);
     const largest = Math.max(...values.map(Math.abs));
-    for (const token of [0, 1, tokens - 1]) {
+    for (const token of [0, 1, tokens! - 1]) {
       const row = normalized(hidden.subarray(token * config.hiddenSize, (token + 1) * config.hiddenSize));
       for (let channel = 0; channel < value.outputs; channel++) {
         let sum = value.bias?.[channel] ?? 0;
-        for (let i = 0; i < value.inputs; i++) sum += value.weight[channel * value.inputs + i] * row[i];
+        for (let i = 0; i < value.inputs; i++) sum += value.weight[channel * value.inputs + i]! * row[i]!;
         const head = Math.floor(channel / config.headDimension);
-        const at = (head * tokens + token) * config.headDimension + (channel % config.headDimension);
-        expect(Math.abs(sum - values[at])).toBeLessThan(1e-5 * largest);
+        const at = (head * tokens! + token) * config.headDimension + (channel % config.headDimension);
+        expect(Math.abs(sum - values[at]!)).toBeLessThan(1e-5 * largest);
       }
     }
 
@@ -77,7 +77,7 @@ describe.each(modelFixtures)('weights of %s', (name) => {
       return Array.from(
         row,
         (x, i) =>
-          ((x - mean) / Math.sqrt(variance + epsilon)) * inputNorm.weight[i] + (inputNorm.bias?.[i] ?? 0),
+          ((x - mean) / Math.sqrt(variance + epsilon)) * inputNorm.weight[i]! + (inputNorm.bias?.[i] ?? 0),
       );
     }
   });

@@ -5,7 +5,7 @@ import { methods } from '../../src/methods';
 import type { MethodSpec } from '../../src/methods/method-spec';
 import type { ParameterSchema, Parameters, ParameterValue } from '../../src/methods/parameters';
 import { mapModes, positionChoices, type Session, themes, type View } from '../../src/page/choices';
-import { shortestTaskTokens } from '../../src/page/limits';
+import { SHORTEST_TASK_TOKENS } from '../../src/page/limits';
 import { wellFormed } from '../../src/page/link/compress';
 import type { LinkEnvironment } from '../../src/page/link/link';
 import { parameterContext } from '../../src/study/context';
@@ -13,7 +13,7 @@ import { LONGEST_TEXT_TOKENS } from '../../src/study/limits';
 import type { SourceSpec } from '../../src/study/spec';
 import { taskIds } from '../../src/tasks';
 
-const layers = 8;
+const LAYERS = 8;
 
 export const environment: LinkEnvironment = {
   version: '1.2.3',
@@ -32,14 +32,14 @@ const source: fc.Arbitrary<SourceSpec> = fc.oneof(
   fc.record({
     kind: fc.constant('task' as const),
     task: fc.constantFrom(...taskIds),
-    tokens: fc.integer({ min: shortestTaskTokens, max: LONGEST_TEXT_TOKENS }),
+    tokens: fc.integer({ min: SHORTEST_TASK_TOKENS, max: LONGEST_TEXT_TOKENS }),
     depth: fc.oneof(fc.constant('spread' as const), fraction(0, 1)),
     seed: whole(2 ** 32 - 1),
   }),
   fc.record({
     kind: fc.constant('sample' as const),
     sample: fc.constantFrom(...environment.sampleIds),
-    tokens: fc.option(fc.integer({ min: shortestTaskTokens, max: LONGEST_TEXT_TOKENS })),
+    tokens: fc.option(fc.integer({ min: SHORTEST_TASK_TOKENS, max: LONGEST_TEXT_TOKENS })),
   }),
   fc.record({
     kind: fc.constant('text' as const),
@@ -56,7 +56,7 @@ function value(schema: ParameterSchema): fc.Arbitrary<ParameterValue> {
     schema.kind === 'count'
       ? fc.integer({ min: schema.minimum, max: 100_000 })
       : fraction(schema.minimum, schema.maximum);
-  return fc.oneof(one, fc.array(one, { minLength: layers, maxLength: layers }));
+  return fc.oneof(one, fc.array(one, { minLength: LAYERS, maxLength: LAYERS }));
 }
 
 const method: fc.Arbitrary<MethodSpec> = fc.constantFrom(...methods).chain(({ id, parameters }) =>
@@ -104,6 +104,6 @@ export const anySession: fc.Arbitrary<Session> = fc
   })
   .map((session) => {
     if (session.model !== 'bundled') return session;
-    const inside = { layer: session.view.layer % layers, head: session.view.head % 6 };
+    const inside = { layer: session.view.layer % LAYERS, head: session.view.head % 6 };
     return { ...session, view: { ...session.view, ...inside } };
   });

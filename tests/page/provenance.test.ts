@@ -65,12 +65,12 @@ function layersOf(page: Page, massRecall: number): LayerMeasurement[] {
   return syntheticLayers(session, syntheticText(session)).map((layer) => ({ ...layer, massRecall }));
 }
 
-const four = '#length=1024&method=random&pin=none';
+const FOUR = '#length=1024&method=random&pin=none';
 const parts = ['layers', 'cost', 'freeRun', 'sweep'] as const;
 
 describe('after another method was chosen', () => {
   it('what was measured stays under its own name until the other one has been, and state() leaves it out', async () => {
-    const { page, events } = await measured(four);
+    const { page, events } = await measured(FOUR);
     const random = page.state().measurements!;
     const running = isRunning(page);
     page.actions.setMethod('oracle');
@@ -112,7 +112,7 @@ describe('after another method was chosen', () => {
   });
 
   it('cancelling leaves two layers as Oracle’s and the answer as Random’s', async () => {
-    const { page, events } = await measured(four);
+    const { page, events } = await measured(FOUR);
     const random = page.state().measurements!;
     const running = isRunning(page);
     page.actions.setMethod('oracle');
@@ -138,7 +138,7 @@ describe('after another method was chosen', () => {
   });
 
   it('a run that failed hands out nothing but its own', async () => {
-    const { page, events } = await measured(four);
+    const { page, events } = await measured(FOUR);
     const running = isRunning(page);
     page.actions.setMethod('oracle');
     await running;
@@ -151,7 +151,7 @@ describe('after another method was chosen', () => {
   });
 
   it('runs that overtake each other leave the newest values and never mix', async () => {
-    const { page, events } = await measured(four);
+    const { page, events } = await measured(FOUR);
     const random = page.state().measurements!;
     for (const [id, recall] of [
       ['oracle', 0.75],
@@ -172,7 +172,7 @@ describe('after another method was chosen', () => {
 
 describe('after another text was chosen', () => {
   it('the values keep the name of their text while it is read, and go when the other text is there', async () => {
-    const { page, events } = await measured(four);
+    const { page, events } = await measured(FOUR);
     const running = isRunning(page);
     page.actions.setSource({ kind: 'task', task: 'four-needles', tokens: 1024, depth: 'spread', seed: 8 });
     await running;

@@ -38,9 +38,9 @@ describe.each([0, 150])('with queries from token %i', (start) => {
       if (!('parameters' in fitted)) continue;
       const layers = await probe({ text, method, parameters: fitted.parameters, queries });
       const summary = summarise(layers)!;
-      const point = curve.points[at];
-      expect(summary.kept).toBeCloseTo(point.kept!, 6);
-      expect(summary.massRecall).toBeCloseTo(point.massRecall!, 5);
+      const point = curve!.points[at];
+      expect(summary.kept).toBeCloseTo(point!.kept!, 6);
+      expect(summary.massRecall).toBeCloseTo(point!.massRecall!, 5);
       // Queries near the beginning see few keys and keep most: the ratio of the means is another number.
       if (start === 0 && at === 0) {
         expect(Math.abs(summary.keptKeys / summary.visibleKeys - summary.kept)).toBeGreaterThan(0.005);

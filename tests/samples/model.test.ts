@@ -5,16 +5,16 @@ import { nodeFolder } from '../../src/model/files/folder-node';
 import { readSafetensors } from '../../src/model/files/safetensors';
 import { loadModel } from '../../src/model/load';
 
-const folder = 'samples/model';
-const largestFolderBytes = 8_000_000;
+const FOLDER = 'samples/model';
+const LARGEST_FOLDER_BYTES = 8_000_000;
 
 describe('the bundled model', async () => {
-  const model = await loadModel(nodeFolder(folder));
+  const model = await loadModel(nodeFolder(FOLDER));
   const { config, calibration } = model;
 
   it('is small enough to travel with the page', () => {
-    const bytes = readdirSync(folder).reduce((sum, name) => sum + statSync(`${folder}/${name}`).size, 0);
-    expect(bytes).toBeLessThanOrEqual(largestFolderBytes);
+    const bytes = readdirSync(FOLDER).reduce((sum, name) => sum + statSync(`${FOLDER}/${name}`).size, 0);
+    expect(bytes).toBeLessThanOrEqual(LARGEST_FOLDER_BYTES);
   });
 
   it('is a Llama-architecture decoder worth studying', () => {
@@ -30,7 +30,7 @@ describe('the bundled model', async () => {
   });
 
   it('has all its weights in 16 bits, finite, none of them dead', () => {
-    const file = readSafetensors(readFileSync(`${folder}/model.safetensors`));
+    const file = readSafetensors(readFileSync(`${FOLDER}/model.safetensors`));
     for (const name of file.names()) {
       expect(file.tensor(name).type).toBe('F16');
       const values = file.float32(name);

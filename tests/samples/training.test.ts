@@ -39,8 +39,8 @@ describe('the word tokenizer of the recipe', () => {
 });
 
 /** Kinds of tokens in a row; see rows.ts. */
-const prose = 1;
-const answer = 2;
+const PROSE = 1;
+const ANSWER = 2;
 
 describe.each([256, 1024])('training rows of %i tokens', (length) => {
   const makeRow = createRowMaker(hay, words, length, 5);
@@ -54,7 +54,7 @@ describe.each([256, 1024])('training rows of %i tokens', (length) => {
   it('begin with the beginning of sequence and hold ids of the vocabulary', () => {
     for (const { ids, kinds } of rows) {
       expect(ids[0]).toBe(0);
-      expect(kinds[0]).toBe(prose);
+      expect(kinds[0]).toBe(PROSE);
       expect(Math.max(...ids)).toBeLessThan(2048);
     }
   });
@@ -62,11 +62,11 @@ describe.each([256, 1024])('training rows of %i tokens', (length) => {
   it('mark as answer what follows the question, up to the end of sequence', () => {
     let tasks = 0;
     for (const { ids, kinds } of rows) {
-      const begin = kinds.indexOf(answer);
+      const begin = kinds.indexOf(ANSWER);
       const before = tokenizer.decode(ids.slice(0, begin));
       if (!before.endsWith('Answer:')) continue;
       tasks += 1;
-      const end = kinds.findIndex((kind, i) => i > begin && kind !== answer);
+      const end = kinds.findIndex((kind, i) => i > begin && kind !== ANSWER);
       const marked = ids.slice(begin, end < 0 ? undefined : end);
       expect(marked.at(-1)).toBe(1);
       expect(tokenizer.decode(marked.slice(0, -1))).toMatch(/^ \d+(, \d+)*\.$/);

@@ -13,7 +13,7 @@ const request = (change: Partial<TaskRequest> = {}): TaskRequest => ({
 });
 
 /** Tokens that a task may fall short of the length asked for. */
-const largestShortfall = 24;
+const LARGEST_SHORTFALL = 24;
 
 describe.each(taskList)('$id', ({ id, smallestTokens }) => {
   const lengths = [smallestTokens, 384, 1024, 4096];
@@ -23,7 +23,7 @@ describe.each(taskList)('$id', ({ id, smallestTokens }) => {
       const instance = generateTask(request({ task: id, tokens, seed }));
       expect(instance.ids).toEqual(tokenizer.encodeText(instance.text));
       expect(instance.ids.length).toBeLessThanOrEqual(tokens);
-      expect(instance.ids.length).toBeGreaterThan(tokens - largestShortfall);
+      expect(instance.ids.length).toBeGreaterThan(tokens - LARGEST_SHORTFALL);
       expect(instance.text).toBe(instance.promptText + instance.answerText);
     }
   });
@@ -101,7 +101,7 @@ it('takes another stretch of the hay for another seed, and cycles it where it is
   expect(begins.size).toBeGreaterThan(12);
   const little = ['The rain fell all night. In the morning it was dry. Nobody was sorry.'];
   const { ids } = generateTask(request({ hay: little, tokens: 1024 }));
-  expect(ids.length).toBeGreaterThan(1024 - largestShortfall);
+  expect(ids.length).toBeGreaterThan(1024 - LARGEST_SHORTFALL);
 });
 
 it('works with a tokenizer that joins across sentence ends and has no start token', () => {

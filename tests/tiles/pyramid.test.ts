@@ -25,12 +25,12 @@ class SlowSource implements TileSource {
   clock = 0;
   /** Methods whose selection is there. */
   readonly selected = new Set(['a', 'b']);
-  private readonly waiting: (() => void)[] = [];
+  readonly #waiting: (() => void)[] = [];
 
   attention(request: AttentionRequest, signal: AbortSignal): Promise<AttentionReply> {
     this.attentionAsked.push({ ...request, signal });
     const milliseconds = cellsOf(request.work, TOKENS) / this.speed;
-    return this.later(signal, () => ({
+    return this.#later(signal, () => ({
       lines: request.work.map(({ row, column, lineStart, lineEnd, rowStep }) => {
         const maximum = Float32Array.from(
           { length: (lineEnd - lineStart) * TILE_PIXELS },
@@ -42,11 +42,11 @@ class SlowSource implements TileSource {
           excess: maximum.map((value) => value * 3),
         };
       }),
-      milliseconds: this.pass(milliseconds),
+      milliseconds: this.#pass(milliseconds),
     }));
   }
 
-  private pass(milliseconds: number): number {
+  #pass(milliseconds: number): number {
     this.clock += milliseconds;
     return milliseconds;
   }
@@ -54,7 +54,7 @@ class SlowSource implements TileSource {
   coverage(request: CoverageRequest, signal: AbortSignal): Promise<CoverageReply> {
     this.coverageAsked.push(request);
     const share = request.method === 'a' ? 0.25 : 0.75;
-    return this.later(signal, () => ({
+    return this.#later(signal, () => ({
       kept: request.tiles.map(() =>
         this.selected.has(request.method) ? new Float32Array(TILE_PIXELS ** 2).fill(share) : null,
       ),
@@ -63,20 +63,20 @@ class SlowSource implements TileSource {
 
   /** Answers everything asked so far. */
   async answer(): Promise<void> {
-    for (const wake of this.waiting.splice(0)) wake();
+    for (const wake of this.#waiting.splice(0)) wake();
     await settle();
   }
 
   /** Answers until nothing more is asked. */
   async answerAll(): Promise<void> {
-    while (this.waiting.length > 0) await this.answer();
+    while (this.#waiting.length > 0) await this.answer();
   }
 
-  private later<Value>(signal: AbortSignal, value: () => Value): Promise<Value> {
+  #later<Value>(signal: AbortSignal, value: () => Value): Promise<Value> {
     return new Promise((resolve, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason));
       const { refusal } = this;
-      this.waiting.push(() => (refusal ? reject(refusal) : resolve(value())));
+      this.#waiting.push(() => (refusal ? reject(refusal) : resolve(value())));
     });
   }
 }

@@ -36,11 +36,11 @@ function captureOf({ query, key, value, scale = '1', unrotated }: Given) {
   const tensors: Record<string, TensorToWrite> = {
     'query.3': tensor(H, query),
     'key.3': tensor(G, (_, t, c) => key(t, c)),
-    'value.3': tensor(G, (_, t, c) => (value ? value(t, c) : noise[t * d + c])),
+    'value.3': tensor(G, (_, t, c) => (value ? value(t, c) : noise[t * d + c])!),
   };
   if (unrotated) {
     tensors['query_unrotated.3'] = tensor(H, unrotated);
-    tensors['key_unrotated.3'] = tensors['key.3'];
+    tensors['key_unrotated.3'] = tensors['key.3']!;
   }
   const metadata = { format: 'keyhole-capture-1', attention_scale: scale };
   return readCapture(readSafetensors(writeSafetensors(tensors, metadata)));
@@ -134,9 +134,9 @@ describeWebGpu('scores far below zero are scores', (gpu) => {
           await measure(cpu, given, id, parameters),
           await measure(webgpu, given, id, parameters),
         ];
-        expect(onGpu.keptShare).toBe(onCpu.keptShare);
+        expect(onGpu!.keptShare).toBe(onCpu!.keptShare);
         for (const name of ['massRecall', 'outputError', 'outputErrorAsRun'] as const)
-          expect(Math.abs(onGpu[name] - onCpu[name]), `${id} ${name}`).toBeLessThan(1e-4);
+          expect(Math.abs(onGpu![name] - onCpu![name]), `${id} ${name}`).toBeLessThan(1e-4);
         if (id === 'full') expect(onCpu).toMatchObject({ massRecall: 1, outputError: 0 });
       }
     }

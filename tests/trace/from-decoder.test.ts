@@ -34,7 +34,7 @@ function naiveLogSumExp(query: Float32Array, key: Float32Array, tokens: number, 
     for (let i = 0; i < tokens; i++) {
       const scores = Array.from({ length: i + 1 }, (_, t) => {
         let sum = 0;
-        for (let c = 0; c < d; c++) sum += query[(h * tokens + i) * d + c] * key[(g * tokens + t) * d + c];
+        for (let c = 0; c < d; c++) sum += query[(h * tokens + i) * d + c]! * key[(g * tokens + t) * d + c]!;
         return sum * scale;
       });
       const largest = Math.max(...scores);
@@ -47,7 +47,7 @@ function naiveLogSumExp(query: Float32Array, key: Float32Array, tokens: number, 
 
 async function expectLogSumExp(actual: Float32Array, wanted: Float64Array): Promise<void> {
   expect(actual.length).toBe(wanted.length);
-  const worst = wanted.reduce((most, value, i) => Math.max(most, Math.abs(value - actual[i])), 0);
+  const worst = wanted.reduce((most, value, i) => Math.max(most, Math.abs(value - actual[i]!)), 0);
   expect(worst).toBeLessThan(1e-4);
 }
 
@@ -67,11 +67,11 @@ describe('the log-sum-exp of a capture', () => {
         [2, 57, 31],
         [3, 190, 12],
       ]) {
-        const g = Math.floor((h * G) / H);
+        const g = Math.floor((h! * G) / H);
         let score = 0;
-        for (let c = 0; c < d; c++) score += query[(h * T + i) * d + c] * key[(g * T + t) * d + c];
-        expect(Math.exp(score / Math.sqrt(d) - lse[h * T + i])).toBeCloseTo(
-          attention[(h * T + i) * T + t],
+        for (let c = 0; c < d; c++) score += query[(h! * T + i!) * d + c]! * key[(g * T + t!) * d + c]!;
+        expect(Math.exp(score / Math.sqrt(d) - lse[h! * T + i!]!)).toBeCloseTo(
+          attention[(h! * T + i!) * T + t!]!,
           5,
         );
       }
@@ -91,7 +91,7 @@ describe('the log-sum-exp of a capture', () => {
     const capture = readCapture(readSafetensors(file));
     const ops = createCpuOps();
     const text = await recordCapture(ops, capture);
-    const lse = await ops.readFloats(text.recorded[0].logSumExp.buffer);
+    const lse = await ops.readFloats(text.recorded[0]!.logSumExp.buffer);
     const { query, key } = capture.layer(0);
     await expectLogSumExp(lse, naiveLogSumExp(query, key, tokens, 0.7));
   });
@@ -112,7 +112,7 @@ describe('a capture with some of its layers', () => {
     const whole = await recordCapture(ops, readCapture(inputs));
     const all = await probe({ text: whole, method, parameters, queries });
     expect(some).toEqual([all[1], all[3]]);
-    expect(some[1].keptKeys).toBeGreaterThan(some[0].keptKeys);
+    expect(some[1]!.keptKeys).toBeGreaterThan(some[0]!.keptKeys);
     text.release();
     whole.release();
   });
@@ -138,7 +138,7 @@ describe('a capture with some of its layers', () => {
   test('can be asked for one of them', async () => {
     const text = await recordCapture(ops, readCapture(inputs), [2]);
     expect(text.recorded.map(({ layer }) => layer)).toEqual([2]);
-    const first = await ops.readFloats(text.recorded[0].key.buffer, 0, d);
+    const first = await ops.readFloats(text.recorded[0]!.key.buffer, 0, d);
     expect([...first]).toEqual([...inputs.float32('key.2').subarray(0, d)]);
     text.release();
   });

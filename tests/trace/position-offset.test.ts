@@ -23,8 +23,8 @@ function captureAt(offset: number) {
           const angle = (offset + t) * 10000 ** ((-2 * j) / d);
           const at = (h * T + t) * d + j;
           const [a, b] = [data[at], data[at + d / 2]];
-          data[at] = a * Math.cos(angle) - b * Math.sin(angle);
-          data[at + d / 2] = b * Math.cos(angle) + a * Math.sin(angle);
+          data[at] = a! * Math.cos(angle) - b! * Math.sin(angle);
+          data[at + d / 2] = b! * Math.cos(angle) + a! * Math.sin(angle);
         }
       }
     }
@@ -61,10 +61,10 @@ async function measure(offset: number) {
     const method = methodById(id);
     const parameters = resolveParameters(id, method.parameters, given, contextOf(text));
     const [layer] = await probe({ text, method, parameters, queries: { start: 24, end: T } });
-    results.push(layer.keptShare);
+    results.push(layer!.keptShare);
     // LagKV looks at channels of rotated keys, which depend on where a text begins.
-    if (id === 'lagkv') expect(Number.isFinite(layer.massRecall)).toBe(true);
-    else results.push(layer.massRecall, layer.outputError, layer.outputErrorAsRun);
+    if (id === 'lagkv') expect(Number.isFinite(layer!.massRecall)).toBe(true);
+    else results.push(layer!.massRecall, layer!.outputError, layer!.outputErrorAsRun);
   }
   text.release();
   return { bytes, results };
@@ -79,7 +79,7 @@ it.each([1, 10_000_000, 2_147_483_647])(
     expect(moved.results.length).toBe(4 * runs.length - 3);
     for (const [i, value] of moved.results.entries()) {
       expect(Number.isFinite(value)).toBe(true);
-      expect(Math.abs(value - zero.results[i])).toBeLessThan(1e-4);
+      expect(Math.abs(value - zero.results[i]!)).toBeLessThan(1e-4);
     }
   },
 );

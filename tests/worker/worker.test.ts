@@ -102,7 +102,7 @@ test('compares a free run with full attention’s result of the same run only', 
   say({ type: 'full', run: 1, full: full(Number.NaN) });
   say({ type: 'full', run: 2, full: full(0) });
   await ended(2);
-  const [{ event }] = of('event').filter(({ event }) => event.name === 'measured');
+  const { event } = of('event').filter(({ event }) => event.name === 'measured')[0]!;
   // No state at all gives equal logits everywhere: the loss of full attention is ln V.
   expect(event).toMatchObject({ value: { freeRun: { lossFullNats: expect.closeTo(Math.log(2048), 5) } } });
 });
@@ -124,7 +124,7 @@ test('a device that is lost while it works is reported', async () => {
   };
   say({ type: 'start', backend: 'auto', page: 'http://page/', life: null });
   await until(() => of('started').length > 0);
-  expect(of('started')[0].facts.name).toBe('webgpu');
+  expect(of('started')[0]!.facts.name).toBe('webgpu');
   lose();
   expect(of('lost')).toEqual([{ type: 'lost', sentence: 'The GPU was reset.' }]);
 });
@@ -139,6 +139,6 @@ test('a device that is lost in its self-test leaves the study to the CPU', async
   });
   say({ type: 'start', backend: 'auto', page: 'http://page/', life: null });
   await until(() => of('started').length > 0);
-  expect(of('started')[0].facts).toMatchObject({ name: 'cpu', reason: expect.stringContaining('reset') });
+  expect(of('started')[0]!.facts).toMatchObject({ name: 'cpu', reason: expect.stringContaining('reset') });
   expect(of('lost')).toEqual([]);
 });

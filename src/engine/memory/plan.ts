@@ -127,7 +127,7 @@ function roomiestPlan(request: MemoryRequest): MemoryPlan {
     { full: 1, free: 1 },
   ];
   const plans = choices.map((rotatedLayers) => planWith(request, rotatedLayers));
-  return plans.find(({ peakBytes }) => peakBytes <= limits.budgetBytes) ?? plans[plans.length - 1];
+  return plans.find(({ peakBytes }) => peakBytes <= limits.budgetBytes) ?? plans[plans.length - 1]!;
 }
 
 function planWith(request: MemoryRequest, rotatedLayers: MemoryPlan['rotatedLayers']): MemoryPlan {

@@ -44,7 +44,7 @@ export function* closedForm({ query, key }: SecondMoments): Generator<void, Clos
   const lengths = Float64Array.from({ length: channels }, (_, i) =>
     Math.hypot(...right.subarray(i * channels, (i + 1) * channels)),
   );
-  const order = Array.from(lengths.keys()).sort((a, b) => lengths[b] - lengths[a]);
+  const order = Array.from(lengths.keys()).sort((a, b) => lengths[b]! - lengths[a]!);
   // What the one map takes on and the other off, so that both fit into 32 bits; a power of two rounds nothing.
   const balance = 2 ** Math.round(Math.log2((ofQueries.largest || 1) / (ofKeys.largest || 1)) / 4);
   const map = function* (
@@ -55,8 +55,8 @@ export function* closedForm({ query, key }: SecondMoments): Generator<void, Clos
   ): Generator<void, Float64Array> {
     const scaled = new Float64Array(channels * channels);
     for (const [i, from] of order.entries()) {
-      const scale = lengths[from] > 0 ? factor * lengths[from] ** exponent : 0;
-      for (let c = 0; c < channels; c++) scaled[i * channels + c] = rows[from * channels + c] * scale;
+      const scale = lengths[from]! > 0 ? factor * lengths[from]! ** exponent : 0;
+      for (let c = 0; c < channels; c++) scaled[i * channels + c] = rows[from * channels + c]! * scale;
     }
     return yield* product(scaled, inverseRoot, channels);
   };
@@ -64,7 +64,7 @@ export function* closedForm({ query, key }: SecondMoments): Generator<void, Clos
     channels,
     queryMap: yield* map(vectors, 0.5, ofQueries.inverseRoot, balance),
     keyMap: yield* map(right, -0.5, ofKeys.inverseRoot, 1 / balance),
-    singularValues: Float64Array.from(order, (i) => lengths[i]),
+    singularValues: Float64Array.from(order, (i) => lengths[i]!),
   };
 }
 
@@ -84,7 +84,7 @@ function* powers(
   const power = (exponent: number): Float64Array =>
     vectors.map((entry, at) => {
       const value = values[Math.floor(at / channels)];
-      return value > NEGLIGIBLE * largest ? entry * value ** exponent : 0;
+      return value! > NEGLIGIBLE * largest ? entry * value! ** exponent : 0;
     });
   return { root: power(0.5), inverseRoot: power(-0.5), largest };
 }
@@ -97,14 +97,14 @@ function* product(left: Float64Array, right: Float64Array, size: number): Genera
     for (let k = 0; k < size; k++) {
       const factor = left[i * size + k];
       if (factor === 0) continue;
-      for (let j = 0; j < size; j++) out[i * size + j] += factor * right[k * size + j];
+      for (let j = 0; j < size; j++) out[i * size + j]! += factor! * right[k * size + j]!;
     }
   }
   return out;
 }
 
 function transpose(matrix: Float64Array, size: number): Float64Array {
-  return matrix.map((_, i) => matrix[(i % size) * size + Math.floor(i / size)]);
+  return matrix.map((_, i) => matrix[(i % size) * size + Math.floor(i / size)]!);
 }
 
 /**
@@ -143,8 +143,8 @@ function turn(
       const high = low + half * stride;
       const a = data[low];
       const b = data[high];
-      data[low] = a * cosine[j] - b * sine[j];
-      data[high] = b * cosine[j] + a * sine[j];
+      data[low] = a! * cosine[j]! - b! * sine[j]!;
+      data[high] = b! * cosine[j]! + a! * sine[j]!;
     }
   }
 }

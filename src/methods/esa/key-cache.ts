@@ -9,17 +9,17 @@ import type { Projection } from './projection';
 /** Grows with the text. Rows are valid up to `length`; setting it lower forgets tokens. */
 export class KeyCache implements Remembered {
   length = 0;
-  private readonly ops: Ops;
-  private buffer: DeviceBuffer | null = null;
-  private capacity: number;
+  readonly #ops: Ops;
+  #buffer: DeviceBuffer | null = null;
+  #capacity: number;
 
   constructor(ops: Ops, capacity: number) {
-    this.ops = ops;
-    this.capacity = capacity;
+    this.#ops = ops;
+    this.#capacity = capacity;
   }
 
   get bytes(): number {
-    return 4 * (this.buffer?.length ?? 0);
+    return 4 * (this.#buffer?.length ?? 0);
   }
 
   /**
@@ -27,42 +27,42 @@ export class KeyCache implements Remembered {
    * `projection`: always the same one; without it the cache holds the keys themselves, token by token.
    */
   upTo(projection: Projection | null, keyUnrotated: () => Rows, end: number): Rows {
-    if (projection && this.buffer && end <= this.length) {
-      return matrixRows(this.buffer, end, projection.keyMap.rows);
+    if (projection && this.#buffer && end <= this.length) {
+      return matrixRows(this.#buffer, end, projection.keyMap.rows);
     }
-    return this.extend(projection, keyUnrotated(), end);
+    return this.#extend(projection, keyUnrotated(), end);
   }
 
-  private extend(projection: Projection | null, keyUnrotated: Rows, end: number): Rows {
+  #extend(projection: Projection | null, keyUnrotated: Rows, end: number): Rows {
     const { heads, channels: headChannels } = keyUnrotated;
     const isJoined = heads === 1 || keyUnrotated.headStride === headChannels;
     if (!projection && isJoined) return joinHeads(sliceRows(keyUnrotated, 0, end));
     const channels = projection?.keyMap.rows ?? heads * headChannels;
-    if (!this.buffer || end > this.capacity) {
+    if (!this.#buffer || end > this.#capacity) {
       this.release();
-      this.capacity = Math.max(this.capacity, Math.ceil(1.25 * end));
-      this.buffer = this.ops.allocate('f32', this.capacity * channels, 'compressed keys');
+      this.#capacity = Math.max(this.#capacity, Math.ceil(1.25 * end));
+      this.#buffer = this.#ops.allocate('f32', this.#capacity * channels, 'compressed keys');
     }
     if (end > this.length) {
       const fresh = sliceRows(keyUnrotated, this.length, end - this.length);
       const offset = this.length * channels;
       if (projection) {
-        const joined = joinedRows(this.ops, fresh);
-        const out = matrixRows(this.buffer, fresh.rows, channels, offset);
-        this.ops.matmul({ input: joined.view, weight: projection.keyMap, out });
+        const joined = joinedRows(this.#ops, fresh);
+        const out = matrixRows(this.#buffer, fresh.rows, channels, offset);
+        this.#ops.matmul({ input: joined.view, weight: projection.keyMap, out });
         joined.release();
       } else {
-        const out = tokenMajorRows(this.buffer, heads, fresh.rows, headChannels, offset);
-        this.ops.copyRows({ input: fresh, out });
+        const out = tokenMajorRows(this.#buffer, heads, fresh.rows, headChannels, offset);
+        this.#ops.copyRows({ input: fresh, out });
       }
       this.length = end;
     }
-    return matrixRows(this.buffer, end, channels);
+    return matrixRows(this.#buffer, end, channels);
   }
 
   release(): void {
-    if (this.buffer) this.ops.release(this.buffer);
-    this.buffer = null;
+    if (this.#buffer) this.#ops.release(this.#buffer);
+    this.#buffer = null;
     this.length = 0;
   }
 }

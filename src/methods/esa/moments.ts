@@ -31,13 +31,13 @@ export function secondMoments(data: Float32Array, channels: number, step = 1): F
     count++;
     for (let i = 0; i < channels; i++) {
       const x = data[start + i];
-      for (let j = 0; j <= i; j++) sums[i * channels + j] += x * data[start + j];
+      for (let j = 0; j <= i; j++) sums[i * channels + j]! += x! * data[start + j]!;
     }
   }
   for (let i = 0; i < channels; i++) {
     for (let j = 0; j <= i; j++) {
-      sums[i * channels + j] /= count;
-      sums[j * channels + i] = sums[i * channels + j];
+      sums[i * channels + j]! /= count;
+      sums[j * channels + i] = sums[i * channels + j]!;
     }
   }
   return sums;

@@ -27,96 +27,102 @@ import { middleRows, middleScores, peakScores, queryScores, type Scorer } from '
 export class EsaRun implements MethodRun {
   readonly positions = 'own';
   notices: readonly string[] = [];
-  private readonly context: MethodContext;
-  private readonly parameters: Parameters;
+  readonly #context: MethodContext;
+  readonly #parameters: Parameters;
   /** Projections, compressed keys, constants: what lives longer than a selection. */
-  private readonly memo: ScoreMemo;
-  private readonly own = ownMemo();
-  private projections: Projections | null = null;
+  readonly #memo: ScoreMemo;
+  readonly #own = ownMemo();
+  #projections: Projections | null = null;
   /** Compressed keys of this run alone, which go back with the text when it rewinds. */
-  private readonly caches = new Set<KeyCache>();
-  private marked = new Map<KeyCache, number>();
+  readonly #caches = new Set<KeyCache>();
+  #marked = new Map<KeyCache, number>();
 
   constructor(context: MethodContext, parameters: Parameters) {
-    this.context = context;
-    this.parameters = parameters;
-    this.memo = context.memo ?? this.own;
+    this.#context = context;
+    this.#parameters = parameters;
+    this.#memo = context.memo ?? this.#own;
   }
 
   async prepare(recorded: readonly RecordedLayer[] | null, signal?: AbortSignal): Promise<void> {
-    if (isExact(this.parameters)) return;
-    this.projections = await prepareProjections(this.context, this.parameters, this.memo, recorded, signal);
-    this.notices = this.projections.notices;
+    if (isExact(this.#parameters)) return;
+    this.#projections = await prepareProjections(
+      this.#context,
+      this.#parameters,
+      this.#memo,
+      recorded,
+      signal,
+    );
+    this.notices = this.#projections.notices;
   }
 
   select(input: LayerInput): Selection {
-    if (!this.mustChoose(input)) return this.keepAll(input);
-    return this.choose(input, this.scorer(input.layer), null)[0]!;
+    if (!this.#mustChoose(input)) return this.#keepAll(input);
+    return this.#choose(input, this.#scorer(input.layer), null)[0]!;
   }
 
   selectExactly(input: LayerInput): Selection | null {
-    if (!this.isApproximate(input)) return null;
-    return this.choose(input, this.exact(input.layer), null)[0]!;
+    if (!this.#isApproximate(input)) return null;
+    return this.#choose(input, this.#exact(input.layer), null)[0]!;
   }
 
   queryScores(input: LayerInput, queries = input.block): QueryScores | null {
-    if (!this.isApproximate(input)) return null;
-    return this.compared(input, (scorer) => this.scoresOfEach(scorer, input, queries));
+    if (!this.#isApproximate(input)) return null;
+    return this.#compared(input, (scorer) => this.#scoresOfEach(scorer, input, queries));
   }
 
   /** What holds for the first query holds for all: the later ones have longer middles and the same initial tokens. */
   readonly each: EachQuery = {
     select: (input) =>
-      this.mustChoose(input) ? this.choose(input, this.scorer(input.layer), queriesOf(input)) : null,
+      this.#mustChoose(input) ? this.#choose(input, this.#scorer(input.layer), queriesOf(input)) : null,
     selectExactly: (input) =>
-      this.isApproximate(input) ? this.choose(input, this.exact(input.layer), queriesOf(input)) : null,
+      this.#isApproximate(input) ? this.#choose(input, this.#exact(input.layer), queriesOf(input)) : null,
     queryScores: (input) =>
-      this.isApproximate(input)
-        ? this.compared(input, (scorer) => this.peaks(scorer, input, queriesOf(input)))
+      this.#isApproximate(input)
+        ? this.#compared(input, (scorer) => this.#peaks(scorer, input, queriesOf(input)))
         : null,
   };
 
   attend(input: LayerInput, selection: Selection, out: Rows, logSumExp: RowScalars): void {
-    const { globalPosition } = lengthsIn(this.parameters, input.layer);
-    attendEsa(this.context, globalPosition, input, selection, out, logSumExp);
+    const { globalPosition } = lengthsIn(this.#parameters, input.layer);
+    attendEsa(this.#context, globalPosition, input, selection, out, logSumExp);
   }
 
   farEnd(layer: number, block: QueryBlock): number {
-    const { initTokens, localTokens } = lengthsIn(this.parameters, layer);
+    const { initTokens, localTokens } = lengthsIn(this.#parameters, layer);
     return partition(block.start, initTokens, localTokens).localStart;
   }
 
   farRows(input: UnrotatedInput): FarRows {
-    return farRows(this.context, lengthsIn(this.parameters, input.layer).globalPosition, input);
+    return farRows(this.#context, lengthsIn(this.#parameters, input.layer).globalPosition, input);
   }
 
   attendEach(input: LayerInput, visible: VisibleOfEach, out: Rows, logSumExp: RowScalars): void {
-    const { globalPosition } = lengthsIn(this.parameters, input.layer);
-    attendEachEsa(this.context, globalPosition, input, visible, out, logSumExp);
+    const { globalPosition } = lengthsIn(this.#parameters, input.layer);
+    attendEachEsa(this.#context, globalPosition, input, visible, out, logSumExp);
   }
 
   attendsBy(layer: number): string {
-    return String(lengthsIn(this.parameters, layer).globalPosition);
+    return String(lengthsIn(this.#parameters, layer).globalPosition);
   }
 
   mark(): void {
-    this.marked = new Map([...this.caches].map((cache) => [cache, cache.length]));
+    this.#marked = new Map([...this.#caches].map((cache) => [cache, cache.length]));
   }
 
   rewind(): void {
-    for (const cache of this.caches) cache.length = Math.min(cache.length, this.marked.get(cache) ?? 0);
+    for (const cache of this.#caches) cache.length = Math.min(cache.length, this.#marked.get(cache) ?? 0);
   }
 
   dispose(): void {
-    this.own.release();
+    this.#own.release();
   }
 
-  private compared(
+  #compared(
     { layer }: LayerInput,
     scoresBy: (scorer: Scorer) => { rows: ScoreRows; owned: readonly DeviceBuffer[] },
   ): QueryScores {
-    const [approximate, exact] = [scoresBy(this.compressed(layer)), scoresBy(this.exact(layer))];
-    const count = lengthsIn(this.parameters, layer).selectedTokens;
+    const [approximate, exact] = [scoresBy(this.#compressed(layer)), scoresBy(this.#exact(layer))];
+    const count = lengthsIn(this.#parameters, layer).selectedTokens;
     return {
       approximate: approximate.rows,
       exact: exact.rows,
@@ -126,49 +132,49 @@ export class EsaRun implements MethodRun {
   }
 
   /** Scores of the middle by query. A block of one has the peaks that chose for it: nothing was pooled. */
-  private scoresOfEach(
+  #scoresOfEach(
     scorer: Scorer,
     input: LayerInput,
     queries: QueryBlock,
   ): { rows: ScoreRows; owned: readonly DeviceBuffer[] } {
-    if (queriesOf(input) === 1) return this.peaks(scorer, input, null);
-    const parts = this.parts(input);
+    if (queriesOf(input) === 1) return this.#peaks(scorer, input, null);
+    const parts = this.#parts(input);
     const length = parts.localStart - parts.initEnd;
-    const buffer = queryScores(this.context, scorer, input, parts, queries);
+    const buffer = queryScores(this.#context, scorer, input, parts, queries);
     const rows = { buffer, offset: 0, rows: queries.end - queries.start, length, rowStride: length };
     return { rows, owned: [buffer] };
   }
 
-  private peaks(
+  #peaks(
     scorer: Scorer,
     input: LayerInput,
     queries: number | null,
   ): { rows: ScoreRows; owned: readonly DeviceBuffer[] } {
-    const scored = { parts: this.parts(input), queries };
-    const { initTokens } = lengthsIn(this.parameters, input.layer);
-    const { value, owned } = peakScores(this.context, scorer, input, scored, this.infinities(initTokens));
+    const scored = { parts: this.#parts(input), queries };
+    const { initTokens } = lengthsIn(this.#parameters, input.layer);
+    const { value, owned } = peakScores(this.#context, scorer, input, scored, this.#infinities(initTokens));
     return { rows: middleRows(value.buffer, scored), owned };
   }
 
-  private parts({ layer, block }: LayerInput): Partition {
-    const { initTokens, localTokens } = lengthsIn(this.parameters, layer);
+  #parts({ layer, block }: LayerInput): Partition {
+    const { initTokens, localTokens } = lengthsIn(this.#parameters, layer);
     return partition(block.start, initTokens, localTokens);
   }
 
   /** Whether the middle has more tokens than may stay. */
-  private mustChoose(input: LayerInput): boolean {
-    const { initEnd, localStart } = this.parts(input);
-    return localStart - initEnd > lengthsIn(this.parameters, input.layer).selectedTokens;
+  #mustChoose(input: LayerInput): boolean {
+    const { initEnd, localStart } = this.#parts(input);
+    return localStart - initEnd > lengthsIn(this.#parameters, input.layer).selectedTokens;
   }
 
   /** Whether a choice is made, and not by the exact score. */
-  private isApproximate(input: LayerInput): boolean {
-    return !isExact(this.parameters) && this.mustChoose(input);
+  #isApproximate(input: LayerInput): boolean {
+    return !isExact(this.#parameters) && this.#mustChoose(input);
   }
 
-  private keepAll(input: LayerInput): Selection {
-    const { initEnd, localStart } = this.parts(input);
-    const list = localStart > 0 ? this.firstTokens(Math.max(localStart, this.context.totalTokens)) : null;
+  #keepAll(input: LayerInput): Selection {
+    const { initEnd, localStart } = this.#parts(input);
+    const list = localStart > 0 ? this.#firstTokens(Math.max(localStart, this.#context.totalTokens)) : null;
     return {
       list: list && { buffer: list, offset: 0, sets: 1, count: localStart, rowStride: localStart },
       ...{ rangeStart: localStart, candidates: { start: initEnd, end: localStart } },
@@ -177,14 +183,14 @@ export class EsaRun implements MethodRun {
   }
 
   /** The block's choice; with `queries` that of each query of the input, a block of one. */
-  private choose(input: LayerInput, scorer: Scorer, queries: number | null): Selection[] {
-    const { ops } = this.context;
-    const { initTokens, selectedTokens, proximity } = lengthsIn(this.parameters, input.layer);
-    const parts = this.parts(input);
+  #choose(input: LayerInput, scorer: Scorer, queries: number | null): Selection[] {
+    const { ops } = this.#context;
+    const { initTokens, selectedTokens, proximity } = lengthsIn(this.#parameters, input.layer);
+    const parts = this.#parts(input);
     const { initEnd } = parts;
     // Initial tokens score infinitely much, so that top-k lists them before those it chooses.
-    const initial = this.infinities(initTokens);
-    const scores = middleScores(this.context, scorer, input, { parts, queries }, proximity, initial);
+    const initial = this.#infinities(initTokens);
+    const scores = middleScores(this.#context, scorer, input, { parts, queries }, proximity, initial);
     const sets = queries ?? 1;
     const count = initEnd + selectedTokens;
     const buffer = ops.scratch('u32', sets * count, 'kept tokens');
@@ -218,51 +224,51 @@ export class EsaRun implements MethodRun {
     });
   }
 
-  private scorer(layer: number): Scorer {
-    return isExact(this.parameters) ? this.exact(layer) : this.compressed(layer);
+  #scorer(layer: number): Scorer {
+    return isExact(this.#parameters) ? this.#exact(layer) : this.#compressed(layer);
   }
 
   /** At the position of the projection, where there is one: what differs then is the compression alone. */
-  private exact(layer: number): Scorer {
-    const own = scoresRotated(this.parameters) ? lengthsIn(this.parameters, layer).globalPosition : null;
-    const rotation = this.projections ? this.projections.of(layer).rotation : own;
-    const keys = this.keysOf('exact', layer);
+  #exact(layer: number): Scorer {
+    const own = scoresRotated(this.#parameters) ? lengthsIn(this.#parameters, layer).globalPosition : null;
+    const rotation = this.#projections ? this.#projections.of(layer).rotation : own;
+    const keys = this.#keysOf('exact', layer);
     return { name: `exact/${rotation}`, rotation, projection: null, keys };
   }
 
-  private compressed(layer: number): Scorer {
-    if (!this.projections) throw new Error('prepare() was not awaited before the first selection');
-    const projection = this.projections.of(layer);
+  #compressed(layer: number): Scorer {
+    if (!this.#projections) throw new Error('prepare() was not awaited before the first selection');
+    const projection = this.#projections.of(layer);
     const { name, rotation } = projection;
-    return { name, rotation, projection, keys: this.keysOf(name, layer) };
+    return { name, rotation, projection, keys: this.#keysOf(name, layer) };
   }
 
-  private keysOf(name: string, layer: number): KeyCache {
-    const { ops, totalTokens } = this.context;
+  #keysOf(name: string, layer: number): KeyCache {
+    const { ops, totalTokens } = this.#context;
     const make = (): KeyCache => new KeyCache(ops, totalTokens);
-    const keys = this.memo.get(`esa/keys/${name}/${layer}`, make);
-    if (!this.context.memo) this.caches.add(keys);
+    const keys = this.#memo.get(`esa/keys/${name}/${layer}`, make);
+    if (!this.#context.memo) this.#caches.add(keys);
     return keys;
   }
 
   /** 0, 1, 2, …: a list of the first tokens, as many as are wanted of it. */
-  private firstTokens(count: number): DeviceBuffer {
-    const { ops } = this.context;
+  #firstTokens(count: number): DeviceBuffer {
+    const { ops } = this.#context;
     const make = () => {
       const tokens = Uint32Array.from({ length: count }, (_, token) => token);
       const buffer = ops.upload(tokens, 'first tokens');
       return inBuffers(ops, [buffer], { buffer });
     };
-    return this.memo.get(`esa/first-tokens/${count}`, make).buffer;
+    return this.#memo.get(`esa/first-tokens/${count}`, make).buffer;
   }
 
-  private infinities(count: number): DeviceBuffer {
-    const { ops } = this.context;
+  #infinities(count: number): DeviceBuffer {
+    const { ops } = this.#context;
     const make = () => {
       const buffer = ops.upload(new Float32Array(count).fill(Number.POSITIVE_INFINITY), 'initial scores');
       return inBuffers(ops, [buffer], { buffer });
     };
-    return this.memo.get(`esa/initial-scores/${count}`, make).buffer;
+    return this.#memo.get(`esa/initial-scores/${count}`, make).buffer;
   }
 }
 

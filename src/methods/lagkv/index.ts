@@ -131,5 +131,5 @@ function officialBudget(
   });
   if (floor > budget) return { floor: floor / tokens };
   const isUniform = fractions.every((fraction) => fraction === fractions[0]);
-  return { parameters: { ...parameters, keepFraction: isUniform ? fractions[0] : fractions } };
+  return { parameters: { ...parameters, keepFraction: (isUniform ? fractions[0] : fractions)! } };
 }

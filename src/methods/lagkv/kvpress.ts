@@ -31,7 +31,7 @@ export function startKvpress(context: MethodContext, parameters: Parameters): Me
       const partitions = compressedPartitions(tokens, lag);
       if (partitions === 0) {
         const ramp = recencyRamp(tokens, lag);
-        const all = Float32Array.from({ length: rows * tokens }, (_, i) => ramp[i % tokens]);
+        const all = Float32Array.from({ length: rows * tokens }, (_, i) => ramp[i % tokens]!);
         const buffer = ops.upload(all, 'recency');
         const score = denseScores(buffer, rows, tokens);
         return inBuffers(ops, [buffer], { score, constantChannels: null });

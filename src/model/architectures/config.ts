@@ -129,7 +129,7 @@ function readArchitecture(settings: Record<string, unknown>): Architecture {
   ];
   const name = names.find((candidate) => typeof candidate === 'string');
   const known = /^(llama|qwen2|qwen3|gpt2)(ForCausalLM|LMHeadModel|Model)?$/i.exec(name ?? '');
-  if (known) return known[1].toLowerCase() as Architecture;
+  if (known) return known[1]!.toLowerCase() as Architecture;
   const found = name === undefined ? 'names no architecture' : `names ${quote(name, 60)}`;
   throw new UserError(`config.json ${found}; supported architectures are llama, qwen2, qwen3 and gpt2.`);
 }

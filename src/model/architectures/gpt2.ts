@@ -1,7 +1,7 @@
 import type { TensorSource } from '../files/tensor-source';
 import type { ModelConfig } from './config';
 import type { LayerWeights, Layout, LinearWeights } from './decoder-weights';
-import { headName, isHeadTied } from './head';
+import { HEAD_NAME, isHeadTied } from './head';
 import { checked, kept, norm, prefixOf } from './tensors';
 
 /** Weights under the names of transformers' GPT-2, whose linear maps (Conv1D) are stored as [inputs, outputs]. */
@@ -15,8 +15,8 @@ export function gpt2Layout(source: TensorSource, config: ModelConfig): Layout {
   );
   const finalNorm = norm(source, `${prefix}ln_f`, hiddenSize, true);
   const isTied = isHeadTied(source, config, `${prefix}wte.weight`);
-  const head = isTied ? embedding : checked(source, headName, [vocabularySize, hiddenSize]);
-  return { embedding, positions, layer: (index) => layers[index](), finalNorm, head, isTied };
+  const head = isTied ? embedding : checked(source, HEAD_NAME, [vocabularySize, hiddenSize]);
+  return { embedding, positions, layer: (index) => layers[index]!(), finalNorm, head, isTied };
 }
 
 function layer(source: TensorSource, config: ModelConfig, name: string): () => LayerWeights {
@@ -31,9 +31,9 @@ function layer(source: TensorSource, config: ModelConfig, name: string): () => L
     const [query, key, value] = thirds(attention());
     return {
       inputNorm: inputNorm(),
-      query,
-      key,
-      value,
+      query: query!,
+      key: key!,
+      value: value!,
       output: output(),
       queryNorm: null,
       keyNorm: null,
@@ -61,7 +61,7 @@ function transposed(values: Float32Array, rows: number, columns: number): Float3
   const result = new Float32Array(values.length);
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++)
-      result[column * rows + row] = values[row * columns + column];
+      result[column * rows + row] = values[row * columns + column]!;
   }
   return result;
 }

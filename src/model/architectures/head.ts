@@ -2,7 +2,7 @@ import { shapesEqual, type TensorSource } from '../files/tensor-source';
 import type { ModelConfig } from './config';
 
 /** The name of the head's weight, in all architectures. */
-export const headName = 'lm_head.weight';
+export const HEAD_NAME = 'lm_head.weight';
 
 /**
  * Whether the head really is the embedding, as config.json says. Fine-tuned and resized models often have a head of their own with
@@ -13,9 +13,9 @@ export function isHeadTied(
   { tiedHead }: Pick<ModelConfig, 'tiedHead'>,
   embedding: string,
 ): boolean {
-  if (!tiedHead || !source.has(headName) || !source.has(embedding)) return tiedHead;
-  if (!shapesEqual(source.shape(headName), source.shape(embedding))) return false;
-  const head = source.float32(headName);
+  if (!tiedHead || !source.has(HEAD_NAME) || !source.has(embedding)) return tiedHead;
+  if (!shapesEqual(source.shape(HEAD_NAME), source.shape(embedding))) return false;
+  const head = source.float32(HEAD_NAME);
   const other = source.float32(embedding);
   return head.every((value, i) => Object.is(value, other[i]) || value === other[i]);
 }

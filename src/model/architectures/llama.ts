@@ -1,7 +1,7 @@
 import type { TensorSource } from '../files/tensor-source';
 import type { ModelConfig } from './config';
 import type { LayerWeights, Layout } from './decoder-weights';
-import { headName, isHeadTied } from './head';
+import { HEAD_NAME, isHeadTied } from './head';
 import { checked, kept, linear, norm, prefixOf, together } from './tensors';
 
 /** Weights under the names of transformers' Llama, Qwen2 and Qwen3. */
@@ -14,8 +14,8 @@ export function llamaLayout(source: TensorSource, config: ModelConfig): Layout {
   );
   const finalNorm = norm(source, `${prefix}norm`, hiddenSize, false);
   const isTied = isHeadTied(source, config, `${prefix}embed_tokens.weight`);
-  const head = isTied ? embedding : checked(source, headName, [vocabularySize, hiddenSize]);
-  return { embedding, positions: () => null, layer: (index) => layers[index](), finalNorm, head, isTied };
+  const head = isTied ? embedding : checked(source, HEAD_NAME, [vocabularySize, hiddenSize]);
+  return { embedding, positions: () => null, layer: (index) => layers[index]!(), finalNorm, head, isTied };
 }
 
 function layer(source: TensorSource, config: ModelConfig, name: string): () => LayerWeights {

@@ -1,11 +1,11 @@
 import type { TensorSource } from '../files/tensor-source';
 
 /** Buffers that some files carry and no computation reads: rotary frequencies, GPT-2's causal masks, positions counted up. */
-const buffers = /(^|\.)(rotary_emb\.inv_freq|attn\.(bias|masked_bias)|position_ids)$/;
+const BUFFERS = /(^|\.)(rotary_emb\.inv_freq|attn\.(bias|masked_bias)|position_ids)$/;
 
 /** Names in a sentence; the others are counted. */
-const mostNamed = 3;
-const longestName = 60;
+const MOST_NAMED = 3;
+const LONGEST_NAME = 60;
 
 /** A source that notes which tensors were asked about. */
 export function watchedSource(source: TensorSource): { source: TensorSource; unread(): string[] } {
@@ -22,14 +22,14 @@ export function watchedSource(source: TensorSource): { source: TensorSource; unr
       float32: (name) => source.float32(note(name)),
       int32: (name) => source.int32(note(name)),
     },
-    unread: () => source.names().filter((name) => !asked.has(name) && !buffers.test(name)),
+    unread: () => source.names().filter((name) => !asked.has(name) && !BUFFERS.test(name)),
   };
 }
 
 /** Of weights that are there and that the architecture has no place for; none where there are none. */
 export function unreadNotices(unread: readonly string[]): string[] {
   if (unread.length === 0) return [];
-  const shown = unread.slice(0, mostNamed).map((name) => name.slice(0, longestName));
+  const shown = unread.slice(0, MOST_NAMED).map((name) => name.slice(0, LONGEST_NAME));
   const more = unread.length - shown.length;
   const names = `${shown.join(', ')}${more > 0 ? ` and ${more.toLocaleString('en')} more` : ''}`;
   return [

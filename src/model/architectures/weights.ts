@@ -2,7 +2,7 @@ import type { TensorSource } from '../files/tensor-source';
 import type { ModelConfig } from './config';
 import type { Layout } from './decoder-weights';
 import { gpt2Layout } from './gpt2';
-import { headName } from './head';
+import { HEAD_NAME } from './head';
 import { llamaLayout } from './llama';
 import { unreadNotices, watchedSource } from './unread';
 
@@ -23,7 +23,7 @@ export function readWeights(source: TensorSource, config: ModelConfig): FoundWei
   const notices = unreadNotices(watched.unread());
   if (config.tiedHead && !weights.isTied) {
     notices.unshift(
-      `config.json says that the head is the embedding (tie_word_embeddings), but the files hold another ${headName}: that one is used.`,
+      `config.json says that the head is the embedding (tie_word_embeddings), but the files hold another ${HEAD_NAME}: that one is used.`,
     );
   }
   return { ...weights, notices };

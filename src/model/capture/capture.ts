@@ -57,15 +57,15 @@ export function readCapture(file: SafetensorsFile): Capture {
   if (presentLayers.length === 0) {
     throw new UserError('The file is no capture: it has no tensor query.0, or of any other layer.');
   }
-  const last = presentLayers[presentLayers.length - 1];
+  const last = presentLayers[presentLayers.length - 1]!;
   const layers = metadata.layers ?? last + 1;
   if (last >= layers) {
     throw new UserError(
       `The capture has query.${last}, but its metadata says that the model has ${layers} layers.`,
     );
   }
-  const [queryHeads, tokens, headDimension] = shapeOf(file, `query.${presentLayers[0]}`);
-  const [keyValueHeads] = shapeOf(file, `key.${presentLayers[0]}`);
+  const [queryHeads = 0, tokens = 0, headDimension = 0] = shapeOf(file, `query.${presentLayers[0]}`);
+  const [keyValueHeads = 0] = shapeOf(file, `key.${presentLayers[0]}`);
   if (queryHeads % keyValueHeads !== 0) {
     throw new UserError(
       `The capture has ${queryHeads} query heads, no multiple of its ${keyValueHeads} key-value heads.`,
@@ -94,11 +94,11 @@ export function readCapture(file: SafetensorsFile): Capture {
     attentionScale: metadata.attentionScale ?? 1 / Math.sqrt(headDimension),
     rope,
     positionOffset,
-    answerStart: checkAnswerStart(metadata.answerStart, tokens),
+    answerStart: checkAnswerStart(metadata.answerStart, tokens!),
     trainedTokens: metadata.trainedTokens,
     model: metadata.model,
-    tokenTexts: checkLength('tokens', metadata.tokenTexts, tokens),
-    inputIds: readInputIds(file, tokens),
+    tokenTexts: checkLength('tokens', metadata.tokenTexts, tokens!),
+    inputIds: readInputIds(file, tokens!),
     unrotatedMissing:
       complete || rope
         ? null

@@ -3,7 +3,7 @@ import { UserError } from '../../base/user-error';
 import { parseRope, ropeParameters } from '../architectures/rope-config';
 import type { Rope } from '../decoder/rope';
 
-const captureFormat = 'keyhole-capture-1';
+const CAPTURE_FORMAT = 'keyhole-capture-1';
 
 /** What a capture says about itself in its metadata; null where it says nothing. */
 export interface CaptureMetadata {
@@ -28,15 +28,15 @@ export function parseCaptureMetadata(
   metadata: Readonly<Record<string, string>>,
 ): CaptureMetadata & { notices: string[] } {
   const { format, layers, attention_scale, position_offset, answer_start, trained_tokens, model } = metadata;
-  if (format !== undefined && format !== captureFormat) {
-    throw new UserError(`The capture has format ${quote(format)}; this version reads ${captureFormat}.`);
+  if (format !== undefined && format !== CAPTURE_FORMAT) {
+    throw new UserError(`The capture has format ${quote(format)}; this version reads ${CAPTURE_FORMAT}.`);
   }
   const notices =
-    format === undefined ? [`The capture does not name its format; it is read as ${captureFormat}.`] : [];
+    format === undefined ? [`The capture does not name its format; it is read as ${CAPTURE_FORMAT}.`] : [];
   const scale = attention_scale === undefined ? null : Number(attention_scale);
   if (scale !== null && !(scale > 0 && scale <= 1e6)) {
     throw new UserError(
-      `The capture's attention_scale ${quote(attention_scale, 40)} is not a positive number.`,
+      `The capture's attention_scale ${quote(attention_scale!, 40)} is not a positive number.`,
     );
   }
   return {
@@ -58,7 +58,7 @@ export function parseCaptureMetadata(
 /** The strings that parseCaptureMetadata reads back; what is null is left out. */
 export function captureMetadataStrings(metadata: CaptureMetadata): Record<string, string> {
   const strings: Record<string, string | null> = {
-    format: captureFormat,
+    format: CAPTURE_FORMAT,
     layers: metadata.layers === null ? null : String(metadata.layers),
     rope: metadata.rope && JSON.stringify(ropeParameters(metadata.rope)),
     attention_scale: metadata.attentionScale === null ? null : String(metadata.attentionScale),

@@ -133,8 +133,8 @@ export function createRotationTable(
   const sine = new Float32Array(positions * count);
   for (let p = 0; p < positions; p++) {
     for (let j = 0; j < count; j++) {
-      cosine[p * count + j] = Math.cos(p * frequencies[j]) * scale;
-      sine[p * count + j] = Math.sin(p * frequencies[j]) * scale;
+      cosine[p * count + j] = Math.cos(p * frequencies[j]!) * scale;
+      sine[p * count + j] = Math.sin(p * frequencies[j]!) * scale;
     }
   }
   return {

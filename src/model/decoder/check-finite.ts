@@ -25,7 +25,7 @@ export async function checkFinite(
       layers.map(({ logSumExp }) => (logSumExp ? ops.readFloats(logSumExp.buffer) : null)),
     );
     for (const [i, values] of sums.entries()) {
-      const stride = layers[i].logSumExp?.headStride ?? 0;
+      const stride = layers[i]!.logSumExp?.headStride ?? 0;
       for (let h = 0; values && (h + 1) * stride <= values.length; h++) {
         const token = firstNotFinite(values.subarray(h * stride, h * stride + tokens));
         if (token < 0) continue;

@@ -180,51 +180,51 @@ function openReader(decoder: Decoder, options: ReaderOptions, kept: Allocation, 
     const normed = matrixRows(normedBuffer, n, D);
     const attended = tokenMajorRows(attendedBuffer, H, n, d);
     const blockOf = (view: Rows): Rows => sliceRows(view, length, n);
-    const queryUnrotated = cache.queryUnrotated
-      ? blockOf(cache.queryUnrotated)
+    const queryUnrotated = cache!.queryUnrotated
+      ? blockOf(cache!.queryUnrotated)
       : tokenMajorRows(queryBuffer!, H, n, d);
-    const keyUnrotated = blockOf(cache.keyUnrotated);
+    const keyUnrotated = blockOf(cache!.keyUnrotated);
 
-    normalize(hidden, layer.inputNorm, normed);
-    project(normed, layer.query, joinHeads(queryUnrotated));
-    project(normed, layer.key, joinHeads(keyUnrotated));
-    project(normed, layer.value, joinHeads(blockOf(cache.value)));
-    if (layer.queryNorm) normalize(queryUnrotated, layer.queryNorm, queryUnrotated, 'rms');
-    if (layer.keyNorm) normalize(keyUnrotated, layer.keyNorm, keyUnrotated, 'rms');
+    normalize(hidden, layer!.inputNorm, normed);
+    project(normed, layer!.query, joinHeads(queryUnrotated));
+    project(normed, layer!.key, joinHeads(keyUnrotated));
+    project(normed, layer!.value, joinHeads(blockOf(cache!.value)));
+    if (layer!.queryNorm) normalize(queryUnrotated, layer!.queryNorm, queryUnrotated, 'rms');
+    if (layer!.keyNorm) normalize(keyUnrotated, layer!.keyNorm, keyUnrotated, 'rms');
     let query = queryUnrotated;
     if (rotation && rotatedBuffer) {
       query = tokenMajorRows(rotatedBuffer, H, n, d);
       const step = { start: length, step: 1 } as const;
       ops.rotate({ input: queryUnrotated, table: rotation, positions: step, out: query });
     }
-    const key = rotatedKeys.of(l, cache.keyUnrotated, length + n);
+    const key = rotatedKeys.of(l, cache!.keyUnrotated, length + n);
     let start = length;
     for (const end of blockEnds) {
       const ofBlock = (view: Rows): Rows => sliceRows(view, start - length, end - start);
       attend({
-        ...{ layer: l, start, end, logSumExp: cache.logSumExp },
+        ...{ layer: l, start, end, logSumExp: cache!.logSumExp },
         query: ofBlock(query),
         queryUnrotated: ofBlock(queryUnrotated),
         key: sliceRows(key, 0, end),
-        keyUnrotated: sliceRows(cache.keyUnrotated, 0, end),
-        value: sliceRows(cache.value, 0, end),
+        keyUnrotated: sliceRows(cache!.keyUnrotated, 0, end),
+        value: sliceRows(cache!.value, 0, end),
         out: ofBlock(attended),
       });
       start = end;
     }
-    project(joinHeads(attended), layer.output, hidden, true);
+    project(joinHeads(attended), layer!.output, hidden, true);
 
-    normalize(hidden, layer.postNorm, normed);
+    normalize(hidden, layer!.postNorm, normed);
     const up = matrixRows(upBuffer, n, F);
-    project(normed, layer.up, up);
-    if (layer.gate && gateBuffer) {
+    project(normed, layer!.up, up);
+    if (layer!.gate && gateBuffer) {
       const gate = matrixRows(gateBuffer, n, F);
-      project(normed, layer.gate, gate);
+      project(normed, layer!.gate, gate);
       ops.gate({ gate, up, out: up });
     } else {
       ops.activate({ kind: config.activation === 'gelu' ? 'gelu' : 'gelu-tanh', input: up, out: up });
     }
-    project(up, layer.down, hidden, true);
+    project(up, layer!.down, hidden, true);
   }
 
   return {

@@ -68,7 +68,7 @@ export function lookUpRows(
   const places = new Uint32Array(numbers.length * table.parts.length);
   for (const [index, { start, rows, lookUp }] of table.parts.entries()) {
     for (let i = 0; i < numbers.length; i++) {
-      const row = numbers[i] - start;
+      const row = numbers[i]! - start;
       const isOwn = row >= 0 && row < rows.rows;
       places[index * numbers.length + i] = isOwn ? row : lookUp.rows - 1;
     }

@@ -54,7 +54,7 @@ export async function forward(
       const block = ids.subarray(start, Math.min(tokens, start + BLOCK_TOKENS));
       const keep = (index: number, states: Rows): void => {
         if (blockLogits)
-          ops.copyRows({ input: states, out: matrixRows(blockStates[index], block.length, D) });
+          ops.copyRows({ input: states, out: matrixRows(blockStates[index]!, block.length, D) });
       };
       const last = await reader.read(block, {
         attend: (asked) => {
@@ -71,7 +71,7 @@ export async function forward(
         reader.logits(last, matrixRows(blockLogits, block.length, V));
         logits.set(await ops.readFloats(blockLogits, 0, block.length * V), start * V);
         for (const [i, states] of blockStates.entries())
-          hidden[i].set(await ops.readFloats(states, 0, block.length * D), start * D);
+          hidden[i]!.set(await ops.readFloats(states, 0, block.length * D), start * D);
       }
       onProgress?.(start + block.length);
     }
@@ -106,7 +106,7 @@ export async function readLayer(
   layer: number,
   tokens: number,
 ): Promise<Record<'query' | 'queryUnrotated' | 'key' | 'keyUnrotated' | 'value', Float32Array>> {
-  const { queryUnrotated, keyUnrotated, value } = reader.caches[layer];
+  const { queryUnrotated, keyUnrotated, value } = reader.caches[layer]!;
   const read = async (view: Rows): Promise<Float32Array> => {
     const data = await ops.readFloats(view.buffer, view.offset, endOfRows(view) - view.offset);
     const dense = new Float32Array(view.heads * tokens * view.channels);

@@ -101,15 +101,15 @@ export function inverseRotate(
   const out = new Float32Array(x.length);
   for (let token = 0; token < tokens; token++) {
     for (let j = 0; j < half; j++) {
-      const angle = (positionOffset + token) * frequencies[j];
+      const angle = (positionOffset + token) * frequencies[j]!;
       const cosine = Math.cos(angle) / scale;
       const sine = Math.sin(angle) / scale;
       for (let head = 0; head < heads; head++) {
         const first = (head * tokens + token) * headDimension + j;
         const a = x[first];
         const b = x[first + half];
-        out[first] = a * cosine + b * sine;
-        out[first + half] = b * cosine - a * sine;
+        out[first] = a! * cosine + b! * sine;
+        out[first + half] = b! * cosine - a! * sine;
       }
     }
   }

@@ -28,18 +28,18 @@ interface HeldLayer {
 }
 
 export class RotatedRows {
-  private readonly options: RotatedOptions;
+  readonly #options: RotatedOptions;
   /** Least recently used first. */
-  private held: HeldLayer[] = [];
+  #held: HeldLayer[] = [];
 
   /** Throws UserError where the device has no room. */
   constructor(options: RotatedOptions) {
-    this.options = options;
+    this.#options = options;
     const { ops, rotation, heads, channels, capacity, layersHeld, label } = options;
     try {
       for (let place = 0; rotation && place < layersHeld; place++) {
         const buffer = ops.allocate('f32', heads * capacity * channels, label);
-        this.held.push({ layer: -1, end: 0, buffer });
+        this.#held.push({ layer: -1, end: 0, buffer });
       }
     } catch (error) {
       this.release();
@@ -48,7 +48,7 @@ export class RotatedRows {
   }
 
   get buffers(): readonly DeviceBuffer[] {
-    return this.held.map(({ buffer }) => buffer);
+    return this.#held.map(({ buffer }) => buffer);
   }
 
   /**
@@ -56,9 +56,9 @@ export class RotatedRows {
    * for than are held: record what reads them before anything else has a chance to ask.
    */
   of(layer: number, unrotated: Rows, end: number): Rows {
-    const { ops, rotation, heads, channels, capacity } = this.options;
+    const { ops, rotation, heads, channels, capacity } = this.#options;
     if (!rotation) return sliceRows(unrotated, 0, end);
-    const held = this.place(layer);
+    const held = this.#place(layer);
     const view = tokenMajorRows(held.buffer, heads, capacity, channels);
     if (end > held.end) {
       ops.rotate({
@@ -74,18 +74,18 @@ export class RotatedRows {
 
   /** Forgets tokens from `length` on: others may come there. */
   truncate(length: number): void {
-    for (const held of this.held) held.end = Math.min(held.end, length);
+    for (const held of this.#held) held.end = Math.min(held.end, length);
   }
 
   release(): void {
-    this.options.ops.release(...this.buffers);
-    this.held = [];
+    this.#options.ops.release(...this.buffers);
+    this.#held = [];
   }
 
-  private place(layer: number): HeldLayer {
-    const place = this.held.find((held) => held.layer === layer) ?? this.held[0];
-    if (place.layer !== layer) Object.assign(place, { layer, end: 0 });
-    this.held = [...this.held.filter((held) => held !== place), place];
-    return place;
+  #place(layer: number): HeldLayer {
+    const place = this.#held.find((held) => held.layer === layer) ?? this.#held[0];
+    if (place!.layer !== layer) Object.assign(place!, { layer, end: 0 });
+    this.#held = [...this.#held.filter((held) => held !== place), place!];
+    return place!;
   }
 }

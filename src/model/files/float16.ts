@@ -4,7 +4,7 @@ let float32Bits: Uint32Array | undefined;
 export function fromFloat16(halves: Uint16Array): Float32Array {
   float32Bits ??= Uint32Array.from({ length: 65536 }, (_, half) => float32BitsOf(half));
   const bits = new Uint32Array(halves.length);
-  for (let i = 0; i < halves.length; i++) bits[i] = float32Bits[halves[i]];
+  for (let i = 0; i < halves.length; i++) bits[i] = float32Bits[halves[i]!]!;
   return new Float32Array(bits.buffer);
 }
 

@@ -17,7 +17,7 @@ export function httpFolder(
   fetchFile: FetchFile,
 ): ModelFolder {
   const addressOf = (path: string): string | null => {
-    if (typeof files !== 'string') return Object.hasOwn(files, path) ? files[path] : null;
+    if (typeof files !== 'string') return Object.hasOwn(files, path) ? files[path]! : null;
     return `${files.replace(/\/*$/, '')}/${path.split('/').map(encodeURIComponent).join('/')}`;
   };
   return {

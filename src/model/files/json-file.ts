@@ -1,11 +1,11 @@
 import { UserError } from '../../base/user-error';
 
-const pointerStart = 'version https://git-lfs.github.com/spec/';
+const POINTER_START = 'version https://git-lfs.github.com/spec/';
 
 /** UserError for what Git leaves in place of a large file that was not fetched: the commonest reason for a file of no kind. */
 export function refusePointer(bytes: Uint8Array, file: string): void {
-  const start = bytes.subarray(0, pointerStart.length);
-  if (start.length === pointerStart.length && String.fromCharCode(...start) === pointerStart) {
+  const start = bytes.subarray(0, POINTER_START.length);
+  if (start.length === POINTER_START.length && String.fromCharCode(...start) === POINTER_START) {
     throw new UserError(
       `${file} is a Git LFS pointer instead of the file itself; fetch it with "git lfs pull", or download it.`,
     );

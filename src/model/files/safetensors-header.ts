@@ -21,11 +21,11 @@ export interface SafetensorsHeader {
 }
 
 /** The format allows 100 MB; the largest models there are need 2 MB, and this parses within a second. */
-const longestHeaderBytes = 32 * 2 ** 20;
-const mostTensors = 100_000;
+const LONGEST_HEADER_BYTES = 32 * 2 ** 20;
+const MOST_TENSORS = 100_000;
 /** An object of entries, which have lists: JSON that is nested deeper is something else, and slow to parse. */
-const deepest = 3;
-const mostAxes = 32;
+const DEEPEST = 3;
+const MOST_AXES = 32;
 
 /**
  * Reads and checks the header of a safetensors file: 8 bytes of little-endian length, then JSON
@@ -37,7 +37,7 @@ export function readHeader(bytes: Uint8Array, file = 'The safetensors file'): Sa
   if (bytes.byteLength < 8)
     throw new UserError(`${file} is ${bytes.byteLength} bytes long, too short for a header.`);
   const declared = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
-  if (declared > BigInt(longestHeaderBytes)) {
+  if (declared > BigInt(LONGEST_HEADER_BYTES)) {
     throw new UserError(
       `${file} declares a header of ${declared} bytes, more than 32 MiB: it is damaged or not safetensors.`,
     );
@@ -64,7 +64,7 @@ function parseHeader(bytes: Uint8Array, file: string): Record<string, unknown> {
   let value: unknown;
   try {
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-    if (depthOf(text) > deepest) throw new Error('nested too deep');
+    if (depthOf(text) > DEEPEST) throw new Error('nested too deep');
     value = JSON.parse(text);
   } catch {
     throw new UserError(`${file} has a header that is not JSON: it is damaged or not safetensors.`);
@@ -84,7 +84,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
 function depthOf(text: string): number {
   let depth = 0;
   let most = 0;
-  for (let i = 0; i < text.length && most <= deepest; i++) {
+  for (let i = 0; i < text.length && most <= DEEPEST; i++) {
     const character = text[i];
     if (character === '"') {
       i++;
@@ -117,8 +117,8 @@ function firstRepeatedKey(text: string, file: string): string | undefined {
       const key = JSON.parse(text.slice(start, i + 1)) as string;
       if (seen.has(key)) return key;
       seen.add(key);
-      if (seen.size > mostTensors)
-        throw new UserError(`${file} names more than ${mostTensors} tensors: it is damaged or hostile.`);
+      if (seen.size > MOST_TENSORS)
+        throw new UserError(`${file} names more than ${MOST_TENSORS} tensors: it is damaged or hostile.`);
       expectsKey = false;
     }
   }
@@ -145,7 +145,7 @@ function readEntry(name: string, value: unknown, dataBytes: number, file: string
     const found = typeof dtype === 'string' ? quote(dtype, 20) : 'none';
     throw new UserError(`${tensor} needs a known dtype such as "F32", and has ${found}.`);
   }
-  if (!Array.isArray(shape) || shape.length > mostAxes || !shape.every(isCount)) {
+  if (!Array.isArray(shape) || shape.length > MOST_AXES || !shape.every(isCount)) {
     throw new UserError(`${tensor} has a shape that is not a list of whole numbers.`);
   }
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount)) {

@@ -5,9 +5,9 @@ import type { SafetensorsFile } from './safetensors';
 import type { TensorSource } from './tensor-source';
 
 /** The file that says which shard holds which tensor. */
-export const shardIndexFile = 'model.safetensors.index.json';
+export const SHARD_INDEX_FILE = 'model.safetensors.index.json';
 
-const mostShards = 1000;
+const MOST_SHARDS = 1000;
 /** Shards lie beside the index or in folders there: a name that could lead elsewhere is not followed. */
 function isInside(path: string): boolean {
   const isPlain = /^[^\\/:?#%\p{Cc}][^\\:?#%\p{Cc}]*\.safetensors$/u.test(path) && path.length <= 200;
@@ -20,18 +20,18 @@ const schema = z.object({ weight_map: z.record(z.string(), z.string()) });
 export function parseShardIndex(value: unknown): Map<string, string> {
   const parsed = schema.safeParse(value);
   if (!parsed.success) {
-    throw new UserError(`${shardIndexFile} must hold a weight_map from tensor names to file names.`);
+    throw new UserError(`${SHARD_INDEX_FILE} must hold a weight_map from tensor names to file names.`);
   }
   const shards = new Map(Object.entries(parsed.data.weight_map));
   for (const file of shards.values()) {
     if (!isInside(file)) {
       throw new UserError(
-        `${shardIndexFile} names ${quote(file)}, which is not a safetensors file beside it.`,
+        `${SHARD_INDEX_FILE} names ${quote(file)}, which is not a safetensors file beside it.`,
       );
     }
   }
-  if (new Set(shards.values()).size > mostShards) {
-    throw new UserError(`${shardIndexFile} names more than ${mostShards} files.`);
+  if (new Set(shards.values()).size > MOST_SHARDS) {
+    throw new UserError(`${SHARD_INDEX_FILE} names more than ${MOST_SHARDS} files.`);
   }
   return shards;
 }

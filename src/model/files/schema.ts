@@ -41,7 +41,7 @@ function writtenOut(value: unknown): string {
 export function describeIssue(error: z.core.$ZodError, value: unknown): string {
   const issue = error.issues[0];
   let found = value;
-  for (const key of issue.path) found = (found as Record<PropertyKey, unknown> | undefined)?.[key];
+  for (const key of issue!.path) found = (found as Record<PropertyKey, unknown> | undefined)?.[key];
   const shown = found === undefined ? 'is missing' : `is ${shorten(writtenOut(found), 40)}`;
-  return `${issue.path.map(String).join('.')} ${issue.message}, but ${shown}`;
+  return `${issue!.path.map(String).join('.')} ${issue!.message}, but ${shown}`;
 }

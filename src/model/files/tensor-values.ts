@@ -106,6 +106,6 @@ function view<T>(bytes: Uint8Array, type: ArrayType<T>): T {
 /** BF16 is the upper half of a float32. Written as bits, so that NaN payloads survive. */
 function fromBfloat16(halves: Uint16Array): Float32Array {
   const bits = new Uint32Array(halves.length);
-  for (let i = 0; i < halves.length; i++) bits[i] = halves[i] << 16;
+  for (let i = 0; i < halves.length; i++) bits[i] = halves[i]! << 16;
   return new Float32Array(bits.buffer);
 }

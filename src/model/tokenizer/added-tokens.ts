@@ -1,7 +1,7 @@
 import { quote } from '../../base/quote';
 import type { Normalizer } from './normalizer';
-import { damaged, isSettings, type Settings, spaceClass, wordClass } from './settings';
-import { mostId } from './vocabulary';
+import { damaged, isSettings, type Settings, SPACE_CLASS, WORD_CLASS } from './settings';
+import { MOST_ID } from './vocabulary';
 
 /** A token that is found in the text itself, before the model sees it. */
 export interface AddedToken {
@@ -26,7 +26,12 @@ export function readAddedTokens(value: unknown, vocabulary: ReadonlyMap<string, 
   return value.map((entry: unknown) => {
     const settings: Settings = isSettings(entry) ? entry : {};
     const { id, content } = settings;
-    if (typeof content !== 'string' || !Number.isInteger(id) || (id as number) < 0 || (id as number) > mostId)
+    if (
+      typeof content !== 'string' ||
+      !Number.isInteger(id) ||
+      (id as number) < 0 ||
+      (id as number) > MOST_ID
+    )
       return damaged('an added token has no id and content');
     const known = vocabulary.get(content);
     if (known !== undefined && known !== id)
@@ -52,10 +57,10 @@ interface Node {
   token: AddedToken | null;
 }
 
-const endsWithWord = new RegExp(`[${wordClass}]$`, 'u');
-const startsWithWord = new RegExp(`^[${wordClass}]`, 'u');
-const spacesAtStart = new RegExp(`^${spaceClass}+`, 'u');
-const oneSpace = new RegExp(`^${spaceClass}$`, 'u');
+const endsWithWord = new RegExp(`[${WORD_CLASS}]$`, 'u');
+const startsWithWord = new RegExp(`^[${WORD_CLASS}]`, 'u');
+const spacesAtStart = new RegExp(`^${SPACE_CLASS}+`, 'u');
+const oneSpace = new RegExp(`^${SPACE_CLASS}$`, 'u');
 
 /**
  * Cuts a text at added tokens, as the reference does (tokenizers, added_vocabulary.rs, find_matches): first those found as
@@ -91,10 +96,10 @@ function trieOf(tokens: readonly AddedToken[], spell: Normalizer): Node {
     const spelling = spell(token.content);
     if (spelling === '') continue;
     for (let i = 0; i < spelling.length; i++) {
-      let child = node.next.get(spelling[i]);
+      let child = node.next.get(spelling[i]!);
       if (!child) {
         child = { next: new Map(), token: null };
-        node.next.set(spelling[i], child);
+        node.next.set(spelling[i]!, child);
       }
       node = child;
     }
@@ -111,13 +116,13 @@ function sectionsOf(text: string, trie: Node): Section[] {
   while (at < text.length) {
     let token: AddedToken | null = null;
     let stop = at;
-    let node = trie.next.get(text[at]);
+    let node = trie.next.get(text[at]!);
     for (let i = at + 1; node; i++) {
       if (node.token) {
         token = node.token;
         stop = i;
       }
-      node = i < text.length ? node.next.get(text[i]) : undefined;
+      node = i < text.length ? node.next.get(text[i]!) : undefined;
     }
     if (!token) {
       at++;
@@ -126,7 +131,7 @@ function sectionsOf(text: string, trie: Node): Section[] {
     let start = at;
     at = stop;
     if (token.isSingleWord && !standsAlone(text, start, stop)) continue;
-    if (token.stripsLeft) while (start > done && oneSpace.test(text[start - 1])) start--;
+    if (token.stripsLeft) while (start > done && oneSpace.test(text[start - 1]!)) start--;
     if (token.stripsRight) stop += spacesAtStart.exec(text.slice(stop))?.[0].length ?? 0;
     if (done < start) sections.push(text.slice(done, start));
     sections.push(token.id);

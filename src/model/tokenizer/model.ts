@@ -112,7 +112,7 @@ function unigram(
   if (size === 0) return damaged('its vocabulary is empty');
   // The library changes the score of its unknown token, so it gets one of its own that no text spells.
   const vocab = model.vocab as [string, number][];
-  const scored: [string, number][] = [...vocab, ['\uffff'.repeat(8), vocab[0][1]]];
+  const scored: [string, number][] = [...vocab, ['\uffff'.repeat(8), vocab[0]![1]]];
   const lattice = new Unigram({ type: 'Unigram', vocab: scored, unk_id: size }, '');
   const spell = speller({
     vocabulary,
@@ -149,7 +149,7 @@ function speller({
     for (const part of parts) {
       const id = vocabulary.get(part);
       if (id !== undefined) ids.push(id);
-      else if (bytes) for (const byte of utf8.encode(part)) ids.push(bytes[byte]);
+      else if (bytes) for (const byte of utf8.encode(part)) ids.push(bytes[byte]!);
       else if (unknown === null) unspelled(parts.join(''));
       else if (!(fuses && wasUnknown)) ids.push(unknown);
       wasUnknown = id === undefined && !bytes;

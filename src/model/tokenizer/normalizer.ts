@@ -5,14 +5,14 @@ import { isSettings, partsOf, refuse, type Settings, textOf, truthOf, typeName }
 export type Normalizer = (text: string) => string;
 
 /** A text may become this many times as long, and this many characters more: further it goes only by a trap. */
-const mostTimes = 32;
-const mostMore = 4096;
+const MOST_TIMES = 32;
+const MOST_MORE = 4096;
 
 /** The normalizer of tokenizer.json, step for step as Python's `tokenizers` has it. UserError for one that is not known. */
 export function makeNormalizer(part: unknown): Normalizer {
   if (part === null || part === undefined) return (text) => text;
   const step = makeStep(part);
-  return (text) => step(text, mostTimes * text.length + mostMore);
+  return (text) => step(text, MOST_TIMES * text.length + MOST_MORE);
 }
 
 /** `most`: characters that a text may have afterwards; UserError beyond. */
@@ -57,7 +57,7 @@ function limited(text: string, most: number): string {
 
 function tooLong(): never {
   throw new UserError(
-    `The normalizer of tokenizer.json makes a text more than ${mostTimes} times as long: the file is damaged or hostile.`,
+    `The normalizer of tokenizer.json makes a text more than ${MOST_TIMES} times as long: the file is damaged or hostile.`,
   );
 }
 
@@ -88,7 +88,7 @@ function replace(settings: Settings): Step {
 }
 
 /** Ideographs that the reference sets apart by blanks (bert.rs, is_chinese_char). */
-const ideographs =
+const IDEOGRAPHS =
   /[\u4e00-\u9fff\u3400-\u4dbf\u{20000}-\u{2a6df}\u{2a700}-\u{2b73f}\u{2b740}-\u{2b81f}\u{2b920}-\u{2ceaf}\uf900-\ufaff\u{2f800}-\u{2fa1f}]/gu;
 
 function bert(settings: Settings): Step {
@@ -103,7 +103,7 @@ function bert(settings: Settings): Step {
       result = result.replace(/(?![\t\n\r])[\0\ufffd\p{Cc}\p{Cf}\p{Co}]/gu, '');
       result = result.replace(/\p{White_Space}/gu, ' ');
     }
-    if (separates) result = result.replace(ideographs, ' $& ');
+    if (separates) result = result.replace(IDEOGRAPHS, ' $& ');
     if (strips) result = result.normalize('NFD').replace(/\p{Mn}/gu, '');
     if (lowers) result = lowercase(result);
     return result;

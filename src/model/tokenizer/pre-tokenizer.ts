@@ -5,11 +5,11 @@ import {
   partsOf,
   refuse,
   type Settings,
-  spaceClass,
+  SPACE_CLASS,
   textOf,
   truthOf,
   typeName,
-  wordClass,
+  WORD_CLASS,
 } from './settings';
 import { byteLevelText } from './token-bytes';
 
@@ -28,12 +28,12 @@ interface Part {
 const behaviors = ['Removed', 'Isolated', 'MergedWithPrevious', 'MergedWithNext', 'Contiguous'] as const;
 type Behavior = (typeof behaviors)[number];
 
-const punctuation = /[\p{P}$+<=>^`|~]/gu;
-const whiteSpace = new RegExp(spaceClass, 'gu');
-const words = new RegExp(`[${wordClass}]+|[^${wordClass}${spaceClass}]+`, 'gu');
+const PUNCTUATION = /[\p{P}$+<=>^`|~]/gu;
+const whiteSpace = new RegExp(SPACE_CLASS, 'gu');
+const words = new RegExp(`[${WORD_CLASS}]+|[^${WORD_CLASS}${SPACE_CLASS}]+`, 'gu');
 /** GPT-2's (openai/gpt-2, encoder.py), with the reference's white space. */
 const gpt2Words = new RegExp(
-  `'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^${spaceClass}\\p{L}\\p{N}]+|${spaceClass}+(?!\\P{White_Space})|${spaceClass}+`,
+  `'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^${SPACE_CLASS}\\p{L}\\p{N}]+|${SPACE_CLASS}+(?!\\P{White_Space})|${SPACE_CLASS}+`,
   'gu',
 );
 
@@ -56,7 +56,7 @@ export function makePreTokenizer(part: unknown): PreTokenizer {
     }
     case 'Punctuation': {
       const behavior = behaviorOf(part, 'Isolated');
-      return (text) => joined(partsAt(text, punctuation), behavior);
+      return (text) => joined(partsAt(text, PUNCTUATION), behavior);
     }
     case 'Digits': {
       const behavior = truthOf(part, 'individual_digits', false) ? 'Isolated' : 'Contiguous';
@@ -67,7 +67,7 @@ export function makePreTokenizer(part: unknown): PreTokenizer {
     case 'WhitespaceSplit':
       return splitAtSpaces;
     case 'BertPreTokenizer':
-      return (text) => splitAtSpaces(text).flatMap((word) => joined(partsAt(word, punctuation), 'Isolated'));
+      return (text) => splitAtSpaces(text).flatMap((word) => joined(partsAt(word, PUNCTUATION), 'Isolated'));
     case 'CharDelimiterSplit': {
       const pattern = patternOf({ ...part, pattern: { String: textOf(part, 'delimiter') } });
       return (text) => joined(partsAt(text, pattern), 'Removed');

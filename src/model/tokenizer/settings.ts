@@ -48,5 +48,5 @@ export function partsOf(settings: Settings, name: string): readonly unknown[] {
 }
 
 /** White space and word characters as Rust's `regex` and `char` have them; those of JavaScript differ (U+0085, U+FEFF). */
-export const spaceClass = '\\p{White_Space}';
-export const wordClass = '\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}';
+export const SPACE_CLASS = '\\p{White_Space}';
+export const WORD_CLASS = '\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}';

@@ -53,5 +53,5 @@ function byteLevelBytes(token: string, isAdded: boolean): Uint8Array {
 
 function textBytes(token: string, isAdded: boolean): Uint8Array {
   const single = !isAdded && /^<0x([0-9A-F]{2})>$/.exec(token);
-  return single ? Uint8Array.of(Number.parseInt(single[1], 16)) : encoder.encode(token.replaceAll('▁', ' '));
+  return single ? Uint8Array.of(Number.parseInt(single[1]!, 16)) : encoder.encode(token.replaceAll('▁', ' '));
 }

@@ -2,7 +2,7 @@ import { quote } from '../../base/quote';
 import { damaged, isSettings, type Settings, typeName } from './settings';
 
 /** Ids are places in lists: a huge one would mean billions of empty ones. */
-export const mostId = 2 ** 24;
+export const MOST_ID = 2 ** 24;
 
 /** The ids of a model's tokens: an object of token → id, or Unigram's list of [token, score]. UserError if two share one. */
 export function readVocabulary(model: unknown): Map<string, number> {
@@ -16,8 +16,8 @@ export function readVocabulary(model: unknown): Map<string, number> {
   const ids = new Map<string, number>();
   const tokens = new Map<number, string>();
   for (const [token, id] of entries) {
-    if (!Number.isInteger(id) || (id as number) < 0 || (id as number) > mostId)
-      return damaged(`token ${quote(token, 40)} has no id from 0 to ${mostId}`);
+    if (!Number.isInteger(id) || (id as number) < 0 || (id as number) > MOST_ID)
+      return damaged(`token ${quote(token, 40)} has no id from 0 to ${MOST_ID}`);
     const other = tokens.get(id as number);
     if (other !== undefined)
       return damaged(`id ${id} has two tokens, ${quote(other, 40)} and ${quote(token, 40)}`);

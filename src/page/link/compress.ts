@@ -1,28 +1,28 @@
 /** Own text in a link: UTF-8, deflated where the browser can, then base64url. The first letter says which. */
 import { deflate, inflate } from '../../base/deflate';
 import { UserError } from '../../base/user-error';
-import { longestTextCharacters } from '../limits';
+import { LONGEST_TEXT_CHARACTERS } from '../limits';
 
-const deflated = 'z';
-const plain = 'u';
+const DEFLATED = 'z';
+const PLAIN = 'u';
 
 /** The text as it stands in a link. Lone surrogates do not survive UTF-8: pass text through `wellFormed` first. */
 export async function packText(text: string): Promise<string> {
   const bytes = new TextEncoder().encode(text);
-  if (typeof CompressionStream === 'undefined') return plain + toBase64Url(bytes);
+  if (typeof CompressionStream === 'undefined') return PLAIN + toBase64Url(bytes);
   const packed = await deflate(bytes);
-  return packed.length < bytes.length ? deflated + toBase64Url(packed) : plain + toBase64Url(bytes);
+  return packed.length < bytes.length ? DEFLATED + toBase64Url(packed) : PLAIN + toBase64Url(bytes);
 }
 
 /** @throws UserError when the text in the link is damaged, or longer than the page takes */
 export async function unpackText(packed: string): Promise<string> {
-  const longestBytes = longestTextCharacters * 4;
+  const longestBytes = LONGEST_TEXT_CHARACTERS * 4;
   let text: string;
   try {
     const kind = packed[0];
-    if (kind !== deflated && kind !== plain) throw new Error('unknown packing');
+    if (kind !== DEFLATED && kind !== PLAIN) throw new Error('unknown packing');
     const bytes = fromBase64Url(packed.slice(1));
-    const whole = kind === plain ? bytes : await inflate(bytes, longestBytes);
+    const whole = kind === PLAIN ? bytes : await inflate(bytes, longestBytes);
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(whole);
   } catch (error) {
     if (error instanceof RangeError) throw tooLong();
@@ -30,7 +30,7 @@ export async function unpackText(packed: string): Promise<string> {
       'The text in the link is damaged; ask for the link again, or paste the text yourself.',
     );
   }
-  if (text.length > longestTextCharacters) throw tooLong();
+  if (text.length > LONGEST_TEXT_CHARACTERS) throw tooLong();
   if (text.trim() === '') throw new UserError('The text in the link is empty.');
   return text;
 }
@@ -42,7 +42,7 @@ export function wellFormed(text: string): string {
 
 function tooLong(): UserError {
   return new UserError(
-    `The text in the link is longer than ${longestTextCharacters.toLocaleString('en')} characters, the most the page takes.`,
+    `The text in the link is longer than ${LONGEST_TEXT_CHARACTERS.toLocaleString('en')} characters, the most the page takes.`,
   );
 }
 

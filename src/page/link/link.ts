@@ -17,7 +17,7 @@ import { isUserError, UserError } from '../../base/user-error';
 import type { Method } from '../../methods/method';
 import type { MethodSpec } from '../../methods/method-spec';
 import type { ParameterContext, ParameterValue } from '../../methods/parameters';
-import { bundledModel, defaultMethodId, defaultPinned, type FindMethod } from '../../study/default-study';
+import { BUNDLED_MODEL, DEFAULT_METHOD_ID, defaultPinned, type FindMethod } from '../../study/default-study';
 import { LONGEST_TEXT_TOKENS } from '../../study/limits';
 import type { SourceSpec } from '../../study/spec';
 import type { MapRegion } from '../../tiles/grid';
@@ -33,10 +33,10 @@ import {
   type View,
 } from '../choices';
 import { fillParameters } from '../dependent-defaults';
-import { largestSeed, mostLayers, shortestTaskTokens } from '../limits';
+import { LARGEST_SEED, MOST_LAYERS, SHORTEST_TASK_TOKENS } from '../limits';
 import { packText, unpackText } from './compress';
 import { readModelAddress } from './model-address';
-import { joinPairs, type LinkPair, markLength, markOf, splitPairs, unescapeOnce } from './text';
+import { joinPairs, type LinkPair, MARK_LENGTH, markOf, splitPairs, unescapeOnce } from './text';
 import {
   readDepth,
   readOneOf,
@@ -104,9 +104,9 @@ type Readers = {
   readonly [Key in keyof Required<Draft>]: (text: string) => Promise<Draft[Key]> | Draft[Key];
 };
 
-const parameterPrefix = 'p.';
-const markKey = 'z';
-const largestIndex = 1_000_000;
+const PARAMETER_PREFIX = 'p.';
+const MARK_KEY = 'z';
+const LARGEST_INDEX = 1_000_000;
 /** Without one of these it is another study. */
 const decisiveKeys: ReadonlySet<string> = new Set(['model', 'text', 'task', 'sample', 'method']);
 
@@ -117,15 +117,15 @@ function readersFor(environment: LinkEnvironment): Readers {
     text: unpackText,
     task: (text) => readOneOf(text, environment.taskIds),
     sample: (text) => readOneOf(text, environment.sampleIds),
-    length: (text) => readWhole(text, shortestTaskTokens, LONGEST_TEXT_TOKENS),
+    length: (text) => readWhole(text, SHORTEST_TASK_TOKENS, LONGEST_TEXT_TOKENS),
     depth: readDepth,
-    seed: (text) => readWhole(text, 0, largestSeed),
+    seed: (text) => readWhole(text, 0, LARGEST_SEED),
     start: (text) => readOneOf(text, ['1', '0']) === '1',
-    queries: (text) => readWhole(text, 0, largestIndex),
+    queries: (text) => readWhole(text, 0, LARGEST_INDEX),
     method: (text) => environment.findMethod(text) ?? unknownMethod(text, environment),
-    layer: (text) => readWhole(text, 0, mostLayers - 1),
-    head: (text) => readWhole(text, 0, mostLayers - 1),
-    query: (text) => readWhole(text, 0, largestIndex),
+    layer: (text) => readWhole(text, 0, MOST_LAYERS - 1),
+    head: (text) => readWhole(text, 0, MOST_LAYERS - 1),
+    query: (text) => readWhole(text, 0, LARGEST_INDEX),
     zoom: readZoom,
     mode: (text) => readOneOf(text, mapModes),
     theme: (text) => readOneOf(text, themes),
@@ -146,9 +146,9 @@ export async function readLink(hash: string, environment: LinkEnvironment): Prom
   const { pairs, notice: arrival } = arrivedPairs(hash);
   if (arrival !== null) changes.push(arrival);
   for (const pair of pairs) {
-    if (pair.key === markKey) continue;
+    if (pair.key === MARK_KEY) continue;
     const name = pair.key === 'v' ? 'version' : pair.key;
-    if (pair.key === 'pin' || pair.key.startsWith(parameterPrefix)) later.push(pair);
+    if (pair.key === 'pin' || pair.key.startsWith(PARAMETER_PREFIX)) later.push(pair);
     else if (pair.key === 'version' || !Object.hasOwn(readers, name)) unknown.push(pair.key);
     else {
       const key = name as keyof Draft;
@@ -162,13 +162,13 @@ export async function readLink(hash: string, environment: LinkEnvironment): Prom
   const source = sourceOf(draft, fallback.source, changes);
   const context = environment.contextOf(source);
   const model = draft.model?.address ?? fallback.model;
-  const layers = model === bundledModel ? context.layers : null;
+  const layers = model === BUNDLED_MODEL ? context.layers : null;
   const method = draft.method ?? environment.findMethod(fallback.method.id)!;
   const named: Record<string, ParameterValue> = {};
   let pinned: readonly MethodSpec[] = defaultPinned(environment.findMethod, context);
   let withFraction: readonly MethodSpec[] = [];
   for (const pair of later) {
-    const name = pair.key.slice(parameterPrefix.length);
+    const name = pair.key.slice(PARAMETER_PREFIX.length);
     const schema = Object.hasOwn(method.parameters, name) ? method.parameters[name] : undefined;
     if (pair.key === 'pin') {
       await attempt(pair, notices, (text) => {
@@ -206,7 +206,7 @@ export async function readLink(hash: string, environment: LinkEnvironment): Prom
       pinned,
       queriesStart: draft.queries ?? null,
       startToken: draft.start ?? null,
-      view: model === bundledModel ? insideModel(view, context, changes) : view,
+      view: model === BUNDLED_MODEL ? insideModel(view, context, changes) : view,
     },
     backend: draft.backend ?? 'auto',
     digest: draft.model?.digest ?? null,
@@ -260,7 +260,7 @@ export async function writeLink(session: Session, extras: LinkExtras): Promise<s
   if (session.queriesStart !== null) pairs.push(['queries', String(session.queriesStart)]);
   pairs.push(['method', session.method.id]);
   for (const [name, value] of Object.entries(session.method.parameters)) {
-    pairs.push([parameterPrefix + name, writeParameter(value)]);
+    pairs.push([PARAMETER_PREFIX + name, writeParameter(value)]);
   }
   pairs.push(
     ['pin', writePinned(session.pinned)],
@@ -274,7 +274,7 @@ export async function writeLink(session: Session, extras: LinkExtras): Promise<s
   pairs.push(['theme', view.theme]);
   const mark = markOf(pairs);
   if (extras.backend && extras.backend !== 'auto') pairs.push(['backend', extras.backend]);
-  return joinPairs([...pairs, [markKey, mark]]);
+  return joinPairs([...pairs, [MARK_KEY, mark]]);
 }
 
 function readModel(text: string): { address: string; digest: string | null } {
@@ -329,7 +329,7 @@ async function attempt(
 
 /** Numbers of another method than the link means must not pass for those of the one that it names. */
 function unknownMethod(id: string, { methodIds, findMethod }: LinkEnvironment): never {
-  const shown = findMethod(defaultMethodId)?.title ?? defaultMethodId;
+  const shown = findMethod(DEFAULT_METHOD_ID)?.title ?? DEFAULT_METHOD_ID;
   throw new UserError(
     `The link is about the method ${quote(id, 40)}, which this version does not know: what you see is ${shown} instead. Methods are ${methodIds.join(', ')}.`,
   );
@@ -339,13 +339,13 @@ function unknownMethod(id: string, { methodIds, findMethod }: LinkEnvironment): 
 function arrivedPairs(hash: string): { pairs: readonly LinkPair[]; notice: string | null } {
   const pairs = splitPairs(hash);
   const version = pairs.find(({ key }) => key === 'v')?.value ?? null;
-  const at = pairs.findIndex(({ key }) => key === markKey);
+  const at = pairs.findIndex(({ key }) => key === MARK_KEY);
   if (at >= 0) {
     // Signs behind the mark came from the sentence that the link stood in.
     const mark = /^[0-9a-z]*/.exec(pairs[at]!.value ?? '')![0];
     const found = [pairs, unescapeOnce(pairs)].find((candidate) => sumOf(candidate.slice(0, at)) === mark);
     if (found) return { pairs: found, notice: null };
-    return { pairs, notice: mark.length < markLength ? wasCut(pairs.slice(0, at)) : changed };
+    return { pairs, notice: mark.length < MARK_LENGTH ? wasCut(pairs.slice(0, at)) : CHANGED };
   }
   // A link without a version was written by hand, and says what it wants to. Those of 0.1.0 ended in their theme.
   const isWhole =
@@ -354,7 +354,7 @@ function arrivedPairs(hash: string): { pairs: readonly LinkPair[]; notice: strin
   return { pairs, notice: isWhole ? null : wasCut(pairs) };
 }
 
-const changed =
+const CHANGED =
   'The link was changed after it was made: what it says now is shown, which may not be what was meant.';
 
 function wasCut(pairs: readonly LinkPair[]): string {

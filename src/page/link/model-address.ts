@@ -1,20 +1,20 @@
 /** Addresses of models in links: which can be used, and how they are named before anything is fetched from them. */
 import { megabytes } from '../../base/megabytes';
 import { UserError } from '../../base/user-error';
-import { bundledModel } from '../../study/default-study';
+import { BUNDLED_MODEL } from '../../study/default-study';
 import type { DownloadQuestion } from '../state';
 
 /** Relative addresses count from here when they are checked; nothing is ever fetched from it. */
-const anyPage = 'https://page.invalid/';
+const ANY_PAGE = 'https://page.invalid/';
 
 /**
  * `bundled`, an http or https address, or a path relative to the page. Throws UserError with a clause for anything else:
  * other schemes, blanks, control characters.
  */
 export function readModelAddress(address: string): string {
-  if (address === '' || address === bundledModel) return bundledModel;
-  if (!/[\p{C}\p{Z}]/u.test(address) && URL.canParse(address, anyPage)) {
-    const { protocol } = new URL(address, anyPage);
+  if (address === '' || address === BUNDLED_MODEL) return BUNDLED_MODEL;
+  if (!/[\p{C}\p{Z}]/u.test(address) && URL.canParse(address, ANY_PAGE)) {
+    const { protocol } = new URL(address, ANY_PAGE);
     if (protocol === 'https:' || protocol === 'http:') return address;
   }
   throw new UserError('must be bundled, an http or https address, or a path relative to the page');

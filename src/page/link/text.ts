@@ -49,10 +49,10 @@ export function markOf(pairs: readonly (readonly [key: string, value: string | n
   // FNV-1a, 32 bits.
   let hash = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01000193);
-  return (hash >>> 0).toString(36).padStart(markLength, '0');
+  return (hash >>> 0).toString(36).padStart(MARK_LENGTH, '0');
 }
 
-export const markLength = 7;
+export const MARK_LENGTH = 7;
 
 function clean(hash: string): string {
   const text = hash.replace(/^[\s#?/!]+/, '').replace(/[\r\n]+/g, '');

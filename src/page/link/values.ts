@@ -9,7 +9,7 @@ import type { ParameterContext, ParameterSchema, Parameters, ParameterValue } fr
 import type { FindMethod } from '../../study/default-study';
 import type { MapRegion } from '../../tiles/grid';
 import { fillParameters } from '../dependent-defaults';
-import { mostPinned } from '../limits';
+import { MOST_PINNED } from '../limits';
 
 export function readWhole(text: string, least: number, most: number): number {
   const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
@@ -116,7 +116,7 @@ export function readPinned(
   const entries = text.split(';');
   let [doubles, bad, read] = [0, 0, 0];
   for (const entry of entries) {
-    if (pinned.size === mostPinned || read === mostPinned * 4) break;
+    if (pinned.size === MOST_PINNED || read === MOST_PINNED * 4) break;
     read += 1;
     try {
       const { spec, names } = readPinnedEntry(entry, find, context, layers);
@@ -137,7 +137,7 @@ export function readPinned(
   if (doubles > 0) notices.push('The link pins a method twice with the same parameters; it is shown once.');
   if (read < entries.length) {
     notices.push(
-      `The link pins ${entries.length} methods; ${pinned.size} are shown, and ${mostPinned} are the most.`,
+      `The link pins ${entries.length} methods; ${pinned.size} are shown, and ${MOST_PINNED} are the most.`,
     );
   }
   return { pinned: [...pinned.values()], withFraction, notices };

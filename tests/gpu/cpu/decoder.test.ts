@@ -5,10 +5,10 @@ import { expectClose, input, numbers, output, take } from './views';
 
 const ops = createCpuOps();
 const shape: Shape = { heads: 2, rows: 3, channels: 5 };
-const size = 30;
+const SIZE = 30;
 
 describe('normalize', () => {
-  const x = numbers(1, size).map((v) => 3 * v + 1);
+  const x = numbers(1, SIZE).map((v) => 3 * v + 1);
   const weight = numbers(2, 5);
   const bias = numbers(3, 5);
   const epsilon = 0.01;
@@ -123,7 +123,7 @@ describe('rotate', () => {
     frequencies,
     scale: 1,
   });
-  const x = numbers(6, size);
+  const x = numbers(6, SIZE);
   const expected = (frequencies: number, at: readonly number[]) => {
     const angle = angles(frequencies);
     return [...x].map((value, i) => {
@@ -180,8 +180,8 @@ describe('rows', () => {
 
   test('copyRows between layouts', async () => {
     const out = output(ops, shape, 'token-major');
-    ops.copyRows({ input: input(ops, shape, numbers(8, size)), out });
-    expect(await take(ops, out)).toEqual([...numbers(8, size)]);
+    ops.copyRows({ input: input(ops, shape, numbers(8, SIZE)), out });
+    expect(await take(ops, out)).toEqual([...numbers(8, SIZE)]);
   });
 
   test('sumHeads: groups of heads, all heads, each head', async () => {

@@ -89,7 +89,7 @@ describeWebGpu('a budget on WebGPU', (gpu) => {
       for (let round = 0; round < 4; round++) {
         for (const size of sizes) {
           const buffers = [size, 8 - size].map((part) => ops.allocate('f32', part * ONE, `part of ${part}`));
-          ops.copyRows({ input: matrixRows(buffers[0], 1, 4), out: matrixRows(buffers[1], 1, 4) });
+          ops.copyRows({ input: matrixRows(buffers[0]!, 1, 4), out: matrixRows(buffers[1]!, 1, 4) });
           ops.release(...buffers);
         }
       }

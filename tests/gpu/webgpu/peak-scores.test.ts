@@ -21,9 +21,9 @@ describeWebGpu('peakScores in every tiling', (gpu) => {
       await compare(
         backends,
         (ops) => {
-          const out = poisoned(ops, keys + 3);
-          const query = inputView(ops, [1, queries, channels], 'strided', 1);
-          const key = inputView(ops, [1, keys, channels], 'strided', 2);
+          const out = poisoned(ops, keys! + 3);
+          const query = inputView(ops, [1, queries!, channels!], 'strided', 1);
+          const key = inputView(ops, [1, keys!, channels!], 'strided', 2);
           ops.peakScores({ query, key, out, outOffset: 3 });
           return { out };
         },

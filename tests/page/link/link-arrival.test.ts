@@ -7,23 +7,23 @@ import { anySession, environment } from '../environment';
 
 const { version } = environment;
 const fallback = defaultSession(environment.findMethod, environment.contextOf);
-const meant = 'task=single-needle&length=512&seed=3&method=lagkv&p.keepFraction=0.5&layer=6&head=2';
+const MEANT = 'task=single-needle&length=512&seed=3&method=lagkv&p.keepFraction=0.5&layer=6&head=2';
 
 describe('a link that was escaped on the way', () => {
   it.each([
-    ['ampersands as HTML', meant.replaceAll('&', '&amp;')],
-    ['ampersands as HTML, twice', meant.replaceAll('&', '&amp;amp;')],
-    ['a question mark in front', `?${meant}`],
-    ['a slash in front', `/${meant}`],
-    ['an exclamation mark in front', `!${meant}`],
-    ['a second number sign', `#${meant}`],
-    ['a router\u2019s signs', `!/${meant}`],
-    ['one more round of escapes', encodeURIComponent(meant)],
-    ['a line break inside', meant.replace('seed', 'se\r\ned')],
+    ['ampersands as HTML', MEANT.replaceAll('&', '&amp;')],
+    ['ampersands as HTML, twice', MEANT.replaceAll('&', '&amp;amp;')],
+    ['a question mark in front', `?${MEANT}`],
+    ['a slash in front', `/${MEANT}`],
+    ['an exclamation mark in front', `!${MEANT}`],
+    ['a second number sign', `#${MEANT}`],
+    ['a router\u2019s signs', `!/${MEANT}`],
+    ['one more round of escapes', encodeURIComponent(MEANT)],
+    ['a line break inside', MEANT.replace('seed', 'se\r\ned')],
   ])('is the same: %s', async (_, hash) => {
     const { session, notices } = await readLink(`#${hash}`, environment);
     expect(notices).toEqual([]);
-    expect(session).toEqual((await readLink(`#${meant}`, environment)).session);
+    expect(session).toEqual((await readLink(`#${MEANT}`, environment)).session);
     expect(session.source).toMatchObject({ task: 'single-needle', tokens: 512, seed: 3 });
     expect(session.method).toMatchObject({ id: 'lagkv', parameters: { keepFraction: 0.5 } });
     expect(session.view).toMatchObject({ layer: 6, head: 2 });

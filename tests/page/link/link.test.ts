@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import readyMade from '../../../samples/studies/ready-made.json';
 import { defaultSession } from '../../../src/page/choices';
-import { longestTextCharacters } from '../../../src/page/limits';
+import { LONGEST_TEXT_CHARACTERS } from '../../../src/page/limits';
 import { readLink, writeLink } from '../../../src/page/link/link';
 import { anySession, environment } from '../environment';
 
@@ -244,7 +244,7 @@ describe('a link', () => {
   });
 
   it('refuses a small link that unfolds into more than the page takes', async () => {
-    const text = 'a'.repeat(longestTextCharacters * 5);
+    const text = 'a'.repeat(LONGEST_TEXT_CHARACTERS * 5);
     const link = await writeLink({ ...fallback, source: { kind: 'text', text } }, { version, digest: null });
     expect(link.length).toBeLessThan(20_000);
     const { session, notices } = await readLink(`${link}&layer=1`, environment);
