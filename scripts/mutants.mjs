@@ -294,8 +294,8 @@ export const mutants = [
   {
     name: 'ESA: dilation is half as wide',
     file: 'src/methods/esa/scores.ts',
-    from: 'radius: proximity',
-    to: 'radius: proximity >> 1',
+    from: 'width: 2 * proximity + 1',
+    to: 'width: 2 * (proximity >> 1) + 1',
     tests: ['tests/methods/fixtures-cpu'],
   },
   {

@@ -63,7 +63,7 @@ export function judgeSizes(measured, committed) {
 }
 
 /** @param {Record<string, number>} measured */
-function together({ page, worker, ...others }) {
+function together({ page = 0, worker = 0, ...others }) {
   return { 'page and worker': page + worker, ...others };
 }
 

@@ -51,7 +51,7 @@ async function takeModules(send, origin) {
     if (path.includes('node_modules') || !existsSync(join(project, path))) continue;
     const ran = functions.some(
       ({ functionName, ranges }) =>
-        ranges[0].count > 0 && !(functionName === '' && ranges[0].startOffset === 0),
+        (ranges[0]?.count ?? 0) > 0 && !(functionName === '' && ranges[0]?.startOffset === 0),
     );
     if (ran) modules.add(path);
   }

@@ -3,18 +3,8 @@ import { useShallow } from 'zustand/react/shallow';
 import { usePage, usePageState } from '../../src/page/hooks';
 import { sentencesOf } from '../../src/page/link/model-address';
 import { questionOf } from '../../src/page/state';
-
-<<<<<<< HEAD
-
-import { bundledModel } from '../../src/study/default-study';
-import { Button } from '../shared/Button';
-
-=======
-
 import { BUNDLED_MODEL } from '../../src/study/default-study';
-
->>>>>>> d8bf3f0 (One dialect: fields that are private by the language, indexing that may miss, constants in capitals, held by compiler and linter)
-
+import { Button } from '../shared/Button';
 import { formatCount } from '../shared/format';
 import { CloseIcon } from '../shared/icons';
 import styles from './Notices.module.css';
@@ -35,15 +25,8 @@ function DownloadQuestion() {
       <span className={styles.choices}>
         <Button kind="primary" onClick={agree}>
           {choice}
-<<<<<<< HEAD
         </Button>
-        <Button onClick={() => actions.setModel(bundledModel)}>Use the bundled model</Button>
-=======
-        </button>
-        <button type="button" className="button" onClick={() => actions.setModel(BUNDLED_MODEL)}>
-          Use the bundled model
-        </button>
->>>>>>> d8bf3f0 (One dialect: fields that are private by the language, indexing that may miss, constants in capitals, held by compiler and linter)
+        <Button onClick={() => actions.setModel(BUNDLED_MODEL)}>Use the bundled model</Button>
       </span>
     </div>
   );

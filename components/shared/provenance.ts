@@ -6,21 +6,10 @@ import type { ParameterSchema, ParameterValue } from '../../src/methods/paramete
 import type { Choice, MeasuredBy } from '../../src/page/measured';
 import { sampleList } from '../../src/page/samples';
 import type { FindMethod } from '../../src/study/default-study';
-
-<<<<<<< HEAD
-
-import { bundledModel } from '../../src/study/default-study';
+import { BUNDLED_MODEL } from '../../src/study/default-study';
 import type { SourceSpec } from '../../src/study/spec';
 import { taskList } from '../../src/tasks';
 import { formatCount, formatNumber, formatPercent } from './format';
-
-=======
-
-import { BUNDLED_MODEL } from '../../src/study/default-study';
-import { formatNumber, formatPercent } from './format';
-import { describeSource } from './source-name';
-
->>>>>>> d8bf3f0 (One dialect: fields that are private by the language, indexing that may miss, constants in capitals, held by compiler and linter)
 
 /** What made a panel's numbers. */
 export interface Provenance {

@@ -23,7 +23,6 @@ export function ShareButton() {
     setCopied(await copying);
   };
   return (
-<<<<<<< HEAD
     <Popover
       // In the click's own task, in which the clipboard may be written.
       trigger={
@@ -48,43 +47,10 @@ export function ShareButton() {
             aria-label="Link to this view"
             onFocus={(event) => event.target.select()}
           />
-          {link.url.length > comfortableLinkCharacters && (
+          {link.url.length > COMFORTABLE_LINK_CHARACTERS && (
             <Problem>
               {formatCount(link.url.length)} characters: some mail and chat programs cut links this long.
             </Problem>
-=======
-    <Popover.Root open={isOpen} onOpenChange={setOpen}>
-      {/* In the click's own task, in which the clipboard may be written. */}
-      <Popover.Trigger className="button button-primary" onClick={() => !isOpen && share()}>
-        Share
-      </Popover.Trigger>
-      <Popover.Portal>
-        <Popover.Content
-          className="popover share"
-          aria-label="Share"
-          align="end"
-          sideOffset={6}
-          collisionPadding={8}
-        >
-          {link && (
-            <>
-              <p role="status">
-                {isCopied ? 'The link is in the clipboard.' : 'Copy the link from here:'} {travels(link)}
-              </p>
-              <input
-                className="field share-link"
-                readOnly
-                value={link.url}
-                aria-label="Link to this view"
-                onFocus={(event) => event.target.select()}
-              />
-              {link.url.length > COMFORTABLE_LINK_CHARACTERS && (
-                <p className="problem">
-                  {formatCount(link.url.length)} characters: some mail and chat programs cut links this long.
-                </p>
-              )}
-            </>
->>>>>>> d8bf3f0 (One dialect: fields that are private by the language, indexing that may miss, constants in capitals, held by compiler and linter)
           )}
         </>
       )}

@@ -1,19 +1,8 @@
 import { useState } from 'react';
-
-<<<<<<< HEAD
-
 import { usePage, usePageState } from '../../src/page/hooks';
-import { bundledModel } from '../../src/study/default-study';
+import { BUNDLED_MODEL } from '../../src/study/default-study';
 import { Button } from '../shared/Button';
 import { Field, Form, Select } from '../shared/Field';
-
-=======
-
-import { usePageState } from '../../src/page/hooks';
-import { BUNDLED_MODEL } from '../../src/study/default-study';
-
->>>>>>> d8bf3f0 (One dialect: fields that are private by the language, indexing that may miss, constants in capitals, held by compiler and linter)
-
 import { DownIcon } from '../shared/icons';
 import { Popover } from '../shared/Popover';
 import { describeSource } from '../shared/provenance';
@@ -32,12 +21,11 @@ export function SourcePicker() {
   const { title, detail: known } = describeSource(source, tokens);
   const detail = known || 'reading';
   return (
-<<<<<<< HEAD
     <Popover
       trigger={
         <Button className={styles.source} aria-label={`Source: ${title}, ${detail}. Change`}>
           <span className={styles.model}>
-            {address === bundledModel ? 'bundled model' : (name ?? address)}
+            {address === BUNDLED_MODEL ? 'bundled model' : (name ?? address)}
           </span>
           <span className={styles.title}>{title}</span>
           <span className={styles.detail}>{detail}</span>
@@ -101,28 +89,5 @@ function StartTokenField() {
         )}
       </Field>
     </Form>
-=======
-    <Popover.Root open={isOpen} onOpenChange={setOpen}>
-      <Popover.Trigger className="button source-button" aria-label={`Source: ${title}, ${detail}. Change`}>
-        <span className="source-model">
-          {address === BUNDLED_MODEL ? 'bundled model' : (name ?? address)}
-        </span>
-        <span className="source-title">{title}</span>
-        <span className="source-detail">{detail}</span>
-        <DownIcon />
-      </Popover.Trigger>
-      <Popover.Portal>
-        <Popover.Content
-          className="popover source-popover"
-          aria-label="Source"
-          align="start"
-          sideOffset={6}
-          collisionPadding={8}
-        >
-          <SourceForm onDone={() => setOpen(false)} />
-        </Popover.Content>
-      </Popover.Portal>
-    </Popover.Root>
->>>>>>> d8bf3f0 (One dialect: fields that are private by the language, indexing that may miss, constants in capitals, held by compiler and linter)
   );
 }

@@ -1,15 +1,5 @@
-<<<<<<< HEAD
-
 import { useState } from 'react';
-import { largestSeed } from '../../src/page/limits';
-
-=======
-
-import { type FormEvent, useId, useState } from 'react';
 import { LARGEST_SEED } from '../../src/page/limits';
-
->>>>>>> d8bf3f0 (One dialect: fields that are private by the language, indexing that may miss, constants in capitals, held by compiler and linter)
-
 import { LONGEST_TEXT_TOKENS } from '../../src/study/limits';
 import type { SourceSpec } from '../../src/study/spec';
 import { taskList } from '../../src/tasks';

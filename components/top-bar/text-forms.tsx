@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { longestTextCharacters } from '../../src/page/limits';
+import { LONGEST_TEXT_CHARACTERS } from '../../src/page/limits';
 import { wellFormed } from '../../src/page/link/compress';
 import { sampleList } from '../../src/page/samples';
 import { Button } from '../shared/Button';
@@ -32,7 +32,7 @@ export function OwnTextForm({ source, onUse }: SourceFormProps) {
   const [text, setText] = useState(source.kind === 'text' ? source.text : '');
   const [isTried, setTried] = useState(false);
   const problem = problemOf(text);
-  const isShown = problem !== null && (isTried || text.length > longestTextCharacters);
+  const isShown = problem !== null && (isTried || text.length > LONGEST_TEXT_CHARACTERS);
   const submit = () => {
     setTried(true);
     if (problem === null) onUse({ kind: 'text', text: wellFormed(text) });
@@ -41,7 +41,7 @@ export function OwnTextForm({ source, onUse }: SourceFormProps) {
     <Form isStacked onSubmit={submit}>
       <Field
         label="Text"
-        help={`${formatCount(text.length)} of at most ${formatCount(longestTextCharacters)} characters. The text stays in this browser; it travels only in a link that you share.`}
+        help={`${formatCount(text.length)} of at most ${formatCount(LONGEST_TEXT_CHARACTERS)} characters. The text stays in this browser; it travels only in a link that you share.`}
       >
         {(id) => (
           <TextArea
@@ -64,8 +64,8 @@ export function OwnTextForm({ source, onUse }: SourceFormProps) {
 
 function problemOf(text: string): string | null {
   if (text.trim() === '') return 'The text is empty; write or paste some words.';
-  if (text.length > longestTextCharacters) {
-    return `The text has ${formatCount(text.length)} characters and ${formatCount(longestTextCharacters)} is the most; take a part of it.`;
+  if (text.length > LONGEST_TEXT_CHARACTERS) {
+    return `The text has ${formatCount(text.length)} characters and ${formatCount(LONGEST_TEXT_CHARACTERS)} is the most; take a part of it.`;
   }
   return null;
 }
