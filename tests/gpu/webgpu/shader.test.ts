@@ -14,12 +14,12 @@ const head = (fields: string, storages: readonly string[]): string =>
     ...storages,
     '@compute @workgroup_size(1) fn main() {}',
   ].join('\n');
-const input = '@group(0) @binding(1) var<storage, read> input: array<Element>;';
-const out = '@group(0) @binding(2) var<storage, read_write> out: array<vec4f>;';
+const INPUT = '@group(0) @binding(1) var<storage, read> input: array<Element>;';
+const OUT = '@group(0) @binding(2) var<storage, read_write> out: array<vec4f>;';
 
 describe('a shader', () => {
   it('says which buffers it reads and writes, and where its parameters lie', () => {
-    const { code, ...found } = shaderOf(head('rows: u32, scale: f32, stride: u32', [input, out]));
+    const { code, ...found } = shaderOf(head('rows: u32, scale: f32, stride: u32', [INPUT, OUT]));
     expect(found).toEqual({
       bindings: [
         { name: 'input', access: 'read' },
@@ -35,8 +35,8 @@ describe('a shader', () => {
   });
 
   it.each([
-    ['a parameter that is no scalar', head('at: vec2u', [input]), 'parameter at is vec2u, not u32 or f32'],
-    ['a buffer out of order', head('n: u32', [out]), 'out is not the storage buffer at binding 1'],
+    ['a parameter that is no scalar', head('at: vec2u', [INPUT]), 'parameter at is vec2u, not u32 or f32'],
+    ['a buffer out of order', head('n: u32', [OUT]), 'out is not the storage buffer at binding 1'],
     [
       'no uniform',
       '@group(0) @binding(0) var<storage, read> input: array<u32>;\nfn main() {}',
@@ -44,7 +44,7 @@ describe('a shader', () => {
     ],
     [
       'parameters that are too many',
-      head(Array.from({ length: 65 }, (_, i) => `p${i}: u32`).join(', '), [input]),
+      head(Array.from({ length: 65 }, (_, i) => `p${i}: u32`).join(', '), [INPUT]),
       'params must be a struct of at most 256 bytes',
     ],
   ])('is refused with %s', (_, source, message) => {
