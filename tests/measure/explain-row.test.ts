@@ -55,9 +55,9 @@ describe('explainRow', () => {
     expect(of('selected').length).toBe(24);
     expect(of('selected').length + of('dropped').length).toBe(124);
     const reference = expectedScores(`${name}.score.1`)[0];
-    expectClose(row.scores!.subarray(4, 128), reference.subarray(4, 128), 3);
-    const scoreOf = (token: number): number => row.scores![token];
-    const { score } = explainKey(row, of('dropped')[0]);
+    expectClose(row.scores!.subarray(4, 128), reference!.subarray(4, 128), 3);
+    const scoreOf = (token: number): number => row.scores![token]!;
+    const { score } = explainKey(row, of('dropped')[0]!);
     expect(score!.cut).toBe(Math.min(...of('selected').map(scoreOf)));
     expect(Math.max(...of('dropped').map(scoreOf))).toBeLessThanOrEqual(score!.cut!);
     expect(score).toMatchObject({ of: 124, kept: 24, partition: null });
