@@ -4,7 +4,7 @@ import { useMapPositions, usePage, usePageState } from '../../src/page/hooks';
 import { shownTexts } from '../../src/page/shown-texts';
 import { chosenQuery } from '../../src/page/state';
 import type { MapRegion } from '../../src/tiles/grid';
-import { formatCount, formatWeight, nameToken } from '../shared/format';
+import { formatCount, formatRank, formatWeight, nameToken } from '../shared/format';
 import { ruleOf } from '../shared/rule';
 import { Empty, Hidden } from '../shared/Text';
 import { useSize } from '../shared/useSize';
@@ -131,7 +131,7 @@ export function MapSurface({ pooling }: { pooling: Pooling }) {
           className={styles.sampled}
           title="Exact tiles would take longer than a second here; they follow."
         >
-          sampled: every {formatCount(rowStep)}th query
+          sampled: every {formatRank(rowStep)} query
         </span>
       )}
       {cellHeight > 0 && mode === 'blink' && whose !== 'cache' && <span className={styles.side}>{side}</span>}

@@ -14,7 +14,7 @@ const modeHelp: Readonly<Record<MapMode, string>> = {
   selective: 'Only what the method keeps',
   both: 'Kept and missed, the rest faint',
   split: 'Full on the left, selective on the right',
-  blink: 'Full and selective in turn; Space swaps',
+  blink: 'Full and selective alternating; Space swaps',
 };
 
 /** How the map is drawn, and of which head. */
@@ -115,7 +115,7 @@ const rampHelp = {
   heat: 'Full attention’s weight',
   kept: 'A cell that the method keeps; a pixel of many cells: at least half of them',
   missed:
-    'A dropped cell with 1 % of the query’s weight outside tokens 0 to 3; a pixel of many cells: most are dropped, and one has so much',
+    'A dropped cell with 1 % of the query’s weight outside tokens 0 to 3; a pixel of many cells: most are dropped, and one has that much',
 } as const;
 
 const poolings = [
@@ -140,7 +140,7 @@ export function MapLegend({ pooling, onPooling }: MapLegendProps) {
   if (whose === 'cache') {
     return (
       <p className={`${styles.legend} ${styles.note}`}>
-        Kept keys only: in the cache they have positions, dropped ones have none, so nothing is missed.
+        Kept keys only: they have positions in the cache, dropped ones have none, so nothing counts as missed.
       </p>
     );
   }
@@ -150,7 +150,7 @@ export function MapLegend({ pooling, onPooling }: MapLegendProps) {
       {isVoid && (
         <div className={styles.note}>
           <Hidden as="dt">grey</Hidden>
-          <dd>Past the trained length: weights at the model’s positions say nothing.</dd>
+          <dd>Past the trained length: weights at the model’s positions mean nothing.</dd>
         </div>
       )}
       {shown.map((ramp) => (

@@ -16,7 +16,7 @@ export function Parameters() {
   const names = Object.keys(method.parameters);
   return (
     <div className={styles.controls}>
-      {names.length === 0 && <Empty>This method has nothing to set.</Empty>}
+      {names.length === 0 && <Empty>This method has no parameters.</Empty>}
       {names.map((name) => {
         const schema = method.parameters[name]!;
         const value = parameters[name] ?? schema.default(context, parameters);

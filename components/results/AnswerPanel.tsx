@@ -55,7 +55,7 @@ export function AnswerPanel() {
     >
       {!freeRun && (
         <Empty>
-          {isRunning ? 'The model has not answered yet.' : 'No answer: the run did not come this far.'}
+          {isRunning ? 'The model has not answered yet.' : 'No answer: the run did not get this far.'}
         </Empty>
       )}
       {freeRun && (
@@ -86,8 +86,8 @@ export function AnswerPanel() {
           )}
           {evictsOnce && evictedAt > 0 && (
             <p className={styles.remark}>
-              Reading was full attention up to query {formatCount(evictedAt)}; there, once, the method dropped
-              keys.
+              Full attention read the text up to query {formatCount(evictedAt)}; there, once, the method
+              dropped keys.
             </p>
           )}
           <QueriesRange />

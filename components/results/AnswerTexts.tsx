@@ -28,7 +28,7 @@ export function AnswerTexts({ freeRun, title, isFull, isPast }: AnswerTextsProps
       </dl>
       {!isTelling && (
         <p className={styles.remark}>
-          Full attention does not solve this task itself: the answer tells nothing about the method.
+          Full attention itself does not solve this task, so the answer says nothing about the method.
         </p>
       )}
       {answer?.right === false && differsAt && (
@@ -84,14 +84,14 @@ function Continuations({
   isFull,
 }: Omit<AnswerTextsProps, 'isPast'>) {
   if (!generatedTexts) {
-    return <Empty>This text asks nothing, so there is no answer to check.</Empty>;
+    return <Empty>This text asks no question, so there is no answer to check.</Empty>;
   }
   const { full, method } = generatedTexts;
   const parted = differsAt?.token ?? method.length;
   return (
     <>
       <dl className={styles.answers}>
-        <dt>full goes on</dt>
+        <dt>full continues</dt>
         <dd className={`${styles.text} ${styles.continuation}`}>
           <span>
             <Invisible text={full.join('')} />

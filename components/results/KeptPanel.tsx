@@ -173,14 +173,14 @@ function costRows(summary: Summary, cost: CostMeasurement | null): CostRow[] {
     rows.push(
       {
         term: 'operations',
-        label: 'attention, operations a query',
+        label: 'attention, operations per query',
         value: `${formatOperations(cost.selectionOperations + cost.attentionOperations)} of ${formatOperations(cost.fullAttentionOperations)}`,
       },
       ...(cost.paperOperations
         ? [
             {
               term: 'paperOperations' as const,
-              label: 'attention, as its paper counts',
+              label: 'attention, as the paper counts it',
               value: `${formatOperations(cost.paperOperations.method)} of ${formatOperations(cost.paperOperations.full)}`,
             },
           ]

@@ -27,7 +27,7 @@ export function SweepPanel() {
   if (!measured) {
     return (
       <Panel title="Recall against kept keys" name="sweep">
-        <Empty>{isRunning ? 'Not swept yet.' : 'The run did not come this far.'}</Empty>
+        <Empty>{isRunning ? 'Not swept yet.' : 'The run did not get this far.'}</Empty>
       </Panel>
     );
   }
@@ -67,7 +67,7 @@ export function SweepPanel() {
       {hasAnswers && isTelling && <SweepAnswers sweep={sweep} isStale={measured.isStale} />}
       {hasAnswers && !isTelling && (
         <p className={styles.note}>
-          Full attention does not solve this task itself: right and wrong tell nothing about a method.
+          Full attention itself does not solve this task, so right and wrong say nothing about a method.
         </p>
       )}
       {floor !== undefined && (

@@ -46,7 +46,7 @@ export function verdict({ ratio: { median, low, high } }: Pick<TimeMeasurement, 
   if (high < 1) {
     return `${formatTimes(1 / median)} slower (${formatTimes(1 / high)} to ${formatTimes(1 / low)})`;
   }
-  return `no difference that shows (${formatTimes(low)} to ${formatTimes(high)} of full attention’s speed)`;
+  return `no clear difference (${formatTimes(low)} to ${formatTimes(high)} of full attention’s speed)`;
 }
 
 function milliseconds({ milliseconds: value }: Measured): string {

@@ -38,7 +38,7 @@ export function ShareButton() {
       {link && (
         <>
           <p role="status">
-            {isCopied ? 'The link is in the clipboard.' : 'Copy the link from here:'} {travels(link)}
+            {isCopied ? 'The link is on the clipboard.' : 'Copy the link from here:'} {travels(link)}
           </p>
           <Input
             className={styles.link}
@@ -59,6 +59,6 @@ export function ShareButton() {
 }
 
 function travels({ url, textCharacters }: SharedLink): string {
-  if (textCharacters === 0) return 'It holds the settings and the view; no text of yours is in it.';
-  return `Your own text travels in it, compressed: ${formatCount(textCharacters)} characters in a link of ${formatCount(url.length)}. Whoever has the link can read the text.`;
+  if (textCharacters === 0) return 'It holds the settings and the view, and none of your own text.';
+  return `Your own text travels in it, compressed: ${formatCount(textCharacters)} characters in a link of ${formatCount(url.length)}. Anyone with the link can read the text.`;
 }

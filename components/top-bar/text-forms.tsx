@@ -49,7 +49,7 @@ export function OwnTextForm({ source, onUse }: SourceFormProps) {
             rows={9}
             value={text}
             aria-invalid={isShown}
-            placeholder="Paste or write a text. The model goes on from its end, with full attention and with the method."
+            placeholder="Paste or write a text. The model continues it, with full attention and with the method."
             onChange={(event) => setText(event.target.value)}
           />
         )}

@@ -115,7 +115,7 @@ describe('copying', () => {
     };
     click(first);
     if (second !== null) click(second);
-    expect(await screen.findByText(/copied\.$|^The link is in the clipboard/)).toBeVisible();
+    expect(await screen.findByText(/copied\.$|^The link is on the clipboard/)).toBeVisible();
     expect(clipboard.content).toMatch(content);
   });
 });

@@ -57,7 +57,7 @@ describe('the answer', () => {
     renderWith(page, <AnswerPanel />);
     act(() => page.actions.setSource({ kind: 'text', text: 'Just some words.' }));
     await act(() => page.idle());
-    expect(screen.getByText('This text asks nothing, so there is no answer to check.')).toBeVisible();
+    expect(screen.getByText('This text asks no question, so there is no answer to check.')).toBeVisible();
   });
 
   it('compares values in order, whatever stands between them', () => {
@@ -98,7 +98,7 @@ describe('the answer', () => {
     expect(container).toHaveTextContent('from the 15th token on: 1 instead of 5');
     expect(verdicts()).toHaveLength(2);
     withFreeRun(page, { fullAnswer: { text: ' 7.', right: false } });
-    expect(container).toHaveTextContent(/Full attention does not solve this task itself/);
+    expect(container).toHaveTextContent(/Full attention itself does not solve this task/);
     expect(verdicts()).toHaveLength(0);
     const texts = ['\n', ' 7', ' ', '', '9'];
     const ofTexts = { generatedTexts: { full: texts, method: texts } };
@@ -172,7 +172,7 @@ describe('the answer', () => {
     await act(() => page.idle());
     const generatedTexts = { full: [' and', ' so', ' on'], method: [' and', ' then', ' off'] };
     withFreeRun(page, { generatedTexts, differsAt: { token: 1, written: ' then', expected: ' so' } });
-    expect(container).toHaveTextContent('full goes on');
+    expect(container).toHaveTextContent('full continues');
     expect(container.querySelector('mark')).toHaveTextContent('then off');
     expect(container).toHaveTextContent('from the 2nd token on: then instead of so');
     withFreeRun(page, { generatedTexts: { full: [' a'], method: [' a'] }, differsAt: null });
@@ -188,7 +188,7 @@ describe('the answer', () => {
       const page = await testPage({ hash });
       const { container, unmount } = renderWith(page, <AnswerPanel />);
       await act(() => page.idle());
-      const isThere = /Reading was full attention up to query/.test(container.textContent ?? '');
+      const isThere = /Full attention read the text up to query/.test(container.textContent ?? '');
       unmount();
       return isThere;
     };
@@ -266,7 +266,7 @@ describe('right or wrong beside recall', () => {
     expect(screen.getByRole('button', { name: 'run all answers' })).toBeVisible();
     withFreeRun(page, { fullAnswer: { text: ' 7.', right: false } });
     expect(container.querySelector('circle[data-answer]')).toBeNull();
-    expect(container).toHaveTextContent(/Full attention does not solve this task itself/);
+    expect(container).toHaveTextContent(/Full attention itself does not solve this task/);
   });
 });
 
@@ -398,7 +398,7 @@ describe('past the trained length', () => {
       await act(() => page.idle());
       withFreeRun(page, { fullAnswer: { text: '', right: false } });
       expect(verdicts()).toHaveLength(count);
-      expect(container.textContent?.includes('does not solve this task itself')).toBe(count === 0);
+      expect(container.textContent?.includes('itself does not solve this task')).toBe(count === 0);
       unmount();
     }
   });
