@@ -3,8 +3,8 @@ import { nodeEnvironment } from '../src/cli/node-environment';
 import { Engine } from '../src/engine/engine';
 import type { Part, PostedEvent } from '../src/engine/events';
 import { openModel } from '../src/engine/open-model';
-import { contextOf } from '../src/measure/probe-run';
 import { sweep } from '../src/measure/sweep';
+import { contextOf } from '../src/measure/trace-run';
 import { methodById } from '../src/methods';
 import type { MethodSpec } from '../src/methods/method-spec';
 import { methodKey } from '../src/methods/method-spec';
@@ -14,7 +14,7 @@ import { nodeFolder } from '../src/model/files/folder-node';
 import type { StudySpec } from '../src/study/spec';
 import { textKey } from '../src/study/spec';
 import { levelFor, tilesIn } from '../src/tiles/grid';
-import { recordReading } from '../src/trace/from-decoder';
+import { traceOfSession } from '../src/trace/from-decoder';
 import type { Section } from './section';
 import type { Measurement } from './timing';
 
@@ -80,7 +80,7 @@ async function sweepMilliseconds(ops: Ops, tokens: number): Promise<number> {
   const { decoder, config, calibration } = await openModel(ops, nodeFolder('samples/model'));
   const ids = Uint32Array.from({ length: tokens }, (_, i) => (i * 7919 + (i >> 5)) % config.vocabularySize);
   const { reader } = await forward(decoder, ids, { keepStates: false });
-  const text = recordReading(decoder, reader, { tokens, calibration });
+  const text = traceOfSession(decoder, reader, { tokens, calibration });
   const method = methodById('esa');
   const parameters = resolveParameters(method.id, method.parameters, {}, contextOf(text));
   const fractions = Array.from({ length: POINTS }, (_, i) => 64 ** (i / (POINTS - 1) - 1));

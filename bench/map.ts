@@ -12,7 +12,7 @@ import { FirstWeights } from '../src/tiles/factors';
 import type { MapRegion } from '../src/tiles/grid';
 import { TILE_PIXELS, tilesIn } from '../src/tiles/grid';
 import { TilePyramid } from '../src/tiles/pyramid';
-import type { RecordedLayer, RecordedText } from '../src/trace/trace';
+import type { LayerTrace, Trace } from '../src/trace/trace';
 import { installBlankCanvas } from './map-canvas';
 import { follow, mapTrace } from './map-trace';
 import { randomFloats } from './random';
@@ -61,7 +61,7 @@ interface Place {
 }
 
 interface OpenMap {
-  readonly text: RecordedText;
+  readonly text: Trace;
   readonly pyramid: TilePyramid;
   look(place: Place): Promise<Step>;
   release(): Promise<void>;
@@ -137,14 +137,14 @@ async function randomText(
   ops: Ops,
   tokens: number,
   layers: number,
-): Promise<{ text: RecordedText; release: () => void }> {
+): Promise<{ text: Trace; release: () => void }> {
   const shape = [HEADS, tokens, CHANNELS] as const;
   const upload = (seed: number) => {
     const data = randomFloats(HEADS * tokens * CHANNELS, seed).map((value) => 3 * value);
     return headMajorRows(ops.upload(data, 'random rows'), ...shape);
   };
   const out = ops.allocate('f32', HEADS * BLOCK_TOKENS * CHANNELS, 'attention');
-  const recorded: RecordedLayer[] = [];
+  const recorded: LayerTrace[] = [];
   for (let layer = 0; layer < layers; layer++) {
     const [query, key] = [upload(2 * layer + 1), upload(2 * layer + 2)];
     const logSumExp = { buffer: ops.allocate('f32', HEADS * tokens, 'lse'), offset: 0, headStride: tokens };
@@ -173,7 +173,7 @@ async function randomText(
         trainedTokens: null,
         answerStart: null,
       },
-      ...{ calibration: null, recorded, outputWeight: () => null },
+      ...{ calibration: null, layerTraces: recorded, outputWeight: () => null },
     },
     release() {
       for (const { query, key, logSumExp } of recorded) {
@@ -246,8 +246,8 @@ async function checkTile(ops: Ops, { text }: OpenMap): Promise<void> {
   const made = await attentionOfTiles(text, work, signal, own);
   own.close();
   const cpu = createCpuOps({ simd: false });
-  const recorded = text.recorded[1]!;
-  const move = async ({ buffer }: { buffer: RecordedLayer['query']['buffer'] }) =>
+  const recorded = text.layerTraces[1]!;
+  const move = async ({ buffer }: { buffer: LayerTrace['query']['buffer'] }) =>
     cpu.upload(await ops.readFloats(buffer), 'copy');
   const layer = {
     ...recorded,

@@ -1,18 +1,18 @@
 /** What a study takes of a GPU's memory, planned and measured, under WebGPU's default limits and a budget of 2 GiB. */
 import { createWebGpuOps } from '../gpu/webgpu';
 import { deviceRequest } from '../gpu/webgpu/capabilities';
-import { type Reading, type ReadingRequest, readText } from '../src/engine/generation';
+import { type Generation, type GenerationRequest, generate } from '../src/engine/generation';
 import { plannedBytes, weightBuffers } from '../src/engine/memory/buffers';
 import { type MemoryPhase, mostTokens, planMemory } from '../src/engine/memory/plan';
 import { compareStates } from '../src/measure/logits';
-import { probe } from '../src/measure/probe';
+import { measureLayers } from '../src/measure/measure-layers';
 import { SWEEP_FRACTIONS, sweep } from '../src/measure/sweep';
 import { methodById } from '../src/methods';
 import { full } from '../src/methods/full';
 import { resolveParameters } from '../src/methods/parameters';
 import type { ModelConfig } from '../src/model/architectures/config';
 import { createDecoder } from '../src/model/decoder/decoder';
-import { recordReading } from '../src/trace/from-decoder';
+import { traceOfSession } from '../src/trace/from-decoder';
 import { llamaConfig, randomWeights } from './random-model';
 import type { Bench, Section } from './section';
 import { type Column, headerLine, tableLine } from './table';
@@ -108,8 +108,8 @@ async function measureCase({ print, figure }: Bench, { name, config, tokens }: C
 
   const decoder = await step('weights', () => createDecoder(ops, config, randomWeights(config)));
   const ids = Uint32Array.from({ length: tokens }, (_, i) => (i * 7919 + (i >> 5)) % config.vocabularySize);
-  const read = (change: Pick<ReadingRequest, 'method' | 'parameters' | 'keepQueries' | 'rotatedLayers'>) =>
-    readText({
+  const read = (change: Pick<GenerationRequest, 'method' | 'parameters' | 'keepQueries' | 'rotatedLayers'>) =>
+    generate({
       ...{ decoder, ids, queriesStart, answerStart: null, calibration: null, recorded: null },
       isAnswerComplete: () => true,
       signal: new AbortController().signal,
@@ -119,15 +119,15 @@ async function measureCase({ print, figure }: Bench, { name, config, tokens }: C
   const reading = await step('full attention', () =>
     read({ method: full, parameters: {}, keepQueries: true, rotatedLayers: plan.rotatedLayers.full }),
   );
-  const text = recordReading(decoder, reading.reader, { tokens, calibration: null });
+  const text = traceOfSession(decoder, reading.session, { tokens, calibration: null });
   const queries = { start: queriesStart, end: tokens };
-  const layers = await step('measuring', () => probe({ text, method, parameters, queries }));
+  const layers = await step('measuring', () => measureLayers({ text, method, parameters, queries }));
   const methods = [{ method, parameters, current: true }];
   await step('measuring', () => sweep({ text, methods, fractions: SWEEP_FRACTIONS.slice(-4), queries }));
-  const free: Reading = await step('free run', () =>
+  const free: Generation = await step('free run', () =>
     read({ method, parameters, keepQueries: false, rotatedLayers: plan.rotatedLayers.free }),
   );
-  free.reader.release();
+  free.session.release();
   const compared = await step('comparing', () =>
     compareStates(decoder, reading.queryStates, free.queryStates, ids.subarray(queriesStart + 1)),
   );

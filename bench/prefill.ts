@@ -1,7 +1,7 @@
 import { createCpuOps } from '../gpu/cpu';
 import type { Ops } from '../gpu/ops';
 import { nodeEnvironment, sampleTexts } from '../src/cli/node-environment';
-import { readText } from '../src/engine/generation';
+import { generate } from '../src/engine/generation';
 import { type OpenModel, openModel } from '../src/engine/open-model';
 import { parameterContext, resolve } from '../src/engine/resolve';
 import { measureCost } from '../src/measure/cost';
@@ -64,7 +64,7 @@ function idsOf({ tokenizer }: OpenModel): Uint32Array {
 /** Logits of all tokens. */
 async function read(model: OpenModel, id: string, ids: Uint32Array): Promise<Float32Array> {
   const { method, parameters } = methodOf(model, id, ids.length);
-  const { reader, queryStates } = await readText({
+  const { session, queryStates } = await generate({
     decoder: model.decoder,
     method,
     parameters,
@@ -78,7 +78,7 @@ async function read(model: OpenModel, id: string, ids: Uint32Array): Promise<Flo
     signal: new AbortController().signal,
     onProgress: () => {},
   });
-  reader.release();
+  session.release();
   const logits = new Float32Array(ids.length * model.config.vocabularySize);
   for await (const block of logitBlocks(model.decoder, queryStates))
     logits.set(block.logits, block.start * model.config.vocabularySize);

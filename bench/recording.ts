@@ -4,7 +4,7 @@
  */
 import { createWebGpuOps } from '../gpu/webgpu';
 import { nodeEnvironment, sampleTexts } from '../src/cli/node-environment';
-import { readText } from '../src/engine/generation';
+import { generate } from '../src/engine/generation';
 import { type OpenModel, openModel } from '../src/engine/open-model';
 import { parameterContext, resolve } from '../src/engine/resolve';
 import { type Calls, createIdleDevice } from './idle-device';
@@ -60,7 +60,7 @@ async function read(
   { id, answers }: { id: string; answers: boolean },
 ): Promise<void> {
   const { method, parameters } = resolve({ id, parameters: {} }, parameterContext(model, TOKENS));
-  const { reader } = await readText({
+  const { session } = await generate({
     decoder: model.decoder,
     method,
     parameters,
@@ -74,7 +74,7 @@ async function read(
     signal: new AbortController().signal,
     onProgress: () => {},
   });
-  reader.release();
+  session.release();
 }
 
 function difference(after: Calls, before: Calls): Calls {

@@ -6,7 +6,7 @@ import { installKeyhole } from './page/contract';
 import { browserAddressBar } from './page/link/address-bar';
 import { createPage } from './page/page';
 import { sampleList } from './page/samples';
-import { fetchRecorded } from './snapshot/asset';
+import { fetchSnapshot } from './snapshot/asset';
 import { taskIds } from './tasks';
 import { createEngineClient } from './worker/client';
 
@@ -20,7 +20,7 @@ const page = createPage({
   sampleIds: sampleList.map((sample) => sample.id),
   address: browserAddressBar(),
   publicAddress: import.meta.env.VITE_PUBLIC_ADDRESS ?? `${location.origin}${location.pathname}`,
-  recorded: fetchRecorded(),
+  snapshot: fetchSnapshot(),
   createClient: createEngineClient,
 });
 installKeyhole(page);

@@ -127,7 +127,7 @@ function useSubject(shown: Layer | null, pooling: Pooling): MapSubject | null {
 
 /** The recorded picture of the head in view, if there is one. */
 function useRecorded(shown: Layer | null): Picture | null {
-  const recorded = usePageState((state) => state.recordedMap);
+  const recorded = usePageState((state) => state.snapshotMap);
   const { key: positions } = useMapPositions();
   const layer = usePageState((state) => state.session.view.layer);
   const head = usePageState((state) => state.session.view.head);

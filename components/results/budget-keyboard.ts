@@ -5,7 +5,7 @@ import { evictionPlace } from '../../src/methods/blocks';
 import { fractionKeeping } from '../../src/methods/budget';
 import type { Method } from '../../src/methods/method';
 import type { ParameterContext } from '../../src/methods/parameters';
-import { currentKeep } from '../../src/page/equivalent-budget';
+import { equivalentBudget } from '../../src/page/equivalent-budget';
 import type { PageState } from '../../src/page/state';
 import { nextCount } from '../method/slider-steps';
 
@@ -39,7 +39,8 @@ export function budgetOfKey(
   const places = { evictAt: queries.start, answerStart };
   const all = method.evictsOnce?.(parameters) ? evictionPlace(places) : tokens;
   if (all === 0) return null;
-  const now = currentKeep(method, parameters, { ...context, tokens }, queries.start, answerStart) ?? kept;
+  const now =
+    equivalentBudget(method, parameters, { ...context, tokens }, queries.start, answerStart) ?? kept;
   const direction = times > 0 ? 1 : -1;
   let count = Math.floor(now * all + 1e-9);
   for (let step = 0; step < Math.abs(times); step++) count = nextCount(count, direction);

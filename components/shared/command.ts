@@ -6,7 +6,7 @@ import type { Method } from '../../src/methods/method';
 import type { MethodSpec } from '../../src/methods/method-spec';
 import type { ParameterContext } from '../../src/methods/parameters';
 import type { Session } from '../../src/page/choices';
-import { currentKeep } from '../../src/page/equivalent-budget';
+import { equivalentBudget } from '../../src/page/equivalent-budget';
 import type { FindMethod } from '../../src/study/default-study';
 import type { SavedText } from '../../src/study/facts';
 
@@ -57,7 +57,8 @@ export function selectCommand(study: CommandStudy): Command {
 export function pointCommand(study: CommandStudy): Command {
   const { session, context, queriesStart, answerStart } = study;
   const method = study.findMethod(session.method.id);
-  const keep = method && currentKeep(method, session.method.parameters, context, queriesStart, answerStart);
+  const keep =
+    method && equivalentBudget(method, session.method.parameters, context, queriesStart, answerStart);
   if (keep !== null) return { line: sweepLine(study, [session.method], [keep], 'sweep.json'), note: null };
   const { line, note } = selectCommand(study);
   const reason = 'No kept fraction of sweep keeps just these keys, so the command lists them.';

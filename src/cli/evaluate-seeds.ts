@@ -2,7 +2,7 @@
 
 import { quote } from '../base/quote';
 import { UserError } from '../base/user-error';
-import { LONGEST_ANSWER_TOKENS, readText } from '../engine/generation';
+import { generate, LONGEST_ANSWER_TOKENS } from '../engine/generation';
 import { fitsMemory, type MemoryRequest, planMemory } from '../engine/memory/plan';
 import { gatherNotices } from '../engine/notices';
 import type { OpenModel } from '../engine/open-model';
@@ -126,7 +126,7 @@ async function runSeed(
   const context = parameterContext(model, key.tokens);
   const { method, parameters } = resolve({ id: key.id, parameters: key.parameters as never }, context);
   const { rotatedLayers } = planMemory(memoryOf(model, key, { tokens: text.ids.length, runs: 1 }));
-  const reading = await readText({
+  const reading = await generate({
     decoder: model.decoder,
     rotatedLayers: rotatedLayers.free,
     method,
@@ -141,7 +141,7 @@ async function runSeed(
     signal: new AbortController().signal,
     onProgress: () => {},
   });
-  reading.reader.release();
+  reading.session.release();
   const { queryStates: states } = reading;
   const next = text.ids.subarray(queries.start + 1);
   const { lossNats } = await compareStates(model.decoder, states, states, next);

@@ -4,7 +4,7 @@ import { Engine } from '../engine/engine';
 import type { PostedEvent } from '../engine/events';
 import { methods } from '../methods';
 import { methodKey } from '../methods/method-spec';
-import { packStudy } from '../snapshot/snapshot';
+import { packSnapshot } from '../snapshot/snapshot';
 import { parameterContext } from '../study/context';
 import { defaultStudy, openingHead } from '../study/default-study';
 import { usualQuery } from '../study/facts';
@@ -49,7 +49,7 @@ export async function recordCommand(rawArguments: string[]): Promise<void> {
   const map = await takePicture(subject, layer, head, MAP_PIXELS);
   const thumbnails = await takeThumbnails(subject, layers, queryHeads);
   const row = await engine.row(layer, head, usualQuery(text));
-  const file = await packStudy({
+  const file = await packSnapshot({
     version,
     spec,
     model,

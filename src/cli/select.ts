@@ -2,10 +2,10 @@
 
 import { UserError } from '../base/user-error';
 import { gatherNotices } from '../engine/notices';
-import { contextOf } from '../measure/probe-run';
 import type { BlockSelection } from '../measure/select-all';
 import { selectAll } from '../measure/select-all';
 import { visibleTokens } from '../measure/selection-reader';
+import { contextOf } from '../measure/trace-run';
 import { methodById } from '../methods';
 import { resolveParameters } from '../methods/parameters';
 import type { TensorToWrite } from '../model/files/safetensors-writer';
@@ -37,7 +37,7 @@ export async function selectCommand(rawArguments: string[]): Promise<void> {
 
   const tensors: Record<string, TensorToWrite> = {};
   const said = new Map<number, readonly string[]>();
-  for (const [recordedIndex, { layer }] of text.recorded.entries()) {
+  for (const [recordedIndex, { layer }] of text.layerTraces.entries()) {
     showProgress(`layer ${layer}`);
     const { blocks, after, ...run } = await selectAll({
       text,

@@ -13,8 +13,8 @@ import { nodeFolder } from '../model/files/folder-node';
 import { readSafetensors } from '../model/files/safetensors';
 import { checkedIds } from '../model/tokenizer/token-ids';
 import type { StartToken } from '../model/tokenizer/tokenizer';
-import type { OwnedRecordedText } from '../trace/from-decoder';
-import { recordCapture, recordReading } from '../trace/from-decoder';
+import type { OwnedTrace } from '../trace/from-decoder';
+import { traceOfCapture, traceOfSession } from '../trace/from-decoder';
 import type { Arguments } from './arguments';
 import { elementOf, readBytes, readJson, readText } from './files';
 import { endProgress, showProgress } from './progress';
@@ -85,13 +85,13 @@ export function planText({ config, decoder }: OpenModel, tokens: number): Memory
 }
 
 export interface OpenedSource {
-  readonly text: OwnedRecordedText;
+  readonly text: OwnedTrace;
   readonly modelDigest: string | null;
   readonly modelName: string | null;
   readonly notices: readonly string[];
 }
 
-/** A recorded text from --capture, or from --model with --text or --ids-file. */
+/** A trace from --capture, or from --model with --text or --ids-file. */
 export async function openSource(ops: Ops, args: Arguments): Promise<OpenedSource> {
   if (args.has('capture') === args.has('model')) {
     throw new UserError(
@@ -112,7 +112,7 @@ export async function openSource(ops: Ops, args: Arguments): Promise<OpenedSourc
       ...lengthNotices(tokens, trainedTokens),
     ];
     for (const notice of notices) process.stderr.write(`${notice}\n`);
-    const text = await recordCapture(ops, { ...capture, answerStart: asked ?? capture.answerStart });
+    const text = await traceOfCapture(ops, { ...capture, answerStart: asked ?? capture.answerStart });
     return { text, modelDigest: null, modelName: capture.model ?? null, notices };
   }
   const model = await openModelOf(ops, args);
@@ -126,7 +126,7 @@ export async function openSource(ops: Ops, args: Arguments): Promise<OpenedSourc
   endProgress();
   const notices = [...modelNotices(model), ...lengthNotices(ids.length, model.config.trainedTokens)];
   for (const notice of notices) process.stderr.write(`${notice}\n`);
-  const text = recordReading(model.decoder, reader, {
+  const text = traceOfSession(model.decoder, reader, {
     ...{ tokens: ids.length, answerStart, calibration: model.calibration },
   });
   return {

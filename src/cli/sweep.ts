@@ -3,13 +3,13 @@ import { version } from '../../package.json';
 import { UserError } from '../base/user-error';
 import { methodNotices } from '../engine/notices';
 import { measureCost } from '../measure/cost';
-import { probe } from '../measure/probe';
-import { contextOf } from '../measure/probe-run';
+import { measureLayers } from '../measure/measure-layers';
 import type { CostMeasurement } from '../measure/results';
+import { contextOf } from '../measure/trace-run';
 import { methodById } from '../methods';
 import type { Method } from '../methods/method';
 import { type Parameters, resolveParameters } from '../methods/parameters';
-import type { RecordedText } from '../trace/trace';
+import type { Trace } from '../trace/trace';
 import { readArguments } from './arguments';
 import { openCommandBackend } from './backend';
 import { writeJson } from './output';
@@ -104,7 +104,7 @@ export async function sweepCommand(rawArguments: string[]): Promise<void> {
 }
 
 async function measurePoint(
-  text: RecordedText,
+  text: Trace,
   method: Method,
   base: Parameters,
   keep: number,
@@ -126,7 +126,7 @@ async function measurePoint(
   const places = { evictAt: queries.start, answerStart: text.answerStart };
   const fitted = method.withBudget(base, context, keep, places);
   if (!('parameters' in fitted)) {
-    return text.recorded.map(({ layer }) => ({ method: method.id, layer, keep, ...empty, ...fitted }));
+    return text.layerTraces.map(({ layer }) => ({ method: method.id, layer, keep, ...empty, ...fitted }));
   }
   const { parameters } = fitted;
   const onNotices = (sentences: readonly string[]): void => {
@@ -134,7 +134,7 @@ async function measurePoint(
       notices.add(`${method.id}: ${sentence}`);
   };
   onNotices([]);
-  const measured = await probe({ text, method, parameters, queries, onNotices });
+  const measured = await measureLayers({ text, method, parameters, queries, onNotices });
   return measured.map(({ layer, keptShare, massRecall, topkRecall, outputError, ...more }) => {
     const { density, selectionOperations, attentionOperations, paperOperations } = measureCost({
       method,
@@ -181,12 +181,12 @@ function paramsById(value: unknown, methods: readonly Method[]): Record<string, 
   return value as Record<string, Record<string, unknown>>;
 }
 
-function withLayers(text: RecordedText, layers: readonly number[] | null): RecordedText {
+function withLayers(text: Trace, layers: readonly number[] | null): Trace {
   if (!layers) return text;
-  const missing = layers.find((layer) => !text.recorded.some((recorded) => recorded.layer === layer));
+  const missing = layers.find((layer) => !text.layerTraces.some((recorded) => recorded.layer === layer));
   if (missing !== undefined) {
-    const there = text.recorded.map(({ layer }) => layer).join(', ');
+    const there = text.layerTraces.map(({ layer }) => layer).join(', ');
     throw new UserError(`There is no layer ${missing} in this source; it has ${there}.`);
   }
-  return { ...text, recorded: text.recorded.filter(({ layer }) => layers.includes(layer)) };
+  return { ...text, layerTraces: text.layerTraces.filter(({ layer }) => layers.includes(layer)) };
 }

@@ -4,7 +4,7 @@ import { compareStates } from '../measure/logits';
 import type { Decoder } from '../model/decoder/decoder';
 import type { AnswerMeasurement, Difference, FreeRunMeasurement } from '../study/results';
 import type { FullRun } from './events';
-import type { Reading } from './generation';
+import type { Generation } from './generation';
 import { keptDigits, needleDigits } from './needle-digits';
 import type { StudyText } from './source';
 
@@ -13,7 +13,7 @@ export async function compareRuns(
   decoder: Decoder,
   text: StudyText,
   full: FullRun,
-  method: Omit<Reading, 'reader'>,
+  method: Omit<Generation, 'session'>,
   signal: AbortSignal,
 ): Promise<FreeRunMeasurement> {
   const { queries, answerStart, needles, tokens } = text.facts;

@@ -14,11 +14,11 @@ import type { AttentionReply, AttentionRequest, CoverageReply, CoverageRequest }
 import { compareRuns } from './compare-runs';
 import type { StudyEnvironment } from './environment';
 import type { EngineRun, FullRun, Part } from './events';
-import { continuationOf, type Reading, readText } from './generation';
+import { continuationOf, type Generation, generate } from './generation';
 import { type MemoryPlan, planMemory } from './memory/plan';
 import type { OpenModel } from './open-model';
 import { openModel } from './open-model';
-import { Probe } from './open-text';
+import { OpenText } from './open-text';
 import { Clock, progressOf } from './progress';
 import { parameterContext, type ResolvedMethod, resolve, resolvedOrFull, studyContext } from './resolve';
 import type { StudyText } from './source';
@@ -35,7 +35,7 @@ export class Engine {
   #text: { readonly key: string; readonly text: StudyText } | null = null;
   /** The text of a model that is still being loaded, made to plan with it. */
   #draft: { readonly key: string; readonly text: StudyText } | null = null;
-  #probe: Probe | null = null;
+  #probe: OpenText | null = null;
   readonly #answers = new SweepAnswers();
   #visible = { layer: 0, head: 0 };
 
@@ -171,7 +171,7 @@ export class Engine {
     return this.#openedProbe().row(layer, head, query, positions);
   }
 
-  #openedProbe(text = this.#text?.key): Probe {
+  #openedProbe(text = this.#text?.key): OpenText {
     if (!this.#probe || text !== this.#text?.key)
       throw new UserError('The text is not read yet; the picture follows as soon as it is.');
     return this.#probe;
@@ -253,7 +253,7 @@ export class Engine {
     text: StudyText,
     run: EngineRun,
     { rotatedLayers }: MemoryPlan,
-  ): Promise<Probe> {
+  ): Promise<OpenText> {
     const onProgress = progressOf(run.emit, 'full attention', text.ids.length);
     await this.#ops.prepare('reading');
     // While a GPU reads, there are threads to compile for what comes next; software reads with all of them.
@@ -261,7 +261,7 @@ export class Engine {
       void this.#ops.prepare('measuring');
       void this.#ops.prepare('study');
     }
-    this.#probe ??= await Probe.open(open, text, rotatedLayers.full, run.signal, onProgress);
+    this.#probe ??= await OpenText.open(open, text, rotatedLayers.full, run.signal, onProgress);
     return this.#probe;
   }
 
@@ -295,18 +295,18 @@ export class Engine {
     run: EngineRun,
     plan: MemoryPlan,
     keepSelections: boolean,
-  ): Promise<Omit<Reading, 'reader'>> {
+  ): Promise<Omit<Generation, 'session'>> {
     const { answerStart, queries } = text.facts;
     // A worker that has only the free run then reads the text with full attention too.
     const probe = method.readsText?.(parameters, open.calibration)
       ? await this.#openProbe(open, text, run, plan)
       : this.#probe;
-    const { reader, ...reading } = await readText({
+    const { session, ...reading } = await generate({
       decoder: open.decoder,
       method,
       parameters,
       calibration: open.calibration,
-      recorded: probe?.text.recorded ?? null,
+      recorded: probe?.text.layerTraces ?? null,
       ids: text.ids,
       answerStart,
       queriesStart: queries.start,
@@ -318,7 +318,7 @@ export class Engine {
       signal: run.signal,
       onProgress: progressOf(run.emit, method.title, text.ids.length),
     });
-    reader.release();
+    session.release();
     checkMethodStates(reading.queryStates, method.title);
     return reading;
   }

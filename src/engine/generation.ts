@@ -16,9 +16,9 @@ import { ScoreCheck } from '../methods/score-check';
 import type { ModelConfig } from '../model/architectures/config';
 import type { Calibration } from '../model/calibration';
 import { attendSelection, fullLogSumExp } from '../model/decoder/attend';
-import type { AttendRequest, Decoder, Reader } from '../model/decoder/decoder';
-import { createReader } from '../model/decoder/decoder';
-import type { RecordedLayer } from '../trace/trace';
+import type { AttendRequest, Decoder, DecoderSession } from '../model/decoder/decoder';
+import { startSession } from '../model/decoder/decoder';
+import type { LayerTrace } from '../trace/trace';
 import { AnswerSelections } from './answer-selections';
 import type { StudyText } from './source';
 
@@ -42,13 +42,13 @@ export function continuationOf(
   return isContinued ? continuationTokens(config, ids.length) : 0;
 }
 
-export interface ReadingRequest {
+export interface GenerationRequest {
   readonly decoder: Decoder;
   readonly method: Method;
   readonly parameters: Parameters;
   readonly calibration: Calibration | null;
   /** The text as full attention saw it, for methods that prepare from it; null where nothing was recorded. */
-  readonly recorded: readonly RecordedLayer[] | null;
+  readonly recorded: readonly LayerTrace[] | null;
   readonly ids: Uint32Array;
   /** First token of the answer: generated from there. Null: the text is read, and continued if that is asked for. */
   readonly answerStart: number | null;
@@ -67,9 +67,9 @@ export interface ReadingRequest {
   readonly onProgress: (tokensRead: number) => void;
 }
 
-export interface Reading {
+export interface Generation {
   /** Holds the caches; release it when they are no longer needed. */
-  readonly reader: Reader;
+  readonly session: DecoderSession;
   /** Hidden states after the last norm at each token of `queries`, [T − queriesStart, D]; logits.ts makes logits of them. */
   readonly queryStates: Float32Array;
   /** Generated token ids; null where nothing was generated. */
@@ -90,9 +90,12 @@ const NUMBERS_AT_ONCE = 2 ** 19;
  * How a text is read: the prompt's blocks in parts that are read at once, the largest block of all, the most tokens read at once,
  * the tokens that caches need room for.
  */
-export function readingBlocks(
+export function prefillBlocks(
   config: ModelConfig,
-  request: Pick<ReadingRequest, 'method' | 'parameters' | 'answerStart' | 'queriesStart' | 'continuation'> & {
+  request: Pick<
+    GenerationRequest,
+    'method' | 'parameters' | 'answerStart' | 'queriesStart' | 'continuation'
+  > & {
     readonly tokens: number;
   },
 ): { parts: QueryBlock[][]; largestBlock: number; mostAtOnce: number; capacity: number; evictAt: number } {
@@ -118,32 +121,32 @@ export function readingBlocks(
 }
 
 /** Runs a method through a whole text. Throws UserError, or the signal's reason when cancelled. */
-export async function readText(request: ReadingRequest): Promise<Reading> {
+export async function generate(request: GenerationRequest): Promise<Generation> {
   const { decoder, ids, queriesStart } = request;
   const { ops, config } = decoder;
   const tokens = ids.length;
   const queryCount = tokens - queriesStart;
-  const { parts, largestBlock, mostAtOnce, capacity, evictAt } = readingBlocks(config, {
+  const { parts, largestBlock, mostAtOnce, capacity, evictAt } = prefillBlocks(config, {
     ...request,
     tokens,
   });
   const { keepQueries, rotatedLayers } = request;
-  const reader = createReader(decoder, { capacity, mostAtOnce, keepQueries, rotatedLayers });
+  const session = startSession(decoder, { capacity, mostAtOnce, keepQueries, rotatedLayers });
   const scratch = new Scratch(ops);
   let run: Run | null = null;
   try {
     const states = scratch.floats(queryCount * config.hiddenSize, 'hidden states of queries');
     const queryStates = matrixRows(states, queryCount, config.hiddenSize);
-    run = new Run(request, reader, scratch, queryStates, largestBlock, evictAt);
+    run = new Run(request, session, scratch, queryStates, largestBlock, evictAt);
     await run.prepare();
     for (const part of parts) await run.readBlocks(part);
     const generated = await run.generate();
     const { selections } = run;
     await run.checkScores();
     const notices = await run.notices();
-    return { reader, queryStates: await ops.readFloats(states), generated, selections, notices };
+    return { session, queryStates: await ops.readFloats(states), generated, selections, notices };
   } catch (error) {
-    reader.release();
+    session.release();
     throw error;
   } finally {
     run?.release();
@@ -164,20 +167,20 @@ class Run {
   readonly #generateFrom: number | null;
   readonly selections: AnswerSelections | null;
   #hasGenerated = false;
-  readonly #request: ReadingRequest;
-  readonly #reader: Reader;
+  readonly #request: GenerationRequest;
+  readonly #session: DecoderSession;
   readonly #queryStates: Rows;
 
   constructor(
-    request: ReadingRequest,
-    reader: Reader,
+    request: GenerationRequest,
+    session: DecoderSession,
     scratch: Scratch,
     queryStates: Rows,
     largestBlock: number,
     evictAt: number,
   ) {
     this.#request = request;
-    this.#reader = reader;
+    this.#session = session;
     this.#queryStates = queryStates;
     const { decoder, method, parameters, calibration, ids } = request;
     const { ops, config } = decoder;
@@ -204,7 +207,7 @@ class Run {
         keyValueHeads: config.keyValueHeads,
         headDimension: config.headDimension,
         attentionScale: config.attentionScale,
-        rotation: reader.rotation,
+        rotation: session.rotation,
         positionOffset: 0,
         trainedTokens: config.trainedTokens,
         totalTokens: ids.length,
@@ -227,7 +230,7 @@ class Run {
     const { decoder, ids, queriesStart, signal, onProgress } = this.#request;
     const { start } = blocks[0]!;
     const { end } = blocks[blocks.length - 1]!;
-    const hidden = await this.#reader.read(ids.subarray(start, end), {
+    const hidden = await this.#session.read(ids.subarray(start, end), {
       blockEnds: blocks.map((block) => block.end),
       attend: (asked) => this.#attend(asked),
       observe: (layer) => {
@@ -242,7 +245,7 @@ class Run {
       this.#ops.copyRows({ input: sliceRows(hidden, first - start, end - first), out });
     }
     if (end === this.#generateFrom && !this.#hasGenerated)
-      this.#reader.logits(sliceRows(hidden, end - start - 1, 1), this.#nextLogits);
+      this.#session.logits(sliceRows(hidden, end - start - 1, 1), this.#nextLogits);
     onProgress(end);
     await this.#ops.pace();
     signal.throwIfAborted();
@@ -265,11 +268,11 @@ class Run {
       const [[token]] = await Promise.all([this.#ops.readIntegers(this.#next), this.selections?.read()]);
       generated.push(token!);
       if (this.#isComplete(generated)) break;
-      const place = this.#reader.length;
-      const hidden = await this.#reader.read(Uint32Array.of(token!), {
+      const place = this.#session.length;
+      const hidden = await this.#session.read(Uint32Array.of(token!), {
         attend: (asked) => this.#attend(asked),
       });
-      this.#reader.logits(hidden, this.#nextLogits);
+      this.#session.logits(hidden, this.#nextLogits);
       if (agreed === place - from && token === ids[place]) {
         agreed++;
         if (place >= queriesStart) {
@@ -278,17 +281,17 @@ class Run {
       }
     }
     this.#hasGenerated = true;
-    if (this.#reader.length !== from + agreed) {
-      this.#reader.rewind(from);
+    if (this.#session.length !== from + agreed) {
+      this.#session.rewind(from);
       this.#method.rewind();
     }
     if (this.#request.method.family === 'dense') {
-      if (this.#reader.length < ids.length) {
-        await this.readBlocks([{ start: this.#reader.length, end: ids.length }]);
+      if (this.#session.length < ids.length) {
+        await this.readBlocks([{ start: this.#session.length, end: ids.length }]);
       }
     } else {
-      while (this.#reader.length < ids.length)
-        await this.readBlocks([{ start: this.#reader.length, end: this.#reader.length + 1 }]);
+      while (this.#session.length < ids.length)
+        await this.readBlocks([{ start: this.#session.length, end: this.#session.length + 1 }]);
     }
     return generated;
   }

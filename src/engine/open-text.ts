@@ -6,14 +6,14 @@
 import { UserError } from '../base/user-error';
 import { measureCost } from '../measure/cost';
 import { explainRow } from '../measure/explain-row';
+import { measureLayers } from '../measure/measure-layers';
 import { Memo } from '../measure/memo';
-import { probe } from '../measure/probe';
-import { contextOf } from '../measure/probe-run';
 import type { LayerMeasurement, QueryRow, SweepCurve } from '../measure/results';
 import type { BlockSelection } from '../measure/select-all';
 import { selectAll } from '../measure/select-all';
 import { SWEEP_FRACTIONS, sweep } from '../measure/sweep';
 import { sweptNotice } from '../measure/swept-queries';
+import { contextOf } from '../measure/trace-run';
 import { full } from '../methods/full';
 import { methodKey, ownPositionsOf } from '../methods/method-spec';
 import type { ParameterContext } from '../methods/parameters';
@@ -25,11 +25,11 @@ import { FirstWeights } from '../tiles/factors';
 import { linesOf } from '../tiles/grid';
 import { OwnPositions } from '../tiles/own-positions';
 import type { AttentionReply, AttentionRequest, CoverageReply, CoverageRequest } from '../tiles/requests';
-import type { OwnedRecordedText } from '../trace/from-decoder';
-import { recordReading } from '../trace/from-decoder';
-import type { RecordedLayer } from '../trace/trace';
+import type { OwnedTrace } from '../trace/from-decoder';
+import { traceOfSession } from '../trace/from-decoder';
+import type { LayerTrace } from '../trace/trace';
 import type { EngineRun, FullRun } from './events';
-import { continuationOf, readText } from './generation';
+import { continuationOf, generate } from './generation';
 import type { OpenModel } from './open-model';
 import type { Clock } from './progress';
 import type { ResolvedMethod } from './resolve';
@@ -37,7 +37,7 @@ import type { StudyText } from './source';
 import { timePairs } from './time-pairs';
 
 /** What is measured in one run. */
-export interface ProbeWork {
+export interface MeasureWork {
   readonly resolved: ResolvedMethod;
   readonly pinned: readonly ResolvedMethod[];
   readonly context: ParameterContext;
@@ -47,8 +47,8 @@ export interface ProbeWork {
   readonly clock: Clock;
 }
 
-export class Probe {
-  readonly text: OwnedRecordedText;
+export class OpenText {
+  readonly text: OwnedTrace;
   readonly full: FullRun;
   readonly #open: OpenModel;
   readonly #study: StudyText;
@@ -63,7 +63,7 @@ export class Probe {
   /** The current method's blocks by layer, made when a picture needs them. */
   #selections = new Map<number, Promise<readonly BlockSelection[]>>();
 
-  constructor(open: OpenModel, study: StudyText, text: OwnedRecordedText, fullRun: FullRun) {
+  constructor(open: OpenModel, study: StudyText, text: OwnedTrace, fullRun: FullRun) {
     this.#open = open;
     this.#study = study;
     this.text = text;
@@ -78,9 +78,9 @@ export class Probe {
     rotatedLayers: number,
     signal: AbortSignal,
     onProgress: (tokens: number) => void,
-  ): Promise<Probe> {
+  ): Promise<OpenText> {
     const { answerStart, queries } = study.facts;
-    const reading = await readText({
+    const reading = await generate({
       decoder: open.decoder,
       method: full,
       parameters: {},
@@ -96,20 +96,20 @@ export class Probe {
       signal,
       onProgress,
     });
-    const { reader } = reading;
+    const { session } = reading;
     try {
-      await checkFinite(open.decoder.ops, reader.caches, study.ids.length, reading.queryStates);
+      await checkFinite(open.decoder.ops, session.caches, study.ids.length, reading.queryStates);
     } catch (error) {
-      reader.release();
+      session.release();
       throw error;
     }
-    const text = recordReading(open.decoder, reader, {
+    const text = traceOfSession(open.decoder, session, {
       tokens: study.ids.length,
       answerStart,
       calibration: open.calibration,
     });
     const { queryStates, generated } = reading;
-    return new Probe(open, study, text, { queryStates, generated });
+    return new OpenText(open, study, text, { queryStates, generated });
   }
 
   release(): void {
@@ -122,7 +122,7 @@ export class Probe {
   }
 
   /** Measures a method: cost, recall of every layer, pictures, then the sweep. */
-  async measure(work: ProbeWork): Promise<void> {
+  async measure(work: MeasureWork): Promise<void> {
     const { resolved, context, signal, emit, clock, visible } = work;
     const { method, parameters } = resolved;
     const { queries } = this.#study.facts;
@@ -143,7 +143,7 @@ export class Probe {
     await clock.measure('probe', async () => {
       const layers: LayerMeasurement[] = [];
       let assumptions: readonly string[] = [];
-      const all = await probe({
+      const all = await measureLayers({
         text: this.text,
         method,
         parameters,
@@ -290,7 +290,7 @@ export class Probe {
         text: this.text,
         method,
         parameters,
-        recordedIndex: this.text.recorded.findIndex((recorded) => recorded.layer === layer),
+        recordedIndex: this.text.layerTraces.findIndex((recorded) => recorded.layer === layer),
         evictAt: this.#study.facts.queries.start,
         withScores: false,
         memo: this.#memo,
@@ -303,7 +303,7 @@ export class Probe {
     return selection;
   }
 
-  async #sweep({ resolved, pinned, signal, emit }: ProbeWork): Promise<void> {
+  async #sweep({ resolved, pinned, signal, emit }: MeasureWork): Promise<void> {
     const { queries } = this.#study.facts;
     const wanted = [resolved, ...pinned].map((entry, i) => ({
       ...entry,
@@ -353,13 +353,13 @@ export class Probe {
   }
 
   #report(emit: EngineRun['emit'], what: string, layers: number): void {
-    const total = this.text.recorded.length;
+    const total = this.text.layerTraces.length;
     const label = `${what}: ${layers} of ${total} layers`;
     emit({ name: 'progress', value: { label, fraction: layers / total, expectedSeconds: null } });
   }
 
-  #layer(index: number): RecordedLayer {
-    const found = this.text.recorded.find(({ layer }) => layer === index);
+  #layer(index: number): LayerTrace {
+    const found = this.text.layerTraces.find(({ layer }) => layer === index);
     if (!found)
       throw new UserError(`There is no layer ${index} here; layers go from 0 to ${this.text.layers - 1}.`);
     return found;

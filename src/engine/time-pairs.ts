@@ -8,14 +8,14 @@ import type { MeasuredTime } from '../../gpu/ops';
 import { sliceRows } from '../../gpu/rows';
 import { Scratch } from '../../gpu/scratch';
 import { median } from '../base/median';
-import { contextOf, layerInput, runContext } from '../measure/probe-run';
+import { contextOf, layerInput, methodContext } from '../measure/trace-run';
 import { evictionPlace, promptBlocks } from '../methods/blocks';
 import { full } from '../methods/full';
 import type { LayerInput, Method } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
 import { attendSelection, fullLogSumExp } from '../model/decoder/attend';
 import type { TimeMeasurement } from '../study/results';
-import type { RecordedText } from '../trace/trace';
+import type { Trace } from '../trace/trace';
 
 /** Unless a person asks for it, measuring time takes no longer than this. */
 export const TIME_BUDGET_MILLISECONDS = 3000;
@@ -27,7 +27,7 @@ const MOST_PAIRS = 25;
 const SHORT_MILLISECONDS = 500;
 
 export interface TimeRequest {
-  readonly text: RecordedText;
+  readonly text: Trace;
   readonly method: Method;
   readonly parameters: Parameters;
   readonly evictAt: number;
@@ -104,14 +104,14 @@ async function attentionTime(
   const blocks = promptBlocks(method, parameters, places, contextOf(text));
   const largest = Math.max(...blocks.map(({ start, end }) => end - start));
   const scratch = new Scratch(ops);
-  const run = method.start(runContext(text, evictionPlace(places)), parameters);
+  const run = method.start(methodContext(text, evictionPlace(places)), parameters);
   try {
-    await run.prepare?.(text.recorded, signal);
+    await run.prepare?.(text.layerTraces, signal);
     const out = scratch.rows(H, largest, d, 'attention output');
     const logSumExp = scratch.scalars(H, largest, 'block log-sum-exp');
     const unused = method.needs.fullAttention ? scratch.rows(H, largest, d, 'full attention output') : null;
     const times: MeasuredTime[] = [];
-    for (const recorded of text.recorded) {
+    for (const recorded of text.layerTraces) {
       const asked: Promise<MeasuredTime>[] = [];
       for (const block of blocks) {
         // Rotating queries and keys belongs to the forward pass: done before the watch starts.

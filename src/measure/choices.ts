@@ -1,7 +1,7 @@
 /** What a run chooses in one layer, block by block; for consecutive blocks of one query in one pass, where the method can. */
 import type { LayerInput, MethodRun, QueryBlock, Selection } from '../methods/method';
-import type { RecordedLayer } from '../trace/trace';
-import { layerInput } from './probe-run';
+import type { LayerTrace } from '../trace/trace';
+import { layerInput } from './trace-run';
 
 export interface Choices {
   /** All queries of the blocks. */
@@ -19,7 +19,7 @@ const MOST_SCORES = 2 ** 20;
 /** The choices of `blocks`, ascending, made as they are asked for. Throws the signal's reason and then holds nothing. */
 export function* choose(
   run: MethodRun,
-  recorded: RecordedLayer,
+  recorded: LayerTrace,
   blocks: readonly QueryBlock[],
   signal: AbortSignal | undefined,
 ): Generator<Choices> {

@@ -4,16 +4,16 @@ import { Scratch } from '../../gpu/scratch';
 import { evictionPlace } from '../methods/blocks';
 import type { Method, Selection } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
-import type { RecordedText } from '../trace/trace';
+import type { Trace } from '../trace/trace';
 import type { Memo } from './memo';
 import { firstWeightOf } from './missed';
 import { isOwnRun, ownRowWeights } from './own-positions';
-import { layerInput, startProbe } from './probe-run';
 import { KEY_FATES, type KeyFate, type QueryRow, type RowRule } from './results';
 import { type KeptKeys, readKept, readScores, setOfHead } from './selection-reader';
+import { layerInput, startTraceRun } from './trace-run';
 
 export interface ExplainRequest {
-  readonly text: RecordedText;
+  readonly text: Trace;
   readonly method: Method;
   readonly parameters: Parameters;
   /** The layer's number; it must be recorded. */
@@ -30,9 +30,9 @@ export interface ExplainRequest {
 export async function explainRow(request: ExplainRequest): Promise<QueryRow> {
   const { text, method, parameters, layer, head, query, evictAt } = request;
   const { ops, tokens, queryHeads } = text;
-  const recorded = text.recorded.find((entry) => entry.layer === layer);
+  const recorded = text.layerTraces.find((entry) => entry.layer === layer);
   if (!recorded) throw new RangeError(`layer ${layer} is not recorded`);
-  const started = await startProbe({ ...text, recorded: [recorded] }, method, parameters, evictAt, {
+  const started = await startTraceRun({ ...text, layerTraces: [recorded] }, method, parameters, evictAt, {
     memo: request.memo,
   });
   const { run, blocks } = started;
@@ -82,9 +82,9 @@ export async function explainRow(request: ExplainRequest): Promise<QueryRow> {
 }
 
 /** Full attention's probability of every token, [T]; 0 after the query. */
-async function rowWeights(text: RecordedText, { layer, head, query }: ExplainRequest): Promise<Float32Array> {
+async function rowWeights(text: Trace, { layer, head, query }: ExplainRequest): Promise<Float32Array> {
   const { ops, attentionScale: scale, keyValueHeads, queryHeads, tokens } = text;
-  const recorded = text.recorded.find((entry) => entry.layer === layer)!;
+  const recorded = text.layerTraces.find((entry) => entry.layer === layer)!;
   const scratch = new Scratch(ops);
   const out = scratch.floats(query + 1, 'weights of one query');
   const { logSumExp } = recorded;

@@ -5,8 +5,8 @@
 import { type Rows, sliceHeads, sliceRows } from '../../gpu/rows';
 import { Scratch } from '../../gpu/scratch';
 import type { LayerInput, MethodRun, QueryBlock, Selection } from '../methods/method';
-import type { RecordedLayer, RecordedText } from '../trace/trace';
-import { layerInput } from './probe-run';
+import type { LayerTrace, Trace } from '../trace/trace';
+import { layerInput } from './trace-run';
 
 /** A run whose positions are its own. */
 export type OwnRun = MethodRun & Required<Pick<MethodRun, 'attend' | 'farEnd' | 'farRows'>>;
@@ -16,7 +16,7 @@ export function isOwnRun(run: MethodRun): run is OwnRun {
 }
 
 /** One head of a layer's input: [1, …] throughout. */
-export function headInput(text: RecordedText, recorded: RecordedLayer, block: QueryBlock, head: number) {
+export function headInput(text: Trace, recorded: LayerTrace, block: QueryBlock, head: number) {
   const { keyValueHeads, queryHeads } = text;
   const keyHead = Math.floor((head * keyValueHeads) / queryHeads);
   const ofQuery = (view: Rows): Rows => sliceHeads(view, head, 1);
@@ -60,9 +60,9 @@ export function everything(scratch: Scratch, farEnd: number): Selection {
 
 /** The weights of one query, [T]; 0 after it. */
 export async function ownRowWeights(
-  text: RecordedText,
+  text: Trace,
   run: OwnRun,
-  recorded: RecordedLayer,
+  recorded: LayerTrace,
   head: number,
   block: QueryBlock,
   query: number,

@@ -1,14 +1,14 @@
 /** Everything a method keeps in one layer: for the map, and for the command line's `select`. */
 
-import { quiet } from '../base/ignore-rejection';
+import { ignoreRejection } from '../base/ignore-rejection';
 import type { Method, QueryBlock } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
 import { runNotices } from '../methods/run-notices';
-import type { RecordedText } from '../trace/trace';
+import type { Trace } from '../trace/trace';
 import { choose } from './choices';
 import type { Memo } from './memo';
-import { startProbe } from './probe-run';
 import { type KeptKeys, readKept, readScores } from './selection-reader';
+import { startTraceRun } from './trace-run';
 
 export interface BlockSelection {
   readonly block: QueryBlock;
@@ -18,7 +18,7 @@ export interface BlockSelection {
 }
 
 export interface SelectAllRequest {
-  readonly text: RecordedText;
+  readonly text: Trace;
   readonly method: Method;
   readonly parameters: Parameters;
   /** Place in `text.recorded`, not the layer's number. */
@@ -42,8 +42,8 @@ export async function selectAll(request: SelectAllRequest): Promise<{
 }> {
   const { text, method, parameters, evictAt, withScores, signal } = request;
   const { ops, tokens } = text;
-  const recorded = text.recorded[request.recordedIndex];
-  const started = await startProbe({ ...text, recorded: [recorded!] }, method, parameters, evictAt, {
+  const recorded = text.layerTraces[request.recordedIndex];
+  const started = await startTraceRun({ ...text, layerTraces: [recorded!] }, method, parameters, evictAt, {
     memo: request.memo,
     signal,
   });
@@ -60,7 +60,7 @@ export async function selectAll(request: SelectAllRequest): Promise<{
           readKept(ops, selection, sets),
           withScores ? readScores(ops, selection, tokens) : null,
         ]);
-        reads.push(quiet(read.then(([kept, scores]) => ({ block: blocks[i]!, kept, scores }))));
+        reads.push(ignoreRejection(read.then(([kept, scores]) => ({ block: blocks[i]!, kept, scores }))));
       }
       for (const { owned } of selections) ops.release(...owned);
       started.memo.renew();

@@ -1,9 +1,9 @@
 /** Selector recall: how often an approximate score chose what the exact one would have (docs/measurements.md, "Recall"). */
 import type { Ops } from '../../gpu/ops';
-import { quiet } from '../base/ignore-rejection';
+import { ignoreRejection } from '../base/ignore-rejection';
 import type { LayerInput, MethodRun, QueryScores } from '../methods/method';
-import type { TokenRange } from './probe-run';
 import { type KeptKeys, marked, readKept, sharedCount } from './selection-reader';
+import type { TokenRange } from './trace-run';
 
 /** Most scores held at once, approximate and exact ones each: queries × candidates. */
 export const MOST_SCORES = 2 ** 22;
@@ -89,7 +89,7 @@ async function perQueryRecall(
   const parts: Promise<number | null>[] = [];
   for (let start = measured.start; start < measured.end; start += together) {
     const end = Math.min(measured.end, start + together);
-    parts.push(quiet(partRecall(ops, run, input, { start, end })));
+    parts.push(ignoreRejection(partRecall(ops, run, input, { start, end })));
   }
   const recalls = await Promise.all(parts);
   let sum = 0;

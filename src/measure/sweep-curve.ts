@@ -1,26 +1,26 @@
 /** A method's curve of a sweep: what it keeps at every fraction, and what came of it. */
 
-import { quiet } from '../base/ignore-rejection';
+import { ignoreRejection } from '../base/ignore-rejection';
 import { UserError } from '../base/user-error';
 import { evictionPlace } from '../methods/blocks';
 import type { Method, Selection } from '../methods/method';
 import type { MethodSpec } from '../methods/method-spec';
 import type { Parameters } from '../methods/parameters';
-import type { RecordedLayer, RecordedText } from '../trace/trace';
+import type { LayerTrace, Trace } from '../trace/trace';
 import { choose } from './choices';
 import { orderOf } from './nested-lists';
-import {
-  contextOf,
-  overlap,
-  type ProbeOptions,
-  type ProbeRun,
-  startProbe,
-  type TokenRange,
-} from './probe-run';
 import type { SweepCurve, SweepPoint } from './results';
 import { isSameChoice } from './same-choice';
 import { type KeptKeys, readKept, readScoreRows } from './selection-reader';
 import { sweptAnswer, sweptWeight } from './swept-queries';
+import {
+  contextOf,
+  overlap,
+  startTraceRun,
+  type TokenRange,
+  type TraceRun,
+  type TraceRunOptions,
+} from './trace-run';
 
 export interface SweptMethod {
   readonly method: Method;
@@ -55,7 +55,7 @@ export class Curve {
    * One run per point; null where there is none. Of methods that re-select, only the smallest budget's: larger ones keep more of
    * the same order.
    */
-  readonly #runs: (ProbeRun | null)[] = [];
+  readonly #runs: (TraceRun | null)[] = [];
   /** Why there is no point. */
   readonly #missing: Pick<SweepPoint, 'floor' | 'reason'>[] = [];
   readonly #method: Method;
@@ -70,7 +70,7 @@ export class Curve {
     this.#fractions = fractions;
   }
 
-  async start(text: RecordedText, queriesStart: number, options: ProbeOptions): Promise<void> {
+  async start(text: Trace, queriesStart: number, options: TraceRunOptions): Promise<void> {
     const method = this.#method;
     const { parameters } = this.#spec;
     const places = { evictAt: queriesStart, answerStart: text.answerStart };
@@ -82,7 +82,9 @@ export class Curve {
       this.#points.push(isPossible ? fitted.parameters : null);
       const isCovered = method.family === 'reselect' && this.#runs.some((run) => run !== null);
       this.#runs.push(
-        isPossible && !isCovered ? await startProbe(text, method, fitted.parameters, evictAt, options) : null,
+        isPossible && !isCovered
+          ? await startTraceRun(text, method, fitted.parameters, evictAt, options)
+          : null,
       );
     }
   }
@@ -99,8 +101,8 @@ export class Curve {
 
   /** Asks what every point keeps in one layer, per point in consecutive groups of queries (none where there is no point). */
   async ask(
-    text: RecordedText,
-    recorded: RecordedLayer,
+    text: Trace,
+    recorded: LayerTrace,
     queries: TokenRange,
     signal: AbortSignal | undefined,
   ): Promise<{ readonly groups: Promise<Group[][]> }> {
@@ -128,7 +130,7 @@ export class Curve {
             const kept = isNested
               ? this.#nested(text, recorded.layer, block, selection, queries.start)
               : readKept(text.ops, selection).then((one) => [one]);
-            reads.push({ ...measured, selection, kept: quiet(kept) });
+            reads.push({ ...measured, selection, kept: ignoreRejection(kept) });
           }
         }
         for (const { owned } of made.selections) text.ops.release(...owned);
@@ -141,15 +143,16 @@ export class Curve {
           return ofPoint ? [{ start, end, kept: ofPoint }] : [];
         });
       };
-      if (isNested) return { groups: quiet(Promise.all(this.#points.map((_, point) => toGroups(point)))) };
-      points.push(quiet(toGroups(0)));
+      if (isNested)
+        return { groups: ignoreRejection(Promise.all(this.#points.map((_, point) => toGroups(point)))) };
+      points.push(ignoreRejection(toGroups(0)));
     }
-    return { groups: quiet(Promise.all(points)) };
+    return { groups: ignoreRejection(Promise.all(points)) };
   }
 
   /** What every point keeps of one block, from the smallest budget's selection; null where there is no point. */
   async #nested(
-    text: RecordedText,
+    text: Trace,
     layer: number,
     block: TokenRange,
     selection: Selection,
@@ -184,7 +187,7 @@ export class Curve {
    * The share of its causal keys that each point sees from `token`, one of an answer's that the sweep does not take: nothing was
    * selected for it, but how much would be is a formula. 0 where there is no point.
    */
-  sharesAt(text: RecordedText, layer: number, token: number, queriesStart: number): number[] {
+  sharesAt(text: Trace, layer: number, token: number, queriesStart: number): number[] {
     const { tokens, answerStart } = text;
     const block = { start: token, end: token + 1 };
     const evictAt = evictionPlace({ evictAt: queriesStart, answerStart });

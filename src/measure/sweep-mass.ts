@@ -1,18 +1,18 @@
 /** Mass recall of many selections from one recomputation of the weights. */
 import { sliceRows } from '../../gpu/rows';
 import { Scratch } from '../../gpu/scratch';
-import { quiet } from '../base/ignore-rejection';
-import type { RecordedLayer, RecordedText } from '../trace/trace';
-import { layerInput, type TokenRange } from './probe-run';
+import { ignoreRejection } from '../base/ignore-rejection';
+import type { LayerTrace, Trace } from '../trace/trace';
 import type { Classes } from './sweep-classes';
+import { layerInput, type TokenRange } from './trace-run';
 
 /** Most class sums held at once: groupings × heads × queries × classes. */
 export const MOST_SUMS = 2 ** 22;
 
 /** Records the work; resolves with Σ over heads and the segment's queries of the mass that each point keeps: [grouping][point]. */
 export async function massOfPoints(
-  text: RecordedText,
-  recorded: RecordedLayer,
+  text: Trace,
+  recorded: LayerTrace,
   segment: TokenRange,
   groupings: readonly Classes[],
   sets: number,
@@ -67,8 +67,8 @@ const MOST_CLASS_NUMBERS = 2 ** 23;
  * `classesOf`: [query][grouping]; null, in the result too, for a query that is not measured.
  */
 export async function massOfRows(
-  text: RecordedText,
-  recorded: RecordedLayer,
+  text: Trace,
+  recorded: LayerTrace,
   start: number,
   classesOf: readonly (readonly Classes[] | null)[],
   sets: number,
@@ -79,15 +79,15 @@ export async function massOfRows(
   const parts: Promise<(number[][] | null)[]>[] = [];
   for (let row = 0; row < classesOf.length; row += most) {
     const part = classesOf.slice(row, row + most);
-    parts.push(quiet(massOfFewRows(text, recorded, start + row, part, sets)));
+    parts.push(ignoreRejection(massOfFewRows(text, recorded, start + row, part, sets)));
     await text.ops.pace();
   }
   return (await Promise.all(parts)).flat();
 }
 
 async function massOfFewRows(
-  text: RecordedText,
-  recorded: RecordedLayer,
+  text: Trace,
+  recorded: LayerTrace,
   start: number,
   classesOf: readonly (readonly Classes[] | null)[],
   sets: number,

@@ -3,15 +3,15 @@
  * weights per layer. Every key gets, per method, a class: the set of points at which the method keeps it.
  */
 
-import { quiet } from '../base/ignore-rejection';
-import type { RecordedLayer, RecordedText } from '../trace/trace';
+import { ignoreRejection } from '../base/ignore-rejection';
+import type { LayerTrace, Trace } from '../trace/trace';
 import { Memo } from './memo';
-import type { TokenRange } from './probe-run';
 import type { SweepCurve } from './results';
 import { type Classes, classify } from './sweep-classes';
 import { Curve, type Group, type PointKeys, type SweptMethod } from './sweep-curve';
 import { massOfPoints, massOfRows } from './sweep-mass';
 import { type SweptAnswer, sweptAnswer, sweptWeight } from './swept-queries';
+import type { TokenRange } from './trace-run';
 
 /** Twelve fractions of the text from 1/64 to 1, evenly spaced in their logarithm. */
 export const SWEEP_FRACTIONS: readonly number[] = Array.from({ length: 12 }, (_, i) => 64 ** (i / 11 - 1));
@@ -20,7 +20,7 @@ export const SWEEP_FRACTIONS: readonly number[] = Array.from({ length: 12 }, (_,
 const MOST_POINTS = 31;
 
 export interface SweepRequest {
-  readonly text: RecordedText;
+  readonly text: Trace;
   readonly methods: readonly SweptMethod[];
   readonly fractions: readonly number[];
   readonly queries: TokenRange;
@@ -54,7 +54,7 @@ export async function sweep(request: SweepRequest): Promise<SweepCurve[]> {
       const measured: Promise<LayerNumbers>[] = [];
       for (const [i, recorded] of layers.entries()) {
         const groups = await Promise.all(asked[i]!);
-        measured.push(quiet(measure(text, recorded, curves, groups, queries, signal)));
+        measured.push(ignoreRejection(measure(text, recorded, curves, groups, queries, signal)));
         await text.ops.pace();
         signal?.throwIfAborted();
       }
@@ -76,8 +76,8 @@ export async function sweep(request: SweepRequest): Promise<SweepCurve[]> {
 const MOST_LISTED = 2 ** 23;
 
 /** Layers that are measured together, see `probe`: on a GPU it is waiting that costs. */
-function batches(text: RecordedText, curves: readonly Curve[], queries: TokenRange): RecordedLayer[][] {
-  const { ops, recorded, tokens } = text;
+function batches(text: Trace, curves: readonly Curve[], queries: TokenRange): LayerTrace[][] {
+  const { ops, layerTraces: recorded, tokens } = text;
   const lists = curves.reduce((sum, curve) => sum + curve.listsWithin(queries), 0);
   const together = ops.backend === 'cpu' || ops.isSoftware ? 1 : Math.floor(MOST_LISTED / (lists * tokens));
   const size = Math.max(1, together);
@@ -94,8 +94,8 @@ interface LayerNumbers {
 
 /** Records the measurement of one layer; resolves with its numbers. `groups`: [curve][point]. */
 async function measure(
-  text: RecordedText,
-  recorded: RecordedLayer,
+  text: Trace,
+  recorded: LayerTrace,
   curves: readonly Curve[],
   groups: readonly Group[][][],
   queries: TokenRange,
@@ -114,7 +114,7 @@ async function measure(
     signal?.throwIfAborted();
     const [part, ofPart] = [segments.slice(from, to), classes.slice(from, to)];
     measured.push(
-      quiet(
+      ignoreRejection(
         part.length === 1 && ofPart[0]
           ? massOfPoints(text, recorded, part[0]!, ofPart[0], sets).then((sums) => [sums])
           : massOfRows(text, recorded, part[0]!.start, ofPart, sets),

@@ -1,5 +1,5 @@
 /** Which tokens of an answer a sweep measures: each is a block of its own, and a sweep asks for many selections of every block. */
-import type { TokenRange } from './probe-run';
+import type { TokenRange } from './trace-run';
 
 /** Most tokens of an answer that a sweep takes. */
 const MOST_SWEPT_ANSWER_TOKENS = 16;

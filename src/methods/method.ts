@@ -8,7 +8,7 @@
 import type { IndexList, Ops, RotationTable, RowScalars, ScoreRows } from '../../gpu/ops';
 import type { DeviceBuffer, Rows } from '../../gpu/rows';
 import type { Calibration } from '../model/calibration';
-import type { RecordedLayer } from '../trace/trace';
+import type { LayerTrace } from '../trace/trace';
 import type { ParameterContext, ParameterSchemas, Parameters } from './parameters';
 
 /** Something that a run computed and that holds for others, too. */
@@ -164,7 +164,7 @@ export interface MethodContext {
   /** First token of the answer; totalTokens: the text has none. */
   readonly promptEnd: number;
   readonly calibration: Calibration | null;
-  /** For runs over a recorded text; a free run has nothing to share. */
+  /** For runs over a trace; a free run has nothing to share. */
   readonly memo?: ScoreMemo;
 }
 
@@ -176,7 +176,7 @@ export interface MethodRun {
    * Awaited once before the first `select`: what has to be computed from a text, where the model brings no calibration.
    * `recorded`: the open text as full attention saw it; null when nothing was recorded, which may throw UserError.
    */
-  prepare?(recorded: readonly RecordedLayer[] | null, signal?: AbortSignal): Promise<void>;
+  prepare?(recorded: readonly LayerTrace[] | null, signal?: AbortSignal): Promise<void>;
   /** What the run had to assume, one sentence each; known once prepared. */
   readonly notices?: readonly string[];
   /** What the selections so far have shown beside that, one sentence each. */
@@ -259,7 +259,7 @@ export interface Method {
   readonly parameters: ParameterSchemas;
   /** Things to know before believing the numbers (reconstructions, departures), shown beside the controls. */
   readonly notes?: (parameters: Parameters, context: ParameterContext) => readonly string[];
-  /** Whether a run must `prepare` from a recorded text, because the model brings no calibration for it. */
+  /** Whether a run must `prepare` from a trace, because the model brings no calibration for it. */
   readsText?(parameters: Parameters, calibration: Calibration | null): boolean;
   /** Whether the run evicts once, at `evictAt`, and `keepFraction` is a fraction of the tokens before it. Absent: never. */
   evictsOnce?(parameters: Parameters): boolean;

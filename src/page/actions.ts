@@ -7,7 +7,7 @@ import { parameterContext } from '../study/context';
 import { defaultMethod, type FindMethod } from '../study/default-study';
 import type { SourceSpec } from '../study/spec';
 import type { Session, View } from './choices';
-import { changedNames, fillParameters, followContext } from './dependent-defaults';
+import { changedNames, fillParameters, followDefaults } from './dependent-defaults';
 import { MOST_PINNED } from './limits';
 import { type Cell, contextOf, nothingKnown, type PageState } from './state';
 
@@ -58,7 +58,7 @@ export function createActions({ store, findMethod, changed, commit }: ActionsOpt
   return {
     setSource(source) {
       const { session } = getState();
-      const followed = followContext(
+      const followed = followDefaults(
         session,
         findMethod,
         context(),

@@ -8,7 +8,7 @@ import { defaultMethod, type FindMethod } from '../study/default-study';
 import type { Session } from './choices';
 
 /** The session with every method that had the defaults of `before` at the defaults of `after`. */
-export function followContext(
+export function followDefaults(
   session: Session,
   findMethod: FindMethod,
   before: ParameterContext,

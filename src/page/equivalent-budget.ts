@@ -11,7 +11,7 @@ import type { ParameterContext, Parameters } from '../methods/parameters';
  * Null: there is none, as where layers differ. `queriesStart` is where methods evict that evict once; the answer's tokens, if there
  * are any, are read one by one.
  */
-export function currentKeep(
+export function equivalentBudget(
   method: Method,
   parameters: Parameters,
   context: ParameterContext,

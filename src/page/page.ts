@@ -4,7 +4,7 @@ import { fingerprint } from '../base/fingerprint';
 import { UserError } from '../base/user-error';
 import type { QueryRow } from '../measure/results';
 import type { Method } from '../methods/method';
-import type { RecordedStudy } from '../snapshot/snapshot';
+import type { Snapshot } from '../snapshot/snapshot';
 import type { StudyClient, StudyEvents } from '../study/client';
 import { parameterContext } from '../study/context';
 import type { FindMethod } from '../study/default-study';
@@ -12,7 +12,7 @@ import { TilePyramid } from '../tiles/pyramid';
 import { type Actions, createActions } from './actions';
 import { defaultSession, type Session, studyOf } from './choices';
 import { contractState, type KeyholeState } from './contract';
-import { followContext } from './dependent-defaults';
+import { followDefaults } from './dependent-defaults';
 import type { AddressBar } from './link/address-bar';
 import {
   type BackendChoice,
@@ -24,7 +24,7 @@ import {
 } from './link/link';
 import { translateFractions } from './link/old-fractions';
 import { type MeasuredBy, presentMeasurements, presentOrigin } from './measured';
-import { createRunner, type Runner } from './run-scheduler';
+import { createRunScheduler, type RunScheduler } from './run-scheduler';
 import {
   chosenQuery,
   contextOf,
@@ -45,7 +45,7 @@ export interface PageOptions {
   readonly address: AddressBar;
   /** What Share puts before "#". */
   readonly publicAddress: string;
-  readonly recorded: Promise<RecordedStudy | null>;
+  readonly snapshot: Promise<Snapshot | null>;
   createClient(events: StudyEvents, options: { readonly backend: BackendChoice }): StudyClient;
 }
 
@@ -99,7 +99,7 @@ export function createPage(options: PageOptions): Page {
     contextOf: (source) => parameterContext(source, null, null),
   };
   const store = createStore<PageState>(() => initialState(defaultSession(findMethod, environment.contextOf)));
-  let runner: Runner | null = null;
+  let runner: RunScheduler | null = null;
   let backend: BackendChoice = 'auto';
   let linkDigest: string | null = null;
   let followsText = true;
@@ -159,7 +159,7 @@ export function createPage(options: PageOptions): Page {
     context = contextOf(store.getState());
     if (followsText) {
       const now = store.getState().session;
-      const followed = followContext(now, findMethod, before, context);
+      const followed = followDefaults(now, findMethod, before, context);
       if (fingerprint(followed) !== fingerprint(now)) {
         store.setState({ session: followed });
         runner?.schedule();
@@ -232,8 +232,8 @@ export function createPage(options: PageOptions): Page {
     },
     async open() {
       await follow(address.hash());
-      options.recorded.then((recorded) => recorded && showRecorded(store, recorded));
-      runner = createRunner({
+      options.snapshot.then((recorded) => recorded && showRecorded(store, recorded));
+      runner = createRunScheduler({
         store,
         version,
         findMethod,
@@ -287,7 +287,7 @@ export function createPage(options: PageOptions): Page {
 }
 
 /** Shows a recorded study if it is the one that is asked for and nothing live is there yet. */
-function showRecorded(store: StoreApi<PageState>, recorded: RecordedStudy): void {
+function showRecorded(store: StoreApi<PageState>, recorded: Snapshot): void {
   const { session, records, model, text } = store.getState();
   const { layer, head } = session.view;
   if (presentMeasurements(records, session) || fingerprint(studyOf(session)) !== fingerprint(recorded.spec))
@@ -322,6 +322,6 @@ function showRecorded(store: StoreApi<PageState>, recorded: RecordedStudy): void
     ],
     thumbnails: recorded.thumbnails,
     row: isRowOfView ? recorded.row : null,
-    recordedMap: recorded.map,
+    snapshotMap: recorded.map,
   });
 }

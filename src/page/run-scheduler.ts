@@ -36,7 +36,7 @@ const QUIET_MILLISECONDS = 60;
 const LONGEST_WAIT_MILLISECONDS = 250;
 const ROWS_REMEMBERED = 64;
 
-export interface RunnerOptions {
+export interface RunSchedulerOptions {
   /** Of this program: stands with everything that it measures. */
   readonly version: string;
   readonly store: StoreApi<PageState>;
@@ -46,7 +46,7 @@ export interface RunnerOptions {
   onFacts(): void;
 }
 
-export interface Runner {
+export interface RunScheduler {
   /** Runs the session's study after a short quiet time, if it is not the one that runs or has run. */
   schedule(): void;
   cancel(): void;
@@ -65,7 +65,13 @@ export interface Runner {
   dispose(): void;
 }
 
-export function createRunner({ store, version, findMethod, createClient, onFacts }: RunnerOptions): Runner {
+export function createRunScheduler({
+  store,
+  version,
+  findMethod,
+  createClient,
+  onFacts,
+}: RunSchedulerOptions): RunScheduler {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let waitingSince = 0;
   let askedStudy = '';
@@ -236,7 +242,7 @@ function eventsOf(store: StoreApi<PageState>, onFacts: () => void, askedText: ()
           records: recordsOfText(records),
           thumbnails: null,
           row: null,
-          recordedMap: null,
+          snapshotMap: null,
         });
       }
       setState({ text, textKey, textOf, pictureVersion: pictureVersion + 1, cell: null });

@@ -48,7 +48,7 @@ export interface PageState {
   /** What the chosen query sees; may lag behind the choice while it is fetched: `row.method` says whose it is. */
   readonly row: QueryRow | null;
   /** Recorded map of the opening view, until live tiles come. */
-  readonly recordedMap: MapPicture | null;
+  readonly snapshotMap: MapPicture | null;
   /** Counts up when tiles or rows asked before may have changed. */
   readonly pictureVersion: number;
   readonly running: boolean;
@@ -96,7 +96,7 @@ export const nothingKnown = {
   records: [],
   thumbnails: null,
   row: null,
-  recordedMap: null,
+  snapshotMap: null,
 } as const satisfies Partial<PageState>;
 
 /** What a person is asked before bytes are fetched from an address, from another host than it names, or a second time. */

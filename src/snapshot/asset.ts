@@ -1,5 +1,5 @@
 /** Fetches the recorded default study, and what reads it beside it; both start before anything is drawn. */
-import type { RecordedStudy } from './snapshot';
+import type { Snapshot } from './snapshot';
 
 const files = import.meta.glob<string>('../../samples/studies/default.json', {
   query: '?url',
@@ -8,11 +8,14 @@ const files = import.meta.glob<string>('../../samples/studies/default.json', {
 });
 
 /** Null where there is none, or it cannot be read: the page then waits for live numbers. */
-export async function fetchRecorded(): Promise<RecordedStudy | null> {
+export async function fetchSnapshot(): Promise<Snapshot | null> {
   const [address] = Object.values(files);
   if (address === undefined) return null;
   try {
-    const [response, { unpackStudy }] = await Promise.all([fetch(address), import('./snapshot')]);
+    const [response, { unpackSnapshot: unpackStudy }] = await Promise.all([
+      fetch(address),
+      import('./snapshot'),
+    ]);
     return response.ok ? await unpackStudy(await response.json()) : null;
   } catch {
     return null;

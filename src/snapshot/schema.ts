@@ -174,7 +174,7 @@ const positions: z.ZodMiniType<QueryRow['positions']> = z.enum(['model', 'own', 
 /** Levels of weights below a picture's diagonal, or what they differ by from a prediction (quantise.ts). */
 const levels = z.strictObject({ predicted: z.boolean(), bytes: base64 });
 
-export const recordedSchema = z.strictObject({
+export const snapshotSchema = z.strictObject({
   format: z.literal('keyhole-study-3'),
   version: text,
   spec,
@@ -219,4 +219,4 @@ export const recordedSchema = z.strictObject({
 });
 
 /** The file's content. */
-export type RecordedFile = z.infer<typeof recordedSchema>;
+export type SnapshotFile = z.infer<typeof snapshotSchema>;

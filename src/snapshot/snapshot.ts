@@ -23,10 +23,10 @@ import {
   toBase64,
   unpackBits,
 } from './quantise';
-import { type RecordedFile, recordedSchema } from './schema';
+import { type SnapshotFile, snapshotSchema } from './schema';
 
 /** A recorded study in the engine's own types. */
-export interface RecordedStudy {
+export interface Snapshot {
   readonly version: string;
   readonly spec: StudySpec;
   readonly model: ModelFacts;
@@ -38,7 +38,7 @@ export interface RecordedStudy {
   readonly row: QueryRow;
 }
 
-type Levels = RecordedFile['thumbnails']['maximum'];
+type Levels = SnapshotFile['thumbnails']['maximum'];
 
 /** A file holds no more bytes in one place: those of a hundred times as many pixels as it is recorded with. */
 const LONGEST_BYTES = 2 ** 25;
@@ -47,13 +47,13 @@ const LONGEST_BYTES = 2 ** 25;
 const LEAST_WEIGHT = 1e-7;
 
 /** Packs a finished run; the command line writes what this returns as JSON. */
-export async function packStudy({ map, thumbnails, row, ...study }: RecordedStudy): Promise<RecordedFile> {
+export async function packSnapshot({ map, thumbnails, row, ...study }: Snapshot): Promise<SnapshotFile> {
   const { maximum, excess, kept, rowStep, layer, head, width, height, ...region } = map;
   const { rowStart, rowEnd, columnStart, columnEnd } = region;
   const { weights, fates, scores, secondary, method: _, ...decided } = row;
   if (width !== height) throw new RangeError('the recorded map must be of the whole matrix');
   const reached = Uint8Array.from(excess, (value) => (value >= 1 ? 1 : 0));
-  return recordedSchema.parse({
+  return snapshotSchema.parse({
     ...study,
     format: 'keyhole-study-3',
     thumbnails: { ...thumbnails, maximum: await packLevels(thumbnails.maximum, thumbnails.size) },
@@ -78,8 +78,8 @@ export async function packStudy({ map, thumbnails, row, ...study }: RecordedStud
  * Null when the file is not a recorded study of this form: the page then waits for live numbers. Throws RangeError for pictures
  * that are cut short, and an error of the platform's for damaged bytes.
  */
-export async function unpackStudy(file: unknown): Promise<RecordedStudy | null> {
-  const checked = recordedSchema.safeParse(file);
+export async function unpackSnapshot(file: unknown): Promise<Snapshot | null> {
+  const checked = snapshotSchema.safeParse(file);
   if (!checked.success) return null;
   const { format: _, thumbnails, map, row, ...study } = checked.data;
   const { request, rowStep } = map;

@@ -3,7 +3,7 @@ import type { RowScalars, TileOrigin } from '../../gpu/ops';
 import type { DeviceBuffer } from '../../gpu/rows';
 import { UserError } from '../base/user-error';
 import { FIRST_TOKENS, MISSED_FIRST } from '../measure/missed';
-import type { RecordedLayer, RecordedText } from '../trace/trace';
+import type { LayerTrace, Trace } from '../trace/trace';
 import type { FirstWeights } from './factors';
 import { causalCells, linesOf, TILE_PIXELS, tileTokens, tokensPerPixel } from './grid';
 import type { AttentionReply, PooledLines, TileWork } from './requests';
@@ -16,7 +16,7 @@ const PLANES = 3;
 
 /** Pieces that one operation makes: of one layer, with pixels of one size. */
 interface Group {
-  readonly layer: RecordedLayer;
+  readonly layer: LayerTrace;
   readonly level: number;
   readonly rowStep: number;
   readonly lines: number;
@@ -27,7 +27,7 @@ interface Group {
 
 /** Evaluates pieces of tiles. Throws UserError for tiles that the text does not have, or the signal's reason. */
 export async function attentionOfTiles(
-  text: RecordedText,
+  text: Trace,
   work: readonly TileWork[],
   signal: AbortSignal,
   firstWeights: FirstWeights,
@@ -64,7 +64,7 @@ export async function attentionOfTiles(
 }
 
 /** Throws UserError for a piece that the text does not have. */
-export function checkWork({ layers, queryHeads, tokens }: RecordedText, piece: TileWork): void {
+export function checkWork({ layers, queryHeads, tokens }: Trace, piece: TileWork): void {
   const { layer, head, level, row, column, lineStart, lineEnd, rowStep } = piece;
   const isCount = (value: number, end: number): boolean =>
     Number.isInteger(value) && value >= 0 && value < end;
@@ -84,12 +84,12 @@ export function checkWork({ layers, queryHeads, tokens }: RecordedText, piece: T
   throw new UserError('This part of the map does not exist for the open text; zoom out and try again.');
 }
 
-function groupWork(text: RecordedText, work: readonly TileWork[]): Group[] {
+function groupWork(text: Trace, work: readonly TileWork[]): Group[] {
   const groups: Group[] = [];
   const open = new Map<string, Group>();
   work.forEach((piece, index) => {
     const { level, rowStep, lineStart, lineEnd } = piece;
-    const layer = text.recorded.find((recorded) => recorded.layer === piece.layer);
+    const layer = text.layerTraces.find((recorded) => recorded.layer === piece.layer);
     if (!layer)
       throw new UserError(`There is no layer ${piece.layer} here; layers go from 0 to ${text.layers - 1}.`);
     const lines = lineEnd - lineStart;
@@ -108,11 +108,11 @@ function groupWork(text: RecordedText, work: readonly TileWork[]): Group[] {
 }
 
 function recordGroup(
-  text: RecordedText,
+  text: Trace,
   work: readonly TileWork[],
   { layer, level, rowStep, lines, members }: Group,
   factors: RowScalars,
-  out: ReturnType<RecordedText['ops']['allocate']>,
+  out: ReturnType<Trace['ops']['allocate']>,
   outOffset: number,
 ): void {
   const scale = tokensPerPixel(level);

@@ -2,7 +2,7 @@
 import type { DeviceBuffer } from '../../gpu/rows';
 import { sliceRows } from '../../gpu/rows';
 import { FIRST_TOKENS, missedFrom } from '../measure/missed';
-import type { RecordedLayer, RecordedText } from '../trace/trace';
+import type { LayerTrace, Trace } from '../trace/trace';
 import { TileCache } from './cache';
 
 /** Bytes of first weights that a text keeps: all layers of the bundled model at 16,384 tokens take 3 MiB. */
@@ -19,18 +19,18 @@ interface Factors {
 
 /** Full attention's weight on the first tokens, by layer, and the factors that are made of it; the text's own. */
 export class FirstWeights {
-  readonly #text: RecordedText;
+  readonly #text: Trace;
   readonly #layers = new TileCache<Promise<Float32Array>>(CACHE_BYTES, () => this.#bytesOfLayer);
   /** Least recently used first. */
   readonly #factors = new Map<number, Factors>();
   #isClosed = false;
 
-  constructor(text: RecordedText) {
+  constructor(text: Trace) {
     this.#text = text;
   }
 
   /** [H, T]. */
-  of(layer: RecordedLayer): Promise<Float32Array> {
+  of(layer: LayerTrace): Promise<Float32Array> {
     const key = String(layer.layer);
     const known = this.#layers.get(key);
     if (known) return known;
@@ -41,7 +41,7 @@ export class FirstWeights {
   }
 
   /** `missedFactors` of layers on the device, [H, T] each, as they are from batch to batch; theirs until `done`. */
-  async use(layers: readonly RecordedLayer[]): Promise<{ readonly buffers: DeviceBuffer[]; done(): void }> {
+  async use(layers: readonly LayerTrace[]): Promise<{ readonly buffers: DeviceBuffer[]; done(): void }> {
     const weights = await Promise.all(layers.map((layer) => this.of(layer)));
     const used = layers.map(({ layer }, i) => {
       const known = this.#factors.get(layer);
@@ -82,7 +82,7 @@ export class FirstWeights {
   }
 }
 
-async function readFirstWeights(text: RecordedText, layer: RecordedLayer): Promise<Float32Array> {
+async function readFirstWeights(text: Trace, layer: LayerTrace): Promise<Float32Array> {
   const { ops, tokens, queryHeads, attentionScale: scale } = text;
   const keys = Math.min(FIRST_TOKENS, tokens);
   const rows = queryHeads * tokens;

@@ -4,11 +4,11 @@ import { Scratch } from '../../gpu/scratch';
 import { UserError } from '../base/user-error';
 import { FIRST_TOKENS, MISSED_FIRST } from '../measure/missed';
 import { everything, headInput, isOwnRun, type OwnRun } from '../measure/own-positions';
-import { contextOf, runContext } from '../measure/probe-run';
+import { contextOf, methodContext } from '../measure/trace-run';
 import { evictionPlace, studyBlocks } from '../methods/blocks';
 import type { Method, QueryBlock } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
-import type { RecordedLayer, RecordedText } from '../trace/trace';
+import type { LayerTrace, Trace } from '../trace/trace';
 import { TileCache } from './cache';
 import { missedFactors } from './factors';
 import { TILE_PIXELS, tileTokens, tokensPerPixel } from './grid';
@@ -26,7 +26,7 @@ interface OwnHead {
 
 /** What is pooled to `height` × `width` pixels, of every `rowStep`-th query row of a pixel. */
 interface Piece {
-  readonly recorded: RecordedLayer;
+  readonly recorded: LayerTrace;
   readonly head: number;
   readonly numbers: OwnHead;
   readonly range: PieceRange;
@@ -37,16 +37,16 @@ interface Piece {
 
 /** One method's own positions over an open text. */
 export class OwnPositions {
-  readonly #text: RecordedText;
+  readonly #text: Trace;
   readonly #run: OwnRun;
   readonly #blocks: readonly QueryBlock[];
   readonly #heads: TileCache<Promise<OwnHead>>;
   readonly #closing = new AbortController();
 
-  constructor(text: RecordedText, method: Method, parameters: Parameters, evictAt: number) {
+  constructor(text: Trace, method: Method, parameters: Parameters, evictAt: number) {
     const { tokens, answerStart } = text;
     const places = { tokens, answerStart, evictAt };
-    const run = method.start(runContext(text, evictionPlace(places)), parameters);
+    const run = method.start(methodContext(text, evictionPlace(places)), parameters);
     if (!isOwnRun(run)) throw new Error(`${method.id} has no positions of its own`);
     this.#text = text;
     this.#run = run;
@@ -69,7 +69,7 @@ export class OwnPositions {
         keyEnd: Math.min(this.#text.tokens, corner.key + tileTokens(level)),
         tokensPerPixel: scale,
       };
-      const recorded = this.#text.recorded.find((entry) => entry.layer === layer)!;
+      const recorded = this.#text.layerTraces.find((entry) => entry.layer === layer)!;
       const numbers = await this.#head(recorded, head);
       signal.throwIfAborted();
       const [height, width] = [lineEnd - lineStart, TILE_PIXELS];
@@ -86,7 +86,7 @@ export class OwnPositions {
     this.#run.dispose();
   }
 
-  #head(recorded: RecordedLayer, head: number): Promise<OwnHead> {
+  #head(recorded: LayerTrace, head: number): Promise<OwnHead> {
     const key = `${recorded.layer}/${head}`;
     const known = this.#heads.get(key);
     if (known) return known;
@@ -96,7 +96,7 @@ export class OwnPositions {
     return made;
   }
 
-  async #readHead(recorded: RecordedLayer, head: number): Promise<OwnHead> {
+  async #readHead(recorded: LayerTrace, head: number): Promise<OwnHead> {
     const { ops, tokens } = this.#text;
     const lambda = ops.allocate('f32', tokens, 'log-sum-exp under own positions');
     try {

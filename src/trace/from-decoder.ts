@@ -1,4 +1,4 @@
-/** Makes the recorded text that probe runs read: from a model's reading, or from a capture. */
+/** Makes the trace that methods are run on: from a decoder session, or from a capture. */
 
 import { Allocation } from '../../gpu/allocation';
 import { mebibytes } from '../../gpu/memory';
@@ -9,16 +9,16 @@ import { UserError } from '../base/user-error';
 import type { Capture } from '../model/capture/capture';
 import { attendSelection } from '../model/decoder/attend';
 import { createRotationTable, LEAST_POSITIONS } from '../model/decoder/buffers';
-import type { Decoder, Reader } from '../model/decoder/decoder';
+import type { Decoder, DecoderSession } from '../model/decoder/decoder';
 import { RotatedRows } from '../model/decoder/rotated-rows';
 import { checkRange } from './capture-range';
-import type { RecordedLayer, RecordedText } from './trace';
+import type { LayerTrace, Trace } from './trace';
 
 /** Query rows per attention call; keeps submissions short. */
 const BLOCK_TOKENS = 256;
 
-/** A recorded text whose buffers belong to it. */
-export interface OwnedRecordedText extends RecordedText {
+/** A trace whose buffers belong to it. */
+export interface OwnedTrace extends Trace {
   release(): void;
 }
 
@@ -29,15 +29,15 @@ export interface OwnedRecordedText extends RecordedText {
 export const ROTATED_LAYERS = 2;
 
 /** The text that a reader with `keepQueries` has read; `answerStart` if it has an answer. It ends the reading, and takes the reader over. */
-export function recordReading(
+export function traceOfSession(
   decoder: Decoder,
-  reader: Reader,
+  reader: DecoderSession,
   {
     tokens,
     answerStart = null,
     calibration,
-  }: Pick<RecordedText, 'tokens' | 'calibration'> & Partial<Pick<RecordedText, 'answerStart'>>,
-): OwnedRecordedText {
+  }: Pick<Trace, 'tokens' | 'calibration'> & Partial<Pick<Trace, 'answerStart'>>,
+): OwnedTrace {
   const { config, ops } = decoder;
   const { queryHeads, keyValueHeads, headDimension: channels } = config;
   const { rotation, caches } = reader;
@@ -72,7 +72,7 @@ export function recordReading(
     positionOffset: 0,
     trainedTokens: config.trainedTokens,
     calibration,
-    recorded: caches.map(({ queryUnrotated, keyUnrotated, value, logSumExp }, layer) => ({
+    layerTraces: caches.map(({ queryUnrotated, keyUnrotated, value, logSumExp }, layer) => ({
       layer,
       get query() {
         return rotatedQueries.of(layer, queryUnrotated!, tokens);
@@ -94,11 +94,11 @@ export function recordReading(
  * Puts a capture on the device and computes full attention's log-sum-exp. `layers`: which of those present; default all. Throws
  * UserError where the device has no room for them.
  */
-export async function recordCapture(
+export async function traceOfCapture(
   ops: Ops,
   capture: Capture,
   layers: readonly number[] = capture.presentLayers,
-): Promise<OwnedRecordedText> {
+): Promise<OwnedTrace> {
   checkLayersFit(ops, capture, layers.length);
   const owned = new Allocation(ops);
   const working = new Allocation(ops);
@@ -131,7 +131,7 @@ async function uploadCapture(
   layers: readonly number[],
   owned: Allocation,
   working: Allocation,
-): Promise<OwnedRecordedText> {
+): Promise<OwnedTrace> {
   const { tokens: T, queryHeads: H, keyValueHeads: G, headDimension: d, attentionScale } = capture;
   const upload = (data: Float32Array, heads: number, label: string): Rows => {
     const buffer = ops.upload(data, label);
@@ -144,12 +144,12 @@ async function uploadCapture(
     : null;
   if (rotation) owned.add(rotation.cosine, rotation.sine);
   const unused = working.floats(Math.min(T, BLOCK_TOKENS) * H * d, 'full attention output');
-  const recorded: RecordedLayer[] = [];
+  const recorded: LayerTrace[] = [];
   for (const index of layers) {
     const tensors = capture.layer(index);
     checkRange(capture, index, tensors);
     const logSumExp = { buffer: owned.floats(H * T, `layer ${index} log-sum-exp`), offset: 0, headStride: T };
-    const layer: RecordedLayer = {
+    const layer: LayerTrace = {
       layer: index,
       query: upload(tensors.query, H, `layer ${index} queries`),
       queryUnrotated:
@@ -192,7 +192,7 @@ async function uploadCapture(
     positionOffset: capture.positionOffset,
     trainedTokens: capture.trainedTokens,
     calibration: null,
-    recorded,
+    layerTraces: recorded,
     outputWeight: () => null,
     release: () => owned.release(),
   };

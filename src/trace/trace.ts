@@ -7,7 +7,7 @@ import type { Calibration } from '../model/calibration';
  * Of queries and keys a text may keep the un-rotated ones only: `query` and `key` are then made when they are read, into space that
  * a few layers share. Read them where the work on them is recorded, and keep neither while something else may run.
  */
-export interface RecordedLayer {
+export interface LayerTrace {
   readonly layer: number;
   /** [H, T, d], rotary positions applied. */
   readonly query: Rows;
@@ -22,7 +22,7 @@ export interface RecordedLayer {
 }
 
 /** A text as full attention saw it: from a model's forward pass or from a capture. Layers may be missing in a capture. */
-export interface RecordedText {
+export interface Trace {
   readonly ops: Ops;
   /** Layers of the model; `recorded` holds those that are there, ascending. */
   readonly layers: number;
@@ -37,7 +37,7 @@ export interface RecordedText {
   readonly positionOffset: number;
   readonly trainedTokens: number | null;
   readonly calibration: Calibration | null;
-  readonly recorded: readonly RecordedLayer[];
+  readonly layerTraces: readonly LayerTrace[];
   /** A layer's output projection W_O, [D, H·d] as the decoder has it; null: a capture, which knows none. */
   readonly outputWeight: (layer: number) => Rows | null;
 }

@@ -2,13 +2,13 @@ import { expect, it } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
 import { version } from '../../package.json';
 import { measureCost } from '../../src/measure/cost';
-import { probe } from '../../src/measure/probe';
-import { contextOf } from '../../src/measure/probe-run';
+import { measureLayers } from '../../src/measure/measure-layers';
+import { contextOf } from '../../src/measure/trace-run';
 import { methodById } from '../../src/methods';
 import type { Parameters } from '../../src/methods/parameters';
 import { readCapture } from '../../src/model/capture/capture';
 import { digestParts } from '../../src/model/files/digest';
-import { recordCapture } from '../../src/trace/from-decoder';
+import { traceOfCapture } from '../../src/trace/from-decoder';
 import { inputs } from '../methods/fixture';
 import { fileBytes, fixtureTensors } from '../model/files';
 import { CAPTURE_FIXTURE, MODEL_FIXTURE, openCommandLine } from './keyhole';
@@ -69,7 +69,7 @@ it('writes a record for every method, keep and layer, with the numbers of a prob
   expect(Object.keys(head.units as object)).toEqual(expect.arrayContaining(['keep', ...numbers]));
 
   const ops = createCpuOps();
-  const text = await recordCapture(ops, readCapture(inputs));
+  const text = await traceOfCapture(ops, readCapture(inputs));
   const queries = { start: 168, end: 192 };
   let compared = 0;
   for (const record of records) {
@@ -78,8 +78,8 @@ it('writes a record for every method, keep and layer, with the numbers of a prob
     expect(record.topkRows === 0).toBe(record.topkRecall === null);
     const method = methodById(record.method);
     const parameters = record.parameters!;
-    const own = { ...text, recorded: text.recorded.filter(({ layer }) => layer === record.layer) };
-    const [measured] = await probe({ text: own, method, parameters, queries });
+    const own = { ...text, recorded: text.layerTraces.filter(({ layer }) => layer === record.layer) };
+    const [measured] = await measureLayers({ text: own, method, parameters, queries });
     expect(record).toMatchObject({
       massRecall: measured!.massRecall,
       topkRecall: measured!.topkRecall,

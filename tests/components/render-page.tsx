@@ -21,7 +21,7 @@ export async function testPage({ hash = '', ...options }: TestPageOptions = {}):
     sampleIds: ['short'],
     address: { hash: () => hash, push: () => {}, onChange: () => () => {} },
     publicAddress: 'https://example.org/',
-    recorded: Promise.resolve(null),
+    snapshot: Promise.resolve(null),
     createClient: (events) => createFakeClient(events, options),
   });
   await page.open();

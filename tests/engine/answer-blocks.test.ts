@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
-import { readText } from '../../src/engine/generation';
-import { contextOf } from '../../src/measure/probe-run';
+import { generate } from '../../src/engine/generation';
 import { selectAll } from '../../src/measure/select-all';
 import { readKept } from '../../src/measure/selection-reader';
+import { contextOf } from '../../src/measure/trace-run';
 import { methodById } from '../../src/methods';
 import type { Method } from '../../src/methods/method';
 import { resolveParameters } from '../../src/methods/parameters';
 import { forward } from '../../src/model/decoder/forward';
-import { recordReading } from '../../src/trace/from-decoder';
+import { traceOfSession } from '../../src/trace/from-decoder';
 import { someIds, tinyDecoder } from './tiny-model';
 
 const TOKENS = 120;
@@ -38,7 +38,7 @@ describe('selections of an answer’s tokens', async () => {
   const decoder = await tinyDecoder(ops);
   const ids = someIds(TOKENS);
   const { reader } = await forward(decoder, ids);
-  const text = recordReading(decoder, reader, {
+  const text = traceOfSession(decoder, reader, {
     tokens: TOKENS,
     answerStart: ANSWER_START,
     calibration: null,
@@ -58,12 +58,12 @@ describe('selections of an answer’s tokens', async () => {
     const method = methodById(id);
     const parameters = resolveParameters(id, method.parameters, given, contextOf(text));
     const { method: spied, seen } = watched(method);
-    const reading = await readText({
+    const reading = await generate({
       decoder,
       method: spied,
       parameters,
       calibration: null,
-      recorded: text.recorded,
+      recorded: text.layerTraces,
       ids,
       answerStart: ANSWER_START,
       queriesStart: QUERIES_START,
@@ -72,7 +72,7 @@ describe('selections of an answer’s tokens', async () => {
       signal: new AbortController().signal,
       onProgress: () => {},
     });
-    reading.reader.release();
+    reading.session.release();
     const { blocks } = await selectAll({
       text,
       method,

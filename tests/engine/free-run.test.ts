@@ -2,7 +2,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
 import { sampleTexts } from '../../src/cli/node-environment';
 import { compareRuns } from '../../src/engine/compare-runs';
-import { continuationOf, type Reading, readText } from '../../src/engine/generation';
+import { continuationOf, type Generation, generate } from '../../src/engine/generation';
 import { type OpenModel, openModel } from '../../src/engine/open-model';
 import { parameterContext, resolve } from '../../src/engine/resolve';
 import { buildText, type StudyText } from '../../src/engine/source';
@@ -14,7 +14,7 @@ import type { FreeRunMeasurement } from '../../src/study/results';
 const { signal } = new AbortController();
 let model: OpenModel;
 let text: StudyText;
-let reference: Reading;
+let reference: Generation;
 
 beforeAll(async () => {
   model = await openModel(createCpuOps(), nodeFolder('samples/model'));
@@ -28,9 +28,9 @@ beforeAll(async () => {
   reference = await read({ id: 'full', parameters: {} });
 }, 120_000);
 
-async function read(spec: MethodSpec, of = text): Promise<Reading> {
+async function read(spec: MethodSpec, of = text): Promise<Generation> {
   const { method, parameters } = resolve(spec, parameterContext(model, 1024));
-  const reading = await readText({
+  const reading = await generate({
     ...{ method, parameters, signal, decoder: model.decoder, calibration: model.calibration },
     ...{ recorded: null, ids: of.ids, keepQueries: false, keepSelections: method !== full },
     answerStart: of.facts.answerStart,
@@ -39,7 +39,7 @@ async function read(spec: MethodSpec, of = text): Promise<Reading> {
     isAnswerComplete: (generated) => of.isAnswerComplete(generated),
     onProgress: () => {},
   });
-  reading.reader.release();
+  reading.session.release();
   return reading;
 }
 

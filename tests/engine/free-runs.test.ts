@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
-import { type Reading, readText } from '../../src/engine/generation';
+import { type Generation, generate } from '../../src/engine/generation';
 import { type OpenModel, openModel } from '../../src/engine/open-model';
 import { parameterContext } from '../../src/engine/resolve';
 import { DivergenceSums } from '../../src/measure/divergence';
@@ -42,10 +42,10 @@ beforeAll(async () => {
   model = await openModel(ops, nodeFolder(new URL('../../samples/model', import.meta.url).pathname));
 });
 
-async function freeRun(run: FreeRun, isFull: boolean): Promise<Reading> {
+async function freeRun(run: FreeRun, isFull: boolean): Promise<Generation> {
   const method = isFull ? full : methodById(run.method);
   const context = parameterContext(model, run.ids.length);
-  const reading = await readText({
+  const reading = await generate({
     decoder: model.decoder,
     method,
     parameters: resolveParameters(method.id, method.parameters, isFull ? {} : run.parameters, context),
@@ -59,11 +59,11 @@ async function freeRun(run: FreeRun, isFull: boolean): Promise<Reading> {
     signal: new AbortController().signal,
     onProgress: () => {},
   });
-  reading.reader.release();
+  reading.session.release();
   return reading;
 }
 
-async function logitsOf({ queryStates }: Reading): Promise<Float32Array> {
+async function logitsOf({ queryStates }: Generation): Promise<Float32Array> {
   const blocks: Float32Array[] = [];
   for await (const { logits } of logitBlocks(model.decoder, queryStates)) blocks.push(logits);
   const all = new Float32Array(blocks.reduce((length, block) => length + block.length, 0));

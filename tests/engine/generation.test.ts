@@ -2,17 +2,17 @@ import { describe, expect, test } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
 import {
   continuationTokens,
+  type Generation,
+  type GenerationRequest,
+  generate,
   LONGEST_ANSWER_TOKENS,
-  type Reading,
-  type ReadingRequest,
-  readText,
 } from '../../src/engine/generation';
 import { logitBlocks } from '../../src/measure/logits';
 import { full } from '../../src/methods/full';
 import type { Method } from '../../src/methods/method';
 import { streamingLlm } from '../../src/methods/streaming-llm';
 import { attendSelection } from '../../src/model/decoder/attend';
-import { createReader, type Reader } from '../../src/model/decoder/decoder';
+import { type DecoderSession, startSession } from '../../src/model/decoder/decoder';
 import { forward } from '../../src/model/decoder/forward';
 import { someIds, tinyDecoder } from './tiny-model';
 
@@ -20,7 +20,7 @@ const ops = createCpuOps();
 const decoder = await tinyDecoder(ops);
 const vocabulary = decoder.config.vocabularySize;
 
-function request(ids: Uint32Array, change: Partial<ReadingRequest>): ReadingRequest {
+function request(ids: Uint32Array, change: Partial<GenerationRequest>): GenerationRequest {
   return {
     decoder,
     method: full,
@@ -45,7 +45,7 @@ async function fullLogits(ids: Uint32Array): Promise<Float32Array> {
 }
 
 /** Logits at each query of a reading. */
-async function logitsOf({ queryStates }: Reading): Promise<Float32Array> {
+async function logitsOf({ queryStates }: Generation): Promise<Float32Array> {
   const blocks: number[] = [];
   for await (const { logits } of logitBlocks(decoder, queryStates)) blocks.push(...logits);
   return Float32Array.from(blocks);
@@ -71,16 +71,16 @@ function best(logits: Float32Array, row: number): number {
 describe('a free run', () => {
   test('with full attention in blocks gives the logits of one pass', async () => {
     const ids = someIds(75);
-    const reading = await readText(request(ids, { queriesStart: 20 }));
+    const reading = await generate(request(ids, { queriesStart: 20 }));
     expectClose(await logitsOf(reading), (await fullLogits(ids)).subarray(20 * vocabulary));
     expect(reading.generated).toBeNull();
-    reading.reader.release();
+    reading.session.release();
   });
 
   test('generates greedily what repeated full passes would, and ends with the true answer in its caches', async () => {
     const ids = someIds(40);
     const answerStart = 33;
-    const reading = await readText(
+    const reading = await generate(
       request(ids, { answerStart, queriesStart: 30, isAnswerComplete: (generated) => generated.length >= 5 }),
     );
     const wanted: number[] = [];
@@ -90,9 +90,9 @@ describe('a free run', () => {
       if (decoder.config.eosTokens.includes(wanted[wanted.length - 1]!)) break;
     }
     expect(reading.generated).toEqual(wanted);
-    expect(reading.reader.length).toBe(40);
+    expect(reading.session.length).toBe(40);
     expectClose(await logitsOf(reading), (await fullLogits(ids)).subarray(30 * vocabulary));
-    reading.reader.release();
+    reading.session.release();
   });
 
   test('an answer that agrees with the truth for a while, then not, leaves the logits of the truth', async () => {
@@ -100,7 +100,7 @@ describe('a free run', () => {
     const first = best(await fullLogits(prompt), 29);
     const wrong = (first + 1) % vocabulary;
     const ids = Uint32Array.from([...prompt, first, wrong, 5, 6]);
-    const reading = await readText(
+    const reading = await generate(
       request(ids, {
         answerStart: 30,
         queriesStart: 28,
@@ -109,22 +109,22 @@ describe('a free run', () => {
     );
     expect(reading.generated?.[0]).toBe(first);
     expectClose(await logitsOf(reading), (await fullLogits(ids)).subarray(28 * vocabulary));
-    reading.reader.release();
+    reading.session.release();
   });
 
   test('an answer without end stops', async () => {
     const endless = { ...decoder, config: { ...decoder.config, eosTokens: [] } };
     const asked = request(someIds(20), { decoder: endless, answerStart: 18, queriesStart: 15 });
-    const reading = await readText(asked);
+    const reading = await generate(asked);
     expect(reading.generated?.length).toBe(LONGEST_ANSWER_TOKENS);
-    expect(reading.reader.length).toBe(20);
-    reading.reader.release();
+    expect(reading.session.length).toBe(20);
+    reading.session.release();
   });
 
   test('a text without an answer is continued greedily, as repeated full passes would, and stays as it is', async () => {
     const ids = someIds(40);
     const endless = { ...decoder, config: { ...decoder.config, eosTokens: [] } };
-    const reading = await readText(
+    const reading = await generate(
       request(ids, { decoder: endless, continuation: 4, keepQueries: true, queriesStart: 30 }),
     );
     const wanted: number[] = [];
@@ -133,20 +133,20 @@ describe('a free run', () => {
       wanted.push(best(await fullLogits(so), so.length - 1));
     }
     expect(reading.generated).toEqual(wanted);
-    expect(reading.reader.length).toBe(40);
+    expect(reading.session.length).toBe(40);
     expectClose(await logitsOf(reading), (await fullLogits(ids)).subarray(30 * vocabulary));
-    reading.reader.release();
+    reading.session.release();
     const ended = { ...decoder, config: { ...decoder.config, eosTokens: [wanted[0]!] } };
-    const short = await readText(request(ids, { decoder: ended, continuation: 4 }));
+    const short = await generate(request(ids, { decoder: ended, continuation: 4 }));
     expect(short.generated, 'up to an end token').toEqual(wanted.slice(0, 1));
-    short.reader.release();
+    short.session.release();
     expect(continuationTokens({ learnedPositions: true, trainedTokens: 50 }, 40)).toBe(10);
     expect(continuationTokens({ learnedPositions: false, trainedTokens: 50 }, 40)).toBe(32);
   });
 
   test('a method that evicts reads densely, then loses keys: other logits after the cut, the same before', async () => {
     const ids = someIds(64);
-    const reading = await readText(
+    const reading = await generate(
       request(ids, {
         method: streamingLlm as Method,
         parameters: { keepFraction: 0.25, sinkTokens: 4, positions: 'original' },
@@ -156,21 +156,21 @@ describe('a free run', () => {
     const { reader: dense, logits } = await forward(decoder, ids);
     // Values of the last layer come from the hidden states of their own token: [token, G·d] in a row.
     const width = decoder.config.keyValueHeads * decoder.config.headDimension;
-    const values = async ({ caches }: Reader, from: number, to: number) =>
+    const values = async ({ caches }: DecoderSession, from: number, to: number) =>
       ops.readFloats(caches[decoder.config.layers - 1]!.value.buffer, from * width, (to - from) * width);
-    expectClose(await values(reading.reader, 0, 48), await values(dense, 0, 48));
-    const [cut, whole] = [await values(reading.reader, 48, 49), await values(dense, 48, 49)];
+    expectClose(await values(reading.session, 0, 48), await values(dense, 0, 48));
+    const [cut, whole] = [await values(reading.session, 48, 49), await values(dense, 48, 49)];
     expect(largestDifference(cut, whole), 'the first query after the cut').toBeGreaterThan(1e-3);
     const after = logits.subarray(48 * vocabulary);
     expect(largestDifference(await logitsOf(reading), after)).toBeGreaterThan(1e-3);
-    reading.reader.release();
+    reading.session.release();
     dense.release();
   });
 
   test('is cancelled between blocks and gives everything back', async () => {
     const before = ops.memory().bytes;
     const controller = new AbortController();
-    const reading = readText(
+    const reading = generate(
       request(someIds(200), {
         signal: controller.signal,
         onProgress: (tokens) => tokens >= 50 && controller.abort(new Error('overtaken')),
@@ -181,9 +181,9 @@ describe('a free run', () => {
   });
 
   test('one token is a text', async () => {
-    const reading = await readText(request(someIds(1), {}));
+    const reading = await generate(request(someIds(1), {}));
     expectClose(await logitsOf(reading), await fullLogits(someIds(1)));
-    reading.reader.release();
+    reading.session.release();
     expect(ops.memory().bytes).toBe(decoderBytes);
   });
 });
@@ -195,7 +195,7 @@ describe('blocks read together', () => {
   /** Hidden states of all tokens; a block's queries see five tokens before it, so that it matters which block a token is in. */
   async function statesOf(reads: readonly (readonly number[])[]): Promise<Float32Array> {
     const { hiddenSize: D, attentionScale } = decoder.config;
-    const reader = createReader(decoder, { capacity: ids.length, mostAtOnce: ids.length, keepQueries: true });
+    const reader = startSession(decoder, { capacity: ids.length, mostAtOnce: ids.length, keepQueries: true });
     const states = new Float32Array(ids.length * D);
     for (const blockEnds of reads) {
       const from = reader.length;
@@ -236,14 +236,14 @@ describe('blocks read together', () => {
     const seen: number[] = [];
     const long = someIds(600);
     const run = request(long, { queriesStart: 599, onProgress: (tokens) => seen.push(tokens) });
-    const reading = await readText(run);
-    reading.reader.release();
+    const reading = await generate(run);
+    reading.session.release();
     expect(seen).toEqual([0, 200, 400, 600]);
 
     const controller = new AbortController();
     const reason = new Error('overtaken');
     let reached = -1;
-    const cancelled = readText({
+    const cancelled = generate({
       ...run,
       signal: controller.signal,
       onProgress: (tokens) => {

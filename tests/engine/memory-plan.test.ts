@@ -5,7 +5,7 @@ import type { MemoryLimits, Ops } from '../../gpu/ops';
 import { createWebGpuOps } from '../../gpu/webgpu';
 import { webGpuMemoryLimits } from '../../gpu/webgpu/buffers';
 import { isUserError } from '../../src/base/user-error';
-import { readText } from '../../src/engine/generation';
+import { generate } from '../../src/engine/generation';
 import { cacheBuffers, plannedBytes, weightBuffers } from '../../src/engine/memory/buffers';
 import {
   checkWeightsFit,
@@ -21,7 +21,7 @@ import type { ModelConfig } from '../../src/model/architectures/config';
 import { parseConfig } from '../../src/model/architectures/config';
 import { readWeights } from '../../src/model/architectures/weights';
 import { createDecoder } from '../../src/model/decoder/decoder';
-import { recordReading } from '../../src/trace/from-decoder';
+import { traceOfSession } from '../../src/trace/from-decoder';
 import { decoderFixtures } from '../model/decoder-fixtures';
 import { fileJson, fixtureTensors } from '../model/files';
 import { describeWebGpu } from '../webgpu-node';
@@ -188,7 +188,7 @@ function agreesWithMeasurement(open: () => Promise<Ops> | Ops): void {
     const asked = { method, parameters, answerStart, queriesStart: 56 };
     const part = keepQueries ? 'probe' : 'free';
     const plan = planMemory({ ...asked, limits: ops.memoryLimits, config, tokens: 80, parts: [part] });
-    const reading = await readText({
+    const reading = await generate({
       ...{ ...asked, decoder, keepQueries, calibration: null, recorded: null },
       ids: someIds(80),
       isAnswerComplete: (generated) => generated.length >= 5,
@@ -200,12 +200,12 @@ function agreesWithMeasurement(open: () => Promise<Ops> | Ops): void {
     expect(peakBytes / planned).toBeGreaterThan(0.9);
     expect(peakBytes / planned).toBeLessThan(1.1);
     if (keepQueries) {
-      const text = recordReading(decoder, reading.reader, { tokens: 80, calibration: null });
+      const text = traceOfSession(decoder, reading.session, { tokens: 80, calibration: null });
       const caches = cacheBuffers(config, answerStart === null ? 80 : 124, true);
       const held = [...weightBuffers(config, ops.memoryLimits), ...caches, ...rotatedSlots(config, 80)];
       expect(ops.memory().bytes - empty, 'the open text').toBe(plannedBytes(held, ops.memoryLimits));
       text.release();
-    } else reading.reader.release();
+    } else reading.session.release();
     ops.destroy();
   });
 }

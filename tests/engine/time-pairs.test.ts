@@ -4,7 +4,7 @@ import type { Ops } from '../../gpu/ops';
 import { summary, timePairs } from '../../src/engine/time-pairs';
 import { streamingLlm } from '../../src/methods/streaming-llm';
 import { forward } from '../../src/model/decoder/forward';
-import { recordReading } from '../../src/trace/from-decoder';
+import { traceOfSession } from '../../src/trace/from-decoder';
 import { someIds, tinyDecoder } from './tiny-model';
 
 const TOKENS = 120;
@@ -29,7 +29,7 @@ async function slowMachine(milliseconds: { full: number; listed: number }) {
   };
   const decoder = await tinyDecoder(cpu);
   const { reader } = await forward(decoder, someIds(TOKENS), { keepStates: false });
-  const text = recordReading(decoder, reader, { tokens: TOKENS, answerStart: 116, calibration: null });
+  const text = traceOfSession(decoder, reader, { tokens: TOKENS, answerStart: 116, calibration: null });
   const run = (budgetMilliseconds: number | null, signal = new AbortController().signal) =>
     timePairs({
       ...{ method: streamingLlm, parameters, evictAt: 100, budgetMilliseconds, signal },

@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
-import { probe } from '../../src/measure/probe';
+import { measureLayers } from '../../src/measure/measure-layers';
 import { selectAll } from '../../src/measure/select-all';
 import { methodById, methods } from '../../src/methods';
 import { resolveParameters } from '../../src/methods/parameters';
 import { readCapture } from '../../src/model/capture/capture';
 import { readSafetensors } from '../../src/model/files/safetensors';
 import { type TensorToWrite, writeSafetensors } from '../../src/model/files/safetensors-writer';
-import { recordCapture } from '../../src/trace/from-decoder';
+import { traceOfCapture } from '../../src/trace/from-decoder';
 import { allFinite, Outcomes, oddValue, settings } from './fuzz';
 
 const ops = createCpuOps();
@@ -121,14 +121,14 @@ test('a capture of odd values is measured in finite numbers, or refused in one s
           }
         }
         const capture = readCapture(readSafetensors(writeSafetensors(tensors, metadata)));
-        const text = await recordCapture(ops, capture);
+        const text = await traceOfCapture(ops, capture);
         try {
           const context = { ...text, tokens };
           const method = methodById(id);
           const given = 'keepFraction' in method.parameters ? { keepFraction: share } : {};
           const parameters = resolveParameters(method.id, method.parameters, given, context);
           const start = Math.floor(share * (tokens - 1));
-          const measured = await probe({ text, method, parameters, queries: { start, end: tokens } });
+          const measured = await measureLayers({ text, method, parameters, queries: { start, end: tokens } });
           expect(allFinite(measured)).toBe(true);
           for (const { massRecall, keptShare } of measured) {
             expect(massRecall).toBeGreaterThanOrEqual(0);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
 import { measureCost, operationsPerKey } from '../../src/measure/cost';
-import { probe } from '../../src/measure/probe';
+import { measureLayers } from '../../src/measure/measure-layers';
 import { methodById } from '../../src/methods';
 import { esa } from '../../src/methods/esa';
 import { paperOperations } from '../../src/methods/esa/cost';
@@ -231,7 +231,7 @@ describe('cost', () => {
     const text = fixtureText(createCpuOps());
     const method = methodById(id);
     const parameters = resolveParameters(id, method.parameters, given, context);
-    const [layer] = await probe({ text, method, parameters, queries });
+    const [layer] = await measureLayers({ text, method, parameters, queries });
     const cost = costOf(id, given);
     expect(cost.attentionOperations).toBeCloseTo(4 * operationsPerKey(context) * layer!.keptKeys, 4);
     expect(cost.density).toBeLessThan(1);

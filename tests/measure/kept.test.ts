@@ -2,9 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
 import { measureCost } from '../../src/measure/cost';
-import { probe } from '../../src/measure/probe';
-import { contextOf } from '../../src/measure/probe-run';
+import { measureLayers } from '../../src/measure/measure-layers';
 import { sweep } from '../../src/measure/sweep';
+import { contextOf } from '../../src/measure/trace-run';
 import { methodById } from '../../src/methods';
 import { resolveParameters } from '../../src/methods/parameters';
 import { draw, lcg } from '../golden/lcg';
@@ -44,7 +44,7 @@ describe('kept', () => {
       const method = methodById(id);
       const queries = { start, end: tokens };
       const parameters = resolveParameters(id, method.parameters, given, context);
-      const layers = await probe({ text, method, parameters, queries });
+      const layers = await measureLayers({ text, method, parameters, queries });
       const keptShare = layers.reduce((sum, layer) => sum + layer.keptShare, 0) / layers.length;
       const { density } = measureCost({
         ...{ method, parameters, context, queries, answerStart, weightOperations: 0 },

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { share } from '../../src/measure/layer-blocks';
 import { LayerSums } from '../../src/measure/layer-sums';
-import { share } from '../../src/measure/probe-part';
 
 describe('sums of a layer', () => {
   it('counts each query among the keys that it sees, and has the most ties of all blocks', () => {

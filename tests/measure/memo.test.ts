@@ -1,11 +1,11 @@
 import { describe, expect, it, vi } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
 import { explainRow } from '../../src/measure/explain-row';
+import { measureLayers } from '../../src/measure/measure-layers';
 import { Memo } from '../../src/measure/memo';
-import { probe } from '../../src/measure/probe';
-import { contextOf } from '../../src/measure/probe-run';
 import { selectAll } from '../../src/measure/select-all';
 import { sweep } from '../../src/measure/sweep';
+import { contextOf } from '../../src/measure/trace-run';
 import { methodById } from '../../src/methods';
 import { type Parameters, resolveParameters } from '../../src/methods/parameters';
 import { fixtureText } from '../methods/fixture';
@@ -135,7 +135,7 @@ describe('measurements through a memo', () => {
       const parameters = resolveParameters(id, method.parameters, { ...given, ...change }, contextOf(text));
       const shared = { text, method, parameters, ...(memo ? { memo } : {}) };
       results.push(
-        await probe({ ...shared, queries }),
+        await measureLayers({ ...shared, queries }),
         await selectAll({ ...shared, recordedIndex: 1, evictAt: queries.start, withScores: true }),
         await explainRow({ ...shared, layer: 0, head: 1, query: tokens - 1, evictAt: queries.start }),
       );

@@ -6,12 +6,12 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
 import type { Ops } from '../../gpu/ops';
 import { createWebGpuOps } from '../../gpu/webgpu';
-import { probe } from '../../src/measure/probe';
-import { contextOf } from '../../src/measure/probe-run';
+import { measureLayers } from '../../src/measure/measure-layers';
 import { selectAll } from '../../src/measure/select-all';
+import { contextOf } from '../../src/measure/trace-run';
 import { esa } from '../../src/methods/esa';
 import { numberIn, type Parameters, resolveParameters } from '../../src/methods/parameters';
-import type { RecordedText } from '../../src/trace/trace';
+import type { Trace } from '../../src/trace/trace';
 import { type LayerTensors, randomLayers, recordText, type TextShape } from '../methods/recorded';
 import { describeWebGpu } from '../webgpu-node';
 
@@ -59,7 +59,7 @@ const cases: readonly (readonly [name: string, of: Case])[] = [
 
 const tensorsOf = ({ shape }: Case): LayerTensors[] => randomLayers(shape, 2, 5, 1.5);
 
-function study(ops: Ops, of: Case): { text: RecordedText; parameters: Parameters } {
+function study(ops: Ops, of: Case): { text: Trace; parameters: Parameters } {
   const text = recordText(ops, of.shape, tensorsOf(of), { answerStart: of.answerStart });
   const given = { projection: 'exact', ...of.given };
   return { text, parameters: resolveParameters('esa', esa.parameters, given, contextOf(text)) };
@@ -125,7 +125,7 @@ async function defined(of: Case): Promise<number[][]> {
 async function measured(ops: Ops, of: Case) {
   const { text, parameters } = study(ops, of);
   const queries = { start: of.queriesStart, end: of.shape.tokens };
-  return probe({ text, method: esa, parameters, queries });
+  return measureLayers({ text, method: esa, parameters, queries });
 }
 
 function expectDefined(layers: Awaited<ReturnType<typeof measured>>, wanted: readonly number[][]): void {

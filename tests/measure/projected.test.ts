@@ -2,18 +2,18 @@
 import { describe, expect, it } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
 import type { Rows } from '../../gpu/rows';
-import { probe } from '../../src/measure/probe';
-import { contextOf } from '../../src/measure/probe-run';
+import { measureLayers } from '../../src/measure/measure-layers';
 import { selectAll } from '../../src/measure/select-all';
 import { visibleTokens } from '../../src/measure/selection-reader';
+import { contextOf } from '../../src/measure/trace-run';
 import { methodById } from '../../src/methods';
 import { resolveParameters } from '../../src/methods/parameters';
 import { parseConfig } from '../../src/model/architectures/config';
 import { readWeights } from '../../src/model/architectures/weights';
 import { createDecoder } from '../../src/model/decoder/decoder';
 import { forward } from '../../src/model/decoder/forward';
-import { recordReading } from '../../src/trace/from-decoder';
-import type { RecordedText } from '../../src/trace/trace';
+import { traceOfSession } from '../../src/trace/from-decoder';
+import type { Trace } from '../../src/trace/trace';
 import { someIds } from '../engine/tiny-model';
 import { fixtureText } from '../methods/fixture';
 import { fileJson, fixtureTensors } from '../model/files';
@@ -48,7 +48,7 @@ async function open(fixture: keyof typeof weightsIn, answerStart: number | null)
   const { reader } = await forward(decoder, someIds(TOKENS));
   return {
     config,
-    text: recordReading(decoder, reader, { tokens: TOKENS, answerStart, calibration: null }),
+    text: traceOfSession(decoder, reader, { tokens: TOKENS, answerStart, calibration: null }),
   };
 }
 
@@ -59,16 +59,16 @@ async function read(view: Rows): Promise<(head: number, row: number, channel: nu
 
 /** Σ over the queries of ‖(ô − o)W_Oᵀ‖² and ‖oW_Oᵀ‖²; their ratio's root. */
 async function byDefinition(
-  text: RecordedText,
+  text: Trace,
   hidden: number,
   weight: (out: number, channel: number) => number,
   kept: (query: number, head: number) => Uint32Array,
   layer: number,
 ): Promise<number> {
   const { queryHeads: H, keyValueHeads: G, headDimension: d, attentionScale } = text;
-  const query = await read(text.recorded[layer]!.query);
-  const key = await read(text.recorded[layer]!.key);
-  const value = await read(text.recorded[layer]!.value);
+  const query = await read(text.layerTraces[layer]!.query);
+  const key = await read(text.layerTraces[layer]!.key);
+  const value = await read(text.layerTraces[layer]!.value);
   const attend = (head: number, i: number, tokens: readonly number[]): number[] => {
     const g = Math.floor((head * G) / H);
     const scores = tokens.map((t) => {
@@ -126,7 +126,7 @@ describe('the output error after W_O', () => {
     const method = methodById(id);
     const parameters = resolveParameters(id, method.parameters, given, contextOf(text));
     const before = ops.memory().bytes;
-    const layers = await probe({ text, method, parameters, queries });
+    const layers = await measureLayers({ text, method, parameters, queries });
     expect(ops.memory().bytes).toBe(before);
     for (const { layer, outputErrorProjected, outputError } of layers) {
       const { blocks } = await selectAll({
@@ -148,13 +148,18 @@ describe('the output error after W_O', () => {
   it('is 0 where all is kept, and null for a capture', async () => {
     const { text } = await open('llama-gqa', null);
     const full = methodById('full');
-    for (const { outputErrorProjected } of await probe({ text, method: full, parameters: {}, queries }))
+    for (const { outputErrorProjected } of await measureLayers({
+      text,
+      method: full,
+      parameters: {},
+      queries,
+    }))
       expect(outputErrorProjected).toBeLessThan(1e-6);
     text.release();
     const capture = fixtureText(ops);
     const oracle = methodById('oracle');
     const parameters = resolveParameters('oracle', oracle.parameters, {}, contextOf(capture));
-    for (const layer of await probe({ text: capture, method: oracle, parameters, queries }))
+    for (const layer of await measureLayers({ text: capture, method: oracle, parameters, queries }))
       expect(layer.outputErrorProjected).toBeNull();
   });
 });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
-import { rowShape } from '../../src/measure/probe-rows';
+import { rowShape } from '../../src/measure/layer-rows';
 import { readKept, readLists } from '../../src/measure/selection-reader';
 
 const ops = createCpuOps();

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
-import { contextOf, layerInput, startProbe } from '../../src/measure/probe-run';
 import { readKept } from '../../src/measure/selection-reader';
 import { selectorRecall } from '../../src/measure/selector-recall';
+import { contextOf, layerInput, startTraceRun } from '../../src/measure/trace-run';
 import { methodById } from '../../src/methods';
 import { resolveParameters } from '../../src/methods/parameters';
 import { fixtureText, shape } from '../methods/fixture';
@@ -25,10 +25,10 @@ test('recall of each query is the same however many scores are held at once', as
     { ...given, selectedTokens: 24 },
     contextOf(text),
   );
-  const { run, blocks, dispose } = await startProbe(text, method, parameters, 150);
+  const { run, blocks, dispose } = await startTraceRun(text, method, parameters, 150);
   const block = blocks.find(({ start }) => start >= 120)!;
   const measured = { start: block.start + 3, end: Math.min(block.end, shape.tokens) };
-  const input = layerInput(text.recorded[1]!, block);
+  const input = layerInput(text.layerTraces[1]!, block);
   const selection = run.select(input);
   const kept = readKept(ops, selection);
   const recallWith = async (mostScores: number) => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
-import { probe } from '../../src/measure/probe';
-import { contextOf } from '../../src/measure/probe-run';
+import { measureLayers } from '../../src/measure/measure-layers';
 import { sweep } from '../../src/measure/sweep';
+import { contextOf } from '../../src/measure/trace-run';
 import { methodById } from '../../src/methods';
 import { resolveParameters } from '../../src/methods/parameters';
 import { expectClose } from '../methods/agreement';
@@ -41,7 +41,7 @@ describe('sweep', () => {
     const curves = await sweep({ text: { ...text, ops: counting }, methods, fractions, queries });
     expect(ops.memory().bytes).toBe(before);
     // Blocks of different methods cut the 42 queries into these stretches: 150, 160, 164 (lag), 168 (chunks of 24), 180, 192.
-    expect(recomputed / text.recorded.length).toBeLessThanOrEqual(6);
+    expect(recomputed / text.layerTraces.length).toBeLessThanOrEqual(6);
     expect(curves.map(({ current }) => current)).toEqual(specs.map((_, i) => i === 0));
 
     for (const [i, { method, parameters }] of methods.entries()) {
@@ -57,7 +57,7 @@ describe('sweep', () => {
           expect(fitted.floor).toBeGreaterThan(keep);
           continue;
         }
-        const layers = await probe({ text, method, parameters: fitted.parameters, queries });
+        const layers = await measureLayers({ text, method, parameters: fitted.parameters, queries });
         expectClose(
           found!.layers!,
           layers.map(({ massRecall }) => massRecall),

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
-import { probe } from '../../src/measure/probe';
-import { contextOf } from '../../src/measure/probe-run';
+import { measureLayers } from '../../src/measure/measure-layers';
 import { sweep } from '../../src/measure/sweep';
 import { sweptAnswer, sweptNotice, sweptWeight } from '../../src/measure/swept-queries';
+import { contextOf } from '../../src/measure/trace-run';
 import { methodById } from '../../src/methods';
 import { resolveParameters } from '../../src/methods/parameters';
 import { fixtureText, shape } from '../methods/fixture';
@@ -47,7 +47,9 @@ describe('a sweep of a text with an answer', () => {
       evictAt: queries.start,
       answerStart: text.answerStart,
     });
-    return 'parameters' in fitted ? probe({ text, method, parameters: fitted.parameters, queries }) : null;
+    return 'parameters' in fitted
+      ? measureLayers({ text, method, parameters: fitted.parameters, queries })
+      : null;
   }
 
   it('has the recall and the share of a probe run where it takes every token', async () => {

@@ -4,12 +4,12 @@ import { createCpuOps } from '../../gpu/cpu';
 import { matrixRows } from '../../gpu/rows';
 import { createWebGpuOps } from '../../gpu/webgpu';
 import { explainRow } from '../../src/measure/explain-row';
-import { probe } from '../../src/measure/probe';
-import { contextOf } from '../../src/measure/probe-run';
+import { measureLayers } from '../../src/measure/measure-layers';
 import { sweep } from '../../src/measure/sweep';
+import { contextOf } from '../../src/measure/trace-run';
 import { methodById } from '../../src/methods';
 import { resolveParameters } from '../../src/methods/parameters';
-import type { RecordedText } from '../../src/trace/trace';
+import type { Trace } from '../../src/trace/trace';
 import { expectClose } from '../methods/agreement';
 import { fixtureText, shape } from '../methods/fixture';
 import { describeWebGpu } from '../webgpu-node';
@@ -30,14 +30,14 @@ const specs: readonly [id: string, given: Record<string, unknown>][] = [
 ];
 
 describeWebGpu('measurements on WebGPU', (gpu) => {
-  let cpu: RecordedText;
-  let webgpu: RecordedText;
+  let cpu: Trace;
+  let webgpu: Trace;
   /** With an output projection, which captures have none of. */
-  const oneLayer = (text: RecordedText): RecordedText => {
+  const oneLayer = (text: Trace): Trace => {
     const channels = shape.queryHeads * shape.headDimension;
     const draws = Float32Array.from({ length: HIDDEN * channels }, (_, i) => Math.sin(7 * i + 1));
     const weight = matrixRows(text.ops.upload(draws, 'W_O'), HIDDEN, channels);
-    return { ...text, recorded: text.recorded.slice(0, 1), outputWeight: () => weight };
+    return { ...text, layerTraces: text.layerTraces.slice(0, 1), outputWeight: () => weight };
   };
   beforeAll(async () => {
     cpu = oneLayer(fixtureText(createCpuOps({ simd: false })));
@@ -53,8 +53,8 @@ describeWebGpu('measurements on WebGPU', (gpu) => {
 
   it.each(specs)('%s %o: probe', async (...spec) => {
     const [[wanted], [found]] = await Promise.all([
-      probe({ text: cpu, ...resolved(spec), queries }),
-      probe({ text: webgpu, ...resolved(spec), queries }),
+      measureLayers({ text: cpu, ...resolved(spec), queries }),
+      measureLayers({ text: webgpu, ...resolved(spec), queries }),
     ]);
     const numbers = (layer: typeof wanted): number[] =>
       [

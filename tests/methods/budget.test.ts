@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
-import { probe } from '../../src/measure/probe';
-import { contextOf } from '../../src/measure/probe-run';
+import { measureLayers } from '../../src/measure/measure-layers';
 import { selectAll } from '../../src/measure/select-all';
+import { contextOf } from '../../src/measure/trace-run';
 import { methodById } from '../../src/methods';
 import { translateKeepFraction } from '../../src/methods/budget';
 import { lagBlocks, storedKeys } from '../../src/methods/lagkv/partitions';
@@ -102,7 +102,7 @@ describe.each(evictingOnce)('keepFraction of %s %o, which evicts once', (id, giv
       const notices: string[] = [];
       const queries = { start, end: shape.tokens };
       const onNotices = (sentences: readonly string[]): void => void notices.push(...sentences);
-      const { keptShare } = (await probe({ text, method, parameters, queries, onNotices }))[0]!;
+      const { keptShare } = (await measureLayers({ text, method, parameters, queries, onNotices }))[0]!;
       return { keptShare, notices };
     };
     expect(await measure(0)).toEqual({ keptShare: 1, notices: [sentence] });

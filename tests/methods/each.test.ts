@@ -4,12 +4,12 @@ import { createCpuOps } from '../../gpu/cpu';
 import { LOWEST_SCORE, type Ops } from '../../gpu/ops';
 import { createWebGpuOps } from '../../gpu/webgpu';
 import { choose } from '../../src/measure/choices';
-import { layerInput, type ProbeRun, startProbe } from '../../src/measure/probe-run';
 import { readKept, readScoreRows } from '../../src/measure/selection-reader';
+import { layerInput, startTraceRun, type TraceRun } from '../../src/measure/trace-run';
 import { methodById } from '../../src/methods';
 import type { LayerInput, Selection } from '../../src/methods/method';
 import { resolveParameters } from '../../src/methods/parameters';
-import type { RecordedText } from '../../src/trace/trace';
+import type { Trace } from '../../src/trace/trace';
 import { describeWebGpu } from '../webgpu-node';
 import { fixtureText, shape } from './fixture';
 
@@ -37,11 +37,11 @@ async function read(ops: Ops, selection: Selection) {
   return { kept, scores: [...scores, ...second], scoreStart, decidedBy: selection.decidedBy };
 }
 
-function tests(backend: () => { text: RecordedText; digits: number }, chosen = specs): void {
+function tests(backend: () => { text: Trace; digits: number }, chosen = specs): void {
   const approximate = chosen.filter(([, given]) => given.projection === 'closed-form');
 
   async function started([id, given]: (typeof specs)[number]): Promise<{
-    probe: ProbeRun;
+    probe: TraceRun;
     input: LayerInput;
   }> {
     const { text } = backend();
@@ -49,8 +49,8 @@ function tests(backend: () => { text: RecordedText; digits: number }, chosen = s
     const context = { ...text, tokens: shape.tokens };
     const parameters = resolveParameters(id, method.parameters, given, context);
     return {
-      probe: await startProbe(text, method, parameters, 140),
-      input: layerInput(text.recorded[1]!, answer),
+      probe: await startTraceRun(text, method, parameters, 140),
+      input: layerInput(text.layerTraces[1]!, answer),
     };
   }
 
@@ -62,7 +62,7 @@ function tests(backend: () => { text: RecordedText; digits: number }, chosen = s
     expect(each).toHaveLength(answer.end - answer.start);
     for (const [i, selection] of each!.entries()) {
       const start = answer.start + i;
-      const alone = one(layerInput(text.recorded[1]!, { start, end: start + 1 }));
+      const alone = one(layerInput(text.layerTraces[1]!, { start, end: start + 1 }));
       const [got, want] = [await read(text.ops, selection), await read(text.ops, alone!)];
       expect(got.scoreStart).toBe(want.scoreStart);
       expect(got.decidedBy).toBe(want.decidedBy);
@@ -101,7 +101,7 @@ function tests(backend: () => { text: RecordedText; digits: number }, chosen = s
         const rows = await readScoreRows(text.ops, each[name]);
         for (const [i, row] of rows.entries()) {
           const start = answer.start + i;
-          const alone = probe.run.queryScores!(layerInput(text.recorded[1]!, { start, end: start + 1 }))!;
+          const alone = probe.run.queryScores!(layerInput(text.layerTraces[1]!, { start, end: start + 1 }))!;
           expect(alone.count).toBe(each.count);
           const [want] = await readScoreRows(text.ops, alone[name]);
           expect(row.subarray(want!.length).every((value) => value === Math.fround(LOWEST_SCORE))).toBe(true);
@@ -130,21 +130,21 @@ describe('each query in one pass, on the CPU', () => {
   ])('%s %o: where queries keep everything they are asked one by one', async (id, given) => {
     const method = methodById(id);
     const parameters = resolveParameters(id, method.parameters, given, text);
-    const { run, dispose } = await startProbe(text, method, parameters, 140);
-    expect(run.each!.select(layerInput(text.recorded[0]!, answer))).toBeNull();
+    const { run, dispose } = await startTraceRun(text, method, parameters, 140);
+    expect(run.each!.select(layerInput(text.layerTraces[0]!, answer))).toBeNull();
     dispose();
   });
 
   it('takes consecutive blocks of one query together, others one by one, and every block once', async () => {
     const method = methodById('esa');
     const parameters = resolveParameters('esa', method.parameters, specs[0]![1], text);
-    const { run, blocks, dispose } = await startProbe(
+    const { run, blocks, dispose } = await startTraceRun(
       { ...text, answerStart: ANSWER_START },
       method,
       parameters,
       140,
     );
-    const made = [...choose(run, text.recorded[0]!, blocks, undefined)];
+    const made = [...choose(run, text.layerTraces[0]!, blocks, undefined)];
     expect(made.flatMap((choices) => choices.blocks)).toEqual(blocks);
     const last = made.at(-1)!;
     expect(last.inOnePass).toBe(true);
@@ -157,7 +157,7 @@ describe('each query in one pass, on the CPU', () => {
 });
 
 describeWebGpu('each query in one pass, on WebGPU', (gpu) => {
-  let text: RecordedText;
+  let text: Trace;
   beforeAll(async () => {
     text = fixtureText(await createWebGpuOps({ device: gpu.device }));
   });

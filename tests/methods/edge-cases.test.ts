@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
 import { UserError } from '../../src/base/user-error';
-import { probe } from '../../src/measure/probe';
-import { contextOf, layerInput, runContext, startProbe } from '../../src/measure/probe-run';
+import { measureLayers } from '../../src/measure/measure-layers';
 import { selectAll } from '../../src/measure/select-all';
 import { readKept } from '../../src/measure/selection-reader';
+import { contextOf, layerInput, methodContext, startTraceRun } from '../../src/measure/trace-run';
 import { methodById, methods } from '../../src/methods';
 import type { MethodRun } from '../../src/methods/method';
 import { numberIn, type Parameters, resolveParameters } from '../../src/methods/parameters';
-import type { RecordedText } from '../../src/trace/trace';
+import type { Trace } from '../../src/trace/trace';
 import { type LayerTensors, randomLayers, recordText, type TextShape } from './recorded';
 
 const heads = { queryHeads: 4, keyValueHeads: 2, headDimension: 8 };
@@ -49,11 +49,11 @@ const variants: [id: string, given: Record<string, unknown>][] = [
   ['random', { positions: 'cache' }],
 ];
 
-const parametersFor = (text: RecordedText, id: string, given: Record<string, unknown>): Parameters =>
+const parametersFor = (text: Trace, id: string, given: Record<string, unknown>): Parameters =>
   resolveParameters(id, methodById(id).parameters, given, contextOf(text));
 
 /** Runs a method over a text and checks what must hold whatever the numbers are. */
-async function expectSound(text: RecordedText, id: string, given: Record<string, unknown>, start: number) {
+async function expectSound(text: Trace, id: string, given: Record<string, unknown>, start: number) {
   const method = methodById(id);
   const parameters = parametersFor(text, id, given);
   const { tokens } = text;
@@ -79,7 +79,7 @@ async function expectSound(text: RecordedText, id: string, given: Record<string,
     }
   });
   const queries = { start, end: tokens };
-  for (const layer of await probe({ text, method, parameters, queries })) {
+  for (const layer of await measureLayers({ text, method, parameters, queries })) {
     expect(layer.keptKeys).toBeLessThanOrEqual(layer.visibleKeys);
     expect(layer.keptKeys).toBeGreaterThanOrEqual(1);
     for (const head of layer.heads) {
@@ -161,8 +161,8 @@ it.each(['official', 'kvpress'])(
     const key = layer!.key.map((value, i) => (i % heads.headDimension === 3 ? 7 : value));
     const text = recordText(createCpuOps(), shape, [{ ...layer!, key }], { rope: null });
     const parameters = parametersFor(text, 'lagkv', { variant, sinkTokens: 0, lagTokens: 8 });
-    const run = methodById('lagkv').start(runContext(text, 32), parameters);
-    run.select(layerInput(text.recorded[0]!, { start: 32, end: 40 }));
+    const run = methodById('lagkv').start(methodContext(text, 32), parameters);
+    run.select(layerInput(text.layerTraces[0]!, { start: 32, end: 40 }));
     // Three of the four partitions have a successor; one key channel of both heads is constant in each.
     expect(await run.lateNotices!()).toEqual([
       '6 channels had no range in a lag partition; their keys or values were divided by 1e-12 there.',
@@ -191,7 +191,7 @@ it('LagKV on heads of one channel is refused in a sentence', async () => {
   const queries = { start: 20, end: 30 };
   for (const variant of ['official', 'kvpress']) {
     const parameters = parametersFor(text, 'lagkv', { variant, lagTokens: 4 });
-    await expect(probe({ text, method: methodById('lagkv'), parameters, queries })).rejects.toThrow(
+    await expect(measureLayers({ text, method: methodById('lagkv'), parameters, queries })).rejects.toThrow(
       'lagkv scores by the spread over a head’s channels, and there is only one here; choose another method.',
     );
   }
@@ -292,16 +292,16 @@ describe('a run that returns to its mark', () => {
     const other = recordText(ops, shapeOf(tokens), randomLayers(shapeOf(tokens), 1, 5));
     const method = methodById(id);
     const parameters = parametersFor(text, id, given);
-    const keptAt = (run: MethodRun, of: RecordedText, start: number) =>
-      readKept(ops, run.select(layerInput(of.recorded[0]!, { start, end: start + 1 })));
-    const undisturbed = await startProbe(text, method, parameters, 30);
+    const keptAt = (run: MethodRun, of: Trace, start: number) =>
+      readKept(ops, run.select(layerInput(of.layerTraces[0]!, { start, end: start + 1 })));
+    const undisturbed = await startTraceRun(text, method, parameters, 30);
     const wanted = await keptAt(undisturbed.run, text, 60);
     undisturbed.dispose();
     // Before and after the tokens are evicted.
     for (const mark of [20, 32]) {
       // As a free run, whose tokens are others after a rewind: a memo belongs to one text.
-      const run = method.start(runContext(text, 30), parameters);
-      await run.prepare?.(text.recorded);
+      const run = method.start(methodContext(text, 30), parameters);
+      await run.prepare?.(text.layerTraces);
       await keptAt(run, text, mark);
       run.mark();
       await keptAt(run, other, 50);

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
 import { headMajorRows } from '../../gpu/rows';
-import { contextOf, layerInput, startProbe } from '../../src/measure/probe-run';
 import { readKept, readScores } from '../../src/measure/selection-reader';
+import { contextOf, layerInput, startTraceRun } from '../../src/measure/trace-run';
 import { esa } from '../../src/methods/esa';
 import type { MethodRun, Selection } from '../../src/methods/method';
 import { resolveParameters } from '../../src/methods/parameters';
-import type { RecordedText } from '../../src/trace/trace';
+import type { Trace } from '../../src/trace/trace';
 import { esa1, esa2 } from '../golden/esa-1';
 import { expectClose } from './agreement';
 import { recordText, rotate } from './recorded';
@@ -14,7 +14,7 @@ import { recordText, rotate } from './recorded';
 const { heads, keyHeads, channels, queryRows, tokens } = esa1;
 
 /** The tensors of ESA-1 as a text whose block of three queries begins at `start`; other queries are zero. */
-function textWithBlockAt(start: number): RecordedText {
+function textWithBlockAt(start: number): Trace {
   const length = start + queryRows;
   const query = new Float32Array(heads * length * channels);
   for (let head = 0; head < heads; head++) {
@@ -45,7 +45,7 @@ function textWithBlockAt(start: number): RecordedText {
   );
 }
 
-async function startEsa(text: RecordedText, given: Record<string, unknown>): Promise<MethodRun> {
+async function startEsa(text: Trace, given: Record<string, unknown>): Promise<MethodRun> {
   const parameters = resolveParameters(
     'esa',
     esa.parameters,
@@ -61,17 +61,17 @@ async function startEsa(text: RecordedText, given: Record<string, unknown>): Pro
     },
     contextOf(text),
   );
-  return (await startProbe(text, esa, parameters, text.tokens)).run;
+  return (await startTraceRun(text, esa, parameters, text.tokens)).run;
 }
 
 async function attend(
-  text: RecordedText,
+  text: Trace,
   run: MethodRun,
   start: number,
   selection: Selection,
 ): Promise<Float32Array> {
   const { ops } = text;
-  const input = layerInput(text.recorded[0]!, { start, end: start + queryRows });
+  const input = layerInput(text.layerTraces[0]!, { start, end: start + queryRows });
   const out = ops.allocate('f32', heads * queryRows * channels, 'output');
   const buffer = ops.allocate('f32', heads * queryRows, 'log-sum-exp');
   const lambda = { buffer, offset: 0, headStride: queryRows };
@@ -82,7 +82,7 @@ async function attend(
 describe('ESA-1', () => {
   const start = tokens - queryRows;
   const text = textWithBlockAt(start);
-  const input = layerInput(text.recorded[0]!, { start, end: tokens });
+  const input = layerInput(text.layerTraces[0]!, { start, end: tokens });
   const middle = { start: esa1.initialTokens, end: esa1.initialTokens + esa1.middleTokens };
 
   it('scores, dilates and selects, ties falling to F_s and then to the earlier token', async () => {
@@ -134,7 +134,7 @@ describe('ESA-2, the seam', () => {
     const text = textWithBlockAt(precedingTokens);
     const run = await startEsa(text, {});
     const block = { start: precedingTokens, end: precedingTokens + queryRows };
-    const output = await attend(text, run, block.start, run.select(layerInput(text.recorded[0]!, block)));
+    const output = await attend(text, run, block.start, run.select(layerInput(text.layerTraces[0]!, block)));
     const size = queryRows * channels;
     expectClose(output.subarray(0, size), wanted[0]);
     expectClose(output.subarray(3 * size, 4 * size), wanted[3]);

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Ops } from '../../gpu/ops';
 import { readSafetensors, type SafetensorsFile } from '../../src/model/files/safetensors';
-import type { RecordedText } from '../../src/trace/trace';
+import type { Trace } from '../../src/trace/trace';
 import { recordText, type TextShape } from './recorded';
 
 interface RunDescription {
@@ -28,7 +28,7 @@ export const shape: TextShape = {
 };
 
 /** The capture of the fixtures, its first `tokens` tokens. */
-export function fixtureText(ops: Ops, tokens = shape.tokens): RecordedText {
+export function fixtureText(ops: Ops, tokens = shape.tokens): Trace {
   const part = (name: string): Float32Array => firstTokens(inputs.float32(name), tokens);
   const tensors = Array.from({ length: layerCount }, (_, layer) => ({
     query: part(`query.${layer}`),

@@ -1,13 +1,13 @@
 /** Every fixture of the methods built here, on one backend. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Ops } from '../../gpu/ops';
-import { contextOf, layerInput, startProbe } from '../../src/measure/probe-run';
 import { selectAll } from '../../src/measure/select-all';
 import { readKept, readScores, visibleTokens } from '../../src/measure/selection-reader';
+import { contextOf, layerInput, startTraceRun } from '../../src/measure/trace-run';
 import { methodById } from '../../src/methods';
 import type { Selection } from '../../src/methods/method';
 import { type Parameters, resolveParameters } from '../../src/methods/parameters';
-import type { RecordedText } from '../../src/trace/trace';
+import type { Trace } from '../../src/trace/trace';
 import { expectKept, expectScores, largestMagnitude } from './agreement';
 import { expected, expectedKept, expectedScores, fixtureText, layerCount, runs, shape } from './fixture';
 
@@ -18,7 +18,7 @@ const layers = Array.from({ length: layerCount }, (_, layer) => layer);
 export function describeFixtures(backend: string, createOps: () => Promise<Ops>, tolerance: number): void {
   describe(`method fixtures on ${backend}`, () => {
     let ops: Ops;
-    let text: RecordedText;
+    let text: Trace;
 
     beforeAll(async () => {
       ops = await createOps();
@@ -74,7 +74,7 @@ export function describeFixtures(backend: string, createOps: () => Promise<Ops>,
         .filter((tensor) => tensor.startsWith(`${name}.kept_after_`) && tensor.endsWith('.0'))
         .map((tensor) => Number(/kept_after_(\d+)\.0$/.exec(tensor)![1]));
       expect(steps.length).toBeGreaterThan(3);
-      const compare = async (tensor: string, layer: number, of: RecordedText): Promise<void> => {
+      const compare = async (tensor: string, layer: number, of: Trace): Promise<void> => {
         const { kept, scores } = await keptAfterAll(name, layer, of);
         const { lagTokens, sinkTokens } = runs[name]!.keyhole.params as Record<string, number>;
         const reference = expectedKept(tensor);
@@ -94,12 +94,12 @@ export function describeFixtures(backend: string, createOps: () => Promise<Ops>,
     it.each(runsOf('esa@'))('%s', async (name) => {
       const method = methodById('esa');
       const parameters = parametersOf(name);
-      const { run, blocks } = await startProbe(text, method, parameters, text.tokens);
+      const { run, blocks } = await startTraceRun(text, method, parameters, text.tokens);
       const referenceBlocks = [...expected.int32(`${name}.blocks`)];
       expect(blocks.flatMap(({ start, end }) => [start, end])).toEqual(referenceBlocks);
       for (const layer of layers) {
         for (const [b, block] of blocks.entries()) {
-          const input = layerInput(text.recorded[layer]!, block);
+          const input = layerInput(text.layerTraces[layer]!, block);
           const selection = run.select(input);
           const kept = await readKept(ops, selection);
           const scores = await readScores(ops, selection, text.tokens);

@@ -1,8 +1,8 @@
 /** What a budget promises of LagKV official: no query of the study finds more earlier keys, and one more of a partition would. */
 import { describe, expect, it } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
-import { contextOf } from '../../src/measure/probe-run';
 import { selectAll } from '../../src/measure/select-all';
+import { contextOf } from '../../src/measure/trace-run';
 import { studyBlocks } from '../../src/methods/blocks';
 import { lagkv } from '../../src/methods/lagkv';
 import { lagIn } from '../../src/methods/lagkv/schema';

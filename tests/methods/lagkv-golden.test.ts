@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
-import { contextOf, layerInput, startProbe } from '../../src/measure/probe-run';
 import { selectAll } from '../../src/measure/select-all';
 import { visibleTokens } from '../../src/measure/selection-reader';
+import { contextOf, layerInput, startTraceRun } from '../../src/measure/trace-run';
 import { lagkv } from '../../src/methods/lagkv';
 import { resolveParameters } from '../../src/methods/parameters';
 import { lag1 } from '../golden/lag-1';
@@ -71,10 +71,10 @@ describe('LAG-1', () => {
     );
     const given = { sinkTokens, lagTokens, keepFraction: lag1.retainFraction };
     const parameters = resolveParameters('lagkv', lagkv.parameters, given, contextOf(long));
-    const { run } = await startProbe(long, lagkv, parameters, length);
+    const { run } = await startTraceRun(long, lagkv, parameters, length);
     const stored = lag1.storedLengths.map((_, i) => {
       const read = i + 1;
-      const { list, rangeStart } = run.select(layerInput(long.recorded[0]!, { start: read, end: read }));
+      const { list, rangeStart } = run.select(layerInput(long.layerTraces[0]!, { start: read, end: read }));
       return (list?.count ?? 0) + read - rangeStart;
     });
     expect(stored).toEqual(lag1.storedLengths);

@@ -1,26 +1,26 @@
 /** LagKV official with a monolithic prefill: dense over the prompt, one compression, then as in chunks. */
 import { describe, expect, it } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
-import { readText } from '../../src/engine/generation';
+import { generate } from '../../src/engine/generation';
 import { measureCost, operationsPerKey } from '../../src/measure/cost';
-import { probe } from '../../src/measure/probe';
-import { contextOf } from '../../src/measure/probe-run';
+import { measureLayers } from '../../src/measure/measure-layers';
 import { selectAll } from '../../src/measure/select-all';
+import { contextOf } from '../../src/measure/trace-run';
 import { full } from '../../src/methods/full';
 import { lagkv } from '../../src/methods/lagkv';
 import { type Parameters, resolveParameters } from '../../src/methods/parameters';
-import type { RecordedText } from '../../src/trace/trace';
+import type { Trace } from '../../src/trace/trace';
 import { someIds, tinyDecoder } from '../engine/tiny-model';
 import { fixtureText, shape } from './fixture';
 
 const lengths = { sinkTokens: 4, lagTokens: 16, keepFraction: 0.4 };
 const ops = createCpuOps();
 const text = fixtureText(ops);
-const asked: RecordedText = { ...text, answerStart: 170 };
+const asked: Trace = { ...text, answerStart: 170 };
 
-const resolve = (prefill: string, of: RecordedText = text): Parameters =>
+const resolve = (prefill: string, of: Trace = text): Parameters =>
   resolveParameters('lagkv', lagkv.parameters, { ...lengths, prefill }, contextOf(of));
-const selections = (of: RecordedText, prefill: string, evictAt: number) =>
+const selections = (of: Trace, prefill: string, evictAt: number) =>
   selectAll({
     text: of,
     method: lagkv,
@@ -72,7 +72,7 @@ describe('a monolithic prefill', () => {
       const queries = { start: 150, end: shape.tokens };
       const context = contextOf(of);
       const parameters = resolve('monolithic', of);
-      const [layer] = await probe({ text: of, method: lagkv, parameters, queries });
+      const [layer] = await measureLayers({ text: of, method: lagkv, parameters, queries });
       const request = { method: lagkv, context, queries, answerStart, weightOperations: 0, layers: [0] };
       const cost = measureCost({ ...request, parameters });
       expect(cost.attentionOperations).toBeCloseTo(operationsPerKey(context) * layer!.keptKeys, 6);
@@ -102,7 +102,7 @@ describe('a monolithic prefill', () => {
     const decoder = await tinyDecoder(ops);
     const ids = someIds(140);
     const states = async (method: typeof lagkv, parameters: Parameters) => {
-      const reading = await readText({
+      const reading = await generate({
         decoder,
         method,
         parameters,
@@ -116,7 +116,7 @@ describe('a monolithic prefill', () => {
         signal: new AbortController().signal,
         onProgress: () => {},
       });
-      reading.reader.release();
+      reading.session.release();
       return reading.queryStates;
     };
     const of = { ...contextOf(text), tokens: 140, layers: decoder.config.layers };

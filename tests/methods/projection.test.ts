@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
-import { contextOf, layerInput, startProbe } from '../../src/measure/probe-run';
 import { readKept, readScores } from '../../src/measure/selection-reader';
+import { contextOf, layerInput, startTraceRun } from '../../src/measure/trace-run';
 import { esa } from '../../src/methods/esa';
 import { secondMoments } from '../../src/methods/esa/moments';
 import { resolveParameters } from '../../src/methods/parameters';
 import type { Calibration } from '../../src/model/calibration';
-import type { RecordedText } from '../../src/trace/trace';
+import type { Trace } from '../../src/trace/trace';
 import { lcg } from '../golden/lcg';
 import { randomLayers, recordText, type TextShape } from './recorded';
 
@@ -54,10 +54,10 @@ const calibration: Calibration = {
 const base = { initTokens: 2, localTokens: 16, chunkTokens: 16, selectedTokens: 10, proximity: 0 };
 const block = { start: 80, end: 96 };
 
-async function select(text: RecordedText, given: Record<string, unknown>, isExactly = false) {
+async function select(text: Trace, given: Record<string, unknown>, isExactly = false) {
   const parameters = resolveParameters('esa', esa.parameters, { ...base, ...given }, contextOf(text));
-  const { run } = await startProbe(text, esa, parameters, text.tokens);
-  const input = layerInput(text.recorded[0]!, block);
+  const { run } = await startTraceRun(text, esa, parameters, text.tokens);
+  const input = layerInput(text.layerTraces[0]!, block);
   const selection = isExactly ? run.selectExactly!(input)! : run.select(input);
   const [scores] = (await readScores(text.ops, selection, text.tokens))!;
   const kept = await readKept(text.ops, selection);
@@ -167,8 +167,8 @@ describe('learned', () => {
     expect(judged.scores).not.toEqual((await at(16)).scores);
     const queryScores = async (given: Record<string, unknown>) => {
       const parameters = resolveParameters('esa', esa.parameters, { ...base, ...given }, contextOf(text));
-      const { run } = await startProbe(text, esa, parameters, text.tokens);
-      const scores = run.queryScores!(layerInput(text.recorded[0]!, block))!;
+      const { run } = await startTraceRun(text, esa, parameters, text.tokens);
+      const scores = run.queryScores!(layerInput(text.layerTraces[0]!, block))!;
       const exact = await text.ops.readFloats(scores.exact.buffer);
       run.dispose();
       return exact;
@@ -202,7 +202,7 @@ describe('learned', () => {
 
 it('asks for un-rotated tensors where a capture has none', async () => {
   const text = recordText(createCpuOps(), shape, layers);
-  const bare = { ...text, recorded: text.recorded.map((layer) => ({ ...layer, keyUnrotated: null })) };
+  const bare = { ...text, recorded: text.layerTraces.map((layer) => ({ ...layer, keyUnrotated: null })) };
   await expect(select(bare, { projection: 'exact' })).rejects.toThrow(
     'esa needs queries and keys before rotation, which layer 0 of this capture lacks; choose another method or original positions.',
   );

@@ -3,7 +3,7 @@ import type { Ops } from '../../gpu/ops';
 import { headMajorRows } from '../../gpu/rows';
 import { createRotationTable } from '../../src/model/decoder/buffers';
 import { inverseRotate, type Rope } from '../../src/model/decoder/rope';
-import type { RecordedLayer, RecordedText } from '../../src/trace/trace';
+import type { LayerTrace, Trace } from '../../src/trace/trace';
 import { draw, lcg } from '../golden/lcg';
 
 export interface TextShape {
@@ -33,13 +33,13 @@ export function recordText(
     rope?: Rope | null;
     trainedTokens?: number | null;
     answerStart?: number | null;
-    calibration?: RecordedText['calibration'];
+    calibration?: Trace['calibration'];
   } = {},
-): RecordedText {
+): Trace {
   const { tokens, queryHeads, keyValueHeads, headDimension } = shape;
   const rope = options.rope === undefined ? plainRope : options.rope;
   const scale = 1 / Math.sqrt(headDimension);
-  const recorded = tensors.map((layer, index): RecordedLayer => {
+  const recorded = tensors.map((layer, index): LayerTrace => {
     const rows = (data: Float32Array, heads: number, label: string) =>
       headMajorRows(ops.upload(data, label), heads, tokens, headDimension);
     const plain = (data: Float32Array, given: Float32Array | undefined): Float32Array =>
@@ -72,7 +72,7 @@ export function recordText(
     positionOffset: 0,
     trainedTokens: options.trainedTokens ?? null,
     calibration: options.calibration ?? null,
-    recorded,
+    layerTraces: recorded,
     outputWeight: () => null,
   };
 }

@@ -3,13 +3,13 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
 import type { Ops } from '../../gpu/ops';
 import { createWebGpuOps } from '../../gpu/webgpu';
-import { readText } from '../../src/engine/generation';
+import { generate } from '../../src/engine/generation';
 import { explainRow } from '../../src/measure/explain-row';
+import { measureLayers } from '../../src/measure/measure-layers';
 import { Memo } from '../../src/measure/memo';
-import { probe } from '../../src/measure/probe';
-import { contextOf } from '../../src/measure/probe-run';
 import { selectAll } from '../../src/measure/select-all';
 import { sweep } from '../../src/measure/sweep';
+import { contextOf } from '../../src/measure/trace-run';
 import { methodById } from '../../src/methods';
 import { resolveParameters } from '../../src/methods/parameters';
 import { someIds, tinyDecoder } from '../engine/tiny-model';
@@ -70,7 +70,7 @@ describe('scores that are not finite', () => {
     // What was made of them is not found again.
     await expect(ofLayer(1)).rejects.toThrow(wanted);
     await expect(row(1)).rejects.toThrow(wanted);
-    const probed = probe({ text, method, parameters, queries, memo });
+    const probed = measureLayers({ text, method, parameters, queries, memo });
     await expect(probed).rejects.toThrow(wanted);
     const methods = [{ method, parameters, current: true }];
     await expect(sweep({ text, methods, fractions: [0.5], queries, memo })).rejects.toThrow(/layer 1/);
@@ -88,7 +88,7 @@ describe('scores that are not finite', () => {
     // The answer's queries alone: no block of several is scored.
     const alone = { text, method, parameters, queries: { start: 95, end: 120 } };
     const before = text.ops.memory().bytes;
-    await expect(probe(alone)).rejects.toThrow(sentence(of[0]));
+    await expect(measureLayers(alone)).rejects.toThrow(sentence(of[0]));
     expect(text.ops.memory().bytes, 'nothing stays').toBe(before);
   });
 
@@ -146,7 +146,7 @@ describe('scores that are not finite', () => {
     const method = methodById('lagkv');
     const read = () => {
       const context = { ...decoder.config, tokens: ids.length };
-      return readText({
+      return generate({
         decoder,
         method,
         parameters: resolveParameters('lagkv', method.parameters, { lagTokens: 16, sinkTokens: 4 }, context),
@@ -163,7 +163,7 @@ describe('scores that are not finite', () => {
     // Sound ones do not.
     const reading = await read();
     expect(reading.generated).toHaveLength(2);
-    reading.reader.release();
+    reading.session.release();
   });
 
   it('of scores that are finite, however large, nothing is said', async () => {
@@ -177,7 +177,7 @@ describe('scores that are not finite', () => {
       contextOf(text),
     );
     const before = text.ops.memory().bytes;
-    const [layer] = await probe({ text, method, parameters, queries });
+    const [layer] = await measureLayers({ text, method, parameters, queries });
     expect(layer!.keptShare).toBeLessThan(0.6);
     expect(text.ops.memory().bytes).toBe(before);
   });

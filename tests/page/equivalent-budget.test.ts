@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { methods } from '../../src/methods';
 import { resolveParameters } from '../../src/methods/parameters';
 import { defaultSession } from '../../src/page/choices';
-import { changedNames, fillParameters, followContext } from '../../src/page/dependent-defaults';
-import { currentKeep } from '../../src/page/equivalent-budget';
+import { changedNames, fillParameters, followDefaults } from '../../src/page/dependent-defaults';
+import { equivalentBudget } from '../../src/page/equivalent-budget';
 import { parameterContext } from '../../src/study/context';
 import type { FindMethod } from '../../src/study/default-study';
 
@@ -17,7 +17,7 @@ const context = contextOf(1024);
 describe('the budget of parameters', () => {
   const keepOf = (id: string, given: Record<string, unknown>, answerStart: number | null = null) => {
     const method = findMethod(id)!;
-    return currentKeep(
+    return equivalentBudget(
       method,
       resolveParameters(id, method.parameters, given, context),
       context,
@@ -49,20 +49,20 @@ describe('parameters that follow', () => {
   const usual = defaultSession(findMethod, () => context);
 
   it('are those of a longer text, where they are defaults', () => {
-    const followed = followContext(usual, findMethod, context, contextOf(2048));
+    const followed = followDefaults(usual, findMethod, context, contextOf(2048));
     expect(followed.method.parameters).toMatchObject({
       selectedTokens: 256,
       localTokens: 256,
       globalPosition: 256,
     });
     expect(followed.pinned.find(({ id }) => id === 'lagkv')!.parameters.lagTokens).toBe(128);
-    expect(followContext(usual, findMethod, context, contextOf(1024))).toBe(usual);
+    expect(followDefaults(usual, findMethod, context, contextOf(1024))).toBe(usual);
   });
 
   it('are not those that somebody chose, nor those of a method that is not there', () => {
     const chosen = { ...usual.method, parameters: { ...usual.method.parameters, selectedTokens: 5 } };
     const session = { ...usual, method: chosen, pinned: [{ id: 'snapkv', parameters: {} }] };
-    expect(followContext(session, findMethod, context, contextOf(2048))).toEqual(session);
+    expect(followDefaults(session, findMethod, context, contextOf(2048))).toEqual(session);
   });
 
   it('fill what is not named from what is, and tell which differ', () => {

@@ -3,7 +3,7 @@ import { methods } from '../../src/methods';
 import type { AddressBar } from '../../src/page/link/address-bar';
 import { type MeasuredPart, shownPart } from '../../src/page/measured';
 import { createPage, type Page, type PageOptions } from '../../src/page/page';
-import { packStudy, unpackStudy } from '../../src/snapshot/snapshot';
+import { packSnapshot, unpackSnapshot } from '../../src/snapshot/snapshot';
 import type { StudyEvents } from '../../src/study/client';
 import { taskIds } from '../../src/tasks';
 import { recordedFixture } from '../snapshot/snapshot-fixture';
@@ -40,7 +40,7 @@ interface Opened {
 async function open(
   hash = '',
   options: FakeOptions &
-    Partial<Pick<PageOptions, 'recorded'>> & { hear?: (events: StudyEvents) => void } = {},
+    Partial<Pick<PageOptions, 'snapshot'>> & { hear?: (events: StudyEvents) => void } = {},
 ): Promise<Opened> {
   const address = new FakeAddress(hash);
   let client: FakeClient | undefined;
@@ -51,7 +51,7 @@ async function open(
     sampleIds: ['short'],
     address,
     publicAddress: 'https://example.org/keyhole/',
-    recorded: options.recorded ?? Promise.resolve(null),
+    snapshot: options.snapshot ?? Promise.resolve(null),
     createClient: (events) => {
       options.hear?.(events);
       client = createFakeClient(events, options);
@@ -359,7 +359,7 @@ describe('the page', () => {
 
   it('shows the recorded study until live numbers are there', async () => {
     const recorded = recordedFixture();
-    const { page } = await open('', { recorded: Promise.resolve(recorded), delayMilliseconds: 15 });
+    const { page } = await open('', { snapshot: Promise.resolve(recorded), delayMilliseconds: 15 });
     await vi.waitFor(() => expect(page.state().origin).toBe('recorded'));
     expect(page.state().measurements).toEqual(recorded.measurements);
     expect((await page.idle()).origin).toBe('live');
@@ -367,7 +367,7 @@ describe('the page', () => {
 
   it('does not show the recorded study for another one', async () => {
     const { page } = await open('#seed=8', {
-      recorded: Promise.resolve(recordedFixture()),
+      snapshot: Promise.resolve(recordedFixture()),
       delayMilliseconds: 5,
     });
     const origins = new Set<string | null>();
@@ -380,7 +380,7 @@ describe('the page', () => {
 describe('a recorded study', () => {
   it('comes back from its file: numbers exactly, pictures to two steps of colour', async () => {
     const study = recordedFixture();
-    const back = await unpackStudy(JSON.parse(JSON.stringify(await packStudy(study))));
+    const back = await unpackSnapshot(JSON.parse(JSON.stringify(await packSnapshot(study))));
     expect(back).not.toBeNull();
     const { map, thumbnails, ...numbers } = back!;
     const { map: _, thumbnails: __, ...expected } = study;
@@ -403,7 +403,7 @@ describe('a recorded study', () => {
   });
 
   it('is refused where a number or a name is of another kind, or a key is not known', async () => {
-    const file = await packStudy(recordedFixture());
+    const file = await packSnapshot(recordedFixture());
     const other = [
       { ...file, spec: { ...file.spec, model: 3 } },
       { ...file, model: { ...file.model, layers: 1.5 } },
@@ -417,14 +417,14 @@ describe('a recorded study', () => {
       { ...file, row: { ...file.row, rule: { ...file.row.rule, kind: 'whim' } } },
       { ...file, more: 1 },
     ];
-    expect(await unpackStudy(JSON.parse(JSON.stringify(file)))).not.toBeNull();
-    for (const changed of other) expect(await unpackStudy(changed)).toBeNull();
+    expect(await unpackSnapshot(JSON.parse(JSON.stringify(file)))).not.toBeNull();
+    for (const changed of other) expect(await unpackSnapshot(changed)).toBeNull();
   });
 
   it('throws where a picture is cut short, or its bytes are damaged', async () => {
-    const file = await packStudy(recordedFixture());
+    const file = await packSnapshot(recordedFixture());
     const withMap = (maximum: typeof file.map.maximum) =>
-      unpackStudy({ ...file, map: { ...file.map, maximum } });
+      unpackSnapshot({ ...file, map: { ...file.map, maximum } });
     await expect(withMap(file.thumbnails.maximum)).rejects.toThrow(RangeError);
     await expect(withMap({ ...file.map.maximum, bytes: 'AAAA' })).rejects.toThrow();
   });
@@ -432,7 +432,7 @@ describe('a recorded study', () => {
   it.each([null, 3, {}, { format: 'keyhole-study-3' }, { format: 'other' }])(
     'is refused when it is %j',
     async (file) => {
-      expect(await unpackStudy(file)).toBeNull();
+      expect(await unpackSnapshot(file)).toBeNull();
     },
   );
 });

@@ -28,7 +28,7 @@ async function measured(hash: string): Promise<Engine> {
     sampleIds: ['short'],
     address: { hash: () => hash, push: () => {}, onChange: () => () => {} },
     publicAddress: 'https://example.org/',
-    recorded: Promise.resolve(null),
+    snapshot: Promise.resolve(null),
     createClient: (heard) => {
       events = heard;
       client = createFakeClient(heard, { silentFrom: 1 });
@@ -193,7 +193,7 @@ describe('a recorded study', () => {
       sampleIds: ['short'],
       address: { hash: () => '', push: () => {}, onChange: () => () => {} },
       publicAddress: 'https://example.org/',
-      recorded: Promise.resolve(recorded),
+      snapshot: Promise.resolve(recorded),
       createClient: (heard) => createFakeClient(heard, { delayMilliseconds: 8 }),
     });
     await page.open();

@@ -1,9 +1,9 @@
 /** The kept percentage of the page is the sweep's: the study's point lies on its curve. */
 import { describe, expect, it } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
-import { probe } from '../../src/measure/probe';
-import { contextOf } from '../../src/measure/probe-run';
+import { measureLayers } from '../../src/measure/measure-layers';
 import { sweep } from '../../src/measure/sweep';
+import { contextOf } from '../../src/measure/trace-run';
 import { methodById } from '../../src/methods';
 import { resolveParameters } from '../../src/methods/parameters';
 import { summarise } from '../../src/page/summary';
@@ -36,7 +36,7 @@ describe.each([0, 150])('with queries from token %i', (start) => {
         ...{ evictAt: start, answerStart: text.answerStart },
       });
       if (!('parameters' in fitted)) continue;
-      const layers = await probe({ text, method, parameters: fitted.parameters, queries });
+      const layers = await measureLayers({ text, method, parameters: fitted.parameters, queries });
       const summary = summarise(layers)!;
       const point = curve!.points[at];
       expect(summary.kept).toBeCloseTo(point!.kept!, 6);

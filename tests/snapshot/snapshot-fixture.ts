@@ -1,7 +1,7 @@
 /** A recorded study of synthetic numbers, of the study the page opens with. */
 import { methods } from '../../src/methods';
 import { defaultSession, studyOf } from '../../src/page/choices';
-import type { RecordedStudy } from '../../src/snapshot/snapshot';
+import type { Snapshot } from '../../src/snapshot/snapshot';
 import { parameterContext } from '../../src/study/context';
 import {
   synthetic,
@@ -16,7 +16,7 @@ import {
   syntheticTile,
 } from '../page/synthetic';
 
-export function recordedFixture(): RecordedStudy {
+export function recordedFixture(): Snapshot {
   const session = defaultSession(
     (id) => methods.find((method) => method.id === id) ?? null,
     (source) => parameterContext(source, null, null),

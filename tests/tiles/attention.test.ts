@@ -7,7 +7,7 @@ import { FirstWeights } from '../../src/tiles/factors';
 import { linesOf, TILE_PIXELS, tilesIn, tokensPerPixel } from '../../src/tiles/grid';
 import { takePicture, takeThumbnails } from '../../src/tiles/picture';
 import type { TileWork } from '../../src/tiles/requests';
-import { recordReading } from '../../src/trace/from-decoder';
+import { traceOfSession } from '../../src/trace/from-decoder';
 import { someIds, tinyDecoder } from '../engine/tiny-model';
 
 /** Not a multiple of anything: tiles end within the text, and the text within a tile. */
@@ -18,7 +18,7 @@ describe('tiles of a real decoder', async () => {
   const ops = createCpuOps();
   const decoder = await tinyDecoder(ops);
   const { reader } = await forward(decoder, someIds(TOKENS));
-  const text = recordReading(decoder, reader, { tokens: TOKENS, calibration: null });
+  const text = traceOfSession(decoder, reader, { tokens: TOKENS, calibration: null });
 
   const whole = (level: number, row: number, column: number, rowStep = 1, layer = 1, head = 3): TileWork => {
     const place = { level, row, column };

@@ -11,7 +11,7 @@ import { isMissed } from '../../src/page/explain/missed-keys';
 import { attentionOfTiles } from '../../src/tiles/attention';
 import { FirstWeights } from '../../src/tiles/factors';
 import { TILE_PIXELS, tokensPerPixel } from '../../src/tiles/grid';
-import type { RecordedText } from '../../src/trace/trace';
+import type { Trace } from '../../src/trace/trace';
 import { noise } from '../page/synthetic';
 
 const CHANNELS = 4;
@@ -47,11 +47,14 @@ function makeText(tokens: number, queries: readonly number[]) {
   const rows = (values: Float32Array) => headMajorRows(ops.upload(values, 'rows'), 1, tokens, CHANNELS);
   const logSumExp = { buffer: ops.upload(lambda, 'log-sum-exp'), offset: 0, headStride: tokens };
   const layer = { layer: 0, query: rows(query), key: rows(key), value: rows(key), logSumExp };
-  const text: RecordedText = {
+  const text: Trace = {
     ...{ ops, layers: 1, tokens, answerStart: null, queryHeads: 1, keyValueHeads: 1 },
     ...{ headDimension: CHANNELS, attentionScale: 1, rotation: null, positionOffset: 0, trainedTokens: null },
     outputWeight: () => null,
-    ...{ calibration: null, recorded: [{ ...layer, queryUnrotated: layer.query, keyUnrotated: layer.key }] },
+    ...{
+      calibration: null,
+      layerTraces: [{ ...layer, queryUnrotated: layer.query, keyUnrotated: layer.key }],
+    },
   };
   return { text, weights };
 }

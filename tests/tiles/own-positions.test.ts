@@ -6,8 +6,8 @@ import { describe, expect, test } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
 import type { Rows } from '../../gpu/rows';
 import { explainRow } from '../../src/measure/explain-row';
-import { probe } from '../../src/measure/probe';
-import { contextOf } from '../../src/measure/probe-run';
+import { measureLayers } from '../../src/measure/measure-layers';
+import { contextOf } from '../../src/measure/trace-run';
 import { esa } from '../../src/methods/esa';
 import { resolveParameters } from '../../src/methods/parameters';
 import { parseConfig } from '../../src/model/architectures/config';
@@ -17,7 +17,7 @@ import { causalCells, linesOf, TILE_PIXELS, tokensPerPixel } from '../../src/til
 import { OwnPositions } from '../../src/tiles/own-positions';
 import { partsOfPiece } from '../../src/tiles/parts';
 import type { PooledLines } from '../../src/tiles/requests';
-import { recordReading } from '../../src/trace/from-decoder';
+import { traceOfSession } from '../../src/trace/from-decoder';
 import { someIds, tinyDecoder } from '../engine/tiny-model';
 import { fileJson } from '../model/files';
 
@@ -30,7 +30,7 @@ describe('under ESA’s own positions', async () => {
   const ops = createCpuOps();
   const decoder = await tinyDecoder(ops);
   const { reader } = await forward(decoder, someIds(TOKENS));
-  const text = recordReading(decoder, reader, { tokens: TOKENS, calibration: null, answerStart: ANSWER });
+  const text = traceOfSession(decoder, reader, { tokens: TOKENS, calibration: null, answerStart: ANSWER });
   const parameters = resolveParameters(
     'esa',
     esa.parameters,
@@ -48,7 +48,7 @@ describe('under ESA’s own positions', async () => {
   const blockStart = (query: number): number => (query >= ANSWER ? query : Math.floor(query / 20) * 20);
   const farEnd = (query: number): number => Math.max(0, blockStart(query) - 27);
 
-  const recorded = text.recorded[LAYER]!;
+  const recorded = text.layerTraces[LAYER]!;
   const vectors = async ({ buffer, offset, headStride, rowStride, channels }: Rows, head: number) => {
     const values = await ops.readFloats(buffer);
     return (token: number): number[] =>
@@ -181,7 +181,7 @@ describe('under ESA’s own positions', async () => {
         5,
       );
     }
-    const layers = await probe({ text, method: esa, parameters, queries });
+    const layers = await measureLayers({ text, method: esa, parameters, queries });
     const { ownMassRecall, massRecall } = layers[LAYER]!.heads[HEAD]!;
     expect(kept / (queries.end - queries.start)).toBeCloseTo(ownMassRecall!, 5);
     expect(ownMassRecall, 'the model’s positions give something else').not.toBeCloseTo(massRecall, 3);

@@ -3,7 +3,7 @@ import { createCpuOps } from '../../gpu/cpu';
 import type { Ops } from '../../gpu/ops';
 import { createWebGpuOps } from '../../gpu/webgpu';
 import { explainRow } from '../../src/measure/explain-row';
-import { contextOf } from '../../src/measure/probe-run';
+import { contextOf } from '../../src/measure/trace-run';
 import { esa } from '../../src/methods/esa';
 import { resolveParameters } from '../../src/methods/parameters';
 import { forward } from '../../src/model/decoder/forward';
@@ -12,7 +12,7 @@ import { FirstWeights } from '../../src/tiles/factors';
 import { linesOf } from '../../src/tiles/grid';
 import { OwnPositions } from '../../src/tiles/own-positions';
 import type { PooledLines, TileWork } from '../../src/tiles/requests';
-import { recordReading } from '../../src/trace/from-decoder';
+import { traceOfSession } from '../../src/trace/from-decoder';
 import { someIds, tinyDecoder } from '../engine/tiny-model';
 import { describeWebGpu } from '../webgpu-node';
 
@@ -29,7 +29,7 @@ const pieces = [work(0, 0, 0), work(0, 1, 0), work(2, 0, 0), work(4, 0, 0)];
 async function picturesOf(ops: Ops) {
   const decoder = await tinyDecoder(ops);
   const { reader } = await forward(decoder, someIds(TOKENS));
-  const text = recordReading(decoder, reader, { tokens: TOKENS, calibration: null, answerStart: 146 });
+  const text = traceOfSession(decoder, reader, { tokens: TOKENS, calibration: null, answerStart: 146 });
   const given = { projection: 'exact', chunkTokens: 20, localTokens: 27, initTokens: 3, selectedTokens: 9 };
   const parameters = resolveParameters('esa', esa.parameters, given, contextOf(text));
   const own = new OwnPositions(text, esa, parameters, 130);

@@ -2,14 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
 import type { Ops } from '../../gpu/ops';
 import { createWebGpuOps } from '../../gpu/webgpu';
-import { probe } from '../../src/measure/probe';
-import { contextOf } from '../../src/measure/probe-run';
+import { measureLayers } from '../../src/measure/measure-layers';
+import { contextOf } from '../../src/measure/trace-run';
 import { methodById } from '../../src/methods';
 import { resolveParameters } from '../../src/methods/parameters';
 import { readCapture } from '../../src/model/capture/capture';
 import { readSafetensors } from '../../src/model/files/safetensors';
 import { type TensorToWrite, writeSafetensors } from '../../src/model/files/safetensors-writer';
-import { recordCapture } from '../../src/trace/from-decoder';
+import { traceOfCapture } from '../../src/trace/from-decoder';
 import { draw, lcg } from '../golden/lcg';
 import { describeWebGpu } from '../webgpu-node';
 
@@ -49,10 +49,10 @@ function captureOf({ query, key, value, scale = '1', unrotated }: Given) {
 const small = (t: number, c: number): number => Math.sin(t + c);
 
 async function measure(ops: Ops, given: Given, id: string, parameters: object) {
-  const text = await recordCapture(ops, captureOf(given));
+  const text = await traceOfCapture(ops, captureOf(given));
   const method = methodById(id);
   const all = resolveParameters(id, method.parameters, { ...parameters }, contextOf(text));
-  const [layer] = await probe({ text, method, parameters: all, queries: { start: 8, end: T } });
+  const [layer] = await measureLayers({ text, method, parameters: all, queries: { start: 8, end: T } });
   text.release();
   return layer;
 }
@@ -87,7 +87,7 @@ describe('a capture beyond 32 bits is refused with layer and head', () => {
   ];
   it.each(refused)('%s', async (_, given, sentence) => {
     const ops = createCpuOps();
-    await expect(recordCapture(ops, captureOf(given))).rejects.toThrow(sentence);
+    await expect(traceOfCapture(ops, captureOf(given))).rejects.toThrow(sentence);
     expect(ops.memory().bytes).toBe(0);
   });
 });
@@ -99,7 +99,7 @@ it('refuses a measurement that is no number, with method, layer and head', async
     key: () => 0,
     value: (t) => (t < T / 2 ? 1 : -1),
   };
-  const text = await recordCapture(createCpuOps(), captureOf(given));
+  const text = await traceOfCapture(createCpuOps(), captureOf(given));
   const method = methodById('streaming-llm');
   const parameters = resolveParameters(
     method.id,
@@ -107,7 +107,7 @@ it('refuses a measurement that is no number, with method, layer and head', async
     { keepFraction: 0.1, sinkTokens: 1 },
     contextOf(text),
   );
-  await expect(probe({ text, method, parameters, queries: { start: 39, end: 40 } })).rejects.toThrow(
+  await expect(measureLayers({ text, method, parameters, queries: { start: 39, end: 40 } })).rejects.toThrow(
     /^streaming-llm: the output error of layer 3, head 0 is Infinity: .*\.$/,
   );
 });

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
-import { probe } from '../../src/measure/probe';
-import { contextOf } from '../../src/measure/probe-run';
+import { measureLayers } from '../../src/measure/measure-layers';
+import { contextOf } from '../../src/measure/trace-run';
 import { methodById } from '../../src/methods';
 import { resolveParameters } from '../../src/methods/parameters';
 import { readCapture } from '../../src/model/capture/capture';
 import { readSafetensors } from '../../src/model/files/safetensors';
 import { type TensorToWrite, writeSafetensors } from '../../src/model/files/safetensors-writer';
-import { recordCapture } from '../../src/trace/from-decoder';
+import { traceOfCapture } from '../../src/trace/from-decoder';
 import { draw, lcg } from '../golden/lcg';
 import { inputs, shape } from '../methods/fixture';
 
@@ -54,8 +54,8 @@ async function expectLogSumExp(actual: Float32Array, wanted: Float64Array): Prom
 describe('the log-sum-exp of a capture', () => {
   test('normalises queries and keys to PyTorch’s attention', async () => {
     const ops = createCpuOps();
-    const text = await recordCapture(ops, readCapture(inputs));
-    for (const { layer, logSumExp } of text.recorded) {
+    const text = await traceOfCapture(ops, readCapture(inputs));
+    for (const { layer, logSumExp } of text.layerTraces) {
       const lse = await ops.readFloats(logSumExp.buffer);
       const query = inputs.float32(`query.${layer}`);
       const key = inputs.float32(`key.${layer}`);
@@ -90,8 +90,8 @@ describe('the log-sum-exp of a capture', () => {
     const file = writeSafetensors(tensors, { ...metadata, layers: '1', attention_scale: '0.7' });
     const capture = readCapture(readSafetensors(file));
     const ops = createCpuOps();
-    const text = await recordCapture(ops, capture);
-    const lse = await ops.readFloats(text.recorded[0]!.logSumExp.buffer);
+    const text = await traceOfCapture(ops, capture);
+    const lse = await ops.readFloats(text.layerTraces[0]!.logSumExp.buffer);
     const { query, key } = capture.layer(0);
     await expectLogSumExp(lse, naiveLogSumExp(query, key, tokens, 0.7));
   });
@@ -101,16 +101,16 @@ describe('a capture with some of its layers', () => {
   const ops = createCpuOps();
 
   test('keeps their numbers, and methods their parameters by layer', async () => {
-    const text = await recordCapture(ops, captureOf([1, 3]));
+    const text = await traceOfCapture(ops, captureOf([1, 3]));
     expect(text).toMatchObject({ layers: 4, tokens: T, queryHeads: H, keyValueHeads: G, headDimension: d });
-    expect(text.recorded.map(({ layer }) => layer)).toEqual([1, 3]);
+    expect(text.layerTraces.map(({ layer }) => layer)).toEqual([1, 3]);
     const method = methodById('streaming-llm');
     const keepFraction = [0.1, 0.25, 0.1, 0.75];
     const parameters = resolveParameters(method.id, method.parameters, { keepFraction }, contextOf(text));
     const queries = { start: 168, end: T };
-    const some = await probe({ text, method, parameters, queries });
-    const whole = await recordCapture(ops, readCapture(inputs));
-    const all = await probe({ text: whole, method, parameters, queries });
+    const some = await measureLayers({ text, method, parameters, queries });
+    const whole = await traceOfCapture(ops, readCapture(inputs));
+    const all = await measureLayers({ text: whole, method, parameters, queries });
     expect(some).toEqual([all[1], all[3]]);
     expect(some[1]!.keptKeys).toBeGreaterThan(some[0]!.keptKeys);
     text.release();
@@ -121,24 +121,24 @@ describe('a capture with some of its layers', () => {
     const layerBytes = 4 * T * (2 * H * d + 3 * G * d + H);
     const small = createCpuOps({ memoryBytes: 2.5 * layerBytes });
     const whole = readCapture(inputs);
-    await expect(recordCapture(small, whole)).rejects.toThrow(
+    await expect(traceOfCapture(small, whole)).rejects.toThrow(
       `are allowed on this device; use a capture of at most 2 layers of ${T} tokens, or of fewer tokens.`,
     );
     expect(small.memory().bytes).toBe(0);
-    const text = await recordCapture(small, whole, [0, 3]);
-    expect(text.recorded).toHaveLength(2);
+    const text = await traceOfCapture(small, whole, [0, 3]);
+    expect(text.layerTraces).toHaveLength(2);
     text.release();
     expect(small.memory().bytes).toBe(0);
     // Room for the tensors, not for the work on them.
     const tight = createCpuOps({ memoryBytes: 2 * layerBytes + 100 });
-    await expect(recordCapture(tight, whole, [0, 3])).rejects.toThrow('would fit');
+    await expect(traceOfCapture(tight, whole, [0, 3])).rejects.toThrow('would fit');
     expect(tight.memory().bytes).toBe(0);
   });
 
   test('can be asked for one of them', async () => {
-    const text = await recordCapture(ops, readCapture(inputs), [2]);
-    expect(text.recorded.map(({ layer }) => layer)).toEqual([2]);
-    const first = await ops.readFloats(text.recorded[0]!.key.buffer, 0, d);
+    const text = await traceOfCapture(ops, readCapture(inputs), [2]);
+    expect(text.layerTraces.map(({ layer }) => layer)).toEqual([2]);
+    const first = await ops.readFloats(text.layerTraces[0]!.key.buffer, 0, d);
     expect([...first]).toEqual([...inputs.float32('key.2').subarray(0, d)]);
     text.release();
   });
@@ -151,21 +151,21 @@ describe('a capture with some of its layers', () => {
       ]),
     );
     const bytes = writeSafetensors(tensors, { format: 'keyhole-capture-1' });
-    const text = await recordCapture(ops, readCapture(readSafetensors(bytes)));
+    const text = await traceOfCapture(ops, readCapture(readSafetensors(bytes)));
     expect(text).toMatchObject({ layers: 1, rotation: null });
-    expect(text.recorded[0]).toMatchObject({ queryUnrotated: null, keyUnrotated: null });
+    expect(text.layerTraces[0]).toMatchObject({ queryUnrotated: null, keyUnrotated: null });
     text.release();
   });
 
   test('says how long a text the model was trained on', async () => {
-    const text = await recordCapture(ops, captureOf([0, 2], { trained_tokens: '64' }));
+    const text = await traceOfCapture(ops, captureOf([0, 2], { trained_tokens: '64' }));
     expect(text.trainedTokens).toBe(64);
     text.release();
   });
 
   test('gives all of its memory back', async () => {
     const before = ops.memory().bytes;
-    const text = await recordCapture(ops, captureOf([0, 2], { position_offset: '100' }));
+    const text = await traceOfCapture(ops, captureOf([0, 2], { position_offset: '100' }));
     expect(text.positionOffset).toBe(100);
     expect(text.trainedTokens, 'the capture does not say').toBeNull();
     expect(ops.memory().bytes).toBeGreaterThan(before);

@@ -1,13 +1,13 @@
 import { expect, it } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
-import { probe } from '../../src/measure/probe';
-import { contextOf } from '../../src/measure/probe-run';
+import { measureLayers } from '../../src/measure/measure-layers';
+import { contextOf } from '../../src/measure/trace-run';
 import { methodById } from '../../src/methods';
 import { resolveParameters } from '../../src/methods/parameters';
 import { readCapture } from '../../src/model/capture/capture';
 import { readSafetensors } from '../../src/model/files/safetensors';
 import { type TensorToWrite, writeSafetensors } from '../../src/model/files/safetensors-writer';
-import { recordCapture } from '../../src/trace/from-decoder';
+import { traceOfCapture } from '../../src/trace/from-decoder';
 import { draw, lcg } from '../golden/lcg';
 
 const [H, G, T, d] = [4, 2, 48, 8];
@@ -54,13 +54,13 @@ const runs: [id: string, parameters: Record<string, unknown>][] = [
 
 async function measure(offset: number) {
   const ops = createCpuOps();
-  const text = await recordCapture(ops, captureAt(offset));
+  const text = await traceOfCapture(ops, captureAt(offset));
   const bytes = ops.memory().bytes;
   const results: number[] = [];
   for (const [id, given] of runs) {
     const method = methodById(id);
     const parameters = resolveParameters(id, method.parameters, given, contextOf(text));
-    const [layer] = await probe({ text, method, parameters, queries: { start: 24, end: T } });
+    const [layer] = await measureLayers({ text, method, parameters, queries: { start: 24, end: T } });
     results.push(layer!.keptShare);
     // LagKV looks at channels of rotated keys, which depend on where a text begins.
     if (id === 'lagkv') expect(Number.isFinite(layer!.massRecall)).toBe(true);

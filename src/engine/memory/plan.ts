@@ -11,7 +11,7 @@ import type { Method } from '../../methods/method';
 import type { Parameters } from '../../methods/parameters';
 import type { ModelConfig } from '../../model/architectures/config';
 import type { Part } from '../events';
-import { readingBlocks } from '../generation';
+import { prefillBlocks } from '../generation';
 import { cacheBuffers, type PlannedBuffer, plannedBytes, readingBuffers, weightBuffers } from './buffers';
 import {
   answerBuffers,
@@ -134,8 +134,8 @@ function planWith(request: MemoryRequest, rotatedLayers: MemoryPlan['rotatedLaye
   const { limits, config, method, tokens, queriesStart, parts } = request;
   const queries = tokens - queriesStart;
   const weights = weightBuffers(config, limits);
-  const { capacity, largestBlock, mostAtOnce } = readingBlocks(config, request);
-  const readingOfAll = readingBlocks(config, { ...request, method: full, parameters: {} });
+  const { capacity, largestBlock, mostAtOnce } = prefillBlocks(config, request);
+  const readingOfAll = prefillBlocks(config, { ...request, method: full, parameters: {} });
   const working: WorkingSize = { ...request, queries, largestBlock };
   const doesProbe = parts.includes('probe');
   const cachesOfText = doesProbe ? cacheBuffers(config, capacity, true) : [];

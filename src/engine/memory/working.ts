@@ -4,8 +4,8 @@
  */
 import type { MemoryLimits } from '../../../gpu/ops';
 import { logitRows } from '../../measure/logits';
+import { MOST_BYTES_UNDER_WAY, MOST_WEIGHTS } from '../../measure/measure-layers';
 import { MEMO_BYTES } from '../../measure/memo';
-import { MOST_BYTES_UNDER_WAY, MOST_WEIGHTS } from '../../measure/probe';
 import { MOST_SCORES } from '../../measure/selector-recall';
 import { MOST_SUMS } from '../../measure/sweep-mass';
 import type { Method } from '../../methods/method';

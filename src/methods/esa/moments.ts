@@ -1,14 +1,14 @@
 /** Second moments of a recorded layer, for models that bring no calibration. */
 import type { Ops } from '../../../gpu/ops';
 import { joinHeads, tokenMajorRows } from '../../../gpu/rows';
-import type { RecordedLayer } from '../../trace/trace';
+import type { LayerTrace } from '../../trace/trace';
 import type { SecondMoments } from './closed-form';
 
 /** Longer texts are sampled at even steps: moments settle long before, and the sum below is quadratic in channels. */
 const MOST_TOKENS = 4096;
 
 /** Uncentred second moments of q̄ (summed over each KV group) and k, both un-rotated, over the text. Null: not recorded. */
-export async function momentsOf(ops: Ops, layer: RecordedLayer): Promise<SecondMoments | null> {
+export async function momentsOf(ops: Ops, layer: LayerTrace): Promise<SecondMoments | null> {
   const { queryUnrotated, keyUnrotated } = layer;
   if (!queryUnrotated || !keyUnrotated) return null;
   const { heads, rows, channels } = keyUnrotated;
@@ -44,10 +44,7 @@ export function secondMoments(data: Float32Array, channels: number, step = 1): F
 }
 
 /** Rows that lie token by token as the matrix [rows, heads·channels]; copied where they do not. */
-export function joinedRows(
-  ops: Ops,
-  rows: RecordedLayer['key'],
-): { view: RecordedLayer['key']; release(): void } {
+export function joinedRows(ops: Ops, rows: LayerTrace['key']): { view: LayerTrace['key']; release(): void } {
   if (rows.heads === 1 || rows.headStride === rows.channels) return { view: joinHeads(rows), release() {} };
   const buffer = ops.allocate('f32', rows.heads * rows.rows * rows.channels, 'rows, token by token');
   const copy = tokenMajorRows(buffer, rows.heads, rows.rows, rows.channels);

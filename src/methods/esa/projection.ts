@@ -7,7 +7,7 @@ import type { DeviceBuffer, Rows } from '../../../gpu/rows';
 import { matrixRows } from '../../../gpu/rows';
 import { UserError } from '../../base/user-error';
 import type { Calibration } from '../../model/calibration';
-import type { RecordedLayer } from '../../trace/trace';
+import type { LayerTrace } from '../../trace/trace';
 import type { MethodContext, Remembered, ScoreMemo } from '../method';
 import { choiceOf, type Parameters } from '../parameters';
 import { inBuffers } from '../remember';
@@ -54,7 +54,7 @@ export async function prepareProjections(
   context: MethodContext,
   parameters: Parameters,
   memo: ScoreMemo,
-  recorded: readonly RecordedLayer[] | null,
+  recorded: readonly LayerTrace[] | null,
   signal?: AbortSignal,
 ): Promise<Projections> {
   const wanted =
@@ -83,7 +83,7 @@ type MakeProjection = (
   context: MethodContext,
   parameters: Parameters,
   layer: number,
-  source: RecordedLayer | null,
+  source: LayerTrace | null,
   notice: (sentence: string) => void,
   signal: AbortSignal | undefined,
 ) => Promise<Maps>;
@@ -156,14 +156,14 @@ const closedFormOf: MakeProjection = async (context, parameters, layer, source, 
 };
 
 /** Closed forms by what their moments come from: the eigenproblems take longer than a move of d' should. */
-const forms = new WeakMap<Calibration | RecordedLayer, Map<string, ClosedForm>>();
+const forms = new WeakMap<Calibration | LayerTrace, Map<string, ClosedForm>>();
 
 async function cachedForm(
   { ops, rotation: table, headDimension }: MethodContext,
   layer: number,
   rotation: number | null,
   calibration: Calibration | null,
-  source: RecordedLayer | null,
+  source: LayerTrace | null,
   signal: AbortSignal | undefined,
 ): Promise<ClosedForm> {
   const owner = calibration ?? source;

@@ -1,7 +1,7 @@
 /** A run of ESA over all layers: scores the middle, chooses, remembers compressed keys. */
 import type { RowScalars, ScoreRows } from '../../../gpu/ops';
 import type { DeviceBuffer, Rows } from '../../../gpu/rows';
-import type { RecordedLayer } from '../../trace/trace';
+import type { LayerTrace } from '../../trace/trace';
 import type {
   EachQuery,
   FarRows,
@@ -43,7 +43,7 @@ export class EsaRun implements MethodRun {
     this.#memo = context.memo ?? this.#own;
   }
 
-  async prepare(recorded: readonly RecordedLayer[] | null, signal?: AbortSignal): Promise<void> {
+  async prepare(recorded: readonly LayerTrace[] | null, signal?: AbortSignal): Promise<void> {
     if (isExact(this.#parameters)) return;
     this.#projections = await prepareProjections(
       this.#context,

@@ -62,7 +62,7 @@ export interface AttendRequest {
   readonly out: Rows;
 }
 
-export interface ReaderOptions {
+export interface SessionOptions {
   /** Most tokens that will be read, generated ones included. */
   readonly capacity: number;
   /** Most tokens of one call of `read`. */
@@ -89,7 +89,7 @@ interface ReadOptions {
 }
 
 /** A text being read. */
-export interface Reader {
+export interface DecoderSession {
   readonly length: number;
   readonly caches: readonly LayerCache[];
   readonly rotation: RotationTable | null;
@@ -108,7 +108,7 @@ export interface Reader {
 }
 
 /** Makes a reader. Throws UserError for a text that is longer than learned positions reach, or than the device has room for. */
-export function createReader(decoder: Decoder, options: ReaderOptions): Reader {
+export function startSession(decoder: Decoder, options: SessionOptions): DecoderSession {
   const kept = new Allocation(decoder.ops);
   const working = new Allocation(decoder.ops);
   try {
@@ -121,7 +121,12 @@ export function createReader(decoder: Decoder, options: ReaderOptions): Reader {
 }
 
 /** `kept` gets every buffer of the caches, `working` those that only reading needs; also where one is refused. */
-function openReader(decoder: Decoder, options: ReaderOptions, kept: Allocation, working: Allocation): Reader {
+function openReader(
+  decoder: Decoder,
+  options: SessionOptions,
+  kept: Allocation,
+  working: Allocation,
+): DecoderSession {
   const { ops, config, weights } = decoder;
   const { capacity, mostAtOnce, keepQueries } = options;
   if (config.learnedPositions && capacity > config.trainedTokens) {

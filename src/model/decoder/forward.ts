@@ -6,8 +6,8 @@ import { Scratch } from '../../../gpu/scratch';
 import { UserError } from '../../base/user-error';
 import { attendSelection } from './attend';
 import { checkFinite, checkHidden, checkLogits } from './check-finite';
-import type { Decoder, Reader } from './decoder';
-import { createReader } from './decoder';
+import type { Decoder, DecoderSession } from './decoder';
+import { startSession } from './decoder';
 import { RotatedRows } from './rotated-rows';
 
 /** Tokens per block: keeps submissions short and scratch space small; the result does not depend on it. */
@@ -15,7 +15,7 @@ const BLOCK_TOKENS = 256;
 
 export interface ForwardResult {
   /** Holds queries, keys, values and log-sum-exp of the text; release it. */
-  readonly reader: Reader;
+  readonly reader: DecoderSession;
   /** [T, V]; empty where states are not kept. */
   readonly logits: Float32Array;
   /** L + 1 tensors [T, D]: embeddings, then the input of each further layer, then the states after the last norm. */
@@ -43,7 +43,7 @@ export async function forward(
   const tokens = ids.length;
   const kept = keepStates ? tokens : 0;
   const mostAtOnce = Math.min(tokens, BLOCK_TOKENS);
-  const reader = createReader(decoder, { capacity: tokens, mostAtOnce, keepQueries: true, rotatedLayers });
+  const reader = startSession(decoder, { capacity: tokens, mostAtOnce, keepQueries: true, rotatedLayers });
   const scratch = new Scratch(ops);
   try {
     const logits = hostFloats(kept * V, 'logits');
@@ -102,7 +102,7 @@ function hostFloats(length: number, label: string): Float32Array {
 /** A layer's tensors off the device, as dense [heads, T, d], the form that captures have. */
 export async function readLayer(
   { ops }: Decoder,
-  reader: Pick<Reader, 'caches' | 'rotation'>,
+  reader: Pick<DecoderSession, 'caches' | 'rotation'>,
   layer: number,
   tokens: number,
 ): Promise<Record<'query' | 'queryUnrotated' | 'key' | 'keyUnrotated' | 'value', Float32Array>> {

@@ -15,7 +15,7 @@ const page = createPage({
   sampleIds: ['short'],
   address: browserAddressBar(),
   publicAddress: `${location.origin}${location.pathname}`,
-  recorded: Promise.resolve(null),
+  snapshot: Promise.resolve(null),
   createClient: (events) =>
     createFakeClient(events, {
       delayMilliseconds: Number(new URLSearchParams(location.search).get('delay') ?? 5),

@@ -1,24 +1,24 @@
 /** A probe run: what a method keeps and loses in every layer when each sees full attention's queries, keys and values. */
 import type { Ops } from '../../gpu/ops';
-import { quiet } from '../base/ignore-rejection';
+import { ignoreRejection } from '../base/ignore-rejection';
 import type { Method, MethodRun, Selection } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
 import { runNotices } from '../methods/run-notices';
-import type { RecordedLayer, RecordedText } from '../trace/trace';
+import type { LayerTrace, Trace } from '../trace/trace';
 import { type Choices, choose } from './choices';
 import { checkMeasurement } from './finite';
+import { type MeasuredRun, measurePart } from './layer-blocks';
+import { measureRows, measuresRows, rowShape } from './layer-rows';
 import { LayerSums } from './layer-sums';
 import { MEMO_BYTES, type Memo } from './memo';
-import { type MeasuredRun, measurePart } from './probe-part';
-import { measureRows, measuresRows, rowShape } from './probe-rows';
-import { layerInput, overlap, type ProbeRun, startProbe, type TokenRange } from './probe-run';
 import type { LayerMeasurement } from './results';
 import { isSameChoice } from './same-choice';
 import { type KeptKeys, readKept } from './selection-reader';
 import { selectorRecall, selectorRecallOfEach } from './selector-recall';
+import { layerInput, overlap, startTraceRun, type TokenRange, type TraceRun } from './trace-run';
 
-export interface ProbeRequest {
-  readonly text: RecordedText;
+export interface MeasureRequest {
+  readonly text: Trace;
   readonly method: Method;
   readonly parameters: Parameters;
   /** What is measured; methods that evict once do so at its start. */
@@ -40,10 +40,10 @@ export const MOST_BYTES_UNDER_WAY = 2 ** 26;
 const MOST_ROWS_UNDER_WAY = 2 ** 14;
 
 /** Measures every recorded layer, in their order. Throws UserError for input the method cannot work with, or the signal's reason. */
-export async function probe(request: ProbeRequest): Promise<LayerMeasurement[]> {
+export async function measureLayers(request: MeasureRequest): Promise<LayerMeasurement[]> {
   const { text, method, parameters, queries, memo, signal, onLayer, onNotices } = request;
   signal?.throwIfAborted();
-  const started = await startProbe(text, method, parameters, queries.start, { memo, signal });
+  const started = await startTraceRun(text, method, parameters, queries.start, { memo, signal });
   try {
     const measured = new Map<number, LayerMeasurement>();
     for (const layers of batches(request)) {
@@ -55,7 +55,7 @@ export async function probe(request: ProbeRequest): Promise<LayerMeasurement[]> 
     }
     const all = await runNotices(started.run);
     if (all.length > 0) onNotices?.(all);
-    return text.recorded.map(({ layer }) => measured.get(layer) as LayerMeasurement);
+    return text.layerTraces.map(({ layer }) => measured.get(layer) as LayerMeasurement);
   } finally {
     started.dispose();
   }
@@ -65,16 +65,16 @@ export async function probe(request: ProbeRequest): Promise<LayerMeasurement[]> 
  * Layers that are measured together. On a GPU it is waiting that costs: all layers share two waits. Where nothing is waited for,
  * one layer after the other shows results earlier.
  */
-function batches({ text, firstLayer }: ProbeRequest): RecordedLayer[][] {
-  const { ops, recorded } = text;
-  const isFirst = ({ layer }: RecordedLayer): boolean => layer === firstLayer;
+function batches({ text, firstLayer }: MeasureRequest): LayerTrace[][] {
+  const { ops, layerTraces: recorded } = text;
+  const isFirst = ({ layer }: LayerTrace): boolean => layer === firstLayer;
   const ordered = [...recorded.filter(isFirst), ...recorded.filter((layer) => !isFirst(layer))];
   return ops.backend === 'cpu' || ops.isSoftware ? ordered.map((layer) => [layer]) : [ordered];
 }
 
 /** A block's choice in one layer, on its way off the device. */
 interface Choice {
-  readonly recorded: RecordedLayer;
+  readonly recorded: LayerTrace;
   readonly sums: LayerSums;
   /** The block's queries that are measured, and those of later blocks that keep the same. */
   measured: TokenRange;
@@ -84,9 +84,9 @@ interface Choice {
 }
 
 async function probeLayers(
-  request: ProbeRequest,
-  started: ProbeRun,
-  layers: readonly RecordedLayer[],
+  request: MeasureRequest,
+  started: TraceRun,
+  layers: readonly LayerTrace[],
 ): Promise<LayerMeasurement[]> {
   const { text, method, queries, signal } = request;
   const { ops, queryHeads } = text;
@@ -107,11 +107,11 @@ async function probeLayers(
           if (measured && last && canFollow(started, last, { recorded, selection })) {
             last.measured = { start: last.measured.start, end: measured.end };
           } else if (measured) {
-            const kept = ofEach ? ofEach.kept[i]! : quiet(readKept(ops, selection));
+            const kept = ofEach ? ofEach.kept[i]! : ignoreRejection(readKept(ops, selection));
             const selector = ofEach
               ? ofEach.selectors.then((of) => of[i]!)
               : selectorRecall(ops, started.run, made.input, kept, measured);
-            choices.push({ recorded, sums, measured, selection, kept, selector: quiet(selector) });
+            choices.push({ recorded, sums, measured, selection, kept, selector: ignoreRejection(selector) });
           } else {
             ops.release(...selection.owned);
           }
@@ -146,15 +146,15 @@ function readEach(
   run: MethodRun,
   { input, selections }: Choices,
 ): { kept: Promise<KeptKeys>[]; selectors: ReturnType<typeof selectorRecallOfEach> } {
-  const kept = selections.map((selection) => quiet(readKept(ops, selection)));
-  return { kept, selectors: quiet(selectorRecallOfEach(ops, run, input, kept)) };
+  const kept = selections.map((selection) => ignoreRejection(readKept(ops, selection)));
+  return { kept, selectors: ignoreRejection(selectorRecallOfEach(ops, run, input, kept)) };
 }
 
 /** Whether the next block keeps what the last one kept; nothing approximate is compared within either. */
 function canFollow(
-  { run }: ProbeRun,
+  { run }: TraceRun,
   last: Choice,
-  next: { readonly recorded: RecordedLayer; readonly selection: Selection },
+  next: { readonly recorded: LayerTrace; readonly selection: Selection },
 ): boolean {
   return (
     last.recorded === next.recorded && !run.selectExactly && isSameChoice(last.selection, next.selection)
@@ -162,13 +162,13 @@ function canFollow(
 }
 
 async function measureChoices(
-  { text, method, queries, signal }: ProbeRequest,
-  { run, memo }: ProbeRun,
+  { text, method, queries, signal }: MeasureRequest,
+  { run, memo }: TraceRun,
   choices: readonly Choice[],
 ): Promise<void> {
   const { ops, queryHeads, headDimension } = text;
-  const projection = text.outputWeight(text.recorded[0]!.layer)?.rows ?? 0;
-  const numbersOfQuery = (queryHeads * headDimension + projection) * text.recorded.length;
+  const projection = text.outputWeight(text.layerTraces[0]!.layer)?.rows ?? 0;
+  const numbersOfQuery = (queryHeads * headDimension + projection) * text.layerTraces.length;
   const numbers = (queries.end - queries.start) * numbersOfQuery;
   const measuredRun: MeasuredRun = {
     methodId: method.id,
@@ -193,7 +193,7 @@ async function measureChoices(
     rows: number,
     add: ReturnType<typeof measurePart>,
   ): Promise<void> => {
-    underWay.push({ sums, add: quiet(add) });
+    underWay.push({ sums, add: ignoreRejection(add) });
     rowsUnderWay += queryHeads * rows;
     const bytesUnderWay = ops.memory().bytes - heldBytes;
     if (rowsUnderWay > MOST_ROWS_UNDER_WAY || bytesUnderWay > MOST_BYTES_UNDER_WAY) await arrive();
@@ -203,7 +203,7 @@ async function measureChoices(
   const rowsAtOnce = (end: number): number => Math.max(1, Math.floor(MOST_WEIGHTS / (queryHeads * end)));
   // Queries that each keep keys of their own and are measured together.
   let each: {
-    readonly recorded: RecordedLayer;
+    readonly recorded: LayerTrace;
     readonly sums: LayerSums;
     start: number;
     kept: KeptKeys[];

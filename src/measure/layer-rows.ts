@@ -6,9 +6,9 @@ import type { IndexList } from '../../gpu/ops';
 import { eachRowAsHead } from '../../gpu/rows';
 import { Scratch } from '../../gpu/scratch';
 import type { LayerInput, VisibleOfEach } from '../methods/method';
-import type { RecordedText } from '../trace/trace';
+import type { Trace } from '../trace/trace';
+import { adder, fullAttention, type MeasuredRun, Numbers, projected, twoSpaces } from './layer-blocks';
 import type { LayerSums } from './layer-sums';
-import { adder, fullAttention, type MeasuredRun, Numbers, projected, twoSpaces } from './probe-part';
 import { type KeptKeys, setOfHead } from './selection-reader';
 import { topKRecallOfEach } from './top-k-recall';
 
@@ -32,7 +32,7 @@ export function measuresRows({ run }: MeasuredRun): boolean {
 
 /** As `measurePart` for the queries of `part`, of which query i keeps `kept[i]`, all of one shape. */
 export async function measureRows(
-  text: RecordedText,
+  text: Trace,
   measured: MeasuredRun,
   part: LayerInput,
   kept: readonly KeptKeys[],

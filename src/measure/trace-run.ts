@@ -1,4 +1,4 @@
-/** A method set loose on a recorded text: every layer sees the true queries, keys and values. */
+/** A method run on a trace (teacher-forced, layer by layer): every layer sees the true queries, keys and values. */
 import type { RowScalars } from '../../gpu/ops';
 import type { Rows } from '../../gpu/rows';
 import { sliceRows } from '../../gpu/rows';
@@ -7,7 +7,7 @@ import { evictionPlace, studyBlocks } from '../methods/blocks';
 import type { LayerInput, Method, MethodContext, MethodRun, QueryBlock } from '../methods/method';
 import type { ParameterContext, Parameters } from '../methods/parameters';
 import { ScoreCheck } from '../methods/score-check';
-import type { RecordedLayer, RecordedText } from '../trace/trace';
+import type { LayerTrace, Trace } from '../trace/trace';
 import { Memo, type MemoLease } from './memo';
 
 /** A range of tokens. */
@@ -16,7 +16,7 @@ export interface TokenRange {
   readonly end: number;
 }
 
-export interface ProbeRun {
+export interface TraceRun {
   readonly run: MethodRun;
   /** Blocks of the whole text, the answer's tokens one by one. */
   readonly blocks: readonly QueryBlock[];
@@ -27,7 +27,7 @@ export interface ProbeRun {
   dispose(): void;
 }
 
-export interface ProbeOptions {
+export interface TraceRunOptions {
   /** The open text's; a run without one remembers for itself. */
   readonly memo?: Memo;
   readonly signal?: AbortSignal;
@@ -37,13 +37,13 @@ export interface ProbeOptions {
  * Starts and prepares a run, which evicts at `evictAt` or before the answer, whichever comes first. Throws UserError when the text
  * lacks what the method needs. Dispose of it afterwards.
  */
-export async function startProbe(
-  text: RecordedText,
+export async function startTraceRun(
+  text: Trace,
   method: Method,
   parameters: Parameters,
   evictAt: number,
-  { memo: shared, signal }: ProbeOptions = {},
-): Promise<ProbeRun> {
+  { memo: shared, signal }: TraceRunOptions = {},
+): Promise<TraceRun> {
   const context = contextOf(text);
   method.validate?.(parameters, context);
   const whole = shared ?? new Memo();
@@ -51,7 +51,7 @@ export async function startProbe(
   const { tokens, answerStart } = text;
   const places = { tokens, answerStart, evictAt };
   const check = new ScoreCheck(text.ops, text.layers);
-  const own = { ...runContext(text, evictionPlace(places)), ops: check.ops, memo };
+  const own = { ...methodContext(text, evictionPlace(places)), ops: check.ops, memo };
   const run = check.watch(method.start(own, parameters));
   const checkScores = (): Promise<void> => whole.judge(method.id, check);
   const dispose = (): void => {
@@ -61,7 +61,9 @@ export async function startProbe(
     if (!shared) whole.close();
   };
   const needsUnrotated = method.needs.unrotated || run.positions === 'cache';
-  const lacking = text.recorded.find(({ queryUnrotated, keyUnrotated }) => !queryUnrotated || !keyUnrotated);
+  const lacking = text.layerTraces.find(
+    ({ queryUnrotated, keyUnrotated }) => !queryUnrotated || !keyUnrotated,
+  );
   if (needsUnrotated && lacking) {
     dispose();
     throw new UserError(
@@ -69,7 +71,7 @@ export async function startProbe(
     );
   }
   try {
-    await run.prepare?.(text.recorded, signal);
+    await run.prepare?.(text.layerTraces, signal);
   } catch (error) {
     dispose();
     throw error;
@@ -78,7 +80,7 @@ export async function startProbe(
 }
 
 /** What a run over the text gets to know, without a memo. */
-export function runContext(text: RecordedText, evictAt: number): MethodContext {
+export function methodContext(text: Trace, evictAt: number): MethodContext {
   const { ops, layers, queryHeads, keyValueHeads, headDimension, attentionScale } = text;
   const { rotation, positionOffset, trainedTokens, calibration } = text;
   return {
@@ -99,13 +101,13 @@ export function runContext(text: RecordedText, evictAt: number): MethodContext {
 }
 
 /** What parameters of this text depend on. */
-export function contextOf(text: RecordedText): ParameterContext {
+export function contextOf(text: Trace): ParameterContext {
   const { tokens, trainedTokens, layers, queryHeads, keyValueHeads, headDimension } = text;
   return { tokens, trainedTokens, layers, queryHeads, keyValueHeads, headDimension };
 }
 
 /** One layer as a method sees it at a block. */
-export function layerInput(recorded: RecordedLayer, block: QueryBlock): LayerInput {
+export function layerInput(recorded: LayerTrace, block: QueryBlock): LayerInput {
   return new RecordedInput(recorded, block);
 }
 
@@ -113,9 +115,9 @@ export function layerInput(recorded: RecordedLayer, block: QueryBlock): LayerInp
 class RecordedInput implements LayerInput {
   readonly layer: number;
   readonly block: QueryBlock;
-  readonly #recorded: RecordedLayer;
+  readonly #recorded: LayerTrace;
 
-  constructor(recorded: RecordedLayer, block: QueryBlock) {
+  constructor(recorded: LayerTrace, block: QueryBlock) {
     this.layer = recorded.layer;
     this.block = block;
     this.#recorded = recorded;

@@ -1,13 +1,13 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
-import { probe } from '../../src/measure/probe';
-import { contextOf } from '../../src/measure/probe-run';
+import { measureLayers } from '../../src/measure/measure-layers';
 import { selectAll } from '../../src/measure/select-all';
 import { visibleTokens } from '../../src/measure/selection-reader';
+import { contextOf } from '../../src/measure/trace-run';
 import { methodById, methods } from '../../src/methods';
 import type { Method } from '../../src/methods/method';
 import { type Parameters, resolveParameters } from '../../src/methods/parameters';
-import type { RecordedText } from '../../src/trace/trace';
+import type { Trace } from '../../src/trace/trace';
 import { fixtureText, inputs, layerCount, shape } from '../methods/fixture';
 import { recordText } from '../methods/recorded';
 
@@ -23,14 +23,14 @@ const given: Record<string, Record<string, unknown>> = {
   random: { keepFraction: 0.2 },
 };
 
-let text: RecordedText;
+let text: Trace;
 beforeAll(() => {
   text = fixtureText(createCpuOps());
 });
 const parametersOf = (id: string, more: Record<string, unknown> = {}): Parameters =>
   resolveParameters(id, methodById(id).parameters, { ...given[id], ...more }, contextOf(text));
 const probeWith = (id: string, more: Record<string, unknown> = {}) =>
-  probe({ text, method: methodById(id), parameters: parametersOf(id, more), queries });
+  measureLayers({ text, method: methodById(id), parameters: parametersOf(id, more), queries });
 
 /** What the measurements are by their definitions, from the reference's attention matrix. */
 async function byDefinition(id: string, layer: number, of = text) {
@@ -102,7 +102,7 @@ describe('probe', () => {
   )('%s: recall and error are what their definitions say, answer from %s', async (id, answerStart) => {
     const answered = { ...text, answerStart };
     const method = methodById(id);
-    const layers = await probe({ text: answered, method, parameters: parametersOf(id), queries });
+    const layers = await measureLayers({ text: answered, method, parameters: parametersOf(id), queries });
     expect(layers.map(({ layer }) => layer)).toEqual(Array.from({ length: layerCount }, (_, layer) => layer));
     for (const measured of layers) {
       const wanted = await byDefinition(id, measured.layer, answered);
@@ -132,7 +132,7 @@ describe('probe', () => {
     const answered = { ...fixtureText(createCpuOps({ simd: false })), answerStart: 160 };
     const parameters = parametersOf(id, more);
     const start = 155;
-    const together = await probe({
+    const together = await measureLayers({
       text: answered,
       method: methodById(id),
       parameters,
@@ -150,7 +150,7 @@ describe('probe', () => {
         });
       },
     };
-    const oneByOne = await probe({
+    const oneByOne = await measureLayers({
       text: answered,
       method: apart,
       parameters,
@@ -229,7 +229,7 @@ describe('probe', () => {
 
   it('says that second moments come from the open text', async () => {
     const notices: string[] = [];
-    await probe({
+    await measureLayers({
       text,
       method: methodById('esa'),
       parameters: parametersOf('esa', { projection: 'closed-form' }),
@@ -251,7 +251,7 @@ describe('probe', () => {
       const given = { variant, keepFraction: 0.5, sinkTokens: 0, lagTokens: 16 };
       const parameters = resolveParameters('lagkv', lagkv.parameters, given, contextOf(made));
       const notices: string[] = [];
-      await probe({
+      await measureLayers({
         text: made,
         method: lagkv,
         parameters,
@@ -280,7 +280,7 @@ describe('probe', () => {
     const reason = new Error('overtaken');
     let layers = 0;
     const before = text.ops.memory().bytes;
-    const running = probe({
+    const running = measureLayers({
       text,
       method: methodById('esa'),
       parameters: parametersOf('esa'),

@@ -3,7 +3,7 @@ import type { RowScalars, VisibleKeys } from '../../gpu/ops';
 import { headMajorRows, joinHeads, matrixRows, type Rows, tokenMajorRows } from '../../gpu/rows';
 import { Scratch } from '../../gpu/scratch';
 import type { LayerInput, MethodRun, Remembered, ScoreMemo, Selection } from '../methods/method';
-import type { RecordedText } from '../trace/trace';
+import type { Trace } from '../trace/trace';
 import { addSquares, type LayerSums } from './layer-sums';
 import type { KeptKeys } from './selection-reader';
 import { type TopKOfHead, topKRecall } from './top-k-recall';
@@ -38,7 +38,7 @@ export interface MeasuredRun {
 
 /** Records the measurement of the queries of `part`; resolves with what adds them to the sums, in whichever order is wanted. */
 export async function measurePart(
-  text: RecordedText,
+  text: Trace,
   measured: MeasuredRun,
   part: LayerInput,
   selection: Selection,
@@ -135,7 +135,7 @@ export function adder(
  */
 export function projected(
   scratch: Scratch,
-  text: RecordedText,
+  text: Trace,
   layer: number,
   out: Rows,
 ): Promise<Float32Array> | null {
@@ -153,7 +153,7 @@ export function projected(
 
 /** What full attention gives, λ by `logSumExp.headStride`: the same for every method. */
 export function fullAttention(
-  text: RecordedText,
+  text: Trace,
   { memo }: MeasuredRun,
   { layer, block, query, key, value, logSumExp }: LayerInput,
 ): Promise<FullNumbers> {
