@@ -68,7 +68,8 @@ export interface ScoreRows {
 
 /**
  * What the operations share that recompute attention weights from a stored log-sum-exp: query [H,n,d], key [G,m,d], logSumExp
- * [H,n]. The weight of query head h, query row i and key t is exp(q·k·scale − lse) for t ≤ i + causalOffset, and 0 beyond.
+ * [H,n]. The weight of query head h, query row i and key t is exp(q·k·scale − lse) for keys that the query sees, 0 for others: it
+ * sees those with t ≤ i + causalOffset, and with a `window` of these only the last `window`, t > i + causalOffset − window.
  */
 export interface WeightInputs {
   readonly query: Rows;
@@ -76,4 +77,5 @@ export interface WeightInputs {
   readonly scale: number;
   readonly logSumExp: RowScalars;
   readonly causalOffset: number;
+  readonly window?: number;
 }

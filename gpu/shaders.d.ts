@@ -37,42 +37,42 @@ declare module '*/argmax.wgsl' {
 declare module '*/attention-column-sums-tiled.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
     'query' | 'key' | 'logSumExp' | 'out',
-    'firstItem' | 'endItem' | 'shares' | 'shareRows' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'causalOffset' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride'
+    'firstItem' | 'endItem' | 'shares' | 'shareRows' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'causalOffset' | 'window' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride'
   >;
   export default shader;
 }
 declare module '*/attention-column-sums.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
     'query' | 'key' | 'logSumExp' | 'out',
-    'firstItem' | 'endItem' | 'shares' | 'shareRows' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'causalOffset' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride'
+    'firstItem' | 'endItem' | 'shares' | 'shareRows' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'causalOffset' | 'window' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride'
   >;
   export default shader;
 }
 declare module '*/attention-tiles-blocks.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
     'query' | 'key' | 'logSumExp' | 'tiles' | 'factors' | 'out',
-    'firstUnit' | 'unitsPerTile' | 'width' | 'height' | 'tokensPerPixel' | 'rowStep' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'causalOffset' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride' | 'factorOffset' | 'factorHeadStride' | 'firstKeys' | 'firstFactor' | 'outOffset'
+    'firstUnit' | 'unitsPerTile' | 'width' | 'height' | 'tokensPerPixel' | 'rowStep' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'causalOffset' | 'window' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride' | 'factorOffset' | 'factorHeadStride' | 'firstKeys' | 'firstFactor' | 'outOffset'
   >;
   export default shader;
 }
 declare module '*/attention-tiles.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
     'query' | 'key' | 'logSumExp' | 'tiles' | 'factors' | 'out',
-    'firstUnit' | 'unitsPerTile' | 'width' | 'height' | 'tokensPerPixel' | 'rowStep' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'causalOffset' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride' | 'factorOffset' | 'factorHeadStride' | 'firstKeys' | 'firstFactor' | 'outOffset'
+    'firstUnit' | 'unitsPerTile' | 'width' | 'height' | 'tokensPerPixel' | 'rowStep' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'causalOffset' | 'window' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride' | 'factorOffset' | 'factorHeadStride' | 'firstKeys' | 'firstFactor' | 'outOffset'
   >;
   export default shader;
 }
 declare module '*/attention-weights-tiled.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
     'query' | 'key' | 'logSumExp' | 'out',
-    'firstItem' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'causalOffset' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride'
+    'firstItem' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'causalOffset' | 'window' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride'
   >;
   export default shader;
 }
 declare module '*/attention-weights.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
     'query' | 'key' | 'logSumExp' | 'out',
-    'firstItem' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'causalOffset' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride'
+    'firstItem' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'causalOffset' | 'window' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride'
   >;
   export default shader;
 }
@@ -167,7 +167,7 @@ declare module '*/lag-scores.wgsl' {
 declare module '*/mass-by-class-tiled.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
     'query' | 'key' | 'logSumExp' | 'classOf' | 'out',
-    'firstItem' | 'endItem' | 'shares' | 'shareKeys' | 'headsPerSet' | 'sets' | 'firstGrouping' | 'groupingCount' | 'groupings' | 'heads' | 'classes' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'causalOffset' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride'
+    'firstItem' | 'endItem' | 'shares' | 'shareKeys' | 'headsPerSet' | 'sets' | 'firstGrouping' | 'groupingCount' | 'groupings' | 'heads' | 'classes' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'causalOffset' | 'window' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride'
   >;
   export default shader;
 }
@@ -354,6 +354,10 @@ declare module '*/fill.wgsl' {
   export default shader;
 }
 declare module '*/gemm-tile.wgsl' {
+  const code: string;
+  export default code;
+}
+declare module '*/mask.wgsl' {
   const code: string;
   export default code;
 }

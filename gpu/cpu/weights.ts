@@ -7,12 +7,13 @@ import { PANEL_ROWS, Panel, rowStarts } from './panel';
 
 /**
  * One query head's weights. After `load`, weight of loaded row r and key t is at values[r · stride + t] for t below
- * limits[r]; beyond, there are leftovers.
+ * limits[r]; beyond, there are leftovers. Keys below firsts[r], which lie before a window, have weight 0.
  */
 export interface HeadWeights {
   readonly values: Float64Array | Float32Array;
   readonly stride: number;
   readonly limits: Int32Array;
+  readonly firsts: Int32Array;
   /** Weights of the query rows row, row + step, … : `rows` of them, from 1 to PANEL_ROWS. */
   load(row: number, rows: number, step?: number): void;
 }
@@ -35,10 +36,26 @@ export function weightLimits(
   }
 }
 
+/** Puts zeros before the windows of the loaded rows. What lies there was computed all the same. */
+export function hideBeforeWindow(
+  weights: HeadWeights,
+  a: WeightInputs,
+  row: number,
+  rows: number,
+  step: number,
+): void {
+  if (a.window === undefined) return;
+  weightLimits(row, step, a.causalOffset - a.window, a.key.rows, weights.firsts);
+  for (let r = 0; r < rows; r++) {
+    weights.values.fill(0, r * weights.stride, r * weights.stride + weights.firsts[r]!);
+  }
+}
+
 class ReferenceWeights implements HeadWeights {
   readonly values: Float64Array;
   readonly stride: number;
   readonly limits = new Int32Array(PANEL_ROWS);
+  readonly firsts = new Int32Array(PANEL_ROWS);
   readonly #inputs: WeightInputs;
   readonly #head: number;
   readonly #queryData: Float32Array;
@@ -69,5 +86,6 @@ class ReferenceWeights implements HeadWeights {
       const lse = this.#logSumExp[logSumExp.offset + this.#head * logSumExp.headStride + row + r * step]!;
       exponentiate(this.values, r * this.stride, this.limits[r]!, lse);
     }
+    hideBeforeWindow(this, this.#inputs, row, rows, step);
   }
 }

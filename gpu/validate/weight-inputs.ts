@@ -1,5 +1,5 @@
 import type { WeightInputs } from '../arguments';
-import { checkFinite, checkGroups, checkInput, checkInteger, scalarsAsRows } from './views';
+import { checkCount, checkFinite, checkGroups, checkInput, checkInteger, scalarsAsRows } from './views';
 
 /** What all operations have in common that recompute attention weights from a stored log-sum-exp. */
 export function checkWeightInputs(operation: string, a: WeightInputs): void {
@@ -8,5 +8,6 @@ export function checkWeightInputs(operation: string, a: WeightInputs): void {
   checkGroups(operation, 'query', a.query.heads, 'key', a.key.heads);
   checkFinite(operation, 'scale', a.scale);
   checkInteger(operation, 'causalOffset', a.causalOffset);
+  if (a.window !== undefined) checkCount(operation, 'window', a.window);
   checkInput(operation, 'logSumExp', scalarsAsRows(a.logSumExp, a.query.heads, a.query.rows));
 }

@@ -6,11 +6,13 @@ import { asVectors } from './vectors';
 /** Beyond these everything or nothing is visible. */
 const FARTHEST_OFFSET = 2 ** 30;
 
-/** Buffers and parameters of the inputs; `causalOffset` travels as the bits of an i32. */
+/** Buffers, parameters and constants of the inputs; `causalOffset` travels as the bits of an i32. */
 export function prepareWeights(recorder: Recorder, a: WeightInputs) {
   const query = asVectors(recorder, a.query);
   const key = asVectors(recorder, a.key);
+  const { window = FARTHEST_OFFSET } = a;
   return {
+    constants: { WINDOWED: window < FARTHEST_OFFSET },
     buffers: { query: query.buffer, key: key.buffer, logSumExp: a.logSumExp.buffer },
     parameters: {
       queryRows: query.rows,
@@ -19,6 +21,7 @@ export function prepareWeights(recorder: Recorder, a: WeightInputs) {
       vectors: query.channels / 4,
       scale: a.scale,
       causalOffset: Math.max(-FARTHEST_OFFSET, Math.min(FARTHEST_OFFSET, a.causalOffset)),
+      window: Math.min(FARTHEST_OFFSET, window),
       queryOffset: query.offset / 4,
       queryHeadStride: query.headStride / 4,
       queryRowStride: query.rowStride / 4,
@@ -36,7 +39,8 @@ export function weightWork(a: WeightInputs): Work {
   const { query, key } = a;
   const first = Math.max(0, Math.min(key.rows, a.causalOffset + 1));
   const last = Math.max(0, Math.min(key.rows, a.causalOffset + query.rows));
-  const pairs = (query.heads * query.rows * (first + last)) / 2;
+  const seen = Math.min((first + last) / 2, a.window ?? key.rows);
+  const pairs = query.heads * query.rows * seen;
   return {
     flops: pairs * (2 * query.channels + 8),
     bytes: 4 * query.heads * (query.rows + key.rows) * query.channels,

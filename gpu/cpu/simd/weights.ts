@@ -2,7 +2,7 @@
 import type { WeightInputs } from '../../arguments';
 import { floatsOf } from '../buffer';
 import { PANEL_ROWS, rowStarts } from '../panel';
-import { type HeadWeights, type WeighHead, weighHead, weightLimits } from '../weights';
+import { type HeadWeights, hideBeforeWindow, type WeighHead, weighHead, weightLimits } from '../weights';
 import type { SimdKernels } from './instance';
 import { packColumns, roundUp, TILE_COLUMNS } from './pack';
 
@@ -27,6 +27,7 @@ class SimdWeights implements HeadWeights {
   readonly values: Float32Array;
   readonly stride: number;
   readonly limits: Int32Array;
+  readonly firsts = new Int32Array(PANEL_ROWS);
   readonly #kernels: SimdKernels;
   readonly #inputs: WeightInputs;
   readonly #head: number;
@@ -82,5 +83,6 @@ class SimdWeights implements HeadWeights {
       this.values.byteOffset,
       4 * this.stride,
     );
+    hideBeforeWindow(this, this.#inputs, row, rows, step);
   }
 }

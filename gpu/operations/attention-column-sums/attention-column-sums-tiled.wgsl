@@ -1,5 +1,5 @@
 // Attention received, per query head and share of its queries, for devices whose workgroup memory is fast: out[h, share, t] = Σ over
-// query rows i of the share of exp(q_i·k_t·scale − logSumExp_i), over rows that see key t (t ≤ i + causalOffset).
+// query rows i of the share of exp(q_i·k_t·scale − logSumExp_i), over rows that see key t (mask.wgsl).
 //
 // Shapes     as attention-column-sums.wgsl.
 // Grid       one workgroup per query head, share and RIGHT_ROWS keys (keys fastest), linear from firstItem. A share is shareRows
@@ -18,6 +18,7 @@ struct Params {
   vectors: u32,
   scale: f32,
   causalOffset: u32,
+  window: u32,
   queryOffset: u32,
   queryHeadStride: u32,
   queryRowStride: u32,
@@ -49,10 +50,9 @@ fn main(
   let firstKey = item % blocks * RIGHT_ROWS;
   let share = item / blocks % params.shares;
   tileHead = item / blocks / params.shares;
-  let firstVisible = u32(max(i32(firstKey) - bitcast<i32>(params.causalOffset), 0));
-  let endRow = min((share + 1u) * params.shareRows, params.queryRows);
+  let endRow = min(min((share + 1u) * params.shareRows, params.queryRows), endRowOf(firstKey + RIGHT_ROWS - 1u));
   var sums = array<vec4f, COLUMN_GROUPS>();
-  for (var firstRow = max(share * params.shareRows, firstVisible); firstRow < endRow; firstRow += LEFT_ROWS) {
+  for (var firstRow = max(share * params.shareRows, firstRowOf(firstKey)); firstRow < endRow; firstRow += LEFT_ROWS) {
     var scores = Product();
     addProduct(&scores, thread, firstRow, firstKey, params.vectors);
     for (var r = 0u; r < 4u * ROW_GROUPS; r++) { // unrolled
@@ -60,7 +60,7 @@ fn main(
       let lse = rowLogSumExp(row);
       let end = select(0u, limit(row), row < endRow);
       for (var g = 0u; g < COLUMN_GROUPS; g++) { // unrolled
-        sums[g] += weightsOf(scores[r * COLUMN_GROUPS + g], lse, firstKey + productColumn(thread, g), end);
+        sums[g] += weightsOf(scores[r * COLUMN_GROUPS + g], lse, firstKey + productColumn(thread, g), end, row);
       }
     }
   }

@@ -1,5 +1,5 @@
 // Attention received, per query head and share of its queries: out[h, share, t] = Σ over query rows i of the share of
-// exp(q_i·k_t·scale − logSumExp_i), over rows that see key t (t ≤ i + causalOffset).
+// exp(q_i·k_t·scale − logSumExp_i), over rows that see key t (mask.wgsl).
 //
 // Shapes     query [H, n, d], key [G, m, d], their d, offsets and strides in vectors of four; logSumExp [H, n];
 //            out dense [H, shares, m].
@@ -19,6 +19,7 @@ struct Params {
   vectors: u32,
   scale: f32,
   causalOffset: u32,
+  window: u32,
   queryOffset: u32,
   queryHeadStride: u32,
   queryRowStride: u32,
@@ -34,11 +35,6 @@ struct Params {
 @group(0) @binding(2) var<storage, read> key: array<vec4f>;
 @group(0) @binding(3) var<storage, read> logSumExp: array<f32>;
 @group(0) @binding(4) var<storage, read_write> out: array<f32>;
-
-/// Number of keys that a query row sees.
-fn limit(row: u32) -> u32 {
-  return u32(clamp(i32(row) + bitcast<i32>(params.causalOffset) + 1, 0, i32(params.keyRows)));
-}
 
 /// The weight of one query on four keys; masked scores are left out before the exponential, which could overflow for them.
 fn weightsOf(scores: vec4f, lse: f32, isSeen: vec4<bool>) -> vec4f {
@@ -70,11 +66,10 @@ fn main(
   let k6 = keyStart + min(firstKey + 6u, lastKey) * params.keyRowStride;
   let k7 = keyStart + min(firstKey + 7u, lastKey) * params.keyRowStride;
   let leftKeys = vec4u(firstKey) + vec4u(0u, 1u, 2u, 3u);
-  let firstVisible = u32(max(i32(firstKey) - bitcast<i32>(params.causalOffset), 0));
-  let endRow = min((share + 1u) * params.shareRows, params.queryRows);
+  let endRow = min(min((share + 1u) * params.shareRows, params.queryRows), endRowOf(firstKey + 7u));
   var leftSums = vec4f();
   var rightSums = vec4f();
-  for (var row = max(share * params.shareRows, firstVisible); row < endRow; row += 4u) {
+  for (var row = max(share * params.shareRows, firstRowOf(firstKey)); row < endRow; row += 4u) {
     var left = array<vec4f, 4>();
     var right = array<vec4f, 4>();
     for (var v = 0u; v < params.vectors; v++) {
@@ -95,8 +90,14 @@ fn main(
     for (var r = 0u; r < min(4u, endRow - row); r++) {
       let lse = logSumExp[scalarStart + row + r];
       let end = vec4u(limit(row + r));
-      leftSums += weightsOf(left[r], lse, leftKeys < end);
-      rightSums += weightsOf(right[r], lse, leftKeys + 4u < end);
+      var isLeftSeen = leftKeys < end;
+      var isRightSeen = leftKeys + 4u < end;
+      if (WINDOWED) {
+        isLeftSeen = isLeftSeen & (leftKeys >= vec4u(firstSeen(row + r)));
+        isRightSeen = isRightSeen & (leftKeys + 4u >= vec4u(firstSeen(row + r)));
+      }
+      leftSums += weightsOf(left[r], lse, isLeftSeen);
+      rightSums += weightsOf(right[r], lse, isRightSeen);
     }
   }
   let outStart = (head * params.shares + share) * params.keyRows + firstKey;

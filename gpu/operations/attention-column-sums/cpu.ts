@@ -28,7 +28,7 @@ export function attentionColumnSums(a: AttentionColumnSumsArguments, weigh = wei
 /** One query that sees every key: the heads of a group, which share their keys, are as good as rows of one head. */
 function headsAsRows(a: WeightInputs): WeightInputs {
   const { query, key, logSumExp, causalOffset } = a;
-  if (query.rows !== 1 || key.heads === 0 || causalOffset + 1 < key.rows) return a;
+  if (query.rows !== 1 || key.heads === 0 || causalOffset + 1 < key.rows || a.window !== undefined) return a;
   const rows = query.heads / key.heads;
   const buffer = new CpuBuffer('f32', query.heads, 'log-sum-exp of heads');
   const [from, to] = [floatsOf(logSumExp.buffer), floatsOf(buffer)];

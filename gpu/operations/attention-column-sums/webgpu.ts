@@ -4,13 +4,14 @@ import { defineKernel } from '../../webgpu/kernel';
 import type { Recorder } from '../../webgpu/recorder';
 import { prepareWeights, shareOf, weightWork } from '../../webgpu/weights';
 import { type TileShape, tileShape } from '../../wgsl/parts/gemm-tile';
+import { masked } from '../../wgsl/parts/mask';
 import { threadsOf, weightTile } from '../../wgsl/parts/weight-tile';
 import { sumHeads } from '../sum-heads/webgpu';
 import shader from './attention-column-sums.wgsl';
 import tiledShader from './attention-column-sums-tiled.wgsl';
 import { type AttentionColumnSumsArguments, checkAttentionColumnSums } from './op';
 
-const kernel = defineKernel('attention-column-sums', shader);
+const kernel = defineKernel('attention-column-sums', masked(shader));
 const tiled = defineKernel('attention-column-sums-tiled', weightTile(tiledShader));
 
 const THREADS = 64;
@@ -30,7 +31,7 @@ export function attentionColumnSums(recorder: Recorder, a: AttentionColumnSumsAr
     }
     return;
   }
-  const { buffers, parameters } = prepareWeights(recorder, a);
+  const { buffers, parameters, constants } = prepareWeights(recorder, a);
   const isTiled = !recorder.emulatesThreads;
   const { shares, shareRows, keyGroups, threads } = isTiled
     ? tiledShares(recorder, query.heads, query.rows, key.rows, shape)
@@ -41,7 +42,7 @@ export function attentionColumnSums(recorder: Recorder, a: AttentionColumnSumsAr
   for (const { start, count } of spans(items, recorder.partsFor(work), threads)) {
     recorder.dispatch({
       kernel: isTiled ? tiled : kernel,
-      constants: isTiled ? shape.constants : {},
+      constants: isTiled ? { ...shape.constants, ...constants } : constants,
       buffers: { ...buffers, out: sums },
       parameters: { firstItem: start, endItem: start + count, shares, shareRows, ...parameters },
       workgroups: linearGrid(Math.ceil(count / threads), recorder.maxWorkgroupsPerDimension),

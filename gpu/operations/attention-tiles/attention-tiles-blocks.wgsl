@@ -25,6 +25,7 @@ struct Params {
   vectors: u32,
   scale: f32,
   causalOffset: u32,
+  window: u32,
   queryOffset: u32,
   queryHeadStride: u32,
   queryRowStride: u32,
@@ -66,20 +67,17 @@ var<workgroup> partialLargest: array<f32, THREADS * DOWN>;
 var<workgroup> partialSum: array<f32, THREADS * DOWN>;
 var<workgroup> partialExcess: array<f32, THREADS * DOWN>;
 
-/// How many keys a query row sees.
-fn limit(row: u32) -> u32 {
-  return u32(clamp(i32(row) + bitcast<i32>(params.causalOffset) + 1, 0, i32(params.keyRows)));
-}
-
-/// Causal cells among the evaluated rows firstRow, firstRow + rowStep, … of a pixel and its keys from firstKey on.
+/// Cells that are seen among the evaluated rows firstRow, firstRow + rowStep, … of a pixel and its keys from firstKey on.
 fn cellsOf(firstRow: u32, rowsPerPixel: u32, firstKey: u32) -> u32 {
   if (firstRow >= params.queryRows || firstKey >= params.keyRows) { return 0u; }
   let rows = min(rowsPerPixel, (params.queryRows - firstRow + params.rowStep - 1u) / params.rowStep);
   let most = min(params.tokensPerPixel, params.keyRows - firstKey);
-  if (limit(firstRow) >= firstKey + most) { return rows * most; }
+  if (!WINDOWED && limit(firstRow) >= firstKey + most) { return rows * most; }
   var cells = 0u;
   for (var r = 0u; r < rows; r++) {
-    cells += min(most, max(limit(firstRow + r * params.rowStep), firstKey) - firstKey);
+    let row = firstRow + r * params.rowStep;
+    let end = min(most, max(limit(row), firstKey) - firstKey);
+    cells += end - min(end, max(firstSeen(row), firstKey) - firstKey);
   }
   return cells;
 }
@@ -128,6 +126,7 @@ fn main(
     for (var across = 0u; across < blocksAcross; across++) {
       let firstKey = startKey + across * BLOCK;
       if (firstKey >= end) { break; }
+      if (WINDOWED && firstKey + BLOCK <= firstSeen(firstRow)) { continue; }
       var left = array<vec4f, 8>();
       var right = array<vec4f, 8>();
       for (var chunk = 0u; chunk < params.vectors; chunk += CHUNK) {
@@ -170,7 +169,7 @@ fn main(
         }
       }
 
-      let needsMask = isCut || firstKey + BLOCK > limit(firstRow);
+      let needsMask = isCut || firstKey + BLOCK > limit(firstRow) || (WINDOWED && firstKey < firstSeen(lastRow));
       let leftKey = firstKey + thread.x * 8u + vec4u(0u, 1u, 2u, 3u);
       let rightKey = leftKey + 4u;
       for (var i = 0u; i < 8u; i++) { // unrolled
@@ -181,6 +180,10 @@ fn main(
           let seen = vec4u(select(0u, limit(row), row < params.queryRows));
           a = select(vec4f(), a, leftKey < seen);
           b = select(vec4f(), b, rightKey < seen);
+          if (WINDOWED) {
+            a = select(vec4f(), a, leftKey >= vec4u(firstSeen(row)));
+            b = select(vec4f(), b, rightKey >= vec4u(firstSeen(row)));
+          }
         }
         let at = i / PIXEL_ROWS * ACROSS;
         if (!IS_CELL) {

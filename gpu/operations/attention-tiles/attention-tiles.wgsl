@@ -1,6 +1,6 @@
 // Tiles of attention maps, pooled to pixels: pixel (y, x) of a tile covers the query rows tile.row + [y, y + 1)·tokensPerPixel,
 // of which every rowStep-th is evaluated, and the key rows tile.key + [x, x + 1)·tokensPerPixel. Its maximum and mean are over
-// the cells with t ≤ i + causalOffset of exp(q_i·k_t·scale − logSumExp_i); the third plane is the largest of weight × factor_i, or
+// the cells that queries see (mask.wgsl) of exp(q_i·k_t·scale − logSumExp_i); the third plane is the largest of weight × factor_i, or
 // × firstFactor for t < firstKeys. A pixel without any cell holds 0.
 //
 // Shapes     query [H, n, d], key [G, m, d], their d, offsets and strides in vectors of four; logSumExp, factors [H, n];
@@ -25,6 +25,7 @@ struct Params {
   vectors: u32,
   scale: f32,
   causalOffset: u32,
+  window: u32,
   queryOffset: u32,
   queryHeadStride: u32,
   queryRowStride: u32,
@@ -50,10 +51,6 @@ struct Params {
 
 const THREADS = 64u;
 
-fn limit(row: u32) -> u32 {
-  return u32(clamp(i32(row) + bitcast<i32>(params.causalOffset) + 1, 0, i32(params.keyRows)));
-}
-
 @compute @workgroup_size(THREADS)
 fn main(@builtin(local_invocation_index) thread: u32, @builtin(workgroup_id) workgroup: vec3u) {
   let unit = params.firstUnit + workgroup.y;
@@ -78,7 +75,7 @@ fn main(@builtin(local_invocation_index) thread: u32, @builtin(workgroup_id) wor
   for (var block = firstRow; block < endRow; block += ROWS * params.rowStep) {
     let lastRow = min(block + (ROWS - 1u) * params.rowStep, endRow - 1u);
     let end = min(endKey, limit(lastRow));
-    for (var t = firstKey; t < end; t += 4u) {
+    for (var t = max(firstKey, firstSeen(block)); t < end; t += 4u) {
       // Keys and rows beyond the end repeat the last one.
       let k0 = keyStart + t * params.keyRowStride;
       let k1 = keyStart + min(t + 1u, end - 1u) * params.keyRowStride;
@@ -103,6 +100,7 @@ fn main(@builtin(local_invocation_index) thread: u32, @builtin(workgroup_id) wor
           let factor = factors[factorStart + row];
           let seen = min(end, limit(row));
           for (var j = 0u; j < 4u && t + j < seen; j++) {
+            if (WINDOWED && t + j < firstSeen(row)) { continue; }
             let weight = exp(params.scale * scores[r][j] - lse);
             largest = max(largest, weight);
             sum += weight;

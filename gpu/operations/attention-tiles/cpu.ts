@@ -40,6 +40,7 @@ function poolTile(a: AttentionTilesArguments, tile: TileOrigin, weigh: WeighHead
     scale: a.scale,
     logSumExp: { buffer, offset: offset + tile.head * headStride + tile.row, headStride },
     causalOffset: a.causalOffset + tile.row - tile.key,
+    window: a.window,
   };
   if (rows + inputs.causalOffset <= 0) return;
   const weights = weigh(inputs, 0);
@@ -76,18 +77,18 @@ interface Line {
   readonly first: { readonly keys: number; readonly factor: number };
 }
 
-/** Adds one row of weights to the pixels it crosses; those beyond the causal limit are not touched. */
+/** Adds one row of weights to the pixels it crosses; those of which it sees no key are not touched. */
 function poolRow(
-  { values, stride, limits }: HeadWeights,
+  { values, stride, limits, firsts }: HeadWeights,
   r: number,
   keysPerPixel: number,
   { maximum, sum, cells, excess, factor, first }: Line,
 ): void {
   const limit = limits[r]!;
   const start = r * stride;
-  for (let x = 0; x * keysPerPixel < limit; x++) {
-    const begin = x * keysPerPixel;
-    const end = Math.min(limit, begin + keysPerPixel);
+  for (let x = Math.floor(firsts[r]! / keysPerPixel); x * keysPerPixel < limit; x++) {
+    const begin = Math.max(firsts[r]!, x * keysPerPixel);
+    const end = Math.min(limit, (x + 1) * keysPerPixel);
     const split = Math.min(end, Math.max(begin, first.keys));
     let total = 0;
     let largestOfFirst = 0;

@@ -3,12 +3,13 @@ import { spans } from '../../webgpu/grid';
 import { defineKernel } from '../../webgpu/kernel';
 import type { Recorder } from '../../webgpu/recorder';
 import { prepareWeights, shareOf } from '../../webgpu/weights';
+import { masked } from '../../wgsl/parts/mask';
 import shader from './attention-tiles.wgsl';
 import blocks from './attention-tiles-blocks.wgsl';
 import { type AttentionTilesArguments, checkAttentionTiles } from './op';
 
-const pixelKernel = defineKernel('attention-tiles', shader);
-const blockKernel = defineKernel('attention-tiles-blocks', blocks);
+const pixelKernel = defineKernel('attention-tiles', masked(shader));
+const blockKernel = defineKernel('attention-tiles-blocks', masked(blocks));
 
 /** Threads of a workgroup of the kernel by pixels. */
 const PIXELS = 64;
@@ -26,7 +27,7 @@ export function attentionTiles(recorder: Recorder, a: AttentionTilesArguments): 
     fill(recorder, out, outOffset, length, 0);
     return;
   }
-  const { buffers, parameters } = prepareWeights(recorder, a);
+  const { buffers, parameters, constants } = prepareWeights(recorder, a);
   const origins = recorder.upload(
     Uint32Array.from(tiles.flatMap((tile) => [tile.head, tile.row, tile.key])),
     'tile origins',
@@ -43,8 +44,12 @@ export function attentionTiles(recorder: Recorder, a: AttentionTilesArguments): 
     recorder.dispatch({
       kernel: isByPixel ? pixelKernel : blockKernel,
       constants: isByPixel
-        ? { ROWS: rowsPerPixel >= 4 ? 8 : 1 }
-        : { PIXEL_ROWS: Math.min(THREAD, rowsPerPixel), PIXEL_KEYS: Math.min(THREAD, tokensPerPixel) },
+        ? { ROWS: rowsPerPixel >= 4 ? 8 : 1, ...constants }
+        : {
+            PIXEL_ROWS: Math.min(THREAD, rowsPerPixel),
+            PIXEL_KEYS: Math.min(THREAD, tokensPerPixel),
+            ...constants,
+          },
       buffers: { ...buffers, tiles: origins, factors: factors.buffer, out },
       parameters: [
         parameters,

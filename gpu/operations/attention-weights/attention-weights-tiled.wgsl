@@ -1,4 +1,4 @@
-// out[h, i, t] = exp(q_i·k_t·scale − logSumExp_i) for t ≤ i + causalOffset, 0 beyond, for devices whose workgroup memory is fast.
+// out[h, i, t] = exp(q_i·k_t·scale − logSumExp_i) for keys that query i sees (mask.wgsl), 0 elsewhere, for devices whose workgroup memory is fast.
 //
 // Shapes     as attention-weights.wgsl; T any (store-vec4-scalars.wgsl) or a multiple of four (store-vec4-vectors.wgsl).
 // Grid       one workgroup per block of LEFT_ROWS queries × RIGHT_ROWS keys (gemm-tile.wgsl); workgroups.x over keys,
@@ -14,6 +14,7 @@ struct Params {
   vectors: u32,
   scale: f32,
   causalOffset: u32,
+  window: u32,
   queryOffset: u32,
   queryHeadStride: u32,
   queryRowStride: u32,
@@ -38,7 +39,8 @@ fn main(@builtin(local_invocation_index) thread: u32, @builtin(workgroup_id) wor
   let firstKey = workgroup.x * RIGHT_ROWS;
   tileHead = item / blocks;
   // Blocks that no row sees hold zeros. The product is asked for in any case: behind a condition its sums would not be in registers.
-  let isSeen = firstKey < limit(min(firstRow + LEFT_ROWS, params.queryRows) - 1u);
+  let isSeen = firstKey < limit(min(firstRow + LEFT_ROWS, params.queryRows) - 1u) &&
+    (!WINDOWED || firstKey + RIGHT_ROWS > firstSeen(firstRow));
   var scores = Product();
   addProduct(&scores, thread, firstRow, firstKey, select(0u, params.vectors, isSeen));
   for (var r = 0u; r < 4u * ROW_GROUPS; r++) { // unrolled
@@ -48,7 +50,7 @@ fn main(@builtin(local_invocation_index) thread: u32, @builtin(workgroup_id) wor
     let outStart = (tileHead * params.queryRows + row) * params.keyRows;
     for (var g = 0u; g < COLUMN_GROUPS; g++) { // unrolled
       let firstOfFour = firstKey + productColumn(thread, g);
-      let weights = weightsOf(scores[r * COLUMN_GROUPS + g], lse, firstOfFour, end);
+      let weights = weightsOf(scores[r * COLUMN_GROUPS + g], lse, firstOfFour, end, row);
       if (row < params.queryRows && firstOfFour < params.keyRows) {
         storeVec4(outStart + firstOfFour, params.keyRows - firstOfFour, weights);
       }

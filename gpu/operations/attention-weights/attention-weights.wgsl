@@ -1,4 +1,4 @@
-// out[h, i, t] = exp(q_i·k_t·scale − logSumExp_i) for t ≤ i + causalOffset, 0 beyond.
+// out[h, i, t] = exp(q_i·k_t·scale − logSumExp_i) for keys that query i sees (mask.wgsl), 0 elsewhere.
 //
 // Shapes     query [H, n, d], key [G, m, d], their d, offsets and strides in vectors of four; logSumExp [H, n];
 //            out dense [H, n, m].
@@ -18,6 +18,7 @@ struct Params {
   vectors: u32,
   scale: f32,
   causalOffset: u32,
+  window: u32,
   queryOffset: u32,
   queryHeadStride: u32,
   queryRowStride: u32,
@@ -36,21 +37,17 @@ struct Params {
 
 const TILE = 64u;
 
-/// Number of keys that a query row sees.
-fn limit(row: u32) -> u32 {
-  return u32(clamp(i32(row) + bitcast<i32>(params.causalOffset) + 1, 0, i32(params.keyRows)));
-}
-
 fn storeRow(head: u32, row: u32, firstKey: u32, left: vec4f, right: vec4f) {
   if (row >= params.queryRows) { return; }
   let end = limit(row);
+  let begin = firstSeen(row);
   let lse = logSumExp[params.logSumExpOffset + head * params.logSumExpHeadStride + row];
   let outStart = (head * params.queryRows + row) * params.keyRows;
   for (var j = 0u; j < 8u; j++) {
     let keyRow = firstKey + 8u * j;
     if (keyRow >= params.keyRows) { return; }
     var weight = 0.0;
-    if (keyRow < end) { weight = exp(params.scale * select(right[j % 4u], left[j % 4u], j < 4u) - lse); }
+    if (keyRow < end && (!WINDOWED || keyRow >= begin)) { weight = exp(params.scale * select(right[j % 4u], left[j % 4u], j < 4u) - lse); }
     out[outStart + keyRow] = weight;
   }
 }
@@ -67,7 +64,8 @@ fn main(@builtin(local_invocation_id) thread: vec3u, @builtin(workgroup_id) work
   let lastKey = params.keyRows - 1u;
   let queryStart = params.queryOffset + head * params.queryHeadStride;
   let keyStart = params.keyOffset + head / params.headsPerGroup * params.keyHeadStride;
-  let isSeen = workgroup.x * TILE < limit(min(firstRow + TILE, params.queryRows) - 1u);
+  let isSeen = workgroup.x * TILE < limit(min(firstRow + TILE, params.queryRows) - 1u) &&
+    (!WINDOWED || (workgroup.x + 1u) * TILE > firstSeen(firstRow));
   let vectors = select(0u, params.vectors, isSeen);
   let q0 = queryStart + min(row, lastQuery) * params.queryRowStride;
   let q1 = queryStart + min(row + 8u, lastQuery) * params.queryRowStride;

@@ -3,7 +3,7 @@ import type { DeviceBuffer } from '../../rows';
 import { asRows, checkApart, checkSpan } from '../../validate';
 import { checkWeightInputs } from '../../validate/weight-inputs';
 
-/** out[h, i, t] = exp(q·k·scale − lse) for t ≤ i + causalOffset, 0 beyond. out is dense [H, n, m]. */
+/** out[h, i, t] = exp(q·k·scale − lse) where query i sees key t, 0 elsewhere. out is dense [H, n, m]. */
 export interface AttentionWeightsArguments extends WeightInputs {
   readonly out: DeviceBuffer;
 }

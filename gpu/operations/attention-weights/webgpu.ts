@@ -3,13 +3,14 @@ import { defineKernel } from '../../webgpu/kernel';
 import type { Recorder } from '../../webgpu/recorder';
 import { prepareWeights, shareOf, weightWork } from '../../webgpu/weights';
 import { tileShape } from '../../wgsl/parts/gemm-tile';
+import { masked } from '../../wgsl/parts/mask';
 import { defineVec4StoreKernels } from '../../wgsl/parts/store-vec4';
 import { weightTile } from '../../wgsl/parts/weight-tile';
 import shader from './attention-weights.wgsl';
 import tiledShader from './attention-weights-tiled.wgsl';
 import { type AttentionWeightsArguments, checkAttentionWeights } from './op';
 
-const kernel = defineKernel('attention-weights', shader);
+const kernel = defineKernel('attention-weights', masked(shader));
 const tiled = defineVec4StoreKernels('attention-weights-tiled', weightTile(tiledShader));
 
 /** Keys and query rows of a tile that emulated threads hold in registers. */
@@ -26,14 +27,14 @@ export function attentionWeights(recorder: Recorder, a: AttentionWeightsArgument
   const tile = isTiled ? { keys: shape.rightRows, rows: shape.leftRows } : REGISTER_TILE;
   const items = query.heads * Math.ceil(query.rows / tile.rows);
   if (items === 0 || key.rows === 0) return;
-  const { buffers, parameters } = prepareWeights(recorder, a);
+  const { buffers, parameters, constants } = prepareWeights(recorder, a);
   const { flops, bytes } = weightWork(a);
   const work = { flops, bytes: bytes + 4 * query.heads * query.rows * key.rows };
   const parts = Math.max(recorder.partsFor(work), items / recorder.maxWorkgroupsPerDimension);
   for (const { start, count } of spans(items, parts, 1)) {
     recorder.dispatch({
       kernel: isTiled ? tiledKernel : kernel,
-      constants: isTiled ? shape.constants : {},
+      constants: isTiled ? { ...shape.constants, ...constants } : constants,
       buffers: { ...buffers, out: a.out },
       parameters: { firstItem: start, ...parameters },
       workgroups: [Math.ceil(key.rows / tile.keys), count, 1],

@@ -1,5 +1,5 @@
 // Attention mass by class of key, per share of the keys, for devices whose workgroup memory is fast: out[share, grouping, h, i, c] =
-// Σ over keys t of class c in the share of exp(q_i·k_t·scale − logSumExp_i), over keys that query i sees (t ≤ i + causalOffset).
+// Σ over keys t of class c in the share of exp(q_i·k_t·scale − logSumExp_i), over keys that query i sees (mask.wgsl).
 //
 // Shapes     query [H, n, d], key [G, m, d], their d, offsets and strides in vectors of four; logSumExp [H, n]; classOf
 //            [groupings, sets, m], of which groupings [firstGrouping, firstGrouping + groupingCount) are summed;
@@ -30,6 +30,7 @@ struct Params {
   vectors: u32,
   scale: f32,
   causalOffset: u32,
+  window: u32,
   queryOffset: u32,
   queryHeadStride: u32,
   queryRowStride: u32,
@@ -93,8 +94,9 @@ fn main(
 
   var sums = array<vec4f, BINS>();
   let seen = limit(min(firstRow + LEFT_ROWS, params.queryRows) - 1u);
+  let skipped = firstSeen(firstRow) / RIGHT_ROWS * RIGHT_ROWS;
   let endKey = min((share + 1u) * params.shareKeys, seen);
-  for (var firstKey = share * params.shareKeys; firstKey < endKey; firstKey += RIGHT_ROWS) {
+  for (var firstKey = max(share * params.shareKeys, skipped); firstKey < endKey; firstKey += RIGHT_ROWS) {
     for (var i = thread; i < params.groupingCount * WIDE; i += THREADS) {
       let start = ((params.firstGrouping + i / WIDE) * params.sets + ofSet) * params.keyRows;
       let t = firstKey + 4u * (i % WIDE);
@@ -104,10 +106,10 @@ fn main(
     addProduct(&scores, thread, firstRow, firstKey, params.vectors);
     let t = firstKey + 4u * x;
     let row = firstRow + quad;
-    weights[quad * WEIGHT_STRIDE + x] = weightsOf(scores[0], lse.x, t, limit(row));
-    weights[(quad + 1u) * WEIGHT_STRIDE + x] = weightsOf(scores[1], lse.y, t, limit(row + 1u));
-    weights[(quad + 2u) * WEIGHT_STRIDE + x] = weightsOf(scores[2], lse.z, t, limit(row + 2u));
-    weights[(quad + 3u) * WEIGHT_STRIDE + x] = weightsOf(scores[3], lse.w, t, limit(row + 3u));
+    weights[quad * WEIGHT_STRIDE + x] = weightsOf(scores[0], lse.x, t, limit(row), row);
+    weights[(quad + 1u) * WEIGHT_STRIDE + x] = weightsOf(scores[1], lse.y, t, limit(row + 1u), row + 1u);
+    weights[(quad + 2u) * WEIGHT_STRIDE + x] = weightsOf(scores[2], lse.z, t, limit(row + 2u), row + 2u);
+    weights[(quad + 3u) * WEIGHT_STRIDE + x] = weightsOf(scores[3], lse.w, t, limit(row + 3u), row + 3u);
     workgroupBarrier();
     for (var four = 0u; four < WIDE; four++) {
       let w0 = weights[quad * WEIGHT_STRIDE + four];

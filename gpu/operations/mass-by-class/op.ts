@@ -7,7 +7,7 @@ import { checkWeightInputs } from '../../validate/weight-inputs';
  * Attention mass by class of key, from one recomputation of the weights for any number of groupings.
  * `classOf` holds `groupings × sets × key.rows` class numbers < classes; query head h uses set ⌊h·sets/H⌋. With `byRow` every
  * query row has classes of its own: `groupings × sets × n × key.rows`.
- * out [groupings, H, n, classes] is overwritten: Σ over visible keys t (t ≤ i + causalOffset) with class c of
+ * out [groupings, H, n, classes] is overwritten: Σ over keys t that query i sees and that have class c of
  * exp(q·k·scale − lse).
  */
 export interface MassByClassArguments extends WeightInputs {

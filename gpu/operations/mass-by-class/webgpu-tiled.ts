@@ -36,7 +36,7 @@ export function massShape(groupings: number, classes: number): MassShape | undef
  */
 export function massByClassTiled(recorder: Recorder, a: MassByClassArguments, shape: MassShape): void {
   const { query, key, groupings, sets, classes, out } = a;
-  const { buffers, parameters } = prepareWeights(recorder, a);
+  const { buffers, parameters, constants } = prepareWeights(recorder, a);
   const size = groupings * query.heads * query.rows * classes;
   const keyTiles = Math.ceil(key.rows / shape.rightRows);
   const rowTiles = query.heads * Math.ceil(query.rows / shape.leftRows);
@@ -55,7 +55,7 @@ export function massByClassTiled(recorder: Recorder, a: MassByClassArguments, sh
     for (const { start, count } of spans(items, recorder.partsFor(work), 1)) {
       recorder.dispatch({
         kernel,
-        constants: { ...shape.constants, GROUPINGS: shape.groupings, BINS: shape.bins },
+        constants: { ...shape.constants, ...constants, GROUPINGS: shape.groupings, BINS: shape.bins },
         buffers: { ...buffers, classOf: a.classOf, out: sums },
         parameters: [
           {

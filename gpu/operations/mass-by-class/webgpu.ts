@@ -53,6 +53,7 @@ export function massByClass(recorder: Recorder, a: MassByClassArguments): void {
       scale: a.scale,
       logSumExp: { ...logSumExp, offset: logSumExp.offset + rows.start },
       causalOffset: a.causalOffset + rows.start,
+      window: a.window,
       out: weights,
     });
     recorder.dispatch({

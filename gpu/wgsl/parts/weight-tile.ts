@@ -1,12 +1,13 @@
 import { type Shader, withParts } from '../../webgpu/kernel';
 import { gemmTile, type TileShape } from './gemm-tile';
+import { masked } from './mask';
 import code from './weight-tile.wgsl';
 
 /** The shader, then the tile of attention weights that it computes. */
 export function weightTile<Binding extends string, Parameter extends string>(
   shader: Shader<Binding, Parameter>,
 ): Shader<Binding, Parameter> {
-  return gemmTile(withParts(shader, code));
+  return gemmTile(masked(withParts(shader, code)));
 }
 
 export const threadsOf = ({ constants }: TileShape): number =>

@@ -23,20 +23,17 @@ fn rightVector(start: u32, vector: u32) -> vec4f {
   return key[start + vector];
 }
 
-/// Number of keys that a query row sees.
-fn limit(row: u32) -> u32 {
-  return u32(clamp(i32(row) + bitcast<i32>(params.causalOffset) + 1, 0, i32(params.keyRows)));
-}
-
 /// Log-sum-exp of a row; beyond the end that of the last one.
 fn rowLogSumExp(row: u32) -> f32 {
   let at = min(row, params.queryRows - 1u);
   return logSumExp[params.logSumExpOffset + tileHead * params.logSumExpHeadStride + at];
 }
 
-/// The weights of a row on four keys, of which it sees those below `end`; masked scores are left out before the exponential, which
-/// could overflow for them.
-fn weightsOf(scores: vec4f, lse: f32, firstKey: u32, end: u32) -> vec4f {
-  let isSeen = vec4u(firstKey) + vec4u(0u, 1u, 2u, 3u) < vec4u(end);
+/// The weights of a row on four keys, of those below `end` those that it sees; masked scores are left out before the exponential,
+/// which could overflow for them.
+fn weightsOf(scores: vec4f, lse: f32, firstKey: u32, end: u32, row: u32) -> vec4f {
+  let keys = vec4u(firstKey) + vec4u(0u, 1u, 2u, 3u);
+  var isSeen = keys < vec4u(end);
+  if (WINDOWED) { isSeen = isSeen & (keys >= vec4u(firstSeen(row))); }
   return select(vec4f(), exp(select(vec4f(), params.scale * scores - lse, isSeen)), isSeen);
 }

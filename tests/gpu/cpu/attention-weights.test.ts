@@ -14,11 +14,17 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
     readonly keys: number;
     readonly channels: number;
     readonly causalOffset: number;
+    readonly window?: number;
+  }
+
+  /** From the words of gpu/arguments.ts. */
+  function isSeen({ causalOffset, window = Number.POSITIVE_INFINITY }: Case, i: number, t: number): boolean {
+    return t <= i + causalOffset && t > i + causalOffset - window;
   }
 
   /** Arguments with gaps, and the weights [heads][queries][keys], 0 where unseen. Keys that no query sees are poisoned. */
   function makeCase(a: Case) {
-    const { heads, keyHeads, queries, keys, channels, causalOffset } = a;
+    const { heads, keyHeads, queries, keys, channels, causalOffset, window } = a;
     const q = numbers(queries + 1, heads * queries * channels);
     const k = numbers(keys + 2, keyHeads * keys * channels);
     const lse = numbers(3, heads * queries);
@@ -26,7 +32,7 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
     const weights = Array.from({ length: heads }, (_, h) =>
       Array.from({ length: queries }, (_, i) =>
         Array.from({ length: keys }, (_, t) => {
-          if (t > i + causalOffset) return 0;
+          if (!isSeen(a, i, t)) return 0;
           const g = Math.floor((h * keyHeads) / heads);
           let dot = 0;
           for (let c = 0; c < channels; c++) {
@@ -36,7 +42,8 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
         }),
       ),
     );
-    for (let t = Math.max(0, queries + causalOffset); t < keys; t++) {
+    for (let t = 0; t < keys; t++) {
+      if (Array.from({ length: queries }).some((_, i) => isSeen(a, i, t))) continue;
       for (let g = 0; g < keyHeads; g++)
         k.fill(Number.NaN, (g * keys + t) * channels, (g * keys + t + 1) * channels);
     }
@@ -49,6 +56,7 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
         scale,
         logSumExp: { buffer: scalars.buffer, offset: scalars.offset, headStride: scalars.headStride },
         causalOffset,
+        window,
       },
     };
   }
@@ -64,106 +72,118 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
     { ...base, queries: 4, keys: 3, causalOffset: -50 },
     { heads: 3, keyHeads: 1, channels: 5, queries: 5, keys: 7, causalOffset: 1 },
     { ...base, queries: 0, keys: 4, causalOffset: 0 },
+    ...[0, 1, 2, 4, 5, 9, 100].flatMap((window) => [
+      { ...base, queries: 9, keys: 9, causalOffset: 0, window },
+      { ...base, queries: 6, keys: 14, causalOffset: 8, window },
+      { ...base, queries: 6, keys: 5, causalOffset: 2, window },
+      { ...base, queries: 7, keys: 8, causalOffset: -3, window },
+      { ...base, queries: 1, keys: 6, causalOffset: 5, window },
+    ]),
     { ...base, queries: 5, keys: 0, causalOffset: 0 },
   ];
 
-  describe.each(cases)('$queries queries, $keys keys, offset $causalOffset, $heads heads', (a) => {
-    const { heads, keyHeads, queries, keys } = a;
-    const made = makeCase(a);
+  describe.each(cases)(
+    '$queries queries, $keys keys, offset $causalOffset, window $window, $heads heads',
+    (a) => {
+      const { heads, keyHeads, queries, keys } = a;
+      const made = makeCase(a);
 
-    test('attentionWeights', async () => {
-      const length = heads * queries * keys;
-      const out = ops.upload(new Float32Array(length + 1).fill(GUARD), 'out');
-      ops.attentionWeights({ ...made.arguments, out });
-      expectClose(await ops.readFloats(out), [...made.weights.flat(2), GUARD], 1e-6);
-    });
-
-    test('attentionColumnSums', async () => {
-      const want = new Array(keyHeads * keys).fill(0);
-      made.weights.forEach((rows, h) => {
-        const g = Math.floor((h * keyHeads) / heads);
-        for (const row of rows) {
-          row.forEach((weight, t) => {
-            want[g * keys + t] += weight;
-          });
-        }
+      test('attentionWeights', async () => {
+        const length = heads * queries * keys;
+        const out = ops.upload(new Float32Array(length + 1).fill(GUARD), 'out');
+        ops.attentionWeights({ ...made.arguments, out });
+        expectClose(await ops.readFloats(out), [...made.weights.flat(2), GUARD], 1e-6);
       });
-      const out = output(ops, { heads: 1, rows: keyHeads, channels: keys });
-      ops.attentionColumnSums({ ...made.arguments, out: { ...out, length: keys } });
-      expectClose(await take(ops, out), want, 1e-5);
-    });
 
-    test.each([
-      [1, false],
-      [keyHeads, false],
-      [heads, false],
-      [1, true],
-      [keyHeads, true],
-    ])('massByClass with %i sets, classes by row: %s', async (sets, byRow) => {
-      const classes = 3;
-      const groupings = 2;
-      const classRows = byRow ? queries : 1;
-      const classOf = Uint32Array.from(numbers(9, groupings * sets * classRows * keys), (x) =>
-        Math.floor((x + 1) * 1.5),
-      );
-      const want: number[] = [];
-      for (let grouping = 0; grouping < groupings; grouping++) {
+      test('attentionColumnSums', async () => {
+        const want = new Array(keyHeads * keys).fill(0);
         made.weights.forEach((rows, h) => {
-          const set = Math.floor((h * sets) / heads);
-          for (const [i, row] of rows.entries()) {
-            const mass = [0, 0, 0];
-            const classRow = (grouping * sets + set) * classRows + (byRow ? i : 0);
+          const g = Math.floor((h * keyHeads) / heads);
+          for (const row of rows) {
             row.forEach((weight, t) => {
-              mass[classOf[classRow * keys + t]!]! += weight;
+              want[g * keys + t] += weight;
             });
-            want.push(...mass);
           }
         });
-      }
-      const out = ops.upload(new Float32Array(want.length + 1).fill(GUARD), 'out');
-      const shape = { groupings, sets, classes, byRow, classOf: ops.upload(classOf, 'classes') };
-      ops.massByClass({ ...made.arguments, ...shape, out });
-      expectClose(await ops.readFloats(out), [...want, GUARD], 1e-5);
-    });
+        const out = output(ops, { heads: 1, rows: keyHeads, channels: keys });
+        ops.attentionColumnSums({ ...made.arguments, out: { ...out, length: keys } });
+        expectClose(await take(ops, out), want, 1e-5);
+      });
 
-    test('attentionTiles, exact and stepped, within the map and across its ends', async () => {
-      const tiles = [
-        { head: 0, row: 0, key: 0 },
-        { head: heads - 1, row: 2, key: 5 },
-        { head: 1, row: 0, key: keys },
-        { head: 1, row: queries, key: 0 },
-        { head: heads - 1, row: Math.max(0, queries - 1), key: 0 },
-      ];
-      for (const [width, height, tokensPerPixel, rowStep] of [
-        [1, 1, 1, 1],
-        [3, 2, 1, 1],
-        [4, 5, 2, 1],
-        [2, 1, 2, 2],
-        [3, 1, 4, 2],
-        [20, 23, 1, 1],
-        [2, 2, 16, 1],
-      ] as const) {
-        const pixels = { width, height, tokensPerPixel, rowStep };
-        const factorOf = (head: number, query: number, key: number): number =>
-          key < 3 ? 0.25 : (1 + head + query / 2) / 10;
-        const want = tiles.flatMap((tile) =>
-          pooled(made.weights[tile.head]!, a, tile, pixels, (query, key) => factorOf(tile.head, query, key)),
+      test.each([
+        [1, false],
+        [keyHeads, false],
+        [heads, false],
+        [1, true],
+        [keyHeads, true],
+      ])('massByClass with %i sets, classes by row: %s', async (sets, byRow) => {
+        const classes = 3;
+        const groupings = 2;
+        const classRows = byRow ? queries : 1;
+        const classOf = Uint32Array.from(numbers(9, groupings * sets * classRows * keys), (x) =>
+          Math.floor((x + 1) * 1.5),
         );
-        const factors = input(
-          ops,
-          { heads, rows: 1, channels: queries },
-          Array.from({ length: heads * queries }, (_, at) =>
-            factorOf(Math.floor(at / queries), at % queries, keys + 3),
-          ),
-        );
-        const products = { factors, firstKeys: 3, firstFactor: 0.25 };
-        const out = ops.upload(new Float32Array(want.length + 4).fill(GUARD), 'out');
-        ops.attentionTiles({ ...made.arguments, ...pixels, ...products, tiles, out, outOffset: 2 });
-        const guard = [GUARD, GUARD];
-        expectClose(await ops.readFloats(out), [...guard, ...want, ...guard], 1e-6);
-      }
-    });
-  });
+        const want: number[] = [];
+        for (let grouping = 0; grouping < groupings; grouping++) {
+          made.weights.forEach((rows, h) => {
+            const set = Math.floor((h * sets) / heads);
+            for (const [i, row] of rows.entries()) {
+              const mass = [0, 0, 0];
+              const classRow = (grouping * sets + set) * classRows + (byRow ? i : 0);
+              row.forEach((weight, t) => {
+                mass[classOf[classRow * keys + t]!]! += weight;
+              });
+              want.push(...mass);
+            }
+          });
+        }
+        const out = ops.upload(new Float32Array(want.length + 1).fill(GUARD), 'out');
+        const shape = { groupings, sets, classes, byRow, classOf: ops.upload(classOf, 'classes') };
+        ops.massByClass({ ...made.arguments, ...shape, out });
+        expectClose(await ops.readFloats(out), [...want, GUARD], 1e-5);
+      });
+
+      test('attentionTiles, exact and stepped, within the map and across its ends', async () => {
+        const tiles = [
+          { head: 0, row: 0, key: 0 },
+          { head: heads - 1, row: 2, key: 5 },
+          { head: 1, row: 0, key: keys },
+          { head: 1, row: queries, key: 0 },
+          { head: heads - 1, row: Math.max(0, queries - 1), key: 0 },
+        ];
+        for (const [width, height, tokensPerPixel, rowStep] of [
+          [1, 1, 1, 1],
+          [3, 2, 1, 1],
+          [4, 5, 2, 1],
+          [2, 1, 2, 2],
+          [3, 1, 4, 2],
+          [20, 23, 1, 1],
+          [2, 2, 16, 1],
+        ] as const) {
+          const pixels = { width, height, tokensPerPixel, rowStep };
+          const factorOf = (head: number, query: number, key: number): number =>
+            key < 3 ? 0.25 : (1 + head + query / 2) / 10;
+          const want = tiles.flatMap((tile) =>
+            pooled(made.weights[tile.head]!, a, tile, pixels, (query, key) =>
+              factorOf(tile.head, query, key),
+            ),
+          );
+          const factors = input(
+            ops,
+            { heads, rows: 1, channels: queries },
+            Array.from({ length: heads * queries }, (_, at) =>
+              factorOf(Math.floor(at / queries), at % queries, keys + 3),
+            ),
+          );
+          const products = { factors, firstKeys: 3, firstFactor: 0.25 };
+          const out = ops.upload(new Float32Array(want.length + 4).fill(GUARD), 'out');
+          ops.attentionTiles({ ...made.arguments, ...pixels, ...products, tiles, out, outOffset: 2 });
+          const guard = [GUARD, GUARD];
+          expectClose(await ops.readFloats(out), [...guard, ...want, ...guard], 1e-6);
+        }
+      });
+    },
+  );
 
   /** Maximum, then mean, then the largest product with a factor, of each pixel. */
   function pooled(
@@ -184,7 +204,7 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
           for (let c = 0; c < tokensPerPixel!; c++) {
             const i = tile.row + y * tokensPerPixel! + r;
             const t = tile.key + x * tokensPerPixel! + c;
-            if (i >= a.queries || t >= a.keys || t > i + a.causalOffset) continue;
+            if (i >= a.queries || t >= a.keys || !isSeen(a, i, t)) continue;
             cells.push(weights[i]![t]!);
             products.push(weights[i]![t]! * factorOf(i, t));
           }

@@ -15,11 +15,12 @@ interface Case {
   readonly keys: number;
   readonly channels: number;
   readonly causalOffset: number;
+  readonly window?: number;
   readonly shift?: number;
 }
 
 /** What each operation writes, guard included; keys that no query sees are NaN. */
-async function weigh(ops: Ops, { queries, keys, channels, causalOffset, shift = 0 }: Case) {
+async function weigh(ops: Ops, { queries, keys, channels, causalOffset, window, shift = 0 }: Case) {
   const [heads, keyHeads] = [4, 2];
   const k = numbers(2, keyHeads * keys * channels);
   for (let t = Math.max(0, queries + causalOffset); t < keys; t++) {
@@ -36,6 +37,7 @@ async function weigh(ops: Ops, { queries, keys, channels, causalOffset, shift = 
     scale: 2 * channels ** -0.5,
     logSumExp: { buffer: scalars.buffer, offset: scalars.offset, headStride: scalars.headStride },
     causalOffset,
+    window,
   };
   const buffer = (length: number) => ops.upload(new Float32Array(length + 1).fill(GUARD), 'out');
   const take = async (out: DeviceBuffer) => {
@@ -90,6 +92,12 @@ describe('weights on WebAssembly SIMD', () => {
   test.each([1, 2, 3, 7, 8, 9, 31, 33, 129])('%i keys', async (keys) => {
     await check({ queries: 9, keys, channels: 5, causalOffset: keys });
     await check({ queries: 9, keys, channels: 5, causalOffset: -4 });
+  });
+
+  test.each([1, 3, 8, 9, 20, 33, 70])('a window of %i', async (window) => {
+    await check({ queries: 65, keys: 65, channels: 6, causalOffset: 0, window });
+    await check({ queries: 9, keys: 40, channels: 6, causalOffset: 31, window });
+    await check({ queries: 2, keys: 40, channels: 6, causalOffset: 20, window });
   });
 
   test.each([1, 6, 20, 32, 33, 64, 128])('%i channels', async (channels) => {

@@ -373,6 +373,10 @@ describe('refused', () => {
       () => ops.attentionWeights({ ...weights, causalOffset: 0.5, out: floats(60) }),
       'attentionWeights: causalOffset',
     ],
+    [
+      () => ops.attentionWeights({ ...weights, window: 1.5, out: floats(60) }),
+      'attentionWeights: window is 1.5, but must be an integer ≥ 0',
+    ],
     [() => ops.attentionTiles({ ...tiles, firstKeys: -1 }), 'attentionTiles: firstKeys'],
     [() => ops.attentionTiles({ ...tiles, firstFactor: Number.NaN }), 'attentionTiles: firstFactor'],
     [() => ops.attentionTiles({ ...tiles, factors: scalars(1, 3) }), 'attentionTiles: factors'],

@@ -12,6 +12,7 @@ interface Case {
   readonly groups?: number;
   readonly layout?: Layout;
   readonly causalOffset?: number;
+  readonly window?: number;
   readonly width: number;
   readonly height: number;
   readonly tokensPerPixel: number;
@@ -91,6 +92,23 @@ const cases: readonly Case[] = [
   { tokens: 133, channels: 8, width: 67, height: 67, tokensPerPixel: 2, heads: 2, infinite: true },
   { tokens: 70, channels: 8, width: 20, height: 20, tokensPerPixel: 4, firstKeys: 7 },
   { tokens: 200, channels: 8, width: 2, height: 2, tokensPerPixel: 128, firstKeys: 0 },
+  ...[0, 1, 5, 64, 70, 1000].flatMap((window) => [
+    {
+      tokens: 131,
+      channels: 8,
+      width: 70,
+      height: 70,
+      tokensPerPixel: 1,
+      window,
+      tiles: [{ head: 0, row: 61, key: 3 }],
+    },
+    { tokens: 133, channels: 8, width: 34, height: 34, tokensPerPixel: 4, window },
+    { tokens: 133, channels: 8, width: 9, height: 9, tokensPerPixel: 16, rowStep: 8, window },
+    { tokens: 200, channels: 8, width: 2, height: 2, tokensPerPixel: 128, rowStep: 2, window },
+    { tokens: 300, channels: 8, width: 2, height: 2, tokensPerPixel: 256, window },
+  ]),
+  { tokens: 70, channels: 8, width: 20, height: 20, tokensPerPixel: 4, causalOffset: -30, window: 10 },
+  { tokens: 70, channels: 8, width: 20, height: 20, tokensPerPixel: 4, causalOffset: 30, window: 41 },
   { tokens: 0, channels: 8, width: 2, height: 2, tokensPerPixel: 2 },
   { tokens: 9, channels: 8, width: 2, height: 2, tokensPerPixel: 2, tiles: [] },
 ];
@@ -114,6 +132,7 @@ function record(ops: Ops, c: Case, scale = 1) {
     scale: channels ** -0.5,
     logSumExp,
     causalOffset,
+    window: c.window,
     ...pixels,
     ...products,
   });

@@ -14,6 +14,7 @@ interface Case {
   readonly layout?: Layout;
   /** Default: the last query sees the last key. */
   readonly causalOffset?: number;
+  readonly window?: number;
   /** Every third key scores −∞. */
   readonly infinite?: true;
 }
@@ -30,6 +31,16 @@ const cases: readonly Case[] = [
   { queries: 17, keys: 31, channels: 8, causalOffset: 1e9 },
   { queries: 33, keys: 70, channels: 20, heads: 2, groups: 1, infinite: true },
   { queries: 0, keys: 9, channels: 8 },
+  // Windows around a vector, a tile and a share, and at offsets where the map's edges cut them.
+  ...[0, 1, 3, 8, 31, 32, 33, 64, 100, 2 ** 31].flatMap((window) => [
+    { queries: 70, keys: 129, channels: 8, heads: 2, window },
+    { queries: 140, keys: 140, channels: 20, window },
+  ]),
+  { queries: 1, keys: 200, channels: 8, heads: 4, groups: 2, window: 67 },
+  { queries: 70, keys: 70, channels: 8, causalOffset: -30, window: 20 },
+  { queries: 70, keys: 70, channels: 8, causalOffset: 40, window: 60 },
+  { queries: 17, keys: 31, channels: 8, causalOffset: 1e9, window: 5 },
+  { queries: 33, keys: 70, channels: 20, heads: 2, groups: 1, infinite: true, window: 9 },
   { queries: 9, keys: 0, channels: 8 },
 ];
 
@@ -43,7 +54,7 @@ function inputs(ops: Ops, c: Case) {
   // Row r of a head follows the one before; a plausible log-sum-exp keeps weights below about 100.
   const logSumExp = { buffer: scalars.buffer, offset: scalars.offset, headStride: scalars.headStride };
   const causalOffset = c.causalOffset ?? keys - queries;
-  return { query, key, scale: channels ** -0.5, logSumExp, causalOffset };
+  return { query, key, scale: channels ** -0.5, logSumExp, causalOffset, window: c.window };
 }
 
 const named = cases.map((c) => [JSON.stringify(c), c] as const);
