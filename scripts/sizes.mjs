@@ -15,9 +15,21 @@ const kilobytes = (/** @type {Uint8Array} */ bytes) => gzipSync(bytes, { level: 
 /** `assets/closed-form-DH4g_O-M.js` without folder and hash. @param {string} file */
 const stem = (file) => file.replace(/-[\w-]{8}\.\w+$/, '');
 
+/** Chunks that a chunk imports, and those that they import. @param {string} folder @param {string} file @param {Set<string>} found */
+function importsOf(folder, file, found = new Set()) {
+  for (const [, name = ''] of readFileSync(join(folder, file), 'utf8').matchAll(
+    /(?:from|import)\s*"\.\/([^"]+\.js)"/g,
+  )) {
+    if (found.has(name)) continue;
+    found.add(name);
+    importsOf(folder, name, found);
+  }
+  return found;
+}
+
 /**
- * Sizes of a built page. A chunk that neither the page nor the worker loads at its start is lazy; the two are built apart,
- * and a lazy chunk of both counts twice, as a visitor may fetch both.
+ * Sizes of a built page. A chunk that neither the page nor the worker loads at its start is lazy; one that both load is the
+ * page's.
  * @param {string} folder of the built page
  * @param {string} study file of the recorded study
  * @returns {Record<string, number>} kB, gzipped, by name
@@ -26,14 +38,18 @@ export function measureSizes(folder, study) {
   const page = readFileSync(join(folder, 'index.html'), 'utf8');
   /** @type {Record<string, number>} */
   const sizes = { page: 0, worker: 0, styles: 0, 'recorded study': kilobytes(readFileSync(study)) };
-  for (const file of readdirSync(join(folder, 'assets'))) {
+  const assets = join(folder, 'assets');
+  const files = readdirSync(assets);
+  const workers = files.filter((file) => stem(file) === 'worker' && file.endsWith('.js'));
+  const ofWorkers = new Set(workers.flatMap((file) => [file, ...importsOf(assets, file)]));
+  for (const file of files) {
     const isStyle = file.endsWith('.css');
     if (!isStyle && !file.endsWith('.js')) continue;
     let name = `lazy: ${stem(file)}`;
     if (isStyle) name = 'styles';
     else if (page.includes(`assets/${file}`)) name = 'page';
-    else if (stem(file) === 'worker') name = 'worker';
-    sizes[name] = (sizes[name] ?? 0) + kilobytes(readFileSync(join(folder, 'assets', file)));
+    else if (ofWorkers.has(file)) name = 'worker';
+    sizes[name] = (sizes[name] ?? 0) + kilobytes(readFileSync(join(assets, file)));
   }
   return sizes;
 }

@@ -24,7 +24,7 @@ describeInChromium('a GPU that is lost in mid study', 'webgpu', (chromium) => {
   test.each(moments)('%i ms in: the study ends on the device after it, without an error', async (moment) => {
     const context = await chromium.browser.newContext();
     const page = await context.newPage();
-    await page.route(/engine-worker[^/]*\.js/, async (route) => {
+    await page.route(/\/worker-[^/]*\.js/, async (route) => {
       const response = await route.fetch();
       await route.fulfill({ response, body: KEEP_DEVICES + (await response.text()) });
     });

@@ -10,11 +10,13 @@ afterAll(() => rmSync(folder, { recursive: true }));
 it('knows the page, the worker and what is fetched later', () => {
   mkdirSync(join(folder, 'assets'));
   const write = (name: string, content: string) => writeFileSync(join(folder, name), content);
-  write('index.html', '<script src="./assets/index-AAAAAAAA.js"></script>');
+  const preload = '<link rel="modulepreload" href="./assets/shared-GGGGGGGG.js">';
+  write('index.html', `<script src="./assets/index-AAAAAAAA.js"></script>${preload}`);
+  write('assets/shared-GGGGGGGG.js', 'shared');
+  write('assets/checks-HHHHHHHH.js', 'checks');
   write('assets/index-AAAAAAAA.js', 'page');
-  write('assets/worker-B_-BBBBB.js', 'worker');
+  write('assets/worker-B_-BBBBB.js', 'import{a}from"./shared-GGGGGGGG.js";import"./checks-HHHHHHHH.js";');
   write('assets/closed-form-CCCCCCCC.js', 'once');
-  write('assets/closed-form-DDDDDDDD.js', 'twice');
   write('assets/index-EEEEEEEE.css', 'a{}');
   write('assets/model-FFFFFFFF.safetensors', 'weights');
   write('study.json', '{}');
@@ -27,7 +29,9 @@ it('knows the page, the worker and what is fetched later', () => {
     'worker',
   ]);
   // A gzipped word takes its letters and a head of 20 bytes.
-  expect(sizes['lazy: closed-form']).toBeCloseTo(0.049, 2);
+  expect(sizes['lazy: closed-form']).toBeCloseTo(0.024, 3);
+  expect(sizes.page).toBeCloseTo(0.05, 2);
+  expect(sizes.worker).toBeCloseTo(0.1, 1);
 });
 
 it('says what is too large, not listed, not built or without a reason', () => {
