@@ -9,7 +9,7 @@ import { formatCount } from '../shared/format';
 import { CloseIcon } from '../shared/icons';
 import styles from './Notices.module.css';
 
-/** A link may name a model anywhere, and a server may send to another: nothing is read from there before the person has agreed. */
+/** A link may name a model anywhere, and a server may redirect to another: nothing is read from there before the person has agreed. */
 function DownloadQuestion() {
   const { actions, agree } = usePage();
   const question = usePageState(useShallow(questionOf));
@@ -32,7 +32,7 @@ function DownloadQuestion() {
   );
 }
 
-/** What went wrong or has to be known, one sentence each, until it is dismissed or no longer true. */
+/** What went wrong or should be known, in a sentence each, until it is dismissed or no longer true. */
 export function Notices() {
   const page = usePage();
   const error = usePageState((state) => state.error);
@@ -58,7 +58,7 @@ export function Notices() {
   );
 }
 
-/** What is shown otherwise than a link meant, and below it one line however many others there are: the first, and how many more. */
+/** What was changed in the link, each in full, and below it one line for all other notices: the first, and how many more. */
 function Dismissible() {
   const { actions } = usePage();
   const notices = usePageState((state) => state.notices);

@@ -10,7 +10,7 @@ interface MapAxesProps {
   tokenTexts: readonly string[];
 }
 
-/** From this many pixels a cell on, tokens stand beside their rows and columns. */
+/** From this many pixels per cell, rows and columns are labelled with their tokens. */
 const labelledPixels = 12;
 const longestLabel = 9;
 
@@ -80,7 +80,7 @@ export function MapAxes({ region, size, tokenTexts }: MapAxesProps) {
 
 function ticksOf(scale: ReturnType<typeof scaleLinear<number>>, count: number): number[] {
   const [start = 0, end = 0] = scale.domain();
-  // The last stretch belongs to the axis' name.
+  // The last stretch is left for the axis' name.
   return scale
     .ticks(Math.max(2, count))
     .filter((tick) => Number.isInteger(tick) && tick <= end - (end - start) * 0.1);

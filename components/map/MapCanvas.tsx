@@ -20,7 +20,7 @@ interface MapCanvasProps {
   blink: 'full' | 'selective';
   /** Where a split divides the width, 0 … 1. */
   split: number;
-  /** Hears how many query rows one sampled row stands for; 1 where everything in view is exact. */
+  /** Called with how many query rows one sampled row stands for; 1 where everything in view is exact. */
   onSampled(rowStep: number): void;
 }
 
@@ -69,7 +69,7 @@ export function MapCanvas({ region, size, mode, pooling, blink, split, onSampled
     [tiles, renderer, schedule],
   );
   const method = usePageState((state) => methodKey(state.session.method));
-  // Its shares may be there already: then no tile comes to tell.
+  // Its shares may be cached already: then no tile arrives to announce them.
   // biome-ignore lint/correctness/useExhaustiveDependencies: whenever the method is another one
   useEffect(() => {
     renderer.invalidateAll();
@@ -85,7 +85,7 @@ export function MapCanvas({ region, size, mode, pooling, blink, split, onSampled
   return <canvas ref={canvas} className={styles.cells} width={width} height={height} />;
 }
 
-/** What is drawn: one picture, or two for a split. Where dropped keys have no weight, only which keys are kept. */
+/** What is drawn: one picture, or two for a split. Where dropped keys have no weights, only which keys are kept. */
 function useShown(mode: MapMode, blink: 'full' | 'selective'): readonly Layer[] {
   const { whose } = useMapPositions();
   if (whose === 'cache') return ['kept'];

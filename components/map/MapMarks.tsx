@@ -11,7 +11,7 @@ interface MapMarksProps {
   query: number | null;
 }
 
-/** What stands over the cells: needles, the chosen query, the cross-hair. */
+/** What is drawn over the cells: needles, the chosen query, the cross-hair. */
 export function MapMarks({ region, size, cell, query }: MapMarksProps) {
   const needles = usePageState((state) => state.text?.needles);
   const { width, height } = size;

@@ -139,7 +139,7 @@ export function MapSurface({ pooling }: { pooling: Pooling }) {
   );
 }
 
-/** Alternates between full and selective; by hand alone where motion is not wanted. */
+/** Alternates between full and selective; only by hand where reduced motion is preferred. */
 function useBlink(isOn: boolean) {
   const [side, setSide] = useState<'full' | 'selective'>('full');
   const swap = () => setSide((before) => (before === 'full' ? 'selective' : 'full'));

@@ -61,7 +61,7 @@ const positionHelp: Readonly<Record<PositionChoice, string>> = {
   model: 'Weights at the model’s positions: what full attention uses',
 };
 
-/** Under whose positions keys are weighed, where the method has its own for all of them. */
+/** Whose positions weights are computed at, where the method has its own for all keys. */
 function PositionsSwitch() {
   const { actions } = usePage();
   const { whose, hasOwn } = useMapPositions();

@@ -1,10 +1,10 @@
-/** Colours of weights: one logarithmic scale, three colour ramps: full attention, kept, missed. */
+/** Colours of weights: one logarithmic scale, and a colour ramp each for full attention, kept and missed. */
 import { interpolateLab } from 'd3-interpolate';
 import { scaleLinear } from 'd3-scale';
 import type { Theme } from '../../src/page/choices';
 import { palettes } from '../shared/palette';
 
-/** Weights from 10^-5 to 1 have colours of their own; an attention sink fills the top and leaves the rest its five decades. */
+/** Weights from 10^-5 to 1 have colours of their own: five decades, as an attention sink takes the top. */
 const smallestExponent = -5;
 const steps = 256;
 
@@ -18,8 +18,8 @@ export interface ColourTables {
 }
 
 /**
- * Bits of a weight's 32-bit float that its colour does not depend on: a logarithm per pixel would take too long. Eight bits of the
- * mantissa are left, a tenth of a step.
+ * Bits of a weight's 32-bit float that its colour does not depend on: a logarithm per pixel would take too long. Eight bits of
+ * mantissa remain, a tenth of a step.
  */
 export const ignoredBits = 15;
 
@@ -67,7 +67,7 @@ function ramp(domain: number[], colours: string[]): Uint32Array {
   return Uint32Array.from({ length: steps }, (_, step) => pack(scale(step / (steps - 1))));
 }
 
-/** A ramp's colours by leading bits; where no weight is, the ground shows. */
+/** A ramp's colours by leading bits; the ground where there is no weight. */
 function byBits(colours: Uint32Array, ground: string): Uint32Array {
   const table = Uint32Array.from(stepByBits, (step) => colours[step]!);
   table[0] = pack(ground);

@@ -9,7 +9,7 @@ import { panRegion, zoomRegion } from './viewport';
 interface GestureOptions {
   readonly tokens: number;
   readonly region: RefObject<MapRegion>;
-  /** The view while a gesture lasts. */
+  /** Moves the view during a gesture. */
   move(region: MapRegion): void;
   /** The gesture is over. */
   settle(): void;
@@ -55,7 +55,7 @@ export function useGestures(surface: RefObject<HTMLElement | null>, options: Ges
     const pinch = (event: Event) => {
       event.preventDefault();
       const now = event as GestureEvent;
-      // Fingers on a screen are pointers, too, and have zoomed already.
+      // Fingers on a screen are also pointers, and have zoomed already.
       if (event.type !== 'gesturestart' && pointers.current.size === 0) zoom(now, scale / now.scale);
       scale = now.scale;
     };
@@ -138,12 +138,12 @@ function partsOf(element: Element, clientX: number, clientY: number): { x: numbe
 /** Part of the view that a pixel of the wheel adds; a notch of 100 to 120 pixels is 17 to 21 %. */
 const viewPerPixel = 0.0016;
 const linePixels = 16;
-/** Below it, a wheel event with Ctrl is a pinch; a notch of a real wheel is at least so much. */
+/** Below it, a wheel event with Ctrl is a pinch; a notch of a real wheel is at least that much. */
 const notchPixels = 100;
 
 /**
  * Factor of the view's length, below 1: closer. Chrome and Firefox send a trackpad's pinch as wheel events with Ctrl and deltaY =
- * −100 · ln(scale): the view shrinks by what the fingers spread. `pagePixels`: what a page is, for wheels that count in pages.
+ * −100 · ln(scale): the view shrinks by what the fingers spread. `pagePixels`: the size of a page, for wheels that count in pages.
  */
 export function wheelFactor(
   {

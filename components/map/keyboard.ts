@@ -1,4 +1,4 @@
-/** What a key does on the map. */
+/** What a key press does on the map. */
 import type { Cell } from '../../src/page/state';
 import type { MapRegion } from '../../src/tiles/grid';
 import { revealCell, wholeRegion, zoomRegion } from './viewport';

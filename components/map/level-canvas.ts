@@ -1,6 +1,6 @@
 /**
- * What is seen of one level of the pyramid, as one canvas: tiles are put side by side without a seam, each from the best that is
- * known, and put again when something better comes.
+ * The visible part of one level of the pyramid as one canvas: tiles side by side without a seam, each from the best available, and
+ * replaced when something better arrives.
  */
 
 import type { MapRegion } from '../../src/tiles/grid';
@@ -16,7 +16,7 @@ import type { TilePyramid } from '../../src/tiles/pyramid';
 import type { ColourTables } from './colour-tables';
 import { canvasOf, imageOf, type Layer, type Pooling, renderTile } from './pixels';
 
-/** What decides the pixels of a level canvas besides its place. */
+/** What decides the pixels of a level canvas, apart from its place. */
 export interface MapSubject {
   readonly text: string;
   /** Whose positions: the model's (null), or a method's own. */
@@ -69,7 +69,7 @@ export class LevelCanvas {
     if (before && before.subject === subject && before.grid.level === grid.level) this.#take(before);
   }
 
-  /** Whether something is known that a slot does not show. */
+  /** Whether some slot does not show the best available. */
   get isDirty(): boolean {
     return this.#dirty > 0;
   }
@@ -84,7 +84,7 @@ export class LevelCanvas {
     return this.#slots.reduce((step, slot) => Math.max(step, slot.rowStep), 1);
   }
 
-  /** Notes that tiles have changed. */
+  /** Marks what shows these tiles as out of date. */
   invalidate(changed: readonly TileAddress[]): void {
     const { layer, head } = this.subject;
     for (const tile of changed) {
@@ -98,7 +98,7 @@ export class LevelCanvas {
     }
   }
 
-  /** Notes that everything may have changed. */
+  /** Marks everything as out of date. */
   invalidateAll(): void {
     this.#eachSlot((slot) => this.#invalidateSlot(slot));
   }
@@ -149,7 +149,7 @@ export class LevelCanvas {
     const { text, tokens, layer, head, shown, pooling, colours } = this.subject;
     const address = { layer, head, ...place };
     const attention = pyramid.attention(this.subject, address, tokens);
-    // Above the diagonal there is nothing to wait for.
+    // Above the diagonal there is nothing to come.
     slot.isOwn = place.column > place.row || attention?.place.level === place.level;
     if (!attention) return;
     const kept = shown === 'full' ? null : pyramid.coverage(text, address, tokens);
@@ -161,7 +161,7 @@ export class LevelCanvas {
     slot.rowStep = from.level === place.level && isSampled(value, address, tokens) ? value.rowStep : 1;
   }
 
-  /** Takes over the slots of the canvas before it. */
+  /** Takes over the slots of the previous canvas. */
   #take(before: LevelCanvas): void {
     const { rowStart, columnStart, columnEnd } = before.grid;
     const columns = columnEnd - columnStart;

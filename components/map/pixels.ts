@@ -11,14 +11,14 @@ import { type ColourTables, ignoredBits } from './colour-tables';
  */
 export type Layer = 'full' | 'selective' | 'both' | 'kept';
 
-/** What a pixel that covers many cells is shown by: its largest weight, or their mean. */
+/** What a pixel that covers many cells shows: their largest weight, or their mean. */
 export type Pooling = 'maximum' | 'mean';
 
-/** From which share of its cells on a pixel counts as kept. */
+/** A pixel counts as kept from this share of its cells. */
 const keptShare = 0.5;
 
 /**
- * Renders a tile's pixels, [TILE_PIXELS, TILE_PIXELS], from the best there is: pictures of higher levels are drawn larger.
+ * Renders a tile's pixels, [TILE_PIXELS, TILE_PIXELS], from the best available: pictures of higher levels are enlarged.
  * Nothing is above the diagonal. Without shares everything is shown as full attention. A pixel of many cells is kept where half of
  * them are, otherwise missed where one of them would be missed if it is dropped; at one cell a pixel both are that cell's own.
  */
@@ -73,7 +73,7 @@ function plainKeptOf({ kept }: ColourTables): number {
   return kept[bitsOf(Float32Array.of(0.01))[0]! >>> ignoredBits]!;
 }
 
-/** Where the pixel in line `y` of the whole level and column 0 of it would be in a tile's array. */
+/** Where line `y` of the whole level, column 0, would be in a tile's array. */
 function lineOf({ row, column }: TilePlace, y: number): number {
   return (y - row * TILE_PIXELS) * TILE_PIXELS - column * TILE_PIXELS;
 }

@@ -1,9 +1,9 @@
-/** Draws the map: one level canvas for each way of showing it, over the one of the level before while that is not complete. */
+/** Draws the map: one level canvas for each way of showing it, over that of the previous level until it is complete. */
 import type { MapRegion, TileAddress } from '../../src/tiles/grid';
 import type { TilePyramid } from '../../src/tiles/pyramid';
 import { type Grid, gridOf, LevelCanvas, type MapSubject } from './level-canvas';
 
-/** Main-thread time that rendering tiles may take of a frame; the rest waits for the next one. */
+/** Main-thread time that rendering tiles may take in a frame; the rest waits for the next. */
 const RENDER_MILLISECONDS = 5;
 
 /** What a frame shows. */
@@ -15,7 +15,7 @@ export interface Frame {
   readonly focus: { readonly query: number; readonly key: number };
   /** Part of the width, 0 … 1. */
   readonly split: number;
-  /** Drawn under everything else, until the tiles are there; one per subject. */
+  /** Drawn beneath everything else until the tiles arrive; one per subject. */
   readonly pictures: readonly (Picture | null)[];
 }
 
@@ -33,12 +33,12 @@ export class MapRenderer {
     this.#pyramid = pyramid;
   }
 
-  /** Notes that tiles have changed. */
+  /** Marks what shows these tiles as out of date. */
   invalidate(changed: readonly TileAddress[]): void {
     for (const { current } of this.#canvases) current.invalidate(changed);
   }
 
-  /** Notes that everything may have changed. */
+  /** Marks everything as out of date. */
   invalidateAll(): void {
     for (const { current } of this.#canvases) current.invalidateAll();
   }
@@ -48,7 +48,7 @@ export class MapRenderer {
     return this.#canvases.reduce((step, { current }) => Math.max(step, current.rowStep), 1);
   }
 
-  /** Draws a frame, better than the one before as far as time allows. Returns whether there is more to render. */
+  /** Draws a frame as well as time allows. Returns whether there is more to render. */
   draw(context: CanvasRenderingContext2D, frame: Frame, width: number, height: number): boolean {
     const { subjects, region, level, focus, split, pictures } = frame;
     this.#canvases = subjects.map((subject, i) => follow(this.#canvases[i], subject, gridOf(region, level)));
@@ -75,7 +75,7 @@ export class MapRenderer {
   }
 }
 
-/** The canvases for a subject and place, made from those of the frame before as far as they fit. */
+/** The canvases for a subject and place, reusing those of the previous frame as far as they fit. */
 function follow(
   before: { current: LevelCanvas; under: LevelCanvas | null } | undefined,
   subject: MapSubject,
@@ -89,7 +89,7 @@ function follow(
   return { current, under: isMoved ? before.under : before.current };
 }
 
-/** Whether one may stand under the other while that is rendered: the same cells, in another way or from nearer. */
+/** Whether one may show beneath the other while that is rendered: the same cells, shown differently or closer. */
 function isOfOneHead(a: MapSubject, b: MapSubject): boolean {
   return (
     a.text === b.text &&

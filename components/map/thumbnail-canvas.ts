@@ -1,4 +1,4 @@
-/** The heads' whole pictures, small: from the pyramid's top, and until those are there from the recorded study. */
+/** The heads' whole pictures, small: from the top of the pyramid, and until that has them from the recorded study. */
 import { TILE_PIXELS, type TileAddress, tokensPerPixel, topLevel } from '../../src/tiles/grid';
 import type { Thumbnails } from '../../src/tiles/picture';
 import type { TilePyramid } from '../../src/tiles/pyramid';
@@ -30,7 +30,7 @@ export class ThumbnailCanvas {
   readonly #pyramid: TilePyramid;
   readonly #top: number;
   readonly #canvas: HTMLCanvasElement | null;
-  /** Heads whose picture is on the canvas as it is known. */
+  /** Heads whose picture on the canvas is up to date. */
   readonly #isRendered: boolean[];
 
   constructor(subject: ThumbnailSubject, pyramid: TilePyramid) {
@@ -42,7 +42,7 @@ export class ThumbnailCanvas {
     this.#isRendered = new Array<boolean>(layers * heads).fill(false);
   }
 
-  /** Notes that tiles have changed. Returns whether some of them are pictures here. */
+  /** Marks the pictures of these tiles as out of date. Returns whether there are any. */
   invalidate(changed: readonly TileAddress[]): boolean {
     let isHere = false;
     for (const { layer, head, level } of changed) {
@@ -95,7 +95,7 @@ export class ThumbnailCanvas {
     const edge = (at: number): number => Math.min(pitch, Math.ceil((at * used) / pixels));
     for (let y = 0; y < pixels; y++) {
       for (let x = 0; x < pixels; x++) {
-        // Positive floats are in the order of their bits.
+        // Positive floats are ordered as their bits are.
         let largest = 0;
         for (let row = Math.floor((y * used) / pixels); row < edge(y + 1); row++) {
           for (let column = Math.floor((x * used) / pixels); column < edge(x + 1); column++) {

@@ -9,13 +9,13 @@ export function wholeRegion(tokens: number): MapRegion {
   return { rowStart: 0, rowEnd: tokens, columnStart: 0, columnEnd: tokens };
 }
 
-/** The level of the pyramid that suits the screen, by the finer of the two directions. */
+/** The level of the pyramid that fits the screen, by the finer of the two directions. */
 export function levelOf(region: MapRegion, width: number, height: number): number {
   const { rowStart, rowEnd, columnStart, columnEnd } = region;
   return Math.min(levelFor(columnEnd - columnStart, width), levelFor(rowEnd - rowStart, height));
 }
 
-/** Zooms by `factor` (< 1: closer) about a point given in parts of the view, 0 … 1. */
+/** Zooms by `factor` (< 1: closer) about a point given as fractions of the view, 0 … 1. */
 export function zoomRegion(
   region: MapRegion,
   tokens: number,
@@ -28,7 +28,7 @@ export function zoomRegion(
   return { rowStart, rowEnd, columnStart, columnEnd };
 }
 
-/** Moves the view by parts of its own size. */
+/** Moves the view by fractions of its own size. */
 export function panRegion(region: MapRegion, tokens: number, x: number, y: number): MapRegion {
   const rows = region.rowEnd - region.rowStart;
   const columns = region.columnEnd - region.columnStart;
@@ -37,14 +37,14 @@ export function panRegion(region: MapRegion, tokens: number, x: number, y: numbe
   return { rowStart, rowEnd, columnStart, columnEnd };
 }
 
-/** Moves the view no further than needed to have a cell inside. */
+/** Moves the view just far enough to show a cell. */
 export function revealCell(region: MapRegion, tokens: number, query: number, key: number): MapRegion {
   const [rowStart, rowEnd] = revealIn(region.rowStart, region.rowEnd, tokens, query);
   const [columnStart, columnEnd] = revealIn(region.columnStart, region.columnEnd, tokens, key);
   return { rowStart, rowEnd, columnStart, columnEnd };
 }
 
-/** Whole cells, at least those in view. */
+/** The smallest region of whole cells that covers the view. */
 function outwardRegion(region: MapRegion): MapRegion {
   return {
     rowStart: Math.floor(region.rowStart),
@@ -65,7 +65,7 @@ export function settledRegion(region: MapRegion, tokens: number): MapRegion | nu
   return isWhole ? null : settled;
 }
 
-/** A region of an older or foreign text cut to this one; null when nothing sensible is left. */
+/** A region of another text cut to this one; the whole matrix when nothing sensible is left. */
 export function fitRegion(region: MapRegion | null, tokens: number): MapRegion {
   if (!region) return wholeRegion(tokens);
   const fitted = {

@@ -13,7 +13,7 @@ import { Pins } from './Pins';
 import { Presets } from './Presets';
 import { QuerySees } from './QuerySees';
 
-/** The method, what it shows a query, and everything about it that can be turned. */
+/** The method, what it lets a query see, and all its controls. */
 export function MethodPanel() {
   const method = useMethod();
   const context = useParameterContext();

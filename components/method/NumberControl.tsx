@@ -17,9 +17,9 @@ export interface NumberControlProps {
   schema: CountParameter | FractionParameter;
   value: number | readonly number[];
   context: ParameterContext;
-  /** Labels of the parameters that this one follows until it is set itself. */
+  /** Labels of the parameters that this one follows until it is set. */
   follows: readonly string[];
-  /** The sentence that refuses a value; null: it can be used. */
+  /** The sentence that refuses a value; null: it is usable. */
   check: (value: ParameterValue) => string | null;
   onChange: (value: ParameterValue, isDone: boolean) => void;
 }
@@ -176,7 +176,7 @@ function shown(value: number, isPercent: boolean): string {
   return isPercent ? String(Number((value * 100).toPrecision(6))) : String(value);
 }
 
-/** More tokens than the text has can be typed, but are not worth the slider's length. */
+/** More tokens than the text has can be typed, but are not worth space on the slider. */
 function highestStep(schema: CountParameter, value: number, context: ParameterContext): number {
   const most = schema.maximum(context);
   const useful = schema.unit === 'tokens' ? Math.min(most, Math.max(context.tokens, value)) : most;

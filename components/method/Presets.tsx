@@ -34,7 +34,7 @@ export function Presets() {
   );
 }
 
-/** The paper's values where it names them; counts larger than the text allows are cut to that. */
+/** The paper's values where it gives them; counts larger than the text allows are cut to what it does. */
 function paperParameters(method: Method, context: ParameterContext): Parameters {
   const given = Object.entries(method.parameters).flatMap(([name, schema]) => {
     if (schema.paper === undefined) return [];

@@ -31,7 +31,7 @@ export function AnswerPanel() {
   const [isTableShown, showTable] = useState(false);
   const { id = '', parameters = {} } = measured?.by.method ?? {};
   const evictsOnce = findMethod(id)?.evictsOnce?.(parameters) ?? false;
-  // Before the answer, where the queries begin in it; nothing stands before query 0.
+  // Before the answer, where the queries begin in it; there is nothing before query 0.
   const evictedAt = evictionPlace({
     evictAt: measured?.queries.start ?? 0,
     answerStart: text?.answerStart ?? null,

@@ -13,7 +13,7 @@ interface AnswerTextsProps {
   isPast: boolean;
 }
 
-/** What was written: the answers to a task's question, or how both runs go on after a text that asks nothing. */
+/** What was written: the answers to a task's question, or how both runs continue a text without one. */
 export function AnswerTexts({ freeRun, title, isFull, isPast }: AnswerTextsProps) {
   const { expectedAnswer, fullAnswer, answer, differsAt, generatedTexts } = freeRun;
   if (expectedAnswer === null) return <Continuations freeRun={freeRun} title={title} isFull={isFull} />;
@@ -44,7 +44,7 @@ interface AnswerRowProps {
   name: string;
   answer: AnswerMeasurement | null;
   expected: string;
-  /** Right and wrong are told only where they say something about the method. */
+  /** Right and wrong are shown only where they say something about the method. */
   isJudged: boolean;
 }
 
@@ -158,7 +158,7 @@ interface AnswerPart {
 }
 
 /**
- * Values (runs of letters and digits) are compared in order, character by character; what stands between them does not count.
+ * Values (runs of letters and digits) are compared in order, character by character; what is between them does not count.
  */
 export function answerParts(answer: string, expected: string): AnswerPart[] {
   const wanted = expected.match(/[\p{L}\p{N}]+/gu) ?? [];

@@ -33,7 +33,7 @@ interface ShareGridProps {
   right: number;
 }
 
-/** Lines across a chart at round shares, each with its number at the left. */
+/** Lines across a chart at d3's ticks, each with its number at the left. d3-axis would have to own the element, which React does. */
 export function ShareGrid({ yOf, left, right }: ShareGridProps) {
   return yOf.ticks(4).map((tick) => (
     <g key={tick}>

@@ -84,7 +84,7 @@ function PastTrained({ hasOwn }: { hasOwn: boolean }) {
   );
 }
 
-/** A layer, and the method that measured it: while a run is under way the chart has those of two. */
+/** A layer, and the method that measured it: during a run the chart shows those of two methods. */
 interface ShownLayer extends LayerMeasurement {
   readonly title: string;
   readonly isStale: boolean;

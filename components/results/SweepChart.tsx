@@ -14,7 +14,7 @@ const height = 196;
 const margin = { top: 10, right: 12, bottom: 33, left: 42 };
 const dashes = ['', '5 3', '2 3', '8 3 2 3', '1 3', '10 4'];
 const xTicks = [1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0002, 0.0001];
-/** Pixels from one label of the axis to the next that does not touch it; the last one ends where the axis does. */
+/** Pixels between labels of the axis that do not touch; the last one ends where the axis does. */
 const tickRoom = 36;
 const lastTickRoom = 56;
 
@@ -22,14 +22,14 @@ export interface SweepChartProps {
   curves: readonly (SweepCurve & { readonly title: string })[];
   /** The study's own point. */
   current: { readonly kept: number; readonly massRecall: number } | null;
-  /** The point is of another choice than the present one. */
+  /** The point belongs to another choice than the present one. */
   isCurrentStale: boolean;
   isGrey: boolean;
   /** The text asks for an answer that says something about the methods: points say whether it was right. */
   isAnswered: boolean;
 }
 
-/** One line a method; the point is the study, and can be dragged. */
+/** One line per method; the point is the study, and can be dragged. */
 export function SweepChart({ curves, current, isCurrentStale, isGrey, isAnswered }: SweepChartProps) {
   const [box, { width }] = useSize<HTMLDivElement>({ width: 310, height });
   const shown = [...curves.flatMap(({ points }) => points), ...(current ? [current] : [])];
@@ -146,7 +146,7 @@ interface AnswerPointProps {
   isCurrent: boolean;
 }
 
-/** A point of a curve: filled where the answer was right, hollow where it was wrong, a dot where nobody has asked. */
+/** A point of a curve: filled where the answer was right, hollow where it was wrong, a dot where it was not run. */
 function AnswerPoint({ point, x, y, title, isCurrent }: AnswerPointProps) {
   const word = answerWord(point);
   const kept = formatPercent(point.kept ?? 0);
@@ -178,7 +178,7 @@ function leadOf(
   return current && first && current.x < first.x ? [current, first] : null;
 }
 
-/** Labels of the axis, from the right as many as there is room for. */
+/** Labels of the axis: from the right, as many as there is room for. */
 function ticksOf(xOf: ScaleLogarithmic<number, number>): number[] {
   const ticks: number[] = [];
   for (const tick of xTicks) {

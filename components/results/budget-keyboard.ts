@@ -1,4 +1,4 @@
-/** What a key of the keyboard asks of the study's budget: arrows a step (method/slider-steps.ts), Page Up and Down ten, Home and End the least and all. */
+/** The budget that a key press asks for: arrows a step (method/slider-steps.ts), Page Up and Down ten, Home and End the least and all. */
 
 import { fingerprint } from '../../src/base/fingerprint';
 import { evictionPlace } from '../../src/methods/blocks';
@@ -23,7 +23,7 @@ interface Asked extends Pick<PageState, 'session' | 'text'> {
   readonly context: ParameterContext;
 }
 
-/** The fraction that is asked for next; null: the key asks nothing. `kept`: measured, for parameters that no budget gives. */
+/** The fraction asked for next; null: the key does nothing. `kept`: as measured, for parameters that no budget gives. */
 export function budgetOfKey(
   key: string,
   { method, context, session, text }: Asked,
@@ -35,7 +35,7 @@ export function budgetOfKey(
   if (times === undefined || !text) return null;
   const { parameters } = session.method;
   const { tokens, answerStart, queries } = text;
-  // What a fraction is of: with methods that evict once the tokens before the eviction, so that a step is a whole key of theirs.
+  // What a fraction is of: for methods that evict once the tokens before the eviction, so that a step is a whole key.
   const places = { evictAt: queries.start, answerStart };
   const all = method.evictsOnce?.(parameters) ? evictionPlace(places) : tokens;
   if (all === 0) return null;
@@ -44,7 +44,7 @@ export function budgetOfKey(
   const direction = times > 0 ? 1 : -1;
   let count = Math.floor(now * all + 1e-9);
   for (let step = 0; step < Math.abs(times); step++) count = nextCount(count, direction);
-  // Some methods keep whole keys of a partition only: on to the first budget that is another one.
+  // Some methods only keep whole keys of a partition: on to the first budget that differs.
   while (count > 0 && count < all && fingerprint(fitted(count)) === fingerprint(parameters))
     count = nextCount(count, direction);
   return fractionKeeping(Math.min(all, Math.max(0, count)), all);

@@ -17,7 +17,7 @@ export interface CopySource {
   /** What is copied, for people: "mass recall by layer". */
   readonly what: string;
   table(): Table;
-  /** The command line that makes the data; null where there is none. */
+  /** The command line that reproduces the data; null where there is none. */
   command(study: CommandStudy): Command | null;
   readonly isTableShown?: boolean;
   showTable?(isShown: boolean): void;
@@ -25,11 +25,11 @@ export interface CopySource {
 
 interface CopyMenuProps {
   source: CopySource;
-  /** What made the data: it travels with them. */
+  /** The provenance of the data: it travels with them. */
   provenance: Provenance | null;
 }
 
-/** A panel's data as text, the command that makes it, and the table alternative. */
+/** A panel's data as text, the command that reproduces them, and the table alternative. */
 export function CopyMenu({ source, provenance }: CopyMenuProps) {
   const page = usePage();
   const [said, setSaid] = useState('');
@@ -38,7 +38,7 @@ export function CopyMenu({ source, provenance }: CopyMenuProps) {
     setSaid((await copyText(text)) ? `${what} copied.` : 'The browser did not allow copying.');
   };
   const copyData = (write: typeof toTsv) => {
-    // Taken before the link is written: what is shown now.
+    // Taken before the link is written: it is what is shown now.
     const table = source.table();
     const written = async (): Promise<string> => {
       if (provenance === null) return write(table);
@@ -95,7 +95,7 @@ interface CommandItemsProps {
   onCopy: (line: string) => void;
 }
 
-/** The command, what it does otherwise than the page, and the text it asks for. */
+/** The command, how it differs from the page, and the text it reads. */
 function CommandItems({ make, by, onCopy }: CommandItemsProps) {
   const study = useCommandStudy(by);
   const text = usePageState((state) => state.text);
@@ -111,8 +111,8 @@ function CommandItems({ make, by, onCopy }: CommandItemsProps) {
 }
 
 /**
- * What command lines need of the page, for the choice that made a panel's numbers; null: for the present one. Null while the text of
- * that choice is not there.
+ * What command lines need from the page, for the choice behind a panel's numbers (null: the present one). Null while that choice's
+ * text is not loaded.
  */
 function useCommandStudy(by: MeasuredBy | null): CommandStudy | null {
   const { findMethod } = usePage();

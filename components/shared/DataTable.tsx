@@ -11,7 +11,7 @@ interface DataTableProps {
   provenance: Provenance | null;
 }
 
-/** The text alternative of a chart, with what made the numbers. */
+/** The text alternative of a chart, with the provenance of its numbers. */
 export function DataTable({ table, caption, provenance }: DataTableProps) {
   const { findMethod } = usePage();
   const facts = provenance ? provenanceRows(provenance.by, provenance.isStale, '', findMethod) : [];

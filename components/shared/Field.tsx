@@ -81,7 +81,7 @@ interface NumberFieldProps {
   label: string;
   /** As it is typed. */
   value: string;
-  /** A sentence when the text is no value that can be used, otherwise null and the value has been taken over. */
+  /** A sentence if the text is no usable value; otherwise null, and the value has been taken. */
   onType: (text: string) => string | null;
   onDone: () => void;
   describedBy?: string;
@@ -89,7 +89,7 @@ interface NumberFieldProps {
   className?: string;
 }
 
-/** A typed number. What cannot be used stays in the field, with the reason below it, until it is put right. */
+/** A typed number. An unusable one stays in the field, with the reason below it, until it is corrected. */
 export function NumberField({
   label,
   value,

@@ -9,17 +9,17 @@ import { type Provenance, staleName, wholeName } from './provenance';
 type PanelName = 'answer' | 'map' | 'tokens' | 'method' | 'kept' | 'sweep' | 'recall';
 
 interface PanelProps {
-  /** By it the page knows which place a panel has. */
+  /** The layout places panels by it. */
   name: PanelName;
   title: ReactNode;
   /** A short remark right of the title. */
   aside?: ReactNode;
-  /** It is no remark but a line of its own where the page is narrow. */
+  /** More than a remark: it gets a line of its own where the page is narrow. */
   isAsideWide?: boolean;
   copy?: CopySource;
-  /** Numbers of another choice are grey, and the panel says whose they are. */
+  /** Stale numbers are grey, and the panel says whose they are. */
   provenance?: Provenance | null;
-  /** Where the data that can be copied are made by something else than the picture. */
+  /** Of the data that can be copied, where it differs from the picture's. */
   copyProvenance?: Provenance | null;
   className?: string;
   children: ReactNode;
@@ -58,7 +58,7 @@ export function Panel({
   );
 }
 
-/** Whose numbers these are, while they are not those of the present choice. */
+/** Whose numbers these are, while they are stale. */
 function StaleName({ by }: { by: MeasuredBy }) {
   const { findMethod } = usePage();
   return (

@@ -10,14 +10,14 @@ interface PopoverProps {
   align?: 'start' | 'end';
   /** CSS pixels between the button and what it opens. */
   gap?: number;
-  /** Left out: the popover keeps it itself. */
+  /** Left out: the popover keeps this state itself. */
   isOpen?: boolean;
   onOpenChange?: (isOpen: boolean) => void;
   className?: string;
   children: ReactNode;
 }
 
-/** What a button opens beside itself. */
+/** What a button opens next to it. */
 export function Popover({
   trigger,
   align = 'end',
@@ -61,5 +61,5 @@ export function MenuItem({ closes = false, className, ...rest }: MenuItemProps) 
   return closes ? <RadixPopover.Close asChild>{button}</RadixPopover.Close> : button;
 }
 
-/** Looks of a menu for a list that radix opens by itself. */
+/** The looks of a menu, for a list that radix opens by itself. */
 export const menuClass = classNames(styles.popover, styles.menu);

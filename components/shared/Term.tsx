@@ -12,7 +12,7 @@ interface TermProps {
   children: ReactNode;
 }
 
-/** A word with its explanation: on hover, on focus, and on a tap. */
+/** A word with its explanation, on hover, focus or tap. */
 export function Term({ name, text, className, children }: TermProps) {
   const [isOpen, setOpen] = useState(false);
   const sentence = name ? glossary[name] : (text ?? '');

@@ -12,14 +12,14 @@ import type { SavedText } from '../../src/study/facts';
 
 const program = 'npm run --silent keyhole --';
 
-/** The name under which the page saves what the command reads. */
+/** The name under which the page saves the file that the command reads. */
 export function sourceFileName(saved: SavedText | null): string {
   return saved === null || 'text' in saved ? 'TEXT.txt' : 'IDS.json';
 }
 
 export interface Command {
   readonly line: string;
-  /** One sentence: where the command does not do just what the page does. */
+  /** One sentence on where the command differs from the page. */
   readonly note: string | null;
 }
 
@@ -29,7 +29,7 @@ export interface CommandStudy {
   readonly findMethod: FindMethod;
   /** `tokens`: of the text as it was read. */
   readonly context: ParameterContext;
-  /** First query of the numbers. */
+  /** The first query that is measured. */
   readonly queriesStart: number;
   /** First token of the answer; null: the text has none. */
   readonly answerStart: number | null;
@@ -65,7 +65,7 @@ export function pointCommand(study: CommandStudy): Command {
   return { line, note: note === null ? reason : `${reason} ${note}` };
 }
 
-/** All curves; parameters go by method id, so that a method which is there twice takes a second command. */
+/** All curves; parameters go by method id, so a method that appears twice takes a second command. */
 export function sweepCommand(study: CommandStudy, keeps: readonly number[]): Command {
   const { method, pinned } = study.session;
   const different = [method, ...pinned].filter(
@@ -88,7 +88,7 @@ export function sweepCommand(study: CommandStudy, keeps: readonly number[]): Com
   return { line: lines.join('\n'), note: notes.length === 0 ? null : notes.join(' ') };
 }
 
-/** The page's curves take some tokens of a long answer for all of them, which the command does not. */
+/** The page's curves sample the tokens of a long answer, which the command does not. */
 function sweptNote({ queriesStart, context, answerStart }: CommandStudy): string | null {
   const swept = sweptAnswer({ start: queriesStart, end: context.tokens }, answerStart);
   return (
@@ -118,7 +118,7 @@ function sweepLine(
   return `${program} sweep ${sourceArguments(study)} --methods ${Object.keys(parameters).join(',')} --keep ${keeps.join(',')} --params ${quoteArgument(JSON.stringify(parameters))} --queries ${study.queriesStart} --out ${out}`;
 }
 
-/** Whether the method evicts once, before the queries: then its blocks begin anew there, wherever that is. */
+/** Whether the method evicts once, before the queries: its blocks then start afresh there, wherever that is. */
 function evictsAtQueries(method: Method, { session, context }: CommandStudy): boolean {
   const firstBlocks = [1, 2].map((evictAt) =>
     method.blocks(session.method.parameters, context.tokens, evictAt, context).slice(0, 2),

@@ -1,6 +1,6 @@
 /**
- * Numbers for people: grouped thousands, few digits, and a unit with every one of them. What is written is within 1 % of the
- * value from 0.0001 to 10^15, and has an exponent only beyond.
+ * Numbers for people: grouped thousands, few digits, always with a unit. From 0.0001 to 10^15 what is written is within 1 % of
+ * the value; only beyond does it have an exponent.
  */
 
 import { format } from 'd3-format';
@@ -9,7 +9,7 @@ const noBreak = '\u00a0';
 const smallestPlain = 1e-4;
 const largestPlain = 1e15;
 
-/** 0.0312, 6.3, 12,300: three significant digits unless told otherwise, none of them a trailing zero behind the point. */
+/** 0.0312, 6.3, 12,300: three significant digits by default, without trailing zeros after the point. */
 export function formatNumber(value: number, digits = 3): string {
   if (!Number.isFinite(value)) return '–';
   const size = Math.abs(value);
@@ -22,7 +22,7 @@ export function formatNumber(value: number, digits = 3): string {
 /** 1,024 */
 export const formatCount = format(',d');
 
-/** 26.6 %, 0.031 %. Less than all is never 100 %. */
+/** 26.6 %, 0.031 %. Anything less than all is never shown as 100 %. */
 export function formatPercent(share: number): string {
   const almostAll = 0.999;
   const isLess = share < 1 - roundingError;
@@ -30,7 +30,7 @@ export function formatPercent(share: number): string {
   return `${formatNumber(shown * 100)}${noBreak}%`;
 }
 
-/** Sums of shares in 32 bits end this close to 1. */
+/** Sums of 32-bit shares come this close to 1. */
 const roundingError = 1e-5;
 
 /** 3.14× */
@@ -38,7 +38,7 @@ export function formatTimes(ratio: number): string {
   return `${formatNumber(ratio)}×`;
 }
 
-/** How many times one number is in another, in words: 3.14× and "fewer"; nothing is "1× fewer". */
+/** A ratio in words: 3.14× and "fewer"; nothing is "1× fewer". */
 export function formatRatio(
   ratio: number,
   [above, below]: readonly [above: string, below: string],
@@ -64,7 +64,7 @@ export function formatMilliseconds(milliseconds: number): string {
   return `${formatNumber(milliseconds)}${noBreak}ms`;
 }
 
-/** 0.031 nats, signed where asked. */
+/** 0.031 nats, signed on request. */
 export function formatNats(nats: number, isSigned = false): string {
   const sign = isSigned && nats > 0 ? '+' : '';
   return `${sign}${formatNumber(nats)}${noBreak}nats`;
@@ -75,7 +75,7 @@ export function formatWeight(weight: number): string {
   return formatNumber(weight);
 }
 
-/** A score of any size, with a digit more than other numbers: scores are compared. */
+/** A score of any size, with one digit more than other numbers: scores are compared. */
 export function formatScore(score: number): string {
   return formatNumber(score, 4);
 }
@@ -87,17 +87,17 @@ export function formatRank(rank: number): string {
   return `${formatCount(rank)}${suffix}`;
 }
 
-/** Token text as it can be read: line ends and blanks become signs. */
+/** Token text made readable: line ends and tabs become signs. */
 export function showToken(text: string): string {
   return text.replaceAll('\n', '⏎').replaceAll('\t', '⇥');
 }
 
-/** A token named in a sentence: without the blank before the word, and in words where nothing can be seen of it. */
+/** A token named in a sentence: without the blank before the word, and in words where it is invisible. */
 export function nameToken(text: string): string {
   return invisibleName(text) ?? showToken(text).trim();
 }
 
-/** What a token is that shows nothing by itself; null where there is something to see. */
+/** What an invisible token is; null where there is something to see. */
 export function invisibleName(text: string): string | null {
   if (/[^\p{White_Space}\p{C}]/u.test(text)) return null;
   if (text === '') return 'empty token';

@@ -1,4 +1,4 @@
-/** The terms of the page, one sentence or two each: what the tooltips say. */
+/** The page's terms, in a sentence or two each: the text of the tooltips. */
 export const glossary = {
   kept: 'Keys that the method lets the query see, the query’s own block included.',
   keptShare:

@@ -1,4 +1,4 @@
-/** The few signs of the page, drawn in the colour of the text. */
+/** The page's few icons, in the colour of the text. */
 import type { ReactNode } from 'react';
 
 function Icon({ children }: { children: ReactNode }) {

@@ -1,4 +1,4 @@
-/** What made a value, in words and as rows: panels, tables and exports name it. */
+/** Where a value comes from, in words and as rows: panels, tables and exports name it. */
 
 import { fingerprint } from '../../src/base/fingerprint';
 import type { MethodSpec } from '../../src/methods/method-spec';
@@ -11,10 +11,10 @@ import type { SourceSpec } from '../../src/study/spec';
 import { taskList } from '../../src/tasks';
 import { formatCount, formatNumber, formatPercent } from './format';
 
-/** What made a panel's numbers. */
+/** Which choice a panel's numbers were measured for. */
 export interface Provenance {
   readonly by: MeasuredBy;
-  /** Another choice than the present one made them. */
+  /** It is not the present choice. */
   readonly isStale: boolean;
 }
 
@@ -35,12 +35,12 @@ function parametersText(
     .join(', ');
 }
 
-/** Parameters of a stale value that are told; of more the number, as a preset changes most of them. */
+/** How many changed parameters of a stale value are named; the rest are counted, as a preset changes most of them. */
 const mostToldParameters = 2;
 
 /**
- * What another choice than the present one made, told by what is different about it: "ESA, Selected tokens 64". Of another method's
- * parameters only those that the present one has, too: the others are nothing that was changed.
+ * Names the choice behind a stale value by what differs from the present one: "ESA, Selected tokens 64". Of another method's
+ * parameters only those that the present method also has: the others were not changed.
  */
 export function staleName(by: MeasuredBy, choice: Choice, findMethod: FindMethod): string {
   const isOtherText = fingerprint(by.source) !== fingerprint(choice.source);
@@ -63,7 +63,7 @@ export function staleName(by: MeasuredBy, choice: Choice, findMethod: FindMethod
   return names.filter((name) => name !== '').join(', ');
 }
 
-/** What made a stale value, with all its parameters. */
+/** The choice behind a stale value, with all its parameters. */
 export function wholeName(by: MeasuredBy, findMethod: FindMethod): string {
   const names = Object.keys(by.method.parameters);
   return [methodTitle(by.method, findMethod), parametersText(by.method, findMethod, names), sourceText(by)]
@@ -71,7 +71,7 @@ export function wholeName(by: MeasuredBy, findMethod: FindMethod): string {
     .join(', ');
 }
 
-/** Everything a value depends on, for those who read it next month. */
+/** Everything a value depends on, for whoever reads it next month. */
 export function provenanceRows(
   by: MeasuredBy,
   isStale: boolean,
@@ -118,7 +118,7 @@ function valueText(value: ParameterValue | undefined, schema: ParameterSchema | 
   return typeof value === 'number' ? one(value) : `${value.map(one).join(' · ')} by layer`;
 }
 
-/** A source in words; a task has at most the tokens asked for. `tokens`: of the text as it was read; while it is not, samples and own texts have no length. */
+/** A source in words; a task has at most the tokens asked for. `tokens`: of the text once read; until then samples and own texts have no length. */
 export function describeSource(
   source: SourceSpec,
   tokens: number | undefined,

@@ -1,4 +1,4 @@
-/** The rule that kept or dropped a key, as a sentence with the numbers of its own. */
+/** The rule that kept or dropped a key, as a sentence with that key's own numbers. */
 import type { DecidingScore, KeyExplanation } from '../../src/page/explain/explain-key';
 import { formatCount } from './format';
 

@@ -8,7 +8,7 @@ export interface Table {
 type Cell = string | number | null;
 type Facts = readonly (readonly [name: string, value: string])[];
 
-/** Tab-separated, as spreadsheets take it, and below the rows what made them. Tabs and line ends inside cells become blanks. */
+/** Tab-separated, as spreadsheets take it, with the provenance below the rows. Tabs and line ends inside cells become blanks. */
 export function toTsv({ columns, rows }: Table, facts: Facts = []): string {
   const line = (cells: readonly Cell[]) => cells.map(tsvCell).join('\t');
   const below = facts.length === 0 ? [] : ['', ...facts.map(line)];
@@ -20,8 +20,8 @@ export function toJson(table: Table, facts: Facts = []): string {
 }
 
 /**
- * A text that a spreadsheet would run as a formula gets an apostrophe, which makes it a text there, too. One with a quotation mark
- * stands in quotes, its own doubled: a mark at the begin would take in the cells after it, or hide a formula.
+ * A text that a spreadsheet would run as a formula gets an apostrophe, which makes it a text there as well. One with a quotation
+ * mark is quoted, with its own marks doubled: a mark at the start would swallow the cells after it, or hide a formula.
  */
 function tsvCell(cell: Cell): string {
   if (typeof cell !== 'string') return cell === null ? '' : String(cell);

@@ -10,7 +10,7 @@ interface NeedleChipsProps {
 
 /**
  * The needles the question asks for: how many digits of each one's value the queries that wrote them saw, in the layer and head in
- * view, when the model answered with the method; a press goes there.
+ * view, when the model answered with the method; a press goes to the needle.
  */
 export function NeedleChips({ needles, onJump }: NeedleChipsProps) {
   const freeRun = useMeasured('freeRun');

@@ -16,7 +16,7 @@ interface OverviewProps {
   onJump: (token: number) => void;
 }
 
-/** The whole text in one line: bars of weight, kept below, missed above all else. A press goes there. */
+/** The whole text in one line: bars of weight, kept keys beneath, missed ones on top. A press goes there. */
 export function Overview({ text, row, onJump }: OverviewProps) {
   const theme = usePageState((state) => state.session.view.theme);
   const [box, { width }] = useSize<HTMLButtonElement>({ width: 760, height });

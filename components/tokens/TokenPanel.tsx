@@ -100,7 +100,7 @@ function Caption({ text, query }: { text: TextFacts; query: number }) {
   );
 }
 
-/** The first needle that is asked for and whose value is not wholly seen, otherwise the first one, otherwise the beginning. */
+/** The first needle asked for whose value is not wholly seen, otherwise the first one asked for, otherwise the start. */
 function firstOfInterest({ needles, tokenTexts }: TextFacts, row: QueryRow): number {
   const asked = needles.filter((needle) => needle.asked);
   const lost = asked.find((needle) => {

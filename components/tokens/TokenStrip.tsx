@@ -154,7 +154,7 @@ const TokenLine = memo(function TokenLine(props: TokenLineProps) {
   );
 });
 
-/** The sheet turns the shade into a colour of the theme. */
+/** The style sheet turns the shade into a colour of the theme. */
 function shadeStyle(shade: number): CSSProperties | undefined {
   return shade > 0 ? ({ '--shade': shade.toFixed(2) } as CSSProperties) : undefined;
 }

@@ -1,4 +1,4 @@
-/** Breaks a text into lines of tokens by their measured widths, so that only lines in view need elements. */
+/** Breaks a text into lines of tokens by measured widths, so that only lines in view need elements. */
 import { bisector } from 'd3-array';
 import { useMemo } from 'react';
 import { showToken } from '../shared/format';
@@ -36,7 +36,7 @@ export function breakLines(
   return lines;
 }
 
-/** The line that has a token. */
+/** The line that a token is in. */
 export function lineOf(lines: readonly Line[], token: number): number {
   return endOf.right(lines, token, 0, lines.length - 1);
 }

@@ -6,7 +6,7 @@ import { isMissed } from '../../src/page/explain/missed-keys';
 import type { NeedleFacts } from '../../src/study/facts';
 
 export interface TokenLook {
-  /** kept, missed, dropped, or future: what stands below the token. */
+  /** Kept, missed, dropped, or future: how the token is underlined. */
   readonly state: 'kept' | 'missed' | 'dropped' | 'future' | 'unknown';
   readonly part: 'sink' | 'local' | 'own-block' | null;
   /** 0 … 1: the row's weight on a log scale of four decades; 0 where there is none to show. */
@@ -32,7 +32,7 @@ export function needleAt(needles: readonly NeedleFacts[], token: number): Needle
   return needles.find(({ start, end }) => token >= start && token < end) ?? null;
 }
 
-/** Tokens [start, end) whose texts contain the value; the whole needle where its value is not in one piece. */
+/** Tokens [start, end) whose texts contain the value; the whole needle where the value is not in one piece. */
 export function valueTokens(
   { start, end, value }: NeedleFacts,
   tokenTexts: readonly string[],

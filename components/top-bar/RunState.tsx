@@ -3,10 +3,10 @@ import { Button } from '../shared/Button';
 import { Term } from '../shared/Term';
 import styles from './TopBar.module.css';
 
-/** Below it nobody needs to know how long a run takes. */
+/** Runs shorter than this need no estimate. */
 const worthSaying = 10;
 
-/** What runs and how far, or where the numbers come from. */
+/** What is running and how far it is, or where the numbers come from. */
 export function RunState() {
   const page = usePage();
   const isRunning = usePageState((state) => state.running);
@@ -44,7 +44,7 @@ export function RunState() {
 
 const names = { starting: 'Starting', webgpu: 'WebGPU', cpu: 'CPU' } as const;
 
-/** Which backend computes, on what, and why this one. */
+/** Which backend computes, on what, and why that one. */
 export function BackendBadge() {
   const { name, description, reason } = usePageState((state) => state.backend);
   return (

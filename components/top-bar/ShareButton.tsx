@@ -9,7 +9,7 @@ import { formatCount } from '../shared/format';
 import { Popover } from '../shared/Popover';
 import styles from './TopBar.module.css';
 
-/** Copies the link of what is on the page, and says what travels in it. */
+/** Copies a link to what is on the page, and says what travels in it. */
 export function ShareButton() {
   const page = usePage();
   const [link, setLink] = useState<SharedLink | null>(null);
@@ -24,7 +24,7 @@ export function ShareButton() {
   };
   return (
     <Popover
-      // In the click's own task, in which the clipboard may be written.
+      // In the click's own task: only there may the clipboard be written.
       trigger={
         <Button kind="primary" onClick={() => !isOpen && share()}>
           Share
