@@ -11,16 +11,16 @@ interface MapAxesProps {
 }
 
 /** From this many pixels per cell, rows and columns are labelled with their tokens. */
-const labelledPixels = 12;
-const longestLabel = 9;
+const LABELLED_PIXELS = 12;
+const LONGEST_LABEL = 9;
 
 /** Token indices along both sides, and the tokens themselves where cells are large enough. */
 export function MapAxes({ region, size, tokenTexts }: MapAxesProps) {
   const { rowStart, rowEnd, columnStart, columnEnd } = region;
   const xOf = scaleLinear([columnStart, columnEnd], [0, size.width]);
   const yOf = scaleLinear([rowStart, rowEnd], [0, size.height]);
-  const hasRowLabels = size.height / (rowEnd - rowStart) >= labelledPixels;
-  const hasColumnLabels = size.width / (columnEnd - columnStart) >= labelledPixels;
+  const hasRowLabels = size.height / (rowEnd - rowStart) >= LABELLED_PIXELS;
+  const hasColumnLabels = size.width / (columnEnd - columnStart) >= LABELLED_PIXELS;
   const rows = hasRowLabels
     ? wholeNumbers(rowStart, rowEnd, tokenTexts.length)
     : ticksOf(yOf, size.height / 60);
@@ -94,5 +94,5 @@ function wholeNumbers(start: number, end: number, tokens: number): number[] {
 
 function short(token = ''): string {
   const text = nameToken(token);
-  return text.length > longestLabel ? `${text.slice(0, longestLabel - 1)}…` : text;
+  return text.length > LONGEST_LABEL ? `${text.slice(0, LONGEST_LABEL - 1)}…` : text;
 }

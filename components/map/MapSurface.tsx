@@ -19,8 +19,8 @@ import { SplitHandle } from './SplitHandle';
 import { useRow } from './useRow';
 import { fitRegion, settledRegion } from './viewport';
 
-const keyboardPause = 500;
-const blinkMilliseconds = 900;
+const KEYBOARD_PAUSE = 500;
+const BLINK_MILLISECONDS = 900;
 
 /** The cell under the cross-hair for those who do not see it: its tokens, its weight, and what became of it. */
 function CellSaid() {
@@ -90,7 +90,7 @@ export function MapSurface({ pooling }: { pooling: Pooling }) {
       if (result.cell) actions.point(result.cell);
       if (result.region) move(result.region);
       clearTimeout(pause.current);
-      pause.current = setTimeout(settle, keyboardPause);
+      pause.current = setTimeout(settle, KEYBOARD_PAUSE);
     }
     event.preventDefault();
   };
@@ -147,7 +147,7 @@ function useBlink(isOn: boolean) {
     if (!isOn || matchMedia('(prefers-reduced-motion: reduce)').matches) return;
     const timer = setInterval(
       () => setSide((before) => (before === 'full' ? 'selective' : 'full')),
-      blinkMilliseconds,
+      BLINK_MILLISECONDS,
     );
     return () => clearInterval(timer);
   }, [isOn]);

@@ -5,10 +5,10 @@ import { colourTablesOf } from './colour-tables';
 import styles from './Thumbnails.module.css';
 import { ThumbnailCanvas } from './thumbnail-canvas';
 
-const gap = 5;
-const barHeight = 3;
-const labelWidth = 16;
-const widest = 168;
+const GAP = 5;
+const BAR_HEIGHT = 3;
+const LABEL_WIDTH = 16;
+const WIDEST = 168;
 
 /** All layers and heads at a glance, with a bar for each head's mass recall. */
 export function Thumbnails() {
@@ -27,9 +27,9 @@ export function Thumbnails() {
   const canvas = useRef<HTMLCanvasElement>(null);
   const layers = model?.layers ?? 8;
   const heads = model?.queryHeads ?? 6;
-  const side = Math.max(8, Math.floor(widest / heads) - gap);
-  const rowHeight = side + barHeight + gap + 2;
-  const width = labelWidth + heads * (side + gap);
+  const side = Math.max(8, Math.floor(WIDEST / heads) - GAP);
+  const rowHeight = side + BAR_HEIGHT + GAP + 2;
+  const width = LABEL_WIDTH + heads * (side + GAP);
   const height = layers * rowHeight;
   const ratio = typeof devicePixelRatio === 'number' ? devicePixelRatio : 1;
   const pixels = Math.round(side * ratio);
@@ -64,14 +64,14 @@ export function Thumbnails() {
       context.fillStyle = dim;
       context.fillText(String(row), 0, y + side / 2);
       for (let column = 0; column < heads; column++) {
-        const x = labelWidth + column * (side + gap);
+        const x = LABEL_WIDTH + column * (side + GAP);
         pictures.draw(context, row, column, x, y, side);
         const numbers = measured?.find((part) => part.layer === row)?.heads[column];
         const recall = whose === 'own' ? numbers?.ownMassRecall : numbers?.massRecall;
         context.fillStyle = line;
-        context.fillRect(x, y + side + 2, side, barHeight);
+        context.fillRect(x, y + side + 2, side, BAR_HEIGHT);
         context.fillStyle = kept;
-        context.fillRect(x, y + side + 2, side * Math.min(1, recall ?? 0), barHeight);
+        context.fillRect(x, y + side + 2, side * Math.min(1, recall ?? 0), BAR_HEIGHT);
       }
     }
   };
@@ -93,7 +93,7 @@ export function Thumbnails() {
 
   const choose = (event: MouseEvent) => {
     const { left, top } = event.currentTarget.getBoundingClientRect();
-    const column = Math.floor((event.clientX - left - labelWidth) / (side + gap));
+    const column = Math.floor((event.clientX - left - LABEL_WIDTH) / (side + GAP));
     const row = Math.floor((event.clientY - top) / rowHeight);
     if (column >= 0 && column < heads && row >= 0 && row < layers) {
       actions.setView({ layer: row, head: column }, true);
@@ -137,10 +137,10 @@ export function Thumbnails() {
           <span
             className={styles.chosen}
             style={{
-              left: labelWidth + head * (side + gap) - 3,
+              left: LABEL_WIDTH + head * (side + GAP) - 3,
               top: layer * rowHeight - 2,
               width: side + 6,
-              height: side + barHeight + 8,
+              height: side + BAR_HEIGHT + 8,
             }}
           />
         </div>

@@ -5,11 +5,11 @@ import type { Theme } from '../../src/page/choices';
 import { palettes } from '../shared/palette';
 
 /** Weights from 10^-5 to 1 have colours of their own: five decades, as an attention sink takes the top. */
-const smallestExponent = -5;
-const steps = 256;
+const SMALLEST_EXPONENT = -5;
+const STEPS = 256;
 
 export interface ColourTables {
-  /** Packed RGBA, as a Uint32Array of image data takes it, by the leading bits of a weight (`bits >>> ignoredBits`). */
+  /** Packed RGBA, as a Uint32Array of image data takes it, by the leading bits of a weight (`bits >>> IGNORED_BITS`). */
   readonly heat: Uint32Array;
   readonly kept: Uint32Array;
   readonly missed: Uint32Array;
@@ -21,16 +21,16 @@ export interface ColourTables {
  * Bits of a weight's 32-bit float that its colour does not depend on: a logarithm per pixel would take too long. Eight bits of
  * mantissa remain, a tenth of a step.
  */
-export const ignoredBits = 15;
+export const IGNORED_BITS = 15;
 
 /** The step, 0 … 255 on the logarithmic scale, by leading bits. */
 const stepByBits = ((): Uint8Array => {
   const bits = new Uint32Array(1);
   const weight = new Float32Array(bits.buffer);
-  return Uint8Array.from({ length: 2 ** (31 - ignoredBits) }, (_, leading) => {
-    bits[0] = leading << ignoredBits;
-    const position = 1 - Math.log10(weight[0]!) / smallestExponent;
-    return position >= 1 ? steps - 1 : position > 0 ? Math.floor(position * steps) : 0;
+  return Uint8Array.from({ length: 2 ** (31 - IGNORED_BITS) }, (_, leading) => {
+    bits[0] = leading << IGNORED_BITS;
+    const position = 1 - Math.log10(weight[0]!) / SMALLEST_EXPONENT;
+    return position >= 1 ? STEPS - 1 : position > 0 ? Math.floor(position * STEPS) : 0;
   });
 })();
 
@@ -64,7 +64,7 @@ export function gradientOf(theme: Theme, name: 'heat' | 'kept' | 'missed'): stri
 
 function ramp(domain: number[], colours: string[]): Uint32Array {
   const scale = scaleLinear<string>().domain(domain).range(colours).interpolate(interpolateLab);
-  return Uint32Array.from({ length: steps }, (_, step) => pack(scale(step / (steps - 1))));
+  return Uint32Array.from({ length: STEPS }, (_, step) => pack(scale(step / (STEPS - 1))));
 }
 
 /** A ramp's colours by leading bits; the ground where there is no weight. */

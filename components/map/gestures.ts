@@ -25,8 +25,8 @@ interface GestureEvent extends UIEvent {
 }
 
 /** Pointer travel, in pixels, up to which a press is a click. */
-const clickTravel = 4;
-const wheelPause = 220;
+const CLICK_TRAVEL = 4;
+const WHEEL_PAUSE = 220;
 const gestureEvents = ['gesturestart', 'gesturechange', 'gestureend'] as const;
 
 /** Wheel and pinch zoom, the left button or a finger drags to pan and clicks to choose. */
@@ -45,7 +45,7 @@ export function useGestures(surface: RefObject<HTMLElement | null>, options: Ges
       const { x, y } = partsOf(element, clientX, clientY);
       move(zoomRegion(region.current, tokens, x, y, factor));
       clearTimeout(pause);
-      pause = setTimeout(settle, wheelPause);
+      pause = setTimeout(settle, WHEEL_PAUSE);
     };
     const wheel = (event: WheelEvent) => {
       event.preventDefault();
@@ -96,7 +96,7 @@ export function useGestures(surface: RefObject<HTMLElement | null>, options: Ges
       const { width, height } = event.currentTarget.getBoundingClientRect();
       const other = [...pointers.current].find(([id]) => id !== event.pointerId)?.[1];
       pointers.current.set(event.pointerId, now);
-      if (travel.current <= clickTravel) return;
+      if (travel.current <= CLICK_TRAVEL) return;
       const { region, tokens } = options;
       let next = region.current;
       const share = other ? 2 : 1;
@@ -113,7 +113,7 @@ export function useGestures(surface: RefObject<HTMLElement | null>, options: Ges
     onPointerUp(event: PointerEvent) {
       const wasDown = pointers.current.delete(event.pointerId);
       if (!wasDown || pointers.current.size > 0) return;
-      if (travel.current > clickTravel) {
+      if (travel.current > CLICK_TRAVEL) {
         options.settle();
         return;
       }
@@ -136,10 +136,10 @@ function partsOf(element: Element, clientX: number, clientY: number): { x: numbe
 }
 
 /** Part of the view that a pixel of the wheel adds; a notch of 100 to 120 pixels is 17 to 21 %. */
-const viewPerPixel = 0.0016;
-const linePixels = 16;
+const VIEW_PER_PIXEL = 0.0016;
+const LINE_PIXELS = 16;
 /** Below it, a wheel event with Ctrl is a pinch; a notch of a real wheel is at least that much. */
-const notchPixels = 100;
+const NOTCH_PIXELS = 100;
 
 /**
  * Factor of the view's length, below 1: closer. Chrome and Firefox send a trackpad's pinch as wheel events with Ctrl and deltaY =
@@ -153,8 +153,8 @@ export function wheelFactor(
   }: { readonly deltaY: number; readonly deltaMode: number; readonly ctrlKey: boolean },
   pagePixels: number,
 ): number {
-  const isPinch = ctrlKey && deltaMode === 0 && Math.abs(deltaY) < notchPixels;
+  const isPinch = ctrlKey && deltaMode === 0 && Math.abs(deltaY) < NOTCH_PIXELS;
   if (isPinch) return Math.exp(deltaY / 100);
-  const unit = deltaMode === 1 ? linePixels : deltaMode === 2 ? pagePixels : 1;
-  return Math.exp(deltaY * unit * viewPerPixel);
+  const unit = deltaMode === 1 ? LINE_PIXELS : deltaMode === 2 ? pagePixels : 1;
+  return Math.exp(deltaY * unit * VIEW_PER_PIXEL);
 }

@@ -3,7 +3,7 @@ import { TILE_PIXELS, type TilePlace } from '../../src/tiles/grid';
 import type { MapPicture } from '../../src/tiles/picture';
 import type { AttentionTile } from '../../src/tiles/plan';
 import type { Found } from '../../src/tiles/pyramid';
-import { type ColourTables, ignoredBits } from './colour-tables';
+import { type ColourTables, IGNORED_BITS } from './colour-tables';
 
 /**
  * Full: the weights alone. Selective: only what is kept. Both: kept and missed in their hues, the rest faint. Kept: which cells are
@@ -15,7 +15,7 @@ export type Layer = 'full' | 'selective' | 'both' | 'kept';
 export type Pooling = 'maximum' | 'mean';
 
 /** A pixel counts as kept from this share of its cells. */
-const keptShare = 0.5;
+const KEPT_SHARE = 0.5;
 
 /**
  * Renders a tile's pixels, [TILE_PIXELS, TILE_PIXELS], from the best available: pictures of higher levels are enlarged.
@@ -47,10 +47,10 @@ export function renderTile(
     if (shares === null && layer === 'kept') pixels.fill(ground, start, end);
     else if (shares === null) {
       if (by === 0) {
-        for (let x = 0; x < end; x++) pixels[start + x] = heat[bits[start + x]! >>> ignoredBits]!;
+        for (let x = 0; x < end; x++) pixels[start + x] = heat[bits[start + x]! >>> IGNORED_BITS]!;
       } else {
         for (let x = 0; x < end; x++) {
-          pixels[start + x] = heat[bits[line + ((left + x) >> by)]! >>> ignoredBits]!;
+          pixels[start + x] = heat[bits[line + ((left + x) >> by)]! >>> IGNORED_BITS]!;
         }
       }
     } else {
@@ -58,10 +58,11 @@ export function renderTile(
       for (let x = 0; x < end; x++) {
         const at = line + ((left + x) >> by);
         const weight = bits[at]!;
-        const isKept = shares[keptLine + ((left + x) >> keptBy)]! >= keptShare;
-        if (isKept) pixels[start + x] = layer === 'kept' ? plainKept : strong[weight >>> ignoredBits]!;
+        const isKept = shares[keptLine + ((left + x) >> keptBy)]! >= KEPT_SHARE;
+        if (isKept) pixels[start + x] = layer === 'kept' ? plainKept : strong[weight >>> IGNORED_BITS]!;
         else if (layer !== 'both') pixels[start + x] = ground;
-        else pixels[start + x] = (excess[at]! >= 1 ? colours.missed : colours.faint)[weight >>> ignoredBits]!;
+        else
+          pixels[start + x] = (excess[at]! >= 1 ? colours.missed : colours.faint)[weight >>> IGNORED_BITS]!;
       }
     }
     pixels.fill(ground, start + end, start + TILE_PIXELS);
@@ -70,7 +71,7 @@ export function renderTile(
 
 /** The colour of a kept cell whose weight is not shown: that of a weight of 0.01. */
 function plainKeptOf({ kept }: ColourTables): number {
-  return kept[bitsOf(Float32Array.of(0.01))[0]! >>> ignoredBits]!;
+  return kept[bitsOf(Float32Array.of(0.01))[0]! >>> IGNORED_BITS]!;
 }
 
 /** Where line `y` of the whole level, column 0, would be in a tile's array. */
@@ -89,11 +90,11 @@ export function renderPicture(picture: MapPicture, layer: Layer, colours: Colour
   const bits = bitsOf(maximum);
   const plainKept = plainKeptOf(colours);
   for (let at = 0; at < pixels.length; at++) {
-    const leading = bits[at]! >>> ignoredBits;
+    const leading = bits[at]! >>> IGNORED_BITS;
     if (layer === 'full' || kept === null)
       pixels[at] = layer === 'kept' ? colours.ground : colours.heat[leading]!;
-    else if (layer === 'kept') pixels[at] = kept[at]! >= keptShare ? plainKept : colours.ground;
-    else if (kept[at]! >= keptShare) pixels[at] = colours.kept[leading]!;
+    else if (layer === 'kept') pixels[at] = kept[at]! >= KEPT_SHARE ? plainKept : colours.ground;
+    else if (kept[at]! >= KEPT_SHARE) pixels[at] = colours.kept[leading]!;
     else if (layer !== 'both') pixels[at] = colours.ground;
     else pixels[at] = (excess[at]! >= 1 ? colours.missed : colours.faint)[leading]!;
   }

@@ -2,7 +2,7 @@
 import { TILE_PIXELS, type TileAddress, tokensPerPixel, topLevel } from '../../src/tiles/grid';
 import type { Thumbnails } from '../../src/tiles/picture';
 import type { TilePyramid } from '../../src/tiles/pyramid';
-import { type ColourTables, ignoredBits } from './colour-tables';
+import { type ColourTables, IGNORED_BITS } from './colour-tables';
 import { canvasOf, imageOf } from './pixels';
 
 interface ThumbnailSubject {
@@ -102,7 +102,7 @@ export class ThumbnailCanvas {
             largest = Math.max(largest, bits[row * pitch + column]!);
           }
         }
-        if (largest > 0) out[y * pixels + x] = colours.heat[largest >>> ignoredBits]!;
+        if (largest > 0) out[y * pixels + x] = colours.heat[largest >>> IGNORED_BITS]!;
       }
     }
     this.#canvas?.getContext('2d')?.putImageData(imageOf(pixels, pixels, out), left, top);

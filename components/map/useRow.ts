@@ -2,7 +2,7 @@ import { useEffect, useState } from 'react';
 import type { QueryRow } from '../../src/measure/results';
 import { useMapPositions, usePage, usePageState } from '../../src/page/hooks';
 
-const quietMilliseconds = 30;
+const QUIET_MILLISECONDS = 30;
 
 /** One query's row in the head in view; null until it is there. */
 export function useRow(query: number | null): QueryRow | null {
@@ -29,7 +29,7 @@ export function useRow(query: number | null): QueryRow | null {
         (row) => isWanted && setFetched(row),
         () => isWanted && setFetched(null),
       );
-    }, quietMilliseconds);
+    }, QUIET_MILLISECONDS);
     return () => {
       isWanted = false;
       clearTimeout(timer);

@@ -3,7 +3,7 @@
 import type { MapRegion } from '../../src/tiles/grid';
 import { levelFor } from '../../src/tiles/grid';
 
-const fewestCells = 8;
+const FEWEST_CELLS = 8;
 
 export function wholeRegion(tokens: number): MapRegion {
   return { rowStart: 0, rowEnd: tokens, columnStart: 0, columnEnd: tokens };
@@ -80,7 +80,7 @@ export function fitRegion(region: MapRegion | null, tokens: number): MapRegion {
 
 function zoomSpan(start: number, end: number, tokens: number, at: number, factor: number): [number, number] {
   const length = end - start;
-  const next = Math.min(tokens, Math.max(Math.min(fewestCells, tokens), length * factor));
+  const next = Math.min(tokens, Math.max(Math.min(FEWEST_CELLS, tokens), length * factor));
   return fitSpan(start + at * (length - next), next, tokens);
 }
 

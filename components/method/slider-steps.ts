@@ -3,15 +3,15 @@
  * enough to tune it; round numbers are among them.
  */
 
-const finest = 64;
-const largestStep = 0.03;
-const roundCount = 16;
+const FINEST = 64;
+const LARGEST_STEP = 0.03;
+const ROUND_COUNT = 16;
 
 /** Ascending, both ends included, and `value` too, wherever it is. */
 export function countSteps(minimum: number, maximum: number, value: number): number[] {
   const steps = new Set([minimum, maximum]);
   for (let count = minimum; count < maximum; count = nextCount(count)) steps.add(count);
-  for (let round = 128; round < maximum; round += round < 512 ? roundCount : round / 4) {
+  for (let round = 128; round < maximum; round += round < 512 ? ROUND_COUNT : round / 4) {
     if (round > minimum) steps.add(round);
   }
   if (value >= minimum && value <= maximum) steps.add(value);
@@ -20,7 +20,7 @@ export function countSteps(minimum: number, maximum: number, value: number): num
 
 /** The next count above, or below. */
 export function nextCount(count: number, direction: 1 | -1 = 1): number {
-  return count + direction * Math.max(1, Math.floor(count < finest ? 1 : count * largestStep));
+  return count + direction * Math.max(1, Math.floor(count < FINEST ? 1 : count * LARGEST_STEP));
 }
 
 /**

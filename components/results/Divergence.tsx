@@ -67,9 +67,9 @@ function spread({ medianNats, shareAbove }: Pick<DivergencePart, 'medianNats' | 
   return `median ${formatNats(medianNats)}, ${formatPercent(shareAbove)} above 0.1 nats`;
 }
 
-const height = 34;
+const HEIGHT = 34;
 /** Bars are no narrower than this; where there are more tokens than bars, a bar is the largest of its tokens. */
-const narrowest = 2;
+const NARROWEST = 2;
 
 interface DivergenceStripProps {
   nats: readonly number[];
@@ -85,10 +85,10 @@ interface DivergenceStripProps {
 export function DivergenceStrip({ nats, first, answerFrom, tokenTexts, isGrey }: DivergenceStripProps) {
   const { actions } = usePage();
   const query = usePageState(chosenQuery);
-  const [box, { width }] = useSize<HTMLDivElement>({ width: 310, height });
+  const [box, { width }] = useSize<HTMLDivElement>({ width: 310, height: HEIGHT });
   const [pointed, setPointed] = useState<number | null>(null);
   const last = first + nats.length - 1;
-  const bars = barsOf(nats, Math.max(1, Math.floor(width / narrowest)));
+  const bars = barsOf(nats, Math.max(1, Math.floor(width / NARROWEST)));
   const most = Math.max(max(nats) ?? 0, 1e-12);
   const xOf = (place: number): number => ((place - first) / nats.length) * width;
   const at = pointed ?? Math.min(last, Math.max(first, query ?? first));
@@ -132,9 +132,9 @@ export function DivergenceStrip({ nats, first, answerFrom, tokenTexts, isGrey }:
         onBlur={() => setPointed(null)}
         onPointerDown={(event) => event.button === 0 && actions.setView({ query: under(event) }, true)}
       >
-        <svg width={width} height={height} aria-hidden="true">
+        <svg width={width} height={HEIGHT} aria-hidden="true">
           {answerFrom !== null && answerFrom >= first && (
-            <rect className={styles.answer} x={xOf(answerFrom)} y={0} width={width} height={height} />
+            <rect className={styles.answer} x={xOf(answerFrom)} y={0} width={width} height={HEIGHT} />
           )}
           {bars.map(({ from, to, at: largest, nats: value }) => (
             <rect
@@ -142,7 +142,7 @@ export function DivergenceStrip({ nats, first, answerFrom, tokenTexts, isGrey }:
               className={styles.bar}
               data-pointed={first + largest === at || undefined}
               x={xOf(first + from)}
-              y={height - barHeight(value, most)}
+              y={HEIGHT - barHeight(value, most)}
               width={Math.max(1, xOf(first + to) - xOf(first + from) - 0.5)}
               height={barHeight(value, most)}
             />
@@ -155,7 +155,7 @@ export function DivergenceStrip({ nats, first, answerFrom, tokenTexts, isGrey }:
 }
 
 function barHeight(nats: number, most: number): number {
-  return Math.max(1, (nats / most) * (height - 2));
+  return Math.max(1, (nats / most) * (HEIGHT - 2));
 }
 
 export interface Bar {

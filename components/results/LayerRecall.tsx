@@ -18,7 +18,7 @@ import { useSize } from '../shared/useSize';
 import { Chart, ShareGrid } from './Chart';
 import styles from './LayerRecall.module.css';
 
-const height = 128;
+const HEIGHT = 128;
 const margin = { top: 8, right: 4, bottom: 20, left: 42 };
 
 /** Mass recall of every layer, a dot for each head. */
@@ -116,11 +116,11 @@ function shownLayers(
 function RecallChart({ layers, isGrey }: { layers: readonly ShownLayer[]; isGrey: boolean }) {
   const { actions } = usePage();
   const { layer: shownLayer, head: shownHead } = usePageState((state) => state.session.view);
-  const [box, { width }] = useSize<HTMLDivElement>({ width: 310, height });
+  const [box, { width }] = useSize<HTMLDivElement>({ width: 310, height: HEIGHT });
   const lowest = min(layers, ({ heads }) => min(heads, (head) => head.massRecall)) ?? 1;
   const yOf = scaleLinear(
     [Math.min(0.9, Math.floor(lowest * 10) / 10), 1],
-    [height - margin.bottom, margin.top],
+    [HEIGHT - margin.bottom, margin.top],
   );
   const xOf = scaleBand(
     layers.map((layer) => layer.layer),
@@ -131,7 +131,7 @@ function RecallChart({ layers, isGrey }: { layers: readonly ShownLayer[]; isGrey
     <Chart
       box={box}
       width={width}
-      height={height}
+      height={HEIGHT}
       role="img"
       aria-label="Mass recall by layer; the table has the numbers"
       isGrey={isGrey}
@@ -144,7 +144,7 @@ function RecallChart({ layers, isGrey }: { layers: readonly ShownLayer[]; isGrey
             <text
               data-shown={layer === shownLayer || undefined}
               x={left + band / 2}
-              y={height - 5}
+              y={HEIGHT - 5}
               textAnchor="middle"
             >
               {layer}

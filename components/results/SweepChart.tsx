@@ -10,13 +10,13 @@ import { type Point, placeLabels } from './place-labels';
 import styles from './SweepChart.module.css';
 import { SweepHandle } from './SweepHandle';
 
-const height = 196;
+const HEIGHT = 196;
 const margin = { top: 10, right: 12, bottom: 33, left: 42 };
 const dashes = ['', '5 3', '2 3', '8 3 2 3', '1 3', '10 4'];
 const xTicks = [1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0002, 0.0001];
 /** Pixels between labels of the axis that do not touch; the last one ends where the axis does. */
-const tickRoom = 36;
-const lastTickRoom = 56;
+const TICK_ROOM = 36;
+const LAST_TICK_ROOM = 56;
 
 export interface SweepChartProps {
   curves: readonly (SweepCurve & { readonly title: string })[];
@@ -31,21 +31,21 @@ export interface SweepChartProps {
 
 /** One line per method; the point is the study, and can be dragged. */
 export function SweepChart({ curves, current, isCurrentStale, isGrey, isAnswered }: SweepChartProps) {
-  const [box, { width }] = useSize<HTMLDivElement>({ width: 310, height });
+  const [box, { width }] = useSize<HTMLDivElement>({ width: 310, height: HEIGHT });
   const shown = [...curves.flatMap(({ points }) => points), ...(current ? [current] : [])];
   // The study's own point may keep less, and find less, than every curve.
   const least = Math.min(0.05, min(shown, ({ kept }) => kept || null) ?? 1);
   const xOf = scaleLog([least * 0.9, 1], [margin.left, width - margin.right]).clamp(true);
   const lowest = min(shown, ({ massRecall }) => massRecall) ?? 1;
   const bottom = Math.min(0.75, Math.floor(lowest * 4) / 4);
-  const yOf = scaleLinear([bottom, 1], [height - margin.bottom, margin.top]).clamp(true);
+  const yOf = scaleLinear([bottom, 1], [HEIGHT - margin.bottom, margin.top]).clamp(true);
   const drawn = curves
     .map((curve) => ({ ...curve, points: pointsOf(curve, xOf, yOf) }))
     .sort((a, b) => Number(b.current) - Number(a.current));
   const lead = leadOf(current && { x: xOf(current.kept), y: yOf(current.massRecall) }, drawn[0]);
   const labels = placeLabels(
     drawn.map(({ title, points }) => ({ label: title, points })),
-    { left: margin.left, right: width - margin.right, top: margin.top - 4, bottom: height - margin.bottom },
+    { left: margin.left, right: width - margin.right, top: margin.top - 4, bottom: HEIGHT - margin.bottom },
   );
   const path = line<Point>(
     (point) => point.x,
@@ -55,7 +55,7 @@ export function SweepChart({ curves, current, isCurrentStale, isGrey, isAnswered
     <Chart
       box={box}
       width={width}
-      height={height}
+      height={HEIGHT}
       role="group"
       aria-label="Mass recall against kept keys; the table has the numbers"
       isGrey={isGrey}
@@ -65,13 +65,13 @@ export function SweepChart({ curves, current, isCurrentStale, isGrey, isAnswered
         <text
           key={tick}
           x={xOf(tick)}
-          y={height - margin.bottom + 16}
+          y={HEIGHT - margin.bottom + 16}
           textAnchor={tick === 1 ? 'end' : 'middle'}
         >
           {formatPercent(tick)}
         </text>
       ))}
-      <text className={styles.title} x={width - margin.right} y={height - 3} textAnchor="end">
+      <text className={styles.title} x={width - margin.right} y={HEIGHT - 3} textAnchor="end">
         kept keys, log
       </text>
       {drawn.map(({ method, points, current: isCurrent }, at) => (
@@ -121,7 +121,7 @@ export function SweepChart({ curves, current, isCurrentStale, isGrey, isAnswered
           current={current}
           isStale={isCurrentStale}
           top={margin.top}
-          bottom={height - margin.bottom}
+          bottom={HEIGHT - margin.bottom}
         />
       )}
     </Chart>
@@ -185,7 +185,8 @@ function ticksOf(xOf: ScaleLogarithmic<number, number>): number[] {
     const last = ticks.at(-1);
     const room = last === undefined ? 0 : xOf(last) - xOf(tick);
     const isInside = tick >= xOf.domain()[0]!;
-    if (isInside && (last === undefined || room >= (last === 1 ? lastTickRoom : tickRoom))) ticks.push(tick);
+    if (isInside && (last === undefined || room >= (last === 1 ? LAST_TICK_ROOM : TICK_ROOM)))
+      ticks.push(tick);
   }
   return ticks;
 }

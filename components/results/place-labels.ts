@@ -24,13 +24,13 @@ interface Box {
   readonly bottom: number;
 }
 
-const characterWidth = 6.6;
+const CHARACTER_WIDTH = 6.6;
 /** Free space left and right of a name. */
-const side = 5;
-const lineHeight = 13;
+const SIDE = 5;
+const LINE_HEIGHT = 13;
 /** Points are drawn this large. */
-const dotRadius = 4;
-const places = 40;
+const DOT_RADIUS = 4;
+const PLACES = 40;
 
 /**
  * One label for each curve, its left end at x and its middle at y, inside the frame. The first curve chooses first.
@@ -38,10 +38,10 @@ const places = 40;
 export function placeLabels(curves: readonly LabelledCurve[], frame: Box): PlacedLabel[] {
   const placed: Box[] = [];
   return curves.map(({ label, points }, index) => {
-    const width = label.length * characterWidth + 2 * side;
+    const width = label.length * CHARACTER_WIDTH + 2 * SIDE;
     let best: { cost: number; box: Box; own: number } | null = null;
-    for (let place = 0; place < places; place++) {
-      const left = frame.left + ((frame.right - frame.left - width) * place) / (places - 1);
+    for (let place = 0; place < PLACES; place++) {
+      const left = frame.left + ((frame.right - frame.left - width) * place) / (PLACES - 1);
       const own = heightAt(points, left + width / 2);
       if (own === null) continue;
       for (const offset of [-11, 12, -17, 18, -24, 25, -32, 33, 42]) {
@@ -49,8 +49,8 @@ export function placeLabels(curves: readonly LabelledCurve[], frame: Box): Place
         const box = {
           left,
           right: left + width,
-          top: middle - lineHeight / 2,
-          bottom: middle + lineHeight / 2,
+          top: middle - LINE_HEIGHT / 2,
+          bottom: middle + LINE_HEIGHT / 2,
         };
         const cost = costOf(box, frame, placed, curves, index) + Math.abs(offset) * 0.1 + place * 0.05;
         if (!best || cost < best.cost) best = { cost, box, own };
@@ -60,12 +60,12 @@ export function placeLabels(curves: readonly LabelledCurve[], frame: Box): Place
       left: frame.left,
       right: frame.left + width,
       top: frame.top,
-      bottom: frame.top + lineHeight,
+      bottom: frame.top + LINE_HEIGHT,
     };
     placed.push(box);
     const y = (box.top + box.bottom) / 2;
     const anchor = { x: (box.left + box.right) / 2, y: best?.own ?? y };
-    return { label, x: box.left + side, y, anchor };
+    return { label, x: box.left + SIDE, y, anchor };
   });
 }
 
@@ -82,10 +82,10 @@ function costOf(
   for (const [index, curve] of curves.entries()) {
     for (const { x, y } of curve.points) {
       const isCovered =
-        x > box.left + side - dotRadius &&
-        x < box.right - side + dotRadius &&
-        y > box.top - dotRadius &&
-        y < box.bottom + dotRadius;
+        x > box.left + SIDE - DOT_RADIUS &&
+        x < box.right - SIDE + DOT_RADIUS &&
+        y > box.top - DOT_RADIUS &&
+        y < box.bottom + DOT_RADIUS;
       if (isCovered) cost += 14;
     }
     for (let step = 0; step <= 6; step++) {

@@ -10,7 +10,7 @@ import { equivalentBudget } from '../../src/page/equivalent-budget';
 import type { FindMethod } from '../../src/study/default-study';
 import type { SavedText } from '../../src/study/facts';
 
-const program = 'npm run --silent keyhole --';
+const PROGRAM = 'npm run --silent keyhole --';
 
 /** The name under which the page saves the file that the command reads. */
 export function sourceFileName(saved: SavedText | null): string {
@@ -42,7 +42,7 @@ export function selectCommand(study: CommandStudy): Command {
   const { session, queriesStart, context } = study;
   const { id, parameters } = session.method;
   const method = study.findMethod(id);
-  const line = `${program} select ${sourceArguments(study)} --method ${id} --params ${quoteArgument(JSON.stringify(parameters))} --out selection.safetensors`;
+  const line = `${PROGRAM} select ${sourceArguments(study)} --method ${id} --params ${quoteArgument(JSON.stringify(parameters))} --out selection.safetensors`;
   const end = study.answerStart ?? context.tokens;
   const isEarlier = method !== null && evictsAtQueries(method, study) && queriesStart < end;
   return {
@@ -103,7 +103,7 @@ export function evaluateCommand({ session }: CommandStudy): Command | null {
   if (source.kind !== 'task') return null;
   const methods = method.id === 'full' ? [method] : ['full', method];
   return {
-    line: `${program} evaluate --model ${modelArgument(session)} --tasks ${source.task} --tokens ${source.tokens} --methods ${quoteArgument(JSON.stringify(methods))} --first-seed ${source.seed} --seeds 20${startArgument(session)} --out accuracy.json`,
+    line: `${PROGRAM} evaluate --model ${modelArgument(session)} --tasks ${source.task} --tokens ${source.tokens} --methods ${quoteArgument(JSON.stringify(methods))} --first-seed ${source.seed} --seeds 20${startArgument(session)} --out accuracy.json`,
     note: source.depth === 'spread' ? null : 'The command spreads the needles over the text.',
   };
 }
@@ -115,7 +115,7 @@ function sweepLine(
   out: string,
 ): string {
   const parameters = Object.fromEntries(specs.map((method) => [method.id, method.parameters]));
-  return `${program} sweep ${sourceArguments(study)} --methods ${Object.keys(parameters).join(',')} --keep ${keeps.join(',')} --params ${quoteArgument(JSON.stringify(parameters))} --queries ${study.queriesStart} --out ${out}`;
+  return `${PROGRAM} sweep ${sourceArguments(study)} --methods ${Object.keys(parameters).join(',')} --keep ${keeps.join(',')} --params ${quoteArgument(JSON.stringify(parameters))} --queries ${study.queriesStart} --out ${out}`;
 }
 
 /** Whether the method evicts once, before the queries: its blocks then start afresh there, wherever that is. */

@@ -5,15 +5,15 @@
 
 import { format } from 'd3-format';
 
-const noBreak = '\u00a0';
-const smallestPlain = 1e-4;
-const largestPlain = 1e15;
+const NO_BREAK = '\u00a0';
+const SMALLEST_PLAIN = 1e-4;
+const LARGEST_PLAIN = 1e15;
 
 /** 0.0312, 6.3, 12,300: three significant digits by default, without trailing zeros after the point. */
 export function formatNumber(value: number, digits = 3): string {
   if (!Number.isFinite(value)) return '–';
   const size = Math.abs(value);
-  if (value !== 0 && (size < smallestPlain || size >= largestPlain)) {
+  if (value !== 0 && (size < SMALLEST_PLAIN || size >= LARGEST_PLAIN)) {
     return value.toExponential(digits - 1).replaceAll('-', '−');
   }
   return format(`,.${digits}~r`)(value);
@@ -25,13 +25,13 @@ export const formatCount = format(',d');
 /** 26.6 %, 0.031 %. Anything less than all is never shown as 100 %. */
 export function formatPercent(share: number): string {
   const almostAll = 0.999;
-  const isLess = share < 1 - roundingError;
+  const isLess = share < 1 - ROUNDING_ERROR;
   const shown = isLess && share > almostAll ? almostAll : share;
-  return `${formatNumber(shown * 100)}${noBreak}%`;
+  return `${formatNumber(shown * 100)}${NO_BREAK}%`;
 }
 
 /** Sums of 32-bit shares come this close to 1. */
-const roundingError = 1e-5;
+const ROUNDING_ERROR = 1e-5;
 
 /** 3.14× */
 export function formatTimes(ratio: number): string {
@@ -60,14 +60,14 @@ export function formatBytes(bytes: number): string {
 }
 
 export function formatMilliseconds(milliseconds: number): string {
-  if (Number(milliseconds.toPrecision(3)) >= 1000) return `${formatNumber(milliseconds / 1000)}${noBreak}s`;
-  return `${formatNumber(milliseconds)}${noBreak}ms`;
+  if (Number(milliseconds.toPrecision(3)) >= 1000) return `${formatNumber(milliseconds / 1000)}${NO_BREAK}s`;
+  return `${formatNumber(milliseconds)}${NO_BREAK}ms`;
 }
 
 /** 0.031 nats, signed on request. */
 export function formatNats(nats: number, isSigned = false): string {
   const sign = isSigned && nats > 0 ? '+' : '';
-  return `${sign}${formatNumber(nats)}${noBreak}nats`;
+  return `${sign}${formatNumber(nats)}${NO_BREAK}nats`;
 }
 
 /** A weight: 0.413, or 3.12e−5 below a ten-thousandth. */
@@ -112,5 +112,5 @@ function scaled(value: number, unit: string): string {
   const text = Math.abs(value) >= 1 ? format('.3~s')(value) : formatNumber(value);
   const number = text.replace(/[a-z]$/i, '');
   const prefixed = text.slice(number.length) + unit;
-  return prefixed === '' ? number : `${number}${noBreak}${prefixed}`;
+  return prefixed === '' ? number : `${number}${NO_BREAK}${prefixed}`;
 }

@@ -36,7 +36,7 @@ function parametersText(
 }
 
 /** How many changed parameters of a stale value are named; the rest are counted, as a preset changes most of them. */
-const mostToldParameters = 2;
+const MOST_TOLD_PARAMETERS = 2;
 
 /**
  * Names the choice behind a stale value by what differs from the present one: "ESA, Selected tokens 64". Of another method's
@@ -51,10 +51,10 @@ export function staleName(by: MeasuredBy, choice: Choice, findMethod: FindMethod
       (!isOtherMethod || Object.hasOwn(parameters, name)) &&
       fingerprint(by.method.parameters[name]) !== fingerprint(parameters[name]),
   );
-  const more = changed.length - mostToldParameters;
+  const more = changed.length - MOST_TOLD_PARAMETERS;
   const names = [
     methodTitle(by.method, findMethod),
-    parametersText(by.method, findMethod, changed.slice(0, mostToldParameters)),
+    parametersText(by.method, findMethod, changed.slice(0, MOST_TOLD_PARAMETERS)),
     more > 0 ? `${more} more ${more === 1 ? 'parameter' : 'parameters'}` : '',
   ];
   if (isOtherText || by.model !== choice.model) names.push(sourceText(by));

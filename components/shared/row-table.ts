@@ -6,7 +6,7 @@ import { showToken } from './format';
 import { ruleOf } from './rule';
 import type { Table } from './table';
 
-const mostRows = 200;
+const MOST_ROWS = 200;
 
 /** Largest weight first, at most 200 keys. */
 export function rowTable(row: QueryRow | null, tokenTexts: readonly string[]): Table {
@@ -24,7 +24,7 @@ export function rowTable(row: QueryRow | null, tokenTexts: readonly string[]): T
   if (!row) return { columns, rows: [] };
   const keys = Array.from({ length: row.query + 1 }, (_, key) => key)
     .sort((a, b) => row.weights[b]! - row.weights[a]! || a - b)
-    .slice(0, mostRows);
+    .slice(0, MOST_ROWS);
   return {
     columns,
     rows: keys.map((key) => {

@@ -8,7 +8,7 @@ import { useSize } from '../shared/useSize';
 import styles from './TokenPanel.module.css';
 import { lookOf } from './token-look';
 
-const height = 22;
+const HEIGHT = 22;
 
 interface OverviewProps {
   text: TextFacts;
@@ -19,7 +19,7 @@ interface OverviewProps {
 /** The whole text in one line: bars of weight, kept keys beneath, missed ones on top. A press goes there. */
 export function Overview({ text, row, onJump }: OverviewProps) {
   const theme = usePageState((state) => state.session.view.theme);
-  const [box, { width }] = useSize<HTMLButtonElement>({ width: 760, height });
+  const [box, { width }] = useSize<HTMLButtonElement>({ width: 760, height: HEIGHT });
   const canvas = useRef<HTMLCanvasElement>(null);
   const ratio = typeof devicePixelRatio === 'number' ? devicePixelRatio : 1;
 
@@ -28,9 +28,9 @@ export function Overview({ text, row, onJump }: OverviewProps) {
     if (!context) return;
     const { kept, missed, line, heat, ink } = palettes[theme];
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    context.clearRect(0, 0, width, height);
+    context.clearRect(0, 0, width, HEIGHT);
     context.fillStyle = line;
-    context.fillRect(0, height - 4, width, 3);
+    context.fillRect(0, HEIGHT - 4, width, 3);
     const perToken = width / text.tokens;
     const bar = Math.max(1, perToken);
     const late: (() => void)[] = [];
@@ -38,27 +38,27 @@ export function Overview({ text, row, onJump }: OverviewProps) {
       const { state, shade } = lookOf(row, token);
       if (state === 'future') break;
       const x = token * perToken;
-      const tall = shade * (height - 6);
+      const tall = shade * (HEIGHT - 6);
       if (state === 'missed') {
         late.push(() => {
           context.fillStyle = missed;
-          context.fillRect(x, height - 5 - Math.max(4, tall), Math.max(1.5, bar), Math.max(4, tall) + 4);
+          context.fillRect(x, HEIGHT - 5 - Math.max(4, tall), Math.max(1.5, bar), Math.max(4, tall) + 4);
         });
         continue;
       }
       context.globalAlpha = 0.55;
       context.fillStyle = heat;
-      context.fillRect(x, height - 5 - tall, bar, tall);
+      context.fillRect(x, HEIGHT - 5 - tall, bar, tall);
       context.globalAlpha = 1;
       if (state === 'kept') {
         context.fillStyle = kept;
-        context.fillRect(x, height - 4, bar, 3);
+        context.fillRect(x, HEIGHT - 4, bar, 3);
       }
     }
     for (const paint of late) paint();
     context.strokeStyle = ink;
     for (const { start, end, asked } of text.needles) {
-      if (asked) context.strokeRect(start * perToken - 1.5, 0.5, (end - start) * perToken + 3, height - 1);
+      if (asked) context.strokeRect(start * perToken - 1.5, 0.5, (end - start) * perToken + 3, HEIGHT - 1);
     }
   }, [text, row, theme, width, ratio]);
 
@@ -74,7 +74,7 @@ export function Overview({ text, row, onJump }: OverviewProps) {
         onJump(Math.min(text.tokens - 1, Math.floor(((event.clientX - left) / wide) * text.tokens)));
       }}
     >
-      <canvas ref={canvas} width={Math.round(width * ratio)} height={Math.round(height * ratio)} />
+      <canvas ref={canvas} width={Math.round(width * ratio)} height={Math.round(HEIGHT * ratio)} />
     </button>
   );
 }

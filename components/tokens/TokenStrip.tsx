@@ -6,12 +6,12 @@ import type { NeedleFacts, TextFacts } from '../../src/study/facts';
 import { formatCount, nameToken, showToken } from '../shared/format';
 import { Hidden } from '../shared/Text';
 import { useSize } from '../shared/useSize';
-import { type Line, lineHeight, lineOf, useLines } from './lines';
+import { LINE_HEIGHT, type Line, lineOf, useLines } from './lines';
 import styles from './TokenStrip.module.css';
 import { lookOf, needleAt } from './token-look';
 
 /** Lines kept above and below the view, so that scrolling shows no gaps. */
-const spareLines = 4;
+const SPARE_LINES = 4;
 
 interface TokenStripProps {
   text: TextFacts;
@@ -28,24 +28,24 @@ export function TokenStrip({ text, row, query, target }: TokenStripProps) {
   const [box, size] = useSize<HTMLDivElement>({ width: 760, height: 150 });
   const [scrollTop, setScrollTop] = useState(0);
   const lines = useLines(shownTexts(text), size.width - 4);
-  const first = Math.max(0, Math.floor(scrollTop / lineHeight) - spareLines);
-  const last = Math.min(lines.length, Math.ceil((scrollTop + size.height) / lineHeight) + spareLines);
+  const first = Math.max(0, Math.floor(scrollTop / LINE_HEIGHT) - SPARE_LINES);
+  const last = Math.min(lines.length, Math.ceil((scrollTop + size.height) / LINE_HEIGHT) + SPARE_LINES);
 
   useEffect(() => {
     const element = box.current;
     if (!target || !element) return;
-    const top = lineOf(lines, target.token) * lineHeight;
-    element.scrollTop = Math.max(0, top - lineHeight);
+    const top = lineOf(lines, target.token) * LINE_HEIGHT;
+    element.scrollTop = Math.max(0, top - LINE_HEIGHT);
     setScrollTop(element.scrollTop);
   }, [target, lines, box]);
 
   const reveal = (token: number) => {
     const element = box.current;
     if (!element) return;
-    const top = lineOf(lines, token) * lineHeight;
+    const top = lineOf(lines, token) * LINE_HEIGHT;
     if (top < element.scrollTop) element.scrollTop = top;
-    if (top + lineHeight > element.scrollTop + size.height)
-      element.scrollTop = top + lineHeight - size.height;
+    if (top + LINE_HEIGHT > element.scrollTop + size.height)
+      element.scrollTop = top + LINE_HEIGHT - size.height;
   };
   const press = (event: KeyboardEvent) => {
     const at = pointed ?? query;
@@ -88,12 +88,12 @@ export function TokenStrip({ text, row, query, target }: TokenStripProps) {
       onMouseLeave={() => actions.point(null)}
       onClick={choose}
     >
-      <div className={styles.lines} style={{ height: lines.length * lineHeight }}>
+      <div className={styles.lines} style={{ height: lines.length * LINE_HEIGHT }}>
         {lines.slice(first, last).map((line, at) => (
           <TokenLine
             key={line.start}
             line={line}
-            top={(first + at) * lineHeight}
+            top={(first + at) * LINE_HEIGHT}
             tokenTexts={shownTexts(text)}
             needles={text.needles}
             row={row}

@@ -43,7 +43,7 @@ export function lineOf(lines: readonly Line[], token: number): number {
 
 const endOf = bisector(({ end }: Line) => end);
 
-const usualCharacterWidth = 7.3;
+const USUAL_CHARACTER_WIDTH = 7.3;
 const widths = new Map<string, number>();
 let context: CanvasRenderingContext2D | null | undefined;
 
@@ -54,7 +54,7 @@ function tokenWidth(text: string, font: string, padding: number): number {
   if (known !== undefined) return known;
   context ??= document.createElement('canvas').getContext('2d');
   const shown = showToken(text);
-  let width = shown.length * usualCharacterWidth;
+  let width = shown.length * USUAL_CHARACTER_WIDTH;
   if (context) {
     context.font = font;
     width = context.measureText(shown).width;
@@ -64,15 +64,15 @@ function tokenWidth(text: string, font: string, padding: number): number {
 }
 
 /** Must agree with TokenStrip.module.css: the font of the strip and the sides of a token. */
-const stripFont =
+const STRIP_FONT =
   '12.5px ui-monospace, "SF Mono", "Cascadia Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace';
-const tokenPadding = 2;
-export const lineHeight = 25;
+const TOKEN_PADDING = 2;
+export const LINE_HEIGHT = 25;
 
 export function useLines(tokenTexts: readonly string[], width: number): readonly Line[] {
   const whole = Math.floor(width);
   return useMemo(
-    () => breakLines(tokenTexts, whole, (text) => tokenWidth(text, stripFont, tokenPadding)),
+    () => breakLines(tokenTexts, whole, (text) => tokenWidth(text, STRIP_FONT, TOKEN_PADDING)),
     [tokenTexts, whole],
   );
 }

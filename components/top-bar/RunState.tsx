@@ -4,7 +4,7 @@ import { Term } from '../shared/Term';
 import styles from './TopBar.module.css';
 
 /** Runs shorter than this need no estimate. */
-const worthSaying = 10;
+const WORTH_SAYING = 10;
 
 /** What is running and how far it is, or where the numbers come from. */
 export function RunState() {
@@ -26,7 +26,7 @@ export function RunState() {
           />
           <span className={styles.label}>
             {progress?.label || 'running'}
-            {seconds >= worthSaying && `, about ${Math.round(seconds)} s in all`}
+            {seconds >= WORTH_SAYING && `, about ${Math.round(seconds)} s in all`}
           </span>
           <Button kind="text" onClick={page.cancel}>
             Cancel

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type ColourTables, colourTablesOf, ignoredBits } from '../../components/map/colour-tables';
+import { type ColourTables, colourTablesOf, IGNORED_BITS } from '../../components/map/colour-tables';
 import { createCpuOps } from '../../gpu/cpu';
 import { nodeEnvironment } from '../../src/cli/node-environment';
 import { Engine } from '../../src/engine/engine';
@@ -48,7 +48,7 @@ function coloursOf(row: QueryRow, key: number, mode: string, colours: ColourTabl
           ? colours.missed
           : colours.faint;
   const bits = new Uint32Array(Float32Array.of(row.weights[key]!).buffer)[0]!;
-  return [-8, 0, 8].map((change) => ramp[(bits + change) >>> ignoredBits]!);
+  return [-8, 0, 8].map((change) => ramp[(bits + change) >>> IGNORED_BITS]!);
 }
 
 describeInChromium('map', 'cpu', (chromium) => {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { colourTablesOf, ignoredBits } from '../../components/map/colour-tables';
+import { colourTablesOf, IGNORED_BITS } from '../../components/map/colour-tables';
 import type { MapSubject } from '../../components/map/level-canvas';
 import { type Layer, renderTile } from '../../components/map/pixels';
 import { MapRenderer } from '../../components/map/renderer';
@@ -11,7 +11,7 @@ import { TilePyramid } from '../../src/tiles/pyramid';
 const colours = colourTablesOf('dark');
 const area = TILE_PIXELS ** 2;
 const colourOf = (ramp: Uint32Array, weight: number): number =>
-  ramp[new Uint32Array(Float32Array.of(weight).buffer)[0]! >>> ignoredBits]!;
+  ramp[new Uint32Array(Float32Array.of(weight).buffer)[0]! >>> IGNORED_BITS]!;
 
 /** A tile whose pixel (y, x) has this weight, half of it as the mean, and would be missed from `limit` on. */
 function tileOf(weight: (y: number, x: number) => number, limit = 1): AttentionTile {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type ColourTables, colourTablesOf, ignoredBits } from '../../components/map/colour-tables';
+import { type ColourTables, colourTablesOf, IGNORED_BITS } from '../../components/map/colour-tables';
 import {
   belowDiagonal,
   differences,
@@ -26,7 +26,7 @@ describe('levels of weights', () => {
       const bits = new Uint32Array(1);
       const channelsOf = (ramp: Uint32Array, weight: number): number[] => {
         new Float32Array(bits.buffer)[0] = weight;
-        const colour = ramp[bits[0]! >>> ignoredBits]!;
+        const colour = ramp[bits[0]! >>> IGNORED_BITS]!;
         return [colour & 255, (colour >> 8) & 255, (colour >> 16) & 255];
       };
       const ramps: ColourTables = colourTablesOf(theme);
