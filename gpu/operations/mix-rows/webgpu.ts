@@ -7,8 +7,8 @@ import { checkMixRows, type MixRowsArguments } from './op';
 
 const kernels = defineElementKernels('mix-rows', 'f32', shader);
 
-/** Rows that a thread has. */
-const ROWS = 8;
+/** Rows that a thread has at most: each number of a token is then read once for all of them. */
+const MOST_ROWS = 8;
 
 /** Records `Ops.mixRows`. */
 export function mixRows(recorder: Recorder, a: MixRowsArguments): void {
@@ -17,15 +17,16 @@ export function mixRows(recorder: Recorder, a: MixRowsArguments): void {
   const { matrix } = a;
   const { kernel, views } = inElements(kernels, { input: a.input, out: a.out });
   const { input, out } = views;
+  const rowsPerThread = Math.min(MOST_ROWS, 2 ** Math.ceil(Math.log2(out.rows)));
   const workOf = (rows: number) => ({
     flops: 2 * out.heads * rows * input.rows * a.input.channels,
     bytes: 4 * (a.out.heads * rows * a.out.channels + elementsOf(a.input) + matrix.heads * rows * input.rows),
   });
-  for (const { start, count } of spans(out.rows, recorder.partsFor(workOf(out.rows)), ROWS)) {
-    const threads = out.heads * Math.ceil(count / ROWS) * out.channels;
+  for (const { start, count } of spans(out.rows, recorder.partsFor(workOf(out.rows)), rowsPerThread)) {
+    const threads = out.heads * Math.ceil(count / rowsPerThread) * out.channels;
     recorder.dispatch({
       kernel,
-      constants: { ROWS, ACCUMULATE: a.accumulate === true },
+      constants: { ROWS: rowsPerThread, ACCUMULATE: a.accumulate === true },
       buffers: { matrix: matrix.buffer, input: input.buffer, out: out.buffer },
       parameters: {
         heads: out.heads,

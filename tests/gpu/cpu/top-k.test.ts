@@ -127,3 +127,34 @@ describe('topK', () => {
     });
   });
 });
+
+test('topKOfGroups: infinite scores of a row, and ties, leave the floors of the others alone', async () => {
+  const { POSITIVE_INFINITY: high, NaN: none, NEGATIVE_INFINITY: low } = Number;
+  const rows = [
+    [high, high, high, high],
+    [1, 2, none, 2],
+    [3, 3, 3, 3],
+    [low, none, low, 3],
+  ];
+  const buffer = ops.upload(new Uint32Array(4 + 4 * 4).fill(GUARD), 'list');
+  const out = { buffer, offset: 4, sets: 4, count: 4, rowStride: 4, countsOffset: 0 };
+  const tied = { buffer: ops.upload(new Uint32Array(2), 'tied'), offset: 0 };
+  ops.topKOfGroups({
+    score: scoreRows(rows),
+    rowsPerGroup: 2,
+    count: 5,
+    floorCount: 1,
+    indexBase: 0,
+    out,
+    tied,
+  });
+  expect([...(await ops.readIntegers(buffer))]).toEqual([
+    ...[4, 1, 4, 1],
+    ...[0, 1, 2, 3],
+    ...[1, GUARD, GUARD, GUARD],
+    ...[0, 1, 2, 3],
+    ...[3, GUARD, GUARD, GUARD],
+  ]);
+  // Three of the first group's infinite scores are left to be kept, and three of the second's equal ones.
+  expect([...(await ops.readIntegers(tied.buffer))]).toEqual([3, 3]);
+});

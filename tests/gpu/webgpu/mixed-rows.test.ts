@@ -7,6 +7,8 @@ describeBoth('mixRows', (backends) => {
   it.each([
     // Matrices, heads, rows of the matrix, tokens, channels.
     [1, 1, 1, 1, 1, 'dense'],
+    [1, 2, 1, 70, 33, 'dense'],
+    [1, 2, 3, 9, 4, 'dense'],
     [1, 2, 7, 9, 4, 'dense'],
     [2, 4, 8, 33, 12, 'dense'],
     [1, 3, 9, 64, 5, 'strided'],

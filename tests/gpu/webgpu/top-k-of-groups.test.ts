@@ -84,6 +84,20 @@ const cases: readonly Case[] = [
     secondary: (i) => [infinity, noise[i]!, Number.NaN][i % 3]!,
   },
   {
+    name: 'infinite scores leave the floors of other rows alone',
+    rows: 4,
+    rowsPerGroup: 2,
+    length: 40,
+    // Pairs of count and floorCount.
+    counts: [
+      [7, 2],
+      [30, 5],
+      [60, 1],
+    ],
+    value: (i) => (i < 40 || i >= 120 ? infinity : noise[i]!),
+    secondary: (i) => -i,
+  },
+  {
     name: 'long rows',
     rows: 4,
     rowsPerGroup: 4,
