@@ -1,16 +1,25 @@
 import { Select } from 'radix-ui';
+import { fingerprint } from '../../src/base/fingerprint';
 import { methodNotices } from '../../src/engine/notices';
+import type { Method } from '../../src/methods/method';
+import type { MethodSpec } from '../../src/methods/method-spec';
+import {
+  type ParameterContext,
+  type Parameters as ParameterSet,
+  resolveParameters,
+} from '../../src/methods/parameters';
 import { useMethod, usePage, usePageState, useParameterContext } from '../../src/page/hooks';
 import { presentRecord } from '../../src/page/measured';
+import { defaultParameters } from '../../src/study/default-study';
 import { Button } from '../shared/Button';
-import { Problem } from '../shared/Field';
-import { DownIcon } from '../shared/icons';
+import { ErrorText } from '../shared/Field';
+import { formatPercent } from '../shared/format';
+import { CloseIcon, DownIcon } from '../shared/icons';
 import { Panel } from '../shared/Panel';
 import { menuClass } from '../shared/Popover';
+import { Term } from '../shared/Term';
 import styles from './MethodPanel.module.css';
 import { Parameters } from './Parameters';
-import { Pins } from './Pins';
-import { Presets } from './Presets';
 import { QuerySees } from './QuerySees';
 
 /** The method, what it lets a query see, and all its controls. */
@@ -18,9 +27,9 @@ export function MethodPanel() {
   const method = useMethod();
   const context = useParameterContext();
   const parameters = usePageState((state) => state.session.method.parameters);
-  const problem = usePageState((state) => state.problem);
+  const error = usePageState((state) => state.problem);
   const assumptions = usePageState(({ records, session }) => presentRecord(records, session)?.assumptions);
-  const notes = problem === null ? methodNotices(method, parameters, context, assumptions) : [];
+  const notices = error === null ? methodNotices(method, parameters, context, assumptions) : [];
   return (
     <Panel title="Method" name="method">
       <MethodPicker />
@@ -36,11 +45,11 @@ export function MethodPanel() {
       <QuerySees />
       <h3 className={styles.heading}>Parameters</h3>
       <Presets />
-      {problem !== null && <Problem role="alert">{problem}</Problem>}
+      {error !== null && <ErrorText role="alert">{error}</ErrorText>}
       <Parameters />
-      {notes.map((note) => (
-        <p key={note} className={styles.note}>
-          {note}
+      {notices.map((notice) => (
+        <p key={notice} className={styles.note}>
+          {notice}
         </p>
       ))}
       <Pins />
@@ -74,6 +83,89 @@ function MethodPicker() {
       </Select.Portal>
     </Select.Root>
   );
+}
+
+/** Whole sets of parameters, one click away. */
+function Presets() {
+  const { actions } = usePage();
+  const method = useMethod();
+  const context = useParameterContext();
+  const schemas = Object.values(method.parameters);
+  if (schemas.length === 0) return null;
+  return (
+    <div className={styles.presets}>
+      <Button
+        className={styles.preset}
+        title="The defaults for this text's length and this model"
+        onClick={() => actions.setParameters(defaultParameters(method, context), true)}
+      >
+        Scaled to this text
+      </Button>
+      {schemas.some((schema) => schema.paper !== undefined) && (
+        <Button
+          className={styles.preset}
+          title="The paper's values, as far as this text and model allow them"
+          onClick={() => actions.setParameters(paperParameters(method, context), true)}
+        >
+          As in the paper
+        </Button>
+      )}
+    </div>
+  );
+}
+
+/** The paper's values where it gives them; counts larger than the text allows are cut to what it does. */
+function paperParameters(method: Method, context: ParameterContext): ParameterSet {
+  const given = Object.entries(method.parameters).flatMap(([name, schema]) => {
+    if (schema.paper === undefined) return [];
+    const value = schema.kind === 'count' ? Math.min(schema.paper, schema.maximum(context)) : schema.paper;
+    return [[name, value] as const];
+  });
+  return resolveParameters(method.id, method.parameters, Object.fromEntries(given), context);
+}
+
+/** Methods that stay for comparison. */
+function Pins() {
+  const { actions, findMethod } = usePage();
+  const method = useMethod();
+  const pinned = usePageState((state) => state.session.pinned);
+  const current = usePageState((state) => state.session.method);
+  const isPinned = pinned.some((known) => fingerprint(known) === fingerprint(current));
+  return (
+    <div className={styles.pins}>
+      <h3 className={styles.heading}>
+        <Term name="pinned">Pinned for comparison</Term>
+      </h3>
+      <ul>
+        {pinned.map((spec, index) => {
+          const title = findMethod(spec.id)?.title ?? spec.id;
+          return (
+            <li key={fingerprint(spec)}>
+              <span title={describe(spec)}>{title}</span>
+              <Button kind="icon" aria-label={`Unpin ${title}`} onClick={() => actions.unpin(index)}>
+                <CloseIcon />
+              </Button>
+            </li>
+          );
+        })}
+      </ul>
+      {!isPinned && (
+        <Button kind="text" className={styles.pin} onClick={() => actions.pin(current)}>
+          Pin {method.title} as it is
+        </Button>
+      )}
+    </div>
+  );
+}
+
+function describe({ parameters }: MethodSpec): string {
+  return Object.entries(parameters)
+    .map(([name, value]) =>
+      name === 'keepFraction' && typeof value === 'number'
+        ? `keeps ${formatPercent(value)}`
+        : `${name} ${String(value)}`,
+    )
+    .join(', ');
 }
 
 /** The first author of three or more stands for all. */

@@ -7,7 +7,7 @@ import type {
   ParameterSchema,
   ParameterValue,
 } from '../../src/methods/parameters';
-import { NumberField, Problem } from '../shared/Field';
+import { ErrorText, NumberField } from '../shared/Field';
 import { Term } from '../shared/Term';
 import { Hidden, PaperSymbol } from '../shared/Text';
 import styles from './Parameters.module.css';
@@ -27,7 +27,7 @@ export interface NumberControlProps {
 /** A number as slider and field, or one number per layer. */
 export function NumberControl({ schema, value, context, follows, check, onChange }: NumberControlProps) {
   const id = useId();
-  const [problem, setProblem] = useState<string | null>(null);
+  const [error, setError] = useState<string | null>(null);
   const isPerLayer = typeof value !== 'number';
   const isPercent = schema.kind === 'fraction' && schema.unit === '%';
   const type = (text: string): string | null => {
@@ -37,7 +37,7 @@ export function NumberControl({ schema, value, context, follows, check, onChange
     return said;
   };
   const standing = check(value);
-  const sentence = problem ?? standing;
+  const sentence = error ?? standing;
   return (
     <div className={styles.control}>
       <div className={styles.head}>
@@ -48,9 +48,9 @@ export function NumberControl({ schema, value, context, follows, check, onChange
               label={schema.label}
               value={shown(value, isPercent)}
               onType={type}
-              onProblem={setProblem}
+              onError={setError}
               onDone={() => onChange(value, true)}
-              describedBy={`${id}-problem`}
+              describedBy={`${id}-error`}
             />
             <span className={styles.unit}>{isPercent ? '%' : schema.unit}</span>
           </>
@@ -82,9 +82,9 @@ export function NumberControl({ schema, value, context, follows, check, onChange
         </button>
       </div>
       {follows.length > 0 && <p className={styles.note}>follows {follows.join(' and ')} until it is set</p>}
-      <Problem id={`${id}-problem`} role="status">
+      <ErrorText id={`${id}-error`} role="status">
         {sentence}
-      </Problem>
+      </ErrorText>
     </div>
   );
 }
@@ -109,7 +109,7 @@ interface PerLayerEditorProps {
 
 /** One number per layer, in a row. */
 function PerLayerEditor({ label, values, isPercent, check, onChange }: PerLayerEditorProps) {
-  const [problem, setProblem] = useState<string | null>(null);
+  const [error, setError] = useState<string | null>(null);
   const factor = isPercent ? 100 : 1;
   const type = (layer: number, text: string): string | null => {
     const number = text === '' ? Number.NaN : Number(text) / factor;
@@ -130,12 +130,12 @@ function PerLayerEditor({ label, values, isPercent, check, onChange }: PerLayerE
             label={`${label}, layer ${layer}`}
             value={String(Number((value * factor).toPrecision(6)))}
             onType={(text) => type(layer, text)}
-            onProblem={setProblem}
+            onError={setError}
             onDone={() => onChange(values, true)}
           />
         </div>
       ))}
-      {problem !== null && <Problem>{problem}</Problem>}
+      {error !== null && <ErrorText>{error}</ErrorText>}
     </fieldset>
   );
 }

@@ -7,7 +7,7 @@ import type { FreeRunMeasurement } from '../../src/study/results';
 import { Button } from '../shared/Button';
 import { evaluateCommand } from '../shared/command';
 import { DataTable } from '../shared/DataTable';
-import { NumberField, Problem } from '../shared/Field';
+import { ErrorText, NumberField } from '../shared/Field';
 import { formatCount } from '../shared/format';
 import { Panel } from '../shared/Panel';
 import { methodTitle } from '../shared/provenance';
@@ -102,7 +102,7 @@ function QueriesRange() {
   const { actions } = usePage();
   const queries = useMeasured('cost')?.queries;
   const chosen = usePageState((state) => state.session.queriesStart);
-  const [problem, setProblem] = useState<string | null>(null);
+  const [error, setError] = useState<string | null>(null);
   const [typed, setTyped] = useState<number | null>(null);
   if (!queries) return null;
   const last = queries.end - 1;
@@ -120,7 +120,7 @@ function QueriesRange() {
         label="First query of the numbers"
         value={String(chosen ?? queries.start)}
         onType={type}
-        onProblem={setProblem}
+        onError={setError}
         onDone={() => typed !== null && typed !== (chosen ?? queries.start) && actions.setQueriesStart(typed)}
       />
       <span>to {formatCount(last)}</span>
@@ -129,7 +129,7 @@ function QueriesRange() {
           usual range
         </Button>
       )}
-      {problem !== null && <Problem>{problem}</Problem>}
+      {error !== null && <ErrorText>{error}</ErrorText>}
     </div>
   );
 }

@@ -105,7 +105,7 @@ function CommandItems({ make, by, onCopy }: CommandItemsProps) {
     <>
       <MenuItem onClick={() => onCopy(command.line)}>Copy command</MenuItem>
       {text.saved && command.line.includes(sourceFileName(text.saved)) && <SaveSource saved={text.saved} />}
-      {command.note !== null && <p className={styles.note}>{command.note}</p>}
+      {command.notice !== null && <p className={styles.note}>{command.notice}</p>}
     </>
   );
 }

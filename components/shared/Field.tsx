@@ -59,7 +59,7 @@ interface FormProps {
   children: ReactNode;
 }
 
-/** Fields, one below the other. Problems are the page's own sentences, not the browser's. */
+/** Fields, one below the other. Errors are the page's own sentences, not the browser's. */
 export function Form({ isStacked = false, onSubmit, children }: FormProps) {
   const submit = (event: FormEvent) => {
     event.preventDefault();
@@ -73,8 +73,8 @@ export function Form({ isStacked = false, onSubmit, children }: FormProps) {
 }
 
 /** What is wrong, and what to do. */
-export function Problem({ className, ...rest }: ComponentProps<'p'>) {
-  return <p className={classNames(styles.problem, className)} {...rest} />;
+export function ErrorText({ className, ...rest }: ComponentProps<'p'>) {
+  return <p className={classNames(styles.error, className)} {...rest} />;
 }
 
 interface NumberFieldProps {
@@ -85,7 +85,7 @@ interface NumberFieldProps {
   onType: (text: string) => string | null;
   onDone: () => void;
   describedBy?: string;
-  onProblem: (sentence: string | null) => void;
+  onError: (sentence: string | null) => void;
   className?: string;
 }
 
@@ -96,16 +96,16 @@ export function NumberField({
   onType,
   onDone,
   describedBy,
-  onProblem,
+  onError,
   className,
 }: NumberFieldProps) {
   const [draft, setDraft] = useState<string | null>(null);
   const [isWrong, setWrong] = useState(false);
   const type = (text: string) => {
     setDraft(text);
-    const problem = onType(text.trim());
-    setWrong(problem !== null);
-    onProblem(problem);
+    const error = onType(text.trim());
+    setWrong(error !== null);
+    onError(error);
   };
   const done = () => {
     if (draft === null || isWrong) return;
@@ -128,7 +128,7 @@ export function NumberField({
         if (event.key === 'Escape' && draft !== null) {
           setDraft(null);
           setWrong(false);
-          onProblem(null);
+          onError(null);
         }
       }}
     />

@@ -20,7 +20,7 @@ export function sourceFileName(saved: SavedText | null): string {
 export interface Command {
   readonly line: string;
   /** One sentence on where the command differs from the page. */
-  readonly note: string | null;
+  readonly notice: string | null;
 }
 
 /** The study that commands are about. */
@@ -47,7 +47,7 @@ export function selectCommand(study: CommandStudy): Command {
   const isEarlier = method !== null && evictsAtQueries(method, study) && queriesStart < end;
   return {
     line,
-    note: isEarlier
+    notice: isEarlier
       ? `The command evicts ${study.answerStart === null ? 'after the last token' : 'before the answer'}; the page evicts before token ${queriesStart.toLocaleString('en')}.`
       : null,
   };
@@ -59,10 +59,10 @@ export function pointCommand(study: CommandStudy): Command {
   const method = study.findMethod(session.method.id);
   const keep =
     method && equivalentBudget(method, session.method.parameters, context, queriesStart, answerStart);
-  if (keep !== null) return { line: sweepLine(study, [session.method], [keep], 'sweep.json'), note: null };
-  const { line, note } = selectCommand(study);
+  if (keep !== null) return { line: sweepLine(study, [session.method], [keep], 'sweep.json'), notice: null };
+  const { line, notice } = selectCommand(study);
   const reason = 'No kept fraction of sweep keeps just these keys, so the command lists them.';
-  return { line, note: note === null ? reason : `${reason} ${note}` };
+  return { line, notice: notice === null ? reason : `${reason} ${notice}` };
 }
 
 /** All curves; parameters go by method id, so a method that appears twice takes a second command. */
@@ -80,16 +80,16 @@ export function sweepCommand(study: CommandStudy, keeps: readonly number[]): Com
   const lines = groups.map((specs, at) =>
     sweepLine(study, specs, keeps, at === 0 ? 'sweep.json' : `sweep-${at + 1}.json`),
   );
-  const notes = [
+  const notices = [
     lines.length > 1 &&
       `These are ${lines.length} commands, because one takes each method with one set of parameters.`,
-    sweptNote(study),
-  ].filter((note) => typeof note === 'string');
-  return { line: lines.join('\n'), note: notes.length === 0 ? null : notes.join(' ') };
+    sweptNotice(study),
+  ].filter((notice) => typeof notice === 'string');
+  return { line: lines.join('\n'), notice: notices.length === 0 ? null : notices.join(' ') };
 }
 
 /** The page's curves sample the tokens of a long answer, which the command does not. */
-function sweptNote({ queriesStart, context, answerStart }: CommandStudy): string | null {
+function sweptNotice({ queriesStart, context, answerStart }: CommandStudy): string | null {
   const swept = sweptAnswer({ start: queriesStart, end: context.tokens }, answerStart);
   return (
     swept &&
@@ -104,7 +104,7 @@ export function evaluateCommand({ session }: CommandStudy): Command | null {
   const methods = method.id === 'full' ? [method] : ['full', method];
   return {
     line: `${PROGRAM} evaluate --model ${modelArgument(session)} --tasks ${source.task} --tokens ${source.tokens} --methods ${quoteArgument(JSON.stringify(methods))} --first-seed ${source.seed} --seeds 20${startArgument(session)} --out accuracy.json`,
-    note: source.depth === 'spread' ? null : 'The command spreads the needles over the text.',
+    notice: source.depth === 'spread' ? null : 'The command spreads the needles over the text.',
   };
 }
 

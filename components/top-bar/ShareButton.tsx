@@ -4,7 +4,7 @@ import { COMFORTABLE_LINK_CHARACTERS } from '../../src/page/limits';
 import type { SharedLink } from '../../src/page/page';
 import { Button } from '../shared/Button';
 import { copyText } from '../shared/clipboard';
-import { Input, Problem } from '../shared/Field';
+import { ErrorText, Input } from '../shared/Field';
 import { formatCount } from '../shared/format';
 import { Popover } from '../shared/Popover';
 import styles from './TopBar.module.css';
@@ -48,9 +48,9 @@ export function ShareButton() {
             onFocus={(event) => event.target.select()}
           />
           {link.url.length > COMFORTABLE_LINK_CHARACTERS && (
-            <Problem>
+            <ErrorText>
               {formatCount(link.url.length)} characters: some mail and chat programs cut links this long.
-            </Problem>
+            </ErrorText>
           )}
         </>
       )}

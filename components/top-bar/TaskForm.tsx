@@ -4,7 +4,7 @@ import { LONGEST_TEXT_TOKENS } from '../../src/study/limits';
 import type { SourceSpec } from '../../src/study/spec';
 import { taskList } from '../../src/tasks';
 import { Button } from '../shared/Button';
-import { Field, Form, Input, Problem, Select } from '../shared/Field';
+import { ErrorText, Field, Form, Input, Select } from '../shared/Field';
 import { formatCount } from '../shared/format';
 
 export interface SourceFormProps {
@@ -24,9 +24,9 @@ export function TaskForm({ source, onUse }: SourceFormProps) {
   );
   const [seed, setSeed] = useState(String(start?.seed ?? 7));
   const kind = taskList.find((candidate) => candidate.id === task);
-  const problem = problemOf(length, depth, seed, kind?.smallestTokens ?? 0);
+  const error = errorOf(length, depth, seed, kind?.smallestTokens ?? 0);
   const submit = () => {
-    if (problem !== null) return;
+    if (error !== null) return;
     onUse({
       kind: 'task',
       task,
@@ -49,8 +49,8 @@ export function TaskForm({ source, onUse }: SourceFormProps) {
       />
       <TypedNumber label="Needle depth, %" placeholder="spread" value={depth} onChange={setDepth} />
       <TypedNumber label="Seed" value={seed} onChange={setSeed} />
-      {problem !== null && <Problem role="alert">{problem}</Problem>}
-      <Button type="submit" kind="primary" disabled={problem !== null}>
+      {error !== null && <ErrorText role="alert">{error}</ErrorText>}
+      <Button type="submit" kind="primary" disabled={error !== null}>
         Use this task
       </Button>
     </Form>
@@ -93,7 +93,7 @@ function TypedNumber({ label, help, value, suggested, onChange, placeholder }: T
   );
 }
 
-function problemOf(length: string, depth: string, seed: string, least: number): string | null {
+function errorOf(length: string, depth: string, seed: string, least: number): string | null {
   if (!isWholeIn(length, least, LONGEST_TEXT_TOKENS)) {
     return `The length must be a whole number from ${formatCount(least)} to ${formatCount(LONGEST_TEXT_TOKENS)} tokens.`;
   }

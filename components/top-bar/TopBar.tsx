@@ -1,10 +1,11 @@
+import studies from '../../samples/studies/ready-made.json';
 import { usePage, usePageState } from '../../src/page/hooks';
 import { Button } from '../shared/Button';
 import { KeyholeIcon, ThemeIcon } from '../shared/icons';
+import { Menu, MenuItem } from '../shared/Popover';
 import { BackendBadge, RunState } from './RunState';
 import { ShareButton } from './ShareButton';
 import { SourcePicker } from './SourcePicker';
-import { StudiesMenu } from './StudiesMenu';
 import styles from './TopBar.module.css';
 
 export function TopBar() {
@@ -34,5 +35,21 @@ export function TopBar() {
         <ThemeIcon />
       </Button>
     </header>
+  );
+}
+
+/** Ready-made studies: links that show something worth seeing. */
+function StudiesMenu() {
+  const page = usePage();
+  const theme = () => page.store.getState().session.view.theme;
+  return (
+    <Menu trigger={<Button>Studies</Button>} aria-label="Studies" className={styles.studies}>
+      {studies.map(({ title, sentence, link }) => (
+        <MenuItem key={title} closes onClick={() => page.visit(`${link}&theme=${theme()}`)}>
+          <strong>{title}</strong>
+          <small>{sentence}</small>
+        </MenuItem>
+      ))}
+    </Menu>
   );
 }

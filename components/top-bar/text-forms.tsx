@@ -3,7 +3,7 @@ import { LONGEST_TEXT_CHARACTERS } from '../../src/page/limits';
 import { wellFormed } from '../../src/page/link/compress';
 import { sampleList } from '../../src/page/samples';
 import { Button } from '../shared/Button';
-import { Field, Form, Problem, Select, TextArea } from '../shared/Field';
+import { ErrorText, Field, Form, Select, TextArea } from '../shared/Field';
 import { formatCount } from '../shared/format';
 import type { SourceFormProps } from './TaskForm';
 
@@ -31,11 +31,11 @@ export function SampleForm({ source, onUse }: SourceFormProps) {
 export function OwnTextForm({ source, onUse }: SourceFormProps) {
   const [text, setText] = useState(source.kind === 'text' ? source.text : '');
   const [isTried, setTried] = useState(false);
-  const problem = problemOf(text);
-  const isShown = problem !== null && (isTried || text.length > LONGEST_TEXT_CHARACTERS);
+  const error = errorOf(text);
+  const isShown = error !== null && (isTried || text.length > LONGEST_TEXT_CHARACTERS);
   const submit = () => {
     setTried(true);
-    if (problem === null) onUse({ kind: 'text', text: wellFormed(text) });
+    if (error === null) onUse({ kind: 'text', text: wellFormed(text) });
   };
   return (
     <Form isStacked onSubmit={submit}>
@@ -54,7 +54,7 @@ export function OwnTextForm({ source, onUse }: SourceFormProps) {
           />
         )}
       </Field>
-      {isShown && <Problem role="alert">{problem}</Problem>}
+      {isShown && <ErrorText role="alert">{error}</ErrorText>}
       <Button type="submit" kind="primary">
         Use this text
       </Button>
@@ -62,7 +62,7 @@ export function OwnTextForm({ source, onUse }: SourceFormProps) {
   );
 }
 
-function problemOf(text: string): string | null {
+function errorOf(text: string): string | null {
   if (text.trim() === '') return 'The text is empty; write or paste some words.';
   if (text.length > LONGEST_TEXT_CHARACTERS) {
     return `The text has ${formatCount(text.length)} characters and ${formatCount(LONGEST_TEXT_CHARACTERS)} is the most; take a part of it.`;

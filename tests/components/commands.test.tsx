@@ -46,8 +46,8 @@ describe('the command of a study’s own point', () => {
   ])('keeps what %s keeps with %j', (id, named) => {
     const study = studyOf(id, named);
     const { parameters } = study.session.method;
-    const { line, note } = pointCommand(study);
-    expect(note).toBeNull();
+    const { line, notice } = pointCommand(study);
+    expect(notice).toBeNull();
     expect(line).toContain(` sweep --model samples/model --text TEXT.txt --methods ${id} `);
     expect(option(line, 'queries')).toBe('980');
     expect(JSON.parse(option(line, 'params'))).toEqual({ [id]: parameters });
@@ -66,9 +66,9 @@ describe('the command of a study’s own point', () => {
 
   it('lists the keys where layers keep different numbers of them, and says so', () => {
     const study = studyOf('esa', { selectedTokens: [8, 16, 32, 64, 128, 128, 128, 128] });
-    const { line, note } = pointCommand(study);
+    const { line, notice } = pointCommand(study);
     expect(line).toContain(' select ');
-    expect(note).toBe('No kept fraction of sweep keeps just these keys, so the command lists them.');
+    expect(notice).toBe('No kept fraction of sweep keeps just these keys, so the command lists them.');
   });
 });
 
@@ -84,7 +84,7 @@ describe('the command that lists keys', () => {
     ['full', {}, false],
   ])('says where %s with %j evicts', (id, named, isSaid) => {
     const sentence = 'The command evicts after the last token; the page evicts before token 980.';
-    expect(selectCommand(studyOf(id, named)).note).toBe(isSaid ? sentence : null);
+    expect(selectCommand(studyOf(id, named)).notice).toBe(isSaid ? sentence : null);
   });
 });
 
@@ -92,7 +92,10 @@ describe('the command of a sweep', () => {
   it('takes a command of its own for a method with other parameters', () => {
     const first = { id: 'esa', parameters: { selectedTokens: 8 } };
     const oracle = { id: 'oracle', parameters: { keepFraction: 0.25 } };
-    const { line, note } = sweepCommand(studyOf('esa', {}, { pinned: [first, oracle, oracle] }), [0.1, 0.5]);
+    const { line, notice } = sweepCommand(
+      studyOf('esa', {}, { pinned: [first, oracle, oracle] }),
+      [0.1, 0.5],
+    );
     const lines = line.split('\n');
     expect(lines.map((each) => option(each, 'methods'))).toEqual(['esa,oracle', 'esa']);
     expect(lines.map((each) => option(each, 'out'))).toEqual(['sweep.json', 'sweep-2.json']);
@@ -102,7 +105,7 @@ describe('the command of a sweep', () => {
       ['0.1,0.5', '980'],
       ['0.1,0.5', '980'],
     ]);
-    expect(note).toMatch(/^These are 2 commands/);
+    expect(notice).toMatch(/^These are 2 commands/);
   });
 });
 
@@ -114,8 +117,8 @@ describe('the command of a sweep over a long answer', () => {
     ],
     [1008, null],
     [null, null],
-  ])('that begins at %s says what it measures otherwise', (answerStart, note) => {
-    expect(sweepCommand({ ...studyOf('esa', {}), answerStart }, [0.5]).note).toBe(note);
+  ])('that begins at %s says what it measures otherwise', (answerStart, notice) => {
+    expect(sweepCommand({ ...studyOf('esa', {}), answerStart }, [0.5]).notice).toBe(notice);
   });
 });
 
