@@ -12,6 +12,7 @@ import { checkCount, checkEqual, checkRaggedOut, checkScores, checkSpan, fail } 
  * tied.buffer[tied.offset + g] = number of candidates of group g, those that floors keep aside, whose score (and secondary) equal
  * those of the last one kept, kept ones included; 0 where floors leave nothing to keep.
  * out.count must be `longestOfGroup` at least; rowsPerGroup · floorCount may not exceed count.
+ * Meanwhile WebGPU holds up to four numbers more for each score.
  */
 export interface TopKOfGroupsArguments {
   readonly score: ScoreRows;
