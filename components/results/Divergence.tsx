@@ -21,12 +21,11 @@ interface DivergenceNumbersProps {
 export function DivergenceNumbers({ freeRun, isGrey }: DivergenceNumbersProps) {
   const { divergenceNats, top1Agreement, lossDifferenceNats, divergenceByToken, question, answerPart } =
     freeRun;
-  // Studies recorded by an earlier version have no parts.
-  const parts: readonly (readonly [string, DivergencePart | null | undefined])[] = [
+  const parts: readonly (readonly [string, DivergencePart | null])[] = [
     ['answer', answerPart],
     ['question', question],
   ];
-  const shown = parts.filter((part): part is [string, DivergencePart] => part[1] != null);
+  const shown = parts.filter((part): part is [string, DivergencePart] => part[1] !== null);
   return (
     <>
       <dl className={styles.numbers} data-grey={isGrey || undefined}>

@@ -104,7 +104,7 @@ function CommandItems({ make, by, onCopy }: CommandItemsProps) {
   return (
     <>
       <MenuItem onClick={() => onCopy(command.line)}>Copy command</MenuItem>
-      {text.saved && command.line.includes(sourceFileName(text.saved)) && <SaveSource saved={text.saved} />}
+      {command.line.includes(sourceFileName(text.saved)) && <SaveSource saved={text.saved} />}
       {command.notice !== null && <p className={styles.note}>{command.notice}</p>}
     </>
   );
@@ -126,7 +126,7 @@ function useCommandStudy(by: MeasuredBy | null): CommandStudy | null {
   return {
     ...{ session, findMethod, context: { ...context, tokens }, answerStart },
     queriesStart: queries.start,
-    saved: saved ?? null,
+    saved,
   };
 }
 

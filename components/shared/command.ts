@@ -13,8 +13,8 @@ import type { SavedText } from '../../src/study/facts';
 const PROGRAM = 'npm run --silent keyhole --';
 
 /** The name under which the page saves the file that the command reads. */
-export function sourceFileName(saved: SavedText | null): string {
-  return saved === null || 'text' in saved ? 'TEXT.txt' : 'IDS.json';
+export function sourceFileName(saved: SavedText): string {
+  return 'text' in saved ? 'TEXT.txt' : 'IDS.json';
 }
 
 export interface Command {
@@ -34,7 +34,7 @@ export interface CommandStudy {
   /** First token of the answer; null: the text has none. */
   readonly answerStart: number | null;
   /** What the command reads the text from; null: not known yet. */
-  readonly saved: SavedText | null;
+  readonly saved: SavedText;
 }
 
 /** The keys of the last query of the text. */

@@ -101,7 +101,7 @@ export class LayerSums {
       massRecall: mean((head) => head.massRecall) ?? 1,
       ownMassRecall: mean((head) => head.ownMassRecall),
       topkRecall: mean((head) => head.topkRecall),
-      topkChance: mean((head) => head.topkChance ?? null),
+      topkChance: mean((head) => head.topkChance),
       topkRows: this.heads.reduce((sum, { topkRecall }) => sum + topkRecall.weight, 0),
       selectorRecall: this.#selector.value,
       selectorRecallPerQuery: this.#selectorPerQuery.value,

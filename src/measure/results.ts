@@ -6,8 +6,8 @@ export interface HeadMeasurement {
   readonly massRecall: number;
   readonly ownMassRecall: number | null;
   readonly topkRecall: number | null;
-  /** Top-k recall of as many candidates kept at random, k ÷ |C|; absent in what earlier versions recorded. */
-  readonly topkChance?: number | null;
+  /** Top-k recall of as many candidates kept at random, k ÷ |C|. */
+  readonly topkChance: number | null;
   readonly outputError: number;
   readonly outputErrorAsRun: number;
 }
@@ -22,19 +22,16 @@ export interface LayerMeasurement {
   readonly massRecall: number;
   readonly ownMassRecall: number | null;
   readonly topkRecall: number | null;
-  /** Top-k recall of as many candidates kept at random, k ÷ |C|; absent in what earlier versions recorded. */
-  readonly topkChance?: number | null;
-  /** Of how many queries × heads top-k recall is a mean: those with some candidates kept and others dropped; absent likewise. */
-  readonly topkRows?: number;
+  /** Top-k recall of as many candidates kept at random, k ÷ |C|. */
+  readonly topkChance: number | null;
+  /** Of how many queries × heads top-k recall is a mean: those with some candidates kept and others dropped. */
+  readonly topkRows: number;
   readonly selectorRecall: number | null;
   readonly selectorRecallPerQuery: number | null;
   readonly outputError: number;
   readonly outputErrorAsRun: number;
-  /**
-   * Of all heads together after the output projection, its bias left out; null for a capture, which has no projection; absent in
-   * what earlier versions recorded.
-   */
-  readonly outputErrorProjected?: number | null;
+  /** Of all heads together after the output projection, its bias left out; null for a capture, which has no projection. */
+  readonly outputErrorProjected: number | null;
   /** Largest over the blocks of `queries`; null where nothing was cut. */
   readonly tiedAtCut: number | null;
   readonly heads: readonly HeadMeasurement[];

@@ -30,8 +30,7 @@ export interface TextFacts {
   readonly tokenTexts: readonly string[];
   /** Names of the tokens whose text is empty, as they hold a part of a character: "‹e2 9c›". */
   readonly partNames?: Readonly<Record<number, string>>;
-  /** Absent in studies that were recorded without it. */
-  readonly saved?: SavedText;
+  readonly saved: SavedText;
   readonly queries: { readonly start: number; readonly end: number };
   /** First token of the answer; null without a task. */
   readonly answerStart: number | null;

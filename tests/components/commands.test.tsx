@@ -24,7 +24,7 @@ const usual = defaultSession(findMethod, () => context);
 function studyOf(id: string, named = {}, more: Partial<Session> = {}): CommandStudy {
   const method = { id, parameters: fillParameters(findMethod(id)!, named, context) };
   const session = { ...usual, method, ...more };
-  return { session, findMethod, context, queriesStart: 980, answerStart: null, saved: null };
+  return { session, findMethod, context, queriesStart: 980, answerStart: null, saved: { text: '' } };
 }
 
 /** An option's value, without the quotes of the shell. */

@@ -222,6 +222,7 @@ export function syntheticLayers(spec: StudySpec, text: TextFacts): LayerMeasurem
         massRecall,
         ownMassRecall: massRecall * 0.99,
         topkRecall: massRecall * 0.7,
+        topkChance: null,
         outputError: (1 - massRecall) * 0.8,
         outputErrorAsRun: 1 - massRecall,
       };
@@ -235,10 +236,13 @@ export function syntheticLayers(spec: StudySpec, text: TextFacts): LayerMeasurem
       massRecall,
       ownMassRecall: massRecall * 0.99,
       topkRecall: massRecall * 0.7,
+      topkChance: null,
+      topkRows: heads.length * (text.queries.end - text.queries.start),
       selectorRecall: 0.81,
       selectorRecallPerQuery: 0.74,
       outputError: (1 - massRecall) * 0.8,
       outputErrorAsRun: 1 - massRecall,
+      outputErrorProjected: null,
       tiedAtCut: 2,
       heads,
     };
