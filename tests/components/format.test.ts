@@ -8,6 +8,7 @@ import {
   formatNumber,
   formatOperations,
   formatPercent,
+  formatRank,
   formatRatio,
   formatScore,
   formatTimes,
@@ -82,6 +83,11 @@ describe('what is written is within a hundredth of the value, without an exponen
     [formatWeight(3.123e-5), '3.12e−5'],
     [formatScore(-25.546923), '−25.55'],
     [formatNumber(Number.NaN), '–'],
+    [formatCount(-1234.4), '−1,234'],
+    ...[1, 2, 3, 4, 11, 12, 13, 21, 102, 113, 1023].map((rank, at): [string, string] => [
+      formatRank(rank),
+      '1st 2nd 3rd 4th 11th 12th 13th 21st 102nd 113th 1,023rd'.split(' ')[at]!,
+    ]),
   ])('%s', (text, expected) => {
     expect(text).toBe(expected);
   });
