@@ -42,7 +42,7 @@ export function TaskForm({ source, onUse }: SourceFormProps) {
       </Field>
       <TypedNumber
         label="Length, tokens"
-        help="At most: it is filled with whole sentences, so the text ends a few tokens short of it."
+        help="An upper limit: the text is made of whole sentences and ends a few tokens short of it."
         value={length}
         suggested={[512, 1024, 2048, 4096, 16384, LONGEST_TEXT_TOKENS]}
         onChange={setLength}
