@@ -43,7 +43,8 @@ export const measurementCases: readonly KernelCase[] = [
     ({ groups, keys }) => groups * keys,
     (ops, inputs, buffer, { groups, keys }) => {
       const out = { buffer, offset: 0, rows: groups, length: keys, rowStride: keys };
-      return () => ops.attentionColumnSums({ ...inputs, out });
+      const visible = { range: { start: 0, end: keys, causal: true } };
+      return () => ops.attentionColumnSums({ ...inputs, visible, out });
     },
   ),
   weightsCase(

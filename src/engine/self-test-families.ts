@@ -3,7 +3,7 @@
  * against the CPU. Runs before a GPU's first measurement: a kernel that computes nothing gives numbers that look like others.
  */
 import { createCpuOps } from '../../gpu/cpu';
-import type { Ops, RowScalars, ScoreRows } from '../../gpu/ops';
+import type { IndexList, Ops, RowScalars, ScoreRows } from '../../gpu/ops';
 import { type DeviceBuffer, headMajorRows, matrixRows, type Rows, sliceRows } from '../../gpu/rows';
 import { createRandom } from '../tasks/random';
 
@@ -164,11 +164,23 @@ function oneQuery(inputs: Inputs): DeviceBuffer[] {
   return [into.out.buffer, into.logSumExp.buffer];
 }
 
-/** Attention over a list of keys and a causal range. */
-function listed(inputs: Inputs): DeviceBuffer[] {
+/** A list of 32 keys at most for every query head. */
+function differentLists(ops: Ops): IndexList {
+  const sets = QUERY_HEADS;
+  const data = Uint32Array.from({ length: 33 * sets }, (_, i) =>
+    i < 32 * sets ? 3 * (i % 32) + Math.floor(i / 32) : [32, 0, 7, 19][i % 32]!,
+  );
+  const buffer = ops.upload(data, 'lists');
+  return { buffer, offset: 0, sets, count: 32, rowStride: 32, countsOffset: 32 * sets };
+}
+
+/** Attention over a list of keys, or lists of different lengths, and a causal range. */
+function listed(inputs: Inputs, areDifferent = false): DeviceBuffer[] {
   const { ops, query, key, value } = inputs;
   const chosen = Uint32Array.from({ length: 32 }, (_, i) => 3 * i + 1);
-  const list = { buffer: ops.upload(chosen, 'list'), offset: 0, sets: 1, count: 32, rowStride: 32 };
+  const list = areDifferent
+    ? differentLists(ops)
+    : { buffer: ops.upload(chosen, 'list'), offset: 0, sets: 1, count: 32, rowStride: 32 };
   const out = headMajorRows(inputs.out(QUERY_HEADS * QUERIES * CHANNELS), QUERY_HEADS, QUERIES, CHANNELS);
   const visible = { list, range: { start: KEYS - QUERIES - 8, end: KEYS, causal: true } };
   ops.attention({ query, key, value, scale: SCALE, visible, out });
@@ -294,9 +306,19 @@ function mixed(inputs: Inputs): DeviceBuffer[] {
   return [out.buffer];
 }
 
-function received(inputs: Inputs): DeviceBuffer[] {
-  const out = inputs.out(KEY_HEADS * KEYS);
-  inputs.ops.attentionColumnSums({ ...weightsOf(inputs), out: scoreRows(out, KEY_HEADS, KEYS) });
+/** What the queries give the keys of a range, or of lists and a range, added to what each head has. */
+function received(inputs: Inputs, hasLists = false): DeviceBuffer[] {
+  const { ops, query, key, logSumExp } = inputs;
+  const list = hasLists ? differentLists(ops) : undefined;
+  const rows = hasLists ? QUERY_HEADS : KEY_HEADS;
+  const out = hasLists ? inputs.floats(rows * KEYS) : inputs.out(rows * KEYS);
+  ops.attentionColumnSums({
+    ...{ query, key, scale: SCALE, logSumExp },
+    visible: { list, range: { start: hasLists ? KEYS - QUERIES - 8 : 0, end: KEYS, causal: true } },
+    out: scoreRows(out, rows, KEYS),
+    accumulate: hasLists,
+  });
+  if (list) ops.release(list.buffer);
   return [out];
 }
 
@@ -330,7 +352,8 @@ function moved(inputs: Inputs): DeviceBuffer[] {
 
 const families: Readonly<Record<string, (inputs: Inputs) => DeviceBuffer[]>> = {
   'one query': oneQuery,
-  'selected keys': listed,
+  'selected keys': (inputs) => listed(inputs),
+  'lists of different lengths': (inputs) => listed(inputs, true),
   'the next token': nextToken,
   'moved rows': moved,
   scores: peaks,
@@ -350,7 +373,8 @@ const families: Readonly<Record<string, (inputs: Inputs) => DeviceBuffer[]>> = {
   'largest of long segments': (inputs) => segmented(inputs, 'max', 100),
   'lists of segments': listedSegments,
   'mixed rows': mixed,
-  'attention received': received,
+  'attention received': (inputs) => received(inputs),
+  'attention received by listed keys': (inputs) => received(inputs, true),
   'mass by class': (inputs) => massByClass(inputs, 2),
   'mass by many classes': (inputs) => massByClass(inputs, 24),
   'mass by classes of each query': (inputs) => massByClass(inputs, 5, true),

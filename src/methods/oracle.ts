@@ -71,7 +71,7 @@ function select(context: MethodContext, input: LayerInput, count: number): Selec
       key: sliceRows(key, 0, block.start),
       scale,
       logSumExp: logSumExpOf(input),
-      causalOffset: block.start,
+      visible: { range: { start: 0, end: block.start, causal: false } },
       out: denseScores(buffer, sets, block.start),
     });
     return inBuffers(ops, [buffer], { buffer });

@@ -1,28 +1,82 @@
-import type { WeightInputs } from '../../arguments';
-import { CpuBuffer, floatsOf } from '../../cpu/buffer';
+import type { IndexList, WeightInputs } from '../../arguments';
+import { CpuBuffer, floatsOf, integersOf } from '../../cpu/buffer';
+import { listLength } from '../../cpu/lists';
 import { PANEL_ROWS } from '../../cpu/panel';
-import { type HeadWeights, weighHead } from '../../cpu/weights';
-import { type AttentionColumnSumsArguments, checkAttentionColumnSums } from './op';
+import { type WeighHead, weighHead } from '../../cpu/weights';
+import { headMajorRows, sliceHeads } from '../../rows';
+import { fail } from '../../validate';
+import { type AttentionColumnSumsArguments, checkAttentionColumnSums, ofRange } from './op';
 
 export function attentionColumnSums(a: AttentionColumnSumsArguments, weigh = weighHead): void {
   checkAttentionColumnSums(a);
-  const { key, out } = a;
-  const inputs = headsAsRows(a);
-  const { query } = inputs;
+  const { query, key, visible, out, accumulate = false } = a;
   const outData = floatsOf(out.buffer);
-  const perGroup = key.heads === 0 ? 0 : query.heads / key.heads;
-  for (let group = 0; group < key.heads; group++) {
+  const inRange = out.rows === key.heads ? headsAsRows(ofRange(a)) : ofRange(a);
+  const rangeHeads = inRange.query.heads / out.rows;
+  const heads = query.heads / out.rows;
+  for (let row = 0; row < out.rows; row++) {
     const sums = new Float64Array(key.rows);
-    for (let head = group * perGroup; head < (group + 1) * perGroup; head++) {
-      const weights = weigh(inputs, head);
-      for (let row = 0; row < query.rows; row += PANEL_ROWS) {
-        const rows = Math.min(PANEL_ROWS, query.rows - row);
-        weights.load(row, rows);
-        for (let r = 0; r < rows; r++) addTo(sums, weights.values, r * weights.stride, weights.limits[r]!);
-      }
+    const { start, end } = visible.range;
+    for (let head = row * rangeHeads; head < (row + 1) * rangeHeads; head++) {
+      addWeights(inRange, head, weigh, sums.subarray(start, end));
     }
-    outData.set(sums, out.offset + group * out.rowStride);
+    for (let head = row * heads; visible.list && head < (row + 1) * heads; head++) {
+      addListed(a, visible.list, head, weigh, sums);
+    }
+    const at = out.offset + row * out.rowStride;
+    if (accumulate) for (let t = 0; t < sums.length; t++) sums[t]! += outData[at + t]!;
+    outData.set(sums, at);
   }
+}
+
+/** sums[t] += Σ over the query rows of one head's weights on key t. */
+function addWeights(inputs: WeightInputs, head: number, weigh: WeighHead, sums: Float64Array): void {
+  const { query } = inputs;
+  const weights = weigh(inputs, head);
+  for (let row = 0; row < query.rows; row += PANEL_ROWS) {
+    const rows = Math.min(PANEL_ROWS, query.rows - row);
+    weights.load(row, rows);
+    for (let r = 0; r < rows; r++) {
+      const start = r * weights.stride;
+      const limit = weights.limits[r]!;
+      for (let t = 0; t < limit; t++) sums[t]! += weights.values[start + t]!;
+    }
+  }
+}
+
+/** The same for the keys that are listed for a head, brought together: every query sees all of them. */
+function addListed(
+  { query, key, scale, logSumExp }: AttentionColumnSumsArguments,
+  list: IndexList,
+  head: number,
+  weigh: WeighHead,
+  sums: Float64Array,
+): void {
+  const set = Math.floor((head * list.sets) / query.heads);
+  const first = list.offset + set * list.rowStride;
+  const count = listLength('attentionColumnSums', list, set);
+  const indices = integersOf(list.buffer).subarray(first, first + count);
+  const keyData = floatsOf(key.buffer);
+  const keyStart = key.offset + Math.floor((head * key.heads) / query.heads) * key.headStride;
+  const buffer = new CpuBuffer('f32', count * key.channels, 'listed keys');
+  const listed = floatsOf(buffer);
+  indices.forEach((index, i) => {
+    if (index >= key.rows) {
+      fail('attentionColumnSums', `visible.list names row ${index} of ${key.rows}`);
+    }
+    const from = keyStart + index * key.rowStride;
+    listed.set(keyData.subarray(from, from + key.channels), i * key.channels);
+  });
+  const inputs = {
+    query: sliceHeads(query, head, 1),
+    key: headMajorRows(buffer, 1, count, key.channels),
+    scale,
+    logSumExp: { ...logSumExp, offset: logSumExp.offset + head * logSumExp.headStride },
+    causalOffset: count,
+  };
+  const received = new Float64Array(count);
+  addWeights(inputs, 0, weigh, received);
+  for (let i = 0; i < count; i++) sums[indices[i]!]! += received[i]!;
 }
 
 /** One query that sees every key: the heads of a group, which share their keys, are as good as rows of one head. */
@@ -42,8 +96,4 @@ function headsAsRows(a: WeightInputs): WeightInputs {
     },
     logSumExp: { buffer, offset: 0, headStride: rows },
   };
-}
-
-function addTo(sums: Float64Array, panel: HeadWeights['values'], start: number, count: number): void {
-  for (let t = 0; t < count; t++) sums[t]! += panel[start + t]!;
 }

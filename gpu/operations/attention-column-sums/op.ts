@@ -1,19 +1,36 @@
-import type { ScoreRows, WeightInputs } from '../../arguments';
+import type { ScoreRows, VisibleKeys, WeightInputs } from '../../arguments';
+import { sliceRows } from '../../rows';
 import { asRows, checkApart, checkScores } from '../../validate';
+import { checkVisible } from '../../validate/visible-keys';
 import { checkWeightInputs } from '../../validate/weight-inputs';
 
 /**
- * Attention received: out row g, entry t = Σ over the group's query heads h and query rows i of exp(q·k·scale − lse),
- * over keys t of [0, key.rows) that query i sees (t ≤ i + causalOffset). query [H,n,d], key [G,m,d], logSumExp [H,n].
+ * Attention received (H2O): out row r, entry t (+)= Σ over the row's query heads h and the query rows i of exp(q·k·scale − lse), over
+ * keys t that query i sees; 0 for others. query [H,n,d], key [G,m,d], logSumExp [H,n]. out has rows of m entries: one for each KV
+ * head, which sums its query heads, or one for each query head.
  */
-export interface AttentionColumnSumsArguments extends WeightInputs {
+export interface AttentionColumnSumsArguments extends Omit<WeightInputs, 'causalOffset' | 'window'> {
+  readonly visible: VisibleKeys;
   readonly out: ScoreRows;
+  readonly accumulate?: boolean;
 }
 
 export function checkAttentionColumnSums(a: AttentionColumnSumsArguments): void {
-  checkWeightInputs('attentionColumnSums', a);
-  checkScores('attentionColumnSums', 'out', a.out, 'written', { rows: a.key.heads, length: a.key.rows });
+  const { query, key, visible } = a;
+  checkWeightInputs('attentionColumnSums', { ...a, causalOffset: 0 });
+  checkVisible('attentionColumnSums', visible, query.heads, key);
+  const rows = a.out.rows === query.heads ? query.heads : key.heads;
+  checkScores('attentionColumnSums', 'out', a.out, 'written', { rows, length: key.rows });
   const out = asRows(a.out);
   checkApart('attentionColumnSums', 'out', out, 'query', a.query);
   checkApart('attentionColumnSums', 'out', out, 'key', a.key);
+}
+
+/** What the range adds: its keys alone, with the mask of the kernels that recompute weights. */
+export function ofRange(a: AttentionColumnSumsArguments): WeightInputs {
+  const { query, key, scale, logSumExp } = a;
+  const { start, end, causal, window } = a.visible.range;
+  const length = end - start;
+  const causalOffset = causal ? length - query.rows : length;
+  return { query, key: sliceRows(key, start, length), scale, logSumExp, causalOffset, window };
 }

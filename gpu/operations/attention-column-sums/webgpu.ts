@@ -1,18 +1,24 @@
+import type { IndexList, ScoreRows } from '../../arguments';
 import { fill } from '../../webgpu/fill';
 import { linearGrid, spans } from '../../webgpu/grid';
 import { defineKernel } from '../../webgpu/kernel';
 import type { Recorder } from '../../webgpu/recorder';
+import { visibleConstants, visibleParameters } from '../../webgpu/visible-keys';
 import { prepareWeights, shareOf, weightWork } from '../../webgpu/weights';
 import { type TileShape, tileShape } from '../../wgsl/parts/gemm-tile';
 import { masked } from '../../wgsl/parts/mask';
 import { threadsOf, weightTile } from '../../wgsl/parts/weight-tile';
 import { sumHeads } from '../sum-heads/webgpu';
 import shader from './attention-column-sums.wgsl';
+import listedShader from './attention-column-sums-listed.wgsl';
 import tiledShader from './attention-column-sums-tiled.wgsl';
-import { type AttentionColumnSumsArguments, checkAttentionColumnSums } from './op';
+import { type AttentionColumnSumsArguments, checkAttentionColumnSums, ofRange } from './op';
+import scatterShader from './scatter-add.wgsl';
 
 const kernel = defineKernel('attention-column-sums', masked(shader));
 const tiled = defineKernel('attention-column-sums-tiled', weightTile(tiledShader));
+const listed = defineKernel('attention-column-sums-listed', listedShader);
+const scatter = defineKernel('scatter-add', scatterShader);
 
 const THREADS = 64;
 const KEYS_PER_THREAD = 8;
@@ -20,25 +26,45 @@ const KEYS_PER_THREAD = 8;
 const SMALLEST_SHARE = 16;
 const TILE = tileShape(8, 8, 2, 2);
 
-/** Records `Ops.attentionColumnSums`: sums per query head and share of the queries, then over those of each group. */
+/**
+ * Records `Ops.attentionColumnSums`: of the range by tiles, of a list by a plain kernel, a thread an entry, which is not meant for
+ * long blocks of queries.
+ */
 export function attentionColumnSums(recorder: Recorder, a: AttentionColumnSumsArguments, shape = TILE): void {
   checkAttentionColumnSums(a);
-  const { query, key, out } = a;
-  if (key.heads === 0 || key.rows === 0) return;
-  if (query.heads === 0) {
-    for (let row = 0; row < out.rows; row++) {
-      fill(recorder, out.buffer, out.offset + row * out.rowStride, out.length, 0);
-    }
-    return;
-  }
-  const { buffers, parameters, constants } = prepareWeights(recorder, a);
+  const { query, key, visible, out, accumulate = false } = a;
+  if (out.rows === 0 || key.rows === 0) return;
+  const { list, range } = visible;
+  const isWhole = range.start === 0 && range.end === key.rows && query.heads > 0;
+  if (!accumulate && !isWhole) clear(recorder, out);
+  if (query.heads === 0) return;
+  if (range.end > range.start) recordRange(recorder, a, accumulate || !isWhole, shape);
+  if (list && list.count > 0) recordList(recorder, a, list);
+}
+
+function clear(recorder: Recorder, { buffer, offset, rows, length, rowStride }: ScoreRows): void {
+  if (rowStride === length) fill(recorder, buffer, offset, rows * length, 0);
+  else for (let row = 0; row < rows; row++) fill(recorder, buffer, offset + row * rowStride, length, 0);
+}
+
+/** Sums per query head and share of the queries, then over those of each row. */
+function recordRange(
+  recorder: Recorder,
+  a: AttentionColumnSumsArguments,
+  accumulate: boolean,
+  shape: TileShape,
+): void {
+  const { out } = a;
+  const inputs = ofRange(a);
+  const { query, key } = inputs;
+  const { buffers, parameters, constants } = prepareWeights(recorder, inputs);
   const isTiled = !recorder.emulatesThreads;
   const { shares, shareRows, keyGroups, threads } = isTiled
     ? tiledShares(recorder, query.heads, query.rows, key.rows, shape)
     : registerShares(recorder, query.heads, query.rows, key.rows);
   const sums = recorder.temporary('f32', query.heads * shares * key.rows, 'column sums of shares');
   const items = keyGroups * shares;
-  const work = weightWork(a);
+  const work = weightWork(inputs);
   for (const { start, count } of spans(items, recorder.partsFor(work), threads)) {
     recorder.dispatch({
       kernel: isTiled ? tiled : kernel,
@@ -49,11 +75,75 @@ export function attentionColumnSums(recorder: Recorder, a: AttentionColumnSumsAr
       work: shareOf(work, count / items),
     });
   }
-  const rowOf = { rows: 1, channels: key.rows, rowStride: key.rows };
+  const rowOf = { rows: 1, channels: key.rows };
+  const offset = out.offset + a.visible.range.start;
   sumHeads(recorder, {
-    input: { buffer: sums, offset: 0, heads: query.heads * shares, headStride: key.rows, ...rowOf },
-    out: { buffer: out.buffer, offset: out.offset, heads: key.heads, headStride: out.rowStride, ...rowOf },
+    input: {
+      ...{ buffer: sums, offset: 0, heads: query.heads * shares, headStride: key.rows, rowStride: key.rows },
+      ...rowOf,
+    },
+    out: {
+      ...{ buffer: out.buffer, offset, heads: out.rows, headStride: out.rowStride, rowStride: out.rowStride },
+      ...rowOf,
+    },
+    accumulate,
   });
+}
+
+/** Sums per query head and entry, over the heads of a row where they have one list, and each put to its key. */
+function recordList(recorder: Recorder, a: AttentionColumnSumsArguments, list: IndexList): void {
+  const { query, key, out } = a;
+  const { heads } = query;
+  const { buffers, parameters } = prepareWeights(recorder, { ...a, causalOffset: 0 });
+  const { causalOffset: _, window: __, ...ofWeights } = parameters;
+  const { listOffset, listCount, listRowStride, headsPerSet, countsOffset } = visibleParameters(
+    a.visible,
+    heads,
+  );
+  const ofList = { listOffset, listCount, listRowStride, countsOffset };
+  const { RAGGED } = visibleConstants(a.visible);
+  let sums = recorder.temporary('f32', heads * listCount, 'column sums of listed keys');
+  const items = heads * listCount;
+  const work = {
+    flops: items * query.rows * (2 * key.channels + 8),
+    bytes: 4 * items * key.channels,
+  };
+  for (const { start, count } of spans(items, recorder.partsFor(work), THREADS)) {
+    recorder.dispatch({
+      kernel: listed,
+      constants: { RAGGED },
+      buffers: { ...buffers, list: list.buffer, out: sums },
+      parameters: [{ firstItem: start, endItem: start + count, headsPerSet }, ofWeights, ofList],
+      workgroups: linearGrid(Math.ceil(count / THREADS), recorder.maxWorkgroupsPerDimension),
+      work: shareOf(work, count / items),
+    });
+  }
+  let rowsOfSums = heads;
+  if (list.sets <= out.rows && heads > out.rows) {
+    const ofRows = recorder.temporary('f32', out.rows * listCount, 'column sums of rows');
+    const rowOf = { offset: 0, rows: 1, channels: listCount, rowStride: listCount, headStride: listCount };
+    sumHeads(recorder, {
+      input: { buffer: sums, heads, ...rowOf },
+      out: { buffer: ofRows, heads: out.rows, ...rowOf },
+    });
+    sums = ofRows;
+    rowsOfSums = out.rows;
+  }
+  const step = rowsOfSums / out.rows;
+  for (let first = 0; first < step; first++) {
+    recorder.dispatch({
+      kernel: scatter,
+      constants: { RAGGED },
+      buffers: { sums, list: list.buffer, out: out.buffer },
+      parameters: [
+        { rows: out.rows, length: out.length, first, step, rowsPerSet: rowsOfSums / list.sets },
+        ofList,
+        { outOffset: out.offset, outRowStride: out.rowStride },
+      ],
+      workgroups: linearGrid(Math.ceil((out.rows * listCount) / 64), recorder.maxWorkgroupsPerDimension),
+      work: { flops: out.rows * listCount, bytes: 16 * out.rows * listCount },
+    });
+  }
 }
 
 /** Shares of the queries, and the items of work in each; `threads` of a workgroup have an item each. */

@@ -2,16 +2,14 @@ import type { RowScalars, VisibleKeys } from '../../arguments';
 import type { Rows } from '../../rows';
 import {
   checkApart,
-  checkCount,
   checkFinite,
   checkGroups,
   checkInput,
-  checkList,
   checkOutput,
-  fail,
   listAsRows,
   scalarsAsRows,
 } from '../../validate';
+import { checkVisible } from '../../validate/visible-keys';
 
 /**
  * Softmax attention over the visible keys: query [H,n,d], key and value [G,m,d], out [H,n,d]; KV head of query head h
@@ -27,25 +25,6 @@ export interface AttentionArguments {
   readonly logSumExp?: RowScalars;
 }
 
-/** Bounds of the visible keys of an attention operation with H query heads, G KV heads and m key rows. */
-function checkVisible(visible: VisibleKeys, queryHeads: number, keyHeads: number, keyRows: number): void {
-  const { list, range } = visible;
-  checkCount('attention', 'visible.range.start', range.start);
-  checkCount('attention', 'visible.range.end', range.end);
-  if (range.start > range.end || range.end > keyRows) {
-    fail('attention', `visible.range is [${range.start}, ${range.end}), not within the ${keyRows} key rows`);
-  }
-  if (range.window !== undefined) {
-    checkCount('attention', 'visible.range.window', range.window);
-    if (!range.causal) fail('attention', 'visible.range has a window, but is not causal');
-  }
-  if (!list) return;
-  checkList('attention', 'visible.list', list);
-  if (list.sets !== 1 && list.sets !== keyHeads && list.sets !== queryHeads) {
-    fail('attention', `visible.list has ${list.sets} sets, but must have 1, ${keyHeads} or ${queryHeads}`);
-  }
-}
-
 export function checkAttention(a: AttentionArguments): void {
   const { query, key, value, out, logSumExp, visible } = a;
   checkInput('attention', 'query', query);
@@ -54,7 +33,7 @@ export function checkAttention(a: AttentionArguments): void {
   checkOutput('attention', 'out', out, query);
   checkGroups('attention', 'query', query.heads, 'key', key.heads);
   checkFinite('attention', 'scale', a.scale);
-  checkVisible(visible, query.heads, key.heads, key.rows);
+  checkVisible('attention', visible, query.heads, key);
   checkApart('attention', 'out', out, 'query', query);
   checkApart('attention', 'out', out, 'key', key);
   checkApart('attention', 'out', out, 'value', value);

@@ -3,7 +3,7 @@ import { checkSumHeads, type SumHeadsArguments } from './op';
 
 export function sumHeads(a: SumHeadsArguments): void {
   checkSumHeads(a);
-  const { input, out, factor = 1 } = a;
+  const { input, out, factor = 1, accumulate = false } = a;
   const inputData = floatsOf(input.buffer);
   const outData = floatsOf(out.buffer);
   const perGroup = out.heads === 0 ? 0 : input.heads / out.heads;
@@ -14,7 +14,7 @@ export function sumHeads(a: SumHeadsArguments): void {
       for (let c = 0; c < out.channels; c++) {
         let sum = 0;
         for (let h = 0; h < perGroup; h++) sum += inputData[from + h * input.headStride + c]!;
-        outData[to + c] = factor * sum;
+        outData[to + c] = accumulate ? outData[to + c]! + factor * sum : factor * sum;
       }
     }
   }

@@ -1,4 +1,4 @@
-// out[g, r, c] = factor · Σ of input[h, r, c] over the query heads h of KV head g.
+// out[g, r, c] (+)= factor · Σ of input[h, r, c] over the query heads h of KV head g.
 //
 // Shapes     input [perGroup · heads, rows, channels], out [heads, rows, channels], any strides;
 //            all of them count in elements.
@@ -6,6 +6,7 @@
 // Precision  32-bit sums in the order of the heads.
 // Equals     `sumHeads` of gpu/cpu.
 //
+// Constants  ACCUMULATE: sums are added to what out has.
 // Types      Element: f32, or vec4f where all rows can be read so.
 
 struct Params {
@@ -44,5 +45,10 @@ fn main(
     sum += input[at];
     at += params.inputHeadStride;
   }
-  out[params.outOffset + group * params.outHeadStride + row * params.outRowStride + channel] = params.factor * sum;
+  let goal = params.outOffset + group * params.outHeadStride + row * params.outRowStride + channel;
+  if (ACCUMULATE) {
+    out[goal] += params.factor * sum;
+  } else {
+    out[goal] = params.factor * sum;
+  }
 }

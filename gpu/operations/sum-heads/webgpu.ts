@@ -15,7 +15,7 @@ export function sumHeads(recorder: Recorder, a: SumHeadsArguments): void {
   const { input, out } = views;
   recorder.dispatch({
     kernel,
-    constants: {},
+    constants: { ACCUMULATE: a.accumulate ?? false },
     buffers: { input: input.buffer, out: out.buffer },
     parameters: [
       inputOutput({ ...input, heads: out.heads }, out),

@@ -49,8 +49,10 @@ async function weigh(ops: Ops, { queries, keys, channels, causalOffset, window, 
   const weights = buffer(heads * queries * keys);
   ops.attentionWeights({ ...a, out: weights });
   const sums = buffer(keyHeads * keys);
+  const seen = Math.max(0, Math.min(keys, queries + causalOffset));
   ops.attentionColumnSums({
     ...a,
+    visible: { range: { start: 0, end: seen, causal: true, window } },
     out: { buffer: sums, offset: 0, rows: keyHeads, length: keys, rowStride: keys },
   });
   const mass = buffer(heads * queries * CLASSES);

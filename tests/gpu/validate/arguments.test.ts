@@ -70,6 +70,10 @@ const weights = {
   logSumExp: scalars(4, 3),
   causalOffset: 2,
 };
+const received = {
+  ...{ query: weights.query, key: weights.key, scale: 1, logSumExp: weights.logSumExp },
+  ...{ visible: { range: { start: 0, end: 5, causal: true } }, out: scores(2, 5) },
+};
 const mass = { ...weights, classOf: integers(20), groupings: 2, sets: 2, classes: 3, out: floats(72) };
 const tiles = {
   ...{ query: heads(2, 3, 2), key: heads(1, 5, 2), scale: 1, logSumExp: scalars(2, 3), causalOffset: 2 },
@@ -121,7 +125,8 @@ test('what the cases below are made from is accepted', () => {
   ops.topKOfGroups(together);
   ops.lagScores(lag);
   ops.segmentRanks({ input: scores(2, 6), segmentLength: 3, out: scores(2, 6) });
-  ops.attentionColumnSums({ ...weights, out: scores(2, 5) });
+  ops.attentionColumnSums(received);
+  ops.attentionColumnSums({ ...received, out: scores(4, 5) });
   ops.massByClass(mass);
   ops.attentionWeights({ ...weights, out: floats(60) });
   ops.attentionTiles(tiles);
@@ -365,7 +370,23 @@ describe('refused', () => {
       () => ops.segmentRanks({ input: scores(1, 6), segmentLength: 4, out: scores(1, 6) }),
       'segmentRanks: input.length',
     ],
-    [() => ops.attentionColumnSums({ ...weights, out: scores(4, 5) }), 'attentionColumnSums: out.rows is 4'],
+    [() => ops.attentionColumnSums({ ...received, out: scores(3, 5) }), 'attentionColumnSums: out.rows is 3'],
+    [
+      () => ops.attentionColumnSums({ ...received, out: scores(2, 4) }),
+      'attentionColumnSums: out.length is 4, but must be 5',
+    ],
+    [
+      () => ops.attentionColumnSums({ ...received, visible: { range: { start: 0, end: 6, causal: true } } }),
+      'attentionColumnSums: visible.range is [0, 6), not within the 5 key rows',
+    ],
+    [
+      () => ops.attentionColumnSums({ ...received, visible: { ...received.visible, list: list(3, 1) } }),
+      'attentionColumnSums: visible.list has 3 sets',
+    ],
+    [
+      () => ops.attentionColumnSums({ ...received, logSumExp: scalars(3, 3) }),
+      'attentionColumnSums: logSumExp reaches element 12',
+    ],
     [() => ops.massByClass({ ...mass, sets: 3 }), 'massByClass: sets is 3'],
     [() => ops.massByClass({ ...mass, out: floats(71) }), 'massByClass: out reaches element 72'],
     [() => ops.attentionWeights({ ...weights, out: floats(59) }), 'attentionWeights: out reaches element 60'],

@@ -1,6 +1,6 @@
 import { it } from 'vitest';
 import type { Ops } from '../../../gpu/ops';
-import { compare, describeBoth, infiniteScores, inputView, type Layout, outputView, poisoned } from './both';
+import { compare, describeBoth, infiniteScores, inputView, type Layout, poisoned } from './both';
 
 // An exponential of a difference of numbers of about 3, and sums of at most 129 weights.
 const tolerance = { relative: 5e-6 };
@@ -67,20 +67,6 @@ describeBoth('recomputed weights', (backends) => {
         const out = poisoned(ops, (c.heads ?? 1) * c.queries * c.keys);
         ops.attentionWeights({ ...inputs(ops, c), out });
         return { out };
-      },
-      tolerance,
-    );
-  });
-
-  it.each(named)('attentionColumnSums %s', async (_, c) => {
-    await compare(
-      backends,
-      (ops) => {
-        const view = outputView(ops, [1, c.groups ?? 1, c.keys], 'strided');
-        const { buffer, offset, rowStride } = view;
-        const out = { buffer, offset, rowStride, rows: view.rows, length: c.keys };
-        ops.attentionColumnSums({ ...inputs(ops, c), out });
-        return { out: buffer };
       },
       tolerance,
     );
