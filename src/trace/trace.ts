@@ -24,7 +24,7 @@ export interface LayerTrace {
 /** A text as full attention saw it: from a model's forward pass or from a capture. Layers may be missing in a capture. */
 export interface Trace {
   readonly ops: Ops;
-  /** Layers of the model; `recorded` holds those that are there, ascending. */
+  /** Layers of the model; `layerTraces` holds those that are there, ascending. */
   readonly layers: number;
   readonly tokens: number;
   /** First token of the answer, whose tokens are read one by one; null: the text has none. */

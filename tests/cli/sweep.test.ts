@@ -78,7 +78,7 @@ it('writes a record for every method, keep and layer, with the numbers of a prob
     expect(record.topkRows === 0).toBe(record.topkRecall === null);
     const method = methodById(record.method);
     const parameters = record.parameters!;
-    const own = { ...text, recorded: text.layerTraces.filter(({ layer }) => layer === record.layer) };
+    const own = { ...text, layerTraces: text.layerTraces.filter(({ layer }) => layer === record.layer) };
     const [measured] = await measureLayers({ text: own, method, parameters, queries });
     expect(record).toMatchObject({
       massRecall: measured!.massRecall,

@@ -83,7 +83,7 @@ describe('what is wrong is said in one sentence', () => {
 
   it('about methods and parameters', () => {
     expect(sentence(() => methodById('lagkw'))).toBe(
-      'There is no method "lagkw"; choose one of full, esa, lagkv, streaming-llm, oracle, random.',
+      `There is no method "lagkw"; choose one of ${methods.map(({ id }) => id).join(', ')}.`,
     );
     expect(sentence(() => resolve('oracle', { keep: 0.5 }))).toBe(
       'oracle has no parameter "keep"; it has: keepFraction.',

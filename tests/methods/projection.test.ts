@@ -202,7 +202,7 @@ describe('learned', () => {
 
 it('asks for un-rotated tensors where a capture has none', async () => {
   const text = recordText(createCpuOps(), shape, layers);
-  const bare = { ...text, recorded: text.layerTraces.map((layer) => ({ ...layer, keyUnrotated: null })) };
+  const bare = { ...text, layerTraces: text.layerTraces.map((layer) => ({ ...layer, keyUnrotated: null })) };
   await expect(select(bare, { projection: 'exact' })).rejects.toThrow(
     'esa needs queries and keys before rotation, which layer 0 of this capture lacks; choose another method or original positions.',
   );

@@ -164,10 +164,10 @@ describe('a link', () => {
   });
 
   it('says whose numbers are shown where it names a method that is not there, and which there are', async () => {
-    const { session, notices } = await readLink('#method=snapkv&layer=3', environment);
+    const { session, notices } = await readLink('#method=nope&layer=3', environment);
     expect(session.method.id).toBe('esa');
     expect(notices).toEqual([
-      'The link is about the method "snapkv", which this version does not know: what you see is ESA instead. Methods are full, esa, lagkv, streaming-llm, oracle, random.',
+      `The link is about the method "nope", which this version does not know: what you see is ESA instead. Methods are ${environment.methodIds.join(', ')}.`,
     ]);
   });
 
