@@ -1,4 +1,4 @@
-import type { Ops } from '../../gpu/ops';
+import type { Ops, VisibleKeys } from '../../gpu/ops';
 import { headMajorRows, tokenMajorRows } from '../../gpu/rows';
 import { floats, type KernelCase, type Sizes } from './case';
 
@@ -23,18 +23,55 @@ export function attentionInputs(ops: Ops, sizes: Sizes, rows: number) {
   };
 }
 
-function attentionCase(name: string, rowsOf: (sizes: Sizes) => number): KernelCase {
+/** What a block of queries sees, and how many pairs of a query and a key that is. */
+export interface Seen {
+  readonly visible: VisibleKeys;
+  readonly pairs: number;
+}
+type SeenBy = (ops: Ops, sizes: Sizes, rows: number) => Seen;
+
+const allBefore: SeenBy = (_ops, { keys, heads }, rows) => ({
+  visible: { range: { start: 0, end: keys, causal: true } },
+  pairs: heads * rows * (keys - (rows - 1) / 2),
+});
+
+const quarterWindow: SeenBy = (_ops, { keys, heads }, rows) => {
+  const window = Math.ceil(keys / 4);
+  return { visible: { range: { start: 0, end: keys, causal: true, window } }, pairs: heads * rows * window };
+};
+
+/** Every second key before the queries, of those the first half, or as many as `lengthOf` says, and the queries themselves. */
+const listed =
+  (lengthOf?: (group: number, count: number) => number): SeenBy =>
+  (ops, { keys, heads, groups }, rows) => {
+    const start = keys - rows;
+    const count = Math.floor(start / 4);
+    const lengths = Array.from({ length: groups }, (_, group) => lengthOf?.(group, count) ?? count);
+    const indices = Array.from({ length: groups * count }, (_, i) => 2 * (i % count));
+    const buffer = ops.upload(Uint32Array.from([...indices, ...lengths]), 'lists');
+    const list = {
+      ...{ buffer, offset: 0, sets: groups, count, rowStride: count },
+      ...(lengthOf && { countsOffset: groups * count }),
+    };
+    const mean = lengths.reduce((sum, length) => sum + length, 0) / groups;
+    return {
+      visible: { list, range: { start, end: keys, causal: true } },
+      pairs: heads * rows * (mean + (rows + 1) / 2),
+    };
+  };
+
+export const quarterListed = listed();
+const differentListed = listed((group, count) => Math.floor(count / (1 + (group % 4))));
+
+function attentionCase(name: string, rowsOf: (sizes: Sizes) => number, seenBy = allBefore): KernelCase {
   return {
     name,
     tolerance: 1e-5,
     prepare(ops, sizes) {
-      const { query, key, value, scale, logSumExp, pairs, inputBytes, size } = attentionInputs(
-        ops,
-        sizes,
-        rowsOf(sizes),
-      );
+      const rows = rowsOf(sizes);
+      const { query, key, value, scale, logSumExp, inputBytes, size } = attentionInputs(ops, sizes, rows);
       const out = { ...query, buffer: ops.allocate('f32', query.buffer.length, 'out') };
-      const visible = { range: { start: 0, end: sizes.keys, causal: true } };
+      const { visible, pairs } = seenBy(ops, sizes, rows);
       return {
         size,
         flops: 4 * pairs * sizes.channels,
@@ -49,6 +86,11 @@ function attentionCase(name: string, rowsOf: (sizes: Sizes) => number): KernelCa
 export const attentionCases: readonly KernelCase[] = [
   attentionCase('attention', ({ rows }) => rows),
   attentionCase('attention, one query', () => 1),
+  attentionCase('attention, lists', ({ rows }) => rows, quarterListed),
+  attentionCase('attention, different lists', ({ rows }) => rows, differentListed),
+  attentionCase('attention, lists, one query', () => 1, quarterListed),
+  attentionCase('attention, different lists, one query', () => 1, differentListed),
+  attentionCase('attention, window', ({ rows }) => rows, quarterWindow),
   {
     name: 'mergeAttention',
     tolerance: 1e-5,

@@ -1,6 +1,6 @@
 import type { Ops } from '../../gpu/ops';
 import type { DeviceBuffer } from '../../gpu/rows';
-import { attentionInputs } from './attention';
+import { attentionInputs, quarterListed } from './attention';
 import type { KernelCase, Sizes } from './case';
 
 type AttentionInputs = ReturnType<typeof attentionInputs>;
@@ -47,6 +47,21 @@ export const measurementCases: readonly KernelCase[] = [
       return () => ops.attentionColumnSums({ ...inputs, visible, out });
     },
   ),
+  {
+    name: 'attentionColumnSums, lists, one query',
+    tolerance: 1e-5,
+    prepare(ops, sizes) {
+      const { query, key, scale, logSumExp, inputBytes, size } = attentionInputs(ops, sizes, 1);
+      const { visible, pairs } = quarterListed(ops, sizes, 1);
+      const { heads: rows, keys: length, channels } = sizes;
+      const buffer = ops.allocate('f32', rows * length, 'out');
+      const out = { buffer, offset: 0, rows, length, rowStride: length };
+      return {
+        ...{ size, flops: 2 * pairs * channels, bytes: inputBytes + 4 * rows * length, out: buffer },
+        record: () => ops.attentionColumnSums({ query, key, scale, logSumExp, visible, out }),
+      };
+    },
+  },
   weightsCase(
     `massByClass, ${GROUPINGS} groupings`,
     ({ heads, rows }) => GROUPINGS * heads * rows * CLASSES,

@@ -270,6 +270,7 @@ describe('attention', () => {
           ][of]!,
       ),
     ],
+    ['the first key alone, which looks like none to a hash, does not', [[0], [], [7], [7]]],
     ['a list does not share with its beginning', [0, 1, 2, 1].map((of) => [3, 9, 27, 81].slice(0, 4 - of))],
   ])('one query: %s', async (_, lists) => {
     const [heads, keys] = [lists.length, 300];
