@@ -58,18 +58,17 @@ export function shaderOf(source, file = 'shader') {
   }
   return {
     code: compact(source),
-    bindings: storages.map(({ name, group, entry }, index) => {
-      const type = entry.buffer?.type;
-      if (
-        group !== 0 ||
-        entry.binding !== index + 1 ||
-        (type !== 'storage' && type !== 'read-only-storage')
-      ) {
-        throw new Error(`${file}: ${name} is not the storage buffer at binding ${index + 1}`);
-      }
-      return { name, access: type === 'storage' ? 'write' : 'read' };
-    }),
-    parameters: fields,
+    bindings: Object.fromEntries(
+      storages.map(({ name, group, entry }, index) => {
+        const type = entry.buffer?.type;
+        const isStorage = type === 'storage' || type === 'read-only-storage';
+        if (group !== 0 || entry.binding !== index + 1 || !isStorage) {
+          throw new Error(`${file}: ${name} is not the storage buffer at binding ${index + 1}`);
+        }
+        return [name, type === 'storage' ? 'write' : 'read'];
+      }),
+    ),
+    parameters: Object.fromEntries(fields),
   };
 }
 
@@ -93,12 +92,13 @@ function interfaceOf(source, file) {
   const { fields } = /** @type {import('webgpu-utils').StructDefinition} */ (layout);
   return {
     resources: definitions.entryPoints.main?.resources ?? [],
-    fields: Object.entries(fields).map(([name, { offset, type }]) => {
+    fields: Object.entries(fields).map(([name, { offset, type }], index) => {
       const scalar = 'type' in type ? type.type : '';
       if (scalar !== 'u32' && scalar !== 'f32') {
         throw new Error(`${file}: parameter ${name} is ${scalar}, not u32 or f32`);
       }
-      return { name, word: offset / 4, type: /** @type {'u32' | 'f32'} */ (scalar) };
+      if (offset !== 4 * index) throw new Error(`${file}: ${name} does not follow the parameter before it`);
+      return /** @type {const} */ ([name, scalar]);
     }),
   };
 }
@@ -131,8 +131,10 @@ export function declarationsOf(files) {
     known.add(name);
     if (!source.includes('@binding')) return declaration(name, 'const code: string', 'code');
     const { bindings, parameters } = shaderOf(source, file);
-    const union = (/** @type {readonly { name: string }[]} */ list) =>
-      list.map((each) => `'${each.name}'`).join(' | ');
+    const union = (/** @type {object} */ named) =>
+      Object.keys(named)
+        .map((name) => `'${name}'`)
+        .join(' | ');
     return declaration(
       name,
       `const shader: import('./webgpu/kernel').Shader<\n    ${union(bindings)},\n    ${union(parameters)}\n  >`,

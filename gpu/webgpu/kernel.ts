@@ -6,12 +6,8 @@ export type BindingAccess = 'read' | 'write';
 /** A part of WGSL that not every device has: the code may use it only where the capabilities say so. */
 export type Extension = 'subgroups' | 'f16';
 
-/** A scalar of `Params`: where it lies, in words of four bytes. */
-export interface ShaderParameter<Name extends string = string> {
-  readonly name: Name;
-  readonly word: number;
-  readonly type: 'u32' | 'f32';
-}
+/** The type of a scalar of `Params`. */
+export type ParameterType = 'u32' | 'f32';
 
 /**
  * What the build makes of a `.wgsl` file (scripts/wgsl.mjs): WGSL with one uniform block `params: Params` of scalars at binding 0
@@ -19,8 +15,9 @@ export interface ShaderParameter<Name extends string = string> {
  */
 export interface Shader<Binding extends string = string, Parameter extends string = string> {
   readonly code: string;
-  readonly bindings: readonly { readonly name: Binding; readonly access: BindingAccess }[];
-  readonly parameters: readonly ShaderParameter<Parameter>[];
+  readonly bindings: Readonly<Record<Binding, BindingAccess>>;
+  /** In their order, a word of four bytes each. */
+  readonly parameters: Readonly<Record<Parameter, ParameterType>>;
 }
 
 /** A compute kernel. */

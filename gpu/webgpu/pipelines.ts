@@ -1,15 +1,19 @@
 import { DeviceError } from '../device-error';
 import { BindGroups } from './bind-groups';
 import type { Storage } from './buffers';
-import { type BindingAccess, type Kernel, kernelCode, type ShaderParameter } from './kernel';
+import { type BindingAccess, type Kernel, kernelCode, type ParameterType } from './kernel';
 import type { PipelineName } from './known-pipelines';
 import type { KernelConstants } from './unroll';
 
 /** Bytes of one dispatch's parameters: the alignment of dynamic uniform offsets. */
 export const PARAMETER_BYTES = 256;
 
-/** A parameter of a kernel, and which of several records had it the last time. */
-export interface ParameterField extends ShaderParameter {
+/** A parameter of a kernel: where it goes, in words of four bytes. */
+export interface ParameterField {
+  readonly name: string;
+  readonly word: number;
+  readonly type: ParameterType;
+  /** Which of several records had it the last time. */
   record: number;
 }
 
@@ -18,6 +22,8 @@ export interface KernelInterface {
   readonly layout: GPUBindGroupLayout;
   readonly pipelineLayout: GPUPipelineLayout;
   readonly fields: readonly ParameterField[];
+  /** Names of the bindings, from binding 1 on. */
+  readonly bindings: readonly string[];
   /** Which bindings are read, and which written. */
   readonly reads: readonly number[];
   readonly writes: readonly number[];
@@ -92,6 +98,7 @@ export class Pipelines {
   }
 
   #describe(kernel: Kernel): KernelInterface {
+    const accesses = Object.values(kernel.bindings);
     const layout = this.#device.createBindGroupLayout({
       label: kernel.name,
       entries: [
@@ -100,7 +107,7 @@ export class Pipelines {
           visibility: GPUShaderStage.COMPUTE,
           buffer: { type: 'uniform', hasDynamicOffset: true, minBindingSize: PARAMETER_BYTES },
         },
-        ...kernel.bindings.map(({ access }, index) => ({
+        ...accesses.map((access, index) => ({
           binding: index + 1,
           visibility: GPUShaderStage.COMPUTE,
           buffer: { type: access === 'read' ? ('read-only-storage' as const) : ('storage' as const) },
@@ -110,9 +117,15 @@ export class Pipelines {
     const described = {
       layout,
       pipelineLayout: this.#device.createPipelineLayout({ bindGroupLayouts: [layout] }),
-      fields: kernel.parameters.map((parameter) => ({ ...parameter, record: 0 })),
-      reads: bindingsFor(kernel, 'read'),
-      writes: bindingsFor(kernel, 'write'),
+      fields: Object.entries(kernel.parameters).map(([name, type], word) => ({
+        name,
+        word,
+        type,
+        record: 0,
+      })),
+      bindings: Object.keys(kernel.bindings),
+      reads: bindingsFor(accesses, 'read'),
+      writes: bindingsFor(accesses, 'write'),
       bindGroups: new BindGroups(),
       bound: [],
       variants: [],
@@ -164,8 +177,8 @@ function isSame(a: KernelConstants, b: KernelConstants): boolean {
   return true;
 }
 
-function bindingsFor({ bindings }: Kernel, wanted: BindingAccess): number[] {
-  return bindings.flatMap(({ access }, index) => (access === wanted ? [index] : []));
+function bindingsFor(accesses: readonly BindingAccess[], wanted: BindingAccess): number[] {
+  return accesses.flatMap((access, index) => (access === wanted ? [index] : []));
 }
 
 async function compileError(

@@ -237,14 +237,13 @@ export class Recorder {
 
   #bindGroup(
     kernel: Kernel,
-    { layout, reads, writes, bound, bindGroups }: KernelInterface,
+    { layout, bindings, reads, writes, bound, bindGroups }: KernelInterface,
     buffers: Readonly<Record<string, DeviceBuffer>>,
   ): GPUBindGroup {
-    const { bindings } = kernel;
     const { submission } = this.#commands;
     for (let index = 0; index < bindings.length; index++) {
-      const buffer = buffers[bindings[index]!.name];
-      if (!buffer) throw new Error(`kernel ${kernel.name}: buffer ${bindings[index]!.name} is missing`);
+      const buffer = buffers[bindings[index]!];
+      if (!buffer) throw new Error(`kernel ${kernel.name}: buffer ${bindings[index]} is missing`);
       const storage = storageOf(buffer);
       storage.lastUse = submission;
       bound[index] = storage;
@@ -257,7 +256,7 @@ export class Recorder {
     for (const read of reads) {
       for (const written of writes) {
         if (bound[read] !== bound[written]) continue;
-        bound[read] = this.#copyOf(buffers[bindings[read]!.name]!);
+        bound[read] = this.#copyOf(buffers[bindings[read]!]!);
         break;
       }
     }

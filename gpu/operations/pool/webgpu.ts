@@ -31,6 +31,7 @@ export function pool(recorder: Recorder, a: PoolArguments): void {
     // Beyond the row, and beyond 32 bits, it says no more.
     firstLength: Math.min(a.firstLength ?? input.length, input.length),
     radius,
+    width,
     inputOffset: input.offset,
     inputRowStride: input.rowStride,
     outOffset: out.offset,
@@ -55,7 +56,7 @@ export function pool(recorder: Recorder, a: PoolArguments): void {
     kernel: kind === 'max' ? maximum : mean,
     constants: {},
     buffers,
-    parameters: { ...parameters, width },
+    parameters,
     workgroups: linearGrid(Math.ceil(elements / 64), recorder.maxWorkgroupsPerDimension),
     work: { flops: (kind === 'max' ? 4 : 1) * elements * (2 * radius + 1), bytes: 8 * elements },
   });

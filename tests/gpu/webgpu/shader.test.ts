@@ -18,24 +18,23 @@ const INPUT = '@group(0) @binding(1) var<storage, read> input: array<Element>;';
 const OUT = '@group(0) @binding(2) var<storage, read_write> out: array<vec4f>;';
 
 describe('a shader', () => {
-  it('says which buffers it reads and writes, and where its parameters lie', () => {
+  it('says which buffers it reads and writes, and which parameters it has, in order', () => {
     const { code, ...found } = shaderOf(head('rows: u32, scale: f32, stride: u32', [INPUT, OUT]));
     expect(found).toEqual({
-      bindings: [
-        { name: 'input', access: 'read' },
-        { name: 'out', access: 'write' },
-      ],
-      parameters: [
-        { name: 'rows', word: 0, type: 'u32' },
-        { name: 'scale', word: 1, type: 'f32' },
-        { name: 'stride', word: 2, type: 'u32' },
-      ],
+      bindings: { input: 'read', out: 'write' },
+      parameters: { rows: 'u32', scale: 'f32', stride: 'u32' },
     });
+    expect(Object.keys(found.parameters)).toEqual(['rows', 'scale', 'stride']);
     expect(code).toContain('fn main()');
   });
 
   it.each([
     ['a parameter that is no scalar', head('at: vec2u', [INPUT]), 'parameter at is vec2u, not u32 or f32'],
+    [
+      'a parameter that leaves room before it',
+      head('rows: u32, @align(16) scale: f32', [INPUT]),
+      'scale does not follow the parameter before it',
+    ],
     ['a buffer out of order', head('n: u32', [OUT]), 'out is not the storage buffer at binding 1'],
     [
       'no uniform',
