@@ -95,8 +95,7 @@ export async function prepareStep(
   const { queryHeads, keyValueHeads, headDimension, compressedDim, blockTokens } = shape;
   const context = { layers: 1, queryHeads, keyValueHeads, headDimension, trainedTokens: null };
   const parameters = resolveParameters(
-    esa.id,
-    esa.parameters,
+    esa,
     {
       projection: 'learned',
       compressedDim,
@@ -148,6 +147,8 @@ export async function prepareStep(
     keyUnrotated: sliceRows(text.keyUnrotated, 0, end),
     value: sliceRows(text.value, 0, end),
     logSumExp: null,
+    earlierQueries: null,
+    inLayer: () => null,
   });
   const input = inputOf(tokens);
   // What a run has done before: after this, the compressed keys lack those of one block.

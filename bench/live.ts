@@ -82,7 +82,7 @@ async function sweepMilliseconds(ops: Ops, tokens: number): Promise<number> {
   const { reader } = await forward(decoder, ids, { keepStates: false });
   const text = traceOfSession(decoder, reader, { tokens, calibration });
   const method = methodById('esa');
-  const parameters = resolveParameters(method.id, method.parameters, {}, contextOf(text));
+  const parameters = resolveParameters(method, {}, contextOf(text));
   const fractions = Array.from({ length: POINTS }, (_, i) => 64 ** (i / (POINTS - 1) - 1));
   const queries = { start: tokens - Math.ceil(tokens / 8), end: tokens };
   let milliseconds = 0;

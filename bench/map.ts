@@ -255,7 +255,7 @@ async function checkTile(ops: Ops, { text }: OpenMap): Promise<void> {
     key: { ...recorded.key, buffer: await move(recorded.key) },
     logSumExp: { ...recorded.logSumExp, buffer: await move(recorded.logSumExp) },
   };
-  const copy = { ...text, ops: cpu, recorded: [layer] };
+  const copy = { ...text, ops: cpu, layerTraces: [layer] };
   const expected = await attentionOfTiles(copy, work, signal, new FirstWeights(copy));
   for (const kind of ['maximum', 'mean'] as const) {
     const right = expected.lines[0]![kind];

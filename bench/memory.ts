@@ -81,7 +81,7 @@ async function measureCase({ print, figure }: Bench, { name, config, tokens }: C
   const ops = await createWebGpuOps({ device, capabilities: { memoryBytes: BUDGET_BYTES } });
   const method = methodById('esa');
   const given = { projection: 'exact' };
-  const parameters = resolveParameters(method.id, method.parameters, given, { ...config, tokens });
+  const parameters = resolveParameters(method, given, { ...config, tokens });
   const queriesStart = tokens - Math.ceil(tokens / 8);
   const request = {
     ...{ config, method, parameters, tokens, queriesStart, answerStart: null, limits: ops.memoryLimits },

@@ -4,9 +4,9 @@ import { methodNotices } from '../../src/engine/notices';
 import type { Method } from '../../src/methods/method';
 import type { MethodSpec } from '../../src/methods/method-spec';
 import {
+  completeParameters,
   type ParameterContext,
   type Parameters as ParameterSet,
-  resolveParameters,
 } from '../../src/methods/parameters';
 import { useMethod, usePage, usePageState, useParameterContext } from '../../src/page/hooks';
 import { presentRecord } from '../../src/page/measured';
@@ -121,7 +121,7 @@ function paperParameters(method: Method, context: ParameterContext): ParameterSe
     const value = schema.kind === 'count' ? Math.min(schema.paper, schema.maximum(context)) : schema.paper;
     return [[name, value] as const];
   });
-  return resolveParameters(method.id, method.parameters, Object.fromEntries(given), context);
+  return completeParameters(method, Object.fromEntries(given), context);
 }
 
 /** Methods that stay for comparison. */

@@ -30,7 +30,7 @@ export function AnswerPanel() {
   const isPast = usePageState((state) => isPastTrained(state.text, state.model));
   const [isTableShown, showTable] = useState(false);
   const { id = '', parameters = {} } = measured?.by.method ?? {};
-  const evictsOnce = findMethod(id)?.evictsOnce?.(parameters) ?? false;
+  const evictsOnce = findMethod(id)?.traits(parameters).decides === 'once';
   // Before the answer, where the queries begin in it; there is nothing before query 0.
   const evictedAt = evictionPlace({
     evictAt: measured?.queries.start ?? 0,

@@ -37,7 +37,7 @@ export function budgetOfKey(
   const { tokens, answerStart, queries } = text;
   // What a fraction is of: for methods that evict once the tokens before the eviction, so that a step is a whole key.
   const places = { evictAt: queries.start, answerStart };
-  const all = method.evictsOnce?.(parameters) ? evictionPlace(places) : tokens;
+  const all = method.traits(parameters).decides === 'once' ? evictionPlace(places) : tokens;
   if (all === 0) return null;
   const now =
     equivalentBudget(method, parameters, { ...context, tokens }, queries.start, answerStart) ?? kept;

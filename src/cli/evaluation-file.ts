@@ -177,7 +177,7 @@ function evictsOnce({ id, parameters }: CellKey): boolean {
   const choices = Object.entries(method.parameters).flatMap(([name, schema]) =>
     schema.kind === 'choice' ? [[name, parameters[name] ?? schema.default(context, {})] as const] : [],
   );
-  return method.evictsOnce?.(Object.fromEntries(choices) as Parameters) ?? false;
+  return method.traits(Object.fromEntries(choices) as Parameters).decides === 'once';
 }
 
 type Place = Pick<CellKey, 'task' | 'tokens' | 'label'>;

@@ -27,13 +27,7 @@ export async function selectCommand(rawArguments: string[]): Promise<void> {
   const ops = await openCommandBackend(args.backend(), args.memoryBytes());
   const { text, notices } = await openSource(ops, args);
   const context = contextOf(text);
-  const parameters = resolveParameters(
-    method.id,
-    method.parameters,
-    given as Record<string, unknown>,
-    context,
-  );
-  method.validate?.(parameters, context);
+  const parameters = resolveParameters(method, given as Record<string, unknown>, context);
 
   const tensors: Record<string, TensorToWrite> = {};
   const said = new Map<number, readonly string[]>();

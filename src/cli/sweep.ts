@@ -70,7 +70,7 @@ export async function sweepCommand(rawArguments: string[]): Promise<void> {
   const notices = new Set(source.notices);
   const records: SweepRecord[] = [];
   for (const method of methods) {
-    const base = resolveParameters(method.id, method.parameters, given[method.id] ?? {}, context);
+    const base = resolveParameters(method, given[method.id] ?? {}, context);
     for (const keep of keeps) {
       showProgress(`${method.id}, keep ${keep}`);
       records.push(...(await measurePoint(text, method, base, keep, queries, notices)));

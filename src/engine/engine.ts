@@ -6,6 +6,7 @@ import { DeviceError } from '../../gpu/device-error';
 import type { Ops } from '../../gpu/ops';
 import { isUserError, UserError } from '../base/user-error';
 import type { QueryRow } from '../measure/results';
+import { readsTrace } from '../methods/method';
 import { checkMeasured, checkMethodStates } from '../model/decoder/check-finite';
 import type { ModelHead } from '../model/load';
 import type { StudySpec } from '../study/spec';
@@ -219,7 +220,7 @@ export class Engine {
     parts: readonly Part[],
   ): MemoryPlan {
     const { queries, answerStart } = text.facts;
-    const readsText = method.readsText?.(parameters, open.calibration) ?? false;
+    const readsText = readsTrace(method, parameters, open.calibration);
     return planMemory({
       ...{ method, parameters, answerStart, config: open.config, limits: this.#ops.memoryLimits },
       tokens: text.ids.length,
@@ -298,7 +299,7 @@ export class Engine {
   ): Promise<Omit<Generation, 'session'>> {
     const { answerStart, queries } = text.facts;
     // A worker that has only the free run then reads the text with full attention too.
-    const probe = method.readsText?.(parameters, open.calibration)
+    const probe = readsTrace(method, parameters, open.calibration)
       ? await this.#openProbe(open, text, run, plan)
       : this.#probe;
     const { session, ...reading } = await generate({

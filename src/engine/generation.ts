@@ -9,7 +9,7 @@ import type { DeviceBuffer, Rows } from '../../gpu/rows';
 import { matrixRows, sliceRows } from '../../gpu/rows';
 import { Scratch } from '../../gpu/scratch';
 import { evictionPlace, promptBlocks } from '../methods/blocks';
-import type { LayerInput, Method, MethodRun, QueryBlock, Selection } from '../methods/method';
+import type { LayerInput, Method, MethodRun, QueryBlock, Selection, Traits } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
 import { runNotices } from '../methods/run-notices';
 import { ScoreCheck } from '../methods/score-check';
@@ -20,6 +20,7 @@ import type { AttendRequest, Decoder, DecoderSession } from '../model/decoder/de
 import { startSession } from '../model/decoder/decoder';
 import type { LayerTrace } from '../trace/trace';
 import { AnswerSelections } from './answer-selections';
+import { EarlierQueries } from './earlier-queries';
 import type { StudyText } from './source';
 
 /** Longest answer that is generated; what ends one earlier is in docs/measurements.md, "Source, queries, runs". */
@@ -163,6 +164,8 @@ class Run {
   readonly #nextLogits: Rows;
   readonly #scratchLogSumExp: RowScalars;
   readonly #unused: Rows | null;
+  readonly #traits: Traits;
+  readonly #earlier: EarlierQueries | null;
   /** Where text is generated from; null: nowhere. */
   readonly #generateFrom: number | null;
   readonly selections: AnswerSelections | null;
@@ -194,11 +197,15 @@ class Run {
     this.#next = scratch.integers(1, 'next token');
     this.#nextLogits = matrixRows(scratch.floats(vocabularySize, 'next logits'), 1, vocabularySize);
     this.#scratchLogSumExp = scratch.scalars(queryHeads, largestBlock, 'block log-sum-exp');
+    const traits = method.traits(parameters);
+    this.#traits = traits;
     // Methods that look at full attention's weights need its log-sum-exp first, which comes with an output nobody reads.
-    this.#unused = method.needs.fullAttention
+    this.#unused = traits.wants.logSumExp
       ? scratch.rows(queryHeads, largestBlock, headDimension, 'full attention output')
       : null;
     this.#check = new ScoreCheck(ops, config.layers);
+    const { queriesBefore } = traits.wants;
+    this.#earlier = queriesBefore ? new EarlierQueries(ops, config, queriesBefore) : null;
     const run = method.start(
       {
         ops: this.#check.ops,
@@ -260,6 +267,7 @@ class Run {
     if (from === null) return null;
     const { ids, queriesStart, signal } = this.#request;
     this.#method.mark();
+    this.#earlier?.mark();
     const generated: number[] = [];
     let agreed = 0;
     for (;;) {
@@ -284,8 +292,9 @@ class Run {
     if (this.#session.length !== from + agreed) {
       this.#session.rewind(from);
       this.#method.rewind();
+      this.#earlier?.rewind();
     }
-    if (this.#request.method.family === 'dense') {
+    if (this.#traits.decides === 'never') {
       if (this.#session.length < ids.length) {
         await this.readBlocks([{ start: this.#session.length, end: ids.length }]);
       }
@@ -315,6 +324,7 @@ class Run {
   release(): void {
     this.selections?.release();
     this.#method.dispose();
+    this.#earlier?.release();
     this.#check.release();
   }
 
@@ -328,6 +338,9 @@ class Run {
       ...asked,
       block: { start, end },
       logSumExp: this.#unused ? this.#scratchLogSumExp : null,
+      earlierQueries: this.#earlier?.before(asked.layer, start) ?? null,
+      // Layers below have had their turn.
+      inLayer: () => null,
     };
     const scale = decoder.config.attentionScale;
     if (this.#unused) {
@@ -336,6 +349,8 @@ class Run {
     const selection: Selection = this.#method.select(input);
     if (this.#method.attend) this.#method.attend(input, selection, asked.out, kept);
     else attendSelection(this.#ops, input, selection, scale, asked.out, kept);
+    this.#method.attended?.(input, selection, kept);
+    this.#earlier?.note(asked.layer, asked.query, end);
     const writes = this.selections && !this.#hasGenerated && end >= this.#generateFrom!;
     if (writes) this.selections!.note(asked.layer, selection);
     const held = writes ? selection.list?.buffer : undefined;

@@ -34,8 +34,7 @@ export function studyContext(
 /** Checks a method's parameters for one text. Throws UserError. */
 export function resolve(spec: MethodSpec, context: ParameterContext): ResolvedMethod {
   const method = methodById(spec.id);
-  const parameters = resolveParameters(method.id, method.parameters, spec.parameters, context);
-  method.validate?.(parameters, context);
+  const parameters = resolveParameters(method, spec.parameters, context);
   return { method, parameters, spec };
 }
 

@@ -104,18 +104,22 @@ async function attentionTime(
   const blocks = promptBlocks(method, parameters, places, contextOf(text));
   const largest = Math.max(...blocks.map(({ start, end }) => end - start));
   const scratch = new Scratch(ops);
+  const traits = method.traits(parameters);
   const run = method.start(methodContext(text, evictionPlace(places)), parameters);
   try {
     await run.prepare?.(text.layerTraces, signal);
     const out = scratch.rows(H, largest, d, 'attention output');
     const logSumExp = scratch.scalars(H, largest, 'block log-sum-exp');
-    const unused = method.needs.fullAttention ? scratch.rows(H, largest, d, 'full attention output') : null;
+    const unused = traits.wants.logSumExp ? scratch.rows(H, largest, d, 'full attention output') : null;
     const times: MeasuredTime[] = [];
     for (const recorded of text.layerTraces) {
       const asked: Promise<MeasuredTime>[] = [];
       for (const block of blocks) {
         // Rotating queries and keys belongs to the forward pass: done before the watch starts.
-        const here = { ...viewsOf(layerInput(recorded, block)), logSumExp: unused && logSumExp };
+        const here = {
+          ...viewsOf(layerInput(recorded, block, traits.wants, text.layerTraces)),
+          logSumExp: unused && logSumExp,
+        };
         const watch = ops.stopwatch();
         const count = block.end - block.start;
         if (unused) fullLogSumExp(ops, here, scale, sliceRows(unused, 0, count), logSumExp);
@@ -123,6 +127,7 @@ async function attentionTime(
         const rows = sliceRows(out, 0, count);
         if (run.attend) run.attend(here, selection, rows, logSumExp);
         else attendSelection(ops, here, selection, scale, rows, logSumExp);
+        run.attended?.(here, selection, logSumExp);
         asked.push(watch.stop());
         ops.release(...selection.owned);
         await ops.pace();
@@ -145,6 +150,9 @@ async function attentionTime(
 
 /** All views of an input, made now. */
 function viewsOf(input: LayerInput): LayerInput {
-  const { layer, block, query, queryUnrotated, key, keyUnrotated, value, logSumExp } = input;
-  return { layer, block, query, queryUnrotated, key, keyUnrotated, value, logSumExp };
+  const { layer, block, query, queryUnrotated, key, keyUnrotated, value, logSumExp, earlierQueries } = input;
+  return {
+    ...{ layer, block, query, queryUnrotated, key, keyUnrotated, value, logSumExp, earlierQueries },
+    inLayer: (other) => input.inLayer(other),
+  };
 }

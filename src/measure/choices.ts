@@ -1,7 +1,7 @@
 /** What a run chooses in one layer, block by block; for consecutive blocks of one query in one pass, where the method can. */
-import type { LayerInput, MethodRun, QueryBlock, Selection } from '../methods/method';
+import type { LayerInput, QueryBlock, Selection } from '../methods/method';
 import type { LayerTrace } from '../trace/trace';
-import { layerInput } from './trace-run';
+import type { TraceRun } from './trace-run';
 
 export interface Choices {
   /** All queries of the blocks. */
@@ -18,7 +18,7 @@ const MOST_SCORES = 2 ** 20;
 
 /** The choices of `blocks`, ascending, made as they are asked for. Throws the signal's reason and then holds nothing. */
 export function* choose(
-  run: MethodRun,
+  { run, inputOf }: Pick<TraceRun, 'run' | 'inputOf'>,
   recorded: LayerTrace,
   blocks: readonly QueryBlock[],
   signal: AbortSignal | undefined,
@@ -27,7 +27,7 @@ export function* choose(
     to = run.each ? endOfSingles(blocks, from) : from + 1;
     const together = blocks.slice(from, to);
     signal?.throwIfAborted();
-    const input = layerInput(recorded, { start: together[0]!.start, end: together.at(-1)!.end });
+    const input = inputOf(recorded, { start: together[0]!.start, end: together.at(-1)!.end });
     const selections = together.length > 1 ? (run.each?.select(input) ?? null) : null;
     if (selections) {
       yield { input, blocks: together, selections, inOnePass: true };
@@ -35,8 +35,10 @@ export function* choose(
     }
     for (const block of together) {
       signal?.throwIfAborted();
-      const own = layerInput(recorded, block);
-      yield { input: own, blocks: [block], selections: [run.select(own)], inOnePass: false };
+      const own = inputOf(recorded, block);
+      const selection = run.select(own);
+      run.attended?.(own, selection, null);
+      yield { input: own, blocks: [block], selections: [selection], inOnePass: false };
     }
   }
 }

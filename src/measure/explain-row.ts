@@ -10,7 +10,7 @@ import { firstWeightOf } from './missed';
 import { isOwnRun, ownRowWeights } from './own-positions';
 import { KEY_FATES, type KeyFate, type QueryRow, type RowRule } from './results';
 import { type KeptKeys, readKept, readScores, setOfHead } from './selection-reader';
-import { layerInput, startTraceRun } from './trace-run';
+import { startTraceRun } from './trace-run';
 
 export interface ExplainRequest {
   readonly text: Trace;
@@ -39,15 +39,16 @@ export async function explainRow(request: ExplainRequest): Promise<QueryRow> {
   try {
     const block = blocks.find(({ start, end }) => start <= query && query < end);
     if (!block) throw new RangeError(`query ${query} is outside the text of ${tokens} tokens`);
-    if (method.family === 'evict-reading') {
+    if (started.traits.decides === 'whileReading') {
       for (const earlier of blocks.slice(0, blocks.indexOf(block))) {
-        const input = layerInput(recorded, earlier);
+        const input = started.inputOf(recorded, earlier);
         const selection = run.select(input);
+        run.attended?.(input, selection, null);
         ops.release(...selection.owned);
         await ops.pace();
       }
     }
-    const selection = run.select(layerInput(recorded, block));
+    const selection = run.select(started.inputOf(recorded, block));
     const isScored = selection.decidedBy === undefined;
     const reads = Promise.all([
       readKept(ops, selection),
@@ -114,20 +115,16 @@ function rowRule(
   blockStart: number,
 ): RowRule {
   const evictAt = evictionPlace({ evictAt: request.evictAt, answerStart: text.answerStart });
-  const evictsOnce = method.evictsOnce?.(parameters) ?? false;
+  const { decides } = method.traits(parameters);
+  const evictsOnce = decides === 'once';
   const isBefore = evictsOnce && blockStart < evictAt;
   const kept =
-    method.family === 'dense' ? 'everything' : isBefore || isReading(method, parameters) ? 'not-yet' : 'room';
+    decides === 'never' ? 'everything' : isBefore || decides === 'whileReading' ? 'not-yet' : 'room';
   return {
     kind: decidedBy === 'nothing' ? kept : (decidedBy ?? 'scores'),
     partitions: segmentTokens === undefined ? null : { start: candidates.start, tokens: segmentTokens },
     evictedAt: evictsOnce && !isBefore ? evictAt : null,
   };
-}
-
-/** Whether the method drops keys as it reads on, whatever the budget: at first it has dropped none. */
-function isReading(method: Method, parameters: Parameters): boolean {
-  return method.family === 'evict-reading' && !(method.evictsOnce?.(parameters) ?? false);
 }
 
 /** Scores of keys that they did not decide about are none. */

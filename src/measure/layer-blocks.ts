@@ -191,9 +191,9 @@ function attendOwn(
   selection: Selection,
   kept: Attended,
 ): { lambdaOfAll: Promise<Float32Array> | null } | null {
-  if (!run.attend || run.positions === 'model') return null;
+  if (!run.attend) return null;
   run.attend(part, selection, kept.out, kept.logSumExp);
-  if (run.positions === 'cache') return { lambdaOfAll: null };
+  if (!run.farEnd) return { lambdaOfAll: null };
   const { rangeStart } = selection;
   const { layer, block, query } = part;
   const read = (): Promise<Float32Array> => {

@@ -27,7 +27,7 @@ export function rowShape(kept: KeptKeys, { start, end }: { start: number; end: n
 
 /** Whether a run's attention can be measured for several such queries at once. */
 export function measuresRows({ run }: MeasuredRun): boolean {
-  return run.positions === 'model' || (run.positions === 'own' && run.attendEach !== undefined);
+  return !run.attend || run.attendEach !== undefined;
 }
 
 /** As `measurePart` for the queries of `part`, of which query i keeps `kept[i]`, all of one shape. */
@@ -68,12 +68,13 @@ export async function measureRows(
     out: eachRowAsHead(model.out),
     logSumExp: { ...model.logSumExp, headStride: 1 },
   });
-  const hasOwn = run.positions === 'own';
+  const hasOwn = run.attendEach !== undefined;
   let ofAll: Promise<Float32Array> | null = null;
   if (hasOwn) {
     const asked: LayerInput = {
       ...{ layer: part.layer, block: part.block, query, queryUnrotated: dense(part.queryUnrotated) },
-      ...{ key, keyUnrotated: part.keyUnrotated, value, logSumExp: null },
+      ...{ key, keyUnrotated: part.keyUnrotated, value, logSumExp: null, earlierQueries: null },
+      inLayer: () => null,
     };
     const own = spaces.at(1);
     const visible: VisibleOfEach = {

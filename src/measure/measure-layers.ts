@@ -97,9 +97,10 @@ async function probeLayers(
     for (const { recorded, sums } of results) {
       // Only methods that change their cache while they read have to see the blocks before.
       const isAsked = (block: TokenRange): boolean =>
-        overlap(block, queries) !== null || (method.family === 'evict-reading' && block.start < queries.end);
+        overlap(block, queries) !== null ||
+        (started.traits.decides === 'whileReading' && block.start < queries.end);
       const blocks = started.blocks.filter(isAsked);
-      for (const made of choose(started.run, recorded, blocks, signal)) {
+      for (const made of choose(started, recorded, blocks, signal)) {
         const ofEach = made.inOnePass ? readEach(ops, started.run, made) : null;
         for (const [i, selection] of made.selections.entries()) {
           const measured = overlap(made.blocks[i]!, queries);

@@ -12,7 +12,7 @@ import { layerInput } from './trace-run';
 export type OwnRun = MethodRun & Required<Pick<MethodRun, 'attend' | 'farEnd' | 'farRows'>>;
 
 export function isOwnRun(run: MethodRun): run is OwnRun {
-  return run.positions === 'own' && Boolean(run.attend && run.farEnd && run.farRows);
+  return Boolean(run.attend && run.farEnd && run.farRows);
 }
 
 /** One head of a layer's input: [1, …] throughout. */
@@ -36,6 +36,8 @@ export function headInput(text: Trace, recorded: LayerTrace, block: QueryBlock, 
     keyUnrotated: keyUnrotated && ofKey(keyUnrotated),
     value: ofKey(value),
     logSumExp: null,
+    earlierQueries: null,
+    inLayer: () => null,
   } satisfies LayerInput;
 }
 

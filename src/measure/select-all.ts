@@ -1,7 +1,7 @@
 /** Everything a method keeps in one layer: for the map, and for the command line's `select`. */
 
 import { ignoreRejection } from '../base/ignore-rejection';
-import type { Method, QueryBlock } from '../methods/method';
+import type { Method, QueryBlock, Traits } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
 import { runNotices } from '../methods/run-notices';
 import type { Trace } from '../trace/trace';
@@ -48,13 +48,12 @@ export async function selectAll(request: SelectAllRequest): Promise<{
     signal,
   });
   try {
-    const evicts = method.family === 'evict-once' || method.family === 'evict-reading';
-    const { blocks } = started;
-    const sets = method.sets === 'kvHead' ? text.keyValueHeads : 1;
-    const asked = evicts || blocks.length === 0 ? [...blocks, { start: tokens, end: tokens }] : blocks;
+    const { blocks, traits } = started;
+    const sets = setsOf(traits, text);
+    const asked = traits.evicts || blocks.length === 0 ? [...blocks, { start: tokens, end: tokens }] : blocks;
     // Recorded without waiting: what is read comes off the device together.
     const reads: Promise<BlockSelection>[] = [];
-    for (const { blocks, selections } of choose(started.run, recorded!, asked, signal)) {
+    for (const { blocks, selections } of choose(started, recorded!, asked, signal)) {
       for (const [i, selection] of selections.entries()) {
         const read = Promise.all([
           readKept(ops, selection, sets),
@@ -76,4 +75,12 @@ export async function selectAll(request: SelectAllRequest): Promise<{
   } finally {
     started.dispose();
   }
+}
+
+/** How many sets of keys a layer keeps. */
+export function setsOf(
+  { sets }: Pick<Traits, 'sets'>,
+  text: Pick<Trace, 'keyValueHeads' | 'queryHeads'>,
+): number {
+  return { layer: 1, kvHead: text.keyValueHeads, queryHead: text.queryHeads }[sets];
 }

@@ -80,7 +80,7 @@ export class Curve {
       const isPossible = 'parameters' in fitted;
       if (!isPossible) this.#missing[point] = fitted;
       this.#points.push(isPossible ? fitted.parameters : null);
-      const isCovered = method.family === 'reselect' && this.#runs.some((run) => run !== null);
+      const isCovered = method.traits(parameters).isNested && this.#runs.some((run) => run !== null);
       this.#runs.push(
         isPossible && !isCovered
           ? await startTraceRun(text, method, fitted.parameters, evictAt, options)
@@ -89,13 +89,18 @@ export class Curve {
     }
   }
 
+  /** Whether larger budgets' lists come from the scores of smaller ones. */
+  get #isNested(): boolean {
+    return this.#method.traits(this.#spec.parameters).isNested;
+  }
+
   /** Most lists of tokens that one layer has at all points. */
   listsWithin(queries: TokenRange): number {
     const lists = this.#runs.map(
       (started) => started?.blocks.filter((block) => overlap(block, queries)).length ?? 0,
     );
     // Larger budgets' lists come from the same scores.
-    const points = this.#method.family === 'reselect' ? this.#fractions.length : 1;
+    const points = this.#isNested ? this.#fractions.length : 1;
     return points * lists.reduce((sum, count) => sum + count, 0);
   }
 
@@ -110,7 +115,7 @@ export class Curve {
     const points: Promise<Group[]>[] = [];
     for (const started of this.#runs) {
       const reads: Read[] = [];
-      const isNested = started !== null && this.#method.family === 'reselect';
+      const isNested = started !== null && this.#isNested;
       const measuredOf = (block: TokenRange): TokenRange | null => {
         const overlapping = overlap(block, queries);
         return overlapping && sweptWeight(swept, overlapping.start) > 0 ? overlapping : null;
@@ -118,9 +123,9 @@ export class Curve {
       // One pass decides for all of an answer's tokens, swept or not: a probe run then finds the same scores.
       const isAsked = (block: TokenRange): boolean =>
         (started?.run.each ? overlap(block, queries) : measuredOf(block)) !== null ||
-        (this.#method.family === 'evict-reading' && block.start < queries.end);
+        (started?.traits.decides === 'whileReading' && block.start < queries.end);
       const blocks = started?.blocks.filter(isAsked) ?? [];
-      for (const made of started ? choose(started.run, recorded, blocks, signal) : []) {
+      for (const made of started ? choose(started, recorded, blocks, signal) : []) {
         for (const [i, selection] of made.selections.entries()) {
           const block = made.blocks[i]!;
           const measured = measuredOf(block);

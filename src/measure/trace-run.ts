@@ -4,7 +4,15 @@ import type { Rows } from '../../gpu/rows';
 import { sliceRows } from '../../gpu/rows';
 import { UserError } from '../base/user-error';
 import { evictionPlace, studyBlocks } from '../methods/blocks';
-import type { LayerInput, Method, MethodContext, MethodRun, QueryBlock } from '../methods/method';
+import type {
+  LayerInput,
+  Method,
+  MethodContext,
+  MethodRun,
+  QueryBlock,
+  Traits,
+  Wants,
+} from '../methods/method';
 import type { ParameterContext, Parameters } from '../methods/parameters';
 import { ScoreCheck } from '../methods/score-check';
 import type { LayerTrace, Trace } from '../trace/trace';
@@ -18,6 +26,9 @@ export interface TokenRange {
 
 export interface TraceRun {
   readonly run: MethodRun;
+  readonly traits: Traits;
+  /** One layer at a block, as this run wants to see it. */
+  inputOf(recorded: LayerTrace, block: QueryBlock): LayerInput;
   /** Blocks of the whole text, the answer's tokens one by one. */
   readonly blocks: readonly QueryBlock[];
   /** What the run and its measurements remember; renewed whenever nothing that came from it is needed any more. */
@@ -45,7 +56,6 @@ export async function startTraceRun(
   { memo: shared, signal }: TraceRunOptions = {},
 ): Promise<TraceRun> {
   const context = contextOf(text);
-  method.validate?.(parameters, context);
   const whole = shared ?? new Memo();
   const memo = whole.lease();
   const { tokens, answerStart } = text;
@@ -60,7 +70,8 @@ export async function startTraceRun(
     memo.end();
     if (!shared) whole.close();
   };
-  const needsUnrotated = method.needs.unrotated || run.positions === 'cache';
+  const traits = method.traits(parameters);
+  const needsUnrotated = traits.wants.unrotated || traits.positions === 'cache';
   const lacking = text.layerTraces.find(
     ({ queryUnrotated, keyUnrotated }) => !queryUnrotated || !keyUnrotated,
   );
@@ -76,7 +87,10 @@ export async function startTraceRun(
     dispose();
     throw error;
   }
-  return { run, blocks: studyBlocks(method, parameters, places, context), memo, checkScores, dispose };
+  const blocks = studyBlocks(method, parameters, places, context);
+  const inputOf = (recorded: LayerTrace, block: QueryBlock): LayerInput =>
+    layerInput(recorded, block, traits.wants, text.layerTraces);
+  return { run, traits, inputOf, blocks, memo, checkScores, dispose };
 }
 
 /** What a run over the text gets to know, without a memo. */
@@ -106,18 +120,27 @@ export function contextOf(text: Trace): ParameterContext {
   return { tokens, trainedTokens, layers, queryHeads, keyValueHeads, headDimension };
 }
 
-/** One layer as a method sees it at a block. */
-export function layerInput(recorded: LayerTrace, block: QueryBlock): LayerInput {
-  return new RecordedInput(recorded, block);
+/** One layer of a trace at a block, as a method sees it that wants `wants` and looks at the layers of `layerTraces`. */
+export function layerInput(
+  recorded: LayerTrace,
+  block: QueryBlock,
+  wants: Wants = {},
+  layerTraces: readonly LayerTrace[] = [],
+): LayerInput {
+  return new TraceInput(recorded, block, wants, layerTraces);
 }
 
 /** Views are made when read, for a sweep asks for thousands of inputs and reads little of each. Spreading one loses its getters. */
-class RecordedInput implements LayerInput {
+class TraceInput implements LayerInput {
   readonly layer: number;
   readonly block: QueryBlock;
   readonly #recorded: LayerTrace;
+  readonly #wants: Wants;
+  readonly #layerTraces: readonly LayerTrace[];
 
-  constructor(recorded: LayerTrace, block: QueryBlock) {
+  constructor(recorded: LayerTrace, block: QueryBlock, wants: Wants, layerTraces: readonly LayerTrace[]) {
+    this.#wants = wants;
+    this.#layerTraces = layerTraces;
     this.layer = recorded.layer;
     this.block = block;
     this.#recorded = recorded;
@@ -148,6 +171,18 @@ class RecordedInput implements LayerInput {
   get logSumExp(): RowScalars {
     const { buffer, offset, headStride } = this.#recorded.logSumExp;
     return { buffer, offset: offset + this.block.start, headStride };
+  }
+
+  get earlierQueries(): Rows | null {
+    const wanted = this.#wants.queriesBefore ?? 0;
+    if (wanted === 0) return null;
+    const count = Math.min(wanted, this.block.start);
+    return sliceRows(this.#recorded.query, this.block.start - count, count);
+  }
+
+  inLayer(layer: number): LayerInput | null {
+    const other = this.#layerTraces.find((trace) => trace.layer === layer);
+    return other ? new TraceInput(other, this.block, this.#wants, this.#layerTraces) : null;
   }
 
   #ofBlock(view: Rows): Rows {

@@ -45,13 +45,13 @@ export const NOTHING_TO_EVICT =
  * `text.tokens` is T, `text.evictAt` S, the first token of the study's queries.
  */
 export function translateKeepFraction(
-  method: Pick<Method, 'evictsOnce'>,
+  method: Pick<Method, 'traits'>,
   parameters: Parameters,
   text: { readonly tokens: number; readonly evictAt: number },
 ): Parameters {
   const { keepFraction } = parameters;
   const { tokens, evictAt } = text;
-  if (!method.evictsOnce?.(parameters) || evictAt <= 0 || evictAt === tokens) return parameters;
+  if (method.traits(parameters).decides !== 'once' || evictAt <= 0 || evictAt === tokens) return parameters;
   const translate = (fraction: number): number => {
     const kept = Math.min(evictAt, Math.floor(fraction * tokens));
     const scaled = Math.min(1, (fraction * tokens) / evictAt);

@@ -1,11 +1,5 @@
 /** Defaults that scale with the text, and parameters that several methods share (docs/methods.md). */
-import {
-  type ChoiceParameter,
-  choiceOf,
-  type FractionParameter,
-  type ParameterContext,
-  type Parameters,
-} from './parameters';
+import type { FractionParameter, ParameterContext } from './parameters';
 
 /** `wanted` within [least, most], the upper bound last; over 16 rounded down to a multiple of 16, and at least 1. */
 function scaledCount(wanted: number, least: number, most: number): number {
@@ -53,23 +47,3 @@ export const keepFraction: FractionParameter = {
   unit: '%',
   default: () => 0.25,
 };
-
-export const positions: ChoiceParameter = {
-  kind: 'choice',
-  label: 'Positions',
-  help: 'Which rotary position a kept key has for later queries.',
-  options: [
-    { value: 'original', label: 'in the text', help: 'Kept keys stay where they were, as in kvpress.' },
-    {
-      value: 'cache',
-      label: 'in the cache',
-      help: 'Kept keys move together: position is the place in the cache, as in the official StreamingLLM.',
-    },
-  ],
-  default: () => 'original',
-};
-
-/** Whose positions attention uses where the parameter above decides. */
-export function positionsByChoice(parameters: Parameters): 'model' | 'cache' {
-  return choiceOf(parameters, 'positions') === 'cache' ? 'cache' : 'model';
-}

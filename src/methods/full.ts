@@ -8,13 +8,13 @@ export const full: Method = {
   title: 'Full attention',
   summary: 'Every query sees every token up to its own.',
   citation: null,
-  family: 'dense',
-  sets: 'layer',
-  needs: { unrotated: false, fullAttention: false },
   parameters: {},
+  traits: () => ({
+    ...{ decides: 'never', evicts: false, isNested: false, approximates: false },
+    ...{ sets: 'layer', cache: 'tokens', positions: 'model', wants: {} },
+  }),
   blocks: (_parameters, tokens, _evictAt, context) => equalBlocks(0, tokens, defaultChunkTokens(context)),
   start: () => ({
-    positions: 'model',
     select: (input) => keepEverything(input.block.start),
     mark() {},
     rewind() {},
@@ -25,6 +25,7 @@ export const full: Method = {
     selectionOperations: 0,
     readNumbers: 2 * context.keyValueHeads * context.headDimension * (position + 1),
   }),
+  memory: () => [],
   withBudget: (parameters, _context, keepFraction) => (keepFraction >= 1 ? { parameters } : { floor: 1 }),
 };
 

@@ -14,10 +14,7 @@ export function methodKey({ id, parameters }: MethodSpec): string {
 }
 
 /** What a method's own positions of all keys depend on, given the text; null: it has none for all of them. */
-export function ownPositionsOf(
-  method: Pick<Method, 'id' | 'positions'>,
-  parameters: Parameters,
-): string | null {
-  const positions = method.positions?.(parameters) ?? 'model';
+export function ownPositionsOf(method: Pick<Method, 'id' | 'traits'>, parameters: Parameters): string | null {
+  const { positions } = method.traits(parameters);
   return typeof positions === 'object' ? fingerprint([method.id, positions.own]) : null;
 }

@@ -7,9 +7,10 @@
  */
 import type { IndexList, Ops, RotationTable, RowScalars, ScoreRows } from '../../gpu/ops';
 import type { DeviceBuffer, Rows } from '../../gpu/rows';
+import type { PlannedBuffer } from '../base/planned-buffer';
 import type { Calibration } from '../model/calibration';
 import type { LayerTrace } from '../trace/trace';
-import type { ParameterContext, ParameterSchemas, Parameters } from './parameters';
+import type { ParameterContext, Parameters, Parametrised } from './parameters';
 
 /** Something that a run computed and that holds for others, too. */
 export interface Remembered {
@@ -64,10 +65,20 @@ export interface LayerInput {
   readonly keyUnrotated: Rows | null;
   readonly value: Rows;
   /**
-   * Full attention's log-sum-exp of the block's queries over tokens ≤ their own, [H, block]; for methods with `needs.fullAttention`
-   * only (null otherwise).
+   * Full attention's log-sum-exp of the block's queries over tokens ≤ their own, [H, block]; for methods that want it only (null
+   * otherwise).
    */
   readonly logSumExp: RowScalars | null;
+  /**
+   * The last queries before the block, rotary positions applied, [H, n, d]: as many as the method wants, or as there are; null for
+   * methods that want none.
+   */
+  readonly earlierQueries: Rows | null;
+  /**
+   * The same block in another layer. Null where every layer below has had its turn already, as in a free run; where layers are looked
+   * at one by one a run that follows another layer's choice makes that first.
+   */
+  inLayer(layer: number): LayerInput | null;
 }
 
 /** Of a layer's input what positions of a method's own are made from. */
@@ -170,8 +181,6 @@ export interface MethodContext {
 
 /** State of one run of a method over all layers. */
 export interface MethodRun {
-  /** Whose positions attention uses: the model's, the method's own, or places inside its cache. */
-  readonly positions: 'model' | 'own' | 'cache';
   /**
    * Awaited once before the first `select`: what has to be computed from a text, where the model brings no calibration.
    * `recorded`: the open text as full attention saw it; null when nothing was recorded, which may throw UserError.
@@ -188,6 +197,11 @@ export interface MethodRun {
    * model's positions on the kept keys. May be asked for a part of the block's queries; `input` then is that part.
    */
   attend?(input: LayerInput, selection: Selection, out: Rows, logSumExp: RowScalars): void;
+  /**
+   * Told after a block has attended to what was selected, for methods that follow what attention was. `logSumExp` as `attend` or the
+   * default left it, [H, block]; null where nothing was attended, as on a trace: the method then computes its own.
+   */
+  attended?(input: LayerInput, selection: Selection, logSumExp: RowScalars | null): void;
   /** First token of those that `attend` leaves at the model's positions for a block's queries; those before it are `farRows`. */
   farEnd?(layer: number, block: QueryBlock): number;
   /** Queries, all of `input`, and keys as `attend` compares them for tokens before `farEnd`. The caller releases `owned`. */
@@ -242,34 +256,60 @@ export type Budget =
   | { readonly floor: number }
   | { readonly reason: string };
 
-export interface Method {
-  readonly id: string;
+/** What a run asks to see beside a block's queries, keys and values; what is absent it does without. */
+export interface Wants {
+  /** Queries and keys before rotation. Attention at places in the cache wants them in any case. */
+  readonly unrotated?: boolean;
+  /** Full attention's log-sum-exp of the block. */
+  readonly logSumExp?: boolean;
+  /** So many queries before the block: `LayerInput.earlierQueries`. */
+  readonly queriesBefore?: number;
+  /** Second moments of keys: the model's calibration, or else a text that full attention has read (`MethodRun.prepare`). */
+  readonly secondMoments?: boolean;
+}
+
+/** What a method does under given parameters: who decides what when, and what it takes. */
+export interface Traits {
+  /**
+   * 'never': every key stays. 'once': at the eviction, and `keepFraction` is a fraction of the tokens before it. 'whileReading': every
+   * block changes what later ones find, so earlier blocks have to be visited. 'everyBlock': by the block alone.
+   */
+  readonly decides: 'never' | 'once' | 'whileReading' | 'everyBlock';
+  /** Whether a key that was dropped stays dropped. */
+  readonly evicts: boolean;
+  /** Whether the keys of a smaller budget are the first of a larger one's in one order of scores: one run then serves a sweep. */
+  readonly isNested: boolean;
+  /** Whether `selectExactly` chooses by a score that `select` only approximates. */
+  readonly approximates: boolean;
+  /** Whom one set of kept keys is for: all heads of a layer, those of one KV head, or one query head. */
+  readonly sets: 'layer' | 'kvHead' | 'queryHead';
+  /** Whether the rows of the cache are tokens, or some are made from several ('made': recall by tokens then means nothing). */
+  readonly cache: 'tokens' | 'made';
+  /**
+   * Whose positions attention uses: the model's, places inside the cache, or for all keys the method's own, and then what those
+   * depend on, as a string.
+   */
+  readonly positions: 'model' | 'cache' | { readonly own: string };
+  readonly wants: Wants;
+}
+
+/** What a run's memory depends on. */
+export interface MemoryPlace extends ParameterContext {
+  /** Queries of the method's largest block. */
+  readonly largestBlock: number;
+  /** Whether the model has rotary positions. */
+  readonly isRotary: boolean;
+}
+
+export interface Method extends Parametrised {
   readonly title: string;
   /** One sentence: what it does. */
   readonly summary: string;
   readonly citation: { readonly authors: string; readonly year: number; readonly url: string } | null;
-  /**
-   * 'reselect': decides anew for every block; 'evict-once': at evictAt; 'evict-reading': while it reads. Budgets of methods that
-   * re-select (`withBudget`) keep the first of one order: a larger one keeps more of the candidates in the order of their scores.
-   */
-  readonly family: 'dense' | 'reselect' | 'evict-once' | 'evict-reading';
-  /** Whom one set of kept keys is for: all heads of a layer, or those of one KV head. */
-  readonly sets: 'layer' | 'kvHead';
-  readonly needs: { readonly unrotated: boolean; readonly fullAttention: boolean };
-  readonly parameters: ParameterSchemas;
+  /** What it does under `parameters`, which are checked. */
+  traits(parameters: Parameters): Traits;
   /** Things to know before believing the numbers (reconstructions, departures), shown beside the controls. */
   readonly notes?: (parameters: Parameters, context: ParameterContext) => readonly string[];
-  /** Whether a run must `prepare` from a trace, because the model brings no calibration for it. */
-  readsText?(parameters: Parameters, calibration: Calibration | null): boolean;
-  /** Whether the run evicts once, at `evictAt`, and `keepFraction` is a fraction of the tokens before it. Absent: never. */
-  evictsOnce?(parameters: Parameters): boolean;
-  /**
-   * Whose positions attention uses under these parameters: the model's, places inside the cache, or for all keys the method's own,
-   * and then what those depend on, as a string. Absent: the model's.
-   */
-  positions?(parameters: Parameters): 'model' | 'cache' | { readonly own: string };
-  /** Checks that need several parameters at once; throws UserError. */
-  validate?(parameters: Parameters, context: ParameterContext): void;
   /**
    * The blocks in which tokens [0, tokens) are read, ascending, without holes; one begins at `evictAt` where it matters.
    * `context.tokens` is the whole text, of which the prompt is a part.
@@ -278,6 +318,8 @@ export interface Method {
   start(context: MethodContext, parameters: Parameters): MethodRun;
   /** Cost of one layer of the query at token `query.position` of its block; work done once per block or text is shared out. */
   cost(parameters: Parameters, context: ParameterContext, layer: number, query: QueryPlace): QueryCost;
+  /** What a run holds, all layers, and what it needs for a block, beside the model's caches. */
+  memory(parameters: Parameters, place: MemoryPlace): PlannedBuffer[];
   /** The query's operations as the method's own paper counts them, of full attention and of the method. Absent: its paper does not. */
   paperCost?(
     parameters: Parameters,
@@ -292,4 +334,9 @@ export interface Method {
     keepFraction: number,
     places: StudyPlaces,
   ): Budget;
+}
+
+/** Whether a run must `prepare` from a text that full attention has read, because the model brings no calibration for it. */
+export function readsTrace(method: Method, parameters: Parameters, calibration: Calibration | null): boolean {
+  return Boolean(method.traits(parameters).wants.secondMoments) && !calibration?.hasSecondMoments;
 }

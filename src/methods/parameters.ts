@@ -63,28 +63,60 @@ export type ParameterSchemas = Readonly<Record<string, ParameterSchema>>;
 export type ParameterValue = number | readonly number[] | string;
 export type Parameters = Readonly<Record<string, ParameterValue>>;
 
-/** All parameters with defaults filled in, every value checked. Throws UserError with one sentence. */
+/** What parameters are checked by; a method is one. */
+export interface Parametrised {
+  readonly id: string;
+  readonly parameters: ParameterSchemas;
+  /** Checks that need several parameters at once; throws UserError. */
+  validate?(parameters: Parameters, context: ParameterContext): void;
+}
+
+/**
+ * All parameters with defaults filled in, every value checked and all of them together: the one place where parameters are checked.
+ * Throws UserError with one sentence.
+ */
 export function resolveParameters(
-  methodId: string,
-  schemas: ParameterSchemas,
+  method: Parametrised,
   given: Readonly<Record<string, unknown>>,
   context: ParameterContext,
 ): Parameters {
-  for (const name of Object.keys(given)) {
-    if (!Object.hasOwn(schemas, name)) {
-      const known = Object.keys(schemas).join(', ') || 'none';
-      throw new UserError(`${methodId} has no parameter "${name}"; it has: ${known}.`);
-    }
-  }
+  const resolved = completeParameters(method, given, context);
+  method.validate?.(resolved, context);
+  return resolved;
+}
+
+/** The same, every value checked alone: what a person may enter, though it does not go with the others. */
+export function completeParameters(
+  method: Parametrised,
+  given: Readonly<Record<string, unknown>>,
+  context: ParameterContext,
+): Parameters {
   const resolved: Record<string, ParameterValue> = {};
-  for (const [name, schema] of Object.entries(schemas)) {
+  for (const name of Object.keys(given)) checkName(method, name);
+  for (const [name, schema] of Object.entries(method.parameters)) {
     const value = given[name];
     resolved[name] =
       value === undefined
         ? schema.default(context, resolved)
-        : checkValue(methodId, name, schema, value, context);
+        : checkValue(method.id, name, schema, value, context);
   }
   return resolved;
+}
+
+/** Checks one value alone, as `resolveParameters` does. */
+export function checkParameter(
+  method: Parametrised,
+  name: string,
+  value: unknown,
+  context: ParameterContext,
+): void {
+  checkValue(method.id, name, checkName(method, name), value, context);
+}
+
+function checkName({ id, parameters }: Parametrised, name: string): ParameterSchema {
+  if (Object.hasOwn(parameters, name)) return parameters[name]!;
+  const known = Object.keys(parameters).join(', ') || 'none';
+  throw new UserError(`${id} has no parameter "${name}"; it has: ${known}.`);
 }
 
 /** The value of a numeric parameter in one layer. */

@@ -1,19 +1,38 @@
 /** Keys kept at random: the floor that a method has to beat. Larger fractions keep what smaller ones kept. */
-import { evictOnceBudget } from './budget';
-import { keepFraction, positions, positionsByChoice } from './defaults';
-import { denseScores, evictOnce, evictOnceBlocks, evictOnceCost } from './evict-once';
+import { uniformAtEviction } from './budgets/uniform';
+import { compose, type Scorer, token } from './compose';
+import { keepFraction } from './defaults';
 import type { Method } from './method';
 import { numberIn } from './parameters';
+import { positions, positionsByChoice } from './positions';
 import { inBuffers } from './remember';
+import { once } from './schedules/once';
+import { denseScores } from './units';
+
+/** A number that token, head, layer and seed draw. */
+const lot: Scorer = {
+  name: (parameters, layer) => `random/${numberIn(parameters, 'seed', layer)}`,
+  sets: 'kvHead',
+  score({ ops }, parameters, { layer, key }, tokens) {
+    const seed = numberIn(parameters, 'seed', layer);
+    const scores = new Float32Array(key.heads * tokens);
+    for (let head = 0; head < key.heads; head++) {
+      for (let token = 0; token < tokens; token++) {
+        scores[head * tokens + token] = randomScore(seed, layer, head, token);
+      }
+    }
+    const buffer = ops.upload(scores, 'random scores');
+    return inBuffers(ops, [buffer], { score: denseScores(buffer, key.heads, tokens) });
+  },
+  decidedBy: 'lot',
+  operations: () => 0,
+};
 
 export const random: Method = {
   id: 'random',
   title: 'Random',
   summary: 'Keeps keys at random, drawn once per layer and KV head.',
   citation: null,
-  family: 'evict-once',
-  sets: 'kvHead',
-  needs: { unrotated: false, fullAttention: false },
   parameters: {
     keepFraction,
     seed: {
@@ -27,28 +46,13 @@ export const random: Method = {
     },
     positions,
   },
-  evictsOnce: () => true,
-  positions: positionsByChoice,
-  blocks: evictOnceBlocks,
-  start: (context, parameters) =>
-    evictOnce(context, parameters, {
-      name: (layer) => `random/${numberIn(parameters, 'seed', layer)}`,
-      score({ ops }, { layer, key }, tokens) {
-        const seed = numberIn(parameters, 'seed', layer);
-        const scores = new Float32Array(key.heads * tokens);
-        for (let head = 0; head < key.heads; head++) {
-          for (let token = 0; token < tokens; token++) {
-            scores[head * tokens + token] = randomScore(seed, layer, head, token);
-          }
-        }
-        const buffer = ops.upload(scores, 'random scores');
-        return inBuffers(ops, [buffer], { score: denseScores(buffer, key.heads, tokens) });
-      },
-      decidedBy: 'lot',
-      candidates: (_layer, tokens) => ({ start: 0, end: tokens }),
-    }),
-  cost: evictOnceCost(() => 0),
-  withBudget: evictOnceBudget,
+  ...compose({
+    scorer: lot,
+    budget: uniformAtEviction,
+    unit: token,
+    schedule: once,
+    positions: positionsByChoice,
+  }),
 };
 
 /** A number in [0, 1) that depends on all four and nothing else; 24 bits, so that it is the same as a 32-bit float. */

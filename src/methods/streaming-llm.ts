@@ -6,28 +6,76 @@
  * attention sees places inside the cache (streaming_llm/kv_cache.py).
  */
 import { equalBlocks } from './blocks';
-import { evictOnceBudget, keptAtEviction, keptOfText, withKeepFraction } from './budget';
-import { attendInCache } from './cache-positions';
-import { defaultChunkTokens, keepFraction, mostTokens, positions, positionsByChoice } from './defaults';
-import { denseScores, evictOnce, evictOnceBlocks, evictOnceCost } from './evict-once';
+import { keptAtEviction, keptOfText, withKeepFraction } from './budget';
+import { uniformAtEviction } from './budgets/uniform';
+import { compose, composeBy, keptLists, type Scorer, token } from './compose';
+import { defaultChunkTokens, keepFraction, mostTokens } from './defaults';
 import { keepEverything } from './full';
 import type { Method, MethodContext, MethodRun } from './method';
 import { choiceOf, numberIn, type Parameters } from './parameters';
+import { inCache, inText, positions } from './positions';
 import { inBuffers } from './remember';
-
-const costOfEviction = evictOnceCost(() => 0);
+import { once } from './schedules/once';
+import { denseScores } from './units';
 
 /** Whether the window slides while the text is read. */
 const slides = (parameters: Parameters): boolean => choiceOf(parameters, 'positions') === 'cache';
+
+/** How `count` kept keys are shared out. */
+function split(parameters: Parameters, layer: number, count: number): { sinks: number; recent: number } {
+  const sinks = Math.min(numberIn(parameters, 'sinkTokens', layer), count);
+  return { sinks, recent: count - sinks };
+}
+
+/** Score 1 for sinks and recent tokens, 0 between them: top-k then is kvpress's rule. */
+const place: Scorer = {
+  name: () => null,
+  sets: 'layer',
+  score({ ops }, parameters, { layer }, tokens) {
+    const { sinks, recent } = split(parameters, layer, keptAtEviction(parameters, layer, tokens));
+    const scores = new Float32Array(tokens).fill(1, 0, sinks).fill(1, tokens - recent);
+    const buffer = ops.upload(scores, 'sinks and window');
+    return inBuffers(ops, [buffer], { score: denseScores(buffer, 1, tokens) });
+  },
+  candidates(parameters, layer, _tokens, count) {
+    const { sinks } = split(parameters, layer, count);
+    return { start: sinks, end: sinks };
+  },
+  decidedBy: 'place',
+  operations: () => 0,
+};
+
+const evicting = compose({
+  ...{ scorer: place, budget: uniformAtEviction, unit: token, schedule: once },
+  positions: inText,
+});
+
+/** The official cache: what is seen before a block follows from its place alone. */
+const sliding: typeof evicting = {
+  traits: () => ({
+    ...{ decides: 'everyBlock', evicts: true, isNested: false, approximates: false },
+    ...{ sets: 'layer', cache: 'tokens', positions: 'cache', wants: {} },
+  }),
+  blocks: (_parameters, tokens, _evictAt, context) => equalBlocks(0, tokens, defaultChunkTokens(context)),
+  start: slide,
+  cost(parameters, context, layer, query) {
+    const kept = keptOfText(parameters, layer, context.tokens);
+    const keptKeys = Math.min(kept, query.block.start) + query.position + 1 - query.block.start;
+    return {
+      keptKeys,
+      selectionOperations: 0,
+      readNumbers: 2 * context.keyValueHeads * context.headDimension * keptKeys,
+    };
+  },
+  memory: (parameters, place) => [...keptLists(place, place.layers), ...inCache.memory(parameters, place)],
+  withBudget: withKeepFraction,
+};
 
 export const streamingLlm: Method = {
   id: 'streaming-llm',
   title: 'StreamingLLM',
   summary: 'Keeps the first tokens (attention sinks) and the most recent ones.',
   citation: { authors: 'Xiao, Tian, Chen, Han, Lewis', year: 2023, url: 'https://arxiv.org/abs/2309.17453' },
-  family: 'evict-once',
-  sets: 'layer',
-  needs: { unrotated: false, fullAttention: false },
   parameters: {
     keepFraction: {
       ...keepFraction,
@@ -50,66 +98,24 @@ export const streamingLlm: Method = {
     slides(parameters)
       ? ['As the official cache: the window slides while the text is read, one block at a time.']
       : [],
-  positions: positionsByChoice,
-  blocks(parameters, tokens, evictAt, context) {
-    if (!slides(parameters)) return evictOnceBlocks(parameters, tokens, evictAt, context);
-    return equalBlocks(0, tokens, defaultChunkTokens(context));
-  },
-  evictsOnce: (parameters) => !slides(parameters),
-  start: (context, parameters) =>
-    slides(parameters) ? slide(context, parameters) : evict(context, parameters),
-  cost(parameters, context, layer, query) {
-    if (!slides(parameters)) return costOfEviction(parameters, context, layer, query);
-    const kept = keptOfText(parameters, layer, context.tokens);
-    const keptKeys = Math.min(kept, query.block.start) + query.position + 1 - query.block.start;
-    return {
-      keptKeys,
-      selectionOperations: 0,
-      readNumbers: 2 * context.keyValueHeads * context.headDimension * keptKeys,
-    };
-  },
-  withBudget: (parameters, ...rest) =>
-    (slides(parameters) ? withKeepFraction : evictOnceBudget)(parameters, ...rest),
+  ...composeBy((parameters) => (slides(parameters) ? sliding : evicting)),
 };
-
-/** Score 1 for sinks and recent tokens, 0 between them: top-k then is kvpress's rule. */
-function evict(context: MethodContext, parameters: Parameters): MethodRun {
-  const split = (layer: number, count: number): { sinks: number; recent: number } => {
-    const sinks = Math.min(numberIn(parameters, 'sinkTokens', layer), count);
-    return { sinks, recent: count - sinks };
-  };
-  return evictOnce(context, parameters, {
-    name: null,
-    score({ ops }, { layer }, tokens) {
-      const { sinks, recent } = split(layer, keptAtEviction(parameters, layer, tokens));
-      const scores = new Float32Array(tokens).fill(1, 0, sinks).fill(1, tokens - recent);
-      const buffer = ops.upload(scores, 'sinks and window');
-      return inBuffers(ops, [buffer], { score: denseScores(buffer, 1, tokens) });
-    },
-    decidedBy: 'place',
-    candidates: (layer, _tokens, count) => ({
-      start: split(layer, count).sinks,
-      end: split(layer, count).sinks,
-    }),
-  });
-}
 
 /** Sinks and the window before each block; nothing has to be remembered between blocks. */
 function slide(context: MethodContext, parameters: Parameters): MethodRun {
   const { ops } = context;
   return {
-    positions: 'cache',
     select({ layer, block }) {
       const count = keptOfText(parameters, layer, context.totalTokens);
       if (count >= block.start) return keepEverything(block.start);
-      const sinks = Math.min(numberIn(parameters, 'sinkTokens', layer), count);
+      const { sinks, recent } = split(parameters, layer, count);
       const buffer = ops.upload(
         Uint32Array.from({ length: sinks }, (_, token) => token),
         'sinks',
       );
       return {
         list: sinks > 0 ? { buffer, offset: 0, sets: 1, count: sinks, rowStride: sinks } : null,
-        rangeStart: block.start - (count - sinks),
+        rangeStart: block.start - recent,
         candidates: { start: sinks, end: sinks },
         score: null,
         tiedAtCut: null,
@@ -117,7 +123,7 @@ function slide(context: MethodContext, parameters: Parameters): MethodRun {
         owned: [buffer],
       };
     },
-    attend: (...args) => attendInCache(context, ...args),
+    ...inCache.attend(context, parameters),
     mark() {},
     rewind() {},
     dispose() {},

@@ -18,7 +18,7 @@ export function equivalentBudget(
   queriesStart: number,
   answerStart: number | null,
 ): number | null {
-  if (method.family === 'dense') return 1;
+  if (method.traits(parameters).decides === 'never') return 1;
   const { tokens } = context;
   const places = { tokens, evictAt: queriesStart, answerStart };
   const keptBy = (candidate: Parameters): number[] => {

@@ -15,7 +15,7 @@ export function positionsOf(
   { id, parameters }: MethodSpec,
   findMethod: FindMethod,
 ): 'model' | 'own' | 'cache' {
-  const positions = findMethod(id)?.positions?.(parameters) ?? 'model';
+  const positions = findMethod(id)?.traits(parameters).positions ?? 'model';
   return typeof positions === 'object' ? 'own' : positions;
 }
 

@@ -2,7 +2,12 @@
 
 import { isUserError } from '../base/user-error';
 import type { Method } from '../methods/method';
-import { type ParameterContext, type Parameters, resolveParameters } from '../methods/parameters';
+import {
+  checkParameter,
+  type ParameterContext,
+  type Parameters,
+  resolveParameters,
+} from '../methods/parameters';
 
 /** Null: all is well. */
 export function parameterProblem(
@@ -11,7 +16,7 @@ export function parameterProblem(
   context: ParameterContext,
 ): string | null {
   try {
-    method.validate?.(resolveParameters(method.id, method.parameters, parameters, context), context);
+    resolveParameters(method, parameters, context);
     return null;
   } catch (error) {
     if (isUserError(error)) return error.message;
@@ -27,7 +32,7 @@ export function valueProblem(
   context: ParameterContext,
 ): string | null {
   try {
-    resolveParameters(method.id, method.parameters, { [name]: value }, context);
+    checkParameter(method, name, value, context);
     return null;
   } catch (error) {
     if (isUserError(error)) return error.message;

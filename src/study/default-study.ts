@@ -1,7 +1,7 @@
 /** The study that the page opens with, and what its parts default to. */
 import type { Method } from '../methods/method';
 import type { MethodSpec } from '../methods/method-spec';
-import { type ParameterContext, type Parameters, resolveParameters } from '../methods/parameters';
+import { completeParameters, type ParameterContext, type Parameters } from '../methods/parameters';
 import type { SourceSpec, StudySpec } from './spec';
 
 /** Looks a method up; null for an id that is not there. */
@@ -22,7 +22,7 @@ export const openingHead = { layer: 7, head: 4 } as const;
 
 /** Parameters of a method with every default filled in for the given text and model. */
 export function defaultParameters(method: Method, context: ParameterContext): Parameters {
-  return resolveParameters(method.id, method.parameters, {}, context);
+  return completeParameters(method, {}, context);
 }
 
 /** A method with its defaults. */

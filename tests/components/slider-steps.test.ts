@@ -60,7 +60,7 @@ describe('keys at the point of a study', () => {
   const pressed = (id: string, given: Record<string, unknown>, key: string) => {
     const method = findMethod(id)!;
     const context = contextOf(1024);
-    const parameters = resolveParameters(id, method.parameters, given, context);
+    const parameters = resolveParameters(method, given, context);
     const session = { ...usual, method: { id, parameters } };
     const keep = budgetOfKey(key, { method, context, session, text }, 0.3);
     const result =
@@ -106,7 +106,7 @@ describe('keys at the point of a study', () => {
 describe('a parameter that follows another', () => {
   const esa = findMethod('esa')!;
   const context = contextOf(1024);
-  const parameters = resolveParameters('esa', esa.parameters, {}, context);
+  const parameters = resolveParameters(esa, {}, context);
   it('is named as long as it does', () => {
     expect(followedNames(esa, 'globalPosition', parameters, context)).toEqual(['localTokens']);
     const chosen = { ...parameters, globalPosition: 300 };

@@ -24,7 +24,7 @@ function watched(method: Method) {
     run.select = (input) => {
       const selection = select(input);
       const { start, end } = input.block;
-      const sets = method.sets === 'kvHead' ? context.keyValueHeads : 1;
+      const sets = method.traits(parameters).sets === 'kvHead' ? context.keyValueHeads : 1;
       if (input.layer === 0) seen.set(`${start}…${end}`, readKept(context.ops, selection, sets));
       return selection;
     };
@@ -56,7 +56,7 @@ describe('selections of an answer’s tokens', async () => {
     ['random', { keepFraction: 0.3 }],
   ])('%s %o: a probe run has those of the free run', async (id, given) => {
     const method = methodById(id);
-    const parameters = resolveParameters(id, method.parameters, given, contextOf(text));
+    const parameters = resolveParameters(method, given, contextOf(text));
     const { method: spied, seen } = watched(method);
     const reading = await generate({
       decoder,

@@ -121,7 +121,7 @@ describe('an engine on the CPU', () => {
 function planned(ops: Ops, spec: MethodSpec, tokens: number) {
   const config = bundled;
   const method = methodById(spec.id);
-  const parameters = resolveParameters(method.id, method.parameters, spec.parameters, { ...config, tokens });
+  const parameters = resolveParameters(method, spec.parameters, { ...config, tokens });
   return planMemory({
     ...{ limits: ops.memoryLimits, config, method, parameters, tokens, answerStart: null },
     ...{ parts: ['probe', 'free'], queriesStart: tokens - Math.ceil(tokens / 8) },

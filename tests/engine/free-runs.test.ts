@@ -48,7 +48,7 @@ async function freeRun(run: FreeRun, isFull: boolean): Promise<Generation> {
   const reading = await generate({
     decoder: model.decoder,
     method,
-    parameters: resolveParameters(method.id, method.parameters, isFull ? {} : run.parameters, context),
+    parameters: resolveParameters(method, isFull ? {} : run.parameters, context),
     calibration: model.calibration,
     recorded: null,
     ids: Uint32Array.from(run.ids),

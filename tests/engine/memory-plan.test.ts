@@ -37,7 +37,7 @@ function request(config: ModelConfig, tokens: number, change: Partial<MemoryRequ
   return {
     ...{ limits, config, method, tokens, answerStart: null, parts: ['probe', 'free'] },
     queriesStart: tokens - Math.ceil(tokens / 8),
-    parameters: resolveParameters(method.id, method.parameters, {}, context),
+    parameters: resolveParameters(method, {}, context),
     ...change,
   };
 }
@@ -184,7 +184,7 @@ function agreesWithMeasurement(open: () => Promise<Ops> | Ops): void {
     const decoder = await tinyDecoder(ops);
     const { config } = decoder;
     const method = methodById(keepQueries ? 'full' : 'streaming-llm');
-    const parameters = resolveParameters(method.id, method.parameters, {}, { ...config, tokens: 80 });
+    const parameters = resolveParameters(method, {}, { ...config, tokens: 80 });
     const asked = { method, parameters, answerStart, queriesStart: 56 };
     const part = keepQueries ? 'probe' : 'free';
     const plan = planMemory({ ...asked, limits: ops.memoryLimits, config, tokens: 80, parts: [part] });

@@ -17,7 +17,7 @@ const context = {
   headDimension: 8,
 };
 const esa = methodById('esa');
-const parameters = resolveParameters('esa', esa.parameters, { projection: 'learned' }, context);
+const parameters = resolveParameters(esa, { projection: 'learned' }, context);
 
 it('says of a text what its length means, where it is known', () => {
   expect(lengthNotices(4096, 4096)).toEqual([]);
@@ -56,7 +56,7 @@ it('hears of a selection what the run met: channels of LagKV without range', asy
   const own = { ...context, ...shape, trainedTokens: null, layers: 1 };
   const { notices } = await selectAll({
     ...{ text, method, recordedIndex: 0, evictAt: 40, withScores: false },
-    parameters: resolveParameters('lagkv', method.parameters, given, own),
+    parameters: resolveParameters(method, given, own),
   });
   expect(notices).toEqual([expect.stringMatching(/channels had no range in a lag partition/)]);
 });

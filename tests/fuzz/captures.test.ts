@@ -126,7 +126,7 @@ test('a capture of odd values is measured in finite numbers, or refused in one s
           const context = { ...text, tokens };
           const method = methodById(id);
           const given = 'keepFraction' in method.parameters ? { keepFraction: share } : {};
-          const parameters = resolveParameters(method.id, method.parameters, given, context);
+          const parameters = resolveParameters(method, given, context);
           const start = Math.floor(share * (tokens - 1));
           const measured = await measureLayers({ text, method, parameters, queries: { start, end: tokens } });
           expect(allFinite(measured)).toBe(true);

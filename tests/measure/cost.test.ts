@@ -21,7 +21,7 @@ const context: ParameterContext = { trainedTokens: null, layers: 4, ...shape };
 const queries = { start: 150, end: shape.tokens };
 const costOf = (id: string, given: Record<string, unknown>, weightOperations = 0) => {
   const method = methodById(id);
-  const parameters = resolveParameters(id, method.parameters, given, context);
+  const parameters = resolveParameters(method, given, context);
   return measureCost({ method, parameters, context, queries, answerStart: null, weightOperations });
 };
 
@@ -66,12 +66,7 @@ describe('our count beside the paper’s', () => {
   const { compressedDim, initTokens, localTokens } = paper;
   const given = { compressedDim, initTokens, localTokens, globalPosition: 4096 };
   const resolve = (more: Record<string, unknown>) =>
-    resolveParameters(
-      'esa',
-      esa.parameters,
-      { ...given, projection: 'learned', selectedTokens: 2048, ...more },
-      mistral,
-    );
+    resolveParameters(esa, { ...given, projection: 'learned', selectedTokens: 2048, ...more }, mistral);
   const learned = resolve({});
   const costAt = (tokens: number, chunkTokens: number, more: Record<string, unknown> = {}) => {
     const parameters = resolve({ chunkTokens, ...more });
@@ -230,7 +225,7 @@ describe('cost', () => {
   ])('of %s %o is for as many keys as a probe sees', async (id, given) => {
     const text = fixtureText(createCpuOps());
     const method = methodById(id);
-    const parameters = resolveParameters(id, method.parameters, given, context);
+    const parameters = resolveParameters(method, given, context);
     const [layer] = await measureLayers({ text, method, parameters, queries });
     const cost = costOf(id, given);
     expect(cost.attentionOperations).toBeCloseTo(4 * operationsPerKey(context) * layer!.keptKeys, 4);

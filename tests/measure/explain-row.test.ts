@@ -16,7 +16,7 @@ const explain = (id: string, given: Record<string, unknown>, query: number, head
   explainRow({
     text,
     method: methodById(id),
-    parameters: resolveParameters(id, methodById(id).parameters, given, contextOf(text)),
+    parameters: resolveParameters(methodById(id), given, contextOf(text)),
     layer: 1,
     head,
     query,
@@ -69,12 +69,7 @@ describe('explainRow', () => {
     const row = await explainRow({
       text: { ...text, answerStart: 140 },
       method: methodById('streaming-llm'),
-      parameters: resolveParameters(
-        'streaming-llm',
-        methodById('streaming-llm').parameters,
-        { keepFraction: 0.25 },
-        contextOf(text),
-      ),
+      parameters: resolveParameters(methodById('streaming-llm'), { keepFraction: 0.25 }, contextOf(text)),
       ...{ layer: 1, head: 2, query: 145, evictAt: 150 },
     });
     expect(row.rule).toMatchObject({ kind: 'place', evictedAt: 140 });

@@ -43,7 +43,7 @@ describe('kept', () => {
       const context = contextOf(text);
       const method = methodById(id);
       const queries = { start, end: tokens };
-      const parameters = resolveParameters(id, method.parameters, given, context);
+      const parameters = resolveParameters(method, given, context);
       const layers = await measureLayers({ text, method, parameters, queries });
       const keptShare = layers.reduce((sum, layer) => sum + layer.keptShare, 0) / layers.length;
       const { density } = measureCost({

@@ -132,7 +132,7 @@ describe('measurements through a memo', () => {
     const method = methodById(id);
     const results: unknown[] = [];
     for (const change of [{}, moved, {}]) {
-      const parameters = resolveParameters(id, method.parameters, { ...given, ...change }, contextOf(text));
+      const parameters = resolveParameters(method, { ...given, ...change }, contextOf(text));
       const shared = { text, method, parameters, ...(memo ? { memo } : {}) };
       results.push(
         await measureLayers({ ...shared, queries }),
@@ -140,9 +140,7 @@ describe('measurements through a memo', () => {
         await explainRow({ ...shared, layer: 0, head: 1, query: tokens - 1, evictAt: queries.start }),
       );
     }
-    const methods = [
-      { method, parameters: resolveParameters(id, method.parameters, given, contextOf(text)) },
-    ];
+    const methods = [{ method, parameters: resolveParameters(method, given, contextOf(text)) }];
     const curves = methods.map((entry) => ({ ...entry, current: true }));
     results.push(await sweep({ text, methods: curves, fractions: [0.3, 0.6], queries, memo }));
     return results;

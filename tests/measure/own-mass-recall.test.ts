@@ -62,7 +62,7 @@ const tensorsOf = ({ shape }: Case): LayerTensors[] => randomLayers(shape, 2, 5,
 function study(ops: Ops, of: Case): { text: Trace; parameters: Parameters } {
   const text = recordText(ops, of.shape, tensorsOf(of), { answerStart: of.answerStart });
   const given = { projection: 'exact', ...of.given };
-  return { text, parameters: resolveParameters('esa', esa.parameters, given, contextOf(text)) };
+  return { text, parameters: resolveParameters(esa, given, contextOf(text)) };
 }
 
 /** q · k with the query `distance` positions after the key, theta 10,000, half-split. */

@@ -124,7 +124,7 @@ describe('the output error after W_O', () => {
   ] as const)('%s, %s %o, answer from %s', async (fixture, id, given, answerStart) => {
     const { text, config } = await open(fixture, answerStart);
     const method = methodById(id);
-    const parameters = resolveParameters(id, method.parameters, given, contextOf(text));
+    const parameters = resolveParameters(method, given, contextOf(text));
     const before = ops.memory().bytes;
     const layers = await measureLayers({ text, method, parameters, queries });
     expect(ops.memory().bytes).toBe(before);
@@ -158,7 +158,7 @@ describe('the output error after W_O', () => {
     text.release();
     const capture = fixtureText(ops);
     const oracle = methodById('oracle');
-    const parameters = resolveParameters('oracle', oracle.parameters, {}, contextOf(capture));
+    const parameters = resolveParameters(oracle, {}, contextOf(capture));
     for (const layer of await measureLayers({ text: capture, method: oracle, parameters, queries }))
       expect(layer.outputErrorProjected).toBeNull();
   });

@@ -19,12 +19,7 @@ test('recall of each query is the same however many scores are held at once', as
     localTokens: 32,
     chunkTokens: 40,
   };
-  const parameters = resolveParameters(
-    method.id,
-    method.parameters,
-    { ...given, selectedTokens: 24 },
-    contextOf(text),
-  );
+  const parameters = resolveParameters(method, { ...given, selectedTokens: 24 }, contextOf(text));
   const { run, blocks, dispose } = await startTraceRun(text, method, parameters, 150);
   const block = blocks.find(({ start }) => start >= 120)!;
   const measured = { start: block.start + 3, end: Math.min(block.end, shape.tokens) };

@@ -34,7 +34,7 @@ describe('sweep', () => {
     };
     const methods = specs.map(([id, given], i) => ({
       method: methodById(id),
-      parameters: resolveParameters(id, methodById(id).parameters, given, contextOf(text)),
+      parameters: resolveParameters(methodById(id), given, contextOf(text)),
       current: i === 0,
     }));
     const before = ops.memory().bytes;
@@ -81,7 +81,7 @@ describe('sweep', () => {
       ['streaming-llm', { positions: 'cache', sinkTokens: 0 }] as const,
     ].map(([id, given]) => ({
       method: methodById(id),
-      parameters: resolveParameters(id, methodById(id).parameters, given, contextOf(text)),
+      parameters: resolveParameters(methodById(id), given, contextOf(text)),
       current: false,
     }));
     const blocks = { start: 128, end: shape.tokens };

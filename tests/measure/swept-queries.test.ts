@@ -36,7 +36,7 @@ describe('a sweep of a text with an answer', () => {
   ] as const;
   const methods = specs.map(([id, given], i) => ({
     method: methodById(id),
-    parameters: resolveParameters(id, methodById(id).parameters, given, contextOf(text)),
+    parameters: resolveParameters(methodById(id), given, contextOf(text)),
     current: i === 0,
   }));
   const fractions = [0.1, 0.3, 0.6];

@@ -47,7 +47,7 @@ describeWebGpu('measurements on WebGPU', (gpu) => {
 
   const resolved = ([id, given]: (typeof specs)[number]) => ({
     method: methodById(id),
-    parameters: resolveParameters(id, methodById(id).parameters, given, contextOf(cpu)),
+    parameters: resolveParameters(methodById(id), given, contextOf(cpu)),
     current: false,
   });
 

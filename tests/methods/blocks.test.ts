@@ -12,8 +12,8 @@ const context: ParameterContext = {
   headDimension: 8,
 };
 
-describe.each(methods.map((method) => [method.id, method] as const))('blocks of %s', (id, method) => {
-  const parameters = resolveParameters(id, method.parameters, {}, context);
+describe.each(methods.map((method) => [method.id, method] as const))('blocks of %s', (_id, method) => {
+  const parameters = resolveParameters(method, {}, context);
 
   it('read the prompt as the method does, and the answer token by token', () => {
     const places = { tokens: 300, evictAt: 250, answerStart: 283 };

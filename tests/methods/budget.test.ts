@@ -13,7 +13,7 @@ const shape = { tokens: 175, queryHeads: 2, keyValueHeads: 2, headDimension: 4 }
 const text = recordText(createCpuOps(), shape, randomLayers(shape, 2, 11));
 const context = contextOf(text);
 const resolve = (id: string, given: Record<string, unknown>): Parameters =>
-  resolveParameters(id, methodById(id).parameters, given, context);
+  resolveParameters(methodById(id), given, context);
 /** Queries from `evictAt` in a text without an answer. */
 const queriesFrom = (evictAt: number) => ({ evictAt, answerStart: null });
 

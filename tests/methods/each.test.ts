@@ -47,7 +47,7 @@ function tests(backend: () => { text: Trace; digits: number }, chosen = specs): 
     const { text } = backend();
     const method = methodById(id);
     const context = { ...text, tokens: shape.tokens };
-    const parameters = resolveParameters(id, method.parameters, given, context);
+    const parameters = resolveParameters(method, given, context);
     return {
       probe: await startTraceRun(text, method, parameters, 140),
       input: layerInput(text.layerTraces[1]!, answer),
@@ -129,7 +129,7 @@ describe('each query in one pass, on the CPU', () => {
     ['oracle', { keepFraction: 1 }],
   ])('%s %o: where queries keep everything they are asked one by one', async (id, given) => {
     const method = methodById(id);
-    const parameters = resolveParameters(id, method.parameters, given, text);
+    const parameters = resolveParameters(method, given, text);
     const { run, dispose } = await startTraceRun(text, method, parameters, 140);
     expect(run.each!.select(layerInput(text.layerTraces[0]!, answer))).toBeNull();
     dispose();
@@ -137,14 +137,14 @@ describe('each query in one pass, on the CPU', () => {
 
   it('takes consecutive blocks of one query together, others one by one, and every block once', async () => {
     const method = methodById('esa');
-    const parameters = resolveParameters('esa', method.parameters, specs[0]![1], text);
+    const parameters = resolveParameters(method, specs[0]![1], text);
     const { run, blocks, dispose } = await startTraceRun(
       { ...text, answerStart: ANSWER_START },
       method,
       parameters,
       140,
     );
-    const made = [...choose(run, text.layerTraces[0]!, blocks, undefined)];
+    const made = [...choose({ run, inputOf: layerInput }, text.layerTraces[0]!, blocks, undefined)];
     expect(made.flatMap((choices) => choices.blocks)).toEqual(blocks);
     const last = made.at(-1)!;
     expect(last.inOnePass).toBe(true);

@@ -47,8 +47,7 @@ function textWithBlockAt(start: number): Trace {
 
 async function startEsa(text: Trace, given: Record<string, unknown>): Promise<MethodRun> {
   const parameters = resolveParameters(
-    'esa',
-    esa.parameters,
+    esa,
     {
       projection: 'exact',
       initTokens: esa1.initialTokens,

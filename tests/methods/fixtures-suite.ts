@@ -28,7 +28,7 @@ export function describeFixtures(backend: string, createOps: () => Promise<Ops>,
 
     const parametersOf = (name: string, of = text): Parameters => {
       const { id, params } = runs[name]!.keyhole;
-      return resolveParameters(id, methodById(id).parameters, params, contextOf(of));
+      return resolveParameters(methodById(id), params, contextOf(of));
     };
 
     /** What stays after all tokens, in one layer. */

@@ -62,12 +62,7 @@ describe.each(['chunked', 'monolithic'])('a budget of LagKV official, %s', (pref
       // Layers may differ.
       const lagTokens = [1 + upTo(40), 1 + upTo(40)];
       const sinkTokens = [upTo(12), upTo(12)];
-      const parameters = resolveParameters(
-        'lagkv',
-        lagkv.parameters,
-        { prefill, lagTokens, sinkTokens },
-        context,
-      );
+      const parameters = resolveParameters(lagkv, { prefill, lagTokens, sinkTokens }, context);
       const places = { evictAt, answerStart };
       const fitted = lagkv.withBudget(parameters, context, keep, places);
       const starts = studyBlocks(lagkv, parameters, { ...places, tokens }, context).map(({ start }) => start);
@@ -109,7 +104,7 @@ describe.each(['chunked', 'monolithic'])('a budget of LagKV official, %s', (pref
     const text = { ...fixtureText(createCpuOps()), answerStart };
     const context = contextOf(text);
     const given = { prefill, sinkTokens: 3, lagTokens: 13 };
-    const asked: Parameters = resolveParameters('lagkv', lagkv.parameters, given, context);
+    const asked: Parameters = resolveParameters(lagkv, given, context);
     const evictAt = 148;
     const fitted = lagkv.withBudget(asked, context, keep, { evictAt, answerStart });
     if (!('parameters' in fitted)) throw new Error('below the floor');

@@ -20,12 +20,7 @@ const select = (given: Record<string, unknown>) =>
   selectAll({
     text,
     method: lagkv,
-    parameters: resolveParameters(
-      'lagkv',
-      lagkv.parameters,
-      { sinkTokens, lagTokens, ...given },
-      contextOf(text),
-    ),
+    parameters: resolveParameters(lagkv, { sinkTokens, lagTokens, ...given }, contextOf(text)),
     recordedIndex: 0,
     evictAt: tokens,
     withScores: true,
@@ -70,7 +65,7 @@ describe('LAG-1', () => {
       randomLayers({ ...shape, tokens: length }, 1, 3),
     );
     const given = { sinkTokens, lagTokens, keepFraction: lag1.retainFraction };
-    const parameters = resolveParameters('lagkv', lagkv.parameters, given, contextOf(long));
+    const parameters = resolveParameters(lagkv, given, contextOf(long));
     const { run } = await startTraceRun(long, lagkv, parameters, length);
     const stored = lag1.storedLengths.map((_, i) => {
       const read = i + 1;

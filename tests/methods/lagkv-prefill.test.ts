@@ -19,7 +19,7 @@ const text = fixtureText(ops);
 const asked: Trace = { ...text, answerStart: 170 };
 
 const resolve = (prefill: string, of: Trace = text): Parameters =>
-  resolveParameters('lagkv', lagkv.parameters, { ...lengths, prefill }, contextOf(of));
+  resolveParameters(lagkv, { ...lengths, prefill }, contextOf(of));
 const selections = (of: Trace, prefill: string, evictAt: number) =>
   selectAll({
     text: of,
@@ -120,8 +120,7 @@ describe('a monolithic prefill', () => {
       return reading.queryStates;
     };
     const of = { ...contextOf(text), tokens: 140, layers: decoder.config.layers };
-    const given = (prefill: string) =>
-      resolveParameters('lagkv', lagkv.parameters, { ...lengths, prefill }, of);
+    const given = (prefill: string) => resolveParameters(lagkv, { ...lengths, prefill }, of);
     const dense = await states(full, {});
     const monolithic = await states(lagkv, given('monolithic'));
     const chunked = await states(lagkv, given('chunked'));

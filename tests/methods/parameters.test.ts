@@ -5,7 +5,7 @@ import { esa } from '../../src/methods/esa';
 import { lagkv } from '../../src/methods/lagkv';
 import { compressedPartitions, storedKeys } from '../../src/methods/lagkv/partitions';
 import { lagIn } from '../../src/methods/lagkv/schema';
-import { type ParameterContext, resolveParameters } from '../../src/methods/parameters';
+import { checkParameter, type ParameterContext, resolveParameters } from '../../src/methods/parameters';
 
 const context = (tokens: number, trainedTokens: number | null = 1024): ParameterContext => ({
   tokens,
@@ -16,7 +16,7 @@ const context = (tokens: number, trainedTokens: number | null = 1024): Parameter
   headDimension: 32,
 });
 const resolve = (id: string, given: Record<string, unknown>, of = context(1024)) =>
-  resolveParameters(id, methodById(id).parameters, given, of);
+  resolveParameters(methodById(id), given, of);
 /** Queries from `evictAt` in a text without an answer. */
 const queriesFrom = (evictAt: number) => ({ evictAt, answerStart: null });
 
@@ -52,8 +52,8 @@ describe('defaults', () => {
       for (const trainedTokens of [null, 64, 1024, 32768]) {
         const of = context(tokens, trainedTokens);
         for (const method of methods) {
-          const defaults = resolveParameters(method.id, method.parameters, {}, of);
-          expect(resolveParameters(method.id, method.parameters, defaults, of)).toEqual(defaults);
+          const defaults = resolveParameters(method, {}, of);
+          expect(resolveParameters(method, defaults, of)).toEqual(defaults);
           expect(() => method.validate?.(defaults, of)).not.toThrow();
         }
       }
@@ -64,7 +64,7 @@ describe('defaults', () => {
     for (const method of methods) {
       for (const [name, schema] of Object.entries(method.parameters)) {
         if (schema.paper === undefined || name === 'compressedDim') continue;
-        expect(() => resolve(method.id, { [name]: schema.paper })).not.toThrow();
+        expect(() => checkParameter(method, name, schema.paper, context(1024))).not.toThrow();
       }
     }
   });

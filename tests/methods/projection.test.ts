@@ -55,7 +55,7 @@ const base = { initTokens: 2, localTokens: 16, chunkTokens: 16, selectedTokens: 
 const block = { start: 80, end: 96 };
 
 async function select(text: Trace, given: Record<string, unknown>, isExactly = false) {
-  const parameters = resolveParameters('esa', esa.parameters, { ...base, ...given }, contextOf(text));
+  const parameters = resolveParameters(esa, { ...base, ...given }, contextOf(text));
   const { run } = await startTraceRun(text, esa, parameters, text.tokens);
   const input = layerInput(text.layerTraces[0]!, block);
   const selection = isExactly ? run.selectExactly!(input)! : run.select(input);
@@ -166,7 +166,7 @@ describe('learned', () => {
     expect(judged.scores).toEqual((await at(20)).scores);
     expect(judged.scores).not.toEqual((await at(16)).scores);
     const queryScores = async (given: Record<string, unknown>) => {
-      const parameters = resolveParameters('esa', esa.parameters, { ...base, ...given }, contextOf(text));
+      const parameters = resolveParameters(esa, { ...base, ...given }, contextOf(text));
       const { run } = await startTraceRun(text, esa, parameters, text.tokens);
       const scores = run.queryScores!(layerInput(text.layerTraces[0]!, block))!;
       const exact = await text.ops.readFloats(scores.exact.buffer);

@@ -16,7 +16,7 @@ it.each([
   [0.25, [0, 8, 16, 24, 32, 35, 36, 37, 38, 39]],
   [0, []],
 ])('keeps the stride first, then what is recent: %s', async (keepFraction, expected) => {
-  const parameters = resolveParameters(strided.id, strided.parameters, { keepFraction }, contextOf(text));
+  const parameters = resolveParameters(strided, { keepFraction }, contextOf(text));
   const { after } = await selectAll({
     text,
     method: strided,
@@ -32,7 +32,7 @@ it.each([
 
 it('gives a budget as the fraction asked for', () => {
   const context = contextOf(text);
-  const parameters = resolveParameters(strided.id, strided.parameters, {}, context);
+  const parameters = resolveParameters(strided, {}, context);
   const places = { evictAt: EVICT_AT, answerStart: null };
   expect(strided.withBudget(parameters, context, 0.5, places)).toEqual({
     parameters: { ...parameters, keepFraction: 0.5 },

@@ -1,10 +1,29 @@
 /** Keeps every `stride`-th token before any other, recent ones first: the strided pattern of Child et al. 2019. */
-import { evictOnceBudget } from '../../src/methods/budget';
-import { keepFraction, mostTokens, positions, positionsByChoice } from '../../src/methods/defaults';
-import { denseScores, evictOnce, evictOnceBlocks, evictOnceCost } from '../../src/methods/evict-once';
+import { uniformAtEviction } from '../../src/methods/budgets/uniform';
+import { compose, type Scorer, token } from '../../src/methods/compose';
+import { keepFraction, mostTokens } from '../../src/methods/defaults';
 import type { Method } from '../../src/methods/method';
 import { numberIn } from '../../src/methods/parameters';
+import { positions, positionsByChoice } from '../../src/methods/positions';
 import { inBuffers } from '../../src/methods/remember';
+import { once } from '../../src/methods/schedules/once';
+import { denseScores } from '../../src/methods/units';
+
+const stride: Scorer = {
+  // What the scores of a layer depend on: a moved budget finds them again.
+  name: (parameters, layer) => `strided/${numberIn(parameters, 'stride', layer)}`,
+  sets: 'layer',
+  score({ ops }, parameters, { layer }, tokens) {
+    const every = numberIn(parameters, 'stride', layer);
+    const scores = Float32Array.from({ length: tokens }, (_, place) =>
+      place % every === 0 ? tokens + place : place,
+    );
+    const buffer = ops.upload(scores, 'strided scores');
+    return inBuffers(ops, [buffer], { score: denseScores(buffer, 1, tokens) });
+  },
+  decidedBy: 'place',
+  operations: () => 0,
+};
 
 export const strided: Method = {
   id: 'strided',
@@ -15,9 +34,6 @@ export const strided: Method = {
     year: 2019,
     url: 'https://arxiv.org/abs/1904.10509',
   },
-  family: 'evict-once',
-  sets: 'layer',
-  needs: { unrotated: false, fullAttention: false },
   parameters: {
     keepFraction,
     stride: {
@@ -32,24 +48,8 @@ export const strided: Method = {
     },
     positions,
   },
-  evictsOnce: () => true,
-  positions: positionsByChoice,
-  blocks: evictOnceBlocks,
-  start: (context, parameters) =>
-    evictOnce(context, parameters, {
-      // What the scores of a layer depend on: a moved budget finds them again.
-      name: (layer) => `strided/${numberIn(parameters, 'stride', layer)}`,
-      score({ ops }, { layer }, tokens) {
-        const stride = numberIn(parameters, 'stride', layer);
-        const scores = Float32Array.from({ length: tokens }, (_, token) =>
-          token % stride === 0 ? tokens + token : token,
-        );
-        const buffer = ops.upload(scores, 'strided scores');
-        return inBuffers(ops, [buffer], { score: denseScores(buffer, 1, tokens) });
-      },
-      decidedBy: 'place',
-      candidates: (_layer, tokens) => ({ start: 0, end: tokens }),
-    }),
-  cost: evictOnceCost(() => 0),
-  withBudget: evictOnceBudget,
+  ...compose({
+    ...{ scorer: stride, budget: uniformAtEviction, unit: token, schedule: once },
+    positions: positionsByChoice,
+  }),
 };

@@ -50,7 +50,7 @@ const prepare = (
 ) => {
   const text = recordText(ops, shape, damaged(tensor, value), { answerStart });
   const method = methodById(id);
-  const parameters = resolveParameters(id, method.parameters, { ...given }, contextOf(text));
+  const parameters = resolveParameters(method, { ...given }, contextOf(text));
   return { text, method, parameters };
 };
 const sentence = (id: string) =>
@@ -149,7 +149,7 @@ describe('scores that are not finite', () => {
       return generate({
         decoder,
         method,
-        parameters: resolveParameters('lagkv', method.parameters, { lagTokens: 16, sinkTokens: 4 }, context),
+        parameters: resolveParameters(method, { lagTokens: 16, sinkTokens: 4 }, context),
         ...{ calibration: null, recorded: null, ids, answerStart: 120, queriesStart: 100 },
         keepQueries: false,
         isAnswerComplete: (generated) => generated.length >= 2,
@@ -170,12 +170,7 @@ describe('scores that are not finite', () => {
     const large = randomLayers(shape, 1, 4, 1e9);
     const text = recordText(createCpuOps(), shape, large);
     const method = methodById('esa');
-    const parameters = resolveParameters(
-      'esa',
-      method.parameters,
-      { ...esa, projection: 'exact' },
-      contextOf(text),
-    );
+    const parameters = resolveParameters(method, { ...esa, projection: 'exact' }, contextOf(text));
     const before = text.ops.memory().bytes;
     const [layer] = await measureLayers({ text, method, parameters, queries });
     expect(layer!.keptShare).toBeLessThan(0.6);
@@ -207,12 +202,7 @@ describeWebGpu('scores that are not finite, on WebGPU', (gpu) => {
   it('products that leave 32 bits', async () => {
     const text = recordText(ops, shape, randomLayers(shape, 1, 4, 1e22));
     const method = methodById('esa');
-    const parameters = resolveParameters(
-      'esa',
-      method.parameters,
-      { ...esa, projection: 'exact' },
-      contextOf(text),
-    );
+    const parameters = resolveParameters(method, { ...esa, projection: 'exact' }, contextOf(text));
     await expect(
       selectAll({ text, method, parameters, recordedIndex: 0, evictAt: 90, withScores: false }),
     ).rejects.toThrow('in layer 0 the scores of keys are not finite');

@@ -17,13 +17,7 @@ const context = contextOf(1024);
 describe('the budget of parameters', () => {
   const keepOf = (id: string, given: Record<string, unknown>, answerStart: number | null = null) => {
     const method = findMethod(id)!;
-    return equivalentBudget(
-      method,
-      resolveParameters(id, method.parameters, given, context),
-      context,
-      980,
-      answerStart,
-    );
+    return equivalentBudget(method, resolveParameters(method, given, context), context, 980, answerStart);
   };
 
   it('is all for full attention, and the fraction itself where it is one', () => {

@@ -22,7 +22,7 @@ describe.each([0, 150])('with queries from token %i', (start) => {
   it.each(specs)('the point of %s %j lies on its curve', async (id, given) => {
     const queries = { start, end: shape.tokens };
     const method = methodById(id);
-    const parameters = resolveParameters(id, method.parameters, given, contextOf(text));
+    const parameters = resolveParameters(method, given, contextOf(text));
     const fractions = [0.5, 0.9];
     const [curve] = await sweep({
       text,
@@ -48,9 +48,7 @@ describe.each([0, 150])('with queries from token %i', (start) => {
       compared += 1;
     }
     // Nothing stands before the first query, so that methods that evict once have nothing to evict.
-    expect(compared).toBe(
-      start === 0 && method.family === 'evict-once' && parameters.positions !== 'cache' ? 0 : 2,
-    );
+    expect(compared).toBe(start === 0 && method.traits(parameters).decides === 'once' ? 0 : 2);
   });
 });
 

@@ -32,8 +32,7 @@ describe('under ESA’s own positions', async () => {
   const { reader } = await forward(decoder, someIds(TOKENS));
   const text = traceOfSession(decoder, reader, { tokens: TOKENS, calibration: null, answerStart: ANSWER });
   const parameters = resolveParameters(
-    'esa',
-    esa.parameters,
+    esa,
     {
       projection: 'exact',
       chunkTokens: 20,

@@ -31,7 +31,7 @@ async function picturesOf(ops: Ops) {
   const { reader } = await forward(decoder, someIds(TOKENS));
   const text = traceOfSession(decoder, reader, { tokens: TOKENS, calibration: null, answerStart: 146 });
   const given = { projection: 'exact', chunkTokens: 20, localTokens: 27, initTokens: 3, selectedTokens: 9 };
-  const parameters = resolveParameters('esa', esa.parameters, given, contextOf(text));
+  const parameters = resolveParameters(esa, given, contextOf(text));
   const own = new OwnPositions(text, esa, parameters, 130);
   const row = { text, method: esa, parameters, layer: 1, head: 3, query: 141, evictAt: 130 } as const;
   return {

@@ -51,7 +51,7 @@ const small = (t: number, c: number): number => Math.sin(t + c);
 async function measure(ops: Ops, given: Given, id: string, parameters: object) {
   const text = await traceOfCapture(ops, captureOf(given));
   const method = methodById(id);
-  const all = resolveParameters(id, method.parameters, { ...parameters }, contextOf(text));
+  const all = resolveParameters(method, { ...parameters }, contextOf(text));
   const [layer] = await measureLayers({ text, method, parameters: all, queries: { start: 8, end: T } });
   text.release();
   return layer;
@@ -101,12 +101,7 @@ it('refuses a measurement that is no number, with method, layer and head', async
   };
   const text = await traceOfCapture(createCpuOps(), captureOf(given));
   const method = methodById('streaming-llm');
-  const parameters = resolveParameters(
-    method.id,
-    method.parameters,
-    { keepFraction: 0.1, sinkTokens: 1 },
-    contextOf(text),
-  );
+  const parameters = resolveParameters(method, { keepFraction: 0.1, sinkTokens: 1 }, contextOf(text));
   await expect(measureLayers({ text, method, parameters, queries: { start: 39, end: 40 } })).rejects.toThrow(
     /^streaming-llm: the output error of layer 3, head 0 is Infinity: .*\.$/,
   );

@@ -59,7 +59,7 @@ async function measure(offset: number) {
   const results: number[] = [];
   for (const [id, given] of runs) {
     const method = methodById(id);
-    const parameters = resolveParameters(id, method.parameters, given, contextOf(text));
+    const parameters = resolveParameters(method, given, contextOf(text));
     const [layer] = await measureLayers({ text, method, parameters, queries: { start: 24, end: T } });
     results.push(layer!.keptShare);
     // LagKV looks at channels of rotated keys, which depend on where a text begins.

@@ -1,15 +1,9 @@
 /** The device buffers of a model and of a reading, by name and size, without making any. */
 import type { MemoryLimits } from '../../../gpu/ops';
+import type { PlannedBuffer } from '../../base/planned-buffer';
 import type { ModelConfig } from '../../model/architectures/config';
 import { LEAST_POSITIONS } from '../../model/decoder/buffers';
 import { rowsOfParts } from '../../model/decoder/device-table';
-
-/** `count` buffers of `elements` four-byte numbers each. */
-export interface PlannedBuffer {
-  readonly label: string;
-  readonly elements: number;
-  readonly count: number;
-}
 
 export function plannedBytes(buffers: readonly PlannedBuffer[], limits: MemoryLimits): number {
   return buffers.reduce((sum, { elements, count }) => sum + count * limits.storageBytes(elements), 0);

@@ -5,6 +5,7 @@
  */
 import { mebibytes } from '../../../gpu/memory';
 import type { MemoryLimits } from '../../../gpu/ops';
+import type { PlannedBuffer } from '../../base/planned-buffer';
 import { UserError } from '../../base/user-error';
 import { full } from '../../methods/full';
 import type { Method } from '../../methods/method';
@@ -12,7 +13,7 @@ import type { Parameters } from '../../methods/parameters';
 import type { ModelConfig } from '../../model/architectures/config';
 import type { Part } from '../events';
 import { prefillBlocks } from '../generation';
-import { cacheBuffers, type PlannedBuffer, plannedBytes, readingBuffers, weightBuffers } from './buffers';
+import { cacheBuffers, plannedBytes, readingBuffers, weightBuffers } from './buffers';
 import {
   answerBuffers,
   comparingBuffers,
@@ -131,7 +132,8 @@ function roomiestPlan(request: MemoryRequest): MemoryPlan {
 }
 
 function planWith(request: MemoryRequest, rotatedLayers: MemoryPlan['rotatedLayers']): MemoryPlan {
-  const { limits, config, method, tokens, queriesStart, parts } = request;
+  const { limits, config, method, parameters, tokens, queriesStart, parts } = request;
+  const traits = method.traits(parameters);
   const queries = tokens - queriesStart;
   const weights = weightBuffers(config, limits);
   const { capacity, largestBlock, mostAtOnce } = prefillBlocks(config, request);
@@ -165,7 +167,7 @@ function planWith(request: MemoryRequest, rotatedLayers: MemoryPlan['rotatedLaye
   }
   if (parts.includes('free')) {
     const reading = readingBuffers(config, limits, {
-      ...{ capacity, queries, keepQueries: false, needsFullAttention: method.needs.fullAttention },
+      ...{ capacity, queries, keepQueries: false, needsFullAttention: traits.wants.logSumExp ?? false },
       largestBlock,
       mostAtOnce,
       rotatedLayers: rotatedLayers.free,

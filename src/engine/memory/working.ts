@@ -3,16 +3,16 @@
  * src/measure and src/methods cut their work.
  */
 import type { MemoryLimits } from '../../../gpu/ops';
+import { oneBuffer as one, type PlannedBuffer } from '../../base/planned-buffer';
 import { logitRows } from '../../measure/logits';
 import { MOST_BYTES_UNDER_WAY, MOST_WEIGHTS } from '../../measure/measure-layers';
 import { MEMO_BYTES } from '../../measure/memo';
 import { MOST_SCORES } from '../../measure/selector-recall';
 import { MOST_SUMS } from '../../measure/sweep-mass';
 import type { Method } from '../../methods/method';
-import { choiceOf, numberIn, type Parameters } from '../../methods/parameters';
+import type { Parameters } from '../../methods/parameters';
 import type { ModelConfig } from '../../model/architectures/config';
 import { ROTATED_LAYERS } from '../../trace/from-decoder';
-import type { PlannedBuffer } from './buffers';
 
 export interface WorkingSize {
   readonly limits: MemoryLimits;
@@ -80,9 +80,9 @@ export function measuringBuffers(size: WorkingSize): PlannedBuffer[] {
   ];
 }
 
-/** Queries whose every score ESA compares with the exact ones at once: src/measure/selector-recall.ts. */
+/** Queries whose every score is compared with the exact ones at once: src/measure/selector-recall.ts. */
 function scoredByQuery({ method, parameters, tokens, queries, largestBlock }: WorkingSize): number {
-  if (method.id !== 'esa' || choiceOf(parameters, 'projection') === 'exact') return 0;
+  if (!method.traits(parameters).approximates) return 0;
   return Math.min(queries, largestBlock, Math.max(1, Math.floor(MOST_SCORES / tokens)));
 }
 
@@ -101,45 +101,19 @@ export function methodBuffers({
   method,
   parameters,
   tokens,
-  largestBlock: n,
+  largestBlock,
 }: WorkingSize): PlannedBuffer[] {
-  const { layers, queryHeads: H, keyValueHeads: G, headDimension: d } = config;
-  if (method.family === 'dense') return [];
-  const lists = [
-    { label: 'scores', elements: 2 * G * tokens, count: method.family === 'reselect' ? 1 : layers },
-    { label: 'kept keys', elements: G * tokens, count: method.family === 'reselect' ? 1 : layers },
-  ];
-  if (method.id !== 'esa') return [...lists, ...inCache(config, parameters, tokens, n)];
-  const isExact = choiceOf(parameters, 'projection') === 'exact';
-  const channels = isExact
-    ? 0
-    : Math.max(...Array.from({ length: layers }, (_, layer) => numberIn(parameters, 'compressedDim', layer)));
-  return [
-    ...lists,
-    { label: 'compressed keys', elements: channels * tokens, count: isExact ? 0 : layers },
-    { label: 'projections', elements: channels * G * d, count: isExact ? 0 : 2 * layers },
-    { label: 'attention to far tokens', elements: n * H * d, count: 3 },
-    one('folded queries', 2 * n * G * d),
-  ];
+  return method.memory(parameters, { ...config, tokens, largestBlock, isRotary: config.rope !== null });
 }
 
 /** Lists of all layers that wait to be read with a generated token, and their copies (answer-selections.ts). */
-export function answerBuffers({ config, method, tokens }: WorkingSize): PlannedBuffer[] {
+export function answerBuffers({ config, method, parameters, tokens }: WorkingSize): PlannedBuffer[] {
   const { layers, keyValueHeads: G } = config;
-  if (method.family === 'dense') return [];
+  const { decides, evicts } = method.traits(parameters);
+  if (decides === 'never') return [];
   // Lists of methods that evict stay with their run, and are counted there.
-  const own = method.family === 'reselect' ? layers : 0;
+  const own = evicts ? 0 : layers;
   return [{ label: 'kept keys of a token and their copies', elements: G * tokens, count: own + layers }];
-}
-
-/** Keys and values of a layer moved together, for positions in the cache. */
-function inCache(config: ModelConfig, parameters: Parameters, tokens: number, n: number): PlannedBuffer[] {
-  const { queryHeads: H, keyValueHeads: G, headDimension: d, rope } = config;
-  if (!rope || parameters.positions !== 'cache') return [];
-  return [
-    { label: 'keys and values in the cache', elements: tokens * G * d, count: 2 },
-    one('queries after the cache', n * H * d),
-  ];
 }
 
 /** What attention that is shared out among many threads holds until their results are merged. */
@@ -157,8 +131,4 @@ export function comparingBuffers(config: ModelConfig, queries: number): PlannedB
     one('states of queries', rows * config.hiddenSize),
     { label: 'logits and their copy', elements: rows * config.vocabularySize, count: 2 },
   ];
-}
-
-function one(label: string, elements: number): PlannedBuffer {
-  return { label, elements, count: 1 };
 }

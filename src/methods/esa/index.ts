@@ -3,12 +3,15 @@
  * low-dimensional stand-in for the sum over heads of query · key, attends to the best of them beside the initial and the local
  * tokens, and evicts nothing.
  */
+
+import { oneBuffer } from '../../base/planned-buffer';
 import { equalBlocks } from '../blocks';
-import type { Method } from '../method';
-import { choiceOf } from '../parameters';
+import { keptLists } from '../compose';
+import type { MemoryPlace, Method } from '../method';
+import { choiceOf, numberIn, type Parameters } from '../parameters';
 import { esaCost, esaPaperCost } from './cost';
 import { EsaRun } from './run';
-import { chunkTokensOf, esaParameters, lengthsIn, validateEsa } from './schema';
+import { chunkTokensOf, esaParameters, isExact, lengthsIn, validateEsa } from './schema';
 
 export const esa: Method = {
   id: 'esa',
@@ -20,12 +23,15 @@ export const esa: Method = {
     year: 2025,
     url: 'https://arxiv.org/abs/2502.14477',
   },
-  family: 'reselect',
-  sets: 'layer',
-  needs: { unrotated: true, fullAttention: false },
   parameters: esaParameters,
-  readsText: (parameters, calibration) =>
-    choiceOf(parameters, 'projection') === 'closed-form' && !calibration?.hasSecondMoments,
+  traits: (parameters) => ({
+    ...{ decides: 'everyBlock', evicts: false, isNested: true, approximates: !isExact(parameters) },
+    ...{ sets: 'layer', cache: 'tokens', positions: { own: farPositions(parameters) } },
+    wants: {
+      unrotated: true,
+      secondMoments: choiceOf(parameters, 'projection') === 'closed-form',
+    },
+  }),
   notes(parameters) {
     const projection = choiceOf(parameters, 'projection');
     return [
@@ -38,14 +44,12 @@ export const esa: Method = {
       'The paper gives neither w nor the block length nor how ties break: dilated score, then F_s, then the earlier token.',
     ];
   },
-  positions: ({ globalPosition, localTokens, chunkTokens }) => ({
-    own: JSON.stringify([globalPosition, localTokens, chunkTokens]),
-  }),
   validate: validateEsa,
   blocks: (parameters, tokens) => equalBlocks(0, tokens, chunkTokensOf(parameters)),
   start: (context, parameters) => new EsaRun(context, parameters),
   cost: esaCost,
   paperCost: esaPaperCost,
+  memory: esaMemory,
   withBudget(parameters, context, keepFraction) {
     const budget = Math.floor(keepFraction * context.tokens);
     const selected = Array.from({ length: context.layers }, (_, layer) => {
@@ -58,3 +62,23 @@ export const esa: Method = {
     return { parameters: { ...parameters, selectedTokens: isUniform ? least : selected } };
   },
 };
+
+/** What the rotation of far tokens depends on, and which tokens are far. */
+function farPositions({ globalPosition, localTokens, chunkTokens }: Parameters): string {
+  return JSON.stringify([globalPosition, localTokens, chunkTokens]);
+}
+
+function esaMemory(parameters: Parameters, place: MemoryPlace) {
+  const { layers, queryHeads: H, keyValueHeads: G, headDimension: d, tokens, largestBlock: n } = place;
+  const isCompressed = !isExact(parameters);
+  const channels = isCompressed
+    ? Math.max(...Array.from({ length: layers }, (_, layer) => numberIn(parameters, 'compressedDim', layer)))
+    : 0;
+  return [
+    ...keptLists(place, 1),
+    { label: 'compressed keys', elements: channels * tokens, count: isCompressed ? layers : 0 },
+    { label: 'projections', elements: channels * G * d, count: isCompressed ? 2 * layers : 0 },
+    { label: 'attention to far tokens', elements: n * H * d, count: 3 },
+    oneBuffer('folded queries', 2 * n * G * d),
+  ];
+}

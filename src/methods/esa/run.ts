@@ -25,7 +25,6 @@ import { isExact, lengthsIn, scoresRotated } from './schema';
 import { middleRows, middleScores, peakScores, queryScores, type Scorer } from './scores';
 
 export class EsaRun implements MethodRun {
-  readonly positions = 'own';
   notices: readonly string[] = [];
   readonly #context: MethodContext;
   readonly #parameters: Parameters;

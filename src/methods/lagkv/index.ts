@@ -4,57 +4,35 @@
  */
 import { UserError } from '../../base/user-error';
 import { equalBlocks, evictionPlace, studyBlocks } from '../blocks';
-import { evictOnceBudget, fractionKeeping } from '../budget';
-import { defaultChunkTokens, positionsByChoice } from '../defaults';
-import { evictOnceBlocks, evictOnceCost } from '../evict-once';
+import { fractionKeeping } from '../budget';
+import { uniformAtEviction } from '../budgets/uniform';
+import { compose, composeBy, keptLists, token } from '../compose';
+import { defaultChunkTokens } from '../defaults';
 import type { Budget, Method, StudyPlaces } from '../method';
 import { numberIn, type ParameterContext, type Parameters } from '../parameters';
-import { startKvpress } from './kvpress';
+import { positionsByChoice } from '../positions';
+import { once } from '../schedules/once';
+import { lagRanks, scoringOperations } from './kvpress';
 import { startOfficial } from './official';
 import { compressedPartitions, denseEnd, lagBlocks, storedKeys } from './partitions';
 import { isMonolithic, isOfficial, type Lag, lagIn, lagkvParameters } from './schema';
 
-/**
- * Per token, keys and values alike: range of the next partition 2, scaling 2, mean and deviation 4 operations a channel, and a
- * softmax over the partition.
- */
-const scoringOperations = (context: ParameterContext): number =>
-  2 * context.keyValueHeads * (8 * context.headDimension + 3);
-
-const kvpressCost = evictOnceCost((tokens, context) => tokens * scoringOperations(context));
-
-export const lagkv: Method = {
-  id: 'lagkv',
-  title: 'LagKV',
-  summary:
-    'Keeps keys that are unusually spread against the range of the tokens that follow; looks at no query.',
-  citation: { authors: 'Liang, Zhang, Li, Li', year: 2025, url: 'https://arxiv.org/abs/2504.04704' },
-  family: 'evict-reading',
-  sets: 'kvHead',
-  needs: { unrotated: false, fullAttention: false },
-  parameters: lagkvParameters,
-  notes: (parameters) =>
-    isOfficial(parameters)
-      ? [
-          'LRSA’s inference rule is the same in our reconstruction; its fine-tuned weights are not public.',
-          'Sinks, the last lag and the remainder are kept on top of the fraction.',
-          ...(isMonolithic(parameters)
-            ? [
-                'The prompt is read with full attention and compressed once; a text without an answer is read so up to the queries.',
-              ]
-            : []),
-        ]
-      : ['The budget includes sinks and the unscored end; a small one may drop even those.'],
-  evictsOnce: (parameters) => !isOfficial(parameters),
+const kvpress = compose({
+  ...{ scorer: lagRanks, budget: uniformAtEviction, unit: token, schedule: once },
   positions: positionsByChoice,
-  validate(_parameters, { headDimension }) {
-    if (headDimension >= 2) return;
-    throw new UserError(
-      'lagkv scores by the spread over a head’s channels, and there is only one here; choose another method.',
-    );
-  },
+});
+
+/** As its authors run it: compression follows the reading. */
+const official: typeof kvpress = {
+  traits: (parameters) => ({
+    ...{ decides: 'whileReading', evicts: true, isNested: false, approximates: false },
+    ...{ sets: 'kvHead', cache: 'tokens', positions: positionsByChoice.of(parameters), wants: {} },
+  }),
+  memory: (parameters, place) => [
+    ...keptLists(place, place.layers),
+    ...positionsByChoice.memory(parameters, place),
+  ],
   blocks(parameters, tokens, evictAt, context) {
-    if (!isOfficial(parameters)) return evictOnceBlocks(parameters, tokens, evictAt, context);
     const chunks = lagBlocks(tokens, shortestLengths(parameters, context));
     if (!isMonolithic(parameters)) return chunks;
     const dense = denseEnd(context.tokens, tokens, evictAt);
@@ -65,10 +43,8 @@ export const lagkv: Method = {
         .map(({ start, end }) => ({ start: Math.max(start, dense), end })),
     ];
   },
-  start: (context, parameters) =>
-    isOfficial(parameters) ? startOfficial(context, parameters) : startKvpress(context, parameters),
+  start: startOfficial,
   cost(parameters, context, layer, query) {
-    if (!isOfficial(parameters)) return kvpressCost(parameters, context, layer, query);
     const lag = lagIn(parameters, layer);
     const { position, block, promptEnd, evictAt } = query;
     const dense = isMonolithic(parameters) ? denseEnd(context.tokens, promptEnd, evictAt) : 0;
@@ -85,9 +61,36 @@ export const lagkv: Method = {
     };
   },
   withBudget(parameters, context, keepFraction, places) {
-    if (!isOfficial(parameters)) return evictOnceBudget(parameters, context, keepFraction, places);
     return officialBudget(parameters, context, Math.floor(keepFraction * context.tokens), places);
   },
+};
+
+export const lagkv: Method = {
+  id: 'lagkv',
+  title: 'LagKV',
+  summary:
+    'Keeps keys that are unusually spread against the range of the tokens that follow; looks at no query.',
+  citation: { authors: 'Liang, Zhang, Li, Li', year: 2025, url: 'https://arxiv.org/abs/2504.04704' },
+  parameters: lagkvParameters,
+  notes: (parameters) =>
+    isOfficial(parameters)
+      ? [
+          'LRSA’s inference rule is the same in our reconstruction; its fine-tuned weights are not public.',
+          'Sinks, the last lag and the remainder are kept on top of the fraction.',
+          ...(isMonolithic(parameters)
+            ? [
+                'The prompt is read with full attention and compressed once; a text without an answer is read so up to the queries.',
+              ]
+            : []),
+        ]
+      : ['The budget includes sinks and the unscored end; a small one may drop even those.'],
+  validate(_parameters, { headDimension }) {
+    if (headDimension >= 2) return;
+    throw new UserError(
+      'lagkv scores by the spread over a head’s channels, and there is only one here; choose another method.',
+    );
+  },
+  ...composeBy((parameters) => (isOfficial(parameters) ? official : kvpress)),
 };
 
 /** Layers may differ in their lengths; all read the same blocks, and compress when they have read enough. */

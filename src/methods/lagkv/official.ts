@@ -1,8 +1,8 @@
 /** LagKV as its authors run it: compression follows the reading, `use_then_compress` (lag_kv.py, LagKV.update). */
-import { attendInCache } from '../cache-positions';
 import { keepEverything } from '../full';
 import type { MethodContext, MethodRun } from '../method';
-import { choiceOf, type Parameters } from '../parameters';
+import type { Parameters } from '../parameters';
+import { positionsByChoice } from '../positions';
 import { CompressedLayer } from './compressed-layer';
 import { constantChannelNotices } from './constant-channels';
 import { compressedEnd, compressedPartitions, denseEnd } from './partitions';
@@ -15,11 +15,9 @@ import { isMonolithic, lagIn } from './schema';
 export function startOfficial(context: MethodContext, parameters: Parameters): MethodRun {
   const layers = new Map<number, CompressedLayer>();
   let marked = new Map<CompressedLayer, number>();
-  const inCache = choiceOf(parameters, 'positions') === 'cache';
   const { totalTokens, promptEnd, evictAt } = context;
   const dense = isMonolithic(parameters) ? denseEnd(totalTokens, promptEnd, evictAt) : 0;
   return {
-    positions: inCache ? 'cache' : 'model',
     select(input) {
       const lag = lagIn(parameters, input.layer);
       const partitions = compressedPartitions(input.block.start, lag);
@@ -41,7 +39,7 @@ export function startOfficial(context: MethodContext, parameters: Parameters): M
         owned: [],
       };
     },
-    ...(inCache ? { attend: (...args) => attendInCache(context, ...args) } : {}),
+    ...positionsByChoice.attend(context, parameters),
     lateNotices: () => constantChannelNotices([...layers.values()]),
     mark() {
       marked = new Map([...layers.values()].map((layer) => [layer, layer.length]));

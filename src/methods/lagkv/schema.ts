@@ -1,6 +1,7 @@
 /** LagKV's parameters (arXiv 2504.04704; kvpress lagkv_press.py). */
-import { keepFraction, mostTokens, positions, scaledDefault } from '../defaults';
+import { keepFraction, mostTokens, scaledDefault } from '../defaults';
 import { choiceOf, numberIn, type ParameterSchemas, type Parameters } from '../parameters';
+import { positions } from '../positions';
 
 export const lagkvParameters: ParameterSchemas = {
   variant: {

@@ -1,0 +1,99 @@
+/** The last queries of every layer, for methods that look at more than a block's own. */
+import type { Ops } from '../../gpu/ops';
+import { headMajorRows, type Rows, sliceRows } from '../../gpu/rows';
+import type { ModelConfig } from '../model/architectures/config';
+
+interface LayerQueries {
+  /** [H, capacity, d]: the last row is that of token `end` − 1. */
+  rows: Rows;
+  /** As large; what is kept is moved from one to the other. */
+  spare: Rows;
+  end: number;
+  marked: { readonly rows: Rows; readonly end: number } | null;
+}
+
+export class EarlierQueries {
+  readonly #ops: Ops;
+  readonly #heads: number;
+  readonly #channels: number;
+  readonly #capacity: number;
+  readonly #layers = new Map<number, LayerQueries>();
+
+  /** Remembers `count` queries of each layer. */
+  constructor(ops: Ops, { queryHeads, headDimension }: ModelConfig, count: number) {
+    this.#ops = ops;
+    this.#heads = queryHeads;
+    this.#channels = headDimension;
+    this.#capacity = count;
+  }
+
+  /** Of `layer` those before token `start`, [H, min(count, start), d]; what was noted last ended there. */
+  before(layer: number, start: number): Rows {
+    const held = this.#of(layer);
+    const count = Math.min(this.#capacity, start);
+    return sliceRows(held.rows, this.#capacity - count, count);
+  }
+
+  /** Takes over a block's queries [H, n, d], which end before token `end`. */
+  note(layer: number, query: Rows, end: number): void {
+    const held = this.#of(layer);
+    const fresh = Math.min(query.rows, this.#capacity);
+    const stale = this.#capacity - fresh;
+    this.#ops.copyRows({ input: sliceRows(held.rows, fresh, stale), out: sliceRows(held.spare, 0, stale) });
+    this.#ops.copyRows({
+      input: sliceRows(query, query.rows - fresh, fresh),
+      out: sliceRows(held.spare, stale, fresh),
+    });
+    [held.rows, held.spare] = [held.spare, held.rows];
+    held.end = end;
+  }
+
+  /** Remembers what is held now. */
+  mark(): void {
+    for (const held of this.#layers.values()) {
+      const rows = held.marked?.rows ?? this.#make('queries before the answer');
+      this.#ops.copyRows({ input: held.rows, out: rows });
+      held.marked = { rows, end: held.end };
+    }
+  }
+
+  /** Returns to what was remembered. */
+  rewind(): void {
+    for (const held of this.#layers.values()) {
+      if (!held.marked) continue;
+      this.#ops.copyRows({ input: held.marked.rows, out: held.rows });
+      held.end = held.marked.end;
+    }
+  }
+
+  release(): void {
+    for (const { rows, spare, marked } of this.#layers.values()) {
+      this.#ops.release(rows.buffer, spare.buffer, ...(marked ? [marked.rows.buffer] : []));
+    }
+    this.#layers.clear();
+  }
+
+  #of(layer: number): LayerQueries {
+    let held = this.#layers.get(layer);
+    if (!held) {
+      held = {
+        rows: this.#make('earlier queries'),
+        spare: this.#make('earlier queries'),
+        end: 0,
+        marked: null,
+      };
+      this.#layers.set(layer, held);
+    }
+    return held;
+  }
+
+  #make(label: string): Rows {
+    const length = this.#heads * this.#capacity * this.#channels;
+    return headMajorRows(
+      this.#ops.allocate('f32', length, label),
+      this.#heads,
+      this.#capacity,
+      this.#channels,
+    );
+  }
+}

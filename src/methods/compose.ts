@@ -1,0 +1,154 @@
+/**
+ * Most methods are five small things: what scores the keys, how many of them a budget keeps, in which unit they are kept, when that
+ * is decided, and at which positions the kept ones are attended to. `compose` makes a method of them.
+ */
+import type { IndexList, Ops, ScoreRows } from '../../gpu/ops';
+import type { DeviceBuffer } from '../../gpu/rows';
+import type { PlannedBuffer } from '../base/planned-buffer';
+import type {
+  LayerInput,
+  MemoryPlace,
+  Method,
+  MethodContext,
+  QueryCost,
+  QueryPlace,
+  StudyPlaces,
+  Traits,
+  Wants,
+} from './method';
+import type { ParameterContext, Parameters } from './parameters';
+import type { Positions } from './positions';
+import type { Buffers } from './remember';
+
+/** Scores of keys, one row per set of kept keys, and what breaks their ties. */
+export interface Scores extends Buffers {
+  readonly score: ScoreRows;
+  readonly secondary?: ScoreRows;
+}
+
+/** What scores keys. */
+export interface Scorer<Made extends Scores = Scores> {
+  /** Names what a layer's scores depend on beside text and place. Null: on the budget, too; they are made for one run. */
+  name(parameters: Parameters, layer: number): string | null;
+  readonly sets: Traits['sets'];
+  wants?(parameters: Parameters): Wants;
+  /** Scores of tokens [0, tokens), or of the units in them; `input` holds at least their keys and values. */
+  score(context: MethodContext, parameters: Parameters, input: LayerInput, tokens: number): Made;
+  /** Tokens whose fate the scores decide when `count` of `tokens` stay (Selection.candidates): all of them unless told. */
+  candidates?(
+    parameters: Parameters,
+    layer: number,
+    tokens: number,
+    count: number,
+  ): { readonly start: number; readonly end: number };
+  /** Where the scores only spell out a rule that is none of scores. */
+  readonly decidedBy?: 'place' | 'lot';
+  /** What making the scores of these layers has shown. */
+  lateNotices?(scores: readonly Made[]): Promise<readonly string[]>;
+  /** Operations of scoring so many tokens once, in one layer. */
+  operations(parameters: Parameters, context: ParameterContext, tokens: number): number;
+  /** Numbers that scoring reads from a layer's caches beside keys and values. */
+  reads?(parameters: Parameters, context: ParameterContext, tokens: number): number;
+  /** What scoring holds beside the scores. */
+  memory?(parameters: Parameters, place: MemoryPlace): PlannedBuffer[];
+}
+
+/** What stays of a layer. `tied` has a number for each of `tiedSets`: candidates equal to the last one kept. */
+export interface Kept {
+  readonly list: IndexList;
+  readonly tied: DeviceBuffer;
+  readonly tiedSets: number;
+}
+
+/** How many of the scored units stay, and in which sets. */
+export interface Budget {
+  /** Units that each set keeps, or keeps on average, of `units`, which stand for `tokens` tokens. */
+  count(parameters: Parameters, layer: number, units: number, tokens: number): number;
+  keep(ops: Ops, parameters: Parameters, scores: Omit<Scores, keyof Buffers>, count: number): Kept;
+  withBudget(
+    parameters: Parameters,
+    context: ParameterContext,
+    keepFraction: number,
+    places: StudyPlaces,
+  ): ReturnType<Method['withBudget']>;
+}
+
+/** What is kept or dropped together: so many consecutive tokens. */
+export interface Unit {
+  tokens(parameters: Parameters): number;
+}
+
+/** Single tokens. */
+export const token: Unit = { tokens: () => 1 };
+
+export interface Parts<Made extends Scores = Scores> {
+  readonly scorer: Scorer<Made>;
+  readonly budget: Budget;
+  readonly unit: Unit;
+  readonly schedule: Schedule;
+  readonly positions: Positions;
+}
+
+/** When keys are decided. */
+export interface Schedule extends Pick<Traits, 'decides' | 'evicts' | 'isNested'> {
+  readonly blocks: Method['blocks'];
+  start<Made extends Scores>(
+    parts: Parts<Made>,
+    context: MethodContext,
+    parameters: Parameters,
+  ): ReturnType<Method['start']>;
+  cost(
+    parts: Parts,
+    parameters: Parameters,
+    context: ParameterContext,
+    layer: number,
+    query: QueryPlace,
+  ): QueryCost;
+  /** Layers whose scores and lists are held at once. */
+  layersHeld(layers: number): number;
+}
+
+type Composed = Pick<Method, 'traits' | 'blocks' | 'start' | 'cost' | 'memory' | 'withBudget'>;
+
+export function compose<Made extends Scores>(parts: Parts<Made>): Composed {
+  const { scorer, budget, schedule, positions } = parts;
+  const { decides, evicts, isNested } = schedule;
+  // What does not touch scores knows nothing of their kind.
+  const plain = parts as unknown as Parts;
+  return {
+    traits: (parameters) => ({
+      ...{ decides, evicts, isNested, approximates: false, sets: scorer.sets, cache: 'tokens' },
+      positions: positions.of(parameters),
+      wants: scorer.wants?.(parameters) ?? {},
+    }),
+    blocks: schedule.blocks,
+    start: (context, parameters) => schedule.start(parts, context, parameters),
+    cost: (parameters, ...place) => schedule.cost(plain, parameters, ...place),
+    memory: (parameters, place) => [
+      ...keptLists(place, schedule.layersHeld(place.layers)),
+      ...(scorer.memory?.(parameters, place) ?? []),
+      ...positions.memory(parameters, place),
+    ],
+    withBudget: budget.withBudget,
+  };
+}
+
+/** A method that is composed in one way or another, as its parameters say. */
+export function composeBy(choose: (parameters: Parameters) => Composed): Composed {
+  return {
+    traits: (parameters) => choose(parameters).traits(parameters),
+    blocks: (parameters, ...rest) => choose(parameters).blocks(parameters, ...rest),
+    start: (context, parameters) => choose(parameters).start(context, parameters),
+    cost: (parameters, ...rest) => choose(parameters).cost(parameters, ...rest),
+    memory: (parameters, place) => choose(parameters).memory(parameters, place),
+    withBudget: (parameters, ...rest) => choose(parameters).withBudget(parameters, ...rest),
+  };
+}
+
+/** Scores, what breaks their ties, and kept keys of so many layers. */
+export function keptLists({ keyValueHeads, tokens }: MemoryPlace, layersHeld: number): PlannedBuffer[] {
+  return [
+    { label: 'scores', elements: 2 * keyValueHeads * tokens, count: layersHeld },
+    { label: 'kept keys', elements: keyValueHeads * tokens, count: layersHeld },
+  ];
+}

@@ -1,0 +1,138 @@
+/**
+ * Keys are dropped once: the tokens before the eviction are read densely, scored, and the best stay for all later queries
+ * (kvpress, base_press.py and scorer_press.py: after prefill, per layer, for good).
+ */
+import { blocksAround } from '../blocks';
+import { NOTHING_TO_EVICT } from '../budget';
+import type { Budget, Kept, Parts, Schedule, Scores } from '../compose';
+import { defaultChunkTokens } from '../defaults';
+import { keepEverything } from '../full';
+import type { LayerInput, MethodContext, MethodRun, QueryPlace } from '../method';
+import type { Parameters } from '../parameters';
+import { expandUnits, poolUnits, unitsOf } from '../units';
+
+/** What stays of one layer. */
+interface Evicted<Made> extends Kept {
+  /** Scores that no memo has. */
+  readonly scores: Made | null;
+}
+
+export const once: Schedule = {
+  decides: 'once',
+  evicts: true,
+  isNested: false,
+  /** Dense blocks up to the eviction and after it; their size only paces the work. */
+  blocks: (_parameters, tokens, evictAt, context) =>
+    blocksAround(evictAt, tokens, defaultChunkTokens(context)),
+  start: evictOnce,
+  cost({ scorer, budget, unit }, parameters, context, layer, query) {
+    const keptKeys = keysAfterEviction(budget, unit.tokens(parameters), parameters, layer, query);
+    const isAfter = query.position >= query.evictAt;
+    const units = unitsOf(unit.tokens(parameters), query.evictAt);
+    const isCut = budget.count(parameters, layer, units, query.evictAt) < units;
+    const later = Math.max(1, context.tokens - query.evictAt);
+    return {
+      keptKeys,
+      selectionOperations:
+        isAfter && isCut ? scorer.operations(parameters, context, query.evictAt) / later : 0,
+      readNumbers: 2 * context.keyValueHeads * context.headDimension * keptKeys,
+    };
+  },
+  layersHeld: (layers) => layers,
+};
+
+/** Keys that a query sees: all before the eviction; afterwards the kept ones and what was read since. */
+function keysAfterEviction(
+  budget: Budget,
+  unitTokens: number,
+  parameters: Parameters,
+  layer: number,
+  { position, evictAt }: QueryPlace,
+): number {
+  if (position < evictAt) return position + 1;
+  const units = unitsOf(unitTokens, evictAt);
+  const kept = Math.min(budget.count(parameters, layer, units, evictAt) * unitTokens, evictAt);
+  return kept + position + 1 - evictAt;
+}
+
+function evictOnce<Made extends Scores>(
+  { scorer, budget, unit, positions }: Parts<Made>,
+  context: MethodContext,
+  parameters: Parameters,
+): MethodRun {
+  const { ops, evictAt, memo } = context;
+  const unitTokens = unit.tokens(parameters);
+  const units = unitsOf(unitTokens, evictAt);
+  const evicted = new Map<number, Evicted<Made>>();
+  const used = new Map<number, Made>();
+  let marked: ReadonlySet<number> = new Set();
+
+  function scoresOf(input: LayerInput): Made {
+    const { layer } = input;
+    const own = evicted.get(layer)?.scores;
+    if (own) return own;
+    const name = scorer.name(parameters, layer);
+    const make = (): Made => poolUnits(ops, unitTokens, scorer.score(context, parameters, input, evictAt));
+    const scores =
+      memo && name !== null ? memo.get(`evict/${name}/${unitTokens}/${layer}/${evictAt}`, make) : make();
+    used.set(layer, scores);
+    return scores;
+  }
+
+  function evict({ layer }: LayerInput, scores: Made, count: number): Evicted<Made> {
+    const kept = expandUnits(ops, unitTokens, budget.keep(ops, parameters, scores, count), evictAt);
+    const isRemembered = memo !== undefined && scorer.name(parameters, layer) !== null;
+    const state = { ...kept, scores: isRemembered ? null : scores };
+    evicted.set(layer, state);
+    return state;
+  }
+
+  function release(layer: number): void {
+    const state = evicted.get(layer);
+    if (!state) return;
+    ops.release(state.list.buffer, state.tied);
+    state.scores?.release();
+    evicted.delete(layer);
+  }
+
+  return {
+    notices: evictAt > 0 ? [] : [NOTHING_TO_EVICT],
+    select(input) {
+      const { layer } = input;
+      const count = budget.count(parameters, layer, units, evictAt);
+      if (input.block.start < evictAt || count >= units) {
+        return keepEverything(Math.min(input.block.start, evictAt));
+      }
+      const scores = scoresOf(input);
+      const { list, tied, tiedSets } = evicted.get(layer) ?? evict(input, scores, count);
+      const { score, secondary } = scores;
+      const candidates = scorer.candidates?.(parameters, layer, evictAt, count) ?? { start: 0, end: evictAt };
+      // Where nothing was a candidate no score decided.
+      const decidedBy = candidates.end > candidates.start ? scorer.decidedBy : 'place';
+      const wasCut = candidates.end > candidates.start && count > 0;
+      return {
+        list: count > 0 ? list : null,
+        rangeStart: evictAt,
+        candidates,
+        score:
+          unitTokens === 1
+            ? { rows: score, ...(secondary ? { secondary } : {}), scoreStart: 0 }
+            : { rows: score, scoreStart: 0, tokensPerScore: unitTokens },
+        tiedAtCut: wasCut ? { buffer: tied, offset: 0, sets: tiedSets } : null,
+        ...(decidedBy ? { decidedBy } : {}),
+        owned: [],
+      };
+    },
+    ...positions.attend(context, parameters),
+    ...(scorer.lateNotices ? { lateNotices: () => scorer.lateNotices!([...used.values()]) } : {}),
+    mark() {
+      marked = new Set(evicted.keys());
+    },
+    rewind() {
+      for (const layer of [...evicted.keys()]) if (!marked.has(layer)) release(layer);
+    },
+    dispose() {
+      for (const layer of [...evicted.keys()]) release(layer);
+    },
+  };
+}

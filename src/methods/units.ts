@@ -1,0 +1,42 @@
+/** Keys that are kept or dropped together: scores of tokens pooled to units, lists of units spread to tokens. */
+import type { IndexList, Ops, ScoreRows } from '../../gpu/ops';
+import type { DeviceBuffer } from '../../gpu/rows';
+import type { Kept, Scores } from './compose';
+
+/** Units of `unitTokens` that so many tokens make; the last may be short. */
+export function unitsOf(unitTokens: number, tokens: number): number {
+  return Math.ceil(tokens / unitTokens);
+}
+
+/** One buffer of scores, dense [rows, length]. */
+export function denseScores(buffer: DeviceBuffer, rows: number, length: number): ScoreRows {
+  return { buffer, offset: 0, rows, length, rowStride: length };
+}
+
+/** Means over units in place of scores of tokens, which are released; the same where a unit is a token. */
+export function poolUnits<Made extends Scores>(ops: Ops, unitTokens: number, scores: Made): Made {
+  if (unitTokens === 1) return scores;
+  const { score } = scores;
+  const length = unitsOf(unitTokens, score.length);
+  const buffer = ops.scratch('f32', score.rows * length, 'scores of units');
+  const pooled = denseScores(buffer, score.rows, length);
+  ops.segmentReduce({ kind: 'mean', input: score, segmentLength: unitTokens, out: pooled });
+  scores.release();
+  const bytes = 4 * buffer.length;
+  return { ...scores, score: pooled, buffers: [buffer], bytes, release: () => ops.release(buffer) };
+}
+
+/** Lists of units as lists of their tokens before `end`; the units' list is released. */
+export function expandUnits(ops: Ops, unitTokens: number, kept: Kept, end: number): Kept {
+  if (unitTokens === 1) return kept;
+  const { list } = kept;
+  const count = Math.min(list.count * unitTokens, end);
+  const buffer = ops.scratch('u32', list.sets * (count + 1), 'kept keys');
+  const tokens: IndexList = {
+    ...{ buffer, offset: 0, sets: list.sets, count, rowStride: count },
+    countsOffset: list.sets * count,
+  };
+  ops.expandList({ segments: list, segmentLength: unitTokens, indexBase: 0, end, out: tokens });
+  ops.release(list.buffer);
+  return { ...kept, list: tokens };
+}
