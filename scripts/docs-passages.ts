@@ -25,7 +25,7 @@ function passage(name: string): string {
   if (kind === 'methods') return methodsTable();
   if (kind === 'parameters') return parametersTable(of);
   if (kind === 'usage') return usage(of);
-  if (kind === 'file') return fenced('ts', readFileSync(`${root}/${of}`, 'utf8').trim());
+  if (kind === 'method') return fenced('ts', methodSource(of));
   throw new Error(`no passage "${name}"`);
 }
 
@@ -90,6 +90,11 @@ function valuesOf(schema: ParameterSchema): string {
 function meaningOf(schema: ParameterSchema): string {
   if (schema.kind !== 'choice') return schema.help;
   return [schema.help, ...schema.options.map(({ value, help }) => `*${value}*: ${help}`)].join(' ');
+}
+
+/** A file of the tests as it would stand among the methods. */
+function methodSource(file: string): string {
+  return readFileSync(`${root}/${file}`, 'utf8').trim().replaceAll("'../../src/methods/", "'./");
 }
 
 function usage(name: string): string {

@@ -49,7 +49,10 @@ export const strided: Method = {
     positions,
   },
   ...compose({
-    ...{ scorer: stride, budget: uniformAtEviction, unit: token, schedule: once },
+    scorer: stride,
+    budget: uniformAtEviction,
+    unit: token,
+    schedule: once,
     positions: positionsByChoice,
   }),
 };
