@@ -1,8 +1,10 @@
 // The way of one parameter from its slider to the kernels and back to paint, in modules: opens the default study in a
 // Chromium over Vite's development server, which serves every module by itself to page and workers, moves the slider of
 // ESA's compressed dimension by one key, and prints the modules of the project in which a function ran until the page was idle.
-//   node scripts/walk.mjs [--root DIR] [--backend cpu|webgpu] [--names]
-// --root counts another checkout (with its packages installed); --names lists every module.
+//   node scripts/walk.mjs [--until idle|picture] [--root DIR] [--backend cpu|webgpu] [--names]
+// --until picture stops once the map has been painted with the new selection, and leaves the worker of the free run out: what is
+// left is the parameter's own way, without sweep, answer and times. --root counts another checkout (with its packages installed);
+// --names lists every module.
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -16,11 +18,14 @@ const { values: options } = parseArgs({
   options: {
     root: { type: 'string', default: root },
     backend: { type: 'string', default: 'cpu' },
+    until: { type: 'string', default: 'idle' },
     names: { type: 'boolean', default: false },
   },
 });
 const { backend } = options;
 if (backend !== 'cpu' && backend !== 'webgpu') fail(`--backend must be cpu or webgpu, not "${backend}".`);
+const { until } = options;
+if (until !== 'idle' && until !== 'picture') fail(`--until must be idle or picture, not "${until}".`);
 const project = resolve(options.root);
 
 /**
@@ -99,6 +104,38 @@ async function attachWorkers(page, prepare) {
 const idle = (/** @type {import('playwright-core').Page} */ page) =>
   page.evaluate(() => /** @type {any} */ (window).keyhole.idle());
 
+/** In the page: tells of requests to workers, and resolves `painted` two frames after the first kept shares have come. */
+function watchWorkers() {
+  const watched = /** @type {any} */ (window);
+  watched.walk = { urls: [], painted: null, index: null };
+  let arrive = () => {};
+  watched.walk.watch = () => {
+    watched.walk.painted = new Promise((settle) => {
+      arrive = () => requestAnimationFrame(() => requestAnimationFrame(() => settle(null)));
+    });
+  };
+  const asked = new Set();
+  window.Worker = class extends Worker {
+    /** @param {string | URL} url @param {WorkerOptions} [settings] */
+    constructor(url, settings) {
+      super(url, settings);
+      const index = watched.walk.urls.push(String(url)) - 1;
+      this.addEventListener('message', ({ data }) => {
+        if (!asked.delete(data?.id) || watched.walk.painted === null) return;
+        watched.walk.index = index;
+        arrive();
+      });
+    }
+
+    /** @override @param {any} message @param {any} [transfer] */
+    postMessage(message, transfer) {
+      if (watched.walk.painted !== null && JSON.stringify(message).includes('coverage'))
+        asked.add(message.id);
+      super.postMessage(message, transfer);
+    }
+  };
+}
+
 /** @param {string} url @param {import('playwright-core').Browser} browser */
 async function walk(url, browser) {
   const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
@@ -106,6 +143,7 @@ async function walk(url, browser) {
   /** @type {Send} */
   const send = (method, parameters) => session.send(/** @type {any} */ (method), parameters);
   const workers = await attachWorkers(session, startCounting);
+  await page.addInitScript(watchWorkers);
   await page.goto(`${url}#backend=${backend}`);
   const before = await idle(page);
   if (before.backend !== backend)
@@ -117,18 +155,26 @@ async function walk(url, browser) {
   await startCounting(send);
   const origin = new URL(url).origin;
   for (const worker of workers.values()) await takeModules(worker, origin);
-  const attached = workers.size;
+  await page.evaluate(() => /** @type {any} */ (window).walk.watch());
   await page.keyboard.press('ArrowLeft');
-  const after = await idle(page);
+  /** @type {number | null} */
+  let only = null;
+  if (until === 'picture')
+    only = await page.evaluate(() =>
+      /** @type {any} */ (window).walk.painted.then(() => /** @type {any} */ (window).walk.index),
+    );
+  else await idle(page);
   const inPage = await takeModules(send, origin);
-  const inWorkers = await Promise.all([...workers.values()].map((worker) => takeModules(worker, origin)));
+  const counted = [...workers.values()].filter((_, index) => only === null || index === only);
+  const inWorkers = await Promise.all(counted.map((worker) => takeModules(worker, origin)));
+  const after = await page.evaluate(() => /** @type {any} */ (window).keyhole.state());
   await page.close();
   return {
     from: before.parameters.compressedDim,
     to: after.parameters.compressedDim,
     inPage,
     inWorkers: new Set(inWorkers.flatMap((modules) => [...modules])),
-    workers: attached,
+    workers: counted.length,
   };
 }
 
@@ -167,7 +213,9 @@ try {
   const rooms = new Map();
   for (const path of all) rooms.set(roomOf(path), [...(rooms.get(roomOf(path)) ?? []), path]);
   console.log(`compressedDim ${from} → ${to}, backend ${backend}, a page and ${workers} workers`);
-  console.log('modules with an executed function, by room\n');
+  console.log(
+    `modules with an executed function until ${until === 'idle' ? 'the page is idle' : 'the map is painted'}, by room\n`,
+  );
   console.log('  all  page  worker');
   const line = (/** @type {string[]} */ paths, /** @type {string} */ name) => {
     const count = (/** @type {Set<string>} */ where) => paths.filter((path) => where.has(path)).length;
