@@ -6,7 +6,6 @@ import { createCpuOps } from '../../gpu/cpu';
 import type { BackendName, Ops } from '../../gpu/ops';
 import type { BackendFacts } from '../study/facts';
 import { selfTest } from './self-test';
-import { selfTestFamilies } from './self-test-families';
 
 export interface OpenBackend {
   /** Why WebGPU cannot be used, in a sentence; null where it is used or was not tried. */
@@ -50,7 +49,7 @@ export async function openBackend(
     await ops.prepare('selfTest');
     // The model takes its time to load: reading can be compiled for meanwhile.
     void ops.prepare('reading');
-    const difference = (await selfTest(ops)) ?? (isTriedWhole ? await selfTestFamilies(ops) : null);
+    const difference = (await selfTest(ops)) ?? (isTriedWhole ? await selfTestOfAll(ops) : null);
     if (difference === null) {
       const why =
         wanted === 'auto'
@@ -70,6 +69,12 @@ export async function openBackend(
     const problem = `WebGPU on ${ops.description} failed its self-test: ${sentence(error)}`;
     return onCpu(problem, problem);
   }
+}
+
+/** The rest is fetched where it is asked for: a page that computes on the CPU does not need it. */
+async function selfTestOfAll(ops: Ops): Promise<string | null> {
+  const { selfTestFamilies } = await import('./self-test-families');
+  return selfTestFamilies(ops);
 }
 
 function cpuBackend(ops: Ops, why: string, problem: string | null): OpenBackend {

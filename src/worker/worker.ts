@@ -1,11 +1,12 @@
 /** One engine in a worker of the page. The page's side is engine-client.ts. */
 import { isDeviceError } from '../../gpu/device-error';
+import type { Ops } from '../../gpu/ops';
 import { createWebGpuOps } from '../../gpu/webgpu';
+import { ignoreRejection } from '../base/ignore-rejection';
 import { isUserError, UserError } from '../base/user-error';
 import { openBackend } from '../engine/backend';
 import { Engine } from '../engine/engine';
 import type { FullRun } from '../engine/events';
-import { selfTestFamilies } from '../engine/self-test-families';
 import { webEnvironment } from './environment';
 import { WorkerFiles } from './files';
 import type { FromWorker, ToWorker } from './protocol';
@@ -54,9 +55,15 @@ async function start({ backend, page, life }: Extract<ToWorker, { type: 'start' 
   engine = new Engine(
     ops,
     webEnvironment(page, (model) => files.fetchFor(model)),
-    ops.backend === 'webgpu' ? selfTestFamilies : null,
+    ops.backend === 'webgpu' ? restOfSelfTest() : null,
   );
   post({ type: 'started', facts });
+}
+
+/** What tries the rest of a GPU before it measures: fetched while the model is, and for a GPU only. */
+function restOfSelfTest(): (ops: Ops) => Promise<string | null> {
+  const fetched = ignoreRejection(import('../engine/self-test-families'));
+  return async (ops) => (await fetched).selfTestFamilies(ops);
 }
 
 /** The end of the device, reported once. What its operations throw on the way is no failure of the study. */
