@@ -147,7 +147,7 @@ export async function prepareStep(
     keyUnrotated: sliceRows(text.keyUnrotated, 0, end),
     value: sliceRows(text.value, 0, end),
     logSumExp: null,
-    earlierQueries: null,
+    queriesBefore: () => null,
     inLayer: () => null,
   });
   const input = inputOf(tokens);

@@ -27,10 +27,12 @@ export class EarlierQueries {
     this.#capacity = count;
   }
 
-  /** Of `layer` those before token `start`, [H, min(count, start), d]; what was noted last ended there. */
-  before(layer: number, start: number): Rows {
+  /** Of `layer` those before token `end`, [H, min(count, end), d], which is where what was noted last ended. */
+  before(layer: number, end: number): Rows {
     const held = this.#of(layer);
-    const count = Math.min(this.#capacity, start);
+    if (held.end !== end)
+      throw new RangeError(`queries before ${held.end} are held, not those before ${end}`);
+    const count = Math.min(this.#capacity, end);
     return sliceRows(held.rows, this.#capacity - count, count);
   }
 

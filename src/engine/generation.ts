@@ -338,7 +338,7 @@ class Run {
       ...asked,
       block: { start, end },
       logSumExp: this.#unused ? this.#scratchLogSumExp : null,
-      earlierQueries: this.#earlier?.before(asked.layer, start) ?? null,
+      queriesBefore: (before) => this.#earlier?.before(asked.layer, before) ?? null,
       // Layers below have had their turn.
       inLayer: () => null,
     };

@@ -150,9 +150,10 @@ async function attentionTime(
 
 /** All views of an input, made now. */
 function viewsOf(input: LayerInput): LayerInput {
-  const { layer, block, query, queryUnrotated, key, keyUnrotated, value, logSumExp, earlierQueries } = input;
+  const { layer, block, query, queryUnrotated, key, keyUnrotated, value, logSumExp } = input;
   return {
-    ...{ layer, block, query, queryUnrotated, key, keyUnrotated, value, logSumExp, earlierQueries },
+    ...{ layer, block, query, queryUnrotated, key, keyUnrotated, value, logSumExp },
+    queriesBefore: (end) => input.queriesBefore(end),
     inLayer: (other) => input.inLayer(other),
   };
 }

@@ -73,7 +73,8 @@ export async function measureRows(
   if (hasOwn) {
     const asked: LayerInput = {
       ...{ layer: part.layer, block: part.block, query, queryUnrotated: dense(part.queryUnrotated) },
-      ...{ key, keyUnrotated: part.keyUnrotated, value, logSumExp: null, earlierQueries: null },
+      ...{ key, keyUnrotated: part.keyUnrotated, value, logSumExp: null },
+      queriesBefore: () => null,
       inLayer: () => null,
     };
     const own = spaces.at(1);

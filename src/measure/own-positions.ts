@@ -36,7 +36,7 @@ export function headInput(text: Trace, recorded: LayerTrace, block: QueryBlock, 
     keyUnrotated: keyUnrotated && ofKey(keyUnrotated),
     value: ofKey(value),
     logSumExp: null,
-    earlierQueries: null,
+    queriesBefore: () => null,
     inLayer: () => null,
   } satisfies LayerInput;
 }

@@ -173,11 +173,11 @@ class TraceInput implements LayerInput {
     return { buffer, offset: offset + this.block.start, headStride };
   }
 
-  get earlierQueries(): Rows | null {
+  queriesBefore(end: number): Rows | null {
     const wanted = this.#wants.queriesBefore ?? 0;
     if (wanted === 0) return null;
-    const count = Math.min(wanted, this.block.start);
-    return sliceRows(this.#recorded.query, this.block.start - count, count);
+    const count = Math.min(wanted, end);
+    return sliceRows(this.#recorded.query, end - count, count);
   }
 
   inLayer(layer: number): LayerInput | null {

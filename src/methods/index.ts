@@ -1,14 +1,16 @@
 /** The methods, in the order the page lists them. */
 import { UserError } from '../base/user-error';
+import { adakv } from './adakv';
 import { esa } from './esa';
 import { full } from './full';
 import { lagkv } from './lagkv';
 import type { Method } from './method';
 import { oracle } from './oracle';
 import { random } from './random';
+import { snapkv } from './snapkv';
 import { streamingLlm } from './streaming-llm';
 
-export const methods: readonly Method[] = [full, esa, lagkv, streamingLlm, oracle, random];
+export const methods: readonly Method[] = [full, esa, lagkv, streamingLlm, snapkv, adakv, oracle, random];
 
 /** The method with this id. Throws UserError naming the known ones. */
 export function methodById(id: string): Method {

@@ -70,10 +70,10 @@ export interface LayerInput {
    */
   readonly logSumExp: RowScalars | null;
   /**
-   * The last queries before the block, rotary positions applied, [H, n, d]: as many as the method wants, or as there are; null for
-   * methods that want none.
+   * The last queries before token `end`, rotary positions applied, [H, n, d]: as many as the method wants, or as there are; null for
+   * methods that want none. `end` is the block's start at most; a free run has those before its block only.
    */
-  readonly earlierQueries: Rows | null;
+  queriesBefore(end: number): Rows | null;
   /**
    * The same block in another layer. Null where every layer below has had its turn already, as in a free run; where layers are looked
    * at one by one a run that follows another layer's choice makes that first.
@@ -262,7 +262,7 @@ export interface Wants {
   readonly unrotated?: boolean;
   /** Full attention's log-sum-exp of the block. */
   readonly logSumExp?: boolean;
-  /** So many queries before the block: `LayerInput.earlierQueries`. */
+  /** So many queries before the block: `LayerInput.queriesBefore`. */
   readonly queriesBefore?: number;
   /** Second moments of keys: the model's calibration, or else a text that full attention has read (`MethodRun.prepare`). */
   readonly secondMoments?: boolean;

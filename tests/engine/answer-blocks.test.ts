@@ -52,6 +52,10 @@ describe('selections of an answer’s tokens', async () => {
     ['lagkv', { variant: 'kvpress', lagTokens: 9, keepFraction: 0.3 }],
     ['streaming-llm', { keepFraction: 0.2 }],
     ['streaming-llm', { keepFraction: 0.2, positions: 'cache' }],
+    ['snapkv', { windowTokens: 5, poolKernel: 3, keepFraction: 0.3 }],
+    ['snapkv', { windowTokens: 50, keepFraction: 0.7 }],
+    ['adakv', { windowTokens: 40, keepFraction: 0.5 }],
+    ['adakv', { base: 'lagkv', lagTokens: 9, keepFraction: 0.3 }],
     ['oracle', { keepFraction: 0.15 }],
     ['random', { keepFraction: 0.3 }],
   ])('%s %o: a probe run has those of the free run', async (id, given) => {

@@ -20,6 +20,8 @@ const given: Record<string, Record<string, unknown>> = {
   esa: { projection: 'exact', initTokens: 4, localTokens: 32, chunkTokens: 40, selectedTokens: 24 },
   lagkv: { keepFraction: 0.25, sinkTokens: 4, lagTokens: 16 },
   'streaming-llm': { keepFraction: 0.2 },
+  snapkv: { keepFraction: 0.2 },
+  adakv: { keepFraction: 0.2 },
   oracle: { keepFraction: 0.1 },
   random: { keepFraction: 0.2 },
 };
@@ -184,6 +186,8 @@ describe('probe', () => {
       esa: { selectedTokens: tokens },
       lagkv: { keepFraction: 1 },
       'streaming-llm': { keepFraction: 1 },
+      snapkv: { keepFraction: 1 },
+      adakv: { keepFraction: 1 },
       oracle: { keepFraction: 1 },
       random: { keepFraction: 1 },
     };

@@ -41,6 +41,11 @@ const variants: [id: string, given: Record<string, unknown>][] = [
   ['lagkv', { sinkTokens: 0, lagTokens: 1, keepFraction: 1 }],
   ['lagkv', { variant: 'kvpress', keepFraction: 0, sinkTokens: 0, lagTokens: 1, valueWeight: 10 }],
   ['esa', { projection: 'closed-form', compressedDim: 16, proximity: 64, selectedTokens: 1, chunkTokens: 1 }],
+  ['snapkv', { windowTokens: 3, poolKernel: 3 }],
+  ['snapkv', { windowTokens: 64, poolKernel: 1, keepFraction: 0 }],
+  ['adakv', { windowTokens: 3, poolKernel: 3 }],
+  ['adakv', { windowTokens: 1, poolKernel: 9, floorFraction: 1, keepFraction: 0.1 }],
+  ['adakv', { base: 'lagkv', lagTokens: 4, floorFraction: 0 }],
   ['oracle', { keepFraction: 0 }],
   ['oracle', { keepFraction: 1 }],
   ['random', { keepFraction: 0, seed: 2 ** 32 - 1 }],
@@ -218,7 +223,9 @@ describe.each(variants)('%s %o', (id, given) => {
       if (schema.kind === 'choice' || name === 'chunkTokens') continue;
       const value = numberIn(resolved, name, 0);
       const other =
-        schema.kind === 'fraction' ? Math.min(1, value + 0.1) : Math.max(schema.minimum, value - 1);
+        schema.kind === 'fraction'
+          ? Math.min(1, value + 0.1)
+          : Math.max(schema.minimum, value - (name === 'poolKernel' ? 2 : 1));
       await expectSound(text, id, { ...given, [name]: [value, other] }, 50);
     }
   });
@@ -291,7 +298,12 @@ describe('a run that returns to its mark', () => {
     const method = methodById(id);
     const parameters = parametersFor(text, id, given);
     const keptAt = (run: MethodRun, of: Trace, start: number) =>
-      readKept(ops, run.select(layerInput(of.layerTraces[0]!, { start, end: start + 1 })));
+      readKept(
+        ops,
+        run.select(
+          layerInput(of.layerTraces[0]!, { start, end: start + 1 }, method.traits(parameters).wants),
+        ),
+      );
     const undisturbed = await startTraceRun(text, method, parameters, 30);
     const wanted = await keptAt(undisturbed.run, text, 60);
     undisturbed.dispose();

@@ -68,6 +68,30 @@ export function describeFixtures(backend: string, createOps: () => Promise<Ops>,
       }
     });
 
+    it.each([...runsOf('snapkv@'), ...runsOf('adakv_snapkv@')])('%s', async (name) => {
+      const { windowTokens } = runs[name]!.keyhole.params as Record<string, number>;
+      for (const layer of layers) {
+        const { kept, scores } = await keptAfterAll(name, layer);
+        const reference = expectedScores(`${name}.score.${layer}`);
+        // The window is protected, by one more than the largest score there and by more than any here.
+        const scored = (rows: readonly Float32Array[]): Float32Array[] =>
+          rows.map((row) => row.subarray(0, row.length - windowTokens!));
+        expectScores(scored(scores!), scored(reference), tolerance);
+        const band = tolerance * largestMagnitude(scored(reference));
+        let compared = 0;
+        for (const [head, tokens] of expectedKept(`${name}.kept.${layer}`).entries()) {
+          const actual = [...visibleTokens(kept, head, shape.tokens)];
+          compared += expectKept(actual, tokens, { score: reference[head]!, start: 0, band });
+        }
+        expect(compared).toBeGreaterThan(0.95 * reference.length * shape.tokens);
+        const before = `${name}.kept_after_168.${layer}`;
+        if (!expected.names().includes(before)) continue;
+        const early = await keptAfterAll(name, layer, fixtureText(ops, 168));
+        for (const [head, tokens] of expectedKept(before).entries())
+          expect([...visibleTokens(early.kept, head, 168)]).toEqual(tokens);
+      }
+    });
+
     it.each(runsOf('lagkv_official@'))('%s', async (name) => {
       const steps = expected
         .names()

@@ -1,0 +1,127 @@
+/**
+ * SnapKV's score (arXiv 2404.14469) as kvpress has it (snapkv_press.py, SnapKVPress.score): the attention that the last
+ * `windowTokens` queries before the eviction give each earlier token, mean over them, pooled along the text with width `poolKernel`
+ * (zeros beyond its ends), mean over the query heads of a KV head. The window itself ranks above all.
+ */
+import { headMajorRows, sliceRows } from '../../../gpu/rows';
+import { Scratch } from '../../../gpu/scratch';
+import { UserError } from '../../base/user-error';
+import type { Scorer } from '../compose';
+import { scaledDefault } from '../defaults';
+import { numberIn, type ParameterSchemas, type Parameters } from '../parameters';
+import { inBuffers } from '../remember';
+import { denseScores } from '../units';
+
+/** Above every mean of probabilities. */
+const PROTECTED = 2;
+
+export const windowParameters: ParameterSchemas = {
+  windowTokens: {
+    kind: 'count',
+    label: 'Window',
+    symbol: 'w',
+    help: 'Last tokens before the eviction: their queries score the others, and they stay. kvpress calls it window_size, 64 by default.',
+    unit: 'tokens',
+    minimum: 1,
+    maximum: (context) => Math.max(context.tokens, 4096),
+    ...scaledDefault(64, 8, 64),
+    paper: 32,
+  },
+  poolKernel: {
+    kind: 'count',
+    label: 'Pooling',
+    symbol: 'κ',
+    help: 'Width of the mean along the text, an odd number; 1 pools nothing. kvpress calls it kernel_size.',
+    unit: 'tokens',
+    minimum: 1,
+    maximum: () => 255,
+    default: () => 5,
+    paper: 7,
+  },
+};
+
+/** Throws UserError for a width without a middle. */
+export function checkWindow(id: string, { poolKernel }: Parameters): void {
+  const widths = Array.isArray(poolKernel) ? poolKernel : [poolKernel];
+  for (const width of widths) {
+    if (width % 2 === 1) continue;
+    throw new UserError(`${id}: poolKernel must be odd, not ${width}; choose ${width - 1} or ${width + 1}.`);
+  }
+}
+
+const windowOf = (parameters: Parameters, layer: number): number =>
+  numberIn(parameters, 'windowTokens', layer);
+
+/** The largest window of all layers: so many queries have to be at hand. */
+function largestWindow({ windowTokens }: Parameters): number {
+  return typeof windowTokens === 'number' ? windowTokens : Math.max(...(windowTokens as number[]));
+}
+
+export const observationWindow: Scorer = {
+  name: (parameters, layer) =>
+    `window/${windowOf(parameters, layer)}/${numberIn(parameters, 'poolKernel', layer)}`,
+  sets: 'kvHead',
+  wants: (parameters) => ({ queriesBefore: largestWindow(parameters) }),
+  score({ ops, attentionScale: scale }, parameters, input, tokens) {
+    const { layer, key, value } = input;
+    const earlierQueries = input.queriesBefore(tokens);
+    if (!earlierQueries) throw new Error('the observation window needs the queries before the eviction');
+    const window = Math.min(windowOf(parameters, layer), tokens);
+    const query = sliceRows(earlierQueries, earlierQueries.rows - window, window);
+    const scored = tokens - window;
+    const sets = key.heads;
+    const buffer = ops.upload(new Float32Array(sets * tokens).fill(PROTECTED), 'scores of the window');
+    const score = denseScores(buffer, sets, tokens);
+    if (scored > 0) {
+      const scratch = new Scratch(ops);
+      const logSumExp = scratch.scalars(query.heads, window, 'log-sum-exp of the window');
+      ops.attention({
+        ...{ query, value: sliceRows(value, 0, tokens), key: sliceRows(key, 0, tokens), scale, logSumExp },
+        visible: { range: { start: 0, end: tokens, causal: true } },
+        out: scratch.rows(query.heads, window, value.channels, 'output of the window'),
+      });
+      const sums = scratch.floats(sets * scored, 'attention received from the window');
+      const means = scratch.floats(sets * scored, 'mean attention received from the window');
+      ops.attentionColumnSums({
+        ...{ query, key: sliceRows(key, 0, scored), scale, logSumExp },
+        visible: { range: { start: 0, end: scored, causal: false } },
+        out: denseScores(sums, sets, scored),
+      });
+      ops.sumHeads({
+        input: headMajorRows(sums, sets, 1, scored),
+        out: headMajorRows(means, sets, 1, scored),
+        factor: sets / (window * query.heads),
+      });
+      ops.pool({
+        kind: 'mean',
+        input: denseScores(means, sets, scored),
+        width: numberIn(parameters, 'poolKernel', layer),
+        out: { ...score, length: scored },
+      });
+      scratch.release();
+    }
+    return inBuffers(ops, [buffer], { score });
+  },
+  candidates(parameters, layer, tokens, count) {
+    const window = Math.min(windowOf(parameters, layer), tokens);
+    // A budget that the window alone exceeds drops some of that, too.
+    return { start: 0, end: count >= window ? tokens - window : tokens };
+  },
+  operations(parameters, { queryHeads: H, keyValueHeads: G, headDimension: d }, tokens) {
+    const window = Math.min(largestWindow(parameters), tokens);
+    // Attention of the window for its log-sum-exp, then its weights again, summed; the mean and its pooling.
+    return (
+      window * H * ((4 * d + 3) * tokens + (2 * d + 3) * (tokens - window)) +
+      G * (tokens - window) * (1 + numberIn(parameters, 'poolKernel', 0))
+    );
+  },
+  memory(parameters, { queryHeads: H, keyValueHeads: G, headDimension: d, tokens, layers }) {
+    const window = Math.min(largestWindow(parameters), tokens);
+    return [
+      // Those kept while reading, and their spare.
+      { label: 'earlier queries', elements: window * H * d, count: 3 * layers },
+      { label: 'output of the window', elements: window * H * (d + 1), count: 1 },
+      { label: 'attention received from the window', elements: G * tokens, count: 2 },
+    ];
+  },
+};
