@@ -82,7 +82,8 @@ function run(ops: Ops, c: Case, rowsPer: 'group' | 'head', accumulate: boolean) 
   const sets = lengths?.length ?? c.sets ?? 1;
   const [queryShape, keyShape] = [[heads, queries, channels] as const, [groups, keys, channels] as const];
   const values = c.infinite ? infiniteScores(queryShape, keyShape) : { query: 1, key: 2 };
-  const scalars = inputView(ops, [heads, 1, queries], 'strided', 3);
+  // Dense, what follows a head's last query is the next one's first: as plausible as its own. Poison would weigh nothing.
+  const scalars = inputView(ops, [heads, 1, queries], queries % 2 === 0 ? 'strided' : 'dense', 3);
   const rows = rowsPer === 'head' ? heads : groups;
   const outLayout = accumulate ? 'dense' : 'strided';
   const view = accumulate
