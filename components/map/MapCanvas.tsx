@@ -1,13 +1,13 @@
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef } from 'react';
 import { methodKey } from '../../src/methods/method-spec';
-import type { MapMode } from '../../src/page/choices';
+import type { MapMode, Pooling } from '../../src/page/choices';
 import { useMapPositions, usePage, usePageState } from '../../src/page/hooks';
 import type { MapRegion } from '../../src/tiles/grid';
 import type { Size } from '../shared/useSize';
 import { colourTablesOf } from './colour-tables';
 import type { MapSubject } from './level-canvas';
 import styles from './MapSurface.module.css';
-import { canvasOf, type Layer, type Pooling, renderPicture } from './pixels';
+import { canvasOf, type Layer, renderPicture } from './pixels';
 import { type Frame, MapRenderer, type Picture } from './renderer';
 import { levelOf } from './viewport';
 

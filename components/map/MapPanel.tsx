@@ -1,4 +1,4 @@
-import { type ComponentProps, useState } from 'react';
+import { useState } from 'react';
 import { usePageState, useRowProvenance } from '../../src/page/hooks';
 import { shownTexts } from '../../src/page/shown-texts';
 import { selectCommand } from '../shared/command';
@@ -8,12 +8,11 @@ import { rowTable } from '../shared/row-table';
 import styles from './MapPanel.module.css';
 import { MapSurface } from './MapSurface';
 import { MapLegend, MapToolbar } from './MapToolbar';
-import type { Pooling } from './pixels';
 import { ReadOut } from './ReadOut';
 import { Thumbnails } from './Thumbnails';
 
 /** Legend and read-out: in the empty triangle, and where the view has none, away from the pointer. */
-function MapCorner(pooling: ComponentProps<typeof MapLegend>) {
+function MapCorner() {
   const zoom = usePageState((state) => state.session.view.zoom);
   const isLeft = usePageState(({ cell, session }) => {
     const region = session.view.zoom;
@@ -23,7 +22,7 @@ function MapCorner(pooling: ComponentProps<typeof MapLegend>) {
   });
   return (
     <div className={styles.corner} data-zoomed={zoom !== null || undefined} data-left={isLeft || undefined}>
-      <MapLegend {...pooling} />
+      <MapLegend />
       <ReadOut />
     </div>
   );
@@ -35,7 +34,6 @@ export function MapPanel() {
   const text = usePageState((state) => state.text);
   const provenance = useRowProvenance(row);
   const [isTableShown, showTable] = useState(false);
-  const [pooling, setPooling] = useState<Pooling>('maximum');
   const table = () => rowTable(row, text ? shownTexts(text) : []);
   return (
     <Panel
@@ -55,8 +53,8 @@ export function MapPanel() {
     >
       <div className={styles.body}>
         <div className={styles.main}>
-          <MapSurface pooling={pooling} />
-          <MapCorner pooling={pooling} onPooling={setPooling} />
+          <MapSurface />
+          <MapCorner />
         </div>
         <Thumbnails />
       </div>

@@ -14,7 +14,6 @@ import { MapAxes } from './MapAxes';
 import { MapCanvas } from './MapCanvas';
 import { MapMarks } from './MapMarks';
 import styles from './MapSurface.module.css';
-import type { Pooling } from './pixels';
 import { SplitHandle } from './SplitHandle';
 import { useRow } from './useRow';
 import { fitRegion, settledRegion } from './viewport';
@@ -41,18 +40,19 @@ function CellSaid() {
 }
 
 /** The matrix: queries down, keys across. */
-export function MapSurface({ pooling }: { pooling: Pooling }) {
+export function MapSurface() {
   const page = usePage();
   const { actions } = page;
   const tokens = usePageState((state) => state.text?.tokens ?? 0);
   const tokenTexts = usePageState(({ text }) => (text ? shownTexts(text) : undefined));
   const zoom = usePageState((state) => state.session.view.zoom);
   const mode = usePageState((state) => state.session.view.mode);
+  const split = usePageState((state) => state.session.view.split);
+  const pooling = usePageState((state) => state.session.view.pooling);
   const cell = usePageState((state) => state.cell);
   const query = usePageState(chosenQuery);
   const { whose, isVoid } = useMapPositions();
   const [moving, setMoving] = useState<MapRegion | null>(null);
-  const [split, setSplit] = useState(0.5);
   const [rowStep, setRowStep] = useState(1);
   const [box, size] = useSize<HTMLDivElement>({ width: 600, height: 520 });
   const { side, swap } = useBlink(mode === 'blink');
@@ -123,7 +123,9 @@ export function MapSurface({ pooling }: { pooling: Pooling }) {
           onSampled={setRowStep}
         />
         <MapMarks region={region} size={size} cell={cell} query={query} />
-        {mode === 'split' && whose !== 'cache' && <SplitHandle at={split} onMove={setSplit} />}
+        {mode === 'split' && whose !== 'cache' && (
+          <SplitHandle at={split} onMove={(at, isDone) => actions.setView({ split: at }, isDone)} />
+        )}
         <CellSaid />
       </div>
       {rowStep > 1 && (

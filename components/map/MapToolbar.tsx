@@ -7,7 +7,6 @@ import { Segments } from '../shared/Segments';
 import { Hidden } from '../shared/Text';
 import { gradientOf } from './colour-tables';
 import styles from './MapToolbar.module.css';
-import type { Pooling } from './pixels';
 
 const modeHelp: Readonly<Record<MapMode, string>> = {
   full: 'Full attention',
@@ -118,7 +117,7 @@ const rampHelp = {
     'A dropped cell with 1 % of the query’s weight outside tokens 0 to 3; a pixel of many cells: most are dropped, and one has that much',
 } as const;
 
-const poolings = [
+const poolingOptions = [
   {
     value: 'maximum',
     label: 'largest',
@@ -127,15 +126,12 @@ const poolings = [
   { value: 'mean', help: 'A pixel that covers many cells shows the mean of their weights' },
 ] as const;
 
-interface MapLegendProps {
-  pooling: Pooling;
-  onPooling: (pooling: Pooling) => void;
-}
-
 /** What the colours say; five decades of weight. */
-export function MapLegend({ pooling, onPooling }: MapLegendProps) {
+export function MapLegend() {
+  const { actions } = usePage();
   const theme = usePageState((state) => state.session.view.theme);
   const mode = usePageState((state) => state.session.view.mode);
+  const pooling = usePageState((state) => state.session.view.pooling);
   const { whose, isVoid } = useMapPositions();
   if (whose === 'cache') {
     return (
@@ -171,8 +167,8 @@ export function MapLegend({ pooling, onPooling }: MapLegendProps) {
             kind="words"
             aria-label="Which weight a pixel of many cells shows"
             value={pooling}
-            options={poolings}
-            onChange={onPooling}
+            options={poolingOptions}
+            onChange={(next) => actions.setView({ pooling: next }, true)}
           />
         </dd>
       </div>

@@ -3,6 +3,7 @@
  * replaced when something better arrives.
  */
 
+import type { Pooling } from '../../src/page/choices';
 import type { MapRegion } from '../../src/tiles/grid';
 import {
   TILE_PIXELS,
@@ -14,7 +15,7 @@ import {
 import { isSampled } from '../../src/tiles/plan';
 import type { TilePyramid } from '../../src/tiles/pyramid';
 import type { ColourTables } from './colour-tables';
-import { canvasOf, imageOf, type Layer, type Pooling, renderTile } from './pixels';
+import { canvasOf, imageOf, type Layer, renderTile } from './pixels';
 
 /** What decides the pixels of a level canvas, apart from its place. */
 export interface MapSubject {

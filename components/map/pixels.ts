@@ -1,4 +1,5 @@
 /** Weights as pixels: packed RGBA. */
+import type { Pooling } from '../../src/page/choices';
 import { TILE_PIXELS, type TilePlace } from '../../src/tiles/grid';
 import type { MapPicture } from '../../src/tiles/picture';
 import type { AttentionTile } from '../../src/tiles/plan';
@@ -10,9 +11,6 @@ import { type ColourTables, IGNORED_BITS } from './colour-tables';
  * kept, whatever their weights.
  */
 export type Layer = 'full' | 'selective' | 'both' | 'kept';
-
-/** What a pixel that covers many cells shows: their largest weight, or their mean. */
-export type Pooling = 'maximum' | 'mean';
 
 /** A pixel counts as kept from this share of its cells. */
 const KEPT_SHARE = 0.5;

@@ -14,6 +14,10 @@ export type Theme = (typeof themes)[number];
 export const positionChoices = ['own', 'model'] as const;
 export type PositionChoice = (typeof positionChoices)[number];
 
+/** Which weight a pixel of the map shows that covers many cells. */
+export const poolings = ['maximum', 'mean'] as const;
+export type Pooling = (typeof poolings)[number];
+
 export interface View {
   readonly layer: number;
   readonly head: number;
@@ -22,6 +26,9 @@ export interface View {
   /** Null: the whole matrix. */
   readonly zoom: MapRegion | null;
   readonly mode: MapMode;
+  /** Where mode 'split' divides the map, as a part of its width: 0 … 1. */
+  readonly split: number;
+  readonly pooling: Pooling;
   readonly theme: Theme;
   /** Null: the method's own past the trained length, the model's otherwise. */
   readonly positions: PositionChoice | null;
@@ -31,11 +38,13 @@ export interface Session extends StudySpec {
   readonly view: View;
 }
 
-const defaultView: View = {
+export const defaultView: View = {
   ...openingHead,
   query: null,
   zoom: null,
   mode: 'both',
+  split: 0.5,
+  pooling: 'maximum',
   theme: 'dark',
   positions: null,
 };

@@ -23,7 +23,8 @@ const visits: Readonly<Record<string, string>> = {
     'sample=short&method=streaming-llm&p.positions=cache&p.keepFraction=0.3&layer=3&head=2&zoom=10-60-5-50&pin=none',
   'one query of one head, in light':
     'sample=short&method=oracle&p.keepFraction=0.2&layer=5&head=1&query=77&mode=selective&theme=light&pin=none',
-  'random keys by another seed': 'sample=short&method=random&p.keepFraction=0.3&p.seed=11&mode=split',
+  'random keys by another seed':
+    'sample=short&method=random&p.keepFraction=0.3&p.seed=11&mode=split&split=0.3&pooling=mean',
   'a small task':
     'task=single-needle&length=220&depth=0.5&seed=3&method=esa&p.localTokens=64&p.chunkTokens=32&p.selectedTokens=32&pin=none',
 };

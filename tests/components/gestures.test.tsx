@@ -29,13 +29,18 @@ describe('on the map', () => {
   const side = 512;
   let page: Page;
   let surface: HTMLElement;
+  let pushed: string[];
 
   beforeEach(async () => {
     const rectangle = { left: 0, top: 0, width: side, height: side, right: side, bottom: side, x: 0, y: 0 };
     vi.spyOn(HTMLElement.prototype, 'getBoundingClientRect').mockReturnValue(rectangle as DOMRect);
-    page = await testPage({ hash: 'task=single-needle&length=1024&zoom=512-768-256-512' });
+    pushed = [];
+    page = await testPage({
+      hash: 'task=single-needle&length=1024&zoom=512-768-256-512',
+      push: (hash) => pushed.push(hash),
+    });
     await page.idle();
-    renderWith(page, <MapSurface pooling="maximum" />);
+    renderWith(page, <MapSurface />);
     surface = screen.getByRole('application');
   });
   afterEach(() => {
@@ -110,5 +115,22 @@ describe('on the map', () => {
     const { zoom, query } = page.store.getState().session.view;
     expect(zoom).not.toEqual(before.zoom);
     expect(query).not.toEqual(before.query);
+  });
+
+  test('the edge of a split follows pointer and arrows; a gesture is one entry of the history', async () => {
+    page.actions.setView({ mode: 'split' }, false);
+    const handle = await screen.findByRole('slider', { name: /^Edge between/ });
+    handle.hasPointerCapture = () => true;
+    const split = (): number => page.store.getState().session.view.split;
+    for (const clientX of [300, 200, 64.1]) fireEvent.pointerMove(handle, { pointerId: 1, clientX });
+    expect(split(), 'as fine as a link says it').toBe(0.125);
+    expect(pushed).toEqual([]);
+    fireEvent.lostPointerCapture(handle, { pointerId: 1 });
+    await waitFor(() => expect(pushed).toHaveLength(1));
+    for (let i = 0; i < 3; i++) fireEvent.keyDown(handle, { key: 'ArrowRight' });
+    expect(split()).toBe(0.185);
+    fireEvent.keyUp(handle, { key: 'ArrowRight' });
+    await waitFor(() => expect(pushed).toHaveLength(2));
+    expect(pushed.map((hash) => new URLSearchParams(hash).get('split'))).toEqual(['0.125', '0.185']);
   });
 });

@@ -10,16 +10,22 @@ import { createFakeClient, type FakeOptions } from '../page/fake-client';
 
 export interface TestPageOptions extends FakeOptions {
   readonly hash?: string;
+  /** Told of every entry of the history. */
+  readonly push?: (hash: string) => void;
 }
 
 /** A page that has opened a link; await `page.idle()` for its numbers. */
-export async function testPage({ hash = '', ...options }: TestPageOptions = {}): Promise<Page> {
+export async function testPage({
+  hash = '',
+  push = () => {},
+  ...options
+}: TestPageOptions = {}): Promise<Page> {
   const page = createPage({
     version: '1.2.3',
     methods,
     taskIds,
     sampleIds: ['short'],
-    address: { hash: () => hash, push: () => {}, onChange: () => () => {} },
+    address: { hash: () => hash, push, onChange: () => () => {} },
     publicAddress: 'https://example.org/',
     snapshot: Promise.resolve(null),
     createClient: (events) => createFakeClient(events, options),

@@ -4,7 +4,7 @@ import { fingerprint } from '../../src/base/fingerprint';
 import { methods } from '../../src/methods';
 import type { MethodSpec } from '../../src/methods/method-spec';
 import type { ParameterSchema, Parameters, ParameterValue } from '../../src/methods/parameters';
-import { mapModes, positionChoices, type Session, themes, type View } from '../../src/page/choices';
+import { mapModes, poolings, positionChoices, type Session, themes, type View } from '../../src/page/choices';
 import { SHORTEST_TASK_TOKENS } from '../../src/page/limits';
 import { wellFormed } from '../../src/page/link/compress';
 import type { LinkEnvironment } from '../../src/page/link/link';
@@ -83,6 +83,8 @@ const view: fc.Arbitrary<View> = fc.record({
   query: fc.option(whole(16_383)),
   zoom: fc.option(zoom),
   mode: fc.constantFrom(...mapModes),
+  split: fraction(0, 1),
+  pooling: fc.constantFrom(...poolings),
   theme: fc.constantFrom(...themes),
   positions: fc.option(fc.constantFrom(...positionChoices)),
 });

@@ -8,7 +8,7 @@
  *   start    1 or 0: with the model's start token before the text, or without; else as the tokenizer has it
  *   queries  first query of the numbers, where it is not the source's own
  *   method   id;   p.<parameter>: its parameters;   pin: the pinned methods with theirs
- *   layer, head, query, zoom, mode, positions, theme: the view;   backend: read, and never shared
+ *   layer, head, query, zoom, mode, split, pooling, positions, theme: the view;   backend: read, and never shared
  *   z        a sum over what stands before it, last: a link that was cut on its way has none
  */
 
@@ -23,9 +23,12 @@ import type { SourceSpec } from '../../study/spec';
 import type { MapRegion } from '../../tiles/grid';
 import {
   defaultSession,
+  defaultView,
   type MapMode,
   mapModes,
+  type Pooling,
   type PositionChoice,
+  poolings,
   positionChoices,
   type Session,
   type Theme,
@@ -41,6 +44,7 @@ import {
   readDepth,
   readOneOf,
   readParameter,
+  readPart,
   readPinned,
   readWhole,
   readZoom,
@@ -95,6 +99,8 @@ interface Draft {
   query?: number;
   zoom?: MapRegion;
   mode?: MapMode;
+  split?: number;
+  pooling?: Pooling;
   theme?: Theme;
   positions?: PositionChoice;
   backend?: BackendChoice;
@@ -128,6 +134,8 @@ function readersFor(environment: LinkEnvironment): Readers {
     query: (text) => readWhole(text, 0, LARGEST_INDEX),
     zoom: readZoom,
     mode: (text) => readOneOf(text, mapModes),
+    split: readPart,
+    pooling: (text) => readOneOf(text, poolings),
     theme: (text) => readOneOf(text, themes),
     positions: (text) => readOneOf(text, positionChoices),
     backend: (text) => readOneOf(text, ['auto', 'webgpu', 'cpu']),
@@ -191,9 +199,9 @@ export async function readLink(hash: string, environment: LinkEnvironment): Prom
   }
   const spec = { id: method.id, parameters: fillParameters(method, named, context) };
   if (Object.hasOwn(named, 'keepFraction')) withFraction = [spec, ...withFraction];
-  const { layer, head, query, zoom, mode, theme, positions } = draft;
+  const { layer, head, query, zoom, mode, split, pooling, theme, positions } = draft;
   const given = Object.fromEntries(
-    Object.entries({ layer, head, query, zoom, mode, theme, positions }).filter(
+    Object.entries({ layer, head, query, zoom, mode, split, pooling, theme, positions }).filter(
       ([, value]) => value !== undefined,
     ),
   );
@@ -270,6 +278,8 @@ export async function writeLink(session: Session, extras: LinkExtras): Promise<s
   if (view.query !== null) pairs.push(['query', String(view.query)]);
   if (view.zoom) pairs.push(['zoom', writeZoom(view.zoom)]);
   pairs.push(['mode', view.mode]);
+  if (view.split !== defaultView.split) pairs.push(['split', String(view.split)]);
+  if (view.pooling !== defaultView.pooling) pairs.push(['pooling', view.pooling]);
   if (view.positions !== null) pairs.push(['positions', view.positions]);
   pairs.push(['theme', view.theme]);
   const mark = markOf(pairs);

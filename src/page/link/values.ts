@@ -23,11 +23,15 @@ export function readOneOf<const Word extends string>(text: string, words: readon
   return found;
 }
 
-export function readDepth(text: string): 'spread' | number {
-  if (text === 'spread') return text;
+/** Of a whole: 0 … 1. */
+export function readPart(text: string, orElse = ''): number {
   const value = readNumber(text);
   if (value !== null && value >= 0 && value <= 1) return value;
-  throw new UserError('must be spread or a number from 0 to 1');
+  throw new UserError(`must be ${orElse}a number from 0 to 1`);
+}
+
+export function readDepth(text: string): 'spread' | number {
+  return text === 'spread' ? text : readPart(text, 'spread or ');
 }
 
 /** rowStart-rowEnd-columnStart-columnEnd, ends excluded. */

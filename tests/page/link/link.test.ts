@@ -68,6 +68,8 @@ describe('a link', () => {
         'query',
         'zoom',
         'mode',
+        'split',
+        'pooling',
         'positions',
         'theme',
         'backend',
@@ -103,6 +105,9 @@ describe('a link', () => {
     ['mode', 'sideways', 'one of full, selective'],
     ['query', '1000001', 'a whole number from 0 to 1000000'],
     ['theme', 'pink', 'one of dark, light'],
+    ['split', '1.01', 'a number from 0 to 1'],
+    ['split', 'left', 'a number from 0 to 1'],
+    ['pooling', 'median', 'one of maximum, mean'],
     ['positions', 'none', 'one of own, model'],
     ['p.selectedTokens', 'many', 'a whole number from'],
     ['p.projection', 'guess', 'one of exact'],
@@ -221,6 +226,14 @@ describe('a link', () => {
       'The link has keys that this version does not know: "colour", "x", "p.nothing"; they were left out.',
     ]);
     expect(session.view.layer).toBe(2);
+  });
+
+  it('carries how the map is split and what its pixels show, where that is not the default', async () => {
+    const view = { ...fallback.view, mode: 'split', split: 0.125, pooling: 'mean' } as const;
+    const link = await writeLink({ ...fallback, view }, { version, digest: null });
+    expect(link).toContain('&mode=split&split=0.125&pooling=mean&');
+    expect((await readLink(link, environment)).session.view).toEqual(view);
+    expect(await writeLink(fallback, { version, digest: null })).not.toMatch(/split|pooling/);
   });
 
   it('says when another version made it', async () => {
