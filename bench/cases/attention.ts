@@ -24,7 +24,7 @@ export function attentionInputs(ops: Ops, sizes: Sizes, rows: number) {
 }
 
 /** What a block of queries sees, and how many pairs of a query and a key that is. */
-export interface Seen {
+interface Seen {
   readonly visible: VisibleKeys;
   readonly pairs: number;
 }

@@ -78,9 +78,6 @@ export async function selectAll(request: SelectAllRequest): Promise<{
 }
 
 /** How many sets of keys a layer keeps. */
-export function setsOf(
-  { sets }: Pick<Traits, 'sets'>,
-  text: Pick<Trace, 'keyValueHeads' | 'queryHeads'>,
-): number {
+function setsOf({ sets }: Pick<Traits, 'sets'>, text: Pick<Trace, 'keyValueHeads' | 'queryHeads'>): number {
   return { layer: 1, kvHead: text.keyValueHeads, queryHead: text.queryHeads }[sets];
 }
