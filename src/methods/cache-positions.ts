@@ -3,8 +3,9 @@
  * queries follow on. As the official StreamingLLM does (streaming_llm/kv_cache.py) and kvpress's KeyRerotationPress.
  */
 import type { Ops, RowScalars } from '../../gpu/ops';
-import type { DeviceBuffer, Rows } from '../../gpu/rows';
-import { headMajorRows, sliceHeads, sliceRows } from '../../gpu/rows';
+import type { Rows } from '../../gpu/rows';
+import { sliceHeads, sliceRows } from '../../gpu/rows';
+import { Scratch } from '../../gpu/scratch';
 import { UserError } from '../base/user-error';
 import type { LayerInput, MethodContext, Selection } from './method';
 
@@ -12,14 +13,14 @@ import type { LayerInput, MethodContext, Selection } from './method';
 export function attendInCache(
   context: MethodContext,
   input: LayerInput,
-  selection: Pick<Selection, 'list' | 'rangeStart'>,
+  selection: Pick<Selection, 'list' | 'made' | 'rangeStart'>,
   out: Rows,
   logSumExp: RowScalars,
 ): void {
   const { ops, rotation, attentionScale: scale } = context;
-  const { list, rangeStart } = selection;
+  const { list, made, rangeStart } = selection;
   const { block, query, key, value, queryUnrotated, keyUnrotated } = input;
-  if (!rotation || (!list && rangeStart === 0)) {
+  if (!made && (!rotation || (!list && rangeStart === 0))) {
     const range = { start: rangeStart, end: block.end, causal: true };
     ops.attention({ query, key, value, scale, visible: list ? { list, range } : { range }, out, logSumExp });
     return;
@@ -30,27 +31,20 @@ export function attendInCache(
     );
   }
   const { heads, channels } = key;
-  const listed = list?.count ?? 0;
-  const rows = listed + block.end - rangeStart;
-  const owned: DeviceBuffer[] = [];
-  const allocate = (count: number, length: number, label: string): Rows => {
-    const buffer = ops.allocate('f32', count * length * channels, label);
-    owned.push(buffer);
-    return headMajorRows(buffer, count, length, channels);
-  };
-  const cachedKey = allocate(heads, rows, 'keys in the cache');
-  const cachedValue = allocate(heads, rows, 'values in the cache');
-  const placedQuery = allocate(query.heads, query.rows, 'queries after the cache');
-  gatherKept(ops, keyUnrotated, selection, cachedKey);
-  gatherKept(ops, value, selection, cachedValue);
-  ops.rotate({ input: cachedKey, table: rotation, positions: { start: 0, step: 1 }, out: cachedKey });
-  const firstPlace = listed + block.start - rangeStart;
-  ops.rotate({
-    input: queryUnrotated,
-    table: rotation,
-    positions: { start: firstPlace, step: 1 },
-    out: placedQuery,
-  });
+  const before = (list?.count ?? 0) + (made?.key.rows ?? 0);
+  const rows = before + block.end - rangeStart;
+  const scratch = new Scratch(ops);
+  const cachedKey = scratch.rows(heads, rows, channels, 'keys in the cache');
+  const cachedValue = scratch.rows(heads, rows, channels, 'values in the cache');
+  gatherKept(ops, keyUnrotated, selection, made?.key, cachedKey);
+  gatherKept(ops, value, selection, made?.value, cachedValue);
+  let placedQuery = query;
+  if (rotation) {
+    placedQuery = scratch.rows(query.heads, query.rows, channels, 'queries after the cache');
+    ops.rotate({ input: cachedKey, table: rotation, positions: { start: 0, step: 1 }, out: cachedKey });
+    const positions = { start: before + block.start - rangeStart, step: 1 } as const;
+    ops.rotate({ input: queryUnrotated, table: rotation, positions, out: placedQuery });
+  }
   ops.attention({
     query: placedQuery,
     key: cachedKey,
@@ -60,14 +54,15 @@ export function attendInCache(
     out,
     logSumExp,
   });
-  ops.release(...owned);
+  scratch.release();
 }
 
-/** Copies the listed rows and then those of the range, head by head. Lists have one set, or one per head of `from`. */
+/** Copies the listed rows, those that were made and then those of the range, head by head. Lists have one set, or one per head of `from`. */
 function gatherKept(
   ops: Ops,
   from: Rows,
   { list, rangeStart }: Pick<Selection, 'list' | 'rangeStart'>,
+  made: Rows | undefined,
   out: Rows,
 ): void {
   const listed = list?.count ?? 0;
@@ -80,6 +75,8 @@ function gatherKept(
       out: sliceRows(sliceHeads(out, head, 1), 0, listed),
     });
   }
-  const ranged = out.rows - listed;
-  ops.copyRows({ input: sliceRows(from, rangeStart, ranged), out: sliceRows(out, listed, ranged) });
+  if (made) ops.copyRows({ input: made, out: sliceRows(out, listed, made.rows) });
+  const before = listed + (made?.rows ?? 0);
+  const ranged = out.rows - before;
+  ops.copyRows({ input: sliceRows(from, rangeStart, ranged), out: sliceRows(out, before, ranged) });
 }

@@ -2,6 +2,7 @@
 import { UserError } from '../base/user-error';
 import { adakv } from './adakv';
 import { esa } from './esa';
+import { freqkv } from './freqkv';
 import { full } from './full';
 import { lagkv } from './lagkv';
 import type { Method } from './method';
@@ -10,7 +11,17 @@ import { random } from './random';
 import { snapkv } from './snapkv';
 import { streamingLlm } from './streaming-llm';
 
-export const methods: readonly Method[] = [full, esa, lagkv, streamingLlm, snapkv, adakv, oracle, random];
+export const methods: readonly Method[] = [
+  full,
+  esa,
+  lagkv,
+  streamingLlm,
+  snapkv,
+  adakv,
+  freqkv,
+  oracle,
+  random,
+];
 
 /** The method with this id. Throws UserError naming the known ones. */
 export function methodById(id: string): Method {

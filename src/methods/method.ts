@@ -91,10 +91,12 @@ export interface FarRows {
   readonly owned: readonly DeviceBuffer[];
 }
 
-/** The keys that a block's queries see: `list`, then every token of [rangeStart, own position]. */
+/** The keys that a block's queries see: `list`, then what was made, then every token of [rangeStart, own position]. */
 export interface Selection {
   /** Ascending indices below rangeStart; null when there are none. */
   readonly list: IndexList | null;
+  /** Rows of a cache whose rows are made from several tokens, [G, n, d], keys before rotation. Absent: there are none. */
+  readonly made?: { readonly key: Rows; readonly value: Rows };
   readonly rangeStart: number;
   /**
    * Tokens whose fate is open to the method's choice, [start, end). Everything else below the block was kept or dropped

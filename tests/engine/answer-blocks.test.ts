@@ -56,6 +56,7 @@ describe('selections of an answer’s tokens', async () => {
     ['snapkv', { windowTokens: 50, keepFraction: 0.7 }],
     ['adakv', { windowTokens: 40, keepFraction: 0.5 }],
     ['adakv', { base: 'lagkv', lagTokens: 9, keepFraction: 0.3 }],
+    ['freqkv', { cacheTokens: 20, sinkTokens: 2, recentTokens: 3 }],
     ['oracle', { keepFraction: 0.15 }],
     ['random', { keepFraction: 0.3 }],
   ])('%s %o: a probe run has those of the free run', async (id, given) => {

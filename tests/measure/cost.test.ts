@@ -129,7 +129,7 @@ describe('our count beside the paper’s', () => {
   });
 
   it('is ESA’s alone', () => {
-    for (const id of ['full', 'lagkv', 'streaming-llm', 'oracle', 'random'])
+    for (const id of ['full', 'lagkv', 'streaming-llm', 'freqkv', 'oracle', 'random'])
       expect(costOf(id, {}).paperOperations).toBeNull();
   });
 });
@@ -199,6 +199,25 @@ describe('cost', () => {
       read += position + 1 - 12 * (Math.floor((position - 4) / 16) - 1);
     }
     expect(cost.decodeReadBytes).toBeCloseTo((4 * 4 * 2 * keyValueHeads * headDimension * read) / 42, 6);
+  });
+
+  it('of FreqKV shares a compression out over the tokens that it makes room for', () => {
+    const cost = costOf('freqkv', {
+      cacheTokens: 80,
+      sinkTokens: 4,
+      recentTokens: 4,
+      retainedFraction: 0.25,
+    });
+    // Blocks [0, 80), [80, 134), [134, 188), [188, 192); 72 rows become 18, and 26 are left.
+    const rowsAt = (position: number): number => 26 + position + 1 - (position < 188 ? 134 : 188);
+    let rows = 0;
+    for (let position = 150; position < 192; position++) rows += rowsAt(position);
+    const width = 2 * keyValueHeads * headDimension;
+    expect(cost.attentionOperations).toBeCloseTo((4 * operationsPerKey(context) * rows) / 42, 6);
+    expect(cost.selectionOperations).toBeCloseTo((4 * 2 * 72 * 18 * width) / 54, 6);
+    expect(cost.decodeReadBytes).toBeCloseTo(4 * 4 * width * (rows / 42 + 72 / 54), 6);
+    expect(costOf('freqkv', { cacheTokens: 192 }).selectionOperations).toBe(0);
+    expect(costOf('freqkv', { cacheTokens: 80, retainedFraction: 0 }).selectionOperations).toBe(0);
   });
 
   it('of methods that evict once shares their scores out over the queries after the eviction', () => {

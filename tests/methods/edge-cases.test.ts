@@ -52,6 +52,10 @@ const variants: [id: string, given: Record<string, unknown>][] = [
   ['random', { keepFraction: 1, seed: 0 }],
   ['oracle', { keepFraction: 0.1 }],
   ['random', { positions: 'cache' }],
+  ['freqkv', {}],
+  ['freqkv', { cacheTokens: 12, sinkTokens: 2, recentTokens: 3, retainedFraction: 0.4 }],
+  ['freqkv', { cacheTokens: 9, sinkTokens: 0, retainedFraction: 1 }],
+  ['freqkv', { cacheTokens: 8, recentTokens: 2, retainedFraction: 0 }],
 ];
 
 const parametersFor = (text: Trace, id: string, given: Record<string, unknown>): Parameters =>

@@ -1,10 +1,14 @@
 /** Every fixture of the methods built here, on one backend. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Ops } from '../../gpu/ops';
+import { matrixRows, type Rows, sliceRows } from '../../gpu/rows';
+import { Scratch } from '../../gpu/scratch';
 import { selectAll } from '../../src/measure/select-all';
-import { readKept, readScores, visibleTokens } from '../../src/measure/selection-reader';
-import { contextOf, layerInput, startTraceRun } from '../../src/measure/trace-run';
+import { readKept, readLists, readScores, visibleTokens } from '../../src/measure/selection-reader';
+import { contextOf, layerInput, methodContext, startTraceRun } from '../../src/measure/trace-run';
 import { methodById } from '../../src/methods';
+import { compressionMatrix } from '../../src/methods/freqkv/compression-matrix';
+import { cacheIn } from '../../src/methods/freqkv/schema';
 import type { Selection } from '../../src/methods/method';
 import { type Parameters, resolveParameters } from '../../src/methods/parameters';
 import type { Trace } from '../../src/trace/trace';
@@ -161,6 +165,105 @@ export function describeFixtures(backend: string, createOps: () => Promise<Ops>,
         }
       }
       run.dispose();
+    });
+
+    describe.each(runsOf('freqkv@'))('%s', (name) => {
+      const method = methodById('freqkv');
+      /** Largest difference of what is on the device from the reference, which is [heads, …, channels] without gaps. */
+      const expectClose = (actual: Float32Array, tensor: string, most: number): void => {
+        const wanted = expected.float32(tensor);
+        expect(actual).toHaveLength(wanted.length);
+        console.log(
+          'DIFF',
+          backend,
+          tensor,
+          largestMagnitude([actual.map((value, i) => value - wanted[i]!)]),
+        );
+        expect(largestMagnitude([actual.map((value, i) => value - wanted[i]!)])).toBeLessThanOrEqual(most);
+      };
+      /** The cache before a block, [G, n, d] of whatever a token's rows are. */
+      const readCache = async (
+        { list, made, rangeStart }: Selection,
+        tokens: Rows,
+        mixed: Rows | undefined,
+      ) => {
+        const scratch = new Scratch(ops);
+        const sinks = list?.count ?? 0;
+        const recent = tokens.rows - rangeStart;
+        const before = sinks + (made?.key.rows ?? 0);
+        const cache = scratch.rows(tokens.heads, before + recent, tokens.channels, 'cache');
+        if (list) expect([...(await readLists(ops, list))[0]!]).toEqual([...Array(sinks).keys()]);
+        ops.copyRows({ input: sliceRows(tokens, 0, sinks), out: sliceRows(cache, 0, sinks) });
+        if (mixed) ops.copyRows({ input: mixed, out: sliceRows(cache, sinks, mixed.rows) });
+        ops.copyRows({
+          input: sliceRows(tokens, rangeStart, recent),
+          out: sliceRows(cache, before, recent),
+        });
+        const read = ops.readFloats(cache.buffer);
+        scratch.release();
+        return read;
+      };
+
+      it('reads the text in the steps of the official forward pass', () => {
+        const blocks = method.blocks(parametersOf(name), text.tokens, text.tokens, contextOf(text));
+        expect(blocks.flatMap(({ start, end }) => [start, end])).toEqual([
+          ...expected.int32(`${name}.steps`),
+        ]);
+      });
+
+      it('mixes tokens as dct_compress does', async () => {
+        const { spanRows, mixedRows } = cacheIn(parametersOf(name), 0);
+        expect(expected.shape(`${name}.matrix`)).toEqual([mixedRows, spanRows]);
+        expectClose(compressionMatrix(spanRows, mixedRows), `${name}.matrix`, 1e-7);
+        // A cache of unit vectors shows what its rows are made of.
+        const { tokens } = text;
+        const run = method.start(methodContext(text, tokens), parametersOf(name));
+        const unit = Float32Array.from({ length: tokens * tokens }, (_, i) =>
+          i % (tokens + 1) === 0 ? 1 : 0,
+        );
+        const scratch = new Scratch(ops);
+        const rows = matrixRows(scratch.upload(unit, 'unit vectors'), tokens, tokens);
+        const block = { start: tokens, end: tokens };
+        const recorded = layerInput(text.layerTraces[0]!, block);
+        const input = { ...recorded, keyUnrotated: recorded.keyUnrotated, value: rows };
+        const selection = run.select(input);
+        expectClose(await readCache(selection, rows, selection.made?.value), `${name}.mixing`, 1e-6);
+        ops.release(...selection.owned);
+        scratch.release();
+        run.dispose();
+      });
+
+      it.each(layers)('has the cache and the last outputs of layer %i', async (layer) => {
+        const { tokens } = text;
+        const recorded = text.layerTraces[layer]!;
+        const { run, blocks } = await startTraceRun(text, method, parametersOf(name), tokens);
+        const scratch = new Scratch(ops);
+        const { queryHeads, headDimension } = shape;
+        const out = scratch.rows(queryHeads, tokens, headDimension, 'outputs');
+        const logSumExp = scratch.scalars(queryHeads, tokens, 'log-sum-exp');
+        for (const block of blocks) {
+          const input = layerInput(recorded, block);
+          const selection = run.select(input);
+          const rows = sliceRows(out, block.start, block.end - block.start);
+          run.attend!(input, selection, rows, { ...logSumExp, offset: block.start });
+          ops.release(...selection.owned);
+        }
+        const last = sliceRows(out, tokens - 24, 24);
+        const dense = scratch.rows(queryHeads, 24, headDimension, 'last outputs');
+        ops.copyRows({ input: last, out: dense });
+        expectClose(await ops.readFloats(dense.buffer), `${name}.output.${layer}`, 2e-6);
+        const selection = run.select(layerInput(recorded, { start: tokens, end: tokens }));
+        const { made } = selection;
+        expectClose(
+          await readCache(selection, recorded.keyUnrotated!, made?.key),
+          `${name}.key.${layer}`,
+          2e-6,
+        );
+        expectClose(await readCache(selection, recorded.value, made?.value), `${name}.value.${layer}`, 2e-6);
+        ops.release(...selection.owned);
+        scratch.release();
+        run.dispose();
+      });
     });
   });
 }
