@@ -4,6 +4,7 @@ import { dirname, join, normalize } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { fillPassages } from '../../scripts/docs-passages';
 import { documents } from '../../scripts/documents.mjs';
+import { FLOORS } from '../../scripts/import-graph.mjs';
 import { root } from '../../scripts/setup.mjs';
 import { methods } from '../../src/methods';
 
@@ -133,6 +134,22 @@ it('sections that the code refers to exist', () => {
   expect(references).toBeGreaterThan(10);
   expect(missing).toEqual([]);
 });
+
+it('docs/architecture.md has the floors in the order that a test holds', () => {
+  const document = read('docs/architecture.md');
+  const table = document.slice(document.indexOf('## The floors'), document.indexOf('## The way'));
+  expect([...table.matchAll(/^\| `([\w/]+)` \|/gm)].map(([, room]) => room)).toEqual(FLOORS);
+});
+
+it.each(['docs/architecture.md', 'docs/architecture.svg', 'CONTRIBUTING.md'])(
+  'names in %s are names of the program',
+  (name) => {
+    const sources = files.filter((file) => /^(src|gpu|components|scripts).*\.(ts|tsx|mjs)$/.test(file));
+    const program = sources.map(read).join('\n');
+    const named = [...read(name).matchAll(/(?<=`|: )[a-z]+[A-Z]\w*(?=`|<)/g)].map(([word]) => word);
+    expect(named.filter((word) => !new RegExp(`\\b${word}\\b`).test(program))).toEqual([]);
+  },
+);
 
 it('the README is one document, not five', () => {
   expect(Buffer.byteLength(read('README.md'))).toBeLessThanOrEqual(8000);
