@@ -147,7 +147,7 @@ function keyFates(
   const code = (fate: KeyFate): number => KEY_FATES.indexOf(fate);
   const isChosen = kind === 'scores' || kind === 'lot';
   const keptFate = (token: number): number => {
-    if (token >= blockStart) return code('own-block');
+    if (token >= Math.max(blockStart, candidates.end)) return code('own-block');
     if (evictedAt !== null && token >= evictedAt) return code('since');
     if (token < candidates.start) return code('sink');
     if (token >= candidates.end) return code('local');

@@ -60,10 +60,15 @@ export async function readScores(
 ): Promise<Float32Array[] | null> {
   const rows = score?.[which];
   if (!rows) return null;
-  const { scoreStart } = score;
+  const { scoreStart, tokensPerScore = 1 } = score;
   return (await readScoreRows(ops, rows)).map((row) => {
     const scores = new Float32Array(tokens).fill(Number.NaN);
-    scores.set(row, scoreStart);
+    if (tokensPerScore === 1) scores.set(row, scoreStart);
+    else
+      for (const [unit, value] of row.entries()) {
+        const start = scoreStart + unit * tokensPerScore;
+        scores.fill(value, start, start + tokensPerScore);
+      }
     return scores;
   });
 }

@@ -46,9 +46,9 @@ export interface Scorer<Made extends Scores = Scores> {
   /** What making the scores of these layers has shown. */
   lateNotices?(scores: readonly Made[]): Promise<readonly string[]>;
   /** Operations of scoring so many tokens once, in one layer. */
-  operations(parameters: Parameters, context: ParameterContext, tokens: number): number;
+  operations(parameters: Parameters, context: ParameterContext, tokens: number, layer: number): number;
   /** Numbers that scoring reads from a layer's caches beside keys and values. */
-  reads?(parameters: Parameters, context: ParameterContext, tokens: number): number;
+  reads?(parameters: Parameters, context: ParameterContext, tokens: number, layer: number): number;
   /** What scoring holds beside the scores. */
   memory?(parameters: Parameters, place: MemoryPlace): PlannedBuffer[];
 }
@@ -75,7 +75,7 @@ export interface Budget {
 
 /** What is kept or dropped together: so many consecutive tokens. */
 export interface Unit {
-  tokens(parameters: Parameters): number;
+  tokens(parameters: Parameters, layer: number): number;
 }
 
 /** Single tokens. */
@@ -125,7 +125,7 @@ export function compose<Made extends Scores>(parts: Parts<Made>): Composed {
     start: (context, parameters) => schedule.start(parts, context, parameters),
     cost: (parameters, ...place) => schedule.cost(plain, parameters, ...place),
     memory: (parameters, place) => [
-      ...keptLists(place, schedule.layersHeld(place.layers)),
+      ...keptLists(place, schedule.layersHeld(place.layers), setsOf(scorer, place)),
       ...(scorer.memory?.(parameters, place) ?? []),
       ...positions.memory(parameters, place),
     ],
@@ -145,10 +145,22 @@ export function composeBy(choose: (parameters: Parameters) => Composed): Compose
   };
 }
 
-/** Scores, what breaks their ties, and kept keys of so many layers. */
-export function keptLists({ keyValueHeads, tokens }: MemoryPlace, layersHeld: number): PlannedBuffer[] {
+/** Scores, what breaks their ties, and kept keys of so many layers, for a set of each KV head unless told. */
+export function keptLists(
+  { keyValueHeads, tokens }: MemoryPlace,
+  layersHeld: number,
+  sets = keyValueHeads,
+): PlannedBuffer[] {
   return [
-    { label: 'scores', elements: 2 * keyValueHeads * tokens, count: layersHeld },
-    { label: 'kept keys', elements: keyValueHeads * tokens, count: layersHeld },
+    { label: 'scores', elements: 2 * sets * tokens, count: layersHeld },
+    { label: 'kept keys', elements: sets * tokens, count: layersHeld },
   ];
+}
+
+/** How many sets of keys a layer has, at most. */
+function setsOf(
+  { sets }: Pick<Scorer, 'sets'>,
+  { keyValueHeads, queryHeads }: Pick<MemoryPlace, 'keyValueHeads' | 'queryHeads'>,
+): number {
+  return sets === 'queryHead' ? queryHeads : keyValueHeads;
 }

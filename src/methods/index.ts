@@ -7,6 +7,7 @@ import { full } from './full';
 import { lagkv } from './lagkv';
 import type { Method } from './method';
 import { oracle } from './oracle';
+import { quest } from './quest';
 import { random } from './random';
 import { snapkv } from './snapkv';
 import { streamingLlm } from './streaming-llm';
@@ -19,6 +20,7 @@ export const methods: readonly Method[] = [
   snapkv,
   adakv,
   freqkv,
+  quest,
   oracle,
   random,
 ];

@@ -91,7 +91,10 @@ export interface FarRows {
   readonly owned: readonly DeviceBuffer[];
 }
 
-/** The keys that a block's queries see: `list`, then what was made, then every token of [rangeStart, own position]. */
+/**
+ * The keys that a block's queries see: `list`, then what was made, then every token of [rangeStart, own position]. Where rangeStart is the block's end
+ * the list is all they see: only blocks of one query may then list tokens of their own.
+ */
 export interface Selection {
   /** Ascending indices below rangeStart; null when there are none. */
   readonly list: IndexList | null;
@@ -112,6 +115,8 @@ export interface Selection {
     readonly rows: ScoreRows;
     readonly secondary?: ScoreRows;
     readonly scoreStart: number;
+    /** Entries stand for so many consecutive tokens each; absent: for one. */
+    readonly tokensPerScore?: number;
   } | null;
   /** What decided, where it was no score: nothing was dropped, the key's place, or chance. */
   readonly decidedBy?: 'nothing' | 'place' | 'lot';

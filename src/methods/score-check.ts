@@ -12,7 +12,13 @@ import type { EachQuery, MethodRun } from './method';
 const MOST_ROWS = 64;
 
 /** Operations that make scores. */
-type Scoring = 'peakScores' | 'peakScoresByQuery' | 'attentionWeights' | 'lagScores' | 'attentionColumnSums';
+type Scoring =
+  | 'peakScores'
+  | 'peakScoresByQuery'
+  | 'attentionWeights'
+  | 'lagScores'
+  | 'boundScores'
+  | 'attentionColumnSums';
 
 /** The rows of scores that each leaves. */
 const scoresMade: { readonly [Name in Scoring]: (a: Arguments<Name>) => ScoreRows } = {
@@ -24,6 +30,7 @@ const scoresMade: { readonly [Name in Scoring]: (a: Arguments<Name>) => ScoreRow
     return { buffer: out, offset: 0, rows: query.heads * query.rows, length: key.rows, rowStride: key.rows };
   },
   lagScores: ({ out }) => out,
+  boundScores: ({ out }) => out,
   attentionColumnSums: ({ out }) => out,
 };
 

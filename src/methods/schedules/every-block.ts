@@ -26,7 +26,7 @@ export const everyBlock: Schedule = {
     return {
       keptKeys: Math.min(kept, block.start) + position + 1 - block.start,
       selectionOperations: isCut
-        ? scorer.operations(parameters, { ...context, tokens: position + 1 }, block.start)
+        ? scorer.operations(parameters, { ...context, tokens: position + 1 }, block.start, layer)
         : 0,
       readNumbers: 2 * keyValueHeads * headDimension * (position + 1),
     };

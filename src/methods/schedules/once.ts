@@ -26,15 +26,15 @@ export const once: Schedule = {
     blocksAround(evictAt, tokens, defaultChunkTokens(context)),
   start: evictOnce,
   cost({ scorer, budget, unit }, parameters, context, layer, query) {
-    const keptKeys = keysAfterEviction(budget, unit.tokens(parameters), parameters, layer, query);
+    const keptKeys = keysAfterEviction(budget, unit.tokens(parameters, layer), parameters, layer, query);
     const isAfter = query.position >= query.evictAt;
-    const units = unitsOf(unit.tokens(parameters), query.evictAt);
+    const units = unitsOf(unit.tokens(parameters, layer), query.evictAt);
     const isCut = budget.count(parameters, layer, units, query.evictAt) < units;
     const later = Math.max(1, context.tokens - query.evictAt);
     return {
       keptKeys,
       selectionOperations:
-        isAfter && isCut ? scorer.operations(parameters, context, query.evictAt) / later : 0,
+        isAfter && isCut ? scorer.operations(parameters, context, query.evictAt, layer) / later : 0,
       readNumbers: 2 * context.keyValueHeads * context.headDimension * keptKeys,
     };
   },
@@ -61,14 +61,13 @@ function evictOnce<Made extends Scores>(
   parameters: Parameters,
 ): MethodRun {
   const { ops, evictAt, memo } = context;
-  const unitTokens = unit.tokens(parameters);
-  const units = unitsOf(unitTokens, evictAt);
   const evicted = new Map<number, Evicted<Made>>();
   const used = new Map<number, Made>();
   let marked: ReadonlySet<number> = new Set();
 
   function scoresOf(input: LayerInput): Made {
     const { layer } = input;
+    const unitTokens = unit.tokens(parameters, layer);
     const own = evicted.get(layer)?.scores;
     if (own) return own;
     const name = scorer.name(parameters, layer);
@@ -80,6 +79,7 @@ function evictOnce<Made extends Scores>(
   }
 
   function evict({ layer }: LayerInput, scores: Made, count: number): Evicted<Made> {
+    const unitTokens = unit.tokens(parameters, layer);
     const kept = expandUnits(ops, unitTokens, budget.keep(ops, parameters, scores, count), evictAt);
     const isRemembered = memo !== undefined && scorer.name(parameters, layer) !== null;
     const state = { ...kept, scores: isRemembered ? null : scores };
@@ -99,6 +99,8 @@ function evictOnce<Made extends Scores>(
     notices: evictAt > 0 ? [] : [NOTHING_TO_EVICT],
     select(input) {
       const { layer } = input;
+      const unitTokens = unit.tokens(parameters, layer);
+      const units = unitsOf(unitTokens, evictAt);
       const count = budget.count(parameters, layer, units, evictAt);
       if (input.block.start < evictAt || count >= units) {
         return keepEverything(Math.min(input.block.start, evictAt));
