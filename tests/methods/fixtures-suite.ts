@@ -1,21 +1,40 @@
 /** Every fixture of the methods built here, on one backend. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Ops } from '../../gpu/ops';
-import { matrixRows, type Rows, sliceRows } from '../../gpu/rows';
+import { headMajorRows, matrixRows, type Rows, sliceRows } from '../../gpu/rows';
 import { Scratch } from '../../gpu/scratch';
 import { selectAll } from '../../src/measure/select-all';
-import { readKept, readLists, readScores, visibleTokens } from '../../src/measure/selection-reader';
+import {
+  readKept,
+  readLists,
+  readScoreRows,
+  readScores,
+  setOfHead,
+  visibleTokens,
+} from '../../src/measure/selection-reader';
 import { contextOf, layerInput, methodContext, startTraceRun } from '../../src/measure/trace-run';
 import { methodById } from '../../src/methods';
 import { compressionMatrix } from '../../src/methods/freqkv/compression-matrix';
 import { cacheIn } from '../../src/methods/freqkv/schema';
 import type { Selection } from '../../src/methods/method';
 import { type Parameters, resolveParameters } from '../../src/methods/parameters';
+import { attendSelection } from '../../src/model/decoder/attend';
 import type { Trace } from '../../src/trace/trace';
 import { expectKept, expectScores, largestMagnitude } from './agreement';
-import { expected, expectedKept, expectedScores, fixtureText, layerCount, runs, shape } from './fixture';
+import {
+  expected,
+  expectedKept,
+  expectedScores,
+  fixtureText,
+  inputs,
+  layerCount,
+  runs,
+  shape,
+} from './fixture';
 
 const runsOf = (prefix: string): string[] => Object.keys(runs).filter((name) => name.startsWith(prefix));
+/** Queries of which methods-2.* has mass and outputs. */
+const LAST_QUERIES = 24;
 const layers = Array.from({ length: layerCount }, (_, layer) => layer);
 
 /** `tolerance` as in tests/methods/agreement.ts. */
@@ -93,6 +112,93 @@ export function describeFixtures(backend: string, createOps: () => Promise<Ops>,
         const early = await keptAfterAll(name, layer, fixtureText(ops, 168));
         for (const [head, tokens] of expectedKept(before).entries())
           expect([...visibleTokens(early.kept, head, 168)]).toEqual(tokens);
+      }
+    });
+
+    /** What the last 24 queries see and give, each alone. `inspect` is told what the run chose. */
+    const runLastQueries = async (
+      name: string,
+      layer: number,
+      inspect: (query: number, selection: Selection) => Promise<void> = async () => {},
+    ): Promise<{ mass: number; output: number }> => {
+      const { queryHeads: H, headDimension: d, tokens } = shape;
+      const evictAt = tokens - LAST_QUERIES;
+      const recorded = text.layerTraces[layer]!;
+      const started = await startTraceRun(
+        text,
+        methodById(runs[name]!.keyhole.id),
+        parametersOf(name),
+        evictAt,
+      );
+      const { run, blocks } = started;
+      const attention = inputs.float32(`attention.${layer}`);
+      const [mass, output] = [
+        expected.float32(`${name}.mass.${layer}`),
+        expected.float32(`${name}.output.${layer}`),
+      ];
+      const buffer = ops.allocate('f32', H * d, 'output');
+      const lambda = ops.allocate('f32', H, 'log-sum-exp');
+      const logSumExp = { buffer: lambda, offset: 0, headStride: 1 };
+      const worst = { mass: 0, output: 0 };
+      for (const block of blocks) {
+        const input = started.inputOf(recorded, block);
+        const selection = run.select(input);
+        const at = block.start - evictAt;
+        if (at >= 0) {
+          const out = headMajorRows(buffer, H, 1, d);
+          if (run.attend) run.attend(input, selection, out, logSumExp);
+          else attendSelection(ops, input, selection, text.attentionScale, out, logSumExp);
+        }
+        run.attended?.(input, selection, at >= 0 ? logSumExp : null);
+        if (at >= 0) {
+          const kept = await readKept(ops, selection, H);
+          const given = await ops.readFloats(buffer);
+          for (let head = 0; head < H; head++) {
+            const set = setOfHead(kept.sets, head, H);
+            let sum = 0;
+            for (const token of visibleTokens(kept, set, block.end))
+              sum += attention[(head * tokens + block.start) * tokens + token]!;
+            worst.mass = Math.max(worst.mass, Math.abs(sum - mass[head * LAST_QUERIES + at]!));
+            for (let c = 0; c < d; c++) {
+              const wanted = output[(head * LAST_QUERIES + at) * d + c]!;
+              worst.output = Math.max(worst.output, Math.abs(given[head * d + c]! - wanted));
+            }
+          }
+          await inspect(block.start, selection);
+        }
+        ops.release(...selection.owned);
+        await ops.pace();
+      }
+      await started.checkScores();
+      started.dispose();
+      ops.release(buffer, lambda);
+      return { mass: worst.mass, output: worst.output / largestMagnitude([output]) };
+    };
+
+    it.each(runsOf('quest@'))('%s', async (name) => {
+      const { pageTokens } = runs[name]!.keyhole.params as Record<string, number>;
+      for (const layer of layers) {
+        const reference = expectedScores(`${name}.score.${layer}`);
+        const [sets, , count] = expected.shape(`${name}.pages.${layer}`);
+        const pages = expected.int32(`${name}.pages.${layer}`);
+        const worst = await runLastQueries(name, layer, async (query, selection) => {
+          const { sets: kept } = await readKept(ops, selection);
+          const scores = await readScoreRows(ops, selection.score!.rows);
+          const at = query - (shape.tokens - LAST_QUERIES);
+          if (query === shape.tokens - 1) expectScores(scores, reference, tolerance);
+          const band = tolerance * largestMagnitude(scores);
+          for (let set = 0; set < sets!; set++) {
+            const first = (set * LAST_QUERIES + at) * count!;
+            const chosen = [...new Set([...kept[set]!].map((token) => Math.floor(token / pageTokens!)))];
+            const wanted = [...pages.subarray(first, first + count!)].sort((a, b) => a - b);
+            expectKept(chosen, wanted, { score: scores[set]!, start: 0, band });
+          }
+        });
+        if (process.env.SAY) console.log(name, layer, worst);
+        expect(worst.mass).toBeLessThanOrEqual(tolerance);
+        expect(worst.output).toBeLessThanOrEqual(tolerance);
+        const { kept } = await keptAfterAll(name, layer);
+        expect(kept.sets.map((set) => [...set])).toEqual(expectedKept(`${name}.kept.${layer}`));
       }
     });
 

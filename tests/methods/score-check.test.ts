@@ -36,12 +36,14 @@ const cases: readonly (readonly [id: string, given: object, tensor: keyof LayerT
   ['esa', { ...esa, projection: 'exact' }, 'queryUnrotated', Number.NaN],
   ['lagkv', { lagTokens: 12, sinkTokens: 4 }, 'value', Number.NaN],
   ['lagkv', { lagTokens: 12, sinkTokens: 4, variant: 'kvpress' }, 'value', Number.NaN],
+  ['quest', { denseLayers: 0, budgetTokens: 48 }, 'key', Number.NaN],
+  ['quest', { denseLayers: 0, budgetTokens: 48, share: 'group' }, 'key', Number.NaN],
 ];
 
 /** Those whose queries from 95 on are an answer's, decided in one pass. */
 const answered = cases.filter(([id]) => id === 'esa');
 
-const ofKeys = cases.filter(([, , tensor]) => tensor !== 'queryUnrotated');
+const ofKeys = cases.filter(([id, , tensor]) => id !== 'quest' && tensor !== 'queryUnrotated');
 
 const prepare = (
   ops: Ops,
