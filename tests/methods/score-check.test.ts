@@ -36,14 +36,12 @@ const cases: readonly (readonly [id: string, given: object, tensor: keyof LayerT
   ['esa', { ...esa, projection: 'exact' }, 'queryUnrotated', Number.NaN],
   ['lagkv', { lagTokens: 12, sinkTokens: 4 }, 'value', Number.NaN],
   ['lagkv', { lagTokens: 12, sinkTokens: 4, variant: 'kvpress' }, 'value', Number.NaN],
-  ['quest', { denseLayers: 0, budgetTokens: 48 }, 'key', Number.NaN],
-  ['quest', { denseLayers: 0, budgetTokens: 48, share: 'group' }, 'key', Number.NaN],
 ];
 
 /** Those whose queries from 95 on are an answer's, decided in one pass. */
 const answered = cases.filter(([id]) => id === 'esa');
 
-const ofKeys = cases.filter(([id, , tensor]) => id !== 'quest' && tensor !== 'queryUnrotated');
+const ofKeys = cases.filter(([, , tensor]) => tensor !== 'queryUnrotated');
 
 const prepare = (
   ops: Ops,
@@ -128,6 +126,14 @@ describe('scores that are not finite', () => {
       expect(text.ops.memory().bytes).toBe(before);
     },
   );
+
+  it.each(['head', 'group'])('bounds of pages, chosen by %s', async (share) => {
+    const of = ['quest', { denseLayers: 0, budgetTokens: 48, share }, 'key', Number.NaN] as const;
+    const { text, method, parameters } = prepare(createCpuOps(), of);
+    const request = { text, method, parameters, evictAt: queries.start, withScores: false };
+    await expect(selectAll({ ...request, recordedIndex: 1 })).rejects.toThrow(sentence('quest'));
+    expect((await selectAll({ ...request, recordedIndex: 0 })).blocks.length).toBeGreaterThan(30);
+  });
 
   it('end a free run', async () => {
     const ops = createCpuOps();
