@@ -134,6 +134,28 @@ export function choiceOf(parameters: Parameters, name: string): string {
   return value;
 }
 
+/**
+ * The rule that one value breaks, as a clause ("must be a whole number from 1 to 64"); null: it breaks none. `context` null: of a
+ * text that is not known yet, so that limits which depend on it hold nobody back.
+ */
+export function brokenRule(
+  schema: ParameterSchema,
+  value: unknown,
+  context: ParameterContext | null,
+): string | null {
+  if (schema.kind === 'choice') {
+    const values = schema.options.map((option) => option.value);
+    return values.some((each) => each === value) ? null : `must be one of ${values.join(', ')}`;
+  }
+  const isCount = schema.kind === 'count';
+  const maximum = isCount ? context && schema.maximum(context) : schema.maximum;
+  const isRight = isCount ? Number.isSafeInteger(value) : Number.isFinite(value);
+  const number = value as number;
+  if (isRight && number >= schema.minimum && number <= (maximum ?? number)) return null;
+  const range = `${schema.minimum}${maximum === null ? '' : ` to ${maximum}`}`;
+  return `must be ${isCount ? 'a whole number' : 'a number'} from ${range}`;
+}
+
 function checkValue(
   methodId: string,
   name: string,
@@ -141,35 +163,15 @@ function checkValue(
   value: unknown,
   context: ParameterContext,
 ): ParameterValue {
-  if (schema.kind === 'choice') {
-    const values = schema.options.map((option) => option.value);
-    if (typeof value === 'string' && values.includes(value)) return value;
+  const isList = schema.kind !== 'choice' && Array.isArray(value);
+  if (isList && value.length !== context.layers) {
     throw new UserError(
-      `${methodId}: ${name} must be one of ${values.join(', ')}, not ${JSON.stringify(value)}.`,
+      `${methodId}: ${name} has ${value.length} values for ${context.layers} layers; give one number or one per layer.`,
     );
   }
-  if (Array.isArray(value)) {
-    if (value.length !== context.layers) {
-      throw new UserError(
-        `${methodId}: ${name} has ${value.length} values for ${context.layers} layers; give one number or one per layer.`,
-      );
-    }
-    return value.map((entry) => checkNumber(methodId, name, schema, entry, context));
+  for (const each of isList ? value : [value]) {
+    const rule = brokenRule(schema, each, context);
+    if (rule !== null) throw new UserError(`${methodId}: ${name} ${rule}, not ${JSON.stringify(each)}.`);
   }
-  return checkNumber(methodId, name, schema, value, context);
-}
-
-function checkNumber(
-  methodId: string,
-  name: string,
-  schema: CountParameter | FractionParameter,
-  value: unknown,
-  context: ParameterContext,
-): number {
-  const whole = schema.kind === 'count';
-  const maximum = typeof schema.maximum === 'function' ? schema.maximum(context) : schema.maximum;
-  const isRight = typeof value === 'number' && Number.isFinite(value) && (!whole || Number.isInteger(value));
-  if (isRight && value >= schema.minimum && value <= maximum) return value;
-  const range = `${whole ? 'a whole number' : 'a number'} from ${schema.minimum} to ${maximum}`;
-  throw new UserError(`${methodId}: ${name} must be ${range}, not ${JSON.stringify(value)}.`);
+  return isList ? [...value] : (value as ParameterValue);
 }

@@ -14,15 +14,10 @@ import { defaultSession, type Session, studyOf } from './choices';
 import { contractState, type KeyholeState } from './contract';
 import { followDefaults } from './dependent-defaults';
 import type { AddressBar } from './link/address-bar';
-import {
-  type BackendChoice,
-  insideModel,
-  type LinkEnvironment,
-  type LinkReading,
-  readLink,
-  writeLink,
-} from './link/link';
+import type { BackendChoice } from './link/codecs';
+import { insideModel, type LinkReading, readLink, writeLink } from './link/link';
 import { translateFractions } from './link/old-fractions';
+import type { LinkEnvironment } from './link/values';
 import { type MeasuredBy, presentMeasurements, presentOrigin } from './measured';
 import { createRunScheduler, type RunScheduler } from './run-scheduler';
 import {

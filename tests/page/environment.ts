@@ -7,7 +7,7 @@ import type { ParameterSchema, Parameters, ParameterValue } from '../../src/meth
 import { mapModes, poolings, positionChoices, type Session, themes, type View } from '../../src/page/choices';
 import { SHORTEST_TASK_TOKENS } from '../../src/page/limits';
 import { wellFormed } from '../../src/page/link/compress';
-import type { LinkEnvironment } from '../../src/page/link/link';
+import type { LinkEnvironment } from '../../src/page/link/values';
 import { parameterContext } from '../../src/study/context';
 import { LONGEST_TEXT_TOKENS } from '../../src/study/limits';
 import type { SourceSpec } from '../../src/study/spec';

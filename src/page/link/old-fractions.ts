@@ -37,3 +37,8 @@ export function translateFractions(
     notice: `The kept fraction of ${[...changes].join(' and ')} was one of the whole text in the link’s version and is one of the ${evictAt.toLocaleString('en')} tokens before the ${evictAt < queries.start ? 'answer' : 'queries'} here: it was translated, and as many keys stay.`,
   };
 }
+
+export function isBefore020(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return /^\d+\.\d+\.\d+$/.test(version) && major === 0 && minor < 2;
+}

@@ -1,5 +1,16 @@
-/** The part of an address after "#" as keys and values. */
+/** The part of an address after "#" as keys and values, and whether all of it arrived. */
+import { quote } from '../../base/quote';
 import { wellFormed } from './compress';
+import { isBefore020 } from './old-fractions';
+
+const VERSION_KEY = 'v';
+/** Last: a sum over what stands before it; a link that was cut on its way has none. */
+const SUM_KEY = 'z';
+const SUM_LENGTH = 7;
+/** Not in the sum: it is never shared. */
+const BACKEND_KEY = 'backend';
+/** Last in links of 0.1.0, which had no sum. */
+const LAST_KEY_OF_010 = 'theme';
 
 /** Characters that are legal in a fragment and make links readable: no need to escape them. */
 const readable: Readonly<Record<string, string>> = {
@@ -16,15 +27,47 @@ export interface LinkPair {
   readonly value: string | null;
 }
 
+/** A whole link: the pairs, and the sum over them. */
 export function joinPairs(pairs: readonly (readonly [key: string, value: string])[]): string {
-  return pairs.map(([key, value]) => `${key}=${escapeValue(value)}`).join('&');
+  const sum = sumOf(pairs.map(([key, value]) => ({ key, value })));
+  return [...pairs, [SUM_KEY, sum] as const].map(([key, value]) => `${key}=${escapeValue(value)}`).join('&');
+}
+
+/** The pairs of a link as they were sent, as far as that can be told, and a sentence where they were not all there. */
+export function arrivedPairs(hash: string): { pairs: readonly LinkPair[]; notice: string | null } {
+  const pairs = splitPairs(hash);
+  const version = pairs.find(({ key }) => key === VERSION_KEY)?.value ?? null;
+  const at = pairs.findIndex(({ key }) => key === SUM_KEY);
+  if (at >= 0) {
+    const withoutSum = (all: readonly LinkPair[]) => all.filter((_, index) => index !== at);
+    // Signs behind the sum came from the sentence that the link stood in.
+    const sum = /^[0-9a-z]*/.exec(pairs[at]!.value ?? '')![0];
+    const found = [pairs, unescapeOnce(pairs)].find((candidate) => sumOf(candidate.slice(0, at)) === sum);
+    if (found) return { pairs: withoutSum(found), notice: null };
+    const notice = sum.length < SUM_LENGTH ? wasCut(pairs.slice(0, at)) : CHANGED;
+    return { pairs: withoutSum(pairs), notice };
+  }
+  // A link without a version was written by hand, and says what it wants to.
+  const isWhole =
+    version === null ||
+    (isBefore020(version) && pairs.some(({ key, value }) => key === LAST_KEY_OF_010 && value !== null));
+  return { pairs, notice: isWhole ? null : wasCut(pairs) };
+}
+
+const CHANGED =
+  'The link was changed after it was made: what it says now is shown, which may not be what was meant.';
+
+function wasCut(pairs: readonly LinkPair[]): string {
+  const last = pairs.at(-1);
+  const part = last ? `, and its last value, of ${quote(last.key, 40)}, may be only a part` : '';
+  return `The link was cut on the way: its end is missing${part}. Ask for it again.`;
 }
 
 /**
  * Never throws; the first of several equal keys counts. What mail, chat and routers do to links is undone first: signs in front,
  * line breaks, "&" written as HTML, once or several times, and one more round of escapes over all of it.
  */
-export function splitPairs(hash: string): LinkPair[] {
+function splitPairs(hash: string): LinkPair[] {
   const seen = new Map<string, LinkPair>();
   for (const part of clean(hash).split('&')) {
     if (part === '') continue;
@@ -36,23 +79,24 @@ export function splitPairs(hash: string): LinkPair[] {
 }
 
 /** The pairs with one more round of escapes taken from their values; the same ones where there is none. */
-export function unescapeOnce(pairs: readonly LinkPair[]): LinkPair[] {
+function unescapeOnce(pairs: readonly LinkPair[]): LinkPair[] {
   return pairs.map(({ key, value }) => ({
     key,
     value: value === null ? null : (unescapeValue(value) ?? value),
   }));
 }
 
-/** A short sum over pairs, in order; a link that ends in it was neither cut nor changed. */
-export function markOf(pairs: readonly (readonly [key: string, value: string | null])[]): string {
-  const text = pairs.map(([key, value]) => `${key}=${wellFormed(value ?? '')}`).join('&');
+/** A short sum over pairs, in order. */
+function sumOf(pairs: readonly LinkPair[]): string {
+  const text = pairs
+    .filter(({ key }) => key !== BACKEND_KEY)
+    .map(({ key, value }) => `${key}=${wellFormed(value ?? '')}`)
+    .join('&');
   // FNV-1a, 32 bits.
   let hash = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01000193);
-  return (hash >>> 0).toString(36).padStart(MARK_LENGTH, '0');
+  return (hash >>> 0).toString(36).padStart(SUM_LENGTH, '0');
 }
-
-export const MARK_LENGTH = 7;
 
 function clean(hash: string): string {
   const text = hash.replace(/^[\s#?/!]+/, '').replace(/[\r\n]+/g, '');

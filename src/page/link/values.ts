@@ -1,52 +1,93 @@
-/** Single values of a link: how each kind is written and read. Readers throw UserError with a clause: "must be …". */
+/** Kinds of values in a link, read and written. Readers throw UserError with a clause: "must be …". */
 
 import { fingerprint } from '../../base/fingerprint';
 import { quote } from '../../base/quote';
 import { isUserError, UserError } from '../../base/user-error';
 import type { Method } from '../../methods/method';
 import type { MethodSpec } from '../../methods/method-spec';
-import type { ParameterContext, ParameterSchema, Parameters, ParameterValue } from '../../methods/parameters';
+import {
+  brokenRule,
+  type ParameterContext,
+  type ParameterSchema,
+  type Parameters,
+  type ParameterValue,
+} from '../../methods/parameters';
 import type { FindMethod } from '../../study/default-study';
+import type { SourceSpec } from '../../study/spec';
 import type { MapRegion } from '../../tiles/grid';
 import { fillParameters } from '../dependent-defaults';
 import { MOST_PINNED } from '../limits';
 
-export function readWhole(text: string, least: number, most: number): number {
-  const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
-  if (value >= least && value <= most) return value;
-  throw new UserError(`must be a whole number from ${least} to ${most}`);
+/** What a reader has to know of the page it reads for. */
+export interface LinkEnvironment {
+  readonly version: string;
+  readonly findMethod: FindMethod;
+  readonly methodIds: readonly string[];
+  readonly taskIds: readonly string[];
+  readonly sampleIds: readonly string[];
+  contextOf(source: SourceSpec): ParameterContext;
 }
 
-export function readOneOf<const Word extends string>(text: string, words: readonly Word[]): Word {
-  const found = words.find((word) => word === text);
-  if (found === undefined) throw new UserError(`must be one of ${words.join(', ')}`);
-  return found;
+/** One kind of value, both ways. */
+export interface ValueCodec<Value> {
+  read(text: string, page: LinkEnvironment): Value | Promise<Value>;
+  write(value: Value): string | Promise<string>;
 }
 
-/** Of a whole: 0 … 1. */
-export function readPart(text: string, orElse = ''): number {
-  const value = readNumber(text);
-  if (value !== null && value >= 0 && value <= 1) return value;
-  throw new UserError(`must be ${orElse}a number from 0 to 1`);
-}
+export const whole = (least: number, most: number): ValueCodec<number> => ({
+  read(text) {
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= least && value <= most) return value;
+    throw new UserError(`must be a whole number from ${least} to ${most}`);
+  },
+  write: String,
+});
 
-export function readDepth(text: string): 'spread' | number {
-  return text === 'spread' ? text : readPart(text, 'spread or ');
-}
+export const oneOf = <Word extends string>(
+  words: readonly Word[] | ((page: LinkEnvironment) => readonly Word[]),
+): ValueCodec<Word> => ({
+  read(text, page) {
+    const all = typeof words === 'function' ? words(page) : words;
+    const found = all.find((word) => word === text);
+    if (found === undefined) throw new UserError(`must be one of ${all.join(', ')}`);
+    return found;
+  },
+  write: String,
+});
+
+export const flag: ValueCodec<boolean> = {
+  read(text) {
+    if (text === '1' || text === '0') return text === '1';
+    throw new UserError('must be one of 1, 0');
+  },
+  write: (value) => (value ? '1' : '0'),
+};
+
+/** Of a whole: 0 … 1. `orElse`: the words that may stand there instead. */
+export const part = <Word extends string = never>(...orElse: readonly Word[]): ValueCodec<number | Word> => ({
+  read(text) {
+    const word = orElse.find((each) => each === text);
+    if (word !== undefined) return word;
+    const value = readNumber(text);
+    if (value !== null && value >= 0 && value <= 1) return value;
+    throw new UserError(`must be ${orElse.map((each) => `${each} or `).join('')}a number from 0 to 1`);
+  },
+  write: String,
+});
 
 /** rowStart-rowEnd-columnStart-columnEnd, ends excluded. */
-export function writeZoom({ rowStart, rowEnd, columnStart, columnEnd }: MapRegion): string {
-  return [rowStart, rowEnd, columnStart, columnEnd].join('-');
-}
-
-export function readZoom(text: string): MapRegion {
-  const parts = /^(\d{1,9})-(\d{1,9})-(\d{1,9})-(\d{1,9})$/.exec(text);
-  const [rowStart, rowEnd, columnStart, columnEnd] = (parts ?? []).slice(1).map(Number);
-  if (rowEnd === undefined || columnEnd === undefined || rowStart! >= rowEnd || columnStart! >= columnEnd) {
-    throw new UserError('must be four tokens: first and last row, first and last column, as in 0-64-0-64');
-  }
-  return { rowStart: rowStart!, rowEnd, columnStart: columnStart!, columnEnd };
-}
+export const zoom: ValueCodec<MapRegion> = {
+  read(text) {
+    const parts = /^(\d{1,9})-(\d{1,9})-(\d{1,9})-(\d{1,9})$/.exec(text);
+    const [rowStart, rowEnd, columnStart, columnEnd] = (parts ?? []).slice(1).map(Number);
+    if (rowEnd === undefined || columnEnd === undefined || rowStart! >= rowEnd || columnStart! >= columnEnd) {
+      throw new UserError('must be four tokens: first and last row, first and last column, as in 0-64-0-64');
+    }
+    return { rowStart: rowStart!, rowEnd, columnStart: columnStart!, columnEnd };
+  },
+  write: ({ rowStart, rowEnd, columnStart, columnEnd }) =>
+    [rowStart, rowEnd, columnStart, columnEnd].join('-'),
+};
 
 /** One number, one number per layer joined by "_", or a word. */
 export function writeParameter(value: ParameterValue): string {
@@ -54,32 +95,19 @@ export function writeParameter(value: ParameterValue): string {
 }
 
 /**
- * Checks the kind and the lower limit. Upper limits may depend on the text, which a link reader does not know yet: the
- * controls say when a value is too large, and keep it. `layers` null: of a model that is not loaded, so that any number of
- * values will do.
+ * Checks every value alone. Upper limits may depend on the text, which a link reader does not know yet: the controls say when a
+ * value is too large, and keep it. `layers` null: of a model that is not loaded, so that any number of values will do.
  */
 export function readParameter(schema: ParameterSchema, text: string, layers: number | null): ParameterValue {
-  if (schema.kind === 'choice') {
-    return readOneOf(
-      text,
-      schema.options.map((option) => option.value),
-    );
+  const isWord = schema.kind === 'choice';
+  const values = isWord ? [text] : text.split('_').map(readNumber);
+  for (const value of values) {
+    const rule = brokenRule(schema, value, null);
+    if (rule !== null) throw new UserError(rule);
   }
-  const values = text.split('_').map((part) => readParameterNumber(schema, part));
   if (values.length === 1) return values[0]!;
-  if (layers === null || values.length === layers) return values;
+  if (layers === null || values.length === layers) return values as number[];
   throw new UserError(`must be one number, or ${layers} joined by "_", one per layer`);
-}
-
-function readParameterNumber(schema: Exclude<ParameterSchema, { kind: 'choice' }>, text: string): number {
-  const value = readNumber(text);
-  const isRight = value !== null && (schema.kind === 'fraction' || Number.isSafeInteger(value));
-  const most = schema.kind === 'fraction' ? schema.maximum : Number.MAX_SAFE_INTEGER;
-  if (isRight && value >= schema.minimum && value <= most) return value;
-  const range = schema.kind === 'fraction' ? ` to ${schema.maximum}` : '';
-  throw new UserError(
-    `must be ${schema.kind === 'count' ? 'a whole number' : 'a number'} from ${schema.minimum}${range}`,
-  );
 }
 
 function readNumber(text: string): number | null {

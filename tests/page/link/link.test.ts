@@ -186,7 +186,7 @@ describe('a link', () => {
       '"pin" in the link: oracle has no parameter "nope" (it has keepFraction); it was left out.',
     ],
     ['full(nope:1)', '"pin" in the link: full has no parameter "nope" (it has none); it was left out.'],
-    ['snapkv()', '"pin" in the link: "snapkv" is no method that this version knows; it was left out.'],
+    ['nokv()', '"pin" in the link: "nokv" is no method that this version knows; it was left out.'],
     [
       'oracle',
       '"pin" in the link: "oracle" must be a method, as in oracle(keepFraction:0.25); it was left out.',
