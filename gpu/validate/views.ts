@@ -91,12 +91,13 @@ function checkShape(operation: string, argument: string, view: Rows, expected: E
   }
 }
 
-/** A view of floats that an operation reads. */
+/** A view that an operation reads, of floats unless told. */
 export function checkInput(
   operation: string,
   argument: string,
   view: Rows,
   expected: ExpectedShape = {},
+  type: ElementType = 'f32',
 ): void {
   const { offset, heads, rows, channels, headStride, rowStride } = view;
   const isView =
@@ -112,17 +113,18 @@ export function checkInput(
     (expected.rows !== undefined && expected.rows !== rows) ||
     (expected.channels !== undefined && expected.channels !== channels);
   if (wrong) checkShape(operation, argument, view, expected);
-  checkBuffer(operation, argument, view.buffer, 'f32', endOfRows(view));
+  checkBuffer(operation, argument, view.buffer, type, endOfRows(view));
 }
 
-/** A view of floats that an operation writes: as `checkInput`, and no row may lie on another. */
+/** A view that an operation writes: as `checkInput`, and no row may lie on another. */
 export function checkOutput(
   operation: string,
   argument: string,
   view: Rows,
   expected: ExpectedShape = {},
+  type: ElementType = 'f32',
 ): void {
-  checkInput(operation, argument, view, expected);
+  checkInput(operation, argument, view, expected, type);
   if (endOfRows(view) === 0) return;
   if (view.rows > 1 && view.rowStride < view.channels) {
     fail(

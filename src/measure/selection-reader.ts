@@ -61,9 +61,14 @@ export async function readScores(
   const rows = score?.[which];
   if (!rows) return null;
   const { scoreStart, tokensPerScore = 1 } = score;
-  return (await readScoreRows(ops, rows)).map((row) => {
+  const [read, owners] = await Promise.all([
+    readScoreRows(ops, rows),
+    score.tokens ? readLists(ops, score.tokens) : null,
+  ]);
+  return read.map((row, set) => {
     const scores = new Float32Array(tokens).fill(Number.NaN);
-    if (tokensPerScore === 1) scores.set(row, scoreStart);
+    if (owners) for (const [i, token] of owners[set]!.entries()) scores[token] = row[i]!;
+    else if (tokensPerScore === 1) scores.set(row, scoreStart);
     else
       for (const [unit, value] of row.entries()) {
         const start = scoreStart + unit * tokensPerScore;

@@ -2,7 +2,7 @@
  * Attention at places inside the cache: kept key number j stands at position j, whatever its place in the text, and the
  * queries follow on. As the official StreamingLLM does (streaming_llm/kv_cache.py) and kvpress's KeyRerotationPress.
  */
-import type { Ops, RowScalars } from '../../gpu/ops';
+import type { RowScalars } from '../../gpu/ops';
 import type { Rows } from '../../gpu/rows';
 import { sliceHeads, sliceRows } from '../../gpu/rows';
 import { Scratch } from '../../gpu/scratch';
@@ -30,53 +30,61 @@ export function attendInCache(
       'Positions in the cache need queries and keys before rotation, which this capture lacks; use positions "original".',
     );
   }
-  const { heads, channels } = key;
-  const before = (list?.count ?? 0) + (made?.key.rows ?? 0);
-  const rows = before + block.end - rangeStart;
   const scratch = new Scratch(ops);
-  const cachedKey = scratch.rows(heads, rows, channels, 'keys in the cache');
-  const cachedValue = scratch.rows(heads, rows, channels, 'values in the cache');
-  gatherKept(ops, keyUnrotated, selection, made?.key, cachedKey);
-  gatherKept(ops, value, selection, made?.value, cachedValue);
-  let placedQuery = query;
-  if (rotation) {
-    placedQuery = scratch.rows(query.heads, query.rows, channels, 'queries after the cache');
-    ops.rotate({ input: cachedKey, table: rotation, positions: { start: 0, step: 1 }, out: cachedKey });
-    const positions = { start: before + block.start - rangeStart, step: 1 } as const;
-    ops.rotate({ input: queryUnrotated, table: rotation, positions, out: placedQuery });
-  }
+  const placed = inCachePlaces(context, scratch, input, selection);
+  const cachedValue = gatherKept(scratch, value, selection, made?.value, 'values in the cache');
   ops.attention({
-    query: placedQuery,
-    key: cachedKey,
+    ...placed,
     value: cachedValue,
     scale,
-    visible: { range: { start: 0, end: rows, causal: true } },
+    visible: { range: { start: 0, end: placed.key.rows, causal: true } },
     out,
     logSumExp,
   });
   scratch.release();
 }
 
-/** Copies the listed rows, those that were made and then those of the range, head by head. Lists have one set, or one per head of `from`. */
-function gatherKept(
-  ops: Ops,
+/** A block's queries and all keys that they see, rotated to their places in the cache; the block's own keys are the last. */
+export function inCachePlaces(
+  { ops, rotation }: MethodContext,
+  scratch: Scratch,
+  { block, query, queryUnrotated, keyUnrotated }: LayerInput,
+  selection: Pick<Selection, 'list' | 'made' | 'rangeStart'>,
+): { readonly query: Rows; readonly key: Rows } {
+  const { made } = selection;
+  const key = gatherKept(scratch, keyUnrotated!, selection, made?.key, 'keys in the cache');
+  if (!rotation) return { query, key };
+  const placedQuery = scratch.rows(query.heads, query.rows, query.channels, 'queries after the cache');
+  ops.rotate({ input: key, table: rotation, positions: { start: 0, step: 1 }, out: key });
+  const positions = { start: key.rows - (block.end - block.start), step: 1 } as const;
+  ops.rotate({ input: queryUnrotated!, table: rotation, positions, out: placedQuery });
+  return { query: placedQuery, key };
+}
+
+/**
+ * The listed rows, those that were made and then those of the range, as many heads as `from` has, or as lists have sets. Lists are of
+ * one length.
+ */
+export function gatherKept(
+  scratch: Scratch,
   from: Rows,
   { list, rangeStart }: Pick<Selection, 'list' | 'rangeStart'>,
   made: Rows | undefined,
-  out: Rows,
-): void {
+  label: string,
+): Rows {
+  const { ops } = scratch;
   const listed = list?.count ?? 0;
-  for (let head = 0; list && head < from.heads; head++) {
-    const set = Math.floor((head * list.sets) / from.heads);
-    ops.gatherRows({
-      table: sliceHeads(from, head, 1),
-      indices: list.buffer,
-      indexOffset: list.offset + set * list.rowStride,
-      out: sliceRows(sliceHeads(out, head, 1), 0, listed),
-    });
-  }
-  if (made) ops.copyRows({ input: made, out: sliceRows(out, listed, made.rows) });
   const before = listed + (made?.rows ?? 0);
-  const ranged = out.rows - before;
-  ops.copyRows({ input: sliceRows(from, rangeStart, ranged), out: sliceRows(out, before, ranged) });
+  const ranged = from.rows - rangeStart;
+  const heads = Math.max(from.heads, list?.sets ?? 1);
+  const out = scratch.rows(heads, before + ranged, from.channels, label);
+  if (list) ops.gatherListed({ input: from, list, out: sliceRows(out, 0, listed) });
+  // Of the heads that share one of `from` the first, the second …
+  const sharing = heads / from.heads;
+  for (let i = 0; i < sharing; i++) {
+    const every = { ...sliceHeads(out, i, 1), heads: from.heads, headStride: sharing * out.headStride };
+    if (made) ops.copyRows({ input: made, out: sliceRows(every, listed, made.rows) });
+    ops.copyRows({ input: sliceRows(from, rangeStart, ranged), out: sliceRows(every, before, ranged) });
+  }
+  return out;
 }

@@ -4,6 +4,7 @@ import { adakv } from './adakv';
 import { esa } from './esa';
 import { freqkv } from './freqkv';
 import { full } from './full';
+import { h2o } from './h2o';
 import { lagkv } from './lagkv';
 import type { Method } from './method';
 import { oracle } from './oracle';
@@ -21,6 +22,7 @@ export const methods: readonly Method[] = [
   adakv,
   freqkv,
   quest,
+  h2o,
   oracle,
   random,
 ];

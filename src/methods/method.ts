@@ -115,6 +115,8 @@ export interface Selection {
     readonly rows: ScoreRows;
     readonly secondary?: ScoreRows;
     readonly scoreStart: number;
+    /** Whose the entries are, a list for each row, where they are not consecutive tokens. */
+    readonly tokens?: IndexList;
     /** Entries stand for so many consecutive tokens each; absent: for one. */
     readonly tokensPerScore?: number;
   } | null;

@@ -194,11 +194,48 @@ export function describeFixtures(backend: string, createOps: () => Promise<Ops>,
             expectKept(chosen, wanted, { score: scores[set]!, start: 0, band });
           }
         });
-        if (process.env.SAY) console.log(name, layer, worst);
         expect(worst.mass).toBeLessThanOrEqual(tolerance);
         expect(worst.output).toBeLessThanOrEqual(tolerance);
         const { kept } = await keptAfterAll(name, layer);
         expect(kept.sets.map((set) => [...set])).toEqual(expectedKept(`${name}.kept.${layer}`));
+      }
+    });
+
+    it.each(runsOf('h2o@'))('%s', async (name) => {
+      const { recentTokens } = runs[name]!.keyhole.params as Record<string, number>;
+      const compare = async (tensor: string, layer: number, of: Trace): Promise<void> => {
+        const { kept, scores } = await keptAfterAll(name, layer, of);
+        expect(kept.sets).toHaveLength(shape.queryHeads);
+        for (const [head, tokens] of expectedKept(tensor).entries()) {
+          const actual = [...visibleTokens(kept, head, of.tokens)];
+          if (!scores) expect(actual).toEqual(tokens);
+          else {
+            // The recent tokens have scores that decide nothing.
+            const isOpen = (token: number): boolean => token < of.tokens - recentTokens!;
+            const score = scores[head]!.map((value, token) => (isOpen(token) ? value : Number.NaN));
+            const band = tolerance * largestMagnitude([score.filter((value) => !Number.isNaN(value))]);
+            expectKept(actual, tokens, { score, start: 0, band });
+          }
+        }
+        if (of === text) expectScores(scores!, expectedScores(`${name}.score.${layer}`), tolerance);
+      };
+      const steps = expected
+        .names()
+        .filter((tensor) => tensor.startsWith(`${name}.kept_after_`))
+        .map((tensor) => /kept_after_(\d+)\.(\d+)$/.exec(tensor)!);
+      expect(steps.length).toBeGreaterThan(3);
+      for (const [, tokens, layer] of steps) {
+        await compare(
+          `${name}.kept_after_${tokens}.${layer}`,
+          Number(layer),
+          fixtureText(ops, Number(tokens)),
+        );
+      }
+      for (const layer of layers) {
+        await compare(`${name}.kept.${layer}`, layer, text);
+        const worst = await runLastQueries(name, layer);
+        expect(worst.mass).toBeLessThanOrEqual(tolerance);
+        expect(worst.output).toBeLessThanOrEqual(tolerance);
       }
     });
 

@@ -1,12 +1,12 @@
-import { floatsOf, integersOf } from '../../cpu/buffer';
+import { dataOf, integersOf } from '../../cpu/buffer';
 import { listLength } from '../../cpu/lists';
 import { checkGatherListed, type GatherListedArguments } from './op';
 
 export function gatherListed(a: GatherListedArguments): void {
   checkGatherListed(a);
   const { input, list, out } = a;
-  const inputData = floatsOf(input.buffer);
-  const outData = floatsOf(out.buffer);
+  const inputData = dataOf(input.buffer);
+  const outData = dataOf(out.buffer);
   const listData = integersOf(list.buffer);
   for (let head = 0; head < out.heads; head++) {
     const set = Math.floor((head * list.sets) / out.heads);

@@ -6,7 +6,7 @@
 // Equals     `gatherListed` of gpu/cpu, exactly; rows beyond the length of a list are left as they are.
 //
 // Constants  HAS_COUNTS: lists have lengths of their own.
-// Types      Element: f32, or vec4f where all rows can be read so.
+// Types      Element: u32, or vec4u where all rows can be read so.
 
 struct Params {
   heads: u32,

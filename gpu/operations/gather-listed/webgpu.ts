@@ -5,7 +5,8 @@ import { elementsOf } from '../../webgpu/views';
 import shader from './gather-listed.wgsl';
 import { checkGatherListed, type GatherListedArguments } from './op';
 
-const kernels = defineElementKernels('gather-listed', 'f32', shader);
+// Copies bits, whatever they stand for.
+const kernels = defineElementKernels('gather-listed', 'u32', shader);
 
 /** Records `Ops.gatherListed`. */
 export function gatherListed(recorder: Recorder, a: GatherListedArguments): void {
