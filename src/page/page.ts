@@ -187,8 +187,8 @@ export function createPage(options: PageOptions): Page {
   const notYet = () => Promise.reject(new UserError('The engine is still starting; the picture follows.'));
   const tiles = new TilePyramid({
     source: {
-      attention: (request, signal) => runner?.tiles.attention(request, signal) ?? notYet(),
-      coverage: (request, signal) => runner?.tiles.coverage(request, signal) ?? notYet(),
+      attention: (request, signal) => runner?.ask('attention', request, signal) ?? notYet(),
+      coverage: (request, signal) => runner?.ask('coverage', request, signal) ?? notYet(),
     },
   });
   // A text was read, or a selection is there.

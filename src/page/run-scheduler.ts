@@ -7,9 +7,8 @@ import type { ArrivalQuestion } from '../arrival/arrivals';
 import { fingerprint } from '../base/fingerprint';
 import { isUserError } from '../base/user-error';
 import type { QueryRow } from '../measure/results';
-import type { StudyClient, StudyEvents } from '../study/client';
+import type { Ask, StudyClient, StudyEvents } from '../study/client';
 import { BUNDLED_MODEL, type FindMethod } from '../study/default-study';
-import type { TileSource } from '../tiles/requests';
 import { studyOf } from './choices';
 import { mapPositions } from './map-positions';
 import {
@@ -58,7 +57,7 @@ export interface RunScheduler {
   rerun(): void;
   /** The person has agreed to what the engine asked. */
   agree(question: ArrivalQuestion): void;
-  readonly tiles: TileSource;
+  readonly ask: Ask;
   row(query: number): Promise<QueryRow>;
   /** Whether nothing runs or waits. */
   isQuiet(): boolean;
@@ -138,7 +137,7 @@ export function createRunScheduler({
     const known = rows.get(key);
     if (known) return known;
     const asked = client
-      .row(layer, head, query, positions)
+      .ask('row', { layer, head, query, positions })
       .then((found): QueryRow => (whose === 'cache' ? { ...found, positions: whose } : found));
     rows.set(key, asked);
     asked.catch(() => rows.delete(key));
@@ -172,7 +171,7 @@ export function createRunScheduler({
   return {
     schedule,
     row,
-    tiles: client,
+    ask: client.ask,
     cancel() {
       clearTimeout(timer);
       timer = undefined;

@@ -5,7 +5,7 @@
 import type { ArrivalQuestion } from '../arrival/arrivals';
 import type { QueryRow } from '../measure/results';
 import type { MethodSpec } from '../methods/method-spec';
-import type { TileSource } from '../tiles/requests';
+import type { AttentionReply, AttentionRequest, CoverageReply, CoverageRequest } from '../tiles/requests';
 import type { BackendFacts, ModelFacts, Progress, TextFacts } from './facts';
 import type { CurveAnswers, Measurements, TimeMeasurement } from './results';
 import type { StudySpec } from './spec';
@@ -41,8 +41,31 @@ export interface StudyEvents {
   idle(): void;
 }
 
-/** Tiles are refused with UserError when their text is not there yet. */
-export interface StudyClient extends TileSource {
+export interface RowRequest {
+  readonly layer: number;
+  readonly head: number;
+  readonly query: number;
+  /** Whose, as in an AttentionRequest. */
+  readonly positions?: string | null;
+}
+
+/** What is asked of the engine and answered, by name. A new request is an entry here and its answer in worker.ts. */
+export interface Requests {
+  readonly attention: { readonly request: AttentionRequest; readonly reply: AttentionReply };
+  readonly coverage: { readonly request: CoverageRequest; readonly reply: CoverageReply };
+  readonly row: { readonly request: RowRequest; readonly reply: QueryRow };
+}
+
+export type RequestName = keyof Requests;
+
+/** Rejects with UserError when the text is not there yet or the run was overtaken, with the signal's reason once it is aborted. */
+export type Ask = <Name extends RequestName>(
+  name: Name,
+  request: Requests[Name]['request'],
+  signal?: AbortSignal,
+) => Promise<Requests[Name]['reply']>;
+
+export interface StudyClient {
   run(spec: StudySpec): void;
   /** Stops the run under way; what has arrived stays. */
   cancel(): void;
@@ -54,8 +77,6 @@ export interface StudyClient extends TileSource {
   answer(methods: readonly MethodSpec[]): boolean;
   /** Tells which layer and head should come first. */
   look(layer: number, head: number): void;
-  /** Rejects with UserError when the text is not there yet or the run was overtaken. */
-  /** `positions`: whose, as in an AttentionRequest. */
-  row(layer: number, head: number, query: number, positions?: string | null): Promise<QueryRow>;
+  readonly ask: Ask;
   dispose(): void;
 }

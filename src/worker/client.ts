@@ -8,14 +8,12 @@ import { Arrivals, AskFirst, OWN_FILES } from '../arrival/arrivals';
 import { progressText } from '../arrival/download';
 import { isUserError, UserError } from '../base/user-error';
 import type { Part, PostedEvent } from '../engine/events';
-import type { QueryRow } from '../measure/results';
-import type { StudyClient, StudyEvents } from '../study/client';
+import type { Ask, StudyClient, StudyEvents } from '../study/client';
 import type { BackendFacts } from '../study/facts';
 import type { StudySpec } from '../study/spec';
-import type { AttentionReply, CoverageReply } from '../tiles/requests';
 import { Afterwards } from './afterwards';
 import { afterCancel, afterOvertaking, EngineHandle } from './handle';
-import type { FromWorker, ToWorker } from './protocol';
+import type { Asked, FromWorker, Reply } from './protocol';
 
 export interface EngineClientOptions {
   readonly backend: 'auto' | BackendName;
@@ -24,8 +22,6 @@ export interface EngineClientOptions {
   /** Makes a worker; tests hand in one of their own. */
   readonly createWorker?: () => Worker;
 }
-
-type Reply = Extract<FromWorker, { type: 'reply' }>['value'];
 
 interface Waiting {
   resolve(value: Reply): void;
@@ -264,19 +260,19 @@ export function createEngineClient(events: StudyEvents, options: EngineClientOpt
     startWorkers('cpu', { name: 'cpu', reason: `CPU, because ${why.replace(/\.$/, '')}.` });
   }
 
-  function ask<T extends Reply>(message: (id: number) => ToWorker, signal?: AbortSignal): Promise<T> {
+  const ask: Ask = (type, request, signal) => {
     if (!workers.length) return Promise.reject(new UserError('The engine has stopped; reload the page.'));
     const id = nextReply++;
-    return new Promise<T>((resolve, reject) => {
+    return new Promise((resolve, reject) => {
       waiting.set(id, { resolve: resolve as Waiting['resolve'], reject });
-      workers[0]!.post(message(id));
+      workers[0]!.post({ type, id, request } as Asked);
       signal?.addEventListener('abort', () => {
         if (!waiting.delete(id)) return;
         workers[0]?.post({ type: 'drop', id });
         reject(signal.reason);
       });
     });
-  }
+  };
 
   startWorkers(options.backend);
 
@@ -304,10 +300,7 @@ export function createEngineClient(events: StudyEvents, options: EngineClientOpt
       view = { layer, head };
       workers[0]?.post({ type: 'look', layer, head });
     },
-    attention: (request, signal) => ask<AttentionReply>((id) => ({ type: 'attention', id, request }), signal),
-    coverage: (request, signal) => ask<CoverageReply>((id) => ({ type: 'coverage', id, request }), signal),
-    row: (layer, head, query, positions = null) =>
-      ask<QueryRow>((id) => ({ type: 'row', id, layer, head, query, positions })),
+    ask,
     dispose() {
       arrivals.abort();
       stopWorkers();

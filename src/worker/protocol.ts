@@ -4,13 +4,24 @@
  */
 import type { BackendName } from '../../gpu/ops';
 import type { FullRun, Part, PostedEvent } from '../engine/events';
-import type { QueryRow } from '../measure/results';
 import type { MethodSpec } from '../methods/method-spec';
+import type { RequestName, Requests } from '../study/client';
 import type { BackendFacts } from '../study/facts';
 import type { StudySpec } from '../study/spec';
-import type { AttentionReply, AttentionRequest, CoverageReply, CoverageRequest } from '../tiles/requests';
+
+/** A request of the engine; `reply` or `refused` with its number answers it. */
+export type Asked = {
+  [Name in RequestName]: {
+    readonly type: Name;
+    readonly id: number;
+    readonly request: Requests[Name]['request'];
+  };
+}[RequestName];
+
+export type Reply = Requests[RequestName]['reply'];
 
 export type ToWorker =
+  | Asked
   | {
       readonly type: 'start';
       readonly backend: 'auto' | BackendName;
@@ -37,18 +48,8 @@ export type ToWorker =
   | { readonly type: 'file'; readonly id: number; readonly blob: Blob | null }
   | { readonly type: 'noFile'; readonly id: number; readonly sentence: string }
   | { readonly type: 'look'; readonly layer: number; readonly head: number }
-  | { readonly type: 'attention'; readonly id: number; readonly request: AttentionRequest }
-  | { readonly type: 'coverage'; readonly id: number; readonly request: CoverageRequest }
   /** What was asked under this number is no longer wanted; no reply is heard. */
-  | { readonly type: 'drop'; readonly id: number }
-  | {
-      readonly type: 'row';
-      readonly id: number;
-      readonly layer: number;
-      readonly head: number;
-      readonly query: number;
-      readonly positions: string | null;
-    };
+  | { readonly type: 'drop'; readonly id: number };
 
 export type FromWorker =
   | { readonly type: 'started'; readonly facts: BackendFacts }
@@ -71,11 +72,7 @@ export type FromWorker =
       readonly address: string;
       readonly limitBytes: number;
     }
-  | {
-      readonly type: 'reply';
-      readonly id: number;
-      readonly value: AttentionReply | CoverageReply | QueryRow;
-    }
+  | { readonly type: 'reply'; readonly id: number; readonly value: Reply }
   | { readonly type: 'refused'; readonly id: number; readonly sentence: string }
   /**
    * The device is gone; nothing more will come from this worker. `isBroken`: it is there but fails, so that opening it again

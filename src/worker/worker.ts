@@ -7,6 +7,7 @@ import { isUserError, UserError } from '../base/user-error';
 import { openBackend } from '../engine/backend';
 import { Engine } from '../engine/engine';
 import type { FullRun } from '../engine/events';
+import type { RequestName, Requests } from '../study/client';
 import { webEnvironment } from './environment';
 import { WorkerFiles } from './files';
 import type { FromWorker, ToWorker } from './protocol';
@@ -150,23 +151,49 @@ function endLoading(): void {
 /** Requests that are being answered and can be dropped. */
 const answering = new Map<number, AbortController>();
 
-async function reply<Value extends Extract<FromWorker, { type: 'reply' }>['value']>(
-  id: number,
-  work: (signal: AbortSignal) => Promise<Value>,
-  /** Arrays that are given away: nobody here needs them any more. */
-  arraysOf: (value: Value) => readonly Float32Array[] = () => [],
+type Answers = {
+  readonly [Name in RequestName]: {
+    answer(
+      engine: Engine,
+      request: Requests[Name]['request'],
+      signal: AbortSignal,
+    ): Promise<Requests[Name]['reply']>;
+    /** Arrays of the reply that are given away: nobody here needs them any more. */
+    arraysOf?(reply: Requests[Name]['reply']): readonly Float32Array[];
+  };
+};
+
+const answers: Answers = {
+  attention: {
+    answer: (engine, request, signal) => engine.attention(request, signal),
+    arraysOf: ({ lines }) => lines.flatMap(({ maximum, mean, excess }) => [maximum, mean, excess]),
+  },
+  coverage: {
+    answer: (engine, request, signal) => engine.coverage(request, signal),
+    arraysOf: ({ kept }) => kept.filter((share) => share !== null),
+  },
+  row: {
+    answer: (engine, { layer, head, query, positions }) => engine.row(layer, head, query, positions),
+  },
+};
+
+async function reply<Name extends RequestName>(
+  { answer, arraysOf }: Answers[Name],
+  { id, request }: { readonly id: number; readonly request: Requests[Name]['request'] },
 ): Promise<void> {
-  const request = new AbortController();
-  answering.set(id, request);
+  const controller = new AbortController();
+  const { signal } = controller;
+  answering.set(id, controller);
   try {
-    const value = await work(request.signal);
-    if (!request.signal.aborted) {
-      const buffers = new Set(arraysOf(value).map(({ buffer }) => buffer as ArrayBuffer));
+    if (!engine) throw new UserError('The engine is still starting; the picture follows with the study.');
+    const value = await answer(engine, request, signal);
+    if (!signal.aborted) {
+      const buffers = new Set(arraysOf?.(value).map(({ buffer }) => buffer as ArrayBuffer));
       post({ type: 'reply', id, value }, [...buffers]);
     }
   } catch (error) {
     if (await loss.explains(error)) return;
-    if (!request.signal.aborted) post({ type: 'refused', id, sentence: sentence(error) });
+    if (!signal.aborted) post({ type: 'refused', id, sentence: sentence(error) });
   } finally {
     answering.delete(id);
   }
@@ -197,30 +224,10 @@ addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
     case 'look':
       engine?.look(data.layer, data.head);
       return;
-    case 'attention':
-      void reply(
-        data.id,
-        async (signal) => needEngine().attention(data.request, signal),
-        ({ lines }) => lines.flatMap(({ maximum, mean, excess }) => [maximum, mean, excess]),
-      );
-      return;
-    case 'coverage':
-      void reply(
-        data.id,
-        async (signal) => needEngine().coverage(data.request, signal),
-        ({ kept }) => kept.filter((share) => share !== null),
-      );
-      return;
     case 'drop':
       answering.get(data.id)?.abort();
       return;
-    case 'row':
-      void reply(data.id, async () => needEngine().row(data.layer, data.head, data.query, data.positions));
-      return;
+    default:
+      void reply(answers[data.type] as Answers[RequestName], data);
   }
 });
-
-function needEngine(): Engine {
-  if (!engine) throw new UserError('The engine is still starting; the picture follows with the study.');
-  return engine;
-}

@@ -1,7 +1,7 @@
 /** An engine that answers at once, or after `delayMilliseconds`, with synthetic numbers; it keeps what it was asked. */
 import type { ArrivalQuestion } from '../../src/arrival/arrivals';
 import { UserError } from '../../src/base/user-error';
-import type { StudyClient, StudyEvents } from '../../src/study/client';
+import type { RequestName, Requests, StudyClient, StudyEvents } from '../../src/study/client';
 import type { TextFacts } from '../../src/study/facts';
 import type { StudySpec } from '../../src/study/spec';
 import {
@@ -25,6 +25,26 @@ export interface FakeClient extends StudyClient {
   /** Ids of methods whose answers were asked for, by request. */
   readonly answered: string[][];
 }
+
+const answers: {
+  readonly [Name in RequestName]: (
+    request: Requests[Name]['request'],
+    spec: StudySpec,
+    text: TextFacts,
+  ) => Requests[Name]['reply'];
+} = {
+  attention({ work }, spec, text) {
+    const data = synthetic(spec, text);
+    return { lines: work.map((piece) => syntheticLines(piece, data)), milliseconds: 1 };
+  },
+  coverage({ tiles }, spec, text) {
+    const data = synthetic(spec, text);
+    return { kept: tiles.map((tile) => syntheticKept(tile, data)) };
+  },
+  row({ layer, head, query, positions }, spec, text) {
+    return { ...syntheticRow(layer, head, query, spec, text), positions: positions ? 'own' : 'model' };
+  },
+};
 
 export interface FakeOptions {
   readonly delayMilliseconds?: number;
@@ -113,20 +133,9 @@ export function createFakeClient(
       return true;
     },
     look() {},
-    async attention({ work }) {
+    async ask(name, request) {
       if (!spec || !text) throw new UserError('The text is not there yet.');
-      const data = synthetic(spec, text);
-      return { lines: work.map((piece) => syntheticLines(piece, data)), milliseconds: 1 };
-    },
-    async coverage({ tiles }) {
-      if (!spec || !text) throw new UserError('The text is not there yet.');
-      const data = synthetic(spec, text);
-      return { kept: tiles.map((tile) => syntheticKept(tile, data)) };
-    },
-    async row(layer, head, query, positions) {
-      if (!spec || !text) throw new UserError('The text is not there yet.');
-      const row = syntheticRow(layer, head, query, spec, text);
-      return { ...row, positions: positions ? 'own' : 'model' };
+      return answers[name](request, spec, text);
     },
     dispose() {
       run += 1;

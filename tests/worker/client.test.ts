@@ -128,11 +128,11 @@ describe('workers', () => {
   test('dispose ends all of them and lets go of who waits', async () => {
     const { client, workers } = openClient();
     start(workers[0]!, 'cpu');
-    const row = client.row(0, 0, 0);
+    const row = client.ask('row', { layer: 0, head: 0, query: 0 });
     client.dispose();
     expect(workers.map(({ isTerminated }) => isTerminated)).toEqual([true, true]);
     await expect(row).rejects.toSatisfy(isUserError);
-    await expect(client.row(0, 0, 1)).rejects.toSatisfy(isUserError);
+    await expect(client.ask('row', { layer: 0, head: 0, query: 1 })).rejects.toSatisfy(isUserError);
     client.look(1, 1);
   });
 });
@@ -306,7 +306,7 @@ describe('a device that is lost', () => {
     const { client, workers, named } = openClient();
     start(workers[0]!, 'webgpu');
     client.run(spec(4));
-    const tile = client.attention({ text: '', work: [] }, new AbortController().signal);
+    const tile = client.ask('attention', { text: '', work: [] }, new AbortController().signal);
     lose(workers[0]!);
     await expect(tile).rejects.toSatisfy(isUserError);
     expect(workers).toHaveLength(2);
@@ -362,7 +362,7 @@ describe('a device that is lost', () => {
     expect(isPrevented).toBe(true);
     expect(named('failed')).toEqual(['The engine stopped: no such script.']);
     expect(named('idle')).toHaveLength(1);
-    await expect(client.row(0, 0, 0)).rejects.toThrow('reload the page');
+    await expect(client.ask('row', { layer: 0, head: 0, query: 0 })).rejects.toThrow('reload the page');
     client.run(spec(2));
     expect(workers).toHaveLength(2);
     start(workers[1]!, 'cpu');
@@ -384,11 +384,11 @@ describe('pictures', () => {
   test('each goes to who asked for it, in whatever order they come', async () => {
     const { client, workers } = openClient();
     start(workers[0]!, 'cpu');
-    const tiles = [client.attention(request(0), signal), client.attention(request(1), signal)];
-    const row = client.row(2, 3, 4);
+    const tiles = [client.ask('attention', request(0), signal), client.ask('attention', request(1), signal)];
+    const row = client.ask('row', { layer: 2, head: 3, query: 4 });
     const asked = workers[0]!.of('attention');
     expect(asked.map((message) => message.request)).toEqual([request(0), request(1)]);
-    expect(workers[0]!.of('row')).toMatchObject([{ layer: 2, head: 3, query: 4 }]);
+    expect(workers[0]!.of('row')).toMatchObject([{ request: { layer: 2, head: 3, query: 4 } }]);
     expect(workers[1]!.heard.filter(({ type }) => type === 'attention' || type === 'row')).toEqual([]);
     const wanted = { layer: 2, head: 3, query: 4, firstWeight: 0.5 } as QueryRow;
     workers[0]!.say({ type: 'reply', id: workers[0]!.of('row')[0]!.id, value: wanted });
@@ -401,7 +401,10 @@ describe('pictures', () => {
   test('a refusal reaches its caller as a sentence, and nobody else', async () => {
     const { client, workers } = openClient();
     start(workers[0]!, 'webgpu');
-    const [refused, granted] = [client.attention(request(0), signal), client.attention(request(1), signal)];
+    const [refused, granted] = [
+      client.ask('attention', request(0), signal),
+      client.ask('attention', request(1), signal),
+    ];
     const [first, second] = workers[0]!.of('attention');
     workers[0]!.say({ type: 'refused', id: first!.id, sentence: 'The text is not read yet.' });
     workers[0]!.say({ type: 'reply', id: second!.id, value: reply(1) });
@@ -414,13 +417,13 @@ describe('pictures', () => {
     const { client, workers } = openClient();
     start(workers[0]!, 'webgpu');
     const controller = new AbortController();
-    const dropped = client.attention(request(0), controller.signal);
+    const dropped = client.ask('attention', request(0), controller.signal);
     const { id } = workers[0]!.of('attention')[0]!;
     controller.abort(new Error('out of view'));
     await expect(dropped).rejects.toThrow('out of view');
     expect(workers[0]!.of('drop')).toEqual([{ type: 'drop', id }]);
     workers[0]!.say({ type: 'reply', id, value: reply(0) });
-    const row = client.row(0, 0, 0);
+    const row = client.ask('row', { layer: 0, head: 0, query: 0 });
     workers[0]!.say({ type: 'reply', id: workers[0]!.of('row')[0]!.id, value: {} as QueryRow });
     await row;
   });

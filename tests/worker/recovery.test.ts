@@ -175,7 +175,7 @@ describe('workers that are not there', () => {
     await vi.advanceTimersByTimeAsync(0);
     expect(sentences.at(-1)).toMatch(/^This browser has no module workers, [^\n]+\.$/);
     expect(names.at(-1)).toBe('idle');
-    await expect(client.row(0, 0, 0)).rejects.toThrow('reload the page');
+    await expect(client.ask('row', { layer: 0, head: 0, query: 0 })).rejects.toThrow('reload the page');
   });
 
   /** Locks that are granted when the test says so. */

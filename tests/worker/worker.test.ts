@@ -64,8 +64,8 @@ test('runs a study, and gives pictures of it to who asks', async () => {
   expect(names).toEqual(expect.arrayContaining(['model', 'text', 'textRead', 'selectionReady']));
   expect(names).not.toContain('failed');
   expect(of('full'), 'the free run is done here').toEqual([]);
-  say({ type: 'row', id: 8, layer: 1, head: 2, query: 40, positions: null });
-  say({ type: 'row', id: 9, layer: 1, head: 2, query: 48, positions: null });
+  say({ type: 'row', id: 8, request: { layer: 1, head: 2, query: 40 } });
+  say({ type: 'row', id: 9, request: { layer: 1, head: 2, query: 48 } });
   await until(() => of('reply').length + of('refused').length === 3);
   expect(of('reply')).toMatchObject([{ id: 8, value: { layer: 1, head: 2, query: 40 } }]);
   expect(of('refused')[1]).toMatchObject({ id: 9, sentence: expect.stringContaining('tokens to 47') });
