@@ -336,8 +336,8 @@ export const mutants = [
   {
     name: 'queries at places in the cache stand one too far',
     file: 'src/methods/cache-positions.ts',
-    from: 'const firstPlace = listed + block.start - rangeStart;',
-    to: 'const firstPlace = listed + block.start - rangeStart + 1;',
+    from: 'start: key.rows - (block.end - block.start), step: 1',
+    to: 'start: key.rows - (block.end - block.start) + 1, step: 1',
     tests: ['tests/engine/free-runs'],
   },
   {

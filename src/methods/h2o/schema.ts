@@ -33,7 +33,7 @@ export const h2oParameters: ParameterSchemas = {
     unit: 'tokens',
     minimum: 1,
     maximum: mostTokens,
-    ...scaledDefault(2, 32, { times: 1, over: 1 }),
+    ...scaledDefault(4, 32, { times: 1, over: 2 }),
   },
   positions,
 };
