@@ -73,6 +73,7 @@ export function gatherKept(
   label: string,
 ): Rows {
   const { ops } = scratch;
+  if (list?.countsOffset !== undefined) throw new Error('places in the cache are for lists of one length');
   const listed = list?.count ?? 0;
   const before = listed + (made?.rows ?? 0);
   const ranged = from.rows - rangeStart;
