@@ -1,11 +1,11 @@
 import { createRoot } from 'react-dom/client';
 import { App } from '../components/app/App';
 import { version } from '../package.json';
+import { sampleTexts } from '../samples/texts';
 import { methods } from './methods';
 import { installKeyhole } from './page/contract';
 import { browserAddressBar } from './page/link/address-bar';
 import { createPage } from './page/page';
-import { sampleList } from './page/samples';
 import { fetchSnapshot } from './snapshot/asset';
 import { taskIds } from './tasks';
 import { createEngineClient } from './worker/client';
@@ -17,7 +17,7 @@ const page = createPage({
   version,
   methods,
   taskIds,
-  sampleIds: sampleList.map((sample) => sample.id),
+  sampleIds: sampleTexts.map((sample) => sample.id),
   address: browserAddressBar(),
   publicAddress: import.meta.env.VITE_PUBLIC_ADDRESS ?? `${location.origin}${location.pathname}`,
   snapshot: fetchSnapshot(),

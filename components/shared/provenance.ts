@@ -1,10 +1,10 @@
 /** Where a value comes from, in words and as rows: panels, tables and exports name it. */
 
+import { sampleTexts } from '../../samples/texts';
 import { fingerprint } from '../../src/base/fingerprint';
 import type { MethodSpec } from '../../src/methods/method-spec';
 import type { ParameterSchema, ParameterValue } from '../../src/methods/parameters';
 import type { Choice, MeasuredBy } from '../../src/page/measured';
-import { sampleList } from '../../src/page/samples';
 import type { FindMethod } from '../../src/study/default-study';
 import { BUNDLED_MODEL } from '../../src/study/default-study';
 import type { SourceSpec } from '../../src/study/spec';
@@ -131,6 +131,6 @@ export function describeSource(
   const known = source.kind === 'sample' ? (tokens ?? source.tokens ?? undefined) : tokens;
   const detail = known === undefined ? '' : `${formatCount(known)} tokens`;
   if (source.kind === 'text') return { title: 'Own text', detail };
-  const title = sampleList.find((sample) => sample.id === source.sample)?.title ?? source.sample;
+  const title = sampleTexts.find((sample) => sample.id === source.sample)?.title ?? source.sample;
   return { title, detail };
 }

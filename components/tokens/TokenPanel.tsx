@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'react';
 import type { QueryRow } from '../../src/measure/results';
-import { isKept } from '../../src/page/explain/missed-keys';
+import { isKept } from '../../src/page/explain/explain-key';
 import { useMapPositions, usePageState, useRowProvenance } from '../../src/page/hooks';
 import { shownTexts } from '../../src/page/shown-texts';
 import { chosenQuery } from '../../src/page/state';

@@ -2,7 +2,7 @@
 
 import { tokensOfValue } from '../../src/engine/needle-digits';
 import { KEY_FATES, type QueryRow } from '../../src/measure/results';
-import { isMissed } from '../../src/page/explain/missed-keys';
+import { isMissed } from '../../src/page/explain/explain-key';
 import type { NeedleFacts } from '../../src/study/facts';
 
 export interface TokenLook {

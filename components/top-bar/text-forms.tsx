@@ -1,13 +1,13 @@
 import { useState } from 'react';
+import { sampleTexts } from '../../samples/texts';
 import { LONGEST_TEXT_CHARACTERS } from '../../src/page/limits';
 import { wellFormed } from '../../src/page/link/compress';
-import { sampleList } from '../../src/page/samples';
 import { Button } from '../shared/Button';
 import { ErrorText, Field, Form, Select, TextArea } from '../shared/Field';
 import { formatCount } from '../shared/format';
 import type { SourceFormProps } from './TaskForm';
 
-const samples = sampleList.map(({ id, title }) => ({ value: id, label: title }));
+const samples = sampleTexts.map(({ id, title }) => ({ value: id, label: title }));
 
 /** One of the texts that come with the program. */
 export function SampleForm({ source, onUse }: SourceFormProps) {

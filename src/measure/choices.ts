@@ -59,3 +59,20 @@ function endOfSingles(blocks: readonly QueryBlock[], from: number): number {
   }
   return to;
 }
+
+/**
+ * Whether two selections keep the same keys, as what a method that evicts once shows to every later block: both list the same part
+ * of a buffer that outlives them and see every token from the same one on. Lists of one selection alone are never the same.
+ */
+export function isSameChoice(a: Selection, b: Selection): boolean {
+  if (a.rangeStart !== b.rangeStart || a.owned.length > 0 || b.owned.length > 0) return false;
+  if (!a.list || !b.list) return a.list === b.list;
+  return (
+    a.list.buffer === b.list.buffer &&
+    a.list.offset === b.list.offset &&
+    a.list.sets === b.list.sets &&
+    a.list.count === b.list.count &&
+    a.list.rowStride === b.list.rowStride &&
+    a.list.countsOffset === b.list.countsOffset
+  );
+}

@@ -7,10 +7,9 @@ import type { Method, Selection } from '../methods/method';
 import type { MethodSpec } from '../methods/method-spec';
 import type { Parameters } from '../methods/parameters';
 import type { LayerTrace, Trace } from '../trace/trace';
-import { choose } from './choices';
+import { choose, isSameChoice } from './choices';
 import { orderOf } from './nested-lists';
 import type { SweepCurve, SweepPoint } from './results';
-import { isSameChoice } from './same-choice';
 import { type KeptKeys, readKept, readScoreRows } from './selection-reader';
 import { sweptAnswer, sweptWeight } from './swept-queries';
 import {

@@ -8,7 +8,7 @@ import { methodById } from '../../src/methods';
 import { ownPositionsOf } from '../../src/methods/method-spec';
 import { nodeFolder } from '../../src/model/files/folder-node';
 import type { KeyholeState } from '../../src/page/contract';
-import { isKept, isMissed } from '../../src/page/explain/missed-keys';
+import { isKept, isMissed } from '../../src/page/explain/explain-key';
 import { describeInChromium, idle, screenshot } from './harness';
 
 /** Over the diagonal: some cells are empty. */

@@ -1,7 +1,7 @@
 import { fireEvent, screen, waitFor } from '@testing-library/react';
 import { afterEach, describe, expect, test } from 'vitest';
 import { MapPanel } from '../../components/map/MapPanel';
-import { isMissed } from '../../src/page/explain/missed-keys';
+import { isMissed } from '../../src/page/explain/explain-key';
 import type { Page } from '../../src/page/page';
 import { renderWith, testPage } from './render-page';
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { firstWeightOf, isHeavy, MISSED_FIRST, missedFrom } from '../../src/measure/missed';
 import { KEY_FATES, type QueryRow } from '../../src/measure/results';
-import { isMissed } from '../../src/page/explain/missed-keys';
+import { isMissed } from '../../src/page/explain/explain-key';
 
 const dropped = KEY_FATES.indexOf('dropped');
 

@@ -7,7 +7,7 @@ import { createCpuOps } from '../../gpu/cpu';
 import { headMajorRows } from '../../gpu/rows';
 import { explainRow } from '../../src/measure/explain-row';
 import { streamingLlm } from '../../src/methods/streaming-llm';
-import { isMissed } from '../../src/page/explain/missed-keys';
+import { isMissed } from '../../src/page/explain/explain-key';
 import { attentionOfTiles } from '../../src/tiles/attention';
 import { FirstWeights } from '../../src/tiles/factors';
 import { TILE_PIXELS, tokensPerPixel } from '../../src/tiles/grid';

@@ -1,6 +1,6 @@
 /** Why a query sees a key, or does not: the rule that decided, and the numbers that decided by it. */
+import { isHeavy } from '../../measure/missed';
 import { KEY_FATES, type KeyFate, type QueryRow, type RowRule } from '../../measure/results';
-import { isMissed } from './missed-keys';
 
 export interface KeyExplanation {
   readonly fate: KeyFate;
@@ -134,4 +134,15 @@ function countAbove(values: Float32Array, limit: number, start: number, end: num
   let above = 0;
   for (let at = start; at < end; at++) if (values[at]! > limit) above += 1;
   return above;
+}
+
+/** See src/measure/missed.ts for when a dropped key is missed. */
+export function isMissed(row: QueryRow, key: number): boolean {
+  if (row.positions === 'cache') return false;
+  return KEY_FATES[row.fates[key]!] === 'dropped' && isHeavy(key, row.weights[key]!, row.firstWeight);
+}
+
+export function isKept(row: QueryRow, key: number): boolean {
+  const fate = KEY_FATES[row.fates[key]!];
+  return fate !== 'future' && fate !== 'dropped';
 }
