@@ -21,7 +21,7 @@ export interface SelectAllRequest {
   readonly text: Trace;
   readonly method: Method;
   readonly parameters: Parameters;
-  /** Place in `text.recorded`, not the layer's number. */
+  /** Place in `text.layerTraces`, not the layer's number. */
   readonly recordedIndex: number;
   /** Where methods that evict once do so; T: after everything. */
   readonly evictAt: number;

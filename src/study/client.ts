@@ -1,5 +1,5 @@
 /**
- * What the page knows of the engine. `EngineClient` (engine-client.ts) talks to the workers; tests hand the store a fake.
+ * What the page knows of the engine. src/worker/client.ts talks to the workers; tests hand the store a fake.
  * A new `run` overtakes the one under way: its remaining results never arrive.
  */
 import type { ArrivalQuestion } from '../arrival/arrivals';

@@ -1,4 +1,4 @@
-/** One engine in a worker of the page. The page's side is engine-client.ts. */
+/** One engine in a worker of the page. The page's side is client.ts. */
 import { isDeviceError } from '../../gpu/device-error';
 import type { Ops } from '../../gpu/ops';
 import { createWebGpuOps } from '../../gpu/webgpu';
