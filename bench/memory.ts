@@ -134,7 +134,7 @@ async function measureCase({ print, figure }: Bench, { name, config, tokens }: C
   text.release();
   const held = ops.memory().bytes - plannedBytes(weightBuffers(config, ops.memoryLimits), ops.memoryLimits);
   print(
-    `mass recall ${layers[0]!.massRecall.toFixed(4)} in layer 0, divergence ${compared.divergenceNats.toFixed(4)} nats; ` +
+    `mass recall ${layers[0]!.massRecall!.toFixed(4)} in layer 0, divergence ${compared.divergenceNats.toFixed(4)} nats; ` +
       `afterwards ${mebibytes(held)} MiB are held beside the weights\n`,
   );
   figure(`memory, ${name}`, { tokens, budgetBytes: BUDGET_BYTES, longest, rows });

@@ -132,7 +132,15 @@ export function MapLegend() {
   const theme = usePageState((state) => state.session.view.theme);
   const mode = usePageState((state) => state.session.view.mode);
   const pooling = usePageState((state) => state.session.view.pooling);
-  const { whose, isVoid } = useMapPositions();
+  const { whose, isVoid, isMade } = useMapPositions();
+  if (isMade) {
+    return (
+      <p className={`${styles.legend} ${styles.note}`}>
+        Only tokens that stand as themselves: the others are mixed into rows of the cache, so nothing counts
+        as missed.
+      </p>
+    );
+  }
   if (whose === 'cache') {
     return (
       <p className={`${styles.legend} ${styles.note}`}>

@@ -68,6 +68,7 @@ export function Thumbnails() {
         pictures.draw(context, row, column, x, y, side);
         const numbers = measured?.find((part) => part.layer === row)?.heads[column];
         const recall = whose === 'own' ? numbers?.ownMassRecall : numbers?.massRecall;
+        if (numbers && numbers.massRecall === null) continue;
         context.fillStyle = line;
         context.fillRect(x, y + side + 2, side, BAR_HEIGHT);
         context.fillStyle = kept;

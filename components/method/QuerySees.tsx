@@ -20,6 +20,7 @@ const parts: readonly Part[] = [
   { fate: 'selected', label: 'selected', term: 'selected' },
   { fate: 'undecided', label: 'earlier, all kept', term: 'undecided' },
   { fate: 'dropped', label: 'dropped', term: 'dropped' },
+  { fate: 'mixed', label: 'mixed', term: 'mixed' },
   { fate: 'local', label: 'local', term: 'local' },
   { fate: 'since', label: 'read since', term: 'since' },
   { fate: 'own-block', label: 'own block', term: 'ownBlock' },
@@ -32,7 +33,7 @@ export function QuerySees() {
   if (!row) return <Empty>Nothing read yet.</Empty>;
   const counts = countFates(row);
   const isDrawn = row.rule.kind === 'lot';
-  const seen = row.query + 1 - counts.dropped;
+  const seen = row.query + 1 - counts.dropped - counts.mixed;
   const shown = parts.filter(({ fate }) => counts[fate] > 0);
   return (
     <>
@@ -45,7 +46,8 @@ export function QuerySees() {
         </div>
         <p className={styles.sum}>
           Query {formatCount(row.query)} sees {formatCount(seen)} of {formatCount(row.query + 1)} keys,{' '}
-          {formatPercent(seen / (row.query + 1))}.
+          {formatPercent(seen / (row.query + 1))}
+          {counts.mixed > 0 && ', and mixtures of the others'}.
         </p>
         <dl className={styles.counts}>
           {shown.map(({ fate, label, term }) => (

@@ -51,16 +51,21 @@ export function KeptPanel() {
           <Figure value={formatPercent(summary.ownMassRecall)}>
             <Term name="ownMassRecall">own mass recall</Term>, mean
           </Figure>
+        ) : summary.massRecall === null ? (
+          <Figure value={formatPercent(summary.outputError)} isGrey={isPast}>
+            <Term name="outputError">output error</Term>, mean
+          </Figure>
         ) : (
           <Figure value={formatPercent(summary.massRecall)} isGrey={isPast}>
             <Term name="massRecall">mass recall</Term>, mean
           </Figure>
         )}
-        <Figure value={formatPercent(summary.kept)} of="of keys">
+        <Figure value={formatPercent(summary.kept)} of={summary.reason === null ? 'of keys' : 'of rows'}>
           <Term name="keptShare">kept</Term>, mean
         </Figure>
         {cost && <OperationsFigure cost={cost} />}
       </div>
+      {summary.reason !== null && <p className={styles.note}>{summary.reason}</p>}
       <dl className={styles.rows}>
         {[...recallRows(summary, positions, isPast), ...costRows(summary, cost)].map(
           ({ term, label, value, isAgainstFull }) => (
@@ -119,6 +124,7 @@ interface CostRow {
 
 /** Recall that the headline does not give. */
 function recallRows(summary: Summary, positions: 'model' | 'own' | 'cache', isPast: boolean): CostRow[] {
+  if (summary.massRecall === null) return [];
   if (positions === 'cache') {
     return [{ term: 'ownMassRecall', label: 'own mass recall', value: '–: dropped keys have no position' }];
   }

@@ -1,7 +1,7 @@
 import { min } from 'd3-array';
 import { scaleBand, scaleLinear } from 'd3-scale';
 import { useState } from 'react';
-import type { LayerMeasurement } from '../../src/measure/results';
+import type { HeadMeasurement, LayerMeasurement } from '../../src/measure/results';
 import { useArrivingLayers, useMeasured, useMethod, usePage, usePageState } from '../../src/page/hooks';
 import { positionsOf } from '../../src/page/map-positions';
 import type { ShownPart } from '../../src/page/measured';
@@ -39,6 +39,8 @@ export function LayerRecall() {
   const layers = shownLayers(measured, arriving, methodTitle(measured.by.method, findMethod), method.title);
   const leadsOwn = isPast && positionsOf(measured.by.method, findMethod) === 'own';
   const table = () => recallTable(layers);
+  const counted = layers.filter(hasRecall);
+  const reason = layers.find((layer) => layer.reason !== undefined)?.reason;
   return (
     <Panel
       title={
@@ -58,7 +60,10 @@ export function LayerRecall() {
       }}
     >
       <PastTrained hasOwn={leadsOwn} />
-      <RecallChart layers={leadsOwn ? layers.map(underOwn) : layers} isGrey={isPast && !leadsOwn} />
+      {counted.length > 0 && (
+        <RecallChart layers={leadsOwn ? counted.map(underOwn) : counted} isGrey={isPast && !leadsOwn} />
+      )}
+      {reason !== undefined && <p className={styles.past}>{reason}</p>}
       {isTableShown && (
         <DataTable
           table={table()}
@@ -90,8 +95,18 @@ interface ShownLayer extends LayerMeasurement {
   readonly isStale: boolean;
 }
 
+/** A layer whose rows of the cache are tokens. */
+interface CountedLayer extends ShownLayer {
+  readonly massRecall: number;
+  readonly heads: readonly (HeadMeasurement & { readonly massRecall: number })[];
+}
+
+function hasRecall(layer: ShownLayer): layer is CountedLayer {
+  return layer.massRecall !== null;
+}
+
 /** A layer with recall under the method's own positions in place of that at the model's; those without keep it. */
-function underOwn(layer: ShownLayer): ShownLayer {
+function underOwn(layer: CountedLayer): CountedLayer {
   return {
     ...layer,
     massRecall: layer.ownMassRecall ?? layer.massRecall,
@@ -113,7 +128,7 @@ function shownLayers(
   return [...before, ...now].sort((a, b) => a.layer - b.layer);
 }
 
-function RecallChart({ layers, isGrey }: { layers: readonly ShownLayer[]; isGrey: boolean }) {
+function RecallChart({ layers, isGrey }: { layers: readonly CountedLayer[]; isGrey: boolean }) {
   const { actions } = usePage();
   const { layer: shownLayer, head: shownHead } = usePageState((state) => state.session.view);
   const [box, { width }] = useSize<HTMLDivElement>({ width: 310, height: HEIGHT });

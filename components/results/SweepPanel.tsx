@@ -1,7 +1,8 @@
 import { useState } from 'react';
-import type { SweepCurve } from '../../src/measure/results';
+import type { SweepCurve, SweepPoint } from '../../src/measure/results';
+import { methodKey } from '../../src/methods/method-spec';
 import { useMeasured, usePage, usePageState } from '../../src/page/hooks';
-import { isAnswerTelling, isPastTrained, summarise } from '../../src/page/summary';
+import { isAnswerTelling, isPastTrained, type Summary, summarise } from '../../src/page/summary';
 import { Button } from '../shared/Button';
 import { sweepCommand } from '../shared/command';
 import { DataTable } from '../shared/DataTable';
@@ -10,7 +11,7 @@ import { Panel } from '../shared/Panel';
 import { Term } from '../shared/Term';
 import { Empty } from '../shared/Text';
 import type { Table } from '../shared/table';
-import { answerWord, SweepChart } from './SweepChart';
+import { answerWord, SweepChart, type SweepChartProps } from './SweepChart';
 import styles from './SweepPanel.module.css';
 
 /** Recall against kept keys, for this method and the pinned ones. */
@@ -59,7 +60,7 @@ export function SweepPanel() {
     >
       <SweepChart
         curves={sweep.map((curve) => ({ ...curve, title: titleOf(curve) }))}
-        current={summary && { kept: summary.kept, massRecall: summary.massRecall }}
+        current={pointOf(summary)}
         isCurrentStale={layers?.isStale ?? false}
         isGrey={isPast}
         isAnswered={hasAnswers && isTelling}
@@ -70,6 +71,11 @@ export function SweepPanel() {
           Full attention itself does not solve this task, so right and wrong say nothing about a method.
         </p>
       )}
+      {sweep.filter(isUndrawn).map((curve) => (
+        <p key={methodKey(curve.method)} className={styles.note}>
+          {titleOf(curve)}: {curve.points.find(hasNoRecall)!.reason}
+        </p>
+      ))}
       {floor !== undefined && (
         <p className={styles.note}>
           <Term name="floor">keeps at least</Term> {formatPercent(floor)} with these parameters
@@ -86,13 +92,23 @@ export function SweepPanel() {
   );
 }
 
+/** A point that was measured, but has no recall. */
+const hasNoRecall = ({ kept, massRecall }: SweepPoint): boolean => kept !== null && massRecall === null;
+const isUndrawn = ({ points }: SweepCurve): boolean => points.some(hasNoRecall);
+
+function pointOf(summary: Summary | null): SweepChartProps['current'] {
+  return summary && summary.massRecall !== null
+    ? { kept: summary.kept, massRecall: summary.massRecall }
+    : null;
+}
+
 /** What the points say, how far their answers are, and what else can be run. */
 function SweepAnswers({ sweep, isStale }: { sweep: readonly SweepCurve[]; isStale: boolean }) {
   const { answerSweep } = usePage();
   const answering = usePageState((state) => state.answering);
   const isRunning = usePageState((state) => state.running);
   const isOpen = (curve: SweepCurve): boolean =>
-    curve.points.some((point) => point.massRecall !== null && answerWord(point) === 'not run');
+    curve.points.some((point) => point.kept !== null && answerWord(point) === 'not run');
   const hasOpen = sweep.some(isOpen);
   return (
     <p className={styles.note}>
@@ -121,7 +137,7 @@ export function sweepTable(sweep: readonly SweepCurve[], titleOf: (curve: SweepC
         point.keep,
         point.kept,
         point.massRecall,
-        point.massRecall === null ? null : answerWord(point),
+        point.kept === null ? null : answerWord(point),
         point.floor ?? null,
       ]),
     ),

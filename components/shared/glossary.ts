@@ -37,6 +37,8 @@ export const glossary = {
   queries: 'The tokens whose attention is measured; every method and every number uses the same ones.',
   sink: 'The first tokens: many heads give them weight whatever they say, so methods keep them.',
   local: 'The last tokens before the query’s block, always kept.',
+  mixed:
+    'Not in the cache as itself: its key and value are part of rows that are mixtures of several tokens.',
   ownBlock: 'Queries that are read together and share one selection; each sees the ones before it.',
   selected: 'Kept because of its score.',
   undecided:

@@ -4,12 +4,13 @@ import { formatCount } from './format';
 
 export function verdictOf({ fate, isMissed }: KeyExplanation): 'kept' | 'missed' | 'dropped' {
   if (isMissed) return 'missed';
-  return fate === 'dropped' || fate === 'future' ? 'dropped' : 'kept';
+  return fate === 'dropped' || fate === 'future' || fate === 'mixed' ? 'dropped' : 'kept';
 }
 
 export function ruleOf(why: KeyExplanation): string {
   const { fate, isMissed, rule } = why;
   if (fate === 'future') return 'not seen: it comes after the query';
+  if (fate === 'mixed') return 'mixed: with other tokens into rows of the cache, not there as itself';
   if (rule.kind === 'everything') return 'kept: everything is kept';
   return fate === 'dropped'
     ? `${isMissed ? 'missed' : 'dropped'}: ${whyDropped(why)}`

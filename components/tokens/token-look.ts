@@ -18,6 +18,7 @@ export function lookOf(row: QueryRow | null, token: number): TokenLook {
   const fate = KEY_FATES[row.fates[token] ?? 0]!;
   const shade = row.positions === 'cache' ? 0 : shadeOf(row.weights[token] ?? 0);
   if (fate === 'future') return { state: 'future', part: null, shade: 0 };
+  if (fate === 'mixed') return { state: 'dropped', part: null, shade };
   if (fate === 'dropped') return { state: isMissed(row, token) ? 'missed' : 'dropped', part: null, shade };
   const isForPlace = fate === 'sink' || fate === 'local' || fate === 'own-block';
   return { state: 'kept', part: isForPlace ? fate : null, shade };

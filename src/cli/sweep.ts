@@ -159,7 +159,7 @@ async function measurePoint(
       density,
       cost: { selectionOperations, attentionOperations, ...(paperOperations ? { paperOperations } : {}) },
       parameters,
-      ...(topkRecall === null ? { reason: NO_CHOICE } : {}),
+      ...(topkRecall === null ? { reason: more.reason ?? NO_CHOICE } : {}),
     };
   });
 }

@@ -2,9 +2,11 @@
  * Runs studies on one backend: model → text → full attention → probe run, free run, sweep, pictures. What a new study shares
  * with the one before is kept: the model, the text's full attention, the curves of pinned methods.
  */
+
 import { DeviceError } from '../../gpu/device-error';
 import type { Ops } from '../../gpu/ops';
 import { isUserError, UserError } from '../base/user-error';
+import { noRecallReason } from '../measure/made-cache';
 import type { QueryRow } from '../measure/results';
 import { readsTrace } from '../methods/method';
 import { checkMeasured, checkMethodStates } from '../model/decoder/check-finite';
@@ -280,7 +282,8 @@ export class Engine {
     plan: MemoryPlan,
   ): Promise<void> {
     const { spec, signal, emit } = run;
-    const reading = await this.#read(open, text, resolved, run, plan, true);
+    const isCounted = noRecallReason(resolved.method, resolved.parameters) === null;
+    const reading = await this.#read(open, text, resolved, run, plan, isCounted);
     const reference = await full;
     signal.throwIfAborted();
     const freeRun = await compareRuns(open.decoder, text, reference, reading, signal);

@@ -15,11 +15,7 @@ export function operationsPerKey({ queryHeads, headDimension }: ParameterContext
   return queryHeads * (4 * headDimension + 3);
 }
 
-/**
- * Means over `queries`, summed over `layers` (all unless told). A query at token i has i + 1 causal keys. `weightOperations`: those of one token's
- * forward pass outside attention, two per weight of every matrix it is multiplied with.
- */
-export function measureCost(request: {
+export interface CostRequest {
   readonly method: Method;
   readonly parameters: Parameters;
   readonly context: ParameterContext;
@@ -30,7 +26,13 @@ export function measureCost(request: {
   readonly evictAt?: number;
   readonly weightOperations: number;
   readonly layers?: readonly number[];
-}): CostMeasurement {
+}
+
+/**
+ * Means over `queries`, summed over `layers` (all unless told). A query at token i has i + 1 causal keys. `weightOperations`: those of one token's
+ * forward pass outside attention, two per weight of every matrix it is multiplied with.
+ */
+export function measureCost(request: CostRequest): CostMeasurement {
   const { method, parameters, context, queries, answerStart, weightOperations } = request;
   const layers = request.layers ?? Array.from({ length: context.layers }, (_, layer) => layer);
   const places = { tokens: context.tokens, evictAt: request.evictAt ?? queries.start, answerStart };

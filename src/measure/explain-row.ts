@@ -2,7 +2,7 @@
 import { sliceHeads, sliceRows } from '../../gpu/rows';
 import { Scratch } from '../../gpu/scratch';
 import { evictionPlace } from '../methods/blocks';
-import type { Method, Selection } from '../methods/method';
+import type { Method, Selection, Traits } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
 import type { Trace } from '../trace/trace';
 import type { Memo } from './memo';
@@ -72,7 +72,7 @@ export async function explainRow(request: ExplainRequest): Promise<QueryRow> {
       positions: request.positions === 'own' && isOwnRun(run) ? 'own' : 'model',
       weights,
       firstWeight: firstWeightOf(weights),
-      fates: keyFates(kept, set, rule, block.start, query, tokens),
+      fates: keyFates(kept, set, rule, block.start, query, tokens, started.traits.cache),
       rule,
       scores: ofCandidates(scores),
       secondary: ofCandidates(secondary),
@@ -143,6 +143,7 @@ function keyFates(
   blockStart: number,
   query: number,
   tokens: number,
+  cache: Traits['cache'],
 ): Uint8Array {
   const code = (fate: KeyFate): number => KEY_FATES.indexOf(fate);
   const isChosen = kind === 'scores' || kind === 'lot';
@@ -153,7 +154,9 @@ function keyFates(
     if (token >= candidates.end) return code('local');
     return code(isChosen ? 'selected' : 'undecided');
   };
-  const fates = new Uint8Array(tokens).fill(code('dropped'), 0, query + 1).fill(code('future'), query + 1);
+  const fates = new Uint8Array(tokens)
+    .fill(code(cache === 'made' ? 'mixed' : 'dropped'), 0, query + 1)
+    .fill(code('future'), query + 1);
   for (const token of sets[set]!) fates[token] = keptFate(token);
   for (let token = rangeStart; token <= query; token++) fates[token] = keptFate(token);
   return fates;

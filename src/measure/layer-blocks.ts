@@ -2,7 +2,7 @@
 import type { RowScalars, VisibleKeys } from '../../gpu/ops';
 import { headMajorRows, joinHeads, matrixRows, type Rows, tokenMajorRows } from '../../gpu/rows';
 import { Scratch } from '../../gpu/scratch';
-import type { LayerInput, MethodRun, Remembered, ScoreMemo, Selection } from '../methods/method';
+import type { LayerInput, MethodRun, Remembered, ScoreMemo, Selection, Traits } from '../methods/method';
 import type { Trace } from '../trace/trace';
 import { addSquares, type LayerSums } from './layer-sums';
 import type { KeptKeys } from './selection-reader';
@@ -32,6 +32,8 @@ export class Numbers<T> implements Remembered {
 export interface MeasuredRun {
   readonly methodId: string;
   readonly run: MethodRun;
+  /** Whether the rows of its cache are tokens: otherwise there is no recall, and no output but the run's own. */
+  readonly cache: Traits['cache'];
   /** Holds full attention's part of the measurements; null where that would take too much. */
   readonly memo: ScoreMemo | null;
 }
@@ -51,19 +53,21 @@ export async function measurePart(
   const scratch = new Scratch(ops);
   const { list, rangeStart } = selection;
   const end = part.block.end;
-  // What the model's positions give, then what the method's own do: both are read at once.
+  // What the model's positions give, then what the method's own do: both are read at once. Rows that are no tokens have no others.
   const spaces = twoSpaces(scratch, query);
   const model = spaces.at(0);
   const visible = { ...(list ? { list } : {}), range: { start: rangeStart, end, causal: true } };
-  ops.attention({ query, key, value, scale, visible, ...model });
-  const own = attendOwn(scratch, measured, part, selection, spaces.at(1));
+  const isMade = measured.cache === 'made';
+  if (isMade) measured.run.attend!(part, selection, model.out, model.logSumExp);
+  else ops.attention({ query, key, value, scale, visible, ...model });
+  const own = isMade ? null : attendOwn(scratch, measured, part, selection, spaces.at(1));
   const parts = own ? 2 : 1;
   const reads = Promise.all([
     fullAttention(text, measured, part),
     ops.readFloats(spaces.out, 0, parts * heads * rows * channels),
     ops.readFloats(spaces.lambda, 0, parts * heads * rows),
     own?.lambdaOfAll,
-    topKRecall(ops, { query, key, logSumExp, scale }, kept),
+    isMade ? null : topKRecall(ops, { query, key, logSumExp, scale }, kept),
     projected(scratch, text, part.layer, model.out),
   ]);
   scratch.release();
@@ -94,7 +98,8 @@ interface KeptNumbers {
     readonly lambda: Float32Array;
     readonly ofAll: Float32Array | null;
   } | null;
-  readonly recalls: readonly (TopKOfHead | null)[];
+  /** Null: recall by tokens means nothing. */
+  readonly recalls: readonly (TopKOfHead | null)[] | null;
 }
 
 /** Adds the queries of [H, n, d] to the sums of their layer. `full`: as `fullAttention` gives it. */
@@ -108,7 +113,7 @@ export function adder(
   return (sums) => {
     for (let head = 0; head < heads; head++) {
       const of = sums.heads[head];
-      for (let row = 0; row < rows; row++) {
+      for (let row = 0; recalls && row < rows; row++) {
         const i = head * rows + row;
         const massRecall = share(model.lambda[i]!, full.lambda[head * headStride + row]!);
         of!.massRecall.add(massRecall);

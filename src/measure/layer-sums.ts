@@ -42,7 +42,11 @@ export class LayerSums {
   /** Of all heads after the output projection; null until some were added. */
   #projected: { squaredNorm: number; squaredError: number } | null = null;
 
-  constructor(queryHeads: number) {
+  readonly #noRecall: string | null;
+
+  /** `noRecall`: why recall by tokens means nothing; null: it does. */
+  constructor(queryHeads: number, noRecall: string | null = null) {
+    this.#noRecall = noRecall;
     this.heads = Array.from({ length: queryHeads }, () => new HeadSums());
   }
 
@@ -50,7 +54,7 @@ export class LayerSums {
   addKept(kept: KeptKeys, start: number, end: number): void {
     const listed = kept.sets.reduce((sum, set) => sum + set.length, 0) / kept.sets.length;
     for (let position = start; position < end; position++) {
-      const seen = listed + position + 1 - kept.rangeStart;
+      const seen = listed + (kept.made ?? 0) + position + 1 - kept.rangeStart;
       this.#keptKeys.add(seen);
       this.#visibleKeys.add(position + 1);
       this.#keptShare.add(seen / (position + 1));
@@ -73,6 +77,7 @@ export class LayerSums {
 
   result(layer: number): LayerMeasurement {
     const projected = this.#projected;
+    const emptyRecall = this.#noRecall === null ? 1 : null;
     if (projected)
       checkFinite(layer, null, 'outputs after W_O', projected.squaredNorm, projected.squaredError);
     const heads = this.heads.map((sums, head): HeadMeasurement => {
@@ -81,7 +86,7 @@ export class LayerSums {
       checkFinite(layer, head, 'attention masses', sums.massRecall.value, sums.ownMassRecall.value);
       return {
         head,
-        massRecall: sums.massRecall.value ?? 1,
+        massRecall: sums.massRecall.value ?? emptyRecall,
         ownMassRecall: sums.ownMassRecall.value,
         topkRecall: sums.topkRecall.value,
         topkChance: sums.topkChance.value,
@@ -98,7 +103,7 @@ export class LayerSums {
       keptKeys: this.#keptKeys.value ?? 0,
       visibleKeys: this.#visibleKeys.value ?? 0,
       keptShare: this.#keptShare.value ?? 0,
-      massRecall: mean((head) => head.massRecall) ?? 1,
+      massRecall: mean((head) => head.massRecall) ?? emptyRecall,
       ownMassRecall: mean((head) => head.ownMassRecall),
       topkRecall: mean((head) => head.topkRecall),
       topkChance: mean((head) => head.topkChance),
@@ -109,6 +114,7 @@ export class LayerSums {
       outputErrorAsRun: mean((head) => head.outputErrorAsRun) ?? 0,
       outputErrorProjected: projected && relative(projected.squaredError, projected.squaredNorm),
       tiedAtCut: this.#tiedAtCut,
+      ...(this.#noRecall !== null && { reason: this.#noRecall }),
       heads,
     };
   }

@@ -10,6 +10,7 @@ import { checkMeasurement } from './finite';
 import { type MeasuredRun, measurePart } from './layer-blocks';
 import { measureRows, measuresRows, rowShape } from './layer-rows';
 import { LayerSums } from './layer-sums';
+import { noRecallReason } from './made-cache';
 import { MEMO_BYTES, type Memo } from './memo';
 import type { LayerMeasurement } from './results';
 import { type KeptKeys, readKept } from './selection-reader';
@@ -89,7 +90,8 @@ async function probeLayers(
 ): Promise<LayerMeasurement[]> {
   const { text, method, queries, signal } = request;
   const { ops, queryHeads } = text;
-  const results = layers.map((recorded) => ({ recorded, sums: new LayerSums(queryHeads) }));
+  const noRecall = noRecallReason(method, request.parameters);
+  const results = layers.map((recorded) => ({ recorded, sums: new LayerSums(queryHeads, noRecall) }));
   const choices: Choice[] = [];
   let heldBytes = ops.memory().bytes;
   try {
@@ -163,7 +165,7 @@ function canFollow(
 
 async function measureChoices(
   { text, method, queries, signal }: MeasureRequest,
-  { run, memo }: TraceRun,
+  { run, traits, memo }: TraceRun,
   choices: readonly Choice[],
 ): Promise<void> {
   const { ops, queryHeads, headDimension } = text;
@@ -173,6 +175,7 @@ async function measureChoices(
   const measuredRun: MeasuredRun = {
     methodId: method.id,
     run,
+    cache: traits.cache,
     // Full attention's output must not crowd out the scores.
     memo: 8 * numbers <= MEMO_BYTES ? memo : null,
   };

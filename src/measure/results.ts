@@ -3,7 +3,8 @@ import type { MethodSpec } from '../methods/method-spec';
 
 export interface HeadMeasurement {
   readonly head: number;
-  readonly massRecall: number;
+  /** Null where the layer has a `reason`. */
+  readonly massRecall: number | null;
   readonly ownMassRecall: number | null;
   readonly topkRecall: number | null;
   /** Top-k recall of as many candidates kept at random, k ÷ |C|. */
@@ -14,12 +15,13 @@ export interface HeadMeasurement {
 
 export interface LayerMeasurement {
   readonly layer: number;
-  /** Means over `queries` of keys seen and keys that full attention sees. */
+  /** Means over `queries` of keys (rows of the cache) seen and keys that full attention sees. */
   readonly keptKeys: number;
   readonly visibleKeys: number;
   /** Mean over `queries` of keys seen / keys that full attention sees; what a sweep calls kept. */
   readonly keptShare: number;
-  readonly massRecall: number;
+  /** Null where `reason` says why. */
+  readonly massRecall: number | null;
   readonly ownMassRecall: number | null;
   readonly topkRecall: number | null;
   /** Top-k recall of as many candidates kept at random, k ÷ |C|. */
@@ -34,6 +36,8 @@ export interface LayerMeasurement {
   readonly outputErrorProjected: number | null;
   /** Largest over the blocks of `queries`; null where nothing was cut. */
   readonly tiedAtCut: number | null;
+  /** Present where recall by tokens means nothing: one sentence. Mass, own mass and top-k recall then are null. */
+  readonly reason?: string;
   readonly heads: readonly HeadMeasurement[];
 }
 
@@ -87,13 +91,13 @@ export interface SweepPoint {
   /** Measured: mean over layers and `queries` of kept / visible keys. Null below the method's floor, and where `reason` says why. */
   readonly kept: number | null;
   readonly massRecall: number | null;
-  /** Mass recall of each layer; null where `kept` is. */
+  /** Mass recall of each layer; null where `massRecall` is. */
   readonly layers: readonly number[] | null;
   /** Present when keep is below what the method can do: the smallest fraction it can. */
   readonly floor?: number;
   /** Whether the method answered this text right at this point; null or absent: not run. */
   readonly right?: boolean | null;
-  /** Present where no budget means anything: one sentence. */
+  /** Present where no budget means anything, or recall by tokens does not (`kept` then is measured): one sentence. */
   readonly reason?: string;
 }
 
@@ -116,7 +120,9 @@ export type KeyFate =
   /** Kept because nothing was dropped. */
   | 'undecided'
   /** Read since the eviction. */
-  | 'since';
+  | 'since'
+  /** Not in the cache as itself: mixed with others into its rows. */
+  | 'mixed';
 
 /** What decided about the keys before a query's block. */
 export interface RowRule {
@@ -166,4 +172,5 @@ export const KEY_FATES: readonly KeyFate[] = [
   'dropped',
   'undecided',
   'since',
+  'mixed',
 ];

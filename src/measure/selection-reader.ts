@@ -7,6 +7,8 @@ export interface KeptKeys {
   /** Ascending tokens below rangeStart, one array per set; empty ones where nothing is listed. */
   readonly sets: readonly Uint32Array[];
   readonly rangeStart: number;
+  /** Rows of the cache beside these, made of several tokens; absent: none. */
+  readonly made?: number;
   readonly candidates: { readonly start: number; readonly end: number };
   /** One count per set; null where nothing was cut. */
   readonly tiedAtCut: readonly number[] | null;
@@ -14,7 +16,7 @@ export interface KeptKeys {
 
 /** `sets`: how many there are where the selection lists nothing, and so does not tell. */
 export async function readKept(ops: Ops, selection: Selection, sets = 1): Promise<KeptKeys> {
-  const { list, tiedAtCut, rangeStart, candidates } = selection;
+  const { list, made, tiedAtCut, rangeStart, candidates } = selection;
   const [lists, tied] = await Promise.all([
     list ? readLists(ops, list) : null,
     tiedAtCut ? ops.readIntegers(tiedAtCut.buffer, tiedAtCut.offset, tiedAtCut.sets) : null,
@@ -22,6 +24,7 @@ export async function readKept(ops: Ops, selection: Selection, sets = 1): Promis
   return {
     sets: lists ?? Array.from({ length: sets }, () => new Uint32Array(0)),
     rangeStart,
+    ...(made && { made: made.key.rows }),
     candidates,
     tiedAtCut: tied && [...tied],
   };

@@ -8,6 +8,8 @@ import type { MethodSpec } from '../methods/method-spec';
 import type { Parameters } from '../methods/parameters';
 import type { LayerTrace, Trace } from '../trace/trace';
 import { choose, isSameChoice } from './choices';
+import { type CostRequest, measureCost } from './cost';
+import { noRecallReason } from './made-cache';
 import { orderOf } from './nested-lists';
 import type { SweepCurve, SweepPoint } from './results';
 import { type KeptKeys, readKept, readScoreRows } from './selection-reader';
@@ -61,15 +63,23 @@ export class Curve {
   readonly #spec: MethodSpec;
   readonly #isCurrent: boolean;
   readonly #fractions: readonly number[];
+  /** Why recall by tokens means nothing; what is kept then follows from a formula alone, and nothing is run. */
+  readonly #noRecall: string | null;
+  #place: Omit<CostRequest, 'method' | 'parameters'> | null = null;
 
   constructor({ method, parameters, current }: SweptMethod, fractions: readonly number[]) {
     this.#method = method;
     this.#spec = { id: method.id, parameters };
     this.#isCurrent = current;
     this.#fractions = fractions;
+    this.#noRecall = noRecallReason(method, parameters);
   }
 
-  async start(text: Trace, queriesStart: number, options: TraceRunOptions): Promise<void> {
+  async start(text: Trace, queries: TokenRange, options: TraceRunOptions): Promise<void> {
+    const queriesStart = queries.start;
+    const layers = text.layerTraces.map(({ layer }) => layer);
+    const { answerStart } = text;
+    this.#place = { context: contextOf(text), queries, answerStart, weightOperations: 0, layers };
     const method = this.#method;
     const { parameters } = this.#spec;
     const places = { evictAt: queriesStart, answerStart: text.answerStart };
@@ -81,7 +91,7 @@ export class Curve {
       this.#points.push(isPossible ? fitted.parameters : null);
       const isCovered = method.traits(parameters).isNested && this.#runs.some((run) => run !== null);
       this.#runs.push(
-        isPossible && !isCovered
+        isPossible && !isCovered && this.#noRecall === null
           ? await startTraceRun(text, method, fitted.parameters, evictAt, options)
           : null,
       );
@@ -220,8 +230,12 @@ export class Curve {
 
   result(): SweepCurve {
     const points = this.#fractions.map((keep, point): SweepPoint => {
-      if (!this.#points[point])
-        return { keep, kept: null, massRecall: null, layers: null, ...this.#missing[point] };
+      const parameters = this.#points[point];
+      if (!parameters) return { keep, kept: null, massRecall: null, layers: null, ...this.#missing[point] };
+      if (this.#noRecall !== null) {
+        const { density: kept } = measureCost({ ...this.#place!, method: this.#method, parameters });
+        return { keep, kept, massRecall: null, layers: null, reason: this.#noRecall };
+      }
       const layers = this.massRecall.map((points) => points[point] ?? 0);
       const kept = this.keptShare.map((points) => points[point] ?? 0);
       return { keep, kept: mean(kept), massRecall: mean(layers), layers };

@@ -41,7 +41,7 @@ export async function sweep(request: SweepRequest): Promise<SweepCurve[]> {
     for (const method of request.methods) {
       const curve = new Curve(method, request.fractions);
       curves.push(curve);
-      await curve.start(text, queries.start, { memo, signal });
+      await curve.start(text, queries, { memo, signal });
     }
     let done = 0;
     for (const layers of batches(text, curves, queries)) {

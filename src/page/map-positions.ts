@@ -28,6 +28,8 @@ export interface MapPositions {
   readonly hasOwn: boolean;
   /** Weights at the model's positions past the trained length: they say nothing. */
   readonly isVoid: boolean;
+  /** Whether rows of the cache are made of several tokens: what is shown as kept are those that stand as themselves. */
+  readonly isMade: boolean;
 }
 
 export function mapPositions(
@@ -39,8 +41,11 @@ export function mapPositions(
   const own = method ? ownPositionsOf(method, spec.parameters) : null;
   const isPast = isPastTrained(text, model);
   const isCache = positionsOf(spec, findMethod) === 'cache';
+  const isMade = method?.traits(spec.parameters).cache === 'made';
   const isOwn = own !== null && (view.positions ?? (isPast ? 'own' : 'model')) === 'own';
-  if (isOwn) return { whose: 'own', key: own, hasOwn: true, isVoid: false };
-  if (isPast && isCache) return { whose: 'cache', key: null, hasOwn: false, isVoid: false };
-  return { whose: 'model', key: null, hasOwn: own !== null, isVoid: isPast };
+  if (isOwn) return { whose: 'own', key: own, hasOwn: true, isVoid: false, isMade };
+  if (isMade || (isPast && isCache)) {
+    return { whose: 'cache', key: null, hasOwn: false, isVoid: false, isMade };
+  }
+  return { whose: 'model', key: null, hasOwn: own !== null, isVoid: isPast, isMade };
 }

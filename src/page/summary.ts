@@ -3,7 +3,8 @@ import type { LayerMeasurement } from '../measure/results';
 import type { ModelFacts, TextFacts } from '../study/facts';
 
 export interface Summary {
-  readonly massRecall: number;
+  /** Null where `reason` says why. */
+  readonly massRecall: number | null;
   readonly ownMassRecall: number | null;
   readonly topkRecall: number | null;
   /** What drawing as many keys would give; null with topkRecall. */
@@ -21,6 +22,8 @@ export interface Summary {
   readonly visibleKeys: number;
   /** Mean over layers of keptShare: the one kept percentage, which sweeps and tables have, too. */
   readonly kept: number;
+  /** Why there is no recall; null: there is. */
+  readonly reason: string | null;
 }
 
 /** Null while no layer has been measured. */
@@ -34,7 +37,7 @@ export function summarise(layers: readonly LayerMeasurement[] | null): Summary |
     return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
   };
   return {
-    massRecall: mean((layer) => layer.massRecall),
+    massRecall: meanOfSome((layer) => layer.massRecall),
     ownMassRecall: meanOfSome((layer) => layer.ownMassRecall),
     topkRecall: meanOfSome((layer) => layer.topkRecall),
     topkChance: meanOfSome((layer) => layer.topkChance),
@@ -47,6 +50,7 @@ export function summarise(layers: readonly LayerMeasurement[] | null): Summary |
     keptKeys: mean((layer) => layer.keptKeys),
     visibleKeys: mean((layer) => layer.visibleKeys),
     kept: mean((layer) => layer.keptShare),
+    reason: layers.find(({ reason }) => reason !== undefined)?.reason ?? null,
   };
 }
 

@@ -69,7 +69,7 @@ const layer: z.ZodMiniType<LayerMeasurement> = z.strictObject({
   keptKeys: number,
   visibleKeys: number,
   keptShare: number,
-  massRecall: number,
+  massRecall: maybe,
   ownMassRecall: maybe,
   topkRecall: maybe,
   topkChance: maybe,
@@ -80,10 +80,11 @@ const layer: z.ZodMiniType<LayerMeasurement> = z.strictObject({
   outputErrorAsRun: number,
   outputErrorProjected: maybe,
   tiedAtCut: maybe,
+  reason: z.optional(text),
   heads: z.array(
     z.strictObject({
       head: whole,
-      massRecall: number,
+      massRecall: maybe,
       ownMassRecall: maybe,
       topkRecall: maybe,
       topkChance: maybe,

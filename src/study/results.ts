@@ -52,7 +52,7 @@ export interface FreeRunMeasurement extends Divergence {
   readonly generatedTexts: { readonly full: readonly string[]; readonly method: readonly string[] } | null;
   /** Where the method's generated text leaves the expected answer; without one, where it leaves full attention's. */
   readonly differsAt: Difference | null;
-  /** One entry for each needle that is asked for, in the order of the text; null without needles. */
+  /** One entry for each needle that is asked for, in the order of the text; null without needles, and where the cache holds mixtures of tokens. */
   readonly needles: readonly NeedleKept[] | null;
   /** Null: not measured (yet, or because it would take too long). */
   readonly time: TimeMeasurement | null;

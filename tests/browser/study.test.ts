@@ -15,7 +15,7 @@ function expectDefaultStudy(state: KeyholeState, backend: 'cpu' | 'webgpu'): voi
     expect(layer.heads).toHaveLength(6);
     expect(layer.massRecall).toBeGreaterThan(0.3);
     expect(layer.massRecall).toBeLessThanOrEqual(1.000001);
-    const mean = layer.heads.reduce((sum, head) => sum + head.massRecall, 0) / 6;
+    const mean = layer.heads.reduce((sum, head) => sum + head.massRecall!, 0) / 6;
     expect(layer.massRecall).toBeCloseTo(mean, 6);
   }
   expect(measurements?.freeRun?.fullAnswer?.right, 'full attention finds the needles').toBe(true);
@@ -56,7 +56,7 @@ describeInChromium('default study', 'webgpu', (chromium) => {
     expectDefaultStudy(state, 'webgpu');
     const before = recorded.measurements?.layers ?? [];
     state.measurements?.layers.forEach(({ massRecall }, layer) => {
-      expect(Math.abs(massRecall - before[layer]!.massRecall), `layer ${layer}`).toBeLessThan(5e-3);
+      expect(Math.abs(massRecall! - before[layer]!.massRecall!), `layer ${layer}`).toBeLessThan(5e-3);
     });
   });
 

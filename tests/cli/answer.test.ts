@@ -125,7 +125,7 @@ it('has the numbers of the page for a task, by the command that the page copies'
       [records[i]!.massRecall, layer.massRecall],
       [records[i]!.outputError, layer.outputError],
     ] as const) {
-      expect(Math.abs(found - wanted)).toBeLessThan(1e-7);
+      expect(Math.abs(found - wanted!)).toBeLessThan(1e-7);
     }
   }
   ops.destroy();

@@ -431,7 +431,7 @@ describe('charts', () => {
     expect(within(table).getAllByRole('row', { hidden: true })).toHaveLength(9);
     expect(table).toHaveTextContent('head 5');
     const layer = page.state().measurements!.layers[0]!;
-    expect(table).toHaveTextContent(layer.massRecall.toPrecision(4));
+    expect(table).toHaveTextContent(layer.massRecall!.toPrecision(4));
   });
 
   it('have a table: the sweep, with the floor of a method', async () => {

@@ -144,7 +144,7 @@ describe('a study', () => {
     const point = measured.sweep![0]!.points.at(-1)!;
     expect(point).toMatchObject({ keep: 1, kept: 1 });
     expect(point.massRecall).toBeCloseTo(1, 5);
-    const mass = measured.layers!.map(({ massRecall }) => massRecall);
+    const mass = measured.layers!.map(({ massRecall }) => massRecall!);
     expect(Math.max(...mass)).toBeLessThan(1);
     expect(measured.freeRun!.divergenceNats).toBeGreaterThan(1e-4);
   });

@@ -139,7 +139,7 @@ function expectDefined(layers: Awaited<ReturnType<typeof measured>>, wanted: rea
   }
   // The model's positions give something else.
   const most = Math.max(
-    ...layers.flatMap(({ heads }) => heads.map((of) => Math.abs(of.ownMassRecall! - of.massRecall))),
+    ...layers.flatMap(({ heads }) => heads.map((of) => Math.abs(of.ownMassRecall! - of.massRecall!))),
   );
   expect(most).toBeGreaterThan(1e-3);
 }

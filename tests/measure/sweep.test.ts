@@ -60,9 +60,9 @@ describe('sweep', () => {
         const layers = await measureLayers({ text, method, parameters: fitted.parameters, queries });
         expectClose(
           found!.layers!,
-          layers.map(({ massRecall }) => massRecall),
+          layers.map(({ massRecall }) => massRecall!),
         );
-        const mean = layers.reduce((sum, layer) => sum + layer.massRecall, 0) / layers.length;
+        const mean = layers.reduce((sum, layer) => sum + layer.massRecall!, 0) / layers.length;
         expect(found!.massRecall).toBeCloseTo(mean, 5);
         const kept = layers.reduce((sum, layer) => sum + layer.keptShare, 0) / layers.length;
         expect(Math.abs(found!.kept! - kept)).toBeLessThan(1e-9);

@@ -61,7 +61,7 @@ describe('a sweep of a text with an answer', () => {
         const layers = await probed(queries, at, point);
         if (!layers) continue;
         layers.forEach((layer, i) => {
-          expect(found.layers![i]).toBeCloseTo(layer.massRecall, 5);
+          expect(found.layers![i]).toBeCloseTo(layer.massRecall!, 5);
         });
         const share = layers.reduce((sum, layer) => sum + layer.keptShare, 0) / layers.length;
         expect(found.kept).toBeCloseTo(share, 12);
@@ -93,10 +93,10 @@ describe('a sweep of a text with an answer', () => {
     const swept = sweptAnswer(queries, 165)!;
     const [curve] = await sweep({ text, methods: methods.slice(0, 1), fractions, queries });
     const prompt = (await probed({ start: 150, end: 165 }, 0, 1))![2]!;
-    let mass = 15 * prompt.massRecall;
+    let mass = 15 * prompt.massRecall!;
     for (const token of swept.taken) {
       const [, , layer] = (await probed({ start: token, end: token + 1 }, 0, 1))!;
-      mass += (27 / 16) * layer!.massRecall;
+      mass += (27 / 16) * layer!.massRecall!;
     }
     expect(curve!.points[1]!.layers![2]).toBeCloseTo(mass / 42, 5);
   });

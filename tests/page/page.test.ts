@@ -411,7 +411,7 @@ describe('a recorded study', () => {
         ...file,
         measurements: {
           ...file.measurements,
-          layers: [{ ...file.measurements.layers[0], massRecall: null }],
+          layers: [{ ...file.measurements.layers[0], outputError: null }],
         },
       },
       { ...file, row: { ...file.row, rule: { ...file.row.rule, kind: 'whim' } } },

@@ -131,7 +131,7 @@ describeWebGpu('scores far below zero are scores', (gpu) => {
         ];
         expect(onGpu!.keptShare).toBe(onCpu!.keptShare);
         for (const name of ['massRecall', 'outputError', 'outputErrorAsRun'] as const)
-          expect(Math.abs(onGpu![name] - onCpu![name]), `${id} ${name}`).toBeLessThan(1e-4);
+          expect(Math.abs(onGpu![name]! - onCpu![name]!), `${id} ${name}`).toBeLessThan(1e-4);
         if (id === 'full') expect(onCpu).toMatchObject({ massRecall: 1, outputError: 0 });
       }
     }

@@ -64,7 +64,7 @@ async function measure(offset: number) {
     results.push(layer!.keptShare);
     // LagKV looks at channels of rotated keys, which depend on where a text begins.
     if (id === 'lagkv') expect(Number.isFinite(layer!.massRecall)).toBe(true);
-    else results.push(layer!.massRecall, layer!.outputError, layer!.outputErrorAsRun);
+    else results.push(layer!.massRecall!, layer!.outputError, layer!.outputErrorAsRun);
   }
   text.release();
   return { bytes, results };

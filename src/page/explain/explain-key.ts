@@ -144,5 +144,5 @@ export function isMissed(row: QueryRow, key: number): boolean {
 
 export function isKept(row: QueryRow, key: number): boolean {
   const fate = KEY_FATES[row.fates[key]!];
-  return fate !== 'future' && fate !== 'dropped';
+  return fate !== 'future' && fate !== 'dropped' && fate !== 'mixed';
 }
