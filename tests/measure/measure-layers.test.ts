@@ -188,6 +188,7 @@ describe('probe', () => {
       'streaming-llm': { keepFraction: 1 },
       snapkv: { keepFraction: 1 },
       adakv: { keepFraction: 1 },
+      quest: { budgetTokens: tokens },
       freqkv: { cacheTokens: tokens },
       oracle: { keepFraction: 1 },
       random: { keepFraction: 1 },
