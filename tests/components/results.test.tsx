@@ -11,10 +11,26 @@ import { SweepChart } from '../../components/results/SweepChart';
 import { SweepPanel, sweepTable } from '../../components/results/SweepPanel';
 import { verdict } from '../../components/results/TimeLine';
 import { toTsv } from '../../components/shared/table';
+import { MADE_CACHE_REASON } from '../../src/measure/made-cache';
 import { withAnswers } from '../../src/page/measured';
 import type { Page } from '../../src/page/page';
 import type { FreeRunMeasurement } from '../../src/study/results';
 import { renderWith, testPage } from './render-page';
+
+it('recall of a cache of mixtures is a sentence, in every panel that would show it', async () => {
+  const page = await testPage({ hash: '#method=freqkv' });
+  renderWith(
+    page,
+    <>
+      <KeptPanel />
+      <LayerRecall />
+    </>,
+  );
+  await act(() => page.idle());
+  expect(screen.getAllByText(MADE_CACHE_REASON)).toHaveLength(2);
+  expect(screen.queryByText('mass recall')).toBeNull();
+  expect(screen.queryByRole('img', { name: /^Mass recall by layer/ })).toBeNull();
+});
 
 describe('the answer', () => {
   it('marks the digits that are wrong', async () => {

@@ -1,5 +1,6 @@
 /** Attention that looks like attention and comes from a formula: deterministic numbers in the engine's own types. */
 
+import { MADE_CACHE_REASON } from '../../src/measure/made-cache';
 import { FIRST_TOKENS, firstWeightOf, MISSED_FIRST, missedFrom } from '../../src/measure/missed';
 import type { CostMeasurement, LayerMeasurement, QueryRow, SweepCurve } from '../../src/measure/results';
 import type { MethodSpec } from '../../src/methods/method-spec';
@@ -212,7 +213,18 @@ export function syntheticRow(
   };
 }
 
+/** FreqKV's cache holds mixtures of tokens: no recall. */
 export function syntheticLayers(spec: StudySpec, text: TextFacts): LayerMeasurement[] {
+  const layers = countedLayers(spec, text);
+  if (spec.method.id !== 'freqkv') return layers;
+  const none = { massRecall: null, ownMassRecall: null, topkRecall: null, topkChance: null };
+  return layers.map((layer) => ({
+    ...{ ...layer, ...none, reason: MADE_CACHE_REASON },
+    heads: layer.heads.map((head) => ({ ...head, ...none })),
+  }));
+}
+
+function countedLayers(spec: StudySpec, text: TextFacts): LayerMeasurement[] {
   const kept = keptShare(spec, text);
   return Array.from({ length: syntheticModel.layers }, (_, layer) => {
     const heads = Array.from({ length: syntheticModel.queryHeads }, (_, head) => {
