@@ -47,7 +47,7 @@ describe('notices', () => {
 
   it.each([
     ['v=1.2.3&seed=1', /^The link was cut/],
-    ['method=snapkv', /^The link is about the method "snapkv"/],
+    ['method=pyramidkv', /^The link is about the method "pyramidkv"/],
     ['text=zAAAA', /damaged/],
     ['task=nothing', /^"task" in the link/],
   ])('do not hide what %s changed behind other sentences', async (hash, sentence) => {

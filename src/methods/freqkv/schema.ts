@@ -10,7 +10,7 @@ export const freqkvParameters: ParameterSchemas = {
     unit: 'rows',
     minimum: 1,
     maximum: mostTokens,
-    ...scaledDefault(4, 32, 4096),
+    ...scaledDefault(8, 32, 4096),
     paper: 4096,
   },
   sinkTokens: {
