@@ -41,7 +41,7 @@ export interface StudyEvents {
   idle(): void;
 }
 
-export interface RowRequest {
+interface RowRequest {
   readonly layer: number;
   readonly head: number;
   readonly query: number;
