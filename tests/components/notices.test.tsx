@@ -47,7 +47,7 @@ describe('notices', () => {
 
   it.each([
     ['v=1.2.3&seed=1', /^The link was cut/],
-    ['method=pyramidkv', /^The link is about the method "pyramidkv"/],
+    ['method=nokv', /^The link is about the method "nokv"/],
     ['text=zAAAA', /damaged/],
     ['task=nothing', /^"task" in the link/],
   ])('do not hide what %s changed behind other sentences', async (hash, sentence) => {
