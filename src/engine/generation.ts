@@ -166,6 +166,7 @@ class Run {
   readonly #unused: Rows | null;
   readonly #traits: Traits;
   readonly #earlier: EarlierQueries | null;
+  readonly #evictAt: number;
   /** Where text is generated from; null: nowhere. */
   readonly #generateFrom: number | null;
   readonly selections: AnswerSelections | null;
@@ -199,6 +200,7 @@ class Run {
     this.#scratchLogSumExp = scratch.scalars(queryHeads, largestBlock, 'block log-sum-exp');
     const traits = method.traits(parameters);
     this.#traits = traits;
+    this.#evictAt = evictAt;
     // Methods that look at full attention's weights need its log-sum-exp first, which comes with an output nobody reads.
     this.#unused = traits.wants.logSumExp
       ? scratch.rows(queryHeads, largestBlock, headDimension, 'full attention output')
@@ -350,7 +352,9 @@ class Run {
     if (this.#method.attend) this.#method.attend(input, selection, asked.out, kept);
     else attendSelection(this.#ops, input, selection, scale, asked.out, kept);
     this.#method.attended?.(input, selection, kept);
-    this.#earlier?.note(asked.layer, asked.query, end);
+    // Who decides once has looked at them by then.
+    if (this.#traits.decides !== 'once' || end <= this.#evictAt)
+      this.#earlier?.note(asked.layer, asked.query, end);
     const writes = this.selections && !this.#hasGenerated && end >= this.#generateFrom!;
     if (writes) this.selections!.note(asked.layer, selection);
     const held = writes ? selection.list?.buffer : undefined;

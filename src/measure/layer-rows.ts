@@ -74,8 +74,8 @@ export async function measureRows(
     const asked: LayerInput = {
       ...{ layer: part.layer, block: part.block, query, queryUnrotated: dense(part.queryUnrotated) },
       ...{ key, keyUnrotated: part.keyUnrotated, value, logSumExp: null },
-      queriesBefore: () => null,
-      inLayer: () => null,
+      queriesBefore: (end) => part.queriesBefore(end),
+      inLayer: (layer) => part.inLayer(layer),
     };
     const own = spaces.at(1);
     const visible: VisibleOfEach = {

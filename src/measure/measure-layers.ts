@@ -15,7 +15,7 @@ import { MEMO_BYTES, type Memo } from './memo';
 import type { LayerMeasurement } from './results';
 import { type KeptKeys, readKept } from './selection-reader';
 import { selectorRecall, selectorRecallOfEach } from './selector-recall';
-import { layerInput, overlap, startTraceRun, type TokenRange, type TraceRun } from './trace-run';
+import { overlap, startTraceRun, type TokenRange, type TraceRun } from './trace-run';
 
 export interface MeasureRequest {
   readonly text: Trace;
@@ -165,7 +165,7 @@ function canFollow(
 
 async function measureChoices(
   { text, method, queries, signal }: MeasureRequest,
-  { run, traits, memo }: TraceRun,
+  { run, traits, memo, inputOf }: TraceRun,
   choices: readonly Choice[],
 ): Promise<void> {
   const { ops, queryHeads, headDimension } = text;
@@ -215,7 +215,7 @@ async function measureChoices(
     if (!each) return;
     const { recorded, sums, start, kept } = each;
     each = null;
-    const part = layerInput(recorded, { start, end: start + kept.length });
+    const part = inputOf(recorded, { start, end: start + kept.length });
     await record(sums, kept.length, measureRows(text, measuredRun, part, kept));
   };
   for (const { recorded, sums, measured, selection, ...promised } of choices) {
@@ -239,7 +239,7 @@ async function measureChoices(
     }
     const rows = rowsAtOnce(measured.end);
     for (let start = measured.start; start < measured.end; start += rows) {
-      const part = layerInput(recorded, { start, end: Math.min(measured.end, start + rows) });
+      const part = inputOf(recorded, { start, end: Math.min(measured.end, start + rows) });
       await record(sums, part.block.end - start, measurePart(text, measuredRun, part, selection, kept));
     }
   }

@@ -64,7 +64,13 @@ export interface Kept {
 export interface Budget {
   /** Units that each set keeps, or keeps on average, of `units`, which stand for `tokens` tokens. */
   count(parameters: Parameters, layer: number, units: number, tokens: number): number;
-  keep(ops: Ops, parameters: Parameters, scores: Omit<Scores, keyof Buffers>, count: number): Kept;
+  keep(
+    ops: Ops,
+    parameters: Parameters,
+    layer: number,
+    scores: Omit<Scores, keyof Buffers>,
+    count: number,
+  ): Kept;
   withBudget(
     parameters: Parameters,
     context: ParameterContext,

@@ -179,7 +179,7 @@ export interface MethodContext {
   readonly trainedTokens: number | null;
   /** T, tokens of the text. A generated answer may go beyond it. */
   readonly totalTokens: number;
-  /** S, the first token of `queries`; where methods that evict once do so. totalTokens: after everything. */
+  /** Where methods that evict once do so: the first token of `queries`, or of the answer where that comes first. totalTokens: after everything. */
   readonly evictAt: number;
   /** First token of the answer; totalTokens: the text has none. */
   readonly promptEnd: number;

@@ -23,7 +23,12 @@ export function poolUnits<Made extends Scores>(ops: Ops, unitTokens: number, sco
   ops.segmentReduce({ kind: 'mean', input: score, segmentLength: unitTokens, out: pooled });
   scores.release();
   const bytes = 4 * buffer.length;
-  return { ...scores, score: pooled, buffers: [buffer], bytes, release: () => ops.release(buffer) };
+  // What broke ties of tokens says nothing of units, and is released with them.
+  const { secondary: _, ...others } = scores;
+  return {
+    ...(others as Made),
+    ...{ score: pooled, buffers: [buffer], bytes, release: () => ops.release(buffer) },
+  };
 }
 
 /** Lists of units as lists of their tokens before `end`; the units' list is released. */

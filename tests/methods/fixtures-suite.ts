@@ -316,12 +316,6 @@ export function describeFixtures(backend: string, createOps: () => Promise<Ops>,
       const expectClose = (actual: Float32Array, tensor: string, most: number): void => {
         const wanted = expected.float32(tensor);
         expect(actual).toHaveLength(wanted.length);
-        console.log(
-          'DIFF',
-          backend,
-          tensor,
-          largestMagnitude([actual.map((value, i) => value - wanted[i]!)]),
-        );
         expect(largestMagnitude([actual.map((value, i) => value - wanted[i]!)])).toBeLessThanOrEqual(most);
       };
       /** The cache before a block, [G, n, d] of whatever a token's rows are. */

@@ -8,9 +8,9 @@ import { uniformAtLeastOne } from './uniform';
 
 export const ada: Budget = {
   ...uniformAtLeastOne,
-  keep(ops, parameters, { score, secondary }, count) {
+  keep(ops, parameters, layer, { score, secondary }, count) {
     const { rows: sets, length } = score;
-    const floorCount = Math.max(1, Math.floor(numberIn(parameters, 'floorFraction', 0) * count));
+    const floorCount = Math.max(1, Math.floor(numberIn(parameters, 'floorFraction', layer) * count));
     // One head may get all that the floors of the others leave.
     const longest = Math.min(length, sets * count - (sets - 1) * Math.min(floorCount, length));
     const buffer = ops.scratch('u32', sets * (longest + 1), 'kept keys');

@@ -4,7 +4,7 @@ import type { Budget } from '../compose';
 import type { Parameters } from '../parameters';
 
 /** Every set keeps its own best. */
-const keep: Budget['keep'] = (ops, _parameters, { score, secondary }, count) => {
+const keep: Budget['keep'] = (ops, _parameters, _layer, { score, secondary }, count) => {
   const sets = score.rows;
   const buffer = ops.scratch('u32', sets * count, 'kept keys');
   const tied = ops.scratch('u32', sets, 'tied at the cut');

@@ -44,6 +44,7 @@ function decideAnew<Made extends Scores>(
 
   /** Selections of `queries` queries from scores [queries, sets]; the first sees `firstCandidates` keys, each later one one more. */
   function best(
+    layer: number,
     { score, secondary }: Omit<Scores, 'buffers' | 'bytes' | 'release'>,
     firstCandidates: number,
     queries: number,
@@ -51,7 +52,7 @@ function decideAnew<Made extends Scores>(
     owned: Selection['owned'],
   ): Selection[] {
     const sets = score.rows / queries;
-    const { list, tied } = budget.keep(ops, parameters, { score, secondary }, count);
+    const { list, tied } = budget.keep(ops, parameters, layer, { score, secondary }, count);
     return Array.from({ length: queries }, (_, i): Selection => {
       const end = firstCandidates + i;
       const first = i * sets;
@@ -81,7 +82,7 @@ function decideAnew<Made extends Scores>(
       if (count >= start) return keepEverything(start);
       const make = () => scorer.score(context, parameters, input, start);
       const scores = remembered(memo, place(input), make);
-      return best(scores.value, start, 1, count, scores.owned)[0]!;
+      return best(input.layer, scores.value, start, 1, count, scores.owned)[0]!;
     },
     ...(scoreEach
       ? {
@@ -92,7 +93,7 @@ function decideAnew<Made extends Scores>(
               if (count >= start) return null;
               const make = () => scoreEach(context, parameters, input);
               const scores = remembered(memo, `${place(input)}/each`, make);
-              return best(scores.value, start, end - start, count, scores.owned);
+              return best(input.layer, scores.value, start, end - start, count, scores.owned);
             },
           },
         }

@@ -66,7 +66,7 @@ function decideByQuery<Made extends Scores>(
       const make = () => scorer.score(context, parameters, input, end);
       const scores = remembered(memo, `${scorer.name(parameters, layer)}/${layer}/${start}`, make);
       const { score } = scores.value;
-      const best = budget.keep(ops, parameters, scores.value, count);
+      const best = budget.keep(ops, parameters, layer, scores.value, count);
       const { list, tied, tiedSets } = expandUnits(ops, unitTokens, best, end);
       return {
         list,

@@ -80,7 +80,7 @@ function evictOnce<Made extends Scores>(
 
   function evict({ layer }: LayerInput, scores: Made, count: number): Evicted<Made> {
     const unitTokens = unit.tokens(parameters, layer);
-    const kept = expandUnits(ops, unitTokens, budget.keep(ops, parameters, scores, count), evictAt);
+    const kept = expandUnits(ops, unitTokens, budget.keep(ops, parameters, layer, scores, count), evictAt);
     const isRemembered = memo !== undefined && scorer.name(parameters, layer) !== null;
     const state = { ...kept, scores: isRemembered ? null : scores };
     evicted.set(layer, state);

@@ -107,12 +107,12 @@ export const observationWindow: Scorer = {
     // A budget that the window alone exceeds drops some of that, too.
     return { start: 0, end: count >= window ? tokens - window : tokens };
   },
-  operations(parameters, { queryHeads: H, keyValueHeads: G, headDimension: d }, tokens) {
-    const window = Math.min(largestWindow(parameters), tokens);
+  operations(parameters, { queryHeads: H, keyValueHeads: G, headDimension: d }, tokens, layer) {
+    const window = Math.min(windowOf(parameters, layer), tokens);
     // Attention of the window for its log-sum-exp, then its weights again, summed; the mean and its pooling.
     return (
       window * H * ((4 * d + 3) * tokens + (2 * d + 3) * (tokens - window)) +
-      G * (tokens - window) * (1 + numberIn(parameters, 'poolKernel', 0))
+      G * (tokens - window) * (1 + numberIn(parameters, 'poolKernel', layer))
     );
   },
   memory(parameters, { queryHeads: H, keyValueHeads: G, headDimension: d, tokens, layers }) {
