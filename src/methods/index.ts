@@ -12,12 +12,14 @@ import { quest } from './quest';
 import { random } from './random';
 import { snapkv } from './snapkv';
 import { streamingLlm } from './streaming-llm';
+import { tova } from './tova';
 
 export const methods: readonly Method[] = [
   full,
   esa,
   lagkv,
   streamingLlm,
+  tova,
   snapkv,
   adakv,
   freqkv,

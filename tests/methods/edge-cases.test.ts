@@ -41,6 +41,8 @@ const variants: [id: string, given: Record<string, unknown>][] = [
   ['lagkv', { sinkTokens: 0, lagTokens: 1, keepFraction: 1 }],
   ['lagkv', { variant: 'kvpress', keepFraction: 0, sinkTokens: 0, lagTokens: 1, valueWeight: 10 }],
   ['esa', { projection: 'closed-form', compressedDim: 16, proximity: 64, selectedTokens: 1, chunkTokens: 1 }],
+  ['tova', {}],
+  ['tova', { keepFraction: 0 }],
   ['snapkv', { windowTokens: 3, poolKernel: 3 }],
   ['snapkv', { windowTokens: 64, poolKernel: 1, keepFraction: 0 }],
   ['adakv', { windowTokens: 3, poolKernel: 3 }],
@@ -275,6 +277,8 @@ describe('ties', () => {
       [0, 1, 2, 3],
       [0, 1, 2, 3],
     ]);
+    const tova = await keptOf('tova', { keepFraction: 0.1 });
+    expect([...tova.sets[0]!]).toEqual([0, 1, 31]);
     const official = await keptOf('lagkv', { sinkTokens: 1, lagTokens: 4, keepFraction: 0.5 });
     expect([...official.sets[0]!.slice(0, 7)]).toEqual([0, 1, 2, 5, 6, 9, 10]);
   });

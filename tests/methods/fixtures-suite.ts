@@ -115,6 +115,26 @@ export function describeFixtures(backend: string, createOps: () => Promise<Ops>,
       }
     });
 
+    it.each(runsOf('tova@'))('%s', async (name) => {
+      for (const layer of layers) {
+        const { kept, scores } = await keptAfterAll(name, layer);
+        // The reference repeats the layer's scores and choice for every KV head.
+        const [reference] = expectedScores(`${name}.score.${layer}`);
+        const wanted = expectedKept(`${name}.kept.${layer}`);
+        expect([scores!.length, kept.sets.length]).toEqual([1, 1]);
+        // The last token is protected, by one more than the largest score there and by more than any here.
+        const scored = (row: Float32Array): Float32Array[] => [row.subarray(0, row.length - 1)];
+        expectScores(scored(scores![0]!), scored(reference!), tolerance);
+        const band = tolerance * largestMagnitude(scored(reference!));
+        const actual = [...visibleTokens(kept, 0, shape.tokens)];
+        for (const tokens of wanted) {
+          expect(tokens).toEqual(wanted[0]);
+          const compared = expectKept(actual, tokens, { score: reference!, start: 0, band });
+          expect(compared).toBeGreaterThan(0.95 * shape.tokens);
+        }
+      }
+    });
+
     /** What the last 24 queries see and give, each alone. `inspect` is told what the run chose. */
     const runLastQueries = async (
       name: string,

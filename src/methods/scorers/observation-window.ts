@@ -1,7 +1,8 @@
 /**
  * SnapKV's score (arXiv 2404.14469) as kvpress has it (snapkv_press.py, SnapKVPress.score): the attention that the last
  * `windowTokens` queries before the eviction give each earlier token, mean over them, pooled along the text with width `poolKernel`
- * (zeros beyond its ends), mean over the query heads of a KV head. The window itself ranks above all.
+ * (zeros beyond its ends), mean over the query heads of a KV head. The window itself ranks above all. TOVA's is the same with a window
+ * of one query, no pooling, and the mean over all heads of a layer.
  */
 import { headMajorRows, sliceRows } from '../../../gpu/rows';
 import { Scratch } from '../../../gpu/scratch';
@@ -57,19 +58,32 @@ function largestWindow({ windowTokens }: Parameters): number {
   return typeof windowTokens === 'number' ? windowTokens : Math.max(...(windowTokens as number[]));
 }
 
-export const observationWindow: Scorer = {
+/** What a scorer by the last queries takes from its parameters. */
+interface WindowRule {
+  /** Whose query heads one mean is over. */
+  readonly sets: 'layer' | 'kvHead';
+  /** Queries, in a layer. */
+  window(parameters: Parameters, layer: number): number;
+  /** Queries, in the layer with most. */
+  largestWindow(parameters: Parameters): number;
+  /** Width of the mean along the text; 1 pools nothing. */
+  poolKernel(parameters: Parameters, layer: number): number;
+}
+
+/** The mean attention of the last queries before the eviction, which themselves rank above all. */
+const byLastQueries = (rule: WindowRule): Scorer => ({
   name: (parameters, layer) =>
-    `window/${windowOf(parameters, layer)}/${numberIn(parameters, 'poolKernel', layer)}`,
-  sets: 'kvHead',
-  wants: (parameters) => ({ queriesBefore: largestWindow(parameters) }),
+    `window/${rule.sets}/${rule.window(parameters, layer)}/${rule.poolKernel(parameters, layer)}`,
+  sets: rule.sets,
+  wants: (parameters) => ({ queriesBefore: rule.largestWindow(parameters) }),
   score({ ops, attentionScale: scale }, parameters, input, tokens) {
     const { layer, key, value } = input;
     const earlierQueries = input.queriesBefore(tokens);
     if (!earlierQueries) throw new Error('the observation window needs the queries before the eviction');
-    const window = Math.min(windowOf(parameters, layer), tokens);
+    const window = Math.min(rule.window(parameters, layer), tokens);
     const query = sliceRows(earlierQueries, earlierQueries.rows - window, window);
     const scored = tokens - window;
-    const sets = key.heads;
+    const [sets, groups] = [rule.sets === 'layer' ? 1 : key.heads, key.heads];
     const buffer = ops.upload(new Float32Array(sets * tokens).fill(PROTECTED), 'scores of the window');
     const score = denseScores(buffer, sets, tokens);
     if (scored > 0) {
@@ -80,22 +94,22 @@ export const observationWindow: Scorer = {
         visible: { range: { start: 0, end: tokens, causal: true } },
         out: scratch.rows(query.heads, window, value.channels, 'output of the window'),
       });
-      const sums = scratch.floats(sets * scored, 'attention received from the window');
+      const sums = scratch.floats(groups * scored, 'attention received from the window');
       const means = scratch.floats(sets * scored, 'mean attention received from the window');
       ops.attentionColumnSums({
         ...{ query, key: sliceRows(key, 0, scored), scale, logSumExp },
         visible: { range: { start: 0, end: scored, causal: false } },
-        out: denseScores(sums, sets, scored),
+        out: denseScores(sums, groups, scored),
       });
       ops.sumHeads({
-        input: headMajorRows(sums, sets, 1, scored),
+        input: headMajorRows(sums, groups, 1, scored),
         out: headMajorRows(means, sets, 1, scored),
         factor: sets / (window * query.heads),
       });
       ops.pool({
         kind: 'mean',
         input: denseScores(means, sets, scored),
-        width: numberIn(parameters, 'poolKernel', layer),
+        width: rule.poolKernel(parameters, layer),
         out: { ...score, length: scored },
       });
       scratch.release();
@@ -103,20 +117,21 @@ export const observationWindow: Scorer = {
     return inBuffers(ops, [buffer], { score });
   },
   candidates(parameters, layer, tokens, count) {
-    const window = Math.min(windowOf(parameters, layer), tokens);
+    const window = Math.min(rule.window(parameters, layer), tokens);
     // A budget that the window alone exceeds drops some of that, too.
     return { start: 0, end: count >= window ? tokens - window : tokens };
   },
   operations(parameters, { queryHeads: H, keyValueHeads: G, headDimension: d }, tokens, layer) {
-    const window = Math.min(windowOf(parameters, layer), tokens);
+    const window = Math.min(rule.window(parameters, layer), tokens);
+    const sets = rule.sets === 'layer' ? 1 : G;
     // Attention of the window for its log-sum-exp, then its weights again, summed; the mean and its pooling.
     return (
       window * H * ((4 * d + 3) * tokens + (2 * d + 3) * (tokens - window)) +
-      G * (tokens - window) * (1 + numberIn(parameters, 'poolKernel', layer))
+      (tokens - window) * (G + sets * rule.poolKernel(parameters, layer))
     );
   },
   memory(parameters, { queryHeads: H, keyValueHeads: G, headDimension: d, tokens, layers }) {
-    const window = Math.min(largestWindow(parameters), tokens);
+    const window = Math.min(rule.largestWindow(parameters), tokens);
     return [
       // Those kept while reading, and their spare.
       { label: 'earlier queries', elements: window * H * d, count: 3 * layers },
@@ -124,4 +139,18 @@ export const observationWindow: Scorer = {
       { label: 'attention received from the window', elements: G * tokens, count: 2 },
     ];
   },
-};
+});
+
+export const observationWindow = byLastQueries({
+  sets: 'kvHead',
+  window: windowOf,
+  largestWindow,
+  poolKernel: (parameters, layer) => numberIn(parameters, 'poolKernel', layer),
+});
+
+export const lastQuery = byLastQueries({
+  sets: 'layer',
+  window: () => 1,
+  largestWindow: () => 1,
+  poolKernel: () => 1,
+});
