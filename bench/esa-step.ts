@@ -146,6 +146,7 @@ export async function prepareStep(
     key: sliceRows(text.key, 0, end),
     keyUnrotated: sliceRows(text.keyUnrotated, 0, end),
     value: sliceRows(text.value, 0, end),
+    hidden: null,
     logSumExp: null,
     queriesBefore: () => null,
     inLayer: () => null,

@@ -159,7 +159,8 @@ async function randomText(
       });
       await ops.pace();
     }
-    recorded.push({ layer, query, key, value: key, queryUnrotated: null, keyUnrotated: null, logSumExp });
+    const absent = { queryUnrotated: null, keyUnrotated: null, hidden: null };
+    recorded.push({ layer, query, key, value: key, ...absent, logSumExp });
   }
   await ops.readFloats(out, 0, 1);
   ops.release(out);

@@ -7,7 +7,8 @@ import { selectAll } from '../measure/select-all';
 import { visibleTokens } from '../measure/selection-reader';
 import { contextOf } from '../measure/trace-run';
 import { methodById } from '../methods';
-import { resolveParameters } from '../methods/parameters';
+import { needsHidden } from '../methods/method';
+import { type ParameterContext, type Parameters, resolveParameters } from '../methods/parameters';
 import type { TensorToWrite } from '../model/files/safetensors-writer';
 import { writeSafetensors } from '../model/files/safetensors-writer';
 import { readArguments } from './arguments';
@@ -25,9 +26,11 @@ export async function selectCommand(rawArguments: string[]): Promise<void> {
     throw new UserError('--params must be a JSON object such as {"keepFraction": 0.5}.');
   }
   const ops = await openCommandBackend(args.backend(), args.memoryBytes());
-  const { text, notices } = await openSource(ops, args);
+  const resolveIn = (context: ParameterContext): Parameters =>
+    resolveParameters(method, given as Record<string, unknown>, context);
+  const { text, notices } = await openSource(ops, args, (context) => needsHidden(method, resolveIn(context)));
   const context = contextOf(text);
-  const parameters = resolveParameters(method, given as Record<string, unknown>, context);
+  const parameters = resolveIn(context);
 
   const tensors: Record<string, TensorToWrite> = {};
   const said = new Map<number, readonly string[]>();

@@ -6,7 +6,9 @@ import { planMemory } from '../engine/memory/plan';
 import { lengthNotices, modelNotices } from '../engine/notices';
 import type { OpenModel } from '../engine/open-model';
 import { openModel } from '../engine/open-model';
+import { parameterContext } from '../engine/resolve';
 import { full } from '../methods/full';
+import type { ParameterContext } from '../methods/parameters';
 import { readCapture } from '../model/capture/capture';
 import { forward } from '../model/decoder/forward';
 import { nodeFolder } from '../model/files/folder-node';
@@ -76,8 +78,9 @@ export function answerOf(args: Arguments, tokens: number): number | null {
 }
 
 /** Plans reading and probing a text. Throws UserError for one that the device has no room for. */
-export function planText({ config, decoder }: OpenModel, tokens: number): MemoryPlan {
+export function planText({ config, decoder }: OpenModel, tokens: number, recordsHidden = false): MemoryPlan {
   return planMemory({
+    recordsHidden,
     ...{ config, tokens, method: full, parameters: {}, answerStart: null, parts: ['probe'] },
     limits: decoder.ops.memoryLimits,
     queriesStart: tokens - Math.ceil(tokens / 8),
@@ -91,8 +94,15 @@ export interface OpenedSource {
   readonly notices: readonly string[];
 }
 
-/** A trace from --capture, or from --model with --text or --ids-file. */
-export async function openSource(ops: Ops, args: Arguments): Promise<OpenedSource> {
+/**
+ * A trace from --capture, or from --model with --text or --ids-file. `wantsHidden` is asked, for a model, whether the trace has to
+ * record hidden states.
+ */
+export async function openSource(
+  ops: Ops,
+  args: Arguments,
+  wantsHidden: (context: ParameterContext) => boolean,
+): Promise<OpenedSource> {
   if (args.has('capture') === args.has('model')) {
     throw new UserError(
       'Say where attention comes from: either --capture FILE, or --model DIR with --text FILE.',
@@ -118,10 +128,12 @@ export async function openSource(ops: Ops, args: Arguments): Promise<OpenedSourc
   const model = await openModelOf(ops, args);
   const ids = readIds(args, model);
   const answerStart = answerOf(args, ids.length);
+  const plan = planText(model, ids.length, wantsHidden(parameterContext(model, ids.length)));
   const { reader } = await forward(model.decoder, ids, {
     onProgress: (tokens) => showProgress(`${tokens} of ${ids.length} tokens`),
     keepStates: false,
-    rotatedLayers: planText(model, ids.length).rotatedLayers.full,
+    keepHidden: plan.recordsHidden,
+    rotatedLayers: plan.rotatedLayers.full,
   });
   endProgress();
   const notices = [...modelNotices(model), ...lengthNotices(ids.length, model.config.trainedTokens)];

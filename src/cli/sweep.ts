@@ -7,8 +7,8 @@ import { measureLayers } from '../measure/measure-layers';
 import type { CostMeasurement } from '../measure/results';
 import { contextOf } from '../measure/trace-run';
 import { methodById } from '../methods';
-import type { Method } from '../methods/method';
-import { type Parameters, resolveParameters } from '../methods/parameters';
+import { type Method, needsHidden } from '../methods/method';
+import { type ParameterContext, type Parameters, resolveParameters } from '../methods/parameters';
 import type { Trace } from '../trace/trace';
 import { readArguments } from './arguments';
 import { openCommandBackend } from './backend';
@@ -59,7 +59,11 @@ export async function sweepCommand(rawArguments: string[]): Promise<void> {
   const given = paramsById(args.has('params') ? args.json('params') : {}, methods);
 
   const ops = await openCommandBackend(args.backend(), args.memoryBytes());
-  const source = await openSource(ops, args);
+  const resolveIn = (method: Method, context: ParameterContext): Parameters =>
+    resolveParameters(method, given[method.id] ?? {}, context);
+  const source = await openSource(ops, args, (context) =>
+    methods.some((method) => needsHidden(method, resolveIn(method, context))),
+  );
   const text = withLayers(source.text, args.has('layers') ? args.numbers('layers') : null);
   const context = contextOf(text);
   const start = args.has('queries') ? args.count('queries', 0) : text.tokens - Math.ceil(text.tokens / 8);
@@ -70,7 +74,7 @@ export async function sweepCommand(rawArguments: string[]): Promise<void> {
   const notices = new Set(source.notices);
   const records: SweepRecord[] = [];
   for (const method of methods) {
-    const base = resolveParameters(method, given[method.id] ?? {}, context);
+    const base = resolveIn(method, context);
     for (const keep of keeps) {
       showProgress(`${method.id}, keep ${keep}`);
       records.push(...(await measurePoint(text, method, base, keep, queries, notices)));

@@ -8,7 +8,7 @@ import type { Ops } from '../../gpu/ops';
 import { isUserError, UserError } from '../base/user-error';
 import { noRecallReason } from '../measure/made-cache';
 import type { QueryRow } from '../measure/results';
-import { readsTrace } from '../methods/method';
+import { needsHidden, readsTrace } from '../methods/method';
 import { checkMeasured, checkMethodStates } from '../model/decoder/check-finite';
 import type { ModelHead } from '../model/load';
 import type { StudySpec } from '../study/spec';
@@ -18,7 +18,7 @@ import { compareRuns } from './compare-runs';
 import type { StudyEnvironment } from './environment';
 import type { EngineRun, FullRun, Part } from './events';
 import { continuationOf, type Generation, generate } from './generation';
-import { type MemoryPlan, planMemory } from './memory/plan';
+import { fitsMemory, type MemoryPlan, planMemory } from './memory/plan';
 import type { OpenModel } from './open-model';
 import { openModel } from './open-model';
 import { OpenText } from './open-text';
@@ -80,7 +80,8 @@ export class Engine {
     signal.throwIfAborted();
     const context = studyContext(spec, open, text);
     const resolved = resolve(spec.method, context);
-    const plan = this.#plan(open, text, resolved, parts);
+    const pinned = doesProbe ? spec.pinned.map((entry) => resolve(entry, context)) : [];
+    const plan = this.#plan(open, text, resolved, parts, pinned);
 
     let full = run.full;
     if (doesProbe) {
@@ -91,7 +92,6 @@ export class Engine {
       run.onFull(probe.full);
       emit({ name: 'textRead', value: undefined });
       void this.#ops.prepare('measuring');
-      const pinned = spec.pinned.map((entry) => resolve(entry, context));
       await probe.measure({ resolved, pinned, context, visible: () => this.#visible, signal, emit, clock });
     }
     if (parts.includes('free')) {
@@ -220,16 +220,21 @@ export class Engine {
     text: StudyText,
     { method, parameters }: ResolvedMethod,
     parts: readonly Part[],
+    pinned: readonly ResolvedMethod[] = [],
   ): MemoryPlan {
     const { queries, answerStart } = text.facts;
     const readsText = readsTrace(method, parameters, open.calibration);
-    return planMemory({
+    const request = {
       ...{ method, parameters, answerStart, config: open.config, limits: this.#ops.memoryLimits },
       tokens: text.ids.length,
       queriesStart: queries.start,
       continuation: continuationOf(open, text),
-      parts: readsText ? ['probe', 'free'] : parts,
-    });
+      parts: readsText ? (['probe', 'free'] as const) : parts,
+    };
+    const wanted = [{ method, parameters }, ...pinned].some((of) => needsHidden(of.method, of.parameters));
+    // What an open text has recorded stays as long as there is room for it.
+    const isKept = this.#probe?.hasHidden && fitsMemory({ ...request, recordsHidden: true });
+    return planMemory({ ...request, recordsHidden: wanted || Boolean(isKept) });
   }
 
   async #openText(spec: StudySpec, open: OpenModel): Promise<StudyText> {
@@ -251,12 +256,7 @@ export class Engine {
     return buildText(spec, tokenizer, config, await this.#environment.sampleTexts());
   }
 
-  async #openProbe(
-    open: OpenModel,
-    text: StudyText,
-    run: EngineRun,
-    { rotatedLayers }: MemoryPlan,
-  ): Promise<OpenText> {
+  async #openProbe(open: OpenModel, text: StudyText, run: EngineRun, plan: MemoryPlan): Promise<OpenText> {
     const onProgress = progressOf(run.emit, 'full attention', text.ids.length);
     await this.#ops.prepare('reading');
     // While a GPU reads, there are threads to compile for what comes next; software reads with all of them.
@@ -264,7 +264,8 @@ export class Engine {
       void this.#ops.prepare('measuring');
       void this.#ops.prepare('study');
     }
-    this.#probe ??= await OpenText.open(open, text, rotatedLayers.full, run.signal, onProgress);
+    if (this.#probe && this.#probe.hasHidden !== plan.recordsHidden) this.#closeProbe();
+    this.#probe ??= await OpenText.open(open, text, plan, run.signal, onProgress);
     return this.#probe;
   }
 

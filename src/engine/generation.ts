@@ -58,6 +58,8 @@ export interface GenerationRequest {
   readonly queriesStart: number;
   /** Keep queries and log-sum-exp for probe runs. */
   readonly keepQueries: boolean;
+  /** Keep hidden states, which the method may not want itself, for probe runs. */
+  readonly keepHidden?: boolean;
   /** Layers whose rotated keys are held while it reads; all unless told. */
   readonly rotatedLayers?: number;
   /** Keep what was selected for the queries that write the answer; not unless told. */
@@ -131,8 +133,9 @@ export async function generate(request: GenerationRequest): Promise<Generation> 
     ...request,
     tokens,
   });
-  const { keepQueries, rotatedLayers } = request;
-  const session = startSession(decoder, { capacity, mostAtOnce, keepQueries, rotatedLayers });
+  const { keepQueries, rotatedLayers, method, parameters } = request;
+  const keepHidden = Boolean(request.keepHidden || method.traits(parameters).wants.hidden);
+  const session = startSession(decoder, { capacity, mostAtOnce, keepQueries, keepHidden, rotatedLayers });
   const scratch = new Scratch(ops);
   let run: Run | null = null;
   try {

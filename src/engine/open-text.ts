@@ -30,6 +30,7 @@ import { traceOfSession } from '../trace/from-decoder';
 import type { LayerTrace } from '../trace/trace';
 import type { EngineRun, FullRun } from './events';
 import { continuationOf, generate } from './generation';
+import type { MemoryPlan } from './memory/plan';
 import type { OpenModel } from './open-model';
 import type { Clock } from './progress';
 import type { ResolvedMethod } from './resolve';
@@ -71,11 +72,11 @@ export class OpenText {
     this.#firstWeights = new FirstWeights(text);
   }
 
-  /** Reads the text with full attention, `rotatedLayers` as planned. Throws UserError, or the signal's reason. */
+  /** Reads the text with full attention, as planned. Throws UserError, or the signal's reason. */
   static async open(
     open: OpenModel,
     study: StudyText,
-    rotatedLayers: number,
+    { rotatedLayers, recordsHidden }: MemoryPlan,
     signal: AbortSignal,
     onProgress: (tokens: number) => void,
   ): Promise<OpenText> {
@@ -91,7 +92,8 @@ export class OpenText {
       queriesStart: queries.start,
       continuation: continuationOf(open, study),
       keepQueries: true,
-      rotatedLayers,
+      keepHidden: recordsHidden,
+      rotatedLayers: rotatedLayers.full,
       isAnswerComplete: (generated) => study.isAnswerComplete(generated),
       signal,
       onProgress,
@@ -110,6 +112,11 @@ export class OpenText {
     });
     const { queryStates, generated } = reading;
     return new OpenText(open, study, text, { queryStates, generated });
+  }
+
+  /** Whether hidden states were recorded. */
+  get hasHidden(): boolean {
+    return this.text.layerTraces.every(({ hidden }) => hidden !== null);
   }
 
   release(): void {

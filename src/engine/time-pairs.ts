@@ -150,9 +150,9 @@ async function attentionTime(
 
 /** All views of an input, made now. */
 function viewsOf(input: LayerInput): LayerInput {
-  const { layer, block, query, queryUnrotated, key, keyUnrotated, value, logSumExp } = input;
+  const { layer, block, query, queryUnrotated, key, keyUnrotated, value, hidden, logSumExp } = input;
   return {
-    ...{ layer, block, query, queryUnrotated, key, keyUnrotated, value, logSumExp },
+    ...{ layer, block, query, queryUnrotated, key, keyUnrotated, value, hidden, logSumExp },
     queriesBefore: (end) => input.queriesBefore(end),
     inLayer: (other) => input.inLayer(other),
   };

@@ -73,7 +73,7 @@ export async function measureRows(
   if (hasOwn) {
     const asked: LayerInput = {
       ...{ layer: part.layer, block: part.block, query, queryUnrotated: dense(part.queryUnrotated) },
-      ...{ key, keyUnrotated: part.keyUnrotated, value, logSumExp: null },
+      ...{ key, keyUnrotated: part.keyUnrotated, value, hidden: part.hidden, logSumExp: null },
       queriesBefore: (end) => part.queriesBefore(end),
       inLayer: (layer) => part.inLayer(layer),
     };

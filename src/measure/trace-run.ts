@@ -4,14 +4,15 @@ import type { Rows } from '../../gpu/rows';
 import { sliceRows } from '../../gpu/rows';
 import { UserError } from '../base/user-error';
 import { evictionPlace, studyBlocks } from '../methods/blocks';
-import type {
-  LayerInput,
-  Method,
-  MethodContext,
-  MethodRun,
-  QueryBlock,
-  Traits,
-  Wants,
+import {
+  type LayerInput,
+  type Method,
+  type MethodContext,
+  type MethodRun,
+  needsHidden,
+  type QueryBlock,
+  type Traits,
+  type Wants,
 } from '../methods/method';
 import type { ParameterContext, Parameters } from '../methods/parameters';
 import { ScoreCheck } from '../methods/score-check';
@@ -71,6 +72,15 @@ export async function startTraceRun(
     if (!shared) whole.close();
   };
   const traits = method.traits(parameters);
+  const without = needsHidden(method, parameters)
+    ? text.layerTraces.find(({ hidden }) => !hidden)
+    : undefined;
+  if (without) {
+    dispose();
+    throw new UserError(
+      `${method.id} needs the hidden states that keys and values are made from, which layer ${without.layer} of this source lacks; a capture has none, so choose another method or run the model.`,
+    );
+  }
   const needsUnrotated = traits.wants.unrotated || traits.positions === 'cache';
   const lacking = text.layerTraces.find(
     ({ queryUnrotated, keyUnrotated }) => !queryUnrotated || !keyUnrotated,
@@ -166,6 +176,11 @@ class TraceInput implements LayerInput {
 
   get value(): Rows {
     return this.#upToBlock(this.#recorded.value);
+  }
+
+  get hidden(): Rows | null {
+    const { hidden } = this.#recorded;
+    return this.#wants.hidden && hidden ? this.#upToBlock(hidden) : null;
   }
 
   get logSumExp(): RowScalars {

@@ -65,6 +65,11 @@ export interface LayerInput {
   readonly keyUnrotated: Rows | null;
   readonly value: Rows;
   /**
+   * [block.end, D]: what the layer projects queries, keys and values of these tokens from, its input after the norm; for methods that
+   * want it only (null otherwise).
+   */
+  readonly hidden: Rows | null;
+  /**
    * Full attention's log-sum-exp of the block's queries over tokens ≤ their own, [H, block]; for methods that want it only (null
    * otherwise).
    */
@@ -271,6 +276,8 @@ export interface Wants {
   readonly unrotated?: boolean;
   /** Full attention's log-sum-exp of the block. */
   readonly logSumExp?: boolean;
+  /** Hidden states of every token so far. A trace records them only where a method wants them. */
+  readonly hidden?: boolean;
   /** So many queries before the block: `LayerInput.queriesBefore`. */
   readonly queriesBefore?: number;
   /** Second moments of keys: the model's calibration, or else a text that full attention has read (`MethodRun.prepare`). */
@@ -348,4 +355,9 @@ export interface Method extends Parametrised {
 /** Whether a run must `prepare` from a text that full attention has read, because the model brings no calibration for it. */
 export function readsTrace(method: Method, parameters: Parameters, calibration: Calibration | null): boolean {
   return Boolean(method.traits(parameters).wants.secondMoments) && !calibration?.hasSecondMoments;
+}
+
+/** Whether a run on a trace needs the hidden states of its layers. */
+export function needsHidden(method: Pick<Method, 'traits'>, parameters: Parameters): boolean {
+  return Boolean(method.traits(parameters).wants.hidden);
 }

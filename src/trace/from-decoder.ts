@@ -72,7 +72,7 @@ export function traceOfSession(
     positionOffset: 0,
     trainedTokens: config.trainedTokens,
     calibration,
-    layerTraces: caches.map(({ queryUnrotated, keyUnrotated, value, logSumExp }, layer) => ({
+    layerTraces: caches.map(({ queryUnrotated, keyUnrotated, value, hidden, logSumExp }, layer) => ({
       layer,
       get query() {
         return rotatedQueries.of(layer, queryUnrotated!, tokens);
@@ -83,6 +83,7 @@ export function traceOfSession(
       },
       keyUnrotated: sliceRows(keyUnrotated, 0, tokens),
       value: sliceRows(value, 0, tokens),
+      hidden: hidden && sliceRows(hidden, 0, tokens),
       logSumExp: logSumExp!,
     })),
     outputWeight: (layer) => decoder.weights.layers[layer]!.output.weight,
@@ -158,6 +159,7 @@ async function uploadCapture(
       keyUnrotated:
         tensors.keyUnrotated && upload(tensors.keyUnrotated, G, `layer ${index} keys, un-rotated`),
       value: upload(tensors.value, G, `layer ${index} values`),
+      hidden: null,
       logSumExp,
     };
     for (let start = 0; start < T; start += BLOCK_TOKENS) {

@@ -17,6 +17,8 @@ export interface LayerTrace {
   readonly key: Rows;
   readonly keyUnrotated: Rows | null;
   readonly value: Rows;
+  /** [T, D]: what the layer projects queries, keys and values from. Null: recorded without, as every capture is. */
+  readonly hidden: Rows | null;
   /** Full attention's row log-sum-exp, [H, T]. */
   readonly logSumExp: RowScalars;
 }

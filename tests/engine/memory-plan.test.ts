@@ -201,7 +201,10 @@ function agreesWithMeasurement(open: () => Promise<Ops> | Ops): void {
     expect(peakBytes / planned).toBeLessThan(1.1);
     if (keepQueries) {
       const text = traceOfSession(decoder, reading.session, { tokens: 80, calibration: null });
-      const caches = cacheBuffers(config, answerStart === null ? 80 : 124, true);
+      const caches = cacheBuffers(config, answerStart === null ? 80 : 124, {
+        keepQueries: true,
+        keepHidden: false,
+      });
       const held = [...weightBuffers(config, ops.memoryLimits), ...caches, ...rotatedSlots(config, 80)];
       expect(ops.memory().bytes - empty, 'the open text').toBe(plannedBytes(held, ops.memoryLimits));
       text.release();

@@ -59,6 +59,7 @@ export function recordText(
       key,
       keyUnrotated: rows(plain(layer.key, layer.keyUnrotated), keyValueHeads, 'key, un-rotated'),
       value,
+      hidden: null,
       logSumExp,
     };
   });

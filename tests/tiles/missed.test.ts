@@ -46,7 +46,7 @@ function makeText(tokens: number, queries: readonly number[]) {
   const weights = new Map(queries.map((row) => [row, weightsOf(row)]));
   const rows = (values: Float32Array) => headMajorRows(ops.upload(values, 'rows'), 1, tokens, CHANNELS);
   const logSumExp = { buffer: ops.upload(lambda, 'log-sum-exp'), offset: 0, headStride: tokens };
-  const layer = { layer: 0, query: rows(query), key: rows(key), value: rows(key), logSumExp };
+  const layer = { layer: 0, query: rows(query), key: rows(key), value: rows(key), hidden: null, logSumExp };
   const text: Trace = {
     ...{ ops, layers: 1, tokens, answerStart: null, queryHeads: 1, keyValueHeads: 1 },
     ...{ headDimension: CHANNELS, attentionScale: 1, rotation: null, positionOffset: 0, trainedTokens: null },

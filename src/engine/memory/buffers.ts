@@ -41,8 +41,12 @@ export function weightBuffers(config: ModelConfig, limits: MemoryLimits): Planne
 }
 
 /** What a reader keeps of a text of `capacity` tokens. */
-export function cacheBuffers(config: ModelConfig, capacity: number, keepQueries: boolean): PlannedBuffer[] {
-  const { layers, queryHeads: H, keyValueHeads: G, headDimension: d } = config;
+export function cacheBuffers(
+  config: ModelConfig,
+  capacity: number,
+  { keepQueries, keepHidden }: { readonly keepQueries: boolean; readonly keepHidden: boolean },
+): PlannedBuffer[] {
+  const { layers, queryHeads: H, keyValueHeads: G, headDimension: d, hiddenSize: D } = config;
   const positions = Math.max(capacity, LEAST_POSITIONS) + 1;
   return [
     ...(config.rope ? [{ label: 'rotation', elements: (positions * d) / 2, count: 2 }] : []),
@@ -54,6 +58,7 @@ export function cacheBuffers(config: ModelConfig, capacity: number, keepQueries:
           { label: 'log-sum-exp', elements: capacity * H, count: layers },
         ]
       : []),
+    ...(keepHidden ? [{ label: 'hidden states of every layer', elements: capacity * D, count: layers }] : []),
   ];
 }
 

@@ -38,6 +38,8 @@ export interface MemoryRequest {
   readonly continuation?: number;
   /** What this worker does of the study. */
   readonly parts: readonly Part[];
+  /** Whether full attention's reading keeps hidden states; not unless told. */
+  readonly recordsHidden?: boolean;
   /** Free runs at once, where there are several; 1 unless told. */
   readonly runsAtOnce?: number;
 }
@@ -55,6 +57,8 @@ export interface MemoryPlan {
   readonly peakBytes: number;
   /** Layers whose rotated keys are held while full attention, and a free run, read: all if there is room for them, else one. */
   readonly rotatedLayers: { readonly full: number; readonly free: number };
+  /** Whether full attention's reading keeps hidden states. */
+  readonly recordsHidden: boolean;
 }
 
 /** Plans a study. Throws UserError, one sentence, for one that does not fit. */
@@ -132,7 +136,7 @@ function roomiestPlan(request: MemoryRequest): MemoryPlan {
 }
 
 function planWith(request: MemoryRequest, rotatedLayers: MemoryPlan['rotatedLayers']): MemoryPlan {
-  const { limits, config, method, parameters, tokens, queriesStart, parts } = request;
+  const { limits, config, method, parameters, tokens, queriesStart, parts, recordsHidden = false } = request;
   const traits = method.traits(parameters);
   const queries = tokens - queriesStart;
   const weights = weightBuffers(config, limits);
@@ -140,7 +144,9 @@ function planWith(request: MemoryRequest, rotatedLayers: MemoryPlan['rotatedLaye
   const readingOfAll = prefillBlocks(config, { ...request, method: full, parameters: {} });
   const working: WorkingSize = { ...request, queries, largestBlock };
   const doesProbe = parts.includes('probe');
-  const cachesOfText = doesProbe ? cacheBuffers(config, capacity, true) : [];
+  const cachesOfText = doesProbe
+    ? cacheBuffers(config, capacity, { keepQueries: true, keepHidden: recordsHidden })
+    : [];
   const text = doesProbe ? [...cachesOfText, ...rotatedSlots(config, tokens)] : [];
   const readBack = {
     label: 'copy of the states of queries',
@@ -175,7 +181,10 @@ function planWith(request: MemoryRequest, rotatedLayers: MemoryPlan['rotatedLaye
     // Of the run, the answer or the copy of the states, whichever takes more.
     const answer = answerBuffers(working);
     const last = plannedBytes(answer, limits) > plannedBytes([readBack], limits) ? answer : [readBack];
-    const caches = cacheBuffers(config, capacity, false);
+    const caches = cacheBuffers(config, capacity, {
+      keepQueries: false,
+      keepHidden: traits.wants.hidden ?? false,
+    });
     const run = [...caches, ...reading, ...methodBuffers(working), ...last];
     const runs = request.runsAtOnce ?? 1;
     const remembered = doesProbe ? rememberedBuffers(working) : [];
@@ -183,5 +192,5 @@ function planWith(request: MemoryRequest, rotatedLayers: MemoryPlan['rotatedLaye
     add('free run', [...text, ...remembered, ...all]);
     add('comparing', [...text, ...remembered, ...comparingBuffers(config, queries)]);
   }
-  return { phases, peakBytes: Math.max(...phases.map(({ bytes }) => bytes)), rotatedLayers };
+  return { phases, peakBytes: Math.max(...phases.map(({ bytes }) => bytes)), rotatedLayers, recordsHidden };
 }

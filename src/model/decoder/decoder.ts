@@ -43,6 +43,8 @@ export interface LayerCache {
   /** Queries of the whole text and full attention's log-sum-exp, where the reader keeps them; null otherwise. */
   readonly queryUnrotated: Rows | null;
   readonly logSumExp: RowScalars | null;
+  /** [capacity, D]: what queries, keys and values are projected from, where the reader keeps it; null otherwise. */
+  readonly hidden: Rows | null;
 }
 
 /** What `attend` is asked: the block's queries, all keys and values so far, and where its output [H, block, d] goes. */
@@ -57,6 +59,8 @@ export interface AttendRequest {
   readonly key: Rows;
   readonly keyUnrotated: Rows;
   readonly value: Rows;
+  /** [end, D], where the reader keeps them. */
+  readonly hidden: Rows | null;
   /** The whole text's, where the reader keeps them. */
   readonly logSumExp: RowScalars | null;
   readonly out: Rows;
@@ -69,6 +73,8 @@ export interface SessionOptions {
   readonly mostAtOnce: number;
   /** Keep queries and log-sum-exp of the whole text, for probe runs. */
   readonly keepQueries: boolean;
+  /** Keep the hidden states that every layer projects from; not unless told. */
+  readonly keepHidden?: boolean;
   /**
    * Layers whose rotated keys are held; all unless told. Keys of the others are turned anew for every block, which takes time
    * instead of memory.
@@ -148,6 +154,9 @@ function openReader(
       logSumExp: keepQueries
         ? { buffer: kept.floats(H * capacity, `layer ${l} log-sum-exp`), offset: 0, headStride: capacity }
         : null,
+      hidden: options.keepHidden
+        ? matrixRows(kept.floats(capacity * D, `layer ${l} hidden states`), capacity, D)
+        : null,
     });
   }
   const rotatedKeys = new RotatedRows({
@@ -189,11 +198,12 @@ function openReader(
       ? blockOf(cache!.queryUnrotated)
       : tokenMajorRows(queryBuffer!, H, n, d);
     const keyUnrotated = blockOf(cache!.keyUnrotated);
+    const input = cache!.hidden ? blockOf(cache!.hidden) : normed;
 
-    normalize(hidden, layer!.inputNorm, normed);
-    project(normed, layer!.query, joinHeads(queryUnrotated));
-    project(normed, layer!.key, joinHeads(keyUnrotated));
-    project(normed, layer!.value, joinHeads(blockOf(cache!.value)));
+    normalize(hidden, layer!.inputNorm, input);
+    project(input, layer!.query, joinHeads(queryUnrotated));
+    project(input, layer!.key, joinHeads(keyUnrotated));
+    project(input, layer!.value, joinHeads(blockOf(cache!.value)));
     if (layer!.queryNorm) normalize(queryUnrotated, layer!.queryNorm, queryUnrotated, 'rms');
     if (layer!.keyNorm) normalize(keyUnrotated, layer!.keyNorm, keyUnrotated, 'rms');
     let query = queryUnrotated;
@@ -213,6 +223,7 @@ function openReader(
         key: sliceRows(key, 0, end),
         keyUnrotated: sliceRows(cache!.keyUnrotated, 0, end),
         value: sliceRows(cache!.value, 0, end),
+        hidden: cache!.hidden && sliceRows(cache!.hidden, 0, end),
         out: ofBlock(attended),
       });
       start = end;

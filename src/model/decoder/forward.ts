@@ -28,6 +28,8 @@ export interface ForwardOptions {
   readonly keepStates?: boolean;
   /** Layers whose rotated keys are held while it reads; all unless told. */
   readonly rotatedLayers?: number;
+  /** Keep the hidden states that every layer projects from, on the device; not unless told. */
+  readonly keepHidden?: boolean;
   /** False: results that are not finite are given as they are. Otherwise they end in UserError, which names their layer. */
   readonly isChecked?: boolean;
 }
@@ -36,14 +38,16 @@ export interface ForwardOptions {
 export async function forward(
   decoder: Decoder,
   ids: Uint32Array,
-  { onProgress, keepStates = true, rotatedLayers, isChecked = true }: ForwardOptions = {},
+  { onProgress, keepStates = true, rotatedLayers, keepHidden, isChecked = true }: ForwardOptions = {},
 ): Promise<ForwardResult> {
   const { ops, config } = decoder;
   const { layers, hiddenSize: D, vocabularySize: V } = config;
   const tokens = ids.length;
   const kept = keepStates ? tokens : 0;
   const mostAtOnce = Math.min(tokens, BLOCK_TOKENS);
-  const reader = startSession(decoder, { capacity: tokens, mostAtOnce, keepQueries: true, rotatedLayers });
+  const reader = startSession(decoder, {
+    ...{ capacity: tokens, mostAtOnce, keepQueries: true, keepHidden, rotatedLayers },
+  });
   const scratch = new Scratch(ops);
   try {
     const logits = hostFloats(kept * V, 'logits');
