@@ -15,7 +15,13 @@ const CPU: Sizes = { rows: 128, keys: 1024, heads: 6, groups: 2, channels: 32, w
 const HARDWARE: Sizes = { rows: 1024, keys: 4096, heads: 16, groups: 4, channels: 64, width: 1024 };
 
 /** What the CPU backend computes with WebAssembly SIMD, where it is there. */
-const CPU_KERNELS = new Set(['matmul', 'attention', 'peakScores', 'attentionWeights', 'attentionTiles']);
+const CPU_KERNELS = new Set([
+  'matmul',
+  'attention',
+  'peakScores',
+  'attentionProbabilities',
+  'attentionTiles',
+]);
 
 /** Checks every kernel against the CPU's reference, then measures one after the other; on the CPU only the largest. */
 export const kernels: Section = {

@@ -67,11 +67,12 @@ export interface ScoreRows {
 }
 
 /**
- * What the operations share that recompute attention weights from a stored log-sum-exp: query [H,n,d], key [G,m,d], logSumExp
- * [H,n]. The weight of query head h, query row i and key t is exp(q·k·scale − lse) for keys that the query sees, 0 for others: it
- * sees those with t ≤ i + causalOffset, and with a `window` of these only the last `window`, t > i + causalOffset − window.
+ * What the operations share that recompute attention probabilities from a stored log-sum-exp: query [H,n,d], key [G,m,d],
+ * logSumExp [H,n]. The probability of query head h, query row i and key t is exp(q·k·scale − lse) for keys that the query sees, 0
+ * for others: it sees those with t ≤ i + causalOffset, and with a `window` of these only the last `window`, t > i + causalOffset
+ * − window.
  */
-export interface WeightInputs {
+export interface ProbabilityInputs {
   readonly query: Rows;
   readonly key: Rows;
   readonly scale: number;

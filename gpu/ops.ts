@@ -16,8 +16,8 @@ import type { ActivateArguments } from './operations/activate/op';
 import type { ArgmaxArguments } from './operations/argmax/op';
 import type { AttentionArguments } from './operations/attention/op';
 import type { AttentionColumnSumsArguments } from './operations/attention-column-sums/op';
+import type { AttentionProbabilitiesArguments } from './operations/attention-probabilities/op';
 import type { AttentionTilesArguments } from './operations/attention-tiles/op';
-import type { AttentionWeightsArguments } from './operations/attention-weights/op';
 import type { BoundScoresArguments } from './operations/bound-scores/op';
 import type { CopyRowsArguments } from './operations/copy-rows/op';
 import type { ExpandListArguments } from './operations/expand-list/op';
@@ -167,8 +167,8 @@ export interface Ops {
   // ---- measurement ---------------------------------------------------------------------------------------------
   /** Attention mass by class of key. */
   massByClass(a: MassByClassArguments): void;
-  /** Every attention weight. */
-  attentionWeights(a: AttentionWeightsArguments): void;
+  /** Every attention probability. */
+  attentionProbabilities(a: AttentionProbabilitiesArguments): void;
   /** Tiles of attention maps, pooled to pixels. */
   attentionTiles(a: AttentionTilesArguments): void;
 }

@@ -62,6 +62,20 @@ declare module '*/scatter-add.wgsl' {
   >;
   export default shader;
 }
+declare module '*/attention-probabilities-tiled.wgsl' {
+  const shader: import('./webgpu/kernel').Shader<
+    'query' | 'key' | 'logSumExp' | 'out',
+    'firstItem' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'causalOffset' | 'window' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride'
+  >;
+  export default shader;
+}
+declare module '*/attention-probabilities.wgsl' {
+  const shader: import('./webgpu/kernel').Shader<
+    'query' | 'key' | 'logSumExp' | 'out',
+    'firstItem' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'causalOffset' | 'window' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride'
+  >;
+  export default shader;
+}
 declare module '*/attention-tiles-blocks.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
     'query' | 'key' | 'logSumExp' | 'tiles' | 'factors' | 'out',
@@ -73,20 +87,6 @@ declare module '*/attention-tiles.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
     'query' | 'key' | 'logSumExp' | 'tiles' | 'factors' | 'out',
     'firstUnit' | 'unitsPerTile' | 'width' | 'height' | 'tokensPerPixel' | 'rowStep' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'causalOffset' | 'window' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride' | 'factorOffset' | 'factorHeadStride' | 'firstKeys' | 'firstFactor' | 'outOffset'
-  >;
-  export default shader;
-}
-declare module '*/attention-weights-tiled.wgsl' {
-  const shader: import('./webgpu/kernel').Shader<
-    'query' | 'key' | 'logSumExp' | 'out',
-    'firstItem' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'causalOffset' | 'window' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride'
-  >;
-  export default shader;
-}
-declare module '*/attention-weights.wgsl' {
-  const shader: import('./webgpu/kernel').Shader<
-    'query' | 'key' | 'logSumExp' | 'out',
-    'firstItem' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'causalOffset' | 'window' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride'
   >;
   export default shader;
 }
@@ -187,7 +187,7 @@ declare module '*/mass-by-class-tiled.wgsl' {
 }
 declare module '*/mass-by-class.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
-    'weights' | 'classOf' | 'out',
+    'probabilities' | 'classOf' | 'out',
     'heads' | 'rows' | 'firstRow' | 'queryRows' | 'keyRows' | 'headsPerSet' | 'sets' | 'groupings' | 'classes'
   >;
   export default shader;
@@ -379,6 +379,10 @@ declare module '*/order.wgsl' {
   const code: string;
   export default code;
 }
+declare module '*/probability-tile.wgsl' {
+  const code: string;
+  export default code;
+}
 declare module '*/store-vec4-scalars.wgsl' {
   const code: string;
   export default code;
@@ -388,10 +392,6 @@ declare module '*/store-vec4-vectors.wgsl' {
   export default code;
 }
 declare module '*/visible-keys.wgsl' {
-  const code: string;
-  export default code;
-}
-declare module '*/weight-tile.wgsl' {
   const code: string;
   export default code;
 }

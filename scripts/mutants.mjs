@@ -149,7 +149,7 @@ export const mutants = [
     file: 'gpu/operations/mass-by-class/mass-by-class.wgsl',
     from: 'grouping * params.sets + head / params.headsPerSet',
     to: 'grouping * params.sets + head % params.sets',
-    tests: ['tests/gpu/webgpu/weights'],
+    tests: ['tests/gpu/webgpu/probabilities'],
   },
   {
     name: 'ESA: the inner maximum of Eq. 4 is not taken away',
@@ -247,7 +247,7 @@ export const mutants = [
     file: 'gpu/wgsl/parts/mask.wgsl',
     from: '+ 1 - i32(params.window)',
     to: '+ 2 - i32(params.window)',
-    tests: ['tests/gpu/webgpu/weights'],
+    tests: ['tests/gpu/webgpu/probabilities'],
   },
   {
     name: 'cells before a window count to the mean of a map pixel',

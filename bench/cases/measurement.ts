@@ -5,8 +5,8 @@ import type { KernelCase, Sizes } from './case';
 
 type AttentionInputs = ReturnType<typeof attentionInputs>;
 
-/** Operations that compute the weights once more. */
-function weightsCase(
+/** Operations that compute the probabilities once more. */
+function probabilitiesCase(
   name: string,
   outLength: (sizes: Sizes) => number,
   record: (ops: Ops, inputs: AttentionInputs, out: DeviceBuffer, sizes: Sizes) => () => void,
@@ -33,12 +33,12 @@ const CLASSES = 3;
 
 /** What measurements and maps compute from a recorded text. */
 export const measurementCases: readonly KernelCase[] = [
-  weightsCase(
-    'attentionWeights',
+  probabilitiesCase(
+    'attentionProbabilities',
     ({ heads, rows, keys }) => heads * rows * keys,
-    (ops, inputs, out) => () => ops.attentionWeights({ ...inputs, out }),
+    (ops, inputs, out) => () => ops.attentionProbabilities({ ...inputs, out }),
   ),
-  weightsCase(
+  probabilitiesCase(
     'attentionColumnSums',
     ({ groups, keys }) => groups * keys,
     (ops, inputs, buffer, { groups, keys }) => {
@@ -62,7 +62,7 @@ export const measurementCases: readonly KernelCase[] = [
       };
     },
   },
-  weightsCase(
+  probabilitiesCase(
     `massByClass, ${GROUPINGS} groupings`,
     ({ heads, rows }) => GROUPINGS * heads * rows * CLASSES,
     (ops, inputs, out, { keys }) => {

@@ -324,7 +324,7 @@ function received(inputs: Inputs, hasLists = false): DeviceBuffer[] {
 
 function weights(inputs: Inputs, keys: number): DeviceBuffer[] {
   const out = inputs.out(QUERY_HEADS * QUERIES * keys);
-  inputs.ops.attentionWeights({ ...weightsOf(inputs), key: sliceRows(inputs.key, 0, keys), out });
+  inputs.ops.attentionProbabilities({ ...weightsOf(inputs), key: sliceRows(inputs.key, 0, keys), out });
   return [out];
 }
 

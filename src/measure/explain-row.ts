@@ -89,7 +89,7 @@ async function rowWeights(text: Trace, { layer, head, query }: ExplainRequest): 
   const scratch = new Scratch(ops);
   const out = scratch.floats(query + 1, 'weights of one query');
   const { logSumExp } = recorded;
-  ops.attentionWeights({
+  ops.attentionProbabilities({
     query: sliceRows(sliceHeads(recorded.query, head, 1), query, 1),
     key: sliceRows(
       sliceHeads(recorded.key, Math.floor((head * keyValueHeads) / queryHeads), 1),

@@ -83,11 +83,11 @@ export async function ownRowWeights(
     const rows = run.farRows(input);
     for (const buffer of rows.owned) scratch.keep(buffer);
     const key = sliceRows(rows.key, 0, farEnd);
-    ops.attentionWeights({ query: rows.query, key, scale, logSumExp, causalOffset: query, out: far });
+    ops.attentionProbabilities({ query: rows.query, key, scale, logSumExp, causalOffset: query, out: far });
   }
   const key = sliceRows(input.key, farEnd, query + 1 - farEnd);
   const causalOffset = query - farEnd;
-  ops.attentionWeights({ query: input.query, key, scale, logSumExp, causalOffset, out: near });
+  ops.attentionProbabilities({ query: input.query, key, scale, logSumExp, causalOffset, out: near });
   const reads = Promise.all([ops.readFloats(far), ops.readFloats(near)]);
   scratch.release();
   const [farWeights, nearWeights] = await reads;

@@ -33,7 +33,7 @@ export async function topKRecall(
 
   const scratch = new Scratch(ops);
   const weights = scratch.floats(heads * rows * end, 'attention weights');
-  ops.attentionWeights({
+  ops.attentionProbabilities({
     query: piece.query,
     key: sliceRows(piece.key, 0, end),
     scale: piece.scale,
@@ -101,7 +101,7 @@ export async function topKRecallOfEach(
   const scratch = new Scratch(ops);
   const weights = scratch.floats(heads * rows * end, 'attention weights');
   // Beyond a query's own candidates weights are 0, and come behind those that are 0 among them.
-  ops.attentionWeights({
+  ops.attentionProbabilities({
     query: piece.query,
     key: sliceRows(piece.key, 0, end),
     scale: piece.scale,

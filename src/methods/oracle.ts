@@ -71,7 +71,7 @@ function attentionOfEach({ ops, attentionScale: scale }: MethodContext, input: L
   for (let from = 0; from < queries; from += together) {
     const rows = Math.min(together, queries - from);
     const weights = ops.scratch('f32', query.heads * rows * keys, 'attention weights');
-    ops.attentionWeights({
+    ops.attentionProbabilities({
       query: sliceRows(query, from, rows),
       key: sliceRows(key, 0, keys),
       scale,

@@ -15,7 +15,7 @@ const MOST_ROWS = 64;
 type Scoring =
   | 'peakScores'
   | 'peakScoresByQuery'
-  | 'attentionWeights'
+  | 'attentionProbabilities'
   | 'lagScores'
   | 'boundScores'
   | 'attentionColumnSums';
@@ -26,7 +26,7 @@ const scoresMade: { readonly [Name in Scoring]: (a: Arguments<Name>) => ScoreRow
     ...{ buffer: out, offset: outOffset, rows: 1, length: key.rows, rowStride: key.rows },
   }),
   peakScoresByQuery: ({ out }) => out,
-  attentionWeights({ query, key, out }) {
+  attentionProbabilities({ query, key, out }) {
     return { buffer: out, offset: 0, rows: query.heads * query.rows, length: key.rows, rowStride: key.rows };
   },
   lagScores: ({ out }) => out,

@@ -90,7 +90,7 @@ async function readFirstWeights(text: Trace, layer: LayerTrace): Promise<Float32
   try {
     const { query, logSumExp } = layer;
     const key = sliceRows(layer.key, 0, keys);
-    ops.attentionWeights({ query, key, scale, logSumExp, causalOffset: 0, out });
+    ops.attentionProbabilities({ query, key, scale, logSumExp, causalOffset: 0, out });
     const weights = await ops.readFloats(out);
     return Float32Array.from({ length: rows }, (_, row) => {
       let sum = 0;

@@ -1,26 +1,26 @@
 import { createSimdAttention } from '../../operations/attention/simd';
 import { attentionColumnSums } from '../../operations/attention-column-sums/cpu';
+import { attentionProbabilities } from '../../operations/attention-probabilities/cpu';
 import { attentionTiles } from '../../operations/attention-tiles/cpu';
-import { attentionWeights } from '../../operations/attention-weights/cpu';
 import { massByClass } from '../../operations/mass-by-class/cpu';
 import { createSimdMatmul } from '../../operations/matmul/simd';
 import { createSimdPeakScores } from '../../operations/peak-scores/simd';
 import { createSimdPeakScoresByQuery } from '../../operations/peak-scores-by-query/simd';
 import type * as operations from '../operations';
 import type { SimdKernels } from './instance';
-import { createSimdWeighHead } from './weights';
+import { createSimdProbabilities } from './probabilities';
 
-/** The operations that run on WebAssembly SIMD, or on attention weights that do. */
+/** The operations that run on WebAssembly SIMD, or on attention probabilities that do. */
 export function simdOperations(kernels: SimdKernels): Partial<typeof operations> {
-  const weigh = createSimdWeighHead(kernels);
+  const ofHead = createSimdProbabilities(kernels);
   return {
     matmul: createSimdMatmul(kernels),
     attention: createSimdAttention(kernels),
     peakScores: createSimdPeakScores(kernels),
     peakScoresByQuery: createSimdPeakScoresByQuery(kernels),
-    attentionColumnSums: (a) => attentionColumnSums(a, weigh),
-    massByClass: (a) => massByClass(a, weigh),
-    attentionWeights: (a) => attentionWeights(a, weigh),
-    attentionTiles: (a) => attentionTiles(a, weigh),
+    attentionColumnSums: (a) => attentionColumnSums(a, ofHead),
+    massByClass: (a) => massByClass(a, ofHead),
+    attentionProbabilities: (a) => attentionProbabilities(a, ofHead),
+    attentionTiles: (a) => attentionTiles(a, ofHead),
   };
 }

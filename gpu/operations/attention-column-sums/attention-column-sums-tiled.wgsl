@@ -60,7 +60,7 @@ fn main(
       let lse = rowLogSumExp(row);
       let end = select(0u, limit(row), row < endRow);
       for (var g = 0u; g < COLUMN_GROUPS; g++) { // unrolled
-        sums[g] += weightsOf(scores[r * COLUMN_GROUPS + g], lse, firstKey + productColumn(thread, g), end, row);
+        sums[g] += probabilitiesOf(scores[r * COLUMN_GROUPS + g], lse, firstKey + productColumn(thread, g), end, row);
       }
     }
   }

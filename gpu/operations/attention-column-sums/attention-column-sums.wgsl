@@ -36,8 +36,8 @@ struct Params {
 @group(0) @binding(3) var<storage, read> logSumExp: array<f32>;
 @group(0) @binding(4) var<storage, read_write> out: array<f32>;
 
-/// The weight of one query on four keys; masked scores are left out before the exponential, which could overflow for them.
-fn weightsOf(scores: vec4f, lse: f32, isSeen: vec4<bool>) -> vec4f {
+/// The probability of one query on four keys; masked scores are left out before the exponential, which could overflow for them.
+fn probabilitiesOf(scores: vec4f, lse: f32, isSeen: vec4<bool>) -> vec4f {
   return select(vec4f(), exp(select(vec4f(), params.scale * scores - lse, isSeen)), isSeen);
 }
 
@@ -96,8 +96,8 @@ fn main(
         isLeftSeen = isLeftSeen & (leftKeys >= vec4u(firstSeen(row + r)));
         isRightSeen = isRightSeen & (leftKeys + 4u >= vec4u(firstSeen(row + r)));
       }
-      leftSums += weightsOf(left[r], lse, isLeftSeen);
-      rightSums += weightsOf(right[r], lse, isRightSeen);
+      leftSums += probabilitiesOf(left[r], lse, isLeftSeen);
+      rightSums += probabilitiesOf(right[r], lse, isRightSeen);
     }
   }
   let outStart = (head * params.shares + share) * params.keyRows + firstKey;

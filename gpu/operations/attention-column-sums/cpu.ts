@@ -1,13 +1,13 @@
-import type { IndexList, WeightInputs } from '../../arguments';
+import type { IndexList, ProbabilityInputs } from '../../arguments';
 import { CpuBuffer, floatsOf, integersOf } from '../../cpu/buffer';
 import { listLength } from '../../cpu/lists';
 import { PANEL_ROWS } from '../../cpu/panel';
-import { type WeighHead, weighHead } from '../../cpu/weights';
+import { type ProbabilitiesOfHead, probabilitiesOfHead } from '../../cpu/probabilities';
 import { headMajorRows, sliceHeads } from '../../rows';
 import { fail } from '../../validate';
 import { type AttentionColumnSumsArguments, checkAttentionColumnSums, ofRange } from './op';
 
-export function attentionColumnSums(a: AttentionColumnSumsArguments, weigh = weighHead): void {
+export function attentionColumnSums(a: AttentionColumnSumsArguments, ofHead = probabilitiesOfHead): void {
   checkAttentionColumnSums(a);
   const { query, key, visible, out, accumulate = false } = a;
   const outData = floatsOf(out.buffer);
@@ -18,10 +18,10 @@ export function attentionColumnSums(a: AttentionColumnSumsArguments, weigh = wei
     const sums = new Float64Array(key.rows);
     const { start, end } = visible.range;
     for (let head = row * rangeHeads; head < (row + 1) * rangeHeads; head++) {
-      addWeights(inRange, head, weigh, sums.subarray(start, end));
+      addProbabilities(inRange, head, ofHead, sums.subarray(start, end));
     }
     for (let head = row * heads; visible.list && head < (row + 1) * heads; head++) {
-      addListed(a, visible.list, head, weigh, sums);
+      addListed(a, visible.list, head, ofHead, sums);
     }
     const at = out.offset + row * out.rowStride;
     if (accumulate) for (let t = 0; t < sums.length; t++) sums[t]! += outData[at + t]!;
@@ -29,17 +29,22 @@ export function attentionColumnSums(a: AttentionColumnSumsArguments, weigh = wei
   }
 }
 
-/** sums[t] += Σ over the query rows of one head's weights on key t. */
-function addWeights(inputs: WeightInputs, head: number, weigh: WeighHead, sums: Float64Array): void {
+/** sums[t] += Σ over the query rows of one head's probabilities on key t. */
+function addProbabilities(
+  inputs: ProbabilityInputs,
+  head: number,
+  ofHead: ProbabilitiesOfHead,
+  sums: Float64Array,
+): void {
   const { query } = inputs;
-  const weights = weigh(inputs, head);
+  const probabilities = ofHead(inputs, head);
   for (let row = 0; row < query.rows; row += PANEL_ROWS) {
     const rows = Math.min(PANEL_ROWS, query.rows - row);
-    weights.load(row, rows);
+    probabilities.load(row, rows);
     for (let r = 0; r < rows; r++) {
-      const start = r * weights.stride;
-      const limit = weights.limits[r]!;
-      for (let t = 0; t < limit; t++) sums[t]! += weights.values[start + t]!;
+      const start = r * probabilities.stride;
+      const limit = probabilities.limits[r]!;
+      for (let t = 0; t < limit; t++) sums[t]! += probabilities.values[start + t]!;
     }
   }
 }
@@ -49,7 +54,7 @@ function addListed(
   { query, key, scale, logSumExp }: AttentionColumnSumsArguments,
   list: IndexList,
   head: number,
-  weigh: WeighHead,
+  ofHead: ProbabilitiesOfHead,
   sums: Float64Array,
 ): void {
   const set = Math.floor((head * list.sets) / query.heads);
@@ -75,12 +80,12 @@ function addListed(
     causalOffset: count,
   };
   const received = new Float64Array(count);
-  addWeights(inputs, 0, weigh, received);
+  addProbabilities(inputs, 0, ofHead, received);
   for (let i = 0; i < count; i++) sums[indices[i]!]! += received[i]!;
 }
 
 /** One query that sees every key: the heads of a group, which share their keys, are as good as rows of one head. */
-function headsAsRows(a: WeightInputs): WeightInputs {
+function headsAsRows(a: ProbabilityInputs): ProbabilityInputs {
   const { query, key, logSumExp, causalOffset } = a;
   if (query.rows !== 1 || key.heads === 0 || causalOffset + 1 < key.rows || a.window !== undefined) return a;
   const rows = query.heads / key.heads;

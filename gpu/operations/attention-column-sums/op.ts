@@ -1,15 +1,15 @@
-import type { ScoreRows, VisibleKeys, WeightInputs } from '../../arguments';
+import type { ProbabilityInputs, ScoreRows, VisibleKeys } from '../../arguments';
 import { sliceRows } from '../../rows';
 import { asRows, checkApart, checkScores } from '../../validate';
+import { checkProbabilityInputs } from '../../validate/probability-inputs';
 import { checkVisible } from '../../validate/visible-keys';
-import { checkWeightInputs } from '../../validate/weight-inputs';
 
 /**
  * Attention received (H2O): out row r, entry t (+)= Σ over the row's query heads h and the query rows i of exp(q·k·scale − lse), over
  * keys t that query i sees; 0 for others. query [H,n,d], key [G,m,d], logSumExp [H,n]. out has rows of m entries: one for each KV
  * head, which sums its query heads, or one for each query head.
  */
-export interface AttentionColumnSumsArguments extends Omit<WeightInputs, 'causalOffset' | 'window'> {
+export interface AttentionColumnSumsArguments extends Omit<ProbabilityInputs, 'causalOffset' | 'window'> {
   readonly visible: VisibleKeys;
   readonly out: ScoreRows;
   readonly accumulate?: boolean;
@@ -17,7 +17,7 @@ export interface AttentionColumnSumsArguments extends Omit<WeightInputs, 'causal
 
 export function checkAttentionColumnSums(a: AttentionColumnSumsArguments): void {
   const { query, key, visible } = a;
-  checkWeightInputs('attentionColumnSums', { ...a, causalOffset: 0 });
+  checkProbabilityInputs('attentionColumnSums', { ...a, causalOffset: 0 });
   checkVisible('attentionColumnSums', visible, query.heads, key);
   const rows = a.out.rows === query.heads ? query.heads : key.heads;
   checkScores('attentionColumnSums', 'out', a.out, 'written', { rows, length: key.rows });
@@ -26,8 +26,8 @@ export function checkAttentionColumnSums(a: AttentionColumnSumsArguments): void 
   checkApart('attentionColumnSums', 'out', out, 'key', a.key);
 }
 
-/** What the range adds: its keys alone, with the mask of the kernels that recompute weights. */
-export function ofRange(a: AttentionColumnSumsArguments): WeightInputs {
+/** What the range adds: its keys alone, with the mask of the kernels that recompute probabilities. */
+export function ofRange(a: AttentionColumnSumsArguments): ProbabilityInputs {
   const { query, key, scale, logSumExp } = a;
   const { start, end, causal, window } = a.visible.range;
   const length = end - start;

@@ -2,12 +2,12 @@ import type { IndexList, ScoreRows } from '../../arguments';
 import { fill } from '../../webgpu/fill';
 import { linearGrid, spans } from '../../webgpu/grid';
 import { defineKernel } from '../../webgpu/kernel';
+import { prepareProbabilities, probabilityWork, shareOf } from '../../webgpu/probabilities';
 import type { Recorder } from '../../webgpu/recorder';
 import { visibleConstants, visibleParameters } from '../../webgpu/visible-keys';
-import { prepareWeights, shareOf, weightWork } from '../../webgpu/weights';
 import { type TileShape, tileShape } from '../../wgsl/parts/gemm-tile';
 import { masked } from '../../wgsl/parts/mask';
-import { threadsOf, weightTile } from '../../wgsl/parts/weight-tile';
+import { probabilityTile, threadsOf } from '../../wgsl/parts/probability-tile';
 import { sumHeads } from '../sum-heads/webgpu';
 import shader from './attention-column-sums.wgsl';
 import listedShader from './attention-column-sums-listed.wgsl';
@@ -16,7 +16,7 @@ import { type AttentionColumnSumsArguments, checkAttentionColumnSums, ofRange } 
 import scatterShader from './scatter-add.wgsl';
 
 const kernel = defineKernel('attention-column-sums', masked(shader));
-const tiled = defineKernel('attention-column-sums-tiled', weightTile(tiledShader));
+const tiled = defineKernel('attention-column-sums-tiled', probabilityTile(tiledShader));
 const listed = defineKernel('attention-column-sums-listed', listedShader);
 const scatter = defineKernel('scatter-add', scatterShader);
 
@@ -57,14 +57,14 @@ function recordRange(
   const { out } = a;
   const inputs = ofRange(a);
   const { query, key } = inputs;
-  const { buffers, parameters, constants } = prepareWeights(recorder, inputs);
+  const { buffers, parameters, constants } = prepareProbabilities(recorder, inputs);
   const isTiled = !recorder.emulatesThreads;
   const { shares, shareRows, keyGroups, threads } = isTiled
     ? tiledShares(recorder, query.heads, query.rows, key.rows, shape)
     : registerShares(recorder, query.heads, query.rows, key.rows);
   const sums = recorder.temporary('f32', query.heads * shares * key.rows, 'column sums of shares');
   const items = keyGroups * shares;
-  const work = weightWork(inputs);
+  const work = probabilityWork(inputs);
   for (const { start, count } of spans(items, recorder.partsFor(work), threads)) {
     recorder.dispatch({
       kernel: isTiled ? tiled : kernel,
@@ -94,7 +94,7 @@ function recordRange(
 function recordList(recorder: Recorder, a: AttentionColumnSumsArguments, list: IndexList): void {
   const { query, key, out } = a;
   const { heads } = query;
-  const { buffers, parameters } = prepareWeights(recorder, { ...a, causalOffset: 0 });
+  const { buffers, parameters } = prepareProbabilities(recorder, { ...a, causalOffset: 0 });
   const { causalOffset: _, window: __, ...ofWeights } = parameters;
   const { listOffset, listCount, listRowStride, headsPerSet, countsOffset } = visibleParameters(
     a.visible,

@@ -57,7 +57,7 @@ const PITCH = 5u;
 /// Pixels of a thread, down and across.
 const DOWN = 8u / PIXEL_ROWS;
 const ACROSS = 8u / PIXEL_KEYS;
-/// A pixel of one cell needs no largest product beside its weight.
+/// A pixel of one cell needs no largest product beside its probability.
 const IS_CELL = PIXEL_ROWS == 1u && PIXEL_KEYS == 1u;
 const PRODUCTS = select(DOWN * ACROSS, 1u, IS_CELL);
 
@@ -203,9 +203,9 @@ fn main(
           sum[at] += (s.x + s.y) + (s.z + s.w);
         } else {
           for (var j = 0u; j < 8u; j++) { // unrolled
-            let weight = select(b[j % 4u], a[j % 4u], j < 4u);
-            largest[at + j / PIXEL_KEYS] = max(largest[at + j / PIXEL_KEYS], weight);
-            sum[at + j / PIXEL_KEYS] += weight;
+            let probability = select(b[j % 4u], a[j % 4u], j < 4u);
+            largest[at + j / PIXEL_KEYS] = max(largest[at + j / PIXEL_KEYS], probability);
+            sum[at + j / PIXEL_KEYS] += probability;
           }
         }
       }

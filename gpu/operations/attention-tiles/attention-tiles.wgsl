@@ -1,7 +1,7 @@
 // Tiles of attention maps, pooled to pixels: pixel (y, x) of a tile covers the query rows tile.row + [y, y + 1)·tokensPerPixel,
 // of which every rowStep-th is evaluated, and the key rows tile.key + [x, x + 1)·tokensPerPixel. Its maximum and mean are over
-// the cells that queries see (mask.wgsl) of exp(q_i·k_t·scale − logSumExp_i); the third plane is the largest of weight × factor_i, or
-// × firstFactor for t < firstKeys. A pixel without any cell holds 0.
+// the cells that queries see (mask.wgsl) of exp(q_i·k_t·scale − logSumExp_i); the third plane is the largest of probability ×
+// factor_i, or × firstFactor for t < firstKeys. A pixel without any cell holds 0.
 //
 // Shapes     query [H, n, d], key [G, m, d], their d, offsets and strides in vectors of four; logSumExp, factors [H, n];
 //            tiles [·, 3]: head, row, key; out [tiles, 3, height, width].
@@ -101,10 +101,10 @@ fn main(@builtin(local_invocation_index) thread: u32, @builtin(workgroup_id) wor
           let seen = min(end, limit(row));
           for (var j = 0u; j < 4u && t + j < seen; j++) {
             if (WINDOWED && t + j < firstSeen(row)) { continue; }
-            let weight = exp(params.scale * scores[r][j] - lse);
-            largest = max(largest, weight);
-            sum += weight;
-            excess = max(excess, weight * select(factor, params.firstFactor, t + j < params.firstKeys));
+            let probability = exp(params.scale * scores[r][j] - lse);
+            largest = max(largest, probability);
+            sum += probability;
+            excess = max(excess, probability * select(factor, params.firstFactor, t + j < params.firstKeys));
             cells++;
           }
         }

@@ -1,11 +1,18 @@
 /** Tiles of attention maps, pooled to pixels. */
 import { floatsOf } from '../../cpu/buffer';
 import { PANEL_ROWS } from '../../cpu/panel';
-import { type HeadWeights, type WeighHead, weighHead } from '../../cpu/weights';
+import {
+  type HeadProbabilities,
+  type ProbabilitiesOfHead,
+  probabilitiesOfHead,
+} from '../../cpu/probabilities';
 import { sliceHeads, sliceRows } from '../../rows';
 import { type AttentionTilesArguments, checkAttentionTiles, type TileOrigin } from './op';
 
-export function attentionTiles(a: AttentionTilesArguments, weigh: WeighHead = weighHead): void {
+export function attentionTiles(
+  a: AttentionTilesArguments,
+  ofHead: ProbabilitiesOfHead = probabilitiesOfHead,
+): void {
   checkAttentionTiles(a);
   const pixels = a.width * a.height;
   const out = floatsOf(a.out);
@@ -15,7 +22,7 @@ export function attentionTiles(a: AttentionTilesArguments, weigh: WeighHead = we
       const start = a.outOffset + (3 * i + index) * pixels;
       return out.subarray(start, start + pixels);
     };
-    poolTile(a, tile, weigh, { maximum: plane(0), mean: plane(1), excess: plane(2) });
+    poolTile(a, tile, ofHead, { maximum: plane(0), mean: plane(1), excess: plane(2) });
   });
 }
 
@@ -27,7 +34,12 @@ interface Planes {
 }
 
 /** Adds a tile to pixels of zeros. */
-function poolTile(a: AttentionTilesArguments, tile: TileOrigin, weigh: WeighHead, planes: Planes): void {
+function poolTile(
+  a: AttentionTilesArguments,
+  tile: TileOrigin,
+  ofHead: ProbabilitiesOfHead,
+  planes: Planes,
+): void {
   const { query, key, width, height, tokensPerPixel, rowStep } = a;
   const rows = Math.min(query.rows - tile.row, height * tokensPerPixel);
   const keys = Math.min(key.rows - tile.key, width * tokensPerPixel);
@@ -43,7 +55,7 @@ function poolTile(a: AttentionTilesArguments, tile: TileOrigin, weigh: WeighHead
     window: a.window,
   };
   if (rows + inputs.causalOffset <= 0) return;
-  const weights = weigh(inputs, 0);
+  const probabilities = ofHead(inputs, 0);
   const factors = floatsOf(a.factors.buffer);
   const firstFactor = a.factors.offset + tile.head * a.factors.headStride + tile.row;
   const first = { keys: Math.max(0, a.firstKeys - tile.key), factor: a.firstFactor };
@@ -57,10 +69,10 @@ function poolTile(a: AttentionTilesArguments, tile: TileOrigin, weigh: WeighHead
     cells.fill(0);
     for (let row = y * tokensPerPixel; row < end; row += PANEL_ROWS * rowStep) {
       const loaded = Math.min(PANEL_ROWS, Math.ceil((end - row) / rowStep));
-      weights.load(row, loaded, rowStep);
+      probabilities.load(row, loaded, rowStep);
       for (let r = 0; r < loaded; r++) {
         const factor = factors[firstFactor + row + r * rowStep]!;
-        poolRow(weights, r, tokensPerPixel, { maximum, sum, cells, excess, factor, first });
+        poolRow(probabilities, r, tokensPerPixel, { maximum, sum, cells, excess, factor, first });
       }
     }
     for (let x = 0; x < width; x++) if (cells[x]! > 0) planes.mean[y * width + x] = sum[x]! / cells[x]!;
@@ -77,9 +89,9 @@ interface Line {
   readonly first: { readonly keys: number; readonly factor: number };
 }
 
-/** Adds one row of weights to the pixels it crosses; those of which it sees no key are not touched. */
+/** Adds one row of probabilities to the pixels it crosses; those of which it sees no key are not touched. */
 function poolRow(
-  { values, stride, limits, firsts }: HeadWeights,
+  { values, stride, limits, firsts }: HeadProbabilities,
   r: number,
   keysPerPixel: number,
   { maximum, sum, cells, excess, factor, first }: Line,
@@ -93,15 +105,15 @@ function poolRow(
     let total = 0;
     let largestOfFirst = 0;
     for (let at = start + begin; at < start + split; at++) {
-      const weight = values[at]!;
-      total += weight;
-      if (weight > largestOfFirst) largestOfFirst = weight;
+      const probability = values[at]!;
+      total += probability;
+      if (probability > largestOfFirst) largestOfFirst = probability;
     }
     let largest = 0;
     for (let at = start + split; at < start + end; at++) {
-      const weight = values[at]!;
-      total += weight;
-      if (weight > largest) largest = weight;
+      const probability = values[at]!;
+      total += probability;
+      if (probability > largest) largest = probability;
     }
     maximum[x] = Math.max(maximum[x]!, largest, largestOfFirst);
     excess[x] = Math.max(excess[x]!, largest * factor, largestOfFirst * first.factor);

@@ -1,4 +1,4 @@
-import type { RowScalars, WeightInputs } from '../../arguments';
+import type { ProbabilityInputs, RowScalars } from '../../arguments';
 import type { DeviceBuffer } from '../../rows';
 import {
   asRows,
@@ -10,7 +10,7 @@ import {
   fail,
   scalarsAsRows,
 } from '../../validate';
-import { checkWeightInputs } from '../../validate/weight-inputs';
+import { checkProbabilityInputs } from '../../validate/probability-inputs';
 
 /** Query head of a tile, and the query and key row of its first cell. */
 export interface TileOrigin {
@@ -23,11 +23,11 @@ export interface TileOrigin {
  * Tiles of attention maps, pooled to pixels, `width × height` each. Pixel (y, x) of a tile covers the query rows
  * tile.row + [y, y + 1)·tokensPerPixel and the key rows tile.key + [x, x + 1)·tokensPerPixel, as far as there are any. out
  * is dense [tiles, 3, height, width]: the maximum, then the mean over the pixel's cells that are seen of the
- * weights exp(q·k·scale − lse), then the largest of weight × factor: `factors` has one for each query row, the first
+ * probabilities exp(q·k·scale − lse), then the largest of probability × factor: `factors` has one for each query row, the first
  * `firstKeys` keys have `firstFactor` instead. A pixel without such cells holds 0 in all three. Every `rowStep`-th query row
  * of a pixel is evaluated, from its first: 1 is exact. tokensPerPixel and rowStep are powers of two, rowStep ≤ tokensPerPixel.
  */
-export interface AttentionTilesArguments extends WeightInputs {
+export interface AttentionTilesArguments extends ProbabilityInputs {
   readonly tiles: readonly TileOrigin[];
   readonly width: number;
   readonly height: number;
@@ -41,7 +41,7 @@ export interface AttentionTilesArguments extends WeightInputs {
 }
 
 export function checkAttentionTiles(a: AttentionTilesArguments): void {
-  checkWeightInputs('attentionTiles', a);
+  checkProbabilityInputs('attentionTiles', a);
   checkCount('attentionTiles', 'width', a.width);
   checkCount('attentionTiles', 'height', a.height);
   checkPowerOfTwo('tokensPerPixel', a.tokensPerPixel);

@@ -1,8 +1,8 @@
 import { fill } from '../../webgpu/fill';
 import { spans } from '../../webgpu/grid';
 import { defineKernel } from '../../webgpu/kernel';
+import { prepareProbabilities, shareOf } from '../../webgpu/probabilities';
 import type { Recorder } from '../../webgpu/recorder';
-import { prepareWeights, shareOf } from '../../webgpu/weights';
 import { masked } from '../../wgsl/parts/mask';
 import shader from './attention-tiles.wgsl';
 import blocks from './attention-tiles-blocks.wgsl';
@@ -27,7 +27,7 @@ export function attentionTiles(recorder: Recorder, a: AttentionTilesArguments): 
     fill(recorder, out, outOffset, length, 0);
     return;
   }
-  const { buffers, parameters, constants } = prepareWeights(recorder, a);
+  const { buffers, parameters, constants } = prepareProbabilities(recorder, a);
   const origins = recorder.upload(
     Uint32Array.from(tiles.flatMap((tile) => [tile.head, tile.row, tile.key])),
     'tile origins',

@@ -1,8 +1,8 @@
 import { linearGrid, spans } from '../../webgpu/grid';
 import { defineKernel, withParts } from '../../webgpu/kernel';
+import { shareOf } from '../../webgpu/probabilities';
 import type { Recorder } from '../../webgpu/recorder';
 import { visibleConstants } from '../../webgpu/visible-keys';
-import { shareOf } from '../../webgpu/weights';
 import visibleKeysCode from '../../wgsl/parts/visible-keys.wgsl';
 import shader from './attention-flash.wgsl';
 import stageCode from './attention-flash-stage.wgsl';

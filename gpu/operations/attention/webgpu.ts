@@ -1,9 +1,9 @@
 import { linearGrid, spans } from '../../webgpu/grid';
 import { defineKernel, withParts } from '../../webgpu/kernel';
+import { shareOf } from '../../webgpu/probabilities';
 import type { Recorder } from '../../webgpu/recorder';
 import { asVectors } from '../../webgpu/vectors';
 import { visibleConstants } from '../../webgpu/visible-keys';
-import { shareOf } from '../../webgpu/weights';
 import visibleKeysCode from '../../wgsl/parts/visible-keys.wgsl';
 import shader from './attention.wgsl';
 import { type AttentionArguments, checkAttention } from './op';

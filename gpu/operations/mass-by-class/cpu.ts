@@ -1,10 +1,10 @@
 import { floatsOf, integersOf } from '../../cpu/buffer';
 import { PANEL_ROWS } from '../../cpu/panel';
-import { type HeadWeights, weighHead } from '../../cpu/weights';
+import { type HeadProbabilities, probabilitiesOfHead } from '../../cpu/probabilities';
 import { fail } from '../../validate';
 import { checkMassByClass, type MassByClassArguments } from './op';
 
-export function massByClass(a: MassByClassArguments, weigh = weighHead): void {
+export function massByClass(a: MassByClassArguments, ofHead = probabilitiesOfHead): void {
   checkMassByClass(a);
   const { query, key, groupings, sets, classes, byRow = false } = a;
   const out = floatsOf(a.out);
@@ -17,17 +17,26 @@ export function massByClass(a: MassByClassArguments, weigh = weighHead): void {
   const mass = new Float64Array(LANES * classes);
   for (let head = 0; head < query.heads; head++) {
     const set = Math.floor((head * sets) / query.heads);
-    const weights = weigh(a, head);
+    const probabilities = ofHead(a, head);
     for (let row = 0; row < query.rows; row += PANEL_ROWS) {
       const rows = Math.min(PANEL_ROWS, query.rows - row);
-      weights.load(row, rows);
+      probabilities.load(row, rows);
       for (let r = 0; r < rows; r++) {
         for (let grouping = 0; grouping < groupings; grouping++) {
           const classRow = (grouping * sets + set) * classRows + (byRow ? row + r : 0);
           const classStart = classRow * key.rows;
           const outStart = ((grouping * query.heads + head) * query.rows + row + r) * classes;
-          const count = weights.limits[r]!;
-          addByClass(weights.values, r * weights.stride, count, classOf, classStart, mass, out, outStart);
+          const count = probabilities.limits[r]!;
+          addByClass(
+            probabilities.values,
+            r * probabilities.stride,
+            count,
+            classOf,
+            classStart,
+            mass,
+            out,
+            outStart,
+          );
         }
       }
     }
@@ -37,9 +46,9 @@ export function massByClass(a: MassByClassArguments, weigh = weighHead): void {
 /** Partial sums of a class. */
 const LANES = 4;
 
-/** out[outStart + c] = Σ of the weights whose key has class c; `mass` has room for LANES sums of each. */
+/** out[outStart + c] = Σ of the probabilities whose key has class c; `mass` has room for LANES sums of each. */
 function addByClass(
-  panel: HeadWeights['values'],
+  panel: HeadProbabilities['values'],
   start: number,
   count: number,
   classOf: Uint32Array,

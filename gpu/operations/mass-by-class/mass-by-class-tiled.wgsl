@@ -9,7 +9,8 @@
 // Precision  32-bit sums in the order of the keys.
 // Equals     `massByClass` of gpu/cpu before its sum over shares.
 //
-// A second product follows the first: of the weights, which go through workgroup memory, with ones where a key is of a class.
+// A second product follows the first: of the probabilities, which go through workgroup memory, with ones where a key is of a
+// class.
 // Thread (x, y) holds four queries' sums of the bins x, x + WIDE, …; a bin is a grouping and one of its classes.
 
 struct Params {
@@ -50,10 +51,10 @@ struct Params {
 
 const THREADS = WIDE * HIGH;
 /// A vector longer than what it holds, so that rows which threads read together lie in different banks.
-const WEIGHT_STRIDE = WIDE + 1u;
+const PROBABILITY_STRIDE = WIDE + 1u;
 
-/// Weights of the block: by query, of four keys each.
-var<workgroup> weights: array<vec4f, LEFT_ROWS * WEIGHT_STRIDE>;
+/// Probabilities of the block: by query, of four keys each.
+var<workgroup> probabilities: array<vec4f, LEFT_ROWS * PROBABILITY_STRIDE>;
 /// Classes of the block's keys: by grouping, of four keys each.
 var<workgroup> keyClasses: array<vec4u, GROUPINGS * WIDE>;
 
@@ -106,16 +107,16 @@ fn main(
     addProduct(&scores, thread, firstRow, firstKey, params.vectors);
     let t = firstKey + 4u * x;
     let row = firstRow + quad;
-    weights[quad * WEIGHT_STRIDE + x] = weightsOf(scores[0], lse.x, t, limit(row), row);
-    weights[(quad + 1u) * WEIGHT_STRIDE + x] = weightsOf(scores[1], lse.y, t, limit(row + 1u), row + 1u);
-    weights[(quad + 2u) * WEIGHT_STRIDE + x] = weightsOf(scores[2], lse.z, t, limit(row + 2u), row + 2u);
-    weights[(quad + 3u) * WEIGHT_STRIDE + x] = weightsOf(scores[3], lse.w, t, limit(row + 3u), row + 3u);
+    probabilities[quad * PROBABILITY_STRIDE + x] = probabilitiesOf(scores[0], lse.x, t, limit(row), row);
+    probabilities[(quad + 1u) * PROBABILITY_STRIDE + x] = probabilitiesOf(scores[1], lse.y, t, limit(row + 1u), row + 1u);
+    probabilities[(quad + 2u) * PROBABILITY_STRIDE + x] = probabilitiesOf(scores[2], lse.z, t, limit(row + 2u), row + 2u);
+    probabilities[(quad + 3u) * PROBABILITY_STRIDE + x] = probabilitiesOf(scores[3], lse.w, t, limit(row + 3u), row + 3u);
     workgroupBarrier();
     for (var four = 0u; four < WIDE; four++) {
-      let w0 = weights[quad * WEIGHT_STRIDE + four];
-      let w1 = weights[(quad + 1u) * WEIGHT_STRIDE + four];
-      let w2 = weights[(quad + 2u) * WEIGHT_STRIDE + four];
-      let w3 = weights[(quad + 3u) * WEIGHT_STRIDE + four];
+      let w0 = probabilities[quad * PROBABILITY_STRIDE + four];
+      let w1 = probabilities[(quad + 1u) * PROBABILITY_STRIDE + four];
+      let w2 = probabilities[(quad + 2u) * PROBABILITY_STRIDE + four];
+      let w3 = probabilities[(quad + 3u) * PROBABILITY_STRIDE + four];
       for (var b = 0u; b < BINS; b++) { // unrolled
         // A grouping is below GROUPINGS: said again where it is an index, it spares a check for every vector.
         let classes = keyClasses[binGrouping[b] % GROUPINGS * WIDE + four];

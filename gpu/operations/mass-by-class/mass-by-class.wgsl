@@ -1,7 +1,7 @@
-// Attention mass by class of key, from weights already computed: out[grouping, h, i, c] = Σ over keys t of class c of
-// weights[h, i, t], for query rows [firstRow, firstRow + rows) of the n.
+// Attention mass by class of key, from probabilities already computed: out[grouping, h, i, c] = Σ over keys t of class c of
+// probabilities[h, i, t], for query rows [firstRow, firstRow + rows) of the n.
 //
-// Shapes     weights dense [H, rows, m], 0 where nothing is seen; classOf [groupings, sets, m],
+// Shapes     probabilities dense [H, rows, m], 0 where nothing is seen; classOf [groupings, sets, m],
 //            with BY_ROW [groupings, sets, n, m]; out [groupings, H, n, classes].
 // Constants  BY_ROW: every query row has classes of its own.
 // Grid       one thread per query head, grouping, four classes and four rows (rows fastest), 64 a workgroup, linear.
@@ -21,7 +21,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> weights: array<f32>;
+@group(0) @binding(1) var<storage, read> probabilities: array<f32>;
 @group(0) @binding(2) var<storage, read> classOf: array<u32>;
 @group(0) @binding(3) var<storage, read_write> out: array<f32>;
 
@@ -41,7 +41,7 @@ fn main(
   if (head >= params.heads) { return; }
   // Rows beyond the last repeat it and are not stored.
   let rows = min(vec4u(firstRow) + vec4u(0u, 1u, 2u, 3u), vec4u(params.rows - 1u));
-  let weightStarts = (head * params.rows + rows) * params.keyRows;
+  let probabilityStarts = (head * params.rows + rows) * params.keyRows;
   let ofHead = grouping * params.sets + head / params.headsPerSet;
   let classStarts = select(vec4u(ofHead), ofHead * params.queryRows + params.firstRow + rows, BY_ROW) * params.keyRows;
   let classes = vec4u(firstClass) + vec4u(0u, 1u, 2u, 3u);
@@ -54,15 +54,15 @@ fn main(
     var sums3 = vec4f();
     for (var t = first; t < min(first + 64u, params.keyRows); t++) {
       let isOfClass = select(vec4f(), vec4f(1.0), classes == vec4u(classOf[classStarts.x + t]));
-      sums0 += weights[weightStarts.x + t] * isOfClass;
+      sums0 += probabilities[probabilityStarts.x + t] * isOfClass;
       if (BY_ROW) {
-        sums1 += weights[weightStarts.y + t] * select(vec4f(), vec4f(1.0), classes == vec4u(classOf[classStarts.y + t]));
-        sums2 += weights[weightStarts.z + t] * select(vec4f(), vec4f(1.0), classes == vec4u(classOf[classStarts.z + t]));
-        sums3 += weights[weightStarts.w + t] * select(vec4f(), vec4f(1.0), classes == vec4u(classOf[classStarts.w + t]));
+        sums1 += probabilities[probabilityStarts.y + t] * select(vec4f(), vec4f(1.0), classes == vec4u(classOf[classStarts.y + t]));
+        sums2 += probabilities[probabilityStarts.z + t] * select(vec4f(), vec4f(1.0), classes == vec4u(classOf[classStarts.z + t]));
+        sums3 += probabilities[probabilityStarts.w + t] * select(vec4f(), vec4f(1.0), classes == vec4u(classOf[classStarts.w + t]));
       } else {
-        sums1 += weights[weightStarts.y + t] * isOfClass;
-        sums2 += weights[weightStarts.z + t] * isOfClass;
-        sums3 += weights[weightStarts.w + t] * isOfClass;
+        sums1 += probabilities[probabilityStarts.y + t] * isOfClass;
+        sums2 += probabilities[probabilityStarts.z + t] * isOfClass;
+        sums3 += probabilities[probabilityStarts.w + t] * isOfClass;
       }
     }
     totals[0] += sums0;

@@ -1,16 +1,16 @@
-import type { WeightInputs } from '../../arguments';
+import type { ProbabilityInputs } from '../../arguments';
 import type { DeviceBuffer } from '../../rows';
 import { checkCount, checkSpan, fail } from '../../validate';
-import { checkWeightInputs } from '../../validate/weight-inputs';
+import { checkProbabilityInputs } from '../../validate/probability-inputs';
 
 /**
- * Attention mass by class of key, from one recomputation of the weights for any number of groupings.
+ * Attention mass by class of key, from one recomputation of the probabilities for any number of groupings.
  * `classOf` holds `groupings × sets × key.rows` class numbers < classes; query head h uses set ⌊h·sets/H⌋. With `byRow` every
  * query row has classes of its own: `groupings × sets × n × key.rows`.
  * out [groupings, H, n, classes] is overwritten: Σ over keys t that query i sees and that have class c of
  * exp(q·k·scale − lse).
  */
-export interface MassByClassArguments extends WeightInputs {
+export interface MassByClassArguments extends ProbabilityInputs {
   readonly classOf: DeviceBuffer;
   readonly groupings: number;
   readonly sets: number;
@@ -21,7 +21,7 @@ export interface MassByClassArguments extends WeightInputs {
 
 /** Argument checks of the operations that measure attention. */
 export function checkMassByClass(a: MassByClassArguments): void {
-  checkWeightInputs('massByClass', a);
+  checkProbabilityInputs('massByClass', a);
   checkCount('massByClass', 'groupings', a.groupings);
   checkCount('massByClass', 'sets', a.sets);
   checkCount('massByClass', 'classes', a.classes);

@@ -1,14 +1,14 @@
 import { linearGrid, spans } from '../../webgpu/grid';
 import { defineKernel } from '../../webgpu/kernel';
+import { prepareProbabilities, probabilityWork, shareOf } from '../../webgpu/probabilities';
 import type { Recorder } from '../../webgpu/recorder';
-import { prepareWeights, shareOf, weightWork } from '../../webgpu/weights';
 import { type TileShape, tileShape } from '../../wgsl/parts/gemm-tile';
-import { threadsOf, weightTile } from '../../wgsl/parts/weight-tile';
+import { probabilityTile, threadsOf } from '../../wgsl/parts/probability-tile';
 import { sumHeads } from '../sum-heads/webgpu';
 import shader from './mass-by-class-tiled.wgsl';
 import type { MassByClassArguments } from './op';
 
-const kernel = defineKernel('mass-by-class-tiled', weightTile(shader));
+const kernel = defineKernel('mass-by-class-tiled', probabilityTile(shader));
 
 /** A block, the groupings whose classes fit beside it, and how many sums by grouping and class a thread holds. */
 export interface MassShape extends TileShape {
@@ -31,12 +31,12 @@ export function massShape(groupings: number, classes: number): MassShape | undef
 }
 
 /**
- * Records `Ops.massByClass` with the weights in workgroup memory, as many groupings at a time as fit there: sums per share of the
- * keys, then over the shares. There is something to do, and `shape` takes one grouping's classes.
+ * Records `Ops.massByClass` with the probabilities in workgroup memory, as many groupings at a time as fit there: sums per share
+ * of the keys, then over the shares. There is something to do, and `shape` takes one grouping's classes.
  */
 export function massByClassTiled(recorder: Recorder, a: MassByClassArguments, shape: MassShape): void {
   const { query, key, groupings, sets, classes, out } = a;
-  const { buffers, parameters, constants } = prepareWeights(recorder, a);
+  const { buffers, parameters, constants } = prepareProbabilities(recorder, a);
   const size = groupings * query.heads * query.rows * classes;
   const keyTiles = Math.ceil(key.rows / shape.rightRows);
   const rowTiles = query.heads * Math.ceil(query.rows / shape.leftRows);
@@ -48,7 +48,7 @@ export function massByClassTiled(recorder: Recorder, a: MassByClassArguments, sh
   const shares = Math.ceil(keyTiles / shareTiles);
   const sums = shares === 1 ? out : recorder.temporary('f32', shares * size, 'mass by class of shares');
   const items = rowTiles * shares;
-  const { flops, bytes } = weightWork(a);
+  const { flops, bytes } = probabilityWork(a);
   const work = { flops: flops * (1 + sumsOf(shape) / query.channels), bytes };
   const most = Math.min(shape.groupings, Math.floor(sumsOf(shape) / classes));
   for (const chunk of spans(groupings, Math.ceil(groupings / most), 1)) {

@@ -3,21 +3,21 @@ import { fill } from '../../webgpu/fill';
 import { linearGrid, spans } from '../../webgpu/grid';
 import { defineKernel } from '../../webgpu/kernel';
 import type { Recorder } from '../../webgpu/recorder';
-import { attentionWeights } from '../attention-weights/webgpu';
+import { attentionProbabilities } from '../attention-probabilities/webgpu';
 import shader from './mass-by-class.wgsl';
 import { checkMassByClass, type MassByClassArguments } from './op';
 import { massByClassTiled, massShape } from './webgpu-tiled';
 
 const kernel = defineKernel('mass-by-class', shader);
 
-/** Weights held at a time: 16 MiB. */
-const MOST_WEIGHTS = 2 ** 22;
+/** Probabilities held at a time: 16 MiB. */
+const MOST_PROBABILITIES = 2 ** 22;
 const CLASSES_PER_THREAD = 4;
 const ROWS_PER_THREAD = 4;
 
 /**
- * Records `Ops.massByClass`. Emulated threads, more classes than workgroup memory holds, and classes by row: the weights of a few query rows at a
- * time, and their sums.
+ * Records `Ops.massByClass`. Emulated threads, more classes than workgroup memory holds, and classes by row: the probabilities of
+ * a few query rows at a time, and their sums.
  */
 export function massByClass(recorder: Recorder, a: MassByClassArguments): void {
   checkMassByClass(a);
@@ -33,12 +33,12 @@ export function massByClass(recorder: Recorder, a: MassByClassArguments): void {
     massByClassTiled(recorder, a, shape);
     return;
   }
-  const rowsAtOnce = Math.floor(MOST_WEIGHTS / (heads * key.rows) / ROWS_PER_THREAD) * ROWS_PER_THREAD;
+  const rowsAtOnce = Math.floor(MOST_PROBABILITIES / (heads * key.rows) / ROWS_PER_THREAD) * ROWS_PER_THREAD;
   const most = Math.max(ROWS_PER_THREAD, rowsAtOnce);
-  const weights = recorder.temporary(
+  const probabilities = recorder.temporary(
     'f32',
     heads * Math.min(most, query.rows) * key.rows,
-    'weights of some rows',
+    'probabilities of some rows',
   );
   const quarters = heads * groupings * Math.ceil(classes / CLASSES_PER_THREAD);
   const workOf = (rows: number) => {
@@ -47,19 +47,19 @@ export function massByClass(recorder: Recorder, a: MassByClassArguments): void {
   };
   const parts = Math.max(recorder.partsFor(workOf(query.rows)), query.rows / most);
   for (const rows of spans(query.rows, parts, ROWS_PER_THREAD)) {
-    attentionWeights(recorder, {
+    attentionProbabilities(recorder, {
       query: sliceRows(query, rows.start, rows.count),
       key,
       scale: a.scale,
       logSumExp: { ...logSumExp, offset: logSumExp.offset + rows.start },
       causalOffset: a.causalOffset + rows.start,
       window: a.window,
-      out: weights,
+      out: probabilities,
     });
     recorder.dispatch({
       kernel,
       constants: { BY_ROW: a.byRow ?? false },
-      buffers: { weights, classOf: a.classOf, out },
+      buffers: { probabilities, classOf: a.classOf, out },
       parameters: {
         heads,
         rows: rows.count,

@@ -1,5 +1,5 @@
 // The keys that query rows see where weights are recomputed: query i those t with i + causalOffset − window < t ≤ i + causalOffset. A
-// part of kernels whose `params` have the fields of gpu/webgpu/weights.ts.
+// part of kernels whose `params` have the fields of gpu/webgpu/probabilities.ts.
 //
 // Constants  WINDOWED: params.window is the length of a window.
 

@@ -1,4 +1,4 @@
-/** Attention and its weights as PyTorch computed them for a captured model (tests/fixtures/README.md). */
+/** Attention and its probabilities as PyTorch computed them for a captured model (tests/fixtures/README.md). */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { createCpuOps } from '../../../gpu/cpu';
@@ -27,8 +27,8 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
     ops.attention({ ...inputs, value: view('value', keyHeads), visible, out, logSumExp });
     expectClose(await ops.readFloats(out.buffer), capture.tensor(`head_output.${layer}`).toFloat32(), 1e-5);
 
-    const weights = ops.allocate('f32', heads * tokens * tokens, 'weights');
-    ops.attentionWeights({ ...inputs, logSumExp, causalOffset: 0, out: weights });
-    expectClose(await ops.readFloats(weights), capture.tensor(`attention.${layer}`).toFloat32(), 1e-5);
+    const probabilities = ops.allocate('f32', heads * tokens * tokens, 'probabilities');
+    ops.attentionProbabilities({ ...inputs, logSumExp, causalOffset: 0, out: probabilities });
+    expectClose(await ops.readFloats(probabilities), capture.tensor(`attention.${layer}`).toFloat32(), 1e-5);
   });
 });

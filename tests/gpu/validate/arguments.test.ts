@@ -128,7 +128,7 @@ test('what the cases below are made from is accepted', () => {
   ops.attentionColumnSums(received);
   ops.attentionColumnSums({ ...received, out: scores(4, 5) });
   ops.massByClass(mass);
-  ops.attentionWeights({ ...weights, out: floats(60) });
+  ops.attentionProbabilities({ ...weights, out: floats(60) });
   ops.attentionTiles(tiles);
 });
 
@@ -389,14 +389,17 @@ describe('refused', () => {
     ],
     [() => ops.massByClass({ ...mass, sets: 3 }), 'massByClass: sets is 3'],
     [() => ops.massByClass({ ...mass, out: floats(71) }), 'massByClass: out reaches element 72'],
-    [() => ops.attentionWeights({ ...weights, out: floats(59) }), 'attentionWeights: out reaches element 60'],
     [
-      () => ops.attentionWeights({ ...weights, causalOffset: 0.5, out: floats(60) }),
-      'attentionWeights: causalOffset',
+      () => ops.attentionProbabilities({ ...weights, out: floats(59) }),
+      'attentionProbabilities: out reaches element 60',
     ],
     [
-      () => ops.attentionWeights({ ...weights, window: 1.5, out: floats(60) }),
-      'attentionWeights: window is 1.5, but must be an integer ≥ 0',
+      () => ops.attentionProbabilities({ ...weights, causalOffset: 0.5, out: floats(60) }),
+      'attentionProbabilities: causalOffset',
+    ],
+    [
+      () => ops.attentionProbabilities({ ...weights, window: 1.5, out: floats(60) }),
+      'attentionProbabilities: window is 1.5, but must be an integer ≥ 0',
     ],
     [() => ops.attentionTiles({ ...tiles, firstKeys: -1 }), 'attentionTiles: firstKeys'],
     [() => ops.attentionTiles({ ...tiles, firstFactor: Number.NaN }), 'attentionTiles: firstFactor'],

@@ -11,7 +11,7 @@ import {
   randomFloats,
 } from './both';
 
-// An exponential of a difference of numbers of about 3, and sums of at most some hundred weights.
+// An exponential of a difference of numbers of about 3, and sums of at most some hundred probabilities.
 const tolerance = { relative: 5e-6 };
 
 interface Case {

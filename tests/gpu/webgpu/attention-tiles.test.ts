@@ -2,7 +2,7 @@ import { it } from 'vitest';
 import type { Ops, TileOrigin } from '../../../gpu/ops';
 import { compare, describeBoth, infiniteScores, inputView, type Layout, poisoned } from './both';
 
-// An exponential of a difference of numbers of about 3, and sums of at most a few hundred weights.
+// An exponential of a difference of numbers of about 3, and sums of at most a few hundred probabilities.
 const tolerance = { relative: 1e-5 };
 
 interface Case {
@@ -144,7 +144,7 @@ describeBoth('attentionTiles', (backends) => {
     await compare(backends, (ops) => record(ops, c), tolerance);
   });
 
-  it('weights that are far apart', async () => {
+  it('probabilities that are far apart', async () => {
     const c = { tokens: 133, channels: 8, width: 17, height: 17, tokensPerPixel: 8 };
     await compare(backends, (ops) => record(ops, c, 4), { relative: 1e-4 });
   });

@@ -5,7 +5,7 @@
 // Grid       one workgroup of 8 × 8 threads per 64 × 64 tile; workgroups.x over keys, workgroups.y over items from
 //            firstItem: query head · query tiles + query tile.
 // Precision  32-bit.
-// Equals     `attentionWeights` of gpu/cpu.
+// Equals     `attentionProbabilities` of gpu/cpu.
 //
 // Thread (x, y) holds rows y, y+8, … and keys x, x+8, … of the tile in registers, as matmul.wgsl does. Rows and keys beyond
 // the end repeat the last one and are not stored; tiles that no row sees are not computed.
@@ -46,9 +46,9 @@ fn storeRow(head: u32, row: u32, firstKey: u32, left: vec4f, right: vec4f) {
   for (var j = 0u; j < 8u; j++) {
     let keyRow = firstKey + 8u * j;
     if (keyRow >= params.keyRows) { return; }
-    var weight = 0.0;
-    if (keyRow < end && (!WINDOWED || keyRow >= begin)) { weight = exp(params.scale * select(right[j % 4u], left[j % 4u], j < 4u) - lse); }
-    out[outStart + keyRow] = weight;
+    var probability = 0.0;
+    if (keyRow < end && (!WINDOWED || keyRow >= begin)) { probability = exp(params.scale * select(right[j % 4u], left[j % 4u], j < 4u) - lse); }
+    out[outStart + keyRow] = probability;
   }
 }
 

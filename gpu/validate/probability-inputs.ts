@@ -1,8 +1,8 @@
-import type { WeightInputs } from '../arguments';
+import type { ProbabilityInputs } from '../arguments';
 import { checkCount, checkFinite, checkGroups, checkInput, checkInteger, scalarsAsRows } from './views';
 
-/** What all operations have in common that recompute attention weights from a stored log-sum-exp. */
-export function checkWeightInputs(operation: string, a: WeightInputs): void {
+/** What all operations have in common that recompute attention probabilities from a stored log-sum-exp. */
+export function checkProbabilityInputs(operation: string, a: ProbabilityInputs): void {
   checkInput(operation, 'query', a.query);
   checkInput(operation, 'key', a.key, { channels: a.query.channels });
   checkGroups(operation, 'query', a.query.heads, 'key', a.key.heads);

@@ -1,4 +1,4 @@
-import type { WeightInputs } from '../arguments';
+import type { ProbabilityInputs } from '../arguments';
 import type { Work } from './pacer';
 import type { Recorder } from './recorder';
 import { asVectors } from './vectors';
@@ -7,7 +7,7 @@ import { asVectors } from './vectors';
 const FARTHEST_OFFSET = 2 ** 30;
 
 /** Buffers, parameters and constants of the inputs; `causalOffset` travels as the bits of an i32. */
-export function prepareWeights(recorder: Recorder, a: WeightInputs) {
+export function prepareProbabilities(recorder: Recorder, a: ProbabilityInputs) {
   const query = asVectors(recorder, a.query);
   const key = asVectors(recorder, a.key);
   const { window = FARTHEST_OFFSET } = a;
@@ -35,7 +35,7 @@ export function prepareWeights(recorder: Recorder, a: WeightInputs) {
 }
 
 /** 2·d operations per query head, query and visible key, and its exponential. */
-export function weightWork(a: WeightInputs): Work {
+export function probabilityWork(a: ProbabilityInputs): Work {
   const { query, key } = a;
   const first = Math.max(0, Math.min(key.rows, a.causalOffset + 1));
   const last = Math.max(0, Math.min(key.rows, a.causalOffset + query.rows));

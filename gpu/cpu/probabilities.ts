@@ -1,30 +1,31 @@
-/** Attention weights recomputed from a stored log-sum-exp, a few query rows at a time. */
-import type { WeightInputs } from '../arguments';
+/** Attention probabilities recomputed from a stored log-sum-exp, a few query rows at a time. */
+import type { ProbabilityInputs } from '../arguments';
 import { floatsOf } from './buffer';
 import { exponentiate } from './exponentials';
 import type { RowStarts } from './panel';
 import { PANEL_ROWS, Panel, rowStarts } from './panel';
 
 /**
- * One query head's weights. After `load`, weight of loaded row r and key t is at values[r · stride + t] for t below
- * limits[r]; beyond, there are leftovers. Keys below firsts[r], which lie before a window, have weight 0.
+ * One query head's probabilities. After `load`, probability of loaded row r and key t is at values[r · stride + t] for t below
+ * limits[r]; beyond, there are leftovers. Keys below firsts[r], which lie before a window, have probability 0.
  */
-export interface HeadWeights {
+export interface HeadProbabilities {
   readonly values: Float64Array | Float32Array;
   readonly stride: number;
   readonly limits: Int32Array;
   readonly firsts: Int32Array;
-  /** Weights of the query rows row, row + step, … : `rows` of them, from 1 to PANEL_ROWS. */
+  /** Probabilities of the query rows row, row + step, … : `rows` of them, from 1 to PANEL_ROWS. */
   load(row: number, rows: number, step?: number): void;
 }
 
-/** Prepares the weights of one query head; those of another head may then no longer be loaded. */
-export type WeighHead = (inputs: WeightInputs, head: number) => HeadWeights;
+/** Prepares the probabilities of one query head; those of another head may then no longer be loaded. */
+export type ProbabilitiesOfHead = (inputs: ProbabilityInputs, head: number) => HeadProbabilities;
 
-export const weighHead: WeighHead = (inputs, head) => new ReferenceWeights(inputs, head);
+export const probabilitiesOfHead: ProbabilitiesOfHead = (inputs, head) =>
+  new ReferenceProbabilities(inputs, head);
 
 /** How many of `keys` keys the query rows row, row + step, … see. */
-export function weightLimits(
+export function visibleLimits(
   row: number,
   step: number,
   causalOffset: number,
@@ -38,32 +39,36 @@ export function weightLimits(
 
 /** Puts zeros before the windows of the loaded rows. What lies there was computed all the same. */
 export function hideBeforeWindow(
-  weights: HeadWeights,
-  a: WeightInputs,
+  probabilities: HeadProbabilities,
+  a: ProbabilityInputs,
   row: number,
   rows: number,
   step: number,
 ): void {
   if (a.window === undefined) return;
-  weightLimits(row, step, a.causalOffset - a.window, a.key.rows, weights.firsts);
+  visibleLimits(row, step, a.causalOffset - a.window, a.key.rows, probabilities.firsts);
   for (let r = 0; r < rows; r++) {
-    weights.values.fill(0, r * weights.stride, r * weights.stride + weights.firsts[r]!);
+    probabilities.values.fill(
+      0,
+      r * probabilities.stride,
+      r * probabilities.stride + probabilities.firsts[r]!,
+    );
   }
 }
 
-class ReferenceWeights implements HeadWeights {
+class ReferenceProbabilities implements HeadProbabilities {
   readonly values: Float64Array;
   readonly stride: number;
   readonly limits = new Int32Array(PANEL_ROWS);
   readonly firsts = new Int32Array(PANEL_ROWS);
-  readonly #inputs: WeightInputs;
+  readonly #inputs: ProbabilityInputs;
   readonly #head: number;
   readonly #queryData: Float32Array;
   readonly #logSumExp: Float32Array;
   readonly #keys: RowStarts;
   readonly #panel: Panel;
 
-  constructor(inputs: WeightInputs, head: number) {
+  constructor(inputs: ProbabilityInputs, head: number) {
     const { query, key } = inputs;
     this.#inputs = inputs;
     this.#head = head;
@@ -78,7 +83,7 @@ class ReferenceWeights implements HeadWeights {
 
   load(row: number, rows: number, step = 1): void {
     const { query, scale, logSumExp, causalOffset } = this.#inputs;
-    weightLimits(row, step, causalOffset, this.stride, this.limits);
+    visibleLimits(row, step, causalOffset, this.stride, this.limits);
     const most = this.limits[rows - 1]!;
     const start = query.offset + this.#head * query.headStride + row * query.rowStride;
     this.#panel.fill(this.#queryData, start, step * query.rowStride, rows, this.#keys, most, scale);

@@ -1,4 +1,4 @@
-/** What recomputes weights from a log-sum-exp under a mask: mass by class, the weights, and pooled maps. */
+/** What recomputes probabilities from a log-sum-exp under a mask: mass by class, the probabilities, and pooled maps. */
 import { describe, expect, test } from 'vitest';
 import { createCpuOps } from '../../../gpu/cpu';
 import type { TileOrigin } from '../../../gpu/ops';
@@ -22,14 +22,14 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
     return t <= i + causalOffset && t > i + causalOffset - window;
   }
 
-  /** Arguments with gaps, and the weights [heads][queries][keys], 0 where unseen. Keys that no query sees are poisoned. */
+  /** Arguments with gaps, and the probabilities [heads][queries][keys], 0 where unseen. Keys that no query sees are poisoned. */
   function makeCase(a: Case) {
     const { heads, keyHeads, queries, keys, channels, causalOffset, window } = a;
     const q = numbers(queries + 1, heads * queries * channels);
     const k = numbers(keys + 2, keyHeads * keys * channels);
     const lse = numbers(3, heads * queries);
     const scale = 0.7;
-    const weights = Array.from({ length: heads }, (_, h) =>
+    const probabilities = Array.from({ length: heads }, (_, h) =>
       Array.from({ length: queries }, (_, i) =>
         Array.from({ length: keys }, (_, t) => {
           if (!isSeen(a, i, t)) return 0;
@@ -49,7 +49,7 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
     }
     const scalars = input(ops, { heads, rows: 1, channels: queries }, lse);
     return {
-      weights,
+      probabilities,
       arguments: {
         query: input(ops, { heads, rows: queries, channels }, q, 'token-major'),
         key: input(ops, { heads: keyHeads, rows: keys, channels }, k),
@@ -88,11 +88,11 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
       const { heads, keyHeads, queries, keys } = a;
       const made = makeCase(a);
 
-      test('attentionWeights', async () => {
+      test('attentionProbabilities', async () => {
         const length = heads * queries * keys;
         const out = ops.upload(new Float32Array(length + 1).fill(GUARD), 'out');
-        ops.attentionWeights({ ...made.arguments, out });
-        expectClose(await ops.readFloats(out), [...made.weights.flat(2), GUARD], 1e-6);
+        ops.attentionProbabilities({ ...made.arguments, out });
+        expectClose(await ops.readFloats(out), [...made.probabilities.flat(2), GUARD], 1e-6);
       });
 
       test.each([
@@ -110,13 +110,13 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
         );
         const want: number[] = [];
         for (let grouping = 0; grouping < groupings; grouping++) {
-          made.weights.forEach((rows, h) => {
+          made.probabilities.forEach((rows, h) => {
             const set = Math.floor((h * sets) / heads);
             for (const [i, row] of rows.entries()) {
               const mass = [0, 0, 0];
               const classRow = (grouping * sets + set) * classRows + (byRow ? i : 0);
-              row.forEach((weight, t) => {
-                mass[classOf[classRow * keys + t]!]! += weight;
+              row.forEach((probability, t) => {
+                mass[classOf[classRow * keys + t]!]! += probability;
               });
               want.push(...mass);
             }
@@ -149,7 +149,7 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
           const factorOf = (head: number, query: number, key: number): number =>
             key < 3 ? 0.25 : (1 + head + query / 2) / 10;
           const want = tiles.flatMap((tile) =>
-            pooled(made.weights[tile.head]!, a, tile, pixels, (query, key) =>
+            pooled(made.probabilities[tile.head]!, a, tile, pixels, (query, key) =>
               factorOf(tile.head, query, key),
             ),
           );
@@ -172,7 +172,7 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
 
   /** Maximum, then mean, then the largest product with a factor, of each pixel. */
   function pooled(
-    weights: readonly (readonly number[])[],
+    probabilities: readonly (readonly number[])[],
     a: Case,
     tile: TileOrigin,
     { width, height, tokensPerPixel, rowStep }: Record<string, number>,
@@ -190,20 +190,20 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
             const i = tile.row + y * tokensPerPixel! + r;
             const t = tile.key + x * tokensPerPixel! + c;
             if (i >= a.queries || t >= a.keys || !isSeen(a, i, t)) continue;
-            cells.push(weights[i]![t]!);
-            products.push(weights[i]![t]! * factorOf(i, t));
+            cells.push(probabilities[i]![t]!);
+            products.push(probabilities[i]![t]! * factorOf(i, t));
           }
         }
         maximum.push(Math.max(0, ...cells));
         excess.push(Math.max(0, ...products));
-        mean.push(cells.length ? cells.reduce((sum, weight) => sum + weight, 0) / cells.length : 0);
+        mean.push(cells.length ? cells.reduce((sum, probability) => sum + probability, 0) / cells.length : 0);
       }
     }
     return [...maximum, ...mean, ...excess];
   }
 
   describe('with the log-sum-exp of attention itself', () => {
-    test('every row of weights sums to 1', async () => {
+    test('every row of probabilities sums to 1', async () => {
       const [heads, queries, keys] = [2, 11, 40];
       const query = input(ops, { heads, rows: queries, channels: 8 }, numbers(1, heads * queries * 8));
       const key = input(

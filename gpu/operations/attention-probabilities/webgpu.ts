@@ -1,34 +1,38 @@
 import { spans } from '../../webgpu/grid';
 import { defineKernel } from '../../webgpu/kernel';
+import { prepareProbabilities, probabilityWork, shareOf } from '../../webgpu/probabilities';
 import type { Recorder } from '../../webgpu/recorder';
-import { prepareWeights, shareOf, weightWork } from '../../webgpu/weights';
 import { tileShape } from '../../wgsl/parts/gemm-tile';
 import { masked } from '../../wgsl/parts/mask';
+import { probabilityTile } from '../../wgsl/parts/probability-tile';
 import { defineVec4StoreKernels } from '../../wgsl/parts/store-vec4';
-import { weightTile } from '../../wgsl/parts/weight-tile';
-import shader from './attention-weights.wgsl';
-import tiledShader from './attention-weights-tiled.wgsl';
-import { type AttentionWeightsArguments, checkAttentionWeights } from './op';
+import shader from './attention-probabilities.wgsl';
+import tiledShader from './attention-probabilities-tiled.wgsl';
+import { type AttentionProbabilitiesArguments, checkAttentionProbabilities } from './op';
 
-const kernel = defineKernel('attention-weights', masked(shader));
-const tiled = defineVec4StoreKernels('attention-weights-tiled', weightTile(tiledShader));
+const kernel = defineKernel('attention-probabilities', masked(shader));
+const tiled = defineVec4StoreKernels('attention-probabilities-tiled', probabilityTile(tiledShader));
 
 /** Keys and query rows of a tile that emulated threads hold in registers. */
 const REGISTER_TILE = { keys: 64, rows: 64 };
 /** Few results a thread, of many threads: writing them takes longer than the products. */
 const TILE = tileShape(16, 16, 1, 1);
 
-/** Records `Ops.attentionWeights`. */
-export function attentionWeights(recorder: Recorder, a: AttentionWeightsArguments, shape = TILE): void {
-  checkAttentionWeights(a);
+/** Records `Ops.attentionProbabilities`. */
+export function attentionProbabilities(
+  recorder: Recorder,
+  a: AttentionProbabilitiesArguments,
+  shape = TILE,
+): void {
+  checkAttentionProbabilities(a);
   const { query, key } = a;
   const isTiled = !recorder.emulatesThreads;
   const tiledKernel = key.rows % 4 === 0 ? tiled.vectors : tiled.scalars;
   const tile = isTiled ? { keys: shape.rightRows, rows: shape.leftRows } : REGISTER_TILE;
   const items = query.heads * Math.ceil(query.rows / tile.rows);
   if (items === 0 || key.rows === 0) return;
-  const { buffers, parameters, constants } = prepareWeights(recorder, a);
-  const { flops, bytes } = weightWork(a);
+  const { buffers, parameters, constants } = prepareProbabilities(recorder, a);
+  const { flops, bytes } = probabilityWork(a);
   const work = { flops, bytes: bytes + 4 * query.heads * query.rows * key.rows };
   const parts = Math.max(recorder.partsFor(work), items / recorder.maxWorkgroupsPerDimension);
   for (const { start, count } of spans(items, parts, 1)) {

@@ -1,5 +1,5 @@
-// What kernels share that compute tiles of attention weights by gemm-tile.wgsl: query rows on its left, keys on its right. A
-// part of theirs; their `params` have the fields of gpu/webgpu/weights.ts.
+// What kernels share that compute tiles of attention probabilities by gemm-tile.wgsl: query rows on its left, keys on its right.
+// A part of theirs; their `params` have the fields of gpu/webgpu/probabilities.ts.
 
 /// The query head of the tile under way.
 var<private> tileHead: u32;
@@ -29,9 +29,9 @@ fn rowLogSumExp(row: u32) -> f32 {
   return logSumExp[params.logSumExpOffset + tileHead * params.logSumExpHeadStride + at];
 }
 
-/// The weights of a row on four keys, of those below `end` those that it sees; masked scores are left out before the exponential,
-/// which could overflow for them.
-fn weightsOf(scores: vec4f, lse: f32, firstKey: u32, end: u32, row: u32) -> vec4f {
+/// The probabilities of a row on four keys, of those below `end` those that it sees; masked scores are left out before the
+/// exponential, which could overflow for them.
+fn probabilitiesOf(scores: vec4f, lse: f32, firstKey: u32, end: u32, row: u32) -> vec4f {
   let keys = vec4u(firstKey) + vec4u(0u, 1u, 2u, 3u);
   var isSeen = keys < vec4u(end);
   if (WINDOWED) { isSeen = isSeen & (keys >= vec4u(firstSeen(row))); }

@@ -1,4 +1,4 @@
-/** Everything that recomputes weights, on WebAssembly SIMD against the plain TypeScript, at the seams of tiles. */
+/** Everything that recomputes probabilities, on WebAssembly SIMD against the plain TypeScript, at the seams of tiles. */
 import { describe, expect, test } from 'vitest';
 import { createCpuOps } from '../../../gpu/cpu';
 import type { Ops } from '../../../gpu/ops';
@@ -46,8 +46,8 @@ async function weigh(ops: Ops, { queries, keys, channels, causalOffset, window, 
     return values;
   };
 
-  const weights = buffer(heads * queries * keys);
-  ops.attentionWeights({ ...a, out: weights });
+  const probabilities = buffer(heads * queries * keys);
+  ops.attentionProbabilities({ ...a, out: probabilities });
   const sums = buffer(keyHeads * keys);
   const seen = Math.max(0, Math.min(keys, queries + causalOffset));
   ops.attentionColumnSums({
@@ -70,7 +70,7 @@ async function weigh(ops: Ops, { queries, keys, channels, causalOffset, window, 
   const pooled = buffer(tiles.length * 3 * 7 * 5);
   ops.attentionTiles({ ...a, ...pixels, ...products, tiles, out: pooled, outOffset: 0 });
   return {
-    weights: await take(weights),
+    probabilities: await take(probabilities),
     sums: await take(sums),
     mass: await take(mass),
     pooled: await take(pooled),
@@ -85,7 +85,7 @@ async function check(a: Case): Promise<Record<string, number[]>> {
   return actual;
 }
 
-describe('weights on WebAssembly SIMD', () => {
+describe('probabilities on WebAssembly SIMD', () => {
   test.each([1, 2, 3, 5, 17, 31, 33, 64, 65])('%i queries', async (queries) => {
     await check({ queries, keys: queries, channels: 6, causalOffset: 0 });
     await check({ queries, keys: queries + 30, channels: 6, causalOffset: 29 });
@@ -106,13 +106,13 @@ describe('weights on WebAssembly SIMD', () => {
     await check({ queries: 10, keys: 21, channels, causalOffset: 11 });
   });
 
-  test('a log-sum-exp of other keys: weights far above 1, beyond floats, and 0', async () => {
+  test('a log-sum-exp of other keys: probabilities far above 1, beyond floats, and 0', async () => {
     const a = { queries: 9, keys: 20, channels: 6, causalOffset: 11 };
-    expect(Math.max(...(await check({ ...a, shift: -60 })).weights!)).toBeGreaterThan(1e25);
+    expect(Math.max(...(await check({ ...a, shift: -60 })).probabilities!)).toBeGreaterThan(1e25);
     expect(Math.min(...(await check({ ...a, shift: -100 })).mass!)).toBe(Number.POSITIVE_INFINITY);
     expect((await check({ ...a, shift: Number.NEGATIVE_INFINITY })).pooled).toContain(
       Number.POSITIVE_INFINITY,
     );
-    expect(Math.max(...(await check({ ...a, shift: Number.POSITIVE_INFINITY })).weights!)).toBe(0);
+    expect(Math.max(...(await check({ ...a, shift: Number.POSITIVE_INFINITY })).probabilities!)).toBe(0);
   });
 });

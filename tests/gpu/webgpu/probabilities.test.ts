@@ -2,7 +2,7 @@ import { it } from 'vitest';
 import type { Ops } from '../../../gpu/ops';
 import { compare, describeBoth, infiniteScores, inputView, type Layout, poisoned } from './both';
 
-// An exponential of a difference of numbers of about 3, and sums of at most 129 weights.
+// An exponential of a difference of numbers of about 3, and sums of at most 129 probabilities.
 const tolerance = { relative: 5e-6 };
 
 interface Case {
@@ -51,7 +51,7 @@ function inputs(ops: Ops, c: Case) {
   const query = inputView(ops, queryShape, layout, values.query);
   const key = inputView(ops, keyShape, layout, values.key);
   const scalars = inputView(ops, [heads, 1, queries], 'strided', 3);
-  // Row r of a head follows the one before; a plausible log-sum-exp keeps weights below about 100.
+  // Row r of a head follows the one before; a plausible log-sum-exp keeps probabilities below about 100.
   const logSumExp = { buffer: scalars.buffer, offset: scalars.offset, headStride: scalars.headStride };
   const causalOffset = c.causalOffset ?? keys - queries;
   return { query, key, scale: channels ** -0.5, logSumExp, causalOffset, window: c.window };
@@ -59,13 +59,13 @@ function inputs(ops: Ops, c: Case) {
 
 const named = cases.map((c) => [JSON.stringify(c), c] as const);
 
-describeBoth('recomputed weights', (backends) => {
-  it.each(named)('attentionWeights %s', async (_, c) => {
+describeBoth('recomputed probabilities', (backends) => {
+  it.each(named)('attentionProbabilities %s', async (_, c) => {
     await compare(
       backends,
       (ops) => {
         const out = poisoned(ops, (c.heads ?? 1) * c.queries * c.keys);
-        ops.attentionWeights({ ...inputs(ops, c), out });
+        ops.attentionProbabilities({ ...inputs(ops, c), out });
         return { out };
       },
       tolerance,

@@ -1,8 +1,14 @@
-/** Attention weights recomputed from a stored log-sum-exp through the WebAssembly kernels. */
-import type { WeightInputs } from '../../arguments';
+/** Attention probabilities recomputed from a stored log-sum-exp through the WebAssembly kernels. */
+import type { ProbabilityInputs } from '../../arguments';
 import { floatsOf } from '../buffer';
 import { PANEL_ROWS, rowStarts } from '../panel';
-import { type HeadWeights, hideBeforeWindow, type WeighHead, weighHead, weightLimits } from '../weights';
+import {
+  type HeadProbabilities,
+  hideBeforeWindow,
+  type ProbabilitiesOfHead,
+  probabilitiesOfHead,
+  visibleLimits,
+} from '../probabilities';
 import type { SimdKernels } from './instance';
 import { packColumns, roundUp, TILE_COLUMNS } from './pack';
 
@@ -12,24 +18,24 @@ const FEWEST_ROWS = 2;
 /** Key elements that are packed at most: 64 MiB of them. */
 const MOST_ELEMENTS = 1 << 24;
 
-/** The reference's weights, in single precision. All of a head's keys are packed at once. */
-export function createSimdWeighHead(kernels: SimdKernels): WeighHead {
+/** The reference's probabilities, in single precision. All of a head's keys are packed at once. */
+export function createSimdProbabilities(kernels: SimdKernels): ProbabilitiesOfHead {
   return (inputs, head) => {
     const { query, key } = inputs;
     const elements = key.rows * key.channels;
     if (query.rows < FEWEST_ROWS || elements === 0 || elements > MOST_ELEMENTS)
-      return weighHead(inputs, head);
-    return new SimdWeights(kernels, inputs, head);
+      return probabilitiesOfHead(inputs, head);
+    return new SimdProbabilities(kernels, inputs, head);
   };
 }
 
-class SimdWeights implements HeadWeights {
+class SimdProbabilities implements HeadProbabilities {
   readonly values: Float32Array;
   readonly stride: number;
   readonly limits: Int32Array;
   readonly firsts = new Int32Array(PANEL_ROWS);
   readonly #kernels: SimdKernels;
-  readonly #inputs: WeightInputs;
+  readonly #inputs: ProbabilityInputs;
   readonly #head: number;
   readonly #queryData: Float32Array;
   readonly #logSumExpData: Float32Array;
@@ -38,7 +44,7 @@ class SimdWeights implements HeadWeights {
   /** Address of the packed keys. */
   readonly #keysAt: number;
 
-  constructor(kernels: SimdKernels, inputs: WeightInputs, head: number) {
+  constructor(kernels: SimdKernels, inputs: ProbabilityInputs, head: number) {
     const { query, key } = inputs;
     this.#kernels = kernels;
     this.#inputs = inputs;
@@ -63,7 +69,7 @@ class SimdWeights implements HeadWeights {
 
   load(row: number, rows: number, step = 1): void {
     const { query, key, scale, logSumExp, causalOffset } = this.#inputs;
-    weightLimits(row, step, causalOffset, key.rows, this.limits);
+    visibleLimits(row, step, causalOffset, key.rows, this.limits);
     // The kernel takes four rows; those that are not asked for repeat the last one.
     this.limits.fill(this.limits[rows - 1]!, rows);
     for (let r = 0; r < PANEL_ROWS; r++) {

@@ -1,10 +1,11 @@
-// out[h, i, t] = exp(q_i·k_t·scale − logSumExp_i) for keys that query i sees (mask.wgsl), 0 elsewhere, for devices whose workgroup memory is fast.
+// out[h, i, t] = exp(q_i·k_t·scale − logSumExp_i) for keys that query i sees (mask.wgsl), 0 elsewhere, for devices whose
+// workgroup memory is fast.
 //
-// Shapes     as attention-weights.wgsl; T any (store-vec4-scalars.wgsl) or a multiple of four (store-vec4-vectors.wgsl).
+// Shapes     as attention-probabilities.wgsl; T any (store-vec4-scalars.wgsl) or a multiple of four (store-vec4-vectors.wgsl).
 // Grid       one workgroup per block of LEFT_ROWS queries × RIGHT_ROWS keys (gemm-tile.wgsl); workgroups.x over keys,
 //            workgroups.y over items from firstItem: query head · query blocks + query block.
 // Precision  32-bit.
-// Equals     `attentionWeights` of gpu/cpu.
+// Equals     `attentionProbabilities` of gpu/cpu.
 
 struct Params {
   firstItem: u32,
@@ -38,7 +39,8 @@ fn main(@builtin(local_invocation_index) thread: u32, @builtin(workgroup_id) wor
   let firstRow = item % blocks * LEFT_ROWS;
   let firstKey = workgroup.x * RIGHT_ROWS;
   tileHead = item / blocks;
-  // Blocks that no row sees hold zeros. The product is asked for in any case: behind a condition its sums would not be in registers.
+  // Blocks that no row sees hold zeros. The product is asked for in any case: behind a condition its sums would not be in
+  // registers.
   let isSeen = firstKey < limit(min(firstRow + LEFT_ROWS, params.queryRows) - 1u) &&
     (!WINDOWED || firstKey + RIGHT_ROWS > firstSeen(firstRow));
   var scores = Product();
@@ -50,9 +52,9 @@ fn main(@builtin(local_invocation_index) thread: u32, @builtin(workgroup_id) wor
     let outStart = (tileHead * params.queryRows + row) * params.keyRows;
     for (var g = 0u; g < COLUMN_GROUPS; g++) { // unrolled
       let firstOfFour = firstKey + productColumn(thread, g);
-      let weights = weightsOf(scores[r * COLUMN_GROUPS + g], lse, firstOfFour, end, row);
+      let probabilities = probabilitiesOf(scores[r * COLUMN_GROUPS + g], lse, firstOfFour, end, row);
       if (row < params.queryRows && firstOfFour < params.keyRows) {
-        storeVec4(outStart + firstOfFour, params.keyRows - firstOfFour, weights);
+        storeVec4(outStart + firstOfFour, params.keyRows - firstOfFour, probabilities);
       }
     }
   }
