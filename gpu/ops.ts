@@ -12,10 +12,11 @@
  *
  * Floats are 32 bit; sums may be accumulated in more. Ties are broken as stated at `topK`, on every backend.
  */
+
+import type { AccumulatedAttentionArguments } from './operations/accumulated-attention/op';
 import type { ActivateArguments } from './operations/activate/op';
 import type { ArgmaxArguments } from './operations/argmax/op';
 import type { AttentionArguments } from './operations/attention/op';
-import type { AttentionColumnSumsArguments } from './operations/attention-column-sums/op';
 import type { AttentionProbabilitiesArguments } from './operations/attention-probabilities/op';
 import type { AttentionTilesArguments } from './operations/attention-tiles/op';
 import type { BoundScoresArguments } from './operations/bound-scores/op';
@@ -162,7 +163,7 @@ export interface Ops {
   /** Ranks of scores inside consecutive segments. */
   segmentRanks(a: SegmentRanksArguments): void;
   /** Attention that every key received. */
-  attentionColumnSums(a: AttentionColumnSumsArguments): void;
+  accumulatedAttention(a: AccumulatedAttentionArguments): void;
 
   // ---- measurement ---------------------------------------------------------------------------------------------
   /** Attention mass by class of key. */

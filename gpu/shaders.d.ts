@@ -20,6 +20,34 @@ declare module '*/read.wgsl' {
   >;
   export default shader;
 }
+declare module '*/accumulated-attention-listed.wgsl' {
+  const shader: import('./webgpu/kernel').Shader<
+    'query' | 'key' | 'logSumExp' | 'list' | 'out',
+    'firstItem' | 'endItem' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride' | 'listOffset' | 'listCount' | 'listRowStride' | 'headsPerSet' | 'countsOffset'
+  >;
+  export default shader;
+}
+declare module '*/accumulated-attention-tiled.wgsl' {
+  const shader: import('./webgpu/kernel').Shader<
+    'query' | 'key' | 'logSumExp' | 'out',
+    'firstItem' | 'endItem' | 'shares' | 'shareRows' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'causalOffset' | 'window' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride'
+  >;
+  export default shader;
+}
+declare module '*/accumulated-attention.wgsl' {
+  const shader: import('./webgpu/kernel').Shader<
+    'query' | 'key' | 'logSumExp' | 'out',
+    'firstItem' | 'endItem' | 'shares' | 'shareRows' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'causalOffset' | 'window' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride'
+  >;
+  export default shader;
+}
+declare module '*/scatter-add.wgsl' {
+  const shader: import('./webgpu/kernel').Shader<
+    'sums' | 'list' | 'out',
+    'rows' | 'length' | 'first' | 'step' | 'rowsPerSet' | 'listOffset' | 'listCount' | 'listRowStride' | 'countsOffset' | 'outOffset' | 'outRowStride'
+  >;
+  export default shader;
+}
 declare module '*/activate.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
     'input' | 'out',
@@ -31,34 +59,6 @@ declare module '*/argmax.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
     'input' | 'out',
     'rows' | 'channels' | 'inputOffset' | 'inputRowStride' | 'outOffset'
-  >;
-  export default shader;
-}
-declare module '*/attention-column-sums-listed.wgsl' {
-  const shader: import('./webgpu/kernel').Shader<
-    'query' | 'key' | 'logSumExp' | 'list' | 'out',
-    'firstItem' | 'endItem' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride' | 'listOffset' | 'listCount' | 'listRowStride' | 'headsPerSet' | 'countsOffset'
-  >;
-  export default shader;
-}
-declare module '*/attention-column-sums-tiled.wgsl' {
-  const shader: import('./webgpu/kernel').Shader<
-    'query' | 'key' | 'logSumExp' | 'out',
-    'firstItem' | 'endItem' | 'shares' | 'shareRows' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'causalOffset' | 'window' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride'
-  >;
-  export default shader;
-}
-declare module '*/attention-column-sums.wgsl' {
-  const shader: import('./webgpu/kernel').Shader<
-    'query' | 'key' | 'logSumExp' | 'out',
-    'firstItem' | 'endItem' | 'shares' | 'shareRows' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'causalOffset' | 'window' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride'
-  >;
-  export default shader;
-}
-declare module '*/scatter-add.wgsl' {
-  const shader: import('./webgpu/kernel').Shader<
-    'sums' | 'list' | 'out',
-    'rows' | 'length' | 'first' | 'step' | 'rowsPerSet' | 'listOffset' | 'listCount' | 'listRowStride' | 'countsOffset' | 'outOffset' | 'outRowStride'
   >;
   export default shader;
 }

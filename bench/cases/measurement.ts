@@ -39,16 +39,16 @@ export const measurementCases: readonly KernelCase[] = [
     (ops, inputs, out) => () => ops.attentionProbabilities({ ...inputs, out }),
   ),
   probabilitiesCase(
-    'attentionColumnSums',
+    'accumulatedAttention',
     ({ groups, keys }) => groups * keys,
     (ops, inputs, buffer, { groups, keys }) => {
       const out = { buffer, offset: 0, rows: groups, length: keys, rowStride: keys };
       const visible = { range: { start: 0, end: keys, causal: true } };
-      return () => ops.attentionColumnSums({ ...inputs, visible, out });
+      return () => ops.accumulatedAttention({ ...inputs, visible, out });
     },
   ),
   {
-    name: 'attentionColumnSums, lists, one query',
+    name: 'accumulatedAttention, lists, one query',
     tolerance: 1e-5,
     prepare(ops, sizes) {
       const { query, key, scale, logSumExp, inputBytes, size } = attentionInputs(ops, sizes, 1);
@@ -58,7 +58,7 @@ export const measurementCases: readonly KernelCase[] = [
       const out = { buffer, offset: 0, rows, length, rowStride: length };
       return {
         ...{ size, flops: 2 * pairs * channels, bytes: inputBytes + 4 * rows * length, out: buffer },
-        record: () => ops.attentionColumnSums({ query, key, scale, logSumExp, visible, out }),
+        record: () => ops.accumulatedAttention({ query, key, scale, logSumExp, visible, out }),
       };
     },
   },

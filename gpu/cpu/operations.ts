@@ -1,9 +1,9 @@
 /** Every operation in plain TypeScript. */
 
+export { accumulatedAttention } from '../operations/accumulated-attention/cpu';
 export { activate } from '../operations/activate/cpu';
 export { argmax } from '../operations/argmax/cpu';
 export { attention } from '../operations/attention/cpu';
-export { attentionColumnSums } from '../operations/attention-column-sums/cpu';
 export { attentionProbabilities } from '../operations/attention-probabilities/cpu';
 export { attentionTiles } from '../operations/attention-tiles/cpu';
 export { boundScores } from '../operations/bound-scores/cpu';

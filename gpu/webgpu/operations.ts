@@ -1,9 +1,9 @@
 /** Every operation in WGSL. */
 
+export { accumulatedAttention } from '../operations/accumulated-attention/webgpu';
 export { activate } from '../operations/activate/webgpu';
 export { argmax } from '../operations/argmax/webgpu';
 export { attention } from '../operations/attention/webgpu';
-export { attentionColumnSums } from '../operations/attention-column-sums/webgpu';
 export { attentionProbabilities } from '../operations/attention-probabilities/webgpu';
 export { attentionTiles } from '../operations/attention-tiles/webgpu';
 export { boundScores } from '../operations/bound-scores/webgpu';

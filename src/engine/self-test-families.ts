@@ -312,7 +312,7 @@ function received(inputs: Inputs, hasLists = false): DeviceBuffer[] {
   const list = hasLists ? differentLists(ops) : undefined;
   const rows = hasLists ? QUERY_HEADS : KEY_HEADS;
   const out = hasLists ? inputs.floats(rows * KEYS) : inputs.out(rows * KEYS);
-  ops.attentionColumnSums({
+  ops.accumulatedAttention({
     ...{ query, key, scale: SCALE, logSumExp },
     visible: { list, range: { start: hasLists ? KEYS - QUERIES - 8 : 0, end: KEYS, causal: true } },
     out: scoreRows(out, rows, KEYS),

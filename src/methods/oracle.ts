@@ -22,7 +22,7 @@ const attentionReceived: Scorer & ScoredEach<Scores> = {
     const { query, key } = input;
     const buffer = ops.scratch('f32', key.heads * tokens, 'attention received');
     const score = denseScores(buffer, key.heads, tokens);
-    ops.attentionColumnSums({
+    ops.accumulatedAttention({
       query,
       key: sliceRows(key, 0, tokens),
       scale,

@@ -18,7 +18,7 @@ type Scoring =
   | 'attentionProbabilities'
   | 'lagScores'
   | 'boundScores'
-  | 'attentionColumnSums';
+  | 'accumulatedAttention';
 
 /** The rows of scores that each leaves. */
 const scoresMade: { readonly [Name in Scoring]: (a: Arguments<Name>) => ScoreRows } = {
@@ -31,7 +31,7 @@ const scoresMade: { readonly [Name in Scoring]: (a: Arguments<Name>) => ScoreRow
   },
   lagScores: ({ out }) => out,
   boundScores: ({ out }) => out,
-  attentionColumnSums: ({ out }) => out,
+  accumulatedAttention: ({ out }) => out,
 };
 
 export class ScoreCheck {

@@ -192,7 +192,7 @@ describe('a study', () => {
 
 describe('a parameter that moves', () => {
   /** Operations that make what a method remembers. */
-  const made = ['peakScores', 'pool', 'lagScores', 'attentionColumnSums'] as const;
+  const made = ['peakScores', 'pool', 'lagScores', 'accumulatedAttention'] as const;
 
   test.each<[string, MethodSpec, MethodSpec, readonly string[]]>([
     ['ESA’s budget', esa, esaWith({ selectedTokens: 8 }), []],

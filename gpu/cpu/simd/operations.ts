@@ -1,5 +1,5 @@
+import { accumulatedAttention } from '../../operations/accumulated-attention/cpu';
 import { createSimdAttention } from '../../operations/attention/simd';
-import { attentionColumnSums } from '../../operations/attention-column-sums/cpu';
 import { attentionProbabilities } from '../../operations/attention-probabilities/cpu';
 import { attentionTiles } from '../../operations/attention-tiles/cpu';
 import { massByClass } from '../../operations/mass-by-class/cpu';
@@ -18,7 +18,7 @@ export function simdOperations(kernels: SimdKernels): Partial<typeof operations>
     attention: createSimdAttention(kernels),
     peakScores: createSimdPeakScores(kernels),
     peakScoresByQuery: createSimdPeakScoresByQuery(kernels),
-    attentionColumnSums: (a) => attentionColumnSums(a, ofHead),
+    accumulatedAttention: (a) => accumulatedAttention(a, ofHead),
     massByClass: (a) => massByClass(a, ofHead),
     attentionProbabilities: (a) => attentionProbabilities(a, ofHead),
     attentionTiles: (a) => attentionTiles(a, ofHead),

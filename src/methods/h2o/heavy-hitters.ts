@@ -100,7 +100,7 @@ export class HeavyHitters {
     }
     const sums = scratch.floats(heads * count, 'attention received');
     const score = denseScores(sums, heads, count);
-    ops.attentionColumnSums({ query, key, scale, logSumExp: lambda, visible: { range }, out: score });
+    ops.accumulatedAttention({ query, key, scale, logSumExp: lambda, visible: { range }, out: score });
     if (before) {
       const input = column(before.received, heads, before.count, before.count);
       ops.sumHeads({ input, out: column(sums, heads, before.count, count), accumulate: true });

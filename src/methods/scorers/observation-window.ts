@@ -96,7 +96,7 @@ const byLastQueries = (rule: WindowRule): Scorer => ({
       });
       const sums = scratch.floats(groups * scored, 'attention received from the window');
       const means = scratch.floats(sets * scored, 'mean attention received from the window');
-      ops.attentionColumnSums({
+      ops.accumulatedAttention({
         ...{ query, key: sliceRows(key, 0, scored), scale, logSumExp },
         visible: { range: { start: 0, end: scored, causal: false } },
         out: denseScores(sums, groups, scored),

@@ -50,7 +50,7 @@ async function weigh(ops: Ops, { queries, keys, channels, causalOffset, window, 
   ops.attentionProbabilities({ ...a, out: probabilities });
   const sums = buffer(keyHeads * keys);
   const seen = Math.max(0, Math.min(keys, queries + causalOffset));
-  ops.attentionColumnSums({
+  ops.accumulatedAttention({
     ...a,
     visible: { range: { start: 0, end: seen, causal: true, window } },
     out: { buffer: sums, offset: 0, rows: keyHeads, length: keys, rowStride: keys },

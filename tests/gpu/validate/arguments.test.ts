@@ -125,8 +125,8 @@ test('what the cases below are made from is accepted', () => {
   ops.topKOfGroups(together);
   ops.lagScores(lag);
   ops.segmentRanks({ input: scores(2, 6), segmentLength: 3, out: scores(2, 6) });
-  ops.attentionColumnSums(received);
-  ops.attentionColumnSums({ ...received, out: scores(4, 5) });
+  ops.accumulatedAttention(received);
+  ops.accumulatedAttention({ ...received, out: scores(4, 5) });
   ops.massByClass(mass);
   ops.attentionProbabilities({ ...weights, out: floats(60) });
   ops.attentionTiles(tiles);
@@ -370,22 +370,25 @@ describe('refused', () => {
       () => ops.segmentRanks({ input: scores(1, 6), segmentLength: 4, out: scores(1, 6) }),
       'segmentRanks: input.length',
     ],
-    [() => ops.attentionColumnSums({ ...received, out: scores(3, 5) }), 'attentionColumnSums: out.rows is 3'],
     [
-      () => ops.attentionColumnSums({ ...received, out: scores(2, 4) }),
-      'attentionColumnSums: out.length is 4, but must be 5',
+      () => ops.accumulatedAttention({ ...received, out: scores(3, 5) }),
+      'accumulatedAttention: out.rows is 3',
     ],
     [
-      () => ops.attentionColumnSums({ ...received, visible: { range: { start: 0, end: 6, causal: true } } }),
-      'attentionColumnSums: visible.range is [0, 6), not within the 5 key rows',
+      () => ops.accumulatedAttention({ ...received, out: scores(2, 4) }),
+      'accumulatedAttention: out.length is 4, but must be 5',
     ],
     [
-      () => ops.attentionColumnSums({ ...received, visible: { ...received.visible, list: list(3, 1) } }),
-      'attentionColumnSums: visible.list has 3 sets',
+      () => ops.accumulatedAttention({ ...received, visible: { range: { start: 0, end: 6, causal: true } } }),
+      'accumulatedAttention: visible.range is [0, 6), not within the 5 key rows',
     ],
     [
-      () => ops.attentionColumnSums({ ...received, logSumExp: scalars(3, 3) }),
-      'attentionColumnSums: logSumExp reaches element 12',
+      () => ops.accumulatedAttention({ ...received, visible: { ...received.visible, list: list(3, 1) } }),
+      'accumulatedAttention: visible.list has 3 sets',
+    ],
+    [
+      () => ops.accumulatedAttention({ ...received, logSumExp: scalars(3, 3) }),
+      'accumulatedAttention: logSumExp reaches element 12',
     ],
     [() => ops.massByClass({ ...mass, sets: 3 }), 'massByClass: sets is 3'],
     [() => ops.massByClass({ ...mass, out: floats(71) }), 'massByClass: out reaches element 72'],

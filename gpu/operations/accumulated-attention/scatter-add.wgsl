@@ -1,9 +1,9 @@
-// out[r, list[s][j]] += sums[first + r · step, j]: what listed keys received, put where they stand. s is the list of that row of sums;
-// entries of a list are all different, so that no two threads add to one place.
+// out[r, list[s][j]] += sums[first + r · step, j]: what listed keys received, put where they stand. s is the list of that row of
+// sums; entries of a list are all different, so that no two threads add to one place.
 //
 // Shapes     sums dense [rows of sums, listCount], out [rows, length].
 // Grid       one thread per row of out and entry, 64 a workgroup, linear.
-// Equals     the last step of `attentionColumnSums` of gpu/cpu for a list.
+// Equals     the last step of `accumulatedAttention` of gpu/cpu for a list.
 //
 // Constants  RAGGED: lists have lengths of their own.
 

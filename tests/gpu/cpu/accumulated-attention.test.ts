@@ -1,4 +1,4 @@
-/** Attention received by the keys of a list and a range, from the words of gpu/operations/attention-column-sums/op.ts. */
+/** Attention received by the keys of a list and a range, from the words of gpu/operations/accumulated-attention/op.ts. */
 import { describe, expect, test } from 'vitest';
 import { createCpuOps } from '../../../gpu/cpu';
 import type { VisibleKeys } from '../../../gpu/ops';
@@ -68,7 +68,7 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
       'head-major',
       accumulate ? before : undefined,
     );
-    ops.attentionColumnSums({
+    ops.accumulatedAttention({
       query: input(ops, { heads, rows: queries, channels }, q, 'token-major'),
       key: input(ops, { heads: keyHeads, rows: keys, channels }, k),
       scale: 0.7,
@@ -165,8 +165,8 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
     const out = { ...output(ops, { heads: 1, rows: 1, channels: 2 }), length: 2 };
     const logSumExp = { buffer: ops.allocate('f32', 2, 'sums'), offset: 0, headStride: 2 };
     const inputs = { query: view, key: view, scale: 1, logSumExp, out };
-    expect(() => ops.attentionColumnSums({ ...inputs, visible: { list, range: all(0, 0) } })).toThrow(
-      'attentionColumnSums: visible.list names row 2 of 2',
+    expect(() => ops.accumulatedAttention({ ...inputs, visible: { list, range: all(0, 0) } })).toThrow(
+      'accumulatedAttention: visible.list names row 2 of 2',
     );
   });
 });

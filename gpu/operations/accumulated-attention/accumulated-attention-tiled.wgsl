@@ -1,11 +1,11 @@
-// Attention received, per query head and share of its queries, for devices whose workgroup memory is fast: out[h, share, t] = Σ over
-// query rows i of the share of exp(q_i·k_t·scale − logSumExp_i), over rows that see key t (mask.wgsl).
+// Attention received, per query head and share of its queries, for devices whose workgroup memory is fast: out[h, share, t] = Σ
+// over query rows i of the share of exp(q_i·k_t·scale − logSumExp_i), over rows that see key t (mask.wgsl).
 //
-// Shapes     as attention-column-sums.wgsl.
+// Shapes     as accumulated-attention.wgsl.
 // Grid       one workgroup per query head, share and RIGHT_ROWS keys (keys fastest), linear from firstItem. A share is shareRows
 //            query rows, LEFT_ROWS at a time (gemm-tile.wgsl) from the first that sees one of the keys.
 // Precision  32-bit sums: each thread over its rows, then over the threads.
-// Equals     `attentionColumnSums` of gpu/cpu before its sum over heads.
+// Equals     `accumulatedAttention` of gpu/cpu before its sum over heads.
 
 struct Params {
   firstItem: u32,

@@ -9,15 +9,15 @@ import { type TileShape, tileShape } from '../../wgsl/parts/gemm-tile';
 import { masked } from '../../wgsl/parts/mask';
 import { probabilityTile, threadsOf } from '../../wgsl/parts/probability-tile';
 import { sumHeads } from '../sum-heads/webgpu';
-import shader from './attention-column-sums.wgsl';
-import listedShader from './attention-column-sums-listed.wgsl';
-import tiledShader from './attention-column-sums-tiled.wgsl';
-import { type AttentionColumnSumsArguments, checkAttentionColumnSums, ofRange } from './op';
+import shader from './accumulated-attention.wgsl';
+import listedShader from './accumulated-attention-listed.wgsl';
+import tiledShader from './accumulated-attention-tiled.wgsl';
+import { type AccumulatedAttentionArguments, checkAccumulatedAttention, ofRange } from './op';
 import scatterShader from './scatter-add.wgsl';
 
-const kernel = defineKernel('attention-column-sums', masked(shader));
-const tiled = defineKernel('attention-column-sums-tiled', probabilityTile(tiledShader));
-const listed = defineKernel('attention-column-sums-listed', listedShader);
+const kernel = defineKernel('accumulated-attention', masked(shader));
+const tiled = defineKernel('accumulated-attention-tiled', probabilityTile(tiledShader));
+const listed = defineKernel('accumulated-attention-listed', listedShader);
 const scatter = defineKernel('scatter-add', scatterShader);
 
 const THREADS = 64;
@@ -27,11 +27,15 @@ const SMALLEST_SHARE = 16;
 const TILE = tileShape(8, 8, 2, 2);
 
 /**
- * Records `Ops.attentionColumnSums`: of the range by tiles, of a list by a plain kernel, a thread an entry, which is not meant for
- * long blocks of queries.
+ * Records `Ops.accumulatedAttention`: of the range by tiles, of a list by a plain kernel, a thread an entry, which is not meant
+ * for long blocks of queries.
  */
-export function attentionColumnSums(recorder: Recorder, a: AttentionColumnSumsArguments, shape = TILE): void {
-  checkAttentionColumnSums(a);
+export function accumulatedAttention(
+  recorder: Recorder,
+  a: AccumulatedAttentionArguments,
+  shape = TILE,
+): void {
+  checkAccumulatedAttention(a);
   const { query, key, visible, out, accumulate = false } = a;
   if (out.rows === 0 || key.rows === 0) return;
   const { list, range } = visible;
@@ -50,7 +54,7 @@ function clear(recorder: Recorder, { buffer, offset, rows, length, rowStride }: 
 /** Sums per query head and share of the queries, then over those of each row. */
 function recordRange(
   recorder: Recorder,
-  a: AttentionColumnSumsArguments,
+  a: AccumulatedAttentionArguments,
   accumulate: boolean,
   shape: TileShape,
 ): void {
@@ -62,7 +66,7 @@ function recordRange(
   const { shares, shareRows, keyGroups, threads } = isTiled
     ? tiledShares(recorder, query.heads, query.rows, key.rows, shape)
     : registerShares(recorder, query.heads, query.rows, key.rows);
-  const sums = recorder.temporary('f32', query.heads * shares * key.rows, 'column sums of shares');
+  const sums = recorder.temporary('f32', query.heads * shares * key.rows, 'accumulated attention of shares');
   const items = keyGroups * shares;
   const work = probabilityWork(inputs);
   for (const { start, count } of spans(items, recorder.partsFor(work), threads)) {
@@ -91,7 +95,7 @@ function recordRange(
 }
 
 /** Sums per query head and entry, over the heads of a row where they have one list, and each put to its key. */
-function recordList(recorder: Recorder, a: AttentionColumnSumsArguments, list: IndexList): void {
+function recordList(recorder: Recorder, a: AccumulatedAttentionArguments, list: IndexList): void {
   const { query, key, out } = a;
   const { heads } = query;
   const { buffers, parameters } = prepareProbabilities(recorder, { ...a, causalOffset: 0 });
@@ -102,7 +106,7 @@ function recordList(recorder: Recorder, a: AttentionColumnSumsArguments, list: I
   );
   const ofList = { listOffset, listCount, listRowStride, countsOffset };
   const { RAGGED } = visibleConstants(a.visible);
-  let sums = recorder.temporary('f32', heads * listCount, 'column sums of listed keys');
+  let sums = recorder.temporary('f32', heads * listCount, 'accumulated attention of listed keys');
   const items = heads * listCount;
   const work = {
     flops: items * query.rows * (2 * key.channels + 8),
@@ -120,7 +124,7 @@ function recordList(recorder: Recorder, a: AttentionColumnSumsArguments, list: I
   }
   let rowsOfSums = heads;
   if (list.sets <= out.rows && heads > out.rows) {
-    const ofRows = recorder.temporary('f32', out.rows * listCount, 'column sums of rows');
+    const ofRows = recorder.temporary('f32', out.rows * listCount, 'accumulated attention of rows');
     const rowOf = { offset: 0, rows: 1, channels: listCount, rowStride: listCount, headStride: listCount };
     sumHeads(recorder, {
       input: { buffer: sums, heads, ...rowOf },

@@ -5,10 +5,10 @@ import { PANEL_ROWS } from '../../cpu/panel';
 import { type ProbabilitiesOfHead, probabilitiesOfHead } from '../../cpu/probabilities';
 import { headMajorRows, sliceHeads } from '../../rows';
 import { fail } from '../../validate';
-import { type AttentionColumnSumsArguments, checkAttentionColumnSums, ofRange } from './op';
+import { type AccumulatedAttentionArguments, checkAccumulatedAttention, ofRange } from './op';
 
-export function attentionColumnSums(a: AttentionColumnSumsArguments, ofHead = probabilitiesOfHead): void {
-  checkAttentionColumnSums(a);
+export function accumulatedAttention(a: AccumulatedAttentionArguments, ofHead = probabilitiesOfHead): void {
+  checkAccumulatedAttention(a);
   const { query, key, visible, out, accumulate = false } = a;
   const outData = floatsOf(out.buffer);
   const inRange = out.rows === key.heads ? headsAsRows(ofRange(a)) : ofRange(a);
@@ -51,7 +51,7 @@ function addProbabilities(
 
 /** The same for the keys that are listed for a head, brought together: every query sees all of them. */
 function addListed(
-  { query, key, scale, logSumExp }: AttentionColumnSumsArguments,
+  { query, key, scale, logSumExp }: AccumulatedAttentionArguments,
   list: IndexList,
   head: number,
   ofHead: ProbabilitiesOfHead,
@@ -59,7 +59,7 @@ function addListed(
 ): void {
   const set = Math.floor((head * list.sets) / query.heads);
   const first = list.offset + set * list.rowStride;
-  const count = listLength('attentionColumnSums', list, set);
+  const count = listLength('accumulatedAttention', list, set);
   const indices = integersOf(list.buffer).subarray(first, first + count);
   const keyData = floatsOf(key.buffer);
   const keyStart = key.offset + Math.floor((head * key.heads) / query.heads) * key.headStride;
@@ -67,7 +67,7 @@ function addListed(
   const listed = floatsOf(buffer);
   indices.forEach((index, i) => {
     if (index >= key.rows) {
-      fail('attentionColumnSums', `visible.list names row ${index} of ${key.rows}`);
+      fail('accumulatedAttention', `visible.list names row ${index} of ${key.rows}`);
     }
     const from = keyStart + index * key.rowStride;
     listed.set(keyData.subarray(from, from + key.channels), i * key.channels);

@@ -1,12 +1,12 @@
-// Attention received by listed keys, per query head: out[h, j] = Σ over the query rows i of exp(q_i·k_t·scale − logSumExp_i), t being
-// entry j of the list of head h; 0 beyond the end of a list. Every query sees all of them.
+// Attention received by listed keys, per query head: out[h, j] = Σ over the query rows i of exp(q_i·k_t·scale − logSumExp_i), t
+// being entry j of the list of head h; 0 beyond the end of a list. Every query sees all of them.
 //
 // Shapes     query [H, n, d], key [G, m, d], their d, offsets and strides in vectors of four; logSumExp [H, n];
 //            out dense [H, listCount].
-// Grid       one thread per query head and entry (entries fastest), 64 a workgroup, linear from firstItem. Rows are taken four at a
-//            time.
+// Grid       one thread per query head and entry (entries fastest), 64 a workgroup, linear from firstItem. Rows are taken four at
+//            a time.
 // Precision  32-bit sums in the order of the rows.
-// Equals     `attentionColumnSums` of gpu/cpu, of a list, before its sum over heads.
+// Equals     `accumulatedAttention` of gpu/cpu, of a list, before its sum over heads.
 //
 // Constants  RAGGED: lists have lengths of their own.
 

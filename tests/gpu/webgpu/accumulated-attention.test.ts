@@ -97,7 +97,7 @@ function run(ops: Ops, c: Case, rowsPer: 'group' | 'head', accumulate: boolean) 
     ops.write(buffer, 2 + set * (list + 1), entries);
   }
   if (lengths) ops.write(buffer, countsOffset, Uint32Array.from(lengths));
-  ops.attentionColumnSums({
+  ops.accumulatedAttention({
     query: inputView(ops, queryShape, layout, values.query),
     key: inputView(ops, keyShape, layout, values.key),
     scale: channels ** -0.5,
@@ -118,7 +118,7 @@ function run(ops: Ops, c: Case, rowsPer: 'group' | 'head', accumulate: boolean) 
   return { out: view.buffer };
 }
 
-describeBoth('attentionColumnSums', (backends) => {
+describeBoth('accumulatedAttention', (backends) => {
   it.each(
     cases.flatMap((c) =>
       (['group', 'head'] as const).map((rowsPer) => [JSON.stringify(c), rowsPer, c] as const),
