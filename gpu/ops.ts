@@ -27,7 +27,7 @@ import type { GateArguments } from './operations/gate/op';
 import type { GatherListedArguments } from './operations/gather-listed/op';
 import type { GatherRowsArguments } from './operations/gather-rows/op';
 import type { LagScoresArguments } from './operations/lag-scores/op';
-import type { MassByClassArguments } from './operations/mass-by-class/op';
+import type { MassByGroupArguments } from './operations/mass-by-group/op';
 import type { MatmulArguments } from './operations/matmul/op';
 import type { MergeAttentionArguments } from './operations/merge-attention/op';
 import type { MixRowsArguments } from './operations/mix-rows/op';
@@ -166,8 +166,8 @@ export interface Ops {
   accumulatedAttention(a: AccumulatedAttentionArguments): void;
 
   // ---- measurement ---------------------------------------------------------------------------------------------
-  /** Attention mass by class of key. */
-  massByClass(a: MassByClassArguments): void;
+  /** Attention mass by group of key. */
+  massByGroup(a: MassByGroupArguments): void;
   /** Every attention probability. */
   attentionProbabilities(a: AttentionProbabilitiesArguments): void;
   /** Tiles of attention maps, pooled to pixels. */

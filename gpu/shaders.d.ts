@@ -178,17 +178,17 @@ declare module '*/lag-scores.wgsl' {
   >;
   export default shader;
 }
-declare module '*/mass-by-class-tiled.wgsl' {
+declare module '*/mass-by-group-tiled.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
-    'query' | 'key' | 'logSumExp' | 'classOf' | 'out',
-    'firstItem' | 'endItem' | 'shares' | 'shareKeys' | 'headsPerSet' | 'sets' | 'firstGrouping' | 'groupingCount' | 'groupings' | 'heads' | 'classes' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'causalOffset' | 'window' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride'
+    'query' | 'key' | 'logSumExp' | 'groupOf' | 'out',
+    'firstItem' | 'endItem' | 'shares' | 'shareKeys' | 'headsPerSet' | 'sets' | 'firstGrouping' | 'groupingCount' | 'groupings' | 'heads' | 'groups' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'causalOffset' | 'window' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride'
   >;
   export default shader;
 }
-declare module '*/mass-by-class.wgsl' {
+declare module '*/mass-by-group.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
-    'probabilities' | 'classOf' | 'out',
-    'heads' | 'rows' | 'firstRow' | 'queryRows' | 'keyRows' | 'headsPerSet' | 'sets' | 'groupings' | 'classes'
+    'probabilities' | 'groupOf' | 'out',
+    'heads' | 'rows' | 'firstRow' | 'queryRows' | 'keyRows' | 'headsPerSet' | 'sets' | 'groupings' | 'groups'
   >;
   export default shader;
 }

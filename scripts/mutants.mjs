@@ -145,8 +145,8 @@ export const mutants = [
     tests: ['tests/gpu/webgpu/selection'],
   },
   {
-    name: 'mass by class takes the set of another head',
-    file: 'gpu/operations/mass-by-class/mass-by-class.wgsl',
+    name: 'mass by group takes the set of another head',
+    file: 'gpu/operations/mass-by-group/mass-by-group.wgsl',
     from: 'grouping * params.sets + head / params.headsPerSet',
     to: 'grouping * params.sets + head % params.sets',
     tests: ['tests/gpu/webgpu/probabilities'],
@@ -531,14 +531,14 @@ export const mutants = [
   },
   {
     name: 'the sweep gives every set the first one’s keys',
-    file: 'src/measure/sweep-classes.ts',
+    file: 'src/measure/sweep-groups.ts',
     from: 'kept.sets[Math.floor((set * kept.sets.length) / sets)]',
     to: 'kept.sets[0]',
     tests: ['tests/measure/sweep.test'],
   },
   {
     name: 'the sweep forgets the keys from the range’s start',
-    file: 'src/measure/sweep-classes.ts',
+    file: 'src/measure/sweep-groups.ts',
     from: 'let token = kept.rangeStart; token < keys',
     to: 'let token = kept.rangeStart + 1; token < keys',
     tests: ['tests/measure/sweep.test'],

@@ -29,7 +29,7 @@ function probabilitiesCase(
 }
 
 const GROUPINGS = 12;
-const CLASSES = 3;
+const GROUPS = 3;
 
 /** What measurements and maps compute from a recorded text. */
 export const measurementCases: readonly KernelCase[] = [
@@ -63,13 +63,13 @@ export const measurementCases: readonly KernelCase[] = [
     },
   },
   probabilitiesCase(
-    `massByClass, ${GROUPINGS} groupings`,
-    ({ heads, rows }) => GROUPINGS * heads * rows * CLASSES,
+    `massByGroup, ${GROUPINGS} groupings`,
+    ({ heads, rows }) => GROUPINGS * heads * rows * GROUPS,
     (ops, inputs, out, { keys }) => {
-      const classes = Uint32Array.from({ length: GROUPINGS * keys }, (_, i) => (i * 7 + (i >> 3)) % CLASSES);
-      const classOf = ops.upload(classes, 'classes');
-      const grouped = { classOf, groupings: GROUPINGS, sets: 1, classes: CLASSES };
-      return () => ops.massByClass({ ...inputs, ...grouped, out });
+      const groups = Uint32Array.from({ length: GROUPINGS * keys }, (_, i) => (i * 7 + (i >> 3)) % GROUPS);
+      const groupOf = ops.upload(groups, 'groups');
+      const grouped = { groupOf, groupings: GROUPINGS, sets: 1, groups: GROUPS };
+      return () => ops.massByGroup({ ...inputs, ...grouped, out });
     },
   ),
   {

@@ -14,7 +14,7 @@ export { gate } from '../operations/gate/cpu';
 export { gatherListed } from '../operations/gather-listed/cpu';
 export { gatherRows } from '../operations/gather-rows/cpu';
 export { lagScores } from '../operations/lag-scores/cpu';
-export { massByClass } from '../operations/mass-by-class/cpu';
+export { massByGroup } from '../operations/mass-by-group/cpu';
 export { matmul } from '../operations/matmul/cpu';
 export { mergeAttention } from '../operations/merge-attention/cpu';
 export { mixRows } from '../operations/mix-rows/cpu';

@@ -14,7 +14,7 @@ export { gate } from '../operations/gate/webgpu';
 export { gatherListed } from '../operations/gather-listed/webgpu';
 export { gatherRows } from '../operations/gather-rows/webgpu';
 export { lagScores } from '../operations/lag-scores/webgpu';
-export { massByClass } from '../operations/mass-by-class/webgpu';
+export { massByGroup } from '../operations/mass-by-group/webgpu';
 export { matmul } from '../operations/matmul/webgpu';
 export { mergeAttention } from '../operations/merge-attention/webgpu';
 export { mixRows } from '../operations/mix-rows/webgpu';

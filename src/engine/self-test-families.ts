@@ -58,7 +58,7 @@ class Inputs {
 
   integers(length: number, below: number): DeviceBuffer {
     const data = Uint32Array.from({ length }, () => this.#random.below(below));
-    return this.#keep(this.ops.upload(data, 'classes'));
+    return this.#keep(this.ops.upload(data, 'groups'));
   }
 
   /** For results: numbers that no operation gives, so that what is not written is seen. */
@@ -124,12 +124,12 @@ function topKOfGroups(inputs: Inputs): DeviceBuffer[] {
   return [lists, tied.buffer];
 }
 
-function massByClass(inputs: Inputs, classes: number, byRow = false): DeviceBuffer[] {
+function massByGroup(inputs: Inputs, groups: number, byRow = false): DeviceBuffer[] {
   const groupings = 2;
   const sets = KEY_HEADS;
-  const classOf = inputs.integers(groupings * sets * (byRow ? QUERIES : 1) * KEYS, classes);
-  const out = inputs.out(groupings * QUERY_HEADS * QUERIES * classes);
-  inputs.ops.massByClass({ ...weightsOf(inputs), classOf, groupings, sets, classes, byRow, out });
+  const groupOf = inputs.integers(groupings * sets * (byRow ? QUERIES : 1) * KEYS, groups);
+  const out = inputs.out(groupings * QUERY_HEADS * QUERIES * groups);
+  inputs.ops.massByGroup({ ...weightsOf(inputs), groupOf, groupings, sets, groups, byRow, out });
   return [out];
 }
 
@@ -375,9 +375,9 @@ const families: Readonly<Record<string, (inputs: Inputs) => DeviceBuffer[]>> = {
   'mixed rows': mixed,
   'attention received': (inputs) => received(inputs),
   'attention received by listed keys': (inputs) => received(inputs, true),
-  'mass by class': (inputs) => massByClass(inputs, 2),
-  'mass by many classes': (inputs) => massByClass(inputs, 24),
-  'mass by classes of each query': (inputs) => massByClass(inputs, 5, true),
+  'mass by group': (inputs) => massByGroup(inputs, 2),
+  'mass by many groups': (inputs) => massByGroup(inputs, 24),
+  'mass by groups of each query': (inputs) => massByGroup(inputs, 5, true),
   'attention weights': (inputs) => weights(inputs, KEYS),
   'attention weights of an odd number of keys': (inputs) => weights(inputs, KEYS - 3),
   'the map': (inputs) => tiles(inputs, 4),

@@ -3,10 +3,10 @@ import { sliceRows } from '../../gpu/rows';
 import { Scratch } from '../../gpu/scratch';
 import { ignoreRejection } from '../base/ignore-rejection';
 import type { LayerTrace, Trace } from '../trace/trace';
-import type { Classes } from './sweep-classes';
+import type { KeyGroups } from './sweep-groups';
 import { layerInput, type TokenRange } from './trace-run';
 
-/** Most class sums held at once: groupings × heads × queries × classes. */
+/** Most group sums held at once: groupings × heads × queries × groups. */
 export const MOST_SUMS = 2 ** 22;
 
 /** Records the work; resolves with Σ over heads and the segment's queries of the mass that each point keeps: [grouping][point]. */
@@ -14,71 +14,71 @@ export async function massOfPoints(
   text: Trace,
   recorded: LayerTrace,
   segment: TokenRange,
-  groupings: readonly Classes[],
+  groupings: readonly KeyGroups[],
   sets: number,
 ): Promise<number[][]> {
   const { ops, queryHeads, attentionScale: scale } = text;
   const keys = segment.end;
-  const classes = Math.max(...groupings.map(({ masks }) => masks.length));
+  const groups = Math.max(...groupings.map(({ masks }) => masks.length));
   const numbers = new Uint32Array(groupings.length * sets * keys);
   for (const [i, grouping] of groupings.entries()) {
-    for (let set = 0; set < sets; set++) copyClasses(grouping, set, keys, numbers, (i * sets + set) * keys);
+    for (let set = 0; set < sets; set++) copyGroups(grouping, set, keys, numbers, (i * sets + set) * keys);
   }
-  const perClass = groupings.map(() => new Float64Array(classes));
+  const perGroup = groupings.map(() => new Float64Array(groups));
 
   const scratch = new Scratch(ops);
-  const classOf = scratch.upload(numbers, 'classes of keys');
-  const rowsAtOnce = Math.max(1, Math.floor(MOST_SUMS / (groupings.length * queryHeads * classes)));
+  const groupOf = scratch.upload(numbers, 'groups of keys');
+  const rowsAtOnce = Math.max(1, Math.floor(MOST_SUMS / (groupings.length * queryHeads * groups)));
   for (let start = segment.start; start < segment.end; start += rowsAtOnce) {
     const end = Math.min(segment.end, start + rowsAtOnce);
     const rows = end - start;
     const part = layerInput(recorded, { start, end });
-    const out = ops.scratch('f32', groupings.length * queryHeads * rows * classes, 'mass by class');
-    ops.massByClass({
+    const out = ops.scratch('f32', groupings.length * queryHeads * rows * groups, 'mass by group');
+    ops.massByGroup({
       query: part.query,
       key: sliceRows(recorded.key, 0, keys),
       scale,
       logSumExp: part.logSumExp!,
       causalOffset: start,
-      classOf,
+      groupOf,
       groupings: groupings.length,
       sets,
-      classes,
+      groups,
       out,
     });
     const read = ops.readFloats(out);
     ops.release(out);
     if (end === segment.end) scratch.release();
     const sums = await read;
-    const perGrouping = queryHeads * rows * classes;
-    perClass.forEach((perClassOf, grouping) => {
+    const perGrouping = queryHeads * rows * groups;
+    perGroup.forEach((perGroupOf, grouping) => {
       const place = grouping * perGrouping;
-      for (let i = 0; i < perGrouping; i++) perClassOf[i % classes]! += sums[place + i]!;
+      for (let i = 0; i < perGrouping; i++) perGroupOf[i % groups]! += sums[place + i]!;
     });
   }
-  return groupings.map(({ masks }, i) => pointSums(masks, perClass[i]!));
+  return groupings.map(({ masks }, i) => pointSums(masks, perGroup[i]!));
 }
 
-/** Most class numbers held at once: groupings × sets × queries × keys. */
+/** Most group numbers held at once: groupings × sets × queries × keys. */
 const MOST_CLASS_NUMBERS = 2 ** 23;
 
 /**
  * As massOfPoints for consecutive queries from `start` on whose points each keep keys of their own, in one pass: [query][grouping][point].
- * `classesOf`: [query][grouping]; null, in the result too, for a query that is not measured.
+ * `keyGroupsOf`: [query][grouping]; null, in the result too, for a query that is not measured.
  */
 export async function massOfRows(
   text: Trace,
   recorded: LayerTrace,
   start: number,
-  classesOf: readonly (readonly Classes[] | null)[],
+  keyGroupsOf: readonly (readonly KeyGroups[] | null)[],
   sets: number,
 ): Promise<(number[][] | null)[]> {
-  const groupings = groupingsOf(classesOf);
-  const numbersOfRow = groupings * sets * (start + classesOf.length);
+  const groupings = groupingsOf(keyGroupsOf);
+  const numbersOfRow = groupings * sets * (start + keyGroupsOf.length);
   const most = Math.max(1, Math.floor(MOST_CLASS_NUMBERS / numbersOfRow));
   const parts: Promise<(number[][] | null)[]>[] = [];
-  for (let row = 0; row < classesOf.length; row += most) {
-    const part = classesOf.slice(row, row + most);
+  for (let row = 0; row < keyGroupsOf.length; row += most) {
+    const part = keyGroupsOf.slice(row, row + most);
     parts.push(ignoreRejection(massOfFewRows(text, recorded, start + row, part, sets)));
     await text.ops.pace();
   }
@@ -89,67 +89,67 @@ async function massOfFewRows(
   text: Trace,
   recorded: LayerTrace,
   start: number,
-  classesOf: readonly (readonly Classes[] | null)[],
+  keyGroupsOf: readonly (readonly KeyGroups[] | null)[],
   sets: number,
 ): Promise<(number[][] | null)[]> {
   const { ops, queryHeads, attentionScale: scale } = text;
-  const rows = classesOf.length;
-  const groupings = groupingsOf(classesOf);
-  if (groupings === 0) return classesOf.map(() => null);
+  const rows = keyGroupsOf.length;
+  const groupings = groupingsOf(keyGroupsOf);
+  if (groupings === 0) return keyGroupsOf.map(() => null);
   const keys = start + rows;
-  const classes = Math.max(...classesOf.flat().map((ofRow) => ofRow?.masks.length ?? 0));
+  const groups = Math.max(...keyGroupsOf.flat().map((ofRow) => ofRow?.masks.length ?? 0));
   const numbers = new Uint32Array(groupings * sets * rows * keys);
-  for (const [row, ofRow] of classesOf.entries()) {
+  for (const [row, ofRow] of keyGroupsOf.entries()) {
     for (const [grouping, ofGrouping] of ofRow?.entries() ?? []) {
       for (let set = 0; set < sets; set++) {
         const place = ((grouping * sets + set) * rows + row) * keys;
-        copyClasses(ofGrouping, set, start + row + 1, numbers, place);
+        copyGroups(ofGrouping, set, start + row + 1, numbers, place);
       }
     }
   }
   const scratch = new Scratch(ops);
-  const classOf = scratch.upload(numbers, 'classes of keys by query');
+  const groupOf = scratch.upload(numbers, 'groups of keys by query');
   const part = layerInput(recorded, { start, end: keys });
   const { query, key, logSumExp } = part;
-  const out = scratch.floats(groupings * queryHeads * rows * classes, 'mass by class');
-  const shape = { groupings, sets, classes, byRow: true };
-  ops.massByClass({ query, key, scale, logSumExp: logSumExp!, causalOffset: start, classOf, ...shape, out });
+  const out = scratch.floats(groupings * queryHeads * rows * groups, 'mass by group');
+  const shape = { groupings, sets, groups, byRow: true };
+  ops.massByGroup({ query, key, scale, logSumExp: logSumExp!, causalOffset: start, groupOf, ...shape, out });
   const read = ops.readFloats(out);
   scratch.release();
   const sums = await read;
-  return classesOf.map((ofRow, row) =>
+  return keyGroupsOf.map((ofRow, row) =>
     ofRow
       ? ofRow.map(({ masks }, grouping) => {
-          const perClass = new Float64Array(classes);
+          const perGroup = new Float64Array(groups);
           for (let head = 0; head < queryHeads; head++) {
-            const place = ((grouping * queryHeads + head) * rows + row) * classes;
-            for (let c = 0; c < classes; c++) perClass[c]! += sums[place + c]!;
+            const place = ((grouping * queryHeads + head) * rows + row) * groups;
+            for (let c = 0; c < groups; c++) perGroup[c]! += sums[place + c]!;
           }
-          return pointSums(masks, perClass);
+          return pointSums(masks, perGroup);
         })
       : null,
   );
 }
 
-function groupingsOf(classesOf: readonly (readonly Classes[] | null)[]): number {
-  return classesOf.find((ofRow) => ofRow !== null)?.length ?? 0;
+function groupingsOf(keyGroupsOf: readonly (readonly KeyGroups[] | null)[]): number {
+  return keyGroupsOf.find((ofRow) => ofRow !== null)?.length ?? 0;
 }
 
-/** The classes of one set's keys [0, keys), to `place` in `numbers`. */
-function copyClasses(
-  { classOf, keys: stride }: Classes,
+/** The groups of one set's keys [0, keys), to `place` in `numbers`. */
+function copyGroups(
+  { groupOf, keys: stride }: KeyGroups,
   set: number,
   keys: number,
   numbers: Uint32Array,
   place: number,
 ): void {
-  numbers.set(classOf.subarray(set * stride, set * stride + keys), place);
+  numbers.set(groupOf.subarray(set * stride, set * stride + keys), place);
 }
 
-/** Σ over the classes that each point keeps. */
-function pointSums(masks: readonly number[], perClass: Float64Array): number[] {
+/** Σ over the groups that each point keeps. */
+function pointSums(masks: readonly number[], perGroup: Float64Array): number[] {
   const points = 32 - Math.clz32(masks.reduce((all, mask) => all | mask, 0));
   return Array.from({ length: points }, (_, point) =>
-    masks.reduce((sum, mask, c) => (mask & (1 << point) ? sum + perClass[c]! : sum), 0),
+    masks.reduce((sum, mask, c) => (mask & (1 << point) ? sum + perGroup[c]! : sum), 0),
   );
 }

@@ -1,14 +1,14 @@
 /**
  * The sweep: mass recall against kept fraction, for several methods and fractions from one recomputation of the attention
- * weights per layer. Every key gets, per method, a class: the set of points at which the method keeps it.
+ * weights per layer. Every key gets, per method, a group: the set of points at which the method keeps it.
  */
 
 import { ignoreRejection } from '../base/ignore-rejection';
 import type { LayerTrace, Trace } from '../trace/trace';
 import { Memo } from './memo';
 import type { SweepCurve } from './results';
-import { type Classes, classify } from './sweep-classes';
 import { Curve, type Group, type PointKeys, type SweptMethod } from './sweep-curve';
+import { groupKeys, type KeyGroups } from './sweep-groups';
 import { massOfPoints, massOfRows } from './sweep-mass';
 import { type SweptAnswer, sweptAnswer, sweptWeight } from './swept-queries';
 import type { TokenRange } from './trace-run';
@@ -108,11 +108,11 @@ async function measure(
     1,
     ...segments.flatMap(({ keptBy }) => keptBy.flat().map((kept) => kept?.sets.length ?? 1)),
   );
-  const classes = classesOf(segments, sets);
+  const keyGroups = keyGroupsOf(segments, sets);
   const measured: Promise<(number[][] | null)[]>[] = [];
   for (const { from, to } of together(segments)) {
     signal?.throwIfAborted();
-    const [part, ofPart] = [segments.slice(from, to), classes.slice(from, to)];
+    const [part, ofPart] = [segments.slice(from, to), keyGroups.slice(from, to)];
     measured.push(
       ignoreRejection(
         part.length === 1 && ofPart[0]
@@ -174,11 +174,11 @@ function segmentsOf(groups: readonly Group[][][], queries: TokenRange, swept: Sw
   });
 }
 
-/** Classes of keys by segment and curve, null for segments that are not measured; segments for which a curve keeps the same share them. */
-function classesOf(all: readonly Segment[], sets: number): (Classes[] | null)[] {
-  const classesOfAll = all.map(({ weight }): Classes[] | null => (weight > 0 ? [] : null));
+/** Groups of keys by segment and curve, null for segments that are not measured; segments for which a curve keeps the same share them. */
+function keyGroupsOf(all: readonly Segment[], sets: number): (KeyGroups[] | null)[] {
+  const keyGroupsOfAll = all.map(({ weight }): KeyGroups[] | null => (weight > 0 ? [] : null));
   const segments = all.filter(({ weight }) => weight > 0);
-  const classes = classesOfAll.filter((ofSegment) => ofSegment !== null);
+  const keyGroups = keyGroupsOfAll.filter((ofSegment) => ofSegment !== null);
   const curves = segments[0]?.keptBy.length ?? 0;
   for (let curve = 0; curve < curves; curve++) {
     for (let from = 0, to: number; from < segments.length; from = to) {
@@ -186,11 +186,11 @@ function classesOf(all: readonly Segment[], sets: number): (Classes[] | null)[] 
       const isSame = (at: number): boolean =>
         at < segments.length && segments[at]!.keptBy[curve]!.every((kept, point) => kept === points[point]);
       for (to = from + 1; isSame(to); ) to++;
-      const shared = classify(points, sets, segments[to - 1]!.end);
-      for (let i = from; i < to; i++) classes[i]!.push(shared);
+      const shared = groupKeys(points, sets, segments[to - 1]!.end);
+      for (let i = from; i < to; i++) keyGroups[i]!.push(shared);
     }
   }
-  return classesOfAll;
+  return keyGroupsOfAll;
 }
 
 /** Segments of one query that follow one another are measured together. */

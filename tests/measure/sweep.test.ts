@@ -27,9 +27,9 @@ describe('sweep', () => {
     const ops = text.ops;
     const counting = {
       ...ops,
-      massByClass(a: Parameters<typeof ops.massByClass>[0]) {
+      massByGroup(a: Parameters<typeof ops.massByGroup>[0]) {
         recomputed++;
-        ops.massByClass(a);
+        ops.massByGroup(a);
       },
     };
     const methods = specs.map(([id, given], i) => ({

@@ -2,7 +2,7 @@ import { accumulatedAttention } from '../../operations/accumulated-attention/cpu
 import { createSimdAttention } from '../../operations/attention/simd';
 import { attentionProbabilities } from '../../operations/attention-probabilities/cpu';
 import { attentionTiles } from '../../operations/attention-tiles/cpu';
-import { massByClass } from '../../operations/mass-by-class/cpu';
+import { massByGroup } from '../../operations/mass-by-group/cpu';
 import { createSimdMatmul } from '../../operations/matmul/simd';
 import { createSimdPeakScores } from '../../operations/peak-scores/simd';
 import { createSimdPeakScoresByQuery } from '../../operations/peak-scores-by-query/simd';
@@ -19,7 +19,7 @@ export function simdOperations(kernels: SimdKernels): Partial<typeof operations>
     peakScores: createSimdPeakScores(kernels),
     peakScoresByQuery: createSimdPeakScoresByQuery(kernels),
     accumulatedAttention: (a) => accumulatedAttention(a, ofHead),
-    massByClass: (a) => massByClass(a, ofHead),
+    massByGroup: (a) => massByGroup(a, ofHead),
     attentionProbabilities: (a) => attentionProbabilities(a, ofHead),
     attentionTiles: (a) => attentionTiles(a, ofHead),
   };

@@ -67,9 +67,9 @@ export function measuringBuffers(size: WorkingSize): PlannedBuffer[] {
     { label: 'copies under way', elements: Math.ceil(underWay / COPIES), count: COPIES },
   ];
   const sweeping = [
-    one('classes of keys', 5 * G * tokens),
-    { label: 'mass by class and its copy', elements: Math.min(MOST_SUMS, 5 * H * queries * 13), count: 2 },
-    one('mass by class of shares', Math.min(MOST_SUMS, 13 * size.limits.temporaryRows)),
+    one('groups of keys', 5 * G * tokens),
+    { label: 'mass by group and its copy', elements: Math.min(MOST_SUMS, 5 * H * queries * 13), count: 2 },
+    one('mass by group of shares', Math.min(MOST_SUMS, 13 * size.limits.temporaryRows)),
   ];
   const sum = (buffers: readonly PlannedBuffer[]): number =>
     buffers.reduce((total, { elements, count }) => total + elements * count, 0);

@@ -1,4 +1,4 @@
-/** What recomputes probabilities from a log-sum-exp under a mask: mass by class, the probabilities, and pooled maps. */
+/** What recomputes probabilities from a log-sum-exp under a mask: mass by group, the probabilities, and pooled maps. */
 import { describe, expect, test } from 'vitest';
 import { createCpuOps } from '../../../gpu/cpu';
 import type { TileOrigin } from '../../../gpu/ops';
@@ -101,11 +101,11 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
         [heads, false],
         [1, true],
         [keyHeads, true],
-      ])('massByClass with %i sets, classes by row: %s', async (sets, byRow) => {
-        const classes = 3;
+      ])('massByGroup with %i sets, groups by row: %s', async (sets, byRow) => {
+        const groups = 3;
         const groupings = 2;
-        const classRows = byRow ? queries : 1;
-        const classOf = Uint32Array.from(numbers(9, groupings * sets * classRows * keys), (x) =>
+        const groupRows = byRow ? queries : 1;
+        const groupOf = Uint32Array.from(numbers(9, groupings * sets * groupRows * keys), (x) =>
           Math.floor((x + 1) * 1.5),
         );
         const want: number[] = [];
@@ -114,17 +114,17 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
             const set = Math.floor((h * sets) / heads);
             for (const [i, row] of rows.entries()) {
               const mass = [0, 0, 0];
-              const classRow = (grouping * sets + set) * classRows + (byRow ? i : 0);
+              const groupRow = (grouping * sets + set) * groupRows + (byRow ? i : 0);
               row.forEach((probability, t) => {
-                mass[classOf[classRow * keys + t]!]! += probability;
+                mass[groupOf[groupRow * keys + t]!]! += probability;
               });
               want.push(...mass);
             }
           });
         }
         const out = ops.upload(new Float32Array(want.length + 1).fill(GUARD), 'out');
-        const shape = { groupings, sets, classes, byRow, classOf: ops.upload(classOf, 'classes') };
-        ops.massByClass({ ...made.arguments, ...shape, out });
+        const shape = { groupings, sets, groups, byRow, groupOf: ops.upload(groupOf, 'groups') };
+        ops.massByGroup({ ...made.arguments, ...shape, out });
         expectClose(await ops.readFloats(out), [...want, GUARD], 1e-5);
       });
 
@@ -217,20 +217,20 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
       const visible = { range: { start: 0, end: keys, causal: true } };
       ops.attention({ query, key, value: key, scale: 0.5, visible, out, logSumExp });
       const mass = ops.allocate('f32', heads * queries, 'mass');
-      ops.massByClass({
+      ops.massByGroup({
         ...{ query, key, scale: 0.5, logSumExp, causalOffset: keys - queries },
-        ...{ classOf: ops.allocate('u32', keys, 'classes'), groupings: 1, sets: 1, classes: 1, out: mass },
+        ...{ groupOf: ops.allocate('u32', keys, 'groups'), groupings: 1, sets: 1, groups: 1, out: mass },
       });
       expectClose(await ops.readFloats(mass), new Array(heads * queries).fill(1), 1e-5);
     });
   });
 
-  test('massByClass refuses a class that does not exist', () => {
+  test('massByGroup refuses a group that does not exist', () => {
     const made = makeCase({ ...base, queries: 2, keys: 2, causalOffset: 0 });
-    const classOf = ops.upload(Uint32Array.of(0, 3), 'classes');
+    const groupOf = ops.upload(Uint32Array.of(0, 3), 'groups');
     const out = ops.allocate('f32', 4 * 2 * 3, 'out');
     expect(() =>
-      ops.massByClass({ ...made.arguments, classOf, groupings: 1, sets: 1, classes: 3, out }),
-    ).toThrow('massByClass: classOf holds 3, but there are 3 classes');
+      ops.massByGroup({ ...made.arguments, groupOf, groupings: 1, sets: 1, groups: 3, out }),
+    ).toThrow('massByGroup: groupOf holds 3, but there are 3 groups');
   });
 });

@@ -8,7 +8,7 @@ import { expectNear, input, numbers } from './views';
 const simd = createCpuOps();
 const reference = createCpuOps({ simd: false });
 const GUARD = 12345;
-const CLASSES = 3;
+const GROUPS = 3;
 
 interface Case {
   readonly queries: number;
@@ -55,12 +55,12 @@ async function weigh(ops: Ops, { queries, keys, channels, causalOffset, window, 
     visible: { range: { start: 0, end: seen, causal: true, window } },
     out: { buffer: sums, offset: 0, rows: keyHeads, length: keys, rowStride: keys },
   });
-  const mass = buffer(heads * queries * CLASSES);
-  const classOf = ops.upload(
-    Uint32Array.from({ length: keyHeads * keys }, (_, i) => i % CLASSES),
-    'classes',
+  const mass = buffer(heads * queries * GROUPS);
+  const groupOf = ops.upload(
+    Uint32Array.from({ length: keyHeads * keys }, (_, i) => i % GROUPS),
+    'groups',
   );
-  ops.massByClass({ ...a, classOf, groupings: 1, sets: keyHeads, classes: CLASSES, out: mass });
+  ops.massByGroup({ ...a, groupOf, groupings: 1, sets: keyHeads, groups: GROUPS, out: mass });
   const tiles = [
     { head: 3, row: 0, key: 0 },
     { head: 1, row: 3, key: 4 },

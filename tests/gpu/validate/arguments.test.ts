@@ -74,7 +74,7 @@ const received = {
   ...{ query: weights.query, key: weights.key, scale: 1, logSumExp: weights.logSumExp },
   ...{ visible: { range: { start: 0, end: 5, causal: true } }, out: scores(2, 5) },
 };
-const mass = { ...weights, classOf: integers(20), groupings: 2, sets: 2, classes: 3, out: floats(72) };
+const mass = { ...weights, groupOf: integers(20), groupings: 2, sets: 2, groups: 3, out: floats(72) };
 const tiles = {
   ...{ query: heads(2, 3, 2), key: heads(1, 5, 2), scale: 1, logSumExp: scalars(2, 3), causalOffset: 2 },
   ...{ tiles: [{ head: 1, row: 0, key: 4 }], width: 2, height: 2, tokensPerPixel: 2, rowStep: 1 },
@@ -127,7 +127,7 @@ test('what the cases below are made from is accepted', () => {
   ops.segmentRanks({ input: scores(2, 6), segmentLength: 3, out: scores(2, 6) });
   ops.accumulatedAttention(received);
   ops.accumulatedAttention({ ...received, out: scores(4, 5) });
-  ops.massByClass(mass);
+  ops.massByGroup(mass);
   ops.attentionProbabilities({ ...weights, out: floats(60) });
   ops.attentionTiles(tiles);
 });
@@ -390,8 +390,8 @@ describe('refused', () => {
       () => ops.accumulatedAttention({ ...received, logSumExp: scalars(3, 3) }),
       'accumulatedAttention: logSumExp reaches element 12',
     ],
-    [() => ops.massByClass({ ...mass, sets: 3 }), 'massByClass: sets is 3'],
-    [() => ops.massByClass({ ...mass, out: floats(71) }), 'massByClass: out reaches element 72'],
+    [() => ops.massByGroup({ ...mass, sets: 3 }), 'massByGroup: sets is 3'],
+    [() => ops.massByGroup({ ...mass, out: floats(71) }), 'massByGroup: out reaches element 72'],
     [
       () => ops.attentionProbabilities({ ...weights, out: floats(59) }),
       'attentionProbabilities: out reaches element 60',

@@ -78,27 +78,27 @@ describeBoth('recomputed probabilities', (backends) => {
       [name, c, 2, 13, 'group', 'by row'] as const,
       [name, c, 3, 6, 'group'] as const,
       [name, c, 4, 1, 'head'] as const,
-      // More than a pass takes; more classes than any pass does.
+      // More than a pass takes; more groups than any pass does.
       [name, c, 3, 20, 'group'] as const,
       [name, c, 2, 50, 'one'] as const,
     ]),
-  )('massByClass %s, %s groupings', async (_, c, groupings, classes, setsPer, rows?) => {
+  )('massByGroup %s, %s groupings', async (_, c, groupings, groups, setsPer, rows?) => {
     const heads = c.heads ?? 1;
     const sets = { one: 1, group: c.groups ?? 1, head: heads }[setsPer];
     await compare(
       backends,
       (ops) => {
-        const out = poisoned(ops, groupings * heads * c.queries * classes);
-        const classOf = Uint32Array.from(
+        const out = poisoned(ops, groupings * heads * c.queries * groups);
+        const groupOf = Uint32Array.from(
           { length: groupings * sets * (rows ? c.queries : 1) * c.keys + 3 },
-          (_, i) => (i * 7 + (i >> 3)) % classes,
+          (_, i) => (i * 7 + (i >> 3)) % groups,
         );
-        ops.massByClass({
+        ops.massByGroup({
           ...inputs(ops, c),
-          classOf: ops.upload(classOf, 'classes'),
+          groupOf: ops.upload(groupOf, 'groups'),
           groupings,
           sets,
-          classes,
+          groups,
           byRow: rows !== undefined,
           out,
         });

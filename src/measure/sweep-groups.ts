@@ -1,25 +1,25 @@
-/** Classes of keys: which points of a curve keep them. */
+/** Groups of keys: which points of a curve keep them. */
 import type { PointKeys } from './sweep-curve';
 
-export interface Classes {
-  /** Class of every key, dense [sets, keys]. */
-  readonly classOf: Uint32Array;
+export interface KeyGroups {
+  /** Group of every key, dense [sets, keys]. */
+  readonly groupOf: Uint32Array;
   readonly keys: number;
-  /** Bit p of entry c: point p keeps keys of class c. */
+  /** Bit p of entry c: point p keeps keys of group c. */
   readonly masks: readonly number[];
 }
 
 /**
- * Classes of keys [0, keys) from what each point keeps (null: a point without a selection), for `sets` sets. A selection with
+ * Groups of keys [0, keys) from what each point keeps (null: a point without a selection), for `sets` sets. A selection with
  * fewer sets holds for the sets that share its heads.
  */
-export function classify(points: readonly (PointKeys | null)[], sets: number, keys: number): Classes {
+export function groupKeys(points: readonly (PointKeys | null)[], sets: number, keys: number): KeyGroups {
   const masks: number[] = [];
-  const classOfMask = new ClassTable(points.length);
-  const classOf = new Uint32Array(sets * keys);
+  const groupOfMask = new GroupTable(points.length);
+  const groupOf = new Uint32Array(sets * keys);
   for (let set = 0; set < sets; set++) {
-    // Masks first, then in their place the classes that they stand for.
-    const ofSet = classOf.subarray(set * keys, (set + 1) * keys);
+    // Masks first, then in their place the groups that they stand for.
+    const ofSet = groupOf.subarray(set * keys, (set + 1) * keys);
     for (const [point, kept] of points.entries()) {
       if (!kept) continue;
       const bit = 1 << point;
@@ -27,16 +27,16 @@ export function classify(points: readonly (PointKeys | null)[], sets: number, ke
       for (let i = 0; i < list.length; i++) ofSet[list[i]!]! |= bit;
       for (let token = kept.rangeStart; token < keys; token++) ofSet[token]! |= bit;
     }
-    for (let token = 0; token < keys; token++) ofSet[token] = classOfMask.of(ofSet[token]!, masks);
+    for (let token = 0; token < keys; token++) ofSet[token] = groupOfMask.of(ofSet[token]!, masks);
   }
-  return { classOf, keys, masks };
+  return { groupOf, keys, masks };
 }
 
 /** Points whose masks have a table of their own. */
 const MOST_TABLED = 16;
 
 /** Numbers masks as they come: one look at a table, where there are few points. */
-class ClassTable {
+class GroupTable {
   readonly #table: Int32Array | null;
   readonly #map = new Map<number, number>();
 

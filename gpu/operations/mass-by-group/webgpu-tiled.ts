@@ -5,12 +5,12 @@ import type { Recorder } from '../../webgpu/recorder';
 import { type TileShape, tileShape } from '../../wgsl/parts/gemm-tile';
 import { probabilityTile, threadsOf } from '../../wgsl/parts/probability-tile';
 import { sumHeads } from '../sum-heads/webgpu';
-import shader from './mass-by-class-tiled.wgsl';
-import type { MassByClassArguments } from './op';
+import shader from './mass-by-group-tiled.wgsl';
+import type { MassByGroupArguments } from './op';
 
-const kernel = defineKernel('mass-by-class-tiled', probabilityTile(shader));
+const kernel = defineKernel('mass-by-group-tiled', probabilityTile(shader));
 
-/** A block, the groupings whose classes fit beside it, and how many sums by grouping and class a thread holds. */
+/** A block, the groupings whose groups fit beside it, and how many sums by grouping and group a thread holds. */
 export interface MassShape extends TileShape {
   readonly groupings: number;
   readonly bins: number;
@@ -24,20 +24,20 @@ const MOST_SUMS = 2 ** 22;
 
 const sumsOf = ({ bins, constants }: MassShape): number => bins * Number(constants.WIDE);
 
-/** The smallest shape that takes everything in one pass, or the largest; undefined if not even one grouping's classes fit. */
-export function massShape(groupings: number, classes: number): MassShape | undefined {
-  const fitting = SHAPES.filter((shape) => classes <= sumsOf(shape));
-  return fitting.find((shape) => groupings * classes <= sumsOf(shape)) ?? fitting.at(-1);
+/** The smallest shape that takes everything in one pass, or the largest; undefined if not even one grouping's groups fit. */
+export function massShape(groupings: number, groups: number): MassShape | undefined {
+  const fitting = SHAPES.filter((shape) => groups <= sumsOf(shape));
+  return fitting.find((shape) => groupings * groups <= sumsOf(shape)) ?? fitting.at(-1);
 }
 
 /**
- * Records `Ops.massByClass` with the probabilities in workgroup memory, as many groupings at a time as fit there: sums per share
- * of the keys, then over the shares. There is something to do, and `shape` takes one grouping's classes.
+ * Records `Ops.massByGroup` with the probabilities in workgroup memory, as many groupings at a time as fit there: sums per share
+ * of the keys, then over the shares. There is something to do, and `shape` takes one grouping's groups.
  */
-export function massByClassTiled(recorder: Recorder, a: MassByClassArguments, shape: MassShape): void {
-  const { query, key, groupings, sets, classes, out } = a;
+export function massByGroupTiled(recorder: Recorder, a: MassByGroupArguments, shape: MassShape): void {
+  const { query, key, groupings, sets, groups, out } = a;
   const { buffers, parameters, constants } = prepareProbabilities(recorder, a);
-  const size = groupings * query.heads * query.rows * classes;
+  const size = groupings * query.heads * query.rows * groups;
   const keyTiles = Math.ceil(key.rows / shape.rightRows);
   const rowTiles = query.heads * Math.ceil(query.rows / shape.leftRows);
   const wanted = Math.min(
@@ -46,17 +46,17 @@ export function massByClassTiled(recorder: Recorder, a: MassByClassArguments, sh
   );
   const shareTiles = Math.max(1, Math.ceil(keyTiles / Math.max(1, wanted)));
   const shares = Math.ceil(keyTiles / shareTiles);
-  const sums = shares === 1 ? out : recorder.temporary('f32', shares * size, 'mass by class of shares');
+  const sums = shares === 1 ? out : recorder.temporary('f32', shares * size, 'mass by group of shares');
   const items = rowTiles * shares;
   const { flops, bytes } = probabilityWork(a);
   const work = { flops: flops * (1 + sumsOf(shape) / query.channels), bytes };
-  const most = Math.min(shape.groupings, Math.floor(sumsOf(shape) / classes));
+  const most = Math.min(shape.groupings, Math.floor(sumsOf(shape) / groups));
   for (const chunk of spans(groupings, Math.ceil(groupings / most), 1)) {
     for (const { start, count } of spans(items, recorder.partsFor(work), 1)) {
       recorder.dispatch({
         kernel,
         constants: { ...shape.constants, ...constants, GROUPINGS: shape.groupings, BINS: shape.bins },
-        buffers: { ...buffers, classOf: a.classOf, out: sums },
+        buffers: { ...buffers, groupOf: a.groupOf, out: sums },
         parameters: [
           {
             firstItem: start,
@@ -69,7 +69,7 @@ export function massByClassTiled(recorder: Recorder, a: MassByClassArguments, sh
             groupingCount: chunk.count,
             groupings,
             heads: query.heads,
-            classes,
+            groups,
           },
           parameters,
         ],

@@ -1,17 +1,17 @@
-// Attention mass by class of key, per share of the keys, for devices whose workgroup memory is fast: out[share, grouping, h, i, c] =
-// Σ over keys t of class c in the share of exp(q_i·k_t·scale − logSumExp_i), over keys that query i sees (mask.wgsl).
+// Attention mass by group of key, per share of the keys, for devices whose workgroup memory is fast: out[share, grouping, h, i,
+// c] = Σ over keys t of group c in the share of exp(q_i·k_t·scale − logSumExp_i), over keys that query i sees (mask.wgsl).
 //
-// Shapes     query [H, n, d], key [G, m, d], their d, offsets and strides in vectors of four; logSumExp [H, n]; classOf
+// Shapes     query [H, n, d], key [G, m, d], their d, offsets and strides in vectors of four; logSumExp [H, n]; groupOf
 //            [groupings, sets, m], of which groupings [firstGrouping, firstGrouping + groupingCount) are summed;
-//            out [shares, groupings, H, n, classes].
+//            out [shares, groupings, H, n, groups].
 // Grid       one workgroup per query head, share and LEFT_ROWS queries (queries fastest), linear from firstItem. A share is
 //            shareKeys keys, RIGHT_ROWS at a time (gemm-tile.wgsl, with one row and one column group).
 // Precision  32-bit sums in the order of the keys.
-// Equals     `massByClass` of gpu/cpu before its sum over shares.
+// Equals     `massByGroup` of gpu/cpu before its sum over shares.
 //
 // A second product follows the first: of the probabilities, which go through workgroup memory, with ones where a key is of a
-// class.
-// Thread (x, y) holds four queries' sums of the bins x, x + WIDE, …; a bin is a grouping and one of its classes.
+// group.
+// Thread (x, y) holds four queries' sums of the bins x, x + WIDE, …; a bin is a grouping and one of its groups.
 
 struct Params {
   firstItem: u32,
@@ -24,7 +24,7 @@ struct Params {
   groupingCount: u32,
   groupings: u32,
   heads: u32,
-  classes: u32,
+  groups: u32,
   queryRows: u32,
   keyRows: u32,
   headsPerGroup: u32,
@@ -46,7 +46,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> query: array<vec4f>;
 @group(0) @binding(2) var<storage, read> key: array<vec4f>;
 @group(0) @binding(3) var<storage, read> logSumExp: array<f32>;
-@group(0) @binding(4) var<storage, read> classOf: array<u32>;
+@group(0) @binding(4) var<storage, read> groupOf: array<u32>;
 @group(0) @binding(5) var<storage, read_write> out: array<f32>;
 
 const THREADS = WIDE * HIGH;
@@ -55,12 +55,12 @@ const PROBABILITY_STRIDE = WIDE + 1u;
 
 /// Probabilities of the block: by query, of four keys each.
 var<workgroup> probabilities: array<vec4f, LEFT_ROWS * PROBABILITY_STRIDE>;
-/// Classes of the block's keys: by grouping, of four keys each.
-var<workgroup> keyClasses: array<vec4u, GROUPINGS * WIDE>;
+/// Groups of the block's keys: by grouping, of four keys each.
+var<workgroup> keyGroups: array<vec4u, GROUPINGS * WIDE>;
 
-/// The class of a key; none beyond the end.
-fn classAt(start: u32, keyRow: u32) -> u32 {
-  return select(params.classes, classOf[start + min(keyRow, params.keyRows - 1u)], keyRow < params.keyRows);
+/// The group of a key; none beyond the end.
+fn groupAt(start: u32, keyRow: u32) -> u32 {
+  return select(params.groups, groupOf[start + min(keyRow, params.keyRows - 1u)], keyRow < params.keyRows);
 }
 
 @compute @workgroup_size(WIDE * HIGH)
@@ -79,13 +79,13 @@ fn main(
   let quad = 4u * (thread / WIDE);
   let ofSet = tileHead / params.headsPerSet;
   var binGrouping = array<u32, BINS>();
-  var binClass = array<vec4u, BINS>();
+  var binGroup = array<vec4u, BINS>();
   for (var b = 0u; b < BINS; b++) { // unrolled
     let bin = x + WIDE * b;
-    // Surplus bins repeat the first grouping with a class that no key has.
-    let isBin = bin < params.groupingCount * params.classes;
-    binGrouping[b] = select(0u, bin / params.classes, isBin);
-    binClass[b] = vec4u(select(0xffffffffu, bin % params.classes, isBin));
+    // Surplus bins repeat the first grouping with a group that no key has.
+    let isBin = bin < params.groupingCount * params.groups;
+    binGrouping[b] = select(0u, bin / params.groups, isBin);
+    binGroup[b] = vec4u(select(0xffffffffu, bin % params.groups, isBin));
   }
   let lse = vec4f(
     rowLogSumExp(firstRow + quad),
@@ -101,7 +101,7 @@ fn main(
     for (var i = thread; i < params.groupingCount * WIDE; i += THREADS) {
       let start = ((params.firstGrouping + i / WIDE) * params.sets + ofSet) * params.keyRows;
       let t = firstKey + 4u * (i % WIDE);
-      keyClasses[i] = vec4u(classAt(start, t), classAt(start, t + 1u), classAt(start, t + 2u), classAt(start, t + 3u));
+      keyGroups[i] = vec4u(groupAt(start, t), groupAt(start, t + 1u), groupAt(start, t + 2u), groupAt(start, t + 3u));
     }
     var scores = Product();
     addProduct(&scores, thread, firstRow, firstKey, params.vectors);
@@ -119,24 +119,24 @@ fn main(
       let w3 = probabilities[(quad + 3u) * PROBABILITY_STRIDE + four];
       for (var b = 0u; b < BINS; b++) { // unrolled
         // A grouping is below GROUPINGS: said again where it is an index, it spares a check for every vector.
-        let classes = keyClasses[binGrouping[b] % GROUPINGS * WIDE + four];
-        let isOfClass = select(vec4f(), vec4f(1.0), classes == binClass[b]);
-        sums[b] += vec4f(dot(w0, isOfClass), dot(w1, isOfClass), dot(w2, isOfClass), dot(w3, isOfClass));
+        let groups = keyGroups[binGrouping[b] % GROUPINGS * WIDE + four];
+        let isOfGroup = select(vec4f(), vec4f(1.0), groups == binGroup[b]);
+        sums[b] += vec4f(dot(w0, isOfGroup), dot(w1, isOfGroup), dot(w2, isOfGroup), dot(w3, isOfGroup));
       }
     }
     workgroupBarrier();
   }
 
   for (var b = 0u; b < BINS; b++) { // unrolled
-    if (x + WIDE * b < params.groupingCount * params.classes) {
+    if (x + WIDE * b < params.groupingCount * params.groups) {
       let grouping = params.firstGrouping + binGrouping[b];
       let row = firstRow + quad;
       let outRow = ((share * params.groupings + grouping) * params.heads + tileHead) * params.queryRows + row;
-      let at = outRow * params.classes + binClass[b].x;
+      let at = outRow * params.groups + binGroup[b].x;
       if (row < params.queryRows) { out[at] = sums[b].x; }
-      if (row + 1u < params.queryRows) { out[at + params.classes] = sums[b].y; }
-      if (row + 2u < params.queryRows) { out[at + 2u * params.classes] = sums[b].z; }
-      if (row + 3u < params.queryRows) { out[at + 3u * params.classes] = sums[b].w; }
+      if (row + 1u < params.queryRows) { out[at + params.groups] = sums[b].y; }
+      if (row + 2u < params.queryRows) { out[at + 2u * params.groups] = sums[b].z; }
+      if (row + 3u < params.queryRows) { out[at + 3u * params.groups] = sums[b].w; }
     }
   }
 }

@@ -4,33 +4,33 @@ import { linearGrid, spans } from '../../webgpu/grid';
 import { defineKernel } from '../../webgpu/kernel';
 import type { Recorder } from '../../webgpu/recorder';
 import { attentionProbabilities } from '../attention-probabilities/webgpu';
-import shader from './mass-by-class.wgsl';
-import { checkMassByClass, type MassByClassArguments } from './op';
-import { massByClassTiled, massShape } from './webgpu-tiled';
+import shader from './mass-by-group.wgsl';
+import { checkMassByGroup, type MassByGroupArguments } from './op';
+import { massByGroupTiled, massShape } from './webgpu-tiled';
 
-const kernel = defineKernel('mass-by-class', shader);
+const kernel = defineKernel('mass-by-group', shader);
 
 /** Probabilities held at a time: 16 MiB. */
 const MOST_PROBABILITIES = 2 ** 22;
-const CLASSES_PER_THREAD = 4;
+const GROUPS_PER_THREAD = 4;
 const ROWS_PER_THREAD = 4;
 
 /**
- * Records `Ops.massByClass`. Emulated threads, more classes than workgroup memory holds, and classes by row: the probabilities of
+ * Records `Ops.massByGroup`. Emulated threads, more groups than workgroup memory holds, and groups by row: the probabilities of
  * a few query rows at a time, and their sums.
  */
-export function massByClass(recorder: Recorder, a: MassByClassArguments): void {
-  checkMassByClass(a);
-  const { query, key, logSumExp, groupings, sets, classes, out } = a;
+export function massByGroup(recorder: Recorder, a: MassByGroupArguments): void {
+  checkMassByGroup(a);
+  const { query, key, logSumExp, groupings, sets, groups, out } = a;
   const { heads } = query;
-  if (heads * query.rows * groupings * classes === 0) return;
+  if (heads * query.rows * groupings * groups === 0) return;
   if (key.rows === 0) {
-    fill(recorder, out, 0, groupings * heads * query.rows * classes, 0);
+    fill(recorder, out, 0, groupings * heads * query.rows * groups, 0);
     return;
   }
-  const shape = recorder.emulatesThreads || a.byRow ? undefined : massShape(groupings, classes);
+  const shape = recorder.emulatesThreads || a.byRow ? undefined : massShape(groupings, groups);
   if (shape) {
-    massByClassTiled(recorder, a, shape);
+    massByGroupTiled(recorder, a, shape);
     return;
   }
   const rowsAtOnce = Math.floor(MOST_PROBABILITIES / (heads * key.rows) / ROWS_PER_THREAD) * ROWS_PER_THREAD;
@@ -40,7 +40,7 @@ export function massByClass(recorder: Recorder, a: MassByClassArguments): void {
     heads * Math.min(most, query.rows) * key.rows,
     'probabilities of some rows',
   );
-  const quarters = heads * groupings * Math.ceil(classes / CLASSES_PER_THREAD);
+  const quarters = heads * groupings * Math.ceil(groups / GROUPS_PER_THREAD);
   const workOf = (rows: number) => {
     const steps = quarters * Math.ceil(rows / ROWS_PER_THREAD) * key.rows;
     return { flops: 40 * steps, bytes: 4 * (ROWS_PER_THREAD + 1) * steps };
@@ -59,7 +59,7 @@ export function massByClass(recorder: Recorder, a: MassByClassArguments): void {
     recorder.dispatch({
       kernel,
       constants: { BY_ROW: a.byRow ?? false },
-      buffers: { probabilities, classOf: a.classOf, out },
+      buffers: { probabilities, groupOf: a.groupOf, out },
       parameters: {
         heads,
         rows: rows.count,
@@ -69,7 +69,7 @@ export function massByClass(recorder: Recorder, a: MassByClassArguments): void {
         headsPerSet: heads / sets,
         sets,
         groupings,
-        classes,
+        groups,
       },
       workgroups: linearGrid(
         Math.ceil((quarters * Math.ceil(rows.count / ROWS_PER_THREAD)) / 64),
