@@ -1,10 +1,10 @@
 // The way of one parameter from its slider to the kernels and back to paint, in modules: opens the default study in a
 // Chromium over Vite's development server, which serves every module by itself to page and workers, moves the slider of
 // ESA's compressed dimension by one key, and prints the modules of the project in which a function ran until the page was idle.
-//   node scripts/walk.mjs [--until idle|picture] [--root DIR] [--backend cpu|webgpu] [--names]
+//   node scripts/walk.mjs [--until idle|picture] [--root DIR] [--backend cpu|webgpu] [--names | --functions]
 // --until picture stops once the map has been painted with the new selection, and leaves the worker of the free run out: what is
 // left is the parameter's own way, without sweep, answer and times. --root counts another checkout (with its packages installed);
-// --names lists every module.
+// --names lists every module, --functions the functions in each that ran as well.
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -20,6 +20,7 @@ const { values: options } = parseArgs({
     backend: { type: 'string', default: 'cpu' },
     until: { type: 'string', default: 'idle' },
     names: { type: 'boolean', default: false },
+    functions: { type: 'boolean', default: false },
   },
 });
 const { backend } = options;
@@ -44,21 +45,24 @@ async function startCounting(send) {
 /**
  * Modules of the project in which a function ran since the last call. A module's own body does not count: it runs when the
  * module is loaded.
- * @param {Send} send @param {string} origin @returns {Promise<Set<string>>} paths from the project's root
+ * @param {Send} send @param {string} origin
+ * @returns {Promise<Map<string, Set<string>>>} names of the functions by path from the project's root
  */
 async function takeModules(send, origin) {
   /** @type {{ result: ScriptCoverage[] }} */
   const { result } = await send('Profiler.takePreciseCoverage');
-  const modules = new Set();
+  /** @type {Map<string, Set<string>>} */
+  const modules = new Map();
   for (const { url, functions } of result) {
     if (!url.startsWith(`${origin}/`)) continue;
     const path = decodeURIComponent(new URL(url).pathname).slice(1);
     if (path.includes('node_modules') || !existsSync(join(project, path))) continue;
-    const ran = functions.some(
+    const ran = functions.filter(
       ({ functionName, ranges }) =>
         (ranges[0]?.count ?? 0) > 0 && !(functionName === '' && ranges[0]?.startOffset === 0),
     );
-    if (ran) modules.add(path);
+    if (ran.length > 0)
+      modules.set(path, new Set(ran.map(({ functionName }) => functionName || '(nameless)')));
   }
   return modules;
 }
@@ -101,13 +105,16 @@ async function attachWorkers(page, prepare) {
   return workers;
 }
 
+/** Workers that have said nothing for so long have nothing left to do. */
+const QUIET_MILLISECONDS = 2000;
+
 const idle = (/** @type {import('playwright-core').Page} */ page) =>
   page.evaluate(() => /** @type {any} */ (window).keyhole.idle());
 
 /** In the page: tells of requests to workers, and resolves `painted` two frames after the first kept shares have come. */
 function watchWorkers() {
   const watched = /** @type {any} */ (window);
-  watched.walk = { urls: [], painted: null, index: null };
+  watched.walk = { urls: [], painted: null, index: null, heard: 0 };
   let arrive = () => {};
   watched.walk.watch = () => {
     watched.walk.painted = new Promise((settle) => {
@@ -121,7 +128,10 @@ function watchWorkers() {
       super(url, settings);
       const index = watched.walk.urls.push(String(url)) - 1;
       this.addEventListener('message', ({ data }) => {
+        watched.walk.heard = performance.now();
         if (!asked.delete(data?.id) || watched.walk.painted === null) return;
+        // The selection is not there yet: it is asked for again.
+        if (!data.value?.kept?.some((/** @type {unknown} */ share) => share !== null)) return;
         watched.walk.index = index;
         arrive();
       });
@@ -151,6 +161,11 @@ async function walk(url, browser) {
   const slider = page.getByRole('slider', { name: 'Compressed dimension, slider' });
   await slider.focus();
   await idle(page);
+  // Thumbnails that are still being made are no part of the way.
+  await page.waitForFunction(
+    (quiet) => performance.now() - /** @type {any} */ (window).walk.heard > quiet,
+    QUIET_MILLISECONDS,
+  );
 
   await startCounting(send);
   const origin = new URL(url).origin;
@@ -166,14 +181,18 @@ async function walk(url, browser) {
   else await idle(page);
   const inPage = await takeModules(send, origin);
   const counted = [...workers.values()].filter((_, index) => only === null || index === only);
-  const inWorkers = await Promise.all(counted.map((worker) => takeModules(worker, origin)));
+  const workerModules = await Promise.all(counted.map((worker) => takeModules(worker, origin)));
+  /** @type {Map<string, Set<string>>} */
+  const inWorkers = new Map();
+  for (const [path, names] of workerModules.flatMap((modules) => [...modules]))
+    inWorkers.set(path, new Set([...(inWorkers.get(path) ?? []), ...names]));
   const after = await page.evaluate(() => /** @type {any} */ (window).keyhole.state());
   await page.close();
   return {
     from: before.parameters.compressedDim,
     to: after.parameters.compressedDim,
     inPage,
-    inWorkers: new Set(inWorkers.flatMap((modules) => [...modules])),
+    inWorkers,
     workers: counted.length,
   };
 }
@@ -208,7 +227,7 @@ try {
 
   const { from, to, inPage, inWorkers, workers } = await walk(url, browser);
   if (from === to) throw new Error(`the key did not move the slider from ${from}`);
-  const all = [...new Set([...inPage, ...inWorkers])].sort();
+  const all = [...new Set([...inPage.keys(), ...inWorkers.keys()])].sort();
   /** @type {Map<string, string[]>} */
   const rooms = new Map();
   for (const path of all) rooms.set(roomOf(path), [...(rooms.get(roomOf(path)) ?? []), path]);
@@ -218,7 +237,8 @@ try {
   );
   console.log('  all  page  worker');
   const line = (/** @type {string[]} */ paths, /** @type {string} */ name) => {
-    const count = (/** @type {Set<string>} */ where) => paths.filter((path) => where.has(path)).length;
+    const count = (/** @type {Map<string, unknown>} */ where) =>
+      paths.filter((path) => where.has(path)).length;
     const columns = [
       String(paths.length).padStart(5),
       String(count(inPage)).padStart(5),
@@ -228,11 +248,15 @@ try {
   };
   for (const [room, paths] of rooms) {
     line(paths, room);
-    if (options.names)
-      for (const path of paths)
-        console.log(
-          `${' '.repeat(21)}${path}${inPage.has(path) ? ' page' : ''}${inWorkers.has(path) ? ' worker' : ''}`,
-        );
+    if (!options.names && !options.functions) continue;
+    for (const path of paths) {
+      console.log(
+        `${' '.repeat(21)}${path}${inPage.has(path) ? ' page' : ''}${inWorkers.has(path) ? ' worker' : ''}`,
+      );
+      if (!options.functions) continue;
+      const names = new Set([...(inPage.get(path) ?? []), ...(inWorkers.get(path) ?? [])]);
+      console.log(`${' '.repeat(23)}${[...names].join(', ')}`);
+    }
   }
   line(all, 'total');
 } finally {

@@ -39,6 +39,8 @@ export class Engine {
   /** The text of a model that is still being loaded, made to plan with it. */
   #draft: { readonly key: string; readonly text: StudyText } | null = null;
   #probe: OpenText | null = null;
+  /** The text of which was told that it is read. */
+  #told: OpenText | null = null;
   readonly #answers = new SweepAnswers();
   #visible = { layer: 0, head: 0 };
 
@@ -90,7 +92,8 @@ export class Engine {
       signal.throwIfAborted();
       full = Promise.resolve(probe.full);
       run.onFull(probe.full);
-      emit({ name: 'textRead', value: undefined });
+      if (probe !== this.#told) emit({ name: 'textRead', value: undefined });
+      this.#told = probe;
       void this.#ops.prepare('measuring');
       await probe.measure({ resolved, pinned, context, visible: () => this.#visible, signal, emit, clock });
     }
@@ -272,6 +275,7 @@ export class Engine {
   #closeProbe(): void {
     this.#probe?.release();
     this.#probe = null;
+    this.#told = null;
   }
 
   async #freeRun(

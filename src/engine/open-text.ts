@@ -48,6 +48,9 @@ export interface MeasureWork {
   readonly clock: Clock;
 }
 
+/** How long a measurement waits for the picture to be asked for: what a page needs to hear that it can be. */
+const PICTURE_MILLISECONDS = 50;
+
 export class OpenText {
   readonly text: OwnedTrace;
   readonly full: FullRun;
@@ -63,6 +66,9 @@ export class OpenText {
   #current: ResolvedMethod | null = null;
   /** The current method's blocks by layer, made when a picture needs them. */
   #selections = new Map<number, Promise<readonly BlockSelection[]>>();
+  /** Whether anybody has asked for the map, and who waits until it was made. */
+  #isLookedAt = false;
+  #onPicture = (): void => {};
 
   constructor(open: OpenModel, study: StudyText, text: OwnedTrace, fullRun: FullRun) {
     this.#open = open;
@@ -135,6 +141,11 @@ export class OpenText {
     const { queries } = this.#study.facts;
     this.#current = resolved;
     this.#selections = new Map();
+    await this.#selectionOf(visible().layer, signal);
+    const isDrawn = this.#nextPicture();
+    emit({ name: 'selectionReady', value: undefined });
+    await isDrawn;
+    signal.throwIfAborted();
     const cost = measureCost({
       method,
       parameters,
@@ -144,9 +155,6 @@ export class OpenText {
       weightOperations: this.#open.weightOperations,
     });
     emit({ name: 'measured', value: { queries, cost } });
-
-    await this.#selectionOf(visible().layer, signal);
-    emit({ name: 'selectionReady', value: undefined });
     await clock.measure('probe', async () => {
       const layers: LayerMeasurement[] = [];
       let assumptions: readonly string[] = [];
@@ -210,6 +218,18 @@ export class OpenText {
     return attentionOfTiles(this.text, work, signal, this.#firstWeights);
   }
 
+  /**
+   * Whoever has looked at the map looks at it now: on one thread its picture comes before measurements. Resolves when it was made, or
+   * is not asked for.
+   */
+  #nextPicture(): Promise<void> | null {
+    if (!this.#isLookedAt || this.text.ops.backend !== 'cpu') return null;
+    return new Promise((resolve) => {
+      this.#onPicture = resolve;
+      setTimeout(resolve, PICTURE_MILLISECONDS);
+    });
+  }
+
   /** The current method's own positions. Throws UserError when those asked for are of another one. */
   #ownPositions(key: string): OwnPositions {
     const { method, parameters } = this.#method();
@@ -231,6 +251,7 @@ export class OpenText {
   async coverage({ method, tiles }: CoverageRequest, signal: AbortSignal): Promise<CoverageReply> {
     const { ops, tokens, queryHeads } = this.text;
     const kept: (Float32Array | null)[] = [];
+    this.#isLookedAt = true;
     for (const tile of tiles) {
       this.#layer(tile.layer);
       if (!(tile.head >= 0 && tile.head < queryHeads && linesOf(tile, tokens) > 0)) {
@@ -241,6 +262,8 @@ export class OpenText {
       await ops.pace();
       signal.throwIfAborted();
     }
+    // After the answer, which would wait for the measurement otherwise.
+    if (!kept.includes(null)) setTimeout(this.#onPicture);
     return { kept };
   }
 

@@ -82,6 +82,9 @@ export interface Page {
   dispose(): void;
 }
 
+/** From a gesture's end until the address is written, unless another follows. */
+const ADDRESS_MILLISECONDS = 400;
+
 export function createPage(options: PageOptions): Page {
   const { version, methods, address } = options;
   const findMethod: FindMethod = (id) => methods.find((method) => method.id === id) ?? null;
@@ -102,14 +105,25 @@ export function createPage(options: PageOptions): Page {
   let untranslated: Pick<LinkReading, 'version' | 'oldFractions'> | null = null;
   let opening = 1;
   let writes = 0;
+  /** Set while the address has not been written since a gesture's end. */
+  let rest: ReturnType<typeof setTimeout> | undefined;
 
+  /** Key presses on a slider come in rows and are one entry of the history; what they change is shown before it is written. */
   const commit = (): void => {
+    clearTimeout(rest);
+    rest = setTimeout(writeAddress, ADDRESS_MILLISECONDS);
+  };
+  const writeAddress = async (): Promise<void> => {
+    clearTimeout(rest);
     writes += 1;
     const mine = writes;
     const digest = store.getState().model?.digest ?? linkDigest;
-    writeLink(store.getState().session, { version: linkVersion(), digest, backend }).then((hash) => {
-      if (mine === writes) address.push(hash);
-    });
+    const hash = await writeLink(store.getState().session, { version: linkVersion(), digest, backend });
+    if (mine !== writes) return;
+    rest = undefined;
+    address.push(hash);
+    // Waiters look at the store.
+    store.setState({});
   };
   /** Fractions that are not translated yet are those of the version that wrote them. */
   const linkVersion = (): string => untranslated?.version ?? version;
@@ -165,6 +179,8 @@ export function createPage(options: PageOptions): Page {
   const follow = async (hash: string): Promise<void> => {
     opening += 1;
     writes += 1;
+    clearTimeout(rest);
+    rest = undefined;
     try {
       const reading = await readLink(hash, environment);
       if (!runner) backend = reading.backend;
@@ -206,10 +222,11 @@ export function createPage(options: PageOptions): Page {
     const { records, session, error, problem } = store.getState();
     const origin = presentOrigin(records, session);
     const isAsking = questionOf(store.getState()) !== null;
+    const isQuiet = runner?.isQuiet() ?? false;
     return (
       opening === 0 &&
-      runner !== null &&
-      runner.isQuiet() &&
+      rest === undefined &&
+      isQuiet &&
       (origin === 'live' || error !== null || problem !== null || isAsking)
     );
   };
@@ -223,7 +240,7 @@ export function createPage(options: PageOptions): Page {
     follow,
     async visit(hash) {
       await follow(hash);
-      commit();
+      await writeAddress();
     },
     async open() {
       await follow(address.hash());
@@ -275,6 +292,7 @@ export function createPage(options: PageOptions): Page {
     state,
     dispose() {
       stopListening();
+      clearTimeout(rest);
       tiles.dispose();
       runner?.dispose();
     },

@@ -120,9 +120,9 @@ describe('a study', () => {
       'text',
       'progress full attention',
       'textRead',
+      'selectionReady',
       'measured queries',
       'measured cost',
-      'selectionReady',
       'measured layers',
       'progress sweep',
       'measured sweep',
@@ -306,6 +306,28 @@ describe('pictures', () => {
       // A quarter of the 84 keys before the queries, and those read since.
       expect(row.reduce((sum, share) => sum + share, 0)).toBe(21 + 7);
     }
+  });
+
+  test('come before measurements where somebody looks, and a text that stays open is not told again', async () => {
+    engine.look(2, 1);
+    await run(spec(), { parts: ['probe'] });
+    await coverage(tile);
+    const half = { ...streaming, parameters: { keepFraction: 0.5 } };
+    const order: string[] = [];
+    const { events } = await run(spec({ method: half }), {
+      parts: ['probe'],
+      emit({ name, value }) {
+        if (name === 'measured' && value.cost) order.push('measured');
+        // As a page, which hears of it a moment later.
+        if (name === 'selectionReady')
+          setTimeout(async () => {
+            const { kept } = await coverage(tile, half);
+            order.push(kept.includes(null) ? 'nothing' : 'picture');
+          }, 5);
+      },
+    });
+    expect(order).toEqual(['picture', 'measured']);
+    expect(story(events)).not.toContain('textRead');
   });
 
   test('show the open text and the newest method, and are refused outside it', async () => {

@@ -3,7 +3,7 @@ import type { ArrivalQuestion } from '../../src/arrival/arrivals';
 import { UserError } from '../../src/base/user-error';
 import type { RequestName, Requests, StudyClient, StudyEvents } from '../../src/study/client';
 import type { TextFacts } from '../../src/study/facts';
-import type { StudySpec } from '../../src/study/spec';
+import { type StudySpec, textKey } from '../../src/study/spec';
 import {
   synthetic,
   syntheticCost,
@@ -60,6 +60,9 @@ export function createFakeClient(
 ): FakeClient {
   let spec: StudySpec | null = null;
   let text: TextFacts | null = null;
+  let openKey = '';
+  /** Whether the text was read by a run before. */
+  let isOpen = false;
   let run = 0;
   let isCancelled = false;
 
@@ -68,7 +71,9 @@ export function createFakeClient(
       events.backend({ name: 'cpu', description: '2 worker threads', reason: 'This browser has no WebGPU.' }),
     () => events.model(syntheticModel),
     () => {
+      isOpen = text !== null && textKey(study) === openKey;
       text = facts;
+      openKey = textKey(study);
       events.text(facts);
     },
     () =>
@@ -80,8 +85,10 @@ export function createFakeClient(
     () => {
       if (failure) events.failed(failure);
     },
+    () => {
+      if (!isOpen) events.textRead();
+    },
     () => events.selectionReady(),
-    () => events.textRead(),
     () =>
       events.measured({
         queries: facts.queries,

@@ -139,8 +139,11 @@ describe('the page', () => {
     page.actions.setParameter('selectedTokens', 64, false);
     page.actions.setParameter('selectedTokens', 32, false);
     expect(address.entries).toHaveLength(1);
+    // As a key that is held down does; one entry.
+    page.actions.setParameter('selectedTokens', 48, true);
     page.actions.setParameter('selectedTokens', 32, true);
-    await vi.waitFor(() => expect(address.entries).toHaveLength(2));
+    await page.idle();
+    expect(address.entries).toHaveLength(2);
     expect(address.hash()).toContain('p.selectedTokens=32');
     page.actions.setView({ mode: 'full' }, true);
     await vi.waitFor(() => expect(address.entries).toHaveLength(3));
@@ -151,6 +154,21 @@ describe('the page', () => {
     await vi.waitFor(() => expect(page.state().parameters.selectedTokens).toBe(128));
     const state = await page.idle();
     expect(state.error).toBeNull();
+  });
+
+  it('takes over text and model once, however often the engine says what they are', async () => {
+    const { page, client } = await open();
+    await page.idle();
+    const { text, model, pictureVersion } = page.store.getState();
+    page.actions.setParameter('selectedTokens', 64, true);
+    await page.idle();
+    expect(client.runs).toHaveLength(2);
+    expect(page.store.getState()).toMatchObject({ pictureVersion: pictureVersion + 1 });
+    expect(page.store.getState().text).toBe(text);
+    expect(page.store.getState().model).toBe(model);
+    page.actions.setSource({ kind: 'sample', sample: 'short', tokens: null });
+    await page.idle();
+    expect(page.store.getState().text).not.toBe(text);
   });
 
   it('resolves idle after a failure, with its sentence', async () => {
