@@ -108,9 +108,9 @@ async function measureAttention({ ops, row }: Bench, attentionCase: AttentionCas
   };
   const scale = channels ** -0.5;
   const visible = attentionCase.visible(ops);
-  const record = () => ops.attention({ query, key, value, scale, visible, out, logSumExp });
+  const encode = () => ops.attention({ query, key, value, scale, visible, out, logSumExp });
 
-  record();
+  encode();
   const result = await ops.readFloats(out.buffer);
   for (const head of sampledIndices(heads, 3)) {
     const group = Math.floor((head * groups) / heads);
@@ -129,7 +129,7 @@ async function measureAttention({ ops, row }: Bench, attentionCase: AttentionCas
     }
   }
 
-  const milliseconds = await timeRepeated(() => ops.stopwatch(), record);
+  const milliseconds = await timeRepeated(() => ops.stopwatch(), encode);
   const flops = 4 * heads * pairs * channels;
   const bytes = 8 * channels * (heads * queries + groups * readKeys);
   row({ name, size, milliseconds, flops, bytes });

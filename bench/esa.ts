@@ -135,8 +135,8 @@ async function measure(
   const { ops } = bench;
   const step = await prepareStep(ops, text, tokens, localTokens);
   await checkStep(ops, text, step);
-  const gpu = (record: () => void) => timeRepeated(() => ops.stopwatch(), record);
-  const wall = (record: () => void) => timeWall(ops, step.out.buffer, record);
+  const gpu = (encode: () => void) => timeRepeated(() => ops.stopwatch(), encode);
+  const wall = (encode: () => void) => timeWall(ops, step.out.buffer, encode);
   const counted: CountedStep = { ...text.shape, tokens, localTokens };
   const point: Point = {
     tokens,

@@ -1,6 +1,6 @@
 /**
  * A WebGPU device that does nothing: every call returns at once, every read gives zeros. What is measured on it is the time
- * that recording takes by itself, without the GPU and without the implementation of WebGPU.
+ * that encoding takes by itself, without the GPU and without the implementation of WebGPU.
  */
 
 /** How often each call that reaches a real device's driver was made. */

@@ -34,8 +34,8 @@ export const kernels: Section = {
     // All are checked first: a GPU that waits for the reference slows down.
     for (const kernelCase of cases) await checkKernel(ops, kernelCase);
     for (const { name, prepare } of cases) {
-      const { size, flops, bytes, record } = prepare(ops, sizes);
-      const milliseconds = await timeRepeated(() => ops.stopwatch(), record);
+      const { size, flops, bytes, encode } = prepare(ops, sizes);
+      const milliseconds = await timeRepeated(() => ops.stopwatch(), encode);
       row({ name, size, milliseconds, flops, bytes });
     }
   },
@@ -46,8 +46,8 @@ async function checkKernel(ops: Ops, { name, tolerance, prepare }: KernelCase): 
   const cpu = createCpuOps({ simd: false });
   const [actual, expected] = await Promise.all(
     [ops, cpu].map(async (backend) => {
-      const { out, record } = prepare(backend, CHECKED);
-      record();
+      const { out, encode } = prepare(backend, CHECKED);
+      encode();
       return read(backend, out);
     }),
   );

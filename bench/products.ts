@@ -62,7 +62,7 @@ async function measureDecode(bench: Bench, layers: number): Promise<void> {
   const milliseconds = await timeRepeated(
     () => ops.stopwatch(),
     () => {
-      for (const product of prepared) product.record();
+      for (const product of prepared) product.encode();
     },
   );
   row({
@@ -78,7 +78,7 @@ async function measureProduct(bench: Bench, name: string, rows: number, shape: S
   const { ops } = bench;
   const product = prepare(ops, rows, shape, 1);
   await product.check(name);
-  const milliseconds = await timeRepeated(() => ops.stopwatch(), product.record);
+  const milliseconds = await timeRepeated(() => ops.stopwatch(), product.encode);
   product.release();
   const size = `${rows} × ${shape.columns} over ${shape.depth}`;
   bench.row({ name, size, milliseconds, ...work(rows, [shape]) });
@@ -94,7 +94,7 @@ function prepare(ops: Ops, rows: number, shape: Shape, seed: number) {
   const out = matrixRows(ops.allocate('f32', rows * columns, 'out'), rows, columns);
   return {
     shape,
-    record: () => ops.matmul({ input, weight, out }),
+    encode: () => ops.matmul({ input, weight, out }),
     release: () => ops.release(input.buffer, weight.buffer, out.buffer),
     /** Sixteen rows, sixteen columns of each, in double precision. */
     async check(name: string): Promise<void> {

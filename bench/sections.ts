@@ -1,5 +1,6 @@
 /** The parts of the benchmark, in the order in which they are printed. */
 import { attention } from './attention';
+import { dispatchOverhead } from './dispatch-overhead';
 import { esa } from './esa';
 import { kernels } from './kernels';
 import { live } from './live';
@@ -8,7 +9,6 @@ import { memory } from './memory';
 import { pipelines } from './pipelines';
 import { prefill } from './prefill';
 import { products } from './products';
-import { recording } from './recording';
 import type { Section } from './section';
 import { topK } from './top-k';
 
@@ -23,7 +23,7 @@ const sections: readonly Section[] = [
   live,
   memory,
   pipelines,
-  recording,
+  dispatchOverhead,
 ];
 
 /**

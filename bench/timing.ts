@@ -24,27 +24,27 @@ const MOST_RUNS = 20;
 const GAIN = 0.01;
 
 /**
- * Milliseconds that `record` takes on the device, once compiled and warm: the mean over as many repetitions as fill 40 ms, in
+ * Milliseconds that `encode` takes on the device, once compiled and warm: the mean over as many repetitions as fill 40 ms, in
  * the fastest of the runs, which are repeated until three in a row are no faster.
  */
-export async function timeRepeated(stopwatch: () => Stopwatch, record: () => void): Promise<number> {
+export async function timeRepeated(stopwatch: () => Stopwatch, encode: () => void): Promise<number> {
   return fastestMean(async (repeats) => {
     const watch = stopwatch();
-    for (let i = 0; i < repeats; i++) record();
+    for (let i = 0; i < repeats; i++) encode();
     return (await watch.stop()).milliseconds;
   });
 }
 
 /**
- * The same by the wall clock, from the first command to the completion of the last: recording, copies and gaps between
- * submissions count, as far as the device waits for them. Paced as in a run, which submits while it records. `out` is what
- * `record` writes.
+ * The same by the wall clock, from the first command to the completion of the last: encoding, copies and gaps between
+ * submissions count, as far as the device waits for them. Paced as in a run, which submits while it encodes. `out` is what
+ * `encode` writes.
  */
-export async function timeWall(ops: Ops, out: DeviceBuffer, record: () => void): Promise<number> {
+export async function timeWall(ops: Ops, out: DeviceBuffer, encode: () => void): Promise<number> {
   return fastestMean(async (repeats) => {
     const start = performance.now();
     for (let i = 0; i < repeats; i++) {
-      record();
+      encode();
       await ops.pace();
     }
     await (out.type === 'f32' ? ops.readFloats(out, 0, 1) : ops.readIntegers(out, 0, 1));

@@ -60,10 +60,10 @@ async function measureTopK({ ops, row }: Bench, size: Size, breaksTies: boolean)
   const secondary = breaksTies ? rowsOf(seconds) : undefined;
   const list = ops.allocate('u32', rows * count, 'list');
   const out = { buffer: list, offset: 0, sets: rows, count, rowStride: count };
-  const record = () => ops.topK({ score, ...(secondary ? { secondary } : {}), count, indexBase: 0, out });
+  const encode = () => ops.topK({ score, ...(secondary ? { secondary } : {}), count, indexBase: 0, out });
 
   const name = `top-k${breaksTies ? ', two scores' : ''}`;
-  record();
+  encode();
   const chosen = await ops.readIntegers(list);
   for (const index of new Set([0, rows >> 1, rows - 1])) {
     const from = (data: Float32Array) => data.subarray(index * length, (index + 1) * length);
@@ -72,7 +72,7 @@ async function measureTopK({ ops, row }: Bench, size: Size, breaksTies: boolean)
       throw new Error(`${name} of ${length} is wrong in row ${index}`);
   }
 
-  const milliseconds = await timeRepeated(() => ops.stopwatch(), record);
+  const milliseconds = await timeRepeated(() => ops.stopwatch(), encode);
   const bytes = 4 * rows * (length * (breaksTies ? 2 : 1) + count);
   row({ name, size: `${rows} × ${count} of ${length}`, milliseconds, flops: 0, bytes });
   ops.release(score.buffer, list, ...(secondary ? [secondary.buffer] : []));

@@ -5,8 +5,8 @@
  * in plain TypeScript (the reference, and the fallback), `simd.ts`, where there is one, faster; `webgpu.ts` and its WGSL on a GPU.
  * Methods, the decoder and the measurements are written once, against this file.
  *
- * Operations only *record*: they validate their arguments, and the result is there after the next `read`. A backend may
- * run them at once. `pace()` is called between pieces of work; it submits what is recorded once that is worth a
+ * Operations only *encode*: they validate their arguments, and the result is there after the next `read`. A backend may
+ * run them at once. `pace()` is called between pieces of work; it submits what is encoded once that is worth a
  * submission, lets other messages in, and so is where a run can be cancelled. Aliasing input and output is allowed only
  * where an operation says so. All counts may be zero; an operation on nothing does nothing.
  *
@@ -52,7 +52,7 @@ export type BackendName = 'cpu' | 'webgpu';
 /** What kernels are compiled for: the self-test, reading a text with full attention, first measurements, the rest of a study. */
 export type CompileStage = 'selfTest' | 'reading' | 'measuring' | 'study';
 
-/** Elapsed time of recorded work. `timestamp`: GPU clock; `wall`: from record to completion. */
+/** Elapsed time of encoded work. `timestamp`: GPU clock; `wall`: from encoding to completion. */
 export interface MeasuredTime {
   readonly milliseconds: number;
   readonly clock: 'timestamp' | 'wall';
@@ -94,12 +94,12 @@ export interface Ops {
   /** As `allocate`, but with any contents: for what is written whole before anything reads it, and so costs no clearing. */
   scratch(type: ElementType, length: number, label: string): DeviceBuffer;
   upload(data: Float32Array | Uint32Array, label: string): DeviceBuffer;
-  /** Overwrites elements [offset, offset + data.length); ordered with recorded work. */
+  /** Overwrites elements [offset, offset + data.length); ordered with encoded work. */
   write(buffer: DeviceBuffer, offset: number, data: Float32Array | Uint32Array): void;
-  /** Runs all recorded work and copies elements out. Throws when the buffer's type is another one. */
+  /** Runs all encoded work and copies elements out. Throws when the buffer's type is another one. */
   readFloats(buffer: DeviceBuffer, offset?: number, length?: number): Promise<Float32Array>;
   readIntegers(buffer: DeviceBuffer, offset?: number, length?: number): Promise<Uint32Array>;
-  /** Frees buffers once recorded work no longer needs them. */
+  /** Frees buffers once encoded work no longer needs them. */
   release(...buffers: DeviceBuffer[]): void;
   /** Bytes held now and at most so far. */
   memory(): { readonly bytes: number; readonly peakBytes: number };

@@ -174,7 +174,7 @@ export const mutants = [
   },
   {
     name: 'what is read is what overwrites it',
-    file: 'gpu/webgpu/recorder.ts',
+    file: 'gpu/webgpu/command-encoder.ts',
     from: 'if (!bound[written]!.isAsked) continue;',
     to: 'if (bound[written]!.isAsked) continue;',
     tests: ['tests/gpu/webgpu/readbacks'],

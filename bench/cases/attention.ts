@@ -77,7 +77,7 @@ function attentionCase(name: string, rowsOf: (sizes: Sizes) => number, seenBy = 
         flops: 4 * pairs * sizes.channels,
         bytes: 2 * inputBytes,
         out: out.buffer,
-        record: () => ops.attention({ query, key, value, scale, visible, out, logSumExp }),
+        encode: () => ops.attention({ query, key, value, scale, visible, out, logSumExp }),
       };
     },
   };
@@ -104,7 +104,7 @@ export const attentionCases: readonly KernelCase[] = [
         flops: 3 * heads * rows * channels,
         bytes: 12 * heads * rows * channels,
         out: into!.out.buffer,
-        record: () => ops.mergeAttention({ into: into!, from: from! }),
+        encode: () => ops.mergeAttention({ into: into!, from: from! }),
       };
     },
   },

@@ -21,9 +21,9 @@ interface PreparedCase {
   readonly size: string;
   readonly flops: number;
   readonly bytes: number;
-  /** What `record` writes. */
+  /** What `encode` writes. */
   readonly out: DeviceBuffer;
-  record(): void;
+  encode(): void;
 }
 
 /** One operation at any size. */

@@ -7,7 +7,7 @@ function elementCase(
   name: string,
   flopsPerElement: number,
   buffers: number,
-  record: (ops: Ops, input: Rows, other: Rows, out: Rows) => void,
+  encode: (ops: Ops, input: Rows, other: Rows, out: Rows) => void,
 ): KernelCase {
   return {
     name,
@@ -21,7 +21,7 @@ function elementCase(
         flops: flopsPerElement * elements,
         bytes: 4 * buffers * elements,
         out: out.buffer,
-        record: () => record(ops, input!, other!, out),
+        encode: () => encode(ops, input!, other!, out),
       };
     },
   };
@@ -48,7 +48,7 @@ export const elementCases: readonly KernelCase[] = [
         flops: 3 * heads * rows * channels,
         bytes: 4 * rows * channels * (2 * heads + 1),
         out: out.buffer,
-        record: () => ops.rotate({ input, table, positions: { start: 0, step: 1 }, out }),
+        encode: () => ops.rotate({ input, table, positions: { start: 0, step: 1 }, out }),
       };
     },
   },
@@ -63,7 +63,7 @@ export const elementCases: readonly KernelCase[] = [
         flops: heads * rows * channels,
         bytes: 4 * rows * channels * (heads + groups),
         out: out.buffer,
-        record: () => ops.sumHeads({ input, out }),
+        encode: () => ops.sumHeads({ input, out }),
       };
     },
   },
@@ -82,7 +82,7 @@ export const elementCases: readonly KernelCase[] = [
         flops: 0,
         bytes: 8 * rows * width,
         out: out.buffer,
-        record: () => ops.gatherRows({ table, indices, indexOffset: 0, out }),
+        encode: () => ops.gatherRows({ table, indices, indexOffset: 0, out }),
       };
     },
   },
@@ -97,7 +97,7 @@ export const elementCases: readonly KernelCase[] = [
         flops: 0,
         bytes: 4 * rows * keys,
         out,
-        record: () => ops.argmax({ input, out, outOffset: 0 }),
+        encode: () => ops.argmax({ input, out, outOffset: 0 }),
       };
     },
   },

@@ -16,7 +16,7 @@ function matmulCase(name: string, rowsOf: (sizes: Sizes) => number): KernelCase 
         flops: 2 * rows * columns * depth,
         bytes: 4 * (rows * depth + columns * depth + rows * columns),
         out: out.buffer,
-        record: () => ops.matmul({ input, weight, out }),
+        encode: () => ops.matmul({ input, weight, out }),
       };
     },
   };
@@ -40,7 +40,7 @@ export const matmulCases: readonly KernelCase[] = [
         flops: 2 * length * channels,
         bytes: 4 * (heads * rows * channels + groups * columns * channels + length),
         out: out.buffer,
-        record: () => ops.matmul({ input, weight, out }),
+        encode: () => ops.matmul({ input, weight, out }),
       };
     },
   },

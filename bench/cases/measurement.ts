@@ -9,7 +9,7 @@ type AttentionInputs = ReturnType<typeof attentionInputs>;
 function probabilitiesCase(
   name: string,
   outLength: (sizes: Sizes) => number,
-  record: (ops: Ops, inputs: AttentionInputs, out: DeviceBuffer, sizes: Sizes) => () => void,
+  encode: (ops: Ops, inputs: AttentionInputs, out: DeviceBuffer, sizes: Sizes) => () => void,
 ): KernelCase {
   return {
     name,
@@ -22,7 +22,7 @@ function probabilitiesCase(
         flops: 2 * inputs.pairs * sizes.channels,
         bytes: inputs.inputBytes + 4 * outLength(sizes),
         out,
-        record: record(ops, inputs, out, sizes),
+        encode: encode(ops, inputs, out, sizes),
       };
     },
   };
@@ -58,7 +58,7 @@ export const measurementCases: readonly KernelCase[] = [
       const out = { buffer, offset: 0, rows, length, rowStride: length };
       return {
         ...{ size, flops: 2 * pairs * channels, bytes: inputBytes + 4 * rows * length, out: buffer },
-        record: () => ops.accumulatedAttention({ query, key, scale, logSumExp, visible, out }),
+        encode: () => ops.accumulatedAttention({ query, key, scale, logSumExp, visible, out }),
       };
     },
   },
@@ -88,7 +88,7 @@ export const measurementCases: readonly KernelCase[] = [
         flops: 2 * inputs.pairs * sizes.channels,
         bytes: inputs.inputBytes,
         out,
-        record: () => ops.attentionTiles({ ...inputs, ...pixels, ...products }),
+        encode: () => ops.attentionTiles({ ...inputs, ...pixels, ...products }),
       };
     },
   },

@@ -36,7 +36,7 @@ function boundScoresCase(name: string, queriesOf: (sizes: Sizes) => number): Ker
         flops: 2 * heads * queries * pages * channels,
         bytes: 4 * (heads * queries * (channels + pages) + 2 * groups * pages * channels),
         out: out.buffer,
-        record: () => ops.boundScores({ query, minimum: minimum!, maximum: maximum!, out }),
+        encode: () => ops.boundScores({ query, minimum: minimum!, maximum: maximum!, out }),
       };
     },
   };
@@ -57,7 +57,7 @@ export const pageCases: readonly KernelCase[] = [
         flops: 2 * groups * keys * channels,
         bytes: 4 * groups * channels * (keys + 2 * pages),
         out: minimum.buffer,
-        record: () => ops.pageBounds({ key, pageLength: PAGE, minimum, maximum }),
+        encode: () => ops.pageBounds({ key, pageLength: PAGE, minimum, maximum }),
       };
     },
   },
@@ -74,7 +74,7 @@ export const pageCases: readonly KernelCase[] = [
         flops: heads * keys,
         bytes: 4 * heads * (keys + out.length),
         out: out.buffer,
-        record: () => ops.segmentReduce({ kind: 'mean', input, segmentLength: PAGE, out }),
+        encode: () => ops.segmentReduce({ kind: 'mean', input, segmentLength: PAGE, out }),
       };
     },
   },
@@ -89,7 +89,7 @@ export const pageCases: readonly KernelCase[] = [
         flops: 0,
         bytes: 4 * heads * (keys + input.length),
         out: out.buffer,
-        record: () => ops.expandSegments({ input, segmentLength: PAGE, out }),
+        encode: () => ops.expandSegments({ input, segmentLength: PAGE, out }),
       };
     },
   },
@@ -107,7 +107,7 @@ export const pageCases: readonly KernelCase[] = [
         flops: 0,
         bytes: 4 * groups * (count + segments.count),
         out: buffer,
-        record: () => ops.expandList({ segments, segmentLength: PAGE, indexBase: 0, end: keys, out }),
+        encode: () => ops.expandList({ segments, segmentLength: PAGE, indexBase: 0, end: keys, out }),
       };
     },
   },
@@ -124,7 +124,7 @@ export const pageCases: readonly KernelCase[] = [
         flops: 0,
         bytes: 4 * groups * list.count * (2 * channels + 1),
         out: out.buffer,
-        record: () => ops.gatherListed({ input, list, out }),
+        encode: () => ops.gatherListed({ input, list, out }),
       };
     },
   },
@@ -141,7 +141,7 @@ export const pageCases: readonly KernelCase[] = [
         flops: 2 * groups * mixed * rows * channels,
         bytes: 4 * (groups * (rows + mixed) * channels + mixed * rows),
         out: out.buffer,
-        record: () => ops.mixRows({ matrix, input, out }),
+        encode: () => ops.mixRows({ matrix, input, out }),
       };
     },
   },

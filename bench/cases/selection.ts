@@ -16,7 +16,7 @@ export const selectionCases: readonly KernelCase[] = [
         flops: 4 * rows * keys * channels,
         bytes: 8 * (rows + keys) * channels,
         out,
-        record: () => ops.peakScores({ query, key, out, outOffset: 0 }),
+        encode: () => ops.peakScores({ query, key, out, outOffset: 0 }),
       };
     },
   },
@@ -37,7 +37,7 @@ export const selectionCases: readonly KernelCase[] = [
         flops: 2 * rows * keys * channels,
         bytes: 4 * ((rows + keys) * channels + 3 * rows * keys),
         out: out.buffer,
-        record: () => ops.peakScoresByQuery({ query, key, firstLength, out }),
+        encode: () => ops.peakScoresByQuery({ query, key, firstLength, out }),
       };
     },
   },
@@ -53,7 +53,7 @@ export const selectionCases: readonly KernelCase[] = [
         flops: 7 * keys,
         bytes: 8 * keys,
         out: out.buffer,
-        record: () => ops.pool({ kind: 'max', input, width: 7, out }),
+        encode: () => ops.pool({ kind: 'max', input, width: 7, out }),
       };
     },
   },
@@ -69,7 +69,7 @@ export const selectionCases: readonly KernelCase[] = [
         flops: 5 * heads * keys,
         bytes: 8 * heads * keys,
         out: out.buffer,
-        record: () => ops.pool({ kind: 'mean', input, width: 5, out }),
+        encode: () => ops.pool({ kind: 'mean', input, width: 5, out }),
       };
     },
   },
@@ -88,7 +88,7 @@ export const selectionCases: readonly KernelCase[] = [
         flops: 0,
         bytes: 8 * keys + 4 * count,
         out: list,
-        record: () => ops.topK({ score, secondary, count, indexBase: 0, out }),
+        encode: () => ops.topK({ score, secondary, count, indexBase: 0, out }),
       };
     },
   },
@@ -109,7 +109,7 @@ export const selectionCases: readonly KernelCase[] = [
         flops: 0,
         bytes: 4 * (groups * keys + count),
         out: list,
-        record: () => ops.topKOfGroups({ ...sizes, indexBase: 0, out: { buffer: list, ...lists } }),
+        encode: () => ops.topKOfGroups({ ...sizes, indexBase: 0, out: { buffer: list, ...lists } }),
       };
     },
   },
@@ -135,7 +135,7 @@ export const selectionCases: readonly KernelCase[] = [
         flops: 16 * groups * length * channels,
         bytes: 4 * groups * (2 * keys * channels + length),
         out: out.buffer,
-        record: () =>
+        encode: () =>
           ops.lagScores({
             key: key!,
             value: value!,
@@ -161,7 +161,7 @@ export const selectionCases: readonly KernelCase[] = [
         flops: 2 * groups * keys * segmentLength,
         bytes: 8 * groups * keys,
         out: out.buffer,
-        record: () => ops.segmentRanks({ input, segmentLength, out }),
+        encode: () => ops.segmentRanks({ input, segmentLength, out }),
       };
     },
   },

@@ -46,7 +46,7 @@ export class Buffers {
   readonly #pool = new Map<number, Storage[]>();
   #made = 0;
   #pooledBytes = 0;
-  /** No longer wanted, but recorded work may still use it. */
+  /** No longer wanted, but encoded work may still use it. */
   readonly #condemned: Storage[] = [];
   #condemnedBytes = 0;
   #bytes = 0;
@@ -83,7 +83,7 @@ export class Buffers {
   }
 
   /**
-   * Whether `create` would stay within the budget only once condemned storage is destroyed, for which recorded work has to be
+   * Whether `create` would stay within the budget only once condemned storage is destroyed, for which encoded work has to be
    * submitted first.
    *
    * @throws UserError as `create` does
@@ -125,7 +125,7 @@ export class Buffers {
     this.#pooledBytes += storage.bytes;
   }
 
-  /** To be called when everything recorded is submitted. */
+  /** To be called when everything encoded is submitted. */
   destroyCondemned(): void {
     if (this.#condemned.length === 0) return;
     for (const { memory } of this.#condemned.splice(0)) memory.destroy();

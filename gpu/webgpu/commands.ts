@@ -37,7 +37,7 @@ export class Commands {
     });
   }
 
-  /** Number of the submission that is being recorded. */
+  /** Number of the submission that is being encoded. */
   get submission(): number {
     return this.#submission;
   }
@@ -56,7 +56,7 @@ export class Commands {
     return this.#usedSlots * SLOT_WORDS;
   }
 
-  /** Records a dispatch, whose parameters stand at `parametersStart`. */
+  /** Encodes a dispatch, whose parameters stand at `parametersStart`. */
   dispatch(
     pipeline: GPUComputePipeline,
     group: GPUBindGroup,
@@ -73,7 +73,7 @@ export class Commands {
     this.#usedSlots += 1;
   }
 
-  /** Records that `data` overwrite storage from an offset in elements; false if they are too many for that. */
+  /** Encodes that `data` overwrite storage from an offset in elements; false if they are too many for that. */
   stage(data: Float32Array | Uint32Array, storage: Storage, offset: number): boolean {
     const slots = Math.ceil(data.length / SLOT_WORDS);
     if (slots > MOST_STAGED_SLOTS || this.#usedSlots + slots > SLOTS) return false;
@@ -97,14 +97,14 @@ export class Commands {
     this.encoder().copyBufferToBuffer(source, sourceOffset, target, targetOffset, bytes);
   }
 
-  /** Records that storage is filled with zeros. */
+  /** Encodes that storage is filled with zeros. */
   clear(storage: Storage): void {
     this.endPass();
     this.encoder().clearBuffer(storage.memory);
     storage.lastUse = this.#submission;
   }
 
-  /** Ends the compute pass, so that something else can be recorded, or a measured span begin or end. */
+  /** Ends the compute pass, so that something else can be encoded, or a measured span begin or end. */
   endPass(): void {
     this.#pass?.end();
     this.#pass = undefined;
@@ -115,7 +115,7 @@ export class Commands {
     return this.#encoder;
   }
 
-  /** Submits what is recorded, if anything is. Resolves once it has run. */
+  /** Submits what is encoded, if anything is. Resolves once it has run. */
   submit(): Promise<void> | undefined {
     if (!this.#encoder) return undefined;
     this.endPass();

@@ -6,10 +6,10 @@ import type { Arguments, Ops } from '../ops';
 import type { DeviceBuffer } from '../rows';
 import { checkSpan } from '../validate';
 import { StorageBuffer } from './buffers';
+import { CommandEncoder } from './command-encoder';
 import { type DeviceOptions, openDevice } from './device';
 import type { PipelineName } from './known-pipelines';
 import * as operations from './operations';
-import { Recorder } from './recorder';
 
 export type WebGpuOptions = DeviceOptions;
 
@@ -25,37 +25,37 @@ export interface WebGpuOps extends Ops {
  */
 export async function createWebGpuOps(options: WebGpuOptions = {}): Promise<WebGpuOps> {
   const opened = await openDevice(options);
-  const recorder = new Recorder(opened);
+  const encoder = new CommandEncoder(opened);
   return {
     backend: 'webgpu',
     description: opened.capabilities.description,
     isSoftware: opened.capabilities.isFallbackAdapter,
-    prepare: (stage) => recorder.preparation.prepare(stage),
-    pipelinesInUse: () => recorder.pipelinesInUse(),
-    allocate: (type, length, label) => recorder.allocate(type, length, label),
-    scratch: (type, length, label) => recorder.scratch(type, length, label),
-    upload: (data, label) => recorder.upload(data, label),
+    prepare: (stage) => encoder.preparation.prepare(stage),
+    pipelinesInUse: () => encoder.pipelinesInUse(),
+    allocate: (type, length, label) => encoder.allocate(type, length, label),
+    scratch: (type, length, label) => encoder.scratch(type, length, label),
+    upload: (data, label) => encoder.upload(data, label),
     write(buffer, offset, data) {
       checkSpan('write', 'buffer', buffer, data instanceof Float32Array ? 'f32' : 'u32', offset, data.length);
-      recorder.write(own(buffer), offset, data);
+      encoder.write(own(buffer), offset, data);
     },
     async readFloats(buffer, offset = 0, length = rest(buffer, offset)) {
       checkSpan('readFloats', 'buffer', buffer, 'f32', offset, length);
-      return new Float32Array(await recorder.read(own(buffer), offset, length));
+      return new Float32Array(await encoder.read(own(buffer), offset, length));
     },
     async readIntegers(buffer, offset = 0, length = rest(buffer, offset)) {
       checkSpan('readIntegers', 'buffer', buffer, 'u32', offset, length);
-      return new Uint32Array(await recorder.read(own(buffer), offset, length));
+      return new Uint32Array(await encoder.read(own(buffer), offset, length));
     },
     release(...buffers) {
-      for (const buffer of buffers) if (buffer instanceof StorageBuffer) recorder.release(buffer);
+      for (const buffer of buffers) if (buffer instanceof StorageBuffer) encoder.release(buffer);
     },
-    memory: () => recorder.memory(),
-    memoryLimits: recorder.memoryLimits,
-    pace: () => recorder.pace(),
-    stopwatch: () => recorder.stopwatch(),
-    destroy: () => recorder.destroy(),
-    ...kernelOps(recorder),
+    memory: () => encoder.memory(),
+    memoryLimits: encoder.memoryLimits,
+    pace: () => encoder.pace(),
+    stopwatch: () => encoder.stopwatch(),
+    destroy: () => encoder.destroy(),
+    ...kernelOps(encoder),
   };
 }
 
@@ -71,13 +71,13 @@ function rest(buffer: DeviceBuffer, offset: number): number {
 
 type KernelOps = { [Name in keyof typeof operations]: (a: Arguments<Name>) => void };
 
-/** Every operation that is a kernel, bound to a recorder. */
-function kernelOps(recorder: Recorder): KernelOps {
+/** Every operation that is a kernel, bound to a encoder. */
+function kernelOps(encoder: CommandEncoder): KernelOps {
   const bound = Object.entries(operations).map(([name, operation]) => [
     name,
     (a: never) => {
-      operation(recorder, a);
-      recorder.releaseTemporaries();
+      operation(encoder, a);
+      encoder.releaseTemporaries();
     },
   ]);
   return Object.fromEntries(bound);

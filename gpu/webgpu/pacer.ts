@@ -8,14 +8,14 @@ export interface Work {
 
 /** A submission should run about this long: short enough to cancel, to paint, and for every watchdog. */
 const SUBMISSION_MS = 50;
-/** Submitted work that may wait on the device before the recording side does: by the estimate, and as submissions. */
+/** Submitted work that may wait on the device before the encoding side does: by the estimate, and as submissions. */
 const MOST_WAITING_MS = 2.5 * SUBMISSION_MS;
 const MOST_WAITING = 32;
 /** The longest that other messages wait for this thread. */
 const MAX_WAIT_MS = 30;
 /**
- * The longest that recorded work waits for a submission. A GPU would idle meanwhile, and one costs it nothing; for a software
- * rasteriser the recording is no time at all beside the work.
+ * The longest that encoded work waits for a submission. A GPU would idle meanwhile, and one costs it nothing; for a software
+ * rasteriser encoding is no time at all beside the work.
  */
 const SUBMIT_AFTER_MS = { emulated: 30, real: 2 };
 /** A dispatch on nothing still costs this much. */
@@ -33,7 +33,7 @@ const FAST = { flopsPerMs: 20e6, bytesPerMs: 10e6 };
  */
 export class Pacer {
   readonly #speed: { flopsPerMs: number; bytesPerMs: number };
-  /** The longest that recorded work should wait for a submission. */
+  /** The longest that encoded work should wait for a submission. */
   readonly submitAfterMs: number;
   readonly #turns = createTurns();
   #nextTurn: Promise<void> | undefined;
@@ -44,7 +44,7 @@ export class Pacer {
   #lastCompletion = 0;
   #lastYield = performance.now();
   #lastSubmission = performance.now();
-  /** When the thread last recorded or submitted. */
+  /** When the thread last encoded or submitted. */
   #lastActivity = performance.now();
 
   constructor(isFallbackAdapter: boolean) {
@@ -62,7 +62,7 @@ export class Pacer {
     return Math.ceil(this.estimateMs(work) / SUBMISSION_MS);
   }
 
-  record(work: Work): void {
+  add(work: Work): void {
     this.#recordedMs += this.estimateMs(work);
   }
 
@@ -70,13 +70,13 @@ export class Pacer {
     return this.#recordedMs >= SUBMISSION_MS;
   }
 
-  /** Whether what is recorded has waited long enough for a submission. */
+  /** Whether what is encoded has waited long enough for a submission. */
   get isDue(): boolean {
     this.#lastActivity = performance.now();
     return this.#lastActivity - this.#lastSubmission > this.submitAfterMs;
   }
 
-  /** Notes a submission of everything recorded; `done` resolves once it has run. */
+  /** Notes a submission of everything encoded; `done` resolves once it has run. */
   submitted(done: Promise<void>): void {
     const estimatedMs = this.#recordedMs;
     const start = performance.now();

@@ -28,7 +28,7 @@ export interface KernelInterface {
   readonly reads: readonly number[];
   readonly writes: readonly number[];
   readonly bindGroups: BindGroups;
-  /** What the dispatch being recorded binds. */
+  /** What the dispatch being encoded binds. */
   readonly bound: Storage[];
   readonly variants: Variant[];
 }

@@ -1,15 +1,15 @@
 import type { ProbabilityInputs } from '../arguments';
+import type { CommandEncoder } from './command-encoder';
 import type { Work } from './pacer';
-import type { Recorder } from './recorder';
 import { asVectors } from './vectors';
 
 /** Beyond these everything or nothing is visible. */
 const FARTHEST_OFFSET = 2 ** 30;
 
 /** Buffers, parameters and constants of the inputs; `causalOffset` travels as the bits of an i32. */
-export function prepareProbabilities(recorder: Recorder, a: ProbabilityInputs) {
-  const query = asVectors(recorder, a.query);
-  const key = asVectors(recorder, a.key);
+export function prepareProbabilities(encoder: CommandEncoder, a: ProbabilityInputs) {
+  const query = asVectors(encoder, a.query);
+  const key = asVectors(encoder, a.key);
   const { window = FARTHEST_OFFSET } = a;
   return {
     constants: { WINDOWED: window < FARTHEST_OFFSET },

@@ -39,7 +39,7 @@ export class Readbacks {
     this.#commands = commands;
   }
 
-  /** Bytes [offset, offset + bytes) of storage as all work recorded so far leaves them. Rejects with what mapping fails with. */
+  /** Bytes [offset, offset + bytes) of storage as all work encoded so far leaves them. Rejects with what mapping fails with. */
   ask(storage: Storage, offset: number, bytes: number): Promise<ArrayBuffer> {
     storage.isAsked = true;
     return new Promise((resolve, reject) => {
@@ -47,7 +47,7 @@ export class Readbacks {
     });
   }
 
-  /** To be called before anything is recorded that overwrites storage asked for, and before every submission. */
+  /** To be called before anything is encoded that overwrites storage asked for, and before every submission. */
   copyAsked(): void {
     if (this.#asked.length === 0) return;
     const asked = this.#asked;

@@ -110,7 +110,7 @@ export class PassTimer {
     };
   }
 
-  /** Records the copy of a submission's timestamps at its end. */
+  /** Encodes the copy of a submission's timestamps at its end. */
   resolve(encoder: GPUCommandEncoder): void {
     const batch = this.#batch;
     if (!batch || !this.#querySet || !this.#resolved) return;
@@ -127,7 +127,7 @@ export class PassTimer {
     this.#submitted = { batch, readable };
   }
 
-  /** What `resolve` recorded was submitted. */
+  /** What `resolve` encoded was submitted. */
   submitted(): void {
     if (!this.#submitted) return;
     const { batch, readable } = this.#submitted;

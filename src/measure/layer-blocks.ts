@@ -38,7 +38,7 @@ export interface MeasuredRun {
   readonly memo: ScoreMemo | null;
 }
 
-/** Records the measurement of the queries of `part`; resolves with what adds them to the sums, in whichever order is wanted. */
+/** Encodes the measurement of the queries of `part`; resolves with what adds them to the sums, in whichever order is wanted. */
 export async function measurePart(
   text: Trace,
   measured: MeasuredRun,

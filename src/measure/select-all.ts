@@ -51,7 +51,7 @@ export async function selectAll(request: SelectAllRequest): Promise<{
     const { blocks, traits } = started;
     const sets = setsOf(traits, text);
     const asked = traits.evicts || blocks.length === 0 ? [...blocks, { start: tokens, end: tokens }] : blocks;
-    // Recorded without waiting: what is read comes off the device together.
+    // Encoded without waiting: what is read comes off the device together.
     const reads: Promise<BlockSelection>[] = [];
     for (const { blocks, selections } of choose(started, recorded!, asked, signal)) {
       for (const [i, selection] of selections.entries()) {

@@ -16,7 +16,7 @@ export interface SelectorRecall {
 }
 
 /**
- * Records the work; the result follows `kept`, the choice to judge. Null where nothing is approximate, or everything fits.
+ * Encodes the work; the result follows `kept`, the choice to judge. Null where nothing is approximate, or everything fits.
  * `measured`: tokens of the block that count for `perQuery`.
  */
 export async function selectorRecall(

@@ -9,7 +9,7 @@ import { layerInput, type TokenRange } from './trace-run';
 /** Most group sums held at once: groupings × heads × queries × groups. */
 export const MOST_SUMS = 2 ** 22;
 
-/** Records the work; resolves with Σ over heads and the segment's queries of the mass that each point keeps: [grouping][point]. */
+/** Encodes the work; resolves with Σ over heads and the segment's queries of the mass that each point keeps: [grouping][point]. */
 export async function massOfPoints(
   text: Trace,
   recorded: LayerTrace,

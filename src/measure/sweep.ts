@@ -92,7 +92,7 @@ interface LayerNumbers {
   readonly keptShare: number[][];
 }
 
-/** Records the measurement of one layer; resolves with its numbers. `groups`: [curve][point]. */
+/** Encodes the measurement of one layer; resolves with its numbers. `groups`: [curve][point]. */
 async function measure(
   text: Trace,
   recorded: LayerTrace,

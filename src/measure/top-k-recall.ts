@@ -13,7 +13,7 @@ export interface TopKOfHead {
 
 /**
  * Candidates C are the tokens whose fate the method chose, k those of them it kept; a query's recall is the share of the k
- * largest A[h, i, ·] in C that were kept. Records the work for queries [H, n, d] over `key` and reads it: recall of every
+ * largest A[h, i, ·] in C that were kept. Encodes the work for queries [H, n, d] over `key` and reads it: recall of every
  * query, [H][n], null for heads with k = 0 or nothing dropped.
  */
 export async function topKRecall(

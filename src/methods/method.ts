@@ -55,7 +55,7 @@ export interface LayerInput {
   readonly block: QueryBlock;
   /**
    * [H, block, d], rotary positions applied as the model does. Rotated rows may be made when they are read, into space that layers
-   * share: read `query` and `key` where the work on them is recorded, and keep neither while something else may run.
+   * share: read `query` and `key` where the work on them is encoded, and keep neither while something else may run.
    */
   readonly query: Rows;
   /** [H, block, d] before rotation; equals `query` for models without rotary positions. Null: a capture without them. */

@@ -35,7 +35,7 @@ const scoresMade: { readonly [Name in Scoring]: (a: Arguments<Name>) => ScoreRow
 };
 
 export class ScoreCheck {
-  /** The device's operations, for the method to record its work with; those that make scores are checked. */
+  /** The device's operations, for the method to encode its work with; those that make scores are checked. */
   readonly ops: Ops;
   readonly #device: Ops;
   readonly #layers: number;

@@ -5,7 +5,7 @@ import type { Calibration } from '../model/calibration';
 
 /**
  * Of queries and keys a text may keep the un-rotated ones only: `query` and `key` are then made when they are read, into space that
- * a few layers share. Read them where the work on them is recorded, and keep neither while something else may run.
+ * a few layers share. Read them where the work on them is encoded, and keep neither while something else may run.
  */
 export interface LayerTrace {
   readonly layer: number;

@@ -1,9 +1,9 @@
 import type { IndexList, ScoreRows } from '../../arguments';
+import type { CommandEncoder } from '../../webgpu/command-encoder';
 import { fill } from '../../webgpu/fill';
 import { linearGrid, spans } from '../../webgpu/grid';
 import { defineKernel } from '../../webgpu/kernel';
 import { prepareProbabilities, probabilityWork, shareOf } from '../../webgpu/probabilities';
-import type { Recorder } from '../../webgpu/recorder';
 import { visibleConstants, visibleParameters } from '../../webgpu/visible-keys';
 import { type TileShape, tileShape } from '../../wgsl/parts/gemm-tile';
 import { masked } from '../../wgsl/parts/mask';
@@ -27,11 +27,11 @@ const SMALLEST_SHARE = 16;
 const TILE = tileShape(8, 8, 2, 2);
 
 /**
- * Records `Ops.accumulatedAttention`: of the range by tiles, of a list by a plain kernel, a thread an entry, which is not meant
+ * Encodes `Ops.accumulatedAttention`: of the range by tiles, of a list by a plain kernel, a thread an entry, which is not meant
  * for long blocks of queries.
  */
 export function accumulatedAttention(
-  recorder: Recorder,
+  encoder: CommandEncoder,
   a: AccumulatedAttentionArguments,
   shape = TILE,
 ): void {
@@ -40,20 +40,20 @@ export function accumulatedAttention(
   if (out.rows === 0 || key.rows === 0) return;
   const { list, range } = visible;
   const isWhole = range.start === 0 && range.end === key.rows && query.heads > 0;
-  if (!accumulate && !isWhole) clear(recorder, out);
+  if (!accumulate && !isWhole) clear(encoder, out);
   if (query.heads === 0) return;
-  if (range.end > range.start) recordRange(recorder, a, accumulate || !isWhole, shape);
-  if (list && list.count > 0) recordList(recorder, a, list);
+  if (range.end > range.start) recordRange(encoder, a, accumulate || !isWhole, shape);
+  if (list && list.count > 0) recordList(encoder, a, list);
 }
 
-function clear(recorder: Recorder, { buffer, offset, rows, length, rowStride }: ScoreRows): void {
-  if (rowStride === length) fill(recorder, buffer, offset, rows * length, 0);
-  else for (let row = 0; row < rows; row++) fill(recorder, buffer, offset + row * rowStride, length, 0);
+function clear(encoder: CommandEncoder, { buffer, offset, rows, length, rowStride }: ScoreRows): void {
+  if (rowStride === length) fill(encoder, buffer, offset, rows * length, 0);
+  else for (let row = 0; row < rows; row++) fill(encoder, buffer, offset + row * rowStride, length, 0);
 }
 
 /** Sums per query head and share of the queries, then over those of each row. */
 function recordRange(
-  recorder: Recorder,
+  encoder: CommandEncoder,
   a: AccumulatedAttentionArguments,
   accumulate: boolean,
   shape: TileShape,
@@ -61,27 +61,27 @@ function recordRange(
   const { out } = a;
   const inputs = ofRange(a);
   const { query, key } = inputs;
-  const { buffers, parameters, constants } = prepareProbabilities(recorder, inputs);
-  const isTiled = !recorder.emulatesThreads;
+  const { buffers, parameters, constants } = prepareProbabilities(encoder, inputs);
+  const isTiled = !encoder.emulatesThreads;
   const { shares, shareRows, keyGroups, threads } = isTiled
-    ? tiledShares(recorder, query.heads, query.rows, key.rows, shape)
-    : registerShares(recorder, query.heads, query.rows, key.rows);
-  const sums = recorder.temporary('f32', query.heads * shares * key.rows, 'accumulated attention of shares');
+    ? tiledShares(encoder, query.heads, query.rows, key.rows, shape)
+    : registerShares(encoder, query.heads, query.rows, key.rows);
+  const sums = encoder.temporary('f32', query.heads * shares * key.rows, 'accumulated attention of shares');
   const items = keyGroups * shares;
   const work = probabilityWork(inputs);
-  for (const { start, count } of spans(items, recorder.partsFor(work), threads)) {
-    recorder.dispatch({
+  for (const { start, count } of spans(items, encoder.partsFor(work), threads)) {
+    encoder.dispatch({
       kernel: isTiled ? tiled : kernel,
       constants: isTiled ? { ...shape.constants, ...constants } : constants,
       buffers: { ...buffers, out: sums },
       parameters: { firstItem: start, endItem: start + count, shares, shareRows, ...parameters },
-      workgroups: linearGrid(Math.ceil(count / threads), recorder.maxWorkgroupsPerDimension),
+      workgroups: linearGrid(Math.ceil(count / threads), encoder.maxWorkgroupsPerDimension),
       work: shareOf(work, count / items),
     });
   }
   const rowOf = { rows: 1, channels: key.rows };
   const offset = out.offset + a.visible.range.start;
-  sumHeads(recorder, {
+  sumHeads(encoder, {
     input: {
       ...{ buffer: sums, offset: 0, heads: query.heads * shares, headStride: key.rows, rowStride: key.rows },
       ...rowOf,
@@ -95,10 +95,10 @@ function recordRange(
 }
 
 /** Sums per query head and entry, over the heads of a row where they have one list, and each put to its key. */
-function recordList(recorder: Recorder, a: AccumulatedAttentionArguments, list: IndexList): void {
+function recordList(encoder: CommandEncoder, a: AccumulatedAttentionArguments, list: IndexList): void {
   const { query, key, out } = a;
   const { heads } = query;
-  const { buffers, parameters } = prepareProbabilities(recorder, { ...a, causalOffset: 0 });
+  const { buffers, parameters } = prepareProbabilities(encoder, { ...a, causalOffset: 0 });
   const { causalOffset: _, window: __, ...ofWeights } = parameters;
   const { listOffset, listCount, listRowStride, headsPerSet, countsOffset } = visibleParameters(
     a.visible,
@@ -106,27 +106,27 @@ function recordList(recorder: Recorder, a: AccumulatedAttentionArguments, list: 
   );
   const ofList = { listOffset, listCount, listRowStride, countsOffset };
   const { RAGGED } = visibleConstants(a.visible);
-  let sums = recorder.temporary('f32', heads * listCount, 'accumulated attention of listed keys');
+  let sums = encoder.temporary('f32', heads * listCount, 'accumulated attention of listed keys');
   const items = heads * listCount;
   const work = {
     flops: items * query.rows * (2 * key.channels + 8),
     bytes: 4 * items * key.channels,
   };
-  for (const { start, count } of spans(items, recorder.partsFor(work), THREADS)) {
-    recorder.dispatch({
+  for (const { start, count } of spans(items, encoder.partsFor(work), THREADS)) {
+    encoder.dispatch({
       kernel: listed,
       constants: { RAGGED },
       buffers: { ...buffers, list: list.buffer, out: sums },
       parameters: [{ firstItem: start, endItem: start + count, headsPerSet }, ofWeights, ofList],
-      workgroups: linearGrid(Math.ceil(count / THREADS), recorder.maxWorkgroupsPerDimension),
+      workgroups: linearGrid(Math.ceil(count / THREADS), encoder.maxWorkgroupsPerDimension),
       work: shareOf(work, count / items),
     });
   }
   let rowsOfSums = heads;
   if (list.sets <= out.rows && heads > out.rows) {
-    const ofRows = recorder.temporary('f32', out.rows * listCount, 'accumulated attention of rows');
+    const ofRows = encoder.temporary('f32', out.rows * listCount, 'accumulated attention of rows');
     const rowOf = { offset: 0, rows: 1, channels: listCount, rowStride: listCount, headStride: listCount };
-    sumHeads(recorder, {
+    sumHeads(encoder, {
       input: { buffer: sums, heads, ...rowOf },
       out: { buffer: ofRows, heads: out.rows, ...rowOf },
     });
@@ -135,7 +135,7 @@ function recordList(recorder: Recorder, a: AccumulatedAttentionArguments, list: 
   }
   const step = rowsOfSums / out.rows;
   for (let first = 0; first < step; first++) {
-    recorder.dispatch({
+    encoder.dispatch({
       kernel: scatter,
       constants: { RAGGED },
       buffers: { sums, list: list.buffer, out: out.buffer },
@@ -144,7 +144,7 @@ function recordList(recorder: Recorder, a: AccumulatedAttentionArguments, list: 
         ofList,
         { outOffset: out.offset, outRowStride: out.rowStride },
       ],
-      workgroups: linearGrid(Math.ceil((out.rows * listCount) / 64), recorder.maxWorkgroupsPerDimension),
+      workgroups: linearGrid(Math.ceil((out.rows * listCount) / 64), encoder.maxWorkgroupsPerDimension),
       work: { flops: out.rows * listCount, bytes: 16 * out.rows * listCount },
     });
   }
@@ -159,23 +159,23 @@ interface Shares {
 }
 
 /** A thread has a few keys: cut the queries until there are enough threads. */
-function registerShares(recorder: Recorder, heads: number, rows: number, keys: number): Shares {
+function registerShares(encoder: CommandEncoder, heads: number, rows: number, keys: number): Shares {
   const keyGroups = heads * Math.ceil(keys / KEYS_PER_THREAD);
-  const wanted = Math.ceil(recorder.parallelThreads / keyGroups);
+  const wanted = Math.ceil(encoder.parallelThreads / keyGroups);
   const shareRows = Math.max(SMALLEST_SHARE, Math.ceil(rows / wanted));
   return { shares: Math.max(1, Math.ceil(rows / shareRows)), shareRows, keyGroups, threads: THREADS };
 }
 
 /** A workgroup has a tile of keys: cut the queries, tile by tile, until there are enough workgroups. */
 function tiledShares(
-  recorder: Recorder,
+  encoder: CommandEncoder,
   heads: number,
   rows: number,
   keys: number,
   shape: TileShape,
 ): Shares {
   const keyGroups = heads * Math.ceil(keys / shape.rightRows);
-  const wanted = Math.ceil(recorder.parallelThreads / (threadsOf(shape) * keyGroups));
+  const wanted = Math.ceil(encoder.parallelThreads / (threadsOf(shape) * keyGroups));
   const tiles = Math.ceil(rows / shape.leftRows);
   const shareRows = shape.leftRows * Math.max(1, Math.ceil(tiles / wanted));
   return { shares: Math.max(1, Math.ceil(rows / shareRows)), shareRows, keyGroups, threads: 1 };

@@ -1,14 +1,14 @@
+import type { CommandEncoder } from '../../webgpu/command-encoder';
 import { defineElementKernels, inElements } from '../../webgpu/elements';
 import { linearGrid } from '../../webgpu/grid';
-import type { Recorder } from '../../webgpu/recorder';
 import { elementsOf, inputOutput } from '../../webgpu/views';
 import shader from './activate.wgsl';
 import { type ActivateArguments, checkActivate } from './op';
 
 const kernels = defineElementKernels('activate', 'f32', shader);
 
-/** Records `Ops.activate`. */
-export function activate(recorder: Recorder, a: ActivateArguments): void {
+/** Encodes `Ops.activate`. */
+export function activate(encoder: CommandEncoder, a: ActivateArguments): void {
   checkActivate(a);
   const { kind } = a;
   if (elementsOf(a.input) === 0) return;
@@ -16,12 +16,12 @@ export function activate(recorder: Recorder, a: ActivateArguments): void {
   const { input, out } = views;
   const elements = elementsOf(input);
   const inPlace = input.buffer === out.buffer && input.offset === out.offset;
-  recorder.dispatch({
+  encoder.dispatch({
     kernel,
     constants: { GELU_TANH: kind === 'gelu-tanh', GELU: kind === 'gelu', IN_PLACE: inPlace },
-    buffers: { input: inPlace ? recorder.unused : input.buffer, out: out.buffer },
+    buffers: { input: inPlace ? encoder.unused : input.buffer, out: out.buffer },
     parameters: inputOutput(input, out),
-    workgroups: linearGrid(Math.ceil(elements / 64), recorder.maxWorkgroupsPerDimension),
+    workgroups: linearGrid(Math.ceil(elements / 64), encoder.maxWorkgroupsPerDimension),
     work: { flops: 16 * width * elements, bytes: 8 * width * elements },
   });
 }

@@ -1,27 +1,27 @@
+import type { CommandEncoder } from '../../webgpu/command-encoder';
 import { linearGrid } from '../../webgpu/grid';
 import { defineKernel } from '../../webgpu/kernel';
-import type { Recorder } from '../../webgpu/recorder';
 import shader from './argmax.wgsl';
 import { type ArgmaxArguments, checkArgmax } from './op';
 
 const kernel = defineKernel('argmax', shader);
 
 /** About two vectors a thread where the device has so many; emulated ones, which wait for each other one by one, are few. */
-function threadsFor(recorder: Recorder, channels: number): { THREADS: number; GROUP: number } {
-  if (recorder.emulatesThreads) return { THREADS: 16, GROUP: 16 };
-  const { maxInvocationsPerWorkgroup } = recorder.capabilities;
+function threadsFor(encoder: CommandEncoder, channels: number): { THREADS: number; GROUP: number } {
+  if (encoder.emulatesThreads) return { THREADS: 16, GROUP: 16 };
+  const { maxInvocationsPerWorkgroup } = encoder.capabilities;
   const threads = channels <= 512 ? 64 : channels <= 8192 ? 256 : Math.min(1024, maxInvocationsPerWorkgroup);
   return { THREADS: threads, GROUP: 32 };
 }
 
-/** Records `Ops.argmax`. */
-export function argmax(recorder: Recorder, a: ArgmaxArguments): void {
+/** Encodes `Ops.argmax`. */
+export function argmax(encoder: CommandEncoder, a: ArgmaxArguments): void {
   checkArgmax(a);
   const { input } = a;
   if (input.rows === 0) return;
-  recorder.dispatch({
+  encoder.dispatch({
     kernel,
-    constants: threadsFor(recorder, input.channels),
+    constants: threadsFor(encoder, input.channels),
     buffers: { input: input.buffer, out: a.out },
     parameters: {
       rows: input.rows,
@@ -30,7 +30,7 @@ export function argmax(recorder: Recorder, a: ArgmaxArguments): void {
       inputRowStride: input.rowStride,
       outOffset: a.outOffset,
     },
-    workgroups: linearGrid(input.rows, recorder.maxWorkgroupsPerDimension),
+    workgroups: linearGrid(input.rows, encoder.maxWorkgroupsPerDimension),
     work: { flops: input.rows * input.channels, bytes: 4 * input.rows * input.channels },
   });
 }

@@ -1,7 +1,7 @@
+import type { CommandEncoder } from '../../webgpu/command-encoder';
 import { spans } from '../../webgpu/grid';
 import { defineKernel } from '../../webgpu/kernel';
 import { prepareProbabilities, probabilityWork, shareOf } from '../../webgpu/probabilities';
-import type { Recorder } from '../../webgpu/recorder';
 import { tileShape } from '../../wgsl/parts/gemm-tile';
 import { masked } from '../../wgsl/parts/mask';
 import { probabilityTile } from '../../wgsl/parts/probability-tile';
@@ -18,25 +18,25 @@ const REGISTER_TILE = { keys: 64, rows: 64 };
 /** Few results a thread, of many threads: writing them takes longer than the products. */
 const TILE = tileShape(16, 16, 1, 1);
 
-/** Records `Ops.attentionProbabilities`. */
+/** Encodes `Ops.attentionProbabilities`. */
 export function attentionProbabilities(
-  recorder: Recorder,
+  encoder: CommandEncoder,
   a: AttentionProbabilitiesArguments,
   shape = TILE,
 ): void {
   checkAttentionProbabilities(a);
   const { query, key } = a;
-  const isTiled = !recorder.emulatesThreads;
+  const isTiled = !encoder.emulatesThreads;
   const tiledKernel = key.rows % 4 === 0 ? tiled.vectors : tiled.scalars;
   const tile = isTiled ? { keys: shape.rightRows, rows: shape.leftRows } : REGISTER_TILE;
   const items = query.heads * Math.ceil(query.rows / tile.rows);
   if (items === 0 || key.rows === 0) return;
-  const { buffers, parameters, constants } = prepareProbabilities(recorder, a);
+  const { buffers, parameters, constants } = prepareProbabilities(encoder, a);
   const { flops, bytes } = probabilityWork(a);
   const work = { flops, bytes: bytes + 4 * query.heads * query.rows * key.rows };
-  const parts = Math.max(recorder.partsFor(work), items / recorder.maxWorkgroupsPerDimension);
+  const parts = Math.max(encoder.partsFor(work), items / encoder.maxWorkgroupsPerDimension);
   for (const { start, count } of spans(items, parts, 1)) {
-    recorder.dispatch({
+    encoder.dispatch({
       kernel: isTiled ? tiledKernel : kernel,
       constants: isTiled ? { ...shape.constants, ...constants } : constants,
       buffers: { ...buffers, out: a.out },

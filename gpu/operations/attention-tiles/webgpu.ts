@@ -1,8 +1,8 @@
+import type { CommandEncoder } from '../../webgpu/command-encoder';
 import { fill } from '../../webgpu/fill';
 import { spans } from '../../webgpu/grid';
 import { defineKernel } from '../../webgpu/kernel';
 import { prepareProbabilities, shareOf } from '../../webgpu/probabilities';
-import type { Recorder } from '../../webgpu/recorder';
 import { masked } from '../../wgsl/parts/mask';
 import shader from './attention-tiles.wgsl';
 import blocks from './attention-tiles-blocks.wgsl';
@@ -17,31 +17,31 @@ const PIXELS = 64;
 const BLOCK = 64;
 const THREAD = 8;
 
-/** Records `Ops.attentionTiles`: where threads are real, a workgroup a block of cells, otherwise a thread a pixel. */
-export function attentionTiles(recorder: Recorder, a: AttentionTilesArguments): void {
+/** Encodes `Ops.attentionTiles`: where threads are real, a workgroup a block of cells, otherwise a thread a pixel. */
+export function attentionTiles(encoder: CommandEncoder, a: AttentionTilesArguments): void {
   checkAttentionTiles(a);
   const { query, key, tiles, width, height, tokensPerPixel, rowStep, factors, out, outOffset } = a;
   const length = tiles.length * 3 * width * height;
   if (length === 0) return;
   if (query.rows === 0 || key.rows === 0) {
-    fill(recorder, out, outOffset, length, 0);
+    fill(encoder, out, outOffset, length, 0);
     return;
   }
-  const { buffers, parameters, constants } = prepareProbabilities(recorder, a);
-  const origins = recorder.upload(
+  const { buffers, parameters, constants } = prepareProbabilities(encoder, a);
+  const origins = encoder.upload(
     Uint32Array.from(tiles.flatMap((tile) => [tile.head, tile.row, tile.key])),
     'tile origins',
   );
   const rowsPerPixel = tokensPerPixel / rowStep;
-  const isByPixel = recorder.emulatesThreads;
+  const isByPixel = encoder.emulatesThreads;
   const columns = isByPixel ? PIXELS : Math.max(1, BLOCK / tokensPerPixel);
   const lines = isByPixel ? 1 : Math.max(1, BLOCK / rowsPerPixel);
   const linesOfTile = Math.ceil(height / lines);
   const units = tiles.length * linesOfTile;
   const work = workOf(a);
-  const parts = Math.max(recorder.partsFor(work), units / recorder.maxWorkgroupsPerDimension);
+  const parts = Math.max(encoder.partsFor(work), units / encoder.maxWorkgroupsPerDimension);
   for (const { start, count } of spans(units, parts, 1)) {
-    recorder.dispatch({
+    encoder.dispatch({
       kernel: isByPixel ? pixelKernel : blockKernel,
       constants: isByPixel
         ? { ROWS: rowsPerPixel >= 4 ? 8 : 1, ...constants }
@@ -71,7 +71,7 @@ export function attentionTiles(recorder: Recorder, a: AttentionTilesArguments): 
       work: shareOf(work, count / units),
     });
   }
-  recorder.release(origins);
+  encoder.release(origins);
 }
 
 /** 2·d operations per evaluated cell, and its exponential; queries and keys of every tile are read once. */

@@ -1,4 +1,4 @@
-import type { Recorder } from '../../webgpu/recorder';
+import type { CommandEncoder } from '../../webgpu/command-encoder';
 import type { KernelConstants } from '../../webgpu/unroll';
 
 /** How attention-flash.wgsl divides its work: the constants of the same names say more. */
@@ -55,16 +55,16 @@ const PAIRS_PER_THREAD = 56;
 
 /** The tile for `stacks` stacks of `rows` rows that see up to `keys` keys. */
 export function tileFor(
-  recorder: Recorder,
+  encoder: CommandEncoder,
   channels: number,
   rows: number,
   stacks: number,
   keys: number,
 ): AttentionTile {
   const { many, some } = CHOICES.find((choice) => channels <= choice.channels)!;
-  const isLarge = rows * stacks * keys >= PAIRS_PER_THREAD * recorder.parallelThreads;
+  const isLarge = rows * stacks * keys >= PAIRS_PER_THREAD * encoder.parallelThreads;
   const fitting = (tiles: readonly AttentionTile[]) =>
-    tiles.find((tile) => workgroupBytes(tile, channels) <= recorder.capabilities.maxWorkgroupStorageBytes) ??
+    tiles.find((tile) => workgroupBytes(tile, channels) <= encoder.capabilities.maxWorkgroupStorageBytes) ??
     tiles.at(-1)!;
   if (rows <= FEW_ROWS[0]!.rows) return fitting(FEW_ROWS);
   return fitting(isLarge && rows > some[0]!.rows ? many : some);

@@ -1,8 +1,8 @@
 import type { Rows } from '../../rows';
+import type { CommandEncoder } from '../../webgpu/command-encoder';
 import { linearGrid } from '../../webgpu/grid';
 import { defineKernel } from '../../webgpu/kernel';
 import type { Work } from '../../webgpu/pacer';
-import type { Recorder } from '../../webgpu/recorder';
 import { visibleParameters } from '../../webgpu/visible-keys';
 import shader from './attention-merge-spans.wgsl';
 import type { AttentionArguments } from './op';
@@ -31,26 +31,26 @@ export function visibleKeys({ visible: { list, range } }: AttentionArguments, ro
 }
 
 /** Where a kernel writes: the result itself, or the results of spans. What it does not write is a stand-in. */
-export function attentionOutputs(recorder: Recorder, a: AttentionArguments, { spans }: SpanCut) {
+export function attentionOutputs(encoder: CommandEncoder, a: AttentionArguments, { spans }: SpanCut) {
   if (spans === 1) {
     return {
       out: a.out.buffer,
-      logSumExp: a.logSumExp?.buffer ?? recorder.unusedOutput(0),
-      spanResults: recorder.unusedOutput(2),
+      logSumExp: a.logSumExp?.buffer ?? encoder.unusedOutput(0),
+      spanResults: encoder.unusedOutput(2),
     };
   }
   const vectors = Math.max(1, Math.ceil(a.query.channels / 4));
   const length = a.query.heads * a.query.rows * spans * (4 * vectors + 2);
   return {
-    out: recorder.unusedOutput(1),
-    logSumExp: recorder.unusedOutput(0),
-    spanResults: recorder.temporary('f32', length, 'attention of spans'),
+    out: encoder.unusedOutput(1),
+    logSumExp: encoder.unusedOutput(0),
+    spanResults: encoder.temporary('f32', length, 'attention of spans'),
   };
 }
 
 /** Makes the result from those of several spans. */
 export function mergeSpans(
-  recorder: Recorder,
+  encoder: CommandEncoder,
   a: AttentionArguments,
   { query }: VectorInputs,
   { spans }: SpanCut,
@@ -60,16 +60,16 @@ export function mergeSpans(
   const { channels } = query;
   const queries = query.heads * query.rows;
   const lanes = Math.min(THREADS, 2 ** Math.ceil(Math.log2(a.out.channels)));
-  recorder.dispatch({
+  encoder.dispatch({
     kernel,
     constants: { LANES: lanes },
     buffers: {
       spanResults,
       out: a.out.buffer,
-      logSumExp: a.logSumExp?.buffer ?? recorder.unusedOutput(0),
+      logSumExp: a.logSumExp?.buffer ?? encoder.unusedOutput(0),
     },
     parameters: [{ items: queries, spans, channels, queryRows: query.rows }, outputParameters(a)],
-    workgroups: linearGrid(Math.ceil((queries * lanes) / THREADS), recorder.maxWorkgroupsPerDimension),
+    workgroups: linearGrid(Math.ceil((queries * lanes) / THREADS), encoder.maxWorkgroupsPerDimension),
     work: { flops: 4 * queries * spans * channels, bytes: 4 * queries * spans * channels },
   });
 }

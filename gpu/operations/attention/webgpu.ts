@@ -1,7 +1,7 @@
+import type { CommandEncoder } from '../../webgpu/command-encoder';
 import { linearGrid, spans } from '../../webgpu/grid';
 import { defineKernel, withParts } from '../../webgpu/kernel';
 import { shareOf } from '../../webgpu/probabilities';
-import type { Recorder } from '../../webgpu/recorder';
 import { asVectors } from '../../webgpu/vectors';
 import { visibleConstants } from '../../webgpu/visible-keys';
 import visibleKeysCode from '../../wgsl/parts/visible-keys.wgsl';
@@ -26,40 +26,40 @@ const MOST_ROWS = 4;
 /** Keys worth a thread of their own. */
 const SHORTEST_SPAN = 32;
 
-/** Records `Ops.attention`. */
-export function attention(recorder: Recorder, a: AttentionArguments): void {
+/** Encodes `Ops.attention`. */
+export function attention(encoder: CommandEncoder, a: AttentionArguments): void {
   checkAttention(a);
   if (a.query.heads === 0 || a.query.rows === 0) return;
   const inputs = {
-    query: asVectors(recorder, a.query),
-    key: asVectors(recorder, a.key),
-    value: asVectors(recorder, a.value),
+    query: asVectors(encoder, a.query),
+    key: asVectors(encoder, a.key),
+    value: asVectors(encoder, a.value),
   };
-  if (recorder.emulatesThreads || inputs.query.channels > MOST_FLASH_CHANNELS) {
-    attentionInRegisters(recorder, a, inputs);
+  if (encoder.emulatesThreads || inputs.query.channels > MOST_FLASH_CHANNELS) {
+    attentionInRegisters(encoder, a, inputs);
   } else {
-    attentionFlash(recorder, a, inputs);
+    attentionFlash(encoder, a, inputs);
   }
 }
 
 /** A thread for some rows and a span of keys: workgroup memory is none where threads are emulated. */
-function attentionInRegisters(recorder: Recorder, a: AttentionArguments, inputs: VectorInputs): void {
+function attentionInRegisters(encoder: CommandEncoder, a: AttentionArguments, inputs: VectorInputs): void {
   const { query, key, value } = inputs;
   const { channels } = query;
   const queries = query.heads * query.rows;
   const keys = visibleKeys(a, MOST_ROWS);
 
   // Cut the keys until queries and spans are as many as the device has threads.
-  const wantedSpans = Math.ceil(recorder.parallelThreads / queries);
+  const wantedSpans = Math.ceil(encoder.parallelThreads / queries);
   const spanKeys = Math.max(SHORTEST_SPAN, Math.ceil(keys / wantedSpans / 8) * 8);
   const cut = { spans: Math.max(1, Math.ceil(keys / spanKeys)), spanKeys };
-  const rows = rowsPerThread(query.rows, channels, (4 * queries * cut.spans) / recorder.parallelThreads);
-  const outputs = attentionOutputs(recorder, a, cut);
+  const rows = rowsPerThread(query.rows, channels, (4 * queries * cut.spans) / encoder.parallelThreads);
+  const outputs = attentionOutputs(encoder, a, cut);
   const [ofInputs, ofOutputs] = attentionParameters(a, inputs);
   const work = attentionWork(a);
   const items = query.heads * Math.ceil(query.rows / rows) * cut.spans;
-  for (const { start, count } of spans(items, recorder.partsFor(work), THREADS)) {
-    recorder.dispatch({
+  for (const { start, count } of spans(items, encoder.partsFor(work), THREADS)) {
+    encoder.dispatch({
       kernel,
       constants: {
         VECTORS: channels / 4,
@@ -71,15 +71,15 @@ function attentionInRegisters(recorder: Recorder, a: AttentionArguments, inputs:
         query: query.buffer,
         key: key.buffer,
         value: value.buffer,
-        list: a.visible.list?.buffer ?? recorder.unusedIntegers,
+        list: a.visible.list?.buffer ?? encoder.unusedIntegers,
         ...outputs,
       },
       parameters: [{ firstItem: start, endItem: start + count }, cut, ofInputs, ofOutputs],
-      workgroups: linearGrid(Math.ceil(count / THREADS), recorder.maxWorkgroupsPerDimension),
+      workgroups: linearGrid(Math.ceil(count / THREADS), encoder.maxWorkgroupsPerDimension),
       work: shareOf(work, count / items),
     });
   }
-  mergeSpans(recorder, a, inputs, cut, outputs.spanResults);
+  mergeSpans(encoder, a, inputs, cut, outputs.spanResults);
 }
 
 /**

@@ -1,6 +1,6 @@
+import type { CommandEncoder } from '../../webgpu/command-encoder';
 import { linearGrid } from '../../webgpu/grid';
 import { defineKernel } from '../../webgpu/kernel';
-import type { Recorder } from '../../webgpu/recorder';
 import { asVectors } from '../../webgpu/vectors';
 import shader from './bound-scores.wgsl';
 import { type BoundScoresArguments, checkBoundScores } from './op';
@@ -10,17 +10,17 @@ const kernel = defineKernel('bound-scores', shader);
 /** Query rows that a thread scores at most. */
 const MOST_ROWS = 4;
 
-/** Records `Ops.boundScores`. */
-export function boundScores(recorder: Recorder, a: BoundScoresArguments): void {
+/** Encodes `Ops.boundScores`. */
+export function boundScores(encoder: CommandEncoder, a: BoundScoresArguments): void {
   checkBoundScores(a);
   const { out } = a;
   if (out.rows === 0 || out.length === 0) return;
-  const [query, minimum, maximum] = [a.query, a.minimum, a.maximum].map((view) => asVectors(recorder, view));
+  const [query, minimum, maximum] = [a.query, a.minimum, a.maximum].map((view) => asVectors(encoder, view));
   const rows = out.rows / a.minimum.heads;
   const rowsPerThread = Math.min(MOST_ROWS, 2 ** Math.ceil(Math.log2(rows)));
   const threads = a.minimum.heads * Math.ceil(rows / rowsPerThread) * out.length;
   const { channels } = a.query;
-  recorder.dispatch({
+  encoder.dispatch({
     kernel,
     constants: { ROWS: rowsPerThread },
     buffers: { query: query!.buffer, minimum: minimum!.buffer, maximum: maximum!.buffer, out: out.buffer },
@@ -42,7 +42,7 @@ export function boundScores(recorder: Recorder, a: BoundScoresArguments): void {
       outOffset: out.offset,
       outRowStride: out.rowStride,
     },
-    workgroups: linearGrid(Math.ceil(threads / 64), recorder.maxWorkgroupsPerDimension),
+    workgroups: linearGrid(Math.ceil(threads / 64), encoder.maxWorkgroupsPerDimension),
     work: {
       flops: 4 * out.rows * out.length * channels,
       bytes: 4 * (out.rows * out.length + threads * 2 * channels),

@@ -1,24 +1,24 @@
+import type { CommandEncoder } from '../../webgpu/command-encoder';
 import { fill } from '../../webgpu/fill';
 import { linearGrid } from '../../webgpu/grid';
 import { defineKernel } from '../../webgpu/kernel';
-import type { Recorder } from '../../webgpu/recorder';
 import shader from './expand-list.wgsl';
 import { checkExpandList, type ExpandListArguments } from './op';
 
 const kernel = defineKernel('expand-list', shader);
 
-/** Records `Ops.expandList`. */
-export function expandList(recorder: Recorder, a: ExpandListArguments): void {
+/** Encodes `Ops.expandList`. */
+export function expandList(encoder: CommandEncoder, a: ExpandListArguments): void {
   checkExpandList(a);
   const { segments, segmentLength, indexBase, end, out } = a;
   if (out.sets === 0) return;
   const longest = Math.min(segments.count * segmentLength, Math.max(0, end - indexBase));
   if (longest === 0) {
-    fill(recorder, out.buffer, out.countsOffset!, out.sets, 0);
+    fill(encoder, out.buffer, out.countsOffset!, out.sets, 0);
     return;
   }
   const elements = out.sets * longest;
-  recorder.dispatch({
+  encoder.dispatch({
     kernel,
     constants: { HAS_COUNTS: segments.countsOffset !== undefined },
     buffers: { segments: segments.buffer, out: out.buffer },
@@ -36,7 +36,7 @@ export function expandList(recorder: Recorder, a: ExpandListArguments): void {
       outRowStride: out.rowStride,
       countsOffset: out.countsOffset!,
     },
-    workgroups: linearGrid(Math.ceil(elements / 64), recorder.maxWorkgroupsPerDimension),
+    workgroups: linearGrid(Math.ceil(elements / 64), encoder.maxWorkgroupsPerDimension),
     work: { flops: 8 * elements, bytes: 8 * elements },
   });
 }

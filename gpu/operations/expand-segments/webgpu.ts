@@ -1,18 +1,18 @@
+import type { CommandEncoder } from '../../webgpu/command-encoder';
 import { linearGrid } from '../../webgpu/grid';
 import { defineKernel } from '../../webgpu/kernel';
-import type { Recorder } from '../../webgpu/recorder';
 import shader from './expand-segments.wgsl';
 import { checkExpandSegments, type ExpandSegmentsArguments } from './op';
 
 const kernel = defineKernel('expand-segments', shader);
 
-/** Records `Ops.expandSegments`. */
-export function expandSegments(recorder: Recorder, a: ExpandSegmentsArguments): void {
+/** Encodes `Ops.expandSegments`. */
+export function expandSegments(encoder: CommandEncoder, a: ExpandSegmentsArguments): void {
   checkExpandSegments(a);
   const { input, out } = a;
   const elements = out.rows * out.length;
   if (elements === 0) return;
-  recorder.dispatch({
+  encoder.dispatch({
     kernel,
     constants: {},
     buffers: { input: input.buffer, out: out.buffer },
@@ -25,7 +25,7 @@ export function expandSegments(recorder: Recorder, a: ExpandSegmentsArguments): 
       outOffset: out.offset,
       outRowStride: out.rowStride,
     },
-    workgroups: linearGrid(Math.ceil(elements / 64), recorder.maxWorkgroupsPerDimension),
+    workgroups: linearGrid(Math.ceil(elements / 64), encoder.maxWorkgroupsPerDimension),
     work: { flops: 0, bytes: 8 * elements },
   });
 }

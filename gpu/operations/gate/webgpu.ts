@@ -1,15 +1,15 @@
 import type { Rows } from '../../rows';
+import type { CommandEncoder } from '../../webgpu/command-encoder';
 import { defineElementKernels, inElements } from '../../webgpu/elements';
 import { linearGrid } from '../../webgpu/grid';
-import type { Recorder } from '../../webgpu/recorder';
 import { elementsOf } from '../../webgpu/views';
 import shader from './gate.wgsl';
 import { checkGate, type GateArguments } from './op';
 
 const kernels = defineElementKernels('gate', 'f32', shader);
 
-/** Records `Ops.gate`. */
-export function gate(recorder: Recorder, a: GateArguments): void {
+/** Encodes `Ops.gate`. */
+export function gate(encoder: CommandEncoder, a: GateArguments): void {
   checkGate(a);
   if (elementsOf(a.out) === 0) return;
   const { kernel, views, width } = inElements(kernels, { gate: a.gate, up: a.up, out: a.out });
@@ -18,12 +18,12 @@ export function gate(recorder: Recorder, a: GateArguments): void {
   const gateInPlace = isOut(gate);
   const upInPlace = isOut(up);
   const elements = elementsOf(out);
-  recorder.dispatch({
+  encoder.dispatch({
     kernel,
     constants: { GATE_IN_PLACE: gateInPlace, UP_IN_PLACE: upInPlace },
     buffers: {
-      gate: gateInPlace ? recorder.unused : gate.buffer,
-      up: upInPlace ? recorder.unused : up.buffer,
+      gate: gateInPlace ? encoder.unused : gate.buffer,
+      up: upInPlace ? encoder.unused : up.buffer,
       out: out.buffer,
     },
     parameters: {
@@ -36,7 +36,7 @@ export function gate(recorder: Recorder, a: GateArguments): void {
       outOffset: out.offset,
       outRowStride: out.rowStride,
     },
-    workgroups: linearGrid(Math.ceil(elements / 64), recorder.maxWorkgroupsPerDimension),
+    workgroups: linearGrid(Math.ceil(elements / 64), encoder.maxWorkgroupsPerDimension),
     work: { flops: 8 * width * elements, bytes: 12 * width * elements },
   });
 }

@@ -1,6 +1,6 @@
+import type { CommandEncoder } from '../../webgpu/command-encoder';
 import { defineElementKernels, inElements } from '../../webgpu/elements';
 import { linearGrid } from '../../webgpu/grid';
-import type { Recorder } from '../../webgpu/recorder';
 import { elementsOf } from '../../webgpu/views';
 import shader from './gather-listed.wgsl';
 import { checkGatherListed, type GatherListedArguments } from './op';
@@ -8,14 +8,14 @@ import { checkGatherListed, type GatherListedArguments } from './op';
 // Copies bits, whatever they stand for.
 const kernels = defineElementKernels('gather-listed', 'u32', shader);
 
-/** Records `Ops.gatherListed`. */
-export function gatherListed(recorder: Recorder, a: GatherListedArguments): void {
+/** Encodes `Ops.gatherListed`. */
+export function gatherListed(encoder: CommandEncoder, a: GatherListedArguments): void {
   checkGatherListed(a);
   if (elementsOf(a.out) === 0) return;
   const { list } = a;
   const { kernel, views } = inElements(kernels, { input: a.input, out: a.out });
   const { input, out } = views;
-  recorder.dispatch({
+  encoder.dispatch({
     kernel,
     constants: { HAS_COUNTS: list.countsOffset !== undefined },
     buffers: { input: input.buffer, list: list.buffer, out: out.buffer },
@@ -36,7 +36,7 @@ export function gatherListed(recorder: Recorder, a: GatherListedArguments): void
       outHeadStride: out.headStride,
       outRowStride: out.rowStride,
     },
-    workgroups: linearGrid(Math.ceil(elementsOf(out) / 64), recorder.maxWorkgroupsPerDimension),
+    workgroups: linearGrid(Math.ceil(elementsOf(out) / 64), encoder.maxWorkgroupsPerDimension),
     work: { flops: 0, bytes: 8 * elementsOf(a.out) },
   });
 }

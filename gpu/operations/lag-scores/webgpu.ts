@@ -1,6 +1,6 @@
+import type { CommandEncoder } from '../../webgpu/command-encoder';
 import { linearGrid } from '../../webgpu/grid';
 import { defineKernel } from '../../webgpu/kernel';
-import type { Recorder } from '../../webgpu/recorder';
 import { hasVectors } from '../../webgpu/views';
 import shader from './lag-scores.wgsl';
 import walkShader from './lag-scores-walk.wgsl';
@@ -15,67 +15,67 @@ const THREADS_PER_RUN = 256;
 const MOST_WALK_TOKENS = 512;
 const MOST_WALK_CHANNELS = 256;
 
-/** Records `Ops.lagScores`. */
-export function lagScores(recorder: Recorder, a: LagScoresArguments): void {
+/** Encodes `Ops.lagScores`. */
+export function lagScores(encoder: CommandEncoder, a: LagScoresArguments): void {
   checkLagScores(a);
   const { key, value, lagTokens, partitions } = a;
   const scored = key.heads * partitions * lagTokens;
   if (scored === 0) return;
   const channels = Math.max(key.channels, value.channels);
   const walks =
-    !recorder.emulatesThreads &&
+    !encoder.emulatesThreads &&
     lagTokens <= MOST_WALK_TOKENS &&
     channels <= MOST_WALK_CHANNELS &&
     hasVectors(key) &&
     hasVectors(value);
   if (walks) {
-    recordWalk(recorder, a, channels);
+    recordWalk(encoder, a, channels);
     return;
   }
-  recorder.dispatch({
+  encoder.dispatch({
     kernel,
     constants: { CAPACITY: Math.ceil(channels / 64) * 64, HAS_DEGENERATE: a.degenerate !== undefined },
     buffers: {
-      ...buffersOf(recorder, a),
-      deviations: recorder.temporary('f32', 2 * scored, 'deviations'),
+      ...buffersOf(encoder, a),
+      deviations: encoder.temporary('f32', 2 * scored, 'deviations'),
     },
     parameters: [parametersOf(a, 1), { keyChannels: key.channels, valueChannels: value.channels }],
-    workgroups: linearGrid(key.heads * partitions, recorder.maxWorkgroupsPerDimension),
+    workgroups: linearGrid(key.heads * partitions, encoder.maxWorkgroupsPerDimension),
     work: { flops: 16 * scored * channels, bytes: 24 * scored * channels },
   });
 }
 
-function recordWalk(recorder: Recorder, a: LagScoresArguments, channels: number): void {
+function recordWalk(encoder: CommandEncoder, a: LagScoresArguments, channels: number): void {
   const { key, value, lagTokens, partitions } = a;
-  const runs = Math.ceil(recorder.parallelThreads / THREADS_PER_RUN);
+  const runs = Math.ceil(encoder.parallelThreads / THREADS_PER_RUN);
   const runPartitions = Math.ceil((key.heads * partitions) / runs);
   const scored = key.heads * partitions * lagTokens;
-  recorder.dispatch({
+  encoder.dispatch({
     kernel: walk,
     constants: {
       LANES: 2 ** Math.ceil(Math.log2(channels / 4)),
       CAPACITY: lagTokens <= 128 ? 128 : MOST_WALK_TOKENS,
       HAS_DEGENERATE: a.degenerate !== undefined,
     },
-    buffers: buffersOf(recorder, a),
+    buffers: buffersOf(encoder, a),
     parameters: [
       parametersOf(a, 4),
       { runPartitions, keyVectors: key.channels / 4, valueVectors: value.channels / 4 },
     ],
     workgroups: linearGrid(
       key.heads * Math.ceil(partitions / runPartitions),
-      recorder.maxWorkgroupsPerDimension,
+      encoder.maxWorkgroupsPerDimension,
     ),
     work: { flops: 16 * scored * channels, bytes: (8 + 8 / runPartitions) * scored * channels },
   });
 }
 
-function buffersOf(recorder: Recorder, a: LagScoresArguments) {
+function buffersOf(encoder: CommandEncoder, a: LagScoresArguments) {
   return {
     key: a.key.buffer,
     value: a.value.buffer,
     out: a.out.buffer,
-    degenerate: a.degenerate ?? recorder.unusedOutput(0),
+    degenerate: a.degenerate ?? encoder.unusedOutput(0),
   };
 }
 

@@ -1,7 +1,7 @@
+import type { CommandEncoder } from '../../webgpu/command-encoder';
 import { linearGrid, spans } from '../../webgpu/grid';
 import { defineKernel } from '../../webgpu/kernel';
 import { prepareProbabilities, probabilityWork, shareOf } from '../../webgpu/probabilities';
-import type { Recorder } from '../../webgpu/recorder';
 import { type TileShape, tileShape } from '../../wgsl/parts/gemm-tile';
 import { probabilityTile, threadsOf } from '../../wgsl/parts/probability-tile';
 import { sumHeads } from '../sum-heads/webgpu';
@@ -31,29 +31,29 @@ export function massShape(groupings: number, groups: number): MassShape | undefi
 }
 
 /**
- * Records `Ops.massByGroup` with the probabilities in workgroup memory, as many groupings at a time as fit there: sums per share
+ * Encodes `Ops.massByGroup` with the probabilities in workgroup memory, as many groupings at a time as fit there: sums per share
  * of the keys, then over the shares. There is something to do, and `shape` takes one grouping's groups.
  */
-export function massByGroupTiled(recorder: Recorder, a: MassByGroupArguments, shape: MassShape): void {
+export function massByGroupTiled(encoder: CommandEncoder, a: MassByGroupArguments, shape: MassShape): void {
   const { query, key, groupings, sets, groups, out } = a;
-  const { buffers, parameters, constants } = prepareProbabilities(recorder, a);
+  const { buffers, parameters, constants } = prepareProbabilities(encoder, a);
   const size = groupings * query.heads * query.rows * groups;
   const keyTiles = Math.ceil(key.rows / shape.rightRows);
   const rowTiles = query.heads * Math.ceil(query.rows / shape.leftRows);
   const wanted = Math.min(
-    Math.ceil(recorder.parallelThreads / (threadsOf(shape) * rowTiles)),
+    Math.ceil(encoder.parallelThreads / (threadsOf(shape) * rowTiles)),
     Math.floor(MOST_SUMS / size),
   );
   const shareTiles = Math.max(1, Math.ceil(keyTiles / Math.max(1, wanted)));
   const shares = Math.ceil(keyTiles / shareTiles);
-  const sums = shares === 1 ? out : recorder.temporary('f32', shares * size, 'mass by group of shares');
+  const sums = shares === 1 ? out : encoder.temporary('f32', shares * size, 'mass by group of shares');
   const items = rowTiles * shares;
   const { flops, bytes } = probabilityWork(a);
   const work = { flops: flops * (1 + sumsOf(shape) / query.channels), bytes };
   const most = Math.min(shape.groupings, Math.floor(sumsOf(shape) / groups));
   for (const chunk of spans(groupings, Math.ceil(groupings / most), 1)) {
-    for (const { start, count } of spans(items, recorder.partsFor(work), 1)) {
-      recorder.dispatch({
+    for (const { start, count } of spans(items, encoder.partsFor(work), 1)) {
+      encoder.dispatch({
         kernel,
         constants: { ...shape.constants, ...constants, GROUPINGS: shape.groupings, BINS: shape.bins },
         buffers: { ...buffers, groupOf: a.groupOf, out: sums },
@@ -73,14 +73,14 @@ export function massByGroupTiled(recorder: Recorder, a: MassByGroupArguments, sh
           },
           parameters,
         ],
-        workgroups: linearGrid(count, recorder.maxWorkgroupsPerDimension),
+        workgroups: linearGrid(count, encoder.maxWorkgroupsPerDimension),
         work: shareOf(work, count / items),
       });
     }
   }
   if (shares === 1) return;
   const rowOf = { rows: 1, channels: size, rowStride: size, headStride: size };
-  sumHeads(recorder, {
+  sumHeads(encoder, {
     input: { buffer: sums, offset: 0, heads: shares, ...rowOf },
     out: { buffer: out, offset: 0, heads: 1, ...rowOf },
   });

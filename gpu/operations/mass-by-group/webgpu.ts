@@ -1,8 +1,8 @@
 import { sliceRows } from '../../rows';
+import type { CommandEncoder } from '../../webgpu/command-encoder';
 import { fill } from '../../webgpu/fill';
 import { linearGrid, spans } from '../../webgpu/grid';
 import { defineKernel } from '../../webgpu/kernel';
-import type { Recorder } from '../../webgpu/recorder';
 import { attentionProbabilities } from '../attention-probabilities/webgpu';
 import shader from './mass-by-group.wgsl';
 import { checkMassByGroup, type MassByGroupArguments } from './op';
@@ -16,26 +16,26 @@ const GROUPS_PER_THREAD = 4;
 const ROWS_PER_THREAD = 4;
 
 /**
- * Records `Ops.massByGroup`. Emulated threads, more groups than workgroup memory holds, and groups by row: the probabilities of
+ * Encodes `Ops.massByGroup`. Emulated threads, more groups than workgroup memory holds, and groups by row: the probabilities of
  * a few query rows at a time, and their sums.
  */
-export function massByGroup(recorder: Recorder, a: MassByGroupArguments): void {
+export function massByGroup(encoder: CommandEncoder, a: MassByGroupArguments): void {
   checkMassByGroup(a);
   const { query, key, logSumExp, groupings, sets, groups, out } = a;
   const { heads } = query;
   if (heads * query.rows * groupings * groups === 0) return;
   if (key.rows === 0) {
-    fill(recorder, out, 0, groupings * heads * query.rows * groups, 0);
+    fill(encoder, out, 0, groupings * heads * query.rows * groups, 0);
     return;
   }
-  const shape = recorder.emulatesThreads || a.byRow ? undefined : massShape(groupings, groups);
+  const shape = encoder.emulatesThreads || a.byRow ? undefined : massShape(groupings, groups);
   if (shape) {
-    massByGroupTiled(recorder, a, shape);
+    massByGroupTiled(encoder, a, shape);
     return;
   }
   const rowsAtOnce = Math.floor(MOST_PROBABILITIES / (heads * key.rows) / ROWS_PER_THREAD) * ROWS_PER_THREAD;
   const most = Math.max(ROWS_PER_THREAD, rowsAtOnce);
-  const probabilities = recorder.temporary(
+  const probabilities = encoder.temporary(
     'f32',
     heads * Math.min(most, query.rows) * key.rows,
     'probabilities of some rows',
@@ -45,9 +45,9 @@ export function massByGroup(recorder: Recorder, a: MassByGroupArguments): void {
     const steps = quarters * Math.ceil(rows / ROWS_PER_THREAD) * key.rows;
     return { flops: 40 * steps, bytes: 4 * (ROWS_PER_THREAD + 1) * steps };
   };
-  const parts = Math.max(recorder.partsFor(workOf(query.rows)), query.rows / most);
+  const parts = Math.max(encoder.partsFor(workOf(query.rows)), query.rows / most);
   for (const rows of spans(query.rows, parts, ROWS_PER_THREAD)) {
-    attentionProbabilities(recorder, {
+    attentionProbabilities(encoder, {
       query: sliceRows(query, rows.start, rows.count),
       key,
       scale: a.scale,
@@ -56,7 +56,7 @@ export function massByGroup(recorder: Recorder, a: MassByGroupArguments): void {
       window: a.window,
       out: probabilities,
     });
-    recorder.dispatch({
+    encoder.dispatch({
       kernel,
       constants: { BY_ROW: a.byRow ?? false },
       buffers: { probabilities, groupOf: a.groupOf, out },
@@ -73,7 +73,7 @@ export function massByGroup(recorder: Recorder, a: MassByGroupArguments): void {
       },
       workgroups: linearGrid(
         Math.ceil((quarters * Math.ceil(rows.count / ROWS_PER_THREAD)) / 64),
-        recorder.maxWorkgroupsPerDimension,
+        encoder.maxWorkgroupsPerDimension,
       ),
       work: workOf(rows.count),
     });

@@ -1,8 +1,8 @@
 import type { Rows } from '../../rows';
+import type { CommandEncoder } from '../../webgpu/command-encoder';
 import { linearGrid, spans } from '../../webgpu/grid';
 import { defineKernel, type Kernel } from '../../webgpu/kernel';
 import type { Work } from '../../webgpu/pacer';
-import type { Recorder } from '../../webgpu/recorder';
 import type { KernelConstants } from '../../webgpu/unroll';
 import { asVectors } from '../../webgpu/vectors';
 import { hasVectors } from '../../webgpu/views';
@@ -31,34 +31,34 @@ interface Tiling {
   readonly tileColumns: number;
 }
 
-/** Records `Ops.matmul`. */
-export function matmul(recorder: Recorder, a: MatmulArguments): void {
+/** Encodes `Ops.matmul`. */
+export function matmul(encoder: CommandEncoder, a: MatmulArguments): void {
   checkMatmul(a);
   if (a.out.rows === 0 || a.out.channels === 0) return;
-  for (const product of productsOf(a)) multiplyHead(recorder, product);
+  for (const product of productsOf(a)) multiplyHead(encoder, product);
 }
 
-/** Records a product of one head. */
-function multiplyHead(recorder: Recorder, a: MatmulArguments): void {
-  const input = asVectors(recorder, a.input);
-  const weight = asVectors(recorder, a.weight);
-  if (input.rows <= FEW_ROWS) recordFewRows(recorder, a, input, weight);
-  else recordTiled(recorder, a, input, weight);
+/** Encodes a product of one head. */
+function multiplyHead(encoder: CommandEncoder, a: MatmulArguments): void {
+  const input = asVectors(encoder, a.input);
+  const weight = asVectors(encoder, a.weight);
+  if (input.rows <= FEW_ROWS) recordFewRows(encoder, a, input, weight);
+  else recordTiled(encoder, a, input, weight);
 }
 
-function recordTiled(recorder: Recorder, a: MatmulArguments, input: Rows, weight: Rows): void {
+function recordTiled(encoder: CommandEncoder, a: MatmulArguments, input: Rows, weight: Rows): void {
   const { rows, channels: columns } = a.out;
-  const parts = recorder.partsFor(matmulWork(rows, columns, input.channels));
+  const parts = encoder.partsFor(matmulWork(rows, columns, input.channels));
   // Slices of columns first: every weight is then read in one of them only.
-  const { kernel, constants, tileRows, tileColumns } = tilingFor(recorder, a.out, input.channels);
+  const { kernel, constants, tileRows, tileColumns } = tilingFor(encoder, a.out, input.channels);
   const columnSpans = spans(columns, parts, tileColumns);
   const rowSpans = spans(rows, Math.ceil(parts / columnSpans.length), tileRows);
   for (const column of columnSpans) {
     for (const row of rowSpans) {
-      recorder.dispatch({
+      encoder.dispatch({
         kernel,
         constants,
-        buffers: matmulBuffers(recorder, a, input, weight),
+        buffers: matmulBuffers(encoder, a, input, weight),
         parameters: [
           {
             firstRow: row.start,
@@ -76,11 +76,11 @@ function recordTiled(recorder: Recorder, a: MatmulArguments, input: Rows, weight
 }
 
 /** Workgroup memory serves real threads; emulated ones pay too dearly for waiting for each other. */
-function tilingFor(recorder: Recorder, out: Rows, channels: number): Tiling {
-  if (recorder.emulatesThreads) {
+function tilingFor(encoder: CommandEncoder, out: Rows, channels: number): Tiling {
+  if (encoder.emulatesThreads) {
     return { kernel: registers, constants: {}, tileRows: REGISTERS_TILE, tileColumns: REGISTERS_TILE };
   }
-  const shape = teamTileOf(recorder, out.rows, out.channels, channels);
+  const shape = teamTileOf(encoder, out.rows, out.channels, channels);
   return {
     kernel: hasVectors(out) ? tiled.vectors : tiled.scalars,
     constants: shape.constants,
@@ -89,40 +89,40 @@ function tilingFor(recorder: Recorder, out: Rows, channels: number): Tiling {
   };
 }
 
-function recordFewRows(recorder: Recorder, a: MatmulArguments, input: Rows, weight: Rows): void {
+function recordFewRows(encoder: CommandEncoder, a: MatmulArguments, input: Rows, weight: Rows): void {
   const { rows, channels: columns } = a.out;
-  const lanes = lanesFor(recorder, columns, input.channels / 4);
-  const [kernel, columnsPerWorkgroup] = recorder.emulatesThreads ? [columnsOnly, 128] : [fewRows, 64 / lanes];
-  const parts = recorder.partsFor(matmulWork(rows, columns, input.channels));
+  const lanes = lanesFor(encoder, columns, input.channels / 4);
+  const [kernel, columnsPerWorkgroup] = encoder.emulatesThreads ? [columnsOnly, 128] : [fewRows, 64 / lanes];
+  const parts = encoder.partsFor(matmulWork(rows, columns, input.channels));
   for (const { start, count } of spans(columns, parts, columnsPerWorkgroup)) {
-    recorder.dispatch({
+    encoder.dispatch({
       kernel,
       constants: {
         ROWS: 2 ** Math.ceil(Math.log2(rows)),
-        ...(recorder.emulatesThreads ? {} : { LANES: lanes }),
+        ...(encoder.emulatesThreads ? {} : { LANES: lanes }),
       },
-      buffers: matmulBuffers(recorder, a, input, weight),
+      buffers: matmulBuffers(encoder, a, input, weight),
       parameters: [
         { firstColumn: start, endColumn: start + count, rows },
         matmulParameters(a, input, weight),
       ],
-      workgroups: linearGrid(Math.ceil(count / columnsPerWorkgroup), recorder.maxWorkgroupsPerDimension),
+      workgroups: linearGrid(Math.ceil(count / columnsPerWorkgroup), encoder.maxWorkgroupsPerDimension),
       work: matmulWork(rows, count, input.channels),
     });
   }
 }
 
 /** Threads that share a column: more where columns are too few to keep the device busy, as long as each has vectors to go through. */
-function lanesFor({ parallelThreads }: Recorder, columns: number, vectors: number): number {
+function lanesFor({ parallelThreads }: CommandEncoder, columns: number, vectors: number): number {
   const wanted = [64, 32].find((lanes) => columns * lanes <= parallelThreads && 3 * lanes <= vectors);
   return wanted ?? 16;
 }
 
-function matmulBuffers(recorder: Recorder, a: MatmulArguments, input: Rows, weight: Rows) {
+function matmulBuffers(encoder: CommandEncoder, a: MatmulArguments, input: Rows, weight: Rows) {
   return {
     input: input.buffer,
     weight: weight.buffer,
-    bias: a.bias ?? recorder.unused,
+    bias: a.bias ?? encoder.unused,
     out: a.out.buffer,
   };
 }

@@ -1,20 +1,20 @@
+import type { CommandEncoder } from '../../webgpu/command-encoder';
 import { linearGrid } from '../../webgpu/grid';
 import { defineKernel } from '../../webgpu/kernel';
-import type { Recorder } from '../../webgpu/recorder';
 import { elementsOf } from '../../webgpu/views';
 import shader from './merge-attention.wgsl';
 import { checkMergeAttention, type MergeAttentionArguments } from './op';
 
 const kernel = defineKernel('merge-attention', shader);
 
-/** Records `Ops.mergeAttention`. */
-export function mergeAttention(recorder: Recorder, a: MergeAttentionArguments): void {
+/** Encodes `Ops.mergeAttention`. */
+export function mergeAttention(encoder: CommandEncoder, a: MergeAttentionArguments): void {
   checkMergeAttention(a);
   const { into, from } = a;
   const rows = into.out.heads * into.out.rows;
   if (rows === 0) return;
-  const lanes = recorder.emulatesThreads ? 1 : 16;
-  recorder.dispatch({
+  const lanes = encoder.emulatesThreads ? 1 : 16;
+  encoder.dispatch({
     kernel,
     constants: { LANES: lanes },
     buffers: {
@@ -38,7 +38,7 @@ export function mergeAttention(recorder: Recorder, a: MergeAttentionArguments): 
       intoScalarOffset: into.logSumExp.offset,
       intoScalarHeadStride: into.logSumExp.headStride,
     },
-    workgroups: linearGrid(Math.ceil((rows * lanes) / 64), recorder.maxWorkgroupsPerDimension),
+    workgroups: linearGrid(Math.ceil((rows * lanes) / 64), encoder.maxWorkgroupsPerDimension),
     work: { flops: 3 * elementsOf(into.out), bytes: 12 * elementsOf(into.out) },
   });
 }

@@ -1,6 +1,6 @@
+import type { CommandEncoder } from '../../webgpu/command-encoder';
 import { defineElementKernels, inElements } from '../../webgpu/elements';
 import { linearGrid, spans } from '../../webgpu/grid';
-import type { Recorder } from '../../webgpu/recorder';
 import { elementsOf } from '../../webgpu/views';
 import shader from './mix-rows.wgsl';
 import { checkMixRows, type MixRowsArguments } from './op';
@@ -10,8 +10,8 @@ const kernels = defineElementKernels('mix-rows', 'f32', shader);
 /** Rows that a thread has at most: each number of a token is then read once for all of them. */
 const MOST_ROWS = 8;
 
-/** Records `Ops.mixRows`. */
-export function mixRows(recorder: Recorder, a: MixRowsArguments): void {
+/** Encodes `Ops.mixRows`. */
+export function mixRows(encoder: CommandEncoder, a: MixRowsArguments): void {
   checkMixRows(a);
   if (elementsOf(a.out) === 0) return;
   const { matrix } = a;
@@ -22,9 +22,9 @@ export function mixRows(recorder: Recorder, a: MixRowsArguments): void {
     flops: 2 * out.heads * rows * input.rows * a.input.channels,
     bytes: 4 * (a.out.heads * rows * a.out.channels + elementsOf(a.input) + matrix.heads * rows * input.rows),
   });
-  for (const { start, count } of spans(out.rows, recorder.partsFor(workOf(out.rows)), rowsPerThread)) {
+  for (const { start, count } of spans(out.rows, encoder.partsFor(workOf(out.rows)), rowsPerThread)) {
     const threads = out.heads * Math.ceil(count / rowsPerThread) * out.channels;
-    recorder.dispatch({
+    encoder.dispatch({
       kernel,
       constants: { ROWS: rowsPerThread, ACCUMULATE: a.accumulate === true },
       buffers: { matrix: matrix.buffer, input: input.buffer, out: out.buffer },
@@ -45,7 +45,7 @@ export function mixRows(recorder: Recorder, a: MixRowsArguments): void {
         outHeadStride: out.headStride,
         outRowStride: out.rowStride,
       },
-      workgroups: linearGrid(Math.ceil(threads / 64), recorder.maxWorkgroupsPerDimension),
+      workgroups: linearGrid(Math.ceil(threads / 64), encoder.maxWorkgroupsPerDimension),
       work: workOf(count),
     });
   }

@@ -1,6 +1,6 @@
+import type { CommandEncoder } from '../../webgpu/command-encoder';
 import { defineElementKernels, inElements } from '../../webgpu/elements';
 import { linearGrid } from '../../webgpu/grid';
-import type { Recorder } from '../../webgpu/recorder';
 import { elementsOf, inputOutput } from '../../webgpu/views';
 import shader from './normalize.wgsl';
 import { checkNormalize, type NormalizeArguments } from './op';
@@ -9,8 +9,8 @@ const kernels = defineElementKernels('normalize', 'f32', shader);
 
 const THREADS = 64;
 
-/** Records `Ops.normalize`. */
-export function normalize(recorder: Recorder, a: NormalizeArguments): void {
+/** Encodes `Ops.normalize`. */
+export function normalize(encoder: CommandEncoder, a: NormalizeArguments): void {
   checkNormalize(a);
   const elements = elementsOf(a.input);
   if (elements === 0) return;
@@ -18,8 +18,8 @@ export function normalize(recorder: Recorder, a: NormalizeArguments): void {
   const { input, out } = views;
   const inPlace = input.buffer === out.buffer && input.offset === out.offset;
   // Many short rows (heads of queries and keys) share a workgroup, long ones have one to themselves.
-  const lanes = recorder.emulatesThreads ? 1 : a.input.channels <= 256 ? 8 : 64;
-  recorder.dispatch({
+  const lanes = encoder.emulatesThreads ? 1 : a.input.channels <= 256 ? 8 : 64;
+  encoder.dispatch({
     kernel,
     constants: {
       LANES: lanes,
@@ -28,15 +28,15 @@ export function normalize(recorder: Recorder, a: NormalizeArguments): void {
       IN_PLACE: inPlace,
     },
     buffers: {
-      input: inPlace ? recorder.unused : input.buffer,
+      input: inPlace ? encoder.unused : input.buffer,
       weight: a.weight,
-      bias: a.bias ?? recorder.unused,
+      bias: a.bias ?? encoder.unused,
       out: out.buffer,
     },
     parameters: [inputOutput(input, out), { width, epsilon: a.epsilon }],
     workgroups: linearGrid(
       Math.ceil((input.heads * input.rows * lanes) / THREADS),
-      recorder.maxWorkgroupsPerDimension,
+      encoder.maxWorkgroupsPerDimension,
     ),
     work: { flops: 6 * elements, bytes: 12 * elements },
   });

@@ -1,6 +1,6 @@
+import type { CommandEncoder } from '../../webgpu/command-encoder';
 import { linearGrid } from '../../webgpu/grid';
 import { defineKernel, withParts } from '../../webgpu/kernel';
-import type { Recorder } from '../../webgpu/recorder';
 import { elementsOf } from '../../webgpu/views';
 import orderCode from '../../wgsl/parts/order.wgsl';
 import { checkPageBounds, type PageBoundsArguments } from './op';
@@ -8,13 +8,13 @@ import shader from './page-bounds.wgsl';
 
 const kernel = defineKernel('page-bounds', withParts(shader, orderCode));
 
-/** Records `Ops.pageBounds`. */
-export function pageBounds(recorder: Recorder, a: PageBoundsArguments): void {
+/** Encodes `Ops.pageBounds`. */
+export function pageBounds(encoder: CommandEncoder, a: PageBoundsArguments): void {
   checkPageBounds(a);
   const { key, pageLength, minimum, maximum } = a;
   const elements = elementsOf(minimum);
   if (elements === 0) return;
-  recorder.dispatch({
+  encoder.dispatch({
     kernel,
     constants: {},
     buffers: { key: key.buffer, minimum: minimum.buffer, maximum: maximum.buffer },
@@ -34,7 +34,7 @@ export function pageBounds(recorder: Recorder, a: PageBoundsArguments): void {
       maximumHeadStride: maximum.headStride,
       maximumRowStride: maximum.rowStride,
     },
-    workgroups: linearGrid(Math.ceil(elements / 64), recorder.maxWorkgroupsPerDimension),
+    workgroups: linearGrid(Math.ceil(elements / 64), encoder.maxWorkgroupsPerDimension),
     work: { flops: 8 * elementsOf(key), bytes: 4 * (elementsOf(key) + 2 * elements) },
   });
 }

@@ -1,10 +1,10 @@
 import type { DeviceBuffer, Rows } from '../../rows';
+import type { CommandEncoder } from '../../webgpu/command-encoder';
 import { fill } from '../../webgpu/fill';
 import { linearGrid, spans } from '../../webgpu/grid';
 import { defineKernel } from '../../webgpu/kernel';
 import type { Work } from '../../webgpu/pacer';
 import { shareOf } from '../../webgpu/probabilities';
-import type { Recorder } from '../../webgpu/recorder';
 import { asVectors } from '../../webgpu/vectors';
 import { gemmTile, type TileShape, tileOf } from '../../wgsl/parts/gemm-tile';
 import { checkPeakScores, type PeakScoresArguments } from './op';
@@ -23,39 +23,39 @@ const THREADS = 64;
 const BLOCK = 8;
 const NEGATIVE_INFINITY_BITS = 0xff800000;
 
-/** Records `Ops.peakScores`. */
-export function peakScores(recorder: Recorder, a: PeakScoresArguments): void {
+/** Encodes `Ops.peakScores`. */
+export function peakScores(encoder: CommandEncoder, a: PeakScoresArguments): void {
   checkPeakScores(a);
   const queries = a.query.rows;
   const keys = a.key.rows;
   if (keys === 0) return;
   if (queries === 0) {
-    fill(recorder, a.out, a.outOffset, keys, NEGATIVE_INFINITY_BITS);
+    fill(encoder, a.out, a.outOffset, keys, NEGATIVE_INFINITY_BITS);
     return;
   }
-  const query = asVectors(recorder, a.query);
-  const key = asVectors(recorder, a.key);
-  const peaks = recorder.temporary('u32', queries + keys, 'peaks');
+  const query = asVectors(encoder, a.query);
+  const key = asVectors(encoder, a.key);
+  const peaks = encoder.temporary('u32', queries + keys, 'peaks');
   // Not `clear`: it would end the pass.
-  fill(recorder, peaks, 0, queries + keys, 0);
-  const shape = recorder.emulatesThreads ? undefined : tileOf(recorder, queries, keys, PEAKS_BYTES);
+  fill(encoder, peaks, 0, queries + keys, 0);
+  const shape = encoder.emulatesThreads ? undefined : tileOf(encoder, queries, keys, PEAKS_BYTES);
   for (const isColumnPass of [false, true]) {
-    if (shape) recordTiled(recorder, shape, isColumnPass, query, key, peaks);
-    else recordRegisters(recorder, isColumnPass, query, key, peaks);
+    if (shape) recordTiled(encoder, shape, isColumnPass, query, key, peaks);
+    else recordRegisters(encoder, isColumnPass, query, key, peaks);
   }
-  recorder.dispatch({
+  encoder.dispatch({
     kernel: result,
     constants: {},
     buffers: { peaks, out: a.out },
     parameters: { queries, keys, outOffset: a.outOffset },
-    workgroups: linearGrid(Math.ceil(keys / THREADS), recorder.maxWorkgroupsPerDimension),
+    workgroups: linearGrid(Math.ceil(keys / THREADS), encoder.maxWorkgroupsPerDimension),
     work: { flops: 0, bytes: 8 * keys },
   });
 }
 
 /** A pass over all blocks of scores, the keys cut so that no dispatch is long. */
 function recordTiled(
-  recorder: Recorder,
+  encoder: CommandEncoder,
   { constants, leftRows, rightRows }: TileShape,
   isColumnPass: boolean,
   query: Rows,
@@ -63,8 +63,8 @@ function recordTiled(
   peaks: DeviceBuffer,
 ): void {
   const work = scoreWork(query, key);
-  for (const { start, count } of spans(key.rows, recorder.partsFor(work), rightRows)) {
-    recorder.dispatch({
+  for (const { start, count } of spans(key.rows, encoder.partsFor(work), rightRows)) {
+    encoder.dispatch({
       kernel: tiled,
       constants,
       buffers: { query: query.buffer, key: key.buffer, peaks },
@@ -76,7 +76,7 @@ function recordTiled(
 }
 
 function recordRegisters(
-  recorder: Recorder,
+  encoder: CommandEncoder,
   isColumnPass: boolean,
   query: Rows,
   key: Rows,
@@ -86,11 +86,11 @@ function recordRegisters(
   const [still, moving] = isColumnPass ? [key.rows, query.rows] : [query.rows, key.rows];
   const stillBlocks = Math.ceil(still / BLOCK);
   // Cut what a thread goes through until there are enough threads.
-  const wantedSpans = Math.ceil(recorder.parallelThreads / stillBlocks);
+  const wantedSpans = Math.ceil(encoder.parallelThreads / stillBlocks);
   const span = Math.ceil(moving / wantedSpans / BLOCK) * BLOCK;
   const items = stillBlocks * Math.ceil(moving / span);
-  for (const { start, count } of spans(items, recorder.partsFor(work), THREADS)) {
-    recorder.dispatch({
+  for (const { start, count } of spans(items, encoder.partsFor(work), THREADS)) {
+    encoder.dispatch({
       kernel: registers,
       constants: {},
       buffers: { query: query.buffer, key: key.buffer, peaks },
@@ -98,7 +98,7 @@ function recordRegisters(
         { firstItem: start, endItem: start + count, span },
         scoreParameters(isColumnPass, query, key),
       ],
-      workgroups: linearGrid(Math.ceil(count / THREADS), recorder.maxWorkgroupsPerDimension),
+      workgroups: linearGrid(Math.ceil(count / THREADS), encoder.maxWorkgroupsPerDimension),
       work: shareOf(work, count / items),
     });
   }

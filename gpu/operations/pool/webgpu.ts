@@ -1,6 +1,6 @@
+import type { CommandEncoder } from '../../webgpu/command-encoder';
 import { linearGrid } from '../../webgpu/grid';
 import { defineKernel, withParts } from '../../webgpu/kernel';
-import type { Recorder } from '../../webgpu/recorder';
 import orderCode from '../../wgsl/parts/order.wgsl';
 import { checkPool, type PoolArguments } from './op';
 import maximumShader from './pool-max.wgsl';
@@ -17,8 +17,8 @@ const TILE = 1024;
 const LEAST_TILE_RADIUS = 8;
 const MOST_TILE_RADIUS = 384;
 
-/** Records `Ops.pool`. */
-export function pool(recorder: Recorder, a: PoolArguments): void {
+/** Encodes `Ops.pool`. */
+export function pool(encoder: CommandEncoder, a: PoolArguments): void {
   checkPool(a);
   const { kind, input, out, width } = a;
   const elements = input.rows * input.length;
@@ -39,25 +39,25 @@ export function pool(recorder: Recorder, a: PoolArguments): void {
   };
   const buffers = { input: input.buffer, out: out.buffer };
   const isTiled = kind === 'max' && radius >= LEAST_TILE_RADIUS && radius <= MOST_TILE_RADIUS;
-  if (isTiled && !recorder.emulatesThreads) {
+  if (isTiled && !encoder.emulatesThreads) {
     const outputs = TILE - 2 * radius;
     const tiles = input.rows * Math.ceil(input.length / outputs);
-    recorder.dispatch({
+    encoder.dispatch({
       kernel: maximumTile,
       constants: {},
       buffers,
       parameters: { ...parameters, outputs },
-      workgroups: linearGrid(tiles, recorder.maxWorkgroupsPerDimension),
+      workgroups: linearGrid(tiles, encoder.maxWorkgroupsPerDimension),
       work: { flops: 10 * tiles * TILE, bytes: 4 * (elements + tiles * TILE) },
     });
     return;
   }
-  recorder.dispatch({
+  encoder.dispatch({
     kernel: kind === 'max' ? maximum : mean,
     constants: {},
     buffers,
     parameters,
-    workgroups: linearGrid(Math.ceil(elements / 64), recorder.maxWorkgroupsPerDimension),
+    workgroups: linearGrid(Math.ceil(elements / 64), encoder.maxWorkgroupsPerDimension),
     work: { flops: (kind === 'max' ? 4 : 1) * elements * (2 * radius + 1), bytes: 8 * elements },
   });
 }

@@ -1,15 +1,15 @@
 import { matrixRows } from '../../rows';
+import type { CommandEncoder } from '../../webgpu/command-encoder';
 import { defineElementKernels, inElements } from '../../webgpu/elements';
 import { linearGrid } from '../../webgpu/grid';
-import type { Recorder } from '../../webgpu/recorder';
 import { elementsOf, inputOutput } from '../../webgpu/views';
 import { checkRotate, type RotateArguments } from './op';
 import shader from './rotate.wgsl';
 
 const kernels = defineElementKernels('rotate', 'f32', shader);
 
-/** Records `Ops.rotate`. */
-export function rotate(recorder: Recorder, a: RotateArguments): void {
+/** Encodes `Ops.rotate`. */
+export function rotate(encoder: CommandEncoder, a: RotateArguments): void {
   checkRotate(a);
   const { table, positions } = a;
   const elements = elementsOf(a.input);
@@ -24,14 +24,14 @@ export function rotate(recorder: Recorder, a: RotateArguments): void {
   const inPlace = input.buffer === out.buffer && input.offset === out.offset;
   const indexed = 'indices' in positions;
   const items = input.heads * input.rows * (input.channels - frequencies);
-  recorder.dispatch({
+  encoder.dispatch({
     kernel,
     constants: { HAS_INDICES: indexed, IN_PLACE: inPlace },
     buffers: {
-      input: inPlace ? recorder.unused : input.buffer,
+      input: inPlace ? encoder.unused : input.buffer,
       cosine: table.cosine,
       sine: table.sine,
-      indices: indexed ? positions.indices : recorder.unusedIntegers,
+      indices: indexed ? positions.indices : encoder.unusedIntegers,
       out: out.buffer,
     },
     parameters: [
@@ -43,7 +43,7 @@ export function rotate(recorder: Recorder, a: RotateArguments): void {
         step: indexed ? 0 : positions.step,
       },
     ],
-    workgroups: linearGrid(Math.ceil(items / 64), recorder.maxWorkgroupsPerDimension),
+    workgroups: linearGrid(Math.ceil(items / 64), encoder.maxWorkgroupsPerDimension),
     work: { flops: 3 * elements, bytes: 12 * elements },
   });
 }

@@ -1,18 +1,18 @@
+import type { CommandEncoder } from '../../webgpu/command-encoder';
 import { linearGrid } from '../../webgpu/grid';
 import { defineKernel } from '../../webgpu/kernel';
-import type { Recorder } from '../../webgpu/recorder';
 import { checkSegmentRanks, type SegmentRanksArguments } from './op';
 import shader from './segment-ranks.wgsl';
 
 const kernel = defineKernel('segment-ranks', shader);
 
-/** Records `Ops.segmentRanks`. */
-export function segmentRanks(recorder: Recorder, a: SegmentRanksArguments): void {
+/** Encodes `Ops.segmentRanks`. */
+export function segmentRanks(encoder: CommandEncoder, a: SegmentRanksArguments): void {
   checkSegmentRanks(a);
   const { input, out, segmentLength } = a;
   const elements = input.rows * input.length;
   if (elements === 0) return;
-  recorder.dispatch({
+  encoder.dispatch({
     kernel,
     constants: {},
     buffers: { input: input.buffer, out: out.buffer },
@@ -25,7 +25,7 @@ export function segmentRanks(recorder: Recorder, a: SegmentRanksArguments): void
       outOffset: out.offset,
       outRowStride: out.rowStride,
     },
-    workgroups: linearGrid(Math.ceil(elements / 64), recorder.maxWorkgroupsPerDimension),
+    workgroups: linearGrid(Math.ceil(elements / 64), encoder.maxWorkgroupsPerDimension),
     work: { flops: 2 * elements * segmentLength, bytes: 8 * elements },
   });
 }

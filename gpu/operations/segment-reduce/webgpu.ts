@@ -1,6 +1,6 @@
+import type { CommandEncoder } from '../../webgpu/command-encoder';
 import { linearGrid } from '../../webgpu/grid';
 import { defineKernel, withParts } from '../../webgpu/kernel';
-import type { Recorder } from '../../webgpu/recorder';
 import orderCode from '../../wgsl/parts/order.wgsl';
 import { checkSegmentReduce, type SegmentReduceArguments } from './op';
 import shader from './segment-reduce.wgsl';
@@ -13,16 +13,16 @@ const THREADS = 64;
 /** Segments of more entries are shared by the threads of a workgroup. */
 const MOST_ENTRIES_PER_THREAD = 64;
 
-/** Records `Ops.segmentReduce`. */
-export function segmentReduce(recorder: Recorder, a: SegmentReduceArguments): void {
+/** Encodes `Ops.segmentReduce`. */
+export function segmentReduce(encoder: CommandEncoder, a: SegmentReduceArguments): void {
   checkSegmentReduce(a);
   const { kind, input, out } = a;
   if (out.rows === 0 || out.length === 0) return;
   const segmentLength = Math.min(a.segmentLength, input.length);
   // Barriers are dear where threads are emulated.
-  const lanes = segmentLength > MOST_ENTRIES_PER_THREAD && !recorder.emulatesThreads ? THREADS : 1;
+  const lanes = segmentLength > MOST_ENTRIES_PER_THREAD && !encoder.emulatesThreads ? THREADS : 1;
   const entries = input.rows * input.length;
-  recorder.dispatch({
+  encoder.dispatch({
     kernel,
     constants: { KIND: KINDS[kind], LANES: lanes },
     buffers: { input: input.buffer, out: out.buffer },
@@ -38,7 +38,7 @@ export function segmentReduce(recorder: Recorder, a: SegmentReduceArguments): vo
     },
     workgroups: linearGrid(
       Math.ceil((out.rows * out.length * lanes) / THREADS),
-      recorder.maxWorkgroupsPerDimension,
+      encoder.maxWorkgroupsPerDimension,
     ),
     work: { flops: 4 * entries, bytes: 4 * (entries + out.rows * out.length) },
   });

@@ -1,10 +1,10 @@
 import type { ScoreRows } from '../../arguments';
 import type { DeviceBuffer } from '../../rows';
 import { asRows } from '../../validate';
+import type { CommandEncoder } from '../../webgpu/command-encoder';
 import { fill } from '../../webgpu/fill';
 import { linearGrid } from '../../webgpu/grid';
 import { defineKernel } from '../../webgpu/kernel';
-import type { Recorder } from '../../webgpu/recorder';
 import { copyRows } from '../copy-rows/webgpu';
 import { topK } from '../top-k/webgpu';
 import candidatesShader from './candidates.wgsl';
@@ -17,10 +17,11 @@ const raiseKernel = defineKernel('top-k-of-groups-raise', raiseShader);
 const splitKernel = defineKernel('top-k-of-groups-split', splitShader);
 
 /**
- * Records `Ops.topKOfGroups`: the rows of a group, end to end, are one row of topK, whose order of equal entries is then row by row.
+ * Encodes `Ops.topKOfGroups`: the rows of a group, end to end, are one row of topK, whose order of equal entries is then row by
+ * row.
  * What floors keep is found by topK too, and raised above everything else.
  */
-export function topKOfGroups(recorder: Recorder, a: TopKOfGroupsArguments): void {
+export function topKOfGroups(encoder: CommandEncoder, a: TopKOfGroupsArguments): void {
   checkTopKOfGroups(a);
   const { score, rowsPerGroup, out, tied } = a;
   if (score.rows === 0) return;
@@ -29,22 +30,22 @@ export function topKOfGroups(recorder: Recorder, a: TopKOfGroupsArguments): void
   const count = Math.min(a.count, rowsPerGroup * score.length);
   // What floors leave is the same list of each group, whoever ties.
   const hasChoice = count > rowsPerGroup * floor;
-  if (tied && !hasChoice) fill(recorder, tied.buffer, tied.offset, groups, 0);
+  if (tied && !hasChoice) fill(encoder, tied.buffer, tied.offset, groups, 0);
   if (count === 0) {
-    fill(recorder, out.buffer, out.countsOffset!, out.sets, 0);
+    fill(encoder, out.buffer, out.countsOffset!, out.sets, 0);
     return;
   }
-  const candidates = floor > 0 ? withFloors(recorder, a, floor) : endToEnd(recorder, score);
-  const kept = recorder.temporary('u32', groups * count, 'kept of groups');
-  topK(recorder, {
+  const candidates = floor > 0 ? withFloors(encoder, a, floor) : endToEnd(encoder, score);
+  const kept = encoder.temporary('u32', groups * count, 'kept of groups');
+  topK(encoder, {
     score: joined(candidates, rowsPerGroup),
-    secondary: a.secondary && joined(endToEnd(recorder, a.secondary), rowsPerGroup),
+    secondary: a.secondary && joined(endToEnd(encoder, a.secondary), rowsPerGroup),
     count,
     indexBase: 0,
     out: { buffer: kept, offset: 0, sets: groups, count, rowStride: count },
     tied: hasChoice ? tied : undefined,
   });
-  split(recorder, a, kept, groups, count);
+  split(encoder, a, kept, groups, count);
 }
 
 /** The rows of each group as one row. */
@@ -55,16 +56,16 @@ function joined(rows: ScoreRows, rowsPerGroup: number): ScoreRows {
 }
 
 /** The rows themselves if nothing lies between them, otherwise a temporary copy. */
-function endToEnd(recorder: Recorder, rows: ScoreRows): ScoreRows {
+function endToEnd(encoder: CommandEncoder, rows: ScoreRows): ScoreRows {
   if (rows.rows < 2 || rows.rowStride === rows.length) return rows;
-  const copy = denseRows(recorder, rows, 'rows end to end');
-  copyRows(recorder, { input: asRows(rows), out: asRows(copy) });
+  const copy = denseRows(encoder, rows, 'rows end to end');
+  copyRows(encoder, { input: asRows(rows), out: asRows(copy) });
   return copy;
 }
 
-function denseRows(recorder: Recorder, { rows, length }: ScoreRows, label: string): ScoreRows {
+function denseRows(encoder: CommandEncoder, { rows, length }: ScoreRows, label: string): ScoreRows {
   return {
-    buffer: recorder.temporary('f32', rows * length, label),
+    buffer: encoder.temporary('f32', rows * length, label),
     offset: 0,
     rows,
     length,
@@ -74,17 +75,17 @@ function denseRows(recorder: Recorder, { rows, length }: ScoreRows, label: strin
 
 /** A copy of the scores in which each row's `floor` best are above all others. */
 function withFloors(
-  recorder: Recorder,
+  encoder: CommandEncoder,
   { score, secondary }: TopKOfGroupsArguments,
   floor: number,
 ): ScoreRows {
   const { rows, length } = score;
-  const floors = recorder.temporary('u32', rows * floor, 'floors');
+  const floors = encoder.temporary('u32', rows * floor, 'floors');
   const out = { buffer: floors, offset: 0, sets: rows, count: floor, rowStride: floor };
-  topK(recorder, { score, secondary, count: floor, indexBase: 0, out });
-  const candidates = denseRows(recorder, score, 'candidates');
-  const { maxWorkgroupsPerDimension } = recorder;
-  recorder.dispatch({
+  topK(encoder, { score, secondary, count: floor, indexBase: 0, out });
+  const candidates = denseRows(encoder, score, 'candidates');
+  const { maxWorkgroupsPerDimension } = encoder;
+  encoder.dispatch({
     kernel: candidatesKernel,
     constants: {},
     buffers: { score: score.buffer, out: candidates.buffer },
@@ -92,7 +93,7 @@ function withFloors(
     workgroups: linearGrid(Math.ceil((rows * length) / 64), maxWorkgroupsPerDimension),
     work: { flops: 0, bytes: 8 * rows * length },
   });
-  recorder.dispatch({
+  encoder.dispatch({
     kernel: raiseKernel,
     constants: {},
     buffers: { floors, candidates: candidates.buffer },
@@ -104,14 +105,14 @@ function withFloors(
 }
 
 function split(
-  recorder: Recorder,
+  encoder: CommandEncoder,
   { score, rowsPerGroup, indexBase, out }: TopKOfGroupsArguments,
   kept: DeviceBuffer,
   groups: number,
   count: number,
 ): void {
   const entries = groups * count;
-  recorder.dispatch({
+  encoder.dispatch({
     kernel: splitKernel,
     constants: {},
     buffers: { kept, out: out.buffer },
@@ -125,7 +126,7 @@ function split(
       outRowStride: out.rowStride,
       countsOffset: out.countsOffset!,
     },
-    workgroups: linearGrid(Math.ceil(entries / 64), recorder.maxWorkgroupsPerDimension),
+    workgroups: linearGrid(Math.ceil(entries / 64), encoder.maxWorkgroupsPerDimension),
     work: { flops: 40 * entries, bytes: 12 * entries },
   });
 }

@@ -1,7 +1,7 @@
+import type { CommandEncoder } from '../../webgpu/command-encoder';
 import { fill } from '../../webgpu/fill';
 import { linearGrid } from '../../webgpu/grid';
 import { defineKernel, type Kernel, withParts } from '../../webgpu/kernel';
-import type { Recorder } from '../../webgpu/recorder';
 import type { KernelConstants } from '../../webgpu/unroll';
 import scanCode from '../../wgsl/parts/workgroup-scan.wgsl';
 import subgroupScanCode from '../../wgsl/parts/workgroup-scan-subgroups.wgsl';
@@ -28,25 +28,25 @@ const BLOCKS = [
 /** For devices that have no larger workgroups. */
 const LEAST_BLOCK = { THREADS: 256, VECTORS: 8 } as const;
 
-/** Records `Ops.topK`. */
-export function topK(recorder: Recorder, a: TopKArguments): void {
+/** Encodes `Ops.topK`. */
+export function topK(encoder: CommandEncoder, a: TopKArguments): void {
   checkTopK(a);
   const { score, secondary, out, tied } = a;
   if (score.rows === 0) return;
   if (out.count === 0) {
-    if (tied) fill(recorder, tied.buffer, tied.offset, score.rows, 0);
+    if (tied) fill(encoder, tied.buffer, tied.offset, score.rows, 0);
     return;
   }
   const entries = score.rows * score.length;
-  const { kernel, constants } = variantFor(recorder, score.length);
-  recorder.dispatch({
+  const { kernel, constants } = variantFor(encoder, score.length);
+  encoder.dispatch({
     kernel,
     constants,
     buffers: {
       score: score.buffer,
-      secondary: secondary?.buffer ?? recorder.unused,
+      secondary: secondary?.buffer ?? encoder.unused,
       out: out.buffer,
-      tied: tied?.buffer ?? recorder.unusedOutput(0),
+      tied: tied?.buffer ?? encoder.unusedOutput(0),
     },
     parameters: {
       rows: score.rows,
@@ -63,20 +63,20 @@ export function topK(recorder: Recorder, a: TopKArguments): void {
       hasSecondary: Number(secondary !== undefined),
       hasTied: Number(tied !== undefined),
     },
-    workgroups: linearGrid(score.rows, recorder.maxWorkgroupsPerDimension),
+    workgroups: linearGrid(score.rows, encoder.maxWorkgroupsPerDimension),
     work: { flops: entries * (secondary ? 80 : 40), bytes: 4 * entries * (secondary ? 14 : 6) },
   });
 }
 
-function variantFor(recorder: Recorder, length: number): { kernel: Kernel; constants: KernelConstants } {
-  if (recorder.emulatesThreads) {
+function variantFor(encoder: CommandEncoder, length: number): { kernel: Kernel; constants: KernelConstants } {
+  if (encoder.emulatesThreads) {
     // Scans are what costs emulated threads: they get one tile.
     return {
       kernel: emulated,
       constants: { THREADS: 64, COPIES: 1, STRETCH: 64 * Math.ceil(length / 4096) },
     };
   }
-  const { subgroups, subgroupMinSize, subgroupMaxSize, maxInvocationsPerWorkgroup } = recorder.capabilities;
+  const { subgroups, subgroupMinSize, subgroupMaxSize, maxInvocationsPerWorkgroup } = encoder.capabilities;
   const fitting =
     BLOCKS.find(({ THREADS, VECTORS }) => length + 3 <= 4 * THREADS * VECTORS) ?? BLOCKS[BLOCKS.length - 1]!;
   const block = fitting.THREADS <= maxInvocationsPerWorkgroup ? fitting : LEAST_BLOCK;

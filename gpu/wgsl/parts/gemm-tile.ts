@@ -1,5 +1,5 @@
+import type { CommandEncoder } from '../../webgpu/command-encoder';
 import { type Shader, withParts } from '../../webgpu/kernel';
-import type { Recorder } from '../../webgpu/recorder';
 import type { KernelConstants } from '../../webgpu/unroll';
 import code from './gemm-tile.wgsl';
 
@@ -31,22 +31,27 @@ export function gemmTile<Binding extends string, Parameter extends string>(
  * a device that has nothing to do in some of its processors is slower than one that loads more. `extraBytes`: what else the
  * kernel keeps in workgroup memory. The numbers of blocks were measured on an H100 (docs/performance.md).
  */
-export function tileOf(recorder: Recorder, left: number, right: number, extraBytes = 0): TileShape {
+export function tileOf(encoder: CommandEncoder, left: number, right: number, extraBytes = 0): TileShape {
   const blocks = ({ leftRows, rightRows }: TileShape) =>
     Math.ceil(left / leftRows) * Math.ceil(right / rightRows);
-  const fits = LARGE.workgroupBytes + extraBytes <= recorder.capabilities.maxWorkgroupStorageBytes;
-  if (fits && blocks(LARGE) >= recorder.parallelThreads / 256) return LARGE;
-  return blocks(MEDIUM) >= recorder.parallelThreads / 1024 ? MEDIUM : SMALL;
+  const fits = LARGE.workgroupBytes + extraBytes <= encoder.capabilities.maxWorkgroupStorageBytes;
+  if (fits && blocks(LARGE) >= encoder.parallelThreads / 256) return LARGE;
+  return blocks(MEDIUM) >= encoder.parallelThreads / 1024 ? MEDIUM : SMALL;
 }
 
 /**
  * The same for a product whose workgroups end with it: few small blocks are shared by teams, as long as each has channels to go
  * through.
  */
-export function teamTileOf(recorder: Recorder, left: number, right: number, channels: number): TileShape {
-  const shape = tileOf(recorder, left, right);
+export function teamTileOf(
+  encoder: CommandEncoder,
+  left: number,
+  right: number,
+  channels: number,
+): TileShape {
+  const shape = tileOf(encoder, left, right);
   if (shape !== SMALL) return shape;
-  const { maxWorkgroupStorageBytes } = recorder.capabilities;
+  const { maxWorkgroupStorageBytes } = encoder.capabilities;
   const shared = SMALL_BY_TEAMS.find(
     ({ constants, workgroupBytes }) =>
       workgroupBytes <= maxWorkgroupStorageBytes && channels > DEPTH * (Number(constants.TEAMS) / 2),

@@ -2,7 +2,7 @@
 import type { Ops } from '../../../gpu/ops';
 import type { DeviceBuffer } from '../../../gpu/rows';
 
-/** What `counter` counts with the work recorded so far. */
+/** What `counter` counts with the work encoded so far. */
 export function readConstantChannels(ops: Ops, counter: DeviceBuffer): Promise<number> {
   const count = ops.readIntegers(counter).then(([channels]) => channels!);
   // Whoever asks for it still gets the error; a count that nobody asks for is no failure.

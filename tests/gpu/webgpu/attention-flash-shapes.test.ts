@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
 import { tileFor, workgroupBytes } from '../../../gpu/operations/attention/webgpu-flash-shapes';
-import type { Recorder } from '../../../gpu/webgpu/recorder';
+import type { CommandEncoder } from '../../../gpu/webgpu/command-encoder';
 
 const MINIMUM_BYTES = 16_384;
 
-function recorderWith(maxWorkgroupStorageBytes: number): Recorder {
-  return { parallelThreads: 131_072, capabilities: { maxWorkgroupStorageBytes } } as Recorder;
+function encoderWith(maxWorkgroupStorageBytes: number): CommandEncoder {
+  return { parallelThreads: 131_072, capabilities: { maxWorkgroupStorageBytes } } as CommandEncoder;
 }
 
 it('attention has a tile for every head size under the default limits, and a larger one where there is room', () => {
@@ -18,7 +18,7 @@ it('attention has a tile for every head size under the default limits, and a lar
         [300, 600],
         [8192, 8192],
       ] as const) {
-        const tile = tileFor(recorderWith(memory), channels, rows, 16, keys);
+        const tile = tileFor(encoderWith(memory), channels, rows, 16, keys);
         expect(workgroupBytes(tile, channels), `${channels} channels, ${rows} rows`).toBeLessThanOrEqual(
           memory,
         );
@@ -31,7 +31,7 @@ it('attention has a tile for every head size under the default limits, and a lar
 });
 
 it('attention takes small tiles of rows where few rows are left or pairs are few', () => {
-  const rowsOf = (rows: number, keys: number) => tileFor(recorderWith(49_152), 64, rows, 4, keys).rows;
+  const rowsOf = (rows: number, keys: number) => tileFor(encoderWith(49_152), 64, rows, 4, keys).rows;
   expect(rowsOf(4, 100_000)).toBe(16);
   expect(rowsOf(256, 600)).toBe(32);
   expect(rowsOf(2048, 8192)).toBe(128);

@@ -113,7 +113,7 @@ const cases: readonly Case[] = [
   { tokens: 9, channels: 8, width: 2, height: 2, tokensPerPixel: 2, tiles: [] },
 ];
 
-function record(ops: Ops, c: Case, scale = 1) {
+function encode(ops: Ops, c: Case, scale = 1) {
   const { tokens, channels, heads = 1, groups = 1, layout = 'dense', causalOffset = 0 } = c;
   const [queryShape, keyShape] = [[heads, tokens, channels] as const, [groups, tokens, channels] as const];
   const values = c.infinite ? infiniteScores(queryShape, keyShape) : { query: 1, key: 2 };
@@ -141,11 +141,11 @@ function record(ops: Ops, c: Case, scale = 1) {
 
 describeBoth('attentionTiles', (backends) => {
   it.each(cases.map((c) => [JSON.stringify(c), c] as const))('%s', async (_, c) => {
-    await compare(backends, (ops) => record(ops, c), tolerance);
+    await compare(backends, (ops) => encode(ops, c), tolerance);
   });
 
   it('probabilities that are far apart', async () => {
     const c = { tokens: 133, channels: 8, width: 17, height: 17, tokensPerPixel: 8 };
-    await compare(backends, (ops) => record(ops, c, 4), { relative: 1e-4 });
+    await compare(backends, (ops) => encode(ops, c, 4), { relative: 1e-4 });
   });
 });

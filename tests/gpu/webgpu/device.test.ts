@@ -2,12 +2,12 @@ import { expect, it, vi } from 'vitest';
 import type { MeasuredTime } from '../../../gpu/ops';
 import { matrixRows, sliceRows } from '../../../gpu/rows';
 import { createWebGpuOps } from '../../../gpu/webgpu';
+import { CommandEncoder } from '../../../gpu/webgpu/command-encoder';
 import { openDevice } from '../../../gpu/webgpu/device';
 import { linearGrid, spans } from '../../../gpu/webgpu/grid';
 import { defineKernel } from '../../../gpu/webgpu/kernel';
 import { Pacer } from '../../../gpu/webgpu/pacer';
 import { Pipelines } from '../../../gpu/webgpu/pipelines';
-import { Recorder } from '../../../gpu/webgpu/recorder';
 import { shaderOf } from '../../../scripts/wgsl.mjs';
 import { isUserError } from '../../../src/base/user-error';
 import { createTestGpu, describeWebGpu, requestTestAdapter } from '../../webgpu-node';
@@ -34,7 +34,7 @@ describeWebGpu('storage on WebGPU', (gpu) => {
       expect(await ops.readIntegers(second)).toEqual(new Uint32Array(90));
     }));
 
-  it('reads and writes parts, in order with recorded work', () =>
+  it('reads and writes parts, in order with encoded work', () =>
     withOps(async (ops) => {
       const buffer = ops.upload(Float32Array.of(1, 2, 3, 4, 5, 6), 'buffer');
       const out = ops.allocate('f32', 6, 'out');
@@ -60,7 +60,7 @@ describeWebGpu('storage on WebGPU', (gpu) => {
       expect(await ops.readFloats(scratch)).toEqual(new Float32Array(90).fill(4));
     }));
 
-  it('writes short data between recorded work without a submission of their own', () =>
+  it('writes short data between encoded work without a submission of their own', () =>
     withOps(async (ops) => {
       const count = 40;
       const submit = vi.spyOn(gpu.device.queue, 'submit');
@@ -82,7 +82,7 @@ describeWebGpu('storage on WebGPU', (gpu) => {
       submit.mockRestore();
     }));
 
-  it('writes long data in order with recorded work', () =>
+  it('writes long data in order with encoded work', () =>
     withOps(async (ops) => {
       const length = 100_000;
       const buffer = ops.upload(new Float32Array(length).fill(1), 'buffer');
@@ -114,7 +114,7 @@ describeWebGpu('storage on WebGPU', (gpu) => {
       }
     }));
 
-  it('frees a buffer only once recorded work is done with it', () =>
+  it('frees a buffer only once encoded work is done with it', () =>
     withOps(async (ops) => {
       const length = 64;
       const out = ops.allocate('f32', 20 * length, 'out');
@@ -177,7 +177,7 @@ describeWebGpu('storage on WebGPU', (gpu) => {
 });
 
 describeWebGpu('submissions on WebGPU', (gpu) => {
-  it('records thousands of dispatches, each with its own parameters', async () => {
+  it('encodes thousands of dispatches, each with its own parameters', async () => {
     const ops = await createWebGpuOps({ device: gpu.device });
     const count = 5000;
     const input = matrixRows(
@@ -269,7 +269,7 @@ describeWebGpu('submissions on WebGPU', (gpu) => {
   it('reports a kernel that does not compile: name, line, code', async () => {
     // A device of its own: the errors that follow from the first are expected.
     const { device } = await createTestGpu();
-    const recorder = new Recorder(await openDevice({ device }));
+    const encoder = new CommandEncoder(await openDevice({ device }));
     const code = [
       'struct Params { count: u32 }',
       '@group(0) @binding(0) var<uniform> params: Params;',
@@ -278,8 +278,8 @@ describeWebGpu('submissions on WebGPU', (gpu) => {
       '  out[0] = params.count + FACTOR * 1.5;',
       '}',
     ].join('\n');
-    const out = recorder.allocate('u32', 1, 'out');
-    recorder.dispatch({
+    const out = encoder.allocate('u32', 1, 'out');
+    encoder.dispatch({
       kernel: defineKernel('broken', shaderOf(code)),
       constants: { FACTOR: 2 },
       buffers: { out },
@@ -287,14 +287,14 @@ describeWebGpu('submissions on WebGPU', (gpu) => {
       workgroups: [1, 1, 1],
       work: { flops: 0, bytes: 0 },
     });
-    await expect(recorder.read(out, 0, 1)).rejects.toThrow(
+    await expect(encoder.read(out, 0, 1)).rejects.toThrow(
       /kernel broken does not compile\nbroken\.wgsl:5:\d+: error/,
     );
-    recorder.destroy();
+    encoder.destroy();
   });
 
   it('takes parameters from several records', async () => {
-    const recorder = new Recorder(await openDevice({ device: gpu.device }));
+    const encoder = new CommandEncoder(await openDevice({ device: gpu.device }));
     const code = [
       'struct Params { first: u32, second: f32, third: u32 }',
       '@group(0) @binding(0) var<uniform> params: Params;',
@@ -303,8 +303,8 @@ describeWebGpu('submissions on WebGPU', (gpu) => {
       '  out[0] = f32(params.first); out[1] = params.second; out[2] = f32(params.third);',
       '}',
     ].join('\n');
-    const out = recorder.allocate('f32', 3, 'out');
-    recorder.dispatch({
+    const out = encoder.allocate('f32', 3, 'out');
+    encoder.dispatch({
       kernel: defineKernel('several records', shaderOf(code)),
       constants: {},
       buffers: { out },
@@ -312,12 +312,12 @@ describeWebGpu('submissions on WebGPU', (gpu) => {
       workgroups: [1, 1, 1],
       work: { flops: 0, bytes: 0 },
     });
-    expect(new Float32Array(await recorder.read(out, 0, 3))).toEqual(Float32Array.of(1, 0.25, 3));
-    recorder.destroy();
+    expect(new Float32Array(await encoder.read(out, 0, 3))).toEqual(Float32Array.of(1, 0.25, 3));
+    encoder.destroy();
   });
 
   it('refuses a dispatch with a parameter or buffer missing', async () => {
-    const recorder = new Recorder(await openDevice({ device: gpu.device }));
+    const encoder = new CommandEncoder(await openDevice({ device: gpu.device }));
     const code = [
       'struct Params { count: u32 }',
       '@group(0) @binding(0) var<uniform> params: Params;',
@@ -326,14 +326,14 @@ describeWebGpu('submissions on WebGPU', (gpu) => {
     ].join('\n');
     const kernel = defineKernel('counting', shaderOf(code));
     const rest = { kernel, constants: {}, workgroups: [1, 1, 1], work: { flops: 0, bytes: 0 } } as const;
-    const out = recorder.allocate('u32', 1, 'out');
-    expect(() => recorder.dispatch({ ...rest, buffers: { out }, parameters: {} })).toThrow(
+    const out = encoder.allocate('u32', 1, 'out');
+    expect(() => encoder.dispatch({ ...rest, buffers: { out }, parameters: {} })).toThrow(
       'parameter count is missing',
     );
-    expect(() => recorder.dispatch({ ...rest, buffers: {}, parameters: { count: 1 } })).toThrow(
+    expect(() => encoder.dispatch({ ...rest, buffers: {}, parameters: { count: 1 } })).toThrow(
       'buffer out is missing',
     );
-    recorder.destroy();
+    encoder.destroy();
   });
 });
 
@@ -389,15 +389,15 @@ describeWebGpu('opening a device', (gpu) => {
   it('enables the extensions that a kernel is declared with', async (context) => {
     context.skip(!gpu.device.features.has('subgroups'), 'this device has no subgroups');
     const opened = await openDevice({ device: gpu.device });
-    const recorder = new Recorder(opened);
+    const encoder = new CommandEncoder(opened);
     const code = [
       'struct Params { count: u32 }',
       '@group(0) @binding(0) var<uniform> params: Params;',
       '@group(0) @binding(1) var<storage, read_write> out: array<u32>;',
       '@compute @workgroup_size(1) fn main() { out[0] = FACTOR * subgroupAdd(params.count); }',
     ].join('\n');
-    const out = recorder.allocate('u32', 1, 'out');
-    recorder.dispatch({
+    const out = encoder.allocate('u32', 1, 'out');
+    encoder.dispatch({
       kernel: defineKernel('adding', shaderOf(code), ['subgroups']),
       constants: { FACTOR: 3 },
       buffers: { out },
@@ -405,9 +405,9 @@ describeWebGpu('opening a device', (gpu) => {
       workgroups: [1, 1, 1],
       work: { flops: 0, bytes: 0 },
     });
-    expect(new Uint32Array(await recorder.read(out, 0, 1))).toEqual(Uint32Array.of(21));
+    expect(new Uint32Array(await encoder.read(out, 0, 1))).toEqual(Uint32Array.of(21));
     expect(opened.capabilities.subgroupMinSize).toBeGreaterThan(0);
-    recorder.destroy();
+    encoder.destroy();
   });
 
   it('says what to do without WebGPU or without an adapter', async () => {
@@ -498,14 +498,14 @@ describeWebGpu('planning', () => {
     const pacer = new Pacer(false);
     const work = { flops: 20e6 * 200, bytes: 0 };
     expect(pacer.partsFor(work)).toBe(5);
-    pacer.record(work);
+    pacer.add(work);
     expect(pacer.isFull).toBe(true);
     for (let i = 0; i < 4; i++) {
       const done = Promise.resolve();
       pacer.submitted(done);
       await done;
       await pacer.wait();
-      pacer.record(work);
+      pacer.add(work);
     }
     // Submissions estimated at 200 ms that take none: a fast device, larger pieces.
     expect(pacer.partsFor(work)).toBe(1);

@@ -70,7 +70,7 @@ describeWebGpu('a budget on WebGPU', (gpu) => {
       for (const label of ['a', 'b', 'c']) {
         const buffer = ops.upload(new Float32Array(4 * ONE).fill(label.charCodeAt(0)), label);
         watch();
-        // Recorded work still reads it when it is given back.
+        // Encoded work still reads it when it is given back.
         ops.copyRows({ input: matrixRows(buffer, 1, 4), out });
         ops.release(buffer);
       }

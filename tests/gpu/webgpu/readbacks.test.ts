@@ -1,4 +1,4 @@
-/** What is read is what was there when it was asked for, whatever is recorded before it is copied. */
+/** What is read is what was there when it was asked for, whatever is encoded before it is copied. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Ops } from '../../../gpu/ops';
 import { matrixRows } from '../../../gpu/rows';

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { createIdleDevice } from '../../../bench/idle-device';
+import { CommandEncoder } from '../../../gpu/webgpu/command-encoder';
 import { openDevice } from '../../../gpu/webgpu/device';
 import fillShader from '../../../gpu/webgpu/fill.wgsl';
 import { defineKernel } from '../../../gpu/webgpu/kernel';
-import { Recorder } from '../../../gpu/webgpu/recorder';
 import { compact, DECLARATIONS, declarationsOf, shaderFiles, shaderOf } from '../../../scripts/wgsl.mjs';
 
 const head = (fields: string, storages: readonly string[]): string =>
@@ -69,30 +69,30 @@ describe('a shader', () => {
     );
   });
 
-  it('is dispatched under its names only: the compiler refuses others, and so does the recorder', async () => {
-    const recorder = new Recorder(await openDevice({ device: createIdleDevice().device }));
+  it('is dispatched under its names only: the compiler refuses others, and so does the command encoder', async () => {
+    const encoder = new CommandEncoder(await openDevice({ device: createIdleDevice().device }));
     const kernel = defineKernel('names of a shader', fillShader);
     const shared = { kernel, constants: {}, workgroups: [1, 1, 1], work: { flops: 0, bytes: 0 } } as const;
-    const buffers = { out: recorder.unused };
+    const buffers = { out: encoder.unused };
     const parameters = { offset: 0, count: 1, bits: 0 };
-    recorder.dispatch({ ...shared, buffers, parameters });
+    encoder.dispatch({ ...shared, buffers, parameters });
     const wrong = [
       () =>
-        recorder.dispatch({
+        encoder.dispatch({
           ...shared,
           // @ts-expect-error
-          buffers: { output: recorder.unused },
+          buffers: { output: encoder.unused },
           parameters,
         }),
       () =>
-        recorder.dispatch({
+        encoder.dispatch({
           ...shared,
           buffers,
           // @ts-expect-error
           parameters: { offset: 0, cuont: 1, bits: 0 },
         }),
       () =>
-        recorder.dispatch({
+        encoder.dispatch({
           ...shared,
           buffers,
           // @ts-expect-error
@@ -101,6 +101,6 @@ describe('a shader', () => {
     ];
     const messages = ['buffer out is missing', 'parameter count is missing', 'parameter count is missing'];
     for (const [at, dispatch] of wrong.entries()) expect(dispatch).toThrow(messages[at]);
-    recorder.destroy();
+    encoder.destroy();
   });
 });

@@ -107,7 +107,7 @@ const cases: readonly Case[] = [
   },
 ];
 
-function record(ops: Ops, c: Case, scores: ScoreRows, count: number, floorCount: number): Outputs {
+function encode(ops: Ops, c: Case, scores: ScoreRows, count: number, floorCount: number): Outputs {
   const { rows, rowsPerGroup, length } = c;
   const sizes = { score: scores, rowsPerGroup, count, floorCount };
   const most = longestOfGroup(sizes);
@@ -144,12 +144,12 @@ describeBoth('topKOfGroups', (backends) => {
     for (const [count, floorCount] of c.counts) {
       await compare(backends, (ops) => {
         const apart = inputScores(ops, c.rows, c.length, values);
-        return record(ops, c, apart, count, floorCount);
+        return encode(ops, c, apart, count, floorCount);
       });
       // Rows end to end, which need no copy.
       await compare(backends, (ops) => {
         const dense = { rows: c.rows, length: c.length, offset: 0, rowStride: c.length };
-        return record(ops, c, { ...dense, buffer: ops.upload(values, 'scores') }, count, floorCount);
+        return encode(ops, c, { ...dense, buffer: ops.upload(values, 'scores') }, count, floorCount);
       });
     }
   });
@@ -160,7 +160,7 @@ describeBoth('topKOfGroups', (backends) => {
       const scores = scoresOut(ops, 2, 40);
       ops.copyRows({ input: asRows(inputScores(ops, 2, 40, values)), out: asRows(scores) });
       const [case_] = [{ name: '', rows: 2, rowsPerGroup: 2, length: 40, counts: [], value: () => 0 }];
-      return { scores: scores.buffer, ...record(ops, case_!, scores, 30, 10) };
+      return { scores: scores.buffer, ...encode(ops, case_!, scores, 30, 10) };
     });
   });
 });

@@ -1,6 +1,7 @@
 /**
- * What it costs the program's thread to record the bundled model's work, on a device that does nothing (idle-device.ts): the
- * argument checks, the methods, the recording itself. On a large GPU this, not arithmetic, is what a small model waits for.
+ * Dispatch overhead: what it costs the program's thread to encode the bundled model's work, on a device that does nothing
+ * (idle-device.ts): the argument checks, the methods, the encoding itself. On a large GPU this, not arithmetic, is what a small
+ * model waits for.
  */
 import { createWebGpuOps } from '../gpu/webgpu';
 import { nodeEnvironment, sampleTexts } from '../src/cli/node-environment';
@@ -14,7 +15,7 @@ const TOKENS = 1024;
 const ANSWER_TOKENS = 32;
 const REPEATS = 7;
 
-interface RecordingCost {
+interface DispatchOverhead {
   readonly name: string;
   readonly milliseconds: number;
   /** Per repetition, once warm. */
@@ -22,7 +23,7 @@ interface RecordingCost {
 }
 
 /** Costs of a prefill of 1,024 tokens by method, and of one with an answer of 64 tokens. */
-async function* measureRecording(): AsyncGenerator<RecordingCost> {
+async function* measureDispatchOverhead(): AsyncGenerator<DispatchOverhead> {
   const { device, calls } = createIdleDevice();
   const ops = await createWebGpuOps({ device, capabilities: { isFallbackAdapter: false } });
   const model = await openModel(ops, nodeEnvironment().modelFolder('bundled'));
@@ -83,21 +84,21 @@ function difference(after: Calls, before: Calls): Calls {
 }
 
 /** The section of the benchmark. It needs no GPU, but says nothing about the CPU backend. */
-export const recording: Section = {
+export const dispatchOverhead: Section = {
   name: 'recording',
-  title: 'Recording the bundled model, 1,024 tokens, for a device that does nothing',
+  title: 'Dispatch overhead of the bundled model, 1,024 tokens, on a device that does nothing',
   needsGpu: true,
   async run({ print, figure }) {
-    const costs: RecordingCost[] = [];
-    for await (const cost of measureRecording()) {
-      print(recordingLine(cost));
+    const costs: DispatchOverhead[] = [];
+    for await (const cost of measureDispatchOverhead()) {
+      print(overheadLine(cost));
       costs.push(cost);
     }
     figure('recording', costs);
   },
 };
 
-function recordingLine({ name, milliseconds, calls }: RecordingCost): string {
+function overheadLine({ name, milliseconds, calls }: DispatchOverhead): string {
   const { dispatches, passes, submissions } = calls;
   const each = (1000 * milliseconds) / dispatches;
   return (

@@ -33,10 +33,10 @@ export interface Dispatch<Binding extends string = string, Parameter extends str
 }
 
 /**
- * Collects dispatches into as few compute passes and submissions as possible, in order. Recording never waits; it submits
+ * Collects dispatches into as few compute passes and submissions as possible, in order. Encoding never waits; it submits
  * on its own only when a submission's worth of work has gathered.
  */
-export class Recorder {
+export class CommandEncoder {
   /** Bound where a kernel does not use an input. */
   readonly unused: DeviceBuffer;
   readonly unusedIntegers: DeviceBuffer;
@@ -135,18 +135,18 @@ export class Recorder {
     return buffer;
   }
 
-  /** Overwrites elements after everything recorded so far, before everything recorded later. */
+  /** Overwrites elements after everything encoded so far, before everything encoded later. */
   write(buffer: StorageBuffer, offset: number, data: Float32Array | Uint32Array): void {
     if (data.length === 0) return;
     const storage = storageOf(buffer);
     if (storage.isAsked) this.#readbacks.copyAsked();
-    // Short data travel with the submission being recorded.
+    // Short data travel with the submission being encoded.
     if (!this.#commands.isEmpty && this.#commands.stage(data, storage, offset)) return;
     if (storage.lastUse === this.#commands.submission) this.flush();
     this.#device.queue.writeBuffer(storage.memory, offset * 4, data as GPUAllowSharedBufferSource);
   }
 
-  /** Runs what is recorded and copies `length` elements out. */
+  /** Runs what is encoded and copies `length` elements out. */
   async read(buffer: StorageBuffer, offset: number, length: number): Promise<ArrayBuffer> {
     if (length === 0) {
       await this.finish();
@@ -214,7 +214,7 @@ export class Recorder {
     const group = this.#bindGroup(kernel, shared, buffers);
     this.#writeParameters(kernel, shared, parameters);
     this.#commands.dispatch(pipeline, group, workgroups);
-    this.#pacer.record(work);
+    this.#pacer.add(work);
     if (this.#pacer.isFull) this.flush();
   }
 
@@ -283,7 +283,7 @@ export class Recorder {
 
   // ---- submissions ---------------------------------------------------------------------------------------------
 
-  /** Submits everything recorded. */
+  /** Submits everything encoded. */
   flush(): void {
     this.#readbacks.copyAsked();
     try {
@@ -298,7 +298,7 @@ export class Recorder {
     this.#buffers.destroyCondemned();
   }
 
-  /** Submits what is recorded and waits until it has run. */
+  /** Submits what is encoded and waits until it has run. */
   async finish(): Promise<void> {
     this.flush();
     await this.#device.queue.onSubmittedWorkDone();
@@ -314,7 +314,7 @@ export class Recorder {
     this.#opened.throwFailure();
   }
 
-  /** Measures what is recorded from here on, in passes of its own. */
+  /** Measures what is encoded from here on, in passes of its own. */
   stopwatch(): Stopwatch {
     this.#commands.endPass();
     if (!this.#timer.isAvailable || this.#timer.isCrowded) this.flush();
