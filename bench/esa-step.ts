@@ -119,6 +119,8 @@ export async function prepareStep(
       evictAt: tokens,
       promptEnd: tokens,
       calibration: randomProjection(shape, localTokens),
+      outputWeight: () => null,
+      injected: () => null,
     },
     parameters,
   );

@@ -174,7 +174,7 @@ async function randomText(
         trainedTokens: null,
         answerStart: null,
       },
-      ...{ calibration: null, layerTraces: recorded, outputWeight: () => null },
+      ...{ calibration: null, layerTraces: recorded, outputWeight: () => null, injected: () => null },
     },
     release() {
       for (const { query, key, logSumExp } of recorded) {

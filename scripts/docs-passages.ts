@@ -1,5 +1,5 @@
 /** Passages of the docs that are made from the program: tables of methods and parameters, usage of verbs, files that a test compiles. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { verbHelp } from '../src/cli/help';
 import { verbs } from '../src/cli/options';
 import { methods } from '../src/methods';
@@ -24,6 +24,7 @@ function passage(name: string): string {
   const [kind, of = ''] = name.split(' ');
   if (kind === 'methods') return methodsTable();
   if (kind === 'parameters') return parametersTable(of);
+  if (kind === 'agreement') return agreementTable();
   if (kind === 'usage') return usage(of);
   if (kind === 'method') return fenced('ts', methodSource(of));
   throw new Error(`no passage "${name}"`);
@@ -95,6 +96,66 @@ function meaningOf(schema: ParameterSchema): string {
 /** A file of the tests as it would stand among the methods. */
 function methodSource(file: string): string {
   return readFileSync(`${root}/${file}`, 'utf8').trim().replaceAll("'../../src/methods/", "'./");
+}
+
+/** As tests/methods/fixtures-suite.ts writes it. */
+interface RunAgreement {
+  readonly scores: number | null;
+  readonly sets: number;
+  readonly candidates: number;
+  readonly inside: number;
+  readonly others: Readonly<Record<string, number>>;
+}
+
+/** How far every run of every method is from its reference, on both backends. */
+function agreementTable(): string {
+  const rows = methods.flatMap(({ id }) => {
+    const [cpu, webgpu] = ['cpu', 'webgpu'].map((backend) => agreementsOf(id, backend));
+    return Object.entries(cpu!).map(([run, on]) => agreementRow(id, run, on, webgpu![run]));
+  });
+  const both = (what: string) => [`${what}, CPU`, 'WebGPU'];
+  const head = [
+    'method',
+    'run',
+    'sets',
+    ...both('scores'),
+    ...both('inside the band'),
+    'others, CPU',
+    'WebGPU',
+  ];
+  return table(head, rows);
+}
+
+function agreementsOf(id: string, backend: string): Record<string, RunAgreement> {
+  const file = `${root}/tests/fixtures/agreement/${id}.${backend}.json`;
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
+}
+
+function agreementRow(
+  id: string,
+  run: string,
+  cpu: RunAgreement,
+  webgpu: RunAgreement | undefined,
+): string[] {
+  const each = (tell: (of: RunAgreement) => string): string[] =>
+    [cpu, webgpu].map((of) => (of ? tell(of) : '–'));
+  return [
+    `\`${id}\``,
+    run,
+    String(cpu.sets),
+    ...each(({ scores }) => (scores === null ? '–' : shortNumber(scores))),
+    ...each(({ inside, candidates }) => (candidates === 0 ? '–' : `${inside} of ${candidates}`)),
+    ...each(({ others }) =>
+      Object.entries(others)
+        .map(([what, difference]) => `${what} ${shortNumber(difference)}`)
+        .join(', '),
+    ),
+  ];
+}
+
+/** Two digits. */
+function shortNumber(value: number): string {
+  return value === 0 ? '0' : value.toExponential(1);
 }
 
 function usage(name: string): string {

@@ -226,6 +226,8 @@ class Run {
         evictAt,
         promptEnd: request.answerStart ?? ids.length,
         calibration,
+        outputWeight: (layer) => decoder.weights.layers[layer]!.output.weight,
+        injected: () => null,
       },
       parameters,
     );

@@ -121,6 +121,8 @@ export function methodContext(text: Trace, evictAt: number): MethodContext {
     evictAt,
     promptEnd: text.answerStart ?? text.tokens,
     calibration,
+    outputWeight: text.outputWeight,
+    injected: text.injected,
   };
 }
 

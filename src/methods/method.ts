@@ -9,6 +9,7 @@ import type { IndexList, Ops, RotationTable, RowScalars, ScoreRows } from '../..
 import type { DeviceBuffer, Rows } from '../../gpu/rows';
 import type { PlannedBuffer } from '../base/planned-buffer';
 import type { Calibration } from '../model/calibration';
+import type { InjectedName, InjectedTensor } from '../model/capture/injected';
 import type { LayerTrace } from '../trace/trace';
 import type { ParameterContext, Parameters, Parametrised } from './parameters';
 
@@ -189,6 +190,13 @@ export interface MethodContext {
   /** First token of the answer; totalTokens: the text has none. */
   readonly promptEnd: number;
   readonly calibration: Calibration | null;
+  /** A layer's output projection W_O, [D, H·d]; null: a capture without it. */
+  outputWeight(layer: number): Rows | null;
+  /**
+   * What a capture brings for methods beside queries, keys and values (docs/captures.md); null: nothing of that name, as with every
+   * model. src/methods/injected.ts refuses in a sentence where a method needs it.
+   */
+  injected<Name extends InjectedName>(name: Name, layer: number): InjectedTensor<Name> | null;
   /** For runs over a trace; a free run has nothing to share. */
   readonly memo?: ScoreMemo;
 }

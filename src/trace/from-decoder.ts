@@ -4,7 +4,7 @@ import { Allocation } from '../../gpu/allocation';
 import { mebibytes } from '../../gpu/memory';
 import type { Ops } from '../../gpu/ops';
 import type { Rows } from '../../gpu/rows';
-import { headMajorRows, sliceRows, tokenMajorRows } from '../../gpu/rows';
+import { headMajorRows, matrixRows, sliceRows, tokenMajorRows } from '../../gpu/rows';
 import { UserError } from '../base/user-error';
 import type { Capture } from '../model/capture/capture';
 import { attendSelection } from '../model/decoder/attend';
@@ -87,6 +87,7 @@ export function traceOfSession(
       logSumExp: logSumExp!,
     })),
     outputWeight: (layer) => decoder.weights.layers[layer]!.output.weight,
+    injected: () => null,
     release,
   };
 }
@@ -116,7 +117,7 @@ export async function traceOfCapture(
 function checkLayersFit({ memoryLimits }: Ops, capture: Capture, layers: number): void {
   const { tokens: T, queryHeads: H, keyValueHeads: G, headDimension: d } = capture;
   // With the un-rotated tensors, which most captures have or which are computed.
-  const numbers = T * (2 * H * d + 3 * G * d + H);
+  const numbers = T * (2 * H * d + 3 * G * d + H) + capture.outputRows * H * d;
   const { budgetBytes } = memoryLimits;
   if (layers * 4 * numbers <= budgetBytes) return;
   const most = Math.floor(budgetBytes / (4 * numbers));
@@ -146,6 +147,7 @@ async function uploadCapture(
   if (rotation) owned.add(rotation.cosine, rotation.sine);
   const unused = working.floats(Math.min(T, BLOCK_TOKENS) * H * d, 'full attention output');
   const recorded: LayerTrace[] = [];
+  const outputs = new Map<number, Rows>();
   for (const index of layers) {
     const tensors = capture.layer(index);
     checkRange(capture, index, tensors);
@@ -180,6 +182,12 @@ async function uploadCapture(
       await ops.pace();
     }
     recorded.push(layer);
+    const { outputRows } = capture;
+    if (outputRows > 0) {
+      const weight = ops.upload(capture.outputProjection(index), `layer ${index} output projection`);
+      owned.add(weight);
+      outputs.set(index, matrixRows(weight, outputRows, H * d));
+    }
   }
   return {
     ops,
@@ -195,7 +203,8 @@ async function uploadCapture(
     trainedTokens: capture.trainedTokens,
     calibration: null,
     layerTraces: recorded,
-    outputWeight: () => null,
+    outputWeight: (layer) => outputs.get(layer) ?? null,
+    injected: (name, layer) => capture.injected(name, layer),
     release: () => owned.release(),
   };
 }

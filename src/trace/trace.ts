@@ -2,6 +2,7 @@
 import type { Ops, RotationTable, RowScalars } from '../../gpu/ops';
 import type { Rows } from '../../gpu/rows';
 import type { Calibration } from '../model/calibration';
+import type { Capture } from '../model/capture/capture';
 
 /**
  * Of queries and keys a text may keep the un-rotated ones only: `query` and `key` are then made when they are read, into space that
@@ -40,6 +41,8 @@ export interface Trace {
   readonly trainedTokens: number | null;
   readonly calibration: Calibration | null;
   readonly layerTraces: readonly LayerTrace[];
-  /** A layer's output projection W_O, [D, H·d] as the decoder has it; null: a capture, which knows none. */
+  /** A layer's output projection W_O, [D, H·d] as the decoder has it; null: a capture without it. */
   readonly outputWeight: (layer: number) => Rows | null;
+  /** What a capture brings for methods beside queries, keys and values; null: nothing of that name. */
+  readonly injected: Capture['injected'];
 }

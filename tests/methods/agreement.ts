@@ -1,93 +1,151 @@
 /**
- * When two implementations agree (docs/contracts.md, "Agreement"): scores within a tolerance of the layer's largest |score|;
- * kept sets equal outside twice that band around the cut; and something must be left to compare.
+ * When two implementations of a selection agree (docs/contracts.md, "Agreement"): scores within a tolerance, kept sets equal but for
+ * keys inside the band around the cut, and enough left outside it.
  */
 import { expect } from 'vitest';
 
-/** Of the layer's largest |score|. */
+/** Of the larger of a score and the score at the cut; of the layer's largest |score| where scores may be negative. */
 export const tolerances = { cpu: 1e-5, webgpu: 1e-4 } as const;
 
-export function largestMagnitude(rows: readonly Float32Array[]): number {
+/** Of the candidates, how many must lie outside the band. */
+const LEAST_OUTSIDE = 0.95;
+
+export function largestMagnitude(rows: readonly ArrayLike<number>[]): number {
   let largest = 0;
-  for (const row of rows) for (const score of row) if (Math.abs(score) > largest) largest = Math.abs(score);
+  for (const row of rows)
+    for (let i = 0; i < row.length; i++) if (Math.abs(row[i]!) > largest) largest = Math.abs(row[i]!);
   return largest;
 }
 
-/** Same tokens scored, scores within the band. */
-export function expectScores(
-  actual: readonly Float32Array[],
-  reference: readonly Float32Array[],
-  tolerance: number,
-): void {
-  expect(actual.length).toBe(reference.length);
-  const band = tolerance * largestMagnitude(reference);
-  let worst = 0;
-  reference.forEach((row, r) => {
-    expect(actual[r]!.length).toBe(row.length);
-    row.forEach((score, token) => {
-      expect(Number.isNaN(actual[r]![token]), `row ${r}, token ${token} is scored`).toBe(Number.isNaN(score));
-      if (!Number.isNaN(score)) worst = Math.max(worst, Math.abs(actual[r]![token]! - score));
-    });
-  });
-  expect(worst).toBeLessThanOrEqual(band);
+/** Kept tokens and scores of one layer. */
+export interface Chosen {
+  /** Ascending tokens, one array per set. */
+  readonly kept: readonly (readonly number[])[];
+  /** By token, one array per set or one for all; NaN where there are none. Null: nothing was scored. */
+  readonly scores: readonly Float32Array[] | null;
 }
 
-export interface CutScores {
-  /** Scores by token, NaN where there are none. */
-  readonly score: Float32Array;
-  /** What breaks exact ties of `score`, where the reference breaks them the same way. */
-  readonly secondary?: Float32Array;
+export interface AgreementRules {
+  readonly tolerance: number;
+  /** Tokens whose fate the scores decide, [start, end); the others must be equal. Absent: all. */
+  readonly candidates?: { readonly start: number; readonly end: number };
   /** Scores compete only within so many tokens from `start`. */
-  readonly segmentTokens?: number;
-  readonly start: number;
-  readonly band: number;
+  readonly segments?: { readonly start: number; readonly tokens: number };
+  /** Exact ties are broken in the reference, too, by `secondary` and then by the lower token. */
+  readonly breaksTies?: boolean;
+  /** By token, one array per set or one for all. */
+  readonly secondary?: readonly Float32Array[];
+  /** Of the candidates, how many must lie outside the band; 95 % unless told. */
+  readonly leastOutside?: number;
+}
+
+export interface Agreement {
+  /** Largest difference of two scores, as the tolerance counts it; null: the reference has none. */
+  readonly scores: number | null;
+  /** Candidates with a score, of all sets. */
+  readonly candidates: number;
+  /** Those inside the band. */
+  readonly inside: number;
+  /** Sets with keys inside the band, and how many. */
+  readonly insideBySet: readonly { readonly set: number; readonly keys: number }[];
+  /** What does not agree, one sentence each. */
+  readonly faults: readonly string[];
+}
+
+/** Compares the sets of one layer; there may be fewer of one side, each then standing for several of the other. */
+export function compareChosen(actual: Chosen, reference: Chosen, rules: AgreementRules): Agreement {
+  const { tolerance, candidates = { start: 0, end: Number.POSITIVE_INFINITY }, leastOutside } = rules;
+  const faults: string[] = [];
+  const sets = Math.max(actual.kept.length, reference.kept.length);
+  const of = <Row>(rows: readonly Row[], set: number): Row => rows[Math.floor((set * rows.length) / sets)]!;
+  const deciding = reference.scores ?? actual.scores;
+  const open = deciding?.map((row) =>
+    row.map((score, token) => (isIn(candidates, token) ? score : Number.NaN)),
+  );
+  const scored = (open ?? []).map((row) => row.filter((score) => !Number.isNaN(score)));
+  const isNonNegative = scored.every((row) => row.every((score) => score >= 0));
+  const largest = largestMagnitude(scored);
+  let [worst, all, inside] = [0, 0, 0];
+  const insideBySet: { set: number; keys: number }[] = [];
+  for (let set = 0; set < sets; set++) {
+    const [mine, wanted] = [new Set(of(actual.kept, set)), new Set(of(reference.kept, set))];
+    const say = (what: string): void => void faults.push(`set ${set}: ${what}`);
+    if (mine.size !== wanted.size) say(`${mine.size} tokens are kept, not ${wanted.size}`);
+    const score = open ? of(open, set) : new Float32Array(0);
+    const band = bandOf(score, wanted, rules, set, sets, isNonNegative ? null : largest);
+    for (const token of new Set([...mine, ...wanted]))
+      if (mine.has(token) !== wanted.has(token) && !band.inside.has(token))
+        say(`token ${token} is ${mine.has(token) ? 'kept' : 'dropped'}, outside the band`);
+    const tokens = score.reduce((count, value) => count + (Number.isNaN(value) ? 0 : 1), 0);
+    all += tokens;
+    inside += band.inside.size;
+    if (band.inside.size > 0) insideBySet.push({ set, keys: band.inside.size });
+    if (!reference.scores || !actual.scores) continue;
+    const own = of(actual.scores, set);
+    for (const [token, value] of score.entries()) {
+      const isScored = !Number.isNaN(own[token]!);
+      if (isIn(candidates, token) && isScored === Number.isNaN(value))
+        say(`token ${token} is ${isScored ? '' : 'not '}scored`);
+      if (Number.isNaN(value) || !isScored) continue;
+      const scale = isNonNegative ? Math.max(value, band.cutOf(token)) : largest;
+      if (own[token] !== value) worst = Math.max(worst, Math.abs(own[token]! - value) / scale);
+    }
+  }
+  if (reference.scores && !actual.scores && scored.some((row) => row.length > 0))
+    faults.push('the reference has scores, and there are none');
+  if (!(worst <= tolerance)) faults.push(`scores differ by ${worst}, more than ${tolerance}`);
+  if (all - inside < (leastOutside ?? LEAST_OUTSIDE) * all)
+    faults.push(`${inside} of ${all} candidates lie inside the band, and prove nothing`);
+  return { scores: reference.scores ? worst : null, candidates: all, inside, insideBySet, faults };
 }
 
 /**
- * Kept tokens equal but for those too close to the cut. Tokens without a score must agree. Returns the number of scored tokens
- * that were compared; at least one is.
+ * Keys inside the band: with one on the other side of the cut their scores are closer than twice the tolerance, so that two
+ * implementations may choose differently.
  */
-export function expectKept(
-  actual: readonly number[],
-  reference: readonly number[],
-  scores: CutScores | null,
-): number {
-  const kept = new Set(actual);
-  const wanted = new Set(reference);
-  expect(actual.length).toBe(reference.length);
-  if (!scores) {
-    expect(actual).toEqual(reference);
-    return actual.length;
+function bandOf(
+  score: Float32Array,
+  wanted: ReadonlySet<number>,
+  { tolerance, segments, breaksTies, secondary }: AgreementRules,
+  set: number,
+  sets: number,
+  largest: number | null,
+): { inside: ReadonlySet<number>; cutOf: (token: number) => number } {
+  const second = secondary?.[Math.floor((set * secondary.length) / sets)];
+  const segmentOf = (token: number): number =>
+    segments ? Math.floor((token - segments.start) / segments.tokens) : 0;
+  const bySegment = new Map<number, { kept: number[]; dropped: number[] }>();
+  for (const [token, value] of score.entries()) {
+    if (Number.isNaN(value)) continue;
+    const segment = bySegment.get(segmentOf(token)) ?? { kept: [], dropped: [] };
+    bySegment.set(segmentOf(token), segment);
+    (wanted.has(token) ? segment.kept : segment.dropped).push(token);
   }
-  const { score, secondary, segmentTokens = Number.POSITIVE_INFINITY, start, band } = scores;
-  const segmentOf = (token: number): number => Math.floor((token - start) / segmentTokens);
-  const cuts = new Map<number, { score: number; secondary: number }>();
-  for (const token of actual) {
-    if (Number.isNaN(score[token])) continue;
-    const own = { score: score[token]!, secondary: secondary?.[token] ?? 0 };
-    const cut = cuts.get(segmentOf(token));
-    const isLower =
-      !cut || own.score < cut.score || (own.score === cut.score && own.secondary < cut.secondary);
-    if (isLower) cuts.set(segmentOf(token), own);
-  }
-  let compared = 0;
-  for (let token = 0; token < score.length; token++) {
-    if (!Number.isNaN(score[token])) {
-      const cut = cuts.get(segmentOf(token));
-      const isFar = !cut || Math.abs(score[token]! - cut.score) > 2 * band;
-      const isTieBroken =
-        cut &&
-        secondary &&
-        score[token] === cut.score &&
-        Math.abs(secondary[token]! - cut.secondary) > 2 * band;
-      if (!isFar && !isTieBroken) continue;
-      compared++;
+  const inside = new Set<number>();
+  const cuts = new Map<number, number>();
+  for (const [segment, { kept, dropped }] of bySegment) {
+    const cut = Math.min(...kept.map((token) => score[token]!));
+    if (kept.length === 0 || dropped.length === 0) continue;
+    cuts.set(segment, cut);
+    const width = 2 * tolerance * (largest ?? cut);
+    const widest = second ? 2 * tolerance * largestMagnitude([second.filter((value) => value > -1e38)]) : 0;
+    for (const k of kept) {
+      for (const d of dropped) {
+        if (score[k]! - score[d]! > width) continue;
+        if (breaksTies && score[k] === score[d]) {
+          const ahead = second ? second[k]! - second[d]! : 0;
+          if (ahead > widest || (ahead === 0 && k < d)) continue;
+        }
+        inside.add(k).add(d);
+      }
     }
-    expect(kept.has(token), `token ${token} is kept`).toBe(wanted.has(token));
   }
-  expect(compared, 'tokens left to compare').toBeGreaterThan(0);
-  return compared;
+  const highest = largestMagnitude([score.filter((value) => !Number.isNaN(value))]);
+  return { inside, cutOf: (token) => cuts.get(segmentOf(token)) ?? highest };
 }
+
+const isIn = ({ start, end }: { readonly start: number; readonly end: number }, token: number): boolean =>
+  token >= start && token < end;
 
 /** The same numbers to `digits` decimals. */
 export function expectClose(actual: ArrayLike<number>, wanted: ArrayLike<number>, digits = 5): void {

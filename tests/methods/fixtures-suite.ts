@@ -1,431 +1,372 @@
-/** Every fixture of the methods built here, on one backend. */
+/**
+ * Every reference run of every method that is here, on one backend. What a run's tensors are follows from their names
+ * (tests/fixtures/README.md): kept sets, scores, mass and outputs are compared here, for any method; the others by a file in
+ * tests/methods/own-comparisons/. With WRITE_AGREEMENT=1 the differences go to tests/fixtures/agreement/.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Ops } from '../../gpu/ops';
-import { headMajorRows, matrixRows, type Rows, sliceRows } from '../../gpu/rows';
-import { Scratch } from '../../gpu/scratch';
-import { selectAll } from '../../src/measure/select-all';
+import { headMajorRows } from '../../gpu/rows';
 import {
+  type KeptKeys,
   readKept,
-  readLists,
   readScoreRows,
   readScores,
   setOfHead,
   visibleTokens,
 } from '../../src/measure/selection-reader';
-import { contextOf, layerInput, methodContext, startTraceRun } from '../../src/measure/trace-run';
+import { contextOf, startTraceRun, type TraceRun } from '../../src/measure/trace-run';
 import { methodById } from '../../src/methods';
-import { compressionMatrix } from '../../src/methods/freqkv/compression-matrix';
-import { cacheIn } from '../../src/methods/freqkv/schema';
-import type { Selection } from '../../src/methods/method';
-import { type Parameters, resolveParameters } from '../../src/methods/parameters';
+import type { QueryBlock, Selection } from '../../src/methods/method';
+import { resolveParameters } from '../../src/methods/parameters';
 import { attendSelection } from '../../src/model/decoder/attend';
-import type { Trace } from '../../src/trace/trace';
-import { expectKept, expectScores, largestMagnitude } from './agreement';
+import type { LayerTrace, Trace } from '../../src/trace/trace';
+import { type Agreement, compareChosen, largestMagnitude } from './agreement';
 import {
   expected,
   expectedKept,
   expectedScores,
   fixtureText,
   inputs,
-  layerCount,
   runs,
   shape,
+  tensorsOf,
 } from './fixture';
+import { type OwnComparison, ownComparisonOf } from './own-comparison';
 
-const runsOf = (prefix: string): string[] => Object.keys(runs).filter((name) => name.startsWith(prefix));
-/** Queries of which methods-2.* has mass and outputs. */
+/** Queries of which the fixtures have mass and outputs. */
 const LAST_QUERIES = 24;
-const layers = Array.from({ length: layerCount }, (_, layer) => layer);
+
+/** How far a run is from its reference. */
+interface RunAgreement {
+  /** Largest difference of scores, as docs/contracts.md counts it; null: there are none to compare. */
+  scores: number | null;
+  /** Sets compared, candidates with a score in them, and those of these inside the band. */
+  sets: number;
+  candidates: number;
+  inside: number;
+  /** Tensors and sets with keys inside the band. */
+  insideSets: string[];
+  /** Largest difference of the share of attention; of outputs, relative to the largest; of what a run compares by itself. */
+  others: Record<string, number>;
+}
+
+/** What a block showed its last query. */
+interface Seen {
+  readonly kept: KeptKeys;
+  readonly selection: Pick<Selection, 'candidates' | 'segmentTokens'>;
+  readonly tokensPerScore: number;
+  readonly scoreStart: number;
+  /** By token, and as they are. */
+  readonly scores: Float32Array[] | null;
+  readonly rawScores: Float32Array[] | null;
+  readonly secondary: Float32Array[] | null;
+}
+
+const known = knownRuns();
 
 /** `tolerance` as in tests/methods/agreement.ts. */
 export function describeFixtures(backend: string, createOps: () => Promise<Ops>, tolerance: number): void {
   describe(`method fixtures on ${backend}`, () => {
     let ops: Ops;
-    let text: Trace;
+    const texts = new Map<number, Trace>();
+    const results = new Map<string, RunAgreement>();
+    const textOf = (tokens: number): Trace => {
+      const text = texts.get(tokens) ?? fixtureText(ops, tokens);
+      texts.set(tokens, text);
+      return text;
+    };
 
     beforeAll(async () => {
       ops = await createOps();
-      text = fixtureText(ops);
     });
-    afterAll(() => ops?.destroy());
-
-    const parametersOf = (name: string, of = text): Parameters => {
-      const { id, params } = runs[name]!.keyhole;
-      return resolveParameters(methodById(id), params, contextOf(of));
-    };
-
-    /** What stays after all tokens, in one layer. */
-    const keptAfterAll = async (name: string, layer: number, of = text) => {
-      const { after: last } = await selectAll({
-        text: of,
-        method: methodById(runs[name]!.keyhole.id),
-        parameters: parametersOf(name, of),
-        recordedIndex: layer,
-        evictAt: of.tokens,
-        withScores: true,
-      });
-      return last;
-    };
-
-    it.each(runsOf('streaming_llm@'))('%s', async (name) => {
-      for (const layer of layers) {
-        const { kept, scores } = await keptAfterAll(name, layer);
-        const reference = expectedKept(`${name}.kept.${layer}`);
-        for (const [head, tokens] of reference.entries()) {
-          const set = Math.floor((head * kept.sets.length) / reference.length);
-          expect([...visibleTokens(kept, set, shape.tokens)]).toEqual(tokens);
-        }
-        expect(scores?.[0]).toEqual(expectedScores(`${name}.score.${layer}`)[0]);
-      }
+    afterAll(() => {
+      ops?.destroy();
+      if (process.env.WRITE_AGREEMENT) writeAgreement(backend, results);
     });
 
-    it.each(runsOf('lagkv_kvpress@'))('%s', async (name) => {
-      for (const layer of layers) {
-        const { kept, scores } = await keptAfterAll(name, layer);
-        const reference = expectedScores(`${name}.score.${layer}`);
-        expectScores(scores!, reference, tolerance);
-        for (const [head, tokens] of expectedKept(`${name}.kept.${layer}`).entries()) {
-          const actual = [...visibleTokens(kept, head, shape.tokens)];
-          expectKept(actual, tokens, { score: reference[head]!, start: 0, band: tolerance });
-        }
-      }
+    it.each(known)('%s', async (name) => {
+      const fixture = new RunComparison(name, textOf, tolerance);
+      await fixture.compare();
+      results.set(name, fixture.result);
+      expect(fixture.faults).toEqual([]);
+      expect(fixture.uncompared(), 'tensors that nothing compares; see own-comparison.ts').toEqual([]);
     });
 
-    it.each([...runsOf('snapkv@'), ...runsOf('adakv_snapkv@')])('%s', async (name) => {
-      const { windowTokens } = runs[name]!.keyhole.params as Record<string, number>;
-      for (const layer of layers) {
-        const { kept, scores } = await keptAfterAll(name, layer);
-        const reference = expectedScores(`${name}.score.${layer}`);
-        // The window is protected, by one more than the largest score there and by more than any here.
-        const scored = (rows: readonly Float32Array[]): Float32Array[] =>
-          rows.map((row) => row.subarray(0, row.length - windowTokens!));
-        expectScores(scored(scores!), scored(reference), tolerance);
-        const band = tolerance * largestMagnitude(scored(reference));
-        let compared = 0;
-        for (const [head, tokens] of expectedKept(`${name}.kept.${layer}`).entries()) {
-          const actual = [...visibleTokens(kept, head, shape.tokens)];
-          compared += expectKept(actual, tokens, { score: reference[head]!, start: 0, band });
-        }
-        expect(compared).toBeGreaterThan(0.95 * reference.length * shape.tokens);
-        const before = `${name}.kept_after_168.${layer}`;
-        if (!expected.names().includes(before)) continue;
-        const early = await keptAfterAll(name, layer, fixtureText(ops, 168));
-        for (const [head, tokens] of expectedKept(before).entries())
-          expect([...visibleTokens(early.kept, head, 168)]).toEqual(tokens);
-      }
-    });
-
-    it.each(runsOf('tova@'))('%s', async (name) => {
-      for (const layer of layers) {
-        const { kept, scores } = await keptAfterAll(name, layer);
-        // The reference repeats the layer's scores and choice for every KV head.
-        const [reference] = expectedScores(`${name}.score.${layer}`);
-        const wanted = expectedKept(`${name}.kept.${layer}`);
-        expect([scores!.length, kept.sets.length]).toEqual([1, 1]);
-        // The last token is protected, by one more than the largest score there and by more than any here.
-        const scored = (row: Float32Array): Float32Array[] => [row.subarray(0, row.length - 1)];
-        expectScores(scored(scores![0]!), scored(reference!), tolerance);
-        const band = tolerance * largestMagnitude(scored(reference!));
-        const actual = [...visibleTokens(kept, 0, shape.tokens)];
-        for (const tokens of wanted) {
-          expect(tokens).toEqual(wanted[0]);
-          const compared = expectKept(actual, tokens, { score: reference!, start: 0, band });
-          expect(compared).toBeGreaterThan(0.95 * shape.tokens);
-        }
-      }
-    });
-
-    /** What the last 24 queries see and give, each alone. `inspect` is told what the run chose. */
-    const runLastQueries = async (
-      name: string,
-      layer: number,
-      inspect: (query: number, selection: Selection) => Promise<void> = async () => {},
-    ): Promise<{ mass: number; output: number }> => {
-      const { queryHeads: H, headDimension: d, tokens } = shape;
-      const evictAt = tokens - LAST_QUERIES;
-      const recorded = text.layerTraces[layer]!;
-      const started = await startTraceRun(
-        text,
-        methodById(runs[name]!.keyhole.id),
-        parametersOf(name),
-        evictAt,
-      );
-      const { run, blocks } = started;
-      const attention = inputs.float32(`attention.${layer}`);
-      const [mass, output] = [
-        expected.float32(`${name}.mass.${layer}`),
-        expected.float32(`${name}.output.${layer}`),
-      ];
-      const buffer = ops.allocate('f32', H * d, 'output');
-      const lambda = ops.allocate('f32', H, 'log-sum-exp');
-      const logSumExp = { buffer: lambda, offset: 0, headStride: 1 };
-      const worst = { mass: 0, output: 0 };
-      for (const block of blocks) {
-        const input = started.inputOf(recorded, block);
-        const selection = run.select(input);
-        const at = block.start - evictAt;
-        if (at >= 0) {
-          const out = headMajorRows(buffer, H, 1, d);
-          if (run.attend) run.attend(input, selection, out, logSumExp);
-          else attendSelection(ops, input, selection, text.attentionScale, out, logSumExp);
-        }
-        run.attended?.(input, selection, at >= 0 ? logSumExp : null);
-        if (at >= 0) {
-          const kept = await readKept(ops, selection, H);
-          const given = await ops.readFloats(buffer);
-          for (let head = 0; head < H; head++) {
-            const set = setOfHead(kept.sets, head, H);
-            let sum = 0;
-            for (const token of visibleTokens(kept, set, block.end))
-              sum += attention[(head * tokens + block.start) * tokens + token]!;
-            worst.mass = Math.max(worst.mass, Math.abs(sum - mass[head * LAST_QUERIES + at]!));
-            for (let c = 0; c < d; c++) {
-              const wanted = output[(head * LAST_QUERIES + at) * d + c]!;
-              worst.output = Math.max(worst.output, Math.abs(given[head * d + c]! - wanted));
-            }
-          }
-          await inspect(block.start, selection);
-        }
-        ops.release(...selection.owned);
-        await ops.pace();
-      }
-      await started.checkScores();
-      started.dispose();
-      ops.release(buffer, lambda);
-      return { mass: worst.mass, output: worst.output / largestMagnitude([output]) };
-    };
-
-    it.each(runsOf('quest@'))('%s', async (name) => {
-      const { pageTokens } = runs[name]!.keyhole.params as Record<string, number>;
-      for (const layer of layers) {
-        const reference = expectedScores(`${name}.score.${layer}`);
-        const [sets, , count] = expected.shape(`${name}.pages.${layer}`);
-        const pages = expected.int32(`${name}.pages.${layer}`);
-        const worst = await runLastQueries(name, layer, async (query, selection) => {
-          const { sets: kept } = await readKept(ops, selection);
-          const scores = await readScoreRows(ops, selection.score!.rows);
-          const at = query - (shape.tokens - LAST_QUERIES);
-          if (query === shape.tokens - 1) expectScores(scores, reference, tolerance);
-          const band = tolerance * largestMagnitude(scores);
-          for (let set = 0; set < sets!; set++) {
-            const first = (set * LAST_QUERIES + at) * count!;
-            const chosen = [...new Set([...kept[set]!].map((token) => Math.floor(token / pageTokens!)))];
-            const wanted = [...pages.subarray(first, first + count!)].sort((a, b) => a - b);
-            expectKept(chosen, wanted, { score: scores[set]!, start: 0, band });
-          }
-        });
-        expect(worst.mass).toBeLessThanOrEqual(tolerance);
-        expect(worst.output).toBeLessThanOrEqual(tolerance);
-        const { kept } = await keptAfterAll(name, layer);
-        expect(kept.sets.map((set) => [...set])).toEqual(expectedKept(`${name}.kept.${layer}`));
-      }
-    });
-
-    it.each(runsOf('h2o@'))('%s', async (name) => {
-      const { recentTokens } = runs[name]!.keyhole.params as Record<string, number>;
-      const compare = async (tensor: string, layer: number, of: Trace): Promise<void> => {
-        const { kept, scores } = await keptAfterAll(name, layer, of);
-        expect(kept.sets).toHaveLength(shape.queryHeads);
-        for (const [head, tokens] of expectedKept(tensor).entries()) {
-          const actual = [...visibleTokens(kept, head, of.tokens)];
-          if (!scores) expect(actual).toEqual(tokens);
-          else {
-            // The recent tokens have scores that decide nothing.
-            const isOpen = (token: number): boolean => token < of.tokens - recentTokens!;
-            const score = scores[head]!.map((value, token) => (isOpen(token) ? value : Number.NaN));
-            const band = tolerance * largestMagnitude([score.filter((value) => !Number.isNaN(value))]);
-            expectKept(actual, tokens, { score, start: 0, band });
-          }
-        }
-        if (of === text) expectScores(scores!, expectedScores(`${name}.score.${layer}`), tolerance);
-      };
-      const steps = expected
-        .names()
-        .filter((tensor) => tensor.startsWith(`${name}.kept_after_`))
-        .map((tensor) => /kept_after_(\d+)\.(\d+)$/.exec(tensor)!);
-      expect(steps.length).toBeGreaterThan(3);
-      for (const [, tokens, layer] of steps) {
-        await compare(
-          `${name}.kept_after_${tokens}.${layer}`,
-          Number(layer),
-          fixtureText(ops, Number(tokens)),
-        );
-      }
-      for (const layer of layers) {
-        await compare(`${name}.kept.${layer}`, layer, text);
-        const worst = await runLastQueries(name, layer);
-        expect(worst.mass).toBeLessThanOrEqual(tolerance);
-        expect(worst.output).toBeLessThanOrEqual(tolerance);
-      }
-    });
-
-    it.each(runsOf('lagkv_official@'))('%s', async (name) => {
-      const steps = expected
-        .names()
-        .filter((tensor) => tensor.startsWith(`${name}.kept_after_`) && tensor.endsWith('.0'))
-        .map((tensor) => Number(/kept_after_(\d+)\.0$/.exec(tensor)![1]));
-      expect(steps.length).toBeGreaterThan(3);
-      const compare = async (tensor: string, layer: number, of: Trace): Promise<void> => {
-        const { kept, scores } = await keptAfterAll(name, layer, of);
-        const { lagTokens, sinkTokens } = runs[name]!.keyhole.params as Record<string, number>;
-        const reference = expectedKept(tensor);
-        expect(kept.sets.length).toBe(reference.length);
-        const band = tolerance * largestMagnitude(scores ?? []);
-        for (const [head, tokens] of reference.entries()) {
-          const actual = [...visibleTokens(kept, head, of.tokens)];
-          const cut = scores && { score: scores[head]!, segmentTokens: lagTokens, start: sinkTokens!, band };
-          expectKept(actual, tokens, cut);
-        }
-      };
-      for (const tokens of steps)
-        await compare(`${name}.kept_after_${tokens}.0`, 0, fixtureText(ops, tokens));
-      for (const layer of layers) await compare(`${name}.kept.${layer}`, layer, text);
-    });
-
-    it.each(runsOf('esa@'))('%s', async (name) => {
-      const method = methodById('esa');
-      const parameters = parametersOf(name);
-      const { run, blocks } = await startTraceRun(text, method, parameters, text.tokens);
-      const referenceBlocks = [...expected.int32(`${name}.blocks`)];
-      expect(blocks.flatMap(({ start, end }) => [start, end])).toEqual(referenceBlocks);
-      for (const layer of layers) {
-        for (const [b, block] of blocks.entries()) {
-          const input = layerInput(text.layerTraces[layer]!, block);
-          const selection = run.select(input);
-          const kept = await readKept(ops, selection);
-          const scores = await readScores(ops, selection, text.tokens);
-          const secondary = await readScores(ops, withSecondary(selection), text.tokens);
-          const actual = [...visibleTokens(kept, 0, block.end)];
-          const reference = expectedKept(`${name}.kept.${layer}.${b}`)[0];
-          const cut = scores && {
-            score: scores[0]!,
-            secondary: secondary![0]!,
-            start: 0,
-            band: tolerance * largestMagnitude(scores),
-          };
-          expectKept(actual, reference!, cut);
-          if (block === blocks.at(-1)) {
-            expect(reference).toEqual(expectedKept(`${name}.kept.${layer}`)[0]);
-            const noScores = [new Float32Array(text.tokens).fill(Number.NaN)];
-            expectScores(scores ?? noScores, expectedScores(`${name}.score.${layer}`), tolerance);
-            await expectOutput(selection);
-          }
-          ops.release(...selection.owned);
-
-          async function expectOutput(chosen: Selection): Promise<void> {
-            const wanted = expected.float32(`${name}.output.${layer}`);
-            const rows = block.end - block.start;
-            const buffer = ops.allocate('f32', wanted.length, 'output');
-            const lambda = ops.allocate('f32', shape.queryHeads * rows, 'log-sum-exp');
-            const out = { ...input.query, buffer, offset: 0, headStride: rows * shape.headDimension };
-            run.attend!(input, chosen, out, { buffer: lambda, offset: 0, headStride: rows });
-            const output = await ops.readFloats(buffer);
-            const largest = largestMagnitude([wanted]);
-            const worst = output.reduce((most, value, i) => Math.max(most, Math.abs(value - wanted[i]!)), 0);
-            expect(worst).toBeLessThanOrEqual(tolerance * largest);
-            ops.release(buffer, lambda);
-          }
-        }
-      }
-      run.dispose();
-    });
-
-    describe.each(runsOf('freqkv@'))('%s', (name) => {
-      const method = methodById('freqkv');
-      /** Largest difference of what is on the device from the reference, which is [heads, …, channels] without gaps. */
-      const expectClose = (actual: Float32Array, tensor: string, most: number): void => {
-        const wanted = expected.float32(tensor);
-        expect(actual).toHaveLength(wanted.length);
-        expect(largestMagnitude([actual.map((value, i) => value - wanted[i]!)])).toBeLessThanOrEqual(most);
-      };
-      /** The cache before a block, [G, n, d] of whatever a token's rows are. */
-      const readCache = async (
-        { list, made, rangeStart }: Selection,
-        tokens: Rows,
-        mixed: Rows | undefined,
-      ) => {
-        const scratch = new Scratch(ops);
-        const sinks = list?.count ?? 0;
-        const recent = tokens.rows - rangeStart;
-        const before = sinks + (made?.key.rows ?? 0);
-        const cache = scratch.rows(tokens.heads, before + recent, tokens.channels, 'cache');
-        if (list) expect([...(await readLists(ops, list))[0]!]).toEqual([...Array(sinks).keys()]);
-        ops.copyRows({ input: sliceRows(tokens, 0, sinks), out: sliceRows(cache, 0, sinks) });
-        if (mixed) ops.copyRows({ input: mixed, out: sliceRows(cache, sinks, mixed.rows) });
-        ops.copyRows({
-          input: sliceRows(tokens, rangeStart, recent),
-          out: sliceRows(cache, before, recent),
-        });
-        const read = ops.readFloats(cache.buffer);
-        scratch.release();
-        return read;
-      };
-
-      it('reads the text in the steps of the official forward pass', () => {
-        const blocks = method.blocks(parametersOf(name), text.tokens, text.tokens, contextOf(text));
-        expect(blocks.flatMap(({ start, end }) => [start, end])).toEqual([
-          ...expected.int32(`${name}.steps`),
-        ]);
-      });
-
-      it('mixes tokens as dct_compress does', async () => {
-        const { spanRows, mixedRows } = cacheIn(parametersOf(name), 0);
-        expect(expected.shape(`${name}.matrix`)).toEqual([mixedRows, spanRows]);
-        expectClose(compressionMatrix(spanRows, mixedRows), `${name}.matrix`, 1e-7);
-        // A cache of unit vectors shows what its rows are made of.
-        const { tokens } = text;
-        const run = method.start(methodContext(text, tokens), parametersOf(name));
-        const unit = Float32Array.from({ length: tokens * tokens }, (_, i) =>
-          i % (tokens + 1) === 0 ? 1 : 0,
-        );
-        const scratch = new Scratch(ops);
-        const rows = matrixRows(scratch.upload(unit, 'unit vectors'), tokens, tokens);
-        const block = { start: tokens, end: tokens };
-        const recorded = layerInput(text.layerTraces[0]!, block);
-        const input = { ...recorded, keyUnrotated: recorded.keyUnrotated, value: rows };
-        const selection = run.select(input);
-        expectClose(await readCache(selection, rows, selection.made?.value), `${name}.mixing`, 1e-6);
-        ops.release(...selection.owned);
-        scratch.release();
-        run.dispose();
-      });
-
-      it.each(layers)('has the cache and the last outputs of layer %i', async (layer) => {
-        const { tokens } = text;
-        const recorded = text.layerTraces[layer]!;
-        const { run, blocks } = await startTraceRun(text, method, parametersOf(name), tokens);
-        const scratch = new Scratch(ops);
-        const { queryHeads, headDimension } = shape;
-        const out = scratch.rows(queryHeads, tokens, headDimension, 'outputs');
-        const logSumExp = scratch.scalars(queryHeads, tokens, 'log-sum-exp');
-        for (const block of blocks) {
-          const input = layerInput(recorded, block);
-          const selection = run.select(input);
-          const rows = sliceRows(out, block.start, block.end - block.start);
-          run.attend!(input, selection, rows, { ...logSumExp, offset: block.start });
-          ops.release(...selection.owned);
-        }
-        const last = sliceRows(out, tokens - 24, 24);
-        const dense = scratch.rows(queryHeads, 24, headDimension, 'last outputs');
-        ops.copyRows({ input: last, out: dense });
-        expectClose(await ops.readFloats(dense.buffer), `${name}.output.${layer}`, 2e-6);
-        const selection = run.select(layerInput(recorded, { start: tokens, end: tokens }));
-        const { made } = selection;
-        expectClose(
-          await readCache(selection, recorded.keyUnrotated!, made?.key),
-          `${name}.key.${layer}`,
-          2e-6,
-        );
-        expectClose(await readCache(selection, recorded.value, made?.value), `${name}.value.${layer}`, 2e-6);
-        ops.release(...selection.owned);
-        scratch.release();
-        run.dispose();
-      });
+    const unknown = Object.keys(runs).filter((name) => !known.includes(name));
+    it(`leaves out ${unknown.length} runs of methods or parameters that are not here, and no other`, () => {
+      const ids = [...new Set(unknown.map((name) => runs[name]!.keyhole.id))];
+      console.info(`${unknown.length} runs of methods or parameters that are not here: ${ids.join(', ')}`);
+      expect([...results.keys()].sort()).toEqual([...known].sort());
     });
   });
 }
 
-/** ESA's selection with F_s, which breaks ties of s′, in the place of the scores. */
-function withSecondary({ score }: Selection): Pick<Selection, 'score'> {
-  return { score: score && { ...score, rows: score.secondary! } };
+/** One run against its reference. */
+class RunComparison {
+  readonly faults: string[] = [];
+  readonly result: RunAgreement = {
+    ...{ scores: null, sets: 0, candidates: 0, inside: 0, insideSets: [], others: {} },
+  };
+  readonly #name: string;
+  readonly #textOf: (tokens: number) => Trace;
+  readonly #own: OwnComparison | null;
+  readonly #tolerance: number;
+  readonly #tensors: readonly { readonly name: string; readonly kind: string }[];
+  readonly #compared = new Set<string>();
+
+  constructor(name: string, textOf: (tokens: number) => Trace, tolerance: number) {
+    this.#name = name;
+    this.#textOf = textOf;
+    this.#own = ownComparisonOf(name);
+    this.#tolerance = Math.max(tolerance, this.#own?.tolerance ?? 0);
+    const own = this.#own?.tensors ?? [];
+    this.#tensors = tensorsOf(name).filter(({ kind }) => !own.includes(kind));
+  }
+
+  uncompared(): string[] {
+    return this.#tensors.map(({ name }) => name).filter((name) => !this.#compared.has(name));
+  }
+
+  async compare(): Promise<void> {
+    const { tokens } = shape;
+    const text = this.#textOf(tokens);
+    const { model, prefillTokens } = runs[this.#name]!;
+    const { method, parameters } = this.#methodOn(text);
+    if (this.#own?.compare) {
+      const report = (what: string, difference: number): void => this.#report(what, difference);
+      const fail = (...faults: string[]): void => void this.faults.push(...faults);
+      const about = { name: this.#name, ops: text.ops, text, method, parameters, tolerance: this.#tolerance };
+      await this.#own.compare({ ...about, report, fail });
+    }
+    // Of another text than the capture only such a file knows.
+    if (model !== undefined || this.#tensors.length === 0) return;
+    const { evicts } = method.traits(parameters);
+    const beforeLast = this.#own?.evictAt ?? prefillTokens ?? tokens - LAST_QUERIES;
+    if (evicts) {
+      await this.#visit(text, tokens, { kept: 'kept' });
+      for (const early of new Set(this.#matching(/^kept_after_(\d+)\./).map(([, count]) => Number(count))))
+        await this.#visit(this.#textOf(early), early, { kept: `kept_after_${early}` });
+    }
+    await this.#visit(text, beforeLast, { kept: evicts ? null : 'kept', hasLastQueries: true });
+  }
+
+  #methodOn(text: Trace) {
+    const { id, params } = runs[this.#name]!.keyhole;
+    const method = methodById(id);
+    return { method, parameters: resolveParameters(method, params, contextOf(text)) };
+  }
+
+  #matching(pattern: RegExp): RegExpExecArray[] {
+    return this.#tensors.flatMap(({ name }) => {
+      const match = pattern.exec(name);
+      return match ? [match] : [];
+    });
+  }
+
+  #has(name: string): boolean {
+    return this.#tensors.some((tensor) => tensor.name === name);
+  }
+
+  #report(what: string, difference: number): void {
+    const { others } = this.result;
+    others[what] = Math.max(others[what] ?? 0, difference);
+  }
+
+  /** Runs over all layers, evicting at `evictAt`, and compares what the reference has of it under the name `kept`. */
+  async #visit(
+    text: Trace,
+    evictAt: number,
+    { kept: tensor, hasLastQueries = false }: { kept: string | null; hasLastQueries?: boolean },
+  ): Promise<void> {
+    const { method, parameters } = this.#methodOn(text);
+    const started = await startTraceRun(text, method, parameters, evictAt);
+    try {
+      const { tokens } = text;
+      // What stays for a next token; methods that choose anew show it in their last block.
+      const after = started.traits.evicts ? [{ start: tokens, end: tokens }] : [];
+      const blocks = [...started.blocks, ...after];
+      if (this.#has('blocks') && tensor === 'kept') {
+        this.#compared.add('blocks');
+        const spans = started.blocks.flatMap(({ start, end }) => [start, end]);
+        if (String(spans) !== String([...expected.int32(`${this.#name}.blocks`)]))
+          this.faults.push(`reads the text in the blocks ${spans}`);
+      }
+      for (const layer of text.layerTraces) {
+        for (const [b, block] of blocks.entries()) {
+          const input = started.inputOf(layer, block);
+          const selection = started.run.select(input);
+          const attended = await this.#attend(text, started, layer, block, selection, hasLastQueries);
+          started.run.attended?.(input, selection, attended);
+          if (attended) text.ops.release(attended.buffer);
+          const isLast = b === blocks.length - 1;
+          const ofBlock = `kept.${layer.layer}.${b}`;
+          if (tensor !== null && (isLast || this.#has(ofBlock))) {
+            const seen = await seenBy(text, selection, setsOf(started, text));
+            if (isLast) this.#compareChosen(`${tensor}.${layer.layer}`, seen, block.end, tensor === 'kept');
+            if (this.#has(ofBlock)) this.#compareChosen(ofBlock, seen, block.end, false);
+          }
+          text.ops.release(...selection.owned);
+          await text.ops.pace();
+        }
+      }
+      await started.checkScores();
+    } finally {
+      started.dispose();
+    }
+  }
+
+  /** Attention of the block where the reference has queries in it, compared; its log-sum-exp, to be released, or null. */
+  async #attend(
+    text: Trace,
+    started: TraceRun,
+    recorded: LayerTrace,
+    block: QueryBlock,
+    selection: Selection,
+    hasLastQueries: boolean,
+  ) {
+    const { layer } = recorded;
+    const [mass, output] = [`mass.${layer}`, `output.${layer}`].map((name) =>
+      this.#has(name) ? name : null,
+    );
+    if (!hasLastQueries || (!mass && !output) || block.end === block.start) return null;
+    const [, count] = expected.shape(`${this.#name}.${mass ?? output}`);
+    if (block.end <= text.tokens - count!) return null;
+    const { ops, queryHeads: H, headDimension: d } = text;
+    const rows = block.end - block.start;
+    const buffer = ops.allocate('f32', H * rows * d, 'output');
+    const lambda = ops.allocate('f32', H * rows, 'log-sum-exp');
+    const logSumExp = { buffer: lambda, offset: 0, headStride: rows };
+    const out = headMajorRows(buffer, H, rows, d);
+    const input = started.inputOf(recorded, block);
+    if (started.run.attend) started.run.attend(input, selection, out, logSumExp);
+    else attendSelection(ops, input, selection, text.attentionScale, out, logSumExp);
+    const kept = await readKept(ops, selection, setsOf(started, text));
+    const first = Math.max(block.start, text.tokens - count!);
+    if (mass) this.#compareMass(mass, kept, { start: first, end: block.end });
+    if (output) {
+      const wanted = expected.float32(`${this.#name}.${output}`);
+      const given = await ops.readFloats(buffer);
+      let worst = 0;
+      for (let head = 0; head < H; head++)
+        for (let query = first; query < block.end; query++)
+          for (let c = 0; c < d; c++) {
+            const at = (head * count! + query - (text.tokens - count!)) * d + c;
+            const own = given[(head * rows + query - block.start) * d + c]!;
+            worst = Math.max(worst, Math.abs(own - wanted[at]!));
+          }
+      this.#limit(output, 'output', worst / largestMagnitude([wanted]));
+    }
+    ops.release(buffer);
+    return logSumExp;
+  }
+
+  #compareMass(tensor: string, kept: KeptKeys, queries: QueryBlock): void {
+    const { queryHeads: H, tokens: T } = shape;
+    const wanted = expected.float32(`${this.#name}.${tensor}`);
+    const count = wanted.length / H;
+    const attention = inputs.float32(`attention.${tensor.split('.')[1]}`);
+    let worst = 0;
+    for (let head = 0; head < H; head++) {
+      for (let query = queries.start; query < queries.end; query++) {
+        let sum = 0;
+        for (const token of visibleTokens(kept, setOfHead(kept.sets, head, H), query + 1))
+          sum += attention[(head * T + query) * T + token]!;
+        worst = Math.max(worst, Math.abs(sum - wanted[head * count + query - (T - count)]!));
+      }
+    }
+    this.#limit(tensor, 'mass', worst);
+  }
+
+  #limit(tensor: string, what: string, difference: number): void {
+    this.#compared.add(tensor);
+    this.#report(what, difference);
+    if (!(difference <= this.#tolerance)) this.faults.push(`${tensor} differs by ${difference}`);
+  }
+
+  #compareChosen(tensor: string, seen: Seen, end: number, hasScores: boolean): void {
+    const { layer } = /\.(?<layer>\d+)/.exec(tensor)!.groups!;
+    const scoreTensor = `score.${layer}`;
+    const isScored = hasScores && this.#has(scoreTensor);
+    if (!this.#has(tensor) && !isScored) return;
+    this.#compared.add(tensor);
+    const kept = seen.kept.sets.map((_, set) => [...visibleTokens(seen.kept, set, end)]);
+    const wanted = this.#has(tensor) ? expectedKept(`${this.#name}.${tensor}`) : kept;
+    const reference = isScored ? expectedScores(`${this.#name}.${scoreTensor}`) : null;
+    if (isScored) this.#compared.add(scoreTensor);
+    const { tokensPerScore: unit } = seen;
+    const isByUnit = reference !== null && reference[0]!.length !== end;
+    if (isByUnit && seen.rawScores?.[0]?.length !== reference[0]!.length) {
+      this.faults.push(
+        `${scoreTensor} scores ${reference[0]!.length} units, not ${seen.rawScores?.[0]?.length}`,
+      );
+      return;
+    }
+    const inUnits = (tokens: readonly number[]): number[] =>
+      isByUnit ? [...new Set(tokens.map((token) => Math.floor(token / unit)))] : [...tokens];
+    const { candidates, segmentTokens } = seen.selection;
+    const agreement = compareChosen(
+      { kept: kept.map(inUnits), scores: isByUnit ? seen.rawScores : seen.scores },
+      { kept: wanted.map(inUnits), scores: reference },
+      {
+        tolerance: this.#tolerance,
+        candidates: isByUnit
+          ? { start: Math.floor(candidates.start / unit), end: Math.ceil(candidates.end / unit) }
+          : candidates,
+        ...(segmentTokens ? { segments: { start: seen.scoreStart, tokens: segmentTokens } } : {}),
+        breaksTies: this.#own?.breaksTies ?? false,
+        ...(seen.secondary ? { secondary: seen.secondary } : {}),
+        ...(this.#own?.leastOutside === undefined ? {} : { leastOutside: this.#own.leastOutside }),
+      },
+    );
+    this.#add(tensor, agreement, wanted.length);
+  }
+
+  #add(tensor: string, { scores, candidates, inside, insideBySet, faults }: Agreement, sets: number): void {
+    const { result } = this;
+    if (scores !== null) result.scores = Math.max(result.scores ?? 0, scores);
+    result.sets += sets;
+    result.candidates += candidates;
+    result.inside += inside;
+    result.insideSets.push(...insideBySet.map(({ set, keys }) => `${tensor}, set ${set}: ${keys}`));
+    this.faults.push(...faults.map((fault) => `${tensor}, ${fault}`));
+  }
+}
+
+function setsOf({ traits }: TraceRun, text: Trace): number {
+  return { layer: 1, kvHead: text.keyValueHeads, queryHead: text.queryHeads }[traits.sets];
+}
+
+async function seenBy({ ops, tokens }: Trace, selection: Selection, sets: number): Promise<Seen> {
+  const { candidates, score, segmentTokens } = selection;
+  const [kept, scores, secondary, rawScores] = await Promise.all([
+    readKept(ops, selection, sets),
+    readScores(ops, selection, tokens),
+    readScores(ops, selection, tokens, 'secondary'),
+    score && readScoreRows(ops, score.rows),
+  ]);
+  return {
+    ...{ kept, scores, secondary, rawScores },
+    selection: { candidates, ...(segmentTokens === undefined ? {} : { segmentTokens }) },
+    tokensPerScore: score?.tokensPerScore ?? 1,
+    scoreStart: score?.scoreStart ?? 0,
+  };
+}
+
+/** One file per method, so that work on two of them does not meet. */
+function writeAgreement(backend: string, results: ReadonlyMap<string, RunAgreement>): void {
+  const folder = new URL('../fixtures/agreement/', import.meta.url);
+  mkdirSync(folder, { recursive: true });
+  for (const id of new Set([...results.keys()].map((name) => runs[name]!.keyhole.id))) {
+    const own = [...results].filter(([name]) => runs[name]!.keyhole.id === id);
+    const lines = own.map(
+      ([name, result]) => `  ${JSON.stringify(name)}: ${JSON.stringify(result, rounded)}`,
+    );
+    writeFileSync(new URL(`${id}.${backend.toLowerCase()}.json`, folder), `{\n${lines.join(',\n')}\n}\n`);
+  }
+}
+
+/** Two digits of a difference are enough. */
+function rounded(_key: string, value: unknown): unknown {
+  return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(2)) : value;
 }

@@ -75,6 +75,7 @@ export function recordText(
     calibration: options.calibration ?? null,
     layerTraces: recorded,
     outputWeight: () => null,
+    injected: () => null,
   };
 }
 

@@ -51,6 +51,7 @@ function makeText(tokens: number, queries: readonly number[]) {
     ...{ ops, layers: 1, tokens, answerStart: null, queryHeads: 1, keyValueHeads: 1 },
     ...{ headDimension: CHANNELS, attentionScale: 1, rotation: null, positionOffset: 0, trainedTokens: null },
     outputWeight: () => null,
+    injected: () => null,
     ...{
       calibration: null,
       layerTraces: [{ ...layer, queryUnrotated: layer.query, keyUnrotated: layer.key }],

@@ -3,6 +3,7 @@ import { inverseRotate, type Rope } from '../decoder/rope';
 import type { SafetensorsFile } from '../files/safetensors';
 import { type TensorToWrite, writeSafetensors } from '../files/safetensors-writer';
 import { shapesEqual, shapeText } from '../files/tensor-source';
+import { type InjectedName, type InjectedTensor, readInjected } from './injected';
 import { type CaptureMetadata, captureMetadataStrings, parseCaptureMetadata } from './metadata';
 
 /** Queries, keys and values of one layer: query [H, T, d], key and value [G, T, d], rotary positions applied. */
@@ -48,6 +49,12 @@ export interface Capture {
    * computed at each call. UserError if a value is not finite.
    */
   layer(index: number): CaptureLayer;
+  /** What the file brings for methods beside these, of a present layer; null: nothing of that name. UserError if unsound. */
+  injected<Name extends InjectedName>(name: Name, layer: number): InjectedTensor<Name> | null;
+  /** Rows of the output projections [D, H·d], which all present layers have; 0: none has one. */
+  outputRows: number;
+  /** A present layer's output projection; there if `outputRows` is not 0. UserError if a value is not finite. */
+  outputProjection(layer: number): Float32Array;
 }
 
 /** Checks a capture as a whole: names, shapes and metadata. Tensors it does not know are ignored. UserError if unsound. */
@@ -74,6 +81,7 @@ export function readCapture(file: SafetensorsFile): Capture {
   const queryShape = [queryHeads, tokens, headDimension];
   const keyShape = [keyValueHeads, tokens, headDimension];
   for (const layer of presentLayers) checkLayer(file, layer, queryShape, keyShape);
+  const outputRows = readOutputRows(file, presentLayers, queryHeads * headDimension);
   const { rope, positionOffset } = metadata;
   if (rope && headDimension % 2 !== 0) {
     throw new UserError(
@@ -104,6 +112,10 @@ export function readCapture(file: SafetensorsFile): Capture {
         ? null
         : 'The capture has no un-rotated queries and keys, and no rope metadata to compute them from.',
     notices: [...file.notices, ...notices],
+    injected: (name, layer) =>
+      readInjected(file, name, layer, { tokens, queryHeads, keyValueHeads, headDimension }),
+    outputRows,
+    outputProjection: (layer) => finite(file, `output_projection.${layer}`),
     layer: (index) => {
       const query = finite(file, `query.${index}`);
       const key = finite(file, `key.${index}`);
@@ -162,6 +174,27 @@ function checkLayer(
       );
     }
   }
+}
+
+/** @throws UserError unless all layers have an output projection of one shape, or none has one */
+function readOutputRows(file: SafetensorsFile, layers: readonly number[], columns: number): number {
+  const having = layers.filter((layer) => file.has(`output_projection.${layer}`));
+  if (having.length === 0) return 0;
+  const lacking = layers.find((layer) => !having.includes(layer));
+  if (lacking !== undefined) {
+    throw new UserError(
+      `The capture has output_projection.${having[0]} but no output_projection.${lacking}; give it for every layer or for none.`,
+    );
+  }
+  const rows = file.shape(`output_projection.${having[0]}`)[0] ?? 0;
+  for (const layer of having) {
+    const shape = file.shape(`output_projection.${layer}`);
+    if (rows > 0 && shapesEqual(shape, [rows, columns])) continue;
+    throw new UserError(
+      `The capture's output_projection.${layer} has shape ${shapeText(shape)} instead of [channels, ${columns}], the same in all layers.`,
+    );
+  }
+  return rows;
 }
 
 function readInputIds(file: SafetensorsFile, tokens: number): Int32Array | null {
