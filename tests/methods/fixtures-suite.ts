@@ -28,6 +28,7 @@ import {
   expectedScores,
   fixtureText,
   inputs,
+  knownRuns,
   runs,
   shape,
   tensorsOf,

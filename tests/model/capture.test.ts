@@ -29,7 +29,7 @@ describe('the capture fixture', () => {
   const capture = readCapture(fixture);
 
   test('is described by its shapes and metadata', () => {
-    const { layer, inputIds, ...described } = capture;
+    const { layer, inputIds, injected: _injected, outputProjection: _output, ...described } = capture;
     expect(described).toEqual({
       layers: 4,
       presentLayers: [0, 1, 2, 3],
@@ -46,6 +46,7 @@ describe('the capture fixture', () => {
       tokenTexts: null,
       unrotatedMissing: null,
       notices: [],
+      outputRows: 0,
     });
     expect(inputIds).toEqual(fixture.int32('input_ids'));
     expect(layer(2).query).toEqual(fixture.float32('query.2'));
@@ -140,8 +141,8 @@ test('what is written is read back, with further tensors beside it', () => {
       { logits },
     ),
   );
-  const { layer, ...described } = readCapture(file);
-  const { layer: originalLayer, ...expected } = original;
+  const { layer, injected: _injected, outputProjection: _output, ...described } = readCapture(file);
+  const { layer: originalLayer, injected: _own, outputProjection: _ownOutput, ...expected } = original;
   expect(described).toEqual({
     ...expected,
     tokenTexts,
@@ -272,4 +273,47 @@ test.each([
 ])('says what is wrong with %s %s', (name, value, sentence) => {
   const metadata = { ...fixture.metadata, [name]: value };
   expect(() => readCapture(changed({ metadata }))).toThrow(sentence);
+});
+
+describe('what a capture brings beside', () => {
+  const capture = (tensors: Record<string, TensorToWrite>) => readCapture(changed({ tensors }));
+  const floats = (...shape: number[]): TensorToWrite => ({
+    ...{ dtype: 'F32', shape },
+    data: Float32Array.from({ length: shape.reduce((a, b) => a * b) }, (_, i) => i),
+  });
+  const labels = (...values: number[]): TensorToWrite => ({
+    ...{ dtype: 'I32', shape: [2, values.length / 2], data: Int32Array.from(values) },
+  });
+
+  test('is read by name and layer, null where it is missing', () => {
+    const sound = capture({ 'sketch.1': floats(2, 16, 3), 'cluster_labels.0': labels(0, 1, 1, 0) });
+    expect(sound.injected('sketch', 1)?.shape).toEqual([2, 16, 3]);
+    expect(sound.injected('sketch', 0)).toBeNull();
+    expect(sound.injected('cluster_labels', 0)).toEqual({ shape: [2, 2], values: Int32Array.of(0, 1, 1, 0) });
+  });
+
+  test.each([
+    ['sketch.0', floats(2, 8, 3), 'sketch', 'has shape [2, 8, 3] instead of [2, 16, directions]'],
+    [
+      'cluster_labels.0',
+      labels(...Array(400).fill(0)),
+      'cluster_labels',
+      'instead of [2, at most 192 tokens]',
+    ],
+    ['coarse_labels.0', labels(0, -1), 'coarse_labels', 'holds -1 at place 1; labels count from 0'],
+  ] as const)('%s that is unsound is refused', (tensor, data, name, sentence) => {
+    expect(() => capture({ [tensor]: data }).injected(name, 0)).toThrow(sentence);
+  });
+
+  test('output projections have one shape, in all layers or none', () => {
+    const all = Object.fromEntries(
+      [0, 1, 2, 3].map((layer) => [`output_projection.${layer}`, floats(5, 64)]),
+    );
+    const { outputRows, outputProjection } = capture(all);
+    expect([outputRows, outputProjection(3)]).toEqual([5, all['output_projection.3']!.data]);
+    expect(() => capture({ ...all, 'output_projection.2': floats(5, 32) })).toThrow(
+      'instead of [channels, 64]',
+    );
+    expect(() => capture({ 'output_projection.0': floats(5, 64) })).toThrow('but no output_projection.1');
+  });
 });
