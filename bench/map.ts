@@ -33,7 +33,7 @@ export const map: Section = {
   needsGpu: false,
   async run(bench) {
     // As the page does, while it reads.
-    await bench.ops.prepare('study');
+    await bench.ops.warmUp('study');
     const isSlow = bench.ops.backend === 'cpu' || bench.ops.isSoftware;
     const long = await openMap(bench.ops, isSlow ? 4096 : 32_768, 1);
     await replay(bench, long);

@@ -22,7 +22,7 @@ export const pipelines: Section = {
     instance ??= create([]);
     const ops = await createWebGpuOps({ gpu: instance, powerPreference: 'high-performance' });
     const start = performance.now();
-    const stages = STAGES.map(({ stage, title }) => ({ title, prepared: ops.prepare(stage) }));
+    const stages = STAGES.map(({ stage, title }) => ({ title, prepared: ops.warmUp(stage) }));
     const ready: { title: string; milliseconds: number }[] = [];
     for (const { prepared, title } of stages) {
       await prepared;

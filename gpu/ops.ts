@@ -84,9 +84,9 @@ export interface Ops {
 
   /**
    * Compiles what a stage of the study takes that the page opens with, and resolves once that is done; at once where nothing
-   * needs compiling. Kernels that were not prepared are compiled at their first use.
+   * needs compiling. Kernels that it does not reach are compiled at their first use.
    */
-  prepare(stage: CompileStage): Promise<void>;
+  warmUp(stage: CompileStage): Promise<void>;
 
   // ---- storage -------------------------------------------------------------------------------------------------
   /** New buffer of zeros. Throws UserError when the device cannot hold it. */

@@ -30,7 +30,7 @@ export function createCpuOps(options: CpuOptions = {}): Ops {
     backend: 'cpu',
     description: kernels ? 'CPU, WebAssembly SIMD' : 'CPU, plain TypeScript',
     isSoftware: false,
-    async prepare() {},
+    async warmUp() {},
     ...storage,
     pace,
     stopwatch() {

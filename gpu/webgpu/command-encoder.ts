@@ -6,13 +6,13 @@ import type { Capabilities } from './capabilities';
 import { Commands } from './commands';
 import type { OpenedDevice } from './device';
 import type { Kernel } from './kernel';
-import type { PipelineName } from './known-pipelines';
 import { Pacer, type Work } from './pacer';
 import { type KernelInterface, PARAMETER_BYTES, type ParameterField, Pipelines } from './pipelines';
-import { Preparation } from './preparation';
 import { Readbacks } from './readbacks';
 import { PassTimer } from './timing';
 import type { KernelConstants } from './unroll';
+import { WarmUp } from './warm-up';
+import type { PipelineName } from './warm-up-list';
 
 type Parameters = Readonly<Partial<Record<string, number>>>;
 
@@ -45,7 +45,7 @@ export class CommandEncoder {
   readonly capabilities: Capabilities;
   readonly maxWorkgroupsPerDimension: number;
   /** Compiles ahead of use. */
-  readonly preparation: Preparation;
+  readonly warmUp: WarmUp;
   /** Threads that it takes to keep the device busy, in order of magnitude. */
   readonly parallelThreads: number;
   /** Threads are loops of a CPU: waiting for each other costs them much. */
@@ -76,7 +76,7 @@ export class CommandEncoder {
       temporaryRows: Math.ceil(capabilities.parallelThreads / 4),
     });
     this.#pipelines = new Pipelines(device, opened.failBecause);
-    this.preparation = new Preparation(this.#pipelines, capabilities);
+    this.warmUp = new WarmUp(this.#pipelines, capabilities);
     this.#pacer = new Pacer(capabilities.isFallbackAdapter);
     this.#timer = new PassTimer(device, capabilities.timestampQuery);
     this.#commands = new Commands(device, this.#timer);
@@ -194,7 +194,7 @@ export class CommandEncoder {
     return this.#buffers.memory();
   }
 
-  /** Kernels and constants that were dispatched or prepared, in the order of their first use. */
+  /** Kernels and constants that were dispatched or warmed up, in the order of their first use. */
   pipelinesInUse(): PipelineName[] {
     return this.#pipelines.inUse();
   }

@@ -8,13 +8,13 @@ import { checkSpan } from '../validate';
 import { StorageBuffer } from './buffers';
 import { CommandEncoder } from './command-encoder';
 import { type DeviceOptions, openDevice } from './device';
-import type { PipelineName } from './known-pipelines';
 import * as operations from './operations';
+import type { PipelineName } from './warm-up-list';
 
 export type WebGpuOptions = DeviceOptions;
 
 export interface WebGpuOps extends Ops {
-  /** Kernels and constants that were used or prepared so far. */
+  /** Kernels and constants that were used or warmed up so far. */
   pipelinesInUse(): PipelineName[];
 }
 
@@ -30,7 +30,7 @@ export async function createWebGpuOps(options: WebGpuOptions = {}): Promise<WebG
     backend: 'webgpu',
     description: opened.capabilities.description,
     isSoftware: opened.capabilities.isFallbackAdapter,
-    prepare: (stage) => encoder.preparation.prepare(stage),
+    warmUp: (stage) => encoder.warmUp.warmUp(stage),
     pipelinesInUse: () => encoder.pipelinesInUse(),
     allocate: (type, length, label) => encoder.allocate(type, length, label),
     scratch: (type, length, label) => encoder.scratch(type, length, label),

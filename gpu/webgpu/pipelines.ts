@@ -2,8 +2,8 @@ import { DeviceError } from '../device-error';
 import { BindGroups } from './bind-groups';
 import type { Storage } from './buffers';
 import { type BindingAccess, type Kernel, kernelCode, type ParameterType } from './kernel';
-import type { PipelineName } from './known-pipelines';
 import type { KernelConstants } from './unroll';
+import type { PipelineName } from './warm-up-list';
 
 /** Bytes of one dispatch's parameters: the alignment of dynamic uniform offsets. */
 export const PARAMETER_BYTES = 256;
@@ -69,7 +69,7 @@ export class Pipelines {
    * Compiles a kernel without making anybody wait, unless it was compiled already. Resolves once that is done; an error is
    * left to its use, which explains it.
    */
-  async prepare(kernel: Kernel, constants: KernelConstants): Promise<void> {
+  async warmUp(kernel: Kernel, constants: KernelConstants): Promise<void> {
     const device = this.#device;
     try {
       const shared = this.interfaceOf(kernel);

@@ -46,9 +46,9 @@ export async function openBackend(
     );
   }
   try {
-    await ops.prepare('selfTest');
+    await ops.warmUp('selfTest');
     // The model takes its time to load: reading can be compiled for meanwhile.
-    void ops.prepare('reading');
+    void ops.warmUp('reading');
     const difference = (await selfTest(ops)) ?? (isTriedWhole ? await selfTestOfAll(ops) : null);
     if (difference === null) {
       const why =

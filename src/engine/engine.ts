@@ -94,7 +94,7 @@ export class Engine {
       run.onFull(probe.full);
       if (probe !== this.#told) emit({ name: 'textRead', value: undefined });
       this.#told = probe;
-      void this.#ops.prepare('measuring');
+      void this.#ops.warmUp('measuring');
       await probe.measure({ resolved, pinned, context, visible: () => this.#visible, signal, emit, clock });
     }
     if (parts.includes('free')) {
@@ -261,11 +261,11 @@ export class Engine {
 
   async #openProbe(open: OpenModel, text: StudyText, run: EngineRun, plan: MemoryPlan): Promise<OpenText> {
     const onProgress = progressOf(run.emit, 'full attention', text.ids.length);
-    await this.#ops.prepare('reading');
+    await this.#ops.warmUp('reading');
     // While a GPU reads, there are threads to compile for what comes next; software reads with all of them.
     if (!this.#ops.isSoftware) {
-      void this.#ops.prepare('measuring');
-      void this.#ops.prepare('study');
+      void this.#ops.warmUp('measuring');
+      void this.#ops.warmUp('study');
     }
     if (this.#probe && this.#probe.hasHidden !== plan.recordsHidden) this.#closeProbe();
     this.#probe ??= await OpenText.open(open, text, plan, run.signal, onProgress);

@@ -408,7 +408,7 @@ async function run(ops: Ops): Promise<Map<string, Result[]>> {
 
 /** Null when the device gives what the CPU does; otherwise a clause that names what differs first. */
 export async function selfTestFamilies(ops: Ops): Promise<string | null> {
-  await Promise.all([ops.prepare('measuring'), ops.prepare('study')]);
+  await Promise.all([ops.warmUp('measuring'), ops.warmUp('study')]);
   const cpu = createCpuOps({ simd: false });
   try {
     const [expected, actual] = [await run(cpu), await run(ops)];

@@ -4,7 +4,7 @@ import { createCpuOps } from '../../gpu/cpu';
 import type { Ops } from '../../gpu/ops';
 import { createWebGpuOps } from '../../gpu/webgpu';
 import type { Capabilities } from '../../gpu/webgpu/capabilities';
-import known from '../../gpu/webgpu/known-pipelines.json';
+import known from '../../gpu/webgpu/warm-up-list.json';
 import { selfTest } from '../../src/engine/self-test';
 import { selfTestFamilies } from '../../src/engine/self-test-families';
 import { createTestGpu, type TestGpu } from '../webgpu-node';

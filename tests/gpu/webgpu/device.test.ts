@@ -451,10 +451,10 @@ describeWebGpu('pipelines on WebGPU', (gpu) => {
     });
     const kernel = counting('ahead');
     const shared = pipelines.interfaceOf(kernel);
-    await Promise.all([pipelines.prepare(kernel, { FACTOR: 2 }), pipelines.prepare(kernel, { FACTOR: 2 })]);
+    await Promise.all([pipelines.warmUp(kernel, { FACTOR: 2 }), pipelines.warmUp(kernel, { FACTOR: 2 })]);
     const ready = pipelines.get(kernel, shared, { FACTOR: 2 });
     expect(compile).not.toHaveBeenCalled();
-    const late = pipelines.prepare(kernel, { FACTOR: 3 });
+    const late = pipelines.warmUp(kernel, { FACTOR: 3 });
     const early = pipelines.get(kernel, shared, { FACTOR: 3 });
     expect(compile).toHaveBeenCalledTimes(1);
     await late;
@@ -473,7 +473,7 @@ describeWebGpu('pipelines on WebGPU', (gpu) => {
     const errors: Error[] = [];
     const pipelines = new Pipelines(gpu.device, (error) => errors.push(error));
     const kernel = counting('missing a constant');
-    await pipelines.prepare(kernel, {});
+    await pipelines.warmUp(kernel, {});
     expect(errors).toEqual([]);
     pipelines.get(kernel, pipelines.interfaceOf(kernel), {});
     await pipelines.settled();

@@ -3,9 +3,9 @@ import type { Capabilities } from '../gpu/webgpu/capabilities';
 import {
   DEVICE_CLASSES,
   type DeviceClass,
-  type KnownPipelines,
   type PipelineName,
-} from '../gpu/webgpu/known-pipelines';
+  type WarmUpList,
+} from '../gpu/webgpu/warm-up-list';
 import recorded from '../samples/studies/default.json';
 import { nodeEnvironment } from '../src/cli/node-environment';
 import { Engine } from '../src/engine/engine';
@@ -30,10 +30,10 @@ const CAPABILITIES: Record<DeviceClass, Partial<Capabilities>> = {
 };
 
 /** The pipelines of the study that the page opens with, by the stage that first takes them. */
-export async function notePipelines(
+export async function warmUpListOf(
   deviceClass: DeviceClass,
   environment: StudyEnvironment = nodeEnvironment(),
-): Promise<KnownPipelines> {
+): Promise<WarmUpList> {
   const { device } = createIdleDevice();
   const ops = await createWebGpuOps({ device, capabilities: CAPABILITIES[deviceClass] });
   const seen = new Set<string>();
@@ -50,7 +50,7 @@ export async function notePipelines(
   let ofReading: PipelineName[] = [];
   let ofMeasuring: PipelineName[] = [];
   // Only what is used counts, not what the list of now would have compiled ahead.
-  const engine = new Engine({ ...ops, prepare: async () => {} }, environment);
+  const engine = new Engine({ ...ops, warmUp: async () => {} }, environment);
   const spec = recorded.spec as unknown as StudySpec;
   await engine.run({
     spec,
@@ -75,8 +75,8 @@ export async function notePipelines(
   return { selfTest: ofSelfTest, reading: ofReading, measuring: ofMeasuring, study: ofStudy };
 }
 
-export async function noteAllPipelines(): Promise<Record<DeviceClass, KnownPipelines>> {
-  const noted: Partial<Record<DeviceClass, KnownPipelines>> = {};
-  for (const deviceClass of DEVICE_CLASSES) noted[deviceClass] = await notePipelines(deviceClass);
-  return noted as Record<DeviceClass, KnownPipelines>;
+export async function warmUpLists(): Promise<Record<DeviceClass, WarmUpList>> {
+  const lists: Partial<Record<DeviceClass, WarmUpList>> = {};
+  for (const deviceClass of DEVICE_CLASSES) lists[deviceClass] = await warmUpListOf(deviceClass);
+  return lists as Record<DeviceClass, WarmUpList>;
 }

@@ -1,11 +1,11 @@
 import type { CompileStage } from '../ops';
 import type { Capabilities } from './capabilities';
 import { type Extension, kernelNamed } from './kernel';
-import { knownPipelines, type PipelineName } from './known-pipelines';
 import type { Pipelines } from './pipelines';
+import { type PipelineName, warmUpList } from './warm-up-list';
 
 /** Compiles ahead what a study will take. */
-export class Preparation {
+export class WarmUp {
   readonly #pipelines: Pipelines;
   readonly #capabilities: Capabilities;
   readonly #stages = new Map<CompileStage, Promise<unknown>>();
@@ -16,20 +16,20 @@ export class Preparation {
   }
 
   /** Compiles the kernels of a stage, all at once, the first time it is asked for. */
-  async prepare(stage: CompileStage): Promise<void> {
-    let prepared = this.#stages.get(stage);
-    if (!prepared) {
-      const names = knownPipelines(this.#capabilities, stage);
-      prepared = Promise.all(names.map((name) => this.#compile(name)));
-      this.#stages.set(stage, prepared);
+  async warmUp(stage: CompileStage): Promise<void> {
+    let warm = this.#stages.get(stage);
+    if (!warm) {
+      const names = warmUpList(this.#capabilities, stage);
+      warm = Promise.all(names.map((name) => this.#compile(name)));
+      this.#stages.set(stage, warm);
     }
-    await prepared;
+    await warm;
   }
 
   #compile({ kernel: name, constants }: PipelineName): Promise<void> | undefined {
     const kernel = kernelNamed(name);
     if (!kernel?.extensions.every((extension) => this.#has(extension))) return undefined;
-    return this.#pipelines.prepare(kernel, constants);
+    return this.#pipelines.warmUp(kernel, constants);
   }
 
   #has(extension: Extension): boolean {

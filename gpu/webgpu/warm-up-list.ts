@@ -1,7 +1,7 @@
 import type { CompileStage } from '../ops';
 import type { Capabilities } from './capabilities';
-import list from './known-pipelines.json';
 import type { KernelConstants } from './unroll';
+import list from './warm-up-list.json';
 
 /** A kernel by its name, with one set of constants. */
 export interface PipelineName {
@@ -9,7 +9,7 @@ export interface PipelineName {
   readonly constants: KernelConstants;
 }
 
-export type KnownPipelines = Readonly<Record<CompileStage, readonly PipelineName[]>>;
+export type WarmUpList = Readonly<Record<CompileStage, readonly PipelineName[]>>;
 
 /** Devices that get different kernels for the same work. */
 export const DEVICE_CLASSES = ['emulated', 'subgroups', 'portable'] as const;
@@ -22,9 +22,9 @@ function classOf({ isFallbackAdapter, subgroups }: Capabilities): DeviceClass {
 
 /**
  * What the study that the page opens with takes on such a device, each pipeline in the first stage that needs it. The list was
- * noted from that study (`node scripts/note-pipelines.mjs`) and need not be right: what is missing is compiled at its first use.
+ * made from that study (`node scripts/warm-up-list.mjs`) and need not be right: what is missing is compiled at its first use.
  */
-export function knownPipelines(capabilities: Capabilities, stage: CompileStage): readonly PipelineName[] {
-  const byClass = list as unknown as Partial<Record<DeviceClass, Partial<KnownPipelines>>>;
+export function warmUpList(capabilities: Capabilities, stage: CompileStage): readonly PipelineName[] {
+  const byClass = list as unknown as Partial<Record<DeviceClass, Partial<WarmUpList>>>;
   return byClass[classOf(capabilities)]?.[stage] ?? [];
 }

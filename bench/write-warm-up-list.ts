@@ -1,13 +1,13 @@
 /**
- * Notes which pipelines the study that the page opens with takes, on each class of device, into
- * gpu/webgpu/known-pipelines.json. Nothing is computed: the study runs on devices that do nothing (idle-device.ts).
+ * Writes which pipelines the study that the page opens with takes, on each class of device, into
+ * gpu/webgpu/warm-up-list.json. Nothing is computed: the study runs on devices that do nothing (idle-device.ts).
  */
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { noteAllPipelines } from './noted-pipelines';
+import { warmUpLists } from './warm-up-list';
 
-const path = fileURLToPath(new URL('../gpu/webgpu/known-pipelines.json', import.meta.url));
-const known = await noteAllPipelines();
+const path = fileURLToPath(new URL('../gpu/webgpu/warm-up-list.json', import.meta.url));
+const known = await warmUpLists();
 const lines = Object.entries(known).map(([deviceClass, stages]) => {
   const inStages = Object.entries(stages).map(([stage, pipelines]) => {
     const each = pipelines.map((pipeline) => `      ${JSON.stringify(pipeline)}`);
