@@ -18,7 +18,7 @@ import { createIdleDevice } from './idle-device';
 
 /** What stands for each class. */
 const CAPABILITIES: Record<DeviceClass, Partial<Capabilities>> = {
-  emulated: { isFallbackAdapter: true, parallelThreads: 16 },
+  software: { isFallbackAdapter: true, parallelThreads: 16 },
   subgroups: {},
   portable: {
     subgroups: false,

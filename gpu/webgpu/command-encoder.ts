@@ -48,8 +48,8 @@ export class CommandEncoder {
   readonly warmUp: WarmUp;
   /** Threads that it takes to keep the device busy, in order of magnitude. */
   readonly parallelThreads: number;
-  /** Threads are loops of a CPU: waiting for each other costs them much. */
-  readonly emulatesThreads: boolean;
+  /** A software adapter: threads are loops of a CPU, waiting for each other costs them much. */
+  readonly isSoftwareAdapter: boolean;
   readonly #opened: OpenedDevice;
   readonly #device: GPUDevice;
   readonly #buffers: Buffers;
@@ -68,7 +68,7 @@ export class CommandEncoder {
     this.capabilities = capabilities;
     this.maxWorkgroupsPerDimension = capabilities.maxWorkgroupsPerDimension;
     this.parallelThreads = capabilities.parallelThreads;
-    this.emulatesThreads = capabilities.isFallbackAdapter;
+    this.isSoftwareAdapter = capabilities.isFallbackAdapter;
     this.#buffers = new Buffers(device, {
       budgetBytes: capabilities.memoryBytes,
       bufferBytes: capabilities.maxBufferBytes,

@@ -17,7 +17,7 @@ const MAX_WAIT_MS = 30;
  * The longest that encoded work waits for a submission. A GPU would idle meanwhile, and one costs it nothing; for a software
  * rasteriser encoding is no time at all beside the work.
  */
-const SUBMIT_AFTER_MS = { emulated: 30, real: 2 };
+const SUBMIT_AFTER_MS = { software: 30, hardware: 2 };
 /** A dispatch on nothing still costs this much. */
 const DISPATCH_MS = 0.002;
 /** A completion is learned of in time only by a thread that has waited for at least this long. */
@@ -49,7 +49,7 @@ export class Pacer {
 
   constructor(isFallbackAdapter: boolean) {
     this.#speed = isFallbackAdapter ? SLOW : FAST;
-    this.submitAfterMs = isFallbackAdapter ? SUBMIT_AFTER_MS.emulated : SUBMIT_AFTER_MS.real;
+    this.submitAfterMs = isFallbackAdapter ? SUBMIT_AFTER_MS.software : SUBMIT_AFTER_MS.hardware;
   }
 
   estimateMs(work: Work): number {

@@ -12,11 +12,11 @@ export interface PipelineName {
 export type WarmUpList = Readonly<Record<CompileStage, readonly PipelineName[]>>;
 
 /** Devices that get different kernels for the same work. */
-export const DEVICE_CLASSES = ['emulated', 'subgroups', 'portable'] as const;
+export const DEVICE_CLASSES = ['software', 'subgroups', 'portable'] as const;
 export type DeviceClass = (typeof DEVICE_CLASSES)[number];
 
 function classOf({ isFallbackAdapter, subgroups }: Capabilities): DeviceClass {
-  if (isFallbackAdapter) return 'emulated';
+  if (isFallbackAdapter) return 'software';
   return subgroups ? 'subgroups' : 'portable';
 }
 

@@ -17,7 +17,7 @@ test('operations that are the CPU’s pass, and leave nothing behind', async () 
 
 /** What stands for devices of each kind; SwiftShader runs the kernels of all. */
 const classes: Record<keyof typeof known, Partial<Capabilities>> = {
-  emulated: { isFallbackAdapter: true, parallelThreads: 16 },
+  software: { isFallbackAdapter: true, parallelThreads: 16 },
   subgroups: { isFallbackAdapter: false, parallelThreads: 4096 },
   portable: {
     ...{ isFallbackAdapter: false, parallelThreads: 4096, subgroups: false },
@@ -88,7 +88,7 @@ function withDeadKernel(device: GPUDevice, dead: { readonly label: string }): GP
 }
 
 // Kernels of other devices take SwiftShader minutes to compile; tests/gpu/webgpu compares those, too, with the CPU.
-describe.each(['emulated'] as const)('kernels of a device: %s', (name) => {
+describe.each(['software'] as const)('kernels of a device: %s', (name) => {
   const dead = { label: '' };
   let gpu: TestGpu;
   let ops: Ops;

@@ -6,7 +6,7 @@
 // Grid       one thread per query head and entry (entries fastest), 64 a workgroup, linear from firstItem. Rows are taken four at
 //            a time.
 // Precision  32-bit sums in the order of the rows.
-// Equals     `accumulatedAttention` of gpu/cpu, of a list, before its sum over heads.
+// Equals     `accumulatedAttention` of cpu.ts, of a list, before its sum over heads.
 //
 // Constants  RAGGED: lists have lengths of their own.
 

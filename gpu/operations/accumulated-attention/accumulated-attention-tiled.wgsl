@@ -5,7 +5,7 @@
 // Grid       one workgroup per query head, share and RIGHT_ROWS keys (keys fastest), linear from firstItem. A share is shareRows
 //            query rows, LEFT_ROWS at a time (gemm-tile.wgsl) from the first that sees one of the keys.
 // Precision  32-bit sums: each thread over its rows, then over the threads.
-// Equals     `accumulatedAttention` of gpu/cpu before its sum over heads.
+// Equals     `accumulatedAttention` of cpu.ts before its sum over heads.
 
 struct Params {
   firstItem: u32,

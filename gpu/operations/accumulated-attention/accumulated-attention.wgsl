@@ -6,7 +6,7 @@
 // Grid       one thread per query head, share and eight neighbouring keys (keys fastest), 64 a workgroup, linear from firstItem.
 //            A share is shareRows query rows; rows are taken four at a time, from the first that sees one of the keys.
 // Precision  32-bit sums in the order of the rows.
-// Equals     `accumulatedAttention` of gpu/cpu before its sum over heads.
+// Equals     `accumulatedAttention` of cpu.ts before its sum over heads.
 
 struct Params {
   firstItem: u32,

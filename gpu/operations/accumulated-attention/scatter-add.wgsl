@@ -3,7 +3,7 @@
 //
 // Shapes     sums dense [rows of sums, listCount], out [rows, length].
 // Grid       one thread per row of out and entry, 64 a workgroup, linear.
-// Equals     the last step of `accumulatedAttention` of gpu/cpu for a list.
+// Equals     the last step of `accumulatedAttention` of cpu.ts for a list.
 //
 // Constants  RAGGED: lists have lengths of their own.
 

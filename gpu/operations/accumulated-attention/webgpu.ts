@@ -62,7 +62,7 @@ function recordRange(
   const inputs = ofRange(a);
   const { query, key } = inputs;
   const { buffers, parameters, constants } = prepareProbabilities(encoder, inputs);
-  const isTiled = !encoder.emulatesThreads;
+  const isTiled = !encoder.isSoftwareAdapter;
   const { shares, shareRows, keyGroups, threads } = isTiled
     ? tiledShares(encoder, query.heads, query.rows, key.rows, shape)
     : registerShares(encoder, query.heads, query.rows, key.rows);

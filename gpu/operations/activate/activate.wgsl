@@ -4,7 +4,7 @@
 // Shapes     input and out [heads, rows, channels], any strides; all of them count in elements.
 // Grid       one thread per element, 64 a workgroup, linear.
 // Precision  erf by Abramowitz & Stegun 7.1.26, absolute error below 2e-7 + rounding.
-// Equals     `activate` of gpu/cpu.
+// Equals     `activate` of cpu.ts.
 //
 // Constants  GELU_TANH, GELU: at most one; IN_PLACE: input is out, which is read instead.
 // Types      Element: f32, or vec4f where all rows can be read so.

@@ -3,7 +3,7 @@
 //
 // Shapes     input [rows, channels] as vectors of four: a row may start anywhere in its first one.
 // Grid       one workgroup of THREADS threads per row, linear; a thread takes every THREADS-th vector, ascending.
-// Equals     `argmax` of gpu/cpu, exactly: floats are compared as integers of the same order.
+// Equals     `argmax` of cpu.ts, exactly: floats are compared as integers of the same order.
 //
 // Constants  THREADS: a multiple of GROUP, threads whose results one of them compares.
 

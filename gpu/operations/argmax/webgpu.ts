@@ -6,9 +6,9 @@ import { type ArgmaxArguments, checkArgmax } from './op';
 
 const kernel = defineKernel('argmax', shader);
 
-/** About two vectors a thread where the device has so many; emulated ones, which wait for each other one by one, are few. */
+/** About two vectors a thread where the device has so many; those of a software adapter, which wait for each other one by one, are few. */
 function threadsFor(encoder: CommandEncoder, channels: number): { THREADS: number; GROUP: number } {
-  if (encoder.emulatesThreads) return { THREADS: 16, GROUP: 16 };
+  if (encoder.isSoftwareAdapter) return { THREADS: 16, GROUP: 16 };
   const { maxInvocationsPerWorkgroup } = encoder.capabilities;
   const threads = channels <= 512 ? 64 : channels <= 8192 ? 256 : Math.min(1024, maxInvocationsPerWorkgroup);
   return { THREADS: threads, GROUP: 32 };

@@ -5,7 +5,7 @@
 // Grid       one workgroup per block of LEFT_ROWS queries × RIGHT_ROWS keys (gemm-tile.wgsl); workgroups.x over keys,
 //            workgroups.y over items from firstItem: query head · query blocks + query block.
 // Precision  32-bit.
-// Equals     `attentionProbabilities` of gpu/cpu.
+// Equals     `attentionProbabilities` of cpu.ts.
 
 struct Params {
   firstItem: u32,

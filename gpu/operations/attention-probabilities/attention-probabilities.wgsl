@@ -5,7 +5,7 @@
 // Grid       one workgroup of 8 × 8 threads per 64 × 64 tile; workgroups.x over keys, workgroups.y over items from
 //            firstItem: query head · query tiles + query tile.
 // Precision  32-bit.
-// Equals     `attentionProbabilities` of gpu/cpu.
+// Equals     `attentionProbabilities` of cpu.ts.
 //
 // Thread (x, y) holds rows y, y+8, … and keys x, x+8, … of the tile in registers, as matmul.wgsl does. Rows and keys beyond
 // the end repeat the last one and are not stored; tiles that no row sees are not computed.

@@ -13,7 +13,7 @@ import { type AttentionProbabilitiesArguments, checkAttentionProbabilities } fro
 const kernel = defineKernel('attention-probabilities', masked(shader));
 const tiled = defineVec4StoreKernels('attention-probabilities-tiled', probabilityTile(tiledShader));
 
-/** Keys and query rows of a tile that emulated threads hold in registers. */
+/** Keys and query rows of a tile that a software adapter's threads hold in registers. */
 const REGISTER_TILE = { keys: 64, rows: 64 };
 /** Few results a thread, of many threads: writing them takes longer than the products. */
 const TILE = tileShape(16, 16, 1, 1);
@@ -26,7 +26,7 @@ export function attentionProbabilities(
 ): void {
   checkAttentionProbabilities(a);
   const { query, key } = a;
-  const isTiled = !encoder.emulatesThreads;
+  const isTiled = !encoder.isSoftwareAdapter;
   const tiledKernel = key.rows % 4 === 0 ? tiled.vectors : tiled.scalars;
   const tile = isTiled ? { keys: shape.rightRows, rows: shape.leftRows } : REGISTER_TILE;
   const items = query.heads * Math.ceil(query.rows / tile.rows);

@@ -5,7 +5,7 @@
 //            are those that a block covers, or the one pixel that covers many blocks, which it walks through.
 //            workgroups.x over columns of such pixels, workgroups.y over their rows in all tiles, from firstUnit.
 // Precision  32-bit sums in order of channels.
-// Equals     `attentionTiles` of gpu/cpu.
+// Equals     `attentionTiles` of cpu.ts.
 //
 // Constants  PIXEL_ROWS, PIXEL_KEYS: evaluated rows and keys of a pixel, at most 8: what a thread pools by itself.
 //

@@ -8,7 +8,7 @@
 // Grid       one thread per pixel, 64 neighbours of a pixel row a workgroup; workgroups.x over x, workgroups.y over the pixel
 //            rows of all tiles from firstUnit. ROWS query rows and four keys are evaluated at a time.
 // Precision  32-bit.
-// Equals     `attentionTiles` of gpu/cpu.
+// Equals     `attentionTiles` of cpu.ts.
 //
 // Constants  ROWS: query rows at a time.
 

@@ -17,7 +17,7 @@ const PIXELS = 64;
 const BLOCK = 64;
 const THREAD = 8;
 
-/** Encodes `Ops.attentionTiles`: where threads are real, a workgroup a block of cells, otherwise a thread a pixel. */
+/** Encodes `Ops.attentionTiles`: on hardware, a workgroup a block of cells, otherwise a thread a pixel. */
 export function attentionTiles(encoder: CommandEncoder, a: AttentionTilesArguments): void {
   checkAttentionTiles(a);
   const { query, key, tiles, width, height, tokensPerPixel, rowStep, factors, out, outOffset } = a;
@@ -33,7 +33,7 @@ export function attentionTiles(encoder: CommandEncoder, a: AttentionTilesArgumen
     'tile origins',
   );
   const rowsPerPixel = tokensPerPixel / rowStep;
-  const isByPixel = encoder.emulatesThreads;
+  const isByPixel = encoder.isSoftwareAdapter;
   const columns = isByPixel ? PIXELS : Math.max(1, BLOCK / tokensPerPixel);
   const lines = isByPixel ? 1 : Math.max(1, BLOCK / rowsPerPixel);
   const linesOfTile = Math.ceil(height / lines);

@@ -13,7 +13,7 @@
 // Precision  32-bit. Scores that are masked are the lowest number there is; a row's maximum is LOWEST_MAXIMUM before its first key,
 //            far enough above for them to contribute exactly 0. All above it are scores.
 //            A value that is infinite gives NaN to all rows of its tile, as 0 · ∞ does.
-// Equals     `attention` of gpu/cpu. A query that sees no key gets zeros and −∞.
+// Equals     `attention` of cpu.ts. A query that sees no key gets zeros and −∞.
 //
 // Registers  A thread holds the scores of 4·ROW_GROUPS rows × 4·PANELS keys, and later the results of the same rows ×
 //            4·COLUMNS channels: every vector that it loads from workgroup memory is used 4·PANELS or 4·ROW_GROUPS times.

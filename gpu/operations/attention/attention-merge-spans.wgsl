@@ -4,7 +4,7 @@
 //            logSumExp [H, n].
 // Grid       LANES threads per query head and row, each taking every LANES-th channel; 64 a workgroup, linear.
 // Precision  32-bit.
-// Equals     `attention` of gpu/cpu.
+// Equals     `attention` of cpu.ts.
 //
 // Constants  LANES: a power of two up to 64.
 

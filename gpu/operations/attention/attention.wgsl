@@ -9,10 +9,10 @@
 // Grid       one thread per query head, span and ROWS query rows (rows fastest, so that neighbours read the same keys), 64 a
 //            workgroup, linear from firstItem.
 // Precision  32-bit; scores that are masked are the lowest number there is and contribute exactly 0. All above −3e38 are scores.
-// Equals     `attention` of gpu/cpu. A query that sees no key gets zeros and −∞.
+// Equals     `attention` of cpu.ts. A query that sees no key gets zeros and −∞.
 //
 // Keys are taken eight at a time: their scores with all rows in registers, one correction of the results so far for the new
-// maximum, then their values. Neither workgroup memory nor barriers are used: emulated threads pay dearly for both.
+// maximum, then their values. Neither workgroup memory nor barriers are used: a software adapter pays dearly for both.
 //
 // Constants  VECTORS: d/4; ROWS; WHOLE; RAGGED; WINDOWED.
 

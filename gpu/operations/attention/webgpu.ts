@@ -35,14 +35,14 @@ export function attention(encoder: CommandEncoder, a: AttentionArguments): void 
     key: asVectors(encoder, a.key),
     value: asVectors(encoder, a.value),
   };
-  if (encoder.emulatesThreads || inputs.query.channels > MOST_FLASH_CHANNELS) {
+  if (encoder.isSoftwareAdapter || inputs.query.channels > MOST_FLASH_CHANNELS) {
     attentionInRegisters(encoder, a, inputs);
   } else {
     attentionFlash(encoder, a, inputs);
   }
 }
 
-/** A thread for some rows and a span of keys: workgroup memory is none where threads are emulated. */
+/** A thread for some rows and a span of keys: workgroup memory is none on a software adapter. */
 function attentionInRegisters(encoder: CommandEncoder, a: AttentionArguments, inputs: VectorInputs): void {
   const { query, key, value } = inputs;
   const { channels } = query;

@@ -5,7 +5,7 @@
 //            strides of the inputs count vectors of four.
 // Grid       one thread per page and ROWS query rows of a KV head, 64 a workgroup, linear: bounds are read once for several queries.
 // Precision  32-bit sums in order of c.
-// Equals     `boundScores` of gpu/cpu. As no minimum is above its maximum, the sign of q_c says which of them is multiplied.
+// Equals     `boundScores` of cpu.ts. As no minimum is above its maximum, the sign of q_c says which of them is multiplied.
 //
 // Constants  ROWS: query rows of a KV head, all its heads', that a thread has. Rows beyond the end repeat the last and are not stored.
 

@@ -2,7 +2,7 @@
 //
 // Shapes     input and out [heads, rows, channels], any offsets and strides; all of them count in elements.
 // Grid       one thread per element, 64 a workgroup, linear.
-// Equals     `copyRows` of gpu/cpu, exactly: elements are moved as bits.
+// Equals     `copyRows` of cpu.ts, exactly: elements are moved as bits.
 //
 // Types      Element: u32, or vec4u where all rows can be read so.
 

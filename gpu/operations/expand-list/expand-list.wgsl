@@ -2,7 +2,7 @@
 //
 // Shapes     segments [sets, at most segmentCount], out [sets, at most count]; counts, in the buffer of out, one a list.
 // Grid       one thread per entry that a list may have, 64 a workgroup, linear.
-// Equals     `expandList` of gpu/cpu, exactly.
+// Equals     `expandList` of cpu.ts, exactly.
 //
 // Segments are ascending, so that only the last of those that begin before `end` can be cut: entry k is in segment
 // ⌊k / segmentLength⌋ of its list, and the entry behind which there is none says how long the list is.

@@ -2,7 +2,7 @@
 //
 // Shapes     input [rows, segments], out [rows, length].
 // Grid       one thread per entry of out, 64 a workgroup, linear.
-// Equals     `expandSegments` of gpu/cpu, exactly.
+// Equals     `expandSegments` of cpu.ts, exactly.
 
 struct Params {
   rows: u32,

@@ -2,7 +2,7 @@
 //
 // Shapes     gate, up and out [rows, channels], any offsets and row strides; all of them count in elements.
 // Grid       one thread per element, 64 a workgroup, linear.
-// Equals     `gate` of gpu/cpu.
+// Equals     `gate` of cpu.ts.
 //
 // Constants  GATE_IN_PLACE, UP_IN_PLACE: out is that view, which is read instead.
 // Types      Element: f32, or vec4f where all rows can be read so.

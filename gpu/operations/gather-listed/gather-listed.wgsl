@@ -3,7 +3,7 @@
 // Shapes     input [G, inputRows, channels], list [sets, at most rows], out [heads, rows, channels]; channels and the offsets and
 //            strides of input and out count in elements.
 // Grid       one thread per element of out, 64 a workgroup, linear.
-// Equals     `gatherListed` of gpu/cpu, exactly; rows beyond the length of a list are left as they are.
+// Equals     `gatherListed` of cpu.ts, exactly; rows beyond the length of a list are left as they are.
 //
 // Constants  HAS_COUNTS: lists have lengths of their own.
 // Types      Element: u32, or vec4u where all rows can be read so.

@@ -2,7 +2,7 @@
 //
 // Shapes     table [V, D], indices [n], out [n, D]; D, offsets and strides count in elements.
 // Grid       one thread per element of out, 64 a workgroup, linear.
-// Equals     `gatherRows` of gpu/cpu, exactly.
+// Equals     `gatherRows` of cpu.ts, exactly.
 //
 // Constants  ACCUMULATE.
 // Types      Element: f32, or vec4f where all rows can be read so.

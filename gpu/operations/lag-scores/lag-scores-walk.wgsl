@@ -4,7 +4,7 @@
 // Grid       one workgroup of THREADS threads per head and run of consecutive partitions, linear. Half of the threads take
 //            keys, half values; LANES threads side by side share the channels of a token.
 // Precision  32-bit; the deviation from the differences to the mean.
-// Equals     `lagScores` of gpu/cpu.
+// Equals     `lagScores` of cpu.ts.
 //
 // A run is walked from its end: a partition's vectors are scaled by the ranges of the one after it, and give the ranges for
 // the one before it. The next vectors are asked for before the threads wait for each other.

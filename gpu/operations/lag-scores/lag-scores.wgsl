@@ -7,7 +7,7 @@
 // Grid       one workgroup of 64 threads per head and partition, linear. Threads share the channels for the ranges, then
 //            each takes every 64th token.
 // Precision  32-bit; the deviation from the differences to the mean.
-// Equals     `lagScores` of gpu/cpu.
+// Equals     `lagScores` of cpu.ts.
 //
 // Constants  CAPACITY: at least the channels of key and of value; HAS_DEGENERATE.
 

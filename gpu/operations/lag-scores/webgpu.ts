@@ -23,7 +23,7 @@ export function lagScores(encoder: CommandEncoder, a: LagScoresArguments): void 
   if (scored === 0) return;
   const channels = Math.max(key.channels, value.channels);
   const walks =
-    !encoder.emulatesThreads &&
+    !encoder.isSoftwareAdapter &&
     lagTokens <= MOST_WALK_TOKENS &&
     channels <= MOST_WALK_CHANNELS &&
     hasVectors(key) &&

@@ -7,7 +7,7 @@
 // Grid       one workgroup per query head, share and LEFT_ROWS queries (queries fastest), linear from firstItem. A share is
 //            shareKeys keys, RIGHT_ROWS at a time (gemm-tile.wgsl, with one row and one column group).
 // Precision  32-bit sums in the order of the keys.
-// Equals     `massByGroup` of gpu/cpu before its sum over shares.
+// Equals     `massByGroup` of cpu.ts before its sum over shares.
 //
 // A second product follows the first: of the probabilities, which go through workgroup memory, with ones where a key is of a
 // group.

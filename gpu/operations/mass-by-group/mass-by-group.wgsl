@@ -6,7 +6,7 @@
 // Constants  BY_ROW: every query row has groups of its own.
 // Grid       one thread per query head, grouping, four groups and four rows (rows fastest), 64 a workgroup, linear.
 // Precision  32-bit sums, of 64 keys each first.
-// Equals     `massByGroup` of gpu/cpu.
+// Equals     `massByGroup` of cpu.ts.
 
 struct Params {
   heads: u32,

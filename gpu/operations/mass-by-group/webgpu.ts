@@ -16,7 +16,7 @@ const GROUPS_PER_THREAD = 4;
 const ROWS_PER_THREAD = 4;
 
 /**
- * Encodes `Ops.massByGroup`. Emulated threads, more groups than workgroup memory holds, and groups by row: the probabilities of
+ * Encodes `Ops.massByGroup`. A software adapter, more groups than workgroup memory holds, and groups by row: the probabilities of
  * a few query rows at a time, and their sums.
  */
 export function massByGroup(encoder: CommandEncoder, a: MassByGroupArguments): void {
@@ -28,7 +28,7 @@ export function massByGroup(encoder: CommandEncoder, a: MassByGroupArguments): v
     fill(encoder, out, 0, groupings * heads * query.rows * groups, 0);
     return;
   }
-  const shape = encoder.emulatesThreads || a.byRow ? undefined : massShape(groupings, groups);
+  const shape = encoder.isSoftwareAdapter || a.byRow ? undefined : massShape(groupings, groups);
   if (shape) {
     massByGroupTiled(encoder, a, shape);
     return;

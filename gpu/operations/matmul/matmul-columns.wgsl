@@ -1,11 +1,11 @@
-// out[i, j] (+)= Σ_k input[i, k] · weight[j, k] + bias[j] for few rows i, where threads are emulated: none waits for another.
+// out[i, j] (+)= Σ_k input[i, k] · weight[j, k] + bias[j] for few rows i, on a software adapter: no thread waits for another.
 //
 // Shapes     input [n, K] with n ≤ ROWS, weight [M, K], bias [M], out [n, M]. K, the offsets and strides of input and
 //            weight count vectors of four; out has any.
 // Grid       one thread per eight columns j, 16 a workgroup, linear from firstColumn; it takes columns x, x+16, … of the
 //            workgroup's 128.
 // Precision  32-bit sums in order of k.
-// Equals     `matmul` of gpu/cpu.
+// Equals     `matmul` of cpu.ts.
 //
 // Constants  ROWS: 1, 2, 4 or 8.
 

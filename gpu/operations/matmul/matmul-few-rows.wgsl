@@ -5,7 +5,7 @@
 // Grid       one workgroup of 64 threads per 64 / LANES columns j, linear from firstColumn; LANES threads share a column, each
 //            taking every LANES-th vector along k, and add up their sums two by two.
 // Precision  32-bit sums.
-// Equals     `matmul` of gpu/cpu.
+// Equals     `matmul` of cpu.ts.
 //
 // Constants  ROWS: 1, 2, 4 or 8. LANES: a power of two up to 64; with more of them, more of the weights are under way at a time.
 

@@ -4,7 +4,7 @@
 //            of four; out has any (store-vec4-scalars.wgsl) or whole ones (store-vec4-vectors.wgsl).
 // Grid       one workgroup per block of LEFT_ROWS × RIGHT_ROWS of out (gemm-tile.wgsl); workgroups.x over j, .y over i.
 // Precision  32-bit fused sums in order of k.
-// Equals     `matmul` of gpu/cpu.
+// Equals     `matmul` of cpu.ts.
 //
 // Rows and columns beyond the end repeat the last one and are not stored.
 

@@ -4,7 +4,7 @@
 //            of four; out has any.
 // Grid       one workgroup of 8 × 8 threads per 64 × 64 tile of out; workgroups.x over j, workgroups.y over i.
 // Precision  32-bit sums in order of k.
-// Equals     `matmul` of gpu/cpu.
+// Equals     `matmul` of cpu.ts.
 //
 // Thread (x, y) holds rows y, y+8, …, y+56 and columns x, x+8, …, x+56 of the tile in registers: 16 loads for 64 products of
 // vectors. Neighbours load the same rows, which the cache serves; workgroup memory would cost software rasterisers ten times

@@ -75,9 +75,9 @@ function recordTiled(encoder: CommandEncoder, a: MatmulArguments, input: Rows, w
   }
 }
 
-/** Workgroup memory serves real threads; emulated ones pay too dearly for waiting for each other. */
+/** Workgroup memory serves hardware; on a software adapter threads pay too dearly for waiting for each other. */
 function tilingFor(encoder: CommandEncoder, out: Rows, channels: number): Tiling {
-  if (encoder.emulatesThreads) {
+  if (encoder.isSoftwareAdapter) {
     return { kernel: registers, constants: {}, tileRows: REGISTERS_TILE, tileColumns: REGISTERS_TILE };
   }
   const shape = teamTileOf(encoder, out.rows, out.channels, channels);
@@ -92,14 +92,16 @@ function tilingFor(encoder: CommandEncoder, out: Rows, channels: number): Tiling
 function recordFewRows(encoder: CommandEncoder, a: MatmulArguments, input: Rows, weight: Rows): void {
   const { rows, channels: columns } = a.out;
   const lanes = lanesFor(encoder, columns, input.channels / 4);
-  const [kernel, columnsPerWorkgroup] = encoder.emulatesThreads ? [columnsOnly, 128] : [fewRows, 64 / lanes];
+  const [kernel, columnsPerWorkgroup] = encoder.isSoftwareAdapter
+    ? [columnsOnly, 128]
+    : [fewRows, 64 / lanes];
   const parts = encoder.partsFor(matmulWork(rows, columns, input.channels));
   for (const { start, count } of spans(columns, parts, columnsPerWorkgroup)) {
     encoder.dispatch({
       kernel,
       constants: {
         ROWS: 2 ** Math.ceil(Math.log2(rows)),
-        ...(encoder.emulatesThreads ? {} : { LANES: lanes }),
+        ...(encoder.isSoftwareAdapter ? {} : { LANES: lanes }),
       },
       buffers: matmulBuffers(encoder, a, input, weight),
       parameters: [

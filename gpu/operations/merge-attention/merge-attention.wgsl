@@ -4,7 +4,7 @@
 // Shapes     intoOut and fromOut [H, n, d], their log-sum-exp λ [H, n].
 // Grid       LANES threads per head and row, 64 a workgroup, linear; each takes every LANES-th channel.
 // Precision  32-bit. λ is handled as bits: −∞ means no keys, and such a side changes nothing.
-// Equals     `mergeAttention` of gpu/cpu.
+// Equals     `mergeAttention` of cpu.ts.
 //
 // Constants  LANES: a divisor of 64.
 

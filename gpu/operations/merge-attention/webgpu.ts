@@ -13,7 +13,7 @@ export function mergeAttention(encoder: CommandEncoder, a: MergeAttentionArgumen
   const { into, from } = a;
   const rows = into.out.heads * into.out.rows;
   if (rows === 0) return;
-  const lanes = encoder.emulatesThreads ? 1 : 16;
+  const lanes = encoder.isSoftwareAdapter ? 1 : 16;
   encoder.dispatch({
     kernel,
     constants: { LANES: lanes },

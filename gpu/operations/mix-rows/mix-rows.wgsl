@@ -5,7 +5,7 @@
 // Grid       one thread per ROWS rows of out and element of them, 64 a workgroup, linear from firstRow: neighbours share numbers of
 //            the matrix and read neighbouring elements of a token.
 // Precision  32-bit sums in order of t.
-// Equals     `mixRows` of gpu/cpu.
+// Equals     `mixRows` of cpu.ts.
 //
 // Constants  ROWS: rows of out that a thread has; those beyond the end repeat the last and are not stored. ACCUMULATE.
 // Types      Element: f32, or vec4f where all rows can be read so.

@@ -4,7 +4,7 @@
 // Shapes     input and out [heads, rows, channels], any strides; weight, bias [channels]. All of them count in elements.
 // Grid       LANES threads per row, 64 / LANES rows a workgroup, linear.
 // Precision  32-bit sums, of each thread first.
-// Equals     `normalize` of gpu/cpu.
+// Equals     `normalize` of cpu.ts.
 //
 // Constants  LANES: a divisor of 64; CENTRED: layer norm; HAS_BIAS; IN_PLACE: input is out, which is read instead.
 // Types      Element: f32, or vec4f where all rows can be read so.

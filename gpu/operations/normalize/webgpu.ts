@@ -18,7 +18,7 @@ export function normalize(encoder: CommandEncoder, a: NormalizeArguments): void 
   const { input, out } = views;
   const inPlace = input.buffer === out.buffer && input.offset === out.offset;
   // Many short rows (heads of queries and keys) share a workgroup, long ones have one to themselves.
-  const lanes = encoder.emulatesThreads ? 1 : a.input.channels <= 256 ? 8 : 64;
+  const lanes = encoder.isSoftwareAdapter ? 1 : a.input.channels <= 256 ? 8 : 64;
   encoder.dispatch({
     kernel,
     constants: {

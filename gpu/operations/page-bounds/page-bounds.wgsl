@@ -2,7 +2,7 @@
 //
 // Shapes     key [heads, keyRows, channels], minimum and maximum [heads, pages, channels], any strides; the last page may be short.
 // Grid       one thread per channel of a page, 64 a workgroup, linear: neighbours read neighbouring channels of a row.
-// Equals     `pageBounds` of gpu/cpu, exactly: floats are compared as integers (order.wgsl); NaN gives NaN.
+// Equals     `pageBounds` of cpu.ts, exactly: floats are compared as integers (order.wgsl); NaN gives NaN.
 
 struct Params {
   heads: u32,

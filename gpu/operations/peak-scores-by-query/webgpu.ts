@@ -17,8 +17,8 @@ export function peakScoresByQuery(encoder: CommandEncoder, a: PeakScoresByQueryA
   matmul(encoder, { input: query, weight: key, out: asRows(out) });
   encoder.dispatch({
     kernel,
-    // Barriers are dear where threads are emulated.
-    constants: encoder.emulatesThreads ? { THREADS: 8, GROUP: 8 } : { THREADS: 256, GROUP: 16 },
+    // Barriers are dear on a software adapter.
+    constants: encoder.isSoftwareAdapter ? { THREADS: 8, GROUP: 8 } : { THREADS: 256, GROUP: 16 },
     buffers: { scores: out.buffer },
     parameters: {
       rows: out.rows,

@@ -3,7 +3,7 @@
 // Shapes     peaks [n + M], out [M].
 // Grid       one thread per key, 64 a workgroup, linear. A thread also looks at every M-th query's peak, and gives its key −∞ if
 //            one is not finite, as it does where the key's own peak left 32 bits: a maximum would hide such numbers.
-// Equals     `peakScores` of gpu/cpu.
+// Equals     `peakScores` of cpu.ts.
 
 struct Params {
   queries: u32,

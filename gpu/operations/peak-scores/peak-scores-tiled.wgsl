@@ -6,7 +6,7 @@
 // Grid       one workgroup per block of LEFT_ROWS queries × RIGHT_ROWS keys (gemm-tile.wgsl); workgroups.x over keys, .y over
 //            queries. The row pass adds every query's largest score to peaks; the column pass, after it, every key's.
 // Precision  32-bit. Both passes are one pipeline, so that both compute the same scores: a query's best key gets exactly 0.
-// Equals     `peakScores` of gpu/cpu. Maxima do not depend on order.
+// Equals     `peakScores` of cpu.ts. Maxima do not depend on order.
 
 struct Params {
   isColumnPass: u32,

@@ -8,7 +8,7 @@
 //            pass, after it: a thread takes eight keys and a span of queries. Both go through scores in blocks of 8 × 8 and add
 //            their maxima to peaks by atomicMax.
 // Precision  32-bit. Both passes are one pipeline, so that both compute the same scores: a query's best key gets exactly 0.
-// Equals     `peakScores` of gpu/cpu. Maxima do not depend on order.
+// Equals     `peakScores` of cpu.ts. Maxima do not depend on order.
 
 struct Params {
   isColumnPass: u32,

@@ -38,7 +38,7 @@ export function peakScores(encoder: CommandEncoder, a: PeakScoresArguments): voi
   const peaks = encoder.temporary('u32', queries + keys, 'peaks');
   // Not `clear`: it would end the pass.
   fill(encoder, peaks, 0, queries + keys, 0);
-  const shape = encoder.emulatesThreads ? undefined : tileOf(encoder, queries, keys, PEAKS_BYTES);
+  const shape = encoder.isSoftwareAdapter ? undefined : tileOf(encoder, queries, keys, PEAKS_BYTES);
   for (const isColumnPass of [false, true]) {
     if (shape) recordTiled(encoder, shape, isColumnPass, query, key, peaks);
     else recordRegisters(encoder, isColumnPass, query, key, peaks);

@@ -2,7 +2,7 @@
 //
 // Shapes     input and out [rows, length]; row r has firstLength + r entries at most, out is −∞ beyond.
 // Grid       one workgroup per row and `outputs` entries of it, linear.
-// Equals     `pool` of gpu/cpu with kind 'max', exactly: floats are compared as integers (order.wgsl).
+// Equals     `pool` of cpu.ts with kind 'max', exactly: floats are compared as integers (order.wgsl).
 //
 // A workgroup keeps its entries and `radius` more on both sides. Maxima over spans of 1, 2, 4, … entries follow from one
 // another; a window is covered by two of the longest that fits it.

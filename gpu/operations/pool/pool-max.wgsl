@@ -2,7 +2,7 @@
 //
 // Shapes     input and out [rows, length]; row r has firstLength + r entries at most, out is −∞ beyond.
 // Grid       one thread per entry, 64 a workgroup, linear.
-// Equals     `pool` of gpu/cpu with kind 'max', exactly: floats are compared as integers (order.wgsl).
+// Equals     `pool` of cpu.ts with kind 'max', exactly: floats are compared as integers (order.wgsl).
 
 struct Params {
   rows: u32,

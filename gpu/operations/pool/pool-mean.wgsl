@@ -3,7 +3,7 @@
 // Shapes     input and out [rows, length]; row r has firstLength + r entries at most, out is −∞ beyond.
 // Grid       one thread per entry, 64 a workgroup, linear.
 // Precision  32-bit sums in order of w.
-// Equals     `pool` of gpu/cpu with kind 'mean'.
+// Equals     `pool` of cpu.ts with kind 'mean'.
 
 struct Params {
   rows: u32,

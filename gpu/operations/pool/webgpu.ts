@@ -39,7 +39,7 @@ export function pool(encoder: CommandEncoder, a: PoolArguments): void {
   };
   const buffers = { input: input.buffer, out: out.buffer };
   const isTiled = kind === 'max' && radius >= LEAST_TILE_RADIUS && radius <= MOST_TILE_RADIUS;
-  if (isTiled && !encoder.emulatesThreads) {
+  if (isTiled && !encoder.isSoftwareAdapter) {
     const outputs = TILE - 2 * radius;
     const tiles = input.rows * Math.ceil(input.length / outputs);
     encoder.dispatch({

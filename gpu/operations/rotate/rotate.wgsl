@@ -4,7 +4,7 @@
 // Shapes     input and out [heads, rows, channels], any strides; cosine and sine [positions, f]. All of them
 //            count in elements.
 // Grid       one thread per pair or passed channel: channels − f a row, 64 threads a workgroup, linear.
-// Equals     `rotate` of gpu/cpu.
+// Equals     `rotate` of cpu.ts.
 //
 // Constants  HAS_INDICES: row r is at position indices[positionOffset + r], otherwise at start + r · step;
 //            IN_PLACE: input is out, which is read instead.

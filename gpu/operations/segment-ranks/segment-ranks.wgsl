@@ -3,7 +3,7 @@
 //
 // Shapes     input and out [rows, length], length a multiple of segmentLength.
 // Grid       one thread per entry, 64 a workgroup, linear.
-// Equals     `segmentRanks` of gpu/cpu; equal ranks give equal numbers.
+// Equals     `segmentRanks` of cpu.ts; equal ranks give equal numbers.
 
 struct Params {
   rows: u32,

@@ -3,7 +3,7 @@
 // Shapes     input [rows, length], out [rows, segments].
 // Grid       LANES threads per segment, 64 a workgroup, linear; they take every LANES-th entry and are combined two by two.
 // Precision  32-bit sums. The largest and the smallest are exact: floats are compared as integers (order.wgsl), NaN as −∞.
-// Equals     `segmentReduce` of gpu/cpu.
+// Equals     `segmentReduce` of cpu.ts.
 //
 // Constants  KIND: 0 sum, 1 mean, 2 max, 3 min. LANES: a power of two up to 64.
 

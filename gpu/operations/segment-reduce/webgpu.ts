@@ -19,8 +19,8 @@ export function segmentReduce(encoder: CommandEncoder, a: SegmentReduceArguments
   const { kind, input, out } = a;
   if (out.rows === 0 || out.length === 0) return;
   const segmentLength = Math.min(a.segmentLength, input.length);
-  // Barriers are dear where threads are emulated.
-  const lanes = segmentLength > MOST_ENTRIES_PER_THREAD && !encoder.emulatesThreads ? THREADS : 1;
+  // Barriers are dear on a software adapter.
+  const lanes = segmentLength > MOST_ENTRIES_PER_THREAD && !encoder.isSoftwareAdapter ? THREADS : 1;
   const entries = input.rows * input.length;
   encoder.dispatch({
     kernel,

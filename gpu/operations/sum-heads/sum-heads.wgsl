@@ -4,7 +4,7 @@
 //            all of them count in elements.
 // Grid       one thread per element of out, 64 a workgroup, linear.
 // Precision  32-bit sums in the order of the heads.
-// Equals     `sumHeads` of gpu/cpu.
+// Equals     `sumHeads` of cpu.ts.
 //
 // Constants  ACCUMULATE: sums are added to what out has.
 // Types      Element: f32, or vec4f where all rows can be read so.

@@ -2,7 +2,7 @@
 //
 // Shapes     kept dense [groups, kept], out [groups · rowsPerGroup, at most kept]; counts, in the buffer of out, one a row.
 // Grid       one thread per entry of kept, 64 a workgroup, linear.
-// Equals     `topKOfGroups` of gpu/cpu, exactly.
+// Equals     `topKOfGroups` of cpu.ts, exactly.
 //
 // A thread finds by bisection where the row of its entry begins in the list. That of the last entry of a row, in the list, counts
 // it, and says 0 of the rows between it and the next.

@@ -1,9 +1,9 @@
 // Per row the `count` entries with the largest scores, as ascending indices, and how many candidates equal the last one kept.
-// Order: score descending, then secondary descending, then index ascending. For GPUs; `top-k.wgsl` serves emulated threads.
+// Order: score descending, then secondary descending, then index ascending. For GPUs; `top-k.wgsl` serves software adapters.
 //
 // Shapes     score and secondary [rows, length], out [rows, count], tied [rows]; score as vectors of four, see `Row`.
 // Grid       one workgroup of THREADS threads per row, linear.
-// Equals     `topK` of gpu/cpu, exactly: floats are compared as integers of the same order, NaN as −∞, −0 as +0.
+// Equals     `topK` of cpu.ts, exactly: floats are compared as integers of the same order, NaN as −∞, −0 as +0.
 //
 // Radix select: the bits of the last key kept are found from the top, eleven at a time, by a histogram of the keys that begin
 // with those already found. If several keys equal it, the same is done for their secondary keys. Then every thread sets the

@@ -3,7 +3,7 @@
 //
 // Shapes     score and secondary [rows, length], out [rows, count], tied [rows].
 // Grid       one workgroup of THREADS threads per row, linear.
-// Equals     `topK` of gpu/cpu, exactly: floats are compared as integers of the same order, NaN as −∞, −0 as +0.
+// Equals     `topK` of cpu.ts, exactly: floats are compared as integers of the same order, NaN as −∞, −0 as +0.
 //
 // Radix select: the bits of the last key kept are found from the top, eight at a time, by a histogram of the keys that begin
 // with those already found. If several keys equal it, the same is done for their secondary keys. Then the row is gone through

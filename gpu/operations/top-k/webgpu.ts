@@ -9,7 +9,7 @@ import { checkTopK, type TopKArguments } from './op';
 import shader from './top-k.wgsl';
 import blocksShader from './top-k-blocks.wgsl';
 
-const emulated = defineKernel('top-k', shader);
+const onSoftware = defineKernel('top-k', shader);
 const blocks = defineKernel('top-k-blocks', withParts(blocksShader, scanCode));
 const subgroupBlocks = defineKernel('top-k-blocks-subgroups', withParts(blocksShader, subgroupScanCode), [
   'subgroups',
@@ -69,10 +69,10 @@ export function topK(encoder: CommandEncoder, a: TopKArguments): void {
 }
 
 function variantFor(encoder: CommandEncoder, length: number): { kernel: Kernel; constants: KernelConstants } {
-  if (encoder.emulatesThreads) {
-    // Scans are what costs emulated threads: they get one tile.
+  if (encoder.isSoftwareAdapter) {
+    // Scans are what costs a software adapter: it gets one tile.
     return {
-      kernel: emulated,
+      kernel: onSoftware,
       constants: { THREADS: 64, COPIES: 1, STRETCH: 64 * Math.ceil(length / 4096) },
     };
   }

@@ -8,7 +8,7 @@ import {
   compare,
   describeBoth,
   describeDevices,
-  emulatedThreads,
+  hardwareAdapter,
   inputView,
   type Layout,
   layOut,
@@ -16,7 +16,7 @@ import {
   outputView,
   poisoned,
   randomFloats,
-  realThreads,
+  softwareAdapter,
 } from './both';
 
 // Exponentials (2 rounding steps each) of sums over d, weighted sums of values of about 1.
@@ -293,7 +293,7 @@ function attend(
 // Captures promise to be finite and no more: scores down to −3e38 are scores, not the mark of what a query does not see.
 describeDevices(
   'attention to scores far below zero',
-  { 'emulated threads': emulatedThreads, 'real threads': realThreads, 'least threads': leastThreads },
+  { 'software adapter': softwareAdapter, 'hardware adapter': hardwareAdapter, 'least threads': leastThreads },
   (backends) => {
     // The places of the seams of key tiles of 8, 32, 64 and 128, of spans, and the ends: a head for each, and one without.
     const seams = [-2, 0, 7, 8, 31, 32, 63, 64, 127, 128, 255, 256, 298];

@@ -18,18 +18,18 @@ export interface Backends {
 }
 
 /**
- * `describe` with both backends, once with the kernels that an emulated GPU gets and once with those of a real one: which of
+ * `describe` with both backends, once with the kernels that a software adapter gets and once with those of hardware: which of
  * them a machine would choose must not decide what is tested.
  */
 export function describeBoth(name: string, tests: (backends: Backends, gpu: TestGpu) => void): void {
-  describeDevices(name, { 'emulated threads': emulatedThreads, 'real threads': realThreads }, tests);
+  describeDevices(name, { 'software adapter': softwareAdapter, 'hardware adapter': hardwareAdapter }, tests);
 }
 
-export const emulatedThreads: Partial<Capabilities> = { isFallbackAdapter: true, parallelThreads: 16 };
-export const realThreads: Partial<Capabilities> = { isFallbackAdapter: false, parallelThreads: 131_072 };
+export const softwareAdapter: Partial<Capabilities> = { isFallbackAdapter: true, parallelThreads: 16 };
+export const hardwareAdapter: Partial<Capabilities> = { isFallbackAdapter: false, parallelThreads: 131_072 };
 /** A GPU that has nothing but what WebGPU promises. */
 export const leastThreads: Partial<Capabilities> = {
-  ...realThreads,
+  ...hardwareAdapter,
   subgroups: false,
   subgroupMinSize: 0,
   subgroupMaxSize: 0,

@@ -2,12 +2,12 @@ import { it } from 'vitest';
 import {
   compare,
   describeDevices,
-  emulatedThreads,
+  hardwareAdapter,
   inputScores,
   leastThreads,
   poisonedIntegers,
   randomFloats,
-  realThreads,
+  softwareAdapter,
 } from './both';
 
 const infinity = Number.POSITIVE_INFINITY;
@@ -97,9 +97,9 @@ const topKCases: readonly TopKCase[] = [
 ];
 
 const devices = {
-  'emulated threads': emulatedThreads,
+  'software adapter': softwareAdapter,
   'WebGPU’s default limits': leastThreads,
-  'what this device has': realThreads,
+  'what this device has': hardwareAdapter,
 };
 
 describeDevices('topK', devices, (backends) => {

@@ -65,8 +65,8 @@ describeWebGpu('preparing for a study', (gpu) => {
     const compile = vi.spyOn(gpu.device, 'createComputePipelineAsync');
     await Promise.all([ops.warmUp('reading'), ops.warmUp('reading')]);
     await ops.warmUp('reading');
-    expect(compile.mock.calls.length).toBe(known.emulated.reading.length);
-    expect(ops.pipelinesInUse()).toEqual(known.emulated.reading);
+    expect(compile.mock.calls.length).toBe(known.software.reading.length);
+    expect(ops.pipelinesInUse()).toEqual(known.software.reading);
     compile.mockRestore();
     ops.destroy();
   });
