@@ -1,6 +1,6 @@
 /**
  * Attention weights as one byte each on a log scale, for the recorded study's pictures: 64 levels over the five decades in
- * which weights have colours of their own (components/map/ramps.ts), so that a colour is off by at most two of 256 steps.
+ * which weights have colours of their own (components/map/colour-tables.ts), so that a colour is off by at most two of 256 steps.
  */
 
 /** Weights up to 10^LEAST_EXPONENT are level 1. */
