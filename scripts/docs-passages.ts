@@ -5,6 +5,7 @@ import { verbs } from '../src/cli/options';
 import { methods } from '../src/methods';
 import type { ParameterContext, ParameterSchema, Parameters } from '../src/methods/parameters';
 import { bundledModelFacts } from '../src/study/context';
+import { budgetRows, memoRows } from './docs-methods';
 import { root } from './setup.mjs';
 
 const PASSAGE = /(<!-- generated: ([^>]+?) -->\n)[\s\S]*?(<!-- end -->)/g;
@@ -14,20 +15,37 @@ const PASSAGE = /(<!-- generated: ([^>]+?) -->\n)[\s\S]*?(<!-- end -->)/g;
  *
  * @throws Error for a kind or name that is not known
  */
-export function fillPassages(document: string): string {
-  return document.replace(PASSAGE, (_all, head: string, name: string, tail: string) => {
-    return `${head}${passage(name)}\n${tail}`;
-  });
+export async function fillPassages(document: string): Promise<string> {
+  let filled = '';
+  let rest = 0;
+  for (const { index, 0: all, 1: head = '', 2: name = '', 3: tail = '' } of document.matchAll(PASSAGE)) {
+    filled += `${document.slice(rest, index)}${head}${await passage(name)}\n${tail}`;
+    rest = index + all.length;
+  }
+  return filled + document.slice(rest);
 }
 
-function passage(name: string): string {
+async function passage(name: string): Promise<string> {
   const [kind, of = ''] = name.split(' ');
   if (kind === 'methods') return methodsTable();
   if (kind === 'parameters') return parametersTable(of);
   if (kind === 'agreement') return agreementTable();
+  if (kind === 'budgets') return budgetsTable();
+  if (kind === 'memo') return memoTable();
   if (kind === 'usage') return usage(of);
   if (kind === 'method') return fenced('ts', methodSource(of));
   throw new Error(`no passage "${name}"`);
+}
+
+function budgetsTable(): string {
+  return table(
+    ['method', '`decides`', '`sweep --keep 0.25` sets', 'its last query then sees', 'least it can keep'],
+    budgetRows(),
+  );
+}
+
+async function memoTable(): Promise<string> {
+  return table(['method', 'found again when these move', 'made anew when these move'], await memoRows());
 }
 
 function methodsTable(): string {

@@ -49,8 +49,8 @@ function anchorsOf(document: string): Set<string> {
 }
 
 describe.each(names)('%s', (name) => {
-  it('has its generated passages as `node scripts/docs.mjs` makes them', () => {
-    expect(fillPassages(read(name))).toBe(read(name));
+  it('has its generated passages as `node scripts/docs.mjs` makes them', async () => {
+    expect(await fillPassages(read(name))).toBe(read(name));
   });
 
   it('links to files and sections that exist', () => {
