@@ -52,7 +52,9 @@ function keysSeen(method: Method, parameters: Parameters): string {
 }
 
 const valueIn = (value: Parameters[string]): string =>
-  Array.isArray(value) ? [...new Set(value)].map(valueIn).join(' … ') : String(Math.round(1e4 * Number(value)) / 1e4);
+  Array.isArray(value)
+    ? [...new Set(value)].map(valueIn).join(' … ')
+    : String(Math.round(1e4 * Number(value)) / 1e4);
 
 /** A row for every method: parameters that may move while its scores are found again, and those that make some anew. */
 export async function memoRows(): Promise<string[][]> {

@@ -12,8 +12,9 @@ import type { Trace } from '../../src/trace/trace';
 import { type LayerTensors, randomLayers, recordText, type TextShape } from './recorded';
 
 const heads = { queryHeads: 4, keyValueHeads: 2, headDimension: 8 };
+/** Every method at its defaults, and where its parameters end. */
 const variants: [id: string, given: Record<string, unknown>][] = [
-  ['full', {}],
+  ...methods.map(({ id }): [string, Record<string, unknown>] => [id, {}]),
   ['esa', { projection: 'exact' }],
   ['esa', { projection: 'closed-form' }],
   ['esa', { projection: 'exact', selectedTokens: 0, initTokens: 0, localTokens: 0, globalPosition: 0 }],
@@ -33,7 +34,6 @@ const variants: [id: string, given: Record<string, unknown>][] = [
   ['lagkv', { sinkTokens: 2, lagTokens: 4, prefill: 'monolithic' }],
   ['lagkv', { variant: 'kvpress', lagTokens: 4 }],
   ['lagkv', { variant: 'kvpress', lagTokens: 64, positions: 'cache' }],
-  ['streaming-llm', {}],
   ['streaming-llm', { sinkTokens: 0, positions: 'cache' }],
   ['streaming-llm', { keepFraction: 0 }],
   ['streaming-llm', { keepFraction: 0.3, sinkTokens: 100 }],
@@ -41,18 +41,15 @@ const variants: [id: string, given: Record<string, unknown>][] = [
   ['lagkv', { sinkTokens: 0, lagTokens: 1, keepFraction: 1 }],
   ['lagkv', { variant: 'kvpress', keepFraction: 0, sinkTokens: 0, lagTokens: 1, valueWeight: 10 }],
   ['esa', { projection: 'closed-form', compressedDim: 16, proximity: 64, selectedTokens: 1, chunkTokens: 1 }],
-  ['tova', {}],
   ['tova', { keepFraction: 0 }],
   ['snapkv', { windowTokens: 3, poolKernel: 3 }],
   ['snapkv', { windowTokens: 64, poolKernel: 1, keepFraction: 0 }],
   ['adakv', { windowTokens: 3, poolKernel: 3 }],
   ['adakv', { windowTokens: 1, poolKernel: 9, floorFraction: 1, keepFraction: 0.1 }],
   ['adakv', { base: 'lagkv', lagTokens: 4, floorFraction: 0 }],
-  ['quest', {}],
   ['quest', { pageTokens: 4, budgetTokens: 1, denseLayers: 0 }],
   ['quest', { pageTokens: 3, budgetTokens: 20, denseLayers: 0, share: 'group' }],
   ['quest', { pageTokens: 1, budgetTokens: 5, denseLayers: 1 }],
-  ['h2o', {}],
   ['h2o', { heavyTokens: 3, recentTokens: 2, prefillTokens: 9 }],
   ['h2o', { heavyTokens: 0, recentTokens: 4, prefillTokens: 1 }],
   ['h2o', { heavyTokens: 4, recentTokens: 0, prefillTokens: 12, positions: 'cache' }],
@@ -64,7 +61,6 @@ const variants: [id: string, given: Record<string, unknown>][] = [
   ['random', { keepFraction: 1, seed: 0 }],
   ['oracle', { keepFraction: 0.1 }],
   ['random', { positions: 'cache' }],
-  ['freqkv', {}],
   ['freqkv', { cacheTokens: 12, sinkTokens: 2, recentTokens: 3, retainedFraction: 0.4 }],
   ['freqkv', { cacheTokens: 9, sinkTokens: 0, retainedFraction: 1 }],
   ['freqkv', { cacheTokens: 8, recentTokens: 2, retainedFraction: 0 }],
