@@ -140,7 +140,7 @@ export interface Ops {
   peakScoresByQuery(a: PeakScoresByQueryArguments): void;
   /** The mean or maximum of a sliding window over every row of scores. */
   pool(a: PoolArguments): void;
-  /** The indices of the largest scores, ascending. */
+  /** The indices of the largest scores, ascending; the order of ties is with its arguments, in operations/top-k/op.ts. */
   topK(a: TopKArguments): void;
   /** The indices of the largest scores of several rows together, ascending in each. */
   topKOfGroups(a: TopKOfGroupsArguments): void;

@@ -78,6 +78,21 @@ export function judgeSizes(measured, committed) {
   return problems;
 }
 
+/**
+ * Sizes as measured. One that has grown, or is new, has no reason yet: why it was smaller is no reason for more.
+ * @param {Record<string, number>} measured
+ * @param {Sizes} committed
+ * @returns {Sizes}
+ */
+export function takeSizes(measured, committed) {
+  const rows = Object.entries(together(measured)).map(([name, size]) => {
+    const kB = Math.ceil(size * 10) / 10;
+    const before = committed[name];
+    return [name, { kB, reason: before && kB <= before.kB ? before.reason : '' }];
+  });
+  return Object.fromEntries(rows);
+}
+
 /** @param {Record<string, number>} measured */
 function together({ page = 0, worker = 0, ...others }) {
   return { 'page and worker': page + worker, ...others };
@@ -96,11 +111,10 @@ function main() {
     console.log(`${size.toFixed(1).padStart(7)} kB gz  ${name}${entry ? `  (at most ${entry.kB})` : ''}`);
   }
   if (values.write) {
-    const rows = Object.entries(together(measured)).map(([name, size]) => {
-      const entry = { kB: Math.ceil(size * 10) / 10, reason: committed[name]?.reason ?? '' };
-      return [name, entry];
-    });
-    writeFileSync(file, `${JSON.stringify(Object.fromEntries(rows), null, 2)}\n`);
+    const taken = takeSizes(measured, committed);
+    writeFileSync(file, `${JSON.stringify(taken, null, 2)}\n`);
+    for (const [name, { reason }] of Object.entries(taken))
+      if (!reason) console.log(`${name} is larger or new: write into sizes.json why.`);
     return;
   }
   const problems = judgeSizes(measured, committed);

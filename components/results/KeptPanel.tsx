@@ -222,14 +222,16 @@ function costTable(
   cost: CostMeasurement | null,
   freeRun: FreeRunMeasurement | null,
 ): Table {
-  const rows: [string, number | null][] = [
+  const time = freeRun?.time ?? null;
+  const rows: [string, number | string | null][] = [
     ...Object.entries(summary),
     ...costNumbers(cost),
-    ['attention of the prompt, median ms', freeRun?.time?.method.milliseconds ?? null],
-    ['full attention of the prompt, median ms', freeRun?.time?.full.milliseconds ?? null],
-    ['full attention’s time ÷ the method’s, median', freeRun?.time?.ratio.median ?? null],
-    ['lowest of the pairs', freeRun?.time?.ratio.low ?? null],
-    ['highest of the pairs', freeRun?.time?.ratio.high ?? null],
+    ['attention of the prompt, median ms', time?.method.milliseconds ?? null],
+    ['full attention of the prompt, median ms', time?.full.milliseconds ?? null],
+    ['clock of the times', time && (time.full.clock === 'timestamp' ? 'GPU' : 'wall')],
+    ['full attention’s time ÷ the method’s, median', time?.ratio.median ?? null],
+    ['lowest of the pairs', time?.ratio.low ?? null],
+    ['highest of the pairs', time?.ratio.high ?? null],
   ];
   return { columns: ['what', 'value'], rows };
 }

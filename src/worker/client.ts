@@ -179,6 +179,13 @@ export function createEngineClient(events: StudyEvents, options: EngineClientOpt
       case 'lost':
         lose(message.sentence, message.isBroken);
         return;
+      case 'freed':
+      case 'alive':
+      case 'pong':
+        // What the handle watches its worker by.
+        return;
+      default:
+        message satisfies never;
     }
   }
 

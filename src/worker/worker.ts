@@ -228,6 +228,7 @@ addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
       answering.get(data.id)?.abort();
       return;
     default:
-      void reply(answers[data.type] as Answers[RequestName], data);
+      // A message of another kind than a request has no answer here, which the compiler then says.
+      void reply(answers[data.type satisfies RequestName] as Answers[RequestName], data);
   }
 });

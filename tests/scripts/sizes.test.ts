@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { judgeSizes, measureSizes } from '../../scripts/sizes.mjs';
+import { judgeSizes, measureSizes, takeSizes } from '../../scripts/sizes.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'keyhole-sizes-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -52,5 +52,22 @@ it('says what is too large, not listed, not built or without a reason', () => {
   expect(judgeSizes(measured, gone)).toEqual([
     'lazy: c stands in sizes.json and is not built: take it out.',
     'lazy: c has no reason in sizes.json.',
+  ]);
+});
+
+it('takes what was measured, and asks for a reason where that is more', () => {
+  const committed = {
+    'page and worker': { kB: 150, reason: 'all of it' },
+    styles: { kB: 6, reason: 'one theme' },
+  };
+  const taken = takeSizes({ page: 100, worker: 49.96, styles: 6.12, 'lazy: a': 1 }, committed);
+  expect(taken).toEqual({
+    'page and worker': { kB: 150, reason: 'all of it' },
+    styles: { kB: 6.2, reason: '' },
+    'lazy: a': { kB: 1, reason: '' },
+  });
+  expect(judgeSizes({ page: 100, worker: 49.96, styles: 6.12, 'lazy: a': 1 }, taken)).toEqual([
+    'styles has no reason in sizes.json.',
+    'lazy: a has no reason in sizes.json.',
   ]);
 });

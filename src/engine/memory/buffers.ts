@@ -9,7 +9,7 @@ export function plannedBytes(buffers: readonly PlannedBuffer[], limits: MemoryLi
   return buffers.reduce((sum, { elements, count }) => sum + count * limits.storageBytes(elements), 0);
 }
 
-/** Everything that decoder-buffers.ts uploads. */
+/** Everything that src/model/decoder/buffers.ts uploads. */
 export function weightBuffers(config: ModelConfig, limits: MemoryLimits): PlannedBuffer[] {
   const { layers, hiddenSize: D, feedForwardSize: F, vocabularySize: V, biases } = config;
   const { queryHeads: H, keyValueHeads: G, headDimension: d } = config;

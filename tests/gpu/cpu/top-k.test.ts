@@ -12,7 +12,7 @@ function scoreRows(values: readonly (readonly number[])[]): ScoreRows {
   return { buffer: view.buffer, offset: view.offset, rows: values.length, length, rowStride: view.rowStride };
 }
 
-/** The order that gpu/ops.ts asks for, by sorting. */
+/** The order that gpu/operations/top-k/op.ts asks for, by sorting. */
 function expected(score: readonly number[], secondary: readonly number[] | undefined, count: number) {
   const clean = (x: number) => (Number.isNaN(x) ? Number.NEGATIVE_INFINITY : x + 0);
   const first = score.map((x) => clean(Math.fround(x)));
