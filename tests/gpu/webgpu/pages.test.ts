@@ -57,7 +57,8 @@ describeBoth('boundScores', (backends) => {
         (ops) => {
           const query = inputView(ops, [heads, queries, channels], layout, 1);
           const low = randomFloats(groups * pages * channels, 2);
-          const high = low.map((x, i) => x + Math.abs(randomFloats(low.length, 3)[i % 64]!));
+          const widths = randomFloats(64, 3);
+          const high = low.map((x, i) => x + Math.abs(widths[i % 64]!));
           const minimum = inputView(ops, [groups, pages, channels], layout, low);
           const maximum = inputView(ops, [groups, pages, channels], 'strided', high);
           const out = scoresOut(ops, heads * queries, pages);
