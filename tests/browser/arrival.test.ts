@@ -2,7 +2,7 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { KeyholeState } from '../../src/page/contract';
 import { type MisbehavingServer, type Mode, startServer } from '../arrival/server';
-import { type ChromiumTest, describeInChromium, idle } from './harness';
+import { type ChromiumTest, describeInChromium, idle, until } from './harness';
 
 const BUNDLED = 'task=single-needle&length=128&pin=none';
 /** A pattern whose matching takes longer than anybody waits. */
@@ -35,7 +35,7 @@ async function cancelAndRunBundled(page: Page): Promise<KeyholeState> {
   await page.evaluate((hash) => {
     location.hash = hash;
   }, BUNDLED);
-  await page.waitForFunction(() => window.keyhole.state().origin === 'live', undefined, { timeout: 90_000 });
+  await until(page, () => window.keyhole.state().origin === 'live');
   return page.evaluate(() => window.keyhole.state());
 }
 
@@ -87,9 +87,7 @@ describeInChromium('own models', 'cpu', (chromium) => {
       `another host, ${server.otherHost}; nothing is read from there until somebody`,
     );
     await page.getByRole('button', { name: 'Load from this host' }).click();
-    await page.waitForFunction(() => window.keyhole.state().origin === 'live', undefined, {
-      timeout: 90_000,
-    });
+    await until(page, () => window.keyhole.state().origin === 'live');
     const weights = server.asked.filter((path) => path === '/sound/model.safetensors');
     // Headers only for each worker that comes before the answer, then once whole: both share it.
     expect(weights.length).toBeGreaterThanOrEqual(2);
@@ -123,9 +121,7 @@ describeInChromium('workers', 'cpu', (chromium) => {
     await page.evaluate((hash) => {
       location.hash = hash;
     }, BUNDLED);
-    await page.waitForFunction(() => window.keyhole.state().origin === 'live', undefined, {
-      timeout: 90_000,
-    });
+    await until(page, () => window.keyhole.state().origin === 'live');
   });
 
   test('a browser without them is told in one sentence', async () => {
@@ -153,9 +149,7 @@ describeInChromium('content security policy', 'cpu', (chromium) => {
       );
     });
     await page.goto(`${chromium.url}#${BUNDLED}`);
-    await page.waitForFunction(() => window.keyhole.state().origin === 'live', undefined, {
-      timeout: 90_000,
-    });
+    await until(page, () => window.keyhole.state().origin === 'live');
     const violations = () => page.evaluate(() => (window as unknown as { violations: string[] }).violations);
     expect(await violations()).toEqual([]);
     const hasRun = await page.evaluate(() => {

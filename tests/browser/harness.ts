@@ -100,6 +100,11 @@ export async function idle<State>(page: Page): Promise<State> {
   return page.evaluate(() => (window as unknown as { keyhole: { idle(): Promise<State> } }).keyhole.idle());
 }
 
+/** Waits until something is so in the page. Asked ten times a second, not at every frame: a state is a copy of all that the page has. */
+export async function until(page: Page, isSo: () => boolean, timeout = 110_000): Promise<void> {
+  await page.waitForFunction(isSo, undefined, { timeout, polling: 100 });
+}
+
 /** Saves a picture of the page in test-results/, which git ignores. */
 export async function screenshot(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(root, 'test-results', `${name}.png`) });

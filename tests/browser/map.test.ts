@@ -13,7 +13,7 @@ import { describeInChromium, idle, screenshot } from './harness';
 
 /** Over the diagonal: some cells are empty. */
 const zoom = { rowStart: 30, rowEnd: 46, columnStart: 24, columnEnd: 40 };
-const VIEW = 'sample=short&layer=3&head=2&zoom=30-46-24-40&theme=dark';
+const VIEW = 'sample=short&layer=3&head=2&zoom=30-46-24-40&theme=dark&pin=none';
 const window = `${VIEW}&method=streaming-llm&p.keepFraction=0.3`;
 const own = `${VIEW}&method=esa&p.projection=exact&p.initTokens=2&p.localTokens=5&p.selectedTokens=3&p.chunkTokens=7&positions=own`;
 
