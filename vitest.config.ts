@@ -1,5 +1,6 @@
 import { defineConfig, mergeConfig } from 'vitest/config';
 import { vulkanEnvironment } from './scripts/browser.mjs';
+import { LongestFirst } from './scripts/longest-first.mjs';
 import viteConfig from './vite.config.ts';
 
 // Test processes inherit this: Dawn in Node then runs on SwiftShader, the same on every machine.
@@ -16,6 +17,7 @@ export default mergeConfig(
     test: {
       pool: 'forks',
       maxWorkers: 2,
+      sequence: { sequencer: LongestFirst },
       projects: [
         {
           // Files share two processes, their modules, and a WebGPU device: loading and compiling again takes longer than the tests.

@@ -1,7 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { longest } from '../../scripts/longest-first.mjs';
 import { serveFolder } from '../../scripts/serve.mjs';
 import { isStale } from '../../scripts/stale.mjs';
 
@@ -65,4 +66,8 @@ describe('serveFolder', () => {
       await close();
     }
   });
+});
+
+it('the files that take longest are there', () => {
+  expect(longest.filter((name) => !existsSync(name))).toEqual([]);
 });

@@ -1,0 +1,49 @@
+import { relative } from 'node:path';
+import { BaseSequencer } from 'vitest/node';
+import { root } from './setup.mjs';
+
+/**
+ * The test files that take longest, the longest first ("Seconds per file" of `npm test`). Two processes end together only where long
+ * files begin first, and a fresh clone, which has timed none yet, would take the files of most bytes first.
+ */
+export const longest = [
+  'tests/browser/study.test.ts',
+  'tests/browser/links.test.ts',
+  'tests/browser/device-loss.test.ts',
+  'tests/browser/arrival.test.ts',
+  'tests/browser/map.test.ts',
+  'tests/browser/harness.test.ts',
+  'tests/gpu/webgpu/attention.test.ts',
+  'tests/cli/evaluate.test.ts',
+  'tests/engine/engine-memory.test.ts',
+  'tests/methods/edge-cases.test.ts',
+  'tests/engine/engine.test.ts',
+  'tests/cli/forward.test.ts',
+  'tests/gpu/webgpu/top-k.test.ts',
+  'tests/methods/each.test.ts',
+  'tests/cli/memory.test.ts',
+  'tests/cli/select.test.ts',
+  'tests/cli/errors.test.ts',
+  'tests/gpu/webgpu/selection.test.ts',
+  'tests/gpu/webgpu/matmul.test.ts',
+  'tests/engine/free-runs.test.ts',
+  'tests/gpu/webgpu/attention-tiles.test.ts',
+  'tests/engine/engine-webgpu.test.ts',
+  'tests/engine/self-test-families.test.ts',
+];
+
+/** Vitest's order of projects, and in each the longest files first. */
+export class LongestFirst extends BaseSequencer {
+  /** @override @param {import('vitest/node').TestSpecification[]} files */
+  async sort(files) {
+    const sorted = await super.sort(files);
+    const projects = [...new Set(sorted.map(({ project }) => project))];
+    const rank = (/** @type {import('vitest/node').TestSpecification} */ { moduleId }) => {
+      const at = longest.indexOf(relative(root, moduleId).replaceAll('\\', '/'));
+      return at < 0 ? longest.length : at;
+    };
+    return sorted.sort(
+      (a, b) => projects.indexOf(a.project) - projects.indexOf(b.project) || rank(a) - rank(b),
+    );
+  }
+}
