@@ -1,6 +1,6 @@
 import { Tooltip } from 'radix-ui';
 import { useEffect } from 'react';
-import { PageContext, usePageState } from '../../src/page/hooks';
+import { PageContext, useView } from '../../src/page/hooks';
 import type { Page } from '../../src/page/page';
 import { MapPanel } from '../map/MapPanel';
 import { MethodPanel } from '../method/MethodPanel';
@@ -26,7 +26,7 @@ export function App({ page }: { page: Page }) {
 }
 
 function Layout() {
-  const theme = usePageState((state) => state.session.view.theme);
+  const theme = useView('theme');
   useEffect(() => {
     document.documentElement.dataset.theme = theme;
   }, [theme]);

@@ -35,8 +35,8 @@ function DownloadQuestion() {
 /** What went wrong or should be known, in a sentence each, until it is dismissed or no longer true. */
 export function Notices() {
   const page = usePage();
-  const error = usePageState((state) => state.error);
-  const textNotices = usePageState((state) => state.text?.notices);
+  const error = usePageState('error');
+  const textNotices = usePageState('text')?.notices;
   return (
     <div className={styles.notices} aria-live="polite">
       <DownloadQuestion />
@@ -61,7 +61,7 @@ export function Notices() {
 /** What was changed in the link, each in full, and below it one line for all other notices: the first, and how many more. */
 function Dismissible() {
   const { actions } = usePage();
-  const notices = usePageState((state) => state.notices);
+  const notices = usePageState('notices');
   const [isOpen, setOpen] = useState(false);
   const changes = notices.filter(({ isChange }) => isChange);
   const others = notices.filter(({ isChange }) => !isChange);

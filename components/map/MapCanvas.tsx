@@ -1,7 +1,6 @@
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef } from 'react';
-import { methodKey } from '../../src/methods/method-spec';
 import type { MapMode, Pooling } from '../../src/page/choices';
-import { useMapPositions, usePage, usePageState } from '../../src/page/hooks';
+import { useMapPositions, useMethodKey, usePage, usePageState, useView } from '../../src/page/hooks';
 import type { MapRegion } from '../../src/tiles/grid';
 import type { Size } from '../shared/useSize';
 import { colourTablesOf } from './colour-tables';
@@ -32,7 +31,7 @@ export function MapCanvas({ region, size, mode, pooling, blink, split, onSampled
   const ratio = typeof devicePixelRatio === 'number' ? devicePixelRatio : 1;
   const width = Math.round(size.width * ratio);
   const height = Math.round(size.height * ratio);
-  const level = levelOf(region, width, height);
+  const level = useMemo(() => levelOf(region, width, height), [region, width, height]);
   const focus = useFocus(region);
   const shown = useShown(mode, blink);
   const left = useSubject(shown[0]!, pooling);
@@ -68,7 +67,7 @@ export function MapCanvas({ region, size, mode, pooling, blink, split, onSampled
       }),
     [tiles, renderer, schedule],
   );
-  const method = usePageState((state) => methodKey(state.session.method));
+  const method = useMethodKey();
   // Its shares may be cached already: then no tile arrives to announce them.
   // biome-ignore lint/correctness/useExhaustiveDependencies: whenever the method is another one
   useEffect(() => {
@@ -94,7 +93,7 @@ function useShown(mode: MapMode, blink: 'full' | 'selective'): readonly Layer[] 
 
 /** Where the pointer is, if it is over the part in view, otherwise the middle. */
 function useFocus(region: MapRegion): { query: number; key: number } {
-  const cell = usePageState((state) => state.cell);
+  const cell = usePageState('cell');
   const { rowStart, rowEnd, columnStart, columnEnd } = region;
   const isInside =
     cell !== null &&
@@ -110,12 +109,12 @@ function useFocus(region: MapRegion): { query: number; key: number } {
 
 /** What a level canvas shows; the same object as long as nothing about it changes. Null while there is no text. */
 function useSubject(shown: Layer | null, pooling: Pooling): MapSubject | null {
-  const text = usePageState((state) => state.textKey);
+  const text = usePageState('textKey');
   const { key: positions } = useMapPositions();
-  const tokens = usePageState((state) => state.text?.tokens ?? 0);
-  const layer = usePageState((state) => state.session.view.layer);
-  const head = usePageState((state) => state.session.view.head);
-  const theme = usePageState((state) => state.session.view.theme);
+  const tokens = usePageState('text')?.tokens ?? 0;
+  const layer = useView('layer');
+  const head = useView('head');
+  const theme = useView('theme');
   return useMemo(
     () =>
       text === null || tokens === 0 || shown === null
@@ -127,11 +126,11 @@ function useSubject(shown: Layer | null, pooling: Pooling): MapSubject | null {
 
 /** The recorded picture of the head in view, if there is one. */
 function useRecorded(shown: Layer | null): Picture | null {
-  const recorded = usePageState((state) => state.snapshotMap);
+  const recorded = usePageState('snapshotMap');
   const { key: positions } = useMapPositions();
-  const layer = usePageState((state) => state.session.view.layer);
-  const head = usePageState((state) => state.session.view.head);
-  const theme = usePageState((state) => state.session.view.theme);
+  const layer = useView('layer');
+  const head = useView('head');
+  const theme = useView('theme');
   return useMemo(() => {
     // Recorded under the model's positions.
     if (
@@ -151,13 +150,13 @@ function useRecorded(shown: Layer | null): Picture | null {
 /** Asks for the tiles of the part in view. */
 function useShow(region: MapRegion, level: number, focus: { query: number; key: number }): void {
   const { tiles } = usePage();
-  const text = usePageState((state) => state.textKey);
-  const tokens = usePageState((state) => state.text?.tokens ?? 0);
+  const text = usePageState('textKey');
+  const tokens = usePageState('text')?.tokens ?? 0;
   const { key: positions } = useMapPositions();
-  const version = usePageState((state) => state.pictureVersion);
-  const method = usePageState((state) => methodKey(state.session.method));
-  const layer = usePageState((state) => state.session.view.layer);
-  const head = usePageState((state) => state.session.view.head);
+  const version = usePageState('pictureVersion');
+  const method = useMethodKey();
+  const layer = useView('layer');
+  const head = useView('head');
   const { rowStart, rowEnd, columnStart, columnEnd } = region;
   const { query, key } = focus;
   useLayoutEffect(() => {

@@ -13,7 +13,7 @@ interface MapMarksProps {
 
 /** What is drawn over the cells: needles, the chosen query, the cross-hair. */
 export function MapMarks({ region, size, cell, query }: MapMarksProps) {
-  const needles = usePageState((state) => state.text?.needles);
+  const needles = usePageState('text')?.needles;
   const { width, height } = size;
   const perColumn = width / (region.columnEnd - region.columnStart);
   const perRow = height / (region.rowEnd - region.rowStart);

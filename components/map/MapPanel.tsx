@@ -1,6 +1,8 @@
 import { useState } from 'react';
-import { usePageState, useRowProvenance } from '../../src/page/hooks';
+import { usePage, usePageState, useRowBy, useShownTexts, useView } from '../../src/page/hooks';
+import { rowBy } from '../../src/page/measured';
 import { shownTexts } from '../../src/page/shown-texts';
+import type { MapRegion } from '../../src/tiles/grid';
 import { selectCommand } from '../shared/command';
 import { DataTable } from '../shared/DataTable';
 import { Panel } from '../shared/Panel';
@@ -13,28 +15,32 @@ import { Thumbnails } from './Thumbnails';
 
 /** Legend and read-out: in the empty triangle, and where the view has none, away from the pointer. */
 function MapCorner() {
-  const zoom = usePageState((state) => state.session.view.zoom);
-  const isLeft = usePageState(({ cell, session }) => {
-    const region = session.view.zoom;
-    if (!region || !cell || cell.key === null) return false;
-    const isRight = cell.key > (region.columnStart + region.columnEnd) / 2;
-    return isRight && cell.query < (region.rowStart + region.rowEnd) / 2;
-  });
+  const zoom = useView('zoom');
+  return zoom === null ? <div className={styles.corner}>{cornerContents}</div> : <ZoomedCorner zoom={zoom} />;
+}
+
+const cornerContents = (
+  <>
+    <MapLegend />
+    <ReadOut />
+  </>
+);
+
+function ZoomedCorner({ zoom }: { zoom: MapRegion }) {
+  const cell = usePageState('cell');
+  const isRight = cell !== null && cell.key !== null && cell.key > (zoom.columnStart + zoom.columnEnd) / 2;
+  const isLeft = isRight && cell.query < (zoom.rowStart + zoom.rowEnd) / 2;
   return (
-    <div className={styles.corner} data-zoomed={zoom !== null || undefined} data-left={isLeft || undefined}>
-      <MapLegend />
-      <ReadOut />
+    <div className={styles.corner} data-zoomed data-left={isLeft || undefined}>
+      {cornerContents}
     </div>
   );
 }
 
 /** The attention matrix of one head, with the selection over it. */
 export function MapPanel() {
-  const row = usePageState((state) => state.row);
-  const text = usePageState((state) => state.text);
-  const provenance = useRowProvenance(row);
+  const page = usePage();
   const [isTableShown, showTable] = useState(false);
-  const table = () => rowTable(row, text ? shownTexts(text) : []);
   return (
     <Panel
       title="Attention map"
@@ -42,10 +48,13 @@ export function MapPanel() {
       className={styles.panel}
       isAsideWide
       aside={<MapToolbar />}
-      copyProvenance={provenance}
       copy={{
         what: 'the chosen query’s keys',
-        table,
+        table: () => {
+          const { row, text } = page.store.getState();
+          return rowTable(row, text ? shownTexts(text) : []);
+        },
+        by: () => rowBy(page.store.getState(), page.version),
         command: selectCommand,
         isTableShown,
         showTable,
@@ -58,13 +67,20 @@ export function MapPanel() {
         </div>
         <Thumbnails />
       </div>
-      {isTableShown && (
-        <DataTable
-          table={table()}
-          caption="Keys of the chosen query, largest weight first"
-          provenance={provenance}
-        />
-      )}
+      {isTableShown && <RowTable />}
     </Panel>
+  );
+}
+
+function RowTable() {
+  const row = usePageState('row');
+  const tokenTexts = useShownTexts() ?? [];
+  const by = useRowBy(row);
+  return (
+    <DataTable
+      table={rowTable(row, tokenTexts)}
+      caption="Keys of the chosen query, largest weight first"
+      by={by}
+    />
   );
 }

@@ -1,7 +1,6 @@
-import { type KeyboardEvent, useCallback, useEffect, useRef, useState } from 'react';
+import { type KeyboardEvent, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { explainKey } from '../../src/page/explain/explain-key';
-import { useMapPositions, usePage, usePageState } from '../../src/page/hooks';
-import { shownTexts } from '../../src/page/shown-texts';
+import { useMapPositions, usePage, usePageState, useShownTexts, useView } from '../../src/page/hooks';
 import { chosenQuery } from '../../src/page/state';
 import type { MapRegion } from '../../src/tiles/grid';
 import { formatCount, formatRank, formatWeight, nameToken } from '../shared/format';
@@ -22,34 +21,30 @@ const KEYBOARD_PAUSE = 500;
 const BLINK_MILLISECONDS = 900;
 
 /** The cell under the cross-hair for those who do not see it: its tokens, its weight, and what became of it. */
-function CellSaid() {
-  const cell = usePageState((state) => state.cell);
-  const tokenTexts = usePageState((state) => state.text?.tokenTexts);
-  const row = useRow(cell?.query ?? null);
+function CellSaid({ query, cellKey }: { query: number; cellKey: number }) {
+  const tokenTexts = usePageState('text')?.tokenTexts;
+  const row = useRow(query);
   const name = (token: number): string => `${token} ${nameToken(tokenTexts?.[token] ?? '')}`;
-  let said = '';
-  if (cell !== null && cell.key !== null) {
-    said = `query ${name(cell.query)}, key ${name(cell.key)}`;
-    if (row) {
-      const why = explainKey(row, cell.key);
-      if (why.positions !== 'cache') said += `, weight ${formatWeight(why.weight)}`;
-      said += `, ${ruleOf(why)}`;
-    }
+  let said = `query ${name(query)}, key ${name(cellKey)}`;
+  if (row) {
+    const why = explainKey(row, cellKey);
+    if (why.positions !== 'cache') said += `, weight ${formatWeight(why.weight)}`;
+    said += `, ${ruleOf(why)}`;
   }
-  return <Hidden aria-live="polite">{said}</Hidden>;
+  return said;
 }
 
 /** The matrix: queries down, keys across. */
 export function MapSurface() {
   const page = usePage();
   const { actions } = page;
-  const tokens = usePageState((state) => state.text?.tokens ?? 0);
-  const tokenTexts = usePageState(({ text }) => (text ? shownTexts(text) : undefined));
-  const zoom = usePageState((state) => state.session.view.zoom);
-  const mode = usePageState((state) => state.session.view.mode);
-  const split = usePageState((state) => state.session.view.split);
-  const pooling = usePageState((state) => state.session.view.pooling);
-  const cell = usePageState((state) => state.cell);
+  const tokens = usePageState('text')?.tokens ?? 0;
+  const tokenTexts = useShownTexts();
+  const zoom = useView('zoom');
+  const mode = useView('mode');
+  const split = useView('split');
+  const pooling = useView('pooling');
+  const cell = usePageState('cell');
   const query = usePageState(chosenQuery);
   const { whose, isVoid } = useMapPositions();
   const [moving, setMoving] = useState<MapRegion | null>(null);
@@ -57,7 +52,8 @@ export function MapSurface() {
   const [box, size] = useSize<HTMLDivElement>({ width: 600, height: 520 });
   const { side, swap } = useBlink(mode === 'blink');
 
-  const region = moving ?? fitRegion(zoom, Math.max(1, tokens));
+  const settled = useMemo(() => fitRegion(zoom, Math.max(1, tokens)), [zoom, tokens]);
+  const region = moving ?? settled;
   const latest = useRef(region);
   latest.current = region;
   const pause = useRef<ReturnType<typeof setTimeout>>(undefined);
@@ -126,7 +122,9 @@ export function MapSurface() {
         {mode === 'split' && whose !== 'cache' && (
           <SplitHandle at={split} onMove={(at, isDone) => actions.setView({ split: at }, isDone)} />
         )}
-        <CellSaid />
+        <Hidden aria-live="polite">
+          {cell && cell.key !== null && <CellSaid query={cell.query} cellKey={cell.key} />}
+        </Hidden>
       </div>
       {rowStep > 1 && (
         <span

@@ -1,6 +1,6 @@
 import { useId } from 'react';
 import { type MapMode, mapModes, type PositionChoice, positionChoices } from '../../src/page/choices';
-import { useMapPositions, usePage, usePageState } from '../../src/page/hooks';
+import { useMapPositions, usePage, usePageState, useView } from '../../src/page/hooks';
 import { Button } from '../shared/Button';
 import { Select } from '../shared/Field';
 import { Segments } from '../shared/Segments';
@@ -19,11 +19,11 @@ const modeHelp: Readonly<Record<MapMode, string>> = {
 /** How the map is drawn, and of which head. */
 export function MapToolbar() {
   const { actions } = usePage();
-  const mode = usePageState((state) => state.session.view.mode);
-  const layer = usePageState((state) => state.session.view.layer);
-  const head = usePageState((state) => state.session.view.head);
-  const zoom = usePageState((state) => state.session.view.zoom);
-  const model = usePageState((state) => state.model);
+  const mode = useView('mode');
+  const layer = useView('layer');
+  const head = useView('head');
+  const zoom = useView('zoom');
+  const model = usePageState('model');
   return (
     <div className={styles.toolbar}>
       <Segments
@@ -129,9 +129,9 @@ const poolingOptions = [
 /** What the colours say; five decades of weight. */
 export function MapLegend() {
   const { actions } = usePage();
-  const theme = usePageState((state) => state.session.view.theme);
-  const mode = usePageState((state) => state.session.view.mode);
-  const pooling = usePageState((state) => state.session.view.pooling);
+  const theme = useView('theme');
+  const mode = useView('mode');
+  const pooling = useView('pooling');
   const { whose, isVoid, isMade } = useMapPositions();
   if (isMade) {
     return (

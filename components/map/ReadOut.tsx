@@ -1,10 +1,9 @@
 import { explainKey, type KeyExplanation } from '../../src/page/explain/explain-key';
-import { useMapPositions, usePageState, useRowProvenance } from '../../src/page/hooks';
-import { shownTexts } from '../../src/page/shown-texts';
+import { useMapPositions, usePageState, useRowBy, useShownTexts, useView } from '../../src/page/hooks';
 import { chosenQuery } from '../../src/page/state';
 import { formatCount, formatRank, formatScore, formatWeight } from '../shared/format';
-import { StaleLine } from '../shared/Panel';
 import { ruleOf, verdictOf } from '../shared/rule';
+import { StaleLine } from '../shared/Stale';
 import { Term } from '../shared/Term';
 import { Empty, Hidden, TokenName } from '../shared/Text';
 import styles from './ReadOut.module.css';
@@ -12,36 +11,45 @@ import { useRow } from './useRow';
 
 /** Why the cell under the pointer was kept or missed. */
 export function ReadOut() {
-  const cell = usePageState((state) => state.cell);
-  const tokenTexts = usePageState(({ text }) => (text ? shownTexts(text) : undefined));
+  const cell = usePageState('cell');
+  const tokenTexts = useShownTexts();
   const chosen = usePageState(chosenQuery);
-  const isZoomed = usePageState((state) => state.session.view.zoom !== null);
-  const query = cell?.query ?? chosen;
-  const row = useRow(cell ? cell.query : null);
-  const provenance = useRowProvenance(row);
-  if (!tokenTexts || query === null) return null;
-  if (!cell || cell.key === null) {
-    if (isZoomed) return null;
-    return (
-      <div className={styles.readOut}>
-        <p className={styles.hint}>
-          A row is a query, a column a key before it. Point at a cell to learn why it was kept or missed;
-          click to choose its query; wheel or pinch to zoom.
-        </p>
-      </div>
-    );
+  const zoom = useView('zoom');
+  if (!tokenTexts || (cell === null && chosen === null)) return null;
+  if (cell && cell.key !== null) {
+    return <CellRead query={cell.query} cellKey={cell.key} tokenTexts={tokenTexts} />;
   }
+  if (zoom !== null) return null;
+  return (
+    <div className={styles.readOut}>
+      <p className={styles.hint}>
+        A row is a query, a column a key before it. Point at a cell to learn why it was kept or missed; click
+        to choose its query; wheel or pinch to zoom.
+      </p>
+    </div>
+  );
+}
+
+interface CellReadProps {
+  query: number;
+  cellKey: number;
+  tokenTexts: readonly string[];
+}
+
+function CellRead({ query, cellKey, tokenTexts }: CellReadProps) {
+  const row = useRow(query);
+  const by = useRowBy(row);
   return (
     <div className={styles.readOut}>
       <p className={styles.pair}>
         <TokenName text={tokenTexts[query] ?? ''} /> <span className={styles.arrow}>→</span>{' '}
-        <TokenName text={tokenTexts[cell.key] ?? ''} />
+        <TokenName text={tokenTexts[cellKey] ?? ''} />
         <small>
-          query {formatCount(query)}, key {formatCount(cell.key)}
+          query {formatCount(query)}, key {formatCount(cellKey)}
         </small>
       </p>
-      <StaleLine provenance={provenance} />
-      {row ? <KeyExplained why={explainKey(row, cell.key)} /> : <Empty>…</Empty>}
+      <StaleLine by={by} />
+      {row ? <KeyExplained why={explainKey(row, cellKey)} /> : <Empty>…</Empty>}
     </div>
   );
 }

@@ -1,5 +1,13 @@
 import { type KeyboardEvent, type MouseEvent, useEffect, useLayoutEffect, useMemo, useRef } from 'react';
-import { useArrivingLayers, useMapPositions, useMeasured, usePage, usePageState } from '../../src/page/hooks';
+import {
+  useArrivingLayers,
+  useIsStale,
+  useMapPositions,
+  useMeasured,
+  usePage,
+  usePageState,
+  useView,
+} from '../../src/page/hooks';
 import { palettes } from '../shared/palette';
 import { colourTablesOf } from './colour-tables';
 import styles from './Thumbnails.module.css';
@@ -13,16 +21,19 @@ const WIDEST = 168;
 /** All layers and heads at a glance, with a bar for each head's mass recall. */
 export function Thumbnails() {
   const { actions, tiles } = usePage();
-  const model = usePageState((state) => state.model);
-  const recorded = usePageState((state) => state.thumbnails);
-  const text = usePageState((state) => state.textKey);
-  const tokens = usePageState((state) => state.text?.tokens ?? 0);
-  const running = usePageState((state) => state.running);
+  const model = usePageState('model');
+  const recorded = usePageState('thumbnails');
+  const text = usePageState('textKey');
+  const tokens = usePageState('text')?.tokens ?? 0;
+  const running = usePageState('running');
   const layersShown = useMeasured('layers');
   // A bar has no room for a name: it stands for the present choice or not at all.
   const arriving = useArrivingLayers();
-  const measured = layersShown?.isStale ? arriving : layersShown?.value;
-  const { layer, head, theme } = usePageState((state) => state.session.view);
+  const isStale = useIsStale(layersShown?.by ?? null);
+  const measured = isStale ? arriving : layersShown?.value;
+  const layer = useView('layer');
+  const head = useView('head');
+  const theme = useView('theme');
   const { whose, key: positions, isVoid } = useMapPositions();
   const canvas = useRef<HTMLCanvasElement>(null);
   const layers = model?.layers ?? 8;

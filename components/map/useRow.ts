@@ -1,16 +1,17 @@
 import { useEffect, useState } from 'react';
 import type { QueryRow } from '../../src/measure/results';
-import { useMapPositions, usePage, usePageState } from '../../src/page/hooks';
+import { useMapPositions, usePage, usePageState, useView } from '../../src/page/hooks';
 
 const QUIET_MILLISECONDS = 30;
 
 /** One query's row in the head in view; null until it is there. */
 export function useRow(query: number | null): QueryRow | null {
   const page = usePage();
-  const chosen = usePageState((state) => state.row);
-  const { layer, head } = usePageState((state) => state.session.view);
+  const chosen = usePageState('row');
+  const layer = useView('layer');
+  const head = useView('head');
   const { whose, key } = useMapPositions();
-  const version = usePageState((state) => state.pictureVersion);
+  const version = usePageState('pictureVersion');
   const [fetched, setFetched] = useState<QueryRow | null>(null);
   const isShown = (row: QueryRow | null): row is QueryRow =>
     row !== null &&

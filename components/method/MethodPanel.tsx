@@ -1,6 +1,5 @@
 import { Select } from 'radix-ui';
 import { fingerprint } from '../../src/base/fingerprint';
-import { methodNotices } from '../../src/engine/notices';
 import type { Method } from '../../src/methods/method';
 import type { MethodSpec } from '../../src/methods/method-spec';
 import {
@@ -8,8 +7,14 @@ import {
   type ParameterContext,
   type Parameters as ParameterSet,
 } from '../../src/methods/parameters';
-import { useMethod, usePage, usePageState, useParameterContext } from '../../src/page/hooks';
-import { presentRecord } from '../../src/page/measured';
+import {
+  useIsPinned,
+  useMethod,
+  usePage,
+  usePageState,
+  useParameterContext,
+  useSession,
+} from '../../src/page/hooks';
 import { defaultParameters } from '../../src/study/default-study';
 import { Button } from '../shared/Button';
 import { ErrorText } from '../shared/Field';
@@ -19,17 +24,13 @@ import { Panel } from '../shared/Panel';
 import { menuClass } from '../shared/Popover';
 import { Term } from '../shared/Term';
 import styles from './MethodPanel.module.css';
-import { Parameters } from './Parameters';
+import { MethodNotices, Parameters } from './Parameters';
 import { QuerySees } from './QuerySees';
 
 /** The method, what it lets a query see, and all its controls. */
 export function MethodPanel() {
   const method = useMethod();
-  const context = useParameterContext();
-  const parameters = usePageState((state) => state.session.method.parameters);
-  const error = usePageState((state) => state.problem);
-  const assumptions = usePageState(({ records, session }) => presentRecord(records, session)?.assumptions);
-  const notices = error === null ? methodNotices(method, parameters, context, assumptions) : [];
+  const error = usePageState('problem');
   return (
     <Panel title="Method" name="method">
       <MethodPicker />
@@ -47,11 +48,7 @@ export function MethodPanel() {
       <Presets />
       {error !== null && <ErrorText role="alert">{error}</ErrorText>}
       <Parameters />
-      {notices.map((notice) => (
-        <p key={notice} className={styles.note}>
-          {notice}
-        </p>
-      ))}
+      <MethodNotices />
       <Pins />
     </Panel>
   );
@@ -126,11 +123,10 @@ function paperParameters(method: Method, context: ParameterContext): ParameterSe
 
 /** Methods that stay for comparison. */
 function Pins() {
-  const { actions, findMethod } = usePage();
+  const { actions, findMethod, store } = usePage();
   const method = useMethod();
-  const pinned = usePageState((state) => state.session.pinned);
-  const current = usePageState((state) => state.session.method);
-  const isPinned = pinned.some((known) => fingerprint(known) === fingerprint(current));
+  const pinned = useSession('pinned');
+  const isPinned = useIsPinned();
   return (
     <div className={styles.pins}>
       <h3 className={styles.heading}>
@@ -150,7 +146,11 @@ function Pins() {
         })}
       </ul>
       {!isPinned && (
-        <Button kind="text" className={styles.pin} onClick={() => actions.pin(current)}>
+        <Button
+          kind="text"
+          className={styles.pin}
+          onClick={() => actions.pin(store.getState().session.method)}
+        >
           Pin {method.title} as it is
         </Button>
       )}

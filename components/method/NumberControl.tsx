@@ -1,5 +1,5 @@
 import { Slider } from 'radix-ui';
-import { useId, useState } from 'react';
+import { memo, useId, useState } from 'react';
 import type {
   CountParameter,
   FractionParameter,
@@ -89,15 +89,20 @@ export function NumberControl({ schema, value, context, follows, check, onChange
   );
 }
 
+interface ParameterNameProps {
+  schema: ParameterSchema;
+  help: string;
+}
+
 /** What a parameter is called, here and in its paper, with its explanation. */
-export function ParameterName({ schema, help }: { schema: ParameterSchema; help: string }) {
+export const ParameterName = memo(function ParameterName({ schema, help }: ParameterNameProps) {
   return (
     <Term className={styles.name} text={help}>
       {schema.label}
       {schema.symbol && <PaperSymbol text={` ${schema.symbol}`} />}
     </Term>
   );
-}
+});
 
 interface PerLayerEditorProps {
   label: string;

@@ -1,6 +1,12 @@
 import type { ChoiceParameter } from '../../src/methods/parameters';
-import { followedNames } from '../../src/page/dependent-defaults';
-import { useMethod, usePage, usePageState, useParameterContext } from '../../src/page/hooks';
+import {
+  useFollowedNames,
+  useMethod,
+  useMethodNotices,
+  usePage,
+  useParameter,
+  useParameterContext,
+} from '../../src/page/hooks';
 import { valueProblem } from '../../src/page/parameter-errors';
 import { Segments } from '../shared/Segments';
 import { Empty } from '../shared/Text';
@@ -9,43 +15,54 @@ import styles from './Parameters.module.css';
 
 /** The controls of the method, made from its schema. */
 export function Parameters() {
-  const { actions } = usePage();
   const method = useMethod();
-  const context = useParameterContext();
-  const parameters = usePageState((state) => state.session.method.parameters);
   const names = Object.keys(method.parameters);
   return (
     <div className={styles.controls}>
       {names.length === 0 && <Empty>This method has no parameters.</Empty>}
-      {names.map((name) => {
-        const schema = method.parameters[name]!;
-        const value = parameters[name] ?? schema.default(context, parameters);
-        if (schema.kind === 'choice') {
-          return (
-            <ChoiceControl
-              key={`${method.id}.${name}`}
-              schema={schema}
-              value={String(value)}
-              onChange={(next) => actions.setParameter(name, next, true)}
-            />
-          );
-        }
-        return (
-          <NumberControl
-            key={`${method.id}.${name}`}
-            schema={schema}
-            value={typeof value === 'string' ? Number(value) : value}
-            context={context}
-            follows={followedNames(method, name, parameters, context).map(
-              (other) => method.parameters[other]?.label ?? other,
-            )}
-            check={(candidate) => valueProblem(method, name, candidate, context)}
-            onChange={(next, isDone) => actions.setParameter(name, next, isDone)}
-          />
-        );
-      })}
+      {names.map((name) => (
+        <Control key={`${method.id}.${name}`} name={name} />
+      ))}
     </div>
   );
+}
+
+/** One of them; it renders when its own value changes, or what it follows. */
+function Control({ name }: { name: string }) {
+  const { actions, store } = usePage();
+  const method = useMethod();
+  const context = useParameterContext();
+  const schema = method.parameters[name]!;
+  const value = useParameter(name) ?? schema.default(context, store.getState().session.method.parameters);
+  const follows = useFollowedNames(method, name, context);
+  if (schema.kind === 'choice') {
+    return (
+      <ChoiceControl
+        schema={schema}
+        value={String(value)}
+        onChange={(next) => actions.setParameter(name, next, true)}
+      />
+    );
+  }
+  return (
+    <NumberControl
+      schema={schema}
+      value={typeof value === 'string' ? Number(value) : value}
+      context={context}
+      follows={follows.map((other) => method.parameters[other]?.label ?? other)}
+      check={(candidate) => valueProblem(method, name, candidate, context)}
+      onChange={(next, isDone) => actions.setParameter(name, next, isDone)}
+    />
+  );
+}
+
+/** What is to be known of the method with these values. */
+export function MethodNotices() {
+  return useMethodNotices().map((notice) => (
+    <p key={notice} className={styles.remark}>
+      {notice}
+    </p>
+  ));
 }
 
 interface ChoiceControlProps {

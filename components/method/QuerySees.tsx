@@ -1,9 +1,9 @@
 import type { KeyFate } from '../../src/measure/results';
 import { countFates } from '../../src/page/explain/explain-key';
-import { usePageState, useRowProvenance } from '../../src/page/hooks';
+import { usePageState, useRowBy } from '../../src/page/hooks';
 import { formatCount, formatPercent } from '../shared/format';
 import type { GlossaryTerm } from '../shared/glossary';
-import { StaleLine } from '../shared/Panel';
+import { Stale, StaleLine } from '../shared/Stale';
 import { Term } from '../shared/Term';
 import { Empty } from '../shared/Text';
 import styles from './QuerySees.module.css';
@@ -28,8 +28,8 @@ const parts: readonly Part[] = [
 
 /** What the chosen query sees of the text before it, by the rule that decided. */
 export function QuerySees() {
-  const row = usePageState((state) => state.row);
-  const provenance = useRowProvenance(row);
+  const row = usePageState('row');
+  const by = useRowBy(row);
   if (!row) return <Empty>Nothing read yet.</Empty>;
   const counts = countFates(row);
   const isDrawn = row.rule.kind === 'lot';
@@ -37,8 +37,8 @@ export function QuerySees() {
   const shown = parts.filter(({ fate }) => counts[fate] > 0);
   return (
     <>
-      <StaleLine provenance={provenance} />
-      <div className={styles.sees} data-stale={provenance?.isStale || undefined}>
+      <StaleLine by={by} />
+      <Stale as="div" by={by} className={styles.sees}>
         <div className={styles.bar} aria-hidden="true">
           {shown.map(({ fate }) => (
             <span key={fate} data-fate={fate} style={{ flexGrow: counts[fate] }} />
@@ -59,7 +59,7 @@ export function QuerySees() {
             </div>
           ))}
         </dl>
-      </div>
+      </Stale>
     </>
   );
 }

@@ -1,8 +1,7 @@
 import { useState } from 'react';
 import type { DivergencePart } from '../../src/measure/results';
 import { evictionPlace } from '../../src/methods/blocks';
-import { useMeasured, usePage, usePageState } from '../../src/page/hooks';
-import { isPastTrained } from '../../src/page/summary';
+import { useIsPast, useMeasured, usePage, usePageState, useSession } from '../../src/page/hooks';
 import type { FreeRunMeasurement } from '../../src/study/results';
 import { Button } from '../shared/Button';
 import { evaluateCommand } from '../shared/command';
@@ -23,11 +22,10 @@ export function AnswerPanel() {
   const { findMethod } = usePage();
   const measured = useMeasured('freeRun');
   const freeRun = measured?.value ?? null;
-  const isRunning = usePageState((state) => state.running);
   // The method that answered, which may not be the one that is chosen now.
   const isFull = measured?.by.method.id === 'full';
-  const text = usePageState((state) => state.text);
-  const isPast = usePageState((state) => isPastTrained(state.text, state.model));
+  const text = usePageState('text');
+  const isPast = useIsPast();
   const [isTableShown, showTable] = useState(false);
   const { id = '', parameters = {} } = measured?.by.method ?? {};
   const evictsOnce = findMethod(id)?.traits(parameters).decides === 'once';
@@ -41,23 +39,20 @@ export function AnswerPanel() {
     <Panel
       title="Answer"
       name="answer"
-      provenance={measured}
+      by={measured?.by ?? null}
       aside={<Term name="freeRun">free run</Term>}
       {...(freeRun && {
         copy: {
           what: 'the answers',
           table: () => answerTable(freeRun, title),
+          by: () => measured?.by ?? null,
           command: evaluateCommand,
           isTableShown,
           showTable,
         },
       })}
     >
-      {!freeRun && (
-        <Empty>
-          {isRunning ? 'The model has not answered yet.' : 'No answer: the run did not get this far.'}
-        </Empty>
-      )}
+      {!freeRun && <NoAnswer />}
       {freeRun && (
         <div className={styles.answer}>
           <AnswerTexts freeRun={freeRun} title={title} isFull={isFull} isPast={isPast} />
@@ -79,7 +74,7 @@ export function AnswerPanel() {
                     text.tokenTexts,
                   )}
                   caption="Divergence of each query from full attention, nats"
-                  provenance={measured}
+                  by={measured?.by ?? null}
                 />
               )}
             </>
@@ -97,11 +92,20 @@ export function AnswerPanel() {
   );
 }
 
+function NoAnswer() {
+  const isRunning = usePageState('running');
+  return (
+    <Empty>
+      {isRunning ? 'The model has not answered yet.' : 'No answer: the run did not get this far.'}
+    </Empty>
+  );
+}
+
 /** The queries that every number is a mean over; where they begin can be typed, 0 takes them all. */
 function QueriesRange() {
   const { actions } = usePage();
   const queries = useMeasured('cost')?.queries;
-  const chosen = usePageState((state) => state.session.queriesStart);
+  const chosen = useSession('queriesStart');
   const [error, setError] = useState<string | null>(null);
   const [typed, setTyped] = useState<number | null>(null);
   if (!queries) return null;

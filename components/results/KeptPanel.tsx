@@ -1,9 +1,8 @@
 import type { ReactNode } from 'react';
 import type { CostMeasurement } from '../../src/measure/results';
-import { useMeasured, usePage, usePageState } from '../../src/page/hooks';
+import { useIsPast, useMeasured, useMeasuredBy, usePage } from '../../src/page/hooks';
 import { positionsOf } from '../../src/page/map-positions';
-import { choiceKey, type Shown } from '../../src/page/measured';
-import { isPastTrained, type Summary, summarise } from '../../src/page/summary';
+import { type Summary, summarise } from '../../src/page/summary';
 import type { FreeRunMeasurement } from '../../src/study/results';
 import { pointCommand } from '../shared/command';
 import { formatBytes, formatOperations, formatPercent, formatRatio } from '../shared/format';
@@ -18,13 +17,10 @@ import { TimeLine } from './TimeLine';
 /** What the selection keeps, what it saves, and what it loses. */
 export function KeptPanel() {
   const layers = useMeasured('layers');
-  const madeBy = layers ? choiceKey(layers.by) : null;
   // Of the choice that the layers are of: one panel never shows two.
-  const ofTheSame = <Part,>(shown: Shown<Part> | null): Part | null =>
-    shown && choiceKey(shown.by) === madeBy ? shown.value : null;
-  const cost = ofTheSame(useMeasured('cost'));
-  const freeRun = ofTheSame(useMeasured('freeRun'));
-  const isPast = usePageState((state) => isPastTrained(state.text, state.model));
+  const cost = useMeasuredBy('cost', layers?.by ?? null);
+  const freeRun = useMeasuredBy('freeRun', layers?.by ?? null);
+  const isPast = useIsPast();
   const { findMethod } = usePage();
   const summary = summarise(layers?.value ?? null);
   const positions = layers ? positionsOf(layers.by.method, findMethod) : 'model';
@@ -39,10 +35,11 @@ export function KeptPanel() {
     <Panel
       title="Kept and lost"
       name="kept"
-      provenance={layers}
+      by={layers?.by ?? null}
       copy={{
         what: 'kept and lost',
         table: () => costTable(summary, cost, freeRun),
+        by: () => layers?.by ?? null,
         command: pointCommand,
       }}
     >
@@ -78,9 +75,7 @@ export function KeptPanel() {
           ),
         )}
       </dl>
-      {freeRun && layers?.by.method.id !== 'full' && (
-        <TimeLine time={freeRun.time} isStale={layers?.isStale ?? true} />
-      )}
+      {freeRun && layers?.by.method.id !== 'full' && <TimeLine time={freeRun.time} by={layers?.by ?? null} />}
     </Panel>
   );
 }

@@ -2,15 +2,23 @@ import { min } from 'd3-array';
 import { scaleBand, scaleLinear } from 'd3-scale';
 import { useState } from 'react';
 import type { HeadMeasurement, LayerMeasurement } from '../../src/measure/results';
-import { useArrivingLayers, useMeasured, useMethod, usePage, usePageState } from '../../src/page/hooks';
+import {
+  useArrivingLayers,
+  useIsPast,
+  useMeasured,
+  useMethod,
+  usePage,
+  usePageState,
+  useView,
+} from '../../src/page/hooks';
 import { positionsOf } from '../../src/page/map-positions';
-import type { ShownPart } from '../../src/page/measured';
-import { isPastTrained } from '../../src/page/summary';
+import type { MeasuredBy, ShownPart } from '../../src/page/measured';
 import { pointCommand } from '../shared/command';
 import { DataTable } from '../shared/DataTable';
 import { formatCount, formatPercent } from '../shared/format';
 import { Panel } from '../shared/Panel';
 import { methodTitle } from '../shared/provenance';
+import { Stale } from '../shared/Stale';
 import { Term } from '../shared/Term';
 import { Empty } from '../shared/Text';
 import type { Table } from '../shared/table';
@@ -26,7 +34,7 @@ export function LayerRecall() {
   const { findMethod } = usePage();
   const measured = useMeasured('layers');
   const arriving = useArrivingLayers();
-  const isPast = usePageState((state) => isPastTrained(state.text, state.model));
+  const isPast = useIsPast();
   const method = useMethod();
   const [isTableShown, showTable] = useState(false);
   if (!measured) {
@@ -50,10 +58,11 @@ export function LayerRecall() {
       }
       aside="dots: heads"
       name="recall"
-      provenance={measured}
+      by={measured.by}
       copy={{
         what: 'mass recall by layer',
         table,
+        by: () => measured.by,
         command: pointCommand,
         isTableShown,
         showTable,
@@ -65,11 +74,7 @@ export function LayerRecall() {
       )}
       {reason !== undefined && <p className={styles.past}>{reason}</p>}
       {isTableShown && (
-        <DataTable
-          table={table()}
-          caption="Mass recall by layer and head, share of 1"
-          provenance={measured}
-        />
+        <DataTable table={table()} caption="Mass recall by layer and head, share of 1" by={measured.by} />
       )}
     </Panel>
   );
@@ -77,8 +82,8 @@ export function LayerRecall() {
 
 /** Why recall is grey, where it is, and what is not. `hasOwn`: recall is shown under the method's own positions. */
 function PastTrained({ hasOwn }: { hasOwn: boolean }) {
-  const isPast = usePageState((state) => isPastTrained(state.text, state.model));
-  const trained = usePageState((state) => state.model?.trainedTokens ?? 0);
+  const isPast = useIsPast();
+  const trained = usePageState('model')?.trainedTokens ?? 0;
   if (!isPast) return null;
   return (
     <p className={styles.past}>
@@ -92,7 +97,7 @@ function PastTrained({ hasOwn }: { hasOwn: boolean }) {
 /** A layer, and the method that measured it: during a run the chart shows those of two methods. */
 interface ShownLayer extends LayerMeasurement {
   readonly title: string;
-  readonly isStale: boolean;
+  readonly by: MeasuredBy | null;
 }
 
 /** A layer whose rows of the cache are tokens. */
@@ -116,21 +121,24 @@ function underOwn(layer: CountedLayer): CountedLayer {
 
 /** The present choice's layers as they arrive, in place of those that were measured before. */
 function shownLayers(
-  { value, isStale }: ShownPart<'layers'>,
+  { value, by }: Pick<ShownPart<'layers'>, 'value' | 'by'>,
   arriving: readonly LayerMeasurement[],
   measuredTitle: string,
   presentTitle: string,
 ): ShownLayer[] {
+  // Those that arrive are what is shown where nobody has measured all.
+  const others = value === arriving ? [] : arriving;
   const before = value
-    .filter(({ layer }) => !isStale || arriving.every((other) => other.layer !== layer))
-    .map((layer) => ({ ...layer, title: measuredTitle, isStale }));
-  const now = isStale ? arriving.map((layer) => ({ ...layer, title: presentTitle, isStale: false })) : [];
+    .filter(({ layer }) => others.every((other) => other.layer !== layer))
+    .map((layer) => ({ ...layer, title: measuredTitle, by }));
+  const now = others.map((layer) => ({ ...layer, title: presentTitle, by: null }));
   return [...before, ...now].sort((a, b) => a.layer - b.layer);
 }
 
 function RecallChart({ layers, isGrey }: { layers: readonly CountedLayer[]; isGrey: boolean }) {
   const { actions } = usePage();
-  const { layer: shownLayer, head: shownHead } = usePageState((state) => state.session.view);
+  const shownLayer = useView('layer');
+  const shownHead = useView('head');
   const [box, { width }] = useSize<HTMLDivElement>({ width: 310, height: HEIGHT });
   const lowest = min(layers, ({ heads }) => min(heads, (head) => head.massRecall)) ?? 1;
   const yOf = scaleLinear(
@@ -152,10 +160,10 @@ function RecallChart({ layers, isGrey }: { layers: readonly CountedLayer[]; isGr
       isGrey={isGrey}
     >
       <ShareGrid yOf={yOf} left={margin.left} right={width - margin.right} />
-      {layers.map(({ layer, massRecall, heads, title, isStale }) => {
+      {layers.map(({ layer, massRecall, heads, title, by }) => {
         const left = xOf(layer) ?? 0;
         return (
-          <g key={layer} className={styles.layer} data-stale={isStale || undefined}>
+          <Stale as="g" key={layer} by={by} className={styles.layer}>
             <text
               data-shown={layer === shownLayer || undefined}
               x={left + band / 2}
@@ -185,7 +193,7 @@ function RecallChart({ layers, isGrey }: { layers: readonly CountedLayer[]; isGr
                 <title>{`${title}, layer ${layer}, head ${head}: ${formatPercent(recall)}`}</title>
               </circle>
             ))}
-          </g>
+          </Stale>
         );
       })}
     </Chart>

@@ -3,7 +3,9 @@ import { type ScaleLogarithmic, scaleLinear, scaleLog } from 'd3-scale';
 import { curveMonotoneX, line } from 'd3-shape';
 import { fingerprint } from '../../src/base/fingerprint';
 import type { SweepCurve, SweepPoint } from '../../src/measure/results';
+import type { MeasuredBy } from '../../src/page/measured';
 import { formatPercent } from '../shared/format';
+import { Stale } from '../shared/Stale';
 import { useSize } from '../shared/useSize';
 import { Chart, ShareGrid } from './Chart';
 import { type Point, placeLabels } from './place-labels';
@@ -22,15 +24,15 @@ export interface SweepChartProps {
   curves: readonly (SweepCurve & { readonly title: string })[];
   /** The study's own point. */
   current: { readonly kept: number; readonly massRecall: number } | null;
-  /** The point belongs to another choice than the present one. */
-  isCurrentStale: boolean;
+  /** What made the point. */
+  currentBy: MeasuredBy | null;
   isGrey: boolean;
   /** The text asks for an answer that says something about the methods: points say whether it was right. */
   isAnswered: boolean;
 }
 
 /** One line per method; the point is the study, and can be dragged. */
-export function SweepChart({ curves, current, isCurrentStale, isGrey, isAnswered }: SweepChartProps) {
+export function SweepChart({ curves, current, currentBy, isGrey, isAnswered }: SweepChartProps) {
   const [box, { width }] = useSize<HTMLDivElement>({ width: 310, height: HEIGHT });
   const shown = [...curves.flatMap(({ points }) => points), ...(current ? [current] : [])];
   // The study's own point may keep less, and find less, than every curve.
@@ -83,7 +85,15 @@ export function SweepChart({ curves, current, isCurrentStale, isGrey, isAnswered
           d={path(points) ?? ''}
         />
       ))}
-      {lead && !isCurrentStale && <path className={styles.curve} data-current d={path(lead) ?? ''} />}
+      {lead && (
+        <Stale
+          as="path"
+          by={currentBy}
+          className={`${styles.curve} ${styles.lead}`}
+          data-current
+          d={path(lead) ?? ''}
+        />
+      )}
       {isAnswered &&
         [...drawn].reverse().map(({ method, points, title, current: isCurrent }) => (
           <g key={fingerprint([isCurrent, method])}>
@@ -119,7 +129,7 @@ export function SweepChart({ curves, current, isCurrentStale, isGrey, isAnswered
           xOf={xOf}
           yOf={yOf}
           current={current}
-          isStale={isCurrentStale}
+          by={currentBy}
           top={margin.top}
           bottom={HEIGHT - margin.bottom}
         />

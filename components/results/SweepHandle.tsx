@@ -1,7 +1,9 @@
 import type { ScaleContinuousNumeric } from 'd3-scale';
 import { type KeyboardEvent, type PointerEvent, useState } from 'react';
-import { useMethod, usePage, usePageState, useParameterContext } from '../../src/page/hooks';
+import { useMethod, usePage, usePageState, useParameterContext, useSession } from '../../src/page/hooks';
+import type { MeasuredBy } from '../../src/page/measured';
 import { formatPercent } from '../shared/format';
+import { Stale } from '../shared/Stale';
 import { budgetOfKey } from './budget-keyboard';
 import styles from './SweepChart.module.css';
 
@@ -9,18 +11,21 @@ interface SweepHandleProps {
   xOf: ScaleContinuousNumeric<number, number>;
   yOf: (recall: number) => number;
   current: { readonly kept: number; readonly massRecall: number };
-  isStale: boolean;
+  /** What made the point. */
+  by: MeasuredBy | null;
   top: number;
   bottom: number;
 }
 
 /** The study's own point: dragging it asks the method for that budget. */
-export function SweepHandle({ xOf, yOf, current, isStale, top, bottom }: SweepHandleProps) {
+export function SweepHandle({ xOf, yOf, current, by, top, bottom }: SweepHandleProps) {
   const { actions, store } = usePage();
   const method = useMethod();
   const context = useParameterContext();
-  const evictAt = usePageState(({ text, session }) => text?.queries.start ?? session.queriesStart ?? 0);
-  const answerStart = usePageState(({ text }) => text?.answerStart ?? null);
+  const text = usePageState('text');
+  const queriesStart = useSession('queriesStart');
+  const evictAt = text?.queries.start ?? queriesStart ?? 0;
+  const answerStart = text?.answerStart ?? null;
   const [asked, setAsked] = useState<number | null>(null);
   const ask = (keep: number, isDone: boolean) => {
     const { parameters } = store.getState().session.method;
@@ -46,7 +51,7 @@ export function SweepHandle({ xOf, yOf, current, isStale, top, bottom }: SweepHa
   const isDragged = asked !== null;
   const x = xOf(asked ?? current.kept);
   return (
-    <g className={styles.handle} data-stale={isStale || undefined}>
+    <Stale as="g" by={by} className={styles.handle}>
       {isDragged && <line x1={x} x2={x} y1={top} y2={bottom} />}
       {isDragged && (
         <text x={x} y={bottom - 6} dx={x > 240 ? -6 : 6} textAnchor={x > 240 ? 'end' : 'start'}>
@@ -76,6 +81,6 @@ export function SweepHandle({ xOf, yOf, current, isStale, top, bottom }: SweepHa
       >
         <title>{`${formatPercent(current.kept)} kept, mass recall ${formatPercent(current.massRecall)}; drag to change the budget`}</title>
       </circle>
-    </g>
+    </Stale>
   );
 }

@@ -1,8 +1,9 @@
 import { useState } from 'react';
 import type { SweepCurve, SweepPoint } from '../../src/measure/results';
 import { methodKey } from '../../src/methods/method-spec';
-import { useMeasured, usePage, usePageState } from '../../src/page/hooks';
-import { isAnswerTelling, isPastTrained, type Summary, summarise } from '../../src/page/summary';
+import { useIsPast, useIsStale, useMeasured, usePage, usePageState } from '../../src/page/hooks';
+import type { MeasuredBy } from '../../src/page/measured';
+import { isAnswerTelling, type Summary, summarise } from '../../src/page/summary';
 import { Button } from '../shared/Button';
 import { sweepCommand } from '../shared/command';
 import { DataTable } from '../shared/DataTable';
@@ -19,16 +20,15 @@ export function SweepPanel() {
   const { findMethod } = usePage();
   const measured = useMeasured('sweep');
   const layers = useMeasured('layers');
-  const isRunning = usePageState((state) => state.running);
-  const isPast = usePageState((state) => isPastTrained(state.text, state.model));
-  const hasAnswers = usePageState((state) => (state.text?.answerStart ?? null) !== null);
+  const isPast = useIsPast();
+  const hasAnswers = (usePageState('text')?.answerStart ?? null) !== null;
   const isTelling = isAnswerTelling(useMeasured('freeRun')?.value.fullAnswer?.right, isPast);
   const [isTableShown, showTable] = useState(false);
   const titleOf = (curve: SweepCurve) => findMethod(curve.method.id)?.title ?? curve.method.id;
   if (!measured) {
     return (
       <Panel title="Recall against kept keys" name="sweep">
-        <Empty>{isRunning ? 'Not swept yet.' : 'The run did not get this far.'}</Empty>
+        <NotSwept />
       </Panel>
     );
   }
@@ -45,10 +45,11 @@ export function SweepPanel() {
       title={<Term name="sweep">Recall against kept keys</Term>}
       name="sweep"
       aside={isPast && 'past the trained length'}
-      provenance={measured}
+      by={measured.by}
       copy={{
         what: 'recall against kept keys',
         table,
+        by: () => measured.by,
         command: (study) =>
           sweepCommand(
             study,
@@ -61,11 +62,11 @@ export function SweepPanel() {
       <SweepChart
         curves={sweep.map((curve) => ({ ...curve, title: titleOf(curve) }))}
         current={pointOf(summary)}
-        isCurrentStale={layers?.isStale ?? false}
+        currentBy={layers?.by ?? null}
         isGrey={isPast}
         isAnswered={hasAnswers && isTelling}
       />
-      {hasAnswers && isTelling && <SweepAnswers sweep={sweep} isStale={measured.isStale} />}
+      {hasAnswers && isTelling && <SweepAnswers sweep={sweep} by={measured.by} />}
       {hasAnswers && !isTelling && (
         <p className={styles.note}>
           Full attention itself does not solve this task, so right and wrong say nothing about a method.
@@ -85,7 +86,7 @@ export function SweepPanel() {
         <DataTable
           table={table()}
           caption="Mass recall at each kept fraction, shares of 1"
-          provenance={measured}
+          by={measured.by}
         />
       )}
     </Panel>
@@ -102,11 +103,14 @@ function pointOf(summary: Summary | null): SweepChartProps['current'] {
     : null;
 }
 
+function NotSwept() {
+  const isRunning = usePageState('running');
+  return <Empty>{isRunning ? 'Not swept yet.' : 'The run did not get this far.'}</Empty>;
+}
+
 /** What the points say, how far their answers are, and what else can be run. */
-function SweepAnswers({ sweep, isStale }: { sweep: readonly SweepCurve[]; isStale: boolean }) {
-  const { answerSweep } = usePage();
-  const answering = usePageState((state) => state.answering);
-  const isRunning = usePageState((state) => state.running);
+function SweepAnswers({ sweep, by }: { sweep: readonly SweepCurve[]; by: MeasuredBy }) {
+  const answering = usePageState('answering');
   const isOpen = (curve: SweepCurve): boolean =>
     curve.points.some((point) => point.kept !== null && answerWord(point) === 'not run');
   const hasOpen = sweep.some(isOpen);
@@ -119,12 +123,20 @@ function SweepAnswers({ sweep, isStale }: { sweep: readonly SweepCurve[]; isStal
           running answers: {answering.done} of {answering.total}
         </span>
       )}
-      {!answering && !isRunning && !isStale && hasOpen && (
-        <Button kind="text" onClick={answerSweep}>
-          run all answers
-        </Button>
-      )}
+      {!answering && hasOpen && <RunAnswers by={by} />}
     </p>
+  );
+}
+
+function RunAnswers({ by }: { by: MeasuredBy }) {
+  const { answerSweep } = usePage();
+  const isRunning = usePageState('running');
+  const isStale = useIsStale(by);
+  if (isRunning || isStale) return null;
+  return (
+    <Button kind="text" onClick={answerSweep}>
+      run all answers
+    </Button>
   );
 }
 

@@ -1,5 +1,6 @@
 import type { Measured } from '../../src/measure/results';
-import { usePage, usePageState } from '../../src/page/hooks';
+import { useIsStale, usePage, usePageState } from '../../src/page/hooks';
+import type { MeasuredBy } from '../../src/page/measured';
 import type { TimeMeasurement } from '../../src/study/results';
 import { Button } from '../shared/Button';
 import { formatMilliseconds, formatRatio, formatTimes } from '../shared/format';
@@ -8,23 +9,16 @@ import styles from './KeptPanel.module.css';
 
 interface TimeLineProps {
   time: TimeMeasurement | null;
-  /** Another choice than the present one was measured. */
-  isStale: boolean;
+  /** What was measured. */
+  by: MeasuredBy | null;
 }
 
 /** How long the prompt's attention takes, full attention against the method; says which is faster only where every pair agrees. */
-export function TimeLine({ time, isStale }: TimeLineProps) {
-  const { measureTime } = usePage();
-  const isRunning = usePageState((state) => state.running);
+export function TimeLine({ time, by }: TimeLineProps) {
   if (!time) {
     return (
       <p className={styles.time}>
-        <Term name="measuredTime">time</Term>: not measured{' '}
-        {!isRunning && !isStale && (
-          <Button kind="text" title="Five pairs, however long they take" onClick={measureTime}>
-            measure
-          </Button>
-        )}
+        <Term name="measuredTime">time</Term>: not measured <MeasureButton by={by} />
       </p>
     );
   }
@@ -37,6 +31,18 @@ export function TimeLine({ time, isStale }: TimeLineProps) {
       {time.full.clock === 'timestamp' ? 'GPU clock' : 'wall clock'}.{' '}
       <Term name="operations">Operations</Term> of the same tokens: {`${value} ${word}`.trimEnd()}.
     </p>
+  );
+}
+
+function MeasureButton({ by }: Pick<TimeLineProps, 'by'>) {
+  const { measureTime } = usePage();
+  const isRunning = usePageState('running');
+  const isStale = useIsStale(by);
+  if (isRunning || isStale) return null;
+  return (
+    <Button kind="text" title="Five pairs, however long they take" onClick={measureTime}>
+      measure
+    </Button>
   );
 }
 

@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { usePage, usePageState, useParameterContext } from '../../src/page/hooks';
-import type { MeasuredBy } from '../../src/page/measured';
+import { isStale, type MeasuredBy } from '../../src/page/measured';
 import { textChoice, textKeyOf } from '../../src/page/state';
 import type { SavedText } from '../../src/study/facts';
 import { Button } from './Button';
@@ -10,27 +10,23 @@ import { type Command, type CommandStudy, sourceFileName } from './command';
 import { DotsIcon } from './icons';
 
 import { Menu, MenuItem } from './Popover';
-import { type Provenance, provenanceRows } from './provenance';
+import { provenanceRows } from './provenance';
 import { type Table, toJson, toTsv } from './table';
 
 export interface CopySource {
   /** What is copied, for people: "mass recall by layer". */
   readonly what: string;
   table(): Table;
+  /** What made the data: it travels with them. Null: there are none. Asked when it is needed. */
+  by(): MeasuredBy | null;
   /** The command line that reproduces the data; null where there is none. */
   command(study: CommandStudy): Command | null;
   readonly isTableShown?: boolean;
   showTable?(isShown: boolean): void;
 }
 
-interface CopyMenuProps {
-  source: CopySource;
-  /** The provenance of the data: it travels with them. */
-  provenance: Provenance | null;
-}
-
 /** A panel's data as text, the command that reproduces them, and the table alternative. */
-export function CopyMenu({ source, provenance }: CopyMenuProps) {
+export function CopyMenu({ source }: { source: CopySource }) {
   const page = usePage();
   const [said, setSaid] = useState('');
   const name = `Copy or show ${source.what}`;
@@ -40,10 +36,11 @@ export function CopyMenu({ source, provenance }: CopyMenuProps) {
   const copyData = (write: typeof toTsv) => {
     // Taken before the link is written: it is what is shown now.
     const table = source.table();
+    const by = source.by();
+    const isOld = by !== null && isStale(by, page.store.getState().session);
     const written = async (): Promise<string> => {
-      if (provenance === null) return write(table);
-      const { by, isStale } = provenance;
-      return write(table, provenanceRows(by, isStale, await page.linkTo(by), page.findMethod));
+      if (by === null) return write(table);
+      return write(table, provenanceRows(by, isOld, await page.linkTo(by), page.findMethod));
     };
     return copy(written(), 'Data');
   };
@@ -69,11 +66,7 @@ export function CopyMenu({ source, provenance }: CopyMenuProps) {
       <MenuItem onClick={() => copyData(toJson)}>
         Copy data <small>JSON</small>
       </MenuItem>
-      <CommandItems
-        make={source.command}
-        by={provenance?.by ?? null}
-        onCopy={(line) => copy(line, 'Command')}
-      />
+      <CommandItems source={source} onCopy={(line) => copy(line, 'Command')} />
       <output className={styles.said}>{said}</output>
     </Menu>
   );
@@ -90,16 +83,15 @@ function SaveSource({ saved }: { saved: SavedText }) {
 }
 
 interface CommandItemsProps {
-  make: CopySource['command'];
-  by: MeasuredBy | null;
+  source: CopySource;
   onCopy: (line: string) => void;
 }
 
 /** The command, how it differs from the page, and the text it reads. */
-function CommandItems({ make, by, onCopy }: CommandItemsProps) {
-  const study = useCommandStudy(by);
-  const text = usePageState((state) => state.text);
-  const command = study && make(study);
+function CommandItems({ source, onCopy }: CommandItemsProps) {
+  const study = useCommandStudy(source.by());
+  const text = usePageState('text');
+  const command = study && source.command(study);
   if (!study || !text || !command) return null;
   return (
     <>
@@ -116,9 +108,9 @@ function CommandItems({ make, by, onCopy }: CommandItemsProps) {
  */
 function useCommandStudy(by: MeasuredBy | null): CommandStudy | null {
   const { findMethod } = usePage();
-  const present = usePageState((state) => state.session);
-  const text = usePageState((state) => state.text);
-  const textKey = usePageState((state) => state.textKey);
+  const present = usePageState('session');
+  const text = usePageState('text');
+  const textKey = usePageState('textKey');
   const context = useParameterContext();
   const session = by === null ? present : { ...present, ...textChoice(by), method: by.method };
   if (!text || textKey !== textKeyOf(session)) return null;

@@ -1,20 +1,22 @@
-import { usePage } from '../../src/page/hooks';
+import { useIsStale, usePage } from '../../src/page/hooks';
+import type { MeasuredBy } from '../../src/page/measured';
 import styles from './DataTable.module.css';
 import { formatCount, formatScore } from './format';
 
-import { type Provenance, provenanceRows } from './provenance';
+import { provenanceRows } from './provenance';
 import type { Table } from './table';
 
 interface DataTableProps {
   table: Table;
   caption: string;
-  provenance: Provenance | null;
+  by: MeasuredBy | null;
 }
 
 /** The text alternative of a chart, with the provenance of its numbers. */
-export function DataTable({ table, caption, provenance }: DataTableProps) {
+export function DataTable({ table, caption, by }: DataTableProps) {
   const { findMethod } = usePage();
-  const facts = provenance ? provenanceRows(provenance.by, provenance.isStale, '', findMethod) : [];
+  const isStale = useIsStale(by);
+  const facts = by ? provenanceRows(by, isStale, '', findMethod) : [];
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region has to be reachable by keyboard
     <section className={styles.table} tabIndex={0} aria-label={caption}>

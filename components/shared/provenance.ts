@@ -11,13 +11,6 @@ import type { SourceSpec } from '../../src/study/spec';
 import { taskList } from '../../src/tasks';
 import { formatCount, formatNumber, formatPercent } from './format';
 
-/** Which choice a panel's numbers were measured for. */
-export interface Provenance {
-  readonly by: MeasuredBy;
-  /** It is not the present choice. */
-  readonly isStale: boolean;
-}
-
 /** ESA; the id where this version has no such method. */
 export function methodTitle({ id }: MethodSpec, findMethod: FindMethod): string {
   return findMethod(id)?.title ?? id;

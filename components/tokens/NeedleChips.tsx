@@ -1,5 +1,6 @@
-import { useMeasured, usePageState } from '../../src/page/hooks';
+import { useMeasured, useView } from '../../src/page/hooks';
 import type { NeedleFacts } from '../../src/study/facts';
+import { Stale } from '../shared/Stale';
 import { Term } from '../shared/Term';
 import styles from './TokenPanel.module.css';
 
@@ -14,12 +15,12 @@ interface NeedleChipsProps {
  */
 export function NeedleChips({ needles, onJump }: NeedleChipsProps) {
   const freeRun = useMeasured('freeRun');
-  const { layer, head } = usePageState((state) => state.session.view);
+  const layer = useView('layer');
+  const head = useView('head');
   const asked = needles.filter((needle) => needle.asked);
   if (asked.length === 0) return null;
-  const isStale = freeRun?.isStale ?? false;
   return (
-    <ul className={styles.needles} aria-label="Needles" data-stale={isStale || undefined}>
+    <Stale as="ul" by={freeRun?.by ?? null} className={styles.needles} aria-label="Needles">
       <li className={styles.needleTitle}>
         <Term name="needle">needles</Term>
       </li>
@@ -32,7 +33,7 @@ export function NeedleChips({ needles, onJump }: NeedleChipsProps) {
             <button
               type="button"
               className={styles.needle}
-              data-lost={(!isStale && isKnown && kept < counted.digits) || undefined}
+              data-lost={(isKnown && kept < counted.digits) || undefined}
               title={titleOf(
                 needle,
                 kept === undefined ? null : { kept, digits: counted?.digits ?? 0, layer, head },
@@ -44,7 +45,7 @@ export function NeedleChips({ needles, onJump }: NeedleChipsProps) {
           </li>
         );
       })}
-    </ul>
+    </Stale>
   );
 }
 

@@ -1,6 +1,6 @@
 import { useLayoutEffect, useRef } from 'react';
 import type { QueryRow } from '../../src/measure/results';
-import { usePageState } from '../../src/page/hooks';
+import { useView } from '../../src/page/hooks';
 import type { TextFacts } from '../../src/study/facts';
 import { formatCount } from '../shared/format';
 import { palettes } from '../shared/palette';
@@ -18,7 +18,7 @@ interface OverviewProps {
 
 /** The whole text in one line: bars of weight, kept keys beneath, missed ones on top. A press goes there. */
 export function Overview({ text, row, onJump }: OverviewProps) {
-  const theme = usePageState((state) => state.session.view.theme);
+  const theme = useView('theme');
   const [box, { width }] = useSize<HTMLButtonElement>({ width: 760, height: HEIGHT });
   const canvas = useRef<HTMLCanvasElement>(null);
   const ratio = typeof devicePixelRatio === 'number' ? devicePixelRatio : 1;

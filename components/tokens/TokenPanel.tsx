@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'react';
 import type { QueryRow } from '../../src/measure/results';
 import { isKept } from '../../src/page/explain/explain-key';
-import { useMapPositions, usePageState, useRowProvenance } from '../../src/page/hooks';
+import { useMapPositions, usePageState, useRowBy } from '../../src/page/hooks';
 import { shownTexts } from '../../src/page/shown-texts';
 import { chosenQuery } from '../../src/page/state';
 import type { TextFacts } from '../../src/study/facts';
@@ -19,10 +19,10 @@ import { valueTokens } from './token-look';
 
 /** The text under study as the chosen query sees it. */
 export function TokenPanel() {
-  const text = usePageState((state) => state.text);
-  const row = usePageState((state) => state.row);
+  const text = usePageState('text');
+  const row = usePageState('row');
   const query = usePageState(chosenQuery);
-  const provenance = useRowProvenance(row);
+  const by = useRowBy(row);
   const { isVoid } = useMapPositions();
   const [target, setTarget] = useState<{ token: number } | null>(null);
   const jump = (token: number) => setTarget({ token });
@@ -48,10 +48,11 @@ export function TokenPanel() {
       className={styles.panel}
       isAsideWide
       aside={<Caption text={text} query={query} />}
-      provenance={provenance}
+      by={by}
       copy={{
         what: 'what the chosen query sees',
         table: () => rowTable(row, shownTexts(text)),
+        by: () => by,
         command: selectCommand,
       }}
     >

@@ -24,7 +24,7 @@ interface TokenStripProps {
 /** The text itself: shaded by attention, kept tokens underlined, missed ones marked. */
 export function TokenStrip({ text, row, query, target }: TokenStripProps) {
   const { actions } = usePage();
-  const pointed = usePageState((state) => state.cell?.key ?? null);
+  const pointed = usePageState('cell')?.key ?? null;
   const [box, size] = useSize<HTMLDivElement>({ width: 760, height: 150 });
   const [scrollTop, setScrollTop] = useState(0);
   const lines = useLines(shownTexts(text), size.width - 4);

@@ -9,8 +9,8 @@ const WORTH_SAYING = 10;
 /** What is running and how far it is, or where the numbers come from. */
 export function RunState() {
   const page = usePage();
-  const isRunning = usePageState((state) => state.running);
-  const progress = usePageState((state) => state.progress);
+  const isRunning = usePageState('running');
+  const progress = usePageState('progress');
   const origin = useOrigin();
   const percent = Math.round((progress?.fraction ?? 0) * 100);
   const seconds = progress?.expectedSeconds ?? 0;
@@ -46,7 +46,7 @@ const names = { starting: 'Starting', webgpu: 'WebGPU', cpu: 'CPU' } as const;
 
 /** Which backend computes, on what, and why that one. */
 export function BackendBadge() {
-  const { name, description, reason } = usePageState((state) => state.backend);
+  const { name, description, reason } = usePageState('backend');
   return (
     <span className={styles.backend}>
       <Term text={`${reason}${name === 'starting' ? '' : ` (${description})`}`}>{names[name]}</Term>

@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { usePage, usePageState } from '../../src/page/hooks';
+import { usePage, usePageState, useSession } from '../../src/page/hooks';
 import { BUNDLED_MODEL } from '../../src/study/default-study';
 import { Button } from '../shared/Button';
 import { Field, Form, Select } from '../shared/Field';
@@ -14,10 +14,10 @@ import { OwnTextForm, SampleForm } from './text-forms';
 /** The text under study, in words; opens the form that chooses another. */
 export function SourcePicker() {
   const [isOpen, setOpen] = useState(false);
-  const source = usePageState((state) => state.session.source);
-  const address = usePageState((state) => state.session.model);
-  const name = usePageState((state) => state.model?.name);
-  const tokens = usePageState((state) => state.text?.tokens);
+  const source = useSession('source');
+  const address = useSession('model');
+  const name = usePageState('model')?.name;
+  const tokens = usePageState('text')?.tokens;
   const { title, detail: known } = describeSource(source, tokens);
   const detail = known || 'reading';
   return (
@@ -46,7 +46,7 @@ export function SourcePicker() {
 /** Three ways to a text: a task with a known answer, a sample, or one's own. */
 function SourceForm({ onDone }: { onDone: () => void }) {
   const { actions } = usePage();
-  const source = usePageState((state) => state.session.source);
+  const source = useSession('source');
   const onUse: typeof actions.setSource = (chosen) => {
     actions.setSource(chosen);
     onDone();
@@ -75,7 +75,7 @@ const startTokenChoices = [
 /** Whether texts begin with the model's start token; takes effect at once. */
 function StartTokenField() {
   const { actions } = usePage();
-  const startToken = usePageState((state) => state.session.startToken);
+  const startToken = useSession('startToken');
   return (
     <Form>
       <Field label="Start token">

@@ -1,5 +1,5 @@
 import studies from '../../samples/studies/ready-made.json';
-import { usePage, usePageState } from '../../src/page/hooks';
+import { usePage, useView } from '../../src/page/hooks';
 import { Button } from '../shared/Button';
 import { KeyholeIcon, ThemeIcon } from '../shared/icons';
 import { Menu, MenuItem } from '../shared/Popover';
@@ -10,7 +10,7 @@ import styles from './TopBar.module.css';
 
 export function TopBar() {
   const { actions } = usePage();
-  const theme = usePageState((state) => state.session.view.theme);
+  const theme = useView('theme');
   const other = theme === 'dark' ? 'light' : 'dark';
   return (
     <header className={styles.bar}>

@@ -5,19 +5,27 @@ import { useShallow } from 'zustand/react/shallow';
 import type { QueryRow } from '../measure/results';
 import type { Method } from '../methods/method';
 import { methodKey } from '../methods/method-spec';
-import type { ParameterContext } from '../methods/parameters';
+import type { ParameterContext, Parameters, ParameterValue } from '../methods/parameters';
+import type { Session, View } from './choices';
+import { followedNames } from './dependent-defaults';
 import { type MapPositions, mapPositions } from './map-positions';
 import {
   arrivingLayers,
   type Choice,
+  isStale,
   type MeasuredBy,
   type MeasuredPart,
+  presentMeasurements,
   presentOrigin,
+  presentRecord,
+  rowBy,
   type ShownPart,
   shownPart,
 } from './measured';
 import type { Page } from './page';
-import { contextOf, isTextOf, type PageState } from './state';
+import { shownTexts } from './shown-texts';
+import { contextOf, type PageState } from './state';
+import { isPastTrained } from './summary';
 
 export const PageContext = createContext<Page | null>(null);
 
@@ -27,18 +35,99 @@ export function usePage(): Page {
   return page;
 }
 
-/** Renders again when the selected part changes. */
-export function usePageState<Part>(select: (state: PageState) => Part): Part {
-  return useStore(usePage().store, select);
+/** A part of the state by its name, or what a function of `state.ts` makes of it: renders again when that changes, and not before. */
+export function usePageState<Name extends keyof PageState>(name: Name): PageState[Name];
+export function usePageState<Part>(select: (state: PageState) => Part): Part;
+export function usePageState(part: keyof PageState | ((state: PageState) => unknown)): unknown {
+  return useStore(usePage().store, typeof part === 'function' ? part : (state) => state[part]);
+}
+
+/** A part of what the person decides. */
+export function useSession<Name extends keyof Session>(name: Name): Session[Name] {
+  return useStore(usePage().store, (state) => state.session[name]);
+}
+
+/** A part of how the person looks at it. */
+export function useView<Name extends keyof View>(name: Name): View[Name] {
+  return useStore(usePage().store, (state) => state.session.view[name]);
+}
+
+/** Whether the text is longer than what the model was trained on. */
+export function useIsPast(): boolean {
+  return useStore(usePage().store, ({ text, model }) => isPastTrained(text, model));
+}
+
+/** Texts of tokens as they are shown; undefined while there is no text. */
+export function useShownTexts(): readonly string[] | undefined {
+  const text = usePageState('text');
+  return text ? shownTexts(text) : undefined;
 }
 
 /** The method of the session. */
 export function useMethod(): Method {
   const { findMethod } = usePage();
-  const id = usePageState((state) => state.session.method.id);
+  const id = useStore(usePage().store, (state) => state.session.method.id);
   const method = findMethod(id);
   if (!method) throw new Error(`the session's method ${id} is missing`);
   return method;
+}
+
+/** What the kept shares of the map depend on. */
+export function useMethodKey(): string {
+  return useStore(usePage().store, (state) => methodKey(state.session.method));
+}
+
+/** The value of one of the method's parameters. */
+export function useParameter(name: string): ParameterValue | undefined {
+  return useStore(usePage().store, (state) => state.session.method.parameters[name]);
+}
+
+/** The parameters that one of them follows as they stand. */
+export function useFollowedNames(method: Method, name: string, context: ParameterContext): readonly string[] {
+  const followed = useMemo(
+    () => ofLast((parameters: Parameters) => followedNames(method, name, parameters, context)),
+    [method, name, context],
+  );
+  return useStore(
+    usePage().store,
+    useShallow((state) => followed(state.session.method.parameters)),
+  );
+}
+
+/** What is to be known of the method as its parameters stand, one sentence each. */
+export function useMethodNotices(): readonly string[] {
+  const method = useMethod();
+  const context = useParameterContext();
+  const noted = useMemo(
+    () => ofLast((parameters: Parameters) => method.notes?.(parameters, context) ?? NOTHING),
+    [method, context],
+  );
+  return useStore(
+    usePage().store,
+    useShallow(({ records, session, problem }) => {
+      if (problem !== null) return NOTHING;
+      const assumptions = presentRecord(records, session)?.assumptions ?? NOTHING;
+      return [...new Set([...noted(session.method.parameters), ...assumptions])];
+    }),
+  );
+}
+
+/** Whether the method is pinned as it is. */
+export function useIsPinned(): boolean {
+  return useStore(usePage().store, ({ session }) =>
+    session.pinned.some((known) => methodKey(known) === methodKey(session.method)),
+  );
+}
+
+const NOTHING: readonly string[] = [];
+
+/** A function that remembers its last result. */
+function ofLast<From, To>(make: (from: From) => To): (from: From) => To {
+  let last: { readonly from: From; readonly to: To } | null = null;
+  return (from) => {
+    if (last?.from !== from) last = { from, to: make(from) };
+    return last.to;
+  };
 }
 
 export function useParameterContext(): ParameterContext {
@@ -59,43 +148,51 @@ export function useChoice(): Choice {
   );
 }
 
-/** A part of the measurements with what made it; null while nobody has measured it. */
-export function useMeasured<Part extends MeasuredPart>(part: Part): ShownPart<Part> | null {
-  const records = usePageState((state) => state.records);
-  const choice = useChoice();
-  return useMemo(() => shownPart(records, choice, part), [records, choice, part]);
+/**
+ * A part of the measurements with what made it; null while nobody has measured it. Whether another choice made it is asked apart
+ * (useIsStale): a choice that has measured nothing yet leaves what is shown as it is.
+ */
+export function useMeasured<Part extends MeasuredPart>(part: Part): MeasuredValue<Part> | null {
+  return useStore(
+    usePage().store,
+    useShallow(({ records, session }) => {
+      const shown = shownPart(records, session, part);
+      return shown && { value: shown.value, by: shown.by, queries: shown.queries };
+    }),
+  );
+}
+
+type MeasuredValue<Part extends MeasuredPart> = Omit<ShownPart<Part>, 'isStale'>;
+
+/** The same of one choice alone, for a panel that never shows two. */
+export function useMeasuredBy<Part extends MeasuredPart>(
+  part: Part,
+  by: MeasuredBy | null,
+): MeasuredValue<Part>['value'] | null {
+  return useStore(usePage().store, ({ records }) => by && (presentMeasurements(records, by)?.[part] ?? null));
+}
+
+/** Whether another choice than the present one made a value. */
+export function useIsStale(by: MeasuredBy | null): boolean {
+  return useStore(usePage().store, ({ session }) => by !== null && isStale(by, session));
 }
 
 /** Layers of the present choice while others are still to come. */
 export function useArrivingLayers(): ReturnType<typeof arrivingLayers> {
-  const records = usePageState((state) => state.records);
-  const choice = useChoice();
-  return useMemo(() => arrivingLayers(records, choice), [records, choice]);
+  return useStore(usePage().store, ({ records, session }) => arrivingLayers(records, session));
 }
 
 /** Whether the present choice's numbers are recorded or live; null while they are not all there. */
 export function useOrigin(): 'recorded' | 'live' | null {
-  return usePageState(({ records, session }) => presentOrigin(records, session));
+  return useStore(usePage().store, ({ records, session }) => presentOrigin(records, session));
 }
 
-/** What made a row: the engine's method of the moment, which after a cancelled run is an earlier one. Null without a row. */
-export function useRowProvenance(
-  row: QueryRow | null,
-): { readonly by: MeasuredBy; readonly isStale: boolean } | null {
+/** What made a row; null without one. */
+export function useRowBy(row: QueryRow | null): MeasuredBy | null {
   const { version } = usePage();
-  const choice = useChoice();
-  const modelDigest = usePageState((state) => state.model?.digest ?? null);
-  const isOtherText = usePageState((state) => !isTextOf(state));
-  const textOf = usePageState((state) => state.textOf);
-  return useMemo(
-    () =>
-      row && {
-        // Of the text that is shown, which after a change of source is the one before for a while.
-        by: { ...choice, ...textOf, version, modelDigest, method: row.method },
-        isStale: isOtherText || methodKey(row.method) !== methodKey(choice.method),
-      },
-    [row, choice, textOf, version, modelDigest, isOtherText],
-  );
+  const model = usePageState('model');
+  const textOf = usePageState('textOf');
+  return useMemo(() => rowBy({ row, model, textOf }, version), [row, model, textOf, version]);
 }
 
 /** Whose positions the map is drawn under. */

@@ -4,8 +4,10 @@
  * mix two methods, and whatever is shown, copied or exported can name what made it.
  */
 import { fingerprint } from '../base/fingerprint';
+import type { QueryRow } from '../measure/results';
 import type { MethodSpec } from '../methods/method-spec';
 import { methodKey } from '../methods/method-spec';
+import type { ModelFacts } from '../study/facts';
 import type { CurveAnswers, Measurements } from '../study/results';
 import type { SourceSpec, StudySpec } from '../study/spec';
 
@@ -147,17 +149,19 @@ export function shownPart<Part extends MeasuredPart>(
   return {
     value: record.measurements[part] as NonNullable<Measurements[Part]>,
     by: record.by,
-    isStale: !isBy(record, choice),
+    isStale: isStale(record.by, choice),
     queries: record.measurements.queries,
   };
 }
+
+const NO_LAYERS: Measurements['layers'] = [];
 
 /** Layers that the present choice has measured while not all are there. */
 export function arrivingLayers(records: readonly MeasuredRecord[], choice: Choice): Measurements['layers'] {
   const record = records.find(
     (candidate) => isBy(candidate, choice) && has(candidate, 'layers') && !hasWhole(candidate, 'layers'),
   );
-  return record?.measurements?.layers ?? [];
+  return record?.measurements?.layers ?? NO_LAYERS;
 }
 
 /** What the present choice has measured, and nothing else. Null: nothing. */
@@ -190,8 +194,13 @@ export function presentRecord(records: readonly MeasuredRecord[], choice: Choice
   return records.find((record) => isBy(record, choice)) ?? null;
 }
 
+/** Whether another choice than this one made a value. */
+export function isStale(by: MeasuredBy, choice: Choice): boolean {
+  return choiceKey(by) !== choiceKey(choice);
+}
+
 function isBy({ by }: MeasuredRecord, choice: Choice): boolean {
-  return choiceKey(by) === choiceKey(choice);
+  return !isStale(by, choice);
 }
 
 function has({ measurements }: MeasuredRecord, part: MeasuredPart): boolean {
@@ -213,4 +222,21 @@ function prune(records: readonly MeasuredRecord[]): MeasuredRecord[] {
     );
   }
   return records.filter((record) => needed.has(record));
+}
+
+/** What made a row: the engine's method of the moment, which after a cancelled run is an earlier one. Null without a row. */
+export function rowBy(
+  {
+    row,
+    model,
+    textOf,
+  }: {
+    readonly row: QueryRow | null;
+    readonly model: ModelFacts | null;
+    /** Of the text that is shown, which after a change of source is the one before for a while. */
+    readonly textOf: Omit<Choice, 'method'> | null;
+  },
+  version: string,
+): MeasuredBy | null {
+  return row && textOf && { ...textOf, version, modelDigest: model?.digest ?? null, method: row.method };
 }

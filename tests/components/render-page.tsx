@@ -5,6 +5,7 @@ import type { ReactNode } from 'react';
 import { methods } from '../../src/methods';
 import { PageContext } from '../../src/page/hooks';
 import { createPage, type Page } from '../../src/page/page';
+import type { StudyEvents } from '../../src/study/client';
 import { taskIds } from '../../src/tasks';
 import { createFakeClient, type FakeOptions } from '../page/fake-client';
 
@@ -12,12 +13,15 @@ export interface TestPageOptions extends FakeOptions {
   readonly hash?: string;
   /** Told of every entry of the history. */
   readonly push?: (hash: string) => void;
+  /** Given the engine's way to the page. */
+  readonly hear?: (events: StudyEvents) => void;
 }
 
 /** A page that has opened a link; await `page.idle()` for its numbers. */
 export async function testPage({
   hash = '',
   push = () => {},
+  hear = () => {},
   ...options
 }: TestPageOptions = {}): Promise<Page> {
   const page = createPage({
@@ -28,7 +32,10 @@ export async function testPage({
     address: { hash: () => hash, push, onChange: () => () => {} },
     publicAddress: 'https://example.org/',
     snapshot: Promise.resolve(null),
-    createClient: (events) => createFakeClient(events, options),
+    createClient(events) {
+      hear(events);
+      return createFakeClient(events, options);
+    },
   });
   await page.open();
   return page;

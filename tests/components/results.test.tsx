@@ -524,7 +524,7 @@ describe('charts', () => {
         <SweepChart
           curves={[{ method, current: true, points, title: 'ESA' }]}
           current={{ kept, massRecall }}
-          isCurrentStale={false}
+          currentBy={null}
           isGrey={false}
           isAnswered
         />,
