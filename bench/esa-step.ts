@@ -121,6 +121,7 @@ export async function prepareStep(
       calibration: randomProjection(shape, localTokens),
       outputWeight: () => null,
       injected: () => null,
+      projection: null,
     },
     parameters,
   );

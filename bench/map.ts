@@ -174,7 +174,13 @@ async function randomText(
         trainedTokens: null,
         answerStart: null,
       },
-      ...{ calibration: null, layerTraces: recorded, outputWeight: () => null, injected: () => null },
+      ...{
+        calibration: null,
+        layerTraces: recorded,
+        outputWeight: () => null,
+        injected: () => null,
+        projection: null,
+      },
     },
     release() {
       for (const { query, key, logSumExp } of recorded) {

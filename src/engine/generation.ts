@@ -18,6 +18,7 @@ import type { Calibration } from '../model/calibration';
 import { attendSelection, fullLogSumExp } from '../model/decoder/attend';
 import type { AttendRequest, Decoder, DecoderSession } from '../model/decoder/decoder';
 import { startSession } from '../model/decoder/decoder';
+import { keyValueProjection } from '../model/decoder/project';
 import type { LayerTrace } from '../trace/trace';
 import { AnswerSelections } from './answer-selections';
 import { EarlierQueries } from './earlier-queries';
@@ -228,6 +229,7 @@ class Run {
         calibration,
         outputWeight: (layer) => decoder.weights.layers[layer]!.output.weight,
         injected: () => null,
+        projection: keyValueProjection(ops, config, decoder.weights),
       },
       parameters,
     );
@@ -246,7 +248,7 @@ class Run {
     const { end } = blocks[blocks.length - 1]!;
     const hidden = await this.#session.read(ids.subarray(start, end), {
       blockEnds: blocks.map((block) => block.end),
-      attend: (asked) => this.#attend(asked),
+      ...{ attend: (asked) => this.#attend(asked), keyValueMaps: this.#keyValueMaps },
       observe: (layer) => {
         signal.throwIfAborted();
         if (blocks.length > 1)
@@ -285,7 +287,7 @@ class Run {
       if (this.#isComplete(generated)) break;
       const place = this.#session.length;
       const hidden = await this.#session.read(Uint32Array.of(token!), {
-        attend: (asked) => this.#attend(asked),
+        ...{ attend: (asked) => this.#attend(asked), keyValueMaps: this.#keyValueMaps },
       });
       this.#session.logits(hidden, this.#nextLogits);
       if (agreed === place - from && token === ids[place]) {
@@ -310,6 +312,10 @@ class Run {
         await this.readBlocks([{ start: this.#session.length, end: this.#session.length + 1 }]);
     }
     return generated;
+  }
+
+  get #keyValueMaps() {
+    return this.#method.keyValueMaps ? (layer: number) => this.#method.keyValueMaps!(layer) : null;
   }
 
   #isComplete(generated: readonly number[]): boolean {

@@ -191,7 +191,8 @@ export class OpenText {
     signal: AbortSignal,
   ): Promise<TimeMeasurement | null> {
     const { queries, answerStart } = this.#study.facts;
-    if (method.id === full.id) return null;
+    // Over keys and values that were made anew it is full attention's step once more.
+    if (method.id === full.id || method.traits(parameters).cache === 'transformed') return null;
     const evictAt = queries.start;
     const timed = await timePairs({
       ...{ text: this.text, method, parameters, evictAt, budgetMilliseconds, signal },

@@ -34,6 +34,8 @@ export interface MeasuredRun {
   readonly run: MethodRun;
   /** Whether the rows of its cache are tokens: otherwise there is no recall, and no output but the run's own. */
   readonly cache: Traits['cache'];
+  /** The same queries as the run itself sees them, where keys and values are its own; null: as full attention does. */
+  readonly asRun: ((part: LayerInput) => LayerInput) | null;
   /** Holds full attention's part of the measurements; null where that would take too much. */
   readonly memo: ScoreMemo | null;
 }
@@ -47,7 +49,7 @@ export async function measurePart(
   kept: KeptKeys,
 ): Promise<(sums: LayerSums) => void> {
   const { ops, attentionScale: scale } = text;
-  const { query, key, value, logSumExp } = part;
+  const { query, key, logSumExp } = part;
   const { heads, rows, channels } = query;
   if (!logSumExp) throw new Error('a probe run needs full attention’s log-sum-exp');
   const scratch = new Scratch(ops);
@@ -57,17 +59,18 @@ export async function measurePart(
   const spaces = twoSpaces(scratch, query);
   const model = spaces.at(0);
   const visible = { ...(list ? { list } : {}), range: { start: rangeStart, end, causal: true } };
-  const isMade = measured.cache === 'made';
-  if (isMade) measured.run.attend!(part, selection, model.out, model.logSumExp);
-  else ops.attention({ query, key, value, scale, visible, ...model });
-  const own = isMade ? null : attendOwn(scratch, measured, part, selection, spaces.at(1));
+  const isCounted = measured.cache === 'tokens';
+  const seen = measured.asRun?.(part) ?? part;
+  if (!isCounted && measured.run.attend) measured.run.attend(seen, selection, model.out, model.logSumExp);
+  else ops.attention({ query, key: seen.key, value: seen.value, scale, visible, ...model });
+  const own = !isCounted ? null : attendOwn(scratch, measured, part, selection, spaces.at(1));
   const parts = own ? 2 : 1;
   const reads = Promise.all([
     fullAttention(text, measured, part),
     ops.readFloats(spaces.out, 0, parts * heads * rows * channels),
     ops.readFloats(spaces.lambda, 0, parts * heads * rows),
     own?.lambdaOfAll,
-    isMade ? null : topKRecall(ops, { query, key, logSumExp, scale }, kept),
+    isCounted ? topKRecall(ops, { query, key, logSumExp, scale }, kept) : null,
     projected(scratch, text, part.layer, model.out),
   ]);
   scratch.release();

@@ -26,8 +26,8 @@ export function rowShape(kept: KeptKeys, { start, end }: { start: number; end: n
 }
 
 /** Whether a run's attention can be measured for several such queries at once. */
-export function measuresRows({ run }: MeasuredRun): boolean {
-  return !run.attend || run.attendEach !== undefined;
+export function measuresRows({ run, cache }: MeasuredRun): boolean {
+  return cache === 'tokens' && (!run.attend || run.attendEach !== undefined);
 }
 
 /** As `measurePart` for the queries of `part`, of which query i keeps `kept[i]`, all of one shape. */

@@ -63,13 +63,14 @@ export async function measureLayers(request: MeasureRequest): Promise<LayerMeasu
 
 /**
  * Layers that are measured together. On a GPU it is waiting that costs: all layers share two waits. Where nothing is waited for,
- * one layer after the other shows results earlier.
+ * one layer after the other shows results earlier; where keys and values are made anew it holds those of one.
  */
-function batches({ text, firstLayer }: MeasureRequest): LayerTrace[][] {
+function batches({ text, method, parameters, firstLayer }: MeasureRequest): LayerTrace[][] {
   const { ops, layerTraces: recorded } = text;
   const isFirst = ({ layer }: LayerTrace): boolean => layer === firstLayer;
   const ordered = [...recorded.filter(isFirst), ...recorded.filter((layer) => !isFirst(layer))];
-  return ops.backend === 'cpu' || ops.isSoftware ? ordered.map((layer) => [layer]) : [ordered];
+  const isOneByOne = method.traits(parameters).cache === 'transformed';
+  return ops.backend === 'cpu' || ops.isSoftware || isOneByOne ? ordered.map((layer) => [layer]) : [ordered];
 }
 
 /** A block's choice in one layer, on its way off the device. */
@@ -136,7 +137,8 @@ async function probeLayers(
   }
   signal?.throwIfAborted();
   return results.map(({ recorded, sums }) => {
-    const measurement = sums.result(recorded.layer);
+    const spectra = started.run.spectra?.(recorded.layer);
+    const measurement = { ...sums.result(recorded.layer), ...(spectra && { spectra }) };
     checkMeasurement(method.id, measurement);
     return measurement;
   });
@@ -165,7 +167,7 @@ function canFollow(
 
 async function measureChoices(
   { text, method, queries, signal }: MeasureRequest,
-  { run, traits, memo, inputOf }: TraceRun,
+  { run, traits, memo, inputOf, fullInputOf }: TraceRun,
   choices: readonly Choice[],
 ): Promise<void> {
   const { ops, queryHeads, headDimension } = text;
@@ -176,6 +178,9 @@ async function measureChoices(
     methodId: method.id,
     run,
     cache: traits.cache,
+    asRun: run.keyValueMaps
+      ? ({ layer, block }) => inputOf(text.layerTraces.find((recorded) => recorded.layer === layer)!, block)
+      : null,
     // Full attention's output must not crowd out the scores.
     memo: 8 * numbers <= MEMO_BYTES ? memo : null,
   };
@@ -215,7 +220,7 @@ async function measureChoices(
     if (!each) return;
     const { recorded, sums, start, kept } = each;
     each = null;
-    const part = inputOf(recorded, { start, end: start + kept.length });
+    const part = fullInputOf(recorded, { start, end: start + kept.length });
     await record(sums, kept.length, measureRows(text, measuredRun, part, kept));
   };
   for (const { recorded, sums, measured, selection, ...promised } of choices) {
@@ -239,7 +244,7 @@ async function measureChoices(
     }
     const rows = rowsAtOnce(measured.end);
     for (let start = measured.start; start < measured.end; start += rows) {
-      const part = inputOf(recorded, { start, end: Math.min(measured.end, start + rows) });
+      const part = fullInputOf(recorded, { start, end: Math.min(measured.end, start + rows) });
       await record(sums, part.block.end - start, measurePart(text, measuredRun, part, selection, kept));
     }
   }

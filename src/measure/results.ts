@@ -1,4 +1,5 @@
 /** What is measured of a method over a text, layer by layer and row by row: plain data. */
+import type { Spectra } from '../methods/method';
 import type { MethodSpec } from '../methods/method-spec';
 
 export interface HeadMeasurement {
@@ -38,6 +39,8 @@ export interface LayerMeasurement {
   readonly tiedAtCut: number | null;
   /** Present where recall by tokens means nothing: one sentence. Mass, own mass and top-k recall then are null. */
   readonly reason?: string;
+  /** Present where the method cuts the singular values of the maps that keys and values are made with. */
+  readonly spectra?: Spectra;
   readonly heads: readonly HeadMeasurement[];
 }
 

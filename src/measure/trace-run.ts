@@ -14,9 +14,11 @@ import {
   type Traits,
   type Wants,
 } from '../methods/method';
+import { methodKey } from '../methods/method-spec';
 import type { ParameterContext, Parameters } from '../methods/parameters';
 import { ScoreCheck } from '../methods/score-check';
 import type { LayerTrace, Trace } from '../trace/trace';
+import { madeAnew } from './made-anew';
 import { Memo, type MemoLease } from './memo';
 
 /** A range of tokens. */
@@ -30,6 +32,8 @@ export interface TraceRun {
   readonly traits: Traits;
   /** One layer at a block, as this run wants to see it. */
   inputOf(recorded: LayerTrace, block: QueryBlock): LayerInput;
+  /** The same with the keys and values of full attention, where the run makes its own. */
+  fullInputOf(recorded: LayerTrace, block: QueryBlock): LayerInput;
   /** Blocks of the whole text, the answer's tokens one by one. */
   readonly blocks: readonly QueryBlock[];
   /** What the run and its measurements remember; renewed whenever nothing that came from it is needed any more. */
@@ -98,15 +102,24 @@ export async function startTraceRun(
     throw error;
   }
   const blocks = studyBlocks(method, parameters, places, context);
-  const inputOf = (recorded: LayerTrace, block: QueryBlock): LayerInput =>
+  const fullInputOf = (recorded: LayerTrace, block: QueryBlock): LayerInput =>
     layerInput(recorded, block, traits.wants, text.layerTraces);
-  return { run, traits, inputOf, blocks, memo, checkScores, dispose };
+  const name = methodKey({ id: method.id, parameters });
+  const inputOf = (recorded: LayerTrace, block: QueryBlock): LayerInput =>
+    run.keyValueMaps
+      ? layerInput(
+          madeAnew(text, recorded, run.keyValueMaps(recorded.layer), memo, name),
+          block,
+          traits.wants,
+        )
+      : fullInputOf(recorded, block);
+  return { run, traits, inputOf, fullInputOf, blocks, memo, checkScores, dispose };
 }
 
 /** What a run over the text gets to know, without a memo. */
 export function methodContext(text: Trace, evictAt: number): MethodContext {
   const { ops, layers, queryHeads, keyValueHeads, headDimension, attentionScale } = text;
-  const { rotation, positionOffset, trainedTokens, calibration } = text;
+  const { rotation, positionOffset, trainedTokens, calibration, projection } = text;
   return {
     ops,
     layers,
@@ -123,6 +136,7 @@ export function methodContext(text: Trace, evictAt: number): MethodContext {
     calibration,
     outputWeight: text.outputWeight,
     injected: text.injected,
+    projection,
   };
 }
 

@@ -6,6 +6,7 @@ import { freqkv } from './freqkv';
 import { full } from './full';
 import { h2o } from './h2o';
 import { lagkv } from './lagkv';
+import { lorc } from './lorc';
 import type { Method } from './method';
 import { oracle } from './oracle';
 import { quest } from './quest';
@@ -23,6 +24,7 @@ export const methods: readonly Method[] = [
   snapkv,
   adakv,
   freqkv,
+  lorc,
   quest,
   h2o,
   oracle,

@@ -10,6 +10,7 @@ import type { DeviceBuffer, Rows } from '../../gpu/rows';
 import type { PlannedBuffer } from '../base/planned-buffer';
 import type { Calibration } from '../model/calibration';
 import type { InjectedName, InjectedTensor } from '../model/capture/injected';
+import type { KeyValueMaps, KeyValueProjection } from '../model/decoder/project';
 import type { LayerTrace } from '../trace/trace';
 import type { ParameterContext, Parameters, Parametrised } from './parameters';
 
@@ -197,8 +198,21 @@ export interface MethodContext {
    * model. src/methods/injected.ts refuses in a sentence where a method needs it.
    */
   injected<Name extends InjectedName>(name: Name, layer: number): InjectedTensor<Name> | null;
+  /** How the model makes keys and values of hidden states; null: a capture, which does not know. */
+  readonly projection: Pick<KeyValueProjection, 'maps' | 'hiddenSize'> | null;
   /** For runs over a trace; a free run has nothing to share. */
   readonly memo?: ScoreMemo;
+}
+
+/** Singular values of a layer's maps for keys and values, descending, and how many of each stay. */
+export interface Spectra {
+  readonly key: Spectrum;
+  readonly value: Spectrum;
+}
+
+export interface Spectrum {
+  readonly values: readonly number[];
+  readonly rank: number;
 }
 
 /** State of one run of a method over all layers. */
@@ -212,6 +226,14 @@ export interface MethodRun {
   readonly notices?: readonly string[];
   /** What the selections so far have shown beside that, one sentence each. */
   lateNotices?(): Promise<readonly string[]>;
+  /**
+   * Maps that make the keys and values of every token in place of the model's own, known once prepared and the run's until it is
+   * disposed of; there where `Traits.cache` is 'transformed'. What they give is what `input` holds: in a free run, which reads with
+   * them, and on a trace, where keys and values are made anew from full attention's hidden states.
+   */
+  keyValueMaps?(layer: number): KeyValueMaps;
+  /** Singular values of the layer's maps before they were cut, for the page. */
+  spectra?(layer: number): Spectra;
   /** Decides what the block sees. Called per layer in ascending order of blocks. An empty block at T asks what stays for a next token. */
   select(input: LayerInput): Selection;
   /**
@@ -307,8 +329,11 @@ export interface Traits {
   readonly approximates: boolean;
   /** Whom one set of kept keys is for: all heads of a layer, those of one KV head, or one query head. */
   readonly sets: 'layer' | 'kvHead' | 'queryHead';
-  /** Whether the rows of the cache are tokens, or some are made from several ('made': recall by tokens then means nothing). */
-  readonly cache: 'tokens' | 'made';
+  /**
+   * Whether the rows of the cache are tokens with the keys and values of the model; tokens with keys and values that the run makes by
+   * maps of its own ('transformed'); or some are made from several tokens ('made'). Of the latter two recall by tokens means nothing.
+   */
+  readonly cache: 'tokens' | 'transformed' | 'made';
   /**
    * Whose positions attention uses: the model's, places inside the cache, or for all keys the method's own, and then what those
    * depend on, as a string.
@@ -323,6 +348,8 @@ export interface MemoryPlace extends ParameterContext {
   readonly largestBlock: number;
   /** Whether the model has rotary positions. */
   readonly isRotary: boolean;
+  /** D. */
+  readonly hiddenSize: number;
 }
 
 export interface Method extends Parametrised {
@@ -367,5 +394,6 @@ export function readsTrace(method: Method, parameters: Parameters, calibration: 
 
 /** Whether a run on a trace needs the hidden states of its layers. */
 export function needsHidden(method: Pick<Method, 'traits'>, parameters: Parameters): boolean {
-  return Boolean(method.traits(parameters).wants.hidden);
+  const { wants, cache } = method.traits(parameters);
+  return Boolean(wants.hidden) || cache === 'transformed';
 }

@@ -10,6 +10,7 @@ import type { Capture } from '../model/capture/capture';
 import { attendSelection } from '../model/decoder/attend';
 import { createRotationTable, LEAST_POSITIONS } from '../model/decoder/buffers';
 import type { Decoder, DecoderSession } from '../model/decoder/decoder';
+import { keyValueProjection } from '../model/decoder/project';
 import { RotatedRows } from '../model/decoder/rotated-rows';
 import { checkRange } from './capture-range';
 import type { LayerTrace, Trace } from './trace';
@@ -88,6 +89,7 @@ export function traceOfSession(
     })),
     outputWeight: (layer) => decoder.weights.layers[layer]!.output.weight,
     injected: () => null,
+    projection: keyValueProjection(ops, config, decoder.weights),
     release,
   };
 }
@@ -205,6 +207,7 @@ async function uploadCapture(
     layerTraces: recorded,
     outputWeight: (layer) => outputs.get(layer) ?? null,
     injected: (name, layer) => capture.injected(name, layer),
+    projection: null,
     release: () => owned.release(),
   };
 }

@@ -3,6 +3,7 @@ import type { Ops, RotationTable, RowScalars } from '../../gpu/ops';
 import type { Rows } from '../../gpu/rows';
 import type { Calibration } from '../model/calibration';
 import type { Capture } from '../model/capture/capture';
+import type { KeyValueProjection } from '../model/decoder/project';
 
 /**
  * Of queries and keys a text may keep the un-rotated ones only: `query` and `key` are then made when they are read, into space that
@@ -45,4 +46,6 @@ export interface Trace {
   readonly outputWeight: (layer: number) => Rows | null;
   /** What a capture brings for methods beside queries, keys and values; null: nothing of that name. */
   readonly injected: Capture['injected'];
+  /** How the model makes keys and values of hidden states; null: a capture, which does not know. */
+  readonly projection: KeyValueProjection | null;
 }

@@ -76,6 +76,7 @@ export function recordText(
     layerTraces: recorded,
     outputWeight: () => null,
     injected: () => null,
+    projection: null,
   };
 }
 

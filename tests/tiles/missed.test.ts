@@ -52,6 +52,7 @@ function makeText(tokens: number, queries: readonly number[]) {
     ...{ headDimension: CHANNELS, attentionScale: 1, rotation: null, positionOffset: 0, trainedTokens: null },
     outputWeight: () => null,
     injected: () => null,
+    projection: null,
     ...{
       calibration: null,
       layerTraces: [{ ...layer, queryUnrotated: layer.query, keyUnrotated: layer.key }],

@@ -75,6 +75,7 @@ export function measuringBuffers(size: WorkingSize): PlannedBuffer[] {
     buffers.reduce((total, { elements, count }) => total + elements * count, 0);
   return [
     ...(sum(probing) > sum(sweeping) ? probing : sweeping),
+    ...madeAnew(size),
     ...methodBuffers(size),
     ...rememberedBuffers(size),
   ];
@@ -86,13 +87,22 @@ function scoredByQuery({ method, parameters, tokens, queries, largestBlock }: Wo
   return Math.min(queries, largestBlock, Math.max(1, Math.floor(MOST_SCORES / tokens)));
 }
 
+/** Keys and values that a run's own maps make: of the layer that is measured, and of one that a picture is asked for meanwhile. */
+function madeAnew({ config, tokens, method, parameters }: RememberedSize): PlannedBuffer[] {
+  if (method.traits(parameters).cache !== 'transformed') return [];
+  const { layers, keyValueHeads: G, headDimension: d } = config;
+  const count = Math.min(2, layers) * (config.rope ? 3 : 2);
+  return [{ label: 'keys and values made anew', elements: tokens * G * d, count }];
+}
+
+type RememberedSize = Pick<WorkingSize, 'config' | 'tokens' | 'method' | 'parameters'>;
+
 /** What the open text remembers for the next parameters. */
-export function rememberedBuffers({
-  config,
-  tokens,
-}: Pick<WorkingSize, 'config' | 'tokens'>): PlannedBuffer[] {
-  const { layers, keyValueHeads } = config;
-  return [one('remembered scores', Math.min(MEMO_BYTES / 4, 4 * layers * keyValueHeads * tokens))];
+export function rememberedBuffers(size: RememberedSize): PlannedBuffer[] {
+  const { layers, keyValueHeads } = size.config;
+  const ofLayer = madeAnew(size).reduce((sum, { elements, count }) => sum + elements * count, 0) / 2;
+  const most = 4 * layers * keyValueHeads * size.tokens + layers * ofLayer;
+  return [one('remembered scores', Math.min(MEMO_BYTES / 4, most))];
 }
 
 /** What a run of the method holds, all layers, and what it needs for a block. */

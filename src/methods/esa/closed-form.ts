@@ -6,7 +6,7 @@
  * queries q̄_g = Σ_{h∈g} q_h. All in double precision.
  */
 import { UserError } from '../../base/user-error';
-import { symmetricEigen } from './symmetric-eigen';
+import { symmetricEigen } from '../symmetric-eigen';
 
 /** Uncentred second moments of un-rotated folded queries and of keys: E[q̄ q̄ᵀ] and E[k kᵀ], dense [d_G, d_G]. */
 export interface SecondMoments {
@@ -22,6 +22,9 @@ export interface ClosedForm {
   /** Descending; residual per pair at rank d' is the sum of the squares from d' on. */
   readonly singularValues: Float64Array;
 }
+
+const UNSETTLED =
+  'esa: the closed form of this text could not be computed (an eigenvalue does not settle); use projection "exact".';
 
 /** Eigenvalues below this share of the largest count as zero. */
 const NEGLIGIBLE = 1e-6;
@@ -39,7 +42,7 @@ export function* closedForm({ query, key }: SecondMoments): Generator<void, Clos
   const ofKeys = yield* powers(key, channels, 'keys');
   const crossed = yield* product(ofQueries.root, transpose(ofKeys.root, channels), channels);
   const squared = yield* product(crossed, transpose(crossed, channels), channels);
-  const { vectors } = yield* symmetricEigen(squared, channels);
+  const { vectors } = yield* symmetricEigen(squared, channels, UNSETTLED);
   const right = yield* product(vectors, crossed, channels);
   const lengths = Float64Array.from({ length: channels }, (_, i) =>
     Math.hypot(...right.subarray(i * channels, (i + 1) * channels)),
@@ -79,7 +82,7 @@ function* powers(
       `esa: the second moments of the ${what} are too large to compute with; use projection "exact" or another method.`,
     );
   }
-  const { values, vectors } = yield* symmetricEigen(Float64Array.from(moments), channels);
+  const { values, vectors } = yield* symmetricEigen(Float64Array.from(moments), channels, UNSETTLED);
   const largest = Math.max(0, values[0] ?? 0);
   const power = (exponent: number): Float64Array =>
     vectors.map((entry, at) => {

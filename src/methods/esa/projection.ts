@@ -8,11 +8,11 @@ import { matrixRows } from '../../../gpu/rows';
 import { UserError } from '../../base/user-error';
 import type { Calibration } from '../../model/calibration';
 import type { LayerTrace } from '../../trace/trace';
+import { inTurns } from '../in-turns';
 import type { MethodContext, Remembered, ScoreMemo } from '../method';
 import { choiceOf, type Parameters } from '../parameters';
 import { inBuffers } from '../remember';
 import type { ClosedForm } from './closed-form';
-import { inTurns } from './in-turns';
 import { momentsOf } from './moments';
 import { lengthsIn, scoresRotated } from './schema';
 

@@ -7,8 +7,10 @@ import type { DecoderWeights, LinearWeights, NormWeights } from '../architecture
 import { type DeviceTable, uploadTable } from './device-table';
 import { rotaryFrequencies, rotaryScale } from './rope';
 
+/** out = weight · in + bias; with `first` in two steps, weight · first · in + bias. */
 export interface DeviceLinear {
   readonly weight: Rows;
+  readonly first?: Rows;
   readonly bias?: DeviceBuffer;
 }
 

@@ -15,6 +15,7 @@ import type { DecoderWeights } from '../architectures/decoder-weights';
 import type { DeviceLinear, DeviceNorm, DeviceWeights } from './buffers';
 import { createRotationTable, LEAST_POSITIONS, uploadWeights } from './buffers';
 import { lookUpRows, multiplyByTable } from './device-table';
+import { type KeyValueMaps, keyValueProjection, project as projectRows } from './project';
 import { RotatedRows } from './rotated-rows';
 
 export interface Decoder {
@@ -90,6 +91,8 @@ interface ReadOptions {
    */
   readonly blockEnds?: readonly number[];
   readonly attend: (request: AttendRequest) => void;
+  /** Maps that take the place of a layer's own for keys and values; the layer's own unless told. */
+  readonly keyValueMaps?: ((layer: number) => KeyValueMaps) | null;
   /** Sees hidden states i = 0 (embeddings) … L−1 (input of the last layer); what it throws ends the reading. */
   readonly observe?: (index: number, hidden: Rows) => void;
 }
@@ -180,12 +183,14 @@ function openReader(
   const normalize = (input: Rows, norm: DeviceNorm, out: Rows, kind = config.normalization.kind): void =>
     ops.normalize({ kind, input, ...norm, epsilon: config.normalization.epsilon, out });
   const project = (input: Rows, map: DeviceLinear, out: Rows, accumulate = false): void =>
-    ops.matmul({ input, ...map, out, accumulate });
+    projectRows(ops, input, map, out, accumulate);
+  const projection = keyValueProjection(ops, config, weights);
 
   function readLayer(
     l: number,
     n: number,
     blockEnds: readonly number[],
+    maps: KeyValueMaps,
     attend: (request: AttendRequest) => void,
   ): void {
     const layer = weights.layers[l];
@@ -202,10 +207,8 @@ function openReader(
 
     normalize(hidden, layer!.inputNorm, input);
     project(input, layer!.query, joinHeads(queryUnrotated));
-    project(input, layer!.key, joinHeads(keyUnrotated));
-    project(input, layer!.value, joinHeads(blockOf(cache!.value)));
+    projection.project(l, maps, input, { keyUnrotated, value: blockOf(cache!.value) });
     if (layer!.queryNorm) normalize(queryUnrotated, layer!.queryNorm, queryUnrotated, 'rms');
-    if (layer!.keyNorm) normalize(keyUnrotated, layer!.keyNorm, keyUnrotated, 'rms');
     let query = queryUnrotated;
     if (rotation && rotatedBuffer) {
       query = tokenMajorRows(rotatedBuffer, H, n, d);
@@ -249,7 +252,7 @@ function openReader(
     },
     caches,
     rotation,
-    async read(block, { blockEnds = [length + block.length], attend, observe }) {
+    async read(block, { blockEnds = [length + block.length], keyValueMaps, attend, observe }) {
       const n = block.length;
       if (n > mostAtOnce)
         throw new RangeError(`a block of ${n} tokens, at most ${mostAtOnce} were announced`);
@@ -263,7 +266,7 @@ function openReader(
       }
       for (let l = 0; l < config.layers; l++) {
         observe?.(l, hidden);
-        readLayer(l, n, blockEnds, attend);
+        readLayer(l, n, blockEnds, keyValueMaps?.(l) ?? projection.maps(l), attend);
         await ops.pace();
       }
       const normed = matrixRows(normedBuffer, n, D);

@@ -5,7 +5,7 @@
  * It always ends: the matrix is scaled to a largest entry of 1, off-diagonal entries below rounding *of the whole matrix* count as
  * zero (beside a rank of 1 all others are rounding of each other and would never settle), and iterations are bounded.
  */
-import { UserError } from '../../base/user-error';
+import { UserError } from '../base/user-error';
 
 export interface SymmetricEigen {
   /** Descending. */
@@ -17,8 +17,12 @@ export interface SymmetricEigen {
 /** Two or three a value is usual. */
 const MOST_ITERATIONS = 60;
 
-/** `matrix` [size, size]; its entries must be finite. Throws UserError when an eigenvalue does not settle. */
-export function* symmetricEigen(matrix: Float64Array, size: number): Generator<void, SymmetricEigen> {
+/** `matrix` [size, size]; its entries must be finite. Throws UserError with the sentence `refusal` when an eigenvalue does not settle. */
+export function* symmetricEigen(
+  matrix: Float64Array,
+  size: number,
+  refusal: string,
+): Generator<void, SymmetricEigen> {
   let largest = 0;
   for (const value of matrix) largest = Math.max(largest, Math.abs(value));
   const scale = largest > 0 ? largest : 1;
@@ -27,7 +31,7 @@ export function* symmetricEigen(matrix: Float64Array, size: number): Generator<v
   const diagonal = new Float64Array(size);
   const beside = new Float64Array(size);
   yield* tridiagonal(vectors, diagonal, beside, size);
-  yield* implicitQl(vectors, diagonal, beside, size);
+  yield* implicitQl(vectors, diagonal, beside, size, refusal);
   const order = Array.from(diagonal.keys()).sort((a, b) => diagonal[b]! - diagonal[a]!);
   const sorted = new Float64Array(size * size);
   for (const [i, from] of order.entries()) {
@@ -115,7 +119,13 @@ function* tridiagonal(v: Float64Array, d: Float64Array, e: Float64Array, n: numb
 }
 
 /** Implicit QL: `d` becomes the eigenvalues, rows of `v` the eigenvectors. */
-function* implicitQl(v: Float64Array, d: Float64Array, e: Float64Array, n: number): Generator<void> {
+function* implicitQl(
+  v: Float64Array,
+  d: Float64Array,
+  e: Float64Array,
+  n: number,
+  refusal: string,
+): Generator<void> {
   e.copyWithin(0, 1);
   if (n > 0) e[n - 1] = 0;
   let norm = 0;
@@ -127,9 +137,7 @@ function* implicitQl(v: Float64Array, d: Float64Array, e: Float64Array, n: numbe
       while (m < n - 1 && Math.abs(e[m]!) > negligible) m++;
       if (m === l) break;
       if (iteration === MOST_ITERATIONS) {
-        throw new UserError(
-          'esa: the closed form of this text could not be computed (an eigenvalue does not settle); use projection "exact".',
-        );
+        throw new UserError(refusal);
       }
       yield;
       rotateAway(v, d, e, n, l, m);

@@ -1,5 +1,5 @@
 /** Long computations on the processor, in turns with everything else that waits there. */
-import { createTurns } from '../../../gpu/turn';
+import { createTurns } from '../../gpu/turn';
 
 /** A turn is short enough for a page's messages, such as the one that cancels. */
 const TURN_MILLISECONDS = 20;
