@@ -1,5 +1,5 @@
 /** LoRC against its formulas in double precision (tests/fixtures/README.md): singular values, keys, values, logits and attention. */
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
 import type { Ops } from '../../gpu/ops';
 import { matrixRows, type Rows } from '../../gpu/rows';
@@ -15,33 +15,21 @@ import { traceOfSession } from '../../src/trace/from-decoder';
 import { tinyDecoder } from '../engine/tiny-model';
 import { fixtureTensors } from '../model/files';
 import { describeWebGpu } from '../webgpu-node';
+import { expected, runs } from './fixture';
+import { type RunAgreement, writeAgreement } from './fixtures-suite';
 
-const expected = fixtureTensors('methods-2.expected.safetensors');
 const dense = fixtureTensors('llama-gqa/expected.safetensors');
 const ids = Uint32Array.from(dense.int32('input_ids'));
 const tokens = ids.length;
 const [shown, heads, groups, channels] = [24, 4, 2, 16];
 
-interface Run {
-  readonly name: string;
-  readonly given: Readonly<Record<string, unknown>>;
-  /** By layer. */
-  readonly keyRanks: readonly number[];
-  readonly valueRanks: readonly number[];
-}
-
-const given = (name: string, keyRanks: number[], valueRanks: number[]): Run => ({
-  ...{ name, keyRanks, valueRanks },
-  given: { rule: 'given', keyRanks, valueRanks },
+/** Of every run its parameters, the ranks of the rule among them. */
+const lorcRuns = Object.entries(runs).flatMap(([name, { keyhole }]) => {
+  if (keyhole.id !== 'lorc') return [];
+  const { keyRanks, valueRanks, ...rule } = keyhole.params;
+  const given = rule.rule === 'given' ? { keyRanks, valueRanks, ...rule } : rule;
+  return [{ name, given, keyRanks: keyRanks as number[], valueRanks: valueRanks as number[] }];
 });
-const runs: readonly Run[] = [
-  given('lorc@r28_20_16', [28, 20, 16], [28, 20, 16]),
-  given('lorc@key_only', [16, 16, 16], [32, 32, 32]),
-  {
-    ...given('lorc@auto', [32, 20, 8], [32, 20, 8]),
-    given: { rule: 'cumulative-condition', maxRank: 32, minRank: 8 },
-  },
-];
 
 /** Largest difference, relative to the largest number wanted. */
 function difference(actual: ArrayLike<number>, wanted: Float32Array): number {
@@ -92,7 +80,20 @@ function attentionOfLast(query: Float32Array, key: Float32Array): Float32Array {
 }
 
 function describeLorc(backend: string, create: () => Promise<Ops>, tolerance: number): void {
-  describe.each(runs)(`$name on ${backend}`, ({ name, given, keyRanks, valueRanks }) => {
+  const results = new Map<string, RunAgreement>();
+  /** The difference, put into the table of docs/methods.md under this name. */
+  const compare = (run: string, what: string, actual: ArrayLike<number>, wanted: Float32Array): number => {
+    const found = difference(actual, wanted);
+    const none = { scores: null, sets: 0, candidates: 0, inside: 0, insideSets: [] };
+    const others: Record<string, number> = results.get(run)?.others ?? {};
+    results.set(run, { ...none, others: { ...others, [what]: Math.max(found, others[what] ?? 0) } });
+    return found;
+  };
+  afterAll(() => {
+    if (process.env.WRITE_AGREEMENT) writeAgreement(backend, results);
+  });
+
+  describe.each(lorcRuns)(`$name on ${backend}`, ({ name, given, keyRanks, valueRanks }) => {
     const of = (tensor: string): Float32Array => expected.float32(`${name}.${tensor}`);
 
     it('has the singular values, ranks, keys and values of the formulas on a trace', async () => {
@@ -106,13 +107,15 @@ function describeLorc(backend: string, create: () => Promise<Ops>, tolerance: nu
         const { layer } = recorded;
         const { key, value } = started.run.spectra!(layer);
         expect([key.rank, value.rank]).toEqual([keyRanks[layer], valueRanks[layer]]);
-        expect(difference(key.values, of(`singular_key.${layer}`))).toBeLessThan(1e-6);
-        expect(difference(value.values, of(`singular_value.${layer}`))).toBeLessThan(1e-6);
+        expect(compare(name, 'spectra', key.values, of(`singular_key.${layer}`))).toBeLessThan(1e-6);
+        expect(compare(name, 'spectra', value.values, of(`singular_value.${layer}`))).toBeLessThan(1e-6);
         const input = started.inputOf(recorded, { start: 0, end: tokens });
-        expect(difference(await densely(ops, input.key), of(`probe_key.${layer}`))).toBeLessThan(tolerance);
-        expect(difference(await densely(ops, input.value), of(`probe_value.${layer}`))).toBeLessThan(
-          tolerance,
-        );
+        expect(
+          compare(name, 'probe keys', await densely(ops, input.key), of(`probe_key.${layer}`)),
+        ).toBeLessThan(tolerance);
+        expect(
+          compare(name, 'probe values', await densely(ops, input.value), of(`probe_value.${layer}`)),
+        ).toBeLessThan(tolerance);
         const full = started.fullInputOf(recorded, { start: 0, end: tokens });
         expect(difference(await densely(ops, full.key), dense.float32(`key.${layer}`))).toBeLessThan(
           tolerance,
@@ -136,11 +139,13 @@ function describeLorc(backend: string, create: () => Promise<Ops>, tolerance: nu
       });
       for (let layer = 0; layer < config.layers; layer++) {
         const { query, key, value } = await readLayer(decoder, session, layer, tokens);
-        expect(difference(key, of(`key.${layer}`))).toBeLessThan(tolerance);
-        expect(difference(value, of(`value.${layer}`))).toBeLessThan(tolerance);
+        expect(compare(name, 'keys', key, of(`key.${layer}`))).toBeLessThan(tolerance);
+        expect(compare(name, 'values', value, of(`value.${layer}`))).toBeLessThan(tolerance);
         if (!expected.has(`${name}.attention_last24.${layer}`)) continue;
         const attention = of(`attention_last24.${layer}`);
-        expect(difference(attentionOfLast(query, key), attention)).toBeLessThan(10 * tolerance);
+        expect(compare(name, 'attention', attentionOfLast(query, key), attention)).toBeLessThan(
+          10 * tolerance,
+        );
       }
       const states = matrixRows(ops.upload(queryStates, 'states'), tokens, config.hiddenSize);
       const logits = matrixRows(
@@ -149,7 +154,9 @@ function describeLorc(backend: string, create: () => Promise<Ops>, tolerance: nu
         config.vocabularySize,
       );
       session.logits(states, logits);
-      expect(difference(await ops.readFloats(logits.buffer), of('logits'))).toBeLessThan(tolerance);
+      expect(compare(name, 'logits', await ops.readFloats(logits.buffer), of('logits'))).toBeLessThan(
+        tolerance,
+      );
       session.release();
       decoder.release();
       ops.destroy();
