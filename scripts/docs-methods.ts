@@ -31,7 +31,8 @@ export function budgetRows(): string[][] {
     const half = method.withBudget(parameters, EXAMPLE, 2 * FRACTION, PLACES);
     const other = 'parameters' in half ? half.parameters : parameters;
     const decides = code(method.traits(parameters).decides);
-    const least = 'floor' in floor ? `${(100 * floor.floor).toPrecision(3)} %` : 'none';
+    const least =
+      'floor' in floor ? `${(100 * floor.floor).toPrecision(3)} %` : 'reason' in floor ? '–' : 'none';
     if (!('parameters' in asked)) return [code(method.id), decides, '–', '–', least];
     const set = Object.entries(asked.parameters)
       .filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(other[name]))
