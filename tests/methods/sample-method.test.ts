@@ -1,14 +1,18 @@
-/** The sample of CONTRIBUTING.md: it is a method, and does what it says. */
-import { expect, it } from 'vitest';
+/** The samples of CONTRIBUTING.md: they are methods, and do what they say. */
+import { describe, expect, it } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
+import { generate } from '../../src/engine/generation';
 import { selectAll } from '../../src/measure/select-all';
 import { contextOf } from '../../src/measure/trace-run';
 import { resolveParameters } from '../../src/methods/parameters';
+import { someIds, tinyDecoder } from '../engine/tiny-model';
 import { randomLayers, recordText } from './recorded';
+import { lookedAt } from './sample-attention-method';
 import { strided } from './sample-method';
 
 const shape = { tokens: 60, queryHeads: 2, keyValueHeads: 2, headDimension: 4 };
-const text = recordText(createCpuOps(), shape, randomLayers(shape, 2, 11));
+const layers = randomLayers(shape, 2, 11);
+const text = recordText(createCpuOps(), shape, layers);
 const EVICT_AT = 40;
 
 it.each([
@@ -36,5 +40,55 @@ it('gives a budget as the fraction asked for', () => {
   const places = { evictAt: EVICT_AT, answerStart: null };
   expect(strided.withBudget(parameters, context, 0.5, places)).toEqual({
     parameters: { ...parameters, keepFraction: 0.5 },
+  });
+});
+
+describe('looked-at', () => {
+  it('keeps, for each KV head, the keys with the largest sum of probabilities of the last eight queries', async () => {
+    const parameters = resolveParameters(lookedAt, { keepFraction: 0.2 }, contextOf(text));
+    const { after } = await selectAll({
+      ...{ text, method: lookedAt, parameters, recordedIndex: 1, evictAt: EVICT_AT, withScores: true },
+    });
+    const { query, key } = layers[1]!;
+    const { tokens, keyValueHeads, headDimension: d } = shape;
+    for (let head = 0; head < keyValueHeads; head++) {
+      // From the definition, in double precision; this text has as many query heads as KV heads.
+      const received = new Float64Array(EVICT_AT);
+      for (let i = EVICT_AT - 8; i < EVICT_AT; i++) {
+        const logits = Array.from({ length: i + 1 }, (_, t) => {
+          let dot = 0;
+          for (let c = 0; c < d; c++)
+            dot += query[(head * tokens + i) * d + c]! * key[(head * tokens + t) * d + c]!;
+          return Math.exp(dot / Math.sqrt(d));
+        });
+        const sum = logits.reduce((all, x) => all + x, 0);
+        logits.forEach((x, t) => {
+          received[t]! += x / sum;
+        });
+      }
+      const wanted = [...received.keys()].sort((a, b) => received[b]! - received[a]!).slice(0, 8);
+      expect([...after.kept.sets[head]!]).toEqual(wanted.sort((a, b) => a - b));
+      after.scores![head]!.forEach((score, t) => {
+        if (t < EVICT_AT) expect(score).toBeCloseTo(received[t]!, 5);
+      });
+    }
+  });
+
+  it('has its queries in a free run, too', async () => {
+    const ops = createCpuOps();
+    const decoder = await tinyDecoder(ops);
+    const ids = someIds(60);
+    const parameters = { keepFraction: 0.25 };
+    const before = ops.memory().bytes;
+    const { session, generated } = await generate({
+      ...{ decoder, method: lookedAt, parameters, calibration: null, recorded: null, ids },
+      ...{ answerStart: 50, queriesStart: 40, keepQueries: false },
+      isAnswerComplete: (answer) => answer.length >= 3,
+      signal: new AbortController().signal,
+      onProgress: () => {},
+    });
+    expect(generated).toHaveLength(3);
+    session.release();
+    expect(ops.memory().bytes).toBe(before);
   });
 });
