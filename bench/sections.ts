@@ -6,6 +6,7 @@ import { kernels } from './kernels';
 import { live } from './live';
 import { map } from './map';
 import { memory } from './memory';
+import { moves } from './moves';
 import { pipelines } from './pipelines';
 import { prefill } from './prefill';
 import { products } from './products';
@@ -21,6 +22,7 @@ const sections: readonly Section[] = [
   esa,
   map,
   live,
+  moves,
   memory,
   pipelines,
   dispatchOverhead,
