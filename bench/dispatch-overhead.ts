@@ -4,10 +4,11 @@
  * model waits for.
  */
 import { createWebGpuOps } from '../gpu/webgpu';
-import { nodeEnvironment, sampleTexts } from '../src/cli/node-environment';
+import { sampleTexts } from '../src/cli/node-environment';
 import { generate } from '../src/engine/generation';
 import { type OpenModel, openModel } from '../src/engine/open-model';
 import { parameterContext, resolve } from '../src/engine/resolve';
+import { nodeFolder } from '../src/model/files/folder-node';
 import { type Calls, createIdleDevice } from './idle-device';
 import type { Section } from './section';
 
@@ -22,11 +23,11 @@ interface DispatchOverhead {
   readonly calls: Calls;
 }
 
-/** Costs of a prefill of 1,024 tokens by method, and of one with an answer of 64 tokens. */
-async function* measureDispatchOverhead(): AsyncGenerator<DispatchOverhead> {
+/** Costs of a prefill of 1,024 tokens by method, and of one whose last 32 tokens are an answer. */
+export async function* measureDispatchOverhead(repeats = REPEATS): AsyncGenerator<DispatchOverhead> {
   const { device, calls } = createIdleDevice();
   const ops = await createWebGpuOps({ device, capabilities: { isFallbackAdapter: false } });
-  const model = await openModel(ops, nodeEnvironment().modelFolder('bundled'));
+  const model = await openModel(ops, nodeFolder('samples/model'));
   const ids = idsOf(model);
   const cases = [
     { name: 'prefill, full', id: 'full', answers: false },
@@ -37,7 +38,7 @@ async function* measureDispatchOverhead(): AsyncGenerator<DispatchOverhead> {
   for (const { name, ...options } of cases) {
     let milliseconds = Number.POSITIVE_INFINITY;
     let counted = calls;
-    for (let repeat = 0; repeat < REPEATS; repeat++) {
+    for (let repeat = 0; repeat < repeats; repeat++) {
       const before = { ...calls };
       const start = performance.now();
       await read(model, ids, options);
