@@ -62,8 +62,8 @@ export interface Kept {
 
 /** How many of the scored units stay, and in which sets. */
 export interface Budget {
-  /** Units that each set keeps, or keeps on average, of `units`, which stand for `tokens` tokens. */
-  count(parameters: Parameters, layer: number, units: number, tokens: number): number;
+  /** Units that each set keeps, or keeps on average, of `units`, which stand for `tokens` tokens; in one of so many layers. */
+  count(parameters: Parameters, layer: number, units: number, tokens: number, layers: number): number;
   keep(
     ops: Ops,
     parameters: Parameters,

@@ -5,10 +5,13 @@ import { esa } from './esa';
 import { freqkv } from './freqkv';
 import { full } from './full';
 import { h2o } from './h2o';
+import { keydiff } from './keydiff';
+import { knorm } from './knorm';
 import { lagkv } from './lagkv';
 import { lorc } from './lorc';
 import type { Method } from './method';
 import { oracle } from './oracle';
+import { pyramidkv } from './pyramidkv';
 import { quest } from './quest';
 import { random } from './random';
 import { snapkv } from './snapkv';
@@ -22,7 +25,10 @@ export const methods: readonly Method[] = [
   streamingLlm,
   tova,
   snapkv,
+  pyramidkv,
   adakv,
+  knorm,
+  keydiff,
   freqkv,
   lorc,
   quest,

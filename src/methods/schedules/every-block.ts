@@ -20,7 +20,7 @@ export const everyBlock: Schedule = {
   blocks: (_parameters, tokens, _evictAt, context) => equalBlocks(0, tokens, defaultChunkTokens(context)),
   start: decideAnew,
   cost({ scorer, budget }, parameters, context, layer, { position, block }) {
-    const kept = budget.count(parameters, layer, block.start, context.tokens);
+    const kept = budget.count(parameters, layer, block.start, context.tokens, context.layers);
     const isCut = kept < block.start;
     const { keyValueHeads, headDimension } = context;
     return {
@@ -71,7 +71,7 @@ function decideAnew<Made extends Scores>(
   }
 
   const countOf = ({ layer, block }: LayerInput): number =>
-    budget.count(parameters, layer, block.start, totalTokens);
+    budget.count(parameters, layer, block.start, totalTokens, context.layers);
   const place = ({ layer, block }: LayerInput): string =>
     `${scorer.name(parameters, layer)}/${layer}/${block.start}/${block.end}`;
 

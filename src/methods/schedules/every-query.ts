@@ -28,7 +28,7 @@ export const everyQuery: Schedule = {
     const tokens = position + 1;
     const unitTokens = unit.tokens(parameters, layer);
     const units = unitsOf(unitTokens, tokens);
-    const count = budget.count(parameters, layer, units, tokens);
+    const count = budget.count(parameters, layer, units, tokens, context.layers);
     if (position < firstChoosing(evictAt, context.tokens) || count >= units) {
       return {
         ...{ keptKeys: tokens, selectionOperations: 0 },
@@ -61,7 +61,7 @@ function decideByQuery<Made extends Scores>(
       const { start, end } = block;
       const unitTokens = unit.tokens(parameters, layer);
       const units = unitsOf(unitTokens, end);
-      const count = budget.count(parameters, layer, units, end);
+      const count = budget.count(parameters, layer, units, end, context.layers);
       if (start < first || start === end || count >= units) return keepEverything(start);
       const make = () => scorer.score(context, parameters, input, end);
       const scores = remembered(memo, `${scorer.name(parameters, layer)}/${layer}/${start}`, make);

@@ -8,7 +8,7 @@ import type { Budget, Kept, Parts, Schedule, Scores } from '../compose';
 import { defaultChunkTokens } from '../defaults';
 import { keepEverything } from '../full';
 import type { LayerInput, MethodContext, MethodRun, QueryPlace } from '../method';
-import type { Parameters } from '../parameters';
+import type { ParameterContext, Parameters } from '../parameters';
 import { expandUnits, poolUnits, unitsOf } from '../units';
 
 /** What stays of one layer. */
@@ -26,10 +26,17 @@ export const once: Schedule = {
     blocksAround(evictAt, tokens, defaultChunkTokens(context)),
   start: evictOnce,
   cost({ scorer, budget, unit }, parameters, context, layer, query) {
-    const keptKeys = keysAfterEviction(budget, unit.tokens(parameters, layer), parameters, layer, query);
+    const keptKeys = keysAfterEviction(
+      budget,
+      unit.tokens(parameters, layer),
+      parameters,
+      context,
+      layer,
+      query,
+    );
     const isAfter = query.position >= query.evictAt;
     const units = unitsOf(unit.tokens(parameters, layer), query.evictAt);
-    const isCut = budget.count(parameters, layer, units, query.evictAt) < units;
+    const isCut = budget.count(parameters, layer, units, query.evictAt, context.layers) < units;
     const later = Math.max(1, context.tokens - query.evictAt);
     return {
       keptKeys,
@@ -46,12 +53,13 @@ function keysAfterEviction(
   budget: Budget,
   unitTokens: number,
   parameters: Parameters,
+  { layers }: Pick<ParameterContext, 'layers'>,
   layer: number,
   { position, evictAt }: QueryPlace,
 ): number {
   if (position < evictAt) return position + 1;
   const units = unitsOf(unitTokens, evictAt);
-  const kept = Math.min(budget.count(parameters, layer, units, evictAt) * unitTokens, evictAt);
+  const kept = Math.min(budget.count(parameters, layer, units, evictAt, layers) * unitTokens, evictAt);
   return kept + position + 1 - evictAt;
 }
 
@@ -101,7 +109,7 @@ function evictOnce<Made extends Scores>(
       const { layer } = input;
       const unitTokens = unit.tokens(parameters, layer);
       const units = unitsOf(unitTokens, evictAt);
-      const count = budget.count(parameters, layer, units, evictAt);
+      const count = budget.count(parameters, layer, units, evictAt, context.layers);
       if (input.block.start < evictAt || count >= units) {
         return keepEverything(Math.min(input.block.start, evictAt));
       }

@@ -1,0 +1,105 @@
+/** Scores that a key has by itself or among the others, whatever the queries are: how long it is, how it differs from the mean. */
+import type { Ops, ScoreRows } from '../../../gpu/ops';
+import type { DeviceBuffer, Rows } from '../../../gpu/rows';
+import { sliceRows } from '../../../gpu/rows';
+import { Scratch } from '../../../gpu/scratch';
+import type { Scorer } from '../compose';
+import type { ParameterContext } from '../parameters';
+import { inBuffers } from '../remember';
+import { denseScores } from '../units';
+
+/** A rule that needs nothing but keys. */
+export interface KeyRule {
+  readonly id: string;
+  /** Scores of key [G, n, d], dense [G, n] in `out`. */
+  score(ops: Ops, key: Rows, out: DeviceBuffer): void;
+  /** Operations for so many keys of a layer. */
+  operations(context: Pick<ParameterContext, 'keyValueHeads' | 'headDimension'>, keys: number): number;
+}
+
+/** Added to the mean square of a row before its root: a row of zeros stays one, and no other is changed. */
+const EPSILON = 1e-30;
+
+/** Rows of `input` with the norm |length|, turned round where `length` is negative; zeros stay zeros. */
+function withLength(scratch: Scratch, input: Rows, length: number, label: string): Rows {
+  const { heads, rows, channels } = input;
+  const out = scratch.rows(heads, rows, channels, label);
+  const weight = scratch.upload(new Float32Array(channels).fill(length / Math.sqrt(channels)), 'length');
+  scratch.ops.normalize({ kind: 'rms', input, weight, epsilon: EPSILON, out });
+  return out;
+}
+
+/** −‖K_t‖₂: short keys stay (Devoto et al., arXiv 2406.11430; kvpress knorm_press.py). */
+export const shortKeys: KeyRule = {
+  id: 'knorm',
+  score(ops, key, out) {
+    const scratch = new Scratch(ops);
+    const opposite = withLength(scratch, key, -1, 'directions of keys');
+    // A query that sees one key has its product with it for a log-sum-exp: the key's norm, where the query is its direction.
+    ops.attention({
+      ...{ query: opposite, key, value: key, scale: 1 },
+      visible: { range: { start: 0, end: key.rows, causal: true, window: 1 } },
+      out: scratch.rows(key.heads, key.rows, key.channels, 'unread'),
+      logSumExp: { buffer: out, offset: 0, headStride: key.rows },
+    });
+    scratch.release();
+  },
+  operations: ({ keyValueHeads: G, headDimension: d }, keys) => G * keys * (2 * d + 1),
+};
+
+/**
+ * −cos(K_t, a), a the mean of the keys' directions: keys unlike the others stay (KeyDiff, arXiv 2504.15364; kvpress
+ * keydiff_press.py).
+ */
+export const unlikeKeys: KeyRule = {
+  id: 'keydiff',
+  score(ops, key, out) {
+    const { heads, rows, channels } = key;
+    const scratch = new Scratch(ops);
+    const directions = withLength(scratch, key, 1, 'directions of keys');
+    const mean = scratch.rows(heads, 1, channels, 'mean direction');
+    const share = scratch.upload(new Float32Array(rows).fill(1 / rows), 'equal shares');
+    const matrix = {
+      buffer: share,
+      offset: 0,
+      heads: 1,
+      rows: 1,
+      channels: rows,
+      headStride: 0,
+      rowStride: rows,
+    };
+    ops.mixRows({ matrix, input: directions, out: mean });
+    const opposite = withLength(scratch, mean, -1, 'opposite of the mean direction');
+    const score = { buffer: out, offset: 0, heads, rows, channels: 1, headStride: rows, rowStride: 1 };
+    ops.matmul({ input: directions, weight: opposite, out: score });
+    scratch.release();
+  },
+  operations: ({ keyValueHeads: G, headDimension: d }, keys) => G * keys * (6 * d + 1),
+};
+
+/** A scorer that is such a rule, for keys as the cache has them: rotary positions applied. */
+export function byKeyRule(rule: KeyRule): Scorer {
+  return {
+    name: () => rule.id,
+    sets: 'kvHead',
+    score({ ops }, _parameters, { key }, tokens) {
+      const { buffer, score } = scoresBy(rule, ops, sliceRows(key, 0, tokens));
+      return inBuffers(ops, [buffer], { score });
+    },
+    operations: (_parameters, context, tokens) => rule.operations(context, tokens),
+    memory: (_parameters, { keyValueHeads: G, headDimension: d, tokens }) => [
+      { label: 'directions of keys', elements: G * tokens * d, count: 2 },
+    ],
+  };
+}
+
+/** Scores of all these keys. The caller releases the buffer. */
+export function scoresBy(
+  rule: KeyRule,
+  ops: Ops,
+  key: Rows,
+): { readonly buffer: DeviceBuffer; readonly score: ScoreRows } {
+  const buffer = ops.scratch('f32', key.heads * key.rows, 'scores of keys');
+  rule.score(ops, key, buffer);
+  return { buffer, score: denseScores(buffer, key.heads, key.rows) };
+}
