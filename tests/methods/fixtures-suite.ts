@@ -3,7 +3,7 @@
  * (tests/fixtures/README.md): kept sets, scores, mass and outputs are compared here, for any method; the others by a file in
  * tests/methods/own-comparisons/. With WRITE_AGREEMENT=1 the differences go to tests/fixtures/agreement/.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Ops } from '../../gpu/ops';
 import { headMajorRows } from '../../gpu/rows';
@@ -193,7 +193,9 @@ class RunComparison {
         if (String(spans) !== String([...expected.int32(`${this.#name}.blocks`)]))
           this.faults.push(`reads the text in the blocks ${spans}`);
       }
+      const wanted = [tensor, tensor === 'kept' && 'score', ...(hasLastQueries ? ['mass', 'output'] : [])];
       for (const layer of text.layerTraces) {
+        if (!wanted.some((name) => this.#has(`${name}.${layer.layer}`))) continue;
         for (const [b, block] of blocks.entries()) {
           const input = started.inputOf(layer, block);
           const selection = started.run.select(input);
@@ -359,11 +361,15 @@ export function writeAgreement(backend: string, results: ReadonlyMap<string, Run
   const folder = new URL('../fixtures/agreement/', import.meta.url);
   mkdirSync(folder, { recursive: true });
   for (const id of new Set([...results.keys()].map((name) => runs[name]!.keyhole.id))) {
-    const own = [...results].filter(([name]) => runs[name]!.keyhole.id === id);
-    const lines = own.map(
-      ([name, result]) => `  ${JSON.stringify(name)}: ${JSON.stringify(result, rounded)}`,
-    );
-    writeFileSync(new URL(`${id}.${backend.toLowerCase()}.json`, folder), `{\n${lines.join(',\n')}\n}\n`);
+    const file = new URL(`${id}.${backend.toLowerCase()}.json`, folder);
+    // Runs that were left out by a filter stay as they are.
+    const before: Record<string, unknown> = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
+    const lines = known
+      .filter((name) => runs[name]!.keyhole.id === id && (results.has(name) || name in before))
+      .map(
+        (name) => `  ${JSON.stringify(name)}: ${JSON.stringify(results.get(name) ?? before[name], rounded)}`,
+      );
+    writeFileSync(file, `{\n${lines.join(',\n')}\n}\n`);
   }
 }
 
