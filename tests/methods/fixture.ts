@@ -51,10 +51,9 @@ export const runs: Readonly<Record<string, RunDescription>> = {
   ...described[0]!.runs,
   ...described[1]!.runs,
 };
-/** Runs on the capture of methods that are here with all the parameters that the run has; those on a model have tests of their own. */
+/** Runs of methods that are here with all the parameters that the run has. */
 export function knownRuns(): string[] {
   return Object.keys(runs).filter((name) => {
-    if (runs[name]!.model !== undefined) return false;
     const { id, params } = runs[name]!.keyhole;
     const method = methods.find((candidate) => candidate.id === id);
     return method && Object.keys(params).every((parameter) => parameter in method.parameters);

@@ -17,6 +17,8 @@ export interface OwnComparison {
   readonly tensors?: readonly string[];
   /** Compares them, and says what differs too much. */
   readonly compare?: (fixture: RunFixture) => Promise<void>;
+  /** The test in tests/methods/ that compares these runs altogether, as `./name.test.ts`: the suite leaves them to it. */
+  readonly comparedIn?: string;
   /** Where runs that choose anew stop reading densely; the fixture's `prefillTokens` or T − 24 unless told. */
   readonly evictAt?: number;
   /** Exact ties are broken in the reference, too, by `Selection.score.secondary` if there is one, and then by the lower token. */
