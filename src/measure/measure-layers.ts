@@ -2,8 +2,8 @@
 import type { Ops } from '../../gpu/ops';
 import { ignoreRejection } from '../base/ignore-rejection';
 import type { Method, MethodRun, Selection } from '../methods/method';
+import { runNotices } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
-import { runNotices } from '../methods/run-notices';
 import type { LayerTrace, Trace } from '../trace/trace';
 import { type Choices, choose, isSameChoice } from './choices';
 import { checkMeasurement } from './finite';

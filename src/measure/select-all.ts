@@ -2,8 +2,8 @@
 
 import { ignoreRejection } from '../base/ignore-rejection';
 import type { Method, QueryBlock, Traits } from '../methods/method';
+import { runNotices } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
-import { runNotices } from '../methods/run-notices';
 import type { Trace } from '../trace/trace';
 import { choose } from './choices';
 import type { Memo } from './memo';

@@ -397,3 +397,8 @@ export function needsHidden(method: Pick<Method, 'traits'>, parameters: Paramete
   const { wants, cache } = method.traits(parameters);
   return Boolean(wants.hidden) || cache === 'transformed';
 }
+
+/** What a run had to assume and what its selections have shown, one sentence each. */
+export async function runNotices(run: MethodRun): Promise<readonly string[]> {
+  return [...(run.notices ?? []), ...((await run.lateNotices?.()) ?? [])];
+}

@@ -4,8 +4,8 @@ import { gatherNotices, lengthNotices, methodNotices } from '../../src/engine/no
 import { selectAll } from '../../src/measure/select-all';
 import { methodById } from '../../src/methods';
 import type { MethodRun } from '../../src/methods/method';
+import { runNotices } from '../../src/methods/method';
 import { resolveParameters } from '../../src/methods/parameters';
-import { runNotices } from '../../src/methods/run-notices';
 import { recordText } from '../methods/recorded';
 
 const context = {

@@ -3,7 +3,6 @@ import type { Ops } from '../../../gpu/ops';
 import type { DeviceBuffer, Rows } from '../../../gpu/rows';
 import { joinHeads, matrixRows, sliceRows, tokenMajorRows } from '../../../gpu/rows';
 import type { Remembered } from '../method';
-import { joinedRows } from './moments';
 import type { Projection } from './projection';
 
 /** Grows with the text. Rows are valid up to `length`; setting it lower forgets tokens. */
@@ -65,4 +64,13 @@ export class KeyCache implements Remembered {
     this.#buffer = null;
     this.length = 0;
   }
+}
+
+/** Rows that lie token by token as the matrix [rows, heads·channels]; copied where they do not. */
+function joinedRows(ops: Ops, rows: Rows): { view: Rows; release(): void } {
+  if (rows.heads === 1 || rows.headStride === rows.channels) return { view: joinHeads(rows), release() {} };
+  const buffer = ops.allocate('f32', rows.heads * rows.rows * rows.channels, 'rows, token by token');
+  const copy = tokenMajorRows(buffer, rows.heads, rows.rows, rows.channels);
+  ops.copyRows({ input: rows, out: copy });
+  return { view: joinHeads(copy), release: () => ops.release(buffer) };
 }

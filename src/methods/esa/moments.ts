@@ -1,6 +1,6 @@
 /** Second moments of a recorded layer, for models that bring no calibration. */
 import type { Ops } from '../../../gpu/ops';
-import { joinHeads, tokenMajorRows } from '../../../gpu/rows';
+import { tokenMajorRows } from '../../../gpu/rows';
 import type { LayerTrace } from '../../trace/trace';
 import type { SecondMoments } from './closed-form';
 
@@ -41,13 +41,4 @@ export function secondMoments(data: Float32Array, channels: number, step = 1): F
     }
   }
   return sums;
-}
-
-/** Rows that lie token by token as the matrix [rows, heads·channels]; copied where they do not. */
-export function joinedRows(ops: Ops, rows: LayerTrace['key']): { view: LayerTrace['key']; release(): void } {
-  if (rows.heads === 1 || rows.headStride === rows.channels) return { view: joinHeads(rows), release() {} };
-  const buffer = ops.allocate('f32', rows.heads * rows.rows * rows.channels, 'rows, token by token');
-  const copy = tokenMajorRows(buffer, rows.heads, rows.rows, rows.channels);
-  ops.copyRows({ input: rows, out: copy });
-  return { view: joinHeads(copy), release: () => ops.release(buffer) };
 }
