@@ -65,7 +65,7 @@ const cases: readonly Case[] = [
   },
   { queries: 4, keys: 260, channels: 256, causal: true },
   { queries: 2, keys: 300, channels: 300, causal: false },
-  { queries: 9, keys: 200, channels: 16, layout: 'strided' },
+  { queries: 9, keys: 200, channels: 8, layout: 'strided' },
   // Blocks of queries.
   { queries: 5, keys: 5, channels: 1 },
   { queries: 17, keys: 31, channels: 6, heads: 3, groups: 1, layout: 'strided' },
@@ -90,9 +90,9 @@ const cases: readonly Case[] = [
   { queries: 9, keys: 129, channels: 20, heads: 6, groups: 2, list: 33, sets: 6, start: 0, end: 0 },
   { queries: 40, keys: 64, channels: 8, list: 3, start: 60, end: 64, causal: true },
   { queries: 20, keys: 64, channels: 8, list: 0, start: 60, end: 64, causal: true },
-  // Lists of different lengths: around a vector, a tile, a span, and none.
+  // Lists of different lengths: around a vector, a tile, a span, and none. Channels that differ would only be compiled apart.
   ...[1, 3, 40].flatMap((queries) => [
-    { queries, keys: 129, channels: 32, list: 65, lengths: [33], start: 90 },
+    { queries, keys: 129, channels: 20, list: 65, lengths: [33], start: 90 },
     {
       queries,
       keys: 200,
@@ -106,7 +106,7 @@ const cases: readonly Case[] = [
     },
     { queries, keys: 200, channels: 64, heads: 4, groups: 2, list: 64, lengths: [0, 64, 31, 8], start: 150 },
     { queries, keys: 129, channels: 20, heads: 6, groups: 2, list: 40, lengths: [9, 0, 40, 7, 1, 8], end: 0 },
-    { queries, keys: 900, channels: 8, heads: 2, list: 600, lengths: [257, 130], start: 700 },
+    { queries, keys: 900, channels: 20, heads: 2, list: 600, lengths: [257, 130], start: 700 },
     {
       queries,
       keys: 700,
@@ -119,18 +119,18 @@ const cases: readonly Case[] = [
     },
   ]),
   // Windows: within a tile, around one, and wider than the range; a list besides is seen whole.
-  ...[0, 1, 3, 8, 31, 32, 33, 64, 100, 1000].flatMap((window) => [
+  ...[0, 1, 8, 31, 32, 33, 64, 1000].flatMap((window) => [
     { queries: 1, keys: 129, channels: 20, window },
-    { queries: 70, keys: 129, channels: 32, heads: 2, window },
-    { queries: 66, keys: 300, channels: 64, heads: 6, groups: 2, window, start: 5, end: 290 },
+    { queries: 70, keys: 129, channels: 20, heads: 2, window },
+    { queries: 66, keys: 300, channels: 20, heads: 6, groups: 2, window, start: 5, end: 290 },
   ]),
   ...[1, 5, 40].flatMap((window) => [
-    { queries: 3, keys: 600, channels: 8, heads: 2, list: 300, sets: 2, start: 300, window },
+    { queries: 3, keys: 600, channels: 20, heads: 2, list: 300, sets: 2, start: 300, window },
     { queries: 40, keys: 200, channels: 300, heads: 2, list: 30, start: 100, window },
     {
       queries: 70,
       keys: 260,
-      channels: 128,
+      channels: 64,
       heads: 4,
       groups: 2,
       list: 70,
@@ -138,13 +138,13 @@ const cases: readonly Case[] = [
       start: 100,
       window,
     },
-    { queries: 40, keys: 20, channels: 8, heads: 2, window },
+    { queries: 40, keys: 20, channels: 20, heads: 2, window },
   ]),
-  { queries: 1, keys: 2000, channels: 8, heads: 2, window: 700 },
-  { queries: 300, keys: 2000, channels: 8, window: 700 },
+  { queries: 1, keys: 2000, channels: 20, heads: 2, window: 700 },
+  { queries: 300, keys: 2000, channels: 20, window: 700 },
   // Logits of some thousands: only with the maximum subtracted do these stay finite.
-  { queries: 20, keys: 70, channels: 16, scale: 500 },
-  { queries: 1, keys: 300, channels: 16, scale: 500 },
+  { queries: 20, keys: 70, channels: 8, scale: 700 },
+  { queries: 1, keys: 300, channels: 8, scale: 700 },
 ];
 
 function run(ops: Ops, c: Case) {
@@ -350,7 +350,6 @@ describeWebGpu('attention on other real devices', (gpu) => {
     [fewThreads, { queries: 3, keys: 70, channels: 32, heads: 3, groups: 1 }],
     [fewThreads, { queries: 70, keys: 150, channels: 32, heads: 2, list: 40, sets: 1, start: 100 }],
     [fewThreads, { queries: 70, keys: 150, channels: 32, heads: 2, list: 40, lengths: [9, 40], start: 100 }],
-    [fewThreads, { queries: 70, keys: 250, channels: 64, heads: 2, window: 33 }],
     [fewThreads, { queries: 70, keys: 250, channels: 128, heads: 2, groups: 1, window: 70 }],
     [fewThreads, { queries: 70, keys: 140, channels: 64, heads: 2, groups: 1 }],
     [fewThreads, { queries: 66, keys: 150, channels: 98, list: 70, sets: 1, start: 100 }],
