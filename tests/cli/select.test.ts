@@ -76,6 +76,20 @@ it('writes a set for every key-value head of LagKV', async () => {
   }
 });
 
+it('writes of a cache of mixtures the tokens that stand as themselves', async () => {
+  const method = ['--method', 'freqkv', '--params', '{"cacheTokens":64,"sinkTokens":4,"recentTokens":8}'];
+  const out = 'freqkv.safetensors';
+  await succeed(out, 'select', '--capture', CAPTURE_FIXTURE, ...method, '--backend', 'cpu');
+  const file = tensors(out);
+  // 64 rows fill, then 26 tokens more each time: the cache is full at 64, 90, 116, 142 and 168, and the last 8 before stay themselves.
+  const wanted = [0, 1, 2, 3, ...Array.from({ length: 32 }, (_, i) => 160 + i)];
+  for (const layer of layers) {
+    expect(sets(file, `kept.${layer}`)).toEqual([wanted]);
+    expect(rows(file, `score.${layer}`)[0]!.every(Number.isNaN)).toBe(true);
+  }
+  expect(JSON.parse(file.metadata.parameters!)).toMatchObject({ retainedFraction: 0.5, positions: 'cache' });
+});
+
 describe.each(['cpu', 'webgpu'] as const)('on %s', (backend) => {
   const tolerance = tolerances[backend];
 

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
 import { version } from '../../package.json';
 import { measureCost } from '../../src/measure/cost';
+import { MADE_CACHE_REASON } from '../../src/measure/made-cache';
 import { measureLayers } from '../../src/measure/measure-layers';
 import { contextOf } from '../../src/measure/trace-run';
 import { methodById } from '../../src/methods';
@@ -175,6 +176,21 @@ it('says that nothing can be evicted where queries are the whole text', async ()
     });
   }
   expect(records[3]!.kept).toBeLessThan(0.5);
+});
+
+it('has no recall of a cache of mixtures, and says why', async () => {
+  const args = ['--capture', CAPTURE_FIXTURE, '--methods', 'freqkv', '--keep', '0.01,0.25'];
+  const { records } = await sweep('freqkv.json', ...args, '--layers', '1');
+  const [few, quarter] = records;
+  // Four sinks and one row at least.
+  expect(few).toMatchObject({ kept: null, massRecall: null, floor: 5 / 192 });
+  expect(quarter).toMatchObject({ massRecall: null, topkRecall: null, reason: MADE_CACHE_REASON });
+  expect(quarter!.parameters ?? { cacheTokens: 48 }).toMatchObject({ cacheTokens: 48 });
+  // 48 rows and what a block reads: more than half a cache and less than a whole one, of 169 to 192 keys.
+  expect(quarter!.kept).toBeGreaterThan(26 / 192);
+  expect(quarter!.kept).toBeLessThan(48 / 168);
+  expect(quarter!.outputError).toBeGreaterThan(0);
+  expect(quarter!.density).toBeCloseTo(quarter!.kept!, 12);
 });
 
 it('reads a text with a model, and names the model', async () => {

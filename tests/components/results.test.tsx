@@ -1,6 +1,8 @@
 import { act, screen, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { describe, expect, it, vi } from 'vitest';
+import { MapLegend } from '../../components/map/MapToolbar';
+import { QuerySees } from '../../components/method/QuerySees';
 import { AnswerPanel } from '../../components/results/AnswerPanel';
 import { answerParts } from '../../components/results/AnswerTexts';
 import { barsOf, divergenceTable } from '../../components/results/Divergence';
@@ -11,6 +13,7 @@ import { SweepChart } from '../../components/results/SweepChart';
 import { SweepPanel, sweepTable } from '../../components/results/SweepPanel';
 import { verdict } from '../../components/results/TimeLine';
 import { toTsv } from '../../components/shared/table';
+import { TokenPanel } from '../../components/tokens/TokenPanel';
 import { MADE_CACHE_REASON } from '../../src/measure/made-cache';
 import { withAnswers } from '../../src/page/measured';
 import type { Page } from '../../src/page/page';
@@ -30,6 +33,63 @@ it('recall of a cache of mixtures is a sentence, in every panel that would show 
   expect(screen.getAllByText(MADE_CACHE_REASON)).toHaveLength(2);
   expect(screen.queryByText('mass recall')).toBeNull();
   expect(screen.queryByRole('img', { name: /^Mass recall by layer/ })).toBeNull();
+});
+
+describe('a cache of mixtures', () => {
+  it('has a curve of kept rows alone, and says why', async () => {
+    const page = await testPage({ hash: '#method=freqkv' });
+    const { container } = renderWith(page, <SweepPanel />);
+    await act(() => page.idle());
+    expect(screen.getByText(`FreqKV: ${MADE_CACHE_REASON}`)).toBeVisible();
+    const lines = [...container.querySelectorAll('path[data-current]')].map((path) => path.getAttribute('d'));
+    expect(lines.filter((line) => line)).toEqual([]);
+    expect(container.querySelectorAll('circle[data-current]')).toHaveLength(0);
+    const { sweep } = page.store.getState().records[0]!.measurements!;
+    const { columns, rows } = sweepTable(sweep!, ({ method: { id } }) => id);
+    const ofFreqkv = rows.filter(([id]) => id === 'freqkv');
+    expect(ofFreqkv).toHaveLength(12);
+    const column = (name: RegExp) => columns.findIndex((title) => name.test(title));
+    expect(ofFreqkv.map((row) => row[column(/recall/)])).toEqual(Array(12).fill(null));
+    expect(ofFreqkv.map((row) => row[column(/^kept/)])).toContain(0.25);
+  });
+
+  it('is answered like any other, without digits that were seen', async () => {
+    const page = await testPage({ hash: '#method=freqkv' });
+    const { container } = renderWith(
+      page,
+      <>
+        <AnswerPanel />
+        <TokenPanel />
+      </>,
+    );
+    await act(() => page.idle());
+    expect(screen.getAllByText(/^(right|wrong)$/)).toHaveLength(2);
+    expect(screen.getByText(/0\.031/)).toHaveTextContent('nats');
+    expect(screen.queryByText(/\d\/5/)).toBeNull();
+    await screen.findByText(/^as the blank before the answer sees it/);
+    const states = new Set(
+      [...container.querySelectorAll('[data-token]')].map((token) => token.getAttribute('data-state')),
+    );
+    // Mixed tokens are not there as themselves, and none is missed.
+    expect(states).toContain('dropped');
+    expect(states).not.toContain('missed');
+  });
+
+  it('is counted and drawn as mixed', async () => {
+    const page = await testPage({ hash: '#method=freqkv' });
+    renderWith(
+      page,
+      <>
+        <QuerySees />
+        <MapLegend />
+      </>,
+    );
+    await act(() => page.idle());
+    expect(await screen.findByText(/^Query .* sees .*, and mixtures of the others\.$/)).toBeVisible();
+    expect(screen.getByText('mixed')).toBeVisible();
+    expect(screen.queryByText('dropped')).toBeNull();
+    expect(screen.getByText(/^Only tokens that stand as themselves/)).toBeVisible();
+  });
 });
 
 describe('the answer', () => {

@@ -96,6 +96,23 @@ describe('what is wrong is said in one sentence', () => {
     );
   });
 
+  it('about a cache of FreqKV without room', () => {
+    const check = (given: Record<string, unknown>) => {
+      const freqkv = methodById('freqkv');
+      return sentence(() => freqkv.validate!(resolve('freqkv', given), context(1024)));
+    };
+    expect(check({ cacheTokens: 12, sinkTokens: 4, recentTokens: 8 })).toBe(
+      'freqkv: a cache of 12 rows has no room beside 4 sinks and 8 recent tokens; cacheTokens must be more than both together.',
+    );
+    expect(check({ cacheTokens: [64, 4] })).toMatch(/^freqkv: a cache of 4 rows/);
+    expect(sentence(() => resolve('freqkv', { positions: 'original' }))).toMatch(
+      /^freqkv: positions must be/,
+    );
+    expect(sentence(() => resolve('freqkv', { retainedFraction: 1.2 }))).toBe(
+      'freqkv: retainedFraction must be a number from 0 to 1, not 1.2.',
+    );
+  });
+
   it('about ESA’s lengths', () => {
     const check = (given: Record<string, unknown>) =>
       sentence(() => esa.validate!(resolve('esa', given), context(1024)));

@@ -135,6 +135,24 @@ describe('scores that are not finite', () => {
     expect((await selectAll({ ...request, recordedIndex: 0 })).blocks.length).toBeGreaterThan(30);
   });
 
+  it.each(['keyUnrotated', 'value'] as const)(
+    'of which a cache of mixtures has none: %s end its probe by the outputs',
+    async (tensor) => {
+      const of = ['freqkv', { cacheTokens: 20, sinkTokens: 2 }, tensor, Number.NaN] as const;
+      const { text, method, parameters } = prepare(createCpuOps(), of);
+      const request = { text, method, parameters, evictAt: queries.start, withScores: true };
+      // Which tokens are mixed depends on no number.
+      const { after } = await selectAll({ ...request, recordedIndex: 1 });
+      expect([...after.kept.sets[0]!].slice(0, 2)).toEqual([0, 1]);
+      expect(after.scores).toBeNull();
+      const before = text.ops.memory().bytes;
+      await expect(measureLayers({ text, method, parameters, queries })).rejects.toThrow(
+        /^The attention outputs of layer 1, head 2 are not finite/,
+      );
+      expect(text.ops.memory().bytes, 'nothing stays').toBe(before);
+    },
+  );
+
   it('end a free run', async () => {
     const ops = createCpuOps();
     let first: unknown = null;

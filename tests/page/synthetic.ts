@@ -2,7 +2,13 @@
 
 import { MADE_CACHE_REASON } from '../../src/measure/made-cache';
 import { FIRST_TOKENS, firstWeightOf, MISSED_FIRST, missedFrom } from '../../src/measure/missed';
-import type { CostMeasurement, LayerMeasurement, QueryRow, SweepCurve } from '../../src/measure/results';
+import {
+  type CostMeasurement,
+  KEY_FATES,
+  type LayerMeasurement,
+  type QueryRow,
+  type SweepCurve,
+} from '../../src/measure/results';
 import type { MethodSpec } from '../../src/methods/method-spec';
 import type { ModelFacts, TextFacts } from '../../src/study/facts';
 import type { FreeRunMeasurement, NeedleKept, TimeMeasurement } from '../../src/study/results';
@@ -175,6 +181,8 @@ function requestOf({ layer, head, level, row, column }: TileAddress): MapRequest
   };
 }
 
+const MIXED = KEY_FATES.indexOf('mixed');
+
 export function syntheticRow(
   layer: number,
   head: number,
@@ -190,7 +198,8 @@ export function syntheticRow(
   const shares = weights.map((weight) => weight / sum);
   const fates = Uint8Array.from({ length: text.tokens }, (_, key) => {
     if (key > query) return 0;
-    if (!data.isKept(layer, query, key)) return 5;
+    // FreqKV drops nothing: what does not stand as itself is mixed.
+    if (!data.isKept(layer, query, key)) return spec.method.id === 'freqkv' ? MIXED : 5;
     if (key < 16) return 3;
     if (query - key < 64) return 1;
     return query - key < 192 ? 2 : 4;
@@ -315,7 +324,7 @@ export function syntheticFreeRun(spec: StudySpec, text: TextFacts): FreeRunMeasu
     answerPart: isTask ? { ...part, start: text.answerStart! - 1, end: text.tokens - 1 } : null,
     generatedTexts: isTask ? { full: [' ', ...expected], method: [' ', ...answer] } : null,
     differsAt: isTask && !right ? { token: 1 + answer.indexOf('120'), written: '1', expected: '5' } : null,
-    needles: isTask ? needlesKept(text, right) : null,
+    needles: isTask && spec.method.id !== 'freqkv' ? needlesKept(text, right) : null,
     time: syntheticTime,
   };
 }
@@ -348,6 +357,9 @@ export function syntheticSweep(spec: StudySpec): SweepCurve[] {
     method,
     current,
     points: keeps.map((keep) => {
+      if (method.id === 'freqkv') {
+        return { keep, kept: keep / 2, massRecall: null, layers: null, reason: MADE_CACHE_REASON };
+      }
       const massRecall = keep ** (steepness[method.id] ?? 0.4) * 0.999;
       if (method.id === 'esa' && keep < 0.16) {
         return { keep, kept: null, massRecall: null, layers: null, floor: 0.16 };
