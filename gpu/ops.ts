@@ -26,6 +26,7 @@ import type { ExpandSegmentsArguments } from './operations/expand-segments/op';
 import type { GateArguments } from './operations/gate/op';
 import type { GatherListedArguments } from './operations/gather-listed/op';
 import type { GatherRowsArguments } from './operations/gather-rows/op';
+import type { HeavyHittersArguments } from './operations/heavy-hitters/op';
 import type { LagScoresArguments } from './operations/lag-scores/op';
 import type { MassByGroupArguments } from './operations/mass-by-group/op';
 import type { MatmulArguments } from './operations/matmul/op';
@@ -158,6 +159,8 @@ export interface Ops {
   mixRows(a: MixRowsArguments): void;
   /** The rows that lists name. */
   gatherListed(a: GatherListedArguments): void;
+  /** H2O: a cache of fixed size through consecutive queries. */
+  heavyHitters(a: HeavyHittersArguments): void;
   /** LagKV: scores of partitions against the next one. */
   lagScores(a: LagScoresArguments): void;
   /** Ranks of scores inside consecutive segments. */

@@ -164,6 +164,13 @@ declare module '*/gather-rows.wgsl' {
   >;
   export default shader;
 }
+declare module '*/heavy-hitters.wgsl' {
+  const shader: import('./webgpu/kernel').Shader<
+    'query' | 'key' | 'tokens' | 'received' | 'tied',
+    'heads' | 'headsPerGroup' | 'queries' | 'keys' | 'vectors' | 'count' | 'older' | 'firstKey' | 'scale' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'tokensOffset' | 'tokensRowStride' | 'receivedOffset' | 'receivedRowStride' | 'tiedOffset'
+  >;
+  export default shader;
+}
 declare module '*/lag-scores-walk.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
     'key' | 'value' | 'out' | 'degenerate',

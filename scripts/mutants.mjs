@@ -54,6 +54,20 @@ export const mutants = [
     tests: ['tests/gpu/webgpu/pages'],
   },
   {
+    name: 'of keys that have received equally the first is dropped',
+    file: 'gpu/operations/heavy-hitters/cpu.ts',
+    from: 'if (number <= least) {',
+    to: 'if (number < least) {',
+    tests: ['tests/gpu/cpu/numpy'],
+  },
+  {
+    name: 'the cache keeps what the key that was dropped had received',
+    file: 'gpu/operations/heavy-hitters/heavy-hitters.wgsl',
+    from: 'let source = j + u32(j >= dropped);',
+    to: 'let source = j + u32(j > dropped);',
+    tests: ['tests/gpu/webgpu/heavy-hitters'],
+  },
+  {
     name: 'a last segment that is short has the mean of a whole one',
     file: 'gpu/operations/segment-reduce/segment-reduce.wgsl',
     from: 'f32(entries)',

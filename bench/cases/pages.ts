@@ -112,6 +112,29 @@ export const pageCases: readonly KernelCase[] = [
     },
   },
   {
+    name: 'heavyHitters',
+    tolerance: 1e-4,
+    prepare(ops, { keys, rows, heads, groups, channels }) {
+      const count = Math.floor(keys / 8);
+      const queries = Math.min(rows, keys - 2 * count);
+      const sets = heads * (queries + 1);
+      const first = Uint32Array.from({ length: sets * count }, (_, i) => 2 * (i % count));
+      const tokens = { buffer: ops.upload(first, 'lists'), offset: 0, sets, count, rowStride: count };
+      const received = scores(ops, sets, count);
+      const query = headMajorRows(floats(ops, heads * queries * channels, 1), heads, queries, channels);
+      const key = headMajorRows(floats(ops, groups * keys * channels, 2), groups, keys, channels);
+      const tied = { buffer: ops.allocate('u32', sets, 'tied'), offset: 0 };
+      const cache = { firstKey: 2 * count, recentCount: Math.floor(count / 2), tokens, received, tied };
+      return {
+        size: `${heads} heads, ${queries} in turn, ${count} of ${keys}, d ${channels}`,
+        flops: 2 * heads * queries * count * channels,
+        bytes: 4 * heads * queries * count * (channels + 6),
+        out: received.buffer,
+        encode: () => ops.heavyHitters({ query, key, scale: 1 / Math.sqrt(channels), ...cache }),
+      };
+    },
+  },
+  {
     name: 'gatherListed',
     tolerance: 0,
     prepare(ops, sizes) {

@@ -13,6 +13,7 @@ export { expandSegments } from '../operations/expand-segments/cpu';
 export { gate } from '../operations/gate/cpu';
 export { gatherListed } from '../operations/gather-listed/cpu';
 export { gatherRows } from '../operations/gather-rows/cpu';
+export { heavyHitters } from '../operations/heavy-hitters/cpu';
 export { lagScores } from '../operations/lag-scores/cpu';
 export { massByGroup } from '../operations/mass-by-group/cpu';
 export { matmul } from '../operations/matmul/cpu';

@@ -13,6 +13,7 @@ export { expandSegments } from '../operations/expand-segments/webgpu';
 export { gate } from '../operations/gate/webgpu';
 export { gatherListed } from '../operations/gather-listed/webgpu';
 export { gatherRows } from '../operations/gather-rows/webgpu';
+export { heavyHitters } from '../operations/heavy-hitters/webgpu';
 export { lagScores } from '../operations/lag-scores/webgpu';
 export { massByGroup } from '../operations/mass-by-group/webgpu';
 export { matmul } from '../operations/matmul/webgpu';

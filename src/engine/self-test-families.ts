@@ -273,6 +273,25 @@ function paged(inputs: Inputs): DeviceBuffer[] {
   return [minimum.buffer, maximum.buffer, out];
 }
 
+/** A cache of fixed size, through a few queries. */
+function heavyHitters(inputs: Inputs): DeviceBuffer[] {
+  const { ops, query, key } = inputs;
+  const [count, queries] = [90, 6];
+  const sets = QUERY_HEADS * (queries + 1);
+  const first = Uint32Array.from({ length: sets * count }, (_, i) => 2 * (i % count));
+  const tokens = inputs.outIntegers(sets * count);
+  ops.write(tokens, 0, first);
+  const received = inputs.floats(sets * count);
+  const tied = inputs.outIntegers(sets);
+  ops.heavyHitters({
+    ...{ query: sliceRows(query, 0, queries), key, scale: SCALE, firstKey: 2 * count, recentCount: 30 },
+    tokens: { buffer: tokens, offset: 0, sets, count, rowStride: count },
+    received: scoreRows(received, sets, count),
+    tied: { buffer: tied, offset: 0 },
+  });
+  return [tokens, received, tied];
+}
+
 /** Scores made one for each segment, and back. */
 function segmented(inputs: Inputs, kind: 'mean' | 'max', segmentLength: number): DeviceBuffer[] {
   const segments = Math.ceil(KEYS / segmentLength);
@@ -369,6 +388,7 @@ const families: Readonly<Record<string, (inputs: Inputs) => DeviceBuffer[]>> = {
   'lag scores': lagged,
   ranks: ranked,
   'bounds of pages': paged,
+  'a cache of heavy hitters': heavyHitters,
   'means of segments': (inputs) => segmented(inputs, 'mean', 16),
   'largest of long segments': (inputs) => segmented(inputs, 'max', 100),
   'lists of segments': listedSegments,

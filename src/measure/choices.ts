@@ -1,4 +1,5 @@
 /** What a run chooses in one layer, block by block; for consecutive blocks of one query in one pass, where the method can. */
+import { MOST_SCORES_OF_PASS } from '../methods/blocks';
 import type { LayerInput, QueryBlock, Selection } from '../methods/method';
 import type { LayerTrace } from '../trace/trace';
 import type { TraceRun } from './trace-run';
@@ -12,9 +13,6 @@ export interface Choices {
   /** Whether they were made in one pass, by `MethodRun.each`. */
   readonly inOnePass: boolean;
 }
-
-/** Most scores of one pass: queries × keys. */
-const MOST_SCORES = 2 ** 20;
 
 /** The choices of `blocks`, ascending, made as they are asked for. Throws the signal's reason and then holds nothing. */
 export function* choose(
@@ -46,7 +44,7 @@ export function* choose(
 /** End of the run of adjacent one-query blocks that begins at `from`; `from + 1` if that block has several queries. */
 function endOfSingles(blocks: readonly QueryBlock[], from: number): number {
   const isSingle = ({ start, end }: QueryBlock): boolean => end - start === 1;
-  const most = Math.max(1, Math.floor(MOST_SCORES / Math.max(1, blocks[from]!.end)));
+  const most = Math.max(1, Math.floor(MOST_SCORES_OF_PASS / Math.max(1, blocks[from]!.end)));
   let to = from + 1;
   if (!isSingle(blocks[from]!)) return to;
   while (

@@ -5,6 +5,7 @@ import { evictionPlace } from '../methods/blocks';
 import type { Method, Selection, Traits } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
 import type { Trace } from '../trace/trace';
+import { choose } from './choices';
 import type { Memo } from './memo';
 import { firstWeightOf } from './missed';
 import { isOwnRun, ownRowWeights } from './own-positions';
@@ -40,11 +41,9 @@ export async function explainRow(request: ExplainRequest): Promise<QueryRow> {
     const block = blocks.find(({ start, end }) => start <= query && query < end);
     if (!block) throw new RangeError(`query ${query} is outside the text of ${tokens} tokens`);
     if (started.traits.decides === 'whileReading') {
-      for (const earlier of blocks.slice(0, blocks.indexOf(block))) {
-        const input = started.inputOf(recorded, earlier);
-        const selection = run.select(input);
-        run.attended?.(input, selection, null);
-        ops.release(...selection.owned);
+      const earlier = blocks.slice(0, blocks.indexOf(block));
+      for (const { selections } of choose(started, recorded, earlier, undefined)) {
+        for (const { owned } of selections) ops.release(...owned);
         await ops.pace();
       }
     }

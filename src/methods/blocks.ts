@@ -2,6 +2,9 @@
 import type { Method, QueryBlock, ReadPlaces, StudyPlaces } from './method';
 import type { ParameterContext, Parameters } from './parameters';
 
+/** Most scores of one pass over consecutive queries with a block each (`EachQuery`): queries × keys. */
+export const MOST_SCORES_OF_PASS = 2 ** 20;
+
 /** [start, end) in blocks of `size`, the last one shorter. */
 export function equalBlocks(start: number, end: number, size: number): QueryBlock[] {
   const blocks: QueryBlock[] = [];

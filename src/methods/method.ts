@@ -152,7 +152,8 @@ export interface QueryScores {
 
 /**
  * Decides in one pass for consecutive queries that are each a block of one, as an answer's tokens are; `input.block` covers all of
- * them. Null where one pass cannot serve all, and the caller asks for each alone. The first selection owns the buffers of all.
+ * them. Null where one pass cannot serve all, and the caller asks for each alone. The first selection owns the buffers of all. A method
+ * that is told what was `attended` knows of these already.
  */
 export interface EachQuery {
   select(input: LayerInput): readonly Selection[] | null;

@@ -18,7 +18,8 @@ type Scoring =
   | 'attentionProbabilities'
   | 'lagScores'
   | 'boundScores'
-  | 'accumulatedAttention';
+  | 'accumulatedAttention'
+  | 'heavyHitters';
 
 /** The rows of scores that each leaves. */
 const scoresMade: { readonly [Name in Scoring]: (a: Arguments<Name>) => ScoreRows } = {
@@ -32,6 +33,10 @@ const scoresMade: { readonly [Name in Scoring]: (a: Arguments<Name>) => ScoreRow
   lagScores: ({ out }) => out,
   boundScores: ({ out }) => out,
   accumulatedAttention: ({ out }) => out,
+  // One that is not finite makes all that follow so.
+  heavyHitters: ({ query: { heads, rows }, received }) => ({
+    ...{ ...received, rows: heads, offset: received.offset + heads * rows * received.rowStride },
+  }),
 };
 
 export class ScoreCheck {

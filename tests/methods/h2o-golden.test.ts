@@ -1,8 +1,9 @@
 import { expect, it } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
+import { choose } from '../../src/measure/choices';
 import { selectAll } from '../../src/measure/select-all';
-import { type KeptKeys, readKept, visibleTokens } from '../../src/measure/selection-reader';
-import { contextOf, layerInput, methodContext } from '../../src/measure/trace-run';
+import { type KeptKeys, readKept, readScores, visibleTokens } from '../../src/measure/selection-reader';
+import { contextOf, layerInput, methodContext, startTraceRun } from '../../src/measure/trace-run';
 import { h2o } from '../../src/methods/h2o';
 import type { MethodRun } from '../../src/methods/method';
 import { resolveParameters } from '../../src/methods/parameters';
@@ -95,3 +96,49 @@ it('drops nothing as long as there is room', async () => {
     expect(h2o.cost(parameters, contextOf(text), 0, place).keptKeys).toBe(seen[0]! + block.end - block.start);
   }
 });
+
+it.each([
+  // First block, heavy, recent: tokens come in before the cut, at it, after it; nothing is kept for long; all fits.
+  [4, 9, 8],
+  [17, 9, 8],
+  [18, 9, 8],
+  [30, 9, 8],
+  [10, 5, 0],
+  [10, 0, 5],
+  [10, 0, 0],
+  [10, 40, 20],
+])(
+  'chooses in one pass what it chooses token by token: %i, %i, %i',
+  async (prefillTokens, heavyTokens, recentTokens) => {
+    const shape = { tokens: 60, queryHeads: 4, keyValueHeads: 2, headDimension: 8 };
+    const ops = createCpuOps();
+    const text = recordText(ops, shape, randomLayers(shape, 1, 6));
+    const parameters = resolveParameters(h2o, { heavyTokens, recentTokens, prefillTokens }, contextOf(text));
+    const before = ops.memory().bytes;
+    const read = async (inOnePass: boolean) => {
+      const started = await startTraceRun(text, h2o, parameters, 40);
+      const run = inOnePass ? started.run : { ...started.run, each: undefined };
+      const chosen = [];
+      for (const made of choose({ ...started, run }, text.layerTraces[0]!, started.blocks, undefined)) {
+        for (const [i, selection] of made.selections.entries()) {
+          const read = await readScores(ops, selection, shape.tokens);
+          // −1: not scored.
+          const scores = read?.map((row) => row.map((score) => (Number.isNaN(score) ? -1 : score)));
+          const { candidates, rangeStart, decidedBy } = selection;
+          const kept = await readKept(ops, selection);
+          chosen.push({ block: made.blocks[i], kept, scores, candidates, rangeStart, decidedBy });
+        }
+        for (const { owned } of made.selections) ops.release(...owned);
+      }
+      started.dispose();
+      return chosen;
+    };
+    const [together, apart] = [await read(true), await read(false)];
+    const withoutScores = (all: typeof apart) => all.map(({ scores: _, ...rest }) => rest);
+    expect(withoutScores(together)).toEqual(withoutScores(apart));
+    for (const [i, { scores }] of apart.entries()) {
+      for (const [set, row] of (scores ?? []).entries()) expectClose(together[i]!.scores![set]!, row);
+    }
+    expect(ops.memory().bytes, 'nothing stays').toBe(before);
+  },
+);

@@ -2,6 +2,7 @@ import { accumulatedAttention } from '../../operations/accumulated-attention/cpu
 import { createSimdAttention } from '../../operations/attention/simd';
 import { attentionProbabilities } from '../../operations/attention-probabilities/cpu';
 import { attentionTiles } from '../../operations/attention-tiles/cpu';
+import { heavyHitters } from '../../operations/heavy-hitters/cpu';
 import { massByGroup } from '../../operations/mass-by-group/cpu';
 import { createSimdMatmul } from '../../operations/matmul/simd';
 import { createSimdPeakScores } from '../../operations/peak-scores/simd';
@@ -13,8 +14,10 @@ import { createSimdProbabilities } from './probabilities';
 /** The operations that run on WebAssembly SIMD, or on attention probabilities that do. */
 export function simdOperations(kernels: SimdKernels): Partial<typeof operations> {
   const ofHead = createSimdProbabilities(kernels);
+  const matmul = createSimdMatmul(kernels);
   return {
-    matmul: createSimdMatmul(kernels),
+    matmul,
+    heavyHitters: (a) => heavyHitters(a, matmul),
     attention: createSimdAttention(kernels),
     peakScores: createSimdPeakScores(kernels),
     peakScoresByQuery: createSimdPeakScoresByQuery(kernels),

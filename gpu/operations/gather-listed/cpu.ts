@@ -16,7 +16,8 @@ export function gatherListed(a: GatherListedArguments): void {
       const index = Math.min(listData[list.offset + set * list.rowStride + j]!, input.rows - 1);
       const from = input.offset + inputHead * input.headStride + index * input.rowStride;
       const to = out.offset + head * out.headStride + j * out.rowStride;
-      for (let c = 0; c < input.channels; c++) outData[to + c] = inputData[from + c]!;
+      if (input.channels === 1) outData[to] = inputData[from]!;
+      else outData.set(inputData.subarray(from, from + input.channels), to);
     }
   }
 }

@@ -5,7 +5,8 @@
 import type { IndexList, RowScalars } from '../../../gpu/ops';
 import { type DeviceBuffer, headMajorRows, type Rows, sliceRows } from '../../../gpu/rows';
 import { Scratch } from '../../../gpu/scratch';
-import { gatherKept, inCachePlaces } from '../cache-positions';
+import { inCachePlaces } from '../cache-positions';
+import { keepEverything } from '../full';
 import type { LayerInput, MethodContext, Selection } from '../method';
 import { denseScores } from '../units';
 
@@ -14,16 +15,29 @@ export interface Counting {
   upTo(length: number): DeviceBuffer;
 }
 
-/** What stays after a block: `count` tokens of each query head. */
+/** What stays after a block, and what stayed after those before: `states` times `count` tokens of each query head. */
 interface Held {
   readonly count: number;
-  /** [H, count]: attention received. */
+  readonly states: number;
+  /** [states, H, count]: attention received. */
   readonly received: DeviceBuffer;
-  /** [H, count + 1], with room for the next token. */
+  /** [states, H, count], with room for one more. */
   readonly tokens: DeviceBuffer;
-  /** [H]. */
+  /** [states, H]. */
   readonly tied: DeviceBuffer;
 }
+
+/** One of the states that are held: where rows of a head begin. */
+interface State {
+  readonly held: Held;
+  readonly at: number;
+}
+
+/** Queries of a block, and keys that they are compared with. */
+type Compared = Pick<LayerInput, 'block' | 'query' | 'key'>;
+
+/** States that are made room for at once, where tokens come one by one. */
+export const STATES_AHEAD = 3;
 
 export interface Room {
   readonly heavyTokens: number;
@@ -42,10 +56,10 @@ export class HeavyHitters {
   readonly #context: MethodContext;
   readonly #room: Room;
   readonly #counting: Counting;
-  #held: Held | null = null;
-  #marked: Held | null = null;
-  /** Of the block before last, to be written over. */
-  #spare: Held | null = null;
+  #now: State | null = null;
+  #marked: State | null = null;
+  /** Who looks at a block's selection may do so until the next block has been followed. */
+  #last: Held | null = null;
   /** Whether tokens have been dropped: what stays then is no longer everything. */
   #isCut = false;
   #wasCut = false;
@@ -56,42 +70,134 @@ export class HeavyHitters {
     this.#counting = counting;
   }
 
-  /** The heavy tokens, and all from the recent ones on; null as long as nothing was dropped. */
-  selection({ block }: LayerInput): Selection | null {
-    const held = this.#held;
-    if (!held || !this.#isCut) return null;
+  /** What a block of one query sees: the heavy tokens, and all from the recent ones on; everything as long as nothing was dropped. */
+  selection({ block }: LayerInput): Selection {
+    const now = this.#now;
+    if (!now || !this.#isCut) return keepEverything(block.start);
     const { ops, queryHeads: sets } = this.#context;
-    const { heavyTokens: count, recentTokens } = this.#room;
-    const rangeStart = block.start - recentTokens;
-    // Of its own: what stays is another list after the next token.
+    const { heavyTokens: count } = this.#room;
+    // Of its own: who keeps the list may read it when the next token has changed what stays.
     const buffer = ops.scratch('u32', sets * count, 'kept keys');
-    const all = this.#list(held.tokens, held.count, held.count + 1);
-    ops.gatherListed({
-      input: column(this.#counting.upTo(block.end), 1, block.end, 0),
-      list: { ...all, count },
-      out: column(buffer, sets, count, count),
-    });
+    const { list, ...rest } = this.#seenFrom(now, block.start);
+    if (list) {
+      ops.gatherListed({
+        input: column(this.#counting.upTo(block.end), 1, block.end, 0),
+        list,
+        out: column(buffer, sets, count, count),
+      });
+    }
     return {
-      list: count > 0 ? { buffer, offset: 0, sets, count, rowStride: count } : null,
-      rangeStart,
-      candidates: { start: 0, end: rangeStart },
-      score: { rows: denseScores(held.received, sets, held.count), scoreStart: 0, tokens: all },
-      tiedAtCut: count > 0 ? { buffer: held.tied, offset: 0, sets } : null,
+      ...rest,
+      list: list && { buffer, offset: 0, sets, count, rowStride: count },
       owned: [buffer],
     };
   }
 
+  /**
+   * What consecutive queries see that are each a block of one, in one pass. Null where keys stand at their places in the cache: what a
+   * query compares then moves with every token.
+   */
+  selections(input: LayerInput): Selection[] | null {
+    if (this.#room.isInCache) return null;
+    const { start, end } = input.block;
+    // Before anything is dropped every query sees everything: these are one block.
+    const room = this.#room.heavyTokens + this.#room.recentTokens;
+    const cut = this.#isCut ? start : Math.max(start, Math.min(end, room + 1));
+    const all = Array.from({ length: cut - start }, (_, i) => keepEverything(start + i));
+    if (cut > start) this.#receive(this.#part(input, start, cut), null);
+    if (cut === end) return all;
+    const before = this.#now!;
+    const held = this.#make(before.held.count, end - cut + 1);
+    this.#copy(before, { held, at: 0 });
+    const first = { held, at: 0 };
+    this.#advance(first, this.#part(input, cut, end));
+    const seen = Array.from(
+      { length: end - cut },
+      (_, i): Selection => ({ ...this.#seenFrom({ held, at: i }, cut + i), owned: [] }),
+    );
+    // What was seen is released with the selections; what stays now goes on.
+    const now = { held: this.#make(held.count, 1 + STATES_AHEAD), at: 0 };
+    this.#copy({ held, at: end - cut }, now);
+    this.#goOn(now);
+    const selections = [...all, ...seen];
+    selections[0] = { ...selections[0]!, owned: [held.received, held.tokens, held.tied] };
+    return selections;
+  }
+
   /** Adds what a block's queries attended to, then drops what there is no room for. */
   update(input: LayerInput, selection: Selection, logSumExp: RowScalars | null): void {
-    const { ops, queryHeads: heads, attentionScale: scale } = this.#context;
     const { block } = input;
     const fresh = block.end - block.start;
     if (fresh === 0) return;
     if (this.#isCut && fresh > 1) throw new Error('h2o reads token by token once it has dropped some');
-    const before = this.#held;
-    const count = (before?.count ?? 0) + fresh;
+    if (!this.#isCut) this.#receive(input, logSumExp);
+    else if (this.#room.isInCache) {
+      const scratch = new Scratch(this.#context.ops);
+      this.#receive({ block, ...inCachePlaces(this.#context, scratch, input, selection) }, logSumExp);
+      scratch.release();
+    } else this.#step(input);
+  }
+
+  /** One token more, where what stays is changed in one place. */
+  #step(input: LayerInput): void {
+    const { held, at } = this.#now!;
+    let now = this.#now!;
+    if (at + 1 === held.states) {
+      now = { held: this.#make(held.count, 1 + STATES_AHEAD), at: 0 };
+      this.#copy(this.#now!, now);
+    }
+    this.#advance(now, input);
+    this.#goOn({ held: now.held, at: now.at + 1 });
+  }
+
+  /** The states after `from`, one for each query of the block. */
+  #advance({ held, at }: State, { block, query, key }: Compared): void {
+    const { ops, queryHeads: heads, attentionScale: scale } = this.#context;
+    const rows = heads * (block.end - block.start + 1);
+    const offset = at * heads * held.count;
+    ops.heavyHitters({
+      ...{ query, key, scale, firstKey: block.start, recentCount: this.#room.recentTokens },
+      tokens: { ...this.#list(held.tokens, held.count, held.count), offset, sets: rows },
+      received: { ...denseScores(held.received, rows, held.count), offset },
+      tied: { buffer: held.tied, offset: at * heads },
+    });
+  }
+
+  /** A part of a block's queries, and the keys up to them. */
+  #part({ block, query, key }: Compared, start: number, end: number): Compared {
+    return {
+      block: { start, end },
+      query: sliceRows(query, start - block.start, end - start),
+      key: sliceRows(key, 0, end),
+    };
+  }
+
+  #seenFrom({ held, at }: State, token: number): Omit<Selection, 'owned'> {
+    const { queryHeads: sets } = this.#context;
+    const { heavyTokens: count, recentTokens } = this.#room;
+    const rangeStart = token - recentTokens;
+    const offset = at * sets * held.count;
+    const all = { ...this.#list(held.tokens, held.count, held.count), offset };
+    return {
+      list: count > 0 ? { ...all, count } : null,
+      rangeStart,
+      candidates: { start: 0, end: rangeStart },
+      score: {
+        rows: { ...denseScores(held.received, sets, held.count), offset },
+        scoreStart: 0,
+        tokens: all,
+      },
+      tiedAtCut: count > 0 ? { buffer: held.tied, offset: at * sets, sets } : null,
+    };
+  }
+
+  /** Adds what a block's queries attended to, causally, then drops what there is no room for; keys are all that they saw. */
+  #receive({ block, query, key }: Compared, logSumExp: RowScalars | null): void {
+    const { ops, queryHeads: heads, attentionScale: scale } = this.#context;
+    const fresh = block.end - block.start;
+    const before = this.#now;
+    const count = (before?.held.count ?? 0) + fresh;
     const scratch = new Scratch(ops);
-    const { query, key } = this.#isCut ? this.#seen(scratch, input, selection) : input;
     const range = { start: 0, end: count, causal: true };
     const lambda = logSumExp ?? scratch.scalars(heads, fresh, 'log-sum-exp of a block');
     if (!logSumExp) {
@@ -102,53 +208,44 @@ export class HeavyHitters {
     const score = denseScores(sums, heads, count);
     ops.accumulatedAttention({ query, key, scale, logSumExp: lambda, visible: { range }, out: score });
     if (before) {
-      const input = column(before.received, heads, before.count, before.count);
-      ops.sumHeads({ input, out: column(sums, heads, before.count, count), accumulate: true });
+      const { held, at } = before;
+      const input = column(held.received, heads, held.count, held.count, at * heads * held.count);
+      ops.sumHeads({ input, out: column(sums, heads, held.count, count), accumulate: true });
     }
     this.#keep(scratch, sums, count, block.end);
     scratch.release();
   }
 
   mark(): void {
-    const old = this.#marked;
-    this.#marked = this.#held;
+    this.#free([this.#marked?.held], [this.#now?.held, this.#last]);
+    this.#marked = this.#now;
     this.#wasCut = this.#isCut;
-    if (old && old !== this.#held) this.#free(old);
   }
 
   rewind(): void {
-    if (this.#held && this.#held !== this.#marked) this.#free(this.#held);
-    this.#held = this.#marked;
+    this.#free([this.#now?.held, this.#last], [this.#marked?.held]);
+    this.#now = this.#marked;
+    this.#last = null;
     this.#isCut = this.#wasCut;
   }
 
   release(): void {
-    for (const held of new Set([this.#held, this.#marked, this.#spare])) if (held) this.#free(held);
-    this.#held = null;
+    this.#free([this.#now?.held, this.#last, this.#marked?.held], []);
+    this.#now = null;
+    this.#last = null;
     this.#marked = null;
-    this.#spare = null;
-  }
-
-  /** Queries and keys as attention compared them, a key head for each query head: heavy tokens, recent ones, the block's own. */
-  #seen(scratch: Scratch, input: LayerInput, selection: Selection): { query: Rows; key: Rows } {
-    if (this.#room.isInCache) return inCachePlaces(this.#context, scratch, input, selection);
-    return {
-      query: input.query,
-      key: gatherKept(scratch, input.key, selection, undefined, 'keys that are seen'),
-    };
   }
 
   /** Of `count` tokens with `sums` those that stay, the last of which is `end` − 1. */
   #keep(scratch: Scratch, sums: DeviceBuffer, count: number, end: number): void {
     const { ops, queryHeads: heads } = this.#context;
     const { heavyTokens, recentTokens } = this.#room;
-    const before = this.#held;
     const counting = this.#counting.upTo(end);
     const numbers = column(counting, 1, end, 0);
     const isCut = count > heavyTokens + recentTokens;
     const kept = isCut ? heavyTokens + recentTokens : count;
-    const next = this.#make(kept);
-    let places: IndexList = { buffer: counting, offset: 0, sets: 1, count: kept, rowStride: kept };
+    const next = this.#make(kept, isCut && !this.#room.isInCache ? 1 + STATES_AHEAD : 1);
+    let places = this.#first(kept);
     if (isCut) {
       const buffer = scratch.integers(heads * kept, 'places of what stays');
       places = this.#list(buffer, kept, kept);
@@ -160,51 +257,85 @@ export class HeavyHitters {
       });
       ops.gatherListed({
         input: numbers,
-        list: { buffer: counting, offset: older, sets: 1, count: recentTokens, rowStride: recentTokens },
+        list: { ...this.#first(recentTokens), offset: older },
         out: column(buffer, heads, recentTokens, kept, heavyTokens),
       });
     }
     // Before anything is dropped a token's place is its number.
-    let tokens = numbers;
-    if (before && this.#isCut) {
-      tokens = column(before.tokens, heads, count, count);
-      ops.gatherListed({
-        input: numbers,
-        list: { buffer: counting, offset: end - 1, sets: 1, count: 1, rowStride: 1 },
-        out: sliceRows(tokens, count - 1, 1),
-      });
-    }
+    const tokens = this.#now && this.#isCut ? this.#withLast(scratch, this.#now, end) : numbers;
     const take = (input: Rows, out: Rows): void => ops.gatherListed({ input, list: places, out });
     take(column(sums, heads, count, count), column(next.received, heads, kept, kept));
-    take(tokens, column(next.tokens, heads, kept, kept + 1));
-    this.#held = next;
+    take(tokens, column(next.tokens, heads, kept, kept));
+    this.#goOn({ held: next, at: 0 });
     this.#isCut ||= isCut;
-    if (before && before !== this.#marked) {
-      if (this.#spare) this.#free(this.#spare);
-      this.#spare = before;
+  }
+
+  /** The tokens of a state, and behind them token `end` − 1. */
+  #withLast(scratch: Scratch, { held, at }: State, end: number): Rows {
+    const { ops, queryHeads: heads } = this.#context;
+    const { count } = held;
+    const tokens = column(scratch.integers(heads * (count + 1), 'tokens'), heads, count + 1, count + 1);
+    ops.gatherListed({
+      input: column(held.tokens, heads, count, count, at * heads * count),
+      list: this.#first(count),
+      out: sliceRows(tokens, 0, count),
+    });
+    ops.gatherListed({
+      input: column(this.#counting.upTo(end), 1, end, 0),
+      list: { ...this.#first(1), offset: end - 1 },
+      out: sliceRows(tokens, count, 1),
+    });
+    return tokens;
+  }
+
+  /** What stays from now on. */
+  #goOn(next: State): void {
+    const before = this.#now?.held;
+    this.#now = next;
+    if (!before || before === next.held) return;
+    this.#free([this.#last], [this.#marked?.held]);
+    this.#last = before;
+  }
+
+  #copy(from: State, to: State): void {
+    const { ops, queryHeads: heads } = this.#context;
+    const parts = [
+      ['received', from.held.count],
+      ['tokens', from.held.count],
+      ['tied', 1],
+    ] as const;
+    for (const [name, size] of parts) {
+      ops.gatherListed({
+        input: column(from.held[name], 1, heads * size, 0, from.at * heads * size),
+        list: this.#first(heads * size),
+        out: column(to.held[name], 1, heads * size, 0, to.at * heads * size),
+      });
     }
   }
 
-  #make(count: number): Held {
+  #make(count: number, states: number): Held {
     const { ops, queryHeads: heads } = this.#context;
-    const spare = this.#spare;
-    if (spare?.count === count) {
-      this.#spare = null;
-      return spare;
-    }
     return {
-      count,
-      received: ops.scratch('f32', heads * count, 'attention received'),
-      tokens: ops.scratch('u32', heads * (count + 1), 'tokens in the cache'),
-      tied: ops.allocate('u32', heads, 'tied at the cut'),
+      ...{ count, states },
+      received: ops.scratch('f32', states * heads * count, 'attention received'),
+      tokens: ops.scratch('u32', states * heads * count, 'tokens in the cache'),
+      tied: ops.allocate('u32', states * heads, 'tied at the cut'),
     };
   }
 
-  #free({ received, tokens, tied }: Held): void {
-    this.#context.ops.release(received, tokens, tied);
+  /** Releases each of `all` once that is none of `others`. */
+  #free(all: readonly (Held | null | undefined)[], others: readonly (Held | null | undefined)[]): void {
+    for (const held of new Set(all)) {
+      if (held && !others.includes(held)) this.#context.ops.release(held.received, held.tokens, held.tied);
+    }
   }
 
   #list(buffer: DeviceBuffer, count: number, rowStride: number): IndexList {
     return { buffer, offset: 0, sets: this.#context.queryHeads, count, rowStride };
+  }
+
+  /** The first `count` rows, for all heads. */
+  #first(count: number): IndexList {
+    return { buffer: this.#counting.upTo(count), offset: 0, sets: 1, count, rowStride: count };
   }
 }

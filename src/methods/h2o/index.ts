@@ -3,13 +3,11 @@
  * last ones; what is dropped is gone (h2o_hf/utils_real_drop/modify_llama.py, H2OKVCache_LayerWise, on keys repeated for every head).
  */
 import type { DeviceBuffer } from '../../../gpu/rows';
-import { equalBlocks } from '../blocks';
-import { keptLists } from '../compose';
-import { keepEverything } from '../full';
+import { equalBlocks, MOST_SCORES_OF_PASS } from '../blocks';
 import type { Method, MethodContext, MethodRun, QueryPlace } from '../method';
 import { choiceOf, numberIn, type ParameterContext, type Parameters } from '../parameters';
 import { positionsByChoice } from '../positions';
-import { HeavyHitters, type Room } from './heavy-hitters';
+import { HeavyHitters, type Room, STATES_AHEAD } from './heavy-hitters';
 import { h2oParameters } from './schema';
 
 const isInCache = (parameters: Parameters): boolean => choiceOf(parameters, 'positions') === 'cache';
@@ -75,9 +73,13 @@ export const h2o: Method = {
     const rooms = Array.from({ length: layers }, (_, layer) => roomIn(parameters, layer));
     const most = Math.max(...rooms.map(({ heavyTokens, recentTokens }) => heavyTokens + recentTokens + 1));
     const room = Math.min(tokens, most);
+    const first = prefillTokens(parameters, place);
+    const queriesOfPass = Math.min(tokens, Math.floor(MOST_SCORES_OF_PASS / first));
     return [
-      // What is held, what was held before, and what is returned to; sums of the first block come once.
-      ...keptLists({ ...place, tokens: room }, 3 * layers, queryHeads),
+      // Tokens and what they received: held, held before and returned to, each with what follows; one pass has a state for every query.
+      { label: 'what stays', elements: 2 * queryHeads * room, count: 3 * layers * (1 + STATES_AHEAD) },
+      { label: 'what stayed', elements: 2 * queryHeads * room * (queriesOfPass + 1), count: 1 },
+      // Sums of the first block come once.
       { label: 'attention received', elements: queryHeads * Math.max(room, largestBlock), count: 1 },
       { label: 'output of a block', elements: queryHeads * largestBlock * headDimension, count: 1 },
       { label: 'keys that are seen', elements: queryHeads * room * headDimension, count: 1 },
@@ -111,7 +113,8 @@ function start(context: MethodContext, parameters: Parameters): MethodRun {
     return cache;
   };
   return {
-    select: (input) => layerOf(input.layer).selection(input) ?? keepEverything(input.block.start),
+    select: (input) => layerOf(input.layer).selection(input),
+    each: { select: (input) => layerOf(input.layer).selections(input) },
     ...positionsByChoice.attend(context, parameters),
     attended: (input, selection, logSumExp) => layerOf(input.layer).update(input, selection, logSumExp),
     mark() {

@@ -103,6 +103,25 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
     expect(await lists()).toEqual(c.out);
   });
 
+  test.each(cases.heavyHitters)('heavyHitters, from $firstKey on, $recentCount recent', async (c) => {
+    const { query, scale, firstKey, recentCount } = c;
+    const sets = c.tokens.length;
+    const count = c.tokens[0]!.length;
+    // What the operation writes is not there before.
+    const given = (rows: Matrix): Matrix => rows.map((row, r) => (r < query.length ? row : row.map(() => 9)));
+    const tokens = list(given(c.tokens));
+    const { view, out: received } = scoresOut(sets, count);
+    for (const [r, row] of c.received.slice(0, query.length).entries())
+      ops.write(view.buffer, view.offset + r * view.rowStride, Float32Array.from(row));
+    const tied = ops.upload(new Uint32Array(sets + 2).fill(GUARD), 'tied');
+    const inputs = { query: heads(query), key: heads(c.key), scale, firstKey, recentCount };
+    ops.heavyHitters({ ...inputs, tokens, received, tied: { buffer: tied, offset: 1 } });
+    expect([...(await ops.readIntegers(tokens.buffer))]).toEqual(c.tokens.flat());
+    expectClose(await take(ops, view), c.received.flat(), TOLERANCE);
+    const untouched = new Array<number>(query.length).fill(GUARD);
+    expect([...(await ops.readIntegers(tied))]).toEqual([GUARD, ...untouched, ...c.tied, GUARD]);
+  });
+
   test.each(cases.mixRows)('mixRows', async (c) => {
     const out = headsOut(c.out);
     ops.mixRows({ matrix: heads(c.matrix), input: heads(c.input), out });

@@ -96,6 +96,10 @@ const expanding = { input: scores(2, 3), segmentLength: 3, out: scores(2, 7) };
 const listing = { segments: list(2, 2), segmentLength: 3, indexBase: 1, end: 6, out: ragged(2, 5) };
 const mixing = { matrix: heads(1, 3, 5), input: heads(2, 5, 2), out: heads(2, 3, 2) };
 const listed = { input: heads(2, 5, 3), list: list(4, 2), out: heads(4, 2, 3) };
+const hitting = {
+  ...{ query: heads(4, 2, 3), key: heads(2, 7, 3), scale: 1, firstKey: 5, recentCount: 1 },
+  ...{ tokens: list(12, 3), received: scores(12, 3), tied: { buffer: integers(12), offset: 0 } },
+};
 const pooling = { kind: 'max', input: scores(2, 3), width: 3, out: scores(2, 3) } as const;
 const peaksEach = { query: peaks.query, key: peaks.key, firstLength: 3, out: scores(2, 4) };
 
@@ -121,6 +125,7 @@ test('what the cases below are made from is accepted', () => {
   ops.expandList(listing);
   ops.mixRows(mixing);
   ops.gatherListed(listed);
+  ops.heavyHitters(hitting);
   ops.topK(top);
   ops.topKOfGroups(together);
   ops.lagScores(lag);
@@ -272,6 +277,26 @@ describe('refused', () => {
     [
       () => ops.topKOfGroups({ ...together, tied: { buffer: integers(2), offset: 1 } }),
       'topKOfGroups: tied reaches element 3',
+    ],
+    [
+      () => ops.heavyHitters({ ...hitting, firstKey: 6 }),
+      'heavyHitters: key has 7 rows, but the last query is row 7',
+    ],
+    [
+      () => ops.heavyHitters({ ...hitting, tokens: list(8, 3) }),
+      'heavyHitters: tokens.sets is 8, but must be 12',
+    ],
+    [
+      () => ops.heavyHitters({ ...hitting, recentCount: 4 }),
+      'heavyHitters: recentCount is 4, but only 3 are kept',
+    ],
+    [
+      () => ops.heavyHitters({ ...hitting, received: scores(12, 2) }),
+      'heavyHitters: received.length is 2, but must be 3',
+    ],
+    [
+      () => ops.heavyHitters({ ...hitting, query: heads(3, 2, 3) }),
+      'heavyHitters: query has 3 heads, which is no multiple of the 2 of key',
     ],
     [() => ops.pageBounds({ ...bounding, pageLength: 0 }), 'pageBounds: pageLength is 0'],
     [() => ops.pageBounds({ ...bounding, pageLength: 3 }), 'pageBounds: minimum.rows is 3, but must be 2'],

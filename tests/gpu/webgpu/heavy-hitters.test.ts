@@ -1,0 +1,60 @@
+import { it } from 'vitest';
+import type { IndexList, Ops } from '../../../gpu/ops';
+import { compare, describeBoth, inputView, type Layout, poisonedIntegers, randomFloats } from './both';
+
+const GAP = 3;
+
+/** Lists of the first tokens, a gap behind each; those that the operation writes hold poison. */
+function lists(ops: Ops, heads: number, queries: number, count: number): IndexList {
+  const rowStride = count + GAP;
+  const sets = heads * (queries + 1);
+  const data = new Uint32Array(sets * rowStride).fill(0xdeadbeef);
+  for (let head = 0; head < heads; head++)
+    for (let j = 0; j < count; j++) data[head * rowStride + j] = 2 * j + (head % 2);
+  return { buffer: ops.upload(data, 'tokens'), offset: 0, sets, count, rowStride };
+}
+
+describeBoth('heavyHitters', (backends) => {
+  it.each([
+    // Query heads, KV heads, queries, kept, recent, channels.
+    [1, 1, 1, 1, 0, 4, 'dense'],
+    [6, 2, 9, 24, 12, 32, 'token-major'],
+    [4, 2, 5, 300, 40, 20, 'strided'],
+    [2, 1, 17, 31, 31, 8, 'dense'],
+    [2, 2, 3, 32, 0, 33, 'strided'],
+    [3, 1, 4, 0, 0, 8, 'dense'],
+    [2, 1, 0, 8, 4, 8, 'dense'],
+    [0, 0, 3, 8, 4, 8, 'dense'],
+  ] as [number, number, number, number, number, number, Layout][])(
+    '%i query heads, %i KV heads, %i queries, %i kept, %i recent, %i channels, %s',
+    async (heads, groups, queries, count, recentCount, channels, layout) => {
+      const firstKey = 2 * count + 1;
+      await compare(
+        backends,
+        (ops) => {
+          const sets = heads * (queries + 1);
+          const tokens = lists(ops, heads, queries, count);
+          const { rowStride } = tokens;
+          const sums = randomFloats(Math.max(1, sets * rowStride), 3).map((x, i) =>
+            i < heads * rowStride ? Math.abs(x) / 4 : 12345.625,
+          );
+          const received = {
+            buffer: ops.upload(sums, 'received'),
+            offset: 0,
+            rows: sets,
+            length: count,
+            rowStride,
+          };
+          const tied = { buffer: poisonedIntegers(ops, sets + 1), offset: 1 };
+          ops.heavyHitters({
+            query: inputView(ops, [heads, queries, channels], layout, 1),
+            key: inputView(ops, [groups, firstKey + queries + 2, channels], layout, 2),
+            ...{ scale: 0.3, firstKey, recentCount, tokens, received, tied },
+          });
+          return { tokens: tokens.buffer, received: received.buffer, tied: tied.buffer };
+        },
+        { relative: 5e-6, least: 0 },
+      );
+    },
+  );
+});
