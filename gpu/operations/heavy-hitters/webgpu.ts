@@ -16,7 +16,7 @@ export function heavyHitters(encoder: CommandEncoder, a: HeavyHittersArguments):
   const { count } = tokens;
   encoder.dispatch({
     kernel,
-    constants: { THREADS: encoder.emulatesThreads ? 32 : 256 },
+    constants: { THREADS: encoder.isSoftwareAdapter ? 32 : 256 },
     buffers: {
       query: query.buffer,
       key: key.buffer,
