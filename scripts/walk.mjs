@@ -42,6 +42,25 @@ async function startCounting(send) {
   await send('Profiler.startPreciseCoverage', { callCount: true, detailed: false });
 }
 
+/** A worker that stands still once it has answered with a map, so that what it does afterwards is not counted. @param {Send} send */
+async function prepareWorker(send) {
+  await startCounting(send);
+  if (until === 'idle') return;
+  await send('Runtime.evaluate', { expression: `(${holdAtPicture})()` });
+}
+
+/** In the worker: commands of the debugger are heard meanwhile. */
+function holdAtPicture() {
+  const worker = /** @type {any} */ (globalThis);
+  const post = worker.postMessage.bind(worker);
+  worker.postMessage = (/** @type {any} */ message, /** @type {any} */ options) => {
+    post(message, options);
+    if (!worker.walkHolds || !message.value?.kept?.some((/** @type {unknown} */ share) => share !== null))
+      return;
+    while (worker.walkHolds);
+  };
+}
+
 /**
  * Modules of the project in which a function ran since the last call. A module's own body does not count: it runs when the
  * module is loaded.
@@ -118,8 +137,22 @@ function watchWorkers() {
   let arrive = () => {};
   watched.walk.watch = () => {
     watched.walk.painted = new Promise((settle) => {
-      arrive = () => requestAnimationFrame(() => requestAnimationFrame(() => settle(null)));
+      arrive = () =>
+        requestAnimationFrame(() =>
+          requestAnimationFrame(() => {
+            watched.walk.milliseconds = Math.round(performance.now() - pressed);
+            settle(null);
+          }),
+        );
     });
+    let pressed = 0;
+    addEventListener(
+      'keydown',
+      ({ timeStamp }) => {
+        pressed ||= timeStamp;
+      },
+      { capture: true },
+    );
   };
   const asked = new Set();
   window.Worker = class extends Worker {
@@ -152,7 +185,7 @@ async function walk(url, browser) {
   const session = await page.context().newCDPSession(page);
   /** @type {Send} */
   const send = (method, parameters) => session.send(/** @type {any} */ (method), parameters);
-  const workers = await attachWorkers(session, startCounting);
+  const workers = await attachWorkers(session, prepareWorker);
   await page.addInitScript(watchWorkers);
   await page.goto(`${url}#backend=${backend}`);
   const before = await idle(page);
@@ -169,7 +202,10 @@ async function walk(url, browser) {
 
   await startCounting(send);
   const origin = new URL(url).origin;
-  for (const worker of workers.values()) await takeModules(worker, origin);
+  for (const worker of workers.values()) {
+    await takeModules(worker, origin);
+    await worker('Runtime.evaluate', { expression: 'globalThis.walkHolds = true' });
+  }
   await page.evaluate(() => /** @type {any} */ (window).walk.watch());
   await page.keyboard.press('ArrowLeft');
   /** @type {number | null} */
@@ -186,6 +222,9 @@ async function walk(url, browser) {
   const inWorkers = new Map();
   for (const [path, names] of workerModules.flatMap((modules) => [...modules]))
     inWorkers.set(path, new Set([...(inWorkers.get(path) ?? []), ...names]));
+  const milliseconds = await page.evaluate(() => /** @type {any} */ (window).walk.milliseconds);
+  for (const worker of workers.values())
+    await worker('Runtime.evaluate', { expression: 'globalThis.walkHolds = false' });
   const after = await page.evaluate(() => /** @type {any} */ (window).keyhole.state());
   await page.close();
   return {
@@ -194,6 +233,7 @@ async function walk(url, browser) {
     inPage,
     inWorkers,
     workers: counted.length,
+    milliseconds,
   };
 }
 
@@ -225,13 +265,14 @@ try {
   await idle(first);
   await first.close();
 
-  const { from, to, inPage, inWorkers, workers } = await walk(url, browser);
+  const { from, to, inPage, inWorkers, workers, milliseconds } = await walk(url, browser);
   if (from === to) throw new Error(`the key did not move the slider from ${from}`);
   const all = [...new Set([...inPage.keys(), ...inWorkers.keys()])].sort();
   /** @type {Map<string, string[]>} */
   const rooms = new Map();
   for (const path of all) rooms.set(roomOf(path), [...(rooms.get(roomOf(path)) ?? []), path]);
   console.log(`compressedDim ${from} → ${to}, backend ${backend}, a page and ${workers} workers`);
+  console.log(`painted ${milliseconds} ms after the key, counting included`);
   console.log(
     `modules with an executed function until ${until === 'idle' ? 'the page is idle' : 'the map is painted'}, by room\n`,
   );

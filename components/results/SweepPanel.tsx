@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import type { SweepCurve, SweepPoint } from '../../src/measure/results';
 import { methodKey } from '../../src/methods/method-spec';
-import { useIsPast, useIsStale, useMeasured, usePage, usePageState } from '../../src/page/hooks';
+import { useIsPast, useMeasured, usePage, usePageState } from '../../src/page/hooks';
 import type { MeasuredBy } from '../../src/page/measured';
 import { isAnswerTelling, type Summary, summarise } from '../../src/page/summary';
 import { Button } from '../shared/Button';
@@ -9,6 +9,7 @@ import { sweepCommand } from '../shared/command';
 import { DataTable } from '../shared/DataTable';
 import { formatPercent } from '../shared/format';
 import { Panel } from '../shared/Panel';
+import { AtRest } from '../shared/Stale';
 import { Term } from '../shared/Term';
 import { Empty } from '../shared/Text';
 import type { Table } from '../shared/table';
@@ -110,6 +111,7 @@ function NotSwept() {
 
 /** What the points say, how far their answers are, and what else can be run. */
 function SweepAnswers({ sweep, by }: { sweep: readonly SweepCurve[]; by: MeasuredBy }) {
+  const { answerSweep } = usePage();
   const answering = usePageState('answering');
   const isOpen = (curve: SweepCurve): boolean =>
     curve.points.some((point) => point.kept !== null && answerWord(point) === 'not run');
@@ -123,20 +125,14 @@ function SweepAnswers({ sweep, by }: { sweep: readonly SweepCurve[]; by: Measure
           running answers: {answering.done} of {answering.total}
         </span>
       )}
-      {!answering && hasOpen && <RunAnswers by={by} />}
+      {!answering && hasOpen && (
+        <AtRest by={by}>
+          <Button kind="text" onClick={answerSweep}>
+            run all answers
+          </Button>
+        </AtRest>
+      )}
     </p>
-  );
-}
-
-function RunAnswers({ by }: { by: MeasuredBy }) {
-  const { answerSweep } = usePage();
-  const isRunning = usePageState('running');
-  const isStale = useIsStale(by);
-  if (isRunning || isStale) return null;
-  return (
-    <Button kind="text" onClick={answerSweep}>
-      run all answers
-    </Button>
   );
 }
 

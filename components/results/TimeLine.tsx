@@ -1,9 +1,10 @@
 import type { Measured } from '../../src/measure/results';
-import { useIsStale, usePage, usePageState } from '../../src/page/hooks';
+import { usePage } from '../../src/page/hooks';
 import type { MeasuredBy } from '../../src/page/measured';
 import type { TimeMeasurement } from '../../src/study/results';
 import { Button } from '../shared/Button';
 import { formatMilliseconds, formatRatio, formatTimes } from '../shared/format';
+import { AtRest } from '../shared/Stale';
 import { Term } from '../shared/Term';
 import styles from './KeptPanel.module.css';
 
@@ -15,10 +16,16 @@ interface TimeLineProps {
 
 /** How long the prompt's attention takes, full attention against the method; says which is faster only where every pair agrees. */
 export function TimeLine({ time, by }: TimeLineProps) {
+  const { measureTime } = usePage();
   if (!time) {
     return (
       <p className={styles.time}>
-        <Term name="measuredTime">time</Term>: not measured <MeasureButton by={by} />
+        <Term name="measuredTime">time</Term>: not measured{' '}
+        <AtRest by={by}>
+          <Button kind="text" title="Five pairs, however long they take" onClick={measureTime}>
+            measure
+          </Button>
+        </AtRest>
       </p>
     );
   }
@@ -31,18 +38,6 @@ export function TimeLine({ time, by }: TimeLineProps) {
       {time.full.clock === 'timestamp' ? 'GPU clock' : 'wall clock'}.{' '}
       <Term name="operations">Operations</Term> of the same tokens: {`${value} ${word}`.trimEnd()}.
     </p>
-  );
-}
-
-function MeasureButton({ by }: Pick<TimeLineProps, 'by'>) {
-  const { measureTime } = usePage();
-  const isRunning = usePageState('running');
-  const isStale = useIsStale(by);
-  if (isRunning || isStale) return null;
-  return (
-    <Button kind="text" title="Five pairs, however long they take" onClick={measureTime}>
-      measure
-    </Button>
   );
 }
 

@@ -1,5 +1,5 @@
 import { type ComponentProps, createElement, type ReactNode } from 'react';
-import { useChoice, useIsStale, usePage } from '../../src/page/hooks';
+import { useChoice, useIsStale, usePage, usePageState } from '../../src/page/hooks';
 import type { MeasuredBy } from '../../src/page/measured';
 import { staleName, wholeName } from './provenance';
 import styles from './Stale.module.css';
@@ -23,7 +23,14 @@ export function StaleName({ by, otherwise = null }: { by: MeasuredBy | null; oth
   return isStale && by ? <Name by={by} /> : otherwise;
 }
 
-/** The same in a line of its own, for a part of a panel. */
+/** What can be asked for while nothing runs and the values are those of the present choice. */
+export function AtRest({ by, children }: { by: MeasuredBy | null; children: ReactNode }) {
+  const isRunning = usePageState('running');
+  const isStale = useIsStale(by);
+  return isRunning || isStale ? null : children;
+}
+
+/** Whose values these are in a line of its own, for a part of a panel. */
 export function StaleLine({ by }: { by: MeasuredBy | null }) {
   const isStale = useIsStale(by);
   if (!isStale || !by) return null;

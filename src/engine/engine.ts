@@ -5,10 +5,12 @@
 
 import { DeviceError } from '../../gpu/device-error';
 import type { Ops } from '../../gpu/ops';
+import { fingerprint } from '../base/fingerprint';
 import { isUserError, UserError } from '../base/user-error';
 import { noRecallReason } from '../measure/made-cache';
 import type { QueryRow } from '../measure/results';
 import { needsHidden, readsTrace } from '../methods/method';
+import type { ParameterContext } from '../methods/parameters';
 import { checkMeasured, checkMethodStates } from '../model/decoder/check-finite';
 import type { ModelHead } from '../model/load';
 import type { StudySpec } from '../study/spec';
@@ -42,6 +44,7 @@ export class Engine {
   /** The text of which was told that it is read. */
   #told: OpenText | null = null;
   readonly #answers = new SweepAnswers();
+  #pinned: { readonly key: string; readonly resolved: readonly ResolvedMethod[] } = { key: '', resolved: [] };
   #visible = { layer: 0, head: 0 };
 
   /** `tryDevice`: tries what measuring needs of a device before its first use; a clause says what is wrong with it. */
@@ -82,7 +85,7 @@ export class Engine {
     signal.throwIfAborted();
     const context = studyContext(spec, open, text);
     const resolved = resolve(spec.method, context);
-    const pinned = doesProbe ? spec.pinned.map((entry) => resolve(entry, context)) : [];
+    const pinned = doesProbe ? this.#pinnedOf(spec, context) : [];
     const plan = this.#plan(open, text, resolved, parts, pinned);
 
     let full = run.full;
@@ -101,6 +104,14 @@ export class Engine {
       if (!full) throw new Error('a free run needs the result of full attention');
       await clock.measure('freeRun', () => this.#freeRun(open, text, resolved, full, run, plan));
     }
+  }
+
+  /** The pinned methods, checked once for as long as they stay. */
+  #pinnedOf({ pinned }: StudySpec, context: ParameterContext): readonly ResolvedMethod[] {
+    const key = fingerprint([pinned, context]);
+    if (this.#pinned.key !== key)
+      this.#pinned = { key, resolved: pinned.map((entry) => resolve(entry, context)) };
+    return this.#pinned.resolved;
   }
 
   /** Times the study's method on the text that is open. */

@@ -1,5 +1,6 @@
 /** Whether a study's parameters can run, as one sentence. */
 
+import { fingerprint } from '../base/fingerprint';
 import { isUserError } from '../base/user-error';
 import type { Method } from '../methods/method';
 import {
@@ -9,20 +10,23 @@ import {
   resolveParameters,
 } from '../methods/parameters';
 
-/** Null: all is well. */
+/** Null: all is well. A set of parameters is checked once, those of pinned methods too, for as long as the text is as long. */
 export function parameterProblem(
   method: Method,
   parameters: Parameters,
   context: ParameterContext,
 ): string | null {
-  try {
-    resolveParameters(method, parameters, context);
-    return null;
-  } catch (error) {
-    if (isUserError(error)) return error.message;
-    throw error;
+  const key = fingerprint([method.id, context]);
+  let found = checked.get(parameters);
+  if (found?.key !== key) {
+    found = { key, problem: problemIn(() => resolveParameters(method, parameters, context)) };
+    checked.set(parameters, found);
   }
+  return found.problem;
 }
+
+/** Sets of parameters never change: what was said of the ones that are there, for one method and text. */
+const checked = new WeakMap<Parameters, { readonly key: string; readonly problem: string | null }>();
 
 /** The sentence for one parameter alone; null: its value can be used. */
 export function valueProblem(
@@ -31,8 +35,12 @@ export function valueProblem(
   value: unknown,
   context: ParameterContext,
 ): string | null {
+  return problemIn(() => checkParameter(method, name, value, context));
+}
+
+function problemIn(check: () => void): string | null {
   try {
-    checkParameter(method, name, value, context);
+    check();
     return null;
   } catch (error) {
     if (isUserError(error)) return error.message;

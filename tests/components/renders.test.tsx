@@ -83,6 +83,7 @@ it('renders its control, the marks of what is stale, the run and the map when a 
   await waitFor(() => expect(page.store.getState().running).toBe(true));
   await settle();
   expect([...rendered].sort()).toEqual([
+    'AtRest', // what cannot be asked for during a run
     'Button', // Cancel
     'MapCanvas', // asks for the new method's shares
     'NumberControl',
