@@ -114,6 +114,7 @@ export async function prepareStep(
       ops,
       attentionScale: scale,
       rotation: table,
+      rope: null,
       positionOffset: 0,
       totalTokens: tokens,
       evictAt: tokens,

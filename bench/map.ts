@@ -170,6 +170,7 @@ async function randomText(
       ...{
         attentionScale: CHANNELS ** -0.5,
         rotation: null,
+        rope: null,
         positionOffset: 0,
         trainedTokens: null,
         answerStart: null,

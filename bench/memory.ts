@@ -8,7 +8,7 @@ import { compareStates } from '../src/measure/logits';
 import { measureLayers } from '../src/measure/measure-layers';
 import { SWEEP_FRACTIONS, sweep } from '../src/measure/sweep';
 import { methodById } from '../src/methods';
-import { full } from '../src/methods/full';
+import { FULL_AS_TRAINED, full } from '../src/methods/full';
 import { resolveParameters } from '../src/methods/parameters';
 import type { ModelConfig } from '../src/model/architectures/config';
 import { createDecoder } from '../src/model/decoder/decoder';
@@ -117,7 +117,12 @@ async function measureCase({ print, figure }: Bench, { name, config, tokens }: C
       ...change,
     });
   const reading = await step('full attention', () =>
-    read({ method: full, parameters: {}, keepQueries: true, rotatedLayers: plan.rotatedLayers.full }),
+    read({
+      method: full,
+      parameters: FULL_AS_TRAINED,
+      keepQueries: true,
+      rotatedLayers: plan.rotatedLayers.full,
+    }),
   );
   const text = traceOfSession(decoder, reading.session, { tokens, calibration: null });
   const queries = { start: queriesStart, end: tokens };

@@ -391,14 +391,14 @@ export const mutants = [
   },
   {
     name: 'ESA: far tokens are seen from w + 1',
-    file: 'src/methods/esa/attend.ts',
+    file: 'src/methods/esa/far-rows.ts',
     from: 'positions: { start: globalPosition, step: 0 },',
     to: 'positions: { start: globalPosition + 1, step: 0 },',
     tests: ['tests/engine/free-runs'],
   },
   {
     name: 'ESA: far and near attention are not merged',
-    file: 'src/methods/esa/attend.ts',
+    file: 'src/methods/far-and-near.ts',
     from: '  ops.mergeAttention({ into, from });\n',
     to: '',
     tests: ['tests/methods/fixtures-cpu'],

@@ -2,6 +2,7 @@ import { useState } from 'react';
 import type { DivergencePart } from '../../src/measure/results';
 import { evictionPlace } from '../../src/methods/blocks';
 import { useIsPast, useMeasured, usePage, usePageState, useSession } from '../../src/page/hooks';
+import { isFull } from '../../src/page/map-positions';
 import type { FreeRunMeasurement } from '../../src/study/results';
 import { Button } from '../shared/Button';
 import { evaluateCommand } from '../shared/command';
@@ -22,12 +23,12 @@ export function AnswerPanel() {
   const { findMethod } = usePage();
   const measured = useMeasured('freeRun');
   const freeRun = measured?.value ?? null;
-  // The method that answered, which may not be the one that is chosen now.
-  const isFull = measured?.by.method.id === 'full';
   const text = usePageState('text');
   const isPast = useIsPast();
   const [isTableShown, showTable] = useState(false);
+  // The method that answered, which may not be the one that is chosen now.
   const { id = '', parameters = {} } = measured?.by.method ?? {};
+  const isFullShown = isFull({ id, parameters }, findMethod);
   const evictsOnce = findMethod(id)?.traits(parameters).decides === 'once';
   // Before the answer, where the queries begin in it; there is nothing before query 0.
   const evictedAt = evictionPlace({
@@ -55,9 +56,9 @@ export function AnswerPanel() {
       {!freeRun && <NoAnswer />}
       {freeRun && (
         <div className={styles.answer}>
-          <AnswerTexts freeRun={freeRun} title={title} isFull={isFull} isPast={isPast} />
+          <AnswerTexts freeRun={freeRun} title={title} isFull={isFullShown} isPast={isPast} />
           <DivergenceNumbers freeRun={freeRun} isGrey={isPast} />
-          {!isFull && text && freeRun.divergenceByToken.length > 0 && (
+          {!isFullShown && text && freeRun.divergenceByToken.length > 0 && (
             <>
               <DivergenceStrip
                 nats={freeRun.divergenceByToken}

@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react';
 import type { CostMeasurement } from '../../src/measure/results';
 import { useIsPast, useMeasured, useMeasuredBy, usePage } from '../../src/page/hooks';
-import { positionsOf } from '../../src/page/map-positions';
+import { isFull, positionsOf } from '../../src/page/map-positions';
 import { type Summary, summarise } from '../../src/page/summary';
 import type { FreeRunMeasurement } from '../../src/study/results';
 import { pointCommand } from '../shared/command';
@@ -23,7 +23,8 @@ export function KeptPanel() {
   const isPast = useIsPast();
   const { findMethod } = usePage();
   const summary = summarise(layers?.value ?? null);
-  const positions = layers ? positionsOf(layers.by.method, findMethod) : 'model';
+  const by = layers?.by.method;
+  const positions = by ? positionsOf(by, findMethod) : 'model';
   if (!summary) {
     return (
       <Panel title="Kept and lost" name="kept">
@@ -75,7 +76,7 @@ export function KeptPanel() {
           ),
         )}
       </dl>
-      {freeRun && layers?.by.method.id !== 'full' && <TimeLine time={freeRun.time} by={layers?.by ?? null} />}
+      {freeRun && by && !isFull(by, findMethod) && <TimeLine time={freeRun.time} by={layers?.by ?? null} />}
     </Panel>
   );
 }

@@ -7,6 +7,7 @@ import type { MethodSpec } from '../../src/methods/method-spec';
 import type { ParameterContext } from '../../src/methods/parameters';
 import type { Session } from '../../src/page/choices';
 import { equivalentBudget } from '../../src/page/equivalent-budget';
+import { isFull } from '../../src/page/map-positions';
 import type { FindMethod } from '../../src/study/default-study';
 import type { SavedText } from '../../src/study/facts';
 
@@ -98,10 +99,10 @@ function sweptNotice({ queriesStart, context, answerStart }: CommandStudy): stri
 }
 
 /** The study's seed and the next 19. Null for texts that are no task: nothing to evaluate. */
-export function evaluateCommand({ session }: CommandStudy): Command | null {
+export function evaluateCommand({ session, findMethod }: CommandStudy): Command | null {
   const { source, method } = session;
   if (source.kind !== 'task') return null;
-  const methods = method.id === 'full' ? [method] : ['full', method];
+  const methods = isFull(method, findMethod) ? [method] : ['full', method];
   return {
     line: `${PROGRAM} evaluate --model ${modelArgument(session)} --tasks ${source.task} --tokens ${source.tokens} --methods ${quoteArgument(JSON.stringify(methods))} --first-seed ${source.seed} --seeds 20${startArgument(session)} --out accuracy.json`,
     notice: source.depth === 'spread' ? null : 'The command spreads the needles over the text.',

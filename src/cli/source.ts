@@ -7,7 +7,7 @@ import { lengthNotices, modelNotices } from '../engine/notices';
 import type { OpenModel } from '../engine/open-model';
 import { openModel } from '../engine/open-model';
 import { parameterContext } from '../engine/resolve';
-import { full } from '../methods/full';
+import { FULL_AS_TRAINED, full } from '../methods/full';
 import type { ParameterContext } from '../methods/parameters';
 import { readCapture } from '../model/capture/capture';
 import { forward } from '../model/decoder/forward';
@@ -81,7 +81,7 @@ export function answerOf(args: Arguments, tokens: number): number | null {
 export function planText({ config, decoder }: OpenModel, tokens: number, recordsHidden = false): MemoryPlan {
   return planMemory({
     recordsHidden,
-    ...{ config, tokens, method: full, parameters: {}, answerStart: null, parts: ['probe'] },
+    ...{ config, tokens, method: full, parameters: FULL_AS_TRAINED, answerStart: null, parts: ['probe'] },
     limits: decoder.ops.memoryLimits,
     queriesStart: tokens - Math.ceil(tokens / 8),
   });

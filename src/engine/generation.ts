@@ -221,6 +221,7 @@ class Run {
         headDimension: config.headDimension,
         attentionScale: config.attentionScale,
         rotation: session.rotation,
+        rope: config.rope,
         positionOffset: 0,
         trainedTokens: config.trainedTokens,
         totalTokens: ids.length,

@@ -14,8 +14,8 @@ import { selectAll } from '../measure/select-all';
 import { SWEEP_FRACTIONS, sweep } from '../measure/sweep';
 import { sweptNotice } from '../measure/swept-queries';
 import { contextOf } from '../measure/trace-run';
-import { full } from '../methods/full';
-import { methodKey, ownPositionsOf } from '../methods/method-spec';
+import { FULL_AS_TRAINED, full } from '../methods/full';
+import { isFullAttention, methodKey, ownPositionsOf } from '../methods/method-spec';
 import type { ParameterContext } from '../methods/parameters';
 import { checkFinite } from '../model/decoder/check-finite';
 import type { TimeMeasurement } from '../study/results';
@@ -90,7 +90,7 @@ export class OpenText {
     const reading = await generate({
       decoder: open.decoder,
       method: full,
-      parameters: {},
+      parameters: FULL_AS_TRAINED,
       calibration: null,
       recorded: null,
       ids: study.ids,
@@ -192,7 +192,7 @@ export class OpenText {
   ): Promise<TimeMeasurement | null> {
     const { queries, answerStart } = this.#study.facts;
     // Over keys and values that were made anew it is full attention's step once more.
-    if (method.id === full.id || method.traits(parameters).cache === 'transformed') return null;
+    if (isFullAttention(method, parameters) || method.traits(parameters).cache === 'transformed') return null;
     const evictAt = queries.start;
     const timed = await timePairs({
       ...{ text: this.text, method, parameters, evictAt, budgetMilliseconds, signal },

@@ -10,7 +10,7 @@ import { Scratch } from '../../gpu/scratch';
 import { median } from '../base/median';
 import { contextOf, layerInput, methodContext } from '../measure/trace-run';
 import { evictionPlace, promptBlocks } from '../methods/blocks';
-import { full } from '../methods/full';
+import { FULL_AS_TRAINED, full } from '../methods/full';
 import type { LayerInput, Method } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
 import { attendSelection, fullLogSumExp } from '../model/decoder/attend';
@@ -57,7 +57,7 @@ export async function timePairs(request: TimeRequest): Promise<Omit<TimeMeasurem
     const isEnough = now() - start > SHORT_MILLISECONDS || pairs.length >= MOST_PAIRS;
     if (pairs.length >= USUAL_PAIRS && isEnough) break;
     const sides = [
-      { name: 'full', of: () => attentionTime(request, full, {}, deadline) },
+      { name: 'full', of: () => attentionTime(request, full, FULL_AS_TRAINED, deadline) },
       { name: 'method', of: () => attentionTime(request, method, parameters, deadline) },
     ] as const;
     const times: { full?: MeasuredTime; method?: MeasuredTime } = {};

@@ -4,6 +4,7 @@
  */
 import { type Rows, sliceHeads, sliceRows } from '../../gpu/rows';
 import { Scratch } from '../../gpu/scratch';
+import { keepEverything } from '../methods/full';
 import type { LayerInput, MethodRun, QueryBlock, Selection } from '../methods/method';
 import type { LayerTrace, Trace } from '../trace/trace';
 import { layerInput } from './trace-run';
@@ -42,8 +43,9 @@ export function headInput(text: Trace, recorded: LayerTrace, block: QueryBlock, 
   } satisfies LayerInput;
 }
 
-/** Every key that a block's queries can see, `farEnd` of them at positions of the method's own. */
-export function everything(scratch: Scratch, farEnd: number): Selection {
+/** Every key that queries of `block` can see, those before `farEnd` at positions of the method's own. */
+export function everything(scratch: Scratch, { start, end }: QueryBlock, farEnd: number): Selection {
+  if (farEnd >= end) return keepEverything(start);
   const tokens = Uint32Array.from({ length: farEnd }, (_, token) => token);
   const list =
     farEnd === 0
@@ -71,12 +73,13 @@ export async function ownRowWeights(
   query: number,
 ): Promise<Float32Array> {
   const { ops, attentionScale: scale, tokens } = text;
-  const farEnd = run.farEnd(recorded.layer, block);
-  const input = headInput(text, recorded, { start: query, end: query + 1 }, head);
+  const own = { start: query, end: query + 1 };
+  const farEnd = Math.min(run.farEnd(recorded.layer, block), own.end);
+  const input = headInput(text, recorded, own, head);
   const scratch = new Scratch(ops);
   const logSumExp = scratch.scalars(1, 1, 'log-sum-exp of one query');
   const out = scratch.rows(1, 1, input.value.channels, 'output of one query');
-  run.attend(input, everything(scratch, farEnd), out, logSumExp);
+  run.attend(input, everything(scratch, own, farEnd), out, logSumExp);
   const far = scratch.floats(farEnd, 'weights of far keys');
   const near = scratch.floats(query + 1 - farEnd, 'weights of near keys');
   if (farEnd > 0) {

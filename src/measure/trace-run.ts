@@ -119,7 +119,7 @@ export async function startTraceRun(
 /** What a run over the text gets to know, without a memo. */
 export function methodContext(text: Trace, evictAt: number): MethodContext {
   const { ops, layers, queryHeads, keyValueHeads, headDimension, attentionScale } = text;
-  const { rotation, positionOffset, trainedTokens, calibration, projection } = text;
+  const { rotation, rope, positionOffset, trainedTokens, calibration, projection } = text;
   return {
     ops,
     layers,
@@ -128,6 +128,7 @@ export function methodContext(text: Trace, evictAt: number): MethodContext {
     headDimension,
     attentionScale,
     rotation,
+    rope,
     positionOffset,
     trainedTokens,
     totalTokens: text.tokens,

@@ -4,6 +4,7 @@ import { adakv } from './adakv';
 import { esa } from './esa';
 import { freqkv } from './freqkv';
 import { full } from './full';
+import { groupedPositions } from './grouped-positions';
 import { h2o } from './h2o';
 import { keydiff } from './keydiff';
 import { knorm } from './knorm';
@@ -20,6 +21,7 @@ import { tova } from './tova';
 
 export const methods: readonly Method[] = [
   full,
+  groupedPositions,
   esa,
   lagkv,
   streamingLlm,

@@ -8,6 +8,12 @@ export interface MethodSpec {
   readonly parameters: Parameters;
 }
 
+/** Whether a method is what all are measured against: every key, at the model's own positions. */
+export function isFullAttention(method: Pick<Method, 'traits'>, parameters: Parameters): boolean {
+  const { decides, positions, cache } = method.traits(parameters);
+  return decides === 'never' && positions === 'model' && cache === 'tokens';
+}
+
 /** What a selection depends on, given the text. */
 export function methodKey({ id, parameters }: MethodSpec): string {
   return fingerprint([id, parameters]);

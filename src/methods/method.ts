@@ -11,6 +11,7 @@ import type { PlannedBuffer } from '../base/planned-buffer';
 import type { Calibration } from '../model/calibration';
 import type { InjectedName, InjectedTensor } from '../model/capture/injected';
 import type { KeyValueMaps, KeyValueProjection } from '../model/decoder/project';
+import type { Rope } from '../model/decoder/rope';
 import type { LayerTrace } from '../trace/trace';
 import type { ParameterContext, Parameters, Parametrised } from './parameters';
 
@@ -89,7 +90,7 @@ export interface LayerInput {
 }
 
 /** Of a layer's input what positions of a method's own are made from. */
-export type UnrotatedInput = Pick<LayerInput, 'layer' | 'queryUnrotated' | 'keyUnrotated'>;
+export type UnrotatedInput = Pick<LayerInput, 'layer' | 'block' | 'queryUnrotated' | 'keyUnrotated'>;
 
 /** Queries and keys at a method's own positions. */
 export interface FarRows {
@@ -182,6 +183,8 @@ export interface MethodContext {
   readonly attentionScale: number;
   /** Rotary table of the model, for distances and places in a cache; null: no rotary positions. Covers at least 0 … totalTokens. */
   readonly rotation: RotationTable | null;
+  /** The settings that `rotation` was made from. */
+  readonly rope: Rope | null;
   /** Position of token 0 (captures may start later); the table knows nothing of it. */
   readonly positionOffset: number;
   readonly trainedTokens: number | null;
@@ -247,7 +250,7 @@ export interface MethodRun {
    * default left it, [H, block]; null where nothing was attended, as on a trace: the method then computes its own.
    */
   attended?(input: LayerInput, selection: Selection, logSumExp: RowScalars | null): void;
-  /** First token of those that `attend` leaves at the model's positions for a block's queries; those before it are `farRows`. */
+  /** First token of those that `attend` leaves at the model's positions for a block's queries; those before it are `farRows`: the block's end where none is left. */
   farEnd?(layer: number, block: QueryBlock): number;
   /** Queries, all of `input`, and keys as `attend` compares them for tokens before `farEnd`. The caller releases `owned`. */
   farRows?(input: UnrotatedInput): FarRows;

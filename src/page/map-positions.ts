@@ -5,7 +5,7 @@
  */
 
 import type { MethodSpec } from '../methods/method-spec';
-import { ownPositionsOf } from '../methods/method-spec';
+import { isFullAttention, ownPositionsOf } from '../methods/method-spec';
 import type { FindMethod } from '../study/default-study';
 import type { PageState } from './state';
 import { isPastTrained } from './summary';
@@ -17,6 +17,12 @@ export function positionsOf(
 ): 'model' | 'own' | 'cache' {
   const positions = findMethod(id)?.traits(parameters).positions ?? 'model';
   return typeof positions === 'object' ? 'own' : positions;
+}
+
+/** Whether a method is full attention at the model's own positions, which there is nothing to compare with. */
+export function isFull({ id, parameters }: MethodSpec, findMethod: FindMethod): boolean {
+  const method = findMethod(id);
+  return method !== null && isFullAttention(method, parameters);
 }
 
 export interface MapPositions {

@@ -105,7 +105,7 @@ export class OwnPositions {
         const input = headInput(this.#text, recorded, block, head);
         const rows = block.end - block.start;
         const out = scratch.rows(1, rows, input.value.channels, 'output under own positions');
-        const selection = everything(scratch, this.#run.farEnd(recorded.layer, block));
+        const selection = everything(scratch, block, this.#run.farEnd(recorded.layer, block));
         const logSumExp = { buffer: lambda, offset: block.start, headStride: tokens };
         this.#run.attend(input, selection, out, logSumExp);
         scratch.release();

@@ -4,6 +4,7 @@ import type { Rows } from '../../gpu/rows';
 import type { Calibration } from '../model/calibration';
 import type { Capture } from '../model/capture/capture';
 import type { KeyValueProjection } from '../model/decoder/project';
+import type { Rope } from '../model/decoder/rope';
 
 /**
  * Of queries and keys a text may keep the un-rotated ones only: `query` and `key` are then made when they are read, into space that
@@ -38,6 +39,8 @@ export interface Trace {
   readonly headDimension: number;
   readonly attentionScale: number;
   readonly rotation: RotationTable | null;
+  /** The settings that `rotation` was made from; null: no rotary positions, or a capture that does not say. */
+  readonly rope: Rope | null;
   readonly positionOffset: number;
   readonly trainedTokens: number | null;
   readonly calibration: Calibration | null;

@@ -8,7 +8,7 @@ import {
   LONGEST_ANSWER_TOKENS,
 } from '../../src/engine/generation';
 import { logitBlocks } from '../../src/measure/logits';
-import { full } from '../../src/methods/full';
+import { FULL_AS_TRAINED, full } from '../../src/methods/full';
 import type { Method } from '../../src/methods/method';
 import { streamingLlm } from '../../src/methods/streaming-llm';
 import { attendSelection } from '../../src/model/decoder/attend';
@@ -24,7 +24,7 @@ function request(ids: Uint32Array, change: Partial<GenerationRequest>): Generati
   return {
     decoder,
     method: full,
-    parameters: {},
+    parameters: FULL_AS_TRAINED,
     calibration: null,
     recorded: null,
     ids,

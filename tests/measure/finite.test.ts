@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { checkMeasurement } from '../../src/measure/finite';
 import { LayerSums } from '../../src/measure/layer-sums';
 import { Curve } from '../../src/measure/sweep-curve';
-import { full } from '../../src/methods/full';
+import { FULL_AS_TRAINED, full } from '../../src/methods/full';
 
 const sound = () => {
   const sums = new LayerSums(2);
@@ -36,7 +36,7 @@ it.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])(
       expect(() => checkMeasurement('oracle', { ...measured, ...change })).toThrow(
         `oracle: the ${name} of layer 3 is ${value}: `,
       );
-    const curve = new Curve({ method: full, parameters: {}, current: true }, [0.5, 1]);
+    const curve = new Curve({ method: full, parameters: FULL_AS_TRAINED, current: true }, [0.5, 1]);
     expect(() => curve.check(4, [0.5, value])).toThrow(
       "full: the sweep's mass recall of layer 4 is no number",
     );
@@ -45,6 +45,6 @@ it.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])(
 
 it('numbers and null are not', () => {
   expect(() => checkMeasurement('oracle', sound())).not.toThrow();
-  const curve = new Curve({ method: full, parameters: {}, current: true }, [0.5, 1]);
+  const curve = new Curve({ method: full, parameters: FULL_AS_TRAINED, current: true }, [0.5, 1]);
   expect(() => curve.check(4, [0, 1])).not.toThrow();
 });

@@ -7,6 +7,7 @@ import { selectAll } from '../../src/measure/select-all';
 import { visibleTokens } from '../../src/measure/selection-reader';
 import { contextOf } from '../../src/measure/trace-run';
 import { methodById } from '../../src/methods';
+import { FULL_AS_TRAINED } from '../../src/methods/full';
 import { resolveParameters } from '../../src/methods/parameters';
 import { parseConfig } from '../../src/model/architectures/config';
 import { readWeights } from '../../src/model/architectures/weights';
@@ -151,7 +152,7 @@ describe('the output error after W_O', () => {
     for (const { outputErrorProjected } of await measureLayers({
       text,
       method: full,
-      parameters: {},
+      parameters: FULL_AS_TRAINED,
       queries,
     }))
       expect(outputErrorProjected).toBeLessThan(1e-6);

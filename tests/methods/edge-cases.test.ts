@@ -15,6 +15,8 @@ const heads = { queryHeads: 4, keyValueHeads: 2, headDimension: 8 };
 /** Every method at its defaults, and where its parameters end. */
 const variants: [id: string, given: Record<string, unknown>][] = [
   ...methods.map(({ id }): [string, Record<string, unknown>] => [id, {}]),
+  ['full', { rope: 'ntk', ropeFactor: 3 }],
+  ['grouped-positions', { groupSize: 3, neighborTokens: 1, chunkTokens: 5 }],
   ['esa', { projection: 'exact' }],
   ['esa', { projection: 'closed-form' }],
   ['esa', { projection: 'exact', selectedTokens: 0, initTokens: 0, localTokens: 0, globalPosition: 0 }],
@@ -230,8 +232,14 @@ describe.each(variants)('%s %o', (id, given) => {
   });
 
   it('reads tokens that are all alike, where everything ties', async () => {
+    // Where all keys stand at positions of the method's own there must be positions.
+    const { decides, positions } = methodById(id).traits(
+      parametersFor(recordText(ops, shapeOf(1), [constant(1, 0)]), id, given),
+    );
+    const mustRotate = decides === 'never' && positions !== 'model';
     for (const value of [0, 1]) {
-      const text = recordText(ops, shapeOf(40), [constant(40, value)], { rope: null });
+      const tensors = [constant(40, value)];
+      const text = recordText(ops, shapeOf(40), tensors, mustRotate ? {} : { rope: null });
       await expectSound(text, id, given, 30);
     }
   });

@@ -4,7 +4,7 @@ import { createCpuOps } from '../../gpu/cpu';
 import { sliceRows } from '../../gpu/rows';
 import { generate } from '../../src/engine/generation';
 import { layerInput, startTraceRun } from '../../src/measure/trace-run';
-import { full } from '../../src/methods/full';
+import { FULL_AS_TRAINED, full } from '../../src/methods/full';
 import type { LayerInput, Method } from '../../src/methods/method';
 import { forward } from '../../src/model/decoder/forward';
 import { traceOfSession } from '../../src/trace/from-decoder';
@@ -23,12 +23,12 @@ const tokens = ids.length;
 const looking = (seen: (input: LayerInput) => void): Method => ({
   ...full,
   id: 'looking',
-  traits: () => ({ ...full.traits({}), wants: { hidden: true } }),
-  start: (context, parameters) => ({
-    ...full.start(context, parameters),
+  traits: () => ({ ...full.traits(FULL_AS_TRAINED), wants: { hidden: true } }),
+  start: (context) => ({
+    ...full.start(context, FULL_AS_TRAINED),
     select(input) {
       seen(input);
-      return full.start(context, parameters).select(input);
+      return full.start(context, FULL_AS_TRAINED).select(input);
     },
   }),
 });

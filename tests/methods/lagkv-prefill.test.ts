@@ -6,7 +6,7 @@ import { measureCost, operationsPerKey } from '../../src/measure/cost';
 import { measureLayers } from '../../src/measure/measure-layers';
 import { selectAll } from '../../src/measure/select-all';
 import { contextOf } from '../../src/measure/trace-run';
-import { full } from '../../src/methods/full';
+import { FULL_AS_TRAINED, full } from '../../src/methods/full';
 import { lagkv } from '../../src/methods/lagkv';
 import { type Parameters, resolveParameters } from '../../src/methods/parameters';
 import type { Trace } from '../../src/trace/trace';
@@ -121,7 +121,7 @@ describe('a monolithic prefill', () => {
     };
     const of = { ...contextOf(text), tokens: 140, layers: decoder.config.layers };
     const given = (prefill: string) => resolveParameters(lagkv, { ...lengths, prefill }, of);
-    const dense = await states(full, {});
+    const dense = await states(full, FULL_AS_TRAINED);
     const monolithic = await states(lagkv, given('monolithic'));
     const chunked = await states(lagkv, given('chunked'));
     const width = decoder.config.hiddenSize;

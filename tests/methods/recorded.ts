@@ -70,6 +70,7 @@ export function recordText(
     answerStart: options.answerStart ?? null,
     attentionScale: scale,
     rotation: createRotationTable(ops, { rope, headDimension }, tokens + 65),
+    rope,
     positionOffset: 0,
     trainedTokens: options.trainedTokens ?? null,
     calibration: options.calibration ?? null,

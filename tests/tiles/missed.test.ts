@@ -49,7 +49,14 @@ function makeText(tokens: number, queries: readonly number[]) {
   const layer = { layer: 0, query: rows(query), key: rows(key), value: rows(key), hidden: null, logSumExp };
   const text: Trace = {
     ...{ ops, layers: 1, tokens, answerStart: null, queryHeads: 1, keyValueHeads: 1 },
-    ...{ headDimension: CHANNELS, attentionScale: 1, rotation: null, positionOffset: 0, trainedTokens: null },
+    ...{
+      headDimension: CHANNELS,
+      attentionScale: 1,
+      rotation: null,
+      rope: null,
+      positionOffset: 0,
+      trainedTokens: null,
+    },
     outputWeight: () => null,
     injected: () => null,
     projection: null,

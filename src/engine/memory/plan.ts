@@ -7,7 +7,7 @@ import { mebibytes } from '../../../gpu/memory';
 import type { MemoryLimits } from '../../../gpu/ops';
 import type { PlannedBuffer } from '../../base/planned-buffer';
 import { UserError } from '../../base/user-error';
-import { full } from '../../methods/full';
+import { FULL_AS_TRAINED, full } from '../../methods/full';
 import type { Method } from '../../methods/method';
 import type { Parameters } from '../../methods/parameters';
 import type { ModelConfig } from '../../model/architectures/config';
@@ -141,7 +141,7 @@ function planWith(request: MemoryRequest, rotatedLayers: MemoryPlan['rotatedLaye
   const queries = tokens - queriesStart;
   const weights = weightBuffers(config, limits);
   const { capacity, largestBlock, mostAtOnce } = prefillBlocks(config, request);
-  const readingOfAll = prefillBlocks(config, { ...request, method: full, parameters: {} });
+  const readingOfAll = prefillBlocks(config, { ...request, method: full, parameters: FULL_AS_TRAINED });
   const working: WorkingSize = { ...request, queries, largestBlock };
   const doesProbe = parts.includes('probe');
   const cachesOfText = doesProbe

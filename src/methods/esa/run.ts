@@ -2,6 +2,7 @@
 import type { RowScalars, ScoreRows } from '../../../gpu/ops';
 import type { DeviceBuffer, Rows } from '../../../gpu/rows';
 import type { LayerTrace } from '../../trace/trace';
+import { attendEachFarAndNear, attendFarAndNear } from '../far-and-near';
 import type {
   EachQuery,
   FarRows,
@@ -17,7 +18,7 @@ import type {
 } from '../method';
 import type { Parameters } from '../parameters';
 import { inBuffers, ownMemo } from '../remember';
-import { attendEachEsa, attendEsa, farRows } from './attend';
+import { farRows } from './far-rows';
 import { KeyCache } from './key-cache';
 import { type Partition, partition } from './partition';
 import { type Projections, prepareProjections } from './projection';
@@ -81,9 +82,12 @@ export class EsaRun implements MethodRun {
         : null,
   };
 
+  /**
+   * The paper re-bases local positions to 0…; rotary logits depend on differences alone, so the model's own rotation gives the
+   * same and saves rotating the keys again.
+   */
   attend(input: LayerInput, selection: Selection, out: Rows, logSumExp: RowScalars): void {
-    const { globalPosition } = lengthsIn(this.#parameters, input.layer);
-    attendEsa(this.#context, globalPosition, input, selection, out, logSumExp);
+    attendFarAndNear(this.#context, (part) => this.farRows(part), input, selection, out, logSumExp);
   }
 
   farEnd(layer: number, block: QueryBlock): number {
@@ -96,8 +100,7 @@ export class EsaRun implements MethodRun {
   }
 
   attendEach(input: LayerInput, visible: VisibleOfEach, out: Rows, logSumExp: RowScalars): void {
-    const { globalPosition } = lengthsIn(this.#parameters, input.layer);
-    attendEachEsa(this.#context, globalPosition, input, visible, out, logSumExp);
+    attendEachFarAndNear(this.#context, (part) => this.farRows(part), input, visible, out, logSumExp);
   }
 
   attendsBy(layer: number): string {

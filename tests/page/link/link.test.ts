@@ -185,7 +185,6 @@ describe('a link', () => {
       'oracle(nope:1)',
       '"pin" in the link: oracle has no parameter "nope" (it has keepFraction); it was left out.',
     ],
-    ['full(nope:1)', '"pin" in the link: full has no parameter "nope" (it has none); it was left out.'],
     ['nokv()', '"pin" in the link: "nokv" is no method that this version knows; it was left out.'],
     [
       'oracle',

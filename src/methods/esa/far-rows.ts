@@ -1,0 +1,24 @@
+/** How ESA compares queries with far tokens (arXiv 2502.14477, section 3.2 and App. G, Alg. 1): un-rotated keys, seen from position w. */
+import { headMajorRows } from '../../../gpu/rows';
+import type { FarRows, MethodContext, UnrotatedInput } from '../method';
+import { unrotatedKey, unrotatedQuery } from './inputs';
+
+/** Queries seen from position w, and un-rotated keys: what far tokens are compared by. The caller releases `owned`. */
+export function farRows(
+  { ops, rotation }: Pick<MethodContext, 'ops' | 'rotation'>,
+  globalPosition: number,
+  input: UnrotatedInput,
+): FarRows {
+  const query = unrotatedQuery(input);
+  const key = unrotatedKey(input);
+  if (!rotation) return { query, key, owned: [] };
+  const { heads, rows, channels } = query;
+  const buffer = ops.scratch('f32', heads * rows * channels, 'queries at w');
+  const out = headMajorRows(buffer, heads, rows, channels);
+  ops.rotate({ input: query, table: rotation, positions: { start: globalPosition, step: 0 }, out });
+  // Keys stand at 0, where a rotary table is the identity but for YaRN's factor; it is applied to the query instead.
+  if (rotation.scale !== 1) {
+    ops.rotate({ input: out, table: rotation, positions: { start: 0, step: 0 }, out });
+  }
+  return { query: out, key, owned: [buffer] };
+}

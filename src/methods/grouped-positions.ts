@@ -1,0 +1,187 @@
+/**
+ * Self-Extend (Jin et al., arXiv 2401.01325): every key stays; those near a query stand at their distances, those beyond share
+ * positions in groups of `groupSize`, so that no distance exceeds the trained length. Without training.
+ */
+import type { RowScalars } from '../../gpu/ops';
+import { type DeviceBuffer, headMajorRows, type Rows } from '../../gpu/rows';
+import { Scratch } from '../../gpu/scratch';
+import { UserError } from '../base/user-error';
+import { equalBlocks } from './blocks';
+import { chunkTokensDefault, mostTokens, scaledDefault } from './defaults';
+import { attendFarAndNear } from './far-and-near';
+import { keepEverything } from './full';
+import type {
+  FarRows,
+  LayerInput,
+  Method,
+  MethodContext,
+  MethodRun,
+  QueryBlock,
+  Selection,
+  UnrotatedInput,
+} from './method';
+import { numberIn, type ParameterContext, type Parameters } from './parameters';
+
+export const groupedPositions: Method = {
+  id: 'grouped-positions',
+  title: 'Grouped positions',
+  summary:
+    'Every key stays; far keys share positions in groups, so that no distance exceeds the trained length.',
+  citation: {
+    authors: 'Jin, Han, Yang, Jiang, Liu, Chang, Chen, Hu',
+    year: 2024,
+    url: 'https://arxiv.org/abs/2401.01325',
+  },
+  parameters: {
+    neighborTokens: {
+      kind: 'count',
+      label: 'Neighbours',
+      symbol: 'w_n',
+      help: 'Distances below this one stay as they are, counted from a block’s first query.',
+      unit: 'tokens',
+      minimum: 1,
+      maximum: mostTokens,
+      ...scaledDefault(8, 64, { times: 1, over: 4 }),
+      paper: 1024,
+    },
+    groupSize: {
+      kind: 'count',
+      label: 'Group',
+      symbol: 'G_s',
+      help: 'Far tokens that share one position.',
+      unit: 'tokens',
+      minimum: 1,
+      maximum: mostTokens,
+      default: smallestGroup,
+      defaultRule: 'the least whose distances fit N',
+      paper: 8,
+    },
+    chunkTokens: {
+      kind: 'count',
+      label: 'Block',
+      help: 'Queries that are read at a time; 1 counts neighbours from every query, as the paper does.',
+      unit: 'tokens',
+      minimum: 1,
+      maximum: mostTokens,
+      ...chunkTokensDefault,
+    },
+  },
+  traits: (parameters) => ({
+    ...{ decides: 'never', evicts: false, isNested: false, approximates: false },
+    ...{ sets: 'layer', cache: 'tokens', positions: { own: JSON.stringify(parameters) } },
+    wants: { unrotated: true },
+  }),
+  notes: () => [
+    'All keys, untuned: the model was not trained for shared positions.',
+    'Neighbours are counted from the first query of a block; in the paper from every query. The answer is read token by token, where both are the same.',
+  ],
+  blocks: (parameters, tokens) => equalBlocks(0, tokens, numberIn(parameters, 'chunkTokens', 0)),
+  validate({ chunkTokens }) {
+    if (!Array.isArray(chunkTokens) || new Set(chunkTokens).size === 1) return;
+    throw new UserError(
+      'grouped-positions: chunkTokens must be the same in every layer, because all layers read a block together; give one number.',
+    );
+  },
+  start: (context, parameters) => new GroupedRun(context, parameters),
+  cost: (_parameters, context, _layer, { position }) => ({
+    keptKeys: position + 1,
+    selectionOperations: 0,
+    readNumbers: 2 * context.keyValueHeads * context.headDimension * (position + 1),
+  }),
+  memory: (_parameters, { tokens, queryHeads, keyValueHeads, headDimension: d, largestBlock }) => [
+    { label: 'keys at grouped positions', elements: tokens * keyValueHeads * d, count: 1 },
+    { label: 'queries and their attention to far tokens', elements: largestBlock * queryHeads * d, count: 2 },
+    { label: 'grouped positions', elements: tokens, count: 2 },
+  ],
+  withBudget: (parameters, _context, keepFraction) => (keepFraction >= 1 ? { parameters } : { floor: 1 }),
+};
+
+/** The smallest group with which the text's first key is nearer to its last query than the trained length. */
+function smallestGroup({ tokens, trainedTokens }: ParameterContext, { neighborTokens }: Parameters): number {
+  const near = Math.max(...[neighborTokens as number | number[]].flat());
+  const trained = trainedTokens ?? tokens;
+  for (let group = 1; group < tokens; group++) {
+    if (farPosition(tokens - 1, group, near) < trained) return group;
+  }
+  return Math.max(1, tokens);
+}
+
+/** Where a query stands that sees far keys, which stand at ⌊t / group⌋: as if neighbours and groups met without a gap (Alg. 1). */
+function farPosition(query: number, group: number, neighbours: number): number {
+  return Math.floor(query / group) + neighbours - Math.floor(neighbours / group);
+}
+
+class GroupedRun implements MethodRun {
+  readonly #context: MethodContext;
+  readonly #parameters: Parameters;
+
+  constructor(context: MethodContext, parameters: Parameters) {
+    if (!context.rotation) {
+      throw new UserError('grouped-positions needs rotary positions, which this source does not have.');
+    }
+    this.#context = context;
+    this.#parameters = parameters;
+  }
+
+  select({ layer, block }: LayerInput): Selection {
+    const count = this.farEnd(layer, block);
+    if (count === 0) return keepEverything(block.start);
+    const { ops } = this.#context;
+    const tokens = Uint32Array.from({ length: count }, (_, token) => token);
+    const buffer = ops.upload(tokens, 'far keys');
+    return {
+      ...{ list: { buffer, offset: 0, sets: 1, count, rowStride: count }, rangeStart: count },
+      ...{ candidates: { start: 0, end: count }, score: null, tiedAtCut: null },
+      ...{ decidedBy: 'nothing', owned: [buffer] },
+    };
+  }
+
+  attend(input: LayerInput, selection: Selection, out: Rows, logSumExp: RowScalars): void {
+    attendFarAndNear(this.#context, (part) => this.farRows(part), input, selection, out, logSumExp);
+  }
+
+  farEnd(layer: number, { start }: QueryBlock): number {
+    return Math.max(0, start + 1 - numberIn(this.#parameters, 'neighborTokens', layer));
+  }
+
+  farRows({ layer, block, queryUnrotated, keyUnrotated }: UnrotatedInput): FarRows {
+    if (!queryUnrotated || !keyUnrotated) {
+      throw new UserError(
+        'grouped-positions needs queries and keys before rotation, which this capture lacks; choose another method.',
+      );
+    }
+    const { ops, rotation } = this.#context;
+    const group = numberIn(this.#parameters, 'groupSize', layer);
+    const near = numberIn(this.#parameters, 'neighborTokens', layer);
+    const scratch = new Scratch(ops);
+    const owned: DeviceBuffer[] = [];
+    const rotated = (input: Rows, positionOf: (row: number) => number, label: string): Rows => {
+      const positions = Uint32Array.from({ length: input.rows }, (_, row) => positionOf(row));
+      const indices = scratch.upload(positions, 'grouped positions');
+      const buffer = ops.scratch('f32', input.heads * input.rows * input.channels, label);
+      owned.push(buffer);
+      const out = headMajorRows(buffer, input.heads, input.rows, input.channels);
+      ops.rotate({ input, table: rotation!, positions: { indices, offset: 0 }, out });
+      return out;
+    };
+    const query = rotated(
+      queryUnrotated,
+      (row) => farPosition(block.start + row, group, near),
+      'queries at grouped positions',
+    );
+    const key = rotated(keyUnrotated, (row) => Math.floor(row / group), 'keys at grouped positions');
+    scratch.release();
+    return { query, key, owned };
+  }
+
+  attendsBy(layer: number): string {
+    const { groupSize, neighborTokens } = this.#parameters;
+    return JSON.stringify(
+      [groupSize, neighborTokens].map((value) => (Array.isArray(value) ? value[layer] : value)),
+    );
+  }
+
+  mark(): void {}
+  rewind(): void {}
+  dispose(): void {}
+}
