@@ -1,6 +1,8 @@
 /** Recorded texts made from plain arrays, on any backend. */
 import type { Ops } from '../../gpu/ops';
 import { headMajorRows } from '../../gpu/rows';
+import type { Method } from '../../src/methods/method';
+import { type ParameterContext, resolveParameters } from '../../src/methods/parameters';
 import { createRotationTable } from '../../src/model/decoder/buffers';
 import { inverseRotate, type Rope } from '../../src/model/decoder/rope';
 import type { LayerTrace, Trace } from '../../src/trace/trace';
@@ -11,6 +13,11 @@ export interface TextShape {
   readonly queryHeads: number;
   readonly keyValueHeads: number;
   readonly headDimension: number;
+}
+
+/** Whether a method runs on a text of queries, keys and values alone: what transforms the cache reads a model's hidden states. */
+export function runsOnCapture(method: Method, context: ParameterContext): boolean {
+  return method.traits(resolveParameters(method, {}, context)).cache !== 'transformed';
 }
 
 /** [H or G, T, d] each, rotary positions applied; un-rotated ones are computed where they are missing. */
