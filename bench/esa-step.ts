@@ -154,6 +154,7 @@ export async function prepareStep(
     logSumExp: null,
     queriesBefore: () => null,
     inLayer: () => null,
+    atBlock: () => null,
   });
   const input = inputOf(tokens);
   // What a run has done before: after this, the compressed keys lack those of one block.

@@ -355,6 +355,7 @@ class Run {
       queriesBefore: (before) => this.#earlier?.before(asked.layer, before) ?? null,
       // Layers below have had their turn.
       inLayer: () => null,
+      atBlock: () => null,
     };
     const scale = decoder.config.attentionScale;
     if (this.#unused) {

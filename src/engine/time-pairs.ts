@@ -155,5 +155,6 @@ function viewsOf(input: LayerInput): LayerInput {
     ...{ layer, block, query, queryUnrotated, key, keyUnrotated, value, hidden, logSumExp },
     queriesBefore: (end) => input.queriesBefore(end),
     inLayer: (other) => input.inLayer(other),
+    atBlock: (earlier) => input.atBlock(earlier),
   };
 }

@@ -76,6 +76,7 @@ export async function measureRows(
       ...{ key, keyUnrotated: part.keyUnrotated, value, hidden: part.hidden, logSumExp: null },
       queriesBefore: (end) => part.queriesBefore(end),
       inLayer: (layer) => part.inLayer(layer),
+      atBlock: (block) => part.atBlock(block),
     };
     const own = spaces.at(1);
     const visible: VisibleOfEach = {

@@ -40,6 +40,7 @@ export function headInput(text: Trace, recorded: LayerTrace, block: QueryBlock, 
     logSumExp: null,
     queriesBefore: () => null,
     inLayer: () => null,
+    atBlock: () => null,
   } satisfies LayerInput;
 }
 

@@ -217,6 +217,10 @@ class TraceInput implements LayerInput {
     return other ? new TraceInput(other, this.block, this.#wants, this.#layerTraces) : null;
   }
 
+  atBlock(block: QueryBlock): LayerInput {
+    return new TraceInput(this.#recorded, block, this.#wants, this.#layerTraces);
+  }
+
   #ofBlock(view: Rows): Rows {
     return sliceRows(view, this.block.start, this.block.end - this.block.start);
   }

@@ -2,7 +2,7 @@
  * Most methods are five small things: what scores the keys, how many of them a budget keeps, in which unit they are kept, when that
  * is decided, and at which positions the kept ones are attended to. `compose` makes a method of them.
  */
-import type { IndexList, Ops, ScoreRows } from '../../gpu/ops';
+import type { IndexList, Ops, RowScalars, ScoreRows } from '../../gpu/ops';
 import type { DeviceBuffer } from '../../gpu/rows';
 import type { PlannedBuffer } from '../base/planned-buffer';
 import type {
@@ -26,14 +26,34 @@ export interface Scores extends Buffers {
   readonly secondary?: ScoreRows;
 }
 
+/** What a free run's reading has shown of every layer. */
+export interface Followed {
+  /** A block has attended to every key up to its own. */
+  read(input: LayerInput, logSumExp: RowScalars): void;
+  /** Scores of a layer so far, a row for each KV head. */
+  of(layer: number): ScoreRows;
+  release(): void;
+}
+
 /** What scores keys. */
 export interface Scorer<Made extends Scores = Scores> {
   /** Names what a layer's scores depend on beside text and place. Null: on the budget, too; they are made for one run. */
   name(parameters: Parameters, layer: number): string | null;
   readonly sets: Traits['sets'];
   wants?(parameters: Parameters): Wants;
-  /** Scores of tokens [0, tokens), or of the units in them; `input` holds at least their keys and values. */
-  score(context: MethodContext, parameters: Parameters, input: LayerInput, tokens: number): Made;
+  /**
+   * Scores of tokens [0, tokens), or of the units in them; `input` holds at least their keys and values. `followed` is what `follow`
+   * made, if it did.
+   */
+  score(
+    context: MethodContext,
+    parameters: Parameters,
+    input: LayerInput,
+    tokens: number,
+    followed: Followed | null,
+  ): Made;
+  /** Follows what is read before an eviction, for scores by all earlier queries: a free run keeps none of them (LayerInput.atBlock). */
+  follow?(context: MethodContext): Followed;
   /** Tokens whose fate the scores decide when `count` of `tokens` stay (Selection.candidates): all of them unless told. */
   candidates?(
     parameters: Parameters,
@@ -41,6 +61,8 @@ export interface Scorer<Made extends Scores = Scores> {
     tokens: number,
     count: number,
   ): { readonly start: number; readonly end: number };
+  /** Scores are compared only within consecutive segments of so many tokens. Absent: all with all. */
+  segmentTokens?(parameters: Parameters, layer: number): number;
   /** Where the scores only spell out a rule that is none of scores. */
   readonly decidedBy?: 'place' | 'lot';
   /** What making the scores of these layers has shown. */

@@ -1,6 +1,8 @@
 /** The methods, in the order the page lists them. */
 import { UserError } from '../base/user-error';
 import { adakv } from './adakv';
+import { block } from './block';
+import { chunk } from './chunk';
 import { esa } from './esa';
 import { freqkv } from './freqkv';
 import { full } from './full';
@@ -11,6 +13,7 @@ import { knorm } from './knorm';
 import { lagkv } from './lagkv';
 import { lorc } from './lorc';
 import type { Method } from './method';
+import { observedAttention } from './observed-attention';
 import { oracle } from './oracle';
 import { pyramidkv } from './pyramidkv';
 import { quest } from './quest';
@@ -29,8 +32,11 @@ export const methods: readonly Method[] = [
   snapkv,
   pyramidkv,
   adakv,
+  observedAttention,
   knorm,
   keydiff,
+  block,
+  chunk,
   freqkv,
   lorc,
   quest,

@@ -87,6 +87,8 @@ export interface LayerInput {
    * at one by one a run that follows another layer's choice makes that first.
    */
   inLayer(layer: number): LayerInput | null;
+  /** The same layer at an earlier block, log-sum-exp included. Null in a free run, where what was read is gone but for its keys. */
+  atBlock(block: QueryBlock): LayerInput | null;
 }
 
 /** Of a layer's input what positions of a method's own are made from. */

@@ -80,7 +80,7 @@ function decideAnew<Made extends Scores>(
       const { start } = input.block;
       const count = countOf(input);
       if (count >= start) return keepEverything(start);
-      const make = () => scorer.score(context, parameters, input, start);
+      const make = () => scorer.score(context, parameters, input, start, null);
       const scores = remembered(memo, place(input), make);
       return best(input.layer, scores.value, start, 1, count, scores.owned)[0]!;
     },

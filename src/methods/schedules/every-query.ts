@@ -63,7 +63,7 @@ function decideByQuery<Made extends Scores>(
       const units = unitsOf(unitTokens, end);
       const count = budget.count(parameters, layer, units, end, context.layers);
       if (start < first || start === end || count >= units) return keepEverything(start);
-      const make = () => scorer.score(context, parameters, input, end);
+      const make = () => scorer.score(context, parameters, input, end, null);
       const scores = remembered(memo, `${scorer.name(parameters, layer)}/${layer}/${start}`, make);
       const { score } = scores.value;
       const best = budget.keep(ops, parameters, layer, scores.value, count);

@@ -4,7 +4,7 @@
  */
 import { blocksAround } from '../blocks';
 import { NOTHING_TO_EVICT } from '../budget';
-import type { Budget, Kept, Parts, Schedule, Scores } from '../compose';
+import type { Budget, Followed, Kept, Parts, Schedule, Scores } from '../compose';
 import { defaultChunkTokens } from '../defaults';
 import { keepEverything } from '../full';
 import type { LayerInput, MethodContext, MethodRun, QueryPlace } from '../method';
@@ -72,6 +72,7 @@ function evictOnce<Made extends Scores>(
   const evicted = new Map<number, Evicted<Made>>();
   const used = new Map<number, Made>();
   let marked: ReadonlySet<number> = new Set();
+  let followed: Followed | null = null;
 
   function scoresOf(input: LayerInput): Made {
     const { layer } = input;
@@ -79,7 +80,8 @@ function evictOnce<Made extends Scores>(
     const own = evicted.get(layer)?.scores;
     if (own) return own;
     const name = scorer.name(parameters, layer);
-    const make = (): Made => poolUnits(ops, unitTokens, scorer.score(context, parameters, input, evictAt));
+    const make = (): Made =>
+      poolUnits(ops, unitTokens, scorer.score(context, parameters, input, evictAt, followed));
     const scores =
       memo && name !== null ? memo.get(`evict/${name}/${unitTokens}/${layer}/${evictAt}`, make) : make();
     used.set(layer, scores);
@@ -128,12 +130,22 @@ function evictOnce<Made extends Scores>(
           unitTokens === 1
             ? { rows: score, ...(secondary ? { secondary } : {}), scoreStart: 0 }
             : { rows: score, scoreStart: 0, tokensPerScore: unitTokens },
+        ...(scorer.segmentTokens ? { segmentTokens: scorer.segmentTokens(parameters, layer) } : {}),
         tiedAtCut: wasCut ? { buffer: tied, offset: 0, sets: tiedSets } : null,
         ...(decidedBy ? { decidedBy } : {}),
         owned: [],
       };
     },
     ...positions.attend(context, parameters),
+    ...(scorer.follow
+      ? {
+          attended(input, _selection, logSumExp) {
+            if (!logSumExp || input.block.end > evictAt) return;
+            followed ??= scorer.follow!(context);
+            followed.read(input, logSumExp);
+          },
+        }
+      : {}),
     ...(scorer.lateNotices ? { lateNotices: () => scorer.lateNotices!([...used.values()]) } : {}),
     mark() {
       marked = new Set(evicted.keys());
@@ -142,6 +154,7 @@ function evictOnce<Made extends Scores>(
       for (const layer of [...evicted.keys()]) if (!marked.has(layer)) release(layer);
     },
     dispose() {
+      followed?.release();
       for (const layer of [...evicted.keys()]) release(layer);
     },
   };

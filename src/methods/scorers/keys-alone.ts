@@ -1,18 +1,18 @@
 /** Scores that a key has by itself or among the others, whatever the queries are: how long it is, how it differs from the mean. */
 import type { Ops, ScoreRows } from '../../../gpu/ops';
-import type { DeviceBuffer, Rows } from '../../../gpu/rows';
+import type { Rows } from '../../../gpu/rows';
 import { sliceRows } from '../../../gpu/rows';
 import { Scratch } from '../../../gpu/scratch';
 import type { Scorer } from '../compose';
-import type { ParameterContext } from '../parameters';
+import { type ChoiceParameter, choiceOf, type ParameterContext, type Parameters } from '../parameters';
 import { inBuffers } from '../remember';
 import { denseScores } from '../units';
 
 /** A rule that needs nothing but keys. */
 export interface KeyRule {
   readonly id: string;
-  /** Scores of key [G, n, d], dense [G, n] in `out`. */
-  score(ops: Ops, key: Rows, out: DeviceBuffer): void;
+  /** Scores of key [G, n, d], a row for each head. */
+  score(ops: Ops, key: Rows, out: ScoreRows): void;
   /** Operations for so many keys of a layer. */
   operations(context: Pick<ParameterContext, 'keyValueHeads' | 'headDimension'>, keys: number): number;
 }
@@ -40,7 +40,7 @@ export const shortKeys: KeyRule = {
       ...{ query: opposite, key, value: key, scale: 1 },
       visible: { range: { start: 0, end: key.rows, causal: true, window: 1 } },
       out: scratch.rows(key.heads, key.rows, key.channels, 'unread'),
-      logSumExp: { buffer: out, offset: 0, headStride: key.rows },
+      logSumExp: { buffer: out.buffer, offset: out.offset, headStride: out.rowStride },
     });
     scratch.release();
   },
@@ -70,7 +70,8 @@ export const unlikeKeys: KeyRule = {
     };
     ops.mixRows({ matrix, input: directions, out: mean });
     const opposite = withLength(scratch, mean, -1, 'opposite of the mean direction');
-    const score = { buffer: out, offset: 0, heads, rows, channels: 1, headStride: rows, rowStride: 1 };
+    const { buffer, offset, rowStride: headStride } = out;
+    const score = { buffer, offset, heads, rows, channels: 1, headStride, rowStride: 1 };
     ops.matmul({ input: directions, weight: opposite, out: score });
     scratch.release();
   },
@@ -83,7 +84,9 @@ export function byKeyRule(rule: KeyRule): Scorer {
     name: () => rule.id,
     sets: 'kvHead',
     score({ ops }, _parameters, { key }, tokens) {
-      const { buffer, score } = scoresBy(rule, ops, sliceRows(key, 0, tokens));
+      const buffer = ops.scratch('f32', key.heads * tokens, 'scores of keys');
+      const score = denseScores(buffer, key.heads, tokens);
+      rule.score(ops, sliceRows(key, 0, tokens), score);
       return inBuffers(ops, [buffer], { score });
     },
     operations: (_parameters, context, tokens) => rule.operations(context, tokens),
@@ -93,13 +96,18 @@ export function byKeyRule(rule: KeyRule): Scorer {
   };
 }
 
-/** Scores of all these keys. The caller releases the buffer. */
-export function scoresBy(
-  rule: KeyRule,
-  ops: Ops,
-  key: Rows,
-): { readonly buffer: DeviceBuffer; readonly score: ScoreRows } {
-  const buffer = ops.scratch('f32', key.heads * key.rows, 'scores of keys');
-  rule.score(ops, key, buffer);
-  return { buffer, score: denseScores(buffer, key.heads, key.rows) };
-}
+/** Whose scores a schedule of pieces takes: those that keys have by themselves. */
+const keyRules: Readonly<Record<string, KeyRule>> = { keydiff: unlikeKeys, knorm: shortKeys };
+
+export const baseParameter: ChoiceParameter = {
+  kind: 'choice',
+  label: 'Scores',
+  help: 'Whose scores are compared.',
+  options: [
+    { value: 'keydiff', label: 'KeyDiff', help: 'How a key differs from the mean direction.' },
+    { value: 'knorm', label: 'Knorm', help: 'How short a key is.' },
+  ],
+  default: () => 'keydiff',
+};
+
+export const ruleOf = (parameters: Parameters): KeyRule => keyRules[choiceOf(parameters, 'base')]!;
