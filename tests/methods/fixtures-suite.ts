@@ -21,7 +21,7 @@ import type { QueryBlock, Selection } from '../../src/methods/method';
 import { resolveParameters } from '../../src/methods/parameters';
 import { attendSelection } from '../../src/model/decoder/attend';
 import type { LayerTrace, Trace } from '../../src/trace/trace';
-import { type Agreement, compareChosen, largestMagnitude } from './agreement';
+import { type Agreement, compareChosen, LEAST_OUTSIDE, largestMagnitude } from './agreement';
 import {
   expected,
   expectedKept,
@@ -152,12 +152,17 @@ class RunComparison {
     if (model !== undefined || this.#tensors.length === 0) return;
     const { evicts } = method.traits(parameters);
     const beforeLast = this.#own?.evictAt ?? prefillTokens ?? tokens - LAST_QUERIES;
+    const isOnePass = evicts && beforeLast === tokens;
     if (evicts) {
-      await this.#visit(text, tokens, { kept: 'kept' });
+      await this.#visit(text, tokens, { kept: 'kept', hasLastQueries: isOnePass });
       for (const early of new Set(this.#matching(/^kept_after_(\d+)\./).map(([, count]) => Number(count))))
         await this.#visit(this.#textOf(early), early, { kept: `kept_after_${early}` });
     }
-    await this.#visit(text, beforeLast, { kept: evicts ? null : 'kept', hasLastQueries: true });
+    if (!isOnePass)
+      await this.#visit(text, beforeLast, { kept: evicts ? null : 'kept', hasLastQueries: true });
+    const { candidates, inside } = this.result;
+    if (candidates - inside < (this.#own?.leastOutside ?? LEAST_OUTSIDE) * candidates)
+      this.faults.push(`${inside} of ${candidates} candidates lie inside the band, and prove nothing`);
   }
 
   #methodOn(text: Trace) {
@@ -327,7 +332,8 @@ class RunComparison {
         ...(segmentTokens ? { segments: { start: seen.scoreStart, tokens: segmentTokens } } : {}),
         breaksTies: this.#own?.breaksTies ?? false,
         ...(seen.secondary ? { secondary: seen.secondary } : {}),
-        ...(this.#own?.leastOutside === undefined ? {} : { leastOutside: this.#own.leastOutside }),
+        // Judged of the whole run; a tensor of which all lie inside fails by itself.
+        leastOutside: 0.01,
       },
     );
     this.#add(tensor, agreement, wanted.length);

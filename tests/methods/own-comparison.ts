@@ -19,7 +19,10 @@ export interface OwnComparison {
   readonly compare?: (fixture: RunFixture) => Promise<void>;
   /** The test in tests/methods/ that compares these runs altogether, as `./name.test.ts`: the suite leaves them to it. */
   readonly comparedIn?: string;
-  /** Where runs that choose anew stop reading densely; the fixture's `prefillTokens` or T − 24 unless told. */
+  /**
+   * Where the run for the last queries evicts, or stops reading densely; the fixture's `prefillTokens` or T − 24 unless told. T, for a
+   * method that evicts: it does not matter where, and one run serves for everything.
+   */
   readonly evictAt?: number;
   /** Exact ties are broken in the reference, too, by `Selection.score.secondary` if there is one, and then by the lower token. */
   readonly breaksTies?: boolean;
