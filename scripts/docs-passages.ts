@@ -10,6 +10,8 @@ import { root } from './setup.mjs';
 
 const PASSAGE = /(<!-- generated: ([^>]+?) -->\n)[\s\S]*?(<!-- end -->)/g;
 
+const PROSE_WIDTH = 120;
+
 /**
  * A document with its passages made anew: what stands between `<!-- generated: KIND NAME -->` and `<!-- end -->`.
  *
@@ -28,6 +30,7 @@ export async function fillPassages(document: string): Promise<string> {
 async function passage(name: string): Promise<string> {
   const [kind, of = ''] = name.split(' ');
   if (kind === 'methods') return methodsTable();
+  if (kind === 'method-ids') return methodIds();
   if (kind === 'parameters') return parametersTable(of);
   if (kind === 'agreement') return agreementTable();
   if (kind === 'budgets') return budgetsTable();
@@ -46,6 +49,18 @@ function budgetsTable(): string {
 
 async function memoTable(): Promise<string> {
   return table(['method', 'found again when these move', 'made anew when these move'], await memoRows());
+}
+
+/** Lines of the width of the prose around them. */
+function methodIds(): string {
+  const lines = [''];
+  for (const [i, { id }] of methods.entries()) {
+    const word = `\`${id}\`${i < methods.length - 1 ? ',' : ''}`;
+    const line = lines.at(-1)!;
+    if (line && line.length + 1 + word.length > PROSE_WIDTH) lines.push(word);
+    else lines[lines.length - 1] = line ? `${line} ${word}` : word;
+  }
+  return lines.join('\n');
 }
 
 function methodsTable(): string {
