@@ -216,7 +216,7 @@ export interface Spectra {
   readonly value: Spectrum;
 }
 
-export interface Spectrum {
+interface Spectrum {
   readonly values: readonly number[];
   readonly rank: number;
 }

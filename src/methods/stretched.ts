@@ -17,7 +17,7 @@ const BETA_FAST = 32;
 const BETA_SLOW = 1;
 
 /** `rope` stretched by `factor` ≥ 1. Throws UserError for positions that are stretched already. */
-export function stretchRope(
+function stretchRope(
   rope: Rope | null,
   stretch: Stretch,
   factor: number,

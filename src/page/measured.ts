@@ -40,7 +40,7 @@ export interface MeasuredRecord {
 /** Parts that can be shown each by itself. */
 export type MeasuredPart = 'layers' | 'cost' | 'freeRun' | 'sweep';
 
-export interface Shown<Value> {
+interface Shown<Value> {
   readonly value: Value;
   readonly by: MeasuredBy;
   /** Whether another choice than the present one made it. */
@@ -60,7 +60,7 @@ const nothingMeasured: Measurements = {
 };
 
 /** What a value depends on. Pinned methods are not among it: every curve of a sweep names its own method. */
-export function choiceKey(choice: Choice): string {
+function choiceKey(choice: Choice): string {
   const { model, source, queriesStart, startToken, method } = choice;
   const known = choiceKeys.get(choice);
   if (known !== undefined) return known;

@@ -3,7 +3,7 @@ import type { SafetensorsFile } from '../files/safetensors';
 import { shapeText } from '../files/tensor-source';
 
 /** What a capture may bring beside queries, keys and values, for methods that otherwise draw or cluster it themselves. */
-export interface InjectedValues {
+interface InjectedValues {
   /** [G, d, k]: random directions, divided by √k. */
   readonly sketch: Float32Array;
   /** [G, n]: the cluster of each of the first n tokens. */

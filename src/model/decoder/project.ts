@@ -12,7 +12,7 @@ export interface KeyValueMaps {
 }
 
 /** Keys before rotation and values, [G, n, d] each, token-major. */
-export interface ProjectedRows {
+interface ProjectedRows {
   readonly keyUnrotated: Rows;
   readonly value: Rows;
 }
