@@ -33,7 +33,8 @@ export async function explainRow(request: ExplainRequest): Promise<QueryRow> {
   const { ops, tokens, queryHeads } = text;
   const recorded = text.layerTraces.find((entry) => entry.layer === layer);
   if (!recorded) throw new RangeError(`layer ${layer} is not recorded`);
-  const started = await startTraceRun({ ...text, layerTraces: [recorded] }, method, parameters, evictAt, {
+  const started = await startTraceRun(text, method, parameters, evictAt, {
+    layer: recorded,
     memo: request.memo,
   });
   const { run, blocks } = started;

@@ -43,7 +43,8 @@ export async function selectAll(request: SelectAllRequest): Promise<{
   const { text, method, parameters, evictAt, withScores, signal } = request;
   const { ops, tokens } = text;
   const recorded = text.layerTraces[request.recordedIndex];
-  const started = await startTraceRun({ ...text, layerTraces: [recorded!] }, method, parameters, evictAt, {
+  const started = await startTraceRun(text, method, parameters, evictAt, {
+    layer: recorded!,
     memo: request.memo,
     signal,
   });

@@ -47,6 +47,8 @@ export interface TraceRunOptions {
   /** The open text's; a run without one remembers for itself. */
   readonly memo?: Memo;
   readonly signal?: AbortSignal;
+  /** The only layer that is asked about; all unless told. Others can still be looked at. */
+  readonly layer?: LayerTrace;
 }
 
 /**
@@ -58,7 +60,7 @@ export async function startTraceRun(
   method: Method,
   parameters: Parameters,
   evictAt: number,
-  { memo: shared, signal }: TraceRunOptions = {},
+  { memo: shared, signal, layer }: TraceRunOptions = {},
 ): Promise<TraceRun> {
   const context = contextOf(text);
   const whole = shared ?? new Memo();
@@ -76,9 +78,8 @@ export async function startTraceRun(
     if (!shared) whole.close();
   };
   const traits = method.traits(parameters);
-  const without = needsHidden(method, parameters)
-    ? text.layerTraces.find(({ hidden }) => !hidden)
-    : undefined;
+  const asked = layer ? [layer] : text.layerTraces;
+  const without = needsHidden(method, parameters) ? asked.find(({ hidden }) => !hidden) : undefined;
   if (without) {
     dispose();
     throw new UserError(
@@ -86,9 +87,7 @@ export async function startTraceRun(
     );
   }
   const needsUnrotated = traits.wants.unrotated || traits.positions === 'cache';
-  const lacking = text.layerTraces.find(
-    ({ queryUnrotated, keyUnrotated }) => !queryUnrotated || !keyUnrotated,
-  );
+  const lacking = asked.find(({ queryUnrotated, keyUnrotated }) => !queryUnrotated || !keyUnrotated);
   if (needsUnrotated && lacking) {
     dispose();
     throw new UserError(
@@ -96,7 +95,7 @@ export async function startTraceRun(
     );
   }
   try {
-    await run.prepare?.(text.layerTraces, signal);
+    await run.prepare?.(asked, signal);
   } catch (error) {
     dispose();
     throw error;

@@ -115,6 +115,8 @@ export interface Parts<Made extends Scores = Scores> {
   readonly unit: Unit;
   readonly schedule: Schedule;
   readonly positions: Positions;
+  /** The layer whose choice a layer takes over, itself or one below; its own unless told. Only what is decided once can be. */
+  leader?(parameters: Parameters, layer: number): number;
 }
 
 /** When keys are decided. */

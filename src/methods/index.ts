@@ -3,6 +3,7 @@ import { UserError } from '../base/user-error';
 import { adakv } from './adakv';
 import { block } from './block';
 import { chunk } from './chunk';
+import { chunkkv } from './chunkkv';
 import { esa } from './esa';
 import { freqkv } from './freqkv';
 import { full } from './full';
@@ -32,6 +33,7 @@ export const methods: readonly Method[] = [
   snapkv,
   pyramidkv,
   adakv,
+  chunkkv,
   observedAttention,
   knorm,
   keydiff,

@@ -58,6 +58,7 @@ describe('selections of an answer’s tokens', async () => {
     ['keydiff', { keepFraction: 0.3 }],
     ['block', { keepFraction: 0.3, blockTokens: 9 }],
     ['chunk', { keepFraction: 0.3, chunkTokens: 9 }],
+    ['chunkkv', { windowTokens: 7, chunkTokens: 5, keepFraction: 0.5, reuseLayers: 2 }],
     ['adakv', { windowTokens: 40, keepFraction: 0.5 }],
     ['adakv', { base: 'lagkv', lagTokens: 9, keepFraction: 0.3 }],
     ['freqkv', { cacheTokens: 20, sinkTokens: 2, recentTokens: 3 }],

@@ -60,6 +60,8 @@ const variants: [id: string, given: Record<string, unknown>][] = [
   ['pyramidkv', { windowTokens: 64, keepFraction: 0 }],
   ['snapkv', { windowTokens: 3, poolKernel: 3 }],
   ['snapkv', { windowTokens: 64, poolKernel: 1, keepFraction: 0 }],
+  ['chunkkv', { windowTokens: 3, poolKernel: 3, chunkTokens: 3 }],
+  ['chunkkv', { base: 'lagkv', lagTokens: 4, chunkTokens: 100 }],
   ['adakv', { windowTokens: 3, poolKernel: 3 }],
   ['adakv', { windowTokens: 1, poolKernel: 9, floorFraction: 1, keepFraction: 0.1 }],
   ['adakv', { base: 'lagkv', lagTokens: 4, floorFraction: 0 }],

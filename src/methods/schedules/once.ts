@@ -2,6 +2,7 @@
  * Keys are dropped once: the tokens before the eviction are read densely, scored, and the best stay for all later queries
  * (kvpress, base_press.py and scorer_press.py: after prefill, per layer, for good).
  */
+import { UserError } from '../../base/user-error';
 import { blocksAround } from '../blocks';
 import { NOTHING_TO_EVICT } from '../budget';
 import type { Budget, Followed, Kept, Parts, Schedule, Scores } from '../compose';
@@ -25,18 +26,13 @@ export const once: Schedule = {
   blocks: (_parameters, tokens, evictAt, context) =>
     blocksAround(evictAt, tokens, defaultChunkTokens(context)),
   start: evictOnce,
-  cost({ scorer, budget, unit }, parameters, context, layer, query) {
-    const keptKeys = keysAfterEviction(
-      budget,
-      unit.tokens(parameters, layer),
-      parameters,
-      context,
-      layer,
-      query,
-    );
-    const isAfter = query.position >= query.evictAt;
-    const units = unitsOf(unit.tokens(parameters, layer), query.evictAt);
-    const isCut = budget.count(parameters, layer, units, query.evictAt, context.layers) < units;
+  cost({ scorer, budget, unit, leader }, parameters, context, layer, query) {
+    const leading = leader?.(parameters, layer) ?? layer;
+    const unitTokens = unit.tokens(parameters, leading);
+    const keptKeys = keysAfterEviction(budget, unitTokens, parameters, context, leading, query);
+    const isAfter = query.position >= query.evictAt && leading === layer;
+    const units = unitsOf(unitTokens, query.evictAt);
+    const isCut = budget.count(parameters, leading, units, query.evictAt, context.layers) < units;
     const later = Math.max(1, context.tokens - query.evictAt);
     return {
       keptKeys,
@@ -64,7 +60,7 @@ function keysAfterEviction(
 }
 
 function evictOnce<Made extends Scores>(
-  { scorer, budget, unit, positions }: Parts<Made>,
+  { scorer, budget, unit, positions, leader }: Parts<Made>,
   context: MethodContext,
   parameters: Parameters,
 ): MethodRun {
@@ -74,11 +70,16 @@ function evictOnce<Made extends Scores>(
   let marked: ReadonlySet<number> = new Set();
   let followed: Followed | null = null;
 
-  function scoresOf(input: LayerInput): Made {
-    const { layer } = input;
+  /** The layer's scores: those that were made, or from its input, which a free run has no more once the layer has had its turn. */
+  function scoresOf(layer: number, input: LayerInput | null): Made {
     const unitTokens = unit.tokens(parameters, layer);
     const own = evicted.get(layer)?.scores;
     if (own) return own;
+    if (!input) {
+      throw new UserError(
+        `Layer ${layer}, whose choice another layer takes over, is not in this capture; let every layer choose for itself.`,
+      );
+    }
     const name = scorer.name(parameters, layer);
     const make = (): Made =>
       poolUnits(ops, unitTokens, scorer.score(context, parameters, input, evictAt, followed));
@@ -88,7 +89,7 @@ function evictOnce<Made extends Scores>(
     return scores;
   }
 
-  function evict({ layer }: LayerInput, scores: Made, count: number): Evicted<Made> {
+  function evict(layer: number, scores: Made, count: number): Evicted<Made> {
     const unitTokens = unit.tokens(parameters, layer);
     const kept = expandUnits(ops, unitTokens, budget.keep(ops, parameters, layer, scores, count), evictAt);
     const isRemembered = memo !== undefined && scorer.name(parameters, layer) !== null;
@@ -108,15 +109,15 @@ function evictOnce<Made extends Scores>(
   return {
     notices: evictAt > 0 ? [] : [NOTHING_TO_EVICT],
     select(input) {
-      const { layer } = input;
+      const layer = leader?.(parameters, input.layer) ?? input.layer;
       const unitTokens = unit.tokens(parameters, layer);
       const units = unitsOf(unitTokens, evictAt);
       const count = budget.count(parameters, layer, units, evictAt, context.layers);
       if (input.block.start < evictAt || count >= units) {
         return keepEverything(Math.min(input.block.start, evictAt));
       }
-      const scores = scoresOf(input);
-      const { list, tied, tiedSets } = evicted.get(layer) ?? evict(input, scores, count);
+      const scores = scoresOf(layer, layer === input.layer ? input : input.inLayer(layer));
+      const { list, tied, tiedSets } = evicted.get(layer) ?? evict(layer, scores, count);
       const { score, secondary } = scores;
       const candidates = scorer.candidates?.(parameters, layer, evictAt, count) ?? { start: 0, end: evictAt };
       // Where nothing was a candidate no score decided.

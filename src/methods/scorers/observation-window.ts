@@ -4,6 +4,7 @@
  * (zeros beyond its ends), mean over the query heads of a KV head. The window itself ranks above all. TOVA's is the same with a window
  * of one query, no pooling, and the mean over all heads of a layer.
  */
+import type { Ops, ScoreRows } from '../../../gpu/ops';
 import { headMajorRows, sliceRows } from '../../../gpu/rows';
 import { Scratch } from '../../../gpu/scratch';
 import { UserError } from '../../base/user-error';
@@ -66,6 +67,8 @@ interface WindowRule {
   window(parameters: Parameters, layer: number): number;
   /** Queries, in the layer with most. */
   largestWindow(parameters: Parameters): number;
+  /** What the last tokens' own score is: one above all others, or, as kvpress has it, 1 more than the largest of any head. */
+  readonly ownScore: 'above' | 'byLargest';
   /** Width of the mean along the text; 1 pools nothing. */
   poolKernel(parameters: Parameters, layer: number): number;
 }
@@ -73,7 +76,7 @@ interface WindowRule {
 /** The mean attention of the last queries before the eviction, which themselves rank above all. */
 const byLastQueries = (rule: WindowRule): Scorer => ({
   name: (parameters, layer) =>
-    `window/${rule.sets}/${rule.window(parameters, layer)}/${rule.poolKernel(parameters, layer)}`,
+    `window/${rule.sets}/${rule.ownScore}/${rule.window(parameters, layer)}/${rule.poolKernel(parameters, layer)}`,
   sets: rule.sets,
   wants: (parameters) => ({ queriesBefore: rule.largestWindow(parameters) }),
   score({ ops, attentionScale: scale }, parameters, input, tokens) {
@@ -84,7 +87,10 @@ const byLastQueries = (rule: WindowRule): Scorer => ({
     const query = sliceRows(earlierQueries, earlierQueries.rows - window, window);
     const scored = tokens - window;
     const [sets, groups] = [rule.sets === 'layer' ? 1 : key.heads, key.heads];
-    const buffer = ops.upload(new Float32Array(sets * tokens).fill(PROTECTED), 'scores of the window');
+    const buffer = ops.upload(
+      new Float32Array(sets * tokens).fill(rule.ownScore === 'above' ? PROTECTED : 1),
+      'scores of the window',
+    );
     const score = denseScores(buffer, sets, tokens);
     if (scored > 0) {
       const scratch = new Scratch(ops);
@@ -112,6 +118,7 @@ const byLastQueries = (rule: WindowRule): Scorer => ({
         width: rule.poolKernel(parameters, layer),
         out: { ...score, length: scored },
       });
+      if (rule.ownScore === 'byLargest') addLargest(ops, scratch, score, scored);
       scratch.release();
     }
     return inBuffers(ops, [buffer], { score });
@@ -141,15 +148,45 @@ const byLastQueries = (rule: WindowRule): Scorer => ({
   },
 });
 
-export const observationWindow = byLastQueries({
-  sets: 'kvHead',
-  window: windowOf,
-  largestWindow,
-  poolKernel: (parameters, layer) => numberIn(parameters, 'poolKernel', layer),
-});
+/** Adds to entries from `scored` on the largest of those before, of all rows. */
+function addLargest(ops: Ops, scratch: Scratch, score: ScoreRows, scored: number): void {
+  const { rows, length } = score;
+  const ofRows = denseScores(scratch.floats(rows, 'largest by head'), rows, 1);
+  const ofAll = denseScores(scratch.floats(1, 'largest'), 1, 1);
+  const before = { ...score, length: scored };
+  ops.segmentReduce({ kind: 'max', input: before, segmentLength: scored, out: ofRows });
+  const joined = { ...ofRows, rows: 1, length: rows, rowStride: rows };
+  ops.segmentReduce({ kind: 'max', input: joined, segmentLength: rows, out: ofAll });
+  const window = length - scored;
+  const largest = scratch.floats(rows * window, 'largest, for each token of the window');
+  ops.expandSegments({
+    ...{ input: { ...ofAll, rows, rowStride: 0 }, segmentLength: window },
+    out: denseScores(largest, rows, window),
+  });
+  ops.sumHeads({
+    input: headMajorRows(largest, rows, 1, window),
+    out: {
+      ...headMajorRows(score.buffer, rows, 1, window, score.offset + scored),
+      headStride: score.rowStride,
+    },
+    accumulate: true,
+  });
+}
+
+const byWindow = (ownScore: WindowRule['ownScore']): Scorer =>
+  byLastQueries({
+    ...{ sets: 'kvHead', ownScore, window: windowOf, largestWindow },
+    poolKernel: (parameters, layer) => numberIn(parameters, 'poolKernel', layer),
+  });
+
+export const observationWindow = byWindow('above');
+
+/** For wrappers that compute with the scores, the window's own among them. */
+export const observationWindowAsKvpress = byWindow('byLargest');
 
 export const lastQuery = byLastQueries({
   sets: 'layer',
+  ownScore: 'above',
   window: () => 1,
   largestWindow: () => 1,
   poolKernel: () => 1,

@@ -1,0 +1,104 @@
+/**
+ * ChunkKV (arXiv 2502.00299; kvpress chunkkv_press.py): consecutive tokens are kept or dropped together, by the mean of another
+ * method's scores, the same in all heads. The paper's layer-wise index reuse: the first of every `reuseLayers` layers chooses for all.
+ */
+import { UserError } from '../base/user-error';
+import { evictOnceBudget } from './budget';
+import { uniformOf } from './budgets/uniform';
+import { compose, composeBy, type Scorer } from './compose';
+import { keepFraction, mostTokens } from './defaults';
+import { lagRanks } from './lagkv/kvpress';
+import { lagkvParameters } from './lagkv/schema';
+import type { Method } from './method';
+import { choiceOf, numberIn, type Parameters } from './parameters';
+import { inText } from './positions';
+import { once } from './schedules/once';
+import { checkWindow, observationWindowAsKvpress, windowParameters } from './scorers/observation-window';
+import { summedHeads } from './scorers/summed-heads';
+
+/** max(1, ⌊f·chunks⌋) chunks. */
+const budget = uniformOf(
+  (parameters, layer, chunks) =>
+    Math.max(1, Math.floor(numberIn(parameters, 'keepFraction', layer) * chunks)),
+  evictOnceBudget,
+);
+
+/** The first of the layers that share a choice. */
+function leader(parameters: Parameters, layer: number): number {
+  const layers = numberIn(parameters, 'reuseLayers', 0);
+  return layer - (layer % layers);
+}
+
+const over = (base: Scorer) =>
+  compose({
+    ...{ scorer: summedHeads(base), budget, schedule: once, positions: inText, leader },
+    unit: { tokens: (parameters, layer) => numberIn(parameters, 'chunkTokens', layer) },
+  });
+
+const bases = { snapkv: over(observationWindowAsKvpress), lagkv: over(lagRanks as Scorer) };
+
+const baseOf = (parameters: Parameters): keyof typeof bases =>
+  choiceOf(parameters, 'base') === 'lagkv' ? 'lagkv' : 'snapkv';
+
+const { sinkTokens, lagTokens, valueWeight } = lagkvParameters;
+
+export const chunkkv: Method = {
+  id: 'chunkkv',
+  title: 'ChunkKV',
+  summary:
+    'Keeps whole chunks of consecutive tokens, those that another method scores best on average; a layer can take over a lower one’s choice.',
+  citation: {
+    authors: 'Liu, Tang, Dong, Li, Liu, Li, Hu, Chu',
+    year: 2025,
+    url: 'https://arxiv.org/abs/2502.00299',
+  },
+  parameters: {
+    base: {
+      kind: 'choice',
+      label: 'Scores',
+      help: 'Whose scores a chunk has the mean of.',
+      options: [
+        { value: 'snapkv', label: 'SnapKV', help: 'What the last queries attend to.' },
+        { value: 'lagkv', label: 'LagKV', help: 'How spread a key and its value are; ranks, as in kvpress.' },
+      ],
+      default: () => 'snapkv',
+    },
+    keepFraction,
+    chunkTokens: {
+      kind: 'count',
+      label: 'Chunk',
+      symbol: 'c',
+      help: 'Consecutive tokens that are kept or dropped together; kvpress calls them chunk_length, 20 by default.',
+      unit: 'tokens',
+      minimum: 1,
+      maximum: mostTokens,
+      default: () => 10,
+      paper: 10,
+    },
+    reuseLayers: {
+      kind: 'count',
+      label: 'Layers that share a choice',
+      symbol: 'N',
+      help: 'The first of so many consecutive layers chooses for all of them (layer-wise index reuse); 1: every layer for itself, as in kvpress. One number for all layers.',
+      unit: 'layers',
+      minimum: 1,
+      maximum: ({ layers }) => layers,
+      default: () => 1,
+    },
+    ...windowParameters,
+    sinkTokens: { ...sinkTokens!, default: () => 4, defaultRule: '4' } as typeof sinkTokens & object,
+    lagTokens: lagTokens!,
+    valueWeight: valueWeight!,
+  },
+  notes: (parameters) => [
+    `Window and pooling belong to SnapKV’s scores; sinks, lag and weight of values to LagKV’s. In use: ${baseOf(parameters) === 'lagkv' ? 'LagKV’s' : 'SnapKV’s'}.`,
+    'kvpress’s scores and budget: whole chunks by their mean, no window kept for certain, at least one chunk. A text shorter than a chunk is one chunk, where kvpress falls back to single tokens.',
+  ],
+  validate(parameters) {
+    checkWindow('chunkkv', parameters);
+    const { reuseLayers } = parameters;
+    if (Array.isArray(reuseLayers) && new Set(reuseLayers).size > 1)
+      throw new UserError('chunkkv: reuseLayers is one number for all layers.');
+  },
+  ...composeBy((parameters) => bases[baseOf(parameters)]),
+};
