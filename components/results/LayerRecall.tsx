@@ -25,6 +25,7 @@ import type { Table } from '../shared/table';
 import { useSize } from '../shared/useSize';
 import { Chart, ShareGrid } from './Chart';
 import styles from './LayerRecall.module.css';
+import { hasSpectra, SpectraChart, spectraTable } from './Spectra';
 
 const HEIGHT = 128;
 const margin = { top: 8, right: 4, bottom: 20, left: 42 };
@@ -46,21 +47,27 @@ export function LayerRecall() {
   }
   const layers = shownLayers(measured, arriving, methodTitle(measured.by.method, findMethod), method.title);
   const leadsOwn = isPast && positionsOf(measured.by.method, findMethod) === 'own';
-  const table = () => recallTable(layers);
+  const cut = layers.filter(hasSpectra);
+  const isCut = cut.length > 0;
+  const table = () => (isCut ? spectraTable(cut) : recallTable(layers));
   const counted = layers.filter(hasRecall);
   const reason = layers.find((layer) => layer.reason !== undefined)?.reason;
   return (
     <Panel
       title={
-        <Term name={leadsOwn ? 'ownMassRecall' : 'massRecall'}>
-          {leadsOwn ? 'Own mass recall by layer' : 'Mass recall by layer'}
-        </Term>
+        isCut ? (
+          <Term name="spectra">Singular values by layer</Term>
+        ) : (
+          <Term name={leadsOwn ? 'ownMassRecall' : 'massRecall'}>
+            {leadsOwn ? 'Own mass recall by layer' : 'Mass recall by layer'}
+          </Term>
+        )
       }
-      aside="dots: heads"
+      aside={isCut ? 'green: keys, faint: cut' : 'dots: heads'}
       name="recall"
       by={measured.by}
       copy={{
-        what: 'mass recall by layer',
+        what: isCut ? 'singular values by layer' : 'mass recall by layer',
         table,
         by: () => measured.by,
         command: pointCommand,
@@ -72,9 +79,14 @@ export function LayerRecall() {
       {counted.length > 0 && (
         <RecallChart layers={leadsOwn ? counted.map(underOwn) : counted} isGrey={isPast && !leadsOwn} />
       )}
+      {isCut && <SpectraChart layers={cut} />}
       {reason !== undefined && <p className={styles.past}>{reason}</p>}
       {isTableShown && (
-        <DataTable table={table()} caption="Mass recall by layer and head, share of 1" by={measured.by} />
+        <DataTable
+          table={table()}
+          caption={isCut ? 'Singular values by layer' : 'Mass recall by layer and head, share of 1'}
+          by={measured.by}
+        />
       )}
     </Panel>
   );

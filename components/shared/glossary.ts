@@ -7,6 +7,8 @@ export const glossary = {
     'A dropped key with at least 1 % of the weight that the query gives to keys other than tokens 0 to 3, unless those get less than 1 % of the whole. Tokens 0 to 3 themselves count from 1 % of the whole.',
   massRecall:
     'Share of full attention’s probability that falls on the kept keys, with the model’s own positions. Mean over queries and heads.',
+  spectra:
+    'How strongly the maps that make keys and values (W_K, W_V) stretch each of their directions, largest first, as shares of the largest. The method keeps those before the cut.',
   ownMassRecall:
     'The same share with every key at the position that the method gives it, kept and dropped ones alike. Null with positions in the cache: dropped keys have none there.',
   topkRecall:

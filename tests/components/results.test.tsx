@@ -14,7 +14,7 @@ import { SweepPanel, sweepTable } from '../../components/results/SweepPanel';
 import { verdict } from '../../components/results/TimeLine';
 import { toTsv } from '../../components/shared/table';
 import { TokenPanel } from '../../components/tokens/TokenPanel';
-import { MADE_CACHE_REASON } from '../../src/measure/made-cache';
+import { MADE_CACHE_REASON, TRANSFORMED_CACHE_REASON } from '../../src/measure/made-cache';
 import { withAnswers } from '../../src/page/measured';
 import type { Page } from '../../src/page/page';
 import type { FreeRunMeasurement } from '../../src/study/results';
@@ -90,6 +90,23 @@ describe('a cache of mixtures', () => {
     expect(screen.queryByText('dropped')).toBeNull();
     expect(screen.getByText(/^Only tokens that stand as themselves/)).toBeVisible();
   });
+});
+
+it('singular values, and where they are cut, stand where a method has them in place of recall', async () => {
+  const page = await testPage({ hash: '#method=lorc' });
+  const { container } = renderWith(page, <LayerRecall />);
+  await act(() => page.idle());
+  expect(screen.getByText(TRANSFORMED_CACHE_REASON)).toBeInTheDocument();
+  expect(screen.getByRole('img', { name: /^Singular values by layer/ })).toBeInTheDocument();
+  expect(screen.getByText(/^Layer 0: /)).toHaveTextContent(
+    'Layer 0: 2 of 4 singular values of W_K, 3 of 4 singular values of W_V',
+  );
+  // The line of what stays ends where the faint one begins.
+  const [kept, cut] = [...container.querySelectorAll('polyline')].map((line) =>
+    line.getAttribute('points')!.split(' '),
+  );
+  expect([kept!.length, cut!.length]).toEqual([2, 3]);
+  expect(kept!.at(-1)).toBe(cut![0]);
 });
 
 describe('the answer', () => {

@@ -1,6 +1,6 @@
 /** Attention that looks like attention and comes from a formula: deterministic numbers in the engine's own types. */
 
-import { MADE_CACHE_REASON } from '../../src/measure/made-cache';
+import { noRecallReason } from '../../src/measure/made-cache';
 import { FIRST_TOKENS, firstWeightOf, MISSED_FIRST, missedFrom } from '../../src/measure/missed';
 import {
   type CostMeasurement,
@@ -9,6 +9,7 @@ import {
   type QueryRow,
   type SweepCurve,
 } from '../../src/measure/results';
+import { methodById } from '../../src/methods';
 import type { MethodSpec } from '../../src/methods/method-spec';
 import type { ModelFacts, TextFacts } from '../../src/study/facts';
 import type { FreeRunMeasurement, NeedleKept, TimeMeasurement } from '../../src/study/results';
@@ -222,16 +223,26 @@ export function syntheticRow(
   };
 }
 
-/** FreqKV's cache holds mixtures of tokens: no recall. */
+const noRecall = ({ id, parameters }: MethodSpec): string | null =>
+  id === 'freqkv' || id === 'lorc' ? noRecallReason(methodById(id), parameters) : null;
+
+/** FreqKV's cache holds mixtures of tokens, LoRC's transformed ones: no recall. */
 export function syntheticLayers(spec: StudySpec, text: TextFacts): LayerMeasurement[] {
   const layers = countedLayers(spec, text);
-  if (spec.method.id !== 'freqkv') return layers;
+  const reason = noRecall(spec.method);
+  if (reason === null) return layers;
   const none = { massRecall: null, ownMassRecall: null, topkRecall: null, topkChance: null };
   return layers.map((layer) => ({
-    ...{ ...layer, ...none, reason: MADE_CACHE_REASON },
+    ...{ ...layer, ...none, reason },
+    ...(spec.method.id === 'lorc' && { spectra: syntheticSpectra }),
     heads: layer.heads.map((head) => ({ ...head, ...none })),
   }));
 }
+
+const syntheticSpectra = {
+  key: { values: [4, 3, 2, 1], rank: 2 },
+  value: { values: [8, 4, 2, 1], rank: 3 },
+};
 
 function countedLayers(spec: StudySpec, text: TextFacts): LayerMeasurement[] {
   const kept = keptShare(spec, text);
@@ -357,8 +368,9 @@ export function syntheticSweep(spec: StudySpec): SweepCurve[] {
     method,
     current,
     points: keeps.map((keep) => {
-      if (method.id === 'freqkv') {
-        return { keep, kept: keep / 2, massRecall: null, layers: null, reason: MADE_CACHE_REASON };
+      const reason = noRecall(method);
+      if (reason !== null) {
+        return { keep, kept: keep / 2, massRecall: null, layers: null, reason };
       }
       const massRecall = keep ** (steepness[method.id] ?? 0.4) * 0.999;
       if (method.id === 'esa' && keep < 0.16) {
