@@ -55,6 +55,7 @@ const goingAlong: Scorer<Survived> = {
     const from = (start: number, of: number): IndexList => ({
       ...{ buffer: numbers, offset: start, sets: 1, count: of, rowStride: of },
     });
+    const zero = column(scratch.keep(ops.allocate('f32', sets * tokens, 'zeros')), sets, tokens);
     const survived = ops.allocate('f32', sets * tokens, 'blocks survived');
     const tied = ops.scratch('u32', sets, 'tied at the cut');
     let kept = ops.scratch('u32', sets * count, 'kept keys');
@@ -91,24 +92,15 @@ const goingAlong: Scorer<Survived> = {
       ops.release(kept);
       kept = next;
       inRound.release();
-      // Those that stay to the end come first.
+      // Attention among zeros is 1 for every key that is seen, times the points: those that stay to the end come first.
       const points = round === rounds - 1 ? rounds : 1;
-      const zero = scratch.rows(sets, tokens, 1, 'zeros');
-      addToListed(listOf(kept, count), points);
-
-      /** Attention among zeros, which is 1 for every key that is seen, times the points. */
-      function addToListed(list: IndexList, amount: number): void {
-        ops.accumulatedAttention({
-          ...{ query: sliceRows(zero, 0, 1), key: zero, scale: 1, accumulate: true },
-          logSumExp: {
-            buffer: scratch.upload(new Float32Array(sets).fill(-Math.log(amount)), 'points'),
-            offset: 0,
-            headStride: 1,
-          },
-          visible: { list, range: { start: tokens, end: tokens, causal: false } },
-          out: denseScores(survived, sets, tokens),
-        });
-      }
+      const logarithm = scratch.upload(new Float32Array(sets).fill(-Math.log(points)), 'points');
+      ops.accumulatedAttention({
+        ...{ query: sliceRows(zero, 0, 1), key: zero, scale: 1, accumulate: true },
+        logSumExp: { buffer: logarithm, offset: 0, headStride: 1 },
+        visible: { list: listOf(kept, count), range: { start: tokens, end: tokens, causal: false } },
+        out: denseScores(survived, sets, tokens),
+      });
     }
     scratch.release();
     return inBuffers(ops, [survived], {
