@@ -182,6 +182,20 @@ describe('a study', () => {
     expect(alone.measured.freeRun!.divergenceByToken).toEqual(second.measured.freeRun!.divergenceByToken);
   });
 
+  test('with a method that needs hidden states reads the text once more, and then no more', async () => {
+    await run(spec());
+    const method: MethodSpec = { id: 'lorc', parameters: {} };
+    const second = await run(spec({ method }));
+    expect(readsFullAttention(second.events)).toBe(true);
+    expect(second.measured.layers!.every(({ massRecall, spectra }) => massRecall === null && spectra)).toBe(
+      true,
+    );
+    expect(second.measured.freeRun!.divergenceNats).toBeGreaterThan(0);
+    // They stay as long as there is room for them.
+    const third = await run(spec());
+    expect(readsFullAttention(third.events)).toBe(false);
+  });
+
   test('with other queries measures those', async () => {
     const { measured, fulls } = await run(spec({ queriesStart: 90 }), { parts: ['probe'] });
     expect(measured.queries).toEqual({ start: 90, end: TOKENS });
