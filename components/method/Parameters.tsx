@@ -1,4 +1,4 @@
-import type { ChoiceParameter } from '../../src/methods/parameters';
+import { type ChoiceParameter, optionWritten } from '../../src/methods/parameters';
 import {
   useFollowedNames,
   useMethod,
@@ -40,14 +40,14 @@ function Control({ name }: { name: string }) {
       <ChoiceControl
         schema={schema}
         value={String(value)}
-        onChange={(next) => actions.setParameter(name, next, true)}
+        onChange={(next) => actions.setParameter(name, optionWritten(schema, next), true)}
       />
     );
   }
   return (
     <NumberControl
       schema={schema}
-      value={typeof value === 'string' ? Number(value) : value}
+      value={typeof value === 'object' ? value : Number(value)}
       context={context}
       follows={follows.map((other) => method.parameters[other]?.label ?? other)}
       check={(candidate) => valueProblem(method, name, candidate, context)}
@@ -73,7 +73,8 @@ interface ChoiceControlProps {
 
 /** One of a few words. */
 function ChoiceControl({ schema, value, onChange }: ChoiceControlProps) {
-  const chosen = schema.options.find((option) => option.value === value);
+  const options = schema.options.map((option) => ({ ...option, value: String(option.value) }));
+  const chosen = options.find((option) => option.value === value);
   return (
     <div className={styles.control}>
       <div className={styles.head}>
@@ -82,7 +83,7 @@ function ChoiceControl({ schema, value, onChange }: ChoiceControlProps) {
           help={`${schema.help} ${chosen?.label ?? ''}: ${chosen?.help ?? ''}`}
         />
       </div>
-      <Segments aria-label={schema.label} value={value} options={schema.options} onChange={onChange} />
+      <Segments aria-label={schema.label} value={value} options={options} onChange={onChange} />
     </div>
   );
 }

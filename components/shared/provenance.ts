@@ -105,7 +105,7 @@ function startText({ startToken }: MeasuredBy): string {
 
 function valueText(value: ParameterValue | undefined, schema: ParameterSchema | undefined): string {
   if (value === undefined) return 'not set';
-  if (typeof value === 'string') return value;
+  if (typeof value === 'string' || typeof value === 'boolean') return String(value);
   const isPercent = schema?.kind === 'fraction' && schema.unit === '%';
   const one = (number: number) => (isPercent ? formatPercent(number) : formatNumber(number, 12));
   return typeof value === 'number' ? one(value) : `${value.map(one).join(' · ')} by layer`;

@@ -53,14 +53,19 @@ export interface FractionParameter extends Described {
 
 export interface ChoiceParameter extends Described {
   readonly kind: 'choice';
-  readonly options: readonly { readonly value: string; readonly label: string; readonly help: string }[];
-  readonly default: Default<string>;
-  readonly paper?: string;
+  /** Values are words, or true and false. */
+  readonly options: readonly {
+    readonly value: string | boolean;
+    readonly label: string;
+    readonly help: string;
+  }[];
+  readonly default: Default<string | boolean>;
+  readonly paper?: string | boolean;
 }
 
 export type ParameterSchema = CountParameter | FractionParameter | ChoiceParameter;
 export type ParameterSchemas = Readonly<Record<string, ParameterSchema>>;
-export type ParameterValue = number | readonly number[] | string;
+export type ParameterValue = number | readonly number[] | string | boolean;
 export type Parameters = Readonly<Record<string, ParameterValue>>;
 
 /** What parameters are checked by; a method is one. */
@@ -132,6 +137,18 @@ export function choiceOf(parameters: Parameters, name: string): string {
   const value = parameters[name];
   if (typeof value !== 'string') throw new Error(`parameter ${name} is no choice`);
   return value;
+}
+
+/** The value of a choice between true and false. */
+export function isOn(parameters: Parameters, name: string): boolean {
+  const value = parameters[name];
+  if (typeof value !== 'boolean') throw new Error(`parameter ${name} is not true or false`);
+  return value;
+}
+
+/** The option that is written so, as a control or a link writes it; the text itself where there is none. */
+export function optionWritten({ options }: ChoiceParameter, text: string): string | boolean {
+  return options.find(({ value }) => String(value) === text)?.value ?? text;
 }
 
 /**

@@ -7,6 +7,7 @@ import type { Method } from '../../methods/method';
 import type { MethodSpec } from '../../methods/method-spec';
 import {
   brokenRule,
+  optionWritten,
   type ParameterContext,
   type ParameterSchema,
   type Parameters,
@@ -99,8 +100,7 @@ export function writeParameter(value: ParameterValue): string {
  * value is too large, and keep it. `layers` null: of a model that is not loaded, so that any number of values will do.
  */
 export function readParameter(schema: ParameterSchema, text: string, layers: number | null): ParameterValue {
-  const isWord = schema.kind === 'choice';
-  const values = isWord ? [text] : text.split('_').map(readNumber);
+  const values = schema.kind === 'choice' ? [optionWritten(schema, text)] : text.split('_').map(readNumber);
   for (const value of values) {
     const rule = brokenRule(schema, value, null);
     if (rule !== null) throw new UserError(rule);
