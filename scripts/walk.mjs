@@ -46,18 +46,19 @@ async function startCounting(send) {
 async function prepareWorker(send) {
   await startCounting(send);
   if (until === 'idle') return;
+  await send('Debugger.enable');
   await send('Runtime.evaluate', { expression: `(${holdAtPicture})()` });
 }
 
-/** In the worker: commands of the debugger are heard meanwhile. */
+/** In the worker: a busy loop would not hear that it may go on, a breakpoint does. */
 function holdAtPicture() {
   const worker = /** @type {any} */ (globalThis);
   const post = worker.postMessage.bind(worker);
   worker.postMessage = (/** @type {any} */ message, /** @type {any} */ options) => {
     post(message, options);
-    if (!worker.walkHolds || !message.value?.kept?.some((/** @type {unknown} */ share) => share !== null))
-      return;
-    while (worker.walkHolds);
+    const isPicture = message.value?.kept?.some((/** @type {unknown} */ share) => share !== null);
+    // biome-ignore lint/suspicious/noDebugger: the worker stands still until Debugger.resume
+    if (worker.walkHolds && isPicture) debugger;
   };
 }
 
@@ -223,8 +224,12 @@ async function walk(url, browser) {
   for (const [path, names] of workerModules.flatMap((modules) => [...modules]))
     inWorkers.set(path, new Set([...(inWorkers.get(path) ?? []), ...names]));
   const milliseconds = await page.evaluate(() => /** @type {any} */ (window).walk.milliseconds);
-  for (const worker of workers.values())
-    await worker('Runtime.evaluate', { expression: 'globalThis.walkHolds = false' });
+  if (until === 'picture')
+    for (const worker of workers.values()) {
+      await worker('Debugger.setSkipAllPauses', { skip: true });
+      // Refused by a worker that is not held.
+      await worker('Debugger.resume').catch(() => {});
+    }
   const after = await page.evaluate(() => /** @type {any} */ (window).keyhole.state());
   await page.close();
   return {
