@@ -211,7 +211,8 @@ class Run {
       : null;
     this.#check = new ScoreCheck(ops, config.layers);
     const { queriesBefore } = traits.wants;
-    this.#earlier = queriesBefore ? new EarlierQueries(ops, config, queriesBefore) : null;
+    const most = traits.decides === 'once' ? Math.max(1, evictAt) : ids.length;
+    this.#earlier = queriesBefore ? new EarlierQueries(ops, config, Math.min(queriesBefore, most)) : null;
     const run = method.start(
       {
         ops: this.#check.ops,
@@ -367,7 +368,11 @@ class Run {
     this.#method.attended?.(input, selection, kept);
     // Who decides once has looked at them by then.
     if (this.#traits.decides !== 'once' || end <= this.#evictAt)
-      this.#earlier?.note(asked.layer, asked.query, end);
+      this.#earlier?.note(
+        asked.layer,
+        this.#traits.wants.earlierUnrotated ? asked.queryUnrotated : asked.query,
+        end,
+      );
     const writes = this.selections && !this.#hasGenerated && end >= this.#generateFrom!;
     if (writes) this.selections!.note(asked.layer, selection);
     const held = writes ? selection.list?.buffer : undefined;

@@ -208,7 +208,8 @@ class TraceInput implements LayerInput {
     const wanted = this.#wants.queriesBefore ?? 0;
     if (wanted === 0) return null;
     const count = Math.min(wanted, end);
-    return sliceRows(this.#recorded.query, end - count, count);
+    const { query, queryUnrotated } = this.#recorded;
+    return sliceRows(this.#wants.earlierUnrotated ? queryUnrotated! : query, end - count, count);
   }
 
   inLayer(layer: number): LayerInput | null {

@@ -5,6 +5,7 @@ import { block } from './block';
 import { chunk } from './chunk';
 import { chunkkv } from './chunkkv';
 import { esa } from './esa';
+import { expectedAttention } from './expected-attention';
 import { freqkv } from './freqkv';
 import { full } from './full';
 import { groupedPositions } from './grouped-positions';
@@ -35,6 +36,7 @@ export const methods: readonly Method[] = [
   adakv,
   chunkkv,
   observedAttention,
+  expectedAttention,
   knorm,
   keydiff,
   block,

@@ -78,7 +78,7 @@ export interface LayerInput {
    */
   readonly logSumExp: RowScalars | null;
   /**
-   * The last queries before token `end`, rotary positions applied, [H, n, d]: as many as the method wants, or as there are; null for
+   * The last queries before token `end`, rotary positions applied unless the method wants them before, [H, n, d]: as many as the method wants, or as there are; null for
    * methods that want none. `end` is the block's start at most; a free run has those before its block only.
    */
   queriesBefore(end: number): Rows | null;
@@ -314,8 +314,10 @@ export interface Wants {
   readonly logSumExp?: boolean;
   /** Hidden states of every token so far. A trace records them only where a method wants them. */
   readonly hidden?: boolean;
-  /** So many queries before the block: `LayerInput.queriesBefore`. */
+  /** So many queries before the block: `LayerInput.queriesBefore`. Infinity: all of them, for who decides once. */
   readonly queriesBefore?: number;
+  /** These as they are before rotation; asks for `unrotated`, too. */
+  readonly earlierUnrotated?: boolean;
   /** Second moments of keys: the model's calibration, or else a text that full attention has read (`MethodRun.prepare`). */
   readonly secondMoments?: boolean;
 }

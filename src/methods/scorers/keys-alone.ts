@@ -7,6 +7,7 @@ import type { Scorer } from '../compose';
 import { type ChoiceParameter, choiceOf, type ParameterContext, type Parameters } from '../parameters';
 import { inBuffers } from '../remember';
 import { denseScores } from '../units';
+import { meanRow, rowProducts, withLength } from './rows';
 
 /** A rule that needs nothing but keys. */
 export interface KeyRule {
@@ -17,31 +18,12 @@ export interface KeyRule {
   operations(context: Pick<ParameterContext, 'keyValueHeads' | 'headDimension'>, keys: number): number;
 }
 
-/** Added to the mean square of a row before its root: a row of zeros stays one, and no other is changed. */
-const EPSILON = 1e-30;
-
-/** Rows of `input` with the norm |length|, turned round where `length` is negative; zeros stay zeros. */
-function withLength(scratch: Scratch, input: Rows, length: number, label: string): Rows {
-  const { heads, rows, channels } = input;
-  const out = scratch.rows(heads, rows, channels, label);
-  const weight = scratch.upload(new Float32Array(channels).fill(length / Math.sqrt(channels)), 'length');
-  scratch.ops.normalize({ kind: 'rms', input, weight, epsilon: EPSILON, out });
-  return out;
-}
-
 /** −‖K_t‖₂: short keys stay (Devoto et al., arXiv 2406.11430; kvpress knorm_press.py). */
 export const shortKeys: KeyRule = {
   id: 'knorm',
   score(ops, key, out) {
     const scratch = new Scratch(ops);
-    const opposite = withLength(scratch, key, -1, 'directions of keys');
-    // A query that sees one key has its product with it for a log-sum-exp: the key's norm, where the query is its direction.
-    ops.attention({
-      ...{ query: opposite, key, value: key, scale: 1 },
-      visible: { range: { start: 0, end: key.rows, causal: true, window: 1 } },
-      out: scratch.rows(key.heads, key.rows, key.channels, 'unread'),
-      logSumExp: { buffer: out.buffer, offset: out.offset, headStride: out.rowStride },
-    });
+    rowProducts(scratch, withLength(scratch, key, -1, 'directions of keys'), key, out);
     scratch.release();
   },
   operations: ({ keyValueHeads: G, headDimension: d }, keys) => G * keys * (2 * d + 1),
@@ -54,21 +36,10 @@ export const shortKeys: KeyRule = {
 export const unlikeKeys: KeyRule = {
   id: 'keydiff',
   score(ops, key, out) {
-    const { heads, rows, channels } = key;
+    const { heads, rows } = key;
     const scratch = new Scratch(ops);
     const directions = withLength(scratch, key, 1, 'directions of keys');
-    const mean = scratch.rows(heads, 1, channels, 'mean direction');
-    const share = scratch.upload(new Float32Array(rows).fill(1 / rows), 'equal shares');
-    const matrix = {
-      buffer: share,
-      offset: 0,
-      heads: 1,
-      rows: 1,
-      channels: rows,
-      headStride: 0,
-      rowStride: rows,
-    };
-    ops.mixRows({ matrix, input: directions, out: mean });
+    const mean = meanRow(scratch, directions, 'mean direction');
     const opposite = withLength(scratch, mean, -1, 'opposite of the mean direction');
     const { buffer, offset, rowStride: headStride } = out;
     const score = { buffer, offset, heads, rows, channels: 1, headStride, rowStride: 1 };
