@@ -49,7 +49,7 @@ export interface MeasureWork {
 }
 
 /** How long a measurement waits for the picture to be asked for: what a page needs to hear that it can be. */
-const PICTURE_MILLISECONDS = 50;
+const PICTURE_MILLISECONDS = 200;
 
 export class OpenText {
   readonly text: OwnedTrace;
@@ -69,6 +69,8 @@ export class OpenText {
   /** Whether anybody has asked for the map, and who waits until it was made. */
   #isLookedAt = false;
   #onPicture = (): void => {};
+  #isDrawn: Promise<void> | null = null;
+  #pictureTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(open: OpenModel, study: StudyText, text: OwnedTrace, fullRun: FullRun) {
     this.#open = open;
@@ -142,9 +144,9 @@ export class OpenText {
     this.#current = resolved;
     this.#selections = new Map();
     await this.#selectionOf(visible().layer, signal);
-    const isDrawn = this.#nextPicture();
+    this.#awaitPicture();
     emit({ name: 'selectionReady', value: undefined });
-    await isDrawn;
+    await this.#isDrawn;
     signal.throwIfAborted();
     const cost = measureCost({
       method,
@@ -219,15 +221,12 @@ export class OpenText {
     return attentionOfTiles(this.text, work, signal, this.#firstWeights);
   }
 
-  /**
-   * Whoever has looked at the map looks at it now: on one thread its picture comes before measurements. Resolves when it was made, or
-   * is not asked for.
-   */
-  #nextPicture(): Promise<void> | null {
-    if (!this.#isLookedAt || this.text.ops.backend !== 'cpu') return null;
-    return new Promise((resolve) => {
+  /** Whoever has looked at the map looks at it now: on one thread its picture comes before measurements. */
+  #awaitPicture(): void {
+    if (!this.#isLookedAt || this.text.ops.backend !== 'cpu') return;
+    this.#isDrawn = new Promise((resolve) => {
       this.#onPicture = resolve;
-      setTimeout(resolve, PICTURE_MILLISECONDS);
+      this.#pictureTimer = setTimeout(resolve, PICTURE_MILLISECONDS);
     });
   }
 
@@ -253,30 +252,42 @@ export class OpenText {
     const { ops, tokens, queryHeads } = this.text;
     const kept: (Float32Array | null)[] = [];
     this.#isLookedAt = true;
-    for (const tile of tiles) {
-      this.#layer(tile.layer);
-      if (!(tile.head >= 0 && tile.head < queryHeads && linesOf(tile, tokens) > 0)) {
-        throw new UserError('This part of the map does not exist for the open text; zoom out and try again.');
+    const isCurrent = this.#isCurrent(method);
+    const onPicture = this.#onPicture;
+    // It is asked for: what waits for it waits until it is there.
+    if (isCurrent) clearTimeout(this.#pictureTimer);
+    try {
+      for (const tile of tiles) {
+        this.#layer(tile.layer);
+        if (!(tile.head >= 0 && tile.head < queryHeads && linesOf(tile, tokens) > 0)) {
+          throw new UserError(
+            'This part of the map does not exist for the open text; zoom out and try again.',
+          );
+        }
+        const selection = await this.#selectionUnder(method, tile.layer);
+        kept.push(selection ? coverageOfTile(tile, tokens, selection, tile.head, queryHeads) : null);
+        await ops.pace();
+        signal.throwIfAborted();
       }
-      const selection = await this.#selectionUnder(method, tile.layer);
-      kept.push(selection ? coverageOfTile(tile, tokens, selection, tile.head, queryHeads) : null);
-      await ops.pace();
-      signal.throwIfAborted();
+    } finally {
+      // After the answer, which would wait for the measurement otherwise.
+      if (isCurrent) setTimeout(onPicture);
     }
-    // After the answer, which would wait for the measurement otherwise.
-    if (!kept.includes(null)) setTimeout(this.#onPicture);
     return { kept };
   }
 
   /** Null: another method is the current one, or has become it meanwhile. */
   async #selectionUnder(method: string, layer: number): Promise<readonly BlockSelection[] | null> {
-    const isCurrent = (): boolean => this.#current !== null && methodKey(this.#current.spec) === method;
-    if (!isCurrent()) return null;
+    if (!this.#isCurrent(method)) return null;
     // One that a run has begun ends with it when that is cancelled: then once more.
     const begun = await this.#selections.get(layer)?.catch(() => null);
-    if (!isCurrent()) return null;
+    if (!this.#isCurrent(method)) return null;
     const selection = begun ?? (await this.#selectionOf(layer).catch(() => null));
-    return isCurrent() ? selection : null;
+    return this.#isCurrent(method) ? selection : null;
+  }
+
+  #isCurrent(method: string): boolean {
+    return this.#current !== null && methodKey(this.#current.spec) === method;
   }
 
   async row(layer: number, head: number, query: number, own: string | null): Promise<QueryRow> {
@@ -291,6 +302,7 @@ export class OpenText {
     if (own && ownPositionsOf(method, parameters) !== own) {
       throw new UserError('Another method is being run; the picture follows.');
     }
+    await this.#isDrawn;
     const row = await explainRow({
       text: this.text,
       method,
