@@ -62,13 +62,13 @@ fn store(row: u32, column: u32, sums: vec4f) {
   storeVec4(at, count, four);
 }
 
-@compute @workgroup_size(WIDE * HIGH * TEAMS)
+@compute @workgroup_size(WIDE * HIGH * SPLIT_K)
 fn main(@builtin(local_invocation_index) thread: u32, @builtin(workgroup_id) workgroup: vec3u) {
   let firstRow = params.firstRow + workgroup.y * LEFT_ROWS;
   let firstColumn = params.firstColumn + workgroup.x * RIGHT_ROWS;
   var sums = Product();
   addProduct(&sums, thread, firstRow, firstColumn, params.vectors);
-  if (thread >= TEAM_THREADS) { return; }
+  if (thread >= SPLIT_THREADS) { return; }
   for (var r = 0u; r < 4u * ROW_GROUPS; r++) { // unrolled
     for (var g = 0u; g < COLUMN_GROUPS; g++) { // unrolled
       store(firstRow + productRow(thread, r), firstColumn + productColumn(thread, g), sums[r * COLUMN_GROUPS + g]);

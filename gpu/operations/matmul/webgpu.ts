@@ -6,7 +6,7 @@ import type { Work } from '../../webgpu/pacer';
 import type { KernelConstants } from '../../webgpu/unroll';
 import { asVectors } from '../../webgpu/vectors';
 import { hasVectors } from '../../webgpu/views';
-import { gemmTile, teamTileOf } from '../../wgsl/parts/gemm-tile';
+import { gemmTile, splitTileOf } from '../../wgsl/parts/gemm-tile';
 import { defineVec4StoreKernels } from '../../wgsl/parts/store-vec4';
 import registersShader from './matmul.wgsl';
 import columnsShader from './matmul-columns.wgsl';
@@ -80,7 +80,7 @@ function tilingFor(encoder: CommandEncoder, out: Rows, channels: number): Tiling
   if (encoder.isSoftwareAdapter) {
     return { kernel: registers, constants: {}, tileRows: REGISTERS_TILE, tileColumns: REGISTERS_TILE };
   }
-  const shape = teamTileOf(encoder, out.rows, out.channels, channels);
+  const shape = splitTileOf(encoder, out.rows, out.channels, channels);
   return {
     kernel: hasVectors(out) ? tiled.vectors : tiled.scalars,
     constants: shape.constants,

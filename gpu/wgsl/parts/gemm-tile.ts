@@ -15,8 +15,8 @@ export interface TileShape {
 const LARGE = tileShape(16, 16, 2, 2);
 const MEDIUM = tileShape(8, 8, 2, 2);
 const SMALL = tileShape(8, 8, 1, 1);
-const SMALL_BY_TEAMS = [4, 2].map((teams) => tileShape(8, 8, 1, 1, teams));
-/** Channels that a team goes through at a time. */
+const SMALL_SPLIT_K = [4, 2].map((splitK) => tileShape(8, 8, 1, 1, splitK));
+/** Channels that a split goes through at a time. */
 const DEPTH = 16;
 
 /** The shader with the product of two blocks of rows behind it. */
@@ -40,10 +40,10 @@ export function tileOf(encoder: CommandEncoder, left: number, right: number, ext
 }
 
 /**
- * The same for a product whose workgroups end with it: few small blocks are shared by teams, as long as each has channels to go
- * through.
+ * The same for a product whose workgroups end with it: where small blocks are few, their channels are split (split-K), as
+ * long as each split has some.
  */
-export function teamTileOf(
+export function splitTileOf(
   encoder: CommandEncoder,
   left: number,
   right: number,
@@ -52,27 +52,27 @@ export function teamTileOf(
   const shape = tileOf(encoder, left, right);
   if (shape !== SMALL) return shape;
   const { maxWorkgroupStorageBytes } = encoder.capabilities;
-  const shared = SMALL_BY_TEAMS.find(
+  const shared = SMALL_SPLIT_K.find(
     ({ constants, workgroupBytes }) =>
-      workgroupBytes <= maxWorkgroupStorageBytes && channels > DEPTH * (Number(constants.TEAMS) / 2),
+      workgroupBytes <= maxWorkgroupStorageBytes && channels > DEPTH * (Number(constants.SPLIT_K) / 2),
   );
   return shared ?? SMALL;
 }
 
-/** A block of 4·high·rowGroups left × 4·wide·columnGroups right rows for wide·high threads in each of `teams`. */
+/** A block of 4·high·rowGroups left × 4·wide·columnGroups right rows for wide·high threads in each of `splitK` splits of the channels. */
 export function tileShape(
   wide: number,
   high: number,
   rowGroups: number,
   columnGroups: number,
-  teams = 1,
+  splitK = 1,
 ): TileShape {
   const [leftRows, rightRows] = [4 * high * rowGroups, 4 * wide * columnGroups];
   return {
     constants: {
       WIDE: wide,
       HIGH: high,
-      TEAMS: teams,
+      SPLIT_K: splitK,
       ROW_GROUPS: rowGroups,
       COLUMN_GROUPS: columnGroups,
       LEFT_LOADS: (4 * leftRows) / (wide * high),
@@ -81,6 +81,6 @@ export function tileShape(
     leftRows,
     rightRows,
     // 16 channels, in vectors of four rows and one more.
-    workgroupBytes: teams * 256 * (leftRows / 4 + rightRows / 4 + 2),
+    workgroupBytes: splitK * 256 * (leftRows / 4 + rightRows / 4 + 2),
   };
 }

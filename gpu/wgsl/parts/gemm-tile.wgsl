@@ -3,12 +3,12 @@
 // A part of other kernels, put behind theirs. They define leftStart(row) and rightStart(row), where a row begins, whatever its
 // index, and leftVector(start, vector) and rightVector(start, vector): four channels of it.
 //
-// Threads    WIDE × HIGH × TEAMS. A thread holds 4·ROW_GROUPS × 4·COLUMN_GROUPS results: those of productRow and productColumn.
-//            Where there are few blocks, several teams share the channels of one, every team 16 of them in turn.
+// Threads    WIDE × HIGH × SPLIT_K. A thread holds 4·ROW_GROUPS × 4·COLUMN_GROUPS results: those of productRow and productColumn.
+//            Where there are few blocks, the channels of one are split (split-K): every split takes 16 of them in turn.
 // Memory     16 channels of both blocks at a time lie in workgroup memory, transposed, so that a thread reads four rows at once.
 //            The next 16 are on their way from the buffers while these are multiplied.
-// Precision  32-bit fused sums in order of a team's channels.
-// Constants  WIDE, HIGH, TEAMS (a power of two), ROW_GROUPS, COLUMN_GROUPS; LEFT_LOADS and RIGHT_LOADS: vectors that a thread
+// Precision  32-bit fused sums in order of a split's channels.
+// Constants  WIDE, HIGH, SPLIT_K (a power of two), ROW_GROUPS, COLUMN_GROUPS; LEFT_LOADS and RIGHT_LOADS: vectors that a thread
 //            brings into each tile.
 //
 // Loops over results are written out (unrolled), so that the results stay in registers. Where a thread stands is taken by
@@ -17,12 +17,12 @@
 
 const LEFT_ROWS = 4u * HIGH * ROW_GROUPS;
 const RIGHT_ROWS = 4u * WIDE * COLUMN_GROUPS;
-const TEAM_THREADS = WIDE * HIGH;
-const PRODUCT_THREADS = TEAM_THREADS * TEAMS;
+const SPLIT_THREADS = WIDE * HIGH;
+const PRODUCT_THREADS = SPLIT_THREADS * SPLIT_K;
 /// Channels in workgroup memory, and vectors of four that they are.
 const DEPTH = 16u;
 const DEPTH_VECTORS = 4u;
-const ROW_STEP = TEAM_THREADS / DEPTH_VECTORS;
+const ROW_STEP = SPLIT_THREADS / DEPTH_VECTORS;
 /// One vector more than the rows take, lest neighbours store into the same bank.
 const LEFT_STRIDE = LEFT_ROWS / 4u + 1u;
 const RIGHT_STRIDE = RIGHT_ROWS / 4u + 1u;
@@ -31,8 +31,8 @@ const RIGHT_STRIDE = RIGHT_ROWS / 4u + 1u;
 const RESULTS = 4u * ROW_GROUPS * COLUMN_GROUPS;
 alias Product = array<vec4f, RESULTS>;
 
-var<workgroup> leftTile: array<vec4f, TEAMS * DEPTH * LEFT_STRIDE>;
-var<workgroup> rightTile: array<vec4f, TEAMS * DEPTH * RIGHT_STRIDE>;
+var<workgroup> leftTile: array<vec4f, SPLIT_K * DEPTH * LEFT_STRIDE>;
+var<workgroup> rightTile: array<vec4f, SPLIT_K * DEPTH * RIGHT_STRIDE>;
 
 /// Where a thread's results lie, in steps of four columns and four rows: thirty-two threads that run together read eight vectors
 /// of columns and four of rows, each once.
@@ -41,7 +41,7 @@ fn resultColumn(thread: u32) -> u32 {
 }
 
 fn resultRow(thread: u32) -> u32 {
-  return thread / 8u % 4u + 4u * (thread % TEAM_THREADS / (4u * WIDE));
+  return thread / 8u % 4u + 4u * (thread % SPLIT_THREADS / (4u * WIDE));
 }
 
 /// The row of the block that a thread's results r·COLUMN_GROUPS and following belong to, r in [0, 4·ROW_GROUPS).
@@ -54,7 +54,7 @@ fn productColumn(thread: u32, g: u32) -> u32 {
   return 4u * (WIDE * g + resultColumn(thread));
 }
 
-/// Where a thread's rows of both blocks begin: every ROW_STEP-th, from row `thread % TEAM_THREADS / DEPTH_VECTORS` on.
+/// Where a thread's rows of both blocks begin: every ROW_STEP-th, from row `thread % SPLIT_THREADS / DEPTH_VECTORS` on.
 struct RowStarts {
   left: array<u32, LEFT_LOADS>,
   right: array<u32, RIGHT_LOADS>,
@@ -66,24 +66,24 @@ struct Slice {
   right: array<vec4f, RIGHT_LOADS>,
 }
 
-/// Adds the product of the blocks that begin at leftRow and rightRow. All threads of the workgroup must call it; the first team
+/// Adds the product of the blocks that begin at leftRow and rightRow. All threads of the workgroup must call it; the first split
 /// has the whole product afterwards.
 fn addProduct(sums: ptr<function, Product>, thread: u32, leftRow: u32, rightRow: u32, vectors: u32) {
-  let vector = thread % PRODUCT_THREADS / TEAM_THREADS * DEPTH_VECTORS + thread % DEPTH_VECTORS;
+  let vector = thread % PRODUCT_THREADS / SPLIT_THREADS * DEPTH_VECTORS + thread % DEPTH_VECTORS;
   var starts = rowStarts(thread, leftRow, rightRow);
   var slice = fetchSlice(&starts, vector, vectors);
-  for (var step = 0u; step < vectors; step += TEAMS * DEPTH_VECTORS) {
+  for (var step = 0u; step < vectors; step += SPLIT_K * DEPTH_VECTORS) {
     storeSlice(&slice, thread);
     workgroupBarrier();
-    slice = fetchSlice(&starts, vector + step + TEAMS * DEPTH_VECTORS, vectors);
+    slice = fetchSlice(&starts, vector + step + SPLIT_K * DEPTH_VECTORS, vectors);
     addChannels(sums, thread);
     workgroupBarrier();
   }
-  if (TEAMS > 1u) { addTeams(sums, thread); }
+  if (SPLIT_K > 1u) { addSplits(sums, thread); }
 }
 
 fn rowStarts(thread: u32, leftRow: u32, rightRow: u32) -> RowStarts {
-  let firstRow = thread % TEAM_THREADS / DEPTH_VECTORS;
+  let firstRow = thread % SPLIT_THREADS / DEPTH_VECTORS;
   var starts = RowStarts();
   for (var i = 0u; i < LEFT_LOADS; i++) { // unrolled
     starts.left[i] = leftStart(leftRow + firstRow + i * ROW_STEP);
@@ -108,10 +108,10 @@ fn fetchSlice(starts: ptr<function, RowStarts>, vector: u32, vectors: u32) -> Sl
   return slice;
 }
 
-/// Puts a slice into the team's tiles.
+/// Puts a slice into the split's tiles.
 fn storeSlice(slice: ptr<function, Slice>, thread: u32) {
-  let firstRow = thread % TEAM_THREADS / DEPTH_VECTORS;
-  let channel = thread % PRODUCT_THREADS / TEAM_THREADS * DEPTH + 4u * (thread % DEPTH_VECTORS);
+  let firstRow = thread % SPLIT_THREADS / DEPTH_VECTORS;
+  let channel = thread % PRODUCT_THREADS / SPLIT_THREADS * DEPTH + 4u * (thread % DEPTH_VECTORS);
   for (var i = 0u; i < LEFT_LOADS; i++) { // unrolled
     let row = firstRow + i * ROW_STEP;
     let at = channel * LEFT_STRIDE + row / 4u;
@@ -132,18 +132,18 @@ fn storeSlice(slice: ptr<function, Slice>, thread: u32) {
   }
 }
 
-/// All channels of the team's tiles: every row of the thread times every column.
+/// All channels of the split's tiles: every row of the thread times every column.
 fn addChannels(sums: ptr<function, Product>, thread: u32) {
-  let team = thread % PRODUCT_THREADS / TEAM_THREADS;
+  let split = thread % PRODUCT_THREADS / SPLIT_THREADS;
   let x = resultColumn(thread) % WIDE;
   let y = resultRow(thread) % HIGH;
   for (var k = 0u; k < 16u; k++) { // unrolled
     var right = array<vec4f, COLUMN_GROUPS>();
     for (var g = 0u; g < COLUMN_GROUPS; g++) { // unrolled
-      right[g] = rightTile[(team * DEPTH + k) * RIGHT_STRIDE + g * WIDE + x];
+      right[g] = rightTile[(split * DEPTH + k) * RIGHT_STRIDE + g * WIDE + x];
     }
     for (var r = 0u; r < ROW_GROUPS; r++) { // unrolled
-      let left = leftTile[(team * DEPTH + k) * LEFT_STRIDE + r * HIGH + y];
+      let left = leftTile[(split * DEPTH + k) * LEFT_STRIDE + r * HIGH + y];
       for (var g = 0u; g < COLUMN_GROUPS; g++) { // unrolled
         let i = 4u * r * COLUMN_GROUPS + g;
         (*sums)[i] = fma(vec4f(left.x), right[g], (*sums)[i]);
@@ -155,18 +155,18 @@ fn addChannels(sums: ptr<function, Product>, thread: u32) {
   }
 }
 
-/// Adds up what the teams have, half of them at a time, by way of the left tiles.
-fn addTeams(sums: ptr<function, Product>, thread: u32) {
-  let team = thread / TEAM_THREADS;
-  for (var half = TEAMS / 2u; half > 0u; half /= 2u) {
-    let at = (thread - select(0u, half * TEAM_THREADS, team >= half)) * RESULTS;
-    if (team >= half && team < 2u * half) {
+/// Adds up what the splits have, half of them at a time, by way of the left tiles.
+fn addSplits(sums: ptr<function, Product>, thread: u32) {
+  let split = thread / SPLIT_THREADS;
+  for (var half = SPLIT_K / 2u; half > 0u; half /= 2u) {
+    let at = (thread - select(0u, half * SPLIT_THREADS, split >= half)) * RESULTS;
+    if (split >= half && split < 2u * half) {
       for (var i = 0u; i < 4u * ROW_GROUPS * COLUMN_GROUPS; i++) { // unrolled
         leftTile[at + i] = (*sums)[i];
       }
     }
     workgroupBarrier();
-    if (team < half) {
+    if (split < half) {
       for (var i = 0u; i < 4u * ROW_GROUPS * COLUMN_GROUPS; i++) { // unrolled
         (*sums)[i] += leftTile[at + i];
       }
