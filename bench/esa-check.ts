@@ -128,7 +128,7 @@ async function checkChoice(
     const scores = step.run.queryScores!(step.input)!;
     const { buffer, offset, rows: queries, length } = scores.approximate;
     const expected = peaksOf(await ops.readFloats(buffer, offset, queries * length), peaks.length);
-    checkOutput('peak scores', peaks, expected, SCORE_TOLERANCE);
+    checkOutput('ESA importance', peaks, expected, SCORE_TOLERANCE);
     ops.release(...scores.owned);
   }
   const widened = peaks.map((_, j) =>

@@ -18,7 +18,7 @@ const HARDWARE: Sizes = { rows: 1024, keys: 4096, heads: 16, groups: 4, channels
 const CPU_KERNELS = new Set([
   'matmul',
   'attention',
-  'peakScores',
+  'esaImportance',
   'attentionProbabilities',
   'attentionTiles',
 ]);

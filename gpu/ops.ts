@@ -21,6 +21,8 @@ import type { AttentionProbabilitiesArguments } from './operations/attention-pro
 import type { AttentionTilesArguments } from './operations/attention-tiles/op';
 import type { BoundScoresArguments } from './operations/bound-scores/op';
 import type { CopyRowsArguments } from './operations/copy-rows/op';
+import type { EsaImportanceArguments } from './operations/esa-importance/op';
+import type { EsaImportanceByQueryArguments } from './operations/esa-importance-by-query/op';
 import type { ExpandListArguments } from './operations/expand-list/op';
 import type { ExpandSegmentsArguments } from './operations/expand-segments/op';
 import type { GateArguments } from './operations/gate/op';
@@ -34,8 +36,6 @@ import type { MergeAttentionArguments } from './operations/merge-attention/op';
 import type { MixRowsArguments } from './operations/mix-rows/op';
 import type { NormalizeArguments } from './operations/normalize/op';
 import type { PageBoundsArguments } from './operations/page-bounds/op';
-import type { PeakScoresArguments } from './operations/peak-scores/op';
-import type { PeakScoresByQueryArguments } from './operations/peak-scores-by-query/op';
 import type { PoolArguments } from './operations/pool/op';
 import type { RotateArguments } from './operations/rotate/op';
 import type { SegmentRanksArguments } from './operations/segment-ranks/op';
@@ -136,9 +136,9 @@ export interface Ops {
   /** Sums the query heads of every KV head. */
   sumHeads(a: SumHeadsArguments): void;
   /** ESA: every key's importance to a block of queries. */
-  peakScores(a: PeakScoresArguments): void;
+  esaImportance(a: EsaImportanceArguments): void;
   /** ESA: the same for queries that are each a block of one. */
-  peakScoresByQuery(a: PeakScoresByQueryArguments): void;
+  esaImportanceByQuery(a: EsaImportanceByQueryArguments): void;
   /** The mean or maximum of a sliding window over every row of scores. */
   pool(a: PoolArguments): void;
   /** The indices of the largest scores, ascending; the order of ties is with its arguments, in operations/top-k/op.ts. */

@@ -129,6 +129,34 @@ declare module '*/copy-rows.wgsl' {
   >;
   export default shader;
 }
+declare module '*/esa-importance-by-query.wgsl' {
+  const shader: import('./webgpu/kernel').Shader<
+    'scores',
+    'rows' | 'length' | 'firstLength' | 'offset' | 'rowStride'
+  >;
+  export default shader;
+}
+declare module '*/esa-importance-result.wgsl' {
+  const shader: import('./webgpu/kernel').Shader<
+    'peaks' | 'out',
+    'queries' | 'keys' | 'outOffset'
+  >;
+  export default shader;
+}
+declare module '*/esa-importance-tiled.wgsl' {
+  const shader: import('./webgpu/kernel').Shader<
+    'query' | 'key' | 'peaks',
+    'isColumnPass' | 'firstQuery' | 'firstKey' | 'queries' | 'keys' | 'vectors' | 'queryOffset' | 'queryStride' | 'keyOffset' | 'keyStride'
+  >;
+  export default shader;
+}
+declare module '*/esa-importance.wgsl' {
+  const shader: import('./webgpu/kernel').Shader<
+    'query' | 'key' | 'peaks',
+    'isColumnPass' | 'firstItem' | 'endItem' | 'queries' | 'keys' | 'span' | 'vectors' | 'queryOffset' | 'queryStride' | 'keyOffset' | 'keyStride'
+  >;
+  export default shader;
+}
 declare module '*/expand-list.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
     'segments' | 'out',
@@ -252,34 +280,6 @@ declare module '*/page-bounds.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
     'key' | 'minimum' | 'maximum',
     'heads' | 'keyRows' | 'pages' | 'channels' | 'pageLength' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'minimumOffset' | 'minimumHeadStride' | 'minimumRowStride' | 'maximumOffset' | 'maximumHeadStride' | 'maximumRowStride'
-  >;
-  export default shader;
-}
-declare module '*/peak-scores-by-query.wgsl' {
-  const shader: import('./webgpu/kernel').Shader<
-    'scores',
-    'rows' | 'length' | 'firstLength' | 'offset' | 'rowStride'
-  >;
-  export default shader;
-}
-declare module '*/peak-scores-result.wgsl' {
-  const shader: import('./webgpu/kernel').Shader<
-    'peaks' | 'out',
-    'queries' | 'keys' | 'outOffset'
-  >;
-  export default shader;
-}
-declare module '*/peak-scores-tiled.wgsl' {
-  const shader: import('./webgpu/kernel').Shader<
-    'query' | 'key' | 'peaks',
-    'isColumnPass' | 'firstQuery' | 'firstKey' | 'queries' | 'keys' | 'vectors' | 'queryOffset' | 'queryStride' | 'keyOffset' | 'keyStride'
-  >;
-  export default shader;
-}
-declare module '*/peak-scores.wgsl' {
-  const shader: import('./webgpu/kernel').Shader<
-    'query' | 'key' | 'peaks',
-    'isColumnPass' | 'firstItem' | 'endItem' | 'queries' | 'keys' | 'span' | 'vectors' | 'queryOffset' | 'queryStride' | 'keyOffset' | 'keyStride'
   >;
   export default shader;
 }

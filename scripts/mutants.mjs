@@ -167,14 +167,14 @@ export const mutants = [
   },
   {
     name: 'ESA: the inner maximum of Eq. 4 is not taken away',
-    file: 'gpu/operations/peak-scores/peak-scores.wgsl',
+    file: 'gpu/operations/esa-importance/esa-importance.wgsl',
     from: 'left[r] - peak',
     to: 'left[r]',
     tests: ['tests/gpu/webgpu/selection'],
   },
   {
     name: 'ESA: a query of an answer sees a key too many',
-    file: 'gpu/operations/peak-scores-by-query/peak-scores-by-query.wgsl',
+    file: 'gpu/operations/esa-importance-by-query/esa-importance-by-query.wgsl',
     from: 'params.firstLength + row)',
     to: 'params.firstLength + row + 1u)',
     tests: ['tests/gpu/webgpu/selection'],
@@ -357,7 +357,7 @@ export const mutants = [
   {
     name: 'ESA: ties go to the lower index without the second score',
     file: 'src/methods/esa/run.ts',
-    from: '      secondary: scores.peaks,\n      count,',
+    from: '      secondary: scores.importance,\n      count,',
     to: '      count,',
     tests: ['tests/methods/fixtures-cpu'],
   },

@@ -4,7 +4,7 @@ import { floats, type KernelCase } from './case';
 
 export const selectionCases: readonly KernelCase[] = [
   {
-    name: 'peakScores',
+    name: 'esaImportance',
     tolerance: 1e-5,
     prepare(ops, { rows, keys, channels }) {
       const query = matrixRows(floats(ops, rows * channels, 1), rows, channels);
@@ -16,12 +16,12 @@ export const selectionCases: readonly KernelCase[] = [
         flops: 4 * rows * keys * channels,
         bytes: 8 * (rows + keys) * channels,
         out,
-        encode: () => ops.peakScores({ query, key, out, outOffset: 0 }),
+        encode: () => ops.esaImportance({ query, key, out, outOffset: 0 }),
       };
     },
   },
   {
-    name: 'peakScoresByQuery',
+    name: 'esaImportanceByQuery',
     tolerance: 1e-5,
     prepare(ops, { rows, keys, channels }) {
       const query = matrixRows(floats(ops, rows * channels, 1), rows, channels);
@@ -37,7 +37,7 @@ export const selectionCases: readonly KernelCase[] = [
         flops: 2 * rows * keys * channels,
         bytes: 4 * ((rows + keys) * channels + 3 * rows * keys),
         out: out.buffer,
-        encode: () => ops.peakScoresByQuery({ query, key, firstLength, out }),
+        encode: () => ops.esaImportanceByQuery({ query, key, firstLength, out }),
       };
     },
   },

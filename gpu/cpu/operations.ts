@@ -8,6 +8,8 @@ export { attentionProbabilities } from '../operations/attention-probabilities/cp
 export { attentionTiles } from '../operations/attention-tiles/cpu';
 export { boundScores } from '../operations/bound-scores/cpu';
 export { copyRows } from '../operations/copy-rows/cpu';
+export { esaImportance } from '../operations/esa-importance/cpu';
+export { esaImportanceByQuery } from '../operations/esa-importance-by-query/cpu';
 export { expandList } from '../operations/expand-list/cpu';
 export { expandSegments } from '../operations/expand-segments/cpu';
 export { gate } from '../operations/gate/cpu';
@@ -21,8 +23,6 @@ export { mergeAttention } from '../operations/merge-attention/cpu';
 export { mixRows } from '../operations/mix-rows/cpu';
 export { normalize } from '../operations/normalize/cpu';
 export { pageBounds } from '../operations/page-bounds/cpu';
-export { peakScores } from '../operations/peak-scores/cpu';
-export { peakScoresByQuery } from '../operations/peak-scores-by-query/cpu';
 export { pool } from '../operations/pool/cpu';
 export { rotate } from '../operations/rotate/cpu';
 export { segmentRanks } from '../operations/segment-ranks/cpu';

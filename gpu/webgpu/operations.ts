@@ -8,6 +8,8 @@ export { attentionProbabilities } from '../operations/attention-probabilities/we
 export { attentionTiles } from '../operations/attention-tiles/webgpu';
 export { boundScores } from '../operations/bound-scores/webgpu';
 export { copyRows } from '../operations/copy-rows/webgpu';
+export { esaImportance } from '../operations/esa-importance/webgpu';
+export { esaImportanceByQuery } from '../operations/esa-importance-by-query/webgpu';
 export { expandList } from '../operations/expand-list/webgpu';
 export { expandSegments } from '../operations/expand-segments/webgpu';
 export { gate } from '../operations/gate/webgpu';
@@ -21,8 +23,6 @@ export { mergeAttention } from '../operations/merge-attention/webgpu';
 export { mixRows } from '../operations/mix-rows/webgpu';
 export { normalize } from '../operations/normalize/webgpu';
 export { pageBounds } from '../operations/page-bounds/webgpu';
-export { peakScores } from '../operations/peak-scores/webgpu';
-export { peakScoresByQuery } from '../operations/peak-scores-by-query/webgpu';
 export { pool } from '../operations/pool/webgpu';
 export { rotate } from '../operations/rotate/webgpu';
 export { segmentRanks } from '../operations/segment-ranks/webgpu';

@@ -208,8 +208,8 @@ function nextToken(inputs: Inputs): DeviceBuffer[] {
 function peaks(inputs: Inputs): DeviceBuffer[] {
   const [query, key] = [firstHead(inputs.query), firstHead(inputs.key)];
   const out = inputs.out(2 * KEYS);
-  inputs.ops.peakScores({ query, key, out, outOffset: 0 });
-  inputs.ops.peakScores({ query: sliceRows(query, 0, 0), key, out, outOffset: KEYS });
+  inputs.ops.esaImportance({ query, key, out, outOffset: 0 });
+  inputs.ops.esaImportance({ query: sliceRows(query, 0, 0), key, out, outOffset: KEYS });
   return [out];
 }
 
@@ -218,7 +218,7 @@ function peaksByQuery(inputs: Inputs): DeviceBuffer[] {
   const [query, key] = [firstHead(inputs.query), firstHead(inputs.key)];
   const out = inputs.out(QUERIES * KEYS);
   const firstLength = KEYS + 1 - QUERIES;
-  inputs.ops.peakScoresByQuery({ query, key, firstLength, out: scoreRows(out, QUERIES, KEYS) });
+  inputs.ops.esaImportanceByQuery({ query, key, firstLength, out: scoreRows(out, QUERIES, KEYS) });
   return [out];
 }
 

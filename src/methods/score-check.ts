@@ -13,8 +13,8 @@ const MOST_ROWS = 64;
 
 /** Operations that make scores. */
 type Scoring =
-  | 'peakScores'
-  | 'peakScoresByQuery'
+  | 'esaImportance'
+  | 'esaImportanceByQuery'
   | 'attentionProbabilities'
   | 'lagScores'
   | 'boundScores'
@@ -23,10 +23,10 @@ type Scoring =
 
 /** The rows of scores that each leaves. */
 const scoresMade: { readonly [Name in Scoring]: (a: Arguments<Name>) => ScoreRows } = {
-  peakScores: ({ key, out, outOffset }) => ({
+  esaImportance: ({ key, out, outOffset }) => ({
     ...{ buffer: out, offset: outOffset, rows: 1, length: key.rows, rowStride: key.rows },
   }),
-  peakScoresByQuery: ({ out }) => out,
+  esaImportanceByQuery: ({ out }) => out,
   attentionProbabilities({ query, key, out }) {
     return { buffer: out, offset: 0, rows: query.heads * query.rows, length: key.rows, rowStride: key.rows };
   },

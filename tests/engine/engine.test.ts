@@ -206,12 +206,12 @@ describe('a study', () => {
 
 describe('a parameter that moves', () => {
   /** Operations that make what a method remembers. */
-  const made = ['peakScores', 'pool', 'lagScores', 'accumulatedAttention'] as const;
+  const made = ['esaImportance', 'pool', 'lagScores', 'accumulatedAttention'] as const;
 
   test.each<[string, MethodSpec, MethodSpec, readonly string[]]>([
     ['ESA’s budget', esa, esaWith({ selectedTokens: 8 }), []],
     ['ESA’s proximity', esa, esaWith({ proximity: 1 }), ['pool']],
-    ['ESA’s projection', esa, esaWith({ compressedDim: 8 }), ['peakScores', 'pool']],
+    ['ESA’s projection', esa, esaWith({ compressedDim: 8 }), ['esaImportance', 'pool']],
     ['LagKV’s budget', lagkv(0.25), lagkv(0.5), []],
     ['LagKV’s budget, as kvpress', lagkv(0.25, 'kvpress'), lagkv(0.5, 'kvpress'), []],
     ['the oracle’s budget', oracle(0.25), oracle(0.5), []],

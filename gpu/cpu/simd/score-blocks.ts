@@ -2,7 +2,7 @@
  * Scores of queries and keys through the WebAssembly kernels. In double precision, unlike the others: a score is the small
  * difference of two large ones, and so this is the reference's number to the last digit.
  */
-import type { PeakScoresArguments } from '../../operations/peak-scores/op';
+import type { EsaImportanceArguments } from '../../operations/esa-importance/op';
 import { floatsOf } from '../buffer';
 import { type RowStarts, rowStarts } from '../panel';
 import type { SimdKernels } from './instance';
@@ -25,7 +25,7 @@ export function pays({ query, key }: ScoredRows): boolean {
   return query.rows >= FEWEST_ROWS && elements > 0 && elements <= MOST_ELEMENTS;
 }
 
-type ScoredRows = Pick<PeakScoresArguments, 'query' | 'key'>;
+type ScoredRows = Pick<EsaImportanceArguments, 'query' | 'key'>;
 
 /** What is done with the scores, in doubles. At `ownAt` begin the `extra` doubles that the taker has to itself. */
 interface Taker {

@@ -59,7 +59,10 @@ export function splitTileOf(
   return shared ?? SMALL;
 }
 
-/** A block of 4·high·rowGroups left × 4·wide·columnGroups right rows for wide·high threads in each of `splitK` splits of the channels. */
+/**
+ * A block of 4·high·rowGroups left × 4·wide·columnGroups right rows, for wide·high threads in each of `splitK` splits of the
+ * channels.
+ */
 export function tileShape(
   wide: number,
   high: number,

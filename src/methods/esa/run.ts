@@ -23,7 +23,7 @@ import { KeyCache } from './key-cache';
 import { type Partition, partition } from './partition';
 import { type Projections, prepareProjections } from './projection';
 import { isExact, lengthsIn, scoresRotated } from './schema';
-import { middleRows, middleScores, peakScores, queryScores, type Scorer } from './scores';
+import { importanceScores, middleRows, middleScores, queryScores, type Scorer } from './scores';
 
 export class EsaRun implements MethodRun {
   notices: readonly string[] = [];
@@ -78,7 +78,7 @@ export class EsaRun implements MethodRun {
       this.#isApproximate(input) ? this.#choose(input, this.#exact(input.layer), queriesOf(input)) : null,
     queryScores: (input) =>
       this.#isApproximate(input)
-        ? this.#compared(input, (scorer) => this.#peaks(scorer, input, queriesOf(input)))
+        ? this.#compared(input, (scorer) => this.#importance(scorer, input, queriesOf(input)))
         : null,
   };
 
@@ -133,13 +133,13 @@ export class EsaRun implements MethodRun {
     };
   }
 
-  /** Scores of the middle by query. A block of one has the peaks that chose for it: nothing was pooled. */
+  /** Scores of the middle by query. A block of one has the importance that chose for it: nothing was pooled. */
   #scoresOfEach(
     scorer: Scorer,
     input: LayerInput,
     queries: QueryBlock,
   ): { rows: ScoreRows; owned: readonly DeviceBuffer[] } {
-    if (queriesOf(input) === 1) return this.#peaks(scorer, input, null);
+    if (queriesOf(input) === 1) return this.#importance(scorer, input, null);
     const parts = this.#parts(input);
     const length = parts.localStart - parts.initEnd;
     const buffer = queryScores(this.#context, scorer, input, parts, queries);
@@ -147,14 +147,20 @@ export class EsaRun implements MethodRun {
     return { rows, owned: [buffer] };
   }
 
-  #peaks(
+  #importance(
     scorer: Scorer,
     input: LayerInput,
     queries: number | null,
   ): { rows: ScoreRows; owned: readonly DeviceBuffer[] } {
     const scored = { parts: this.#parts(input), queries };
     const { initTokens } = lengthsIn(this.#parameters, input.layer);
-    const { value, owned } = peakScores(this.#context, scorer, input, scored, this.#infinities(initTokens));
+    const { value, owned } = importanceScores(
+      this.#context,
+      scorer,
+      input,
+      scored,
+      this.#infinities(initTokens),
+    );
     return { rows: middleRows(value.buffer, scored), owned };
   }
 
@@ -199,7 +205,7 @@ export class EsaRun implements MethodRun {
     const tied = ops.scratch('u32', sets, 'tied at the cut');
     ops.topK({
       score: scores.dilated,
-      secondary: scores.peaks,
+      secondary: scores.importance,
       count,
       indexBase: 0,
       out: { buffer, offset: 0, sets, count, rowStride: count },
@@ -217,7 +223,7 @@ export class EsaRun implements MethodRun {
         candidates: { start: initEnd, end: localStart },
         score: {
           rows: middleOf(scores.dilated),
-          secondary: middleOf(scores.peaks),
+          secondary: middleOf(scores.importance),
           scoreStart: initEnd,
         },
         tiedAtCut: selectedTokens > 0 ? { buffer: tied, offset: set, sets: 1 } : null,

@@ -33,7 +33,7 @@ export interface Scored {
  */
 export interface MiddleScores {
   /** F_s, Eq. 4. */
-  readonly peaks: ScoreRows;
+  readonly importance: ScoreRows;
   /** s′, Eq. 8: what top-k runs on, F_s breaking its ties. */
   readonly dilated: ScoreRows;
   /** Buffers that no memo has. */
@@ -41,16 +41,16 @@ export interface MiddleScores {
 }
 
 /** F_s of the middle behind as many infinities as there are initial tokens; through the memo, if there is one. `initial`: as below. */
-export function peakScores(
+export function importanceScores(
   context: MethodContext,
   scorer: Scorer,
   input: LayerInput,
   scored: Scored,
   initial: DeviceBuffer,
 ) {
-  return remembered(context.memo, `esa/peaks/${placeOf(scorer, input, scored)}`, () => {
-    const buffer = withInitial(context, scored, initial, 'peak scores');
-    recordPeaks(context, scorer, input, scored, buffer);
+  return remembered(context.memo, `esa/importance/${placeOf(scorer, input, scored)}`, () => {
+    const buffer = withInitial(context, scored, initial, 'ESA importance');
+    encodeImportance(context, scorer, input, scored, buffer);
     return inBuffers(context.ops, [buffer], { buffer });
   });
 }
@@ -66,13 +66,13 @@ export function middleScores(
 ): MiddleScores {
   const { ops, memo } = context;
   const { parts, queries } = scored;
-  const peaks = peakScores(context, scorer, input, scored, initial);
+  const importance = importanceScores(context, scorer, input, scored, initial);
   const place = placeOf(scorer, input, scored);
   const dilated = remembered(memo, `esa/dilated/${proximity}/${place}`, () => {
     const buffer = withInitial(context, scored, initial, 'dilated scores');
     ops.pool({
       kind: 'max',
-      input: middleRows(peaks.value.buffer, scored),
+      input: middleRows(importance.value.buffer, scored),
       width: 2 * proximity + 1,
       ...(queries === null ? {} : { firstLength: parts.localStart - parts.initEnd }),
       out: middleRows(buffer, scored),
@@ -80,9 +80,9 @@ export function middleScores(
     return inBuffers(ops, [buffer], { buffer });
   });
   return {
-    peaks: allRows(peaks.value.buffer, scored),
+    importance: allRows(importance.value.buffer, scored),
     dilated: allRows(dilated.value.buffer, scored),
-    owned: [...peaks.owned, ...dilated.owned],
+    owned: [...importance.owned, ...dilated.owned],
   };
 }
 
@@ -123,7 +123,7 @@ function placeOf({ name }: Scorer, { layer, block }: LayerInput, { parts, querie
 }
 
 /** F_s of the middle, at its place in `out`. */
-function recordPeaks(
+function encodeImportance(
   context: MethodContext,
   scorer: Scorer,
   input: LayerInput,
@@ -139,8 +139,8 @@ function recordPeaks(
   );
   const query = compressedQueries(context, scorer, unrotatedQuery(input));
   const { ops } = context;
-  if (scored.queries === null) ops.peakScores({ query: query.rows, key, out, outOffset: initEnd });
-  else ops.peakScoresByQuery({ query: query.rows, key, firstLength: localStart - initEnd, out: middle });
+  if (scored.queries === null) ops.esaImportance({ query: query.rows, key, out, outOffset: initEnd });
+  else ops.esaImportanceByQuery({ query: query.rows, key, firstLength: localStart - initEnd, out: middle });
   query.release();
 }
 

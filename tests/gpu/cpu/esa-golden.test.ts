@@ -71,7 +71,7 @@ function scoreRow(length: number): ScoreRows {
 
 async function scored(from: Rows) {
   const score = scoreRow(middleTokens);
-  ops.peakScores({ ...folded(from), out: score.buffer, outOffset: 0 });
+  ops.esaImportance({ ...folded(from), out: score.buffer, outOffset: 0 });
   const dilated = scoreRow(middleTokens);
   ops.pool({ kind: 'max', input: score, width: 2 * esa1.radius + 1, out: dilated });
   return { score, dilated };

@@ -115,8 +115,8 @@ test('what the cases below are made from is accepted', () => {
   ops.mergeAttention({ into: part(), from: part() });
   ops.argmax({ input: mm.input, out: integers(2), outOffset: 0 });
   ops.sumHeads({ input: heads(4, 3, 2), out: heads(2, 3, 2) });
-  ops.peakScores(peaks);
-  ops.peakScoresByQuery(peaksEach);
+  ops.esaImportance(peaks);
+  ops.esaImportanceByQuery(peaksEach);
   ops.pool(pooling);
   ops.pageBounds(bounding);
   ops.boundScores(bounded);
@@ -230,14 +230,14 @@ describe('refused', () => {
       'argmax: out reaches element 3',
     ],
     [() => ops.sumHeads({ input: heads(3, 3, 2), out: heads(2, 3, 2) }), 'sumHeads: input has 3 heads'],
-    [() => ops.peakScores({ ...peaks, out: floats(3) }), 'peakScores: out reaches element 4'],
+    [() => ops.esaImportance({ ...peaks, out: floats(3) }), 'esaImportance: out reaches element 4'],
     [
-      () => ops.peakScoresByQuery({ ...peaksEach, out: scores(2, 5) }),
-      'peakScoresByQuery: out.length is 5, but must be 4',
+      () => ops.esaImportanceByQuery({ ...peaksEach, out: scores(2, 5) }),
+      'esaImportanceByQuery: out.length is 5, but must be 4',
     ],
     [
-      () => ops.peakScoresByQuery({ ...peaksEach, firstLength: 0.5 }),
-      'peakScoresByQuery: firstLength is 0.5',
+      () => ops.esaImportanceByQuery({ ...peaksEach, firstLength: 0.5 }),
+      'esaImportanceByQuery: firstLength is 0.5',
     ],
     [
       () => ops.topKOfGroups({ ...together, rowsPerGroup: 3 }),

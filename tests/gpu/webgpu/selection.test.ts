@@ -73,7 +73,7 @@ describeBoth('sumHeads and mergeAttention', (backends) => {
   });
 });
 
-describeBoth('peakScores', (backends) => {
+describeBoth('esaImportance', (backends) => {
   it.each([
     [1, 1, 1, 'dense'],
     [1, 65, 4, 'dense'],
@@ -93,7 +93,7 @@ describeBoth('peakScores', (backends) => {
           const out = poisoned(ops, m + 3);
           const query = inputView(ops, [1, n, channels], layout, 1);
           const key = inputView(ops, [1, m, channels], layout, 2);
-          ops.peakScores({ query, key, out, outOffset: 3 });
+          ops.esaImportance({ query, key, out, outOffset: 3 });
           return { out };
         },
         // Differences of sums over at most 33 channels.
@@ -124,7 +124,7 @@ describeBoth('peakScores', (backends) => {
           const query = inputView(ops, [1, n, channels], layout, 1);
           const key = inputView(ops, [1, m, channels], layout, 2);
           const out = scoresOut(ops, n, m);
-          ops.peakScoresByQuery({ query, key, firstLength, out });
+          ops.esaImportanceByQuery({ query, key, firstLength, out });
           return { out: out.buffer };
         },
         { relative: 2e-6 },
@@ -138,12 +138,12 @@ describeBoth('peakScores', (backends) => {
       const query = inputView(ops, [1, n, channels], 'dense', 5);
       const key = inputView(ops, [1, m, channels], 'dense', 6);
       const all = scoresOut(ops, n, m);
-      ops.peakScoresByQuery({ query, key, firstLength: first, out: all });
+      ops.esaImportanceByQuery({ query, key, firstLength: first, out: all });
       const rows = await readScoreRows(ops, all);
       for (let i = 0; i < n; i++) {
         const seen = Math.min(m, first + i);
         const alone = ops.allocate('f32', seen, 'peaks');
-        ops.peakScores({
+        ops.esaImportance({
           query: sliceRows(query, i, 1),
           key: sliceRows(key, 0, seen),
           out: alone,
@@ -165,7 +165,7 @@ describeBoth('peakScores', (backends) => {
     const query = inputView(webgpu, [1, 130, 64], 'dense', 5);
     const key = inputView(webgpu, [1, 200, 64], 'dense', 6);
     const out = webgpu.allocate('f32', 200, 'peaks');
-    webgpu.peakScores({ query, key, out, outOffset: 0 });
+    webgpu.esaImportance({ query, key, out, outOffset: 0 });
     const peaks = await webgpu.readFloats(out);
     expect(Math.max(...peaks)).toBe(0);
     const q = await webgpu.readFloats(query.buffer);

@@ -3,14 +3,14 @@ import type { CommandEncoder } from '../../webgpu/command-encoder';
 import { linearGrid } from '../../webgpu/grid';
 import { defineKernel } from '../../webgpu/kernel';
 import { matmul } from '../matmul/webgpu';
-import { checkPeakScoresByQuery, type PeakScoresByQueryArguments } from './op';
-import shader from './peak-scores-by-query.wgsl';
+import shader from './esa-importance-by-query.wgsl';
+import { checkEsaImportanceByQuery, type EsaImportanceByQueryArguments } from './op';
 
-const kernel = defineKernel('peak-scores-by-query', shader);
+const kernel = defineKernel('esa-importance-by-query', shader);
 
-/** Encodes `Ops.peakScoresByQuery`. */
-export function peakScoresByQuery(encoder: CommandEncoder, a: PeakScoresByQueryArguments): void {
-  checkPeakScoresByQuery(a);
+/** Encodes `Ops.esaImportanceByQuery`. */
+export function esaImportanceByQuery(encoder: CommandEncoder, a: EsaImportanceByQueryArguments): void {
+  checkEsaImportanceByQuery(a);
   const { query, key, out } = a;
   const entries = out.rows * out.length;
   if (entries === 0) return;

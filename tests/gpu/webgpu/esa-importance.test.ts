@@ -4,7 +4,7 @@ import { createWebGpuOps } from '../../../gpu/webgpu';
 import { describeWebGpu } from '../../webgpu-node';
 import { compare, inputView, poisoned } from './both';
 
-describeWebGpu('peakScores in every tiling', (gpu) => {
+describeWebGpu('esaImportance in every tiling', (gpu) => {
   it.each([
     [128, 'blocks of 128 queries'],
     [1024, 'blocks of 64 queries'],
@@ -24,7 +24,7 @@ describeWebGpu('peakScores in every tiling', (gpu) => {
           const out = poisoned(ops, keys! + 3);
           const query = inputView(ops, [1, queries!, channels!], 'strided', 1);
           const key = inputView(ops, [1, keys!, channels!], 'strided', 2);
-          ops.peakScores({ query, key, out, outOffset: 3 });
+          ops.esaImportance({ query, key, out, outOffset: 3 });
           return { out };
         },
         // Differences of sums over at most 17 channels.
@@ -48,7 +48,7 @@ describeWebGpu('peakScores in every tiling', (gpu) => {
       headStride: 4 * rows,
       rowStride: 4,
     });
-    webgpu.peakScores({ query: view(query, 70), key: view(key, 100), out, outOffset: 0 });
+    webgpu.esaImportance({ query: view(query, 70), key: view(key, 100), out, outOffset: 0 });
     const expected = Array.from({ length: 100 }, (_, t) => (t === 7 || t === 93 ? 0 : -8 * t - 24));
     expect([...(await webgpu.readFloats(out))]).toEqual(expected);
     webgpu.destroy();

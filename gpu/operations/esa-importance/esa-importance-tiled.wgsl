@@ -1,12 +1,12 @@
 // max over queries of a key's score less the query's largest score, ESA Eq. 4, for devices whose workgroup memory is fast.
 //
 // Shapes     query [n, K], key [M, K]; K, offsets and strides count vectors of four. peaks [n + M], zeros before: those of the
-//            queries, then those of the keys, as integers in the order of the floats; peak-scores-result.wgsl makes floats of
+//            queries, then those of the keys, as integers in the order of the floats; esa-importance-result.wgsl makes floats of
 //            them.
 // Grid       one workgroup per block of LEFT_ROWS queries × RIGHT_ROWS keys (gemm-tile.wgsl); workgroups.x over keys, .y over
 //            queries. The row pass adds every query's largest score to peaks; the column pass, after it, every key's.
 // Precision  32-bit. Both passes are one pipeline, so that both compute the same scores: a query's best key gets exactly 0.
-// Equals     `peakScores` of cpu.ts. Maxima do not depend on order.
+// Equals     `esaImportance` of cpu.ts. Maxima do not depend on order.
 
 struct Params {
   isColumnPass: u32,

@@ -9,7 +9,7 @@ const plain = createCpuOps({ simd: false });
 describe.each([
   ['WebAssembly SIMD', ops],
   ['plain TypeScript', plain],
-])('peakScores, %s', (_, ops) => {
+])('esaImportance, %s', (_, ops) => {
   test.each([
     [1, 1, 1],
     [1, 9, 4],
@@ -35,7 +35,7 @@ describe.each([
       for (let t = 0; t < m; t++) want[t] = Math.max(want[t], dots[t]! - best);
     }
     const out = output(ops, { heads: 1, rows: 1, channels: m });
-    ops.peakScores({
+    ops.esaImportance({
       query: input(ops, { heads: 1, rows: n, channels }, q),
       key: input(ops, { heads: 1, rows: m, channels }, k),
       out: out.buffer,
@@ -70,7 +70,7 @@ describe.each([
     });
     const out = output(ops, { heads: 1, rows: n, channels: m });
     const { buffer, offset, rowStride } = out;
-    ops.peakScoresByQuery({
+    ops.esaImportanceByQuery({
       query: input(ops, { heads: 1, rows: n, channels }, q),
       key: input(ops, { heads: 1, rows: m, channels }, k),
       firstLength: first,
@@ -83,9 +83,9 @@ describe.each([
     const none = input(ops, { heads: 1, rows: 0, channels: 3 }, []);
     const some = input(ops, { heads: 1, rows: 2, channels: 3 }, numbers(1, 6));
     const out = output(ops, { heads: 1, rows: 1, channels: 2 });
-    ops.peakScores({ query: some, key: none, out: out.buffer, outOffset: out.offset });
+    ops.esaImportance({ query: some, key: none, out: out.buffer, outOffset: out.offset });
     expect(await take(ops, out)).toEqual([12345, 12345]);
-    ops.peakScores({ query: none, key: some, out: out.buffer, outOffset: out.offset });
+    ops.esaImportance({ query: none, key: some, out: out.buffer, outOffset: out.offset });
     expect(await take(ops, out)).toEqual([Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]);
   });
 
@@ -100,17 +100,17 @@ describe.each([
       const key = input(ops, { heads: 1, rows: 3, channels: 1 }, keys);
       const query = input(ops, { heads: 1, rows: queries.length, channels: 1 }, queries);
       const out = output(ops, { heads: 1, rows: 1, channels: 3 });
-      ops.peakScores({ query, key, out: out.buffer, outOffset: out.offset });
+      ops.esaImportance({ query, key, out: out.buffer, outOffset: out.offset });
       expect(await take(ops, out)).toEqual(want);
     }
   });
 });
 
-test('peakScores are the same on WebAssembly SIMD and in plain TypeScript, to the last digit', async () => {
+test('esaImportance are the same on WebAssembly SIMD and in plain TypeScript, to the last digit', async () => {
   const [n, m, channels] = [70, 8193, 48];
   const scores = async (ops: Ops) => {
     const out = output(ops, { heads: 1, rows: 1, channels: m });
-    ops.peakScores({
+    ops.esaImportance({
       query: input(ops, { heads: 1, rows: n, channels }, numbers(1, n * channels)),
       key: input(ops, { heads: 1, rows: m, channels }, numbers(2, m * channels)),
       out: out.buffer,

@@ -2,14 +2,14 @@ import { floatsOf } from '../../cpu/buffer';
 import type { SimdKernels } from '../../cpu/simd/instance';
 import { roundUp } from '../../cpu/simd/pack';
 import { pays, scoreBlocks, TILE_KEYS } from '../../cpu/simd/score-blocks';
-import { peakScores } from './cpu';
-import { checkPeakScores } from './op';
+import { esaImportance } from './cpu';
+import { checkEsaImportance } from './op';
 
-/** The same as the reference's `peakScores`. */
-export function createSimdPeakScores(kernels: SimdKernels): typeof peakScores {
+/** The same as the reference's `esaImportance`. */
+export function createSimdEsaImportance(kernels: SimdKernels): typeof esaImportance {
   return (a) => {
-    if (!pays(a)) return peakScores(a);
-    checkPeakScores(a);
+    if (!pays(a)) return esaImportance(a);
+    checkEsaImportance(a);
     const count = a.key.rows;
     const peaks = floatsOf(a.out).subarray(a.outOffset, a.outOffset + count);
     const { run } = kernels;

@@ -7,14 +7,14 @@ import type { Work } from '../../webgpu/pacer';
 import { shareOf } from '../../webgpu/probabilities';
 import { asVectors } from '../../webgpu/vectors';
 import { gemmTile, type TileShape, tileOf } from '../../wgsl/parts/gemm-tile';
-import { checkPeakScores, type PeakScoresArguments } from './op';
-import shader from './peak-scores.wgsl';
-import resultShader from './peak-scores-result.wgsl';
-import tiledShader from './peak-scores-tiled.wgsl';
+import shader from './esa-importance.wgsl';
+import resultShader from './esa-importance-result.wgsl';
+import tiledShader from './esa-importance-tiled.wgsl';
+import { checkEsaImportance, type EsaImportanceArguments } from './op';
 
-const registers = defineKernel('peak-scores', shader);
-const tiled = defineKernel('peak-scores-tiled', gemmTile(tiledShader));
-const result = defineKernel('peak-scores-result', resultShader);
+const registers = defineKernel('esa-importance', shader);
+const tiled = defineKernel('esa-importance-tiled', gemmTile(tiledShader));
+const result = defineKernel('esa-importance-result', resultShader);
 
 /** Workgroup memory for the maxima of a block's rows. */
 const PEAKS_BYTES = 4 * 128;
@@ -23,9 +23,9 @@ const THREADS = 64;
 const BLOCK = 8;
 const NEGATIVE_INFINITY_BITS = 0xff800000;
 
-/** Encodes `Ops.peakScores`. */
-export function peakScores(encoder: CommandEncoder, a: PeakScoresArguments): void {
-  checkPeakScores(a);
+/** Encodes `Ops.esaImportance`. */
+export function esaImportance(encoder: CommandEncoder, a: EsaImportanceArguments): void {
+  checkEsaImportance(a);
   const queries = a.query.rows;
   const keys = a.key.rows;
   if (keys === 0) return;

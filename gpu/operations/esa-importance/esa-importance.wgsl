@@ -2,13 +2,13 @@
 // score matrix, which is not stored.
 //
 // Shapes     query [n, K], key [M, K], both with K, offsets and strides in vectors of four; peaks [n + M], zeros before: those
-//            of the queries, then those of the keys, as integers in the order of the floats; peak-scores-result.wgsl makes
+//            of the queries, then those of the keys, as integers in the order of the floats; esa-importance-result.wgsl makes
 //            floats of them.
 // Grid       64 threads a workgroup, linear from firstItem. Row pass: a thread takes eight queries and a span of keys. Column
 //            pass, after it: a thread takes eight keys and a span of queries. Both go through scores in blocks of 8 × 8 and add
 //            their maxima to peaks by atomicMax.
 // Precision  32-bit. Both passes are one pipeline, so that both compute the same scores: a query's best key gets exactly 0.
-// Equals     `peakScores` of cpu.ts. Maxima do not depend on order.
+// Equals     `esaImportance` of cpu.ts. Maxima do not depend on order.
 
 struct Params {
   isColumnPass: u32,

@@ -2,11 +2,11 @@ import { LOWEST_SCORE } from '../../arguments';
 import { floatsOf } from '../../cpu/buffer';
 import { largest } from '../../cpu/exponentials';
 import { PANEL_ROWS, Panel, rowStarts } from '../../cpu/panel';
-import { checkPeakScoresByQuery, type PeakScoresByQueryArguments } from './op';
+import { checkEsaImportanceByQuery, type EsaImportanceByQueryArguments } from './op';
 
 /** ESA Eq. 4 for queries that are each a block of one: every row of the score matrix less its largest entry. */
-export function peakScoresByQuery(a: PeakScoresByQueryArguments): void {
-  checkPeakScoresByQuery(a);
+export function esaImportanceByQuery(a: EsaImportanceByQueryArguments): void {
+  checkEsaImportanceByQuery(a);
   const { query, key } = a;
   const count = key.rows;
   const queryData = floatsOf(query.buffer);
@@ -22,7 +22,7 @@ export function peakScoresByQuery(a: PeakScoresByQueryArguments): void {
 
 /** Puts the scores from `at` on into row `row` of the result, less the largest of those that the query sees. */
 export function putRelative(
-  { key, firstLength, out }: PeakScoresByQueryArguments,
+  { key, firstLength, out }: EsaImportanceByQueryArguments,
   row: number,
   scores: Float64Array,
   at: number,

@@ -4,7 +4,7 @@
 // Shapes     scores [rows, length].
 // Grid       one workgroup of THREADS threads per row, linear.
 // Precision  32-bit. A query's best key gets exactly 0.
-// Equals     `peakScoresByQuery` of cpu.ts, the scores being those of matmul.
+// Equals     `esaImportanceByQuery` of cpu.ts, the scores being those of matmul.
 //
 // Constants  THREADS: a multiple of GROUP, threads whose maxima one of them compares.
 

@@ -7,19 +7,19 @@ import { asRows, checkApart, checkCount, checkInput, checkScores } from '../../v
  * out[i, m] = q_i·k_m − max over m' < M_i of q_i·k_m' for m < M_i, LOWEST_SCORE beyond. query [n,K], key [M,K], out [n,M]. out
  * must not overlap query or key. Scores that are NaN, or leave 32 bits, give entries that are not finite.
  */
-export interface PeakScoresByQueryArguments {
+export interface EsaImportanceByQueryArguments {
   readonly query: Rows;
   readonly key: Rows;
   readonly firstLength: number;
   readonly out: ScoreRows;
 }
 
-export function checkPeakScoresByQuery(a: PeakScoresByQueryArguments): void {
-  checkInput('peakScoresByQuery', 'query', a.query, { heads: 1 });
-  checkInput('peakScoresByQuery', 'key', a.key, { heads: 1, channels: a.query.channels });
-  checkCount('peakScoresByQuery', 'firstLength', a.firstLength);
-  checkScores('peakScoresByQuery', 'out', a.out, 'written', { rows: a.query.rows, length: a.key.rows });
+export function checkEsaImportanceByQuery(a: EsaImportanceByQueryArguments): void {
+  checkInput('esaImportanceByQuery', 'query', a.query, { heads: 1 });
+  checkInput('esaImportanceByQuery', 'key', a.key, { heads: 1, channels: a.query.channels });
+  checkCount('esaImportanceByQuery', 'firstLength', a.firstLength);
+  checkScores('esaImportanceByQuery', 'out', a.out, 'written', { rows: a.query.rows, length: a.key.rows });
   const out = asRows(a.out);
-  checkApart('peakScoresByQuery', 'out', out, 'query', a.query);
-  checkApart('peakScoresByQuery', 'out', out, 'key', a.key);
+  checkApart('esaImportanceByQuery', 'out', out, 'query', a.query);
+  checkApart('esaImportanceByQuery', 'out', out, 'key', a.key);
 }

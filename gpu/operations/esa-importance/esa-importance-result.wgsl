@@ -1,9 +1,9 @@
-// out[m] = the float of a key's peak, which peak-scores.wgsl leaves as an integer in the order of the floats.
+// out[m] = the float of a key's peak, which esa-importance.wgsl leaves as an integer in the order of the floats.
 //
 // Shapes     peaks [n + M], out [M].
 // Grid       one thread per key, 64 a workgroup, linear. A thread also looks at every M-th query's peak, and gives its key −∞ if
 //            one is not finite, as it does where the key's own peak left 32 bits: a maximum would hide such numbers.
-// Equals     `peakScores` of cpu.ts.
+// Equals     `esaImportance` of cpu.ts.
 
 struct Params {
   queries: u32,
@@ -19,7 +19,7 @@ fn unordered(order: u32) -> u32 {
   return select(~order, order & 0x7fffffffu, order >= 0x80000000u);
 }
 
-/// 3.4e38, the magnitude that peak-scores.wgsl begins its maxima with: what reaches it is NaN or left 32 bits.
+/// 3.4e38, the magnitude that esa-importance.wgsl begins its maxima with: what reaches it is NaN or left 32 bits.
 const LARGEST = 0x7f7fc99eu;
 const MINUS_INFINITY = 0xff800000u;
 

@@ -1,11 +1,11 @@
 import { floatsOf } from '../../cpu/buffer';
 import { largest } from '../../cpu/exponentials';
 import { PANEL_ROWS, Panel, rowStarts } from '../../cpu/panel';
-import { checkPeakScores, type PeakScoresArguments } from './op';
+import { checkEsaImportance, type EsaImportanceArguments } from './op';
 
 /** ESA (arXiv 2502.14477) Eq. 4, a few queries at a time: of the score matrix only their rows are held. */
-export function peakScores(a: PeakScoresArguments): void {
-  checkPeakScores(a);
+export function esaImportance(a: EsaImportanceArguments): void {
+  checkEsaImportance(a);
   const { query, key } = a;
   const count = key.rows;
   const out = floatsOf(a.out);
