@@ -1,5 +1,5 @@
 /** What one order of candidates keeps at many budgets: the best of it, so that larger budgets keep what smaller ones do. */
-import { orderedKeys } from '../../gpu/cpu/ordered-keys';
+import { toSortKeys } from '../../gpu/cpu/sort-keys';
 
 /** Bits of a key that one pass sorts by: four passes take all 32. */
 const DIGIT_BITS = 8;
@@ -12,11 +12,11 @@ const DIGITS = 2 ** DIGIT_BITS;
 export function orderOf(score: Float32Array, secondary: Float32Array | null, start: number): Uint32Array {
   const { length } = score;
   const keys = new Uint32Array(length);
-  orderedKeys(score, 0, keys);
+  toSortKeys(score, 0, keys);
   const order = sortedPlaces(keys);
   if (secondary) {
     const second = new Uint32Array(length);
-    orderedKeys(secondary, 0, second);
+    toSortKeys(secondary, 0, second);
     for (let from = 0, to: number; from < length; from = to) {
       to = from + 1;
       while (to < length && keys[order[to]!] === keys[order[from]!]) to++;

@@ -1,6 +1,6 @@
 /** Ranks inside segments of a score row. */
 import { floatsOf } from '../../cpu/buffer';
-import { orderedKeys } from '../../cpu/ordered-keys';
+import { toSortKeys } from '../../cpu/sort-keys';
 import { checkSegmentRanks, type SegmentRanksArguments } from './op';
 
 /** kvpress `lagkv_press.py`: the double argsort of every segment, over its length. NaN ranks as −∞. */
@@ -14,7 +14,7 @@ export function segmentRanks(a: SegmentRanksArguments): void {
   const order = new Float64Array(segmentLength);
   for (let row = 0; row < input.rows; row++) {
     for (let segment = 0; segment < input.length; segment += segmentLength) {
-      orderedKeys(inputData, input.offset + row * input.rowStride + segment, keys);
+      toSortKeys(inputData, input.offset + row * input.rowStride + segment, keys);
       for (let i = 0; i < segmentLength; i++) order[i] = keys[i]! * segmentLength + i;
       order.sort();
       const outStart = out.offset + row * out.rowStride + segment;

@@ -1,5 +1,5 @@
 import { floatsOf, integersOf } from '../../cpu/buffer';
-import { orderedKeys } from '../../cpu/ordered-keys';
+import { toSortKeys } from '../../cpu/sort-keys';
 import { type Cut, findCut } from '../top-k/cpu';
 import { checkTopKOfGroups, type TopKOfGroupsArguments } from './op';
 
@@ -22,11 +22,11 @@ export function topKOfGroups(a: TopKOfGroupsArguments): void {
     for (let r = 0; r < rowsPerGroup && length > 0; r++) {
       const span = [r * length, (r + 1) * length] as const;
       const rowKeys = keys.subarray(...span);
-      orderedKeys(floatsOf(score.buffer), score.offset + (firstRow + r) * score.rowStride, rowKeys);
+      toSortKeys(floatsOf(score.buffer), score.offset + (firstRow + r) * score.rowStride, rowKeys);
       const rowSecondaryKeys = secondaryKeys?.subarray(...span);
       if (a.secondary && rowSecondaryKeys) {
         const { buffer, offset, rowStride } = a.secondary;
-        orderedKeys(floatsOf(buffer), offset + (firstRow + r) * rowStride, rowSecondaryKeys);
+        toSortKeys(floatsOf(buffer), offset + (firstRow + r) * rowStride, rowSecondaryKeys);
       }
       if (floor > 0) keepFloor(rowKeys, rowSecondaryKeys, floor, space);
     }

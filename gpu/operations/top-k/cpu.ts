@@ -3,7 +3,7 @@
  * is sorted, so the result is ascending by index, and of equal scores the lowest indices come first.
  */
 import { floatsOf, integersOf } from '../../cpu/buffer';
-import { orderedKeys } from '../../cpu/ordered-keys';
+import { toSortKeys } from '../../cpu/sort-keys';
 import { checkTopK, type TopKArguments } from './op';
 
 export function topK(a: TopKArguments): void {
@@ -18,9 +18,9 @@ export function topK(a: TopKArguments): void {
   for (let row = 0; row < score.rows; row++) {
     let ties = 0;
     if (out.count > 0) {
-      orderedKeys(scoreData, score.offset + row * score.rowStride, keys);
+      toSortKeys(scoreData, score.offset + row * score.rowStride, keys);
       if (secondary && secondaryData && secondaryKeys) {
-        orderedKeys(secondaryData, secondary.offset + row * secondary.rowStride, secondaryKeys);
+        toSortKeys(secondaryData, secondary.offset + row * secondary.rowStride, secondaryKeys);
       }
       const cut = findCut(keys, secondaryKeys, out.count, space);
       collect(keys, secondaryKeys, cut, indexBase, outData, out.offset + row * out.rowStride);
