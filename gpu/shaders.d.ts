@@ -96,22 +96,22 @@ declare module '*/attention-flash-stage.wgsl' {
 }
 declare module '*/attention-flash.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
-    'query' | 'key' | 'value' | 'list' | 'out' | 'logSumExp' | 'spanResults',
-    'firstItem' | 'endItem' | 'spans' | 'spanKeys' | 'stacks' | 'stackedHeads' | 'rowTiles' | 'channels' | 'queryRows' | 'headsPerGroup' | 'scale' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'valueOffset' | 'valueHeadStride' | 'valueRowStride' | 'listOffset' | 'listCount' | 'listRowStride' | 'headsPerSet' | 'countsOffset' | 'rangeStart' | 'rangeLength' | 'outOffset' | 'outHeadStride' | 'outRowStride' | 'outChannels' | 'logSumExpOffset' | 'logSumExpHeadStride' | 'causal' | 'window' | 'hasLogSumExp'
+    'query' | 'key' | 'value' | 'list' | 'out' | 'logSumExp' | 'splitResults',
+    'firstItem' | 'endItem' | 'splits' | 'keysPerSplit' | 'packs' | 'headsPerPack' | 'rowTiles' | 'channels' | 'queryRows' | 'headsPerGroup' | 'scale' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'valueOffset' | 'valueHeadStride' | 'valueRowStride' | 'listOffset' | 'listCount' | 'listRowStride' | 'headsPerSet' | 'countsOffset' | 'rangeStart' | 'rangeLength' | 'outOffset' | 'outHeadStride' | 'outRowStride' | 'outChannels' | 'logSumExpOffset' | 'logSumExpHeadStride' | 'causal' | 'window' | 'hasLogSumExp'
   >;
   export default shader;
 }
-declare module '*/attention-merge-spans.wgsl' {
+declare module '*/attention-merge-splits.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
-    'spanResults' | 'out' | 'logSumExp',
-    'items' | 'spans' | 'channels' | 'queryRows' | 'outOffset' | 'outHeadStride' | 'outRowStride' | 'outChannels' | 'logSumExpOffset' | 'logSumExpHeadStride' | 'hasLogSumExp'
+    'splitResults' | 'out' | 'logSumExp',
+    'items' | 'splits' | 'channels' | 'queryRows' | 'outOffset' | 'outHeadStride' | 'outRowStride' | 'outChannels' | 'logSumExpOffset' | 'logSumExpHeadStride' | 'hasLogSumExp'
   >;
   export default shader;
 }
 declare module '*/attention.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
-    'query' | 'key' | 'value' | 'list' | 'out' | 'logSumExp' | 'spanResults',
-    'firstItem' | 'endItem' | 'spans' | 'spanKeys' | 'queryRows' | 'headsPerGroup' | 'scale' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'valueOffset' | 'valueHeadStride' | 'valueRowStride' | 'listOffset' | 'listCount' | 'listRowStride' | 'headsPerSet' | 'countsOffset' | 'rangeStart' | 'rangeLength' | 'outOffset' | 'outHeadStride' | 'outRowStride' | 'outChannels' | 'logSumExpOffset' | 'logSumExpHeadStride' | 'causal' | 'window' | 'hasLogSumExp'
+    'query' | 'key' | 'value' | 'list' | 'out' | 'logSumExp' | 'splitResults',
+    'firstItem' | 'endItem' | 'splits' | 'keysPerSplit' | 'queryRows' | 'headsPerGroup' | 'scale' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'valueOffset' | 'valueHeadStride' | 'valueRowStride' | 'listOffset' | 'listCount' | 'listRowStride' | 'headsPerSet' | 'countsOffset' | 'rangeStart' | 'rangeLength' | 'outOffset' | 'outHeadStride' | 'outRowStride' | 'outChannels' | 'logSumExpOffset' | 'logSumExpHeadStride' | 'causal' | 'window' | 'hasLogSumExp'
   >;
   export default shader;
 }

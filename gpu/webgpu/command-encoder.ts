@@ -72,7 +72,7 @@ export class CommandEncoder {
     this.#buffers = new Buffers(device, {
       budgetBytes: capabilities.memoryBytes,
       bufferBytes: capabilities.maxBufferBytes,
-      // Attention cuts keys into spans until a quarter as many row tiles are there as threads.
+      // Attention splits keys until a quarter as many row tiles are there as threads.
       temporaryRows: Math.ceil(capabilities.parallelThreads / 4),
     });
     this.#pipelines = new Pipelines(device, opened.failBecause);

@@ -42,8 +42,8 @@ export function accumulatedAttention(
   const isWhole = range.start === 0 && range.end === key.rows && query.heads > 0;
   if (!accumulate && !isWhole) clear(encoder, out);
   if (query.heads === 0) return;
-  if (range.end > range.start) recordRange(encoder, a, accumulate || !isWhole, shape);
-  if (list && list.count > 0) recordList(encoder, a, list);
+  if (range.end > range.start) encodeRange(encoder, a, accumulate || !isWhole, shape);
+  if (list && list.count > 0) encodeList(encoder, a, list);
 }
 
 function clear(encoder: CommandEncoder, { buffer, offset, rows, length, rowStride }: ScoreRows): void {
@@ -52,7 +52,7 @@ function clear(encoder: CommandEncoder, { buffer, offset, rows, length, rowStrid
 }
 
 /** Sums per query head and share of the queries, then over those of each row. */
-function recordRange(
+function encodeRange(
   encoder: CommandEncoder,
   a: AccumulatedAttentionArguments,
   accumulate: boolean,
@@ -95,7 +95,7 @@ function recordRange(
 }
 
 /** Sums per query head and entry, over the heads of a row where they have one list, and each put to its key. */
-function recordList(encoder: CommandEncoder, a: AccumulatedAttentionArguments, list: IndexList): void {
+function encodeList(encoder: CommandEncoder, a: AccumulatedAttentionArguments, list: IndexList): void {
   const { query, key, out } = a;
   const { heads } = query;
   const { buffers, parameters } = prepareProbabilities(encoder, { ...a, causalOffset: 0 });

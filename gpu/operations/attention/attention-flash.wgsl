@@ -1,14 +1,14 @@
 // Softmax attention with online softmax (arXiv 2205.14135) for devices whose threads are real: a workgroup takes a tile of query
-// rows and walks over a span of their visible keys, tile by tile.
+// rows and walks over one split of their visible keys (split-KV), tile by tile.
 //
-// Shapes     query [H, n, d], key and value [G, m, d]; offsets and strides count vectors of four, channels is d. With one span
-//            out [H, n, outChannels] and logSumExp [H, n] are written; otherwise spanResults [H·n, spans, d + 2]: the values
+// Shapes     query [H, n, d], key and value [G, m, d]; offsets and strides count vectors of four, channels is d. With one split
+//            out [H, n, outChannels] and logSumExp [H, n] are written; otherwise splitResults [H·n, splits, d + 2]: the values
 //            summed with weights exp(score − maximum), the maximum, and the sum of the weights, of which
-//            attention-merge-spans.wgsl makes the result.
-// Rows       Query heads that see the same keys are a stack: row r of a stack is row ⌊r / stackedHeads⌋ of its head
-//            r mod stackedHeads. So a tile may hold rows of several heads, and keys are read once for all of them.
+//            attention-merge-splits.wgsl makes the result.
+// Rows       Query heads that see the same keys are packed (packed GQA): row r of a pack is row ⌊r / headsPerPack⌋ of its head
+//            r mod headsPerPack. So a tile may hold rows of several heads, and keys are read once for all of them.
 // Keys       Visible keys are numbered (visible-keys.wgsl). Tiles of keys that no row of a tile sees are not visited.
-// Grid       one workgroup of ROW_THREADS × COLUMN_THREADS threads per tile of rows, span and stack (stacks fastest), linear from
+// Grid       one workgroup of ROW_THREADS × COLUMN_THREADS threads per tile of rows, split and pack (packs fastest), linear from
 //            firstItem. The last tiles of rows, which see most, come first: what starts last is short.
 // Precision  32-bit. Scores that are masked are the lowest number there is; a row's maximum is LOWEST_MAXIMUM before its first key,
 //            far enough above for them to contribute exactly 0. All above it are scores.
@@ -22,17 +22,17 @@
 //            its way into registers (attention-flash-stage.wgsl). Arrays of an odd number of vectors lie in different banks.
 // Indices    WGSL keeps every index within its array; only where the compiler can prove that it is there does this cost nothing.
 //            So functions take their arguments modulo what they are below anyway, and inner loops count by one up to constants:
-//            channels beyond the last are zeros, keys beyond the span have weight 0.
-// Constants  those named above; RAGGED, WINDOWED; COLUMNS: ⌈d / (4·COLUMN_THREADS)⌉; QUERY_LOADS, KEY_LOADS, VALUE_LOADS: what a thread loads of
-//            a part, in units of four vectors of queries or keys and single vectors of values; KEPT_SCORES: 4·ROW_GROUPS·(PANELS − 1).
+//            channels beyond the last are zeros, keys beyond the split have weight 0.
+// Constants  those named above; RAGGED, WINDOWED; COLUMNS: ⌈d / (4·COLUMN_THREADS)⌉; QUERY_LOADS, KEY_LOADS, VALUE_LOADS: what a
+//            thread loads of a part, in units of four vectors of queries or keys and single vectors of values; KEPT_SCORES: 4·ROW_GROUPS·(PANELS − 1).
 
 struct Params {
   firstItem: u32,
   endItem: u32,
-  spans: u32,
-  spanKeys: u32,
-  stacks: u32,
-  stackedHeads: u32,
+  splits: u32,
+  keysPerSplit: u32,
+  packs: u32,
+  headsPerPack: u32,
   rowTiles: u32,
   channels: u32,
   queryRows: u32,
@@ -72,7 +72,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read> list: array<u32>;
 @group(0) @binding(5) var<storage, read_write> out: array<f32>;
 @group(0) @binding(6) var<storage, read_write> logSumExp: array<u32>;
-@group(0) @binding(7) var<storage, read_write> spanResults: array<f32>;
+@group(0) @binding(7) var<storage, read_write> splitResults: array<f32>;
 
 const THREADS = ROW_THREADS * COLUMN_THREADS;
 const TILE_ROW_GROUPS = ROW_THREADS * ROW_GROUPS;
@@ -103,27 +103,27 @@ fn main(
 ) {
   let item = params.firstItem + workgroup.y * workgroups.x + workgroup.x;
   if (item >= params.endItem) { return; }
-  let stack = item % params.stacks;
-  let span = item / params.stacks % params.spans;
-  let tile = params.rowTiles - 1u - item / params.stacks / params.spans;
-  let firstHead = stack * params.stackedHeads;
+  let pack = item % params.packs;
+  let split = item / params.packs % params.splits;
+  let tile = params.rowTiles - 1u - item / params.packs / params.splits;
+  let firstHead = pack * params.headsPerPack;
   let keyHead = firstHead / params.headsPerGroup;
   let keyStart = params.keyOffset + keyHead * params.keyHeadStride;
   let valueStart = params.valueOffset + keyHead * params.valueHeadStride;
   let firstRow = tile * ROW_TILE;
-  let lastRow = min(firstRow + ROW_TILE, params.stackedHeads * params.queryRows) - 1u;
+  let lastRow = min(firstRow + ROW_TILE, params.headsPerPack * params.queryRows) - 1u;
   let column = thread % COLUMN_THREADS;
   let rowGroup = thread / COLUMN_THREADS;
 
-  let visible = visibleTo(firstHead, firstRow / params.stackedHeads);
-  let begin = span * params.spanKeys;
-  let end = min(begin + params.spanKeys, limit(lastRow / params.stackedHeads, visible));
-  let seenByAll = min(end, limit(firstRow / params.stackedHeads, visible));
+  let visible = visibleTo(firstHead, firstRow / params.headsPerPack);
+  let begin = split * params.keysPerSplit;
+  let end = min(begin + params.keysPerSplit, limit(lastRow / params.headsPerPack, visible));
+  let seenByAll = min(end, limit(firstRow / params.headsPerPack, visible));
   // Rows beyond the last repeat it and are not stored, and so do keys, which are masked.
   for (var i = thread; i < ROW_TILE; i += THREADS) {
-    let stacked = min(firstRow + i, lastRow);
-    let row = stacked / params.stackedHeads;
-    let head = firstHead + stacked % params.stackedHeads;
+    let packed = min(firstRow + i, lastRow);
+    let row = packed / params.headsPerPack;
+    let head = firstHead + packed % params.headsPerPack;
     queryStarts[i / 4u][i % 4u] = params.queryOffset + head * params.queryHeadStride + row * params.queryRowStride;
     limits[i / 4u][i % 4u] = limit(row, visible);
   }
@@ -275,38 +275,38 @@ fn main(
     var total = vec4f();
     for (var i = 0u; i < COLUMN_THREADS; i++) { total += weights[rowGroup + g * ROW_THREADS][i]; }
     for (var r = 0u; r < 4u; r++) { // unrolled
-      let stacked = firstRow + 4u * (rowGroup + g * ROW_THREADS) + r;
-      if (stacked <= lastRow) {
-        let row = stacked / params.stackedHeads;
-        let head = firstHead + stacked % params.stackedHeads;
-        let factor = select(1.0, select(0.0, 1.0 / total[r], total[r] > 0.0), params.spans == 1u);
+      let packed = firstRow + 4u * (rowGroup + g * ROW_THREADS) + r;
+      if (packed <= lastRow) {
+        let row = packed / params.headsPerPack;
+        let head = firstHead + packed % params.headsPerPack;
+        let factor = select(1.0, select(0.0, 1.0 / total[r], total[r] > 0.0), params.splits == 1u);
         for (var c = 0u; c < COLUMNS; c++) { // unrolled
-          store(head, row, span, column + c * COLUMN_THREADS, factor * results[(4u * g + r) * COLUMNS + c]);
+          store(head, row, split, column + c * COLUMN_THREADS, factor * results[(4u * g + r) * COLUMNS + c]);
         }
-        if (column == 0u) { storeSum(head, row, span, maxima[g][r], total[r]); }
+        if (column == 0u) { storeSum(head, row, split, maxima[g][r], total[r]); }
       }
     }
   }
 }
 
 /// Four channels of a result.
-fn store(head: u32, row: u32, span: u32, vector: u32, four: vec4f) {
+fn store(head: u32, row: u32, split: u32, vector: u32, four: vec4f) {
   for (var i = 0u; i < 4u; i++) { // unrolled
     let channel = 4u * vector + i;
-    if (params.spans == 1u) {
+    if (params.splits == 1u) {
       let start = params.outOffset + head * params.outHeadStride + row * params.outRowStride;
       if (channel < params.outChannels) { out[start + channel] = four[i]; }
     } else if (channel < params.channels) {
-      spanResults[spanStart(head, row, span) + channel] = four[i];
+      splitResults[splitStart(head, row, split) + channel] = four[i];
     }
   }
 }
 
-fn storeSum(head: u32, row: u32, span: u32, maximum: f32, sum: f32) {
-  if (params.spans > 1u) {
-    let start = spanStart(head, row, span) + params.channels;
-    spanResults[start] = maximum;
-    spanResults[start + 1u] = sum;
+fn storeSum(head: u32, row: u32, split: u32, maximum: f32, sum: f32) {
+  if (params.splits > 1u) {
+    let start = splitStart(head, row, split) + params.channels;
+    splitResults[start] = maximum;
+    splitResults[start + 1u] = sum;
   } else if (params.hasLogSumExp == 1u) {
     var bits = NEGATIVE_INFINITY_BITS;
     if (sum > 0.0) { bits = bitcast<u32>(maximum + log(sum)); }
@@ -314,6 +314,6 @@ fn storeSum(head: u32, row: u32, span: u32, maximum: f32, sum: f32) {
   }
 }
 
-fn spanStart(head: u32, row: u32, span: u32) -> u32 {
-  return ((head * params.queryRows + row) * params.spans + span) * (params.channels + 2u);
+fn splitStart(head: u32, row: u32, split: u32) -> u32 {
+  return ((head * params.queryRows + row) * params.splits + split) * (params.channels + 2u);
 }

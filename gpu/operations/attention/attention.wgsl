@@ -1,12 +1,12 @@
-// Softmax attention with online softmax (arXiv 2205.14135): a thread takes ROWS neighbouring queries and a span of their visible
+// Softmax attention with online softmax (arXiv 2205.14135): a thread takes ROWS neighbouring queries and one split of their visible
 // keys.
 //
-// Shapes     query [H, n, d], key and value [G, m, d]; d and their offsets and strides count vectors of four. WHOLE (one span):
-//            out [H, n, outChannels] and logSumExp [H, n] are written; otherwise spanResults [H·n, spans, 4·d + 2]: the values
+// Shapes     query [H, n, d], key and value [G, m, d]; d and their offsets and strides count vectors of four. WHOLE (one split):
+//            out [H, n, outChannels] and logSumExp [H, n] are written; otherwise splitResults [H·n, splits, 4·d + 2]: the values
 //            summed with weights exp(score − maximum), the maximum, and the sum of the weights, of which
-//            attention-merge-spans.wgsl makes the result.
+//            attention-merge-splits.wgsl makes the result.
 // Keys       Visible keys are numbered (visible-keys.wgsl). Those that none of a thread's rows sees are not visited.
-// Grid       one thread per query head, span and ROWS query rows (rows fastest, so that neighbours read the same keys), 64 a
+// Grid       one thread per query head, split and ROWS query rows (rows fastest, so that neighbours read the same keys), 64 a
 //            workgroup, linear from firstItem.
 // Precision  32-bit; scores that are masked are the lowest number there is and contribute exactly 0. All above −3e38 are scores.
 // Equals     `attention` of cpu.ts. A query that sees no key gets zeros and −∞.
@@ -19,8 +19,8 @@
 struct Params {
   firstItem: u32,
   endItem: u32,
-  spans: u32,
-  spanKeys: u32,
+  splits: u32,
+  keysPerSplit: u32,
   queryRows: u32,
   headsPerGroup: u32,
   scale: f32,
@@ -58,7 +58,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read> list: array<u32>;
 @group(0) @binding(5) var<storage, read_write> out: array<f32>;
 @group(0) @binding(6) var<storage, read_write> logSumExp: array<u32>;
-@group(0) @binding(7) var<storage, read_write> spanResults: array<f32>;
+@group(0) @binding(7) var<storage, read_write> splitResults: array<f32>;
 
 const MASKED = -0x1.fffffep+127f;
 const NEGATIVE_INFINITY_BITS = 0xff800000u;
@@ -78,8 +78,8 @@ fn main(
   if (item >= params.endItem) { return; }
   let rowGroups = (params.queryRows + ROWS - 1u) / ROWS;
   let firstRow = item % rowGroups * ROWS;
-  let span = item / rowGroups % params.spans;
-  let head = item / rowGroups / params.spans;
+  let split = item / rowGroups % params.splits;
+  let head = item / rowGroups / params.splits;
   let keyHead = head / params.headsPerGroup;
   let keyStart = params.keyOffset + keyHead * params.keyHeadStride;
   let valueStart = params.valueOffset + keyHead * params.valueHeadStride;
@@ -93,14 +93,14 @@ fn main(
     queryStarts[r] = params.queryOffset + head * params.queryHeadStride + row * params.queryRowStride;
     limits[r] = limit(row, visible);
   }
-  let end = min((span + 1u) * params.spanKeys, limits[ROWS - 1u]);
+  let end = min((split + 1u) * params.keysPerSplit, limits[ROWS - 1u]);
 
   var results = array<vec4f, ROWS * VECTORS>();
   var maxima = array<f32, ROWS>();
   var sums = array<f32, ROWS>();
   for (var r = 0u; r < ROWS; r++) { maxima[r] = MASKED; }
 
-  for (var first = span * params.spanKeys; first < end; first += 8u) {
+  for (var first = split * params.keysPerSplit; first < end; first += 8u) {
     let row0 = keyRow(first, visible);
     let row1 = keyRow(min(first + 1u, end - 1u), visible);
     let row2 = keyRow(min(first + 2u, end - 1u), visible);
@@ -176,12 +176,12 @@ fn main(
           logSumExp[params.logSumExpOffset + head * params.logSumExpHeadStride + row] = bits;
         }
       } else {
-        let start = ((head * params.queryRows + row) * params.spans + span) * (4u * VECTORS + 2u);
+        let start = ((head * params.queryRows + row) * params.splits + split) * (4u * VECTORS + 2u);
         for (var channel = 0u; channel < 4u * VECTORS; channel++) {
-          spanResults[start + channel] = results[r * VECTORS + channel / 4u][channel % 4u];
+          splitResults[start + channel] = results[r * VECTORS + channel / 4u][channel % 4u];
         }
-        spanResults[start + 4u * VECTORS] = maxima[r];
-        spanResults[start + 4u * VECTORS + 1u] = sums[r];
+        splitResults[start + 4u * VECTORS] = maxima[r];
+        splitResults[start + 4u * VECTORS + 1u] = sums[r];
       }
     }
   }

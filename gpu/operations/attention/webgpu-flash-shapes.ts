@@ -53,16 +53,16 @@ const FEW_ROWS = [shape(4, 16, 1, 1, 16), shape(4, 16, 1, 1, 8)];
  */
 const PAIRS_PER_THREAD = 56;
 
-/** The tile for `stacks` stacks of `rows` rows that see up to `keys` keys. */
+/** The tile for `packs` packs of `rows` rows that see up to `keys` keys. */
 export function tileFor(
   encoder: CommandEncoder,
   channels: number,
   rows: number,
-  stacks: number,
+  packs: number,
   keys: number,
 ): AttentionTile {
   const { many, some } = CHOICES.find((choice) => channels <= choice.channels)!;
-  const isLarge = rows * stacks * keys >= PAIRS_PER_THREAD * encoder.parallelThreads;
+  const isLarge = rows * packs * keys >= PAIRS_PER_THREAD * encoder.parallelThreads;
   const fitting = (tiles: readonly AttentionTile[]) =>
     tiles.find((tile) => workgroupBytes(tile, channels) <= encoder.capabilities.maxWorkgroupStorageBytes) ??
     tiles.at(-1)!;

@@ -12,32 +12,32 @@ import {
   attentionOutputs,
   attentionParameters,
   attentionWork,
-  mergeSpans,
-  type SpanCut,
+  mergeSplits,
+  type SplitKv,
   type VectorInputs,
   visibleKeys,
-} from './webgpu-spans';
+} from './webgpu-split-kv';
 
 const kernel = defineKernel('attention-flash', withParts(shader, stageCode, visibleKeysCode));
 
-/** Keys: results of shorter spans take longer to merge than it takes to make them. */
-const SHORTEST_SPAN_OF_FEW_ROWS = 128;
+/** Keys: results of shorter splits take longer to merge than it takes to make them. */
+const SHORTEST_SPLIT_OF_FEW_ROWS = 128;
 
 /** Encodes `Ops.attention` by tiles of query rows, for heads of at most 256 channels. */
 export function attentionFlash(encoder: CommandEncoder, a: AttentionArguments, inputs: VectorInputs): void {
   const { query, key, value } = inputs;
   const { list } = a.visible;
-  // Query heads that see the same keys form a stack.
-  const stackedHeads = query.heads / Math.max(key.heads, list?.sets ?? 1);
-  const stacks = query.heads / stackedHeads;
-  const stackedRows = stackedHeads * query.rows;
-  const tile = tileFor(encoder, query.channels, stackedRows, stacks, visibleKeys(a));
-  const keys = visibleKeys(a, Math.ceil(tile.rows / stackedHeads) + 1);
-  const rowTiles = Math.ceil(stackedRows / tile.rows);
-  const cut = cutKeys(encoder, keys, rowTiles * stacks, tile);
+  // Query heads that see the same keys are packed (GQA): their rows share tiles.
+  const headsPerPack = query.heads / Math.max(key.heads, list?.sets ?? 1);
+  const packs = query.heads / headsPerPack;
+  const rowsPerPack = headsPerPack * query.rows;
+  const tile = tileFor(encoder, query.channels, rowsPerPack, packs, visibleKeys(a));
+  const keys = visibleKeys(a, Math.ceil(tile.rows / headsPerPack) + 1);
+  const rowTiles = Math.ceil(rowsPerPack / tile.rows);
+  const cut = cutKeys(encoder, keys, rowTiles * packs, tile);
   const outputs = attentionOutputs(encoder, a, cut);
   const work = attentionWork(a);
-  const items = rowTiles * stacks * cut.spans;
+  const items = rowTiles * packs * cut.splits;
   const [ofInputs, ofOutputs] = attentionParameters(a, inputs);
   // A dispatch that leaves the device idle takes as long as one that does not.
   const mostParts = Math.ceil((items * tile.threads) / encoder.parallelThreads);
@@ -56,12 +56,12 @@ export function attentionFlash(encoder: CommandEncoder, a: AttentionArguments, i
         {
           firstItem: start,
           endItem: start + count,
-          stacks,
-          stackedHeads,
+          packs,
+          headsPerPack,
           rowTiles,
           channels: query.channels,
-          spans: cut.spans,
-          spanKeys: cut.spanKeys,
+          splits: cut.splits,
+          keysPerSplit: cut.keysPerSplit,
         },
         ofInputs,
         ofOutputs,
@@ -70,17 +70,17 @@ export function attentionFlash(encoder: CommandEncoder, a: AttentionArguments, i
       work: shareOf(work, count / items),
     });
   }
-  mergeSpans(encoder, a, inputs, cut, outputs.spanResults);
+  mergeSplits(encoder, a, inputs, cut, outputs.splitResults);
 }
 
 /**
  * Cuts the keys where there are fewer tiles of rows than workgroups that keep the device busy. A large workgroup keeps a
  * processor busy alone, small ones fill each other's waits. The numbers were measured on an H100 (docs/performance.md).
  */
-function cutKeys(encoder: CommandEncoder, keys: number, tiles: number, tile: AttentionTile): SpanCut {
+function cutKeys(encoder: CommandEncoder, keys: number, tiles: number, tile: AttentionTile): SplitKv {
   const busyWorkgroups = encoder.parallelThreads / (tile.threads > 64 ? 1024 : 256);
-  const shortest = tile.rows <= 16 ? SHORTEST_SPAN_OF_FEW_ROWS : 1;
+  const shortest = tile.rows <= 16 ? SHORTEST_SPLIT_OF_FEW_ROWS : 1;
   const wantedKeys = Math.max(shortest, keys / Math.ceil(busyWorkgroups / tiles));
-  const spanKeys = Math.max(1, Math.ceil(wantedKeys / tile.keys)) * tile.keys;
-  return { spans: Math.max(1, Math.ceil(keys / spanKeys)), spanKeys };
+  const keysPerSplit = Math.max(1, Math.ceil(wantedKeys / tile.keys)) * tile.keys;
+  return { splits: Math.max(1, Math.ceil(keys / keysPerSplit)), keysPerSplit };
 }

@@ -13,10 +13,10 @@ import {
   attentionOutputs,
   attentionParameters,
   attentionWork,
-  mergeSpans,
+  mergeSplits,
   type VectorInputs,
   visibleKeys,
-} from './webgpu-spans';
+} from './webgpu-split-kv';
 
 const kernel = defineKernel('attention', withParts(shader, visibleKeysCode));
 
@@ -24,7 +24,7 @@ const THREADS = 64;
 /** Queries of a thread. */
 const MOST_ROWS = 4;
 /** Keys worth a thread of their own. */
-const SHORTEST_SPAN = 32;
+const SHORTEST_SPLIT = 32;
 
 /** Encodes `Ops.attention`. */
 export function attention(encoder: CommandEncoder, a: AttentionArguments): void {
@@ -42,29 +42,29 @@ export function attention(encoder: CommandEncoder, a: AttentionArguments): void 
   }
 }
 
-/** A thread for some rows and a span of keys: workgroup memory is none on a software adapter. */
+/** A thread for some rows and a split of the keys: workgroup memory is none on a software adapter. */
 function attentionInRegisters(encoder: CommandEncoder, a: AttentionArguments, inputs: VectorInputs): void {
   const { query, key, value } = inputs;
   const { channels } = query;
   const queries = query.heads * query.rows;
   const keys = visibleKeys(a, MOST_ROWS);
 
-  // Cut the keys until queries and spans are as many as the device has threads.
-  const wantedSpans = Math.ceil(encoder.parallelThreads / queries);
-  const spanKeys = Math.max(SHORTEST_SPAN, Math.ceil(keys / wantedSpans / 8) * 8);
-  const cut = { spans: Math.max(1, Math.ceil(keys / spanKeys)), spanKeys };
-  const rows = rowsPerThread(query.rows, channels, (4 * queries * cut.spans) / encoder.parallelThreads);
+  // Cut the keys until queries and splits are as many as the device has threads.
+  const wantedSplits = Math.ceil(encoder.parallelThreads / queries);
+  const keysPerSplit = Math.max(SHORTEST_SPLIT, Math.ceil(keys / wantedSplits / 8) * 8);
+  const cut = { splits: Math.max(1, Math.ceil(keys / keysPerSplit)), keysPerSplit };
+  const rows = rowsPerThread(query.rows, channels, (4 * queries * cut.splits) / encoder.parallelThreads);
   const outputs = attentionOutputs(encoder, a, cut);
   const [ofInputs, ofOutputs] = attentionParameters(a, inputs);
   const work = attentionWork(a);
-  const items = query.heads * Math.ceil(query.rows / rows) * cut.spans;
+  const items = query.heads * Math.ceil(query.rows / rows) * cut.splits;
   for (const { start, count } of spans(items, encoder.partsFor(work), THREADS)) {
     encoder.dispatch({
       kernel,
       constants: {
         VECTORS: channels / 4,
         ROWS: rows,
-        WHOLE: cut.spans === 1,
+        WHOLE: cut.splits === 1,
         ...visibleConstants(a.visible),
       },
       buffers: {
@@ -79,7 +79,7 @@ function attentionInRegisters(encoder: CommandEncoder, a: AttentionArguments, in
       work: shareOf(work, count / items),
     });
   }
-  mergeSpans(encoder, a, inputs, cut, outputs.spanResults);
+  mergeSplits(encoder, a, inputs, cut, outputs.splitResults);
 }
 
 /**

@@ -40,8 +40,8 @@ export function esaImportance(encoder: CommandEncoder, a: EsaImportanceArguments
   fill(encoder, peaks, 0, queries + keys, 0);
   const shape = encoder.isSoftwareAdapter ? undefined : tileOf(encoder, queries, keys, PEAKS_BYTES);
   for (const isColumnPass of [false, true]) {
-    if (shape) recordTiled(encoder, shape, isColumnPass, query, key, peaks);
-    else recordRegisters(encoder, isColumnPass, query, key, peaks);
+    if (shape) encodeTiled(encoder, shape, isColumnPass, query, key, peaks);
+    else encodeRegisters(encoder, isColumnPass, query, key, peaks);
   }
   encoder.dispatch({
     kernel: result,
@@ -54,7 +54,7 @@ export function esaImportance(encoder: CommandEncoder, a: EsaImportanceArguments
 }
 
 /** A pass over all blocks of scores, the keys cut so that no dispatch is long. */
-function recordTiled(
+function encodeTiled(
   encoder: CommandEncoder,
   { constants, leftRows, rightRows }: TileShape,
   isColumnPass: boolean,
@@ -75,7 +75,7 @@ function recordTiled(
   }
 }
 
-function recordRegisters(
+function encodeRegisters(
   encoder: CommandEncoder,
   isColumnPass: boolean,
   query: Rows,

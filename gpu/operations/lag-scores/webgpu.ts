@@ -29,7 +29,7 @@ export function lagScores(encoder: CommandEncoder, a: LagScoresArguments): void 
     hasVectors(key) &&
     hasVectors(value);
   if (walks) {
-    recordWalk(encoder, a, channels);
+    encodeWalk(encoder, a, channels);
     return;
   }
   encoder.dispatch({
@@ -45,7 +45,7 @@ export function lagScores(encoder: CommandEncoder, a: LagScoresArguments): void 
   });
 }
 
-function recordWalk(encoder: CommandEncoder, a: LagScoresArguments, channels: number): void {
+function encodeWalk(encoder: CommandEncoder, a: LagScoresArguments, channels: number): void {
   const { key, value, lagTokens, partitions } = a;
   const runs = Math.ceil(encoder.parallelThreads / THREADS_PER_RUN);
   const runPartitions = Math.ceil((key.heads * partitions) / runs);

@@ -42,11 +42,11 @@ export function matmul(encoder: CommandEncoder, a: MatmulArguments): void {
 function multiplyHead(encoder: CommandEncoder, a: MatmulArguments): void {
   const input = asVectors(encoder, a.input);
   const weight = asVectors(encoder, a.weight);
-  if (input.rows <= FEW_ROWS) recordFewRows(encoder, a, input, weight);
-  else recordTiled(encoder, a, input, weight);
+  if (input.rows <= FEW_ROWS) encodeFewRows(encoder, a, input, weight);
+  else encodeTiled(encoder, a, input, weight);
 }
 
-function recordTiled(encoder: CommandEncoder, a: MatmulArguments, input: Rows, weight: Rows): void {
+function encodeTiled(encoder: CommandEncoder, a: MatmulArguments, input: Rows, weight: Rows): void {
   const { rows, channels: columns } = a.out;
   const parts = encoder.partsFor(matmulWork(rows, columns, input.channels));
   // Slices of columns first: every weight is then read in one of them only.
@@ -89,7 +89,7 @@ function tilingFor(encoder: CommandEncoder, out: Rows, channels: number): Tiling
   };
 }
 
-function recordFewRows(encoder: CommandEncoder, a: MatmulArguments, input: Rows, weight: Rows): void {
+function encodeFewRows(encoder: CommandEncoder, a: MatmulArguments, input: Rows, weight: Rows): void {
   const { rows, channels: columns } = a.out;
   const lanes = lanesFor(encoder, columns, input.channels / 4);
   const [kernel, columnsPerWorkgroup] = encoder.isSoftwareAdapter

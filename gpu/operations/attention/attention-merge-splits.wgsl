@@ -1,6 +1,6 @@
-// Makes the attention result of a query from those of the spans of its keys: Σ e^(mₛ−m)·oₛ / Σ e^(mₛ−m)·wₛ.
+// Makes the attention result of a query from those of the splits of its keys: Σ e^(mₛ−m)·oₛ / Σ e^(mₛ−m)·wₛ.
 //
-// Shapes     spanResults [H·n, spans, channels + 2] as attention.wgsl writes them, out [H, n, outChannels],
+// Shapes     splitResults [H·n, splits, channels + 2] as attention.wgsl writes them, out [H, n, outChannels],
 //            logSumExp [H, n].
 // Grid       LANES threads per query head and row, each taking every LANES-th channel; 64 a workgroup, linear.
 // Precision  32-bit.
@@ -10,7 +10,7 @@
 
 struct Params {
   items: u32,
-  spans: u32,
+  splits: u32,
   channels: u32,
   queryRows: u32,
   outOffset: u32,
@@ -23,7 +23,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> spanResults: array<f32>;
+@group(0) @binding(1) var<storage, read> splitResults: array<f32>;
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;
 @group(0) @binding(3) var<storage, read_write> logSumExp: array<u32>;
 
@@ -42,22 +42,22 @@ fn main(
   let head = item / params.queryRows;
   let row = item % params.queryRows;
   let size = params.channels + 2u;
-  let start = item * params.spans * size;
+  let start = item * params.splits * size;
 
-  var maximum = spanResults[start + params.channels];
-  for (var span = 1u; span < params.spans; span++) {
-    maximum = max(maximum, spanResults[start + span * size + params.channels]);
+  var maximum = splitResults[start + params.channels];
+  for (var split = 1u; split < params.splits; split++) {
+    maximum = max(maximum, splitResults[start + split * size + params.channels]);
   }
   var total = 0.0;
-  for (var span = 0u; span < params.spans; span++) {
-    let at = start + span * size + params.channels;
-    total += exp(spanResults[at] - maximum) * spanResults[at + 1u];
+  for (var split = 0u; split < params.splits; split++) {
+    let at = start + split * size + params.channels;
+    total += exp(splitResults[at] - maximum) * splitResults[at + 1u];
   }
   for (var channel = lane; channel < params.outChannels; channel += LANES) {
     var result = 0.0;
-    for (var span = 0u; span < params.spans; span++) {
-      let at = start + span * size;
-      result += exp(spanResults[at + params.channels] - maximum) * spanResults[at + channel];
+    for (var split = 0u; split < params.splits; split++) {
+      let at = start + split * size;
+      result += exp(splitResults[at + params.channels] - maximum) * splitResults[at + channel];
     }
     out[params.outOffset + head * params.outHeadStride + row * params.outRowStride + channel] =
       select(0.0, result / total, total > 0.0);

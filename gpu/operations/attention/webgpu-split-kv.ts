@@ -4,10 +4,10 @@ import { linearGrid } from '../../webgpu/grid';
 import { defineKernel } from '../../webgpu/kernel';
 import type { Work } from '../../webgpu/pacer';
 import { visibleParameters } from '../../webgpu/visible-keys';
-import shader from './attention-merge-spans.wgsl';
+import shader from './attention-merge-splits.wgsl';
 import type { AttentionArguments } from './op';
 
-const kernel = defineKernel('attention-merge-spans', shader);
+const kernel = defineKernel('attention-merge-splits', shader);
 
 const THREADS = 64;
 
@@ -18,10 +18,10 @@ export interface VectorInputs {
   readonly value: Rows;
 }
 
-/** How the visible keys of all queries are cut: each span gets a result of its own, and one span the result itself. */
-export interface SpanCut {
-  readonly spans: number;
-  readonly spanKeys: number;
+/** How the visible keys of all queries are cut: each split gets a result of its own, and one split the result itself. */
+export interface SplitKv {
+  readonly splits: number;
+  readonly keysPerSplit: number;
 }
 
 /** Keys that some of `rows` neighbouring queries may see: those of the list and those of the range. */
@@ -30,33 +30,33 @@ export function visibleKeys({ visible: { list, range } }: AttentionArguments, ro
   return (list?.count ?? 0) + Math.min(range.end - range.start, inWindow);
 }
 
-/** Where a kernel writes: the result itself, or the results of spans. What it does not write is a stand-in. */
-export function attentionOutputs(encoder: CommandEncoder, a: AttentionArguments, { spans }: SpanCut) {
-  if (spans === 1) {
+/** Where a kernel writes: the result itself, or the results of splits. What it does not write is a stand-in. */
+export function attentionOutputs(encoder: CommandEncoder, a: AttentionArguments, { splits }: SplitKv) {
+  if (splits === 1) {
     return {
       out: a.out.buffer,
       logSumExp: a.logSumExp?.buffer ?? encoder.unusedOutput(0),
-      spanResults: encoder.unusedOutput(2),
+      splitResults: encoder.unusedOutput(2),
     };
   }
   const vectors = Math.max(1, Math.ceil(a.query.channels / 4));
-  const length = a.query.heads * a.query.rows * spans * (4 * vectors + 2);
+  const length = a.query.heads * a.query.rows * splits * (4 * vectors + 2);
   return {
     out: encoder.unusedOutput(1),
     logSumExp: encoder.unusedOutput(0),
-    spanResults: encoder.temporary('f32', length, 'attention of spans'),
+    splitResults: encoder.temporary('f32', length, 'attention of splits'),
   };
 }
 
-/** Makes the result from those of several spans. */
-export function mergeSpans(
+/** Makes the result from those of several splits. */
+export function mergeSplits(
   encoder: CommandEncoder,
   a: AttentionArguments,
   { query }: VectorInputs,
-  { spans }: SpanCut,
-  spanResults: ReturnType<typeof attentionOutputs>['spanResults'],
+  { splits }: SplitKv,
+  splitResults: ReturnType<typeof attentionOutputs>['splitResults'],
 ): void {
-  if (spans === 1) return;
+  if (splits === 1) return;
   const { channels } = query;
   const queries = query.heads * query.rows;
   const lanes = Math.min(THREADS, 2 ** Math.ceil(Math.log2(a.out.channels)));
@@ -64,13 +64,13 @@ export function mergeSpans(
     kernel,
     constants: { LANES: lanes },
     buffers: {
-      spanResults,
+      splitResults,
       out: a.out.buffer,
       logSumExp: a.logSumExp?.buffer ?? encoder.unusedOutput(0),
     },
-    parameters: [{ items: queries, spans, channels, queryRows: query.rows }, outputParameters(a)],
+    parameters: [{ items: queries, splits, channels, queryRows: query.rows }, outputParameters(a)],
     workgroups: linearGrid(Math.ceil((queries * lanes) / THREADS), encoder.maxWorkgroupsPerDimension),
-    work: { flops: 4 * queries * spans * channels, bytes: 4 * queries * spans * channels },
+    work: { flops: 4 * queries * splits * channels, bytes: 4 * queries * splits * channels },
   });
 }
 
