@@ -70,13 +70,13 @@ interface OpenMap {
 async function openMap(ops: Ops, tokens: number, layers: number): Promise<OpenMap> {
   const { text, release } = await randomText(ops, tokens, layers);
   const firstWeights = new FirstWeights(text);
-  const underWay = new Set<Promise<unknown>>();
+  const inFlight = new Set<Promise<unknown>>();
   const pyramid = new TilePyramid({
     source: {
       attention({ work }, signal) {
         const made = attentionOfTiles(text, work, signal, firstWeights);
-        underWay.add(made);
-        return made.finally(() => underWay.delete(made));
+        inFlight.add(made);
+        return made.finally(() => inFlight.delete(made));
       },
       coverage: async ({ tiles }) => ({ kept: tiles.map(() => null) }),
     },
@@ -95,7 +95,7 @@ async function openMap(ops: Ops, tokens: number, layers: number): Promise<OpenMa
     pyramid,
     async release() {
       pyramid.dispose();
-      await Promise.allSettled(underWay);
+      await Promise.allSettled(inFlight);
       firstWeights.close();
       release();
     },

@@ -10,11 +10,11 @@ import { simdOperations } from './simd/operations';
 import { createStorage } from './storage';
 
 export interface CpuOptions {
-  /** Time after which `pace` lets other messages in; 25 unless told. */
+  /** Time after which `pace` lets other messages in; 25 by default. */
   readonly yieldAfterMilliseconds?: number;
-  /** False for the reference: plain TypeScript, sums in double precision. True unless told. */
+  /** False for the reference: plain TypeScript, sums in double precision. True by default. */
   readonly simd?: boolean;
-  /** What all buffers together may take; at most 4 GiB unless told. */
+  /** What all buffers together may take; at most 4 GiB by default. */
   readonly memoryBytes?: number;
 }
 

@@ -7,7 +7,7 @@ const BLOCK_ROWS = 128;
 
 /**
  * sums[r · channels + c] += Σ weights[r · stride + t] · value row t, channel c, over t of [firsts[r], limits[r]), for r < rows ≤
- * PANEL_ROWS. Firsts (0 unless told) and limits ascend. Values outside are not read, so what lies there cannot matter.
+ * PANEL_ROWS. Firsts (0 by default) and limits ascend. Values outside are not read, so what lies there cannot matter.
  */
 export function addWeightedRows(
   weights: Float64Array,

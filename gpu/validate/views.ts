@@ -91,7 +91,7 @@ function checkShape(operation: string, argument: string, view: Rows, expected: E
   }
 }
 
-/** A view that an operation reads, of floats unless told. */
+/** A view that an operation reads, of floats by default. */
 export function checkInput(
   operation: string,
   argument: string,

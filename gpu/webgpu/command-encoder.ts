@@ -306,7 +306,7 @@ export class CommandEncoder {
     this.#opened.throwFailure();
   }
 
-  /** Between pieces of work: submits what is worth it, waits while too much is under way. */
+  /** Between pieces of work: submits what is worth it, waits while too much is in flight. */
   async pace(): Promise<void> {
     this.#opened.throwFailure();
     if (this.#pacer.isDue) this.flush();

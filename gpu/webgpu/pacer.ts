@@ -28,7 +28,7 @@ const SLOW = { flopsPerMs: 0.5e6, bytesPerMs: 1e6 };
 const FAST = { flopsPerMs: 20e6, bytesPerMs: 10e6 };
 
 /**
- * Decides how much work goes into one submission and how many submissions may be under way. Work is estimated in
+ * Decides how much work goes into one submission and how many submissions may be in flight. Work is estimated in
  * milliseconds; the estimate is corrected by how long earlier submissions took.
  */
 export class Pacer {
@@ -100,7 +100,7 @@ export class Pacer {
     this.#waitingMs += estimatedMs;
   }
 
-  /** Waits while too much is under way; lets other messages in at least every 30 ms. */
+  /** Waits while too much is in flight; lets other messages in at least every 30 ms. */
   async wait(): Promise<void> {
     while (
       this.#waiting.length > MOST_WAITING ||

@@ -44,7 +44,7 @@ interface Variant {
 export class Pipelines {
   readonly #device: GPUDevice;
   readonly #fail: (error: Error) => void;
-  /** Under way: checks of what was compiled. */
+  /** Pending: checks of what was compiled. */
   readonly #checks = new Set<Promise<void>>();
   readonly #interfaces = new Map<Kernel, KernelInterface>();
 

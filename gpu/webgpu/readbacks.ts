@@ -23,7 +23,7 @@ interface Copied {
 }
 
 /**
- * Results on their way off the device. What is asked for is copied at the end of the submission, or before something overwrites it: a
+ * Results being read back. What is asked for is copied at the end of the submission, or before something overwrites it: a
  * copy ends a compute pass, and mapping a buffer takes longer than a small read does.
  */
 export class Readbacks {

@@ -36,7 +36,7 @@ export interface ArrivalsOptions {
   /** Most bytes that are kept while nothing runs. */
   readonly keptBytes?: number;
   readonly stallMilliseconds?: number;
-  /** Bytes of the files under way, and how many they are said to have where all say so. */
+  /** Bytes of the files in flight, and how many they are said to have where all say so. */
   readonly onProgress: (model: string, received: number, announced: number | null) => void;
 }
 
@@ -103,7 +103,7 @@ export class Arrivals {
     else this.#dropped.delete(question.address);
   }
 
-  /** Stops whatever is on its way, but for the files of one model. */
+  /** Stops every download but those of one model. */
   abort(exceptModel?: string): void {
     for (const [address, { model, abort, isDone }] of this.#files) {
       if (isDone || model === exceptModel) continue;

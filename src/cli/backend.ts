@@ -9,7 +9,7 @@ import { hasVulkanLoader } from './vulkan';
 
 /**
  * Opens a backend. Forced WebGPU that does not work is an error here: a script wants to know. `memoryBytes`: what all buffers
- * together may take; unless told, half of the machine's memory on the CPU, what the device suggests on a GPU.
+ * together may take; by default, half of the machine's memory on the CPU, what the device suggests on a GPU.
  */
 export async function openCommandBackend(
   wanted: 'auto' | BackendName,

@@ -13,7 +13,7 @@ import type { Answer, CellKey } from './evaluation-file';
 import { sampleTexts } from './node-environment';
 import { encodingMilliseconds, withinTime } from './time-limit';
 
-/** Free runs under way at once on a GPU: while one waits for a token, the others keep the device busy. */
+/** Free runs at once on a GPU: while one waits for a token, the others keep the device busy. */
 const GPU_RUNS = 6;
 
 export interface SeedsRequest {

@@ -35,7 +35,7 @@ const startToken: readonly OptionEntry[] = [
   {
     name: 'start-token',
     value: null,
-    text: "put the model's start token before the text; unless told, what the tokenizer itself does",
+    text: "put the model's start token before the text; by default, what the tokenizer itself does",
   },
   { name: 'no-start-token', value: null, text: 'put none there, even if the tokenizer does' },
 ];
@@ -51,7 +51,7 @@ const out = (value: string, what: string): OptionEntry => ({
 
 /** Options of every verb. */
 export const commonOptions: readonly OptionEntry[] = [
-  { name: 'backend', value: 'auto|cpu|webgpu', text: 'what computes; auto unless told' },
+  { name: 'backend', value: 'auto|cpu|webgpu', text: 'what computes; auto by default' },
   { name: 'memory', value: 'MIB', text: "what may be taken of the device's memory" },
 ];
 
@@ -96,9 +96,9 @@ export const verbs: readonly VerbEntry[] = [
       {
         name: 'queries',
         value: 'START',
-        text: 'first query measured; the last eighth of the text unless told',
+        text: 'first query measured; the last eighth of the text by default',
       },
-      { name: 'layers', value: '0,1,…', text: 'the layers measured; all unless told' },
+      { name: 'layers', value: '0,1,…', text: 'the layers measured; all by default' },
       out('OUT.json', 'a record per method, keep and layer'),
     ],
   },
@@ -116,7 +116,7 @@ export const verbs: readonly VerbEntry[] = [
       },
       { name: 'seeds', value: 'N', text: 'texts of each task and length', isNeeded: true },
       ...startToken,
-      { name: 'first-seed', value: 'N', text: 'the first seed; 0 unless told' },
+      { name: 'first-seed', value: 'N', text: 'the first seed; 0 by default' },
       { name: 'processes', value: 'N', text: 'share the texts out among N processes; the file is the same' },
       { name: 'part', value: 'I/N', text: '', isInternal: true },
       out('OUT.json', 'a cell per task, length and method'),

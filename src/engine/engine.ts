@@ -41,8 +41,8 @@ export class Engine {
   /** The text of a model that is still being loaded, made to plan with it. */
   #draft: { readonly key: string; readonly text: StudyText } | null = null;
   #probe: OpenText | null = null;
-  /** The text of which was told that it is read. */
-  #told: OpenText | null = null;
+  /** The text that `textRead` was emitted for. */
+  #announced: OpenText | null = null;
   readonly #answers = new SweepAnswers();
   #pinned: { readonly key: string; readonly resolved: readonly ResolvedMethod[] } = { key: '', resolved: [] };
   #visible = { layer: 0, head: 0 };
@@ -95,8 +95,8 @@ export class Engine {
       signal.throwIfAborted();
       full = Promise.resolve(probe.full);
       run.onFull(probe.full);
-      if (probe !== this.#told) emit({ name: 'textRead', value: undefined });
-      this.#told = probe;
+      if (probe !== this.#announced) emit({ name: 'textRead', value: undefined });
+      this.#announced = probe;
       void this.#ops.warmUp('measuring');
       await probe.measure({ resolved, pinned, context, visible: () => this.#visible, signal, emit, clock });
     }
@@ -135,7 +135,7 @@ export class Engine {
     if (text.facts.answerStart === null) return;
     const isRight = async (method: ResolvedMethod): Promise<boolean> => {
       const plan = this.#plan(open, text, method, ['free']);
-      // Its progress is told with the answers.
+      // Its progress is reported with the answers.
       const reading = await this.#read(open, text, method, { ...run, emit: () => {} }, plan, false);
       return text.judge(reading.generated ?? []).right;
     };
@@ -286,7 +286,7 @@ export class Engine {
   #closeProbe(): void {
     this.#probe?.release();
     this.#probe = null;
-    this.#told = null;
+    this.#announced = null;
   }
 
   async #freeRun(

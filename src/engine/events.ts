@@ -26,7 +26,7 @@ export interface EngineRun {
   readonly spec: StudySpec;
   readonly parts: readonly Part[];
   readonly signal: AbortSignal;
-  /** Ends the loading of the model, which goes on when a study of the same model overtakes this one; `signal` unless told. */
+  /** Ends the loading of the model, which goes on when a study of the same model overtakes this one; `signal` by default. */
   readonly loading?: AbortSignal;
   readonly emit: (event: PostedEvent) => void;
   /** Hears full attention's result as soon as it is there. */

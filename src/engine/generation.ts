@@ -54,16 +54,16 @@ export interface GenerationRequest {
   readonly ids: Uint32Array;
   /** First token of the answer: generated from there. Null: the text is read, and continued if that is asked for. */
   readonly answerStart: number | null;
-  /** Tokens that are generated after a text without an answer; none unless told. */
+  /** Tokens that are generated after a text without an answer; none by default. */
   readonly continuation?: number;
   readonly queriesStart: number;
   /** Keep queries and log-sum-exp for probe runs. */
   readonly keepQueries: boolean;
   /** Keep hidden states, which the method may not want itself, for probe runs. */
   readonly keepHidden?: boolean;
-  /** Layers whose rotated keys are held while it reads; all unless told. */
+  /** Layers whose rotated keys are held while it reads; all by default. */
   readonly rotatedLayers?: number;
-  /** Keep what was selected for the queries that write the answer; not unless told. */
+  /** Keep what was selected for the queries that write the answer; not by default. */
   readonly keepSelections?: boolean;
   /** Whether an answer is complete with the tokens generated so far. */
   readonly isAnswerComplete: (generated: readonly number[]) => boolean;

@@ -245,7 +245,7 @@ export class OpenText {
   }
 
   /**
-   * A layer that has no selection yet gets it now, whether or not a run is under way. Null where the method is not the current one:
+   * A layer that has no selection yet gets it now, whether or not a run is in progress. Null where the method is not the current one:
    * `measure` tells when it is.
    */
   async coverage({ method, tiles }: CoverageRequest, signal: AbortSignal): Promise<CoverageReply> {

@@ -347,7 +347,7 @@ function weights(inputs: Inputs, keys: number): DeviceBuffer[] {
   return [out];
 }
 
-/** Rows turned to positions that are listed, and rows gathered, copied and repeated. */
+/** Rows rotated to positions that are listed, and rows gathered, copied and repeated. */
 function moved(inputs: Inputs): DeviceBuffer[] {
   const { ops } = inputs;
   const frequencies = CHANNELS / 2;
@@ -357,8 +357,8 @@ function moved(inputs: Inputs): DeviceBuffer[] {
   };
   const positions = { indices: inputs.integers(QUERIES, KEYS), offset: 0 };
   const rows = (channels: number) => headMajorRows(inputs.out(QUERIES * channels), 1, QUERIES, channels);
-  const [turned, gathered, copied] = [rows(CHANNELS), rows(CHANNELS), rows(CHANNELS)];
-  ops.rotate({ input: firstHead(inputs.query), table, positions, out: turned });
+  const [rotated, gathered, copied] = [rows(CHANNELS), rows(CHANNELS), rows(CHANNELS)];
+  ops.rotate({ input: firstHead(inputs.query), table, positions, out: rotated });
   const indices = inputs.integers(QUERIES, KEYS);
   ops.gatherRows({ table: firstHead(inputs.key), indices, indexOffset: 0, out: gathered });
   ops.copyRows({ input: firstHead(inputs.query), out: copied });
@@ -366,7 +366,7 @@ function moved(inputs: Inputs): DeviceBuffer[] {
   const repeated = rows(CHANNELS - 1);
   const { buffer, offset } = inputs.query;
   ops.copyRows({ input: { ...repeated, buffer, offset, rowStride: 0 }, out: repeated });
-  return [turned.buffer, gathered.buffer, copied.buffer, repeated.buffer];
+  return [rotated.buffer, gathered.buffer, copied.buffer, repeated.buffer];
 }
 
 const families: Readonly<Record<string, (inputs: Inputs) => DeviceBuffer[]>> = {

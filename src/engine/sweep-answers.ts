@@ -15,7 +15,7 @@ export interface AnswersRequest {
   readonly text: string;
   /** Whose curves are run. */
   readonly methods: readonly ResolvedMethod[];
-  /** Of whose curves only what is known already is told. */
+  /** Of whose curves only what is known already is reported. */
   readonly others: readonly ResolvedMethod[];
   readonly context: ParameterContext;
   readonly places: StudyPlaces;

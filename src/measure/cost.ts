@@ -22,14 +22,14 @@ export interface CostRequest {
   readonly queries: { readonly start: number; readonly end: number };
   /** First token of the answer, whose tokens are blocks of their own; null: the text has none. */
   readonly answerStart: number | null;
-  /** Where methods that evict once do so; where `queries` begin unless told. */
+  /** Where methods that evict once do so; where `queries` begin by default. */
   readonly evictAt?: number;
   readonly weightOperations: number;
   readonly layers?: readonly number[];
 }
 
 /**
- * Means over `queries`, summed over `layers` (all unless told). A query at token i has i + 1 causal keys. `weightOperations`: those of one token's
+ * Means over `queries`, summed over `layers` (all by default). A query at token i has i + 1 causal keys. `weightOperations`: those of one token's
  * forward pass outside attention, two per weight of every matrix it is multiplied with.
  */
 export function measureCost(request: CostRequest): CostMeasurement {

@@ -23,7 +23,7 @@ export interface ExplainRequest {
   readonly query: number;
   /** Where methods that evict once do so, or before the answer if that comes earlier. */
   readonly evictAt: number;
-  /** Whose positions the weights are under; the model's unless told. */
+  /** Whose positions the weights are under; the model's by default. */
   readonly positions?: 'model' | 'own';
   readonly memo?: Memo;
 }

@@ -34,10 +34,10 @@ export interface MeasureRequest {
 
 /** Most attention weights held at once: heads × queries × keys. */
 export const MOST_WEIGHTS = 2 ** 22;
-/** Most that numbers on their way off the device may take there. */
-export const MOST_BYTES_UNDER_WAY = 2 ** 26;
-/** Most query rows × heads whose numbers are on their way off the device at once. */
-const MOST_ROWS_UNDER_WAY = 2 ** 14;
+/** Most that numbers being read back may take on the device. */
+export const MOST_BYTES_IN_FLIGHT = 2 ** 26;
+/** Most query rows × heads whose numbers are read back at once. */
+const MOST_ROWS_IN_FLIGHT = 2 ** 14;
 
 /** Measures every recorded layer, in their order. Throws UserError for input the method cannot work with, or the signal's reason. */
 export async function measureLayers(request: MeasureRequest): Promise<LayerMeasurement[]> {
@@ -73,7 +73,7 @@ function batches({ text, method, parameters, firstLayer }: MeasureRequest): Laye
   return ops.backend === 'cpu' || ops.isSoftware || isOneByOne ? ordered.map((layer) => [layer]) : [ordered];
 }
 
-/** A block's choice in one layer, on its way off the device. */
+/** A block's choice in one layer, being read back. */
 interface Choice {
   readonly recorded: LayerTrace;
   readonly sums: LayerSums;
@@ -119,7 +119,7 @@ async function probeLayers(
             ops.release(...selection.owned);
           }
         }
-        if (ops.memory().bytes - heldBytes > MOST_BYTES_UNDER_WAY) {
+        if (ops.memory().bytes - heldBytes > MOST_BYTES_IN_FLIGHT) {
           await Promise.allSettled(choices.flatMap((choice) => [choice.kept, choice.selector]));
           heldBytes = ops.memory().bytes;
         }
@@ -184,16 +184,16 @@ async function measureChoices(
     // Full attention's output must not crowd out the scores.
     memo: 8 * numbers <= MEMO_BYTES ? memo : null,
   };
-  let rowsUnderWay = 0;
+  let rowsInFlight = 0;
   let heldBytes = ops.memory().bytes;
-  const underWay: { sums: LayerSums; add: ReturnType<typeof measurePart> }[] = [];
+  const inFlight: { sums: LayerSums; add: ReturnType<typeof measurePart> }[] = [];
   const arrive = async (): Promise<void> => {
-    const adds = await Promise.all(underWay.map(({ add }) => add));
+    const adds = await Promise.all(inFlight.map(({ add }) => add));
     // In the order of the text, which sums of floats depend on.
-    underWay.splice(0).forEach(({ sums }, i) => {
+    inFlight.splice(0).forEach(({ sums }, i) => {
       adds[i]!(sums);
     });
-    rowsUnderWay = 0;
+    rowsInFlight = 0;
     heldBytes = ops.memory().bytes;
   };
   const record = async (
@@ -201,10 +201,10 @@ async function measureChoices(
     rows: number,
     add: ReturnType<typeof measurePart>,
   ): Promise<void> => {
-    underWay.push({ sums, add: ignoreRejection(add) });
-    rowsUnderWay += queryHeads * rows;
-    const bytesUnderWay = ops.memory().bytes - heldBytes;
-    if (rowsUnderWay > MOST_ROWS_UNDER_WAY || bytesUnderWay > MOST_BYTES_UNDER_WAY) await arrive();
+    inFlight.push({ sums, add: ignoreRejection(add) });
+    rowsInFlight += queryHeads * rows;
+    const bytesInFlight = ops.memory().bytes - heldBytes;
+    if (rowsInFlight > MOST_ROWS_IN_FLIGHT || bytesInFlight > MOST_BYTES_IN_FLIGHT) await arrive();
     await ops.pace();
     signal?.throwIfAborted();
   };

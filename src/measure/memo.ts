@@ -6,7 +6,7 @@ import type { Remembered, ScoreMemo } from '../methods/method';
 import type { ScoreCheck } from '../methods/score-check';
 
 /**
- * Bytes that a memo may hold beyond what runs under way use; see docs/memory.md. At 4,096 tokens of the bundled model one
+ * Bytes that a memo may hold beyond what current runs use; see docs/memory.md. At 4,096 tokens of the bundled model one
  * setting of ESA's takes about 4 MiB.
  */
 export const MEMO_BYTES = 2 ** 26;
@@ -70,7 +70,7 @@ export class Memo {
     };
   }
 
-  /** The text is closed: releases everything, what runs under way still use as soon as they let go of it. */
+  /** The text is closed: releases everything, what current runs still use as soon as they let go of it. */
   close(): void {
     this.#isClosed = true;
     this.#dropChecks();

@@ -29,7 +29,7 @@ export interface SweptMethod {
   readonly current: boolean;
 }
 
-/** What a selection keeps at each point that its run stands for, on its way off the device. */
+/** What a selection keeps at each point that its run stands for, being read back. */
 interface Read {
   readonly start: number;
   end: number;

@@ -54,7 +54,7 @@ export interface Scorer<Made extends Scores = Scores> {
   ): Made;
   /** Follows what is read before an eviction, for scores by all earlier queries: a free run keeps none of them (LayerInput.atBlock). */
   follow?(context: MethodContext): Followed;
-  /** Tokens whose fate the scores decide when `count` of `tokens` stay (Selection.candidates): all of them unless told. */
+  /** Tokens whose fate the scores decide when `count` of `tokens` stay (Selection.candidates): all of them by default. */
   candidates?(
     parameters: Parameters,
     layer: number,
@@ -175,7 +175,7 @@ export function composeBy(choose: (parameters: Parameters) => Composed): Compose
   };
 }
 
-/** Scores, what breaks their ties, and kept keys of so many layers, for a set of each KV head unless told. */
+/** Scores, what breaks their ties, and kept keys of so many layers, for a set of each KV head by default. */
 export function keptLists(
   { keyValueHeads, tokens }: MemoryPlace,
   layersHeld: number,

@@ -267,7 +267,7 @@ export interface MethodRun {
   selectExactly?(input: LayerInput): Selection | null;
   /**
    * Per-query scores of the candidates before any pooling (paper's Fig. 2), up to a constant of each query: a row per query for the
-   * approximation and for the exact score; `queries` are tokens of the block, all of them unless told. Null when there is nothing
+   * approximation and for the exact score; `queries` are tokens of the block, all of them by default. Null when there is nothing
    * approximate or no candidate.
    */
   queryScores?(

@@ -28,7 +28,7 @@ export interface MeasuredRecord {
   readonly origin: 'recorded' | 'live';
   /** Its run has ended by itself, without an error. */
   readonly isComplete: boolean;
-  /** Layers of the model; a record with fewer is under way, or was cut short. */
+  /** Layers of the model; a record with fewer is still running, or was cut short. */
   readonly layerCount: number;
   /** Null: nothing has arrived. */
   readonly measurements: Measurements | null;
@@ -94,7 +94,7 @@ export function beginRecord(
   return prune([first, ...records.filter((record) => record !== same)]);
 }
 
-/** The records with something added to the first, which is that of the run under way. */
+/** The records with something added to the first, which is that of the current run. */
 export function changeRecord(
   [first, ...others]: readonly MeasuredRecord[],
   change: (record: MeasuredRecord) => Partial<MeasuredRecord>,

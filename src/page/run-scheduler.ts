@@ -223,17 +223,17 @@ function problemOf(state: PageState, findMethod: FindMethod): string | null {
 
 function eventsOf(store: StoreApi<PageState>, onFacts: () => void, askedText: () => TextChoice): StudyEvents {
   const { setState, getState } = store;
-  /** What the engine has said last: it says so at every run, and what is there already changes nothing. */
-  let told: Pick<PageState, 'model' | 'text'> = { model: null, text: null };
+  /** What the engine said last: it says so at every run, and what is there already changes nothing. */
+  let received: Pick<PageState, 'model' | 'text'> = { model: null, text: null };
   const isSame = <Facts>(shown: Facts | null, last: Facts | null) => last !== null && shown === last;
-  /** Of the run under way: a run that was overtaken is not heard any more. */
+  /** Of the current run: a run that was overtaken is not heard any more. */
   const change = (of: (record: MeasuredRecord) => Partial<MeasuredRecord>): void =>
     setState({ records: changeRecord(getState().records, of) });
   return {
     backend: (backend) => setState({ backend }),
     model(model) {
-      if (isSame(getState().model, told.model) && fingerprint(model) === fingerprint(told.model)) return;
-      told = { model, text: null };
+      if (isSame(getState().model, received.model) && fingerprint(model) === fingerprint(received.model)) return;
+      received = { model, text: null };
       setState({ model });
       onFacts();
     },
@@ -241,8 +241,8 @@ function eventsOf(store: StoreApi<PageState>, onFacts: () => void, askedText: ()
       const textOf = askedText();
       const textKey = textKeyOf(textOf);
       const { pictureVersion, records, textKey: shown } = getState();
-      if (isSame(getState().text, told.text) && shown === textKey) return;
-      told = { ...told, text };
+      if (isSame(getState().text, received.text) && shown === textKey) return;
+      received = { ...received, text };
       if (shown !== null && shown !== textKey) {
         setState({
           records: recordsOfText(records),

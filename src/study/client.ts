@@ -1,6 +1,6 @@
 /**
  * What the page knows of the engine. src/worker/client.ts talks to the workers; tests hand the store a fake.
- * A new `run` overtakes the one under way: its remaining results never arrive.
+ * A new `run` overtakes the current one: its remaining results never arrive.
  */
 import type { ArrivalQuestion } from '../arrival/arrivals';
 import type { QueryRow } from '../measure/results';
@@ -35,7 +35,7 @@ export interface StudyEvents {
   restarted(): void;
   /** Before more bytes are fetched the person has to agree; nothing runs until `agree`, and a study is asked for again. */
   asks(question: ArrivalQuestion): void;
-  /** A sentence: the run under way has failed; what was shown stays. */
+  /** A sentence: the current run has failed; what was shown stays. */
   failed(sentence: string): void;
   /** Everything asked for has been delivered, or has failed. */
   idle(): void;
@@ -67,7 +67,7 @@ export type Ask = <Name extends RequestName>(
 
 export interface StudyClient {
   run(spec: StudySpec): void;
-  /** Stops the run under way; what has arrived stays. */
+  /** Stops the current run; what has arrived stays. */
   cancel(): void;
   /** The person has agreed to what `asks` asked. */
   agree(question: ArrivalQuestion): void;

@@ -49,7 +49,7 @@ class Cells {
   readonly #scale: number;
   readonly #seen = new Float32Array(TILE_PIXELS * TILE_PIXELS);
   readonly #kept = new Float32Array(TILE_PIXELS * TILE_PIXELS);
-  /** Of the block under way: its keys one by one, and what a row that sees all of a pixel's keys adds to it. */
+  /** Of the current block: its keys one by one, and what a row that sees all of a pixel's keys adds to it. */
   readonly #isKept: Uint8Array;
   readonly #seenOfPixel = new Float32Array(TILE_PIXELS);
   readonly #keptOfPixel = new Float32Array(TILE_PIXELS);

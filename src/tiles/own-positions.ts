@@ -79,7 +79,7 @@ export class OwnPositions {
     return { lines, milliseconds: performance.now() - start };
   }
 
-  /** What is under way ends with a sentence. */
+  /** What is pending ends with a sentence. */
   dispose(): void {
     this.#closing.abort(new UserError('Another method is being run; the picture follows.'));
     this.#heads.clear();

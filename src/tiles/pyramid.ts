@@ -22,10 +22,10 @@ import { TileRate } from './throughput';
 
 export interface PyramidOptions {
   readonly source: TileSource;
-  /** Bytes of attention tiles, and of kept shares, that are held; 192 and 96 MiB unless told. */
+  /** Bytes of attention tiles, and of kept shares, that are held; 192 and 96 MiB by default. */
   readonly attentionBytes?: number;
   readonly coverageBytes?: number;
-  /** Milliseconds of a clock; `performance.now` unless told. */
+  /** Milliseconds of a clock; `performance.now` by default. */
   readonly now?: () => number;
 }
 
@@ -273,7 +273,7 @@ export class TilePyramid {
         batch.controller.signal,
       );
       if (batch.controller.signal.aborted) return;
-      // Two batches may be under way: the time is this one's only since the other one came.
+      // Two batches may be in flight: the time is this one's only since the other one came.
       const now = this.#now();
       this.rate.note(cellsOf(work, tokens), work.length, Math.min(milliseconds, now - this.#lastArrival));
       this.#lastArrival = now;

@@ -21,7 +21,7 @@ export interface AfterwardsOptions {
   stop(): void;
   /** The study is done, time included. */
   onRest(): void;
-  /** Answers are no longer under way. */
+  /** No answers are pending any more. */
   onAnswersEnd(): void;
 }
 
@@ -36,7 +36,7 @@ export class Afterwards {
     this.#options = options;
   }
 
-  /** A study begins, or is stopped (null): what is under way here is over. */
+  /** A study begins, or is stopped (null): what is pending here is over. */
   begin(spec: StudySpec | null): void {
     if (this.#part === 'answers') this.#options.onAnswersEnd();
     this.#part = null;

@@ -17,7 +17,7 @@ import type { Asked, FromWorker, Reply } from './protocol';
 
 export interface EngineClientOptions {
   readonly backend: 'auto' | BackendName;
-  /** Address that relative addresses of models count from; the page's own unless told. */
+  /** Address that relative addresses of models count from; the page's own by default. */
   readonly page?: string;
   /** Makes a worker; tests hand in one of their own. */
   readonly createWorker?: () => Worker;
@@ -213,7 +213,7 @@ export function createEngineClient(events: StudyEvents, options: EngineClientOpt
     }
   }
 
-  /** Stops what is under way, keeps what has arrived. */
+  /** Stops the current run, keeps what has arrived. */
   function finish(): void {
     run++;
     unfinished = 0;

@@ -58,7 +58,7 @@ export type FromWorker =
   | { readonly type: 'full'; readonly run: number; readonly full: FullRun }
   /** The run has ended: everything delivered, or failed. */
   | { readonly type: 'ended'; readonly run: number }
-  /** Nothing of the run is under way any more, also where it was cancelled or overtaken. */
+  /** Nothing of the run is in flight any more, also where it was cancelled or overtaken. */
   | { readonly type: 'freed'; readonly run: number }
   /** The worker holds the lock of its life. */
   | { readonly type: 'alive' }

@@ -32,8 +32,8 @@ let controller = new AbortController();
 /** Ends the loading of `loadingModel`, which goes on through studies of the same model. */
 let loading = new AbortController();
 let loadingModel: string | null = null;
-/** The run under way, settled or not; a new one waits until the one before has let go of the device. */
-let underWay: Promise<void> = Promise.resolve();
+/** The current run, settled or not; a new one waits until the one before has let go of the device. */
+let currentRun: Promise<void> = Promise.resolve();
 let newestRun = -1;
 let deliverFull: ((full: FullRun) => void) | null = null;
 
@@ -79,7 +79,7 @@ const loss = new (class {
   }
 
   /**
-   * Whether an error came of the device's end. Operations that are pending fail a moment before the loss is told; an operation
+   * Whether an error came of the device's end. Operations that are pending fail a moment before the loss is reported; an operation
    * that fails without one means that the device cannot be used.
    */
   async explains(error: unknown): Promise<boolean> {
@@ -114,8 +114,8 @@ function run({ run: number, ...asked }: Extract<ToWorker, { type: 'run' }>): voi
           signal.addEventListener('abort', () => reject(signal.reason));
         });
   full?.catch(() => {});
-  const before = underWay;
-  underWay = (async () => {
+  const before = currentRun;
+  currentRun = (async () => {
     await before;
     try {
       await engine?.run({

@@ -245,7 +245,7 @@ describe('a run that is cancelled', () => {
         },
       });
       await expect(cancelled).rejects.toBe(reason);
-      expect(late, 'nothing follows but what was under way').toBeLessThanOrEqual(1);
+      expect(late, 'nothing follows but what was in flight').toBeLessThanOrEqual(1);
       const next = await run(spec({ source: { kind: 'sample', sample: 'other', tokens: 56 } }));
       expect(next.measured.freeRun).toBeDefined();
       expect(ops.memory().bytes).toBe(before);
@@ -269,7 +269,7 @@ describe('memory', () => {
     await attention(piece);
     await coverage(tile);
     await engine.row(3, 2, 90);
-    // Still under way when the text changes.
+    // Still in flight when the text changes.
     const selection = coverage({ ...tile, layer: 7 });
     await run(other);
     await selection.catch(() => {});

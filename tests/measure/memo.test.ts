@@ -83,7 +83,7 @@ describe('a memo', () => {
     expect(made.things.map(({ released }) => released)).toEqual([1, 1, 1]);
   });
 
-  it('keeps what a run under way uses, beyond its limit and its end', () => {
+  it('keeps what a current run uses, beyond its limit and its end', () => {
     const memo = new Memo(15);
     const made = make();
     const [busy, other] = [memo.lease(), memo.lease()];

@@ -35,7 +35,7 @@ export interface AgreementRules {
   readonly breaksTies?: boolean;
   /** By token, one array per set or one for all. */
   readonly secondary?: readonly Float32Array[];
-  /** Of the candidates, how many must lie outside the band; 95 % unless told. */
+  /** Of the candidates, how many must lie outside the band; 95 % by default. */
   readonly leastOutside?: number;
 }
 

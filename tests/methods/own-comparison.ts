@@ -20,7 +20,7 @@ export interface OwnComparison {
   /** The test in tests/methods/ that compares these runs altogether, as `./name.test.ts`: the suite leaves them to it. */
   readonly comparedIn?: string;
   /**
-   * Where the run for the last queries evicts, or stops reading densely; the fixture's `prefillTokens` or T − 24 unless told. T, for a
+   * Where the run for the last queries evicts, or stops reading densely; the fixture's `prefillTokens` or T − 24 by default. T, for a
    * method that evicts: it does not matter where, and one run serves for everything.
    */
   readonly evictAt?: number;
@@ -28,7 +28,7 @@ export interface OwnComparison {
   readonly breaksTies?: boolean;
   /** In place of the backend's, where the reference itself is no closer. */
   readonly tolerance?: number;
-  /** Of the candidates, how many must lie outside the band; 95 % unless told, with the reason beside it. */
+  /** Of the candidates, how many must lie outside the band; 95 % by default, with the reason beside it. */
   readonly leastOutside?: number;
 }
 

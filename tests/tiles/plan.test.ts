@@ -51,7 +51,7 @@ describe('on a fast device', () => {
     }
   });
 
-  test('nothing is asked for that is there or under way', () => {
+  test('nothing is asked for that is there or pending', () => {
     const done = wish({ tile: tile(TILE_PIXELS, 0) });
     const asked = { ...inView(9, 2), isPending: true };
     expect(planWork([done, asked], TOKENS, rate)).toEqual([]);

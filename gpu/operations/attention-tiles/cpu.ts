@@ -79,7 +79,7 @@ function poolTile(
   }
 }
 
-/** A line of pixels under way, the factor of the row that is added to it, and that of the tile's first keys. */
+/** The current line of pixels, the factor of the row that is added to it, and that of the tile's first keys. */
 interface Line {
   readonly maximum: Float32Array;
   readonly sum: Float64Array;

@@ -39,7 +39,7 @@ struct Params {
 
 const THREADS = 128u;
 const SIDE = THREADS / 2u;
-/// Tokens whose vectors the threads of a side load at once, and how many of these a thread has under way.
+/// Tokens whose vectors the threads of a side load at once, and how many of these a thread has in flight.
 const ROWS = SIDE / LANES;
 const BATCH = 4u;
 const TILE = ROWS * BATCH;

@@ -7,7 +7,7 @@
 // Precision  32-bit sums.
 // Equals     `matmul` of cpu.ts.
 //
-// Constants  ROWS: 1, 2, 4 or 8. LANES: a power of two up to 64; with more of them, more of the weights are under way at a time.
+// Constants  ROWS: 1, 2, 4 or 8. LANES: a power of two up to 64; with more of them, more of the weights are in flight at a time.
 
 struct Params {
   firstColumn: u32,

@@ -1,7 +1,7 @@
 // What kernels share that compute tiles of attention probabilities by gemm-tile.wgsl: query rows on its left, keys on its right.
 // A part of theirs; their `params` have the fields of gpu/webgpu/probabilities.ts.
 
-/// The query head of the tile under way.
+/// The query head of the current tile.
 var<private> tileHead: u32;
 
 /// Rows and keys beyond the end repeat the last one.

@@ -34,13 +34,13 @@ export interface MemoryRequest {
   /** First token of `queries`. */
   readonly queriesStart: number;
   readonly answerStart: number | null;
-  /** Tokens generated after a text without an answer; none unless told. */
+  /** Tokens generated after a text without an answer; none by default. */
   readonly continuation?: number;
   /** What this worker does of the study. */
   readonly parts: readonly Part[];
-  /** Whether full attention's reading keeps hidden states; not unless told. */
+  /** Whether full attention's reading keeps hidden states; not by default. */
   readonly recordsHidden?: boolean;
-  /** Free runs at once, where there are several; 1 unless told. */
+  /** Free runs at once, where there are several; 1 by default. */
   readonly runsAtOnce?: number;
 }
 

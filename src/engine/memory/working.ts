@@ -5,7 +5,7 @@
 import type { MemoryLimits } from '../../../gpu/ops';
 import { oneBuffer as one, type PlannedBuffer } from '../../base/planned-buffer';
 import { logitRows } from '../../measure/logits';
-import { MOST_BYTES_UNDER_WAY, MOST_WEIGHTS } from '../../measure/measure-layers';
+import { MOST_BYTES_IN_FLIGHT, MOST_WEIGHTS } from '../../measure/measure-layers';
 import { MEMO_BYTES } from '../../measure/memo';
 import { MOST_SCORES } from '../../measure/selector-recall';
 import { MOST_SUMS } from '../../measure/sweep-mass';
@@ -25,7 +25,7 @@ export interface WorkingSize {
   readonly largestBlock: number;
 }
 
-/** Into so many buffers go, about, the numbers that are on their way off the device. */
+/** Into so many buffers go, about, the numbers being read back. */
 const COPIES = 16;
 
 /** Rotated queries and keys of the open text. */
@@ -53,8 +53,8 @@ export function measuringBuffers(size: WorkingSize): PlannedBuffer[] {
   const rows = Math.min(queries, Math.max(1, Math.floor(MOST_WEIGHTS / (H * tokens))));
   const scored = scoredByQuery(size);
   // Outputs, before and after W_O, and the most attended keys, of all layers as long as they are few.
-  const underWay = Math.min(
-    MOST_BYTES_UNDER_WAY / 4,
+  const inFlight = Math.min(
+    MOST_BYTES_IN_FLIGHT / 4,
     layers * queries * (H * (3 * (d + 1) + Math.ceil(tokens / 4)) + 2 * D),
   );
   const probing = [
@@ -64,7 +64,7 @@ export function measuringBuffers(size: WorkingSize): PlannedBuffer[] {
     { label: 'attention outputs', elements: H * rows * (d + 1), count: 3 },
     { label: 'outputs of all heads', elements: rows * H * d, count: 2 },
     { label: 'projected outputs', elements: rows * D, count: 2 },
-    { label: 'copies under way', elements: Math.ceil(underWay / COPIES), count: COPIES },
+    { label: 'copies in flight', elements: Math.ceil(inFlight / COPIES), count: COPIES },
   ];
   const sweeping = [
     one('groups of keys', 5 * G * tokens),

@@ -84,7 +84,7 @@ export const freqkv: Method = {
     const span = most(({ spanRows }) => spanRows);
     return [
       ...attention,
-      // Keys and values, as they are and as a rewind finds them; a block's copy and the compression under way.
+      // Keys and values, as they are and as a rewind finds them; a block's copy and the compression in progress.
       { label: 'mixtures of tokens', elements: mixed * width, count: 4 * layers + 4 },
       { label: 'rows to be mixed', elements: span * width, count: 2 },
       {

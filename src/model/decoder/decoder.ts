@@ -2,7 +2,7 @@
  * The forward pass of a decoder, written against gpu/ops.ts. It reads a text block by block into growing caches; what a
  * block's queries attend to is the caller's business (`attend`), so full attention and every method share this one pass.
  * Per layer: x += W_O · attend(norm(x)); x += W_down · act(W_up · norm(x)). Memory is O(T·d) per layer; queries and keys are
- * kept un-rotated only and turned where they are read (rotated-rows.ts).
+ * kept un-rotated only and rotated where they are read (rotated-rows.ts).
  */
 
 import { Allocation } from '../../../gpu/allocation';
@@ -74,10 +74,10 @@ export interface SessionOptions {
   readonly mostAtOnce: number;
   /** Keep queries and log-sum-exp of the whole text, for probe runs. */
   readonly keepQueries: boolean;
-  /** Keep the hidden states that every layer projects from; not unless told. */
+  /** Keep the hidden states that every layer projects from; not by default. */
   readonly keepHidden?: boolean;
   /**
-   * Layers whose rotated keys are held; all unless told. Keys of the others are turned anew for every block, which takes time
+   * Layers whose rotated keys are held; all by default. Keys of the others are rotated anew for every block, which takes time
    * instead of memory.
    */
   readonly rotatedLayers?: number;
@@ -85,13 +85,13 @@ export interface SessionOptions {
 
 interface ReadOptions {
   /**
-   * Where the blocks end whose queries attend together, the last at the end of what is read; one block unless told. A layer
+   * Where the blocks end whose queries attend together, the last at the end of what is read; one block by default. A layer
    * attends block after block and does all else for all of them at once: no layer's input depends on a later layer, so the
    * numbers are those of blocks read one by one.
    */
   readonly blockEnds?: readonly number[];
   readonly attend: (request: AttendRequest) => void;
-  /** Maps that take the place of a layer's own for keys and values; the layer's own unless told. */
+  /** Maps that take the place of a layer's own for keys and values; the layer's own by default. */
   readonly keyValueMaps?: ((layer: number) => KeyValueMaps) | null;
   /** Sees hidden states i = 0 (embeddings) … L−1 (input of the last layer); what it throws ends the reading. */
   readonly observe?: (index: number, hidden: Rows) => void;

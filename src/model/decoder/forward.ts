@@ -24,11 +24,11 @@ export interface ForwardResult {
 
 export interface ForwardOptions {
   readonly onProgress?: (tokens: number) => void;
-  /** False: neither hidden states nor logits, queries, keys and values only. True unless told. */
+  /** False: neither hidden states nor logits, queries, keys and values only. True by default. */
   readonly keepStates?: boolean;
-  /** Layers whose rotated keys are held while it reads; all unless told. */
+  /** Layers whose rotated keys are held while it reads; all by default. */
   readonly rotatedLayers?: number;
-  /** Keep the hidden states that every layer projects from, on the device; not unless told. */
+  /** Keep the hidden states that every layer projects from, on the device; not by default. */
   readonly keepHidden?: boolean;
   /** False: results that are not finite are given as they are. Otherwise they end in UserError, which names their layer. */
   readonly isChecked?: boolean;

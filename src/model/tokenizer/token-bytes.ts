@@ -5,7 +5,7 @@
 export type TokenBytes = (token: string, isAdded: boolean) => Uint8Array;
 
 /**
- * How tokens are spelled, told by the `decoder` of tokenizer.json: byte-level (each character of a token is one byte, as in GPT-2,
+ * How tokens are spelled, given by the `decoder` of tokenizer.json: byte-level (each character of a token is one byte, as in GPT-2,
  * Llama 3 and Qwen), or text with ▁ for a space and `<0xE2>` for single bytes (as in Llama 2).
  */
 export function tokenBytesOf(decoder: unknown): TokenBytes {

@@ -267,7 +267,7 @@ describeBoth('attention', (backends) => {
   );
 });
 
-/** Causal attention of heads of 8 channels, one unless told, with given queries and keys. */
+/** Causal attention of heads of 8 channels, one by default, with given queries and keys. */
 function attend(
   ops: Ops,
   a: {

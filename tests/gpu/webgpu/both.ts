@@ -170,7 +170,7 @@ export type Outputs = Readonly<Record<string, DeviceBuffer>>;
 export interface Tolerance {
   /** Largest difference, relative to the largest finite magnitude of the output (at least `least`). */
   readonly relative: number;
-  /** 1 unless told: 0 for outputs that are small, whose tolerance would be an absolute one. */
+  /** 1 by default: 0 for outputs that are small, whose tolerance would be an absolute one. */
   readonly least?: number;
 }
 
