@@ -232,7 +232,8 @@ function eventsOf(store: StoreApi<PageState>, onFacts: () => void, askedText: ()
   return {
     backend: (backend) => setState({ backend }),
     model(model) {
-      if (isSame(getState().model, received.model) && fingerprint(model) === fingerprint(received.model)) return;
+      if (isSame(getState().model, received.model) && fingerprint(model) === fingerprint(received.model))
+        return;
       received = { model, text: null };
       setState({ model });
       onFacts();
