@@ -18,6 +18,8 @@ const KEYS = 240;
 const SCALE = 0.25;
 /** Query i sees keys up to i + this. */
 const CAUSAL_OFFSET = KEYS - QUERIES;
+/** Last keys that a query sees where there is a window. */
+const WINDOW = 23;
 
 /** The same numbers for every backend, on one of them. */
 class Inputs {
@@ -84,12 +86,13 @@ class Inputs {
   }
 }
 
-const weightsOf = ({ query, key, logSumExp }: Inputs) => ({
+const weightsOf = ({ query, key, logSumExp }: Inputs, window?: number) => ({
   query,
   key,
   scale: SCALE,
   logSumExp,
   causalOffset: CAUSAL_OFFSET,
+  window,
 });
 const scoreRows = (buffer: DeviceBuffer, rows: number, length: number): ScoreRows => ({
   buffer,
@@ -124,20 +127,20 @@ function topKOfGroups(inputs: Inputs): DeviceBuffer[] {
   return [lists, tied.buffer];
 }
 
-function massByGroup(inputs: Inputs, groups: number, byRow = false): DeviceBuffer[] {
+function massByGroup(inputs: Inputs, groups: number, byRow = false, window?: number): DeviceBuffer[] {
   const groupings = 2;
   const sets = KEY_HEADS;
   const groupOf = inputs.integers(groupings * sets * (byRow ? QUERIES : 1) * KEYS, groups);
   const out = inputs.out(groupings * QUERY_HEADS * QUERIES * groups);
-  inputs.ops.massByGroup({ ...weightsOf(inputs), groupOf, groupings, sets, groups, byRow, out });
+  inputs.ops.massByGroup({ ...weightsOf(inputs, window), groupOf, groupings, sets, groups, byRow, out });
   return [out];
 }
 
-function tiles(inputs: Inputs, tokensPerPixel: number): DeviceBuffer[] {
+function tiles(inputs: Inputs, tokensPerPixel: number, window?: number): DeviceBuffer[] {
   const [width, height] = [8, 8];
   const out = inputs.out(2 * 3 * width * height);
   inputs.ops.attentionTiles({
-    ...weightsOf(inputs),
+    ...weightsOf(inputs, window),
     tiles: [
       { head: 1, row: 0, key: CAUSAL_OFFSET - 16 },
       { head: 2, row: 8, key: 0 },
@@ -175,14 +178,14 @@ function differentLists(ops: Ops): IndexList {
 }
 
 /** Attention over a list of keys, or lists of different lengths, and a causal range. */
-function listed(inputs: Inputs, areDifferent = false): DeviceBuffer[] {
+function listed(inputs: Inputs, areDifferent = false, window?: number): DeviceBuffer[] {
   const { ops, query, key, value } = inputs;
   const chosen = Uint32Array.from({ length: 32 }, (_, i) => 3 * i + 1);
   const list = areDifferent
     ? differentLists(ops)
     : { buffer: ops.upload(chosen, 'list'), offset: 0, sets: 1, count: 32, rowStride: 32 };
   const out = headMajorRows(inputs.out(QUERY_HEADS * QUERIES * CHANNELS), QUERY_HEADS, QUERIES, CHANNELS);
-  const visible = { list, range: { start: KEYS - QUERIES - 8, end: KEYS, causal: true } };
+  const visible = { list, range: { start: KEYS - QUERIES - 8, end: KEYS, causal: true, window } };
   ops.attention({ query, key, value, scale: SCALE, visible, out });
   ops.release(list.buffer);
   return [out.buffer];
@@ -326,14 +329,14 @@ function mixed(inputs: Inputs): DeviceBuffer[] {
 }
 
 /** What the queries give the keys of a range, or of lists and a range, added to what each head has. */
-function received(inputs: Inputs, hasLists = false): DeviceBuffer[] {
+function received(inputs: Inputs, hasLists = false, window?: number): DeviceBuffer[] {
   const { ops, query, key, logSumExp } = inputs;
   const list = hasLists ? differentLists(ops) : undefined;
   const rows = hasLists ? QUERY_HEADS : KEY_HEADS;
   const out = hasLists ? inputs.floats(rows * KEYS) : inputs.out(rows * KEYS);
   ops.accumulatedAttention({
     ...{ query, key, scale: SCALE, logSumExp },
-    visible: { list, range: { start: hasLists ? KEYS - QUERIES - 8 : 0, end: KEYS, causal: true } },
+    visible: { list, range: { start: hasLists ? KEYS - QUERIES - 8 : 0, end: KEYS, causal: true, window } },
     out: scoreRows(out, rows, KEYS),
     accumulate: hasLists,
   });
@@ -341,9 +344,13 @@ function received(inputs: Inputs, hasLists = false): DeviceBuffer[] {
   return [out];
 }
 
-function weights(inputs: Inputs, keys: number): DeviceBuffer[] {
+function weights(inputs: Inputs, keys: number, window?: number): DeviceBuffer[] {
   const out = inputs.out(QUERY_HEADS * QUERIES * keys);
-  inputs.ops.attentionProbabilities({ ...weightsOf(inputs), key: sliceRows(inputs.key, 0, keys), out });
+  inputs.ops.attentionProbabilities({
+    ...weightsOf(inputs, window),
+    key: sliceRows(inputs.key, 0, keys),
+    out,
+  });
   return [out];
 }
 
@@ -400,6 +407,13 @@ const families: Readonly<Record<string, (inputs: Inputs) => DeviceBuffer[]>> = {
   'mass by groups of each query': (inputs) => massByGroup(inputs, 5, true),
   'attention weights': (inputs) => weights(inputs, KEYS),
   'attention weights of an odd number of keys': (inputs) => weights(inputs, KEYS - 3),
+  'selected keys and a window': (inputs) => listed(inputs, false, WINDOW),
+  'attention received from a window': (inputs) => received(inputs, false, WINDOW),
+  'attention received by listed keys and from a window': (inputs) => received(inputs, true, WINDOW),
+  'mass by group in a window': (inputs) => massByGroup(inputs, 2, false, WINDOW),
+  'mass by many groups in a window': (inputs) => massByGroup(inputs, 24, false, WINDOW),
+  'attention probabilities in a window': (inputs) => weights(inputs, KEYS, WINDOW),
+  'the map of a window': (inputs) => tiles(inputs, 4, WINDOW),
   'the map': (inputs) => tiles(inputs, 4),
   'the map from near': (inputs) => tiles(inputs, 1),
 };
