@@ -40,6 +40,7 @@ import type { PoolArguments } from './operations/pool/op';
 import type { RotateArguments } from './operations/rotate/op';
 import type { SegmentRanksArguments } from './operations/segment-ranks/op';
 import type { SegmentReduceArguments } from './operations/segment-reduce/op';
+import type { SparseQueriesArguments } from './operations/sparse-queries/op';
 import type { SumHeadsArguments } from './operations/sum-heads/op';
 import type { TopKArguments } from './operations/top-k/op';
 import type { TopKOfGroupsArguments } from './operations/top-k-of-groups/op';
@@ -135,6 +136,8 @@ export interface Ops {
   // ---- selection -----------------------------------------------------------------------------------------------
   /** Sums the query heads of every KV head. */
   sumHeads(a: SumHeadsArguments): void;
+  /** SparQ: queries that keep their largest channels. */
+  sparseQueries(a: SparseQueriesArguments): void;
   /** ESA: every key's importance to a block of queries. */
   esaImportance(a: EsaImportanceArguments): void;
   /** ESA: the same for queries that are each a block of one. */

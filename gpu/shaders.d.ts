@@ -325,6 +325,13 @@ declare module '*/segment-reduce.wgsl' {
   >;
   export default shader;
 }
+declare module '*/sparse-queries.wgsl' {
+  const shader: import('./webgpu/kernel').Shader<
+    'query' | 'out',
+    'items' | 'rows' | 'count' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'outOffset' | 'outHeadStride' | 'outRowStride'
+  >;
+  export default shader;
+}
 declare module '*/sum-heads.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
     'input' | 'out',

@@ -54,6 +54,20 @@ export const mutants = [
     tests: ['tests/gpu/webgpu/pages'],
   },
   {
+    name: 'of channels that are equal all are kept',
+    file: 'gpu/operations/sparse-queries/cpu.ts',
+    from: '(sums[other] === sum && other < c)',
+    to: 'false',
+    tests: ['tests/gpu/cpu/numpy'],
+  },
+  {
+    name: 'channels are chosen by the first head of a group',
+    file: 'gpu/operations/sparse-queries/sparse-queries.wgsl',
+    from: 'query[queryStart + h * params.queryHeadStride + c]); }\n    sums[c] = sum;',
+    to: 'query[queryStart + c]); }\n    sums[c] = sum;',
+    tests: ['tests/gpu/webgpu/pages'],
+  },
+  {
     name: 'of keys that have received equally the first is dropped',
     file: 'gpu/operations/heavy-hitters/cpu.ts',
     from: 'if (number <= least) {',

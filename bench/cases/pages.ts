@@ -64,6 +64,22 @@ export const pageCases: readonly KernelCase[] = [
   boundScoresCase('boundScores', ({ rows }) => rows),
   boundScoresCase('boundScores, one query', () => 1),
   {
+    name: 'sparseQueries',
+    tolerance: 1e-5,
+    prepare(ops, { rows, heads, groups, channels }) {
+      const query = tokenMajorRows(floats(ops, heads * rows * channels, 1), heads, rows, channels);
+      const out = rowsOut(ops, heads, rows, channels);
+      const count = Math.ceil(channels / 4);
+      return {
+        size: `${heads} heads, ${rows} rows, ${count} of ${channels} channels`,
+        flops: 6 * heads * rows * channels,
+        bytes: 8 * heads * rows * channels,
+        out: out.buffer,
+        encode: () => ops.sparseQueries({ query, groups, count, out }),
+      };
+    },
+  },
+  {
     name: 'segmentReduce',
     tolerance: 1e-5,
     prepare(ops, { keys, heads }) {

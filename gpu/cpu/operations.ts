@@ -27,6 +27,7 @@ export { pool } from '../operations/pool/cpu';
 export { rotate } from '../operations/rotate/cpu';
 export { segmentRanks } from '../operations/segment-ranks/cpu';
 export { segmentReduce } from '../operations/segment-reduce/cpu';
+export { sparseQueries } from '../operations/sparse-queries/cpu';
 export { sumHeads } from '../operations/sum-heads/cpu';
 export { topK } from '../operations/top-k/cpu';
 export { topKOfGroups } from '../operations/top-k-of-groups/cpu';

@@ -27,6 +27,7 @@ export { pool } from '../operations/pool/webgpu';
 export { rotate } from '../operations/rotate/webgpu';
 export { segmentRanks } from '../operations/segment-ranks/webgpu';
 export { segmentReduce } from '../operations/segment-reduce/webgpu';
+export { sparseQueries } from '../operations/sparse-queries/webgpu';
 export { sumHeads } from '../operations/sum-heads/webgpu';
 export { topK } from '../operations/top-k/webgpu';
 export { topKOfGroups } from '../operations/top-k-of-groups/webgpu';

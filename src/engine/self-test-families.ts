@@ -276,6 +276,14 @@ function paged(inputs: Inputs): DeviceBuffer[] {
   return [minimum.buffer, maximum.buffer, out];
 }
 
+/** Queries that keep some channels. */
+function sparseQueries({ ops, query, out }: Inputs): DeviceBuffer[] {
+  const buffer = out(QUERY_HEADS * QUERIES * CHANNELS);
+  const rows = headMajorRows(buffer, QUERY_HEADS, QUERIES, CHANNELS);
+  ops.sparseQueries({ query, groups: KEY_HEADS, count: 5, out: rows });
+  return [buffer];
+}
+
 /** A cache of fixed size, through a few queries. */
 function heavyHitters(inputs: Inputs): DeviceBuffer[] {
   const { ops, query, key } = inputs;
@@ -395,6 +403,7 @@ const families: Readonly<Record<string, (inputs: Inputs) => DeviceBuffer[]>> = {
   'lag scores': lagged,
   ranks: ranked,
   'bounds of pages': paged,
+  'largest channels': sparseQueries,
   'a cache of heavy hitters': heavyHitters,
   'means of segments': (inputs) => segmented(inputs, 'mean', 16),
   'largest of long segments': (inputs) => segmented(inputs, 'max', 100),

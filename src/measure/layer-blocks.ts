@@ -34,6 +34,7 @@ export interface MeasuredRun {
   readonly run: MethodRun;
   /** Whether the rows of its cache are tokens: otherwise there is no recall, and no output but the run's own. */
   readonly cache: Traits['cache'];
+  readonly positions: Traits['positions'];
   /** The same queries as the run itself sees them, where keys and values are its own; null: as full attention does. */
   readonly asRun: ((part: LayerInput) => LayerInput) | null;
   /** Holds full attention's part of the measurements; null where that would take too much. */
@@ -81,6 +82,7 @@ export async function measurePart(
   return adder(query, full, logSumExp.headStride, {
     model: { out: modelOut, lambda: modelLambda, projected: afterProjection },
     own: own && { out: ownOut!, lambda: ownLambda, ofAll: ownLambdaOfAll ?? null },
+    isAtModel: measured.positions === 'model',
     recalls,
   });
 }
@@ -101,6 +103,8 @@ interface KeptNumbers {
     readonly lambda: Float32Array;
     readonly ofAll: Float32Array | null;
   } | null;
+  /** Whether the run attends at the model's positions: its recall is then the model's. */
+  readonly isAtModel: boolean;
   /** Null: recall by tokens means nothing. */
   readonly recalls: readonly (TopKOfHead | null)[] | null;
 }
@@ -110,7 +114,7 @@ export function adder(
   { heads, rows, channels }: Rows,
   full: FullNumbers,
   headStride: number,
-  { model, own, recalls }: KeptNumbers,
+  { model, own, isAtModel, recalls }: KeptNumbers,
 ): (sums: LayerSums) => void {
   const size = rows * channels;
   return (sums) => {
@@ -120,7 +124,7 @@ export function adder(
         const i = head * rows + row;
         const massRecall = share(model.lambda[i]!, full.lambda[head * headStride + row]!);
         of!.massRecall.add(massRecall);
-        if (!own) of!.ownMassRecall.add(massRecall);
+        if (!own || isAtModel) of!.ownMassRecall.add(massRecall);
         else if (own.ofAll) of!.ownMassRecall.add(share(own.lambda[i]!, own.ofAll[i]!));
         const recall = recalls[head];
         if (recall && !Number.isNaN(recall.recall[row])) {

@@ -114,6 +114,7 @@ export async function measureRows(
   return adder(query, full, logSumExp.headStride, {
     model: { out, lambda, projected: afterProjection },
     own: hasOwn ? { out: out.subarray(size), lambda: lambda.subarray(heads * rows), ofAll: ownOfAll } : null,
+    isAtModel: measured.positions === 'model',
     recalls,
   });
 }

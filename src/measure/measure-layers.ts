@@ -178,6 +178,7 @@ async function measureChoices(
     methodId: method.id,
     run,
     cache: traits.cache,
+    positions: traits.positions,
     asRun: run.keyValueMaps
       ? ({ layer, block }) => inputOf(text.layerTraces.find((recorded) => recorded.layer === layer)!, block)
       : null,

@@ -21,6 +21,7 @@ import { pyramidkv } from './pyramidkv';
 import { quest } from './quest';
 import { random } from './random';
 import { snapkv } from './snapkv';
+import { sparq } from './sparq';
 import { streamingLlm } from './streaming-llm';
 import { tova } from './tova';
 
@@ -44,6 +45,7 @@ export const methods: readonly Method[] = [
   freqkv,
   lorc,
   quest,
+  sparq,
   h2o,
   oracle,
   random,

@@ -44,3 +44,14 @@ export function ownMemo(): ScoreMemo & Pick<Remembered, 'release'> {
     },
   };
 }
+
+/** So many infinities, which keep what they score whatever the others have. */
+export function infinities(
+  { ops, memo }: { readonly ops: Ops; readonly memo?: ScoreMemo },
+  count: number,
+): { readonly value: Buffers & { readonly buffer: DeviceBuffer }; readonly owned: readonly DeviceBuffer[] } {
+  return remembered(memo, `infinities/${count}`, () => {
+    const buffer = ops.upload(new Float32Array(count).fill(Number.POSITIVE_INFINITY), 'infinite scores');
+    return inBuffers(ops, [buffer], { buffer });
+  });
+}

@@ -1,6 +1,6 @@
 /**
  * What stands before the queries is read with full attention; then every query decides anew which of all tokens up to its own it
- * sees. It has no token for certain, its own included.
+ * sees. It has no token for certain, its own included, unless the scorer says so.
  */
 import { equalBlocks } from '../blocks';
 import type { Parts, Schedule, Scores } from '../compose';
@@ -66,14 +66,17 @@ function decideByQuery<Made extends Scores>(
       const make = () => scorer.score(context, parameters, input, end, null);
       const scores = remembered(memo, `${scorer.name(parameters, layer)}/${layer}/${start}`, make);
       const { score } = scores.value;
+      const candidates = scorer.candidates?.(parameters, layer, end, count) ?? { start: 0, end };
+      const isChosen = candidates.end > candidates.start;
       const best = budget.keep(ops, parameters, layer, scores.value, count);
       const { list, tied, tiedSets } = expandUnits(ops, unitTokens, best, end);
       return {
         list,
         rangeStart: end,
-        candidates: { start: 0, end },
+        candidates,
         score: { rows: score, scoreStart: 0, ...(unitTokens === 1 ? {} : { tokensPerScore: unitTokens }) },
-        tiedAtCut: { buffer: tied, offset: 0, sets: tiedSets },
+        tiedAtCut: isChosen ? { buffer: tied, offset: 0, sets: tiedSets } : null,
+        ...(isChosen ? {} : { decidedBy: 'place' as const }),
         owned: [list.buffer, tied, ...scores.owned],
       };
     },

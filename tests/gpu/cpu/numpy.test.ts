@@ -84,6 +84,12 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
     expectClose(await take(ops, view), c.out.flat(), TOLERANCE);
   });
 
+  test.each(cases.sparseQueries)('sparseQueries, $count channels', async (c) => {
+    const out = headsOut(c.out);
+    ops.sparseQueries({ query: heads(c.query), groups: c.groups, count: c.count, out });
+    expectClose(await take(ops, out), c.out.flat(2), TOLERANCE);
+  });
+
   test.each(cases.segmentReduce)('segmentReduce, $kind', async ({ kind, segmentLength, ...c }) => {
     const { view, out } = scoresOut(c.out.length, c.out[0]!.length);
     ops.segmentReduce({ kind: kind as 'sum', input: scores(c.input), segmentLength, out });

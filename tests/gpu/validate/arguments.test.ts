@@ -91,6 +91,7 @@ const bounding = { key: heads(2, 5, 3), pageLength: 2, minimum: heads(2, 3, 3), 
 const bounded = {
   ...{ query: heads(4, 2, 3), minimum: heads(2, 5, 3), maximum: heads(2, 5, 3), out: scores(8, 5) },
 };
+const sparse = { query: heads(4, 2, 3), groups: 2, count: 2, out: heads(4, 2, 3) };
 const reducing = { kind: 'sum', input: scores(2, 7), segmentLength: 3, out: scores(2, 3) } as const;
 const expanding = { input: scores(2, 3), segmentLength: 3, out: scores(2, 7) };
 const listing = { segments: list(2, 2), segmentLength: 3, indexBase: 1, end: 6, out: ragged(2, 5) };
@@ -120,6 +121,7 @@ test('what the cases below are made from is accepted', () => {
   ops.pool(pooling);
   ops.pageBounds(bounding);
   ops.boundScores(bounded);
+  ops.sparseQueries(sparse);
   ops.segmentReduce(reducing);
   ops.expandSegments(expanding);
   ops.expandList(listing);
@@ -325,6 +327,16 @@ describe('refused', () => {
       'boundScores: maximum.rows is 4, but must be 5',
     ],
     [() => ops.boundScores({ ...bounded, out: scores(4, 5) }), 'boundScores: out.rows is 4, but must be 8'],
+    [
+      () => ops.sparseQueries({ ...sparse, groups: 3 }),
+      'sparseQueries: query has 4 heads, which is no multiple of the 3 groups',
+    ],
+    [() => ops.sparseQueries({ ...sparse, count: -1 }), 'sparseQueries: count is -1'],
+    [
+      () => ops.sparseQueries({ ...sparse, out: heads(4, 2, 4) }),
+      'sparseQueries: out.channels is 4, but must be 3',
+    ],
+    [() => ops.sparseQueries({ ...sparse, out: sparse.query }), 'sparseQueries: out must not overlap query'],
     [() => ops.segmentReduce({ ...reducing, segmentLength: 0 }), 'segmentReduce: segmentLength is 0'],
     [
       () => ops.segmentReduce({ ...reducing, segmentLength: 4 }),

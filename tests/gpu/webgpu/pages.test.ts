@@ -91,3 +91,47 @@ describeBoth('boundScores', (backends) => {
     });
   });
 });
+
+describeBoth('sparseQueries', (backends) => {
+  it.each([
+    // Query heads, KV heads, rows, channels, kept channels.
+    [1, 1, 1, 1, 1, 'dense'],
+    [4, 2, 1, 16, 5, 'dense'],
+    [6, 2, 5, 65, 64, 'token-major'],
+    [3, 3, 7, 130, 1, 'strided'],
+    [70, 1, 2, 9, 3, 'dense'],
+    [4, 2, 3, 8, 0, 'dense'],
+    [4, 2, 3, 8, 100, 'strided'],
+    [2, 1, 0, 8, 2, 'dense'],
+    [0, 0, 3, 8, 2, 'dense'],
+    [2, 1, 3, 0, 2, 'dense'],
+  ] as [number, number, number, number, number, Layout][])(
+    '%i query heads, %i KV heads, %i rows of %i channels, %i kept, %s',
+    async (heads, groups, rows, channels, count, layout) => {
+      await compare(
+        backends,
+        (ops) => {
+          const query = inputView(ops, [heads, rows, channels], layout, 1);
+          const out = outputView(ops, [heads, rows, channels], layout);
+          ops.sparseQueries({ query, groups, count, out });
+          return { out: out.buffer };
+        },
+        { relative: 2e-6 },
+      );
+    },
+  );
+
+  it('of equal channels, and of a head that has nothing where its group is large', async () => {
+    await compare(backends, (ops) => {
+      const query = inputView(
+        ops,
+        [2, 2, 4],
+        'dense',
+        Float32Array.of(1, -1, 1, 1, 0, 0, 4, 0, 0, 0, 0, 0, 9, 2, 0, 0),
+      );
+      const out = outputView(ops, [2, 2, 4], 'dense');
+      ops.sparseQueries({ query, groups: 1, count: 2, out });
+      return { out: out.buffer };
+    });
+  });
+});

@@ -1,0 +1,97 @@
+/**
+ * Attention with the mean value for the keys that are left out: α · attention to those that are seen + (1 − α) · mean of all values, α being
+ * the share that approximate logits give to what is seen (arXiv 2312.04985, Alg. 1; ann_attention.py, AnnAttention).
+ */
+import { headMajorRows, type Rows } from '../../../gpu/rows';
+import { Scratch } from '../../../gpu/scratch';
+import { attendSelection } from '../../model/decoder/attend';
+import type { LayerInput, MethodContext, Selection } from '../method';
+import { isOn, type Parameters } from '../parameters';
+import type { Positions } from '../positions';
+import { denseScores } from '../units';
+import { channelsIn } from './schema';
+
+export const meanOfOthers: Positions = {
+  of: () => 'model',
+  attend(context, parameters) {
+    const { ops, attentionScale: scale } = context;
+    if (!isOn(parameters, 'meanValue')) return {};
+    return {
+      attend(input, selection, out, logSumExp) {
+        attendSelection(ops, input, selection, scale, out, logSumExp);
+        if (selection.list) mixMean(context, parameters, input, selection, out);
+      },
+    };
+  },
+  memory: (parameters, { queryHeads, tokens, headDimension }) =>
+    isOn(parameters, 'meanValue')
+      ? [
+          { label: 'shares of keys', elements: queryHeads * tokens, count: 1 },
+          { label: 'outputs with the mean value', elements: queryHeads * headDimension, count: 3 },
+        ]
+      : [],
+};
+
+/** α of a block of one query, [H]; the caller's `scratch` holds it. */
+export function keptShare(
+  { ops, attentionScale: scale }: MethodContext,
+  parameters: Parameters,
+  { layer, query: asked, key }: LayerInput,
+  { list }: Pick<Selection, 'list'>,
+  scratch: Scratch,
+): Rows {
+  const { heads, rows, channels } = asked;
+  const query = scratch.rows(heads, rows, channels, 'queries on their largest channels');
+  ops.sparseQueries({
+    query: asked,
+    groups: key.heads,
+    count: channelsIn(parameters, layer, channels),
+    out: query,
+  });
+  const logSumExp = scratch.scalars(heads, rows, 'log-sum-exp of approximate logits');
+  const range = { start: 0, end: key.rows, causal: true };
+  const unused = scratch.rows(heads, rows, channels, 'attention by approximate logits');
+  ops.attention({ query, key, value: key, scale, visible: { range }, out: unused, logSumExp });
+  const received = denseScores(scratch.floats(heads * key.rows, 'shares of keys'), heads, key.rows);
+  const seen = { list: list!, range: { start: 0, end: 0, causal: false } };
+  ops.accumulatedAttention({ query, key, scale, logSumExp, visible: seen, out: received });
+  const share = scratch.floats(heads, 'share of the keys that are seen');
+  ops.segmentReduce({
+    kind: 'sum',
+    input: received,
+    segmentLength: key.rows,
+    out: denseScores(share, heads, 1),
+  });
+  return headMajorRows(share, heads, 1, 1);
+}
+
+/** out ← α · out + (1 − α) · mean of the values, as mean + α · (out − mean). */
+function mixMean(
+  context: MethodContext,
+  parameters: Parameters,
+  input: LayerInput,
+  selection: Selection,
+  out: Rows,
+): void {
+  const { ops } = context;
+  const { query, key, value } = input;
+  const { heads, rows, channels } = out;
+  const scratch = new Scratch(ops);
+  const share = keptShare(context, parameters, input, selection, scratch);
+  const mean = scratch.rows(heads, rows, channels, 'mean value');
+  // Where products count nothing all keys weigh the same.
+  ops.attention({
+    query,
+    key,
+    value,
+    scale: 0,
+    visible: { range: { start: 0, end: key.rows, causal: true } },
+    out: mean,
+  });
+  const mixed = scratch.rows(heads, rows, channels, 'outputs with the mean value');
+  ops.sumHeads({ input: mean, out, factor: -1, accumulate: true });
+  ops.mixRows({ matrix: share, input: out, out: mixed });
+  ops.sumHeads({ input: mean, out: mixed, accumulate: true });
+  ops.copyRows({ input: mixed, out });
+  scratch.release();
+}
