@@ -20,6 +20,7 @@ import { oracle } from './oracle';
 import { pyramidkv } from './pyramidkv';
 import { quest } from './quest';
 import { random } from './random';
+import { simlayerkv } from './simlayerkv';
 import { snapkv } from './snapkv';
 import { sparq } from './sparq';
 import { streamingLlm } from './streaming-llm';
@@ -36,6 +37,7 @@ export const methods: readonly Method[] = [
   pyramidkv,
   adakv,
   chunkkv,
+  simlayerkv,
   observedAttention,
   expectedAttention,
   knorm,

@@ -55,9 +55,11 @@ const windowOf = (parameters: Parameters, layer: number): number =>
   numberIn(parameters, 'windowTokens', layer);
 
 /** The largest window of all layers: so many queries have to be at hand. */
-function largestWindow({ windowTokens }: Parameters): number {
-  return typeof windowTokens === 'number' ? windowTokens : Math.max(...(windowTokens as number[]));
-}
+const largestWindow = ({ windowTokens }: Parameters): number => largestOf(windowTokens);
+
+/** Of a number or one per layer the largest. */
+const largestOf = (value: Parameters[string] | undefined): number =>
+  Math.max(...([value].flat() as number[]));
 
 /** What a scorer by the last queries takes from its parameters. */
 interface WindowRule {
@@ -189,5 +191,14 @@ export const lastQuery = byLastQueries({
   ownScore: 'above',
   window: () => 1,
   largestWindow: () => 1,
+  poolKernel: () => 1,
+});
+
+/** The mean of the last `lastTokens` queries and of all heads, unpooled: one query is TOVA's. */
+export const lastQueries = byLastQueries({
+  sets: 'layer',
+  ownScore: 'above',
+  window: (parameters, layer) => numberIn(parameters, 'lastTokens', layer),
+  largestWindow: ({ lastTokens }) => largestOf(lastTokens),
   poolKernel: () => 1,
 });
