@@ -67,7 +67,7 @@ async function read(
     method,
     parameters,
     calibration: model.calibration,
-    recorded: null,
+    layerTraces: null,
     ids,
     answerStart: answers ? TOKENS - ANSWER_TOKENS : null,
     queriesStart: TOKENS / 2,

@@ -110,7 +110,7 @@ async function measureCase({ print, figure }: Bench, { name, config, tokens }: C
   const ids = Uint32Array.from({ length: tokens }, (_, i) => (i * 7919 + (i >> 5)) % config.vocabularySize);
   const read = (change: Pick<GenerationRequest, 'method' | 'parameters' | 'keepQueries' | 'rotatedLayers'>) =>
     generate({
-      ...{ decoder, ids, queriesStart, answerStart: null, calibration: null, recorded: null },
+      ...{ decoder, ids, queriesStart, answerStart: null, calibration: null, layerTraces: null },
       isAnswerComplete: () => true,
       signal: new AbortController().signal,
       onProgress: () => {},

@@ -69,7 +69,7 @@ async function read(model: OpenModel, id: string, ids: Uint32Array): Promise<Flo
     method,
     parameters,
     calibration: model.calibration,
-    recorded: null,
+    layerTraces: null,
     ids,
     answerStart: null,
     queriesStart: 0,

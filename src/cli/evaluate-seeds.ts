@@ -132,7 +132,7 @@ async function runSeed(
     method,
     parameters,
     calibration: model.calibration,
-    recorded: null,
+    layerTraces: null,
     ids: text.ids,
     answerStart,
     queriesStart: queries.start,

@@ -34,13 +34,13 @@ export async function selectCommand(rawArguments: string[]): Promise<void> {
 
   const tensors: Record<string, TensorToWrite> = {};
   const said = new Map<number, readonly string[]>();
-  for (const [recordedIndex, { layer }] of text.layerTraces.entries()) {
+  for (const [traceIndex, { layer }] of text.layerTraces.entries()) {
     showProgress(`layer ${layer}`);
     const { blocks, after, ...run } = await selectAll({
       text,
       method,
       parameters,
-      recordedIndex,
+      traceIndex,
       evictAt: text.tokens,
       withScores: true,
     });

@@ -187,7 +187,7 @@ function paramsById(value: unknown, methods: readonly Method[]): Record<string, 
 
 function withLayers(text: Trace, layers: readonly number[] | null): Trace {
   if (!layers) return text;
-  const missing = layers.find((layer) => !text.layerTraces.some((recorded) => recorded.layer === layer));
+  const missing = layers.find((layer) => !text.layerTraces.some((layerTrace) => layerTrace.layer === layer));
   if (missing !== undefined) {
     const there = text.layerTraces.map(({ layer }) => layer).join(', ');
     throw new UserError(`There is no layer ${missing} in this source; it has ${there}.`);

@@ -326,7 +326,7 @@ export class Engine {
       method,
       parameters,
       calibration: open.calibration,
-      recorded: probe?.text.layerTraces ?? null,
+      layerTraces: probe?.text.layerTraces ?? null,
       ids: text.ids,
       answerStart,
       queriesStart: queries.start,

@@ -49,8 +49,8 @@ export interface GenerationRequest {
   readonly method: Method;
   readonly parameters: Parameters;
   readonly calibration: Calibration | null;
-  /** The text as full attention saw it, for methods that prepare from it; null where nothing was recorded. */
-  readonly recorded: readonly LayerTrace[] | null;
+  /** The text as full attention saw it, for methods that prepare from it; null where there is no trace. */
+  readonly layerTraces: readonly LayerTrace[] | null;
   readonly ids: Uint32Array;
   /** First token of the answer: generated from there. Null: the text is read, and continued if that is asked for. */
   readonly answerStart: number | null;
@@ -167,7 +167,7 @@ class Run {
   readonly #next: DeviceBuffer;
   readonly #nextLogits: Rows;
   readonly #scratchLogSumExp: RowScalars;
-  readonly #unused: Rows | null;
+  readonly #fullOutput: Rows | null;
   readonly #traits: Traits;
   readonly #earlier: EarlierQueries | null;
   readonly #evictAt: number;
@@ -205,8 +205,8 @@ class Run {
     const traits = method.traits(parameters);
     this.#traits = traits;
     this.#evictAt = evictAt;
-    // Methods that look at full attention's weights need its log-sum-exp first, which comes with an output nobody reads.
-    this.#unused = traits.wants.logSumExp
+    // Methods that look at full attention's probabilities need its log-sum-exp first, which comes with an output nobody reads.
+    this.#fullOutput = traits.wants.logSumExp
       ? scratch.rows(queryHeads, largestBlock, headDimension, 'full attention output')
       : null;
     this.#check = new ScoreCheck(ops, config.layers);
@@ -240,7 +240,7 @@ class Run {
 
   /** What the method has to compute from a text before it can select. */
   async prepare(): Promise<void> {
-    await this.#method.prepare?.(this.#request.recorded, this.#request.signal);
+    await this.#method.prepare?.(this.#request.layerTraces, this.#request.signal);
   }
 
   /** Reads the true tokens of blocks that follow one another, and keeps the states of those that are queries. */
@@ -352,15 +352,21 @@ class Run {
     const input: LayerInput = {
       ...asked,
       block: { start, end },
-      logSumExp: this.#unused ? this.#scratchLogSumExp : null,
+      logSumExp: this.#fullOutput ? this.#scratchLogSumExp : null,
       queriesBefore: (before) => this.#earlier?.before(asked.layer, before) ?? null,
       // Layers below have had their turn.
       inLayer: () => null,
       atBlock: () => null,
     };
     const scale = decoder.config.attentionScale;
-    if (this.#unused) {
-      fullLogSumExp(this.#ops, input, scale, sliceRows(this.#unused, 0, end - start), this.#scratchLogSumExp);
+    if (this.#fullOutput) {
+      fullLogSumExp(
+        this.#ops,
+        input,
+        scale,
+        sliceRows(this.#fullOutput, 0, end - start),
+        this.#scratchLogSumExp,
+      );
     }
     const selection: Selection = this.#method.select(input);
     if (this.#method.attend) this.#method.attend(input, selection, asked.out, kept);

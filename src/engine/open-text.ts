@@ -89,12 +89,12 @@ export class OpenText {
     onProgress: (tokens: number) => void,
   ): Promise<OpenText> {
     const { answerStart, queries } = study.facts;
-    const reading = await generate({
+    const generation = await generate({
       decoder: open.decoder,
       method: full,
       parameters: FULL_AS_TRAINED,
       calibration: null,
-      recorded: null,
+      layerTraces: null,
       ids: study.ids,
       answerStart,
       queriesStart: queries.start,
@@ -106,9 +106,9 @@ export class OpenText {
       signal,
       onProgress,
     });
-    const { session } = reading;
+    const { session } = generation;
     try {
-      await checkFinite(open.decoder.ops, session.caches, study.ids.length, reading.queryStates);
+      await checkFinite(open.decoder.ops, session.caches, study.ids.length, generation.queryStates);
     } catch (error) {
       session.release();
       throw error;
@@ -118,7 +118,7 @@ export class OpenText {
       answerStart,
       calibration: open.calibration,
     });
-    const { queryStates, generated } = reading;
+    const { queryStates, generated } = generation;
     return new OpenText(open, study, text, { queryStates, generated });
   }
 
@@ -333,7 +333,7 @@ export class OpenText {
         text: this.text,
         method,
         parameters,
-        recordedIndex: this.text.layerTraces.findIndex((recorded) => recorded.layer === layer),
+        traceIndex: this.text.layerTraces.findIndex((layerTrace) => layerTrace.layer === layer),
         evictAt: this.#study.facts.queries.start,
         withScores: false,
         memo: this.#memo,

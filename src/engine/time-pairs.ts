@@ -112,12 +112,12 @@ async function attentionTime(
     const logSumExp = scratch.scalars(H, largest, 'block log-sum-exp');
     const unused = traits.wants.logSumExp ? scratch.rows(H, largest, d, 'full attention output') : null;
     const times: MeasuredTime[] = [];
-    for (const recorded of text.layerTraces) {
+    for (const layerTrace of text.layerTraces) {
       const asked: Promise<MeasuredTime>[] = [];
       for (const block of blocks) {
         // Rotating queries and keys belongs to the forward pass: done before the watch starts.
         const here = {
-          ...viewsOf(layerInput(recorded, block, traits.wants, text.layerTraces)),
+          ...viewsOf(layerInput(layerTrace, block, traits.wants, text.layerTraces)),
           logSumExp: unused && logSumExp,
         };
         const watch = ops.stopwatch();

@@ -17,7 +17,7 @@ export interface Choices {
 /** The choices of `blocks`, ascending, made as they are asked for. Throws the signal's reason and then holds nothing. */
 export function* choose(
   { run, inputOf }: Pick<TraceRun, 'run' | 'inputOf'>,
-  recorded: LayerTrace,
+  layerTrace: LayerTrace,
   blocks: readonly QueryBlock[],
   signal: AbortSignal | undefined,
 ): Generator<Choices> {
@@ -25,7 +25,7 @@ export function* choose(
     to = run.each ? endOfSingles(blocks, from) : from + 1;
     const together = blocks.slice(from, to);
     signal?.throwIfAborted();
-    const input = inputOf(recorded, { start: together[0]!.start, end: together.at(-1)!.end });
+    const input = inputOf(layerTrace, { start: together[0]!.start, end: together.at(-1)!.end });
     const selections = together.length > 1 ? (run.each?.select(input) ?? null) : null;
     if (selections) {
       yield { input, blocks: together, selections, inOnePass: true };
@@ -33,7 +33,7 @@ export function* choose(
     }
     for (const block of together) {
       signal?.throwIfAborted();
-      const own = inputOf(recorded, block);
+      const own = inputOf(layerTrace, block);
       const selection = run.select(own);
       run.attended?.(own, selection, null);
       yield { input: own, blocks: [block], selections: [selection], inOnePass: false };

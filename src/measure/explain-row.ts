@@ -17,7 +17,7 @@ export interface ExplainRequest {
   readonly text: Trace;
   readonly method: Method;
   readonly parameters: Parameters;
-  /** The layer's number; it must be recorded. */
+  /** The layer's number; it must be in the trace. */
   readonly layer: number;
   readonly head: number;
   readonly query: number;
@@ -31,10 +31,10 @@ export interface ExplainRequest {
 export async function explainRow(request: ExplainRequest): Promise<QueryRow> {
   const { text, method, parameters, layer, head, query, evictAt } = request;
   const { ops, tokens, queryHeads } = text;
-  const recorded = text.layerTraces.find((entry) => entry.layer === layer);
-  if (!recorded) throw new RangeError(`layer ${layer} is not recorded`);
+  const layerTrace = text.layerTraces.find((entry) => entry.layer === layer);
+  if (!layerTrace) throw new RangeError(`layer ${layer} is not recorded`);
   const started = await startTraceRun(text, method, parameters, evictAt, {
-    layer: recorded,
+    layer: layerTrace,
     memo: request.memo,
   });
   const { run, blocks } = started;
@@ -43,19 +43,19 @@ export async function explainRow(request: ExplainRequest): Promise<QueryRow> {
     if (!block) throw new RangeError(`query ${query} is outside the text of ${tokens} tokens`);
     if (started.traits.decides === 'whileReading') {
       const earlier = blocks.slice(0, blocks.indexOf(block));
-      for (const { selections } of choose(started, recorded, earlier, undefined)) {
+      for (const { selections } of choose(started, layerTrace, earlier, undefined)) {
         for (const { owned } of selections) ops.release(...owned);
         await ops.pace();
       }
     }
-    const selection = run.select(started.inputOf(recorded, block));
+    const selection = run.select(started.inputOf(layerTrace, block));
     const isScored = selection.decidedBy === undefined;
     const reads = Promise.all([
       readKept(ops, selection),
       isScored ? readScores(ops, selection, tokens) : null,
       isScored ? readScores(ops, selection, tokens, 'secondary') : null,
       request.positions === 'own' && isOwnRun(run)
-        ? ownRowWeights(text, run, recorded, head, block, query)
+        ? ownRowWeights(text, run, layerTrace, head, block, query)
         : rowWeights(text, request),
     ]);
     ops.release(...selection.owned);
@@ -85,14 +85,14 @@ export async function explainRow(request: ExplainRequest): Promise<QueryRow> {
 /** Full attention's probability of every token, [T]; 0 after the query. */
 async function rowWeights(text: Trace, { layer, head, query }: ExplainRequest): Promise<Float32Array> {
   const { ops, attentionScale: scale, keyValueHeads, queryHeads, tokens } = text;
-  const recorded = text.layerTraces.find((entry) => entry.layer === layer)!;
+  const layerTrace = text.layerTraces.find((entry) => entry.layer === layer)!;
   const scratch = new Scratch(ops);
   const out = scratch.floats(query + 1, 'weights of one query');
-  const { logSumExp } = recorded;
+  const { logSumExp } = layerTrace;
   ops.attentionProbabilities({
-    query: sliceRows(sliceHeads(recorded.query, head, 1), query, 1),
+    query: sliceRows(sliceHeads(layerTrace.query, head, 1), query, 1),
     key: sliceRows(
-      sliceHeads(recorded.key, Math.floor((head * keyValueHeads) / queryHeads), 1),
+      sliceHeads(layerTrace.key, Math.floor((head * keyValueHeads) / queryHeads), 1),
       0,
       query + 1,
     ),

@@ -2,6 +2,7 @@
 import type { RowScalars, VisibleKeys } from '../../gpu/ops';
 import { headMajorRows, joinHeads, matrixRows, type Rows, tokenMajorRows } from '../../gpu/rows';
 import { Scratch } from '../../gpu/scratch';
+import { ignoreRejection } from '../base/ignore-rejection';
 import type { LayerInput, MethodRun, Remembered, ScoreMemo, Selection, Traits } from '../methods/method';
 import type { Trace } from '../trace/trace';
 import { addSquares, type LayerSums } from './layer-sums';
@@ -20,9 +21,7 @@ export class Numbers<T> implements Remembered {
 
   constructor(count: number, values: Promise<T>) {
     this.bytes = 4 * count;
-    this.values = values;
-    // Whoever waits for them still gets the error; a part that nobody waits for any more is no failure.
-    values.catch(() => {});
+    this.values = ignoreRejection(values);
   }
 
   release(): void {}

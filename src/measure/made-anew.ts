@@ -11,12 +11,12 @@ import type { LayerTrace, Trace } from '../trace/trace';
 /** `name`: what the maps depend on. The rows are the memo's. */
 export function madeAnew(
   { ops, projection, rotation, keyValueHeads, headDimension }: Trace,
-  recorded: LayerTrace,
+  layerTrace: LayerTrace,
   maps: KeyValueMaps,
   memo: ScoreMemo,
   name: string,
 ): LayerTrace {
-  const { layer, hidden } = recorded;
+  const { layer, hidden } = layerTrace;
   if (!projection || !hidden) throw new Error(`layer ${layer} was recorded without what it projects from`);
   const { key, keyUnrotated, value } = memo.get(`made-anew/${name}/${layer}`, () => {
     const rows = (label: string): Rows => {
@@ -35,9 +35,9 @@ export function madeAnew(
   // Queries are made when they are read, so their getter has to stay one.
   return {
     get query() {
-      return recorded.query;
+      return layerTrace.query;
     },
     ...{ layer, hidden, key, keyUnrotated, value },
-    ...{ queryUnrotated: recorded.queryUnrotated, logSumExp: recorded.logSumExp },
+    ...{ queryUnrotated: layerTrace.queryUnrotated, logSumExp: layerTrace.logSumExp },
   };
 }

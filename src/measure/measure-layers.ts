@@ -39,7 +39,7 @@ export const MOST_BYTES_IN_FLIGHT = 2 ** 26;
 /** Most query rows × heads whose numbers are read back at once. */
 const MOST_ROWS_IN_FLIGHT = 2 ** 14;
 
-/** Measures every recorded layer, in their order. Throws UserError for input the method cannot work with, or the signal's reason. */
+/** Measures every layer of a trace, in their order. Throws UserError for input the method cannot work with, or the signal's reason. */
 export async function measureLayers(request: MeasureRequest): Promise<LayerMeasurement[]> {
   const { text, method, parameters, queries, memo, signal, onLayer, onNotices } = request;
   signal?.throwIfAborted();
@@ -66,16 +66,16 @@ export async function measureLayers(request: MeasureRequest): Promise<LayerMeasu
  * one layer after the other shows results earlier; where keys and values are made anew it holds those of one.
  */
 function batches({ text, method, parameters, firstLayer }: MeasureRequest): LayerTrace[][] {
-  const { ops, layerTraces: recorded } = text;
+  const { ops, layerTraces } = text;
   const isFirst = ({ layer }: LayerTrace): boolean => layer === firstLayer;
-  const ordered = [...recorded.filter(isFirst), ...recorded.filter((layer) => !isFirst(layer))];
+  const ordered = [...layerTraces.filter(isFirst), ...layerTraces.filter((layer) => !isFirst(layer))];
   const isOneByOne = method.traits(parameters).cache === 'transformed';
   return ops.backend === 'cpu' || ops.isSoftware || isOneByOne ? ordered.map((layer) => [layer]) : [ordered];
 }
 
 /** A block's choice in one layer, being read back. */
 interface Choice {
-  readonly recorded: LayerTrace;
+  readonly layerTrace: LayerTrace;
   readonly sums: LayerSums;
   /** The block's queries that are measured, and those of later blocks that keep the same. */
   measured: TokenRange;
@@ -92,29 +92,36 @@ async function probeLayers(
   const { text, method, queries, signal } = request;
   const { ops, queryHeads } = text;
   const noRecall = noRecallReason(method, request.parameters);
-  const results = layers.map((recorded) => ({ recorded, sums: new LayerSums(queryHeads, noRecall) }));
+  const results = layers.map((layerTrace) => ({ layerTrace, sums: new LayerSums(queryHeads, noRecall) }));
   const choices: Choice[] = [];
   let heldBytes = ops.memory().bytes;
   try {
-    for (const { recorded, sums } of results) {
+    for (const { layerTrace, sums } of results) {
       // Only methods that change their cache while they read have to see the blocks before.
       const isAsked = (block: TokenRange): boolean =>
         overlap(block, queries) !== null ||
         (started.traits.decides === 'whileReading' && block.start < queries.end);
       const blocks = started.blocks.filter(isAsked);
-      for (const made of choose(started, recorded, blocks, signal)) {
+      for (const made of choose(started, layerTrace, blocks, signal)) {
         const ofEach = made.inOnePass ? readEach(ops, started.run, made) : null;
         for (const [i, selection] of made.selections.entries()) {
           const measured = overlap(made.blocks[i]!, queries);
           const last = choices.at(-1);
-          if (measured && last && canFollow(started, last, { recorded, selection })) {
+          if (measured && last && canFollow(started, last, { layerTrace, selection })) {
             last.measured = { start: last.measured.start, end: measured.end };
           } else if (measured) {
             const kept = ofEach ? ofEach.kept[i]! : ignoreRejection(readKept(ops, selection));
             const selector = ofEach
               ? ofEach.selectors.then((of) => of[i]!)
               : selectorRecall(ops, started.run, made.input, kept, measured);
-            choices.push({ recorded, sums, measured, selection, kept, selector: ignoreRejection(selector) });
+            choices.push({
+              layerTrace,
+              sums,
+              measured,
+              selection,
+              kept,
+              selector: ignoreRejection(selector),
+            });
           } else {
             ops.release(...selection.owned);
           }
@@ -136,9 +143,9 @@ async function probeLayers(
     for (const { selection } of choices) ops.release(...selection.owned);
   }
   signal?.throwIfAborted();
-  return results.map(({ recorded, sums }) => {
-    const spectra = started.run.spectra?.(recorded.layer);
-    const measurement = { ...sums.result(recorded.layer), ...(spectra && { spectra }) };
+  return results.map(({ layerTrace, sums }) => {
+    const spectra = started.run.spectra?.(layerTrace.layer);
+    const measurement = { ...sums.result(layerTrace.layer), ...(spectra && { spectra }) };
     checkMeasurement(method.id, measurement);
     return measurement;
   });
@@ -158,10 +165,10 @@ function readEach(
 function canFollow(
   { run }: TraceRun,
   last: Choice,
-  next: { readonly recorded: LayerTrace; readonly selection: Selection },
+  next: { readonly layerTrace: LayerTrace; readonly selection: Selection },
 ): boolean {
   return (
-    last.recorded === next.recorded && !run.selectExactly && isSameChoice(last.selection, next.selection)
+    last.layerTrace === next.layerTrace && !run.selectExactly && isSameChoice(last.selection, next.selection)
   );
 }
 
@@ -180,7 +187,8 @@ async function measureChoices(
     cache: traits.cache,
     positions: traits.positions,
     asRun: run.keyValueMaps
-      ? ({ layer, block }) => inputOf(text.layerTraces.find((recorded) => recorded.layer === layer)!, block)
+      ? ({ layer, block }) =>
+          inputOf(text.layerTraces.find((layerTrace) => layerTrace.layer === layer)!, block)
       : null,
     // Full attention's output must not crowd out the scores.
     memo: 8 * numbers <= MEMO_BYTES ? memo : null,
@@ -212,25 +220,26 @@ async function measureChoices(
   const rowsAtOnce = (end: number): number => Math.max(1, Math.floor(MOST_WEIGHTS / (queryHeads * end)));
   // Queries that each keep keys of their own and are measured together.
   let each: {
-    readonly recorded: LayerTrace;
+    readonly layerTrace: LayerTrace;
     readonly sums: LayerSums;
     start: number;
     kept: KeptKeys[];
   } | null = null;
   const measureEach = async (): Promise<void> => {
     if (!each) return;
-    const { recorded, sums, start, kept } = each;
+    const { layerTrace, sums, start, kept } = each;
     each = null;
-    const part = fullInputOf(recorded, { start, end: start + kept.length });
+    const part = fullInputOf(layerTrace, { start, end: start + kept.length });
     await record(sums, kept.length, measureRows(text, measuredRun, part, kept));
   };
-  for (const { recorded, sums, measured, selection, ...promised } of choices) {
+  for (const { layerTrace, sums, measured, selection, ...promised } of choices) {
     const [kept, selector] = await Promise.all([promised.kept, promised.selector]);
     sums.addKept(kept, measured.start, measured.end);
     sums.addSelector(selector, measured.end - measured.start);
     const shape = measuresRows(measuredRun) ? rowShape(kept, measured) : null;
     if (each) {
-      const follows: boolean = each.recorded === recorded && each.start + each.kept.length === measured.start;
+      const follows: boolean =
+        each.layerTrace === layerTrace && each.start + each.kept.length === measured.start;
       const last = rowShape(each.kept.at(-1)!, { start: measured.start - 1, end: measured.start });
       const isAlike = shape && shape.listed === last?.listed && shape.near === last.near;
       if (follows && isAlike && each.kept.length < rowsAtOnce(measured.end)) {
@@ -240,12 +249,12 @@ async function measureChoices(
       await measureEach();
     }
     if (shape) {
-      each = { recorded, sums, start: measured.start, kept: [kept] };
+      each = { layerTrace, sums, start: measured.start, kept: [kept] };
       continue;
     }
     const rows = rowsAtOnce(measured.end);
     for (let start = measured.start; start < measured.end; start += rows) {
-      const part = fullInputOf(recorded, { start, end: Math.min(measured.end, start + rows) });
+      const part = fullInputOf(layerTrace, { start, end: Math.min(measured.end, start + rows) });
       await record(sums, part.block.end - start, measurePart(text, measuredRun, part, selection, kept));
     }
   }

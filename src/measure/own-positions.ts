@@ -17,12 +17,12 @@ export function isOwnRun(run: MethodRun): run is OwnRun {
 }
 
 /** One head of a layer's input: [1, …] throughout. */
-export function headInput(text: Trace, recorded: LayerTrace, block: QueryBlock, head: number) {
+export function headInput(text: Trace, layerTrace: LayerTrace, block: QueryBlock, head: number) {
   const { keyValueHeads, queryHeads } = text;
   const keyHead = Math.floor((head * keyValueHeads) / queryHeads);
   const ofQuery = (view: Rows): Rows => sliceHeads(view, head, 1);
   const ofKey = (view: Rows): Rows => sliceHeads(view, keyHead, 1);
-  const input = layerInput(recorded, block);
+  const input = layerInput(layerTrace, block);
   const { layer, queryUnrotated, keyUnrotated, value } = input;
   return {
     layer,
@@ -68,15 +68,15 @@ export function everything(scratch: Scratch, { start, end }: QueryBlock, farEnd:
 export async function ownRowWeights(
   text: Trace,
   run: OwnRun,
-  recorded: LayerTrace,
+  layerTrace: LayerTrace,
   head: number,
   block: QueryBlock,
   query: number,
 ): Promise<Float32Array> {
   const { ops, attentionScale: scale, tokens } = text;
   const own = { start: query, end: query + 1 };
-  const farEnd = Math.min(run.farEnd(recorded.layer, block), own.end);
-  const input = headInput(text, recorded, own, head);
+  const farEnd = Math.min(run.farEnd(layerTrace.layer, block), own.end);
+  const input = headInput(text, layerTrace, own, head);
   const scratch = new Scratch(ops);
   const logSumExp = scratch.scalars(1, 1, 'log-sum-exp of one query');
   const out = scratch.rows(1, 1, input.value.channels, 'output of one query');

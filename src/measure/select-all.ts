@@ -22,7 +22,7 @@ export interface SelectAllRequest {
   readonly method: Method;
   readonly parameters: Parameters;
   /** Place in `text.layerTraces`, not the layer's number. */
-  readonly recordedIndex: number;
+  readonly traceIndex: number;
   /** Where methods that evict once do so; T: after everything. */
   readonly evictAt: number;
   readonly withScores: boolean;
@@ -42,9 +42,9 @@ export async function selectAll(request: SelectAllRequest): Promise<{
 }> {
   const { text, method, parameters, evictAt, withScores, signal } = request;
   const { ops, tokens } = text;
-  const recorded = text.layerTraces[request.recordedIndex];
+  const layerTrace = text.layerTraces[request.traceIndex];
   const started = await startTraceRun(text, method, parameters, evictAt, {
-    layer: recorded!,
+    layer: layerTrace!,
     memo: request.memo,
     signal,
   });
@@ -54,7 +54,7 @@ export async function selectAll(request: SelectAllRequest): Promise<{
     const asked = traits.evicts || blocks.length === 0 ? [...blocks, { start: tokens, end: tokens }] : blocks;
     // Encoded without waiting: what is read comes off the device together.
     const reads: Promise<BlockSelection>[] = [];
-    for (const { blocks, selections } of choose(started, recorded!, asked, signal)) {
+    for (const { blocks, selections } of choose(started, layerTrace!, asked, signal)) {
       for (const [i, selection] of selections.entries()) {
         const read = Promise.all([
           readKept(ops, selection, sets),

@@ -116,7 +116,7 @@ export class Curve {
   /** Asks what every point keeps in one layer, per point in consecutive groups of queries (none where there is no point). */
   async ask(
     text: Trace,
-    recorded: LayerTrace,
+    layerTrace: LayerTrace,
     queries: TokenRange,
     signal: AbortSignal | undefined,
   ): Promise<{ readonly groups: Promise<Group[][]> }> {
@@ -134,7 +134,7 @@ export class Curve {
         (started?.run.each ? overlap(block, queries) : measuredOf(block)) !== null ||
         (started?.traits.decides === 'whileReading' && block.start < queries.end);
       const blocks = started?.blocks.filter(isAsked) ?? [];
-      for (const made of started ? choose(started, recorded, blocks, signal) : []) {
+      for (const made of started ? choose(started, layerTrace, blocks, signal) : []) {
         for (const [i, selection] of made.selections.entries()) {
           const block = made.blocks[i]!;
           const measured = measuredOf(block);
@@ -142,7 +142,7 @@ export class Curve {
           if (measured && last && isSameChoice(last.selection, selection)) last.end = measured.end;
           else if (measured) {
             const kept = isNested
-              ? this.#nested(text, recorded.layer, block, selection, queries.start)
+              ? this.#nested(text, layerTrace.layer, block, selection, queries.start)
               : readKept(text.ops, selection).then((one) => [one]);
             reads.push({ ...measured, selection, kept: ignoreRejection(kept) });
           }

@@ -12,7 +12,7 @@ export const MOST_SUMS = 2 ** 22;
 /** Encodes the work; resolves with Σ over heads and the segment's queries of the mass that each point keeps: [grouping][point]. */
 export async function massOfPoints(
   text: Trace,
-  recorded: LayerTrace,
+  layerTrace: LayerTrace,
   segment: TokenRange,
   groupings: readonly KeyGroups[],
   sets: number,
@@ -32,11 +32,11 @@ export async function massOfPoints(
   for (let start = segment.start; start < segment.end; start += rowsAtOnce) {
     const end = Math.min(segment.end, start + rowsAtOnce);
     const rows = end - start;
-    const part = layerInput(recorded, { start, end });
+    const part = layerInput(layerTrace, { start, end });
     const out = ops.scratch('f32', groupings.length * queryHeads * rows * groups, 'mass by group');
     ops.massByGroup({
       query: part.query,
-      key: sliceRows(recorded.key, 0, keys),
+      key: sliceRows(layerTrace.key, 0, keys),
       scale,
       logSumExp: part.logSumExp!,
       causalOffset: start,
@@ -68,7 +68,7 @@ const MOST_CLASS_NUMBERS = 2 ** 23;
  */
 export async function massOfRows(
   text: Trace,
-  recorded: LayerTrace,
+  layerTrace: LayerTrace,
   start: number,
   keyGroupsOf: readonly (readonly KeyGroups[] | null)[],
   sets: number,
@@ -79,7 +79,7 @@ export async function massOfRows(
   const parts: Promise<(number[][] | null)[]>[] = [];
   for (let row = 0; row < keyGroupsOf.length; row += most) {
     const part = keyGroupsOf.slice(row, row + most);
-    parts.push(ignoreRejection(massOfFewRows(text, recorded, start + row, part, sets)));
+    parts.push(ignoreRejection(massOfFewRows(text, layerTrace, start + row, part, sets)));
     await text.ops.pace();
   }
   return (await Promise.all(parts)).flat();
@@ -87,7 +87,7 @@ export async function massOfRows(
 
 async function massOfFewRows(
   text: Trace,
-  recorded: LayerTrace,
+  layerTrace: LayerTrace,
   start: number,
   keyGroupsOf: readonly (readonly KeyGroups[] | null)[],
   sets: number,
@@ -109,7 +109,7 @@ async function massOfFewRows(
   }
   const scratch = new Scratch(ops);
   const groupOf = scratch.upload(numbers, 'groups of keys by query');
-  const part = layerInput(recorded, { start, end: keys });
+  const part = layerInput(layerTrace, { start, end: keys });
   const { query, key, logSumExp } = part;
   const out = scratch.floats(groupings * queryHeads * rows * groups, 'mass by group');
   const shape = { groupings, sets, groups, byRow: true };

@@ -46,15 +46,15 @@ export async function sweep(request: SweepRequest): Promise<SweepCurve[]> {
     let done = 0;
     for (const layers of batches(text, curves, queries)) {
       const asked: Promise<Group[][]>[][] = [];
-      for (const recorded of layers) {
+      for (const layerTrace of layers) {
         const ofLayer: Promise<Group[][]>[] = [];
-        for (const curve of curves) ofLayer.push((await curve.ask(text, recorded, queries, signal)).groups);
+        for (const curve of curves) ofLayer.push((await curve.ask(text, layerTrace, queries, signal)).groups);
         asked.push(ofLayer);
       }
       const measured: Promise<LayerNumbers>[] = [];
-      for (const [i, recorded] of layers.entries()) {
+      for (const [i, layerTrace] of layers.entries()) {
         const groups = await Promise.all(asked[i]!);
-        measured.push(ignoreRejection(measure(text, recorded, curves, groups, queries, signal)));
+        measured.push(ignoreRejection(measure(text, layerTrace, curves, groups, queries, signal)));
         await text.ops.pace();
         signal?.throwIfAborted();
       }
@@ -77,12 +77,12 @@ const MOST_LISTED = 2 ** 23;
 
 /** Layers that are measured together, see `probe`: on a GPU it is waiting that costs. */
 function batches(text: Trace, curves: readonly Curve[], queries: TokenRange): LayerTrace[][] {
-  const { ops, layerTraces: recorded, tokens } = text;
+  const { ops, layerTraces, tokens } = text;
   const lists = curves.reduce((sum, curve) => sum + curve.listsWithin(queries), 0);
   const together = ops.backend === 'cpu' || ops.isSoftware ? 1 : Math.floor(MOST_LISTED / (lists * tokens));
   const size = Math.max(1, together);
-  return Array.from({ length: Math.ceil(recorded.length / size) }, (_, i) =>
-    recorded.slice(i * size, (i + 1) * size),
+  return Array.from({ length: Math.ceil(layerTraces.length / size) }, (_, i) =>
+    layerTraces.slice(i * size, (i + 1) * size),
   );
 }
 
@@ -95,7 +95,7 @@ interface LayerNumbers {
 /** Encodes the measurement of one layer; resolves with its numbers. `groups`: [curve][point]. */
 async function measure(
   text: Trace,
-  recorded: LayerTrace,
+  layerTrace: LayerTrace,
   curves: readonly Curve[],
   groups: readonly Group[][][],
   queries: TokenRange,
@@ -116,8 +116,8 @@ async function measure(
     measured.push(
       ignoreRejection(
         part.length === 1 && ofPart[0]
-          ? massOfPoints(text, recorded, part[0]!, ofPart[0], sets).then((sums) => [sums])
-          : massOfRows(text, recorded, part[0]!.start, ofPart, sets),
+          ? massOfPoints(text, layerTrace, part[0]!, ofPart[0], sets).then((sums) => [sums])
+          : massOfRows(text, layerTrace, part[0]!.start, ofPart, sets),
       ),
     );
     await text.ops.pace();
@@ -126,7 +126,7 @@ async function measure(
     const segment = segments[i]!;
     if (segment.weight === 0) {
       for (const [at, curve] of curves.entries()) {
-        const shares = curve.sharesAt(text, recorded.layer, segment.start, queries.start);
+        const shares = curve.sharesAt(text, layerTrace.layer, segment.start, queries.start);
         for (const [point, value] of shares.entries()) share[at]![point]! += value;
       }
       continue;
@@ -138,7 +138,7 @@ async function measure(
       }
     }
   }
-  for (const [curve, sums] of mass.entries()) curves[curve]!.check(recorded.layer, sums);
+  for (const [curve, sums] of mass.entries()) curves[curve]!.check(layerTrace.layer, sums);
   const count = queries.end - queries.start;
   return {
     massRecall: mass.map((points) => points.map((sum) => Math.min(1, sum / (count * text.queryHeads)))),

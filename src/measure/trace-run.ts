@@ -31,9 +31,9 @@ export interface TraceRun {
   readonly run: MethodRun;
   readonly traits: Traits;
   /** One layer at a block, as this run wants to see it. */
-  inputOf(recorded: LayerTrace, block: QueryBlock): LayerInput;
+  inputOf(layerTrace: LayerTrace, block: QueryBlock): LayerInput;
   /** The same with the keys and values of full attention, where the run makes its own. */
-  fullInputOf(recorded: LayerTrace, block: QueryBlock): LayerInput;
+  fullInputOf(layerTrace: LayerTrace, block: QueryBlock): LayerInput;
   /** Blocks of the whole text, the answer's tokens one by one. */
   readonly blocks: readonly QueryBlock[];
   /** What the run and its measurements remember; renewed whenever nothing that came from it is needed any more. */
@@ -47,7 +47,7 @@ export interface TraceRunOptions {
   /** The open text's; a run without one remembers for itself. */
   readonly memo?: Memo;
   readonly signal?: AbortSignal;
-  /** The only layer that is asked about; all unless told. Others can still be looked at. */
+  /** The only layer that is asked about; all by default. Others can still be looked at. */
   readonly layer?: LayerTrace;
 }
 
@@ -101,17 +101,17 @@ export async function startTraceRun(
     throw error;
   }
   const blocks = studyBlocks(method, parameters, places, context);
-  const fullInputOf = (recorded: LayerTrace, block: QueryBlock): LayerInput =>
-    layerInput(recorded, block, traits.wants, text.layerTraces);
+  const fullInputOf = (layerTrace: LayerTrace, block: QueryBlock): LayerInput =>
+    layerInput(layerTrace, block, traits.wants, text.layerTraces);
   const name = methodKey({ id: method.id, parameters });
-  const inputOf = (recorded: LayerTrace, block: QueryBlock): LayerInput =>
+  const inputOf = (layerTrace: LayerTrace, block: QueryBlock): LayerInput =>
     run.keyValueMaps
       ? layerInput(
-          madeAnew(text, recorded, run.keyValueMaps(recorded.layer), memo, name),
+          madeAnew(text, layerTrace, run.keyValueMaps(layerTrace.layer), memo, name),
           block,
           traits.wants,
         )
-      : fullInputOf(recorded, block);
+      : fullInputOf(layerTrace, block);
   return { run, traits, inputOf, fullInputOf, blocks, memo, checkScores, dispose };
 }
 
@@ -148,59 +148,59 @@ export function contextOf(text: Trace): ParameterContext {
 
 /** One layer of a trace at a block, as a method sees it that wants `wants` and looks at the layers of `layerTraces`. */
 export function layerInput(
-  recorded: LayerTrace,
+  layerTrace: LayerTrace,
   block: QueryBlock,
   wants: Wants = {},
   layerTraces: readonly LayerTrace[] = [],
 ): LayerInput {
-  return new TraceInput(recorded, block, wants, layerTraces);
+  return new TraceInput(layerTrace, block, wants, layerTraces);
 }
 
 /** Views are made when read, for a sweep asks for thousands of inputs and reads little of each. Spreading one loses its getters. */
 class TraceInput implements LayerInput {
   readonly layer: number;
   readonly block: QueryBlock;
-  readonly #recorded: LayerTrace;
+  readonly #layerTrace: LayerTrace;
   readonly #wants: Wants;
   readonly #layerTraces: readonly LayerTrace[];
 
-  constructor(recorded: LayerTrace, block: QueryBlock, wants: Wants, layerTraces: readonly LayerTrace[]) {
+  constructor(layerTrace: LayerTrace, block: QueryBlock, wants: Wants, layerTraces: readonly LayerTrace[]) {
     this.#wants = wants;
     this.#layerTraces = layerTraces;
-    this.layer = recorded.layer;
+    this.layer = layerTrace.layer;
     this.block = block;
-    this.#recorded = recorded;
+    this.#layerTrace = layerTrace;
   }
 
   get query(): Rows {
-    return this.#ofBlock(this.#recorded.query);
+    return this.#ofBlock(this.#layerTrace.query);
   }
 
   get queryUnrotated(): Rows | null {
-    const { queryUnrotated } = this.#recorded;
+    const { queryUnrotated } = this.#layerTrace;
     return queryUnrotated && this.#ofBlock(queryUnrotated);
   }
 
   get key(): Rows {
-    return this.#upToBlock(this.#recorded.key);
+    return this.#upToBlock(this.#layerTrace.key);
   }
 
   get keyUnrotated(): Rows | null {
-    const { keyUnrotated } = this.#recorded;
+    const { keyUnrotated } = this.#layerTrace;
     return keyUnrotated && this.#upToBlock(keyUnrotated);
   }
 
   get value(): Rows {
-    return this.#upToBlock(this.#recorded.value);
+    return this.#upToBlock(this.#layerTrace.value);
   }
 
   get hidden(): Rows | null {
-    const { hidden } = this.#recorded;
+    const { hidden } = this.#layerTrace;
     return this.#wants.hidden && hidden ? this.#upToBlock(hidden) : null;
   }
 
   get logSumExp(): RowScalars {
-    const { buffer, offset, headStride } = this.#recorded.logSumExp;
+    const { buffer, offset, headStride } = this.#layerTrace.logSumExp;
     return { buffer, offset: offset + this.block.start, headStride };
   }
 
@@ -208,7 +208,7 @@ class TraceInput implements LayerInput {
     const wanted = this.#wants.queriesBefore ?? 0;
     if (wanted === 0) return null;
     const count = Math.min(wanted, end);
-    const { query, queryUnrotated } = this.#recorded;
+    const { query, queryUnrotated } = this.#layerTrace;
     return sliceRows(this.#wants.earlierUnrotated ? queryUnrotated! : query, end - count, count);
   }
 
@@ -218,7 +218,7 @@ class TraceInput implements LayerInput {
   }
 
   atBlock(block: QueryBlock): LayerInput {
-    return new TraceInput(this.#recorded, block, this.#wants, this.#layerTraces);
+    return new TraceInput(this.#layerTrace, block, this.#wants, this.#layerTraces);
   }
 
   #ofBlock(view: Rows): Rows {

@@ -6,6 +6,7 @@ import type { IndexList, Ops, RowScalars, ScoreRows } from '../../gpu/ops';
 import type { DeviceBuffer } from '../../gpu/rows';
 import type { PlannedBuffer } from '../base/planned-buffer';
 import type {
+  FittedBudget,
   LayerInput,
   MemoryPlace,
   Method,
@@ -98,7 +99,7 @@ export interface Budget {
     context: ParameterContext,
     keepFraction: number,
     places: StudyPlaces,
-  ): ReturnType<Method['withBudget']>;
+  ): FittedBudget;
 }
 
 /** What is kept or dropped together: so many consecutive tokens. */
@@ -115,11 +116,14 @@ export interface Parts<Made extends Scores = Scores> {
   readonly unit: Unit;
   readonly schedule: Schedule;
   readonly positions: Positions;
-  /** The layer whose choice a layer takes over, itself or one below; its own unless told. Only what is decided once can be. */
+  /** The layer whose choice a layer takes over, itself or one below; its own by default. Only what is decided once can be. */
   leader?(parameters: Parameters, layer: number): number;
 }
 
-/** When keys are decided. */
+/**
+ * When keys are decided. What a scorer says of candidates, segments, following and late notices is for `once`; units are for `once`
+ * and `everyQuery`.
+ */
 export interface Schedule extends Pick<Traits, 'decides' | 'evicts' | 'isNested'> {
   readonly blocks: Method['blocks'];
   start<Made extends Scores>(

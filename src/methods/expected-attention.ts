@@ -175,7 +175,7 @@ export const expectedAttention: Method = {
     },
   },
   notes: () => [
-    'Queries are taken for Gaussian, before rotation, and turned by the mean rotation of the next positions. kvpress refuses models that normalise queries and keys; here their queries are taken as they are after that norm.',
+    'Queries are taken for Gaussian, before rotation, and rotated by the mean rotation of the next positions. kvpress refuses models that normalise queries and keys; here their queries are taken as they are after that norm.',
   ],
   ...compose({
     ...{ scorer: expected, budget: uniformAtLeastOne, unit: token, schedule: once },

@@ -2,8 +2,8 @@
  * The contract of a selection method: a rule that decides which keys a query may see.
  *
  * A method is written once against gpu/ops.ts. `start` makes a run; the caller then visits, per layer, the blocks in
- * ascending order: `select`, then attention by `attend` or the default. Probe runs go layer by layer over recorded
- * tensors, free runs block by block over a growing cache; a method cannot tell the difference.
+ * ascending order: `select`, then attention by `attend` or the default. Probe runs go layer by layer over a
+ * trace, free runs block by block over a growing cache; a method cannot tell the difference.
  */
 import type { IndexList, Ops, RotationTable, RowScalars, ScoreRows } from '../../gpu/ops';
 import type { DeviceBuffer, Rows } from '../../gpu/rows';
@@ -73,8 +73,8 @@ export interface LayerInput {
    */
   readonly hidden: Rows | null;
   /**
-   * Full attention's log-sum-exp of the block's queries over tokens ≤ their own, [H, block]; for methods that want it only (null
-   * otherwise).
+   * Full attention's log-sum-exp of the block's queries over tokens ≤ their own, [H, block]. A free run computes it for methods that
+   * want it (null otherwise); a trace has it.
    */
   readonly logSumExp: RowScalars | null;
   /**
@@ -225,9 +225,9 @@ interface Spectrum {
 export interface MethodRun {
   /**
    * Awaited once before the first `select`: what has to be computed from a text, where the model brings no calibration.
-   * `recorded`: the open text as full attention saw it; null when nothing was recorded, which may throw UserError.
+   * `layerTraces`: the open text as full attention saw it; null where there is no trace, which may throw UserError.
    */
-  prepare?(recorded: readonly LayerTrace[] | null, signal?: AbortSignal): Promise<void>;
+  prepare?(layerTraces: readonly LayerTrace[] | null, signal?: AbortSignal): Promise<void>;
   /** What the run had to assume, one sentence each; known once prepared. */
   readonly notices?: readonly string[];
   /** What the selections so far have shown beside that, one sentence each. */
@@ -300,8 +300,8 @@ export interface QueryCost {
   readonly readNumbers: number;
 }
 
-/** Parameters that keep within a budget; the smallest fraction the method can; or a sentence that says why no budget means anything. */
-export type Budget =
+/** What `withBudget` found: parameters that keep within a budget; the smallest fraction the method can; or a sentence that says why no budget means anything. */
+export type FittedBudget =
   | { readonly parameters: Parameters }
   | { readonly floor: number }
   | { readonly reason: string };
@@ -392,7 +392,7 @@ export interface Method extends Parametrised {
     context: ParameterContext,
     keepFraction: number,
     places: StudyPlaces,
-  ): Budget;
+  ): FittedBudget;
 }
 
 /** Whether a run must `prepare` from a text that full attention has read, because the model brings no calibration for it. */

@@ -18,13 +18,16 @@ export function inBuffers<T extends object>(
   return { ...value, buffers, bytes, release: () => ops.release(...buffers) };
 }
 
-/** From the memo, if there is one; else made for one selection, whose `owned` then has to include its buffers. */
+/**
+ * From the memo, if there is one and `key` names what the value depends on; else made for one selection, whose `owned` then has to
+ * include its buffers.
+ */
 export function remembered<T extends Buffers>(
   memo: ScoreMemo | undefined,
-  key: string,
+  key: string | null,
   make: () => T,
 ): { readonly value: T; readonly owned: readonly DeviceBuffer[] } {
-  if (memo) return { value: memo.get(key, make), owned: [] };
+  if (memo && key !== null) return { value: memo.get(key, make), owned: [] };
   const value = make();
   return { value, owned: value.buffers };
 }

@@ -1,3 +1,4 @@
+import { ignoreRejection } from '../base/ignore-rejection';
 import { quote } from '../base/quote';
 import { UserError } from '../base/user-error';
 import { type ModelConfig, parseConfig } from './architectures/config';
@@ -73,9 +74,7 @@ export async function loadModel(folder: ModelFolder, options: LoadOptions = {}):
   const { source, parts } = weightBytes
     ? { source: readSafetensors(weightBytes, 'model.safetensors'), parts: [weightBytes] }
     : await readShards(folder, options);
-  const digest = digestParts([configBytes, ...parts]);
-  // Whoever waits for it still gets the error.
-  digest.catch(() => {});
+  const digest = ignoreRejection(digestParts([configBytes, ...parts]));
   return { ...head, source, digest };
 }
 

@@ -89,7 +89,7 @@ function groupWork(text: Trace, work: readonly TileWork[]): Group[] {
   const open = new Map<string, Group>();
   work.forEach((piece, index) => {
     const { level, rowStep, lineStart, lineEnd } = piece;
-    const layer = text.layerTraces.find((recorded) => recorded.layer === piece.layer);
+    const layer = text.layerTraces.find((layerTrace) => layerTrace.layer === piece.layer);
     if (!layer)
       throw new UserError(`There is no layer ${piece.layer} here; layers go from 0 to ${text.layers - 1}.`);
     const lines = lineEnd - lineStart;

@@ -26,7 +26,7 @@ interface OwnHead {
 
 /** What is pooled to `height` × `width` pixels, of every `rowStep`-th query row of a pixel. */
 interface Piece {
-  readonly recorded: LayerTrace;
+  readonly layerTrace: LayerTrace;
   readonly head: number;
   readonly numbers: OwnHead;
   readonly range: PieceRange;
@@ -69,11 +69,11 @@ export class OwnPositions {
         keyEnd: Math.min(this.#text.tokens, corner.key + tileTokens(level)),
         tokensPerPixel: scale,
       };
-      const recorded = this.#text.layerTraces.find((entry) => entry.layer === layer)!;
-      const numbers = await this.#head(recorded, head);
+      const layerTrace = this.#text.layerTraces.find((entry) => entry.layer === layer)!;
+      const numbers = await this.#head(layerTrace, head);
       signal.throwIfAborted();
       const [height, width] = [lineEnd - lineStart, TILE_PIXELS];
-      lines.push(await this.#pool({ recorded, head, numbers, range, height, width, rowStep }));
+      lines.push(await this.#pool({ layerTrace, head, numbers, range, height, width, rowStep }));
       signal.throwIfAborted();
     }
     return { lines, milliseconds: performance.now() - start };
@@ -86,26 +86,26 @@ export class OwnPositions {
     this.#run.dispose();
   }
 
-  #head(recorded: LayerTrace, head: number): Promise<OwnHead> {
-    const key = `${recorded.layer}/${head}`;
+  #head(layerTrace: LayerTrace, head: number): Promise<OwnHead> {
+    const key = `${layerTrace.layer}/${head}`;
     const known = this.#heads.get(key);
     if (known) return known;
-    const made = this.#readHead(recorded, head);
+    const made = this.#readHead(layerTrace, head);
     this.#heads.set(key, made);
     made.catch(() => this.#heads.delete(key));
     return made;
   }
 
-  async #readHead(recorded: LayerTrace, head: number): Promise<OwnHead> {
+  async #readHead(layerTrace: LayerTrace, head: number): Promise<OwnHead> {
     const { ops, tokens } = this.#text;
     const lambda = ops.allocate('f32', tokens, 'log-sum-exp under own positions');
     try {
       for (const block of this.#blocks) {
         const scratch = new Scratch(ops);
-        const input = headInput(this.#text, recorded, block, head);
+        const input = headInput(this.#text, layerTrace, block, head);
         const rows = block.end - block.start;
         const out = scratch.rows(1, rows, input.value.channels, 'output under own positions');
-        const selection = everything(scratch, block, this.#run.farEnd(recorded.layer, block));
+        const selection = everything(scratch, block, this.#run.farEnd(layerTrace.layer, block));
         const logSumExp = { buffer: lambda, offset: block.start, headStride: tokens };
         this.#run.attend(input, selection, out, logSumExp);
         scratch.release();
@@ -120,7 +120,7 @@ export class OwnPositions {
       const none = new Float32Array(tokens);
       const unknown = { logSumExp, firstWeights: none };
       const picture = { height: tokens, width: FIRST_TOKENS, rowStep: 1 };
-      const { maximum } = await this.#pool({ recorded, head, numbers: unknown, range, ...picture });
+      const { maximum } = await this.#pool({ layerTrace, head, numbers: unknown, range, ...picture });
       const firstWeights = none.map((_, query) =>
         maximum.subarray(query * FIRST_TOKENS, (query + 1) * FIRST_TOKENS).reduce((sum, part) => sum + part),
       );
@@ -131,10 +131,10 @@ export class OwnPositions {
   }
 
   async #pool(piece: Piece): Promise<PooledLines> {
-    const { recorded, head, numbers, range, height, width, rowStep } = piece;
+    const { layerTrace, head, numbers, range, height, width, rowStep } = piece;
     const { ops, tokens } = this.#text;
     const spans = this.#blocks.map((block): TileSpan => {
-      return { ...block, farEnd: this.#run.farEnd(recorded.layer, block) };
+      return { ...block, farEnd: this.#run.farEnd(layerTrace.layer, block) };
     });
     const parts = partsOfPiece(range, spans);
     const length = parts.reduce((sum, { lines, columns }) => sum + 3 * lines * columns, 0);
@@ -144,7 +144,7 @@ export class OwnPositions {
     const factors = scratch.upload(missedFactors(numbers.firstWeights), 'factors of tile rows');
     let outOffset = 0;
     try {
-      const whole = headInput(this.#text, recorded, { start: range.rowStart, end: range.rowEnd }, head);
+      const whole = headInput(this.#text, layerTrace, { start: range.rowStart, end: range.rowEnd }, head);
       const far = parts.some(({ isFar }) => isFar) ? this.#run.farRows(whole) : null;
       for (const buffer of far?.owned ?? []) scratch.keep(buffer);
       for (const part of parts) {

@@ -74,7 +74,7 @@ describe('selections of an answer’s tokens', async () => {
       method: spied,
       parameters,
       calibration: null,
-      recorded: text.layerTraces,
+      layerTraces: text.layerTraces,
       ids,
       answerStart: ANSWER_START,
       queriesStart: QUERIES_START,
@@ -88,7 +88,7 @@ describe('selections of an answer’s tokens', async () => {
       text,
       method,
       parameters,
-      recordedIndex: 0,
+      traceIndex: 0,
       evictAt: QUERIES_START,
       withScores: false,
     });

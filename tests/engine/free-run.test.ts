@@ -32,7 +32,7 @@ async function read(spec: MethodSpec, of = text): Promise<Generation> {
   const { method, parameters } = resolve(spec, parameterContext(model, 1024));
   const reading = await generate({
     ...{ method, parameters, signal, decoder: model.decoder, calibration: model.calibration },
-    ...{ recorded: null, ids: of.ids, keepQueries: false, keepSelections: method !== full },
+    ...{ layerTraces: null, ids: of.ids, keepQueries: false, keepSelections: method !== full },
     answerStart: of.facts.answerStart,
     continuation: continuationOf(model, of),
     queriesStart: of.facts.queries.start,

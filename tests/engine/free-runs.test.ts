@@ -50,7 +50,7 @@ async function freeRun(run: FreeRun, isFull: boolean): Promise<Generation> {
     method,
     parameters: resolveParameters(method, isFull ? {} : run.parameters, context),
     calibration: model.calibration,
-    recorded: null,
+    layerTraces: null,
     ids: Uint32Array.from(run.ids),
     answerStart: run.answerStart,
     queriesStart: run.queriesStart,

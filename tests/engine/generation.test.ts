@@ -26,7 +26,7 @@ function request(ids: Uint32Array, change: Partial<GenerationRequest>): Generati
     method: full,
     parameters: FULL_AS_TRAINED,
     calibration: null,
-    recorded: null,
+    layerTraces: null,
     ids,
     answerStart: null,
     queriesStart: 0,

@@ -19,7 +19,7 @@ async function read(method: Method, given: Record<string, unknown>) {
   const before = ops.memory().bytes;
   const parameters = resolveParameters(method, given, { ...decoder.config, tokens: TOKENS });
   const { session, queryStates, generated } = await generate({
-    ...{ decoder, method, parameters, calibration: null, recorded: null, ids: someIds(TOKENS) },
+    ...{ decoder, method, parameters, calibration: null, layerTraces: null, ids: someIds(TOKENS) },
     ...{ answerStart: ANSWER_START, queriesStart: 0, keepQueries: false },
     isAnswerComplete: (answer) => answer.length >= 6,
     signal: new AbortController().signal,

@@ -189,7 +189,7 @@ function agreesWithMeasurement(open: () => Promise<Ops> | Ops): void {
     const part = keepQueries ? 'probe' : 'free';
     const plan = planMemory({ ...asked, limits: ops.memoryLimits, config, tokens: 80, parts: [part] });
     const reading = await generate({
-      ...{ ...asked, decoder, keepQueries, calibration: null, recorded: null },
+      ...{ ...asked, decoder, keepQueries, calibration: null, layerTraces: null },
       ids: someIds(80),
       isAnswerComplete: (generated) => generated.length >= 5,
       signal: new AbortController().signal,

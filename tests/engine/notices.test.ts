@@ -55,7 +55,7 @@ it('hears of a selection what the run met: channels of LagKV without range', asy
   const given = { sinkTokens: 4, lagTokens: 8, keepFraction: 0.5 };
   const own = { ...context, ...shape, trainedTokens: null, layers: 1 };
   const { notices } = await selectAll({
-    ...{ text, method, recordedIndex: 0, evictAt: 40, withScores: false },
+    ...{ text, method, traceIndex: 0, evictAt: 40, withScores: false },
     parameters: resolveParameters(method, given, own),
   });
   expect(notices).toEqual([expect.stringMatching(/channels had no range in a lag partition/)]);

@@ -21,7 +21,7 @@ it.each([
   const method = methodById(id);
   const before = ops.memory().bytes;
   const { session, selections, generated, queryStates } = await generate({
-    ...{ decoder, method, calibration: null, recorded: null, ids, answerStart: 120, queriesStart: 100 },
+    ...{ decoder, method, calibration: null, layerTraces: null, ids, answerStart: 120, queriesStart: 100 },
     parameters: resolveParameters(method, given, { ...decoder.config, tokens: ids.length }),
     ...{ keepQueries: false, keepSelections: true },
     isAnswerComplete: (tokens) => tokens.length >= 5,

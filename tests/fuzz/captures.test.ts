@@ -144,7 +144,7 @@ test('a capture of odd values is measured in finite numbers, or refused in one s
             text,
             method,
             parameters,
-            recordedIndex: 0,
+            traceIndex: 0,
             evictAt: tokens,
             withScores: true,
           });

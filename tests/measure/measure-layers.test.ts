@@ -38,7 +38,7 @@ async function byDefinition(id: string, layer: number, of = text) {
     text: of,
     method,
     parameters: parametersOf(id),
-    recordedIndex: layer,
+    traceIndex: layer,
     evictAt: queries.start,
     withScores: false,
   });

@@ -136,7 +136,7 @@ describe('measurements through a memo', () => {
       const shared = { text, method, parameters, ...(memo ? { memo } : {}) };
       results.push(
         await measureLayers({ ...shared, queries }),
-        await selectAll({ ...shared, recordedIndex: 1, evictAt: queries.start, withScores: true }),
+        await selectAll({ ...shared, traceIndex: 1, evictAt: queries.start, withScores: true }),
         await explainRow({ ...shared, layer: 0, head: 1, query: tokens - 1, evictAt: queries.start }),
       );
     }

@@ -88,7 +88,7 @@ async function defined(of: Case): Promise<number[][]> {
   const recalls: number[][] = [];
   for (const [layer, { queryUnrotated, keyUnrotated }] of tensorsOf(of).entries()) {
     const { blocks } = await selectAll({
-      ...{ text, method: esa, parameters, recordedIndex: layer, evictAt: queriesStart, withScores: false },
+      ...{ text, method: esa, parameters, traceIndex: layer, evictAt: queriesStart, withScores: false },
     });
     const vector = (data: Float32Array, head: number, token: number): Float32Array => {
       const start = (head * tokens + token) * headDimension;

@@ -131,7 +131,7 @@ describe('the output error after W_O', () => {
     expect(ops.memory().bytes).toBe(before);
     for (const { layer, outputErrorProjected, outputError } of layers) {
       const { blocks } = await selectAll({
-        ...{ text, method, parameters, recordedIndex: layer, evictAt: queries.start, withScores: false },
+        ...{ text, method, parameters, traceIndex: layer, evictAt: queries.start, withScores: false },
       });
       const keptBy = (query: number, head: number): Uint32Array => {
         const { kept } = blocks.find(({ block }) => block.start <= query && query < block.end)!;

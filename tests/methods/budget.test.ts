@@ -37,12 +37,12 @@ describe('LagKV official', () => {
 });
 
 /** How many of the keys before `evictAt` stay for a query after the last token. */
-async function keptBefore(id: string, parameters: Parameters, evictAt: number, recordedIndex = 0) {
+async function keptBefore(id: string, parameters: Parameters, evictAt: number, traceIndex = 0) {
   const { after } = await selectAll({
     text,
     method: methodById(id),
     parameters,
-    recordedIndex,
+    traceIndex,
     evictAt,
     withScores: false,
   });
@@ -120,7 +120,7 @@ it('keepFraction of methods that choose for every block is of the whole text', a
       text,
       method: methodById(id),
       parameters,
-      recordedIndex: 0,
+      traceIndex: 0,
       evictAt: 50,
       withScores: false,
     });

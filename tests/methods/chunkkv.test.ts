@@ -50,9 +50,9 @@ it('keeps in a layer what its leader keeps, in whichever order layers are looked
 it('keeps the same where one layer alone is asked for', async () => {
   const inOrder = await keptInOrder([0, 1, 2, 3, 4]);
   const request = { text, method: chunkkv, parameters: parametersOf(text), evictAt: EVICT_AT };
-  for (const recordedIndex of [3, 0]) {
-    const { after } = await selectAll({ ...request, recordedIndex, withScores: true });
-    expect(after.kept.sets.map((set) => [...set])).toEqual(inOrder.get(recordedIndex));
+  for (const traceIndex of [3, 0]) {
+    const { after } = await selectAll({ ...request, traceIndex, withScores: true });
+    expect(after.kept.sets.map((set) => [...set])).toEqual(inOrder.get(traceIndex));
   }
 });
 

@@ -56,7 +56,7 @@ async function kept(method: Method): Promise<number[][]> {
     text,
     method,
     parameters,
-    recordedIndex: 0,
+    traceIndex: 0,
     evictAt: 10,
     withScores: true,
   });
@@ -85,9 +85,9 @@ describe('adakv, one number per layer', () => {
     );
   const lengths = async (floorFraction: number[]): Promise<number[][]> => {
     const all: number[][] = [];
-    for (const recordedIndex of [0, 1]) {
+    for (const traceIndex of [0, 1]) {
       const { after } = await selectAll({
-        ...{ text, method, parameters: resolve({ floorFraction }), recordedIndex, evictAt: 10 },
+        ...{ text, method, parameters: resolve({ floorFraction }), traceIndex, evictAt: 10 },
         withScores: false,
       });
       all.push(after.kept.sets.map((_, set) => visibleTokens(after.kept, set, 10).length));

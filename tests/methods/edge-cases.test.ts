@@ -105,7 +105,7 @@ async function expectSound(text: Trace, id: string, given: Record<string, unknow
     text,
     method,
     parameters,
-    recordedIndex: 0,
+    traceIndex: 0,
     evictAt: start,
     withScores: true,
   });
@@ -190,7 +190,7 @@ describe('ESA’s closed form of a text whose', () => {
       text,
       method: methodById('esa'),
       parameters,
-      recordedIndex: 0,
+      traceIndex: 0,
       evictAt: 40,
       withScores: true,
     };
@@ -224,7 +224,7 @@ it('has one set per KV head, or one for the layer, whatever is dropped', async (
   const text = recordText(createCpuOps(), shapeOf(70), randomLayers(shapeOf(70), 1, 6));
   for (const [id, given] of variants) {
     const method = methodById(id);
-    const request = { text, method, recordedIndex: 0, evictAt: 50, withScores: false };
+    const request = { text, method, traceIndex: 0, evictAt: 50, withScores: false };
     for (const more of [{}, ...('keepFraction' in method.parameters ? [{ keepFraction: 1 }] : [])]) {
       const parameters = parametersFor(text, id, { ...given, ...more });
       const { blocks, after } = await selectAll({ ...request, parameters });
@@ -289,7 +289,7 @@ describe('ties', () => {
         text,
         method: methodById(id),
         parameters: parametersFor(text, id, given),
-        recordedIndex: 0,
+        traceIndex: 0,
         evictAt: 32,
         withScores: false,
       });
@@ -324,7 +324,7 @@ describe('random', () => {
         text,
         method: methodById('random'),
         parameters: parametersFor(text, 'random', given),
-        recordedIndex: layer,
+        traceIndex: layer,
         evictAt: 70,
         withScores: false,
       });

@@ -30,7 +30,7 @@ it('H2O-1: what stays, and the attention it has received', async () => {
   const text = recordText(createCpuOps(), shape, [{ query, key, value: key }], { rope: null });
   const given = { heavyTokens, recentTokens, prefillTokens };
   const parameters = resolveParameters(h2o, given, contextOf(text));
-  const request = { text, method: h2o, parameters, recordedIndex: 0, evictAt: tokens, withScores: true };
+  const request = { text, method: h2o, parameters, traceIndex: 0, evictAt: tokens, withScores: true };
   const { after } = await selectAll(request);
   for (let head = 0; head < heads; head++) {
     expect([...visibleTokens(after.kept, head, tokens)]).toEqual(h2o1.kept);
@@ -87,7 +87,7 @@ it('drops nothing as long as there is room', async () => {
   const text = recordText(createCpuOps(), shape, randomLayers(shape, 1, 8));
   const given = { heavyTokens: 10, recentTokens: 10, prefillTokens: 4 };
   const parameters = resolveParameters(h2o, given, contextOf(text));
-  const request = { text, method: h2o, parameters, recordedIndex: 0, evictAt: 30, withScores: false };
+  const request = { text, method: h2o, parameters, traceIndex: 0, evictAt: 30, withScores: false };
   const { blocks } = await selectAll(request);
   for (const { block, kept } of blocks) {
     const seen = kept.sets.map((_, set) => visibleTokens(kept, set, block.start).length);

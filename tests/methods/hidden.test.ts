@@ -78,7 +78,7 @@ describe('a method that wants hidden states', () => {
       seen.push({ layer, end: block.end, rows: hidden!.rows, states: read(input) });
     });
     const { session } = await generate({
-      ...{ decoder, method, parameters: {}, calibration: null, recorded: null, ids, answerStart: 90 },
+      ...{ decoder, method, parameters: {}, calibration: null, layerTraces: null, ids, answerStart: 90 },
       ...{ queriesStart: 80, keepQueries: false, isAnswerComplete: (some) => some.length === 3 },
       ...{ signal: new AbortController().signal, onProgress: () => {} },
     });

@@ -110,7 +110,7 @@ describe.each(['chunked', 'monolithic'])('a budget of LagKV official, %s', (pref
     if (!('parameters' in fitted)) throw new Error('below the floor');
     const { parameters } = fitted;
     const { blocks } = await selectAll({
-      ...{ text, method: lagkv, parameters, recordedIndex: 1, evictAt, withScores: false },
+      ...{ text, method: lagkv, parameters, traceIndex: 1, evictAt, withScores: false },
     });
     const dense = prefill === 'monolithic' ? (answerStart ?? evictAt) : 0;
     const counts = blocks

@@ -21,7 +21,7 @@ const select = (given: Record<string, unknown>) =>
     text,
     method: lagkv,
     parameters: resolveParameters(lagkv, { sinkTokens, lagTokens, ...given }, contextOf(text)),
-    recordedIndex: 0,
+    traceIndex: 0,
     evictAt: tokens,
     withScores: true,
   });

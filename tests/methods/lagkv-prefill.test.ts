@@ -25,7 +25,7 @@ const selections = (of: Trace, prefill: string, evictAt: number) =>
     text: of,
     method: lagkv,
     parameters: resolve(prefill, of),
-    recordedIndex: 1,
+    traceIndex: 1,
     evictAt,
     withScores: false,
   });
@@ -107,7 +107,7 @@ describe('a monolithic prefill', () => {
         method,
         parameters,
         calibration: null,
-        recorded: null,
+        layerTraces: null,
         ids,
         answerStart: 120,
         queriesStart: 100,

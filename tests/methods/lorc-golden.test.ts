@@ -133,7 +133,15 @@ function describeLorc(backend: string, create: () => Promise<Ops>, tolerance: nu
       const { config } = decoder;
       const parameters = resolveParameters(lorc, given, { ...config, tokens });
       const { session, queryStates } = await generate({
-        ...{ decoder, method: lorc, parameters, calibration: null, recorded: null, ids, answerStart: null },
+        ...{
+          decoder,
+          method: lorc,
+          parameters,
+          calibration: null,
+          layerTraces: null,
+          ids,
+          answerStart: null,
+        },
         ...{ queriesStart: 0, keepQueries: true, isAnswerComplete: () => true },
         ...{ signal: new AbortController().signal, onProgress: () => {} },
       });

@@ -25,7 +25,7 @@ it.each([
     text,
     method: strided,
     parameters,
-    recordedIndex: 1,
+    traceIndex: 1,
     evictAt: EVICT_AT,
     withScores: false,
   });
@@ -47,7 +47,7 @@ describe('looked-at', () => {
   it('keeps, for each KV head, the keys with the largest sum of probabilities of the last eight queries', async () => {
     const parameters = resolveParameters(lookedAt, { keepFraction: 0.2 }, contextOf(text));
     const { after } = await selectAll({
-      ...{ text, method: lookedAt, parameters, recordedIndex: 1, evictAt: EVICT_AT, withScores: true },
+      ...{ text, method: lookedAt, parameters, traceIndex: 1, evictAt: EVICT_AT, withScores: true },
     });
     const { query, key } = layers[1]!;
     const { tokens, keyValueHeads, headDimension: d } = shape;
@@ -81,7 +81,7 @@ describe('looked-at', () => {
     const parameters = { keepFraction: 0.25 };
     const before = ops.memory().bytes;
     const { session, generated } = await generate({
-      ...{ decoder, method: lookedAt, parameters, calibration: null, recorded: null, ids },
+      ...{ decoder, method: lookedAt, parameters, calibration: null, layerTraces: null, ids },
       ...{ answerStart: 50, queriesStart: 40, keepQueries: false },
       isAnswerComplete: (answer) => answer.length >= 3,
       signal: new AbortController().signal,

@@ -62,8 +62,8 @@ describe('scores that are not finite', () => {
     const wanted = sentence(of[0]);
     const memo = new Memo();
     const evictAt = queries.start;
-    const ofLayer = (recordedIndex: number) =>
-      selectAll({ ...{ text, method, parameters, recordedIndex, evictAt, memo }, withScores: true });
+    const ofLayer = (traceIndex: number) =>
+      selectAll({ ...{ text, method, parameters, traceIndex, evictAt, memo }, withScores: true });
     const row = (layer: number) =>
       explainRow({ text, method, parameters, memo, layer, head: 1, query: 110, evictAt });
     await expect(ofLayer(1)).rejects.toThrow(wanted);
@@ -83,8 +83,8 @@ describe('scores that are not finite', () => {
   it.each(answered)('%s %j, %s %d, in an answer decided in one pass', async (...of) => {
     const { text, method, parameters } = prepare(createCpuOps(), of, 95);
     const request = { text, method, parameters, evictAt: queries.start, withScores: false };
-    await expect(selectAll({ ...request, recordedIndex: 1 })).rejects.toThrow(sentence(of[0]));
-    expect((await selectAll({ ...request, recordedIndex: 2 })).blocks.length).toBeGreaterThan(25);
+    await expect(selectAll({ ...request, traceIndex: 1 })).rejects.toThrow(sentence(of[0]));
+    expect((await selectAll({ ...request, traceIndex: 2 })).blocks.length).toBeGreaterThan(25);
     // The answer's queries alone: no block of several is scored.
     const alone = { text, method, parameters, queries: { start: 95, end: 120 } };
     const before = text.ops.memory().bytes;
@@ -102,7 +102,7 @@ describe('scores that are not finite', () => {
         text,
         method,
         parameters,
-        recordedIndex: 1,
+        traceIndex: 1,
         evictAt: queries.start,
         withScores: false,
         memo,
@@ -121,7 +121,7 @@ describe('scores that are not finite', () => {
       text.ops.pace = pace;
       await expect(selectAll(all)).rejects.toThrow(sentence(of[0]));
       await expect(selectAll(all)).rejects.toThrow(sentence(of[0]));
-      expect((await selectAll({ ...all, recordedIndex: 0 })).blocks.length).toBeGreaterThan(0);
+      expect((await selectAll({ ...all, traceIndex: 0 })).blocks.length).toBeGreaterThan(0);
       memo.close();
       expect(text.ops.memory().bytes).toBe(before);
     },
@@ -131,8 +131,8 @@ describe('scores that are not finite', () => {
     const of = ['quest', { denseLayers: 0, budgetTokens: 48, share }, 'key', Number.NaN] as const;
     const { text, method, parameters } = prepare(createCpuOps(), of);
     const request = { text, method, parameters, evictAt: queries.start, withScores: false };
-    await expect(selectAll({ ...request, recordedIndex: 1 })).rejects.toThrow(sentence('quest'));
-    expect((await selectAll({ ...request, recordedIndex: 0 })).blocks.length).toBeGreaterThan(30);
+    await expect(selectAll({ ...request, traceIndex: 1 })).rejects.toThrow(sentence('quest'));
+    expect((await selectAll({ ...request, traceIndex: 0 })).blocks.length).toBeGreaterThan(30);
   });
 
   it.each(['keyUnrotated', 'value'] as const)(
@@ -142,7 +142,7 @@ describe('scores that are not finite', () => {
       const { text, method, parameters } = prepare(createCpuOps(), of);
       const request = { text, method, parameters, evictAt: queries.start, withScores: true };
       // Which tokens are mixed depends on no number.
-      const { after } = await selectAll({ ...request, recordedIndex: 1 });
+      const { after } = await selectAll({ ...request, traceIndex: 1 });
       expect([...after.kept.sets[0]!].slice(0, 2)).toEqual([0, 1]);
       expect(after.scores).toBeNull();
       const before = text.ops.memory().bytes;
@@ -176,7 +176,7 @@ describe('scores that are not finite', () => {
         decoder,
         method,
         parameters: resolveParameters(method, { lagTokens: 16, sinkTokens: 4 }, context),
-        ...{ calibration: null, recorded: null, ids, answerStart: 120, queriesStart: 100 },
+        ...{ calibration: null, layerTraces: null, ids, answerStart: 120, queriesStart: 100 },
         keepQueries: false,
         isAnswerComplete: (generated) => generated.length >= 2,
         signal: new AbortController().signal,
@@ -214,15 +214,15 @@ describeWebGpu('scores that are not finite, on WebGPU', (gpu) => {
   it.each(cases)('%s %j, %s %d', async (...of) => {
     const { text, method, parameters } = prepare(ops, of);
     const request = { text, method, parameters, evictAt: queries.start, withScores: false };
-    await expect(selectAll({ ...request, recordedIndex: 1 })).rejects.toThrow(sentence(of[0]));
-    expect((await selectAll({ ...request, recordedIndex: 0 })).blocks.length).toBeGreaterThan(0);
+    await expect(selectAll({ ...request, traceIndex: 1 })).rejects.toThrow(sentence(of[0]));
+    expect((await selectAll({ ...request, traceIndex: 0 })).blocks.length).toBeGreaterThan(0);
   });
 
   it.each(answered)('%s %j, %s %d, in an answer decided in one pass', async (...of) => {
     const { text, method, parameters } = prepare(ops, of, 95);
     const request = { text, method, parameters, evictAt: queries.start, withScores: false };
-    await expect(selectAll({ ...request, recordedIndex: 1 })).rejects.toThrow(sentence(of[0]));
-    expect((await selectAll({ ...request, recordedIndex: 2 })).blocks.length).toBeGreaterThan(25);
+    await expect(selectAll({ ...request, traceIndex: 1 })).rejects.toThrow(sentence(of[0]));
+    expect((await selectAll({ ...request, traceIndex: 2 })).blocks.length).toBeGreaterThan(25);
   });
 
   it('products that leave 32 bits', async () => {
@@ -230,7 +230,7 @@ describeWebGpu('scores that are not finite, on WebGPU', (gpu) => {
     const method = methodById('esa');
     const parameters = resolveParameters(method, { ...esa, projection: 'exact' }, contextOf(text));
     await expect(
-      selectAll({ text, method, parameters, recordedIndex: 0, evictAt: 90, withScores: false }),
+      selectAll({ text, method, parameters, traceIndex: 0, evictAt: 90, withScores: false }),
     ).rejects.toThrow('in layer 0 the scores of keys are not finite');
   });
 });

@@ -47,24 +47,24 @@ interface Maps {
 }
 
 /**
- * The projections of all layers that will be asked for: those of `recorded`, or all where nothing is recorded. Throws UserError
+ * The projections of all layers that will be asked for: those of `layerTraces`, or all where there is no trace. Throws UserError
  * when the model brings none and none can be computed.
  */
 export async function prepareProjections(
   context: MethodContext,
   parameters: Parameters,
   memo: ScoreMemo,
-  recorded: readonly LayerTrace[] | null,
+  layerTraces: readonly LayerTrace[] | null,
   signal?: AbortSignal,
 ): Promise<Projections> {
   const wanted =
-    recorded?.map(({ layer }) => layer) ?? Array.from({ length: context.layers }, (_, layer) => layer);
+    layerTraces?.map(({ layer }) => layer) ?? Array.from({ length: context.layers }, (_, layer) => layer);
   const maps = new Map<number, Maps>();
   const notices = new Set<string>();
   const make = choiceOf(parameters, 'projection') === 'learned' ? learned : closedFormOf;
   for (const layer of wanted) {
     signal?.throwIfAborted();
-    const source = recorded?.find((entry) => entry.layer === layer) ?? null;
+    const source = layerTraces?.find((entry) => entry.layer === layer) ?? null;
     const notice = (sentence: string): void => void notices.add(sentence);
     maps.set(layer, await make(context, parameters, layer, source, notice, signal));
     await context.ops.pace();

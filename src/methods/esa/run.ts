@@ -43,13 +43,13 @@ export class EsaRun implements MethodRun {
     this.#memo = context.memo ?? this.#own;
   }
 
-  async prepare(recorded: readonly LayerTrace[] | null, signal?: AbortSignal): Promise<void> {
+  async prepare(layerTraces: readonly LayerTrace[] | null, signal?: AbortSignal): Promise<void> {
     if (isExact(this.#parameters)) return;
     this.#projections = await prepareProjections(
       this.#context,
       this.#parameters,
       this.#memo,
-      recorded,
+      layerTraces,
       signal,
     );
     this.notices = this.#projections.notices;

@@ -1,13 +1,11 @@
 /** Channels without any range in a partition: LagKV divides by 1e-12 there, and a run says so. */
 import type { Ops } from '../../../gpu/ops';
 import type { DeviceBuffer } from '../../../gpu/rows';
+import { ignoreRejection } from '../../base/ignore-rejection';
 
 /** What `counter` counts with the work encoded so far. */
 export function readConstantChannels(ops: Ops, counter: DeviceBuffer): Promise<number> {
-  const count = ops.readIntegers(counter).then(([channels]) => channels!);
-  // Whoever asks for it still gets the error; a count that nobody asks for is no failure.
-  count.catch(() => {});
-  return count;
+  return ignoreRejection(ops.readIntegers(counter).then(([channels]) => channels!));
 }
 
 /** A sentence, if these scores met any. */

@@ -8,7 +8,7 @@ import { fractionKeeping } from '../budget';
 import { uniformAtEviction } from '../budgets/uniform';
 import { compose, composeBy, keptLists, token } from '../compose';
 import { defaultChunkTokens } from '../defaults';
-import type { Budget, Method, StudyPlaces } from '../method';
+import type { FittedBudget, Method, StudyPlaces } from '../method';
 import { numberIn, type ParameterContext, type Parameters } from '../parameters';
 import { positionsByChoice } from '../positions';
 import { once } from '../schedules/once';
@@ -112,7 +112,7 @@ function officialBudget(
   context: ParameterContext,
   budget: number,
   places: StudyPlaces,
-): Budget {
+): FittedBudget {
   const { tokens } = context;
   const dense = isMonolithic(parameters)
     ? denseEnd(tokens, places.answerStart ?? tokens, evictionPlace(places))

@@ -21,7 +21,7 @@ export const lorc: Method = {
   },
   parameters: lorcParameters,
   notes: (parameters) => [
-    'From the paper’s formulas, no code being public; with rotary positions a key’s factor cannot move into W_Q, so keys are made of their latents before they are turned.',
+    'From the paper’s formulas, no code being public; with rotary positions a key’s factor cannot move into W_Q, so keys are made of their latents before they are rotated.',
     ...(followsCondition(parameters)
       ? [
           'Cost is counted with the ranks of layers whose condition numbers are all alike; those used are reported with the run.',

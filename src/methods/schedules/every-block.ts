@@ -72,8 +72,10 @@ function decideAnew<Made extends Scores>(
 
   const countOf = ({ layer, block }: LayerInput): number =>
     budget.count(parameters, layer, block.start, totalTokens, context.layers);
-  const place = ({ layer, block }: LayerInput): string =>
-    `${scorer.name(parameters, layer)}/${layer}/${block.start}/${block.end}`;
+  const keyOf = ({ layer, block }: LayerInput, suffix = ''): string | null => {
+    const name = scorer.name(parameters, layer);
+    return name && `${name}/${layer}/${block.start}/${block.end}${suffix}`;
+  };
 
   return {
     select(input) {
@@ -81,7 +83,7 @@ function decideAnew<Made extends Scores>(
       const count = countOf(input);
       if (count >= start) return keepEverything(start);
       const make = () => scorer.score(context, parameters, input, start, null);
-      const scores = remembered(memo, place(input), make);
+      const scores = remembered(memo, keyOf(input), make);
       return best(input.layer, scores.value, start, 1, count, scores.owned)[0]!;
     },
     ...(scoreEach
@@ -92,7 +94,7 @@ function decideAnew<Made extends Scores>(
               const count = countOf(input);
               if (count >= start) return null;
               const make = () => scoreEach(context, parameters, input);
-              const scores = remembered(memo, `${place(input)}/each`, make);
+              const scores = remembered(memo, keyOf(input, '/each'), make);
               return best(input.layer, scores.value, start, end - start, count, scores.owned);
             },
           },

@@ -64,7 +64,8 @@ function decideByQuery<Made extends Scores>(
       const count = budget.count(parameters, layer, units, end, context.layers);
       if (start < first || start === end || count >= units) return keepEverything(start);
       const make = () => scorer.score(context, parameters, input, end, null);
-      const scores = remembered(memo, `${scorer.name(parameters, layer)}/${layer}/${start}`, make);
+      const name = scorer.name(parameters, layer);
+      const scores = remembered(memo, name && `${name}/${layer}/${start}`, make);
       const { score } = scores.value;
       const candidates = scorer.candidates?.(parameters, layer, end, count) ?? { start: 0, end };
       const isChosen = candidates.end > candidates.start;

@@ -1,4 +1,4 @@
-/** Where the queries to come are expected: those that were read, turned as the next positions turn them, on average. */
+/** Where the queries to come are expected: those that were read, rotated as the next positions rotate them, on average. */
 import type { Rows } from '../../../gpu/rows';
 import { sliceRows } from '../../../gpu/rows';
 import type { Scratch } from '../../../gpu/scratch';

@@ -12,7 +12,7 @@ export const PROTECTED = 1e30;
 /** Added to the mean square of a row before its root: a row of zeros stays one, and no other is changed. */
 const EPSILON = 1e-30;
 
-/** Rows of `input` with the norm |length|, turned round where `length` is negative; zeros stay zeros. */
+/** Rows of `input` with the norm |length|, reversed where `length` is negative; zeros stay zeros. */
 export function withLength(scratch: Scratch, input: Rows, length: number, label: string): Rows {
   const { heads, rows, channels } = input;
   const out = scratch.rows(heads, rows, channels, label);
