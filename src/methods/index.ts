@@ -13,6 +13,7 @@ import { h2o } from './h2o';
 import { keydiff } from './keydiff';
 import { knorm } from './knorm';
 import { lagkv } from './lagkv';
+import { loki } from './loki';
 import { lorc } from './lorc';
 import type { Method } from './method';
 import { observedAttention } from './observed-attention';
@@ -48,6 +49,7 @@ export const methods: readonly Method[] = [
   lorc,
   quest,
   sparq,
+  loki,
   h2o,
   oracle,
   random,

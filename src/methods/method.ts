@@ -320,6 +320,8 @@ export interface Wants {
   readonly earlierUnrotated?: boolean;
   /** Second moments of keys: the model's calibration, or else a text that full attention has read (`MethodRun.prepare`). */
   readonly secondMoments?: boolean;
+  /** A text that full attention has read (`MethodRun.prepare`), whatever calibration the model brings. */
+  readonly recorded?: boolean;
 }
 
 /** What a method does under given parameters: who decides what when, and what it takes. */
@@ -395,9 +397,10 @@ export interface Method extends Parametrised {
   ): FittedBudget;
 }
 
-/** Whether a run must `prepare` from a text that full attention has read, because the model brings no calibration for it. */
+/** Whether a run must `prepare` from a text that full attention has read, because what it needs of one the model does not bring. */
 export function readsTrace(method: Method, parameters: Parameters, calibration: Calibration | null): boolean {
-  return Boolean(method.traits(parameters).wants.secondMoments) && !calibration?.hasSecondMoments;
+  const { wants } = method.traits(parameters);
+  return Boolean(wants.recorded || (wants.secondMoments && !calibration?.hasSecondMoments));
 }
 
 /** Whether a run on a trace needs the hidden states of its layers. */

@@ -74,6 +74,8 @@ const variants: [id: string, given: Record<string, unknown>][] = [
   ['quest', { pageTokens: 4, budgetTokens: 1, denseLayers: 0 }],
   ['quest', { pageTokens: 3, budgetTokens: 20, denseLayers: 0, share: 'group' }],
   ['quest', { pageTokens: 1, budgetTokens: 5, denseLayers: 1 }],
+  ['loki', { components: 8, selectedTokens: 3 }],
+  ['loki', { components: 1, selectedTokens: 1, centred: false, keys: 'unrotated' }],
   ['sparq', { rankChannels: 8, selectedTokens: 3, localTokens: 0 }],
   ['sparq', { rankChannels: 1, selectedTokens: 0, localTokens: 5 }],
   ['sparq', { rankChannels: 3, selectedTokens: 9, localTokens: 9, meanValue: false }],
