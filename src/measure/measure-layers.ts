@@ -32,8 +32,8 @@ export interface MeasureRequest {
   readonly onNotices?: (notices: readonly string[]) => void;
 }
 
-/** Most attention weights held at once: heads × queries × keys. */
-export const MOST_WEIGHTS = 2 ** 22;
+/** Most attention probabilities held at once: heads × queries × keys. */
+export const MOST_PROBABILITIES = 2 ** 22;
 /** Most that numbers being read back may take on the device. */
 export const MOST_BYTES_IN_FLIGHT = 2 ** 26;
 /** Most query rows × heads whose numbers are read back at once. */
@@ -217,7 +217,8 @@ async function measureChoices(
     await ops.pace();
     signal?.throwIfAborted();
   };
-  const rowsAtOnce = (end: number): number => Math.max(1, Math.floor(MOST_WEIGHTS / (queryHeads * end)));
+  const rowsAtOnce = (end: number): number =>
+    Math.max(1, Math.floor(MOST_PROBABILITIES / (queryHeads * end)));
   // Queries that each keep keys of their own and are measured together.
   let each: {
     readonly layerTrace: LayerTrace;

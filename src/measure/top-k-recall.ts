@@ -32,7 +32,7 @@ export async function topKRecall(
   if (!counts.some(isChosen)) return new Array(heads).fill(null);
 
   const scratch = new Scratch(ops);
-  const weights = scratch.floats(heads * rows * end, 'attention weights');
+  const weights = scratch.floats(heads * rows * end, 'attention probabilities');
   ops.attentionProbabilities({
     query: piece.query,
     key: sliceRows(piece.key, 0, end),
@@ -99,7 +99,7 @@ export async function topKRecallOfEach(
   }
   const end = firstEnd + rows - 1;
   const scratch = new Scratch(ops);
-  const weights = scratch.floats(heads * rows * end, 'attention weights');
+  const weights = scratch.floats(heads * rows * end, 'attention probabilities');
   // Beyond a query's own candidates weights are 0, and come behind those that are 0 among them.
   ops.attentionProbabilities({
     query: piece.query,

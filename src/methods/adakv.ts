@@ -6,22 +6,16 @@ import { ada } from './budgets/ada';
 import { compose, composeBy, type Scorer, type Scores, token } from './compose';
 import { keepFraction } from './defaults';
 import { lagRanks } from './lagkv/kvpress';
-import { lagkvParameters } from './lagkv/schema';
 import type { Method } from './method';
-import { choiceOf, type Parameters } from './parameters';
 import { inText } from './positions';
 import { once } from './schedules/once';
-import { checkWindow, observationWindow, windowParameters } from './scorers/observation-window';
+import { checkWindow, observationWindow } from './scorers/observation-window';
+import { baseNote, baseOf, snapkvAndLagkvParameters, snapkvOrLagkv } from './scorers/snapkv-or-lagkv';
 
 const over = <Made extends Scores>(scorer: Scorer<Made>) =>
   compose({ scorer, budget: ada, unit: token, schedule: once, positions: inText });
 
 const bases = { snapkv: over(observationWindow), lagkv: over(lagRanks) };
-
-const baseOf = (parameters: Parameters): keyof typeof bases =>
-  choiceOf(parameters, 'base') === 'lagkv' ? 'lagkv' : 'snapkv';
-
-const { sinkTokens, lagTokens, valueWeight } = lagkvParameters;
 
 export const adakv: Method = {
   id: 'adakv',
@@ -34,16 +28,7 @@ export const adakv: Method = {
     url: 'https://arxiv.org/abs/2407.11550',
   },
   parameters: {
-    base: {
-      kind: 'choice',
-      label: 'Scores',
-      help: 'Whose scores are compared.',
-      options: [
-        { value: 'snapkv', label: 'SnapKV', help: 'What the last queries attend to.' },
-        { value: 'lagkv', label: 'LagKV', help: 'How spread a key and its value are; ranks, as in kvpress.' },
-      ],
-      default: () => 'snapkv',
-    },
+    base: snapkvOrLagkv('Whose scores are compared.'),
     keepFraction,
     floorFraction: {
       kind: 'fraction',
@@ -56,14 +41,9 @@ export const adakv: Method = {
       default: () => 0.2,
       paper: 0.2,
     },
-    ...windowParameters,
-    sinkTokens: { ...sinkTokens!, default: () => 4, defaultRule: '4' } as typeof sinkTokens & object,
-    lagTokens: lagTokens!,
-    valueWeight: valueWeight!,
+    ...snapkvAndLagkvParameters,
   },
-  notes: (parameters) => [
-    `Window and pooling belong to SnapKV’s scores; sinks, lag and weight of values to LagKV’s. In use: ${baseOf(parameters) === 'lagkv' ? 'LagKV’s' : 'SnapKV’s'}.`,
-  ],
+  notes: (parameters) => [baseNote(parameters)],
   validate: (parameters) => checkWindow('adakv', parameters),
   ...composeBy((parameters) => bases[baseOf(parameters)]),
 };

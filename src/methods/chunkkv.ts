@@ -2,18 +2,17 @@
  * ChunkKV (arXiv 2502.00299; kvpress chunkkv_press.py): consecutive tokens are kept or dropped together, by the mean of another
  * method's scores, the same in all heads. The paper's layer-wise index reuse: the first of every `reuseLayers` layers chooses for all.
  */
-import { UserError } from '../base/user-error';
 import { evictOnceBudget } from './budget';
 import { uniformOf } from './budgets/uniform';
 import { compose, composeBy, type Scorer } from './compose';
 import { keepFraction, mostTokens } from './defaults';
 import { lagRanks } from './lagkv/kvpress';
-import { lagkvParameters } from './lagkv/schema';
 import type { Method } from './method';
-import { choiceOf, numberIn, type Parameters } from './parameters';
+import { numberIn, type Parameters } from './parameters';
 import { inText } from './positions';
 import { once } from './schedules/once';
-import { checkWindow, observationWindowAsKvpress, windowParameters } from './scorers/observation-window';
+import { checkWindow, observationWindowAsKvpress } from './scorers/observation-window';
+import { baseNote, baseOf, snapkvAndLagkvParameters, snapkvOrLagkv } from './scorers/snapkv-or-lagkv';
 import { summedHeads } from './scorers/summed-heads';
 
 /** max(1, ⌊f·chunks⌋) chunks. */
@@ -37,11 +36,6 @@ const over = (base: Scorer) =>
 
 const bases = { snapkv: over(observationWindowAsKvpress), lagkv: over(lagRanks as Scorer) };
 
-const baseOf = (parameters: Parameters): keyof typeof bases =>
-  choiceOf(parameters, 'base') === 'lagkv' ? 'lagkv' : 'snapkv';
-
-const { sinkTokens, lagTokens, valueWeight } = lagkvParameters;
-
 export const chunkkv: Method = {
   id: 'chunkkv',
   title: 'ChunkKV',
@@ -53,16 +47,7 @@ export const chunkkv: Method = {
     url: 'https://arxiv.org/abs/2502.00299',
   },
   parameters: {
-    base: {
-      kind: 'choice',
-      label: 'Scores',
-      help: 'Whose scores a chunk has the mean of.',
-      options: [
-        { value: 'snapkv', label: 'SnapKV', help: 'What the last queries attend to.' },
-        { value: 'lagkv', label: 'LagKV', help: 'How spread a key and its value are; ranks, as in kvpress.' },
-      ],
-      default: () => 'snapkv',
-    },
+    base: snapkvOrLagkv('Whose scores a chunk has the mean of.'),
     keepFraction,
     chunkTokens: {
       kind: 'count',
@@ -84,21 +69,14 @@ export const chunkkv: Method = {
       minimum: 1,
       maximum: ({ layers }) => layers,
       default: () => 1,
+      isSameInAllLayers: true,
     },
-    ...windowParameters,
-    sinkTokens: { ...sinkTokens!, default: () => 4, defaultRule: '4' } as typeof sinkTokens & object,
-    lagTokens: lagTokens!,
-    valueWeight: valueWeight!,
+    ...snapkvAndLagkvParameters,
   },
   notes: (parameters) => [
-    `Window and pooling belong to SnapKV’s scores; sinks, lag and weight of values to LagKV’s. In use: ${baseOf(parameters) === 'lagkv' ? 'LagKV’s' : 'SnapKV’s'}.`,
+    baseNote(parameters),
     'kvpress’s scores and budget: whole chunks by their mean, no window kept for certain, at least one chunk. A text shorter than a chunk is one chunk, where kvpress falls back to single tokens.',
   ],
-  validate(parameters) {
-    checkWindow('chunkkv', parameters);
-    const { reuseLayers } = parameters;
-    if (Array.isArray(reuseLayers) && new Set(reuseLayers).size > 1)
-      throw new UserError('chunkkv: reuseLayers is one number for all layers.');
-  },
+  validate: (parameters) => checkWindow('chunkkv', parameters),
   ...composeBy((parameters) => bases[baseOf(parameters)]),
 };

@@ -64,6 +64,8 @@ export const groupedPositions: Method = {
       minimum: 1,
       maximum: mostTokens,
       ...chunkTokensDefault,
+      // All layers read a block together.
+      isSameInAllLayers: true,
     },
   },
   traits: (parameters) => ({
@@ -76,12 +78,6 @@ export const groupedPositions: Method = {
     'Neighbours are counted from the first query of a block; in the paper from every query. The answer is read token by token, where both are the same.',
   ],
   blocks: (parameters, tokens) => equalBlocks(0, tokens, numberIn(parameters, 'chunkTokens', 0)),
-  validate({ chunkTokens }) {
-    if (!Array.isArray(chunkTokens) || new Set(chunkTokens).size === 1) return;
-    throw new UserError(
-      'grouped-positions: chunkTokens must be the same in every layer, because all layers read a block together; give one number.',
-    );
-  },
   start: (context, parameters) => new GroupedRun(context, parameters),
   cost: (_parameters, context, _layer, { position }) => ({
     keptKeys: position + 1,

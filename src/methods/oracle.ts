@@ -58,8 +58,8 @@ export const oracle: Method = {
   }),
 };
 
-/** Most weights held at once: heads × queries × keys. */
-const MOST_WEIGHTS = 2 ** 22;
+/** Most probabilities held at once: heads × queries × keys. */
+const MOST_PROBABILITIES = 2 ** 22;
 
 /** Attention that each query gives the keys before it, summed over the heads of a group: [queries, G, keys], −∞ from itself on. */
 function attentionOfEach({ ops, attentionScale: scale }: MethodContext, input: LayerInput): Scores {
@@ -67,10 +67,10 @@ function attentionOfEach({ ops, attentionScale: scale }: MethodContext, input: L
   const logSumExp = logSumExpOf(input);
   const [groups, queries, keys] = [key.heads, block.end - block.start, block.end - 1];
   const sums = ops.scratch('f32', queries * groups * keys, 'attention given');
-  const together = Math.max(1, Math.floor(MOST_WEIGHTS / (query.heads * keys)));
+  const together = Math.max(1, Math.floor(MOST_PROBABILITIES / (query.heads * keys)));
   for (let from = 0; from < queries; from += together) {
     const rows = Math.min(together, queries - from);
-    const weights = ops.scratch('f32', query.heads * rows * keys, 'attention weights');
+    const weights = ops.scratch('f32', query.heads * rows * keys, 'attention probabilities');
     ops.attentionProbabilities({
       query: sliceRows(query, from, rows),
       key: sliceRows(key, 0, keys),

@@ -33,6 +33,8 @@ interface Described {
 /** A whole number on a log scale; a number or one per layer. */
 export interface CountParameter extends Described {
   readonly kind: 'count';
+  /** Layers cannot differ in it: one number, or the same for each. */
+  readonly isSameInAllLayers?: true;
   readonly unit: string;
   readonly minimum: number;
   readonly maximum: (context: ParameterContext) => number;
@@ -185,6 +187,9 @@ function checkValue(
     throw new UserError(
       `${methodId}: ${name} has ${value.length} values for ${context.layers} layers; give one number or one per layer.`,
     );
+  }
+  if (isList && schema.kind === 'count' && schema.isSameInAllLayers && new Set(value).size > 1) {
+    throw new UserError(`${methodId}: ${name} must be the same in every layer; give one number.`);
   }
   for (const each of isList ? value : [value]) {
     const rule = brokenRule(schema, each, context);

@@ -113,13 +113,25 @@ describe('what is wrong is said in one sentence', () => {
     );
   });
 
+  const shared = methods.flatMap(({ id, parameters }) =>
+    Object.entries(parameters).flatMap(([name, schema]) =>
+      schema.kind === 'count' && schema.isSameInAllLayers ? [[id, name] as const] : [],
+    ),
+  );
+
+  it.each(shared)('about layers that cannot differ: %s, %s', (id, name) => {
+    expect(resolve(id, { [name]: [1, 1] })[name]).toEqual([1, 1]);
+    expect(sentence(() => resolve(id, { [name]: [1, 2] }))).toBe(
+      `${id}: ${name} must be the same in every layer; give one number.`,
+    );
+  });
+
   it('about ESA’s lengths', () => {
     const check = (given: Record<string, unknown>) =>
       sentence(() => esa.validate!(resolve('esa', given), context(1024)));
     expect(check({ localTokens: 900 })).toBe(
       'esa: localTokens + chunkTokens is 1028, beyond the 1024 tokens the model was trained on; make one of them smaller.',
     );
-    expect(check({ chunkTokens: [64, 32] })).toMatch(/must be the same in every layer/);
     expect(check({ globalPosition: 4000 })).toBe(
       'esa: globalPosition must be at most 1024 for this text, not 4000.',
     );

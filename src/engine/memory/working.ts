@@ -5,7 +5,7 @@
 import type { MemoryLimits } from '../../../gpu/ops';
 import { oneBuffer as one, type PlannedBuffer } from '../../base/planned-buffer';
 import { logitRows } from '../../measure/logits';
-import { MOST_BYTES_IN_FLIGHT, MOST_WEIGHTS } from '../../measure/measure-layers';
+import { MOST_BYTES_IN_FLIGHT, MOST_PROBABILITIES } from '../../measure/measure-layers';
 import { MEMO_BYTES } from '../../measure/memo';
 import { MOST_SCORES } from '../../measure/selector-recall';
 import { MOST_SUMS } from '../../measure/sweep-mass';
@@ -50,7 +50,7 @@ export function rotatedSlots(config: ModelConfig, tokens: number): PlannedBuffer
 export function measuringBuffers(size: WorkingSize): PlannedBuffer[] {
   const { config, tokens, queries } = size;
   const { layers, queryHeads: H, keyValueHeads: G, headDimension: d, hiddenSize: D } = config;
-  const rows = Math.min(queries, Math.max(1, Math.floor(MOST_WEIGHTS / (H * tokens))));
+  const rows = Math.min(queries, Math.max(1, Math.floor(MOST_PROBABILITIES / (H * tokens))));
   const scored = scoredByQuery(size);
   // Outputs, before and after W_O, and the most attended keys, of all layers as long as they are few.
   const inFlight = Math.min(
@@ -59,7 +59,7 @@ export function measuringBuffers(size: WorkingSize): PlannedBuffer[] {
   );
   const probing = [
     { label: 'scores by query', elements: scored * tokens, count: 2 },
-    one('attention weights', H * rows * tokens),
+    one('attention probabilities', H * rows * tokens),
     one('most attended keys', H * rows * tokens),
     { label: 'attention outputs', elements: H * rows * (d + 1), count: 3 },
     { label: 'outputs of all heads', elements: rows * H * d, count: 2 },

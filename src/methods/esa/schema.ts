@@ -85,6 +85,8 @@ export const esaParameters: ParameterSchemas = {
     minimum: 1,
     maximum: mostTokens,
     ...chunkTokensDefault,
+    // All layers read a block together.
+    isSameInAllLayers: true,
   },
   proximity: {
     kind: 'count',
@@ -147,12 +149,6 @@ export function validateEsa(parameters: Parameters, context: ParameterContext): 
   if (choiceOf(parameters, 'projection') === 'learned' && !scoresRotated(parameters)) {
     throw new UserError(
       'esa: learned projections are for queries rotated to w; use scoreQuery "rotated", or projection "closed-form" or "exact".',
-    );
-  }
-  const { chunkTokens } = parameters;
-  if (Array.isArray(chunkTokens) && new Set(chunkTokens).size > 1) {
-    throw new UserError(
-      'esa: chunkTokens must be the same in every layer, because all layers read a block together; give one number.',
     );
   }
   for (let layer = 0; layer < context.layers; layer++) {
