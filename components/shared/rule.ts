@@ -33,6 +33,8 @@ function whyKept({ fate, rule, score, counts }: KeyExplanation): string {
       return rule.kind === 'room' ? 'the budget has room for all keys' : 'not yet evicted';
     default:
       if (rule.kind === 'lot') return `drawn, one of ${formatCount(counts.selected)}`;
+      if (rule.kind === 'file')
+        return score ? `the file lists it, and ${whySelected(score)}` : 'the file lists it';
       return score ? whySelected(score) : 'selected';
   }
 }
@@ -52,6 +54,7 @@ function whyDropped({ rule, score, counts }: KeyExplanation): string {
     return `neither among the first ${formatCount(counts.sink)} nor the last ${formatCount(counts.local)} ${beforeWhat(rule.evictedAt)}`;
   }
   if (rule.kind === 'lot') return 'not drawn';
+  if (rule.kind === 'file') return `the file does not list it${score ? beyondList(score) : ''}`;
   if (!score) return 'the method keeps no such key';
   const { value, cut, second, tied, partition } = score;
   const where = partition ? ` of ${nameOf(partition)}` : '';
@@ -61,6 +64,13 @@ function whyDropped({ rule, score, counts }: KeyExplanation): string {
   return second === null
     ? `its score is the cut${where}, and the lower token goes first`
     : `its score is the cut${where}, but its second score is below that at the cut`;
+}
+
+/** A file's scores need not be what decided: keys of several heads may have been weighed together. */
+function beyondList({ value, cut }: DecidingScore): string {
+  if (cut === null) return ', nor any key';
+  if (value > cut) return ', though its score is above the lowest that stayed';
+  return value < cut ? ', and its score is below the cut' : ', and its score is the cut';
 }
 
 function beforeWhat(evictedAt: number | null): string {

@@ -32,6 +32,7 @@ import {
   writeEvaluation,
   writePart,
 } from './evaluation-file';
+import { refuseKept } from './kept';
 import { lockFile } from './lock';
 import { print } from './print';
 import { endProgress, showProgress } from './progress';
@@ -56,6 +57,7 @@ const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]
 
 export async function evaluateCommand(rawArguments: string[]): Promise<void> {
   const args = readArguments('evaluate', rawArguments);
+  refuseKept(args);
   const out = args.output();
   const share = args.has('part') ? ownShare(args.text('part')) : null;
   // Seeds below a million are never trained on (samples/training/rows.ts).

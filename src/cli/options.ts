@@ -44,6 +44,11 @@ const answer: OptionEntry = {
   value: 'A',
   text: "the answer's first token; from there on tokens are read one by one",
 };
+const kept: OptionEntry = {
+  name: 'kept',
+  value: 'FILE',
+  text: 'a selection that was computed elsewhere, in the place of a method',
+};
 const out = (value: string, what: string): OptionEntry => ({
   ...{ name: 'out', value, isNeeded: true },
   text: `${what}; written whole or not at all, never over an input`,
@@ -75,12 +80,17 @@ export const verbs: readonly VerbEntry[] = [
   {
     name: 'select',
     summary: 'the keys that a method keeps',
-    source: fromEither,
+    source: `${fromEither} (--method ID | --kept FILE)`,
     options: [
       ...[capture, model, text, ids, ...startToken, answer],
-      { name: 'method', value: 'ID', text: 'the method', isNeeded: true },
+      { name: 'method', value: 'ID', text: 'the method' },
+      kept,
       { name: 'params', value: 'JSON', text: 'its parameters; those left out have their defaults' },
       { name: 'all-blocks', value: null, text: 'also what the last query of each block sees' },
+      {
+        ...{ name: 'evict-after', value: 'S' },
+        text: 'evict after S tokens, and write what stays of them: a file that --kept reads',
+      },
       out('OUT.safetensors', 'kept keys and scores'),
     ],
   },
@@ -90,13 +100,14 @@ export const verbs: readonly VerbEntry[] = [
     source: fromEither,
     options: [
       ...[capture, model, text, ids, ...startToken, answer],
-      { name: 'methods', value: 'ID,ID', text: 'the methods', isNeeded: true },
-      { name: 'keep', value: '0.05,0.1,…', text: 'the fractions asked for', isNeeded: true },
+      { name: 'methods', value: 'ID,ID', text: 'the methods' },
+      { name: 'keep', value: '0.05,0.1,…', text: 'the fractions asked for; 1 by default with --kept alone' },
+      { ...kept, text: 'a selection that was computed elsewhere, beside the methods or alone' },
       { name: 'params', value: 'JSON', text: 'parameters by method id' },
       {
         name: 'queries',
         value: 'START',
-        text: 'first query measured; the last eighth of the text by default',
+        text: 'first query measured; by default the last eighth of the text, or where --kept evicts',
       },
       { name: 'layers', value: '0,1,…', text: 'the layers measured; all by default' },
       out('OUT.json', 'a record per method, keep and layer'),
@@ -115,6 +126,7 @@ export const verbs: readonly VerbEntry[] = [
         text: 'an array of ids, or of {"id": …, "parameters": {…}, "label": …}',
       },
       { name: 'seeds', value: 'N', text: 'texts of each task and length', isNeeded: true },
+      { ...kept, isInternal: true },
       ...startToken,
       { name: 'first-seed', value: 'N', text: 'the first seed; 0 by default' },
       { name: 'processes', value: 'N', text: 'share the texts out among N processes; the file is the same' },

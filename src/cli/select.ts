@@ -7,12 +7,14 @@ import { selectAll } from '../measure/select-all';
 import { visibleTokens } from '../measure/selection-reader';
 import { contextOf } from '../measure/trace-run';
 import { methodById } from '../methods';
-import { needsHidden } from '../methods/method';
+import { type Method, needsHidden } from '../methods/method';
 import { type ParameterContext, type Parameters, resolveParameters } from '../methods/parameters';
 import type { TensorToWrite } from '../model/files/safetensors-writer';
 import { writeSafetensors } from '../model/files/safetensors-writer';
-import { readArguments } from './arguments';
+import type { Trace } from '../trace/trace';
+import { type Arguments, readArguments } from './arguments';
 import { openCommandBackend } from './backend';
+import { keptMethod, keptOf } from './kept';
 import { writeWhole } from './output';
 import { endProgress, showProgress } from './progress';
 import { openSource } from './source';
@@ -20,20 +22,31 @@ import { openSource } from './source';
 export async function selectCommand(rawArguments: string[]): Promise<void> {
   const args = readArguments('select', rawArguments);
   const out = args.output();
-  const method = methodById(args.text('method'));
+  const selection = keptOf(args);
+  if (selection !== null && (args.has('method') || args.has('params')))
+    throw new UserError('--kept stands in the place of --method and --params; give the file alone.');
+  const named = selection ? null : methodById(args.text('method'));
   const given = args.has('params') ? args.json('params') : {};
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
     throw new UserError('--params must be a JSON object such as {"keepFraction": 0.5}.');
   }
   const ops = await openCommandBackend(args.backend(), args.memoryBytes());
+  const methodIn = (context: ParameterContext): Method => named ?? keptMethod(selection!, context);
   const resolveIn = (context: ParameterContext): Parameters =>
-    resolveParameters(method, given as Record<string, unknown>, context);
-  const { text, notices } = await openSource(ops, args, (context) => needsHidden(method, resolveIn(context)));
-  const context = contextOf(text);
+    resolveParameters(methodIn(context), given as Record<string, unknown>, context);
+  const { text: whole, notices } = await openSource(ops, args, (context) =>
+    needsHidden(methodIn(context), resolveIn(context)),
+  );
+  const context = contextOf(whole);
+  const method = methodIn(context);
   const parameters = resolveIn(context);
+  const cut = args.has('evict-after') ? cutOf(args, whole, method, parameters) : null;
+  // What stays at the eviction is what would stay if the text ended there.
+  const text = cut === null ? whole : { ...whole, tokens: cut, answerStart: null };
 
   const tensors: Record<string, TensorToWrite> = {};
   const said = new Map<number, readonly string[]>();
+  const candidates: Record<number, [start: number, end: number]> = {};
   for (const [traceIndex, { layer }] of text.layerTraces.entries()) {
     showProgress(`layer ${layer}`);
     const { blocks, after, ...run } = await selectAll({
@@ -46,6 +59,7 @@ export async function selectCommand(rawArguments: string[]): Promise<void> {
     });
     said.set(layer, run.notices);
     tensors[`kept.${layer}`] = keptTensor(after);
+    candidates[layer] = [after.kept.candidates.start, after.kept.candidates.end];
     const scores = after.scores ?? blocks.at(-1)?.scores ?? null;
     checkScores(layer, scores);
     tensors[`score.${layer}`] = scoreTensor(scores, after.kept.sets.length, text.tokens);
@@ -65,8 +79,31 @@ export async function selectCommand(rawArguments: string[]): Promise<void> {
     method: method.id,
     parameters: JSON.stringify(parameters),
     notices: JSON.stringify(all),
+    ...(cut === null
+      ? {}
+      : {
+          evicted_after: String(cut),
+          tokens: String(whole.tokens),
+          candidates: JSON.stringify(candidates),
+        }),
   };
   writeWhole(out, writeSafetensors(tensors, metadata));
+}
+
+/** --evict-after: the tokens that are evicted from. Throws UserError where nothing can be evicted there. */
+function cutOf(args: Arguments, text: Trace, method: Method, parameters: Parameters): number {
+  if (args.has('all-blocks')) {
+    throw new UserError(
+      '--evict-after writes what stays at one place and --all-blocks what every block sees; give one of them.',
+    );
+  }
+  const { evicts, cache } = method.traits(parameters);
+  if (!evicts || cache !== 'tokens') {
+    throw new UserError(
+      `${method.id} drops no token for good, so --evict-after has nothing to write; --all-blocks writes what each block sees.`,
+    );
+  }
+  return args.count('evict-after', 1, text.tokens);
 }
 
 /** Sentences of every layer's run: once what all of them say, by layer what only some do. */

@@ -7,11 +7,13 @@ import { measureLayers } from '../measure/measure-layers';
 import type { CostMeasurement } from '../measure/results';
 import { contextOf } from '../measure/trace-run';
 import { methodById } from '../methods';
+import type { ImportedSelection } from '../methods/imported/selection';
 import { type Method, needsHidden } from '../methods/method';
 import { type ParameterContext, type Parameters, resolveParameters } from '../methods/parameters';
 import type { Trace } from '../trace/trace';
 import { readArguments } from './arguments';
 import { openCommandBackend } from './backend';
+import { keptMethod, keptOf } from './kept';
 import { writeJson } from './output';
 import { endProgress, showProgress } from './progress';
 import { openSource } from './source';
@@ -48,25 +50,27 @@ const NO_CHOICE = 'No top-k recall: of no query does the method keep some candid
 export async function sweepCommand(rawArguments: string[]): Promise<void> {
   const args = readArguments('sweep', rawArguments);
   const out = args.output();
-  const ids = args.list('methods');
+  const selection = keptOf(args);
+  const ids = selection && !args.has('methods') ? [] : args.list('methods');
   const twice = ids.find((id, i) => ids.indexOf(id) !== i);
   if (twice) throw new UserError(`--methods names ${twice} twice; one sweep takes each method once.`);
-  const methods = ids.map(methodById);
-  const keeps = args.numbers('keep');
+  const named = ids.map(methodById);
+  const keeps = selection && named.length === 0 && !args.has('keep') ? [1] : args.numbers('keep');
   const wrong = keeps.find((keep) => !(keep > 0 && keep <= 1));
   if (wrong !== undefined)
     throw new UserError(`--keep holds fractions above 0 and up to 1, and ${wrong} is none.`);
-  const given = paramsById(args.has('params') ? args.json('params') : {}, methods);
+  const given = paramsById(args.has('params') ? args.json('params') : {}, named);
 
   const ops = await openCommandBackend(args.backend(), args.memoryBytes());
   const resolveIn = (method: Method, context: ParameterContext): Parameters =>
     resolveParameters(method, given[method.id] ?? {}, context);
   const source = await openSource(ops, args, (context) =>
-    methods.some((method) => needsHidden(method, resolveIn(method, context))),
+    named.some((method) => needsHidden(method, resolveIn(method, context))),
   );
   const text = withLayers(source.text, args.has('layers') ? args.numbers('layers') : null);
   const context = contextOf(text);
-  const start = args.has('queries') ? args.count('queries', 0) : text.tokens - Math.ceil(text.tokens / 8);
+  const methods = selection ? [...named, keptMethod(selection, context)] : named;
+  const start = args.has('queries') ? args.count('queries', 0) : firstQuery(text.tokens, selection);
   if (start >= text.tokens) {
     throw new UserError(`--queries must be a token from 0 to ${text.tokens - 1}, not ${start}.`);
   }
@@ -105,6 +109,12 @@ export async function sweepCommand(rawArguments: string[]): Promise<void> {
     },
   };
   writeJson(out, { ...head, records }, 1);
+}
+
+/** The last eighth of the text, or where a file evicts: other methods that evict once then do so there, too. */
+function firstQuery(tokens: number, selection: ImportedSelection | null): number {
+  const at = selection?.evictedAfter ?? tokens;
+  return at < tokens ? at : tokens - Math.ceil(tokens / 8);
 }
 
 async function measurePoint(

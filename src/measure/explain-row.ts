@@ -49,7 +49,7 @@ export async function explainRow(request: ExplainRequest): Promise<QueryRow> {
       }
     }
     const selection = run.select(started.inputOf(layerTrace, block));
-    const isScored = selection.decidedBy === undefined;
+    const isScored = selection.decidedBy === undefined || selection.decidedBy === 'file';
     const reads = Promise.all([
       readKept(ops, selection),
       isScored ? readScores(ops, selection, tokens) : null,
@@ -114,8 +114,8 @@ function rowRule(
   { decidedBy, segmentTokens, candidates }: Selection,
   blockStart: number,
 ): RowRule {
-  const evictAt = evictionPlace({ evictAt: request.evictAt, answerStart: text.answerStart });
-  const { decides } = method.traits(parameters);
+  const { decides, evictsAt } = method.traits(parameters);
+  const evictAt = evictsAt ?? evictionPlace({ evictAt: request.evictAt, answerStart: text.answerStart });
   const evictsOnce = decides === 'once';
   const isBefore = evictsOnce && blockStart < evictAt;
   const kept =
@@ -146,7 +146,7 @@ function keyFates(
   cache: Traits['cache'],
 ): Uint8Array {
   const code = (fate: KeyFate): number => KEY_FATES.indexOf(fate);
-  const isChosen = kind === 'scores' || kind === 'lot';
+  const isChosen = kind === 'scores' || kind === 'lot' || kind === 'file';
   const keptFate = (token: number): number => {
     if (token >= Math.max(blockStart, candidates.end)) return code('own-block');
     if (evictedAt !== null && token >= evictedAt) return code('since');

@@ -130,8 +130,11 @@ export interface Selection {
     /** Entries stand for so many consecutive tokens each; absent: for one. */
     readonly tokensPerScore?: number;
   } | null;
-  /** What decided, where it was no score: nothing was dropped, the key's place, or chance. */
-  readonly decidedBy?: 'nothing' | 'place' | 'lot';
+  /**
+   * What decided, where it was no score: nothing was dropped, the key's place, chance, or a file that lists the keys (then `score` is
+   * what it says of them).
+   */
+  readonly decidedBy?: 'nothing' | 'place' | 'lot' | 'file';
   /** Scores are compared only within consecutive segments of so many tokens from `scoreStart`; absent: all with all. */
   readonly segmentTokens?: number;
   /** One count per set of `list`: candidates equal to the last one kept. Null where nothing was cut. */
@@ -333,6 +336,8 @@ export interface Traits {
   readonly decides: 'never' | 'once' | 'whileReading' | 'everyBlock';
   /** Whether a key that was dropped stays dropped. */
   readonly evicts: boolean;
+  /** Decided once, but at this token, wherever the study's queries begin. Absent: there (MethodContext.evictAt). */
+  readonly evictsAt?: number;
   /** Whether the keys of a smaller budget are the first of a larger one's in one order of scores: one run then serves a sweep. */
   readonly isNested: boolean;
   /** Whether `selectExactly` chooses by a score that `select` only approximates. */

@@ -20,7 +20,7 @@ it('names every verb and every option of each, from the table that options are r
 
 it('says which options must be there', () => {
   expect(verbHelp(verbs.find(({ name }) => name === 'select')!)).toContain(
-    'keyhole select (--capture FILE | --model DIR (--text FILE | --ids-file IDS.json)) --method ID',
+    'keyhole select (--capture FILE | --model DIR (--text FILE | --ids-file IDS.json)) (--method ID | --kept FILE)',
   );
   expect(helpText()).toContain('[--all-blocks]');
   expect(helpText()).toContain('record --out OUT.json\n');
