@@ -6,6 +6,7 @@ import { chunk } from './chunk';
 import { chunkkv } from './chunkkv';
 import { esa } from './esa';
 import { expectedAttention } from './expected-attention';
+import { finch } from './finch';
 import { freqkv } from './freqkv';
 import { full } from './full';
 import { groupedPositions } from './grouped-positions';
@@ -38,6 +39,7 @@ export const methods: readonly Method[] = [
   pyramidkv,
   adakv,
   chunkkv,
+  finch,
   simlayerkv,
   observedAttention,
   expectedAttention,

@@ -4,13 +4,13 @@
  * (zeros beyond its ends), mean over the query heads of a KV head. The window itself ranks above all. TOVA's is the same with a window
  * of one query, no pooling, and the mean over all heads of a layer.
  */
-import type { Ops, ScoreRows } from '../../../gpu/ops';
+import type { Ops, RowScalars, ScoreRows } from '../../../gpu/ops';
 import { headMajorRows, sliceRows } from '../../../gpu/rows';
 import { Scratch } from '../../../gpu/scratch';
 import { UserError } from '../../base/user-error';
 import type { Scorer } from '../compose';
 import { scaledDefault } from '../defaults';
-import { numberIn, type ParameterSchemas, type Parameters } from '../parameters';
+import { isOn, numberIn, type ParameterSchemas, type Parameters } from '../parameters';
 import { inBuffers } from '../remember';
 import { denseScores } from '../units';
 
@@ -73,12 +73,14 @@ interface WindowRule {
   readonly ownScore: 'above' | 'byLargest';
   /** Width of the mean along the text; 1 pools nothing. */
   poolKernel(parameters: Parameters, layer: number): number;
+  /** Whether a query counts as often as it has earlier keys. Absent: all count alike. */
+  countsKeys?(parameters: Parameters): boolean;
 }
 
 /** The mean attention of the last queries before the eviction, which themselves rank above all. */
 const byLastQueries = (rule: WindowRule): Scorer => ({
   name: (parameters, layer) =>
-    `window/${rule.sets}/${rule.ownScore}/${rule.window(parameters, layer)}/${rule.poolKernel(parameters, layer)}`,
+    `window/${rule.sets}/${rule.ownScore}/${rule.window(parameters, layer)}/${rule.poolKernel(parameters, layer)}/${rule.countsKeys?.(parameters) ?? false}`,
   sets: rule.sets,
   wants: (parameters) => ({ queriesBefore: rule.largestWindow(parameters) }),
   score({ ops, attentionScale: scale }, parameters, input, tokens) {
@@ -89,8 +91,10 @@ const byLastQueries = (rule: WindowRule): Scorer => ({
     const query = sliceRows(earlierQueries, earlierQueries.rows - window, window);
     const scored = tokens - window;
     const [sets, groups] = [rule.sets === 'layer' ? 1 : key.heads, key.heads];
+    const countsKeys = rule.countsKeys?.(parameters) ?? false;
+    const largest = countsKeys ? tokens : 1;
     const buffer = ops.upload(
-      new Float32Array(sets * tokens).fill(rule.ownScore === 'above' ? PROTECTED : 1),
+      new Float32Array(sets * tokens).fill(rule.ownScore === 'above' ? PROTECTED * largest : 1),
       'scores of the window',
     );
     const score = denseScores(buffer, sets, tokens);
@@ -102,6 +106,7 @@ const byLastQueries = (rule: WindowRule): Scorer => ({
         visible: { range: { start: 0, end: tokens, causal: true } },
         out: scratch.rows(query.heads, window, value.channels, 'output of the window'),
       });
+      if (countsKeys) countEarlierKeys(scratch, query.heads, window, scored, logSumExp);
       const sums = scratch.floats(groups * scored, 'attention received from the window');
       const means = scratch.floats(sets * scored, 'mean attention received from the window');
       ops.accumulatedAttention({
@@ -149,6 +154,27 @@ const byLastQueries = (rule: WindowRule): Scorer => ({
     ];
   },
 });
+
+/** Probabilities times the number of keys before the query, `scored` of them before the first: their log-sum-exp less its logarithm. */
+function countEarlierKeys(
+  scratch: Scratch,
+  heads: number,
+  window: number,
+  scored: number,
+  logSumExp: RowScalars,
+): void {
+  const { buffer, offset, headStride } = logSumExp;
+  const counts = Float32Array.from({ length: window }, (_, i) => Math.log(scored + i));
+  scratch.ops.sumHeads({
+    input: {
+      ...headMajorRows(scratch.upload(counts, 'keys before a query'), heads, 1, window),
+      headStride: 0,
+    },
+    out: { ...headMajorRows(buffer, heads, 1, window, offset), headStride },
+    factor: -1,
+    accumulate: true,
+  });
+}
 
 /** Adds to entries from `scored` on the largest of those before, of all rows. */
 function addLargest(ops: Ops, scratch: Scratch, score: ScoreRows, scored: number): void {
@@ -201,4 +227,11 @@ export const lastQueries = byLastQueries({
   window: (parameters, layer) => numberIn(parameters, 'lastTokens', layer),
   largestWindow: ({ lastTokens }) => largestOf(lastTokens),
   poolKernel: () => 1,
+});
+
+/** FINCH's: unpooled, and normalised where `normalize` says so. */
+export const questionWindow = byLastQueries({
+  ...{ sets: 'kvHead', ownScore: 'above', window: windowOf, largestWindow },
+  poolKernel: () => 1,
+  countsKeys: (parameters) => isOn(parameters, 'normalize'),
 });
