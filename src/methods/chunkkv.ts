@@ -11,8 +11,14 @@ import type { Method } from './method';
 import { numberIn, type Parameters } from './parameters';
 import { inText } from './positions';
 import { once } from './schedules/once';
-import { checkWindow, observationWindowAsKvpress } from './scorers/observation-window';
-import { baseNote, baseOf, snapkvAndLagkvParameters, snapkvOrLagkv } from './scorers/snapkv-or-lagkv';
+import { observationWindowAsKvpress } from './scorers/observation-window';
+import {
+  baseNote,
+  baseOf,
+  checkBase,
+  snapkvAndLagkvParameters,
+  snapkvOrLagkv,
+} from './scorers/snapkv-or-lagkv';
 import { summedHeads } from './scorers/summed-heads';
 
 /** max(1, ⌊f·chunks⌋) chunks. */
@@ -77,6 +83,6 @@ export const chunkkv: Method = {
     baseNote(parameters),
     'kvpress’s scores and budget: whole chunks by their mean, no window kept for certain, at least one chunk. A text shorter than a chunk is one chunk, where kvpress falls back to single tokens.',
   ],
-  validate: (parameters) => checkWindow('chunkkv', parameters),
+  validate: (parameters, context) => checkBase('chunkkv', parameters, context),
   ...composeBy((parameters) => bases[baseOf(parameters)]),
 };

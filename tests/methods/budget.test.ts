@@ -3,10 +3,10 @@ import { createCpuOps } from '../../gpu/cpu';
 import { measureLayers } from '../../src/measure/measure-layers';
 import { selectAll } from '../../src/measure/select-all';
 import { contextOf } from '../../src/measure/trace-run';
-import { methodById } from '../../src/methods';
+import { methodById, methods } from '../../src/methods';
 import { translateKeepFraction } from '../../src/methods/budget';
 import { lagBlocks, storedKeys } from '../../src/methods/lagkv/partitions';
-import { type Parameters, resolveParameters } from '../../src/methods/parameters';
+import { type ParameterContext, type Parameters, resolveParameters } from '../../src/methods/parameters';
 import { randomLayers, recordText } from './recorded';
 
 const shape = { tokens: 175, queryHeads: 2, keyValueHeads: 2, headDimension: 4 };
@@ -130,6 +130,32 @@ it('keepFraction of methods that choose for every block is of the whole text', a
     }
     expect(methodById(id).withBudget(parameters, context, 0.31, queriesFrom(0))).toEqual({ parameters });
   }
+});
+
+describe.each(methods)('a budget of $id', (method) => {
+  it.each([1, 2, 5, 17, 100])(
+    'of all of %i tokens is there, and its floor is never more than all',
+    (tokens) => {
+      const own: ParameterContext = { ...context, tokens };
+      // Sinks and recent tokens may be more than the text has.
+      for (const count of [null, 40]) {
+        const given = Object.entries(method.parameters)
+          .filter(([name]) => /^(sink|recent|init|local)Tokens$/.test(name))
+          .map(([name]) => [name, count]);
+        const more = count !== null && 'cacheTokens' in method.parameters ? { cacheTokens: 3 * count } : {};
+        const parameters = resolve(
+          method.id,
+          count === null ? {} : { ...Object.fromEntries(given), ...more },
+        );
+        const places = queriesFrom(tokens - 1);
+        const all = method.withBudget(parameters, own, 1, places);
+        if ('parameters' in all) resolveParameters(method, all.parameters, own);
+        else expect(all).toEqual({ reason: expect.any(String) });
+        const few = method.withBudget(parameters, own, 0.01, places);
+        if ('floor' in few) expect(few.floor).toBeLessThanOrEqual(1);
+      }
+    },
+  );
 });
 
 describe('keepFraction of version 0.1.0', () => {

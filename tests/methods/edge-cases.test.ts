@@ -239,12 +239,17 @@ it('has one set per KV head, or one for the layer, whatever is dropped', async (
   }
 });
 
-it('LagKV on heads of one channel is refused in a sentence', () => {
+it('LagKV’s scores on heads of one channel are refused in a sentence', () => {
   const shape: TextShape = { tokens: 30, queryHeads: 2, keyValueHeads: 2, headDimension: 1 };
   const text = recordText(createCpuOps(), shape, randomLayers(shape, 1, 5), { rope: null });
-  for (const variant of ['official', 'kvpress']) {
-    expect(() => parametersFor(text, 'lagkv', { variant, lagTokens: 4 })).toThrow(
-      'lagkv scores by the spread over a head’s channels, and there is only one here; choose another method.',
+  for (const [id, given] of [
+    ['lagkv', { variant: 'official' }],
+    ['lagkv', { variant: 'kvpress' }],
+    ['adakv', { base: 'lagkv' }],
+    ['chunkkv', { base: 'lagkv' }],
+  ] as const) {
+    expect(() => parametersFor(text, id, { ...given, lagTokens: 4 })).toThrow(
+      `${id} scores by the spread over a head’s channels, and there is only one here; choose another method.`,
     );
   }
 });
@@ -344,6 +349,18 @@ describe('random', () => {
     expect(few).not.toEqual(await keptOf({ keepFraction: 0.2, seed: 2 }));
     expect(few).toEqual(await keptOf({ keepFraction: 0.2 }));
   });
+});
+
+it('nothing is refused for a parameter that has no effect', () => {
+  const text = recordText(createCpuOps(), shapeOf(30), randomLayers(shapeOf(30), 1, 5));
+  for (const [id, unused, used] of [
+    ['adakv', { base: 'lagkv', poolKernel: 2 }, { base: 'snapkv', poolKernel: 2 }],
+    ['chunkkv', { base: 'lagkv', poolKernel: 2 }, { base: 'snapkv', poolKernel: 2 }],
+    ['lorc', { rule: 'given', maxRank: 1 }, { rule: 'cumulative-condition', maxRank: 1 }],
+  ] as const) {
+    expect(parametersFor(text, id, unused)).toMatchObject(unused);
+    expect(() => parametersFor(text, id, used)).toThrow(UserError);
+  }
 });
 
 describe('a run that returns to its mark', () => {

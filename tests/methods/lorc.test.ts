@@ -88,7 +88,7 @@ describe('ranks', () => {
 
   it('end at G·d, and the smallest is none above the largest', () => {
     expect(() => resolve({ keyRanks: 33 })).toThrow(/keyRanks must be a whole number from 1 to 32/);
-    expect(() => resolve({ maxRank: 8, minRank: 9 })).toThrow(
+    expect(() => resolve({ rule: 'cumulative-condition', maxRank: 8, minRank: 9 })).toThrow(
       'lorc: minRank 9 is more than maxRank 8; lower it.',
     );
   });

@@ -102,6 +102,9 @@ export const freqkv: Method = {
         return sinkTokens + recentTokens + 1;
       }),
     );
-    return cacheTokens >= least ? { parameters: { ...parameters, cacheTokens } } : { floor: least / tokens };
+    if (cacheTokens >= least) return { parameters: { ...parameters, cacheTokens } };
+    // A cache with room for the whole text is never full, however much of it sinks and recent tokens would take.
+    if (keepFraction >= 1) return { parameters: { ...parameters, cacheTokens: least } };
+    return { floor: Math.min(1, least / tokens) };
   },
 };

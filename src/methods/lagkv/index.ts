@@ -2,7 +2,6 @@
  * LagKV (arXiv 2504.04704): a token is kept if its key and value are unusually spread, measured against the range of the next
  * partition of tokens. Looks at no query; every KV head decides alone.
  */
-import { UserError } from '../../base/user-error';
 import { equalBlocks, evictionPlace, studyBlocks } from '../blocks';
 import { fractionKeeping } from '../budget';
 import { uniformAtEviction } from '../budgets/uniform';
@@ -15,7 +14,7 @@ import { once } from '../schedules/once';
 import { lagRanks, scoringOperations } from './kvpress';
 import { startOfficial } from './official';
 import { compressedPartitions, denseEnd, lagBlocks, storedKeys } from './partitions';
-import { isMonolithic, isOfficial, type Lag, lagIn, lagkvParameters } from './schema';
+import { checkSpread, isMonolithic, isOfficial, type Lag, lagIn, lagkvParameters } from './schema';
 
 const kvpress = compose({
   ...{ scorer: lagRanks, budget: uniformAtEviction, unit: token, schedule: once },
@@ -84,12 +83,7 @@ export const lagkv: Method = {
             : []),
         ]
       : ['The budget includes sinks and the unscored end; a small one may drop even those.'],
-  validate(_parameters, { headDimension }) {
-    if (headDimension >= 2) return;
-    throw new UserError(
-      'lagkv scores by the spread over a head’s channels, and there is only one here; choose another method.',
-    );
-  },
+  validate: (_parameters, context) => checkSpread('lagkv', context),
   ...composeBy((parameters) => (isOfficial(parameters) ? official : kvpress)),
 };
 

@@ -1,6 +1,13 @@
 /** LagKV's parameters (arXiv 2504.04704; kvpress lagkv_press.py). */
+import { UserError } from '../../base/user-error';
 import { keepFraction, mostTokens, scaledDefault } from '../defaults';
-import { choiceOf, numberIn, type ParameterSchemas, type Parameters } from '../parameters';
+import {
+  choiceOf,
+  numberIn,
+  type ParameterContext,
+  type ParameterSchemas,
+  type Parameters,
+} from '../parameters';
 import { positions } from '../positions';
 
 export const lagkvParameters: ParameterSchemas = {
@@ -83,6 +90,14 @@ export const lagkvParameters: ParameterSchemas = {
   },
   positions,
 };
+
+/** Throws UserError, one sentence, where LagKV's scores, those of the method `id`, have no spread to go by. */
+export function checkSpread(id: string, { headDimension }: Pick<ParameterContext, 'headDimension'>): void {
+  if (headDimension >= 2) return;
+  throw new UserError(
+    `${id} scores by the spread over a head’s channels, and there is only one here; choose another method.`,
+  );
+}
 
 /** LagKV's numbers in one layer. */
 export interface Lag {

@@ -29,6 +29,7 @@ export const lorc: Method = {
       : []),
   ],
   validate(parameters, { layers }) {
+    if (!followsCondition(parameters)) return;
     for (let layer = 0; layer < layers; layer++) {
       const { most, least } = rankBounds(parameters, layer);
       if (least <= most) continue;

@@ -1,7 +1,13 @@
 /** What methods over SnapKV's or LagKV's scores have in common: the choice between both, the parameters of both, and what to know of it. */
-import { lagkvParameters } from '../lagkv/schema';
-import { type ChoiceParameter, choiceOf, type ParameterSchemas, type Parameters } from '../parameters';
-import { windowParameters } from './observation-window';
+import { checkSpread, lagkvParameters } from '../lagkv/schema';
+import {
+  type ChoiceParameter,
+  choiceOf,
+  type ParameterContext,
+  type ParameterSchemas,
+  type Parameters,
+} from '../parameters';
+import { checkWindow, windowParameters } from './observation-window';
 
 /** Parameter `base`. */
 export const snapkvOrLagkv = (help: string): ChoiceParameter => ({
@@ -30,3 +36,9 @@ export const baseOf = (parameters: Parameters): 'snapkv' | 'lagkv' =>
 /** Which of the parameters have an effect. */
 export const baseNote = (parameters: Parameters): string =>
   `Window and pooling belong to SnapKV’s scores; sinks, lag and weight of values to LagKV’s. In use: ${baseOf(parameters) === 'lagkv' ? 'LagKV’s' : 'SnapKV’s'}.`;
+
+/** Throws UserError, one sentence, for what the scores in use cannot do; parameters of the others hold nobody back. */
+export function checkBase(id: string, parameters: Parameters, context: ParameterContext): void {
+  if (baseOf(parameters) === 'snapkv') checkWindow(id, parameters);
+  else checkSpread(id, context);
+}
