@@ -30,6 +30,7 @@ import type { GatherListedArguments } from './operations/gather-listed/op';
 import type { GatherRowsArguments } from './operations/gather-rows/op';
 import type { HeavyHittersArguments } from './operations/heavy-hitters/op';
 import type { LagScoresArguments } from './operations/lag-scores/op';
+import type { LeverageArguments } from './operations/leverage/op';
 import type { MassByGroupArguments } from './operations/mass-by-group/op';
 import type { MatmulArguments } from './operations/matmul/op';
 import type { MergeAttentionArguments } from './operations/merge-attention/op';
@@ -166,6 +167,8 @@ export interface Ops {
   heavyHitters(a: HeavyHittersArguments): void;
   /** LagKV: scores of partitions against the next one. */
   lagScores(a: LagScoresArguments): void;
+  /** How far rows stand out of the others: their ridge leverage. */
+  leverage(a: LeverageArguments): void;
   /** Ranks of scores inside consecutive segments. */
   segmentRanks(a: SegmentRanksArguments): void;
   /** Attention that every key received. */

@@ -213,6 +213,20 @@ declare module '*/lag-scores.wgsl' {
   >;
   export default shader;
 }
+declare module '*/leverage-factor.wgsl' {
+  const shader: import('./webgpu/kernel').Shader<
+    'input' | 'weight' | 'factor' | 'inverse',
+    'heads' | 'headsPerGroup' | 'rows' | 'channels' | 'inputOffset' | 'inputHeadStride' | 'inputRowStride' | 'weightOffset' | 'weightRowStride' | 'ridge'
+  >;
+  export default shader;
+}
+declare module '*/leverage.wgsl' {
+  const shader: import('./webgpu/kernel').Shader<
+    'input' | 'inverse' | 'out',
+    'heads' | 'headsPerGroup' | 'rows' | 'channels' | 'inputOffset' | 'inputHeadStride' | 'inputRowStride' | 'outOffset' | 'outRowStride'
+  >;
+  export default shader;
+}
 declare module '*/mass-by-group-tiled.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
     'query' | 'key' | 'logSumExp' | 'groupOf' | 'out',

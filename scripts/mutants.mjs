@@ -68,6 +68,20 @@ export const mutants = [
     tests: ['tests/gpu/webgpu/pages'],
   },
   {
+    name: 'leverage is without its ridge',
+    file: 'gpu/operations/leverage/cpu.ts',
+    from: 'factor[c * k + c] = ridge',
+    to: 'factor[c * k + c] = 0',
+    tests: ['tests/gpu/cpu/numpy'],
+  },
+  {
+    name: 'the inverse factor of leverage forgets what stands beside the diagonal',
+    file: 'gpu/operations/leverage/leverage-factor.wgsl',
+    from: 'for (var j = c; j < i; j++)',
+    to: 'for (var j = c + 1u; j < i; j++)',
+    tests: ['tests/gpu/webgpu/leverage'],
+  },
+  {
     name: 'of keys that have received equally the first is dropped',
     file: 'gpu/operations/heavy-hitters/cpu.ts',
     from: 'if (number <= least) {',

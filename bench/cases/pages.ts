@@ -128,6 +128,21 @@ export const pageCases: readonly KernelCase[] = [
     },
   },
   {
+    name: 'leverage',
+    tolerance: 1e-3,
+    prepare(ops, { keys, groups, channels }) {
+      const input = headMajorRows(floats(ops, groups * keys * channels, 1), groups, keys, channels);
+      const out = scores(ops, groups, keys);
+      return {
+        size: `${groups} heads, ${keys} rows, d ${channels}`,
+        flops: groups * channels * channels * (2.5 * keys + channels),
+        bytes: 8 * groups * keys * channels,
+        out: out.buffer,
+        encode: () => ops.leverage({ input, ridge: 1, out }),
+      };
+    },
+  },
+  {
     name: 'heavyHitters',
     tolerance: 1e-4,
     prepare(ops, { keys, rows, heads, groups, channels }) {

@@ -17,6 +17,7 @@ export { gatherListed } from '../operations/gather-listed/cpu';
 export { gatherRows } from '../operations/gather-rows/cpu';
 export { heavyHitters } from '../operations/heavy-hitters/cpu';
 export { lagScores } from '../operations/lag-scores/cpu';
+export { leverage } from '../operations/leverage/cpu';
 export { massByGroup } from '../operations/mass-by-group/cpu';
 export { matmul } from '../operations/matmul/cpu';
 export { mergeAttention } from '../operations/merge-attention/cpu';

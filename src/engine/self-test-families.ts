@@ -284,6 +284,20 @@ function sparseQueries({ ops, query, out }: Inputs): DeviceBuffer[] {
   return [buffer];
 }
 
+/** How far keys stand out of the others, all alike and weighed. */
+function outlying(inputs: Inputs): DeviceBuffer[] {
+  const { ops, key } = inputs;
+  const [alone, weighed] = [inputs.out(KEY_HEADS * KEYS), inputs.out(QUERY_HEADS * KEYS)];
+  const ones = ops.upload(new Float32Array(QUERY_HEADS * KEYS).fill(0.5), 'weights');
+  ops.leverage({ input: key, ridge: 1, out: scoreRows(alone, KEY_HEADS, KEYS) });
+  ops.leverage({
+    ...{ input: key, ridge: 1, weight: scoreRows(ones, QUERY_HEADS, KEYS) },
+    out: scoreRows(weighed, QUERY_HEADS, KEYS),
+  });
+  ops.release(ones);
+  return [alone, weighed];
+}
+
 /** A cache of fixed size, through a few queries. */
 function heavyHitters(inputs: Inputs): DeviceBuffer[] {
   const { ops, query, key } = inputs;
@@ -405,6 +419,7 @@ const families: Readonly<Record<string, (inputs: Inputs) => DeviceBuffer[]>> = {
   'bounds of pages': paged,
   'largest channels': sparseQueries,
   'a cache of heavy hitters': heavyHitters,
+  leverage: outlying,
   'means of segments': (inputs) => segmented(inputs, 'mean', 16),
   'largest of long segments': (inputs) => segmented(inputs, 'max', 100),
   'lists of segments': listedSegments,

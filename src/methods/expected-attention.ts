@@ -12,7 +12,7 @@ import { isOn, numberIn, type Parameters } from './parameters';
 import { inText } from './positions';
 import { inBuffers } from './remember';
 import { once } from './schedules/once';
-import { futureParameters, futureQueries, queriesRead } from './scorers/future-queries';
+import { afterSinks, futureParameters, futureQueries, queriesRead } from './scorers/future-queries';
 import { asColumn, centred, meanRow, norms, PROTECTED, rowProducts, transposed } from './scorers/rows';
 import { denseScores } from './units';
 
@@ -106,11 +106,7 @@ const expected: Scorer = {
     }
     return inBuffers(ops, [buffer], { score });
   },
-  candidates(parameters, layer, tokens, count) {
-    const sinks = Math.min(numberIn(parameters, 'sinkTokens', layer), tokens);
-    // A budget that the sinks alone exceed drops some of these, too.
-    return { start: count >= sinks ? sinks : 0, end: tokens };
-  },
+  candidates: afterSinks,
   operations(parameters, { queryHeads: H, keyValueHeads: G, headDimension: d }, tokens, layer) {
     const n = Math.max(0, tokens - numberIn(parameters, 'sinkTokens', layer));
     // Rotation and mean of queries; their covariance and its product with each key; products, softmax, mean, norms.

@@ -2,6 +2,7 @@
 import { UserError } from '../base/user-error';
 import { adakv } from './adakv';
 import { block } from './block';
+import { capkv } from './capkv';
 import { chunk } from './chunk';
 import { chunkkv } from './chunkkv';
 import { esa } from './esa';
@@ -43,6 +44,7 @@ export const methods: readonly Method[] = [
   simlayerkv,
   observedAttention,
   expectedAttention,
+  capkv,
   knorm,
   keydiff,
   block,

@@ -19,7 +19,8 @@ type Scoring =
   | 'lagScores'
   | 'boundScores'
   | 'accumulatedAttention'
-  | 'heavyHitters';
+  | 'heavyHitters'
+  | 'leverage';
 
 /** The rows of scores that each leaves. */
 const scoresMade: { readonly [Name in Scoring]: (a: Arguments<Name>) => ScoreRows } = {
@@ -33,6 +34,7 @@ const scoresMade: { readonly [Name in Scoring]: (a: Arguments<Name>) => ScoreRow
   lagScores: ({ out }) => out,
   boundScores: ({ out }) => out,
   accumulatedAttention: ({ out }) => out,
+  leverage: ({ out }) => out,
   // One that is not finite makes all that follow so.
   heavyHitters: ({ query: { heads, rows }, received }) => ({
     ...{ ...received, rows: heads, offset: received.offset + heads * rows * received.rowStride },

@@ -56,6 +56,7 @@ describe('selections of an answer’s tokens', async () => {
     ['snapkv', { windowTokens: 50, keepFraction: 0.7 }],
     ['observed-attention', { keepFraction: 0.3 }],
     ['expected-attention', { keepFraction: 0.3 }],
+    ['capkv', { keepFraction: 0.3 }],
     ['keydiff', { keepFraction: 0.3 }],
     ['block', { keepFraction: 0.3, blockTokens: 9 }],
     ['chunk', { keepFraction: 0.3, chunkTokens: 9 }],

@@ -5,7 +5,7 @@ import type { Scratch } from '../../../gpu/scratch';
 import { rotaryFrequencies, rotaryScale } from '../../model/decoder/rope';
 import { mostTokens, scaledDefault } from '../defaults';
 import type { LayerInput, MethodContext, Wants } from '../method';
-import type { ParameterSchemas } from '../parameters';
+import { numberIn, type ParameterSchemas, type Parameters } from '../parameters';
 
 export const futureParameters: ParameterSchemas = {
   futurePositions: {
@@ -30,6 +30,12 @@ export const futureParameters: ParameterSchemas = {
     paper: 4,
   },
 };
+
+/** Candidates where the first `sinkTokens` stay; a budget that they alone exceed drops some of these, too. */
+export function afterSinks(parameters: Parameters, layer: number, tokens: number, count: number) {
+  const sinks = Math.min(numberIn(parameters, 'sinkTokens', layer), tokens);
+  return { start: count >= sinks ? sinks : 0, end: tokens };
+}
 
 /** All queries before the eviction, before rotation. */
 export const queriesRead: Wants = {

@@ -109,6 +109,15 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
     expect(await lists()).toEqual(c.out);
   });
 
+  test.each(cases.leverage)(
+    'leverage, ridge $ridge',
+    async ({ input: rows, ridge, weight, out: expected }) => {
+      const { view, out } = scoresOut(expected.length, expected[0]!.length);
+      ops.leverage({ input: heads(rows), ridge, ...(weight ? { weight: scores(weight) } : {}), out });
+      expectClose(await take(ops, view), expected.flat(), TOLERANCE);
+    },
+  );
+
   test.each(cases.heavyHitters)('heavyHitters, from $firstKey on, $recentCount recent', async (c) => {
     const { query, scale, firstKey, recentCount } = c;
     const sets = c.tokens.length;

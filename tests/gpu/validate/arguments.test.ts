@@ -101,6 +101,7 @@ const hitting = {
   ...{ query: heads(4, 2, 3), key: heads(2, 7, 3), scale: 1, firstKey: 5, recentCount: 1 },
   ...{ tokens: list(12, 3), received: scores(12, 3), tied: { buffer: integers(12), offset: 0 } },
 };
+const outlying = { input: heads(2, 5, 3), ridge: 1, weight: scores(4, 5), out: scores(4, 5) };
 const pooling = { kind: 'max', input: scores(2, 3), width: 3, out: scores(2, 3) } as const;
 const peaksEach = { query: peaks.query, key: peaks.key, firstLength: 3, out: scores(2, 4) };
 
@@ -128,6 +129,7 @@ test('what the cases below are made from is accepted', () => {
   ops.mixRows(mixing);
   ops.gatherListed(listed);
   ops.heavyHitters(hitting);
+  ops.leverage(outlying);
   ops.topK(top);
   ops.topKOfGroups(together);
   ops.lagScores(lag);
@@ -279,6 +281,13 @@ describe('refused', () => {
     [
       () => ops.topKOfGroups({ ...together, tied: { buffer: integers(2), offset: 1 } }),
       'topKOfGroups: tied reaches element 3',
+    ],
+    [() => ops.leverage({ ...outlying, ridge: 0 }), 'leverage: ridge is 0, but must be above 0'],
+    [() => ops.leverage({ ...outlying, out: scores(4, 6) }), 'leverage: out.length is 6, but must be 5'],
+    [() => ops.leverage({ ...outlying, weight: scores(2, 5) }), 'leverage: weight.rows is 2, but must be 4'],
+    [
+      () => ops.leverage({ ...outlying, weight: undefined, out: scores(3, 5) }),
+      'leverage: out has 3 heads, which is no multiple of the 2 of input',
     ],
     [
       () => ops.heavyHitters({ ...hitting, firstKey: 6 }),
