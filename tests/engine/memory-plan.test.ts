@@ -98,6 +98,23 @@ describe('2 GiB under WebGPU’s default limits', () => {
     expect(plan.peakBytes).toBe(Math.max(...plan.phases.map(({ bytes }) => bytes)));
   });
 
+  test.each([
+    ['quest', { share: 'head' }, bundled.queryHeads, 2],
+    ['quest', { share: 'group' }, bundled.keyValueHeads, 2],
+    ['h2o', {}, bundled.queryHeads, 1],
+    ['oracle', {}, bundled.keyValueHeads, 2],
+  ])('have lists of each set that %s %o keeps for a generated token', (id, given, sets, each) => {
+    const method = methodById(id);
+    const parameters = resolveParameters(method, given, { ...bundled, tokens: 4096 });
+    // With a single query the copy of its state takes less.
+    const plan = planMemory(request(bundled, 4096, { method, parameters, queriesStart: 4095 }));
+    const { buffers } = phase(plan, 'free run');
+    expect(buffers.find(({ label }) => label === 'kept keys of a token and their copies')).toMatchObject({
+      elements: sets * 4096,
+      count: each * bundled.layers,
+    });
+  });
+
   test('save time where there is room, and memory where there is none', () => {
     expect(planMemory(request(bundled, 4096)).rotatedLayers).toEqual({ full: 8, free: 8 });
     expect(planMemory(request(small135M, 8192)).rotatedLayers).toEqual({ full: 30, free: 1 });

@@ -118,12 +118,13 @@ export function methodBuffers({
 
 /** Lists of all layers that wait to be read with a generated token, and their copies (answer-selections.ts). */
 export function answerBuffers({ config, method, parameters, tokens }: WorkingSize): PlannedBuffer[] {
-  const { layers, keyValueHeads: G } = config;
-  const { decides, evicts } = method.traits(parameters);
+  const { layers, keyValueHeads, queryHeads } = config;
+  const { decides, evicts, sets } = method.traits(parameters);
   if (decides === 'never') return [];
   // Lists of methods that evict stay with their run, and are counted there.
   const own = evicts ? 0 : layers;
-  return [{ label: 'kept keys of a token and their copies', elements: G * tokens, count: own + layers }];
+  const lists = { layer: 1, kvHead: keyValueHeads, queryHead: queryHeads }[sets];
+  return [{ label: 'kept keys of a token and their copies', elements: lists * tokens, count: own + layers }];
 }
 
 /** What attention that is shared out among many threads holds until their results are merged. */
