@@ -4,7 +4,7 @@
  */
 import { type Rows, sliceHeads, sliceRows } from '../../gpu/rows';
 import { Scratch } from '../../gpu/scratch';
-import { keepEverything } from '../methods/full';
+import { keepEverything } from '../methods/keep-everything';
 import type { LayerInput, MethodRun, QueryBlock, Selection } from '../methods/method';
 import type { LayerTrace, Trace } from '../trace/trace';
 import { layerInput } from './trace-run';

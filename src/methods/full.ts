@@ -1,7 +1,8 @@
 /** Full attention: what every method is compared with; past the trained length also at stretched positions. */
 import { equalBlocks } from './blocks';
 import { defaultChunkTokens } from './defaults';
-import type { Method, MethodRun, Selection } from './method';
+import { costOfEverything, everythingOnly, keepEverything } from './keep-everything';
+import type { Method, MethodRun } from './method';
 import { choiceOf, numberIn, type Parameters } from './parameters';
 import { rotatedBy, type Stretch, StretchedTables } from './stretched';
 
@@ -91,11 +92,7 @@ export const full: Method = {
       dispose: () => tables.release(),
     };
   },
-  cost: (_parameters, context, _layer, { position }) => ({
-    keptKeys: position + 1,
-    selectionOperations: 0,
-    readNumbers: 2 * context.keyValueHeads * context.headDimension * (position + 1),
-  }),
+  cost: costOfEverything,
   memory: (parameters, { layers, tokens, queryHeads, keyValueHeads, headDimension: d, largestBlock }) =>
     stretchOf(parameters)
       ? [
@@ -108,24 +105,11 @@ export const full: Method = {
           },
         ]
       : [],
-  withBudget: (parameters, _context, keepFraction) => (keepFraction >= 1 ? { parameters } : { floor: 1 }),
+  withBudget: everythingOnly,
 };
 
 /** Null: positions as trained. */
 function stretchOf(parameters: Parameters): Stretch | null {
   const rope = choiceOf(parameters, 'rope');
   return rope === 'model' ? null : (rope as Stretch);
-}
-
-/** What a block sees before anything was dropped. */
-export function keepEverything(blockStart: number): Selection {
-  return {
-    list: null,
-    rangeStart: 0,
-    candidates: { start: 0, end: blockStart },
-    score: null,
-    tiedAtCut: null,
-    decidedBy: 'nothing',
-    owned: [],
-  };
 }

@@ -9,7 +9,7 @@ import { UserError } from '../base/user-error';
 import { equalBlocks } from './blocks';
 import { chunkTokensDefault, mostTokens, scaledDefault } from './defaults';
 import { attendFarAndNear } from './far-and-near';
-import { keepEverything } from './full';
+import { costOfEverything, everythingOnly, keepEverything } from './keep-everything';
 import type {
   FarRows,
   LayerInput,
@@ -79,17 +79,13 @@ export const groupedPositions: Method = {
   ],
   blocks: (parameters, tokens) => equalBlocks(0, tokens, numberIn(parameters, 'chunkTokens', 0)),
   start: (context, parameters) => new GroupedRun(context, parameters),
-  cost: (_parameters, context, _layer, { position }) => ({
-    keptKeys: position + 1,
-    selectionOperations: 0,
-    readNumbers: 2 * context.keyValueHeads * context.headDimension * (position + 1),
-  }),
+  cost: costOfEverything,
   memory: (_parameters, { tokens, queryHeads, keyValueHeads, headDimension: d, largestBlock }) => [
     { label: 'keys at grouped positions', elements: tokens * keyValueHeads * d, count: 1 },
     { label: 'queries and their attention to far tokens', elements: largestBlock * queryHeads * d, count: 2 },
     { label: 'grouped positions', elements: tokens, count: 2 },
   ],
-  withBudget: (parameters, _context, keepFraction) => (keepFraction >= 1 ? { parameters } : { floor: 1 }),
+  withBudget: everythingOnly,
 };
 
 /** The smallest group with which the text's first key is nearer to its last query than the trained length. */

@@ -10,7 +10,7 @@ import { keptAtEviction, keptOfText, withKeepFraction } from './budget';
 import { uniformAtEviction } from './budgets/uniform';
 import { compose, composeBy, keptLists, type Scorer, token } from './compose';
 import { defaultChunkTokens, keepFraction, mostTokens } from './defaults';
-import { keepEverything } from './full';
+import { keepEverything } from './keep-everything';
 import type { Method, MethodContext, MethodRun } from './method';
 import { choiceOf, numberIn, type Parameters } from './parameters';
 import { inCache, inText, positions } from './positions';

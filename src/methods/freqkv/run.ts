@@ -1,7 +1,7 @@
 /** FreqKV's run: the cache is compressed before the block that finds it full, as forward_iterate_flashattn does. */
 import { matrixRows, type Rows } from '../../../gpu/rows';
 import { UserError } from '../../base/user-error';
-import { keepEverything } from '../full';
+import { keepEverything } from '../keep-everything';
 import type { LayerInput, MethodContext, MethodRun } from '../method';
 import type { Parameters } from '../parameters';
 import { inCache } from '../positions';

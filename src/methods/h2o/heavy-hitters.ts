@@ -6,7 +6,7 @@ import type { IndexList, RowScalars } from '../../../gpu/ops';
 import { type DeviceBuffer, headMajorRows, type Rows, sliceRows } from '../../../gpu/rows';
 import { Scratch } from '../../../gpu/scratch';
 import { inCachePlaces } from '../cache-positions';
-import { keepEverything } from '../full';
+import { keepEverything } from '../keep-everything';
 import type { LayerInput, MethodContext, Selection } from '../method';
 import { denseScores } from '../units';
 

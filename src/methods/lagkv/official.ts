@@ -1,5 +1,5 @@
 /** LagKV as its authors run it: compression follows the reading, `use_then_compress` (lag_kv.py, LagKV.update). */
-import { keepEverything } from '../full';
+import { keepEverything } from '../keep-everything';
 import type { MethodContext, MethodRun } from '../method';
 import type { Parameters } from '../parameters';
 import { positionsByChoice } from '../positions';

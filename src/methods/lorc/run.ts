@@ -4,7 +4,7 @@ import { type DeviceBuffer, matrixRows } from '../../../gpu/rows';
 import { UserError } from '../../base/user-error';
 import type { DeviceLinear } from '../../model/decoder/buffers';
 import type { KeyValueMaps } from '../../model/decoder/project';
-import { keepEverything } from '../full';
+import { keepEverything } from '../keep-everything';
 import type { MethodContext, MethodRun, Spectra } from '../method';
 import type { Parameters } from '../parameters';
 import { followsCondition, plannedRanks, type Ranks, rankBounds, rankByCondition } from './schema';

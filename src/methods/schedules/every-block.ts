@@ -2,7 +2,7 @@
 import { equalBlocks } from '../blocks';
 import type { Parts, Schedule, Scores } from '../compose';
 import { defaultChunkTokens } from '../defaults';
-import { keepEverything } from '../full';
+import { keepEverything } from '../keep-everything';
 import type { LayerInput, MethodContext, MethodRun, Selection } from '../method';
 import type { Parameters } from '../parameters';
 import { remembered } from '../remember';

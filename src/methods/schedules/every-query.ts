@@ -5,7 +5,7 @@
 import { equalBlocks } from '../blocks';
 import type { Parts, Schedule, Scores } from '../compose';
 import { defaultChunkTokens } from '../defaults';
-import { keepEverything } from '../full';
+import { costOfEverything, keepEverything } from '../keep-everything';
 import type { LayerInput, MethodContext, MethodRun } from '../method';
 import type { Parameters } from '../parameters';
 import { remembered } from '../remember';
@@ -23,17 +23,15 @@ export const everyQuery: Schedule = {
     return [...equalBlocks(0, first, defaultChunkTokens(context)), ...equalBlocks(first, tokens, 1)];
   },
   start: decideByQuery,
-  cost({ scorer, budget, unit }, parameters, context, layer, { position, evictAt }) {
+  cost({ scorer, budget, unit }, parameters, context, layer, query) {
+    const { position, evictAt } = query;
     const { keyValueHeads, queryHeads, headDimension } = context;
     const tokens = position + 1;
     const unitTokens = unit.tokens(parameters, layer);
     const units = unitsOf(unitTokens, tokens);
     const count = budget.count(parameters, layer, units, tokens, context.layers);
     if (position < firstChoosing(evictAt, context.tokens) || count >= units) {
-      return {
-        ...{ keptKeys: tokens, selectionOperations: 0 },
-        readNumbers: 2 * keyValueHeads * headDimension * tokens,
-      };
+      return costOfEverything(parameters, context, layer, query);
     }
     const keptKeys = Math.min(count * unitTokens, tokens);
     // Heads that share a KV head may choose the same keys, which are read once: at most all of them are.

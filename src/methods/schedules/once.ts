@@ -7,7 +7,7 @@ import { blocksAround } from '../blocks';
 import { NOTHING_TO_EVICT } from '../budget';
 import type { Budget, Followed, Kept, Parts, Schedule, Scores } from '../compose';
 import { defaultChunkTokens } from '../defaults';
-import { keepEverything } from '../full';
+import { keepEverything } from '../keep-everything';
 import type { LayerInput, MethodContext, MethodRun, QueryPlace } from '../method';
 import type { ParameterContext, Parameters } from '../parameters';
 import { expandUnits, poolUnits, unitsOf } from '../units';
