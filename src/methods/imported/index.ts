@@ -7,7 +7,7 @@ import type { DeviceBuffer } from '../../../gpu/rows';
 import { UserError } from '../../base/user-error';
 import { blocksAround, equalBlocks } from '../blocks';
 import { defaultChunkTokens } from '../defaults';
-import { keepEverything } from '../full';
+import { keepEverything } from '../keep-everything';
 import type { Method, MethodContext, MethodRun, QueryBlock, Selection, Traits } from '../method';
 import type { ParameterContext } from '../parameters';
 import type { ImportedLayer, ImportedSelection, KeptRows } from './selection';
