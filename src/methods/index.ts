@@ -5,6 +5,7 @@ import { block } from './block';
 import { capkv } from './capkv';
 import { chunk } from './chunk';
 import { chunkkv } from './chunkkv';
+import { cur } from './cur';
 import { esa } from './esa';
 import { expectedAttention } from './expected-attention';
 import { finch } from './finch';
@@ -18,6 +19,7 @@ import { lagkv } from './lagkv';
 import { loki } from './loki';
 import { lorc } from './lorc';
 import type { Method } from './method';
+import { noncausal } from './noncausal';
 import { observedAttention } from './observed-attention';
 import { oracle } from './oracle';
 import { pyramidkv } from './pyramidkv';
@@ -45,6 +47,8 @@ export const methods: readonly Method[] = [
   observedAttention,
   expectedAttention,
   capkv,
+  noncausal,
+  cur,
   knorm,
   keydiff,
   block,

@@ -57,6 +57,8 @@ describe('selections of an answer’s tokens', async () => {
     ['observed-attention', { keepFraction: 0.3 }],
     ['expected-attention', { keepFraction: 0.3 }],
     ['capkv', { keepFraction: 0.3 }],
+    ['noncausal', { keepFraction: 0.3, chunkTokens: 9 }],
+    ['cur', { keepFraction: 0.3 }],
     ['keydiff', { keepFraction: 0.3 }],
     ['block', { keepFraction: 0.3, blockTokens: 9 }],
     ['chunk', { keepFraction: 0.3, chunkTokens: 9 }],
