@@ -23,6 +23,7 @@ import { CloseIcon, DownIcon } from '../shared/icons';
 import { Panel } from '../shared/Panel';
 import { menuClass } from '../shared/Popover';
 import { Term } from '../shared/Term';
+import { KeptFile } from './KeptFile';
 import styles from './MethodPanel.module.css';
 import { MethodNotices, Parameters } from './Parameters';
 import { QuerySees } from './QuerySees';
@@ -50,14 +51,17 @@ export function MethodPanel() {
       <Parameters />
       <MethodNotices />
       <Pins />
+      <KeptFile />
     </Panel>
   );
 }
 
 /** Which method decides, with a sentence on each. */
 function MethodPicker() {
-  const { methods, actions } = usePage();
+  const { methods, actions, findMethod } = usePage();
   const method = useMethod();
+  const imported = usePageState('imported');
+  const all = [...methods, ...imported.flatMap((id) => findMethod(id) ?? [])];
   return (
     <Select.Root value={method.id} onValueChange={actions.setMethod}>
       <Select.Trigger asChild aria-label="Method">
@@ -69,7 +73,7 @@ function MethodPicker() {
       <Select.Portal>
         <Select.Content className={`${menuClass} ${styles.list}`} position="popper" sideOffset={4}>
           <Select.Viewport>
-            {methods.map(({ id, title, summary }) => (
+            {all.map(({ id, title, summary }) => (
               <Select.Item key={id} value={id} className={styles.item} textValue={title}>
                 <Select.ItemText>{title}</Select.ItemText>
                 <small>{summary}</small>

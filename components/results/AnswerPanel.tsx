@@ -31,10 +31,12 @@ export function AnswerPanel() {
   const isFullShown = isFull({ id, parameters }, findMethod);
   const evictsOnce = findMethod(id)?.traits(parameters).decides === 'once';
   // Before the answer, where the queries begin in it; there is nothing before query 0.
-  const evictedAt = evictionPlace({
-    evictAt: measured?.queries.start ?? 0,
-    answerStart: text?.answerStart ?? null,
-  });
+  const evictedAt =
+    findMethod(id)?.traits(parameters).evictsAt ??
+    evictionPlace({
+      evictAt: measured?.queries.start ?? 0,
+      answerStart: text?.answerStart ?? null,
+    });
   const title = measured ? methodTitle(measured.by.method, findMethod) : '';
   return (
     <Panel

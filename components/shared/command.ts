@@ -2,6 +2,7 @@
 
 import { fingerprint } from '../../src/base/fingerprint';
 import { sweptAnswer } from '../../src/measure/swept-queries';
+import { IMPORTED_ID, isImported } from '../../src/methods/imported';
 import type { Method } from '../../src/methods/method';
 import type { MethodSpec } from '../../src/methods/method-spec';
 import type { ParameterContext } from '../../src/methods/parameters';
@@ -43,7 +44,10 @@ export function selectCommand(study: CommandStudy): Command {
   const { session, queriesStart, context } = study;
   const { id, parameters } = session.method;
   const method = study.findMethod(id);
-  const line = `${PROGRAM} select ${sourceArguments(study)} --method ${id} --params ${quoteArgument(JSON.stringify(parameters))} --out selection.safetensors`;
+  const asked = isImported(id)
+    ? `--kept ${keptFile(method)}`
+    : `--method ${id} --params ${quoteArgument(JSON.stringify(parameters))}`;
+  const line = `${PROGRAM} select ${sourceArguments(study)} ${asked} --out selection.safetensors`;
   const end = study.answerStart ?? context.tokens;
   const isEarlier = method !== null && evictsAtQueries(method, study) && queriesStart < end;
   return {
@@ -73,8 +77,9 @@ export function sweepCommand(study: CommandStudy, keeps: readonly number[]): Com
     (spec, at, all) => all.findIndex((other) => fingerprint(other) === fingerprint(spec)) === at,
   );
   const groups: MethodSpec[][] = [];
+  const kindOf = ({ id }: MethodSpec): string => (isImported(id) ? IMPORTED_ID : id);
   for (const spec of different) {
-    const group = groups.find((specs) => specs.every(({ id }) => id !== spec.id));
+    const group = groups.find((specs) => specs.every((other) => kindOf(other) !== kindOf(spec)));
     if (group) group.push(spec);
     else groups.push([spec]);
   }
@@ -101,7 +106,7 @@ function sweptNotice({ queriesStart, context, answerStart }: CommandStudy): stri
 /** The study's seed and the next 19. Null for texts that are no task: nothing to evaluate. */
 export function evaluateCommand({ session, findMethod }: CommandStudy): Command | null {
   const { source, method } = session;
-  if (source.kind !== 'task') return null;
+  if (source.kind !== 'task' || isImported(method.id)) return null;
   const methods = isFull(method, findMethod) ? [method] : ['full', method];
   return {
     line: `${PROGRAM} evaluate --model ${modelArgument(session)} --tasks ${source.task} --tokens ${source.tokens} --methods ${quoteArgument(JSON.stringify(methods))} --first-seed ${source.seed} --seeds 20${startArgument(session)} --out accuracy.json`,
@@ -115,8 +120,19 @@ function sweepLine(
   keeps: readonly number[],
   out: string,
 ): string {
-  const parameters = Object.fromEntries(specs.map((method) => [method.id, method.parameters]));
-  return `${PROGRAM} sweep ${sourceArguments(study)} --methods ${Object.keys(parameters).join(',')} --keep ${keeps.join(',')} --params ${quoteArgument(JSON.stringify(parameters))} --queries ${study.queriesStart} --out ${out}`;
+  const named = specs.filter(({ id }) => !isImported(id));
+  const parameters = Object.fromEntries(named.map((method) => [method.id, method.parameters]));
+  // One command reads one file.
+  const file = specs.find(({ id }) => isImported(id));
+  const methods = named.length === 0 ? '' : ` --methods ${Object.keys(parameters).join(',')}`;
+  const kept = file ? ` --kept ${keptFile(study.findMethod(file.id))}` : '';
+  const given = named.length === 0 ? '' : ` --params ${quoteArgument(JSON.stringify(parameters))}`;
+  return `${PROGRAM} sweep ${sourceArguments(study)}${methods}${kept} --keep ${keeps.join(',')}${given} --queries ${study.queriesStart} --out ${out}`;
+}
+
+/** The file that an imported method was made of, as its title names it. */
+function keptFile(method: Method | null): string {
+  return quoteArgument(method?.title.replace(/^Imported: /, '') ?? 'kept.safetensors');
 }
 
 /** Whether the method evicts once, before the queries: its blocks then start afresh there, wherever that is. */

@@ -58,7 +58,14 @@ export function ShareButton() {
   );
 }
 
-function travels({ url, textCharacters }: SharedLink): string {
+function travels(link: SharedLink): string {
+  const left = link.leftOut.join(' and ');
+  return left === ''
+    ? ofText(link)
+    : `${ofText(link)} Files do not travel: ${left} is left out, and the link opens with another method in its place.`;
+}
+
+function ofText({ url, textCharacters }: SharedLink): string {
   if (textCharacters === 0) return 'It holds the settings and the view, and none of your own text.';
   return `Your own text travels in it, compressed: ${formatCount(textCharacters)} characters in a link of ${formatCount(url.length)}. Anyone with the link can read the text.`;
 }

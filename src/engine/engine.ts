@@ -25,7 +25,14 @@ import type { OpenModel } from './open-model';
 import { openModel } from './open-model';
 import { OpenText } from './open-text';
 import { Clock, progressOf } from './progress';
-import { parameterContext, type ResolvedMethod, resolve, resolvedOrFull, studyContext } from './resolve';
+import {
+  type Imported,
+  parameterContext,
+  type ResolvedMethod,
+  resolve,
+  resolvedOrFull,
+  studyContext,
+} from './resolve';
 import type { StudyText } from './source';
 import { buildText } from './source';
 import { SweepAnswers } from './sweep-answers';
@@ -34,6 +41,7 @@ import { TIME_BUDGET_MILLISECONDS } from './time-pairs';
 export class Engine {
   readonly #ops: Ops;
   readonly #environment: StudyEnvironment;
+  readonly #imported: Imported;
   readonly #tryDevice: ((ops: Ops) => Promise<string | null>) | null;
   #tried: Promise<string | null> | null = null;
   #model: { readonly name: string; readonly open: OpenModel } | null = null;
@@ -47,12 +55,16 @@ export class Engine {
   #pinned: { readonly key: string; readonly resolved: readonly ResolvedMethod[] } = { key: '', resolved: [] };
   #visible = { layer: 0, head: 0 };
 
-  /** `tryDevice`: tries what measuring needs of a device before its first use; a clause says what is wrong with it. */
+  /**
+   * `tryDevice`: tries what measuring needs of a device before its first use; a clause says what is wrong with it. `imported` may grow.
+   */
   constructor(
     ops: Ops,
     environment: StudyEnvironment,
     tryDevice: ((ops: Ops) => Promise<string | null>) | null = null,
+    imported: Imported = new Map(),
   ) {
+    this.#imported = imported;
     this.#ops = ops;
     this.#environment = environment;
     this.#tryDevice = tryDevice;
@@ -84,7 +96,7 @@ export class Engine {
     }
     signal.throwIfAborted();
     const context = studyContext(spec, open, text);
-    const resolved = resolve(spec.method, context);
+    const resolved = resolve(spec.method, context, this.#imported);
     const pinned = doesProbe ? this.#pinnedOf(spec, context) : [];
     const plan = this.#plan(open, text, resolved, parts, pinned);
 
@@ -110,7 +122,7 @@ export class Engine {
   #pinnedOf({ pinned }: StudySpec, context: ParameterContext): readonly ResolvedMethod[] {
     const key = fingerprint([pinned, context]);
     if (this.#pinned.key !== key)
-      this.#pinned = { key, resolved: pinned.map((entry) => resolve(entry, context)) };
+      this.#pinned = { key, resolved: pinned.map((entry) => resolve(entry, context, this.#imported)) };
     return this.#pinned.resolved;
   }
 
@@ -141,8 +153,8 @@ export class Engine {
     };
     await this.#answers.run({
       text: textKey(spec),
-      methods: answersOf.map((asked) => resolve(asked, context)),
-      others: [spec.method, ...spec.pinned].map((other) => resolve(other, context)),
+      methods: answersOf.map((asked) => resolve(asked, context, this.#imported)),
+      others: [spec.method, ...spec.pinned].map((other) => resolve(other, context, this.#imported)),
       context: { ...context, tokens: text.ids.length },
       places: { evictAt: text.facts.queries.start, answerStart: text.facts.answerStart },
       isRight: (method) => unlessRefused(() => isRight(method)),
@@ -157,7 +169,7 @@ export class Engine {
     const open = await this.#openModel({ ...run, emit: () => {} });
     const text = await this.#openText(spec, open);
     const context = studyContext(spec, open, text);
-    return { open, text, context, resolved: resolve(spec.method, context) };
+    return { open, text, context, resolved: resolve(spec.method, context, this.#imported) };
   }
 
   /** Throws DeviceError where the device does not compute what the CPU does. */
@@ -218,7 +230,12 @@ export class Engine {
     const text = await this.#buildText(spec, head);
     this.#draft = { key: textKey(spec), text };
     const tokens = spec.source.kind === 'task' ? spec.source.tokens : text.ids.length;
-    this.#plan(head, text, resolvedOrFull(spec.method, parameterContext(head, tokens)), parts);
+    this.#plan(
+      head,
+      text,
+      resolvedOrFull(spec.method, parameterContext(head, tokens), this.#imported),
+      parts,
+    );
   }
 
   #closeModel(): void {

@@ -2,6 +2,8 @@
 
 import { isUserError } from '../base/user-error';
 import { methodById } from '../methods';
+import { importedMethod } from '../methods/imported';
+import type { ImportedSelection } from '../methods/imported/selection';
 import type { Method } from '../methods/method';
 import type { MethodSpec } from '../methods/method-spec';
 import { type ParameterContext, type Parameters, resolveParameters } from '../methods/parameters';
@@ -31,17 +33,25 @@ export function studyContext(
   return parameterContext(model, source.kind === 'task' ? source.tokens : text.ids.length);
 }
 
+/** Selections that were computed elsewhere, by their method's id. */
+export type Imported = ReadonlyMap<string, ImportedSelection>;
+
 /** Checks a method's parameters for one text. Throws UserError. */
-export function resolve(spec: MethodSpec, context: ParameterContext): ResolvedMethod {
-  const method = methodById(spec.id);
+export function resolve(spec: MethodSpec, context: ParameterContext, imported?: Imported): ResolvedMethod {
+  const selection = imported?.get(spec.id);
+  const method = selection ? importedMethod(selection, context) : methodById(spec.id);
   const parameters = resolveParameters(method, spec.parameters, context);
   return { method, parameters, spec };
 }
 
 /** Parameters that this model cannot take are refused once the page knows the model; the length is planned without them. */
-export function resolvedOrFull(spec: MethodSpec, context: ParameterContext): ResolvedMethod {
+export function resolvedOrFull(
+  spec: MethodSpec,
+  context: ParameterContext,
+  imported?: Imported,
+): ResolvedMethod {
   try {
-    return resolve(spec, context);
+    return resolve(spec, context, imported);
   } catch (error) {
     if (!isUserError(error)) throw error;
     return resolve({ id: 'full', parameters: {} }, context);

@@ -3,6 +3,7 @@ import { createStore, type StoreApi } from 'zustand/vanilla';
 import { fingerprint } from '../base/fingerprint';
 import { UserError } from '../base/user-error';
 import type { QueryRow } from '../measure/results';
+import { importedMethod, isImported } from '../methods/imported';
 import type { Method } from '../methods/method';
 import type { Snapshot } from '../snapshot/snapshot';
 import type { StudyClient, StudyEvents } from '../study/client';
@@ -13,6 +14,7 @@ import { type Actions, createActions } from './actions';
 import { defaultSession, type Session, studyOf } from './choices';
 import { contractState, type KeyholeState } from './contract';
 import { followDefaults } from './dependent-defaults';
+import { ImportedMethods } from './imported-methods';
 import type { AddressBar } from './link/address-bar';
 import type { BackendChoice } from './link/codecs';
 import { insideModel, type LinkReading, readLink, writeLink } from './link/link';
@@ -48,6 +50,8 @@ export interface SharedLink {
   readonly url: string;
   /** Characters of an own text that travels in the link; 0: none does. */
   readonly textCharacters: number;
+  /** Titles of methods that were brought as files and do not travel. */
+  readonly leftOut: readonly string[];
 }
 
 export interface Page {
@@ -62,6 +66,11 @@ export interface Page {
   follow(hash: string): Promise<void>;
   /** The same, at the end of a gesture: the address and the history get the whole link. */
   visit(hash: string): Promise<void>;
+  /**
+   * Makes a method of a file of kept keys, chooses it and lets the queries begin where it evicts. Rejects with UserError where it is
+   * none, or is of another text or model.
+   */
+  importKept(file: Blob, name: string): Promise<void>;
   share(): Promise<SharedLink>;
   /** The link to what made a value, whatever the page has come to since. */
   linkTo(by: MeasuredBy): Promise<string>;
@@ -87,7 +96,10 @@ const ADDRESS_MILLISECONDS = 400;
 
 export function createPage(options: PageOptions): Page {
   const { version, methods, address } = options;
-  const findMethod: FindMethod = (id) => methods.find((method) => method.id === id) ?? null;
+  const imported = new ImportedMethods();
+  const findMethod: FindMethod = (id) =>
+    methods.find((method) => method.id === id) ??
+    imported.find(id, () => store.getState().model ?? contextOf(store.getState()));
   const environment: LinkEnvironment = {
     version,
     findMethod,
@@ -252,8 +264,21 @@ export function createPage(options: PageOptions): Page {
         onFacts,
         createClient: (events) => options.createClient(events, { backend }),
       });
+      for (const selection of imported.all()) runner.bring(selection);
       runner.schedule();
       opening -= 1;
+    },
+    async importKept(file, name) {
+      const { readKeptFile } = await import('./read-kept');
+      const selection = await readKeptFile(file, name);
+      const context = contextOf(store.getState());
+      importedMethod(selection, context).validate?.({}, context);
+      const id = imported.add(selection);
+      runner?.bring(selection);
+      store.setState({ imported: [...new Set([...store.getState().imported, id])] });
+      actions.setMethod(id);
+      const start = selection.blocks?.[0]?.start ?? selection.evictedAfter;
+      if (start !== null && start < context.tokens) actions.setQueriesStart(start);
     },
     async share() {
       const { session, model } = store.getState();
@@ -262,7 +287,9 @@ export function createPage(options: PageOptions): Page {
         digest: model?.digest ?? null,
       });
       const textCharacters = session.source.kind === 'text' ? session.source.text.length : 0;
-      return { url: `${options.publicAddress}#${hash}`, textCharacters };
+      const files = [session.method, ...session.pinned].filter(({ id }) => isImported(id));
+      const leftOut = [...new Set(files.map(({ id }) => findMethod(id)?.title ?? id))];
+      return { url: `${options.publicAddress}#${hash}`, textCharacters, leftOut };
     },
     async linkTo({ model, modelDigest, source, queriesStart, startToken, method }) {
       const session = { ...resolvedSession(), model, source, queriesStart, startToken, method };

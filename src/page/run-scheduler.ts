@@ -57,6 +57,7 @@ export interface RunScheduler {
   rerun(): void;
   /** The person has agreed to what the engine asked. */
   agree(question: ArrivalQuestion): void;
+  readonly bring: StudyClient['bring'];
   readonly ask: Ask;
   row(query: number): Promise<QueryRow>;
   /** Whether nothing runs or waits. */
@@ -172,6 +173,7 @@ export function createRunScheduler({
     schedule,
     row,
     ask: client.ask,
+    bring: (selection) => client.bring(selection),
     cancel() {
       clearTimeout(timer);
       timer = undefined;

@@ -60,6 +60,8 @@ export interface PageState {
   /** A parameter is out of range: one sentence; nothing runs until it is put right. */
   readonly problem: string | null;
   readonly notices: readonly Notice[];
+  /** Ids of methods that were brought as files, in the order in which they came. */
+  readonly imported: readonly string[];
   readonly cell: Cell | null;
 }
 
@@ -82,6 +84,7 @@ export function initialState(session: Session): PageState {
     error: null,
     problem: null,
     notices: [],
+    imported: [],
     cell: null,
   };
 }

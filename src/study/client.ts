@@ -4,6 +4,7 @@
  */
 import type { ArrivalQuestion } from '../arrival/arrivals';
 import type { QueryRow } from '../measure/results';
+import type { ImportedSelection } from '../methods/imported/selection';
 import type { MethodSpec } from '../methods/method-spec';
 import type { AttentionReply, AttentionRequest, CoverageReply, CoverageRequest } from '../tiles/requests';
 import type { BackendFacts, ModelFacts, Progress, TextFacts } from './facts';
@@ -75,6 +76,8 @@ export interface StudyClient {
   measureTime(): boolean;
   /** Runs the answers of these methods' curves. False as in measureTime. */
   answer(methods: readonly MethodSpec[]): boolean;
+  /** A selection that was computed elsewhere: from now on studies may name it as their method. */
+  bring(selection: ImportedSelection): void;
   /** Tells which layer and head should come first. */
   look(layer: number, head: number): void;
   readonly ask: Ask;

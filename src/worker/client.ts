@@ -8,6 +8,7 @@ import { Arrivals, AskFirst, OWN_FILES } from '../arrival/arrivals';
 import { progressText } from '../arrival/download';
 import { isUserError, UserError } from '../base/user-error';
 import type { Part, PostedEvent } from '../engine/events';
+import type { ImportedSelection } from '../methods/imported/selection';
 import type { Ask, StudyClient, StudyEvents } from '../study/client';
 import type { BackendFacts } from '../study/facts';
 import type { StudySpec } from '../study/spec';
@@ -60,6 +61,8 @@ export function createEngineClient(events: StudyEvents, options: EngineClientOpt
   let expected: Known | null = null;
   let deaths = 0;
   const waiting = new Map<number, Waiting>();
+  /** For workers that take the place of others. */
+  const brought: ImportedSelection[] = [];
   const arrivals = new Arrivals({
     onProgress(model, received, announced) {
       const now = performance.now();
@@ -99,6 +102,7 @@ export function createEngineClient(events: StudyEvents, options: EngineClientOpt
     });
     workers.push(handle);
     handle.start(backend, options.page ?? document.baseURI);
+    for (const selection of brought) handle.post({ type: 'bring', selection });
   }
 
   /** `known`: what is said of the backend where it is not looked for anew. */
@@ -303,6 +307,10 @@ export function createEngineClient(events: StudyEvents, options: EngineClientOpt
     agree: (question) => arrivals.agree(question),
     measureTime: () => afterwards.measureTime(true),
     answer: (methods) => afterwards.answer(methods),
+    bring(selection) {
+      brought.push(selection);
+      for (const handle of workers) handle.post({ type: 'bring', selection });
+    },
     look(layer, head) {
       view = { layer, head };
       workers[0]?.post({ type: 'look', layer, head });

@@ -4,6 +4,7 @@
  */
 import type { BackendName } from '../../gpu/ops';
 import type { FullRun, Part, PostedEvent } from '../engine/events';
+import type { ImportedSelection } from '../methods/imported/selection';
 import type { MethodSpec } from '../methods/method-spec';
 import type { RequestName, Requests } from '../study/client';
 import type { BackendFacts } from '../study/facts';
@@ -42,6 +43,8 @@ export type ToWorker =
     }
   | { readonly type: 'full'; readonly run: number; readonly full: FullRun }
   | { readonly type: 'cancel' }
+  /** A selection that studies may name as their method from now on. */
+  | { readonly type: 'bring'; readonly selection: ImportedSelection }
   /** Asks for a sign of life: `pong` with the same number, as soon as messages are heard. */
   | { readonly type: 'ping'; readonly id: number }
   /** A file that was asked for; null: the server has none. */

@@ -7,6 +7,8 @@ import { isUserError, UserError } from '../base/user-error';
 import { openBackend } from '../engine/backend';
 import { Engine } from '../engine/engine';
 import type { FullRun } from '../engine/events';
+import { importedId } from '../methods/imported';
+import type { ImportedSelection } from '../methods/imported/selection';
 import type { RequestName, Requests } from '../study/client';
 import { webEnvironment } from './environment';
 import { WorkerFiles } from './files';
@@ -26,6 +28,9 @@ function clause(error: unknown): string {
 }
 
 const files = new WorkerFiles(post);
+
+/** Selections that the page was given, by their method's id. */
+const imported = new Map<string, ImportedSelection>();
 
 let engine: Engine | null = null;
 let controller = new AbortController();
@@ -57,6 +62,7 @@ async function start({ backend, page, life }: Extract<ToWorker, { type: 'start' 
     ops,
     webEnvironment(page, (model) => files.fetchFor(model)),
     ops.backend === 'webgpu' ? restOfSelfTest() : null,
+    imported,
   );
   post({ type: 'started', facts });
 }
@@ -220,6 +226,9 @@ addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
     case 'file':
     case 'noFile':
       files.hear(data);
+      return;
+    case 'bring':
+      imported.set(importedId(data.selection), data.selection);
       return;
     case 'look':
       engine?.look(data.layer, data.head);

@@ -1,6 +1,7 @@
 /** An engine that answers at once, or after `delayMilliseconds`, with synthetic numbers; it keeps what it was asked. */
 import type { ArrivalQuestion } from '../../src/arrival/arrivals';
 import { UserError } from '../../src/base/user-error';
+import type { ImportedSelection } from '../../src/methods/imported/selection';
 import type { RequestName, Requests, StudyClient, StudyEvents } from '../../src/study/client';
 import type { TextFacts } from '../../src/study/facts';
 import { type StudySpec, textKey } from '../../src/study/spec';
@@ -21,6 +22,7 @@ import {
 export interface FakeClient extends StudyClient {
   readonly runs: StudySpec[];
   cancelled: number;
+  readonly brought: ImportedSelection[];
   readonly agreed: ArrivalQuestion[];
   /** Ids of methods whose answers were asked for, by request. */
   readonly answered: string[][];
@@ -103,6 +105,7 @@ export function createFakeClient(
 
   const client: FakeClient = {
     runs: [],
+    brought: [],
     cancelled: 0,
     agreed: [],
     answered: [],
@@ -119,6 +122,9 @@ export function createFakeClient(
         if (mine !== run) return;
         if (!failed.has(index)) step();
       }
+    },
+    bring(selection) {
+      this.brought.push(selection);
     },
     cancel() {
       run += 1;

@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { methods } from '../../src/methods';
+import { type TensorToWrite, writeSafetensors } from '../../src/model/files/safetensors-writer';
 import type { AddressBar } from '../../src/page/link/address-bar';
 import { type MeasuredPart, shownPart } from '../../src/page/measured';
 import { createPage, type Page, type PageOptions } from '../../src/page/page';
@@ -60,6 +61,13 @@ async function open(
   });
   await page.open();
   return { page, client: client!, address };
+}
+
+/** Two tokens of one key-value head and three of the other, in each layer. */
+function keptFile(layers: number, evictedAfter = '900'): Blob {
+  const tensor: TensorToWrite = { dtype: 'I32', shape: [2, 3], data: Int32Array.of(0, 1, 2, 0, 5, -1) };
+  const tensors = Object.fromEntries(Array.from({ length: layers }, (_, l) => [`kept.${l}`, tensor]));
+  return new Blob([writeSafetensors(tensors, { evicted_after: evictedAfter })]);
 }
 
 const shownOf = <Part extends MeasuredPart>(page: Page, part: Part) => {
@@ -131,6 +139,48 @@ describe('the page', () => {
     const { timing: _, origin: __, ...state } = await opened.page.idle();
     const { timing: ___, origin: ____, ...expected } = made;
     expect(state).toEqual(expected);
+  });
+
+  it('takes a file of kept keys as a method, and leaves it out of links', async () => {
+    const { page, client } = await open();
+    await page.idle();
+    await page.importKept(keptFile(8), 'mine.safetensors');
+    const { method, pinned, queriesStart } = page.store.getState().session;
+    expect(method).toEqual({ id: expect.stringMatching(/^imported-[0-9a-f]{8}$/), parameters: {} });
+    expect(queriesStart).toBe(900);
+    expect(page.findMethod(method.id)).toMatchObject({ title: 'Imported: mine.safetensors' });
+    expect(page.store.getState().imported).toEqual([method.id]);
+    expect(client.brought.map(({ name }) => name)).toEqual(['mine.safetensors']);
+    expect((await page.idle()).method).toBe(method.id);
+    expect(client.runs.at(-1)).toMatchObject({ method, queriesStart: 900 });
+
+    page.actions.pin(method);
+    const { url, leftOut } = await page.share();
+    expect(leftOut).toEqual(['Imported: mine.safetensors']);
+    expect(url).not.toContain('imported');
+    const opened = (await open(new URL(url).hash)).page;
+    await opened.idle();
+    expect(opened.store.getState().notices).toEqual([]);
+    expect(opened.store.getState().session).toMatchObject({
+      queriesStart: 900,
+      pinned,
+      method: { id: 'esa' },
+    });
+    page.actions.setMethod('random');
+    page.actions.unpin(page.store.getState().session.pinned.length - 1);
+    expect((await page.share()).leftOut).toEqual([]);
+  });
+
+  it('refuses a file of kept keys that is not of this model and text, and changes nothing', async () => {
+    const { page, client } = await open();
+    await page.idle();
+    const before = page.store.getState().session;
+    const refused = (file: Blob) => expect(page.importKept(file, 'other.safetensors')).rejects;
+    await refused(keptFile(9)).toThrow(/^other\.safetensors has keys of layer 8, and the model has 8 layers/);
+    await refused(keptFile(8, '2000')).toThrow(/evicts after 2000 tokens, and the text has 1024/);
+    await refused(new Blob(['kept'])).toThrow(/safetensors/);
+    expect(page.store.getState().session).toBe(before);
+    expect(client.brought).toEqual([]);
   });
 
   it('writes the address at the end of a gesture, and goes back', async () => {

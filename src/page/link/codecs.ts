@@ -4,6 +4,7 @@
  */
 import { quote } from '../../base/quote';
 import { UserError } from '../../base/user-error';
+import { isImported } from '../../methods/imported';
 import type { Method } from '../../methods/method';
 import type { ParameterValue } from '../../methods/parameters';
 import { BUNDLED_MODEL, DEFAULT_METHOD_ID, defaultPinned } from '../../study/default-study';
@@ -171,7 +172,8 @@ export const linkCodecs: Readonly<Record<string, LinkCodec>> = {
         `The link is about the method ${quote(text, 40)}, which this version does not know: what you see is ${shown} instead. Methods are ${methodIds.join(', ')}.`,
       );
     },
-    write: ({ method }) => method.id,
+    // A file does not travel: such a link opens with the method that the page opens with.
+    write: ({ method }) => (isImported(method.id) ? null : method.id),
   },
   'p.': {
     isLate: true,
@@ -190,7 +192,7 @@ export const linkCodecs: Readonly<Record<string, LinkCodec>> = {
       draft.pinned = readPinned(text, page.findMethod, context, layers);
       return draft.pinned.notices;
     },
-    write: ({ pinned }) => writePinned(pinned),
+    write: ({ pinned }) => writePinned(pinned.filter(({ id }) => !isImported(id))),
   },
   layer: inView('layer', layerOrHead),
   head: inView('head', layerOrHead),
