@@ -61,6 +61,8 @@ export function Thumbnails() {
     tiles.showHeads(all, !running);
   }, [tiles, layers, heads, running]);
 
+  /** Methods that mix or remake keys have no recall by tokens. */
+  const hasBars = !measured?.some((part) => part.massRecall === null);
   const draw = useRef(() => {});
   draw.current = () => {
     const context = canvas.current?.getContext('2d');
@@ -127,7 +129,7 @@ export function Thumbnails() {
   return (
     <div className={styles.thumbnails} data-void={isVoid || undefined}>
       <p className={styles.title}>
-        layers × heads <span>bar: {whose === 'own' && 'own '}mass recall</span>
+        layers × heads {hasBars && <span>bar: {whose === 'own' && 'own '}mass recall</span>}
       </p>
       <div className={styles.scroll}>
         <div

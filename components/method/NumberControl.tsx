@@ -30,6 +30,7 @@ export function NumberControl({ schema, value, context, follows, check, onChange
   const [error, setError] = useState<string | null>(null);
   const isPerLayer = typeof value !== 'number';
   const isPercent = schema.kind === 'fraction' && schema.unit === '%';
+  const canDiffer = !(schema.kind === 'count' && schema.isSameInAllLayers);
   const type = (text: string): string | null => {
     const number = text === '' ? Number.NaN : Number(text) / (isPercent ? 100 : 1);
     const said = check(Number.isNaN(number) ? text : number);
@@ -68,18 +69,20 @@ export function NumberControl({ schema, value, context, follows, check, onChange
         ) : (
           <StepSlider schema={schema} value={value} context={context} onChange={onChange} />
         )}
-        <button
-          type="button"
-          className={styles.toggle}
-          aria-pressed={isPerLayer}
-          title={isPerLayer ? 'One value for all layers' : 'One value per layer'}
-          aria-label={`${schema.label}: one value per layer`}
-          onClick={() =>
-            onChange(isPerLayer ? (value[0] ?? schema.minimum) : Array(context.layers).fill(value), true)
-          }
-        >
-          ≡
-        </button>
+        {(isPerLayer || canDiffer) && (
+          <button
+            type="button"
+            className={styles.toggle}
+            aria-pressed={isPerLayer}
+            title={isPerLayer ? 'One value for all layers' : 'One value per layer'}
+            aria-label={`${schema.label}: one value per layer`}
+            onClick={() =>
+              onChange(isPerLayer ? (value[0] ?? schema.minimum) : Array(context.layers).fill(value), true)
+            }
+          >
+            ≡
+          </button>
+        )}
       </div>
       {follows.length > 0 && <p className={styles.note}>follows {follows.join(' and ')} until it is set</p>}
       <ErrorText id={`${id}-error`} role="status">
@@ -153,7 +156,7 @@ function StepSlider({
 }: Omit<NumberControlProps, 'check' | 'follows'> & { value: number }) {
   const steps =
     schema.kind === 'count'
-      ? countSteps(schema.minimum, highestStep(schema, value, context), value)
+      ? countSteps(schema.minimum, highestStep(schema, value, context), value, schema.isOdd)
       : fractionSteps(schema.minimum, schema.maximum, value, schema.unit === '%' ? context.tokens : null);
   const at = steps.findLastIndex((step) => step <= value);
   return (

@@ -7,15 +7,21 @@ const FINEST = 64;
 const LARGEST_STEP = 0.03;
 const ROUND_COUNT = 16;
 
-/** Ascending, both ends included, and `value` too, wherever it is. */
-export function countSteps(minimum: number, maximum: number, value: number): number[] {
+/** Ascending, both ends included, and `value` too, wherever it is. `isOdd`: no even number among them, but `value`. */
+export function countSteps(minimum: number, maximum: number, value: number, isOdd = false): number[] {
   const steps = new Set([minimum, maximum]);
   for (let count = minimum; count < maximum; count = nextCount(count)) steps.add(count);
   for (let round = 128; round < maximum; round += round < 512 ? ROUND_COUNT : round / 4) {
     if (round > minimum) steps.add(round);
   }
-  if (value >= minimum && value <= maximum) steps.add(value);
-  return [...steps].sort((a, b) => a - b);
+  const allowed = isOdd ? new Set([...steps].map(oddWithin)) : steps;
+  if (value >= minimum && value <= maximum) allowed.add(value);
+  return [...allowed].sort((a, b) => a - b);
+
+  function oddWithin(count: number): number {
+    if (count % 2 === 1) return count;
+    return count < maximum ? count + 1 : count - 1;
+  }
 }
 
 /** The next count above, or below. */

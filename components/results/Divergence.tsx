@@ -69,6 +69,8 @@ function spread({ medianNats, shareAbove }: Pick<DivergencePart, 'medianNats' | 
 const HEIGHT = 34;
 /** Bars are no narrower than this; where there are more tokens than bars, a bar is the largest of its tokens. */
 const NARROWEST = 2;
+/** Nats that the highest bar stands for at least: below are roundings, which must not look like a divergence. */
+const LEAST_FULL_HEIGHT = 1e-3;
 
 interface DivergenceStripProps {
   nats: readonly number[];
@@ -88,7 +90,7 @@ export function DivergenceStrip({ nats, first, answerFrom, tokenTexts, isGrey }:
   const [pointed, setPointed] = useState<number | null>(null);
   const last = first + nats.length - 1;
   const bars = barsOf(nats, Math.max(1, Math.floor(width / NARROWEST)));
-  const most = Math.max(max(nats) ?? 0, 1e-12);
+  const most = Math.max(max(nats) ?? 0, LEAST_FULL_HEIGHT);
   const xOf = (place: number): number => ((place - first) / nats.length) * width;
   const at = pointed ?? Math.min(last, Math.max(first, query ?? first));
   const text = `query ${formatCount(at)}, ${nameToken(tokenTexts[at] ?? '')}: ${formatNats(nats[at - first]!)}`;

@@ -63,7 +63,7 @@ export function LayerRecall() {
           </Term>
         )
       }
-      aside={isCut ? 'green: keys, faint: cut' : 'dots: heads'}
+      aside={isCut ? 'green: keys' : 'dots: heads'}
       name="recall"
       by={measured.by}
       copy={{

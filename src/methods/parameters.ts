@@ -35,6 +35,8 @@ export interface CountParameter extends Described {
   readonly kind: 'count';
   /** Layers cannot differ in it: one number, or the same for each. */
   readonly isSameInAllLayers?: true;
+  /** A width that needs a middle: its slider stops on odd numbers, and the method refuses others where it uses them. */
+  readonly isOdd?: true;
   readonly unit: string;
   readonly minimum: number;
   readonly maximum: (context: ParameterContext) => number;

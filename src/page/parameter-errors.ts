@@ -4,6 +4,7 @@ import { fingerprint } from '../base/fingerprint';
 import { isUserError } from '../base/user-error';
 import type { Method } from '../methods/method';
 import {
+  brokenRule,
   checkParameter,
   type ParameterContext,
   type Parameters,
@@ -28,14 +29,25 @@ export function parameterProblem(
 /** Sets of parameters never change: what was said of the ones that are there, for one method and text. */
 const checked = new WeakMap<Parameters, { readonly key: string; readonly problem: string | null }>();
 
-/** The sentence for one parameter alone; null: its value can be used. */
+/** The sentence for one parameter alone, a percentage in per cent, as its control has it; null: its value can be used. */
 export function valueProblem(
   method: Method,
   name: string,
   value: unknown,
   context: ParameterContext,
 ): string | null {
+  const schema = method.parameters[name];
+  if (schema?.kind === 'fraction' && schema.unit === '%' && typeof value === 'number') {
+    if (brokenRule(schema, value, context) === null) return null;
+    const [least, most, given] = [schema.minimum, schema.maximum, value].map(inPercent);
+    return `${method.id}: ${name} must be from ${least} to ${most} %, not ${given} %.`;
+  }
   return problemIn(() => checkParameter(method, name, value, context));
+}
+
+/** Without the digits that a product of binary fractions adds. */
+function inPercent(fraction: number): number {
+  return Number((fraction * 100).toPrecision(6));
 }
 
 function problemIn(check: () => void): string | null {

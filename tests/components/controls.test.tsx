@@ -74,6 +74,13 @@ describe('the controls of a method', () => {
     expect(page.state().parameters.selectedTokens).toEqual([128, 128, 32, 128, 128, 128, 128, 128]);
   });
 
+  it('offer one number per layer only where layers can differ', async () => {
+    const page = await testPage();
+    renderWith(page, <MethodPanel />);
+    expect(screen.getByRole('textbox', { name: 'Block length' })).toBeVisible();
+    expect(screen.queryByRole('button', { name: 'Block length: one value per layer' })).toBeNull();
+  });
+
   it('say when two values do not go together', async () => {
     const page = await testPage();
     renderWith(page, <MethodPanel />);

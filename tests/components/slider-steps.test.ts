@@ -6,6 +6,7 @@ import { methods } from '../../src/methods';
 import { resolveParameters } from '../../src/methods/parameters';
 import { defaultSession } from '../../src/page/choices';
 import { followedNames } from '../../src/page/dependent-defaults';
+import { valueProblem } from '../../src/page/parameter-errors';
 import { parameterContext } from '../../src/study/context';
 import type { FindMethod } from '../../src/study/default-study';
 import { syntheticText } from '../page/synthetic';
@@ -42,6 +43,11 @@ describe('the stops of a slider', () => {
     expect(countSteps(0, 1024, 128)).toEqual(expect.arrayContaining([63, 64, 65, 128, 256, 512]));
   });
 
+  it('of a width that needs a middle: odd numbers, both ends and what was typed', () => {
+    expect(countSteps(1, 12, 4, true)).toEqual([1, 3, 4, 5, 7, 9, 11]);
+    expect(countSteps(1, 255, 5, true).filter((stop) => stop % 2 === 0)).toEqual([]);
+  });
+
   it('of a kept fraction: the same in keys of the text', () => {
     for (const whole of [128, 1024, 4096]) {
       const counts = fractionSteps(0, 1, 0.25, whole).map((stop) => Math.floor(stop * whole));
@@ -51,6 +57,38 @@ describe('the stops of a slider', () => {
       expect(new Set(counts)).toContain(Math.floor(0.25 * whole));
     }
     expect(fractionSteps(0, 1, 0.5)).not.toContain(0.0313);
+  });
+});
+
+describe('the stops of every method', () => {
+  const lists = methods.flatMap(({ id, parameters }) =>
+    Object.entries(parameters).flatMap(([name, schema]) =>
+      schema.kind === 'count' ? [[id, name, schema] as const] : [],
+    ),
+  );
+
+  it.each(lists)(
+    '%s, %s: what the slider offers is what the parameter takes by itself',
+    (id, name, schema) => {
+      const context = contextOf(1024);
+      const method = findMethod(id)!;
+      const { [name]: value } = resolveParameters(method, {}, context);
+      const stops = countSteps(schema.minimum, schema.maximum(context), Number(value), schema.isOdd);
+      for (const stop of stops) {
+        expect(valueProblem(method, name, stop, context)).toBeNull();
+        if (name === 'poolKernel')
+          expect(() => resolveParameters(method, { [name]: stop }, context)).not.toThrow();
+      }
+    },
+  );
+});
+
+describe('what is said of a typed percentage', () => {
+  it('is in per cent, as it was typed', () => {
+    const say = (value: number) => valueProblem(findMethod('tova')!, 'keepFraction', value, contextOf(1024));
+    expect(say(-0.01)).toBe('tova: keepFraction must be from 0 to 100 %, not -1 %.');
+    expect(say(1.1)).toBe('tova: keepFraction must be from 0 to 100 %, not 110 %.');
+    expect(say(0.5)).toBeNull();
   });
 });
 

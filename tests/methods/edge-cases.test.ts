@@ -294,7 +294,7 @@ describe.each(variants)('%s %o', (id, given) => {
       const other =
         schema.kind === 'fraction'
           ? Math.min(1, value + 0.1)
-          : Math.max(schema.minimum, value - (name === 'poolKernel' ? 2 : 1));
+          : Math.max(schema.minimum, value - (schema.isOdd ? 2 : 1));
       await expectSound(text, id, { ...given, [name]: [value, other] }, 50);
     }
   });

@@ -37,6 +37,7 @@ export const windowParameters: ParameterSchemas = {
     unit: 'tokens',
     minimum: 1,
     maximum: () => 255,
+    isOdd: true,
     default: () => 5,
     paper: 7,
   },
