@@ -11,7 +11,11 @@ const ROUND_COUNT = 16;
 export function countSteps(minimum: number, maximum: number, value: number, isOdd = false): number[] {
   const steps = new Set([minimum, maximum]);
   for (let count = minimum; count < maximum; count = nextCount(count)) steps.add(count);
-  for (let round = 128; round < maximum; round += round < 512 ? ROUND_COUNT : round / 4) {
+  for (
+    let round = 128;
+    round < maximum;
+    round += round < 512 ? ROUND_COUNT : 2 ** Math.floor(Math.log2(round)) / 4
+  ) {
     if (round > minimum) steps.add(round);
   }
   const allowed = isOdd ? new Set([...steps].map(oddWithin)) : steps;

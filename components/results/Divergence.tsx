@@ -90,7 +90,7 @@ export function DivergenceStrip({ nats, first, answerFrom, tokenTexts, isGrey }:
   const [pointed, setPointed] = useState<number | null>(null);
   const last = first + nats.length - 1;
   const bars = barsOf(nats, Math.max(1, Math.floor(width / NARROWEST)));
-  const most = Math.max(max(nats) ?? 0, LEAST_FULL_HEIGHT);
+  const most = natsOfFullHeight(nats);
   const xOf = (place: number): number => ((place - first) / nats.length) * width;
   const at = pointed ?? Math.min(last, Math.max(first, query ?? first));
   const text = `query ${formatCount(at)}, ${nameToken(tokenTexts[at] ?? '')}: ${formatNats(nats[at - first]!)}`;
@@ -153,6 +153,11 @@ export function DivergenceStrip({ nats, first, answerFrom, tokenTexts, isGrey }:
       <p className={styles.text}>{text}</p>
     </div>
   );
+}
+
+/** What the highest bar stands for. */
+export function natsOfFullHeight(nats: readonly number[]): number {
+  return Math.max(max(nats) ?? 0, LEAST_FULL_HEIGHT);
 }
 
 function barHeight(nats: number, most: number): number {

@@ -5,7 +5,7 @@ import { MapLegend } from '../../components/map/MapToolbar';
 import { QuerySees } from '../../components/method/QuerySees';
 import { AnswerPanel } from '../../components/results/AnswerPanel';
 import { answerParts } from '../../components/results/AnswerTexts';
-import { barsOf, divergenceTable } from '../../components/results/Divergence';
+import { barsOf, divergenceTable, natsOfFullHeight } from '../../components/results/Divergence';
 import { KeptPanel } from '../../components/results/KeptPanel';
 import { LayerRecall } from '../../components/results/LayerRecall';
 import { placeLabels } from '../../components/results/place-labels';
@@ -256,6 +256,11 @@ describe('the answer', () => {
     expect(bars[0]!.from).toBe(0);
     expect(bars.every(({ to }, at) => to === (bars[at + 1]?.from ?? 1000))).toBe(true);
     expect(barsOf([3, 1], 150).map((bar) => bar.nats)).toEqual([3, 1]);
+  });
+
+  it('draws no rounding as a divergence', () => {
+    expect(natsOfFullHeight([0, 1e-12, 3e-7])).toBe(1e-3);
+    expect(natsOfFullHeight([0.02, 5])).toBe(5);
   });
 
   it('shows how both go on after a text that asks nothing, and where they part', async () => {
