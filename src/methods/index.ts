@@ -29,6 +29,7 @@ import { simlayerkv } from './simlayerkv';
 import { snapkv } from './snapkv';
 import { sparq } from './sparq';
 import { streamingLlm } from './streaming-llm';
+import { tokenSelect } from './tokenselect';
 import { tova } from './tova';
 
 export const methods: readonly Method[] = [
@@ -58,6 +59,7 @@ export const methods: readonly Method[] = [
   quest,
   sparq,
   loki,
+  tokenSelect,
   h2o,
   oracle,
   random,

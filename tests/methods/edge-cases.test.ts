@@ -86,6 +86,12 @@ const variants: [id: string, given: Record<string, unknown>][] = [
   ['quest', { pageTokens: 4, budgetTokens: 1, denseLayers: 0 }],
   ['quest', { pageTokens: 3, budgetTokens: 20, denseLayers: 0, share: 'group' }],
   ['quest', { pageTokens: 1, budgetTokens: 5, denseLayers: 1 }],
+  ['tokenselect', { initTokens: 2, localTokens: 8, selectedTokens: 5, chunkTokens: 7, poolKernel: 3 }],
+  [
+    'tokenselect',
+    { initTokens: 0, localTokens: 9, selectedTokens: 0, chunkTokens: 8, positions: 'original' },
+  ],
+  ['tokenselect', { localTokens: 2, chunkTokens: 1, selectedTokens: 3, scoreQuery: 'unrotated' }],
   ['loki', { components: 8, selectedTokens: 3 }],
   ['loki', { components: 1, selectedTokens: 1, centred: false, keys: 'unrotated' }],
   ['sparq', { rankChannels: 8, selectedTokens: 3, localTokens: 0 }],
