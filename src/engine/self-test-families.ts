@@ -277,8 +277,9 @@ function paged(inputs: Inputs): DeviceBuffer[] {
 }
 
 /** Queries that keep some channels. */
-function sparseQueries({ ops, query, out }: Inputs): DeviceBuffer[] {
-  const buffer = out(QUERY_HEADS * QUERIES * CHANNELS);
+function sparseQueries(inputs: Inputs): DeviceBuffer[] {
+  const { ops, query } = inputs;
+  const buffer = inputs.out(QUERY_HEADS * QUERIES * CHANNELS);
   const rows = headMajorRows(buffer, QUERY_HEADS, QUERIES, CHANNELS);
   ops.sparseQueries({ query, groups: KEY_HEADS, count: 5, out: rows });
   return [buffer];
