@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { verbHelp } from '../src/cli/help';
 import { verbs } from '../src/cli/options';
 import { methods } from '../src/methods';
+import { methodsNotRun } from '../src/methods/not-run';
 import type { ParameterContext, ParameterSchema, Parameters } from '../src/methods/parameters';
 import { bundledModelFacts } from '../src/study/context';
 import { budgetRows, memoRows } from './docs-methods';
@@ -30,6 +31,7 @@ export async function fillPassages(document: string): Promise<string> {
 async function passage(name: string): Promise<string> {
   const [kind, of = ''] = name.split(' ');
   if (kind === 'methods') return methodsTable();
+  if (kind === 'methods-not-run') return notRunTable();
   if (kind === 'method-ids') return methodIds();
   if (kind === 'parameters') return parametersTable(of);
   if (kind === 'agreement') return agreementTable();
@@ -70,6 +72,14 @@ function methodsTable(): string {
     citation ? `[${citation.url.split('/').at(-1)}](${citation.url})` : '–',
   ]);
   return table(['id', 'what it does', 'paper'], rows);
+}
+
+function notRunTable(): string {
+  const rows = methodsNotRun.map(({ title, summary, reason, authors, year, url }) => {
+    const by = [authors, year].filter((fact) => fact !== null).join(' ');
+    return [`[${title}](${url})${by && `, ${by}`}`, summary, reason];
+  });
+  return table(['method', 'what it does', 'why it is not run'], rows);
 }
 
 /** What defaults may depend on, in two cases that share nothing: a default that differs needs its rule in words. */

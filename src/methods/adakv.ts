@@ -28,6 +28,7 @@ export const adakv: Method = {
   title: 'AdaKV',
   summary:
     'Shares a layer’s budget out among its heads by another method’s scores, with a floor for each head.',
+  does: 'allocate',
   citation: {
     authors: 'Feng, Lv, Cao, Xie, Zhou',
     year: 2024,

@@ -145,13 +145,14 @@ export interface Schedule extends Pick<Traits, 'decides' | 'evicts' | 'isNested'
 type Composed = Pick<Method, 'traits' | 'blocks' | 'start' | 'cost' | 'memory' | 'withBudget'>;
 
 export function compose<Made extends Scores>(parts: Parts<Made>): Composed {
-  const { scorer, budget, schedule, positions } = parts;
+  const { scorer, budget, unit, schedule, positions } = parts;
   const { decides, evicts, isNested } = schedule;
   // What does not touch scores knows nothing of their kind.
   const plain = parts as unknown as Parts;
   return {
     traits: (parameters) => ({
       ...{ decides, evicts, isNested, approximates: false, sets: scorer.sets, cache: 'tokens' },
+      unit: unit.tokens(parameters, 0),
       positions: positions.of(parameters),
       wants: scorer.wants?.(parameters) ?? {},
     }),

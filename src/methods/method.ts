@@ -350,6 +350,11 @@ export interface Traits {
    */
   readonly cache: 'tokens' | 'transformed' | 'made';
   /**
+   * What stays or goes together: so many consecutive tokens (in the first layer, where layers differ), or in a word what else. Absent:
+   * each token by itself.
+   */
+  readonly unit?: number | string;
+  /**
    * Whose positions attention uses: the model's, places inside the cache, or for all keys the method's own, and then what those
    * depend on, as a string.
    */
@@ -367,11 +372,20 @@ export interface MemoryPlace extends ParameterContext {
   readonly hiddenSize: number;
 }
 
+/**
+ * The group that a method is listed in. 'drop': keys are gone for good; 'choose': every block chooses anew; 'transform': the cache holds
+ * something else than the tokens' keys and values; 'allocate': it decides how many keys each layer or head keeps, by scores that are
+ * another method's; 'baseline': what others are compared with.
+ */
+export type WhatItDoes = 'drop' | 'choose' | 'transform' | 'allocate' | 'baseline';
+
 export interface Method extends Parametrised {
   readonly title: string;
   /** One sentence: what it does. */
   readonly summary: string;
   readonly citation: { readonly authors: string; readonly year: number; readonly url: string } | null;
+  /** What it does, where that is another thing than its traits tell (src/methods/what-methods-do.ts). */
+  readonly does?: WhatItDoes;
   /** What it does under `parameters`, which are checked. */
   traits(parameters: Parameters): Traits;
   /** Things to know before believing the numbers (reconstructions, departures), shown beside the controls. */

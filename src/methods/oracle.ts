@@ -42,6 +42,7 @@ export const oracle: Method = {
   id: 'oracle',
   title: 'Oracle',
   summary: 'Keeps the keys that get the most attention from the block, which takes full attention to know.',
+  does: 'baseline',
   citation: null,
   parameters: {
     keepFraction: {

@@ -12,6 +12,7 @@ export const pyramidkv: Method = {
   id: 'pyramidkv',
   title: 'PyramidKV',
   summary: 'SnapKV’s scores under a budget that falls from the first layer to the last.',
+  does: 'allocate',
   citation: {
     authors: 'Cai, Zhang, Gao, Liu, Li, Liu, Lu, Xiong, Dong, Hu, Xiao',
     year: 2024,

@@ -32,6 +32,7 @@ export const random: Method = {
   id: 'random',
   title: 'Random',
   summary: 'Keeps keys at random, drawn once per layer and KV head.',
+  does: 'baseline',
   citation: null,
   parameters: {
     keepFraction,

@@ -137,6 +137,7 @@ export const simlayerkv: Method = {
   title: 'SimLayerKV',
   summary:
     'Keeps only the first and the latest tokens in layers whose last query looks at little else, and everything in the others.',
+  does: 'allocate',
   citation: {
     authors: 'Zhang, Du, Du, Pang, Gao, Lin',
     year: 2024,

@@ -32,7 +32,7 @@ export const freqkv: Method = {
   },
   traits: () => ({
     ...{ decides: 'whileReading', evicts: true, isNested: false, approximates: false },
-    ...{ sets: 'layer', cache: 'made', positions: 'cache', wants: { unrotated: true } },
+    ...{ sets: 'layer', cache: 'made', unit: 'frequency', positions: 'cache', wants: { unrotated: true } },
   }),
   // Layers may differ in their caches; a block ends where one of them is full.
   blocks(parameters, tokens, _evictAt, { layers }) {

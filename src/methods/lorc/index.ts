@@ -38,7 +38,7 @@ export const lorc: Method = {
   },
   traits: () => ({
     ...{ decides: 'never', evicts: false, isNested: false, approximates: false },
-    ...{ sets: 'layer', cache: 'transformed', positions: 'model', wants: {} },
+    ...{ sets: 'layer', cache: 'transformed', unit: 'rank', positions: 'model', wants: {} },
   }),
   blocks: (_parameters, tokens, _evictAt, context) => equalBlocks(0, tokens, defaultChunkTokens(context)),
   start: startLorc,
