@@ -1,4 +1,4 @@
-import { Select } from 'radix-ui';
+import { lazy, Suspense, useState } from 'react';
 import { fingerprint } from '../../src/base/fingerprint';
 import type { Method } from '../../src/methods/method';
 import type { MethodSpec } from '../../src/methods/method-spec';
@@ -19,11 +19,12 @@ import { defaultParameters } from '../../src/study/default-study';
 import { Button } from '../shared/Button';
 import { ErrorText } from '../shared/Field';
 import { formatPercent } from '../shared/format';
-import { CloseIcon, DownIcon } from '../shared/icons';
+import { CloseIcon } from '../shared/icons';
 import { Panel } from '../shared/Panel';
-import { menuClass } from '../shared/Popover';
 import { Term } from '../shared/Term';
+import { shortAuthors } from './citation';
 import { KeptFile } from './KeptFile';
+import { MethodPicker } from './MethodList';
 import styles from './MethodPanel.module.css';
 import { MethodNotices, Parameters } from './Parameters';
 import { QuerySees } from './QuerySees';
@@ -34,7 +35,7 @@ export function MethodPanel() {
   const error = usePageState('problem');
   return (
     <Panel title="Method" name="method">
-      <MethodPicker />
+      <MethodChoice />
       <p className={styles.summary}>
         {method.summary}{' '}
         {method.citation && (
@@ -56,33 +57,21 @@ export function MethodPanel() {
   );
 }
 
-/** Which method decides, with a sentence on each. */
-function MethodPicker() {
-  const { methods, actions, findMethod } = usePage();
-  const method = useMethod();
-  const imported = usePageState('imported');
-  const all = [...methods, ...imported.flatMap((id) => findMethod(id) ?? [])];
+/** Fetched when it is opened. */
+const MethodTable = lazy(async () => ({ default: (await import('./MethodTable')).MethodTable }));
+
+/** The list to choose from, and the table that it opens. */
+function MethodChoice() {
+  const [isComparing, setComparing] = useState(false);
   return (
-    <Select.Root value={method.id} onValueChange={actions.setMethod}>
-      <Select.Trigger asChild aria-label="Method">
-        <Button className={styles.trigger}>
-          <Select.Value>{method.title}</Select.Value>
-          <DownIcon />
-        </Button>
-      </Select.Trigger>
-      <Select.Portal>
-        <Select.Content className={`${menuClass} ${styles.list}`} position="popper" sideOffset={4}>
-          <Select.Viewport>
-            {all.map(({ id, title, summary }) => (
-              <Select.Item key={id} value={id} className={styles.item} textValue={title}>
-                <Select.ItemText>{title}</Select.ItemText>
-                <small>{summary}</small>
-              </Select.Item>
-            ))}
-          </Select.Viewport>
-        </Select.Content>
-      </Select.Portal>
-    </Select.Root>
+    <>
+      <MethodPicker onCompare={() => setComparing(true)} />
+      {isComparing && (
+        <Suspense fallback={null}>
+          <MethodTable onClose={() => setComparing(false)} />
+        </Suspense>
+      )}
+    </>
   );
 }
 
@@ -170,10 +159,4 @@ function describe({ parameters }: MethodSpec): string {
         : `${name} ${String(value)}`,
     )
     .join(', ');
-}
-
-/** The first author of three or more stands for all. */
-function shortAuthors(authors: string): string {
-  const names = authors.split(', ');
-  return names.length > 2 ? `${names[0]} et al.` : authors;
 }

@@ -60,6 +60,3 @@ export function MenuItem({ closes = false, className, ...rest }: MenuItemProps) 
   const button = <button type="button" className={classNames(styles.item, className)} {...rest} />;
   return closes ? <RadixPopover.Close asChild>{button}</RadixPopover.Close> : button;
 }
-
-/** The looks of a menu, for a list that radix opens by itself. */
-export const menuClass = classNames(styles.popover, styles.menu);
