@@ -6,8 +6,8 @@ import type { ModelConfig } from '../model/architectures/config';
 interface LayerQueries {
   /** [H, capacity, d]: the last row is that of token `end` − 1. */
   rows: Rows;
-  /** As large; what is kept is moved from one to the other. */
-  spare: Rows;
+  /** As large; what is kept is moved from one to the other. Null: all are kept, and none is moved. */
+  spare: Rows | null;
   end: number;
   marked: { readonly rows: Rows; readonly end: number } | null;
 }
@@ -17,14 +17,16 @@ export class EarlierQueries {
   readonly #heads: number;
   readonly #channels: number;
   readonly #capacity: number;
+  readonly #keepsAll: boolean;
   readonly #layers = new Map<number, LayerQueries>();
 
-  /** Remembers `count` queries of each layer. */
-  constructor(ops: Ops, { queryHeads, headDimension }: ModelConfig, count: number) {
+  /** Remembers the last `wanted` queries of each layer. `most`: so many will be noted at most; Infinity: nobody knows. */
+  constructor(ops: Ops, { queryHeads, headDimension }: ModelConfig, wanted: number, most: number) {
     this.#ops = ops;
     this.#heads = queryHeads;
     this.#channels = headDimension;
-    this.#capacity = count;
+    this.#capacity = Math.min(wanted, most);
+    this.#keepsAll = wanted >= most;
   }
 
   /** Of `layer` those before token `end`, [H, min(count, end), d], which is where what was noted last ended. */
@@ -33,12 +35,18 @@ export class EarlierQueries {
     if (held.end !== end)
       throw new RangeError(`queries before ${held.end} are held, not those before ${end}`);
     const count = Math.min(this.#capacity, end);
+    if (!held.spare) return sliceRows(held.rows, 0, count);
     return sliceRows(held.rows, this.#capacity - count, count);
   }
 
   /** Takes over a block's queries [H, n, d], which end before token `end`. */
   note(layer: number, query: Rows, end: number): void {
     const held = this.#of(layer);
+    if (!held.spare) {
+      this.#ops.copyRows({ input: query, out: sliceRows(held.rows, end - query.rows, query.rows) });
+      held.end = end;
+      return;
+    }
     const fresh = Math.min(query.rows, this.#capacity);
     const stale = this.#capacity - fresh;
     this.#ops.copyRows({ input: sliceRows(held.rows, fresh, stale), out: sliceRows(held.spare, 0, stale) });
@@ -53,8 +61,9 @@ export class EarlierQueries {
   /** Remembers what is held now. */
   mark(): void {
     for (const held of this.#layers.values()) {
-      const rows = held.marked?.rows ?? this.#make('queries before the answer');
-      this.#ops.copyRows({ input: held.rows, out: rows });
+      // What comes later stands behind, where all are kept.
+      const rows = held.spare ? (held.marked?.rows ?? this.#make('queries before the answer')) : held.rows;
+      if (held.spare) this.#ops.copyRows({ input: held.rows, out: rows });
       held.marked = { rows, end: held.end };
     }
   }
@@ -63,14 +72,15 @@ export class EarlierQueries {
   rewind(): void {
     for (const held of this.#layers.values()) {
       if (!held.marked) continue;
-      this.#ops.copyRows({ input: held.marked.rows, out: held.rows });
+      if (held.spare) this.#ops.copyRows({ input: held.marked.rows, out: held.rows });
       held.end = held.marked.end;
     }
   }
 
   release(): void {
     for (const { rows, spare, marked } of this.#layers.values()) {
-      this.#ops.release(rows.buffer, spare.buffer, ...(marked ? [marked.rows.buffer] : []));
+      this.#ops.release(rows.buffer);
+      if (spare) this.#ops.release(spare.buffer, ...(marked ? [marked.rows.buffer] : []));
     }
     this.#layers.clear();
   }
@@ -80,7 +90,7 @@ export class EarlierQueries {
     if (!held) {
       held = {
         rows: this.#make('earlier queries'),
-        spare: this.#make('earlier queries'),
+        spare: this.#keepsAll ? null : this.#make('earlier queries'),
         end: 0,
         marked: null,
       };

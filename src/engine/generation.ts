@@ -211,8 +211,8 @@ class Run {
       : null;
     this.#check = new ScoreCheck(ops, config.layers);
     const { queriesBefore } = traits.wants;
-    const most = traits.decides === 'once' ? Math.max(1, evictAt) : ids.length;
-    this.#earlier = queriesBefore ? new EarlierQueries(ops, config, Math.min(queriesBefore, most)) : null;
+    const most = traits.decides === 'once' ? Math.max(1, evictAt) : Number.POSITIVE_INFINITY;
+    this.#earlier = queriesBefore ? new EarlierQueries(ops, config, queriesBefore, most) : null;
     const run = method.start(
       {
         ops: this.#check.ops,

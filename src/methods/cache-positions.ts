@@ -65,7 +65,7 @@ export function inCachePlaces(
  * The listed rows, those that were made and then those of the range, as many heads as `from` has, or as lists have sets. Lists are of
  * one length.
  */
-export function gatherKept(
+function gatherKept(
   scratch: Scratch,
   from: Rows,
   { list, rangeStart }: Pick<Selection, 'list' | 'rangeStart'>,

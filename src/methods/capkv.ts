@@ -79,8 +79,8 @@ const byCapacity: Scorer = {
     return n * (H * (8 * d + 2 * d * d + 5) + G * 3 * d) + (H * d ** 3) / 3;
   },
   memory: (_parameters, { queryHeads: H, keyValueHeads: G, headDimension: d, tokens, layers }) => [
-    // Those kept while reading, and their spare.
-    { label: 'earlier queries', elements: tokens * H * d, count: 3 * layers },
+    // All that were read.
+    { label: 'earlier queries', elements: tokens * H * d, count: layers },
     { label: 'queries to come', elements: tokens * H * d, count: 1 },
     { label: 'directions of keys', elements: tokens * G * d, count: 1 },
     { label: 'weights and leverage', elements: tokens * H, count: 6 },

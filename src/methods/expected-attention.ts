@@ -114,8 +114,8 @@ const expected: Scorer = {
     return n * (H * (7 * d + 6 + ofCovariance) + G * (2 * d + 2));
   },
   memory: (_parameters, { queryHeads: H, keyValueHeads: G, headDimension: d, tokens, layers }) => [
-    // Those kept while reading, and their spare.
-    { label: 'earlier queries', elements: tokens * H * d, count: 3 * layers },
+    // All that were read.
+    { label: 'earlier queries', elements: tokens * H * d, count: layers },
     { label: 'expected queries', elements: tokens * H * d, count: 6 },
     { label: 'covariance of queries', elements: H * d * d, count: 1 },
     { label: 'expected logits', elements: tokens * H, count: 2 },

@@ -96,8 +96,8 @@ export function chunkMemory({
   layers,
 }: MemoryPlace) {
   return [
-    // Those kept while reading, and their spare.
-    { label: 'earlier queries', elements: tokens * H * d, count: 3 * layers },
+    // All that were read.
+    { label: 'earlier queries', elements: tokens * H * d, count: layers },
     { label: 'queries by chunk', elements: tokens * H * (d + 1), count: 2 },
     { label: 'keys by chunk', elements: tokens * G * (d + 2), count: 2 },
   ];
