@@ -69,8 +69,11 @@ function MethodList({ onDone, onCompare }: { onDone: () => void; onCompare: () =
   const optionId = (of: string) => `${id}-${of}`;
 
   useEffect(() => {
-    const option = active === null ? null : list.current?.querySelector(`[data-method="${active}"]`);
-    option?.scrollIntoView({ block: 'nearest' });
+    // The popover has its height from the next frame on.
+    const frame = requestAnimationFrame(() =>
+      list.current?.querySelector(`[data-method="${active}"]`)?.scrollIntoView({ block: 'nearest' }),
+    );
+    return () => cancelAnimationFrame(frame);
   }, [active]);
 
   const search = (next: string) => {
