@@ -8,7 +8,15 @@ export const MADE_CACHE_REASON =
 export const TRANSFORMED_CACHE_REASON =
   'This method keeps every token and changes its key and value, so recall by tokens has no meaning; output error, divergence and the answer are measured.';
 
-const reasons = { tokens: null, transformed: TRANSFORMED_CACHE_REASON, made: MADE_CACHE_REASON };
+export const PRUNED_CACHE_REASON =
+  'This method keeps every token and removes channels of its key, so recall by tokens has no meaning; output error, divergence and the answer are measured.';
+
+const reasons = {
+  tokens: null,
+  transformed: TRANSFORMED_CACHE_REASON,
+  made: MADE_CACHE_REASON,
+  pruned: PRUNED_CACHE_REASON,
+};
 
 /** Why there is no recall by tokens; null: there is. */
 export function noRecallReason(method: Pick<Method, 'traits'>, parameters: Parameters): string | null {

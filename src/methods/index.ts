@@ -29,6 +29,7 @@ import { simlayerkv } from './simlayerkv';
 import { snapkv } from './snapkv';
 import { sparq } from './sparq';
 import { streamingLlm } from './streaming-llm';
+import { think } from './think';
 import { tokenSelect } from './tokenselect';
 import { tova } from './tova';
 
@@ -56,6 +57,7 @@ export const methods: readonly Method[] = [
   chunk,
   freqkv,
   lorc,
+  think,
   quest,
   sparq,
   loki,

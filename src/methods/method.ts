@@ -346,9 +346,10 @@ export interface Traits {
   readonly sets: 'layer' | 'kvHead' | 'queryHead';
   /**
    * Whether the rows of the cache are tokens with the keys and values of the model; tokens with keys and values that the run makes by
-   * maps of its own ('transformed'); or some are made from several tokens ('made'). Of the latter two recall by tokens means nothing.
+   * maps of its own ('transformed'); some are made from several tokens ('made'); or keys
+   * have lost channels ('pruned'). Of the latter three recall by tokens means nothing.
    */
-  readonly cache: 'tokens' | 'transformed' | 'made';
+  readonly cache: 'tokens' | 'transformed' | 'made' | 'pruned';
   /**
    * What stays or goes together: so many consecutive tokens (in the first layer, where layers differ), or in a word what else. Absent:
    * each token by itself.

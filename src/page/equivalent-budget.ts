@@ -44,8 +44,8 @@ export function equivalentBudget(
     const same = fitted(keepFraction);
     if (same && fingerprint(same) === fingerprint(parameters)) return keepFraction;
   }
-  if (method.traits(parameters).cache === 'made') {
-    // Its rows rise and fall as the text is read: a budget that keeps as many at the end is not the same.
+  if (method.traits(parameters).cache !== 'tokens') {
+    // Rows that rise and fall as the text is read, or have lost channels: a budget that keeps as many at the end is not the same.
     const same = Array.from({ length: tokens }, (_, i) => fractionKeeping(i + 1, tokens));
     const isSame = (keep: number): boolean => fingerprint(fitted(keep)) === fingerprint(parameters);
     return same.find(isSame) ?? null;

@@ -1,15 +1,16 @@
-/** What is measured of a method whose cache holds mixtures of tokens, and what is not. */
+/** What is measured of methods whose caches hold mixtures of tokens, or keys of fewer channels, and what is not. */
 import { expect, it } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
 import { measureCost } from '../../src/measure/cost';
 import { explainRow } from '../../src/measure/explain-row';
-import { MADE_CACHE_REASON } from '../../src/measure/made-cache';
+import { MADE_CACHE_REASON, PRUNED_CACHE_REASON } from '../../src/measure/made-cache';
 import { measureLayers } from '../../src/measure/measure-layers';
 import { KEY_FATES } from '../../src/measure/results';
 import { sweep } from '../../src/measure/sweep';
 import { contextOf } from '../../src/measure/trace-run';
 import { freqkv } from '../../src/methods/freqkv';
 import { resolveParameters } from '../../src/methods/parameters';
+import { think } from '../../src/methods/think';
 import { equivalentBudget } from '../../src/page/equivalent-budget';
 import { summarise } from '../../src/page/summary';
 import { randomLayers, recordText } from '../methods/recorded';
@@ -71,4 +72,15 @@ it('a query’s row tells mixed tokens from those that stand as themselves', asy
 
 it('the budget that gives a cache back is its size', () => {
   expect(equivalentBudget(freqkv, parameters, context, 50, null)).toBeCloseTo(20 / 70, 2);
+});
+
+it('keys of fewer channels change the output of every token, and those of all channels nothing', async () => {
+  const at = (channelFraction: number) => resolveParameters(think, { channelFraction }, context);
+  for (const layer of await measureLayers({ ...request, method: think, parameters: at(0.5) })) {
+    expect(layer).toMatchObject({ massRecall: null, keptShare: 1, reason: PRUNED_CACHE_REASON });
+    expect(layer.outputError).toBeGreaterThan(1e-3);
+  }
+  for (const layer of await measureLayers({ ...request, method: think, parameters: at(1) }))
+    expect(layer.outputError).toBeLessThan(1e-6);
+  expect(equivalentBudget(think, at(0.5), context, 50, null)).toBeNull();
 });
