@@ -7,7 +7,7 @@ const FINEST = 64;
 const LARGEST_STEP = 0.03;
 const ROUND_COUNT = 16;
 
-/** Ascending, both ends included, and `value` too, wherever it is. `isOdd`: no even number among them, but `value`. */
+/** Ascending, both ends included, and `value` too, wherever it is. `isOdd`: no even number among them, but 0 and `value`. */
 export function countSteps(minimum: number, maximum: number, value: number, isOdd = false): number[] {
   const steps = new Set([minimum, maximum]);
   for (let count = minimum; count < maximum; count = nextCount(count)) steps.add(count);
@@ -23,7 +23,7 @@ export function countSteps(minimum: number, maximum: number, value: number, isOd
   return [...allowed].sort((a, b) => a - b);
 
   function oddWithin(count: number): number {
-    if (count % 2 === 1) return count;
+    if (count % 2 === 1 || count === 0) return count;
     return count < maximum ? count + 1 : count - 1;
   }
 }

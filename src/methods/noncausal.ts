@@ -63,6 +63,7 @@ export const noncausal: Method = {
       unit: 'tokens',
       minimum: 1,
       maximum: () => 255,
+      isOdd: true,
       default: () => 3,
       paper: 3,
     },

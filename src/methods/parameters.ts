@@ -35,7 +35,7 @@ export interface CountParameter extends Described {
   readonly kind: 'count';
   /** Layers cannot differ in it: one number, or the same for each. */
   readonly isSameInAllLayers?: true;
-  /** A width that needs a middle: its slider stops on odd numbers, and the method refuses others where it uses them. */
+  /** A width that needs a middle: its slider stops on odd numbers, and on 0 where that is allowed, and the method refuses others where it uses them. */
   readonly isOdd?: true;
   readonly unit: string;
   readonly minimum: number;

@@ -157,7 +157,7 @@ describe('the output error after W_O', () => {
     }))
       expect(outputErrorProjected).toBeLessThan(1e-6);
     text.release();
-    const capture = fixtureText(ops);
+    const capture = { ...fixtureText(ops), outputWeight: () => null };
     const oracle = methodById('oracle');
     const parameters = resolveParameters(oracle, {}, contextOf(capture));
     for (const layer of await measureLayers({ text: capture, method: oracle, parameters, queries }))

@@ -65,6 +65,7 @@ export const tokenSelectParameters: ParameterSchemas = {
     unit: 'tokens',
     minimum: 0,
     maximum: () => 63,
+    isOdd: true,
     default: () => 0,
   },
   positions: { ...positions, default: () => 'cache', paper: 'cache' },
