@@ -28,7 +28,7 @@ const numbers = (records: readonly Record[], method: string): unknown[] =>
 
 const methods = {
   cpu: ['knorm', 'snapkv', 'adakv', 'streaming-llm', 'chunkkv'],
-  webgpu: ['snapkv', 'adakv'],
+  webgpu: ['adakv'],
 };
 for (const backend of ['cpu', 'webgpu'] as const) {
   for (const id of methods[backend]) {
