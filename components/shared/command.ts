@@ -107,7 +107,9 @@ function sweptNotice({ queriesStart, context, answerStart }: CommandStudy): stri
 export function evaluateCommand({ session, findMethod }: CommandStudy): Command | null {
   const { source, method } = session;
   if (source.kind !== 'task' || isImported(method.id)) return null;
-  const methods = isFull(method, findMethod) ? [method] : ['full', method];
+  // Full attention at stretched positions stands beside itself, and needs a name of its own.
+  const named = method.id === 'full' ? { ...method, label: `full, ${method.parameters.rope}` } : method;
+  const methods = isFull(method, findMethod) ? [method] : ['full', named];
   return {
     line: `${PROGRAM} evaluate --model ${modelArgument(session)} --tasks ${source.task} --tokens ${source.tokens} --methods ${quoteArgument(JSON.stringify(methods))} --first-seed ${source.seed} --seeds 20${startArgument(session)} --out accuracy.json`,
     notice: source.depth === 'spread' ? null : 'The command spreads the needles over the text.',

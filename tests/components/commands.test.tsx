@@ -131,6 +131,13 @@ describe('what a command reads', () => {
     expect(line({ saved: { ids: [1, 2] } })).toContain(' --ids-file IDS.json --method');
   });
 
+  it('names full attention at stretched positions, which stands beside itself', () => {
+    const { line } = evaluateCommand(studyOf('full', { rope: 'yarn', ropeFactor: 2 }))!;
+    expect(line).toContain('["full",{"id":"full"');
+    expect(line).toContain('"label":"full, yarn"');
+    expect(evaluateCommand(studyOf('full', { rope: 'model', ropeFactor: 1 }))!.line).not.toContain('label');
+  });
+
   it('says whether there is a start token where that was chosen', () => {
     const saved = { text: 'a' };
     expect(line({ saved }, { startToken: true })).toContain('--text TEXT.txt --start-token ');
