@@ -37,6 +37,7 @@ import type { MergeAttentionArguments } from './operations/merge-attention/op';
 import type { MixRowsArguments } from './operations/mix-rows/op';
 import type { NormalizeArguments } from './operations/normalize/op';
 import type { PageBoundsArguments } from './operations/page-bounds/op';
+import type { PatternListsArguments } from './operations/pattern-lists/op';
 import type { PoolArguments } from './operations/pool/op';
 import type { RotateArguments } from './operations/rotate/op';
 import type { SegmentRanksArguments } from './operations/segment-ranks/op';
@@ -159,6 +160,8 @@ export interface Ops {
   expandSegments(a: ExpandSegmentsArguments): void;
   /** Lists of segments as lists of what is in them. */
   expandList(a: ExpandListArguments): void;
+  /** The keys that columns, diagonals and blocks show each of consecutive queries. */
+  patternLists(a: PatternListsArguments): void;
   /** A matrix along tokens. */
   mixRows(a: MixRowsArguments): void;
   /** The rows that lists name. */

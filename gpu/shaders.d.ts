@@ -297,6 +297,13 @@ declare module '*/page-bounds.wgsl' {
   >;
   export default shader;
 }
+declare module '*/pattern-lists.wgsl' {
+  const shader: import('./webgpu/kernel').Shader<
+    'columns' | 'diagonals' | 'blocks' | 'out',
+    'heads' | 'queries' | 'headStride' | 'queryStride' | 'firstQuery' | 'anchor' | 'blockTokens' | 'columnCount' | 'columnOffset' | 'columnRowStride' | 'columnCountsOffset' | 'diagonalCount' | 'diagonalOffset' | 'diagonalRowStride' | 'diagonalCountsOffset' | 'blockCount' | 'blockOffset' | 'blockRowStride' | 'blockCountsOffset' | 'outOffset' | 'outRowStride' | 'countsOffset'
+  >;
+  export default shader;
+}
 declare module '*/pool-max-tile.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
     'input' | 'out',

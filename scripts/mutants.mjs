@@ -110,6 +110,13 @@ export const mutants = [
     tests: ['tests/gpu/webgpu/segments'],
   },
   {
+    name: 'diagonals do not move along with the query',
+    file: 'gpu/operations/pattern-lists/pattern-lists.wgsl',
+    from: 'diagonals[(*place).diagonal] + lists.query - params.anchor',
+    to: 'diagonals[(*place).diagonal]',
+    tests: ['tests/gpu/webgpu/pattern-lists'],
+  },
+  {
     name: 'one row more than a list has is gathered',
     file: 'gpu/operations/gather-listed/gather-listed.wgsl',
     from: 'row >= list[',

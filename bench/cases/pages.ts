@@ -128,6 +128,27 @@ export const pageCases: readonly KernelCase[] = [
     },
   },
   {
+    name: 'patternLists',
+    tolerance: 0,
+    prepare(ops, sizes) {
+      const { keys, groups } = sizes;
+      const [columns, diagonals] = [lists(ops, sizes, PAGE), lists(ops, sizes, 4 * PAGE)];
+      const queries = 64;
+      const count = columns.count + diagonals.count;
+      const sets = groups * queries;
+      const buffer = ops.allocate('u32', sets * (1 + count), 'lists');
+      const out = { buffer, offset: sets, sets, count, rowStride: count, countsOffset: 0 };
+      const places = { anchor: keys - 1, firstQuery: keys - queries, queries };
+      return {
+        size: `${sets} × ${columns.count} columns, ${diagonals.count} diagonals of ${keys} keys`,
+        flops: 0,
+        bytes: 8 * sets * count,
+        out: buffer,
+        encode: () => ops.patternLists({ columns, diagonals, ...places, out }),
+      };
+    },
+  },
+  {
     name: 'leverage',
     tolerance: 1e-3,
     prepare(ops, { keys, groups, channels }) {

@@ -24,6 +24,7 @@ export { mergeAttention } from '../operations/merge-attention/cpu';
 export { mixRows } from '../operations/mix-rows/cpu';
 export { normalize } from '../operations/normalize/cpu';
 export { pageBounds } from '../operations/page-bounds/cpu';
+export { patternLists } from '../operations/pattern-lists/cpu';
 export { pool } from '../operations/pool/cpu';
 export { rotate } from '../operations/rotate/cpu';
 export { segmentRanks } from '../operations/segment-ranks/cpu';

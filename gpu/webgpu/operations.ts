@@ -24,6 +24,7 @@ export { mergeAttention } from '../operations/merge-attention/webgpu';
 export { mixRows } from '../operations/mix-rows/webgpu';
 export { normalize } from '../operations/normalize/webgpu';
 export { pageBounds } from '../operations/page-bounds/webgpu';
+export { patternLists } from '../operations/pattern-lists/webgpu';
 export { pool } from '../operations/pool/webgpu';
 export { rotate } from '../operations/rotate/webgpu';
 export { segmentRanks } from '../operations/segment-ranks/webgpu';

@@ -343,6 +343,24 @@ function listedSegments(inputs: Inputs): DeviceBuffer[] {
   return [lists, gathered];
 }
 
+/** What columns, diagonals and blocks show a few queries. */
+function patterns({ ops, outIntegers }: Inputs): DeviceBuffer[] {
+  const list = (...entries: number[]) => ({
+    buffer: ops.upload(Uint32Array.from(entries), 'pattern'),
+    ...{ offset: 0, sets: QUERY_HEADS, count: entries.length, rowStride: 0 },
+  });
+  const [columns, diagonals] = [list(0, 3, 77), list(20, KEYS - 4, KEYS - 1)];
+  const blocks = { list: { ...list(0, 2), sets: QUERY_HEADS * Math.ceil(KEYS / 9) }, tokens: 9 };
+  const [queries, count] = [20, 24];
+  const sets = QUERY_HEADS * queries;
+  const lists = outIntegers(sets * (count + 1));
+  const out = { buffer: lists, offset: sets, sets, count, rowStride: count, countsOffset: 0 };
+  const places = { anchor: KEYS - 1, firstQuery: KEYS - queries, queries };
+  ops.patternLists({ columns, diagonals, blocks, ...places, out });
+  ops.release(columns.buffer, diagonals.buffer, blocks.list.buffer);
+  return [lists];
+}
+
 /** A matrix along the tokens of the keys, and added to what there is. */
 function mixed(inputs: Inputs): DeviceBuffer[] {
   const matrix = headMajorRows(inputs.floats(10 * KEYS), 1, 10, KEYS);
@@ -424,6 +442,7 @@ const families: Readonly<Record<string, (inputs: Inputs) => DeviceBuffer[]>> = {
   'means of segments': (inputs) => segmented(inputs, 'mean', 16),
   'largest of long segments': (inputs) => segmented(inputs, 'max', 100),
   'lists of segments': listedSegments,
+  'columns, diagonals and blocks': patterns,
   'mixed rows': mixed,
   'attention received': (inputs) => received(inputs),
   'attention received by listed keys': (inputs) => received(inputs, true),

@@ -1,6 +1,7 @@
 /** Operations as numpy computes them: tests/fixtures/operations.py. */
 import { describe, expect, test } from 'vitest';
 import { createCpuOps } from '../../../gpu/cpu';
+import { longestPattern } from '../../../gpu/operations/pattern-lists/op';
 import { longestOfGroup } from '../../../gpu/operations/top-k-of-groups/op';
 import type { ScoreRows } from '../../../gpu/ops';
 import cases from '../../fixtures/operations.json';
@@ -106,6 +107,18 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
     const { segmentLength, indexBase, end } = c;
     const { list: out, lists } = ragged(c.out.length, Math.max(...c.out.map((row) => row.length)));
     ops.expandList({ segments: list(c.segments), segmentLength, indexBase, end, out });
+    expect(await lists()).toEqual(c.out);
+  });
+
+  test.each(cases.patternLists)('patternLists, from $firstQuery on', async (c) => {
+    const { anchor, firstQuery, queries } = c;
+    const blocks = c.blocks ? { list: list(c.blocks), tokens: c.tokens } : undefined;
+    const shown = { columns: list(c.columns), diagonals: list(c.diagonals), anchor, firstQuery, queries };
+    const { list: out, lists } = ragged(
+      c.out.length,
+      longestPattern({ ...shown, ...(blocks && { blocks }) }),
+    );
+    ops.patternLists({ ...shown, ...(blocks && { blocks }), out });
     expect(await lists()).toEqual(c.out);
   });
 

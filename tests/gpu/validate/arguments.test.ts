@@ -95,6 +95,10 @@ const sparse = { query: heads(4, 2, 3), groups: 2, count: 2, out: heads(4, 2, 3)
 const reducing = { kind: 'sum', input: scores(2, 7), segmentLength: 3, out: scores(2, 3) } as const;
 const expanding = { input: scores(2, 3), segmentLength: 3, out: scores(2, 7) };
 const listing = { segments: list(2, 2), segmentLength: 3, indexBase: 1, end: 6, out: ragged(2, 5) };
+const patterns = {
+  ...{ columns: list(2, 3), diagonals: list(2, 3), anchor: 9, firstQuery: 9, queries: 2 },
+  out: ragged(4, 6),
+};
 const mixing = { matrix: heads(1, 3, 5), input: heads(2, 5, 2), out: heads(2, 3, 2) };
 const listed = { input: heads(2, 5, 3), list: list(4, 2), out: heads(4, 2, 3) };
 const hitting = {
@@ -126,6 +130,7 @@ test('what the cases below are made from is accepted', () => {
   ops.segmentReduce(reducing);
   ops.expandSegments(expanding);
   ops.expandList(listing);
+  ops.patternLists(patterns);
   ops.mixRows(mixing);
   ops.gatherListed(listed);
   ops.heavyHitters(hitting);
@@ -371,6 +376,29 @@ describe('refused', () => {
     [
       () => ops.expandList({ ...listing, segments: { ...listing.out, count: 2 } }),
       'expandList: out must not be in the buffer of segments',
+    ],
+    [() => ops.patternLists({ ...patterns, out: list(4, 6) }), 'patternLists: out has no countsOffset'],
+    [() => ops.patternLists({ ...patterns, queries: 3 }), 'patternLists: out.sets is 4, but must be 6'],
+    [() => ops.patternLists({ ...patterns, anchor: -1 }), 'patternLists: anchor is -1'],
+    [
+      () => ops.patternLists({ ...patterns, diagonals: list(1, 3) }),
+      'patternLists: diagonals.sets is 1, but must be 2',
+    ],
+    [
+      () => ops.patternLists({ ...patterns, out: ragged(4, 5) }),
+      'patternLists: out.count is 5, but a list may have 6',
+    ],
+    [
+      () => ops.patternLists({ ...patterns, blocks: { list: list(4, 1), tokens: 4 } }),
+      'patternLists: blocks.list has 4 sets, but the last query is in row 2 of blocks for 2 heads',
+    ],
+    [
+      () => ops.patternLists({ ...patterns, blocks: { list: list(6, 1), tokens: 0 } }),
+      'patternLists: blocks.tokens is 0',
+    ],
+    [
+      () => ops.patternLists({ ...patterns, columns: { ...patterns.out, sets: 2, count: 3 } }),
+      'patternLists: out must not be in a buffer of what it is made from',
     ],
     [
       () => ops.mixRows({ ...mixing, matrix: heads(1, 3, 4) }),
