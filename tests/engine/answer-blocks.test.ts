@@ -24,7 +24,8 @@ function watched(method: Method) {
     run.select = (input) => {
       const selection = select(input);
       const { start, end } = input.block;
-      const sets = method.traits(parameters).sets === 'kvHead' ? context.keyValueHeads : 1;
+      const { keyValueHeads: kvHead, queryHeads: queryHead } = context;
+      const sets = { layer: 1, kvHead, queryHead }[method.traits(parameters).sets];
       if (input.layer === 0) seen.set(`${start}…${end}`, readKept(context.ops, selection, sets));
       return selection;
     };
@@ -54,6 +55,7 @@ describe('selections of an answer’s tokens', async () => {
     ['streaming-llm', { keepFraction: 0.2, positions: 'cache' }],
     ['snapkv', { windowTokens: 5, poolKernel: 3, keepFraction: 0.3 }],
     ['snapkv', { windowTokens: 50, keepFraction: 0.7 }],
+    ['snapkv', { variant: 'official', windowTokens: 5, capTokens: 20, pooling: 'max' }],
     ['observed-attention', { keepFraction: 0.3 }],
     ['expected-attention', { keepFraction: 0.3 }],
     ['capkv', { keepFraction: 0.3 }],

@@ -81,6 +81,8 @@ const variants: [id: string, given: Record<string, unknown>][] = [
   ['pyramidkv', { windowTokens: 64, keepFraction: 0 }],
   ['snapkv', { windowTokens: 3, poolKernel: 3 }],
   ['snapkv', { windowTokens: 64, poolKernel: 1, keepFraction: 0 }],
+  ['snapkv', { variant: 'official', windowTokens: 3, capTokens: 6, pooling: 'max' }],
+  ['snapkv', { variant: 'official', windowTokens: 5, capTokens: 30, poolKernel: 1 }],
   ['chunkkv', { windowTokens: 3, poolKernel: 3, chunkTokens: 3 }],
   ['chunkkv', { base: 'lagkv', lagTokens: 4, chunkTokens: 100 }],
   ['adakv', { windowTokens: 3, poolKernel: 3 }],

@@ -34,11 +34,16 @@ export const once: Schedule = {
     const units = unitsOf(unitTokens, query.evictAt);
     const isCut = budget.count(parameters, leading, units, query.evictAt, context.layers) < units;
     const later = Math.max(1, context.tokens - query.evictAt);
+    const since = Math.max(0, query.position + 1 - query.evictAt);
+    // Query heads that share a KV head may have kept the same keys, which are there once: at most all of them are.
+    const shares = isCut && scorer.sets === 'queryHead' ? context.queryHeads / context.keyValueHeads : 1;
+    const held =
+      shares > 1 && since > 0 ? Math.min(shares * (keptKeys - since), query.evictAt) + since : keptKeys;
     return {
       keptKeys,
       selectionOperations:
         isAfter && isCut ? scorer.operations(parameters, context, query.evictAt, layer) / later : 0,
-      readNumbers: 2 * context.keyValueHeads * context.headDimension * keptKeys,
+      readNumbers: 2 * context.keyValueHeads * context.headDimension * held,
     };
   },
   layersHeld: (layers) => layers,

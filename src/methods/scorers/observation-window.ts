@@ -1,8 +1,8 @@
 /**
  * SnapKV's score (arXiv 2404.14469) as kvpress has it (snapkv_press.py, SnapKVPress.score): the attention that the last
  * `windowTokens` queries before the eviction give each earlier token, mean over them, pooled along the text with width `poolKernel`
- * (zeros beyond its ends), mean over the query heads of a KV head. The window itself ranks above all. TOVA's is the same with a window
- * of one query, no pooling, and the mean over all heads of a layer.
+ * (zeros beyond its ends), mean over the query heads of a KV head. The window itself ranks above all. The official code's is the sum in
+ * place of both means. TOVA's is the same with a window of one query, no pooling, and the mean over all heads of a layer.
  */
 import type { Ops, RowScalars, ScoreRows } from '../../../gpu/ops';
 import { headMajorRows, sliceRows } from '../../../gpu/rows';
@@ -10,7 +10,7 @@ import { Scratch } from '../../../gpu/scratch';
 import { UserError } from '../../base/user-error';
 import type { Scorer } from '../compose';
 import { scaledDefault } from '../defaults';
-import { isOn, numberIn, type ParameterSchemas, type Parameters } from '../parameters';
+import { choiceOf, isOn, numberIn, type ParameterSchemas, type Parameters } from '../parameters';
 import { inBuffers } from '../remember';
 import { denseScores } from '../units';
 
@@ -56,7 +56,7 @@ const windowOf = (parameters: Parameters, layer: number): number =>
   numberIn(parameters, 'windowTokens', layer);
 
 /** The largest window of all layers: so many queries have to be at hand. */
-const largestWindow = ({ windowTokens }: Parameters): number => largestOf(windowTokens);
+export const largestWindow = ({ windowTokens }: Parameters): number => largestOf(windowTokens);
 
 /** Of a number or one per layer the largest. */
 const largestOf = (value: Parameters[string] | undefined): number =>
@@ -65,7 +65,7 @@ const largestOf = (value: Parameters[string] | undefined): number =>
 /** What a scorer by the last queries takes from its parameters. */
 interface WindowRule {
   /** Whose query heads one mean is over. */
-  readonly sets: 'layer' | 'kvHead';
+  readonly sets: Scorer['sets'];
   /** Queries, in a layer. */
   window(parameters: Parameters, layer: number): number;
   /** Queries, in the layer with most. */
@@ -74,14 +74,21 @@ interface WindowRule {
   readonly ownScore: 'above' | 'byLargest';
   /** Width of the mean along the text; 1 pools nothing. */
   poolKernel(parameters: Parameters, layer: number): number;
+  /** What is taken along the text. Absent: the mean. */
+  pooling?(parameters: Parameters): 'mean' | 'max';
+  /** Whether queries are added up in place of their mean. */
+  readonly isSum?: true;
   /** Whether a query counts as often as it has earlier keys. Absent: all count alike. */
   countsKeys?(parameters: Parameters): boolean;
 }
 
+const setsIn = ({ sets }: Pick<WindowRule, 'sets'>, queryHeads: number, keyValueHeads: number): number =>
+  ({ layer: 1, kvHead: keyValueHeads, queryHead: queryHeads })[sets];
+
 /** The mean attention of the last queries before the eviction, which themselves rank above all. */
 const byLastQueries = (rule: WindowRule): Scorer => ({
   name: (parameters, layer) =>
-    `window/${rule.sets}/${rule.ownScore}/${rule.window(parameters, layer)}/${rule.poolKernel(parameters, layer)}/${rule.countsKeys?.(parameters) ?? false}`,
+    `window/${rule.sets}/${rule.ownScore}/${rule.window(parameters, layer)}/${rule.poolKernel(parameters, layer)}/${rule.pooling?.(parameters) ?? 'mean'}/${rule.countsKeys?.(parameters) ?? false}`,
   sets: rule.sets,
   wants: (parameters) => ({ queriesBefore: rule.largestWindow(parameters) }),
   score({ ops, attentionScale: scale }, parameters, input, tokens) {
@@ -91,9 +98,10 @@ const byLastQueries = (rule: WindowRule): Scorer => ({
     const window = Math.min(rule.window(parameters, layer), tokens);
     const query = sliceRows(earlierQueries, earlierQueries.rows - window, window);
     const scored = tokens - window;
-    const [sets, groups] = [rule.sets === 'layer' ? 1 : key.heads, key.heads];
+    const sets = setsIn(rule, query.heads, key.heads);
+    const groups = Math.max(sets, key.heads);
     const countsKeys = rule.countsKeys?.(parameters) ?? false;
-    const largest = countsKeys ? tokens : 1;
+    const largest = (countsKeys ? tokens : 1) * (rule.isSum ? window : 1);
     const buffer = ops.upload(
       new Float32Array(sets * tokens).fill(rule.ownScore === 'above' ? PROTECTED * largest : 1),
       'scores of the window',
@@ -118,10 +126,10 @@ const byLastQueries = (rule: WindowRule): Scorer => ({
       ops.sumHeads({
         input: headMajorRows(sums, groups, 1, scored),
         out: headMajorRows(means, sets, 1, scored),
-        factor: sets / (window * query.heads),
+        factor: sets / ((rule.isSum ? 1 : window) * query.heads),
       });
       ops.pool({
-        kind: 'mean',
+        kind: rule.pooling?.(parameters) ?? 'mean',
         input: denseScores(means, sets, scored),
         width: rule.poolKernel(parameters, layer),
         out: { ...score, length: scored },
@@ -138,11 +146,11 @@ const byLastQueries = (rule: WindowRule): Scorer => ({
   },
   operations(parameters, { queryHeads: H, keyValueHeads: G, headDimension: d }, tokens, layer) {
     const window = Math.min(rule.window(parameters, layer), tokens);
-    const sets = rule.sets === 'layer' ? 1 : G;
+    const sets = setsIn(rule, H, G);
     // Attention of the window for its log-sum-exp, then its weights again, summed; the mean and its pooling.
     return (
       window * H * ((4 * d + 3) * tokens + (2 * d + 3) * (tokens - window)) +
-      (tokens - window) * (G + sets * rule.poolKernel(parameters, layer))
+      (tokens - window) * (Math.max(sets, G) + sets * rule.poolKernel(parameters, layer))
     );
   },
   memory(parameters, { queryHeads: H, keyValueHeads: G, headDimension: d, tokens, layers }) {
@@ -151,7 +159,11 @@ const byLastQueries = (rule: WindowRule): Scorer => ({
       // Those kept while reading, and their spare.
       { label: 'earlier queries', elements: window * H * d, count: 3 * layers },
       { label: 'output of the window', elements: window * H * (d + 1), count: 1 },
-      { label: 'attention received from the window', elements: G * tokens, count: 2 },
+      {
+        label: 'attention received from the window',
+        elements: Math.max(G, setsIn(rule, H, G)) * tokens,
+        count: 2,
+      },
     ];
   },
 });
@@ -212,6 +224,13 @@ export const observationWindow = byWindow('above');
 
 /** For wrappers that compute with the scores, the window's own among them. */
 export const observationWindowAsKvpress = byWindow('byLargest');
+
+/** The official code's (SnapKVCluster.update_kv): by query head, the sum over the window. */
+export const observationWindowOfficial = byLastQueries({
+  ...{ sets: 'queryHead', ownScore: 'above', window: windowOf, largestWindow, isSum: true },
+  poolKernel: (parameters, layer) => numberIn(parameters, 'poolKernel', layer),
+  pooling: (parameters) => (choiceOf(parameters, 'pooling') === 'max' ? 'max' : 'mean'),
+});
 
 export const lastQuery = byLastQueries({
   sets: 'layer',
