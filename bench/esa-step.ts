@@ -123,6 +123,7 @@ export async function prepareStep(
       outputWeight: () => null,
       injected: () => null,
       projection: null,
+      recorded: null,
     },
     parameters,
   );

@@ -105,7 +105,11 @@ function parametersTable(id: string): string {
       throw new Error(`the default of ${id}'s ${name} needs a defaultRule`);
     return [
       `\`${name}\``,
-      schema.symbol ? `${schema.label}, ${schema.symbol}` : schema.label,
+      schema.kind === 'table'
+        ? '– (`--params` only)'
+        : schema.symbol
+          ? `${schema.label}, ${schema.symbol}`
+          : schema.label,
       valuesOf(schema),
       schema.defaultRule ?? [...values].join().replaceAll('"', ''),
       schema.paper === undefined ? '–' : String(schema.paper),
@@ -125,6 +129,10 @@ function defaultsOf(schemas: Readonly<Record<string, ParameterSchema>>, context:
 
 function valuesOf(schema: ParameterSchema): string {
   if (schema.kind === 'choice') return schema.options.map(({ value }) => value).join(' · ');
+  if (schema.kind === 'table') {
+    const { row, column, unit, minimum, maximum } = schema;
+    return `a list for each ${row}, in it ${unit} for each ${column}, ${minimum} … ${maximum}`;
+  }
   const { minimum, maximum } = schema;
   const most = typeof maximum === 'number' ? [maximum] : [...new Set(CONTEXTS.map(maximum))];
   const unit = schema.unit && schema.unit !== '%' ? ` ${schema.unit}` : '';

@@ -4,6 +4,7 @@ import type { Method } from '../../src/methods/method';
 import type { MethodSpec } from '../../src/methods/method-spec';
 import {
   completeParameters,
+  givenTables,
   type ParameterContext,
   type Parameters as ParameterSet,
 } from '../../src/methods/parameters';
@@ -77,17 +78,22 @@ function MethodChoice() {
 
 /** Whole sets of parameters, one click away. */
 function Presets() {
-  const { actions } = usePage();
+  const { actions, store } = usePage();
   const method = useMethod();
   const context = useParameterContext();
   const schemas = Object.values(method.parameters);
+  // What came from outside stays: no preset has it.
+  const keepTables = (preset: ParameterSet): ParameterSet => ({
+    ...preset,
+    ...givenTables(store.getState().session.method.parameters),
+  });
   if (schemas.length === 0) return null;
   return (
     <div className={styles.presets}>
       <Button
         className={styles.preset}
         title="The defaults for this text's length and this model"
-        onClick={() => actions.setParameters(defaultParameters(method, context), true)}
+        onClick={() => actions.setParameters(keepTables(defaultParameters(method, context)), true)}
       >
         Scaled to this text
       </Button>
@@ -95,7 +101,7 @@ function Presets() {
         <Button
           className={styles.preset}
           title="The paper's values, as far as this text and model allow them"
-          onClick={() => actions.setParameters(paperParameters(method, context), true)}
+          onClick={() => actions.setParameters(keepTables(paperParameters(method, context)), true)}
         >
           As in the paper
         </Button>

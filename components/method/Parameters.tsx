@@ -16,7 +16,10 @@ import styles from './Parameters.module.css';
 /** The controls of the method, made from its schema. */
 export function Parameters() {
   const method = useMethod();
-  const names = Object.keys(method.parameters);
+  // Tables come from outside: there is nothing to move.
+  const names = Object.entries(method.parameters).flatMap(([name, { kind }]) =>
+    kind === 'table' ? [] : [name],
+  );
   return (
     <div className={styles.controls}>
       {names.length === 0 && <Empty>This method has no parameters.</Empty>}
@@ -35,6 +38,7 @@ function Control({ name }: { name: string }) {
   const schema = method.parameters[name]!;
   const value = useParameter(name) ?? schema.default(context, store.getState().session.method.parameters);
   const follows = useFollowedNames(method, name, context);
+  if (schema.kind === 'table') return null;
   if (schema.kind === 'choice') {
     return (
       <ChoiceControl
@@ -47,7 +51,7 @@ function Control({ name }: { name: string }) {
   return (
     <NumberControl
       schema={schema}
-      value={typeof value === 'object' ? value : Number(value)}
+      value={typeof value === 'object' ? (value as readonly number[]) : Number(value)}
       context={context}
       follows={follows.map((other) => method.parameters[other]?.label ?? other)}
       check={(candidate) => valueProblem(method, name, candidate, context)}

@@ -3,7 +3,7 @@
 import { sampleTexts } from '../../samples/texts';
 import { fingerprint } from '../../src/base/fingerprint';
 import type { MethodSpec } from '../../src/methods/method-spec';
-import type { ParameterSchema, ParameterValue } from '../../src/methods/parameters';
+import { isTable, type ParameterSchema, type ParameterValue } from '../../src/methods/parameters';
 import type { Choice, MeasuredBy } from '../../src/page/measured';
 import type { FindMethod } from '../../src/study/default-study';
 import { BUNDLED_MODEL } from '../../src/study/default-study';
@@ -106,6 +106,8 @@ function startText({ startToken }: MeasuredBy): string {
 function valueText(value: ParameterValue | undefined, schema: ParameterSchema | undefined): string {
   if (value === undefined) return 'not set';
   if (typeof value === 'string' || typeof value === 'boolean') return String(value);
+  if (isTable(value))
+    return value.length === 0 ? 'not given' : `${formatCount(value.flat().length)} numbers given`;
   const isPercent = schema?.kind === 'fraction' && schema.unit === '%';
   const one = (number: number) => (isPercent ? formatPercent(number) : formatNumber(number, 12));
   return typeof value === 'number' ? one(value) : `${value.map(one).join(' · ')} by layer`;

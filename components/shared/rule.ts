@@ -18,6 +18,9 @@ export function ruleOf(why: KeyExplanation): string {
 }
 
 function whyKept({ fate, rule, score, counts }: KeyExplanation): string {
+  const isBefore = fate !== 'own-block' && fate !== 'since';
+  if (rule.kind === 'head' && isBefore && counts.dropped === 0)
+    return 'its head is a retrieval head, which keeps every key';
   switch (fate) {
     case 'own-block':
       return 'in the query’s own block';
@@ -52,6 +55,9 @@ function whySelected({ value, cut, second, tied, partition }: DecidingScore): st
 function whyDropped({ rule, score, counts }: KeyExplanation): string {
   if (rule.kind === 'place') {
     return `neither among the first ${formatCount(counts.sink)} nor the last ${formatCount(counts.local)} ${beforeWhat(rule.evictedAt)}`;
+  }
+  if (rule.kind === 'head') {
+    return `its head is a streaming head, which keeps the first ${formatCount(counts.sink)} and the last ${formatCount(counts.local)} ${beforeWhat(rule.evictedAt)}`;
   }
   if (rule.kind === 'lot') return 'not drawn';
   if (rule.kind === 'file') return `the file does not list it${score ? beyondList(score) : ''}`;

@@ -175,7 +175,9 @@ function evictsOnce({ id, parameters }: CellKey): boolean {
     headDimension: 2,
   };
   const choices = Object.entries(method.parameters).flatMap(([name, schema]) =>
-    schema.kind === 'choice' ? [[name, parameters[name] ?? schema.default(context, {})] as const] : [],
+    schema.kind === 'choice' || schema.kind === 'table'
+      ? [[name, parameters[name] ?? schema.default(context, {})] as const]
+      : [],
   );
   return method.traits(Object.fromEntries(choices) as Parameters).decides === 'once';
 }

@@ -232,6 +232,7 @@ class Run {
         outputWeight: (layer) => decoder.weights.layers[layer]!.output.weight,
         injected: () => null,
         projection: keyValueProjection(ops, config, decoder.weights),
+        recorded: request.layerTraces,
       },
       parameters,
     );

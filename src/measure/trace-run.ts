@@ -137,6 +137,7 @@ export function methodContext(text: Trace, evictAt: number): MethodContext {
     outputWeight: text.outputWeight,
     injected: text.injected,
     projection,
+    recorded: text.layerTraces,
   };
 }
 

@@ -6,6 +6,7 @@ import { capkv } from './capkv';
 import { chunk } from './chunk';
 import { chunkkv } from './chunkkv';
 import { cur } from './cur';
+import { duoAttention } from './duo-attention';
 import { esa } from './esa';
 import { expectedAttention } from './expected-attention';
 import { finch } from './finch';
@@ -46,6 +47,7 @@ export const methods: readonly Method[] = [
   chunkkv,
   finch,
   simlayerkv,
+  duoAttention,
   observedAttention,
   expectedAttention,
   capkv,

@@ -131,10 +131,10 @@ export interface Selection {
     readonly tokensPerScore?: number;
   } | null;
   /**
-   * What decided, where it was no score: nothing was dropped, the key's place, chance, or a file that lists the keys (then `score` is
-   * what it says of them).
+   * What decided, where it was no score: nothing was dropped, the key's place, that and whether its head keeps everything, chance, or a
+   * file that lists the keys (then `score` is what it says of them).
    */
-  readonly decidedBy?: 'nothing' | 'place' | 'lot' | 'file';
+  readonly decidedBy?: 'nothing' | 'place' | 'head' | 'lot' | 'file';
   /** Scores are compared only within consecutive segments of so many tokens from `scoreStart`; absent: all with all. */
   readonly segmentTokens?: number;
   /** One count per set of `list`: candidates equal to the last one kept. Null where nothing was cut. */
@@ -209,6 +209,8 @@ export interface MethodContext {
   injected<Name extends InjectedName>(name: Name, layer: number): InjectedTensor<Name> | null;
   /** How the model makes keys and values of hidden states; null: a capture, which does not know. */
   readonly projection: Pick<KeyValueProjection, 'maps' | 'hiddenSize'> | null;
+  /** Every layer of the open text as full attention saw it, which `prepare` may have been given a part of; null: there is no trace. */
+  readonly recorded: readonly LayerTrace[] | null;
   /** For runs over a trace; a free run has nothing to share. */
   readonly memo?: ScoreMemo;
 }

@@ -2,6 +2,7 @@
  * Parameter schemas: one description per parameter makes its control on the page, its key in the link, and the
  * validation of `--params`. Values are plain JSON; every count may also be an array with one number per layer.
  */
+import { shorten } from '../base/quote';
 import { UserError } from '../base/user-error';
 
 /** What defaults and limits may depend on. `trainedTokens` is null for captures that do not say. */
@@ -67,9 +68,33 @@ export interface ChoiceParameter extends Described {
   readonly paper?: string | boolean;
 }
 
-export type ParameterSchema = CountParameter | FractionParameter | ChoiceParameter;
+/**
+ * Rows of numbers that were computed elsewhere, such as a score for each head. They come by `--params` alone: no control shows them, no
+ * link carries them. Without rows: none are given.
+ */
+export interface TableParameter extends Described {
+  readonly kind: 'table';
+  /** What one number is. */
+  readonly unit: string;
+  readonly isWhole?: true;
+  readonly minimum: number;
+  readonly maximum: number;
+  /** What rows are and what stands in them, in the singular. */
+  readonly row: string;
+  readonly column: string;
+  /** How many rows, and numbers in each; null: any number. */
+  readonly shape: (context: ParameterContext) => {
+    readonly rows: number | null;
+    readonly columns: number | null;
+  };
+  readonly default: Default<NumberTable>;
+  readonly paper?: undefined;
+}
+
+export type ParameterSchema = CountParameter | FractionParameter | ChoiceParameter | TableParameter;
 export type ParameterSchemas = Readonly<Record<string, ParameterSchema>>;
-export type ParameterValue = number | readonly number[] | string | boolean;
+export type NumberTable = readonly (readonly number[])[];
+export type ParameterValue = number | readonly number[] | string | boolean | NumberTable;
 export type Parameters = Readonly<Record<string, ParameterValue>>;
 
 /** What parameters are checked by; a method is one. */
@@ -150,6 +175,24 @@ export function isOn(parameters: Parameters, name: string): boolean {
   return value;
 }
 
+/** A table's rows; null: none were given. */
+export function tableOf(parameters: Parameters, name: string): NumberTable | null {
+  const value = parameters[name];
+  if (!isTable(value)) throw new Error(`parameter ${name} is no table`);
+  return value.length > 0 ? value : null;
+}
+
+/** Whether a value is of a table: a list of lists, or an empty one, for numbers by layer are never none. */
+export function isTable(value: unknown): value is NumberTable {
+  return Array.isArray(value) && value.every((row) => Array.isArray(row));
+}
+
+/** The tables among the parameters that are given, which nothing but a file or `--params` can bring. */
+export function givenTables(parameters: Parameters): Parameters {
+  const tables = Object.entries(parameters).filter(([, value]) => isTable(value) && value.length > 0);
+  return Object.fromEntries(tables);
+}
+
 /** The option that is written so, as a control or a link writes it; the text itself where there is none. */
 export function optionWritten({ options }: ChoiceParameter, text: string): string | boolean {
   return options.find(({ value }) => String(value) === text)?.value ?? text;
@@ -168,6 +211,7 @@ export function brokenRule(
     const values = schema.options.map((option) => option.value);
     return values.some((each) => each === value) ? null : `must be one of ${values.join(', ')}`;
   }
+  if (schema.kind === 'table') return brokenTableRule(schema, value, context);
   const isCount = schema.kind === 'count';
   const maximum = isCount ? context && schema.maximum(context) : schema.maximum;
   const isRight = isCount ? Number.isSafeInteger(value) : Number.isFinite(value);
@@ -177,6 +221,25 @@ export function brokenRule(
   return `must be ${isCount ? 'a whole number' : 'a number'} from ${range}`;
 }
 
+function brokenTableRule(
+  { row, column, isWhole, minimum, maximum, shape }: TableParameter,
+  value: unknown,
+  context: ParameterContext | null,
+): string | null {
+  if (!isTable(value)) return `must be a list with a list of numbers for each ${row}`;
+  if (value.length === 0) return null;
+  const { rows, columns } = context ? shape(context) : { rows: null, columns: null };
+  if (rows !== null && value.length !== rows) return `must have ${rows} rows, one for each ${row}`;
+  for (const [at, numbers] of value.entries()) {
+    if (numbers.length === 0 || (columns !== null && numbers.length !== columns))
+      return `must have ${columns === null ? 'numbers' : `${columns} numbers`} in row ${at}, one for each ${column}`;
+    const isRight = isWhole ? Number.isSafeInteger : Number.isFinite;
+    if (numbers.some((each) => !isRight(each) || each < minimum || each > maximum))
+      return `must hold ${isWhole ? 'whole numbers' : 'numbers'} from ${minimum} to ${maximum} in row ${at}`;
+  }
+  return null;
+}
+
 function checkValue(
   methodId: string,
   name: string,
@@ -184,7 +247,7 @@ function checkValue(
   value: unknown,
   context: ParameterContext,
 ): ParameterValue {
-  const isList = schema.kind !== 'choice' && Array.isArray(value);
+  const isList = (schema.kind === 'count' || schema.kind === 'fraction') && Array.isArray(value);
   if (isList && value.length !== context.layers) {
     throw new UserError(
       `${methodId}: ${name} has ${value.length} values for ${context.layers} layers; give one number or one per layer.`,
@@ -195,7 +258,8 @@ function checkValue(
   }
   for (const each of isList ? value : [value]) {
     const rule = brokenRule(schema, each, context);
-    if (rule !== null) throw new UserError(`${methodId}: ${name} ${rule}, not ${JSON.stringify(each)}.`);
+    if (rule !== null)
+      throw new UserError(`${methodId}: ${name} ${rule}, not ${shorten(JSON.stringify(each), 60)}.`);
   }
   return isList ? [...value] : (value as ParameterValue);
 }

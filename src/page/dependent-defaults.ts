@@ -54,7 +54,7 @@ export function followedNames(
     return [];
   return Object.entries(method.parameters).flatMap(([other, { kind }]) => {
     const value = parameters[other];
-    if (other === name || kind === 'choice' || value === undefined) return [];
+    if (other === name || kind === 'choice' || kind === 'table' || value === undefined) return [];
     const moved = { ...parameters, [other]: Array.isArray(value) ? value.map(next) : next(Number(value)) };
     return fingerprint(schema.default(context, moved)) === fingerprint(parameters[name]) ? [] : [other];
   });

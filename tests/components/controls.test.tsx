@@ -17,6 +17,19 @@ describe('the controls of a method', () => {
     expect(screen.getByRole('textbox', { name: 'Sink tokens' })).toHaveValue('4');
   });
 
+  it('leave out tables, which presets keep as they came', async () => {
+    const page = await testPage({ hash: '#method=duo-attention' });
+    renderWith(page, <MethodPanel />);
+    expect(screen.getByRole('textbox', { name: 'Recent tokens' })).toBeVisible();
+    expect(screen.queryByText('Head scores')).toBeNull();
+    const headScores = Array.from({ length: 8 }, () => [0.1, 0.7]);
+    act(() => page.actions.setParameter('headScores', headScores, true));
+    await userEvent.click(screen.getByRole('button', { name: 'As in the paper' }));
+    expect(page.state().parameters).toMatchObject({ headScores, sinkTokens: 128 });
+    await userEvent.click(screen.getByRole('button', { name: 'Scaled to this text' }));
+    expect(page.state().parameters).toMatchObject({ headScores, sinkTokens: 32 });
+  });
+
   it('take a typed number at once', async () => {
     const page = await testPage();
     renderWith(page, <MethodPanel />);

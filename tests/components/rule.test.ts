@@ -120,4 +120,23 @@ describe('the rule that decided', () => {
     };
     expect(sentences(row)[1]).toBe('missed: its score is below the cut');
   });
+
+  it('is the kind of the head, where heads keep everything or both ends', () => {
+    const headRule = { kind: 'head', partitions: null, evictedAt: 3 } as const;
+    const of = (fates: readonly KeyFate[]): string[] =>
+      sentences({ ...rowOf(fates.map((fate) => [fate])), rule: headRule });
+    expect(of(['sink', 'dropped', 'local', 'since', 'own-block'])).toEqual([
+      'kept: one of the first 1',
+      'dropped: its head is a streaming head, which keeps the first 1 and the last 1 before the eviction at token 3',
+      'kept: one of the last 1 before the eviction at token 3',
+      'kept: read since the eviction before token 3',
+      'kept: in the query’s own block',
+    ]);
+    const retrieval = 'kept: its head is a retrieval head, which keeps every key';
+    expect(of(['sink', 'local', 'undecided', 'since', 'own-block'])).toEqual([
+      ...[retrieval, retrieval, retrieval],
+      'kept: read since the eviction before token 3',
+      'kept: in the query’s own block',
+    ]);
+  });
 });

@@ -36,6 +36,7 @@ const pieces = [
   'pin=none',
   'method=',
   'p.keepFraction=',
+  'p.headScores=',
   'p.__proto__=1',
   'zoom=',
   'split=',

@@ -22,6 +22,7 @@ const known: [string, ...unknown[]][] = [
   ['pyramidkv', 'allocate', true, 1, 'kvHead', 'decode'],
   ['adakv', 'allocate', true, 1, 'kvHead', 'decode'],
   ['simlayerkv', 'allocate', true, 1, 'layer', 'decode'],
+  ['duo-attention', 'allocate', true, 'head', 'kvHead', 'decode'],
   ['chunkkv', 'drop', true, 10, 'layer', 'decode'],
   ['freqkv', 'transform', true, 'frequency', 'layer', 'both'],
   ['lorc', 'transform', false, 'rank', 'layer', 'both'],

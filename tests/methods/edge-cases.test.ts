@@ -56,6 +56,9 @@ const variants: [id: string, given: Record<string, unknown>][] = [
   ['simlayerkv', { lazyThreshold: 0, sinkTokens: 0, recentTokens: 2 }],
   ['simlayerkv', { lazyThreshold: 0.5, sinkTokens: 3, recentTokens: 20, lastTokens: 7 }],
   ['simlayerkv', { lazyThreshold: 1, recentTokens: 5 }],
+  ['duo-attention', { streamingFraction: 0 }],
+  ['duo-attention', { streamingFraction: 1, sinkTokens: 0, recentTokens: 1 }],
+  ['duo-attention', { streamingFraction: 1, sinkTokens: 100 }],
   ['knorm', { keepFraction: 0 }],
   ['keydiff', { keepFraction: 1 }],
   ['observed-attention', { keepFraction: 0 }],
@@ -300,7 +303,7 @@ describe.each(variants)('%s %o', (id, given) => {
     const { parameters: schemas } = methodById(id);
     const resolved = parametersFor(text, id, given);
     for (const [name, schema] of Object.entries(schemas)) {
-      if (schema.kind === 'choice' || name === 'chunkTokens') continue;
+      if (schema.kind === 'choice' || schema.kind === 'table' || name === 'chunkTokens') continue;
       const value = numberIn(resolved, name, 0);
       const other =
         schema.kind === 'fraction'

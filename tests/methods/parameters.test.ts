@@ -113,6 +113,26 @@ describe('what is wrong is said in one sentence', () => {
     );
   });
 
+  it('about tables', () => {
+    const given = (headScores: unknown): string => sentence(() => resolve('duo-attention', { headScores }));
+    expect(given([0.5, 0.5])).toBe(
+      'duo-attention: headScores must be a list with a list of numbers for each layer, not [0.5,0.5].',
+    );
+    expect(given([[0.5, 0.5]])).toBe(
+      'duo-attention: headScores must have 2 rows, one for each layer, not [[0.5,0.5]].',
+    );
+    expect(given([[0.5, 0.5], [1]])).toBe(
+      'duo-attention: headScores must have 2 numbers in row 1, one for each KV head, not [[0.5,0.5],[1]].',
+    );
+    expect(
+      given([
+        [0.5, 1.5],
+        [1, 1],
+      ]),
+    ).toBe('duo-attention: headScores must hold numbers from 0 to 1 in row 0, not [[0.5,1.5],[1,1]].');
+    expect(resolve('duo-attention', {}).headScores).toEqual([]);
+  });
+
   const shared = methods.flatMap(({ id, parameters }) =>
     Object.entries(parameters).flatMap(([name, schema]) =>
       schema.kind === 'count' && schema.isSameInAllLayers ? [[id, name] as const] : [],

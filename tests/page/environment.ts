@@ -52,6 +52,8 @@ const source: fc.Arbitrary<SourceSpec> = fc.oneof(
 
 function value(schema: ParameterSchema): fc.Arbitrary<ParameterValue> {
   if (schema.kind === 'choice') return fc.constantFrom(...schema.options.map((option) => option.value));
+  // No link carries one.
+  if (schema.kind === 'table') return fc.constant([]);
   const one =
     schema.kind === 'count'
       ? fc.integer({ min: schema.minimum, max: 100_000 })

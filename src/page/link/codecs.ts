@@ -33,8 +33,8 @@ import {
   readPinned,
   type ValueCodec,
   whole,
-  writeParameter,
   writePinned,
+  writtenParameters,
   zoom,
 } from './values';
 
@@ -182,8 +182,7 @@ export const linkCodecs: Readonly<Record<string, LinkCodec>> = {
       const { layers } = surroundings(draft, page);
       draft.parameters[name] = readParameter(draft.method.parameters[name]!, text, layers);
     },
-    write: ({ method }) =>
-      Object.entries(method.parameters).map(([name, value]) => [name, writeParameter(value)]),
+    write: ({ method }) => writtenParameters(method.parameters),
   },
   pin: {
     isLate: true,

@@ -7,6 +7,7 @@ import type { Method } from '../../methods/method';
 import type { MethodSpec } from '../../methods/method-spec';
 import {
   brokenRule,
+  isTable,
   optionWritten,
   type ParameterContext,
   type ParameterSchema,
@@ -90,8 +91,9 @@ export const zoom: ValueCodec<MapRegion> = {
     [rowStart, rowEnd, columnStart, columnEnd].join('-'),
 };
 
-/** One number, one number per layer joined by "_", or a word. */
-export function writeParameter(value: ParameterValue): string {
+/** One number, one number per layer joined by "_", or a word; null: a table, which no link carries. */
+export function writeParameter(value: ParameterValue): string | null {
+  if (isTable(value)) return null;
   return typeof value === 'object' ? value.join('_') : String(value);
 }
 
@@ -100,6 +102,7 @@ export function writeParameter(value: ParameterValue): string {
  * value is too large, and keep it. `layers` null: of a model that is not loaded, so that any number of values will do.
  */
 export function readParameter(schema: ParameterSchema, text: string, layers: number | null): ParameterValue {
+  if (schema.kind === 'table') throw new UserError('must be given by --params on the command line');
   const values = schema.kind === 'choice' ? [optionWritten(schema, text)] : text.split('_').map(readNumber);
   for (const value of values) {
     const rule = brokenRule(schema, value, null);
@@ -121,9 +124,17 @@ export function writePinned(pinned: readonly MethodSpec[]): string {
 }
 
 function writeParameters(parameters: Parameters): string {
-  return Object.entries(parameters)
-    .map(([name, value]) => `${name}:${writeParameter(value)}`)
+  return writtenParameters(parameters)
+    .map(([name, value]) => `${name}:${value}`)
     .join(',');
+}
+
+/** Names and values of all parameters that a link carries. */
+export function writtenParameters(parameters: Parameters): [name: string, value: string][] {
+  return Object.entries(parameters).flatMap(([name, value]): [string, string][] => {
+    const written = writeParameter(value);
+    return written === null ? [] : [[name, written]];
+  });
 }
 
 export interface PinnedReading {

@@ -119,6 +119,18 @@ describe('a link', () => {
     expect(session).toEqual({ ...fallback, view: { ...fallback.view, layer: 3, head: 4 } });
   });
 
+  it('carries no tables, and says so to a link that has one', async () => {
+    const { session, notices } = await readLink('#method=duo-attention&p.headScores=0.1_0.2', environment);
+    expect(session.method.parameters.headScores).toEqual([]);
+    expect(notices).toEqual([
+      '"p.headScores" in the link must be given by --params on the command line, not "0.1_0.2"; it was left out.',
+    ]);
+    const parameters = { ...session.method.parameters, headScores: [[0.1, 0.2]] };
+    const spec = { id: 'duo-attention', parameters };
+    const link = await writeLink({ ...session, method: spec, pinned: [spec] }, { version, digest: null });
+    expect(link).not.toContain('headScores');
+  });
+
   it.each(['layer', 'head'])('takes no %s beyond those that a model may have', async (key) => {
     for (const text of ['1024', '999999']) {
       const { session, notices } = await readLink(`#${key}=${text}&mode=split`, environment);
