@@ -48,8 +48,8 @@ interface Attended {
   readonly logSumExp: RowScalars;
 }
 
-/** Lists with a set for every head and query see each query as a head of its own. */
-function attendParts(
+/** Far keys and near ones, wherever either end. Lists with a set for every head and query see each query as a head of its own. */
+export function attendParts(
   context: MethodContext,
   farRowsOf: FarRowsOf,
   input: LayerInput,

@@ -14,6 +14,7 @@ import { freqkv } from './freqkv';
 import { full } from './full';
 import { groupedPositions } from './grouped-positions';
 import { h2o } from './h2o';
+import { infLlm } from './infllm';
 import { keydiff } from './keydiff';
 import { knorm } from './knorm';
 import { lagkv } from './lagkv';
@@ -64,6 +65,7 @@ export const methods: readonly Method[] = [
   sparq,
   loki,
   tokenSelect,
+  infLlm,
   h2o,
   oracle,
   random,

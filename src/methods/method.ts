@@ -358,8 +358,8 @@ export interface Traits {
    */
   readonly unit?: number | string;
   /**
-   * Whose positions attention uses: the model's, places inside the cache, or for all keys the method's own, and then what those
-   * depend on, as a string.
+   * Whose positions attention uses: the model's; places inside the cache, or others that a key has only once it is kept; or for all
+   * keys the method's own, and then what those depend on, as a string.
    */
   readonly positions: 'model' | 'cache' | { readonly own: string };
   readonly wants: Wants;

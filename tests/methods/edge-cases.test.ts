@@ -100,6 +100,29 @@ const variants: [id: string, given: Record<string, unknown>][] = [
     { initTokens: 0, localTokens: 9, selectedTokens: 0, chunkTokens: 8, positions: 'original' },
   ],
   ['tokenselect', { localTokens: 2, chunkTokens: 1, selectedTokens: 3, scoreQuery: 'unrotated' }],
+  ['infllm', { initTokens: 2, localTokens: 9, blockTokens: 4, selectedBlocks: 2, chunkTokens: 7 }],
+  [
+    'infllm',
+    {
+      initTokens: 1,
+      localTokens: 9,
+      blockTokens: 3,
+      selectedBlocks: 2,
+      chunkTokens: 8,
+      duplicates: 'official',
+    },
+  ],
+  [
+    'infllm',
+    {
+      initTokens: 0,
+      localTokens: 1,
+      blockTokens: 1,
+      selectedBlocks: 0,
+      representativeTokens: 9,
+      chunkTokens: 5,
+    },
+  ],
   ['loki', { components: 8, selectedTokens: 3 }],
   ['loki', { components: 1, selectedTokens: 1, centred: false, keys: 'unrotated' }],
   ['sparq', { rankChannels: 8, selectedTokens: 3, localTokens: 0 }],
@@ -394,27 +417,32 @@ describe('a run that returns to its mark', () => {
     const other = recordText(ops, shapeOf(tokens), randomLayers(shapeOf(tokens), 1, 5));
     const method = methodById(id);
     const parameters = parametersFor(text, id, given);
-    const keptAt = (run: MethodRun, of: Trace, start: number) =>
-      readKept(
-        ops,
-        run.select(
-          layerInput(of.layerTraces[0]!, { start, end: start + 1 }, method.traits(parameters).wants),
-        ),
-      );
+    const { decides, wants } = method.traits(parameters);
+    const inputAt = (of: Trace, start: number) =>
+      layerInput(of.layerTraces[0]!, { start, end: start + 1 }, wants);
+    /** What the token at `start` sees. Who decides while reading has read what is between, from `from` on. */
+    const keptAt = (run: MethodRun, of: Trace, from: number, start: number) => {
+      for (let token = from; decides === 'whileReading' && token < start; token++) {
+        const selection = run.select(inputAt(of, token));
+        run.attended?.(inputAt(of, token), selection, null);
+        ops.release(...selection.owned);
+      }
+      return readKept(ops, run.select(inputAt(of, start)));
+    };
     const undisturbed = await startTraceRun(text, method, parameters, 30);
-    const wanted = await keptAt(undisturbed.run, text, 60);
+    const wanted = await keptAt(undisturbed.run, text, 0, 60);
     undisturbed.dispose();
     // Before and after the tokens are evicted.
     for (const mark of [20, 32]) {
       // As a free run, whose tokens are others after a rewind: a memo belongs to one text.
       const run = method.start(methodContext(text, 30), parameters);
       await run.prepare?.(text.layerTraces);
-      await keptAt(run, text, mark);
+      await keptAt(run, text, 0, mark);
       run.mark();
-      await keptAt(run, other, 50);
-      await keptAt(run, other, 65);
+      await keptAt(run, other, mark, 50);
+      await keptAt(run, other, 50, 65);
       run.rewind();
-      expect(await keptAt(run, text, 60)).toEqual(wanted);
+      expect(await keptAt(run, text, mark, 60)).toEqual(wanted);
       run.dispose();
     }
   });

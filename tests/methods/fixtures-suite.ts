@@ -158,8 +158,10 @@ class RunComparison {
       for (const early of new Set(this.#matching(/^kept_after_(\d+)\./).map(([, count]) => Number(count))))
         await this.#visit(this.#textOf(early), early, { kept: `kept_after_${early}` });
     }
+    // What is read after a prefill is read token by token, as an answer is.
+    const read = prefillTokens ? { ...text, answerStart: prefillTokens } : text;
     if (!isOnePass)
-      await this.#visit(text, beforeLast, { kept: evicts ? null : 'kept', hasLastQueries: true });
+      await this.#visit(read, beforeLast, { kept: evicts ? null : 'kept', hasLastQueries: true });
     const { candidates, inside } = this.result;
     if (candidates - inside < (this.#own?.leastOutside ?? LEAST_OUTSIDE) * candidates)
       this.faults.push(`${inside} of ${candidates} candidates lie inside the band, and prove nothing`);
@@ -319,7 +321,9 @@ class RunComparison {
       return;
     }
     const inUnits = (tokens: readonly number[]): number[] =>
-      isByUnit ? [...new Set(tokens.map((token) => Math.floor(token / unit)))] : [...tokens];
+      isByUnit
+        ? [...new Set(tokens.map((token) => Math.floor((token - seen.scoreStart) / unit)))]
+        : [...tokens];
     const { candidates, segmentTokens } = seen.selection;
     const agreement = compareChosen(
       { kept: kept.map(inUnits), scores: isByUnit ? seen.rawScores : seen.scores },
@@ -327,7 +331,10 @@ class RunComparison {
       {
         tolerance: this.#tolerance,
         candidates: isByUnit
-          ? { start: Math.floor(candidates.start / unit), end: Math.ceil(candidates.end / unit) }
+          ? {
+              start: Math.floor((candidates.start - seen.scoreStart) / unit),
+              end: Math.ceil((candidates.end - seen.scoreStart) / unit),
+            }
           : candidates,
         ...(segmentTokens ? { segments: { start: seen.scoreStart, tokens: segmentTokens } } : {}),
         breaksTies: this.#own?.breaksTies ?? false,

@@ -3,6 +3,7 @@ import type { RowScalars, ScoreRows } from '../../../gpu/ops';
 import type { DeviceBuffer, Rows } from '../../../gpu/rows';
 import type { LayerTrace } from '../../trace/trace';
 import { attendEachFarAndNear, attendFarAndNear } from '../far-and-near';
+import { farRows } from '../far-rows';
 import type {
   EachQuery,
   FarRows,
@@ -18,7 +19,6 @@ import type {
 } from '../method';
 import type { Parameters } from '../parameters';
 import { inBuffers, ownMemo } from '../remember';
-import { farRows } from './far-rows';
 import { KeyCache } from './key-cache';
 import { type Partition, partition } from './partition';
 import { type Projections, prepareProjections } from './projection';
@@ -96,7 +96,7 @@ export class EsaRun implements MethodRun {
   }
 
   farRows(input: UnrotatedInput): FarRows {
-    return farRows(this.#context, lengthsIn(this.#parameters, input.layer).globalPosition, input);
+    return farRows('esa', this.#context, lengthsIn(this.#parameters, input.layer).globalPosition, input);
   }
 
   attendEach(input: LayerInput, visible: VisibleOfEach, out: Rows, logSumExp: RowScalars): void {

@@ -4,7 +4,7 @@ import type { DeviceBuffer, Rows } from '../../../gpu/rows';
 import { joinHeads, matrixRows, sliceRows, tokenMajorRows } from '../../../gpu/rows';
 import type { LayerInput, MethodContext } from '../method';
 import { inBuffers, remembered } from '../remember';
-import { unrotatedKey, unrotatedQuery } from './inputs';
+import { unrotatedKey, unrotatedQuery } from '../unrotated';
 import type { KeyCache } from './key-cache';
 import type { Partition } from './partition';
 import type { Projection } from './projection';
@@ -133,11 +133,11 @@ function encodeImportance(
   const { initEnd, localStart } = scored.parts;
   const middle = middleRows(out, scored);
   const key = sliceRows(
-    scorer.keys.upTo(scorer.projection, () => unrotatedKey(input), initEnd + middle.length),
+    scorer.keys.upTo(scorer.projection, () => unrotatedKey('esa', input), initEnd + middle.length),
     initEnd,
     middle.length,
   );
-  const query = compressedQueries(context, scorer, unrotatedQuery(input));
+  const query = compressedQueries(context, scorer, unrotatedQuery('esa', input));
   const { ops } = context;
   if (scored.queries === null) ops.esaImportance({ query: query.rows, key, out, outOffset: initEnd });
   else ops.esaImportanceByQuery({ query: query.rows, key, firstLength: localStart - initEnd, out: middle });
@@ -155,11 +155,11 @@ export function queryScores(
   const { ops } = context;
   const length = localStart - initEnd;
   const key = sliceRows(
-    scorer.keys.upTo(scorer.projection, () => unrotatedKey(input), localStart),
+    scorer.keys.upTo(scorer.projection, () => unrotatedKey('esa', input), localStart),
     initEnd,
     length,
   );
-  const queries = sliceRows(unrotatedQuery(input), start - input.block.start, end - start);
+  const queries = sliceRows(unrotatedQuery('esa', input), start - input.block.start, end - start);
   const query = compressedQueries(context, scorer, queries);
   const buffer = ops.scratch('f32', query.rows.rows * length, 'scores by query');
   ops.matmul({ input: query.rows, weight: key, out: matrixRows(buffer, query.rows.rows, length) });

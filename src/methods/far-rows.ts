@@ -1,19 +1,23 @@
-/** How ESA compares queries with far tokens (arXiv 2502.14477, section 3.2 and App. G, Alg. 1): un-rotated keys, seen from position w. */
-import { headMajorRows } from '../../../gpu/rows';
-import type { FarRows, MethodContext, UnrotatedInput } from '../method';
-import { unrotatedKey, unrotatedQuery } from './inputs';
+/**
+ * How queries are compared with far tokens by ESA (arXiv 2502.14477, section 3.2 and App. G, Alg. 1) and InfLLM: un-rotated keys, seen
+ * from one position.
+ */
+import { headMajorRows } from '../../gpu/rows';
+import type { FarRows, MethodContext, UnrotatedInput } from './method';
+import { unrotatedKey, unrotatedQuery } from './unrotated';
 
-/** Queries seen from position w, and un-rotated keys: what far tokens are compared by. The caller releases `owned`. */
+/** Queries seen from `globalPosition`, and un-rotated keys: what far tokens are compared by. The caller releases `owned`. */
 export function farRows(
+  methodId: string,
   { ops, rotation }: Pick<MethodContext, 'ops' | 'rotation'>,
   globalPosition: number,
   input: UnrotatedInput,
 ): FarRows {
-  const query = unrotatedQuery(input);
-  const key = unrotatedKey(input);
+  const query = unrotatedQuery(methodId, input);
+  const key = unrotatedKey(methodId, input);
   if (!rotation) return { query, key, owned: [] };
   const { heads, rows, channels } = query;
-  const buffer = ops.scratch('f32', heads * rows * channels, 'queries at w');
+  const buffer = ops.scratch('f32', heads * rows * channels, 'queries at one position');
   const out = headMajorRows(buffer, heads, rows, channels);
   ops.rotate({ input: query, table: rotation, positions: { start: globalPosition, step: 0 }, out });
   // Keys stand at 0, where a rotary table is the identity but for YaRN's factor; it is applied to the query instead.
