@@ -206,7 +206,8 @@ describe('probe', () => {
         expect(measured.topkRecall).toBeNull();
         expect(measured.tiedAtCut).toBeNull();
         expect(measured.keptKeys).toBe(measured.visibleKeys);
-        if (id !== 'esa') expect(measured.outputErrorAsRun).toBeLessThan(1e-5);
+        // These see far keys from a distance of their own.
+        if (id !== 'esa' && id !== 'infllm') expect(measured.outputErrorAsRun).toBeLessThan(1e-5);
         else expect(measured.outputErrorAsRun).toBeGreaterThan(1e-3);
       }
     }
