@@ -4,10 +4,11 @@ import { evictionPlace } from '../../src/methods/blocks';
 import { useIsPast, useMeasured, usePage, usePageState, useSession } from '../../src/page/hooks';
 import { isFull } from '../../src/page/map-positions';
 import type { FreeRunMeasurement } from '../../src/study/results';
+import { type EvictAfter, evictAfterOf, evictionChoices, queriesAfter } from '../../src/study/spec';
 import { Button } from '../shared/Button';
 import { evaluateCommand } from '../shared/command';
 import { DataTable } from '../shared/DataTable';
-import { ErrorText, NumberField } from '../shared/Field';
+import { ErrorText, NumberField, Select } from '../shared/Field';
 import { formatCount } from '../shared/format';
 import { Panel } from '../shared/Panel';
 import { methodTitle } from '../shared/provenance';
@@ -112,6 +113,7 @@ function QueriesRange() {
   const [error, setError] = useState<string | null>(null);
   const [typed, setTyped] = useState<number | null>(null);
   if (!queries) return null;
+  const begin = typeof chosen === 'number' ? chosen : queries.start;
   const last = queries.end - 1;
   const type = (text: string): string | null => {
     const start = /^\d+$/.test(text) ? Number(text) : Number.NaN;
@@ -125,19 +127,41 @@ function QueriesRange() {
       <NumberField
         className={styles.number}
         label="First query of the numbers"
-        value={String(chosen ?? queries.start)}
+        value={String(begin)}
         onType={type}
         onError={setError}
-        onDone={() => typed !== null && typed !== (chosen ?? queries.start) && actions.setQueriesStart(typed)}
+        onDone={() => typed !== null && typed !== begin && actions.setQueriesStart(typed)}
       />
       <span>to {formatCount(last)}</span>
-      {chosen !== null && (
+      {typeof chosen === 'number' && (
         <Button kind="text" className={styles.usual} onClick={() => actions.setQueriesStart(null)}>
           usual range
         </Button>
       )}
+      <EvictAfterChoice />
       {error !== null && <ErrorText>{error}</ErrorText>}
     </div>
+  );
+}
+
+/** Whether methods that evict once see a task's question first. A first query that was typed is where they evict. */
+function EvictAfterChoice() {
+  const { actions } = usePage();
+  const source = useSession('source');
+  const queriesStart = useSession('queriesStart');
+  const place = evictAfterOf({ source, queriesStart });
+  if (place === null) return null;
+  return (
+    <>
+      <Term name="evictAfter">evicting after the</Term>
+      <Select
+        className={styles.place}
+        aria-label="Methods that evict once do so after"
+        value={place}
+        options={evictionChoices.map((value) => ({ value }))}
+        onChange={(value) => actions.setQueriesStart(queriesAfter(value as EvictAfter))}
+      />
+    </>
   );
 }
 

@@ -1,6 +1,6 @@
 import type { ScaleContinuousNumeric } from 'd3-scale';
 import { type KeyboardEvent, type PointerEvent, useState } from 'react';
-import { useMethod, usePage, usePageState, useParameterContext, useSession } from '../../src/page/hooks';
+import { useMethod, usePage, usePageState, useParameterContext } from '../../src/page/hooks';
 import type { MeasuredBy } from '../../src/page/measured';
 import { formatPercent } from '../shared/format';
 import { Stale } from '../shared/Stale';
@@ -23,8 +23,7 @@ export function SweepHandle({ xOf, yOf, current, by, top, bottom }: SweepHandleP
   const method = useMethod();
   const context = useParameterContext();
   const text = usePageState('text');
-  const queriesStart = useSession('queriesStart');
-  const evictAt = text?.queries.start ?? queriesStart ?? 0;
+  const evictAt = text?.queries.start ?? 0;
   const answerStart = text?.answerStart ?? null;
   const [asked, setAsked] = useState<number | null>(null);
   const ask = (keep: number, isDone: boolean) => {

@@ -11,6 +11,7 @@ import { equivalentBudget } from '../../src/page/equivalent-budget';
 import { isFull } from '../../src/page/map-positions';
 import type { FindMethod } from '../../src/study/default-study';
 import type { SavedText } from '../../src/study/facts';
+import { evictAfterOf } from '../../src/study/spec';
 
 const PROGRAM = 'npm run --silent keyhole --';
 
@@ -111,7 +112,7 @@ export function evaluateCommand({ session, findMethod }: CommandStudy): Command 
   const named = method.id === 'full' ? { ...method, label: `full, ${method.parameters.rope}` } : method;
   const methods = isFull(method, findMethod) ? [method] : ['full', named];
   return {
-    line: `${PROGRAM} evaluate --model ${modelArgument(session)} --tasks ${source.task} --tokens ${source.tokens} --methods ${quoteArgument(JSON.stringify(methods))} --first-seed ${source.seed} --seeds 20${startArgument(session)} --out accuracy.json`,
+    line: `${PROGRAM} evaluate --model ${modelArgument(session)} --tasks ${source.task} --tokens ${source.tokens} --methods ${quoteArgument(JSON.stringify(methods))} --first-seed ${source.seed} --seeds 20${evictArgument(session)}${startArgument(session)} --out accuracy.json`,
     notice: source.depth === 'spread' ? null : 'The command spreads the needles over the text.',
   };
 }
@@ -158,6 +159,10 @@ function textArguments({ session, saved }: CommandStudy): string {
   const isWhole = source.kind === 'sample' && source.tokens === null;
   const file = isWhole ? `samples/texts/${source.sample}.txt` : sourceFileName(saved);
   return `${model} --text ${quoteArgument(file)}${startArgument(session)}`;
+}
+
+function evictArgument(session: Session): string {
+  return evictAfterOf(session) === 'question' ? ' --evict-after question' : '';
 }
 
 function startArgument({ startToken }: Session): string {

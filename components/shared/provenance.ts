@@ -94,6 +94,7 @@ function sourceText({ source }: MeasuredBy): string {
 }
 
 function queriesText({ queriesStart, source }: MeasuredBy): string {
+  if (queriesStart === 'answer') return 'queries of the answer, after the question';
   if (queriesStart !== null) return `queries from token ${queriesStart}`;
   return source.kind === 'task' ? 'queries of question and answer' : 'queries of the last eighth of the text';
 }

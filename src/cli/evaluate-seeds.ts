@@ -9,6 +9,7 @@ import type { OpenModel } from '../engine/open-model';
 import { parameterContext, resolve } from '../engine/resolve';
 import { buildText, type StudyText } from '../engine/source';
 import { compareStates } from '../measure/logits';
+import { type EvictAfter, queriesAfter } from '../study/spec';
 import type { Answer, CellKey } from './evaluation-file';
 import { sampleTexts } from './node-environment';
 import { encodingMilliseconds, withinTime } from './time-limit';
@@ -33,7 +34,7 @@ export interface SeedsRequest {
 interface Job {
   readonly key: CellKey;
   readonly seed: number;
-  /** The same for all methods of a seed. */
+  /** The same for all methods of a seed that evict there. */
   readonly text: () => StudyText;
 }
 
@@ -43,8 +44,8 @@ export async function answerSeeds(request: SeedsRequest): Promise<void> {
   const jobs = jobsOf(request);
   const lane = async (): Promise<void> => {
     for (const { key, seed, text } of jobs) {
-      const { task, tokens, label } = key;
-      onAnswer({ task, tokens, label, seed, ...(await runSeed(model, key, text())) });
+      const { task, tokens, label, evictAfter } = key;
+      onAnswer({ task, tokens, label, evictAfter, seed, ...(await runSeed(model, key, text())) });
     }
   };
   const lanes = model.decoder.ops.backend === 'cpu' ? 1 : runsWithRoom(model, plan);
@@ -79,19 +80,22 @@ function memoryOf(
 function* jobsOf({ model, plan, seeds, share, isAnswered, startToken }: SeedsRequest): Generator<Job> {
   const isOfGroup = (a: CellKey, b: CellKey): boolean => a.task === b.task && a.tokens === b.tokens;
   const groups = plan.filter((key, i) => plan.findIndex((other) => isOfGroup(other, key)) === i);
-  let texts = 0;
+  let counted = 0;
   for (const group of groups) {
     const { task, tokens } = group;
     for (let seed = seeds.first; seed < seeds.end; seed++) {
-      if (texts++ % share.count !== share.index) continue;
+      if (counted++ % share.count !== share.index) continue;
       const due = plan.filter((key) => key.task === task && key.tokens === tokens && !isAnswered(key, seed));
-      let text: StudyText | null = null;
+      const texts = new Map<EvictAfter, StudyText>();
       for (const key of due) {
+        const { evictAfter } = key;
         yield {
           key,
           seed,
           text: () => {
-            text ??= seedText(model, { task, tokens, seed }, startToken);
+            const text =
+              texts.get(evictAfter) ?? seedText(model, { task, tokens, seed }, evictAfter, startToken);
+            texts.set(evictAfter, text);
             return text;
           },
         };
@@ -103,6 +107,7 @@ function* jobsOf({ model, plan, seeds, share, isAnswered, startToken }: SeedsReq
 function seedText(
   model: OpenModel,
   asked: { readonly task: string; readonly tokens: number; readonly seed: number },
+  evictAfter: EvictAfter,
   startToken: boolean | null,
 ): StudyText {
   const { tokenizer, config } = model;
@@ -113,7 +118,8 @@ function seedText(
   return withinTime(
     encodingMilliseconds(100 * asked.tokens),
     `Making seed ${asked.seed} of ${asked.task}`,
-    () => buildText({ source, queriesStart: null, startToken }, tokenizer, config, samples),
+    () =>
+      buildText({ source, queriesStart: queriesAfter(evictAfter), startToken }, tokenizer, config, samples),
   );
 }
 

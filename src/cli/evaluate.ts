@@ -5,6 +5,7 @@ import { quote } from '../base/quote';
 import { UserError } from '../base/user-error';
 import { modelNotices } from '../engine/notices';
 import { methodById } from '../methods';
+import { type EvictAfter, evictionChoices } from '../study/spec';
 import { taskList } from '../tasks/generate';
 import { type Arguments, readArguments } from './arguments';
 import { openCommandBackend } from './backend';
@@ -115,10 +116,24 @@ function planOf(args: Arguments): CellKey[] {
   if (new Set(methods.map(({ label }) => label)).size < methods.length) {
     throw new UserError('--methods names the same method twice; give each a "label" of its own.');
   }
+  const places = evictionPlaces(args);
   return lengths.flatMap((tokens) =>
     tasks.flatMap((task) =>
-      methods.map(({ id, label, parameters }) => ({ task, tokens, label, id, parameters })),
+      methods.flatMap(({ id, label, parameters }) =>
+        places.map((evictAfter) => ({ task, tokens, label, id, parameters, evictAfter })),
+      ),
     ),
+  );
+}
+
+/** --evict-after: where methods that evict once do so, one place or both. */
+function evictionPlaces(args: Arguments): EvictAfter[] {
+  if (!args.has('evict-after')) return ['context'];
+  const asked = args.list('evict-after');
+  const places = evictionChoices.filter((place) => asked.includes(place));
+  if (asked.every((place) => (evictionChoices as readonly string[]).includes(place))) return places;
+  throw new UserError(
+    '--evict-after must be context, before the question, question, after it, or both: context,question.',
   );
 }
 
@@ -197,7 +212,9 @@ async function evaluateSeeds(
 function printCells(out: string, plan: readonly CellKey[]): Promise<void> {
   const cells = readEvaluation(out)?.cells ?? [];
   const lines = plan.map((key) => {
-    const { task, tokens, label, accuracy, interval95, seeds, lossNats } = cellOf(cells, key);
+    const { accuracy, interval95, seeds, lossNats } = cellOf(cells, key);
+    const { task, tokens, evictAfter } = key;
+    const label = evictAfter === 'question' ? `${key.label}, after the question` : key.label;
     if (accuracy === null || interval95 === null || lossNats === null)
       return `${task} ${tokens} ${label}: no answer\n`;
     const [low, high] = interval95.map(percent);

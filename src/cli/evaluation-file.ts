@@ -13,6 +13,7 @@ import { UserError } from '../base/user-error';
 import { wilsonInterval } from '../measure/wilson';
 import { methodById } from '../methods';
 import type { Parameters } from '../methods/parameters';
+import { evictionChoices } from '../study/spec';
 import { readJson } from './files';
 import { writeJson } from './output';
 
@@ -22,6 +23,8 @@ const keySchema = z.object({
   label: z.string(),
   id: z.string(),
   parameters: z.record(z.string(), z.unknown()),
+  /** Where methods that evict once do so; files of earlier versions do not say it. */
+  evictAfter: z.enum(evictionChoices).default('context'),
 });
 export type CellKey = z.infer<typeof keySchema>;
 
@@ -44,6 +47,7 @@ const answerSchema = z.object({
   task: z.string(),
   tokens: z.number(),
   label: z.string(),
+  evictAfter: z.enum(evictionChoices).default('context'),
   seed: z.number().int(),
   isRight: z.boolean(),
   lossNats: z.number().min(0),
@@ -91,7 +95,8 @@ export function readEvaluation(path: string): (Head & { cells: Cell[] }) | null 
   const file = readFile(path, evaluationSchema);
   if (!file) return null;
   for (const [i, cell] of file.cells.entries()) {
-    const name = `${cell.task}, ${cell.tokens} tokens, ${quote(cell.label)}`;
+    const place = cell.evictAfter === 'question' ? ', after the question' : '';
+    const name = `${cell.task}, ${cell.tokens} tokens, ${quote(cell.label)}${place}`;
     if (cell.seeds !== cell.right.length) {
       throw new UserError(
         `${path} counts ${cell.seeds} seeds for ${name}, but has ${cell.right.length} answers there; mend or remove it.`,
@@ -182,19 +187,19 @@ function evictsOnce({ id, parameters }: CellKey): boolean {
   return method.traits(Object.fromEntries(choices) as Parameters).decides === 'once';
 }
 
-type Place = Pick<CellKey, 'task' | 'tokens' | 'label'>;
+type Place = Pick<CellKey, 'task' | 'tokens' | 'label' | 'evictAfter'>;
 
 export function isSameCell(a: Place, b: Place): boolean {
-  return a.task === b.task && a.tokens === b.tokens && a.label === b.label;
+  return a.task === b.task && a.tokens === b.tokens && a.label === b.label && a.evictAfter === b.evictAfter;
 }
 
 /** The cell of that key in `cells`, added empty if it is not there. Throws UserError for other parameters under its label. */
 export function cellOf(cells: Cell[], key: CellKey): Cell {
   const cell = cells.find((entry) => isSameCell(entry, key));
   if (!cell) {
-    const { task, tokens, label, id, parameters } = key;
+    const { task, tokens, label, id, parameters, evictAfter } = key;
     const empty = { right: '', lossSumNats: 0, seeds: 0, notices: [] };
-    cells.push(counted({ task, tokens, label, id, parameters, ...empty }));
+    cells.push(counted({ task, tokens, label, id, parameters, evictAfter, ...empty }));
     return cells[cells.length - 1]!;
   }
   if (fingerprint([cell.id, cell.parameters]) !== fingerprint([key.id, key.parameters])) {
@@ -207,12 +212,12 @@ export function cellOf(cells: Cell[], key: CellKey): Cell {
 
 /** A cell with what follows from its answers. */
 function counted(cell: z.infer<typeof cellSchema>): Cell {
-  const { task, tokens, label, id, parameters, right, lossSumNats, notices } = cell;
+  const { task, tokens, label, id, parameters, evictAfter, right, lossSumNats, notices } = cell;
   const seeds = right.length;
   const hits = [...right].filter((mark) => mark === '1').length;
   const { low, high } = wilsonInterval(hits, seeds);
   return {
-    ...{ task, tokens, label, id, parameters, right, lossSumNats, seeds },
+    ...{ task, tokens, label, id, parameters, evictAfter, right, lossSumNats, seeds },
     accuracy: seeds === 0 ? null : hits / seeds,
     interval95: seeds === 0 ? null : [low, high],
     lossNats: seeds === 0 ? null : lossSumNats / seeds,

@@ -127,6 +127,10 @@ export const verbs: readonly VerbEntry[] = [
       },
       { name: 'seeds', value: 'N', text: 'texts of each task and length', isNeeded: true },
       { ...kept, isInternal: true },
+      {
+        ...{ name: 'evict-after', value: 'context,question' },
+        text: 'before the question or after it: where methods that evict once do so',
+      },
       ...startToken,
       { name: 'first-seed', value: 'N', text: 'the first seed; 0 by default' },
       { name: 'processes', value: 'N', text: 'share the texts out among N processes; the file is the same' },

@@ -44,7 +44,9 @@ export function buildText(
       ? fromTask(spec.source, tokenizer, startToken, samples)
       : fromProse(spec.source, tokenizer, startToken, samples);
   const ids = checkedIds(made.ids, config);
-  const start = spec.queriesStart ?? made.questionStart ?? ids.length - Math.ceil(ids.length / 8);
+  const { questionStart, answerStart } = made;
+  const asked = spec.queriesStart === 'answer' ? answerStart : spec.queriesStart;
+  const start = asked ?? questionStart ?? ids.length - Math.ceil(ids.length / 8);
   if (!Number.isInteger(start) || start < 0 || start >= ids.length) {
     throw new UserError(`queries must start at a token from 0 to ${ids.length - 1}, not at ${start}.`);
   }

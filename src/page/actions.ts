@@ -5,7 +5,7 @@ import type { MethodSpec } from '../methods/method-spec';
 import type { Parameters, ParameterValue } from '../methods/parameters';
 import { parameterContext } from '../study/context';
 import { defaultMethod, type FindMethod } from '../study/default-study';
-import type { SourceSpec } from '../study/spec';
+import type { QueriesStart, SourceSpec } from '../study/spec';
 import type { Session, View } from './choices';
 import { changedNames, fillParameters, followDefaults } from './dependent-defaults';
 import { MOST_PINNED } from './limits';
@@ -26,7 +26,7 @@ export interface Actions {
   pin(method: MethodSpec): void;
   unpin(index: number): void;
   setView(patch: Partial<View>, isDone: boolean): void;
-  setQueriesStart(start: number | null): void;
+  setQueriesStart(start: QueriesStart): void;
   /** Null: as the tokenizer has it. */
   setStartToken(startToken: boolean | null): void;
   point(cell: Cell | null): void;
@@ -66,7 +66,8 @@ export function createActions({ store, findMethod, changed, commit }: ActionsOpt
       );
       const view = { ...session.view, query: null, zoom: null };
       setState({ cell: null });
-      setSession({ ...followed, source, queriesStart: null, view }, true);
+      const queriesStart = source.kind === 'task' ? withoutToken(session) : null;
+      setSession({ ...followed, source, queriesStart, view }, true);
     },
     agreeToModel() {
       const { session, agreedModels } = getState();
@@ -122,9 +123,10 @@ export function createActions({ store, findMethod, changed, commit }: ActionsOpt
       setSession({ queriesStart: start }, true);
     },
     setStartToken(startToken) {
-      const view = { ...getState().session.view, query: null, zoom: null };
+      const { session } = getState();
+      const view = { ...session.view, query: null, zoom: null };
       setState({ cell: null });
-      setSession({ startToken, queriesStart: null, view }, true);
+      setSession({ startToken, queriesStart: withoutToken(session), view }, true);
     },
     point(cell) {
       const { cell: before } = getState();
@@ -140,4 +142,9 @@ export function createActions({ store, findMethod, changed, commit }: ActionsOpt
       setState({ notices: getState().notices.filter((notice) => notice.id !== id) });
     },
   };
+}
+
+/** Where queries begin in another text: at no token that was chosen in this one. */
+function withoutToken({ queriesStart }: Session): QueriesStart {
+  return typeof queriesStart === 'number' ? null : queriesStart;
 }

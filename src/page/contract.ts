@@ -2,7 +2,7 @@
 
 import type { MethodSpec } from '../methods/method-spec';
 import type { Measurements } from '../study/results';
-import type { SourceSpec } from '../study/spec';
+import { type EvictAfter, evictAfterOf, type SourceSpec } from '../study/spec';
 import type { View } from './choices';
 import { questionText } from './link/model-address';
 import { presentMeasurements, presentOrigin, presentRecord } from './measured';
@@ -15,6 +15,8 @@ export interface KeyholeState {
   readonly source: SourceSpec;
   /** Whether the text begins with the model's start token; null: as the tokenizer has it. */
   readonly startToken: boolean | null;
+  /** Where methods that evict once do so; null: the text asks nothing, or the queries begin at a token that was chosen. */
+  readonly evictAfter: EvictAfter | null;
   readonly method: string;
   readonly parameters: MethodSpec['parameters'];
   readonly pinned: readonly MethodSpec[];
@@ -47,6 +49,7 @@ export function contractState(state: PageState, version: string): KeyholeState {
     modelDigest: state.model?.digest ?? null,
     source: session.source,
     startToken: session.startToken,
+    evictAfter: evictAfterOf(session),
     method: session.method.id,
     parameters: session.method.parameters,
     pinned: session.pinned,

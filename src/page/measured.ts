@@ -9,7 +9,7 @@ import type { MethodSpec } from '../methods/method-spec';
 import { methodKey } from '../methods/method-spec';
 import type { ModelFacts } from '../study/facts';
 import type { CurveAnswers, Measurements } from '../study/results';
-import type { SourceSpec, StudySpec } from '../study/spec';
+import type { QueriesStart, SourceSpec, StudySpec } from '../study/spec';
 
 /** What made a value. */
 export interface MeasuredBy {
@@ -18,7 +18,7 @@ export interface MeasuredBy {
   /** Null until the model has said it. */
   readonly modelDigest: string | null;
   readonly source: SourceSpec;
-  readonly queriesStart: number | null;
+  readonly queriesStart: QueriesStart;
   readonly startToken: boolean | null;
   readonly method: MethodSpec;
 }

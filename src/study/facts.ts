@@ -53,9 +53,13 @@ export interface Progress {
   readonly expectedSeconds: number | null;
 }
 
-/** The query one looks at first: the one that predicts the answer's first visible token, or the last where nothing is asked. */
-export function usualQuery({ tokens, tokenTexts, answerStart }: TextFacts): number {
+/**
+ * The query one looks at first: the one that predicts the answer's first visible token, or the first that is measured where they begin
+ * later; the last where nothing is asked.
+ */
+export function usualQuery({ tokens, tokenTexts, answerStart, queries }: TextFacts): number {
   if (answerStart === null) return tokens - 1;
   // Some tokenizers give the blank before the answer a token of its own.
-  return tokenTexts[answerStart]?.trim() === '' ? answerStart : answerStart - 1;
+  const predicting = tokenTexts[answerStart]?.trim() === '' ? answerStart : answerStart - 1;
+  return Math.max(predicting, queries.start);
 }

@@ -15,14 +15,37 @@ export type SourceSpec =
   | { readonly kind: 'sample'; readonly sample: string; readonly tokens: number | null }
   | { readonly kind: 'text'; readonly text: string };
 
+/**
+ * First token of `queries`, before which methods evict that evict once. 'answer': the answer's, so that they evict after a task's
+ * question; null: a task's question and answer, otherwise the last ⌈T/8⌉ tokens. 0: all.
+ */
+export type QueriesStart = number | 'answer' | null;
+
+/** Where methods that evict once do so in a task: before its question is read, or after it. */
+export const evictionChoices = ['context', 'question'] as const;
+export type EvictAfter = (typeof evictionChoices)[number];
+
+/** Null: the text asks nothing, or the queries begin at a token that was chosen. */
+export function evictAfterOf({
+  source,
+  queriesStart,
+}: Pick<StudySpec, 'source' | 'queriesStart'>): EvictAfter | null {
+  if (source.kind !== 'task' || typeof queriesStart === 'number') return null;
+  return queriesStart === 'answer' ? 'question' : 'context';
+}
+
+/** Where the queries begin that are measured when methods evict there. */
+export function queriesAfter(place: EvictAfter): QueriesStart {
+  return place === 'question' ? 'answer' : null;
+}
+
 export interface StudySpec {
   /** 'bundled', or a folder's address. */
   readonly model: string;
   readonly source: SourceSpec;
   readonly method: MethodSpec;
   readonly pinned: readonly MethodSpec[];
-  /** First token of `queries`; null: a task's question and answer, otherwise the last ⌈T/8⌉ tokens. 0: all. */
-  readonly queriesStart: number | null;
+  readonly queriesStart: QueriesStart;
   /** Whether the text begins with the model's start token; null: as the tokenizer itself has it. */
   readonly startToken: boolean | null;
 }

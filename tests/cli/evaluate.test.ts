@@ -219,8 +219,31 @@ it('refuses what 0.1.0 answered of a model whose start token only its configurat
   expect(JSON.parse(read('of-0.1.0.json'))).toEqual({ ...saved, startToken: true });
 });
 
+it('evicts before the question, after it, or both, a cell each', async () => {
+  const entry = { id: 'streaming-llm', parameters: { keepFraction: 0.5 } };
+  const asked = [...evaluate, '--tokens', '160', '--methods', JSON.stringify([entry]), '--seeds', '1'];
+  const { stdout } = await succeed('both.json', ...asked, '--evict-after', 'question,context');
+  const [before, after] = JSON.parse(read('both.json')).cells;
+  expect(before).toMatchObject({ label: 'streaming-llm', evictAfter: 'context', seeds: 1 });
+  expect(after).toMatchObject({ label: 'streaming-llm', evictAfter: 'question', seeds: 1 });
+  expect(after.lossNats).not.toBeCloseTo(before.lossNats, 3);
+  expect(stdout).toMatch(
+    /^single-needle 160 streaming-llm: .*\nsingle-needle 160 streaming-llm, after the question: /,
+  );
+  // A file that does not say it is of the context.
+  const old = JSON.parse(read('both.json'));
+  delete old.cells[0].evictAfter;
+  write('both.json', JSON.stringify(old));
+  await succeed('both.json', ...asked);
+  expect(JSON.parse(read('both.json')).cells).toEqual([after, before]);
+  await fail(
+    /--evict-after must be context, before the question, question, after it, or both/,
+    ...[...asked, '--evict-after', 'answer', '--out', path('none.json')],
+  );
+});
+
 it('counts what is said of a text and a method once', () => {
-  const key = { task: 'stars', tokens: 64, label: 'a' };
+  const key = { task: 'stars', tokens: 64, label: 'a', evictAfter: 'context' } as const;
   const cells: Cell[] = [];
   cellOf(cells, { ...key, id: 'full', parameters: {} });
   const answer = (seed: number, ...notices: string[]) => ({

@@ -131,6 +131,13 @@ describe('what a command reads', () => {
     expect(line({ saved: { ids: [1, 2] } })).toContain(' --ids-file IDS.json --method');
   });
 
+  it('evicts where the study does', () => {
+    expect(evaluateCommand(studyOf('random'))?.line).not.toContain('--evict-after');
+    expect(evaluateCommand(studyOf('random', {}, { queriesStart: 'answer' }))?.line).toContain(
+      ' --evict-after question ',
+    );
+  });
+
   it('names full attention at stretched positions, which stands beside itself', () => {
     const { line } = evaluateCommand(studyOf('full', { rope: 'yarn', ropeFactor: 2 }))!;
     expect(line).toContain('["full",{"id":"full"');

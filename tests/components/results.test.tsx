@@ -145,6 +145,20 @@ describe('the answer', () => {
     expect(page.store.getState().session.queriesStart).toBeNull();
   });
 
+  it('lets methods evict before a task’s question or after it', async () => {
+    const page = await testPage();
+    renderWith(page, <AnswerPanel />);
+    await act(() => page.idle());
+    const choice = screen.getByRole('combobox', { name: 'Methods that evict once do so after' });
+    expect(choice).toHaveValue('context');
+    await userEvent.selectOptions(choice, 'question');
+    expect(page.store.getState().session.queriesStart).toBe('answer');
+    expect(choice).toHaveValue('question');
+    // A token that was chosen says where they evict; nothing asks, nothing is asked.
+    act(() => page.actions.setQueriesStart(900));
+    expect(choice).not.toBeInTheDocument();
+  });
+
   it('says that a text without a question has none', async () => {
     const page = await testPage({ hash: '#sample=short&length=512' });
     renderWith(page, <AnswerPanel />);

@@ -43,6 +43,21 @@ async function read(spec: MethodSpec, of = text): Promise<Generation> {
   return reading;
 }
 
+test('evicted after the question, a method differs once it has written what the question’s last token says', async () => {
+  const source = { kind: 'task', task: 'single-needle', tokens: 160, depth: 'spread', seed: 7 } as const;
+  const asked = { source, queriesStart: 'answer', startToken: null } as const;
+  const after = buildText(asked, model.tokenizer!, model.config, sampleTexts());
+  const start = after.facts.answerStart!;
+  const whole = await read({ id: 'full', parameters: {} }, after);
+  const snapkv = await read({ id: 'snapkv', parameters: { keepFraction: 0.1 } }, after);
+  const run = await compareRuns(model.decoder, after, whole, snapkv, signal);
+  expect(run.question).toBeNull();
+  expect(run.answerPart).toMatchObject({ start, end: after.ids.length - 1 });
+  expect(run.generatedTexts!.method[0]).toBe(run.generatedTexts!.full[0]);
+  expect(run.divergenceByToken).toHaveLength(after.ids.length - start);
+  expect(run.divergenceByToken[0]).toBeGreaterThan(0.1);
+}, 60_000);
+
 async function freeRun(spec: MethodSpec): Promise<FreeRunMeasurement> {
   return compareRuns(model.decoder, text, reference, await read(spec), signal);
 }

@@ -5,11 +5,11 @@ import { isUserError } from '../../src/base/user-error';
 import { buildText } from '../../src/engine/source';
 import { shownTexts } from '../../src/page/shown-texts';
 import { LONGEST_TEXT_TOKENS } from '../../src/study/limits';
-import type { SourceSpec } from '../../src/study/spec';
+import type { QueriesStart, SourceSpec } from '../../src/study/spec';
 import { hay, tokenizer } from '../tasks/hay';
 
 const samples = hay.map((text, i) => ({ id: `text-${i}`, title: `Text ${i}`, text }));
-const build = (source: SourceSpec, queriesStart: number | null = null, trainedTokens = 1024) =>
+const build = (source: SourceSpec, queriesStart: QueriesStart = null, trainedTokens = 1024) =>
   buildText(
     { source, queriesStart, startToken: null },
     tokenizer,
@@ -45,6 +45,16 @@ describe('a task', () => {
     expect(tokenizer.decode([...ids.subarray(asked.start, asked.end)])).toContain(asked.value);
     expect(answerText).toContain(asked.value);
     expect(facts.notices).toEqual([]);
+  });
+
+  test('has its answer alone as queries where methods evict after the question', () => {
+    const { facts, ids } = build(needle, 'answer');
+    expect(facts.answerStart).toBe(build(needle).facts.answerStart);
+    expect(facts.queries).toEqual({ start: facts.answerStart, end: ids.length });
+    // A text without an answer has none to begin with.
+    expect(build(prose('word '.repeat(80)), 'answer').facts.queries).toEqual(
+      build(prose('word '.repeat(80))).facts.queries,
+    );
   });
 
   test('judges an answer by what was hidden', () => {

@@ -44,6 +44,8 @@ const pieces = [
   'text=',
   'query=',
   'queries=0',
+  'evictAfter=',
+  'evictAfter=question',
   '1e400',
   'NaN',
   'Infinity',

@@ -102,10 +102,12 @@ export const anySession: fc.Arbitrary<Session> = fc
     source,
     method,
     pinned: fc.uniqueArray(method, { maxLength: 5, selector: fingerprint }),
-    queriesStart: fc.option(whole(16_383)),
+    queriesStart: fc.oneof(fc.constantFrom<null | 'answer'>(null, 'answer'), whole(16_383)),
     startToken: fc.option(fc.boolean()),
     view,
   })
+  // Only a task has an answer.
+  .filter((session) => session.queriesStart !== 'answer' || session.source.kind === 'task')
   .map((session) => {
     if (session.model !== 'bundled') return session;
     const inside = { layer: session.view.layer % LAYERS, head: session.view.head % 6 };

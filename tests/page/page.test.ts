@@ -141,6 +141,27 @@ describe('the page', () => {
     expect(state).toEqual(expected);
   });
 
+  it('evicts after the question where that is chosen, and says so in state and link', async () => {
+    const { page, client } = await open();
+    expect((await page.idle()).evictAfter).toBe('context');
+    page.actions.setQueriesStart('answer');
+    expect((await page.idle()).evictAfter).toBe('question');
+    expect(client.runs.at(-1)).toMatchObject({ queriesStart: 'answer' });
+    // It is said of every task; a chosen token is one of this text alone.
+    page.actions.setSource({ kind: 'task', task: 'stars', tokens: 512, depth: 'spread', seed: 1 });
+    const made = await page.idle();
+    expect(made.evictAfter).toBe('question');
+    const { url } = await page.share();
+    expect(url).toContain('&evictAfter=question&');
+    const opened = await open(new URL(url).hash);
+    expect(await opened.page.idle()).toMatchObject({ evictAfter: 'question', source: made.source });
+    page.actions.setQueriesStart(300);
+    expect((await page.idle()).evictAfter).toBeNull();
+    page.actions.setSource({ kind: 'sample', sample: 'short', tokens: null });
+    expect((await page.idle()).evictAfter).toBeNull();
+    expect((await page.share()).url).not.toMatch(/evictAfter|queries/);
+  });
+
   it('takes a file of kept keys as a method, and leaves it out of links', async () => {
     const { page, client } = await open();
     await page.idle();

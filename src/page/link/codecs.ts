@@ -9,7 +9,7 @@ import type { Method } from '../../methods/method';
 import type { ParameterValue } from '../../methods/parameters';
 import { BUNDLED_MODEL, DEFAULT_METHOD_ID, defaultPinned } from '../../study/default-study';
 import { LONGEST_TEXT_TOKENS } from '../../study/limits';
-import type { SourceSpec } from '../../study/spec';
+import { evictAfterOf, evictionChoices, queriesAfter, type SourceSpec } from '../../study/spec';
 import {
   defaultSession,
   defaultView,
@@ -156,8 +156,36 @@ export const linkCodecs: Readonly<Record<string, LinkCodec>> = {
   length: inSource('tokens', length),
   depth: inSource('depth', part('spread')),
   seed: inSource('seed', whole(0, LARGEST_SEED)),
-  start: inStudy('startToken', flag),
-  queries: inStudy('queriesStart', index),
+  start: {
+    async read(text, draft, page) {
+      draft.startToken = await flag.read(text, page);
+    },
+    write: ({ startToken }) => (startToken === null ? null : flag.write(startToken)),
+  },
+  queries: {
+    async read(text, draft, page) {
+      draft.queriesStart = await index.read(text, page);
+    },
+    write: ({ queriesStart }) => (typeof queriesStart === 'number' ? index.write(queriesStart) : null),
+  },
+  evictAfter: {
+    // What it means depends on the source and on the first query.
+    isLate: true,
+    async read(text, draft, page) {
+      const place = await oneOf(evictionChoices).read(text, page);
+      if (place === 'context') return;
+      if (typeof draft.queriesStart === 'number') {
+        throw new UserError(
+          `The link begins the queries at token ${draft.queriesStart}, where methods evict, and says that they evict after the question; the token counts.`,
+        );
+      }
+      if (surroundings(draft, page).source.kind !== 'task') {
+        throw new UserError('The link says that methods evict after the question, and its text asks none.');
+      }
+      draft.queriesStart = queriesAfter(place);
+    },
+    write: (session) => (evictAfterOf(session) === 'question' ? 'question' : null),
+  },
   method: {
     isDecisive: true,
     read(text, draft, { findMethod, methodIds }) {
@@ -221,21 +249,6 @@ function inSource<Part extends keyof SourceParts>(
     write({ source }) {
       const own = (source as { readonly [Key in Part]?: SourceParts[Key] | null })[name] ?? null;
       return own === null ? null : value.write(own);
-    },
-  };
-}
-
-function inStudy<Name extends 'startToken' | 'queriesStart'>(
-  name: Name,
-  value: ValueCodec<NonNullable<Draft[Name]>>,
-): LinkCodec {
-  return {
-    async read(text, draft, page) {
-      draft[name] = await value.read(text, page);
-    },
-    write(session) {
-      const own = session[name];
-      return own === null ? null : value.write(own as NonNullable<Draft[Name]>);
     },
   };
 }

@@ -57,6 +57,7 @@ describe('a link', () => {
       'depth',
       'seed',
       'queries',
+      'evictAfter',
       'method',
       'pin',
     ];
@@ -105,6 +106,7 @@ describe('a link', () => {
     ['mode', 'sideways', 'one of full, selective'],
     ['query', '1000001', 'a whole number from 0 to 1000000'],
     ['theme', 'pink', 'one of dark, light'],
+    ['evictAfter', 'answer', 'one of context, question'],
     ['split', '1.01', 'a number from 0 to 1'],
     ['split', 'left', 'a number from 0 to 1'],
     ['pooling', 'median', 'one of maximum, mean'],
@@ -139,6 +141,23 @@ describe('a link', () => {
       ]);
       expect(session.view).toEqual({ ...fallback.view, mode: 'split' });
     }
+  });
+
+  it('says once where methods evict, and not against the first query', async () => {
+    const after = await readLink('#evictAfter=question&seed=3', environment);
+    expect(after.session.queriesStart).toBe('answer');
+    expect(after.notices).toEqual([]);
+    expect((await readLink('#evictAfter=context', environment)).session.queriesStart).toBeNull();
+    for (const hash of ['#evictAfter=question&queries=900', '#queries=900&evictAfter=question']) {
+      const { session, notices } = await readLink(hash, environment);
+      expect(session.queriesStart).toBe(900);
+      expect(notices).toEqual([
+        'The link begins the queries at token 900, where methods evict, and says that they evict after the question; the token counts.',
+      ]);
+    }
+    const { session, notices } = await readLink('#evictAfter=question&sample=ferry', environment);
+    expect(session.queriesStart).toBeNull();
+    expect(notices).toEqual(['The link says that methods evict after the question, and its text asks none.']);
   });
 
   it('moves layer and head of the bundled model inside it before anything is drawn', async () => {
