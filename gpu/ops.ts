@@ -31,6 +31,7 @@ import type { GatherRowsArguments } from './operations/gather-rows/op';
 import type { HeavyHittersArguments } from './operations/heavy-hitters/op';
 import type { LagScoresArguments } from './operations/lag-scores/op';
 import type { LeverageArguments } from './operations/leverage/op';
+import type { ListAboveArguments } from './operations/list-above/op';
 import type { MassByGroupArguments } from './operations/mass-by-group/op';
 import type { MatmulArguments } from './operations/matmul/op';
 import type { MergeAttentionArguments } from './operations/merge-attention/op';
@@ -160,6 +161,8 @@ export interface Ops {
   expandSegments(a: ExpandSegmentsArguments): void;
   /** Lists of segments as lists of what is in them. */
   expandList(a: ExpandListArguments): void;
+  /** The places of every row whose scores are above a threshold. */
+  listAbove(a: ListAboveArguments): void;
   /** The keys that columns, diagonals and blocks show each of consecutive queries. */
   patternLists(a: PatternListsArguments): void;
   /** A matrix along tokens. */

@@ -227,6 +227,13 @@ declare module '*/leverage.wgsl' {
   >;
   export default shader;
 }
+declare module '*/list-above.wgsl' {
+  const shader: import('./webgpu/kernel').Shader<
+    'score' | 'out',
+    'rows' | 'length' | 'threshold' | 'scoreOffset' | 'scoreRowStride' | 'outOffset' | 'outRowStride' | 'countsOffset'
+  >;
+  export default shader;
+}
 declare module '*/mass-by-group-tiled.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
     'query' | 'key' | 'logSumExp' | 'groupOf' | 'out',

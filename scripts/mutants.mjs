@@ -110,6 +110,13 @@ export const mutants = [
     tests: ['tests/gpu/webgpu/segments'],
   },
   {
+    name: 'a score that equals the threshold is above it',
+    file: 'gpu/operations/list-above/list-above.wgsl',
+    from: 'if (score[start + i] > params.threshold) { count++; }',
+    to: 'if (score[start + i] >= params.threshold) { count++; }',
+    tests: ['tests/gpu/webgpu/list-above'],
+  },
+  {
     name: 'diagonals do not move along with the query',
     file: 'gpu/operations/pattern-lists/pattern-lists.wgsl',
     from: 'diagonals[(*place).diagonal] + lists.query - params.anchor',

@@ -128,6 +128,22 @@ export const pageCases: readonly KernelCase[] = [
     },
   },
   {
+    name: 'listAbove',
+    tolerance: 0,
+    prepare(ops, { keys, heads }) {
+      const buffer = ops.allocate('u32', heads * (1 + keys), 'lists');
+      const out = { buffer, offset: heads, sets: heads, count: keys, rowStride: keys, countsOffset: 0 };
+      const score = scores(ops, heads, keys, 1);
+      return {
+        size: `${heads} × ${keys}`,
+        flops: 0,
+        bytes: 4 * heads * keys,
+        out: buffer,
+        encode: () => ops.listAbove({ score, threshold: 0.5, out }),
+      };
+    },
+  },
+  {
     name: 'patternLists',
     tolerance: 0,
     prepare(ops, sizes) {

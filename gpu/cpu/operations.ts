@@ -18,6 +18,7 @@ export { gatherRows } from '../operations/gather-rows/cpu';
 export { heavyHitters } from '../operations/heavy-hitters/cpu';
 export { lagScores } from '../operations/lag-scores/cpu';
 export { leverage } from '../operations/leverage/cpu';
+export { listAbove } from '../operations/list-above/cpu';
 export { massByGroup } from '../operations/mass-by-group/cpu';
 export { matmul } from '../operations/matmul/cpu';
 export { mergeAttention } from '../operations/merge-attention/cpu';

@@ -18,6 +18,7 @@ export { gatherRows } from '../operations/gather-rows/webgpu';
 export { heavyHitters } from '../operations/heavy-hitters/webgpu';
 export { lagScores } from '../operations/lag-scores/webgpu';
 export { leverage } from '../operations/leverage/webgpu';
+export { listAbove } from '../operations/list-above/webgpu';
 export { massByGroup } from '../operations/mass-by-group/webgpu';
 export { matmul } from '../operations/matmul/webgpu';
 export { mergeAttention } from '../operations/merge-attention/webgpu';

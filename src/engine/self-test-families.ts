@@ -343,8 +343,18 @@ function listedSegments(inputs: Inputs): DeviceBuffer[] {
   return [lists, gathered];
 }
 
+/** Places of two rows that are above a threshold. */
+function above(inputs: Inputs): DeviceBuffer[] {
+  const lists = inputs.outIntegers(2 * (KEYS + 1));
+  const out = { buffer: lists, offset: 2, sets: 2, count: KEYS, rowStride: KEYS, countsOffset: 0 };
+  const score = scoreRows(inputs.floats(2 * KEYS), 2, KEYS);
+  inputs.ops.listAbove({ score, threshold: 0.2, out });
+  return [lists];
+}
+
 /** What columns, diagonals and blocks show a few queries. */
-function patterns({ ops, outIntegers }: Inputs): DeviceBuffer[] {
+function patterns(inputs: Inputs): DeviceBuffer[] {
+  const { ops } = inputs;
   const list = (...entries: number[]) => ({
     buffer: ops.upload(Uint32Array.from(entries), 'pattern'),
     ...{ offset: 0, sets: QUERY_HEADS, count: entries.length, rowStride: 0 },
@@ -353,7 +363,7 @@ function patterns({ ops, outIntegers }: Inputs): DeviceBuffer[] {
   const blocks = { list: { ...list(0, 2), sets: QUERY_HEADS * Math.ceil(KEYS / 9) }, tokens: 9 };
   const [queries, count] = [20, 24];
   const sets = QUERY_HEADS * queries;
-  const lists = outIntegers(sets * (count + 1));
+  const lists = inputs.outIntegers(sets * (count + 1));
   const out = { buffer: lists, offset: sets, sets, count, rowStride: count, countsOffset: 0 };
   const places = { anchor: KEYS - 1, firstQuery: KEYS - queries, queries };
   ops.patternLists({ columns, diagonals, blocks, ...places, out });
@@ -442,6 +452,7 @@ const families: Readonly<Record<string, (inputs: Inputs) => DeviceBuffer[]>> = {
   'means of segments': (inputs) => segmented(inputs, 'mean', 16),
   'largest of long segments': (inputs) => segmented(inputs, 'max', 100),
   'lists of segments': listedSegments,
+  'scores above a threshold': above,
   'columns, diagonals and blocks': patterns,
   'mixed rows': mixed,
   'attention received': (inputs) => received(inputs),

@@ -110,6 +110,12 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
     expect(await lists()).toEqual(c.out);
   });
 
+  test.each(cases.listAbove)('listAbove $threshold', async ({ input: rows, threshold, out: expected }) => {
+    const { list: out, lists } = ragged(rows.length, rows[0]!.length);
+    ops.listAbove({ score: scores(rows), threshold, out });
+    expect(await lists()).toEqual(expected);
+  });
+
   test.each(cases.patternLists)('patternLists, from $firstQuery on', async (c) => {
     const { anchor, firstQuery, queries } = c;
     const blocks = c.blocks ? { list: list(c.blocks), tokens: c.tokens } : undefined;

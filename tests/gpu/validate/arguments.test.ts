@@ -95,6 +95,7 @@ const sparse = { query: heads(4, 2, 3), groups: 2, count: 2, out: heads(4, 2, 3)
 const reducing = { kind: 'sum', input: scores(2, 7), segmentLength: 3, out: scores(2, 3) } as const;
 const expanding = { input: scores(2, 3), segmentLength: 3, out: scores(2, 7) };
 const listing = { segments: list(2, 2), segmentLength: 3, indexBase: 1, end: 6, out: ragged(2, 5) };
+const aboves = { score: scores(2, 7), threshold: 0.5, out: ragged(2, 7) };
 const patterns = {
   ...{ columns: list(2, 3), diagonals: list(2, 3), anchor: 9, firstQuery: 9, queries: 2 },
   out: ragged(4, 6),
@@ -130,6 +131,7 @@ test('what the cases below are made from is accepted', () => {
   ops.segmentReduce(reducing);
   ops.expandSegments(expanding);
   ops.expandList(listing);
+  ops.listAbove(aboves);
   ops.patternLists(patterns);
   ops.mixRows(mixing);
   ops.gatherListed(listed);
@@ -377,6 +379,13 @@ describe('refused', () => {
       () => ops.expandList({ ...listing, segments: { ...listing.out, count: 2 } }),
       'expandList: out must not be in the buffer of segments',
     ],
+    [() => ops.listAbove({ ...aboves, out: list(2, 7) }), 'listAbove: out has no countsOffset'],
+    [() => ops.listAbove({ ...aboves, out: ragged(3, 7) }), 'listAbove: out.sets is 3, but must be 2'],
+    [
+      () => ops.listAbove({ ...aboves, out: ragged(2, 6) }),
+      'listAbove: out.count is 6, but a list may have 7',
+    ],
+    [() => ops.listAbove({ ...aboves, threshold: Number.NaN }), 'listAbove: threshold is NaN'],
     [() => ops.patternLists({ ...patterns, out: list(4, 6) }), 'patternLists: out has no countsOffset'],
     [() => ops.patternLists({ ...patterns, queries: 3 }), 'patternLists: out.sets is 4, but must be 6'],
     [() => ops.patternLists({ ...patterns, anchor: -1 }), 'patternLists: anchor is -1'],
