@@ -20,6 +20,7 @@ import { knorm } from './knorm';
 import { lagkv } from './lagkv';
 import { loki } from './loki';
 import { lorc } from './lorc';
+import { lrsa } from './lrsa';
 import type { Method } from './method';
 import { noncausal } from './noncausal';
 import { observedAttention } from './observed-attention';
@@ -40,6 +41,7 @@ export const methods: readonly Method[] = [
   groupedPositions,
   esa,
   lagkv,
+  lrsa,
   streamingLlm,
   tova,
   snapkv,

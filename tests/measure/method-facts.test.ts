@@ -16,6 +16,7 @@ const known: [string, ...unknown[]][] = [
   ['grouped-positions', 'baseline', false, null, null, null],
   ['esa', 'choose', false, 1, 'layer', 'both'],
   ['lagkv', 'drop', true, 1, 'kvHead', 'both'],
+  ['lrsa', 'drop', true, 1, 'kvHead', 'both'],
   ['streaming-llm', 'drop', true, 1, 'layer', 'decode'],
   ['tova', 'drop', true, 1, 'layer', 'decode'],
   ['snapkv', 'drop', true, 1, 'kvHead', 'decode'],

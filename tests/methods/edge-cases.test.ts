@@ -123,6 +123,8 @@ const variants: [id: string, given: Record<string, unknown>][] = [
       chunkTokens: 5,
     },
   ],
+  ['lrsa', { keepFraction: 0, sinkTokens: 0, lagTokens: 1 }],
+  ['lrsa', { keepFraction: 1, sinkTokens: 3, lagTokens: 5, positions: 'cache' }],
   ['loki', { components: 8, selectedTokens: 3 }],
   ['loki', { components: 1, selectedTokens: 1, centred: false, keys: 'unrotated' }],
   ['sparq', { rankChannels: 8, selectedTokens: 3, localTokens: 0 }],

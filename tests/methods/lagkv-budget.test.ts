@@ -6,6 +6,7 @@ import { contextOf } from '../../src/measure/trace-run';
 import { studyBlocks } from '../../src/methods/blocks';
 import { lagkv } from '../../src/methods/lagkv';
 import { lagIn } from '../../src/methods/lagkv/schema';
+import { lrsa } from '../../src/methods/lrsa';
 import { type ParameterContext, type Parameters, resolveParameters } from '../../src/methods/parameters';
 import { fixtureText } from './fixture';
 
@@ -121,4 +122,23 @@ describe.each(['chunked', 'monolithic'])('a budget of LagKV official, %s', (pref
     // One more of each of the partitions would not fit.
     expect(Math.max(...counts)).toBeGreaterThan(budget - 13);
   });
+});
+
+it('is LRSA’s as well', () => {
+  const places = { evictAt: 148, answerStart: 163 };
+  for (const keep of [0.05, 0.3, 0.45]) {
+    const given = { sinkTokens: 3, lagTokens: 13 };
+    const [as, own] = [lagkv, lrsa].map((method) => {
+      const context = contextOf(fixtureText(createCpuOps()));
+      return method.withBudget(resolveParameters(method, given, context), context, keep, places);
+    });
+    if (!('parameters' in as!) || !('parameters' in own!)) expect(own).toEqual(as);
+    else
+      expect(own.parameters).toEqual({
+        ...given,
+        valueWeight: 1,
+        positions: 'original',
+        keepFraction: as.parameters.keepFraction,
+      });
+  }
 });

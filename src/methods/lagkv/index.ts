@@ -22,7 +22,7 @@ const kvpress = compose({
 });
 
 /** As its authors run it: compression follows the reading. */
-const official: typeof kvpress = {
+export const lagkvOfficial: typeof kvpress = {
   traits: (parameters) => ({
     ...{ decides: 'whileReading', evicts: true, isNested: false, approximates: false },
     ...{ sets: 'kvHead', cache: 'tokens', positions: positionsByChoice.of(parameters), wants: {} },
@@ -74,7 +74,6 @@ export const lagkv: Method = {
   notes: (parameters) =>
     isOfficial(parameters)
       ? [
-          'LRSA’s inference rule is the same in our reconstruction; its fine-tuned weights are not public.',
           'Sinks, the last lag and the remainder are kept on top of the fraction.',
           ...(isMonolithic(parameters)
             ? [
@@ -84,7 +83,7 @@ export const lagkv: Method = {
         ]
       : ['The budget includes sinks and the unscored end; a small one may drop even those.'],
   validate: (_parameters, context) => checkSpread('lagkv', context),
-  ...composeBy((parameters) => (isOfficial(parameters) ? official : kvpress)),
+  ...composeBy((parameters) => (isOfficial(parameters) ? lagkvOfficial : kvpress)),
 };
 
 /** Layers may differ in their lengths; all read the same blocks, and compress when they have read enough. */
