@@ -4,7 +4,12 @@ import { verbHelp } from '../src/cli/help';
 import { verbs } from '../src/cli/options';
 import { methods } from '../src/methods';
 import { methodsNotRun } from '../src/methods/not-run';
-import type { ParameterContext, ParameterSchema, Parameters } from '../src/methods/parameters';
+import {
+  isGivenOnly,
+  type ParameterContext,
+  type ParameterSchema,
+  type Parameters,
+} from '../src/methods/parameters';
 import { bundledModelFacts } from '../src/study/context';
 import { budgetRows, memoRows } from './docs-methods';
 import { root } from './setup.mjs';
@@ -105,13 +110,13 @@ function parametersTable(id: string): string {
       throw new Error(`the default of ${id}'s ${name} needs a defaultRule`);
     return [
       `\`${name}\``,
-      schema.kind === 'table'
+      isGivenOnly(schema)
         ? '– (`--params` only)'
         : schema.symbol
           ? `${schema.label}, ${schema.symbol}`
           : schema.label,
       valuesOf(schema),
-      schema.defaultRule ?? [...values].join().replaceAll('"', ''),
+      schema.defaultRule ?? ([...values].join().replaceAll('"', '') || '–'),
       schema.paper === undefined ? '–' : String(schema.paper),
       meaningOf(schema),
     ];
@@ -128,7 +133,8 @@ function defaultsOf(schemas: Readonly<Record<string, ParameterSchema>>, context:
 }
 
 function valuesOf(schema: ParameterSchema): string {
-  if (schema.kind === 'choice') return schema.options.map(({ value }) => value).join(' · ');
+  if (schema.kind === 'choice')
+    return schema.options.flatMap(({ value }) => (value === '' ? [] : [value])).join(' · ');
   if (schema.kind === 'table') {
     const { row, column, unit, minimum, maximum } = schema;
     return `a list for each ${row}, in it ${unit} for each ${column}, ${minimum} … ${maximum}`;
@@ -141,7 +147,8 @@ function valuesOf(schema: ParameterSchema): string {
 
 function meaningOf(schema: ParameterSchema): string {
   if (schema.kind !== 'choice') return schema.help;
-  return [schema.help, ...schema.options.map(({ value, help }) => `*${value}*: ${help}`)].join(' ');
+  const options = schema.options.filter(({ value }) => value !== '');
+  return [schema.help, ...options.map(({ value, help }) => `*${value}*: ${help}`)].join(' ');
 }
 
 /** A file of the tests as it would stand among the methods. */

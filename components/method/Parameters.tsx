@@ -1,4 +1,4 @@
-import { type ChoiceParameter, optionWritten } from '../../src/methods/parameters';
+import { type ChoiceParameter, isGivenOnly, optionWritten } from '../../src/methods/parameters';
 import {
   useFollowedNames,
   useMethod,
@@ -16,9 +16,9 @@ import styles from './Parameters.module.css';
 /** The controls of the method, made from its schema. */
 export function Parameters() {
   const method = useMethod();
-  // Tables come from outside: there is nothing to move.
-  const names = Object.entries(method.parameters).flatMap(([name, { kind }]) =>
-    kind === 'table' ? [] : [name],
+  // Where values come from outside there is nothing to move.
+  const names = Object.entries(method.parameters).flatMap(([name, schema]) =>
+    isGivenOnly(schema) ? [] : [name],
   );
   return (
     <div className={styles.controls}>

@@ -31,6 +31,7 @@ import { random } from './random';
 import { simlayerkv } from './simlayerkv';
 import { snapkv } from './snapkv';
 import { sparq } from './sparq';
+import { squeezedAttention } from './squeezed-attention';
 import { streamingLlm } from './streaming-llm';
 import { think } from './think';
 import { tokenSelect } from './tokenselect';
@@ -68,6 +69,7 @@ export const methods: readonly Method[] = [
   loki,
   tokenSelect,
   infLlm,
+  squeezedAttention,
   h2o,
   oracle,
   random,

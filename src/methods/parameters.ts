@@ -66,6 +66,19 @@ export interface ChoiceParameter extends Described {
   }[];
   readonly default: Default<string | boolean>;
   readonly paper?: string | boolean;
+  /**
+   * Whether something is taken from the capture (`INJECTED`) or made here, which is the empty word and the default. It comes by
+   * `--params` alone: no control shows it, no link carries it.
+   */
+  readonly isGivenOnly?: true;
+}
+
+/** What a choice is called that takes what the capture brings. */
+export const INJECTED = 'injected';
+
+/** Whether a value comes by `--params` alone. */
+export function isGivenOnly(schema: ParameterSchema): boolean {
+  return schema.kind === 'table' || (schema.kind === 'choice' && schema.isGivenOnly === true);
 }
 
 /**

@@ -169,7 +169,8 @@ class RunComparison {
 
   #methodOn(text: Trace) {
     const { id, params } = runs[this.#name]!.keyhole;
-    const method = methodById(id);
+    const known = methodById(id);
+    const method = this.#own?.asReference?.(known) ?? known;
     return { method, parameters: resolveParameters(method, params, contextOf(text)) };
   }
 

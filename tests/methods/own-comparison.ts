@@ -24,6 +24,8 @@ export interface OwnComparison {
    * method that evicts: it does not matter where, and one run serves for everything.
    */
   readonly evictAt?: number;
+  /** The method as the reference runs it, where a study runs it otherwise. */
+  readonly asReference?: (method: Method) => Method;
   /** Exact ties are broken in the reference, too, by `Selection.score.secondary` if there is one, and then by the lower token. */
   readonly breaksTies?: boolean;
   /** In place of the backend's, where the reference itself is no closer. */

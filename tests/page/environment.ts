@@ -51,6 +51,8 @@ const source: fc.Arbitrary<SourceSpec> = fc.oneof(
 );
 
 function value(schema: ParameterSchema): fc.Arbitrary<ParameterValue> {
+  // No link carries what comes by --params alone.
+  if (schema.kind === 'choice' && schema.isGivenOnly) return fc.constant('');
   if (schema.kind === 'choice') return fc.constantFrom(...schema.options.map((option) => option.value));
   // No link carries one.
   if (schema.kind === 'table') return fc.constant([]);

@@ -7,6 +7,8 @@ import type { Method } from '../../methods/method';
 import type { MethodSpec } from '../../methods/method-spec';
 import {
   brokenRule,
+  INJECTED,
+  isGivenOnly,
   isTable,
   optionWritten,
   type ParameterContext,
@@ -93,7 +95,8 @@ export const zoom: ValueCodec<MapRegion> = {
 
 /** One number, one number per layer joined by "_", or a word; null: a table, which no link carries. */
 export function writeParameter(value: ParameterValue): string | null {
-  if (isTable(value)) return null;
+  // What only `--params` can give.
+  if (isTable(value) || value === '' || value === INJECTED) return null;
   return typeof value === 'object' ? value.join('_') : String(value);
 }
 
@@ -102,7 +105,8 @@ export function writeParameter(value: ParameterValue): string | null {
  * value is too large, and keep it. `layers` null: of a model that is not loaded, so that any number of values will do.
  */
 export function readParameter(schema: ParameterSchema, text: string, layers: number | null): ParameterValue {
-  if (schema.kind === 'table') throw new UserError('must be given by --params on the command line');
+  if (schema.kind === 'table' || isGivenOnly(schema))
+    throw new UserError('must be given by --params on the command line');
   const values = schema.kind === 'choice' ? [optionWritten(schema, text)] : text.split('_').map(readNumber);
   for (const value of values) {
     const rule = brokenRule(schema, value, null);

@@ -1,0 +1,206 @@
+/** A run of Squeezed Attention: clusters and thresholds of the context, and what later queries look up. */
+import type { ScoreRows } from '../../../gpu/ops';
+import { type Rows, sliceRows } from '../../../gpu/rows';
+import { UserError } from '../../base/user-error';
+import type { LayerTrace } from '../../trace/trace';
+import { keepEverything } from '../keep-everything';
+import type { LayerInput, MethodContext, MethodRun, ScoreMemo, Selection } from '../method';
+import type { Parameters } from '../parameters';
+import { type Buffers, inBuffers, ownMemo, remembered } from '../remember';
+import { clustersName, clustersOf, type LayerClusters } from './clusters';
+import { above, type LookedUp, sigma, spread, upload } from './look-up';
+import { numbersIn } from './schema';
+
+/** What the observation window looked up on average, [H, clusters] of each level, by layer. */
+interface Observed {
+  readonly fine: Float32Array;
+  readonly coarse: Float32Array | null;
+}
+
+/** Below every score: nothing is pruned. */
+const NO_THRESHOLD = -1;
+
+const observedOf = new WeakMap<LayerTrace, Map<string, Observed>>();
+
+/** What a block looked up, a row for each query head. */
+export interface LookUp extends Buffers {
+  /** By token. */
+  readonly tokens: ScoreRows;
+  /** By cluster, and by coarse cluster; null: one level. */
+  readonly fine: ScoreRows;
+  readonly coarse: ScoreRows | null;
+}
+
+export class SqueezedRun implements MethodRun {
+  readonly #context: MethodContext;
+  readonly #parameters: Parameters;
+  readonly #firstQuery: number;
+  readonly #memo: ScoreMemo;
+  readonly #own = ownMemo();
+  #clusters: ReadonlyMap<number, LayerClusters> = new Map();
+  #observed: ReadonlyMap<number, Observed> = new Map();
+  #thresholds = new Map<string, number>();
+
+  /** `firstQuery`: the first that looks clusters up; the first after the context by default. */
+  constructor(context: MethodContext, parameters: Parameters, firstQuery = context.evictAt) {
+    this.#context = context;
+    this.#parameters = parameters;
+    this.#firstQuery = firstQuery;
+    this.#memo = context.memo ?? this.#own;
+  }
+
+  /** One threshold is for all layers: all are looked at, whichever are asked about. */
+  async prepare(layerTraces: readonly LayerTrace[] | null, signal?: AbortSignal): Promise<void> {
+    const layers = this.#context.recorded ?? layerTraces;
+    if (!layers)
+      throw new UserError('squeezed-attention needs the keys of a text that was read with full attention.');
+    this.#clusters = await clustersOf(this.#context, this.#parameters, layers, signal);
+    const observed = new Map<number, Observed>();
+    for (const source of layers) {
+      if (!this.#clusters.has(source.layer)) continue;
+      observed.set(source.layer, await this.#observe(source));
+      signal?.throwIfAborted();
+    }
+    this.#observed = observed;
+    this.#thresholds.clear();
+  }
+
+  select(input: LayerInput): Selection {
+    const { layer, block } = input;
+    const { clustered, quantile, coarseClusters } = this.#numbers(layer);
+    const choosesNothing = quantile === 0 && coarseClusters === 0;
+    if (block.start < this.#firstQuery || block.start === block.end || clustered === 0 || choosesNothing)
+      return keepEverything(block.start);
+    const { value, owned } = this.lookUp(input);
+    const list = above(this.#context, value.tokens, this.threshold(layer, 'fine'));
+    return {
+      list,
+      rangeStart: clustered,
+      candidates: { start: 0, end: clustered },
+      score: { rows: value.tokens, scoreStart: 0 },
+      // A threshold cuts, not a number of keys: those that equal the last one kept are kept.
+      tiedAtCut: null,
+      owned: [list.buffer, ...owned],
+    };
+  }
+
+  mark(): void {}
+  rewind(): void {}
+
+  dispose(): void {
+    this.#own.release();
+  }
+
+  /** What a block looks up; through the memo, if there is one. */
+  lookUp(input: LayerInput) {
+    const { layer, block, query } = input;
+    const { coarse } = this.#clusters.get(layer)!;
+    const cut = coarse ? this.threshold(layer, 'coarse') : 'one level';
+    const key = `squeezed/look-up/${this.#name(layer)}/${cut}/${layer}/${block.start}/${block.end}`;
+    return remembered(this.#context.memo, key, (): LookUp => this.#make(layer, query));
+  }
+
+  /** τ of one level: the layer's quantile of what all layers, heads and tokens of the context got from the observation window. */
+  threshold(layer: number, level: 'fine' | 'coarse'): number {
+    const { quantile, coarseQuantile, coarseClusters } = this.#numbers(layer);
+    const fraction = level === 'fine' ? quantile : coarseQuantile;
+    // Of a second level nothing is kept that the first has dropped, which scores 0.
+    if (fraction === 0) return level === 'fine' && coarseClusters > 0 ? 0 : NO_THRESHOLD;
+    const name = `${level}/${fraction}`;
+    const known = this.#thresholds.get(name) ?? this.#quantile(level, fraction);
+    this.#thresholds.set(name, known);
+    return known;
+  }
+
+  /** [G, clusters, d]. */
+  centroids(layer: number): Float32Array {
+    return this.#clusters.get(layer)!.fine.centroids;
+  }
+
+  #make(layer: number, query: Rows): LookUp {
+    const context = this.#context;
+    const { ops } = context;
+    const [fineLevel, coarseLevel] = [this.#level(layer, 'fine')!, this.#level(layer, 'coarse')];
+    if (!coarseLevel) {
+      const fine = sigma(context, query, fineLevel);
+      const tokens = spread(context, fine, fineLevel.labels);
+      return inBuffers(ops, [fine.buffer, tokens.buffer], { fine, tokens, coarse: null });
+    }
+    const coarse = sigma(context, query, coarseLevel);
+    const ofClusters = spread(context, coarse, coarseLevel.labels);
+    const among = above(context, ofClusters, this.threshold(layer, 'coarse'));
+    const fine = sigma(context, query, this.#level(layer, 'fine')!, among);
+    const tokens = spread(context, fine, this.#level(layer, 'fine')!.labels);
+    ops.release(ofClusters.buffer, among.buffer);
+    return inBuffers(ops, [coarse.buffer, fine.buffer, tokens.buffer], { coarse, fine, tokens });
+  }
+
+  async #observe(source: LayerTrace): Promise<Observed> {
+    const { ops, evictAt } = this.#context;
+    const { layer, query } = source;
+    const ofText = observedOf.get(source) ?? new Map<string, Observed>();
+    observedOf.set(source, ofText);
+    const name = this.#name(layer);
+    const known = ofText.get(name);
+    if (known) return known;
+    const { clustered } = this.#numbers(layer);
+    const queries = sliceRows(query, clustered, evictAt - clustered);
+    const read = async (level: LookedUp | null): Promise<Float32Array | null> => {
+      if (!level) return null;
+      const { buffer } = sigma(this.#context, queries, level);
+      const values = ops.readFloats(buffer);
+      ops.release(buffer);
+      return values;
+    };
+    const reads = [read(this.#level(layer, 'fine')), read(this.#level(layer, 'coarse'))] as const;
+    const [fine, coarse] = await Promise.all(reads);
+    const observed = { fine: fine!, coarse };
+    ofText.set(name, observed);
+    return observed;
+  }
+
+  /** Between the nearest two by linear interpolation, as torch.quantile. */
+  #quantile(level: 'fine' | 'coarse', fraction: number): number {
+    const { queryHeads, keyValueHeads } = this.#context;
+    const values: { value: number; keys: number }[] = [];
+    let all = 0;
+    for (const [layer, clusters] of this.#clusters) {
+      const observed = this.#observed.get(layer)![level];
+      if (!observed) continue;
+      const { counts, clusters: count } = clusters[level]!;
+      for (let i = 0; i < queryHeads * count; i++) {
+        const keyHead = Math.floor((Math.floor(i / count) * keyValueHeads) / queryHeads);
+        const keys = counts[keyHead * count + (i % count)]!;
+        if (keys > 0) values.push({ value: observed[i]!, keys });
+        all += keys;
+      }
+    }
+    values.sort((a, b) => a.value - b.value);
+    const place = fraction * (all - 1);
+    const at = (index: number): number => {
+      let before = 0;
+      for (const { value, keys } of values) {
+        before += keys;
+        if (index < before) return value;
+      }
+      return values.at(-1)!.value;
+    };
+    const [low, high] = [at(Math.floor(place)), at(Math.ceil(place))];
+    return low + (place - Math.floor(place)) * (high - low);
+  }
+
+  #level(layer: number, level: 'fine' | 'coarse'): LookedUp | null {
+    const clusters = this.#clusters.get(layer)![level];
+    if (!clusters) return null;
+    const key = `squeezed/${level}/${this.#name(layer)}/${layer}`;
+    return this.#memo.get(key, () => upload(this.#context, clusters));
+  }
+
+  #numbers(layer: number) {
+    return numbersIn(this.#parameters, layer, this.#context.evictAt);
+  }
+
+  #name(layer: number): string {
+    return clustersName(this.#parameters, layer, this.#context.evictAt);
+  }
+}
