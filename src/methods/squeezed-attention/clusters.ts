@@ -9,8 +9,11 @@ import type { Parameters } from '../parameters';
 import { kMeans } from './k-means';
 import { isInjected, numbersIn } from './schema';
 
-/** Keys of so many numbers are off the device at once. */
-const MOST_NUMBERS = 2 ** 24;
+/** Layers are clustered together as long as their keys have no more numbers than this, or one by one. */
+const MOST_NUMBERS = 2 ** 22;
+
+/** How many layers, whose keys have so many numbers each, are clustered together at most. */
+export const layersAtOnce = (numbers: number): number => Math.floor(MOST_NUMBERS / Math.max(1, numbers)) + 1;
 
 /** Of each KV head. */
 export interface Level {

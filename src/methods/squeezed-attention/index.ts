@@ -7,6 +7,8 @@ import { keptLists } from '../compose';
 import { defaultChunkTokens } from '../defaults';
 import { costOfEverything } from '../keep-everything';
 import type { Method } from '../method';
+import { layersAtOnce } from './clusters';
+import { MOST_PRODUCTS } from './k-means';
 import { SqueezedRun } from './run';
 import { chunkTokensOf, numbersIn, squeezedParameters } from './schema';
 
@@ -70,8 +72,12 @@ export const squeezedAttention: Method = {
       { label: 'looked-up clusters', elements: H * clusters, count: 4 },
       { label: 'queries for centroids', elements: H * queries * (d + 4), count: 2 },
       // While clusters are found.
-      { label: 'keys of a context', elements: G * tokens * d, count: layers },
-      { label: 'products with centres', elements: G * tokens * clusters, count: 1 },
+      {
+        label: 'keys of a context',
+        elements: G * tokens * d,
+        count: Math.min(layers, layersAtOnce(G * tokens * d)),
+      },
+      { label: 'products with centres', elements: Math.min(MOST_PRODUCTS, tokens * clusters), count: 1 },
     ];
   },
   /** The pruned fraction with which, as often as the observation window looked keys up, the last block sees the budget. */

@@ -3,11 +3,13 @@
  * nearest is found on the device, where the products are; the means on the CPU, so that they are the same whatever adds them up.
  */
 import type { Ops } from '../../../gpu/ops';
-import { headMajorRows, matrixRows, type Rows } from '../../../gpu/rows';
+import { headMajorRows, matrixRows, type Rows, sliceHeads, sliceRows } from '../../../gpu/rows';
 import { Scratch } from '../../../gpu/scratch';
 
 /** Rounds at most; fewer where no row changes its cluster. */
 const ROUNDS = 10;
+/** Products of rows with centres that are held at once, where a row has fewer. */
+export const MOST_PRODUCTS = 2 ** 22;
 
 /** Rows to be clustered, each head for itself: [G, n, d], on the device and off it. */
 export interface Points {
@@ -62,10 +64,21 @@ async function nearest(ops: Ops, { rows, clusters }: Points, centres: Float32Arr
   const scratch = new Scratch(ops);
   const { heads, rows: count, channels } = rows;
   const weight = headMajorRows(scratch.upload(centres, 'centres'), heads, clusters, channels);
-  const products = scratch.rows(heads, count, clusters, 'products with centres');
-  ops.matmul({ input: rows, weight, out: products });
   const labels = scratch.integers(heads * count, 'nearest centres');
-  ops.argmax({ input: matrixRows(products.buffer, heads * count, clusters), out: labels, outOffset: 0 });
+  const most = Math.max(1, Math.floor(MOST_PRODUCTS / clusters));
+  const products = scratch.floats(Math.min(most, count) * clusters, 'products with centres');
+  for (let head = 0; head < heads; head++) {
+    for (let first = 0; first < count; first += most) {
+      const part = Math.min(most, count - first);
+      const out = matrixRows(products, part, clusters);
+      ops.matmul({
+        input: sliceRows(sliceHeads(rows, head, 1), first, part),
+        weight: sliceHeads(weight, head, 1),
+        out,
+      });
+      ops.argmax({ input: out, out: labels, outOffset: head * count + first });
+    }
+  }
   const read = ops.readIntegers(labels);
   scratch.release();
   return read;
