@@ -124,6 +124,7 @@ export async function prepareStep(
       injected: () => null,
       projection: null,
       recorded: null,
+      rereading: null,
     },
     parameters,
   );

@@ -181,6 +181,7 @@ async function randomText(
         outputWeight: () => null,
         injected: () => null,
         projection: null,
+        rereading: null,
       },
     },
     release() {

@@ -140,6 +140,7 @@ export async function openSource(
   for (const notice of notices) process.stderr.write(`${notice}\n`);
   const text = traceOfSession(model.decoder, reader, {
     ...{ tokens: ids.length, answerStart, calibration: model.calibration },
+    read: { ids, encode: model.tokenizer && ((words) => model.tokenizer!.encode(words)) },
   });
   return {
     text,

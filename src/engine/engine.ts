@@ -344,6 +344,7 @@ export class Engine {
       parameters,
       calibration: open.calibration,
       layerTraces: probe?.text.layerTraces ?? null,
+      rereading: probe?.text.rereading ?? null,
       ids: text.ids,
       answerStart,
       queriesStart: queries.start,

@@ -19,6 +19,7 @@ import { attendSelection, fullLogSumExp } from '../model/decoder/attend';
 import type { AttendRequest, Decoder, DecoderSession } from '../model/decoder/decoder';
 import { startSession } from '../model/decoder/decoder';
 import { keyValueProjection } from '../model/decoder/project';
+import type { Rereading } from '../trace/rereading';
 import type { LayerTrace } from '../trace/trace';
 import { AnswerSelections } from './answer-selections';
 import { EarlierQueries } from './earlier-queries';
@@ -51,6 +52,8 @@ export interface GenerationRequest {
   readonly calibration: Calibration | null;
   /** The text as full attention saw it, for methods that prepare from it; null where there is no trace. */
   readonly layerTraces: readonly LayerTrace[] | null;
+  /** The model that has read it, for methods that read on behind a part of it; none by default. */
+  readonly rereading?: Rereading | null;
   readonly ids: Uint32Array;
   /** First token of the answer: generated from there. Null: the text is read, and continued if that is asked for. */
   readonly answerStart: number | null;
@@ -233,6 +236,7 @@ class Run {
         injected: () => null,
         projection: keyValueProjection(ops, config, decoder.weights),
         recorded: request.layerTraces,
+        rereading: request.rereading ?? null,
       },
       parameters,
     );

@@ -117,6 +117,7 @@ export class OpenText {
       tokens: study.ids.length,
       answerStart,
       calibration: open.calibration,
+      read: { ids: study.ids, encode: open.tokenizer && ((words) => open.tokenizer!.encode(words)) },
     });
     const { queryStates, generated } = generation;
     return new OpenText(open, study, text, { queryStates, generated });

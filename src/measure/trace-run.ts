@@ -138,6 +138,7 @@ export function methodContext(text: Trace, evictAt: number): MethodContext {
     injected: text.injected,
     projection,
     recorded: text.layerTraces,
+    rereading: text.rereading,
   };
 }
 

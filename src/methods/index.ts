@@ -17,6 +17,7 @@ import { h2o } from './h2o';
 import { infLlm } from './infllm';
 import { keydiff } from './keydiff';
 import { knorm } from './knorm';
+import { kvzip } from './kvzip';
 import { lagkv } from './lagkv';
 import { loki } from './loki';
 import { lorc } from './lorc';
@@ -52,6 +53,7 @@ export const methods: readonly Method[] = [
   finch,
   simlayerkv,
   duoAttention,
+  kvzip,
   observedAttention,
   expectedAttention,
   capkv,

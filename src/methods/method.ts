@@ -12,6 +12,7 @@ import type { Calibration } from '../model/calibration';
 import type { InjectedName, InjectedTensor } from '../model/capture/injected';
 import type { KeyValueMaps, KeyValueProjection } from '../model/decoder/project';
 import type { Rope } from '../model/decoder/rope';
+import type { Rereading } from '../trace/rereading';
 import type { LayerTrace } from '../trace/trace';
 import type { ParameterContext, Parameters, Parametrised } from './parameters';
 
@@ -211,6 +212,11 @@ export interface MethodContext {
   readonly projection: Pick<KeyValueProjection, 'maps' | 'hiddenSize'> | null;
   /** Every layer of the open text as full attention saw it, which `prepare` may have been given a part of; null: there is no trace. */
   readonly recorded: readonly LayerTrace[] | null;
+  /**
+   * The model that has read the open text with full attention, to read on behind a part of it in `prepare`; null: there is no trace, or
+   * it is a capture's.
+   */
+  readonly rereading: Rereading | null;
   /** For runs over a trace; a free run has nothing to share. */
   readonly memo?: ScoreMemo;
 }
@@ -327,6 +333,8 @@ export interface Wants {
   readonly secondMoments?: boolean;
   /** A text that full attention has read (`MethodRun.prepare`), whatever calibration the model brings. */
   readonly recorded?: boolean;
+  /** The model, to read on behind a part of that text (`MethodContext.rereading`). */
+  readonly rereading?: boolean;
 }
 
 /** What a method does under given parameters: who decides what when, and what it takes. */
@@ -422,7 +430,9 @@ export interface Method extends Parametrised {
 /** Whether a run must `prepare` from a text that full attention has read, because what it needs of one the model does not bring. */
 export function readsTrace(method: Method, parameters: Parameters, calibration: Calibration | null): boolean {
   const { wants } = method.traits(parameters);
-  return Boolean(wants.recorded || (wants.secondMoments && !calibration?.hasSecondMoments));
+  return Boolean(
+    wants.recorded || wants.rereading || (wants.secondMoments && !calibration?.hasSecondMoments),
+  );
 }
 
 /** Whether a run on a trace needs the hidden states of its layers. */

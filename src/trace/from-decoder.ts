@@ -13,6 +13,7 @@ import type { Decoder, DecoderSession } from '../model/decoder/decoder';
 import { keyValueProjection } from '../model/decoder/project';
 import { RotatedRows } from '../model/decoder/rotated-rows';
 import { checkRange } from './capture-range';
+import { type ReadText, rereadingOf } from './rereading';
 import type { LayerTrace, Trace } from './trace';
 
 /** Query rows per attention call; keeps submissions short. */
@@ -29,7 +30,7 @@ export interface OwnedTrace extends Trace {
  */
 export const ROTATED_LAYERS = 2;
 
-/** The text that a reader with `keepQueries` has read; `answerStart` if it has an answer. It ends the reading, and takes the reader over. */
+/** The text that a reader with `keepQueries` has read; `answerStart` if it has an answer, `read` what it was made of. It ends the reading, and takes the reader over. */
 export function traceOfSession(
   decoder: Decoder,
   reader: DecoderSession,
@@ -37,7 +38,9 @@ export function traceOfSession(
     tokens,
     answerStart = null,
     calibration,
-  }: Pick<Trace, 'tokens' | 'calibration'> & Partial<Pick<Trace, 'answerStart'>>,
+    read = null,
+  }: Pick<Trace, 'tokens' | 'calibration'> &
+    Partial<Pick<Trace, 'answerStart'>> & { readonly read?: ReadText | null },
 ): OwnedTrace {
   const { config, ops } = decoder;
   const { queryHeads, keyValueHeads, headDimension: channels } = config;
@@ -91,6 +94,7 @@ export function traceOfSession(
     outputWeight: (layer) => decoder.weights.layers[layer]!.output.weight,
     injected: () => null,
     projection: keyValueProjection(ops, config, decoder.weights),
+    rereading: read && rereadingOf(decoder, caches, read),
     release,
   };
 }
@@ -210,6 +214,7 @@ async function uploadCapture(
     outputWeight: (layer) => outputs.get(layer) ?? null,
     injected: (name, layer) => capture.injected(name, layer),
     projection: null,
+    rereading: null,
     release: () => owned.release(),
   };
 }

@@ -5,6 +5,7 @@ import type { Calibration } from '../model/calibration';
 import type { Capture } from '../model/capture/capture';
 import type { KeyValueProjection } from '../model/decoder/project';
 import type { Rope } from '../model/decoder/rope';
+import type { Rereading } from './rereading';
 
 /**
  * Of queries and keys a text may keep the un-rotated ones only: `query` and `key` are then made when they are read, into space that
@@ -51,4 +52,6 @@ export interface Trace {
   readonly injected: Capture['injected'];
   /** How the model makes keys and values of hidden states; null: a capture, which does not know. */
   readonly projection: KeyValueProjection | null;
+  /** The model, to read on behind a part of the text; null: a capture, or nobody said which tokens the text has. */
+  readonly rereading: Rereading | null;
 }

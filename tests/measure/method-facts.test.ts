@@ -24,6 +24,7 @@ const known: [string, ...unknown[]][] = [
   ['adakv', 'allocate', true, 1, 'kvHead', 'decode'],
   ['simlayerkv', 'allocate', true, 1, 'layer', 'decode'],
   ['duo-attention', 'allocate', true, 'head', 'kvHead', 'decode'],
+  ['kvzip', 'drop', true, 1, 'kvHead', 'decode'],
   ['chunkkv', 'drop', true, 10, 'layer', 'decode'],
   ['freqkv', 'transform', true, 'frequency', 'layer', 'both'],
   ['lorc', 'transform', false, 'rank', 'layer', 'both'],

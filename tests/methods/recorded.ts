@@ -15,9 +15,10 @@ export interface TextShape {
   readonly headDimension: number;
 }
 
-/** Whether a method runs on a text of queries, keys and values alone: what transforms the cache reads a model's hidden states. */
+/** Whether a method runs on a text of queries, keys and values alone: what transforms the cache reads a model's hidden states, others read on. */
 export function runsOnCapture(method: Method, context: ParameterContext): boolean {
-  return method.traits(resolveParameters(method, {}, context)).cache !== 'transformed';
+  const { cache, wants } = method.traits(resolveParameters(method, {}, context));
+  return cache !== 'transformed' && !wants.rereading;
 }
 
 /** [H or G, T, d] each, rotary positions applied; un-rotated ones are computed where they are missing. */
@@ -85,6 +86,7 @@ export function recordText(
     outputWeight: () => null,
     injected: () => null,
     projection: null,
+    rereading: null,
   };
 }
 

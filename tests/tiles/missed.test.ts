@@ -60,6 +60,7 @@ function makeText(tokens: number, queries: readonly number[]) {
     outputWeight: () => null,
     injected: () => null,
     projection: null,
+    rereading: null,
     ...{
       calibration: null,
       layerTraces: [{ ...layer, queryUnrotated: layer.query, keyUnrotated: layer.key }],

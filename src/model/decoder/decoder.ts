@@ -62,6 +62,8 @@ export interface AttendRequest {
   readonly value: Rows;
   /** [end, D], where the reader keeps them. */
   readonly hidden: Rows | null;
+  /** [block, D]: what the block's queries, keys and values are projected from. */
+  readonly blockHidden: Rows;
   /** The whole text's, where the reader keeps them. */
   readonly logSumExp: RowScalars | null;
   readonly out: Rows;
@@ -81,6 +83,8 @@ export interface SessionOptions {
    * instead of memory.
    */
   readonly rotatedLayers?: number;
+  /** Another reader's text, whose first `length` tokens count as read: their keys and values are copied. */
+  readonly behind?: { readonly caches: readonly LayerCache[]; readonly length: number };
 }
 
 interface ReadOptions {
@@ -90,7 +94,8 @@ interface ReadOptions {
    * numbers are those of blocks read one by one.
    */
   readonly blockEnds?: readonly number[];
-  readonly attend: (request: AttendRequest) => void;
+  /** Where it waits for something, so does the layer. */
+  readonly attend: (request: AttendRequest) => void | Promise<void>;
   /** Maps that take the place of a layer's own for keys and values; the layer's own by default. */
   readonly keyValueMaps?: ((layer: number) => KeyValueMaps) | null;
   /** Sees hidden states i = 0 (embeddings) … L−1 (input of the last layer); what it throws ends the reading. */
@@ -179,6 +184,14 @@ function openReader(
     config.activation === 'silu-gate' ? working.floats(mostAtOnce * F, 'feed-forward gate') : null;
   const upBuffer = working.floats(mostAtOnce * F, 'feed-forward');
   let length = 0;
+  if (options.behind) {
+    const { caches: before, length: read } = options.behind;
+    for (const [l, cache] of caches.entries()) {
+      for (const name of ['keyUnrotated', 'value'] as const)
+        ops.copyRows({ input: sliceRows(before[l]![name], 0, read), out: sliceRows(cache[name], 0, read) });
+    }
+    length = read;
+  }
 
   const normalize = (input: Rows, norm: DeviceNorm, out: Rows, kind = config.normalization.kind): void =>
     ops.normalize({ kind, input, ...norm, epsilon: config.normalization.epsilon, out });
@@ -186,13 +199,13 @@ function openReader(
     projectRows(ops, input, map, out, accumulate);
   const projection = keyValueProjection(ops, config, weights);
 
-  function readLayer(
+  async function readLayer(
     l: number,
     n: number,
     blockEnds: readonly number[],
     maps: KeyValueMaps,
-    attend: (request: AttendRequest) => void,
-  ): void {
+    attend: ReadOptions['attend'],
+  ): Promise<void> {
     const layer = weights.layers[l];
     const cache = caches[l];
     const hidden = matrixRows(hiddenBuffer, n, D);
@@ -219,7 +232,7 @@ function openReader(
     let start = length;
     for (const end of blockEnds) {
       const ofBlock = (view: Rows): Rows => sliceRows(view, start - length, end - start);
-      attend({
+      const waits = attend({
         ...{ layer: l, start, end, logSumExp: cache!.logSumExp },
         query: ofBlock(query),
         queryUnrotated: ofBlock(queryUnrotated),
@@ -227,8 +240,10 @@ function openReader(
         keyUnrotated: sliceRows(cache!.keyUnrotated, 0, end),
         value: sliceRows(cache!.value, 0, end),
         hidden: cache!.hidden && sliceRows(cache!.hidden, 0, end),
+        blockHidden: ofBlock(input),
         out: ofBlock(attended),
       });
+      if (waits) await waits;
       start = end;
     }
     project(joinHeads(attended), layer!.output, hidden, true);
@@ -266,7 +281,7 @@ function openReader(
       }
       for (let l = 0; l < config.layers; l++) {
         observe?.(l, hidden);
-        readLayer(l, n, blockEnds, keyValueMaps?.(l) ?? projection.maps(l), attend);
+        await readLayer(l, n, blockEnds, keyValueMaps?.(l) ?? projection.maps(l), attend);
         await ops.pace();
       }
       const normed = matrixRows(normedBuffer, n, D);
