@@ -12,6 +12,7 @@ import {
   resolveParameters,
 } from '../src/methods/parameters';
 import { bundledModelFacts } from '../src/study/context';
+import type { Rereading } from '../src/trace/rereading';
 import { randomLayers, recordText } from '../tests/methods/recorded';
 
 /** The bundled model with a text of this length whose last eighth are the queries. */
@@ -100,6 +101,12 @@ function movedValues(schema: ParameterSchema, value: Parameters[string] | undefi
   return schema.kind === 'fraction' ? [value > 0.5 ? value - 0.2 : value + 0.2] : [value + 1, value + 2];
 }
 
+/** A model that reads on and shows nothing, for what is asked of the memo does not depend on it. */
+const rereading: Rereading = {
+  ...{ ids: new Uint32Array(SHAPE.tokens), encode: null, mostAtOnce: SHAPE.tokens },
+  read: async () => {},
+};
+
 /** What a run over the text asks its memo for in the first layer; null where the method refuses the parameters or needs more than the text. */
 async function keysAsked(method: Method, given: Record<string, unknown>): Promise<Set<string> | null> {
   const keys = new Set<string>();
@@ -115,7 +122,7 @@ async function keysAsked(method: Method, given: Record<string, unknown>): Promis
   try {
     const parameters = resolveParameters(method, given, contextOf(text));
     const { wants } = method.traits(parameters);
-    const run = method.start({ ...methodContext(text, EVICT_AT), memo }, parameters);
+    const run = method.start({ ...methodContext(text, EVICT_AT), rereading, memo }, parameters);
     await run.prepare?.(text.layerTraces);
     const places = { tokens: text.tokens, evictAt: EVICT_AT, answerStart: null };
     for (const block of studyBlocks(method, parameters, places, contextOf(text))) {
