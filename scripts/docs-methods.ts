@@ -97,6 +97,7 @@ const text = recordText(createCpuOps(), SHAPE, randomLayers(SHAPE, 2, 1));
 /** Values beside `value`, of which a method may refuse some. */
 function movedValues(schema: ParameterSchema, value: Parameters[string] | undefined): Parameters[string][] {
   if (schema.kind === 'choice') return schema.options.map((option) => option.value);
+  if (schema.kind === 'table') return [[[schema.minimum]]];
   if (typeof value !== 'number') return [];
   return schema.kind === 'fraction' ? [value > 0.5 ? value - 0.2 : value + 0.2] : [value + 1, value + 2];
 }
