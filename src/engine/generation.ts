@@ -24,6 +24,7 @@ import type { LayerTrace } from '../trace/trace';
 import { AnswerSelections } from './answer-selections';
 import { EarlierQueries } from './earlier-queries';
 import type { StudyText } from './source';
+import { TakenInput } from './taken-input';
 
 /** Longest answer that is generated; what ends one earlier is in docs/measurements.md, "Source, queries, runs". */
 export const LONGEST_ANSWER_TOKENS = 64;
@@ -54,12 +55,19 @@ export interface GenerationRequest {
   readonly layerTraces: readonly LayerTrace[] | null;
   /** The model that has read it, for methods that read on behind a part of it; none by default. */
   readonly rereading?: Rereading | null;
+  /**
+   * What full attention has read of the same text: a method that is dense before its eviction takes over what stands before it
+   * instead of reading that again. Not by default.
+   */
+  readonly dense?: DenseReading | null;
   readonly ids: Uint32Array;
   /** First token of the answer: generated from there. Null: the text is read, and continued if that is asked for. */
   readonly answerStart: number | null;
   /** Tokens that are generated after a text without an answer; none by default. */
   readonly continuation?: number;
   readonly queriesStart: number;
+  /** Where methods that evict once do so, or before the answer if that comes first; by default at `queriesStart`. */
+  readonly evictAt?: number;
   /** Keep queries and log-sum-exp for probe runs. */
   readonly keepQueries: boolean;
   /** Keep hidden states, which the method may not want itself, for probe runs. */
@@ -72,6 +80,13 @@ export interface GenerationRequest {
   readonly isAnswerComplete: (generated: readonly number[]) => boolean;
   readonly signal: AbortSignal;
   readonly onProgress: (tokensRead: number) => void;
+}
+
+/** A text that full attention has read, queries kept. */
+export interface DenseReading {
+  readonly layerTraces: readonly LayerTrace[];
+  /** As in `Generation`, of the same queries. */
+  readonly queryStates: Float32Array;
 }
 
 export interface Generation {
@@ -93,24 +108,43 @@ export interface Generation {
  */
 const NUMBERS_AT_ONCE = 2 ** 19;
 
-/**
- * How a text is read: the prompt's blocks in parts that are read at once, the largest block of all, the most tokens read at once,
- * the tokens that caches need room for.
- */
+/** How a text is read. */
+interface PrefillBlocks {
+  /** The prompt's first blocks, which are taken over from full attention's reading. */
+  readonly taken: readonly QueryBlock[];
+  /** Its other blocks, in parts that are read at once. */
+  readonly parts: readonly QueryBlock[][];
+  readonly largestBlock: number;
+  /** Most tokens read at once. */
+  readonly mostAtOnce: number;
+  /** Tokens that caches need room for. */
+  readonly capacity: number;
+  readonly evictAt: number;
+}
+
+/** How a method reads a text. */
 export function prefillBlocks(
   config: ModelConfig,
   request: Pick<
     GenerationRequest,
-    'method' | 'parameters' | 'answerStart' | 'queriesStart' | 'continuation'
+    'method' | 'parameters' | 'answerStart' | 'queriesStart' | 'evictAt' | 'continuation'
   > & {
     readonly tokens: number;
+    /** Whether what is dense is taken over from a reading that is there. */
+    readonly takesOver?: boolean;
   },
-): { parts: QueryBlock[][]; largestBlock: number; mostAtOnce: number; capacity: number; evictAt: number } {
+): PrefillBlocks {
   const { method, parameters, tokens, answerStart, queriesStart, continuation = 0 } = request;
-  const places = { tokens, evictAt: queriesStart, answerStart };
+  const places = { tokens, evictAt: request.evictAt ?? queriesStart, answerStart };
   const blocks = promptBlocks(method, parameters, places, { ...config, tokens });
+  const evictAt = evictionPlace(places);
+  const isTaken = request.takesOver && method.traits(parameters).isDenseBefore;
+  // The last token of a text chooses in any case, and what an answer begins with needs the state before it.
+  const isStateKnown = evictAt !== answerStart || queriesStart < evictAt;
+  const denseEnd = isTaken ? Math.min(evictAt - (isStateKnown ? 0 : 1), tokens - 1) : 0;
+  const taken = blocks.filter(({ end }) => end <= denseEnd);
   const parts: QueryBlock[][] = [];
-  for (const block of blocks) {
+  for (const block of blocks.slice(taken.length)) {
     const part = parts[parts.length - 1];
     if (part && (block.end - part[0]!.start) * config.hiddenSize <= NUMBERS_AT_ONCE) part.push(block);
     else parts.push([block]);
@@ -118,12 +152,13 @@ export function prefillBlocks(
   const sizes = blocks.map(({ start, end }) => end - start);
   const largestBlock = Math.max(1, answerStart === null ? 0 : tokens - answerStart, ...sizes);
   return {
+    taken,
     parts,
     largestBlock,
     mostAtOnce: Math.max(largestBlock, ...parts.map((part) => part[part.length - 1]!.end - part[0]!.start)),
     capacity:
       answerStart === null ? tokens + continuation : Math.max(tokens, answerStart + LONGEST_ANSWER_TOKENS),
-    evictAt: evictionPlace(places),
+    evictAt,
   };
 }
 
@@ -133,9 +168,10 @@ export async function generate(request: GenerationRequest): Promise<Generation> 
   const { ops, config } = decoder;
   const tokens = ids.length;
   const queryCount = tokens - queriesStart;
-  const { parts, largestBlock, mostAtOnce, capacity, evictAt } = prefillBlocks(config, {
+  const { taken, parts, largestBlock, mostAtOnce, capacity, evictAt } = prefillBlocks(config, {
     ...request,
     tokens,
+    takesOver: Boolean(request.dense),
   });
   const { keepQueries, rotatedLayers, method, parameters } = request;
   const keepHidden = Boolean(request.keepHidden || method.traits(parameters).wants.hidden);
@@ -147,6 +183,7 @@ export async function generate(request: GenerationRequest): Promise<Generation> 
     const queryStates = matrixRows(states, queryCount, config.hiddenSize);
     run = new Run(request, session, scratch, queryStates, largestBlock, evictAt);
     await run.prepare();
+    if (taken.length > 0) await run.takeOver(taken);
     for (const part of parts) await run.readBlocks(part);
     const generated = await run.generate();
     const { selections } = run;
@@ -246,6 +283,39 @@ class Run {
   /** What the method has to compute from a text before it can select. */
   async prepare(): Promise<void> {
     await this.#method.prepare?.(this.#request.layerTraces, this.#request.signal);
+  }
+
+  /**
+   * Takes over what full attention has read of the first blocks. The method sees them as if they were read: it looks at each, and
+   * what was attended to is told.
+   */
+  async takeOver(blocks: readonly QueryBlock[]): Promise<void> {
+    const { decoder, dense, queriesStart, method, signal, onProgress } = this.#request;
+    const { hiddenSize } = decoder.config;
+    const { layerTraces, queryStates } = dense!;
+    const { end } = blocks[blocks.length - 1]!;
+    this.#session.takeOver(layerTraces, end);
+    for (const trace of layerTraces) {
+      for (const block of blocks) {
+        const input = new TakenInput(trace, block, this.#traits.wants, this.#earlier);
+        const selection = this.#method.select(input);
+        if (selection.list || selection.rangeStart > 0)
+          throw new Error(`${method.id} is not dense before token ${end}`);
+        this.#method.attended?.(input, selection, input.attended);
+        this.#noteQueries(input);
+      }
+      await this.#ops.pace();
+      signal.throwIfAborted();
+    }
+    const rows = end - queriesStart;
+    if (rows > 0) {
+      const states = this.#ops.upload(queryStates.subarray(0, rows * hiddenSize), 'hidden states of queries');
+      const input = matrixRows(states, rows, hiddenSize);
+      this.#ops.copyRows({ input, out: sliceRows(this.#queryStates, 0, rows) });
+      if (end === this.#generateFrom) this.#session.logits(sliceRows(input, rows - 1, 1), this.#nextLogits);
+      this.#ops.release(states);
+    }
+    onProgress(end);
   }
 
   /** Reads the true tokens of blocks that follow one another, and keeps the states of those that are queries. */
@@ -348,6 +418,15 @@ class Run {
     this.#check.release();
   }
 
+  /** Keeps a block's queries for those that look at earlier ones. */
+  #noteQueries(input: LayerInput): void {
+    const { layer, block } = input;
+    // Who decides once has looked at them by then.
+    if (!this.#earlier || (this.#traits.decides === 'once' && block.end > this.#evictAt)) return;
+    const query = this.#traits.wants.earlierUnrotated ? input.queryUnrotated! : input.query;
+    this.#earlier.note(layer, query, block.end);
+  }
+
   #attend(asked: AttendRequest): void {
     const { decoder } = this.#request;
     const { start, end } = asked;
@@ -377,13 +456,7 @@ class Run {
     if (this.#method.attend) this.#method.attend(input, selection, asked.out, kept);
     else attendSelection(this.#ops, input, selection, scale, asked.out, kept);
     this.#method.attended?.(input, selection, kept);
-    // Who decides once has looked at them by then.
-    if (this.#traits.decides !== 'once' || end <= this.#evictAt)
-      this.#earlier?.note(
-        asked.layer,
-        this.#traits.wants.earlierUnrotated ? asked.queryUnrotated : asked.query,
-        end,
-      );
+    this.#noteQueries(input);
     const writes = this.selections && !this.#hasGenerated && end >= this.#generateFrom!;
     if (writes) this.selections!.note(asked.layer, selection);
     const held = writes ? selection.list?.buffer : undefined;

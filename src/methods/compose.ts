@@ -124,7 +124,7 @@ export interface Parts<Made extends Scores = Scores> {
  * When keys are decided. What a scorer says of candidates, segments, following and late notices is for `once`; units are for `once`
  * and `everyQuery`.
  */
-export interface Schedule extends Pick<Traits, 'decides' | 'evicts' | 'isNested'> {
+export interface Schedule extends Pick<Traits, 'decides' | 'evicts' | 'isNested' | 'isDenseBefore'> {
   readonly blocks: Method['blocks'];
   start<Made extends Scores>(
     parts: Parts<Made>,
@@ -146,7 +146,7 @@ type Composed = Pick<Method, 'traits' | 'blocks' | 'start' | 'cost' | 'memory' |
 
 export function compose<Made extends Scores>(parts: Parts<Made>): Composed {
   const { scorer, budget, unit, schedule, positions } = parts;
-  const { decides, evicts, isNested } = schedule;
+  const { decides, evicts, isNested, isDenseBefore } = schedule;
   // What does not touch scores knows nothing of their kind.
   const plain = parts as unknown as Parts;
   return {
@@ -155,6 +155,7 @@ export function compose<Made extends Scores>(parts: Parts<Made>): Composed {
       unit: unit.tokens(parameters, 0),
       positions: positions.of(parameters),
       wants: scorer.wants?.(parameters) ?? {},
+      ...(isDenseBefore && positions.of(parameters) === 'model' ? { isDenseBefore } : {}),
     }),
     blocks: schedule.blocks,
     start: (context, parameters) => schedule.start(parts, context, parameters),

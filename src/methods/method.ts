@@ -371,6 +371,11 @@ export interface Traits {
    */
   readonly positions: 'model' | 'cache' | { readonly own: string };
   readonly wants: Wants;
+  /**
+   * Whether every query before the eviction sees every key up to its own, at the model's positions: what full attention has read of
+   * these tokens then is what the run would read. Absent: no.
+   */
+  readonly isDenseBefore?: boolean;
 }
 
 /** What a run's memory depends on. */

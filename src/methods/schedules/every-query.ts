@@ -18,6 +18,7 @@ export const everyQuery: Schedule = {
   decides: 'everyBlock',
   evicts: false,
   isNested: false,
+  isDenseBefore: true,
   blocks(_parameters, tokens, evictAt, context) {
     const first = Math.min(tokens, firstChoosing(evictAt, context.tokens));
     return [...equalBlocks(0, first, defaultChunkTokens(context)), ...equalBlocks(first, tokens, 1)];

@@ -22,6 +22,7 @@ export const once: Schedule = {
   decides: 'once',
   evicts: true,
   isNested: false,
+  isDenseBefore: true,
   /** Dense blocks up to the eviction and after it; their size only paces the work. */
   blocks: (_parameters, tokens, evictAt, context) =>
     blocksAround(evictAt, tokens, defaultChunkTokens(context)),

@@ -48,6 +48,9 @@ export interface LayerCache {
   readonly hidden: Rows | null;
 }
 
+/** What another session has read of a layer, keys before rotation included. */
+type ReadLayer = Pick<LayerCache, 'value' | 'hidden'> & { readonly keyUnrotated: Rows | null };
+
 /** What `attend` is asked: the block's queries, all keys and values so far, and where its output [H, block, d] goes. */
 export interface AttendRequest {
   readonly layer: number;
@@ -112,6 +115,11 @@ export interface DecoderSession {
    * next call.
    */
   read(ids: Uint32Array, how: ReadOptions): Promise<Rows>;
+  /**
+   * Takes over keys, values and, where they are kept, the layers' inputs of tokens [0, tokens) that another session has read, in the
+   * place of reading them. Only before anything was read.
+   */
+  takeOver(layers: readonly ReadLayer[], tokens: number): void;
   /** Logits [rows, V] of hidden states into `out`. */
   logits(hidden: Rows, out: Rows): void;
   /** Forgets all tokens from `length` on. */
@@ -288,6 +296,17 @@ function openReader(
       normalize(hidden, weights.finalNorm, normed);
       length += n;
       return normed;
+    },
+    takeOver(layers, tokens) {
+      if (length > 0) throw new RangeError(`${length} tokens were read already`);
+      for (const [l, cache] of caches.entries()) {
+        const take = (input: Rows, out: Rows): void =>
+          ops.copyRows({ input: sliceRows(input, 0, tokens), out: sliceRows(out, 0, tokens) });
+        take(layers[l]!.keyUnrotated!, cache.keyUnrotated);
+        take(layers[l]!.value, cache.value);
+        if (cache.hidden) take(layers[l]!.hidden!, cache.hidden);
+      }
+      length = tokens;
     },
     logits(hidden, out) {
       multiplyByTable(ops, hidden, weights.head, out);
