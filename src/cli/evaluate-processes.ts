@@ -5,6 +5,8 @@
 import { spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { UserError } from '../base/user-error';
+import type { Share } from './evaluate-seeds';
+import { nameOf, oneBased } from './evaluate-shards';
 import {
   type Answer,
   type CellKey,
@@ -13,7 +15,9 @@ import {
   type EvaluationHead,
   readEvaluation,
   readPart,
+  readShard,
   writeEvaluation,
+  writeShard,
 } from './evaluation-file';
 import { besidePath } from './output';
 import { endProgress, showProgress } from './progress';
@@ -25,12 +29,6 @@ export const MOST_PROCESSES = 256;
 
 /** What a process says when its file is of this evaluation, or not there: only then are its answers counted. */
 export const CHECKED = 'checked';
-
-/** Which of the texts are a process's own: every count-th from index on. */
-export interface Share {
-  readonly index: number;
-  readonly count: number;
-}
 
 /**
  * The share that `--part i/n` names. Only the command's own processes have one: they end when the command does, however that
@@ -68,8 +66,17 @@ export function readAnswers(out: string, parts: number): Answer[] {
 export async function evaluateInProcesses(
   rawArguments: readonly string[],
   out: string,
-  processes: number,
-  plan: readonly CellKey[],
+  {
+    processes,
+    plan,
+    shard,
+    seeds,
+  }: {
+    readonly processes: number;
+    readonly plan: readonly CellKey[];
+    readonly shard: Share | null;
+    readonly seeds: number;
+  },
 ): Promise<void> {
   const parts = Array.from({ length: processes }, (_, part) => part);
   const checked = new Set<number>();
@@ -78,7 +85,18 @@ export async function evaluateInProcesses(
       .map((part) => readPart(partPath(out, part)))
       .filter((file) => file !== null);
     if (answered.length === 0) return;
-    const { answers: _, ...head } = answered[answered.length - 1]!;
+    const { answers: _, ...last } = answered[answered.length - 1]!;
+    // It is what one of our own processes wrote.
+    const head = last as unknown as EvaluationHead;
+    if (shard) {
+      const all = new Map(readShard(out)?.answers.map((answer) => [nameOf(answer), answer]));
+      for (const answer of answered.flatMap((part) => part.answers)) all.set(nameOf(answer), answer);
+      writeShard(out, head, {
+        ...{ shard: oneBased(shard), seeds, cells: [...plan], answers: [...all.values()] },
+      });
+      showProgress(`${all.size} answers`);
+      return;
+    }
     const cells = readEvaluation(out)?.cells ?? [];
     for (const key of plan) cellOf(cells, key);
     countAnswers(
@@ -86,8 +104,7 @@ export async function evaluateInProcesses(
       answered.flatMap(({ answers }) => answers),
       head.firstSeed,
     );
-    // It is what one of our own processes wrote.
-    writeEvaluation(out, head as unknown as EvaluationHead, cells, plan);
+    writeEvaluation(out, head, cells, plan);
     showProgress(`${cells.reduce((sum, cell) => sum + cell.seeds, 0)} answers`);
   };
   const children = parts.map((part) => {

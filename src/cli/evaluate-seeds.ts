@@ -6,36 +6,54 @@ import { generate, LONGEST_ANSWER_TOKENS } from '../engine/generation';
 import { fitsMemory, type MemoryRequest, planMemory } from '../engine/memory/plan';
 import { gatherNotices } from '../engine/notices';
 import type { OpenModel } from '../engine/open-model';
-import { parameterContext, resolve } from '../engine/resolve';
+import { OpenText } from '../engine/open-text';
+import { parameterContext, type ResolvedMethod, resolve } from '../engine/resolve';
 import { buildText, type StudyText } from '../engine/source';
 import { compareStates } from '../measure/logits';
-import { type EvictAfter, queriesAfter } from '../study/spec';
-import type { Answer, CellKey } from './evaluation-file';
+import { measureLayers } from '../measure/measure-layers';
+import { Memo } from '../measure/memo';
+import { evictionPlace } from '../methods/blocks';
+import { needsHidden, readsTrace, type StudyPlaces } from '../methods/method';
+import { isFullAttention } from '../methods/method-spec';
+import type { ParameterContext } from '../methods/parameters';
+import type { EvictAfter } from '../study/spec';
+import { digitsRight } from '../tasks/answer';
+import type { Answer, CellKey, Measures } from './evaluation-file';
 import { sampleTexts } from './node-environment';
 import { encodingMilliseconds, withinTime } from './time-limit';
 
 /** Free runs at once on a GPU: while one waits for a token, the others keep the device busy. */
 const GPU_RUNS = 6;
 
-export interface SeedsRequest {
-  readonly model: OpenModel;
+/** A part of the texts (length × task × seed): every count-th from index on, as neighbours take about as long. */
+export interface Share {
+  readonly index: number;
+  readonly count: number;
+}
+
+export interface SeedsAsked {
   readonly plan: readonly CellKey[];
   /** Seeds from `first` up to, not including, `end`. */
   readonly seeds: { readonly first: number; readonly end: number };
-  /** Of all texts (length × task × seed), every count-th from index on: neighbours take about as long. */
-  readonly share: { readonly index: number; readonly count: number };
+  readonly share: Share;
+}
+
+export interface SeedsRequest extends SeedsAsked {
+  readonly model: OpenModel;
   readonly isAnswered: (key: CellKey, seed: number) => boolean;
   /** Called with every answer, as they come. */
   readonly onAnswer: (answer: Answer) => void;
   /** Null: as the tokenizer has it. */
   readonly startToken: boolean | null;
+  /** Whether what a method keeps and loses is measured beside its answers. */
+  readonly measures: boolean;
 }
 
 interface Job {
   readonly key: CellKey;
   readonly seed: number;
-  /** The same for all methods of a seed that evict there. */
-  readonly text: () => StudyText;
+  /** The same for all methods of a seed. */
+  readonly text: ReadText;
 }
 
 /** Answers what is not answered yet. Throws UserError for a model without tokenizer and for tasks that do not fit. */
@@ -45,7 +63,9 @@ export async function answerSeeds(request: SeedsRequest): Promise<void> {
   const lane = async (): Promise<void> => {
     for (const { key, seed, text } of jobs) {
       const { task, tokens, label, evictAfter } = key;
-      onAnswer({ task, tokens, label, evictAfter, seed, ...(await runSeed(model, key, text())) });
+      const answer = await runSeed(request, key, text);
+      text.leave();
+      onAnswer({ task, tokens, label, evictAfter, seed, ...answer });
     }
   };
   const lanes = model.decoder.ops.backend === 'cpu' ? 1 : runsWithRoom(model, plan);
@@ -55,59 +75,153 @@ export async function answerSeeds(request: SeedsRequest): Promise<void> {
 /** As many free runs at once as there is room for, of the longest text. */
 function runsWithRoom(model: OpenModel, plan: readonly CellKey[]): number {
   let runs = GPU_RUNS;
-  const fits = (key: CellKey): boolean => fitsMemory(memoryOf(model, key, { tokens: key.tokens, runs }));
+  const fits = (key: CellKey): boolean => {
+    const queriesStart = Math.max(0, key.tokens - LONGEST_ANSWER_TOKENS);
+    const resolved = resolveKey(key, parameterContext(model, key.tokens), null);
+    if (!('method' in resolved)) return true;
+    return fitsMemory({
+      ...memoryOf(model, resolved, { tokens: key.tokens, queriesStart, answerStart: key.tokens - 1 }),
+      runsAtOnce: runs,
+    });
+  };
   while (runs > 1 && !plan.every(fits)) runs--;
   return runs;
 }
 
-/** What a free run takes; its queries and answer are few. */
+/** What a text that full attention reads, and a free run beside it, take. */
 function memoryOf(
   model: OpenModel,
-  key: CellKey,
-  { tokens, runs }: { readonly tokens: number; readonly runs: number },
+  { method, parameters }: ResolvedMethod,
+  places: Pick<MemoryRequest, 'tokens' | 'queriesStart' | 'answerStart'>,
 ): MemoryRequest {
-  const context = parameterContext(model, key.tokens);
-  const { method, parameters } = resolve({ id: key.id, parameters: key.parameters as never }, context);
   return {
-    ...{ method, parameters, tokens, parts: ['free'], runsAtOnce: runs },
-    config: model.config,
+    ...{ method, parameters, ...places, parts: ['probe', 'free'], config: model.config },
     limits: model.decoder.ops.memoryLimits,
-    queriesStart: Math.max(0, tokens - LONGEST_ANSWER_TOKENS),
-    answerStart: tokens - 1,
+    recordsHidden: needsHidden(method, parameters),
   };
 }
 
-function* jobsOf({ model, plan, seeds, share, isAnswered, startToken }: SeedsRequest): Generator<Job> {
+/** A cell's method for one text: with the budget of the cell, or why there is none. Null places: with parameters as they are. */
+function resolveKey(
+  { id, parameters, keep }: CellKey,
+  context: ParameterContext,
+  text: { readonly tokens: number; readonly places: StudyPlaces } | null,
+): ResolvedMethod | { readonly floor: number } | { readonly reason: string } {
+  const asked = resolve({ id, parameters: parameters as never }, context);
+  if (keep === undefined || !text) return asked;
+  const inText = { ...context, tokens: text.tokens };
+  const fitted = asked.method.withBudget(asked.parameters, inText, keep, text.places);
+  return 'parameters' in fitted ? { ...asked, parameters: fitted.parameters } : fitted;
+}
+
+/** The texts of a share, each with its place in the whole. */
+export function* textsOf({ plan, seeds, share }: SeedsAsked) {
   const isOfGroup = (a: CellKey, b: CellKey): boolean => a.task === b.task && a.tokens === b.tokens;
   const groups = plan.filter((key, i) => plan.findIndex((other) => isOfGroup(other, key)) === i);
-  let counted = 0;
-  for (const group of groups) {
-    const { task, tokens } = group;
+  let texts = 0;
+  for (const { task, tokens } of groups) {
     for (let seed = seeds.first; seed < seeds.end; seed++) {
-      if (counted++ % share.count !== share.index) continue;
-      const due = plan.filter((key) => key.task === task && key.tokens === tokens && !isAnswered(key, seed));
-      const texts = new Map<EvictAfter, StudyText>();
-      for (const key of due) {
-        const { evictAfter } = key;
-        yield {
-          key,
-          seed,
-          text: () => {
-            const text =
-              texts.get(evictAfter) ?? seedText(model, { task, tokens, seed }, evictAfter, startToken);
-            texts.set(evictAfter, text);
-            return text;
-          },
-        };
-      }
+      if (texts++ % share.count === share.index) yield { task, tokens, seed };
     }
+  }
+}
+
+function* jobsOf(request: SeedsRequest): Generator<Job> {
+  const { plan, isAnswered } = request;
+  for (const asked of textsOf(request)) {
+    const { task, tokens, seed } = asked;
+    const due = plan.filter((key) => key.task === task && key.tokens === tokens && !isAnswered(key, seed));
+    if (due.length === 0) continue;
+    const text = new ReadText(request, asked, due);
+    for (const key of due) yield { key, seed, text };
+  }
+}
+
+/** One text, and what full attention has read of it where that serves several methods or is needed by one. */
+class ReadText {
+  readonly #request: SeedsRequest;
+  readonly #asked: { readonly task: string; readonly tokens: number; readonly seed: number };
+  readonly #due: readonly CellKey[];
+  readonly memo = new Memo();
+  #text: StudyText | null = null;
+  #open: Promise<OpenText> | null = null;
+  #users: number;
+
+  constructor(
+    request: SeedsRequest,
+    asked: { readonly task: string; readonly tokens: number; readonly seed: number },
+    due: readonly CellKey[],
+  ) {
+    this.#request = request;
+    this.#asked = asked;
+    this.#due = due;
+    this.#users = due.length;
+  }
+
+  get text(): StudyText {
+    const { model, startToken } = this.#request;
+    this.#text ??= seedText(model, this.#asked, startToken);
+    return this.#text;
+  }
+
+  /** Where the text is evicted from and answered. */
+  places(evictAfter: EvictAfter): StudyPlaces & { readonly answerStart: number } {
+    const { queries, answerStart } = this.text.facts;
+    // A task has an answer.
+    return { evictAt: evictAfter === 'question' ? answerStart! : queries.start, answerStart: answerStart! };
+  }
+
+  /** The method of a cell, for this text. */
+  resolve(key: CellKey) {
+    const { ids } = this.text;
+    const context = parameterContext(this.#request.model, key.tokens);
+    return resolveKey(key, context, { tokens: ids.length, places: this.places(key.evictAfter) });
+  }
+
+  /** What a study of this text and `method` takes. */
+  plan(method: ResolvedMethod, evictAt: number) {
+    const { model } = this.#request;
+    const { queries, answerStart } = this.text.facts;
+    const places = { tokens: this.text.ids.length, queriesStart: queries.start, answerStart };
+    return planMemory({
+      ...memoryOf(model, method, places),
+      ...(this.#open ? {} : { parts: ['free'] }),
+      evictAt,
+    });
+  }
+
+  /** The text as full attention has read it; null where nobody would gain by it. */
+  async read(): Promise<OpenText | null> {
+    this.#open ??= this.#openWhereUsed();
+    return this.#open;
+  }
+
+  /** Told by each of its methods when it has been answered. */
+  leave(): void {
+    this.#users--;
+    if (this.#users > 0) return;
+    this.memo.close();
+    void this.#open?.then((open) => open.release());
+  }
+
+  #openWhereUsed(): Promise<OpenText> | null {
+    const { model, measures } = this.#request;
+    const due = this.#due.map((key) => this.resolve(key)).filter((of) => 'method' in of);
+    const isShared = ({ method, parameters }: ResolvedMethod): boolean =>
+      Boolean(method.traits(parameters).isDenseBefore) || isFullAttention(method, parameters);
+    const isRead = due.some(({ method, parameters }) => readsTrace(method, parameters, model.calibration));
+    if (!(measures || isRead || due.filter(isShared).length > 1)) return null;
+    const hidden = due.find(({ method, parameters }) => needsHidden(method, parameters));
+    const { queries, answerStart } = this.text.facts;
+    const places = { tokens: this.text.ids.length, queriesStart: queries.start, answerStart };
+    const plan = planMemory(memoryOf(model, hidden ?? due[0]!, places));
+    return OpenText.open(model, this.text, plan, new AbortController().signal, () => {});
   }
 }
 
 function seedText(
   model: OpenModel,
   asked: { readonly task: string; readonly tokens: number; readonly seed: number },
-  evictAfter: EvictAfter,
   startToken: boolean | null,
 ): StudyText {
   const { tokenizer, config } = model;
@@ -118,39 +232,47 @@ function seedText(
   return withinTime(
     encodingMilliseconds(100 * asked.tokens),
     `Making seed ${asked.seed} of ${asked.task}`,
-    () =>
-      buildText({ source, queriesStart: queriesAfter(evictAfter), startToken }, tokenizer, config, samples),
+    () => buildText({ source, queriesStart: null, startToken }, tokenizer, config, samples),
   );
 }
 
 async function runSeed(
-  model: OpenModel,
+  request: SeedsRequest,
   key: CellKey,
-  text: StudyText,
-): Promise<Pick<Answer, 'isRight' | 'lossNats' | 'notices'>> {
-  const { queries, answerStart } = text.facts;
-  const context = parameterContext(model, key.tokens);
-  const { method, parameters } = resolve({ id: key.id, parameters: key.parameters as never }, context);
-  const { rotatedLayers } = planMemory(memoryOf(model, key, { tokens: text.ids.length, runs: 1 }));
-  const reading = await generate({
-    decoder: model.decoder,
-    rotatedLayers: rotatedLayers.free,
-    method,
-    parameters,
-    calibration: model.calibration,
-    layerTraces: null,
-    ids: text.ids,
-    answerStart,
-    queriesStart: queries.start,
-    keepQueries: false,
-    isAnswerComplete: (generated) => text.isAnswerComplete(generated),
-    signal: new AbortController().signal,
-    onProgress: () => {},
-  });
-  reading.session.release();
-  const { queryStates: states } = reading;
-  const next = text.ids.subarray(queries.start + 1);
-  const { lossNats } = await compareStates(model.decoder, states, states, next);
+  read: ReadText,
+): Promise<Pick<Answer, 'isRight' | 'lossNats' | 'measures' | 'notices'>> {
+  const { model } = request;
+  const { text } = read;
+  const resolved = read.resolve(key);
+  if (!('method' in resolved)) {
+    const why =
+      'reason' in resolved
+        ? resolved.reason
+        : `Texts where ${key.keep} is below what ${key.id} can keep, ${resolved.floor.toFixed(3)} or so, are not run.`;
+    return { isRight: null, lossNats: 0, measures: {}, notices: [why] };
+  }
+  const { method, parameters } = resolved;
+  const places = read.places(key.evictAfter);
+  const open = await read.read();
+  const {
+    generated,
+    queryStates: states,
+    notices: ofRun,
+  } = open && isFullAttention(method, parameters)
+    ? { ...open.full, notices: [] }
+    : await freeRun(request, resolved, places, read, open);
+  // Of a text that is evicted from after its question, queries are the answer's.
+  const { start } = text.facts.queries;
+  const from = Math.max(start, places.evictAt);
+  const ofQueries = (all: Float32Array): Float32Array =>
+    all.subarray((from - start) * model.config.hiddenSize);
+  const next = text.ids.subarray(from + 1);
+  const { lossNats, divergenceNats } = await compareStates(
+    model.decoder,
+    ofQueries(open?.full.queryStates ?? states),
+    ofQueries(states),
+    next,
+  );
   // Question and answer are queries, so some have a next token.
   if (lossNats === null) throw new Error('a task without a token to predict');
   if (!Number.isFinite(lossNats)) {
@@ -158,6 +280,61 @@ async function runSeed(
       `The loss of ${key.task}, ${key.tokens} tokens, with ${quote(key.label)} is ${lossNats}: numbers in the model overflow; no answer of it is counted.`,
     );
   }
-  const notices = [...gatherNotices({ method, parameters, context, run: reading.notices })];
-  return { isRight: text.judge(reading.generated ?? []).right, lossNats, notices };
+  const measured =
+    open && request.measures ? { ...(await measureText(resolved, places, read, open)), divergenceNats } : {};
+  const context = parameterContext(model, key.tokens);
+  const notices = [...gatherNotices({ method, parameters, context, run: ofRun })];
+  const answer = text.judge(generated ?? []);
+  const digitShare = digitsRight(answer.text, { answerText: text.answerText! });
+  return { isRight: answer.right, lossNats, measures: { digitShare, ...measured }, notices };
+}
+
+async function freeRun(
+  { model }: SeedsRequest,
+  resolved: ResolvedMethod,
+  places: StudyPlaces,
+  read: ReadText,
+  open: OpenText | null,
+) {
+  const { method, parameters } = resolved;
+  const { text } = read;
+  const layerTraces = open?.text.layerTraces ?? null;
+  // Without their hidden states, what wants them reads for itself.
+  const isTaken = layerTraces && (!method.traits(parameters).wants.hidden || open!.hasHidden);
+  const { session, ...reading } = await generate({
+    decoder: model.decoder,
+    rotatedLayers: read.plan(resolved, places.evictAt).rotatedLayers.free,
+    ...{ method, parameters, layerTraces, calibration: model.calibration },
+    dense: isTaken ? { layerTraces, queryStates: open!.full.queryStates } : null,
+    ids: text.ids,
+    answerStart: places.answerStart,
+    queriesStart: text.facts.queries.start,
+    evictAt: places.evictAt,
+    keepQueries: false,
+    isAnswerComplete: (generated) => text.isAnswerComplete(generated),
+    signal: new AbortController().signal,
+    onProgress: () => {},
+  });
+  session.release();
+  return reading;
+}
+
+/** What the method keeps and loses where every layer sees full attention's queries and keys: means over layers. */
+async function measureText(
+  { method, parameters }: ResolvedMethod,
+  places: StudyPlaces,
+  { text, memo }: ReadText,
+  open: OpenText,
+): Promise<Measures> {
+  // Evicting at their start; those before the answer then see what they saw.
+  const queries = { start: evictionPlace(places), end: text.ids.length };
+  const layers = await measureLayers({ text: open.text, method, parameters, queries, memo });
+  const mean = (values: readonly number[]): number =>
+    values.reduce((sum, value) => sum + value, 0) / values.length;
+  const recalls = layers.map(({ massRecall }) => massRecall);
+  return {
+    kept: mean(layers.map(({ keptShare }) => keptShare)),
+    massRecall: recalls.includes(null) ? null : mean(recalls as number[]),
+    outputError: mean(layers.map(({ outputError }) => outputError)),
+  };
 }

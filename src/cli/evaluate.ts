@@ -16,10 +16,11 @@ import {
   ownShare,
   partPath,
   readAnswers,
-  type Share,
 } from './evaluate-processes';
-import { answerSeeds } from './evaluate-seeds';
+import { answerSeeds, type Share } from './evaluate-seeds';
+import { checkSameShard, mergeShards, nameOf, oneBased, shardOf } from './evaluate-shards';
 import {
+  type Cell,
   type CellKey,
   cellOf,
   checkSameMeaning,
@@ -27,11 +28,12 @@ import {
   checkSameStart,
   countAnswers,
   type EvaluationHead,
-  isSameCell,
   readEvaluation,
   readPart,
+  readShard,
   writeEvaluation,
   writePart,
+  writeShard,
 } from './evaluation-file';
 import { refuseKept } from './kept';
 import { lockFile } from './lock';
@@ -40,12 +42,13 @@ import { endProgress, showProgress } from './progress';
 import { openModelOf, startTokenOf } from './source';
 
 const methodSchema = z.union([
-  z.string().transform((id) => ({ id, label: id, parameters: {} })),
+  z.string().transform((id) => ({ id, label: id, parameters: {}, keep: undefined as number[] | undefined })),
   z
     .object({
       id: z.string(),
       label: z.string().optional(),
       parameters: z.record(z.string(), z.unknown()).default({}),
+      keep: z.array(z.number()).optional(),
     })
     .transform((entry) => ({ ...entry, label: entry.label ?? entry.id })),
 ]);
@@ -57,10 +60,12 @@ const LARGEST_SEED = 2 ** 32 - 1;
 const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/u;
 
 export async function evaluateCommand(rawArguments: string[]): Promise<void> {
+  if (rawArguments[0] === 'merge') return mergeCommand(rawArguments.slice(1));
   const args = readArguments('evaluate', rawArguments);
   refuseKept(args);
   const out = args.output();
-  const share = args.has('part') ? ownShare(args.text('part')) : null;
+  const part = args.has('part') ? ownShare(args.text('part')) : null;
+  const shard = args.has('shard') ? shardOf(args.text('shard')) : null;
   // Seeds below a million are never trained on (samples/training/rows.ts).
   const firstSeed = args.has('first-seed') ? args.count('first-seed', 0, LARGEST_SEED) : 0;
   const seeds = args.count('seeds', 1);
@@ -72,17 +77,30 @@ export async function evaluateCommand(rawArguments: string[]): Promise<void> {
   const plan = planOf(args);
   const processes = args.has('processes') ? args.count('processes', 1, MOST_PROCESSES) : 1;
   // The processes of a command write files of their own under its lock.
-  const unlock = share ? () => {} : lockFile(out);
+  const unlock = part ? () => {} : lockFile(out);
   try {
     if (processes > 1) {
       const at = rawArguments.findLastIndex((argument) => /^--processes(=|$)/.test(argument));
       const own = rawArguments.toSpliced(at, rawArguments[at]!.includes('=') ? 1 : 2);
-      await evaluateInProcesses(own, out, processes, plan);
-    } else await evaluateSeeds(args, { out, share, plan, firstSeed, seeds });
-    if (!share) await printCells(out, plan);
+      await evaluateInProcesses(own, out, { processes, plan, shard, seeds });
+    } else await evaluateSeeds(args, { out, part, shard, plan, firstSeed, seeds });
+    if (part) return;
+    if (shard) await printShard(out);
+    else await printCells(readEvaluation(out)?.cells ?? [], plan);
   } finally {
     unlock();
   }
+}
+
+/** `evaluate merge FILES --out OUT.json`. */
+async function mergeCommand(rawArguments: readonly string[]): Promise<void> {
+  const first = rawArguments.findIndex((argument) => argument.startsWith('-'));
+  const files = first < 0 ? rawArguments : rawArguments.slice(0, first);
+  const args = readArguments('evaluate merge', rawArguments.slice(files.length));
+  const out = args.output({ files });
+  const { head, cells, plan } = mergeShards(files);
+  writeEvaluation(out, head, cells, plan);
+  await printCells(cells, plan);
 }
 
 /** What is asked for, in the order in which it is computed and written. Throws UserError. */
@@ -105,8 +123,12 @@ function planOf(args: Arguments): CellKey[] {
     );
   }
   const methods = parsed.data;
-  for (const { id, label } of methods) {
+  const everywhere = args.has('keep') ? args.numbers('keep') : null;
+  for (const { id, label, keep } of methods) {
     methodById(id);
+    const wrong = (keep ?? everywhere ?? []).find((fraction) => !(fraction > 0 && fraction <= 1));
+    if (wrong !== undefined)
+      throw new UserError(`What is kept is a fraction above 0 and up to 1, and ${wrong} is none.`);
     if (UNSEEN.test(label) || label.trim() === '') {
       throw new UserError(
         `The label ${quote(label)} has characters that are not seen, or no others; use plain words.`,
@@ -116,12 +138,15 @@ function planOf(args: Arguments): CellKey[] {
   if (new Set(methods.map(({ label }) => label)).size < methods.length) {
     throw new UserError('--methods names the same method twice; give each a "label" of its own.');
   }
+  const asked = methods.flatMap(({ id, label, parameters, keep }) => {
+    const keeps = [...new Set(keep ?? everywhere ?? [])];
+    if (keeps.length === 0) return [{ label, id, parameters }];
+    return keeps.map((fraction) => ({ label: `${label} @${fraction}`, id, parameters, keep: fraction }));
+  });
   const places = evictionPlaces(args);
   return lengths.flatMap((tokens) =>
     tasks.flatMap((task) =>
-      methods.flatMap(({ id, label, parameters }) =>
-        places.map((evictAfter) => ({ task, tokens, label, id, parameters, evictAfter })),
-      ),
+      asked.flatMap((method) => places.map((evictAfter) => ({ task, tokens, ...method, evictAfter }))),
     ),
   );
 }
@@ -137,26 +162,34 @@ function evictionPlaces(args: Arguments): EvictAfter[] {
   );
 }
 
-interface SeedsAsked {
+interface Asked {
   readonly out: string;
-  readonly share: Share | null;
+  /** Which of several processes this is; null: the only one. */
+  readonly part: Share | null;
+  /** Which of several evaluations; null: the whole. */
+  readonly shard: Share | null;
   readonly plan: readonly CellKey[];
   readonly firstSeed: number;
   readonly seeds: number;
 }
 
-/** Answers what is missing in this process, all of it or its share, and saves every answer as it comes. */
+/** A file is written at most so often, and at the end: it is written whole each time. */
+const SAVE_MILLISECONDS = 1000;
+
+/** Answers what is missing in this process, all of it or its share, and saves answers as they come. */
 async function evaluateSeeds(
   args: Arguments,
-  { out, share, plan, firstSeed, seeds }: SeedsAsked,
+  { out, part, shard, plan, firstSeed, seeds }: Asked,
 ): Promise<void> {
-  const ownPath = share ? partPath(out, share.index) : out;
-  const before = readEvaluation(out);
-  const ownBefore = share ? readPart(ownPath) : null;
+  const ownPath = part ? partPath(out, part.index) : out;
+  const before = shard ? null : readEvaluation(out);
+  const shardBefore = shard ? readShard(out) : null;
+  const ownBefore = part ? readPart(ownPath) : null;
   const ops = await openCommandBackend(args.backend(), args.memoryBytes());
   const model = await openModelOf(ops, args);
   const startToken = startTokenOf(args);
-  const devices = new Set((before?.device ?? '').split('; ').filter((name) => name !== ''));
+  const devices = new Set(((before ?? shardBefore)?.device ?? '').split('; ').filter((name) => name !== ''));
+  const measures = args.has('measure');
   const head: EvaluationHead = {
     version,
     model: model.facts.name,
@@ -165,10 +198,22 @@ async function evaluateSeeds(
     device: [...devices.add(ops.description)].join('; '),
     firstSeed,
     startToken,
-    units: { lossNats: 'nats per token of question and answer' },
+    units: {
+      lossNats: 'nats per token of question and answer',
+      digitShare: 'share of the digits of the true answer that are written where they belong',
+      ...(measures
+        ? {
+            kept: 'keys seen / keys full attention sees, mean over queries and layers',
+            massRecall: 'mean over query heads, queries and layers',
+            outputError: 'relative, before the output projection, mean over layers',
+            divergenceNats: 'KL from full attention, nats per token of question and answer',
+          }
+        : {}),
+    },
     notices: modelNotices(model),
   };
-  checkSameSeeds(out, before, head);
+  checkSameSeeds(out, before ?? shardBefore, head);
+  if (shardBefore) checkSameShard(out, shardBefore, shard!, plan, seeds);
   checkSameMeaning(out, before, plan);
   checkSameSeeds(ownPath, ownBefore, head);
   if (model.tokenizer) {
@@ -180,47 +225,77 @@ async function evaluateSeeds(
   const cells = before?.cells ?? [];
   for (const key of plan) cellOf(cells, key);
   // Not counted in a cell yet; in a process of several, all of its own.
-  let answers = ownBefore?.answers ?? [];
+  let answers = (part ? ownBefore : shardBefore)?.answers ?? [];
   // Other processes may have been fewer or more before, and their shares others.
-  const known = share ? readAnswers(out, share.count) : [];
-  if (share) process.send?.(CHECKED);
+  const known = new Set(
+    [...answers, ...(shardBefore?.answers ?? []), ...(part ? readAnswers(out, part.count) : [])].map(nameOf),
+  );
+  if (part) process.send?.(CHECKED);
+  let savedAt = Date.now();
   const save = (): void => {
-    if (!share) answers = countAnswers(cells, answers, firstSeed);
-    if (share) writePart(ownPath, head, answers);
-    else writeEvaluation(out, head, cells, plan);
+    savedAt = Date.now();
+    if (part) writePart(ownPath, head, answers);
+    else if (shard) writeShard(out, head, { shard: oneBased(shard), seeds, cells: [...plan], answers });
+    else {
+      answers = countAnswers(cells, answers, firstSeed);
+      writeEvaluation(out, head, cells, plan);
+    }
   };
-  await answerSeeds({
-    model,
-    plan,
-    seeds: { first: firstSeed, end: firstSeed + seeds },
-    share: share ?? { index: 0, count: 1 },
-    isAnswered: (key, seed) =>
-      seed < firstSeed + cellOf(cells, key).seeds ||
-      known.some((answer) => answer.seed === seed && isSameCell(answer, key)),
-    startToken,
-    onAnswer: (answer) => {
-      answers.push(answer);
-      showProgress(`${answer.task}, ${answer.tokens} tokens: seed ${answer.seed}`);
-      save();
-    },
-  });
-  save();
-  endProgress();
+  try {
+    await answerSeeds({
+      model,
+      plan,
+      seeds: { first: firstSeed, end: firstSeed + seeds },
+      share: shareOfShare(shard, part),
+      isAnswered: (key, seed) =>
+        seed < firstSeed + cellOf(cells, key).seeds || known.has(nameOf({ ...key, seed })),
+      ...{ startToken, measures },
+      onAnswer: (answer) => {
+        answers.push(answer);
+        showProgress(`${answer.task}, ${answer.tokens} tokens: seed ${answer.seed}`);
+        if (Date.now() - savedAt >= SAVE_MILLISECONDS) save();
+      },
+    });
+  } finally {
+    save();
+    endProgress();
+  }
+}
+
+/** The part of a shard that one of its processes answers. */
+function shareOfShare(shard: Share | null, part: Share | null): Share {
+  const [whole, own] = [shard ?? { index: 0, count: 1 }, part ?? { index: 0, count: 1 }];
+  return { index: whole.index + whole.count * own.index, count: whole.count * own.count };
+}
+
+function printShard(out: string): Promise<void> {
+  const { shard, answers } = readShard(out)!;
+  return print(`shard ${shard.index}/${shard.count}: ${answers.length} answers\n`);
 }
 
 /** One line for each cell that was asked for. */
-function printCells(out: string, plan: readonly CellKey[]): Promise<void> {
-  const cells = readEvaluation(out)?.cells ?? [];
+export function printCells(known: readonly Cell[], plan: readonly CellKey[]): Promise<void> {
+  const cells = [...known];
   const lines = plan.map((key) => {
-    const { accuracy, interval95, seeds, lossNats } = cellOf(cells, key);
+    const { accuracy, interval95, right, lossNats, means, notices } = cellOf(cells, key);
     const { task, tokens, evictAfter } = key;
     const label = evictAfter === 'question' ? `${key.label}, after the question` : key.label;
-    if (accuracy === null || interval95 === null || lossNats === null)
-      return `${task} ${tokens} ${label}: no answer\n`;
+    if (accuracy === null || interval95 === null || lossNats === null) {
+      const why = right === '' ? 'no answer' : (notices[0] ?? 'not run');
+      return `${task} ${tokens} ${label}: ${why}\n`;
+    }
     const [low, high] = interval95.map(percent);
-    return `${task} ${tokens} ${label}: ${percent(accuracy)} [${low}, ${high}] of ${seeds}, ${lossNats.toFixed(3)} nats\n`;
+    const answered = right.replaceAll('-', '').length;
+    const said = `${percent(accuracy)} [${low}, ${high}] of ${answered}, ${lossNats.toFixed(3)} nats`;
+    return `${task} ${tokens} ${label}: ${said}${measuredText(means)}\n`;
   });
   return print(lines.join(''));
+}
+
+function measuredText({ kept, massRecall, outputError, divergenceNats }: Cell['means']): string {
+  if (kept == null || outputError == null || divergenceNats == null) return '';
+  const mass = massRecall == null ? 'no recall' : `mass ${massRecall.toFixed(3)}`;
+  return `; kept ${kept.toFixed(3)}, ${mass}, error ${outputError.toFixed(3)}, KL ${divergenceNats.toFixed(3)}`;
 }
 
 function percent(share: number): string {

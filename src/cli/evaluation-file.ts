@@ -23,15 +23,24 @@ const keySchema = z.object({
   label: z.string(),
   id: z.string(),
   parameters: z.record(z.string(), z.unknown()),
+  /** The budget that `parameters` get for each text, a fraction; absent: they are taken as they are. */
+  keep: z.number().optional(),
   /** Where methods that evict once do so; files of earlier versions do not say it. */
   evictAfter: z.enum(evictionChoices).default('context'),
 });
 export type CellKey = z.infer<typeof keySchema>;
 
+/** What is added up over seeds beside right and loss. */
+export const MEASURES = ['digitShare', 'kept', 'massRecall', 'outputError', 'divergenceNats'] as const;
+/** Null: an answer is counted that lacks it. */
+const measuresSchema = z.partialRecord(z.enum(MEASURES), z.number().nullable());
+export type Measures = z.infer<typeof measuresSchema>;
+
 const cellSchema = keySchema.extend({
-  /** One character a seed, from firstSeed on: 1 all digits right, 0 not. */
-  right: z.string().regex(/^[01]*$/),
+  /** One character a seed, from firstSeed on: 1 all digits right, 0 not, - not run, as the budget was below what the method can do. */
+  right: z.string().regex(/^[01-]*$/),
   lossSumNats: z.number().min(0),
+  sums: measuresSchema.default({}),
   seeds: z.number(),
   /** What has to be known beside the numbers, one sentence each. */
   notices: z.array(z.string()).default([]),
@@ -41,6 +50,8 @@ export interface Cell extends z.infer<typeof cellSchema> {
   /** Wilson's, of 95 %; null without a seed. */
   readonly interval95: readonly [low: number, high: number] | null;
   readonly lossNats: number | null;
+  /** Means of what `sums` has. */
+  readonly means: Measures;
 }
 
 const answerSchema = z.object({
@@ -49,8 +60,10 @@ const answerSchema = z.object({
   label: z.string(),
   evictAfter: z.enum(evictionChoices).default('context'),
   seed: z.number().int(),
-  isRight: z.boolean(),
+  /** Null: not run, and a notice says why. */
+  isRight: z.boolean().nullable(),
   lossNats: z.number().min(0),
+  measures: measuresSchema.optional(),
   notices: z.array(z.string()).default([]),
 });
 export type Answer = z.infer<typeof answerSchema>;
@@ -65,6 +78,12 @@ const headSchema = z.looseObject({
 });
 const evaluationSchema = headSchema.extend({ cells: z.array(cellSchema) });
 const partSchema = headSchema.extend({ answers: z.array(answerSchema) });
+const shardSchema = partSchema.extend({
+  shard: z.object({ index: z.number().int().min(1), count: z.number().int().min(1) }),
+  seeds: z.number().int().min(1),
+  cells: z.array(keySchema),
+});
+export type ShardFile = z.infer<typeof shardSchema>;
 
 export interface EvaluationHead {
   readonly version: string;
@@ -111,6 +130,11 @@ export function readEvaluation(path: string): (Head & { cells: Cell[] }) | null 
 /** The file of one process of several, null if there is none. Throws UserError for a file that is something else. */
 export function readPart(path: string): (Head & { answers: Answer[] }) | null {
   return readFile(path, partSchema);
+}
+
+/** The file of a shard, null if there is none. Throws UserError for a file that is something else. */
+export function readShard(path: string): ShardFile | null {
+  return readFile(path, shardSchema);
 }
 
 /** Versions whose answers may mean something else, and that did not write whether texts begin with the start token. */
@@ -180,9 +204,7 @@ function evictsOnce({ id, parameters }: CellKey): boolean {
     headDimension: 2,
   };
   const choices = Object.entries(method.parameters).flatMap(([name, schema]) =>
-    schema.kind === 'choice' || schema.kind === 'table'
-      ? [[name, parameters[name] ?? schema.default(context, {})] as const]
-      : [],
+    schema.kind === 'choice' ? [[name, parameters[name] ?? schema.default(context, {})] as const] : [],
   );
   return method.traits(Object.fromEntries(choices) as Parameters).decides === 'once';
 }
@@ -197,12 +219,10 @@ export function isSameCell(a: Place, b: Place): boolean {
 export function cellOf(cells: Cell[], key: CellKey): Cell {
   const cell = cells.find((entry) => isSameCell(entry, key));
   if (!cell) {
-    const { task, tokens, label, id, parameters, evictAfter } = key;
-    const empty = { right: '', lossSumNats: 0, seeds: 0, notices: [] };
-    cells.push(counted({ task, tokens, label, id, parameters, evictAfter, ...empty }));
+    cells.push(counted({ ...key, right: '', lossSumNats: 0, sums: {}, seeds: 0, notices: [] }));
     return cells[cells.length - 1]!;
   }
-  if (fingerprint([cell.id, cell.parameters]) !== fingerprint([key.id, key.parameters])) {
+  if (!isSameMethod(cell, key)) {
     throw new UserError(
       `The file has other parameters under the label "${key.label}"; use another label or file.`,
     );
@@ -210,19 +230,47 @@ export function cellOf(cells: Cell[], key: CellKey): Cell {
   return cell;
 }
 
+/** Whether two keys of one label name the same method, parameters and budget. */
+export function isSameMethod(a: CellKey, b: CellKey): boolean {
+  return (
+    fingerprint([a.id, a.parameters, a.keep ?? null]) === fingerprint([b.id, b.parameters, b.keep ?? null])
+  );
+}
+
 /** A cell with what follows from its answers. */
 function counted(cell: z.infer<typeof cellSchema>): Cell {
-  const { task, tokens, label, id, parameters, evictAfter, right, lossSumNats, notices } = cell;
-  const seeds = right.length;
-  const hits = [...right].filter((mark) => mark === '1').length;
-  const { low, high } = wilsonInterval(hits, seeds);
+  const { task, tokens, label, id, parameters, keep, evictAfter, right, lossSumNats, sums, notices } = cell;
+  const hits = countOf(right, '1');
+  const answered = hits + countOf(right, '0');
+  const { low, high } = wilsonInterval(hits, answered);
+  const mean = (sum: number | null | undefined): number | null =>
+    answered === 0 ? null : (sum ?? null) && sum! / answered;
+  const there = MEASURES.filter((name) => sums[name] !== undefined);
   return {
-    ...{ task, tokens, label, id, parameters, evictAfter, right, lossSumNats, seeds },
-    accuracy: seeds === 0 ? null : hits / seeds,
-    interval95: seeds === 0 ? null : [low, high],
-    lossNats: seeds === 0 ? null : lossSumNats / seeds,
+    ...{ task, tokens, label, id, parameters, ...(keep === undefined ? {} : { keep }) },
+    ...{ evictAfter, right, lossSumNats, sums, seeds: right.length },
+    accuracy: answered === 0 ? null : hits / answered,
+    interval95: answered === 0 ? null : [low, high],
+    lossNats: mean(lossSumNats),
+    means: Object.fromEntries(there.map((name) => [name, mean(sums[name])])),
     notices,
   };
+}
+
+function countOf(marks: string, mark: string): number {
+  return [...marks].filter((other) => other === mark).length;
+}
+
+/** Adds what one more answer has to sums over `answered` of them. */
+function added(sums: Measures, measures: Measures, answered: number): Measures {
+  return Object.fromEntries(
+    MEASURES.flatMap((name): [string, number | null][] => {
+      const [before, more] = [sums[name], measures[name]];
+      if (before === undefined && more === undefined) return [];
+      if (answered === 0) return [[name, more ?? null]];
+      return [[name, before == null || more == null ? null : before + more]];
+    }),
+  );
 }
 
 /**
@@ -237,10 +285,17 @@ export function countAnswers(cells: Cell[], answers: readonly Answer[], firstSee
     const cell = cells[at];
     const next = firstSeed + (cell?.seeds ?? 0);
     if (cell && answer.seed === next) {
+      const { isRight, lossNats, measures } = answer;
+      const answered = cell.right.length - countOf(cell.right, '-');
       cells[at] = counted({
         ...cell,
-        right: cell.right + (answer.isRight ? '1' : '0'),
-        lossSumNats: cell.lossSumNats + answer.lossNats,
+        right: cell.right + (isRight === null ? '-' : Number(isRight)),
+        ...(isRight === null
+          ? {}
+          : {
+              lossSumNats: cell.lossSumNats + lossNats,
+              sums: added(cell.sums, measures ?? {}, answered),
+            }),
         notices: [...new Set([...cell.notices, ...answer.notices])],
       });
     } else if (answer.seed >= next) later.push(answer);
@@ -263,6 +318,18 @@ export function writeEvaluation(
 /** Writes the file of one process of several. */
 export function writePart(path: string, head: EvaluationHead, answers: readonly Answer[]): void {
   write(path, head, { answers });
+}
+
+/** Writes the file of a shard: what all of its cells are, and its own answers, in the order of the whole. */
+export function writeShard(
+  path: string,
+  head: EvaluationHead,
+  { shard, seeds, cells, answers }: Pick<ShardFile, 'shard' | 'seeds' | 'cells' | 'answers'>,
+): void {
+  const place = (answer: Answer): number => cells.findIndex((key) => isSameCell(key, answer));
+  const places = new Map(answers.map((answer) => [answer, place(answer)]));
+  const ordered = [...answers].sort((a, b) => places.get(a)! - places.get(b)! || a.seed - b.seed);
+  write(path, head, { shard, seeds, cells, answers: ordered });
 }
 
 function write(path: string, head: EvaluationHead, rest: object): void {

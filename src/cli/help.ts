@@ -1,5 +1,5 @@
 /** What help says, made from the table of options. */
-import { commonOptions, type OptionEntry, type VerbEntry, verbs } from './options';
+import { commonOptions, mergeEntry, type OptionEntry, type VerbEntry, verbs } from './options';
 
 /** Characters of a line, at most where words allow it. */
 const WIDTH = 110;
@@ -16,7 +16,9 @@ export function verbHelp(verb: VerbEntry): string {
   const shown = [...verb.options.filter(({ isInternal }) => !isInternal), ...commonOptions];
   const width = Math.max(...shown.map((option) => optionUsage(option).length));
   const lines = shown.map((option) => `  ${optionUsage(option).padEnd(width)}  ${option.text}\n`);
-  return `${usage(verb, 'keyhole ')}\n    ${verb.summary}\n\n${lines.join('')}`;
+  const merge =
+    verb.name === 'evaluate' ? `${usage(mergeEntry, 'keyhole ')}\n    ${mergeEntry.summary}\n\n` : '';
+  return `${usage(verb, 'keyhole ')}\n    ${verb.summary}\n\n${merge}${lines.join('')}`;
 }
 
 function usage({ name, source, options }: VerbEntry, lead: string): string {

@@ -123,17 +123,27 @@ export const verbs: readonly VerbEntry[] = [
       { name: 'tokens', value: '1024,4096', text: 'lengths of the texts', isNeeded: true },
       {
         ...{ name: 'methods', value: 'JSON', isNeeded: true },
-        text: 'an array of ids, or of {"id": …, "parameters": {…}, "label": …}',
+        text: 'an array of ids, or of {"id": …, "parameters": {…}, "label": …, "keep": […]}',
       },
       { name: 'seeds', value: 'N', text: 'texts of each task and length', isNeeded: true },
       { ...kept, isInternal: true },
       {
-        ...{ name: 'evict-after', value: 'context,question' },
+        ...{ name: 'keep', value: '0.05,0.1,…' },
+        text: 'each method at these budgets, as in sweep; by default as its parameters say',
+      },
+      {
+        name: 'evict-after',
+        value: 'context,question',
         text: 'before the question or after it: where methods that evict once do so',
       },
+      { name: 'measure', value: null, text: 'also what is kept and lost, and KL from full attention' },
       ...startToken,
       { name: 'first-seed', value: 'N', text: 'the first seed; 0 by default' },
       { name: 'processes', value: 'N', text: 'share the texts out among N processes; the file is the same' },
+      {
+        ...{ name: 'shard', value: 'I/N' },
+        text: 'only the I-th of N shares of the texts, for evaluate merge',
+      },
       { name: 'part', value: 'I/N', text: '', isInternal: true },
       out('OUT.json', 'a cell per task, length and method'),
     ],
@@ -146,9 +156,17 @@ export const verbs: readonly VerbEntry[] = [
   },
 ];
 
+/** `evaluate merge`, whose files stand before its options. */
+export const mergeEntry: VerbEntry = {
+  name: 'evaluate merge',
+  summary: 'the whole evaluation from the files of all its shards',
+  source: 'FILE FILE …',
+  options: [out('OUT.json', 'what evaluate without --shard would have written')],
+};
+
 /** The verb of that name, which is one of the table. */
 export function verbEntry(name: string): VerbEntry {
-  const entry = verbs.find((verb) => verb.name === name);
+  const entry = [...verbs, mergeEntry].find((verb) => verb.name === name);
   if (!entry) throw new Error(`no verb ${name}`);
   return entry;
 }

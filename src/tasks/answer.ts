@@ -23,6 +23,15 @@ export function isAnswerRight(generatedText: string, instance: Pick<TaskInstance
   return given.length === expected.length && given.every((value, i) => value === expected[i]);
 }
 
+/** Share of the digits of the true answer that stand in the generated one: number by number, each from its first digit on. */
+export function digitsRight(generatedText: string, instance: Pick<TaskInstance, 'answerText'>): number {
+  const given = parseAnswer(generatedText);
+  const pairs = parseAnswer(instance.answerText).flatMap((value, i) =>
+    [...value].map((digit, place) => given[i]?.[place] === digit),
+  );
+  return pairs.filter(Boolean).length / pairs.length;
+}
+
 /** Whether nothing generated later could change the answer: its sentence or line has ended. */
 export function isAnswerComplete(generatedText: string): boolean {
   return /[.\n]/.test(generatedText);

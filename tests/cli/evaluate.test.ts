@@ -160,7 +160,13 @@ it('adds nothing to what an older version counted for a method whose kept fracti
     }) as unknown as Cell;
   const check = (asked: Cell, version: string) =>
     expect(() => checkSameMeaning('old.json', { ...head, version, cells: [asked] }, [asked]));
-  const head = { modelDigest: '0', firstSeed: 0, device: '', startToken: null };
+  const head = {
+    modelDigest: '0',
+    firstSeed: 0,
+    device: '',
+    startToken: null,
+    evictAfter: 'context' as const,
+  };
   for (const [id, parameters] of [
     ['random', { keepFraction: 0.5 }],
     ['streaming-llm', {}],
@@ -191,7 +197,12 @@ it('goes on with what an older version answered only where texts begin the same'
   check('0.2.0', [1], []).not.toThrow();
   // What is asked for now, which an older version did not write, is no reason by itself.
   const seeds = (version: string) => () =>
-    checkSameSeeds('old.json', head(version), { modelDigest: '0', firstSeed: 0, startToken: true });
+    checkSameSeeds('old.json', head(version), {
+      modelDigest: '0',
+      firstSeed: 0,
+      startToken: true,
+      evictAfter: 'context',
+    });
   expect(seeds('0.1.0')).not.toThrow();
   expect(seeds('0.2.0')).toThrow('old.json is of texts without --start-token');
 });

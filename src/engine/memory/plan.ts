@@ -33,6 +33,8 @@ export interface MemoryRequest {
   readonly tokens: number;
   /** First token of `queries`. */
   readonly queriesStart: number;
+  /** Where methods that evict once do so; by default at `queriesStart`. */
+  readonly evictAt?: number;
   readonly answerStart: number | null;
   /** Tokens generated after a text without an answer; none by default. */
   readonly continuation?: number;
@@ -40,7 +42,7 @@ export interface MemoryRequest {
   readonly parts: readonly Part[];
   /** Whether full attention's reading keeps hidden states; not by default. */
   readonly recordsHidden?: boolean;
-  /** Free runs at once, where there are several; 1 by default. */
+  /** So many at once, each of a text of its own; 1 by default. */
   readonly runsAtOnce?: number;
 }
 
@@ -157,7 +159,8 @@ function planWith(request: MemoryRequest, rotatedLayers: MemoryPlan['rotatedLaye
   const phases: MemoryPhase[] = [];
   const temporaries = temporaryBuffers(config, limits);
   const add = (name: MemoryPhase['name'], buffers: readonly PlannedBuffer[]): void => {
-    const held = [...weights, ...buffers, ...(buffers.length > 0 ? temporaries : [])];
+    const ofAll = buffers.map((buffer) => ({ ...buffer, count: buffer.count * (request.runsAtOnce ?? 1) }));
+    const held = [...weights, ...ofAll, ...(buffers.length > 0 ? temporaries : [])];
     phases.push({ name, buffers: held, bytes: plannedBytes(held, limits) });
   };
   add('weights', []);
@@ -186,10 +189,8 @@ function planWith(request: MemoryRequest, rotatedLayers: MemoryPlan['rotatedLaye
       keepHidden: traits.wants.hidden ?? false,
     });
     const run = [...caches, ...reading, ...methodBuffers(working), ...last];
-    const runs = request.runsAtOnce ?? 1;
     const remembered = doesProbe ? rememberedBuffers(working) : [];
-    const all = run.map((buffer) => ({ ...buffer, count: buffer.count * runs }));
-    add('free run', [...text, ...remembered, ...all]);
+    add('free run', [...text, ...remembered, ...run]);
     add('comparing', [...text, ...remembered, ...comparingBuffers(config, queries)]);
   }
   return { phases, peakBytes: Math.max(...phases.map(({ bytes }) => bytes)), rotatedLayers, recordsHidden };
