@@ -201,7 +201,6 @@ it('goes on with what an older version answered only where texts begin the same'
       modelDigest: '0',
       firstSeed: 0,
       startToken: true,
-      evictAfter: 'context',
     });
   expect(seeds('0.1.0')).not.toThrow();
   expect(seeds('0.2.0')).toThrow('old.json is of texts without --start-token');
