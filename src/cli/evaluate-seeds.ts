@@ -305,6 +305,7 @@ async function freeRun(
     decoder: model.decoder,
     rotatedLayers: read.plan(resolved, places.evictAt).rotatedLayers.free,
     ...{ method, parameters, layerTraces, calibration: model.calibration },
+    rereading: open?.text.rereading ?? null,
     dense: isTaken ? { layerTraces, queryStates: open!.full.queryStates } : null,
     ids: text.ids,
     answerStart: places.answerStart,
