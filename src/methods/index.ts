@@ -33,6 +33,7 @@ import { simlayerkv } from './simlayerkv';
 import { snapkv } from './snapkv';
 import { sparq } from './sparq';
 import { squeezedAttention } from './squeezed-attention';
+import { streaming } from './streaming';
 import { streamingLlm } from './streaming-llm';
 import { think } from './think';
 import { tokenSelect } from './tokenselect';
@@ -63,6 +64,7 @@ export const methods: readonly Method[] = [
   keydiff,
   block,
   chunk,
+  streaming,
   freqkv,
   lorc,
   think,

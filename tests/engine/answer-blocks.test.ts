@@ -67,6 +67,8 @@ describe('selections of an answer’s tokens', async () => {
     ['chunkkv', { windowTokens: 7, chunkTokens: 5, keepFraction: 0.5, reuseLayers: 2 }],
     ['adakv', { windowTokens: 40, keepFraction: 0.5 }],
     ['adakv', { base: 'lagkv', lagTokens: 9, keepFraction: 0.3 }],
+    ['streaming', { everyTokens: 8, cacheTokens: 12, windowTokens: 5 }],
+    ['streaming', { base: 'keydiff', everyTokens: 5, cacheTokens: 30 }],
     ['freqkv', { cacheTokens: 20, sinkTokens: 2, recentTokens: 3 }],
     ['oracle', { keepFraction: 0.15 }],
     ['random', { keepFraction: 0.3 }],

@@ -26,6 +26,7 @@ const known: [string, ...unknown[]][] = [
   ['duo-attention', 'allocate', true, 'head', 'kvHead', 'decode'],
   ['kvzip', 'drop', true, 1, 'kvHead', 'decode'],
   ['chunkkv', 'drop', true, 10, 'layer', 'decode'],
+  ['streaming', 'drop', true, 1, 'kvHead', 'both'],
   ['freqkv', 'transform', true, 'frequency', 'layer', 'both'],
   ['lorc', 'transform', false, 'rank', 'layer', 'both'],
   ['quest', 'choose', false, 16, 'queryHead', 'decode'],
