@@ -58,3 +58,40 @@ export function infinities(
     return inBuffers(ops, [buffer], { buffer });
   });
 }
+
+/** A value that is there, or is being made. */
+interface Pending<T> extends Remembered {
+  value: T | null;
+  making: Promise<void> | null;
+}
+
+/**
+ * From the memo, if there is one, what takes a while to make and is no device buffer: runs that ask for it meanwhile wait for the one
+ * that makes it, and where that one is ended another goes on.
+ */
+export async function rememberedLater<T extends object>(
+  memo: ScoreMemo | undefined,
+  key: string,
+  bytes: number,
+  make: () => Promise<T>,
+  signal?: AbortSignal,
+): Promise<T> {
+  const begin = (): Pending<T> => ({ value: null, making: null, bytes, release() {} });
+  const pending = memo?.get(key, begin) ?? begin();
+  while (!pending.value) {
+    if (pending.making) {
+      await pending.making.catch(() => {});
+      signal?.throwIfAborted();
+      continue;
+    }
+    pending.making = make().then((value) => {
+      pending.value = value;
+    });
+    try {
+      await pending.making;
+    } finally {
+      pending.making = null;
+    }
+  }
+  return pending.value;
+}

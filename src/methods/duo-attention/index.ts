@@ -9,7 +9,8 @@ import { NOTHING_TO_EVICT } from '../budget';
 import { defaultChunkTokens, mostTokens, scaledDefault } from '../defaults';
 import { keepEverything } from '../keep-everything';
 import type { Method, MethodContext, MethodRun, StudyPlaces } from '../method';
-import { numberIn, type ParameterContext, type Parameters, tableOf } from '../parameters';
+import { type NumberTable, numberIn, type ParameterContext, type Parameters, tableOf } from '../parameters';
+import { rememberedLater } from '../remember';
 import { type Roles, rolesOf, roundHalfEven, scoresOnTheFly } from './roles';
 
 /** First and last tokens that a streaming head of the layer keeps. */
@@ -187,9 +188,18 @@ function startDuo(context: MethodContext, parameters: Parameters): MethodRun {
 
   return {
     notices,
-    async prepare() {
+    async prepare(_recorded, signal) {
       if (evictAt <= 0) return;
-      const scores = tableOf(parameters, 'headScores') ?? (await scoresOnTheFly(context));
+      const find = (): Promise<NumberTable> => scoresOnTheFly(context);
+      const scores =
+        tableOf(parameters, 'headScores') ??
+        (await rememberedLater(
+          context.memo,
+          `duo-attention/${evictAt}`,
+          8 * context.layers * context.keyValueHeads,
+          find,
+          signal,
+        ));
       roles = rolesOf(scores, streamingHeads(parameters, context));
       const counts = roles.map((streams) => streams.filter(Boolean).length).join(', ');
       notices.push(`Streaming heads by layer, of ${context.keyValueHeads} each: ${counts}.`);

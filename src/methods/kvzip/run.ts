@@ -4,17 +4,12 @@ import type { DeviceBuffer } from '../../../gpu/rows';
 import { UserError } from '../../base/user-error';
 import { NOTHING_TO_EVICT } from '../budget';
 import { keepEverything } from '../keep-everything';
-import type { MethodContext, MethodRun, Remembered } from '../method';
+import type { MethodContext, MethodRun } from '../method';
 import { isOn, numberIn, type Parameters, tableOf } from '../parameters';
+import { rememberedLater } from '../remember';
 import { denseScores } from '../units';
 import { keptIn, keptOver } from './budget';
 import { type ReconstructionOptions, reconstructionScores } from './reconstruction';
-
-/** Scores that are there, or are being made. */
-interface Shared extends Remembered {
-  scores: Float32Array | null;
-  making: Promise<void> | null;
-}
 
 interface Kept {
   readonly scores: DeviceBuffer;
@@ -37,30 +32,6 @@ export function startKvzip(context: MethodContext, parameters: Parameters): Meth
     isLayerwise ? keptIn(parameters, context, layer, evictAt) : keptOver(parameters, context, evictAt);
   const groupRows = isLayerwise ? G : layers * G;
   let kept: Kept | null = null;
-
-  /** From what runs over the text share; another run may be making them, and may be ended before they are made. */
-  async function scoresOf(signal?: AbortSignal): Promise<Float32Array> {
-    const make = (): Shared => ({
-      ...{ scores: null, making: null, bytes: 4 * layers * G * evictAt, release() {} },
-    });
-    const shared = memo?.get(`kvzip/${JSON.stringify(options)}/${evictAt}`, make) ?? make();
-    while (!shared.scores) {
-      if (shared.making) {
-        await shared.making.catch(() => {});
-        signal?.throwIfAborted();
-        continue;
-      }
-      shared.making = reconstructionScores(context, options, signal).then((scores) => {
-        shared.scores = scores;
-      });
-      try {
-        await shared.making;
-      } finally {
-        shared.making = null;
-      }
-    }
-    return shared.scores;
-  }
 
   /** The best of all heads of the model together, or of each layer. */
   function choose(scores: DeviceBuffer): Kept {
@@ -97,7 +68,13 @@ export function startKvzip(context: MethodContext, parameters: Parameters): Meth
       }
       const layerNumbers = Array.from({ length: layers }, (_, layer) => layer);
       if (evictAt <= 0 || layerNumbers.every((layer) => keptWith(layer) >= groupRows * evictAt)) return;
-      const scores = await scoresOf(signal);
+      const scores = await rememberedLater(
+        memo,
+        `kvzip/${JSON.stringify(options)}/${evictAt}`,
+        4 * layers * G * evictAt,
+        () => reconstructionScores(context, options, signal),
+        signal,
+      );
       kept = choose(ops.upload(scores, 'attention while repeating'));
       if (!rereading.encode && !options.repeatIds)
         notices.push(
