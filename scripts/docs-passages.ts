@@ -39,7 +39,7 @@ async function passage(name: string): Promise<string> {
   if (kind === 'methods-not-run') return notRunTable();
   if (kind === 'method-ids') return methodIds();
   if (kind === 'parameters') return parametersTable(of);
-  if (kind === 'agreement') return agreementTable();
+  if (kind === 'agreement') return agreementTable(of);
   if (kind === 'budgets') return budgetsTable();
   if (kind === 'memo') return memoTable();
   if (kind === 'usage') return usage(of);
@@ -165,9 +165,10 @@ interface RunAgreement {
   readonly others: Readonly<Record<string, number>>;
 }
 
-/** How far every run of every method is from its reference, on both backends. */
-function agreementTable(): string {
-  const rows = methods.flatMap(({ id }) => {
+/** How far every run of a method, or of every method, is from its reference, on both backends. */
+function agreementTable(of: string): string {
+  const asked = methods.filter(({ id }) => of === '' || id === of);
+  const rows = asked.flatMap(({ id }) => {
     const [cpu, webgpu] = ['cpu', 'webgpu'].map((backend) => agreementsOf(id, backend));
     return Object.entries(cpu!).map(([run, on]) => agreementRow(id, run, on, webgpu![run]));
   });

@@ -29,6 +29,7 @@ const esa: MethodSpec = {
     ...{ initTokens: 4, localTokens: 32, chunkTokens: 32, selectedTokens: 16 },
   },
 };
+const kvzip: MethodSpec = { id: 'kvzip', parameters: {} };
 const streaming: MethodSpec = { id: 'streaming-llm', parameters: { keepFraction: 0.25 } };
 
 const spec = (tokens: number, method: MethodSpec): StudySpec => ({
@@ -108,7 +109,7 @@ describe('an engine on the CPU', () => {
   test('takes what was planned, to a fifth', async () => {
     const ops = createCpuOps();
     const engine = new Engine(ops, environment);
-    for (const method of [esa, streaming]) {
+    for (const method of [esa, streaming, kvzip]) {
       await run(engine, spec(300, method));
       const plan = planned(ops, method, 300);
       expect(ops.memory().peakBytes / plan.peakBytes, method.id).toBeGreaterThan(0.8);
