@@ -70,6 +70,8 @@ describe('selections of an answer’s tokens', async () => {
     ['streaming', { everyTokens: 8, cacheTokens: 12, windowTokens: 5 }],
     ['streaming', { base: 'keydiff', everyTokens: 5, cacheTokens: 30 }],
     ['freqkv', { cacheTokens: 20, sinkTokens: 2, recentTokens: 3 }],
+    ['infllm', { initTokens: 2, localTokens: 16, blockTokens: 5, selectedBlocks: 3, chunkTokens: 12 }],
+    ['squeezed-attention', { clusters: 12, observationTokens: 9, quantile: 0.5, chunkTokens: 12 }],
     ['oracle', { keepFraction: 0.15 }],
     ['random', { keepFraction: 0.3 }],
   ])('%s %o: a probe run has those of the free run', async (id, given) => {
