@@ -4,9 +4,17 @@
  */
 
 import type { RowScalars } from '../../../gpu/ops';
-import { type DeviceBuffer, headMajorRows, matrixRows, type Rows, sliceRows } from '../../../gpu/rows';
+import {
+  type DeviceBuffer,
+  headMajorRows,
+  matrixRows,
+  type Rows,
+  sliceHeads,
+  sliceRows,
+} from '../../../gpu/rows';
 import { Scratch } from '../../../gpu/scratch';
 import type { LayerInput, MethodContext } from '../method';
+import { denseScores } from '../units';
 import { unrotatedKey } from '../unrotated';
 import { type InfLlmLengths, memoryOf } from './schema';
 
@@ -24,9 +32,13 @@ export class BlocksOfMemory {
   #marked: { readonly end: number; readonly room: number; readonly received: DeviceBuffer | null } | null =
     null;
 
-  constructor(context: MethodContext, lengths: InfLlmLengths) {
+  readonly #meanOf: (count: number) => Rows;
+
+  /** `meanOf`: a row of so many equal weights. */
+  constructor(context: MethodContext, lengths: InfLlmLengths, meanOf: (count: number) => Rows) {
     this.#context = context;
     this.#lengths = lengths;
+    this.#meanOf = meanOf;
   }
 
   /** What stands for each of the first blocks, [blocks, H·d]. */
@@ -53,7 +65,7 @@ export class BlocksOfMemory {
     });
     const before = memoryOf(this.#lengths, this.#end).blocks;
     const after = memoryOf(this.#lengths, end);
-    for (let block = before; block < after.blocks; block++) this.#represent(input, block, after.initEnd);
+    this.#represent(input, before, after.blocks, after.initEnd);
     this.#end = end;
   }
 
@@ -85,30 +97,46 @@ export class BlocksOfMemory {
     this.#marked = null;
   }
 
-  /** The mean of a block's keys that got the most attention, by query head. */
-  #represent(input: LayerInput, block: number, initEnd: number): void {
-    const { ops, queryHeads: heads, headDimension } = this.#context;
+  /** Of blocks [first, end) the mean of the keys that got the most attention, by query head. */
+  #represent(input: LayerInput, first: number, end: number, initEnd: number): void {
+    const { ops, queryHeads: heads, headDimension: channels } = this.#context;
     const { blockTokens, representativeTokens: count } = this.#lengths;
-    const start = initEnd + block * blockTokens;
+    const blocks = end - first;
+    if (blocks === 0) return;
+    const start = initEnd + first * blockTokens;
     const scratch = new Scratch(ops);
-    const buffer = scratch.integers(heads * count, 'representative tokens');
-    const list = { buffer, offset: 0, sets: heads, count, rowStride: count };
-    ops.topK({
-      score: {
-        ...{ buffer: this.#received!, offset: start, rows: heads, length: blockTokens },
-        rowStride: this.#room,
+    // Block by block, so that the heads of each are those of its keys.
+    const received = scratch.rows(blocks, heads, blockTokens, 'attention received by blocks');
+    ops.copyRows({
+      input: {
+        ...{ ...received, buffer: this.#received!, offset: start },
+        ...{ headStride: blockTokens, rowStride: this.#room },
       },
+      out: received,
+    });
+    const sets = blocks * heads;
+    const buffer = scratch.integers(sets * count, 'representative tokens');
+    const list = { buffer, offset: 0, sets, count, rowStride: count };
+    ops.topK({
+      score: denseScores(received.buffer, sets, blockTokens),
       ...{ count, indexBase: 0, out: list },
     });
-    const key = sliceRows(unrotatedKey('infllm', input), start, blockTokens);
-    const keys = scratch.rows(heads, count, headDimension, 'representative keys');
-    ops.gatherListed({ input: key, list, out: keys });
-    const weights = scratch.upload(new Float32Array(count).fill(1 / count), 'weights of a mean');
-    const at = block * heads * headDimension;
+    const all = unrotatedKey('infllm', input);
+    const keys = scratch.rows(blocks * all.heads, blockTokens, channels, 'keys of blocks');
+    for (let head = 0; head < all.heads; head++) {
+      const { offset, rowStride } = sliceRows(sliceHeads(all, head, 1), start, 0);
+      const size = blockTokens * channels;
+      ops.copyRows({
+        input: { ...all, offset, heads: blocks, rows: blockTokens, headStride: blockTokens * rowStride },
+        out: { ...keys, offset: head * size, heads: blocks, headStride: all.heads * size },
+      });
+    }
+    const chosen = scratch.rows(sets, count, channels, 'representative keys');
+    ops.gatherListed({ input: keys, list, out: chosen });
     ops.mixRows({
-      matrix: matrixRows(weights, 1, count),
-      input: keys,
-      out: headMajorRows(this.#representatives!, heads, 1, headDimension, at),
+      matrix: this.#meanOf(count),
+      input: chosen,
+      out: headMajorRows(this.#representatives!, sets, 1, channels, first * heads * channels),
     });
     scratch.release();
   }

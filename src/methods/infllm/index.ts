@@ -52,16 +52,21 @@ export const infLlm: Method = {
     };
   },
   memory(parameters, place) {
-    const { queryHeads: H, headDimension: d, tokens, layers, largestBlock: n } = place;
+    const { queryHeads: H, keyValueHeads: G, headDimension: d, tokens, layers, largestBlock: n } = place;
     const sizes = Array.from({ length: layers }, (_, layer) => lengthsIn(parameters, layer));
     const blocks = Math.max(...sizes.map(({ blockTokens }) => Math.floor(tokens / blockTokens)), 1);
     const representing = Math.max(...sizes.map(({ representativeTokens }) => representativeTokens));
+    const leaving = 1 + Math.ceil(n / Math.min(...sizes.map(({ blockTokens }) => blockTokens)));
+    const leavingTokens = Math.min(tokens, n + Math.max(...sizes.map(({ blockTokens }) => blockTokens)));
     return [
       ...keptLists(place, 1, 1),
       // As they are, and as they were where a run returns to; once more while one is made of the other.
       { label: 'attention received', elements: H * tokens, count: 2 * layers + 1 },
       { label: 'representatives of blocks', elements: blocks * H * d, count: layers },
-      { label: 'representative keys', elements: representing * H * (d + 1), count: 1 },
+      // Of the blocks that a block of queries moves out of the local window.
+      { label: 'representative keys', elements: leaving * representing * H * (d + 1), count: 1 },
+      { label: 'keys of blocks', elements: leavingTokens * G * d, count: 1 },
+      { label: 'attention received by blocks', elements: leavingTokens * H, count: 1 },
       { label: 'queries at one position', elements: n * H * d, count: 1 },
       // Of local tokens, of far ones, and of both again for what follows attention where nothing attends.
       { label: 'attention to far tokens', elements: n * H * (d + 1), count: 2 },

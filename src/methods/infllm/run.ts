@@ -1,13 +1,15 @@
 /** A run of InfLLM over all layers: chooses blocks of memory, attends to them from one distance, and follows what was attended to. */
 import type { RowScalars, VisibleKeys } from '../../../gpu/ops';
-import { matrixRows, type Rows } from '../../../gpu/rows';
+import { type DeviceBuffer, matrixRows, type Rows } from '../../../gpu/rows';
 import { Scratch } from '../../../gpu/scratch';
 import { attendParts } from '../far-and-near';
 import { farRows } from '../far-rows';
 import { keepEverything } from '../keep-everything';
 import type { LayerInput, MethodContext, MethodRun, Selection } from '../method';
 import type { Parameters } from '../parameters';
+import { inBuffers, ownMemo } from '../remember';
 import { denseScores } from '../units';
+import { unrotatedQuery } from '../unrotated';
 import { BlocksOfMemory } from './blocks-of-memory';
 import { chunkTokensOf, type InfLlmLengths, lengthsIn, memoryOf, seesTwice } from './schema';
 
@@ -15,6 +17,8 @@ export class InfLlmRun implements MethodRun {
   readonly #context: MethodContext;
   readonly #parameters: Parameters;
   readonly #layers = new Map<number, BlocksOfMemory>();
+  /** Constants. */
+  readonly #own = ownMemo();
 
   constructor(context: MethodContext, parameters: Parameters) {
     this.#context = context;
@@ -53,7 +57,7 @@ export class InfLlmRun implements MethodRun {
         ...{ segments: of, segmentLength, indexBase: start, end },
         out: { ...list, offset: at, count: of.count * segmentLength, countsOffset: count },
       });
-    const first = { buffer: scratch.upload(new Uint32Array(1), 'first segment'), offset: 0, sets: 1 };
+    const first = { buffer: this.#firstSegment(), offset: 0, sets: 1 };
     expand({ ...first, count: 1, rowStride: 1 }, initEnd, 0, initEnd, 0);
     expand(segments, blockTokens, initEnd, blocksEnd, initEnd);
     scratch.release();
@@ -119,6 +123,7 @@ export class InfLlmRun implements MethodRun {
   dispose(): void {
     for (const memory of this.#layers.values()) memory.release();
     this.#layers.clear();
+    this.#own.release();
   }
 
   /** The representatives of a layer's blocks so far, [blocks, H·d]. */
@@ -126,17 +131,38 @@ export class InfLlmRun implements MethodRun {
     return this.#memory(layer).representatives(blocks);
   }
 
-  /** q̄ of all heads side by side, [1, H·d]. */
+  /** q̄ of all heads side by side, [1, H·d]: the mean is turned, which is the mean of all turned. */
   #meanQuery(input: LayerInput, scratch: Scratch): Rows {
     const { ops } = this.#context;
-    const { localTokens } = lengthsIn(this.#parameters, input.layer);
-    const { query, owned } = farRows('infllm', this.#context, localTokens - 1, input);
-    for (const buffer of owned) scratch.keep(buffer);
+    const { layer, block, keyUnrotated } = input;
+    const { localTokens } = lengthsIn(this.#parameters, layer);
+    const query = unrotatedQuery('infllm', input);
     const { heads, rows, channels } = query;
     const mean = scratch.rows(heads, 1, channels, 'mean query');
-    const weights = scratch.upload(new Float32Array(rows).fill(1 / rows), 'weights of a mean');
-    ops.mixRows({ matrix: matrixRows(weights, 1, rows), input: query, out: mean });
-    return matrixRows(mean.buffer, 1, heads * channels);
+    ops.mixRows({ matrix: this.#meanOf(rows), input: query, out: mean });
+    const turned = farRows('infllm', this.#context, localTokens - 1, {
+      ...{ layer, block, queryUnrotated: mean, keyUnrotated },
+    });
+    for (const buffer of turned.owned) scratch.keep(buffer);
+    return matrixRows(turned.query.buffer, 1, heads * channels);
+  }
+
+  /** A row of so many equal weights. */
+  readonly #meanOf = (count: number): Rows => {
+    const { ops } = this.#context;
+    const { buffer } = this.#own.get(`mean/${count}`, () => {
+      const weights = ops.upload(new Float32Array(count).fill(1 / count), 'weights of a mean');
+      return inBuffers(ops, [weights], { buffer: weights });
+    });
+    return matrixRows(buffer, 1, count);
+  };
+
+  #firstSegment(): DeviceBuffer {
+    const { ops } = this.#context;
+    return this.#own.get('first segment', () => {
+      const buffer = ops.upload(new Uint32Array(1), 'first segment');
+      return inBuffers(ops, [buffer], { buffer });
+    }).buffer;
   }
 
   /** The last query of the block that a query is read in. */
@@ -149,7 +175,7 @@ export class InfLlmRun implements MethodRun {
 
   #memory(layer: number): BlocksOfMemory {
     const lengths: InfLlmLengths = lengthsIn(this.#parameters, layer);
-    const memory = this.#layers.get(layer) ?? new BlocksOfMemory(this.#context, lengths);
+    const memory = this.#layers.get(layer) ?? new BlocksOfMemory(this.#context, lengths, this.#meanOf);
     this.#layers.set(layer, memory);
     return memory;
   }

@@ -3,7 +3,14 @@
  * nearest is found on the device, where the products are; the means on the CPU, so that they are the same whatever adds them up.
  */
 import type { Ops } from '../../../gpu/ops';
-import { headMajorRows, matrixRows, type Rows, sliceHeads, sliceRows } from '../../../gpu/rows';
+import {
+  type DeviceBuffer,
+  headMajorRows,
+  matrixRows,
+  type Rows,
+  sliceHeads,
+  sliceRows,
+} from '../../../gpu/rows';
 import { Scratch } from '../../../gpu/scratch';
 
 /** Rounds at most; fewer where no row changes its cluster. */
@@ -27,18 +34,32 @@ export async function kMeans(
   signal?: AbortSignal,
 ): Promise<Uint32Array[]> {
   const centres = points.map(firstCentres);
-  let labels: Uint32Array[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
-    signal?.throwIfAborted();
-    const found = await Promise.all(points.map((each, i) => nearest(ops, each, centres[i]!)));
-    const isSettled =
-      labels.length > 0 && found.every((of, i) => of.every((label, t) => label === labels[i]![t]));
-    labels = found;
-    if (isSettled) break;
-    for (const [i, each] of points.entries()) moveCentres(each, labels[i]!, centres[i]!);
+  const directions = points.map(({ data, rows: { channels } }) => directionsOf(data, channels));
+  const scratch = new Scratch(ops);
+  const starts = points.map((_, i) => points.slice(0, i).reduce((sum, each) => sum + rowsOf(each), 0));
+  const buffer = scratch.integers(
+    points.reduce((sum, each) => sum + rowsOf(each), 0),
+    'nearest centres',
+  );
+  let labels: Uint32Array = new Uint32Array(0);
+  const labelsOf = (i: number): Uint32Array => labels.subarray(starts[i]!, starts[i]! + rowsOf(points[i]!));
+  try {
+    for (let round = 0; round < ROUNDS; round++) {
+      signal?.throwIfAborted();
+      for (const [i, each] of points.entries()) encodeNearest(ops, each, centres[i]!, buffer, starts[i]!);
+      const found = await ops.readIntegers(buffer);
+      const isSettled = round > 0 && found.every((label, row) => label === labels[row]);
+      labels = found;
+      if (isSettled) break;
+      for (const [i, each] of points.entries()) moveCentres(each, directions[i]!, labelsOf(i), centres[i]!);
+    }
+  } finally {
+    scratch.release();
   }
-  return labels;
+  return points.map((_, i) => labelsOf(i));
 }
+
+const rowsOf = ({ rows: { heads, rows } }: Points): number => heads * rows;
 
 /** Distinct rows of each head, drawn by the seed, as directions: [G, clusters, d]. */
 function firstCentres({ rows: { heads, rows, channels }, data, clusters, seed }: Points): Float32Array {
@@ -60,43 +81,60 @@ function firstCentres({ rows: { heads, rows, channels }, data, clusters, seed }:
 }
 
 /** The centre that each row has the largest product with, the first of equals; a row's own length does not matter. */
-async function nearest(ops: Ops, { rows, clusters }: Points, centres: Float32Array): Promise<Uint32Array> {
+function encodeNearest(
+  ops: Ops,
+  { rows, clusters }: Points,
+  centres: Float32Array,
+  labels: DeviceBuffer,
+  start: number,
+): void {
   const scratch = new Scratch(ops);
   const { heads, rows: count, channels } = rows;
   const weight = headMajorRows(scratch.upload(centres, 'centres'), heads, clusters, channels);
-  const labels = scratch.integers(heads * count, 'nearest centres');
   const most = Math.max(1, Math.floor(MOST_PRODUCTS / clusters));
   const products = scratch.floats(Math.min(most, count) * clusters, 'products with centres');
   for (let head = 0; head < heads; head++) {
     for (let first = 0; first < count; first += most) {
       const part = Math.min(most, count - first);
       const out = matrixRows(products, part, clusters);
-      ops.matmul({
-        input: sliceRows(sliceHeads(rows, head, 1), first, part),
-        weight: sliceHeads(weight, head, 1),
-        out,
-      });
-      ops.argmax({ input: out, out: labels, outOffset: head * count + first });
+      const input = sliceRows(sliceHeads(rows, head, 1), first, part);
+      ops.matmul({ input, weight: sliceHeads(weight, head, 1), out });
+      ops.argmax({ input: out, out: labels, outOffset: start + head * count + first });
     }
   }
-  const read = ops.readIntegers(labels);
   scratch.release();
-  return read;
 }
 
 /** To the mean direction of their rows; those without rows stay. */
-function moveCentres({ rows, data, clusters }: Points, labels: Uint32Array, centres: Float32Array): void {
+function moveCentres(
+  { rows, clusters }: Points,
+  directions: Float32Array,
+  labels: Uint32Array,
+  centres: Float32Array,
+): void {
   const { heads, rows: count, channels } = rows;
   const sums = new Float64Array(heads * clusters * channels);
-  for (let row = 0; row < heads * count; row++) {
-    const length = Math.sqrt(squared(data, row * channels, channels)) || 1;
-    const at = (Math.floor(row / count) * clusters + labels[row]!) * channels;
-    for (let i = 0; i < channels; i++) sums[at + i]! += data[row * channels + i]! / length;
+  for (let head = 0, row = 0; head < heads; head++) {
+    for (const end = row + count; row < end; row++) {
+      const at = (head * clusters + labels[row]!) * channels;
+      const from = row * channels;
+      for (let i = 0; i < channels; i++) sums[at + i]! += directions[from + i]!;
+    }
   }
   for (let at = 0; at < sums.length; at += channels) {
     const length = Math.sqrt(squared(sums, at, channels));
     if (length > 0) for (let i = 0; i < channels; i++) centres[at + i] = sums[at + i]! / length;
   }
+}
+
+/** Rows of length 1, but for those of length 0. */
+function directionsOf(data: Float32Array, channels: number): Float32Array {
+  const out = new Float32Array(data.length);
+  for (let from = 0; from < data.length; from += channels) {
+    const length = Math.sqrt(squared(data, from, channels)) || 1;
+    for (let i = from; i < from + channels; i++) out[i] = data[i]! / length;
+  }
+  return out;
 }
 
 function squared(data: Float32Array | Float64Array, from: number, channels: number): number {

@@ -56,11 +56,10 @@ export class SqueezedRun implements MethodRun {
       throw new UserError('squeezed-attention needs the keys of a text that was read with full attention.');
     this.#clusters = await clustersOf(this.#context, this.#parameters, layers, signal);
     const observed = new Map<number, Observed>();
-    for (const source of layers) {
-      if (!this.#clusters.has(source.layer)) continue;
-      observed.set(source.layer, await this.#observe(source));
-      signal?.throwIfAborted();
-    }
+    const known = layers.filter(({ layer }) => this.#clusters.has(layer));
+    const all = await Promise.all(known.map((source) => this.#observe(source)));
+    for (const [i, { layer }] of known.entries()) observed.set(layer, all[i]!);
+    signal?.throwIfAborted();
     this.#observed = observed;
     this.#thresholds.clear();
   }
