@@ -13,8 +13,9 @@ import {
 } from '../../../gpu/rows';
 import { Scratch } from '../../../gpu/scratch';
 
-/** Rounds at most; fewer where no row changes its cluster. */
+/** Rounds at most; fewer where no more rows than this share change their cluster. */
 const ROUNDS = 10;
+const SETTLED = 0.002;
 /** Products of rows with centres that are held at once, where a row has fewer. */
 export const MOST_PRODUCTS = 2 ** 22;
 
@@ -34,24 +35,21 @@ export async function kMeans(
   signal?: AbortSignal,
 ): Promise<Uint32Array[]> {
   const centres = points.map(firstCentres);
-  const directions = points.map(({ data, rows: { channels } }) => directionsOf(data, channels));
+  const sums = points.map((each) => new Sums(each));
   const scratch = new Scratch(ops);
   const starts = points.map((_, i) => points.slice(0, i).reduce((sum, each) => sum + rowsOf(each), 0));
-  const buffer = scratch.integers(
-    points.reduce((sum, each) => sum + rowsOf(each), 0),
-    'nearest centres',
-  );
+  const all = points.reduce((sum, each) => sum + rowsOf(each), 0);
+  const buffer = scratch.integers(all, 'nearest centres');
   let labels: Uint32Array = new Uint32Array(0);
   const labelsOf = (i: number): Uint32Array => labels.subarray(starts[i]!, starts[i]! + rowsOf(points[i]!));
   try {
     for (let round = 0; round < ROUNDS; round++) {
       signal?.throwIfAborted();
       for (const [i, each] of points.entries()) encodeNearest(ops, each, centres[i]!, buffer, starts[i]!);
-      const found = await ops.readIntegers(buffer);
-      const isSettled = round > 0 && found.every((label, row) => label === labels[row]);
-      labels = found;
-      if (isSettled) break;
-      for (const [i, each] of points.entries()) moveCentres(each, directions[i]!, labelsOf(i), centres[i]!);
+      labels = await ops.readIntegers(buffer);
+      let moved = 0;
+      for (const [i, of] of sums.entries()) moved += of.move(labelsOf(i), centres[i]!);
+      if (moved <= SETTLED * all) break;
     }
   } finally {
     scratch.release();
@@ -105,25 +103,53 @@ function encodeNearest(
   scratch.release();
 }
 
-/** To the mean direction of their rows; those without rows stay. */
-function moveCentres(
-  { rows, clusters }: Points,
-  directions: Float32Array,
-  labels: Uint32Array,
-  centres: Float32Array,
-): void {
-  const { heads, rows: count, channels } = rows;
-  const sums = new Float64Array(heads * clusters * channels);
-  for (let head = 0, row = 0; head < heads; head++) {
-    for (const end = row + count; row < end; row++) {
-      const at = (head * clusters + labels[row]!) * channels;
-      const from = row * channels;
-      for (let i = 0; i < channels; i++) sums[at + i]! += directions[from + i]!;
-    }
+/** Sums of the directions of each cluster's rows, and who they are of: a round changes few of them. */
+class Sums {
+  readonly #points: Points;
+  readonly #directions: Float32Array;
+  readonly #sums: Float64Array;
+  readonly #members: Uint32Array;
+  #labels: Uint32Array | null = null;
+
+  constructor(points: Points) {
+    const { rows, data, clusters } = points;
+    this.#points = points;
+    this.#directions = directionsOf(data, rows.channels);
+    this.#sums = new Float64Array(rows.heads * clusters * rows.channels);
+    this.#members = new Uint32Array(rows.heads * clusters);
   }
-  for (let at = 0; at < sums.length; at += channels) {
-    const length = Math.sqrt(squared(sums, at, channels));
-    if (length > 0) for (let i = 0; i < channels; i++) centres[at + i] = sums[at + i]! / length;
+
+  /** Moves centres to the mean direction of their rows, those without rows excepted; returns how many rows changed their cluster. */
+  move(labels: Uint32Array, centres: Float32Array): number {
+    const { rows, clusters } = this.#points;
+    const { heads, rows: count, channels } = rows;
+    const before = this.#labels;
+    let moved = 0;
+    for (let head = 0, row = 0; head < heads; head++) {
+      const first = head * clusters;
+      for (const end = (head + 1) * count; row < end; row++) {
+        if (before && before[row] === labels[row]) continue;
+        moved++;
+        if (before) this.#add(first + before[row]!, row, -1);
+        this.#add(first + labels[row]!, row, 1);
+      }
+    }
+    this.#labels = labels;
+    for (let cluster = 0; cluster < this.#members.length; cluster++) {
+      const at = cluster * channels;
+      // What rounding has left of rows that are gone.
+      if (this.#members[cluster] === 0) this.#sums.fill(0, at, at + channels);
+      const length = Math.sqrt(squared(this.#sums, at, channels));
+      if (length > 0) for (let i = at; i < at + channels; i++) centres[i] = this.#sums[i]! / length;
+    }
+    return moved;
+  }
+
+  #add(cluster: number, row: number, sign: 1 | -1): void {
+    const { channels } = this.#points.rows;
+    const [at, from] = [cluster * channels, row * channels];
+    this.#members[cluster]! += sign;
+    for (let i = 0; i < channels; i++) this.#sums[at + i]! += sign * this.#directions[from + i]!;
   }
 }
 
