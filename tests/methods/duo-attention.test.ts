@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
 import { contextOf, methodContext, startTraceRun } from '../../src/measure/trace-run';
 import { duoAttention } from '../../src/methods/duo-attention';
-import { rolesOf, roundHalfEven, scoresOnTheFly } from '../../src/methods/duo-attention/roles';
+import { scoresOnTheFly } from '../../src/methods/duo-attention/found-scores';
+import { rolesOf, roundHalfEven } from '../../src/methods/duo-attention/roles';
 import { resolveParameters } from '../../src/methods/parameters';
 import { randomLayers, recordText, rotate, type TextShape } from './recorded';
 

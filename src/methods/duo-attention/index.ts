@@ -11,7 +11,7 @@ import { keepEverything } from '../keep-everything';
 import type { Method, MethodContext, MethodRun, StudyPlaces } from '../method';
 import { type NumberTable, numberIn, type ParameterContext, type Parameters, tableOf } from '../parameters';
 import { rememberedLater } from '../remember';
-import { type Roles, rolesOf, roundHalfEven, scoresOnTheFly } from './roles';
+import { type Roles, rolesOf, roundHalfEven } from './roles';
 
 /** First and last tokens that a streaming head of the layer keeps. */
 function endsIn(parameters: Parameters, layer: number): { sinks: number; recent: number } {
@@ -190,7 +190,10 @@ function startDuo(context: MethodContext, parameters: Parameters): MethodRun {
     notices,
     async prepare(_recorded, signal) {
       if (evictAt <= 0) return;
-      const find = (): Promise<NumberTable> => scoresOnTheFly(context);
+      const find = async (): Promise<NumberTable> => {
+        const { scoresOnTheFly } = await import('./found-scores');
+        return scoresOnTheFly(context);
+      };
       const scores =
         tableOf(parameters, 'headScores') ??
         (await rememberedLater(

@@ -1,15 +1,5 @@
-/** Which KV heads keep everything, and which only the ends of the text: by scores that are given, or found on the text itself. */
-import type { Rows } from '../../../gpu/rows';
-import { sliceRows } from '../../../gpu/rows';
-import { Scratch } from '../../../gpu/scratch';
-import { UserError } from '../../base/user-error';
-import { rotaryFrequencies, rotaryScale } from '../../model/decoder/rope';
-import type { MethodContext } from '../method';
+/** Which KV heads keep everything, and which only the ends of the text: by their scores. */
 import type { NumberTable } from '../parameters';
-import { meanRow } from '../scorers/rows';
-
-/** Positions over which mean query and mean key are compared: q_len of kvpress's duo_attention_on_the_fly. */
-const POSITIONS = 500;
 
 /** By layer and KV head: true where the head streams. */
 export type Roles = readonly (readonly boolean[])[];
@@ -33,79 +23,4 @@ export function roundHalfEven(value: number): number {
   const rest = value - below;
   if (rest === 0.5) return below + (below % 2);
   return rest < 0.5 ? below : below + 1;
-}
-
-/**
- * Scores of every KV head, as kvpress finds them without training (duo_attention_press.py, duo_attention_on_the_fly), of the tokens
- * before the eviction: were every query the mean query and every key the mean key, which share of the last query's attention lies
- * before a position, on average over positions. Near 1: far back; near 0: at the query itself.
- */
-export async function scoresOnTheFly(context: MethodContext): Promise<NumberTable> {
-  const { ops, recorded, layers, evictAt, queryHeads: H, keyValueHeads: G, headDimension: d } = context;
-  if (!recorded || recorded.length < layers) {
-    throw new UserError(
-      `duo-attention: without headScores it finds scores in the text of all ${layers} layers, which this source does not have; give headScores.`,
-    );
-  }
-  const scratch = new Scratch(ops);
-  try {
-    const read: Promise<[Float32Array, Float32Array]>[] = recorded.map(({ queryUnrotated, keyUnrotated }) => {
-      const mean = (rows: Rows, label: string): Promise<Float32Array> =>
-        ops.readFloats(meanRow(scratch, sliceRows(rows, 0, evictAt), label).buffer);
-      return Promise.all([mean(queryUnrotated!, 'mean query'), mean(keyUnrotated!, 'mean key')]);
-    });
-    const scoreHead = areaBefore(context);
-    return (await Promise.all(read)).map(([queries, keys], layer) => {
-      const ofHead = Array.from({ length: H }, (_, head) => {
-        const group = Math.floor((head * G) / H);
-        return scoreHead(
-          queries.subarray(head * d, (head + 1) * d),
-          keys.subarray(group * d, (group + 1) * d),
-        );
-      });
-      const perGroup = H / G;
-      return Array.from({ length: G }, (_, group) => {
-        const own = ofHead.slice(group * perGroup, (group + 1) * perGroup);
-        const score = own.reduce((sum, value) => sum + value, 0) / perGroup;
-        if (Number.isFinite(score)) return score;
-        throw new UserError(`duo-attention: the score of KV head ${group} of layer ${layer} is not finite.`);
-      });
-    });
-  } finally {
-    scratch.release();
-  }
-}
-
-/** The area under the cumulated attention of a last query over keys that are all alike, 1/n to 1 for n positions. */
-function areaBefore({
-  rope,
-  headDimension: d,
-  attentionScale,
-}: Pick<MethodContext, 'rope' | 'headDimension' | 'attentionScale'>) {
-  const frequencies = rope ? rotaryFrequencies(rope, d) : new Float64Array(d / 2);
-  const scale = attentionScale * (rope ? rotaryScale(rope) ** 2 : 1);
-  const turns = Array.from({ length: POSITIONS }, (_, distance) => ({
-    cosine: frequencies.map((frequency) => Math.cos(distance * frequency)),
-    sine: frequencies.map((frequency) => Math.sin(distance * frequency)),
-  }));
-  return (query: Float32Array, key: Float32Array): number => {
-    const half = d / 2;
-    const along = new Float64Array(half);
-    const across = new Float64Array(half);
-    for (let j = 0; j < half; j++) {
-      const [a, b, c, e] = [query[j]!, query[j + half]!, key[j]!, key[j + half]!];
-      along[j] = a * c + b * e;
-      across[j] = a * e - b * c;
-    }
-    const logits = turns.map(({ cosine, sine }) => {
-      let sum = 0;
-      for (let j = 0; j < half; j++) sum += along[j]! * cosine[j]! + across[j]! * sine[j]!;
-      return sum * scale;
-    });
-    const largest = logits.reduce((most, logit) => Math.max(most, logit), Number.NEGATIVE_INFINITY);
-    const weights = logits.map((logit) => Math.exp(logit - largest));
-    const sum = weights.reduce((total, weight) => total + weight, 0);
-    // A key at distance δ is counted at its own position and at the δ after it.
-    return weights.reduce((area, weight, distance) => area + weight * (distance + 1), 0) / (sum * POSITIONS);
-  };
 }

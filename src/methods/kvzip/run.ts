@@ -9,7 +9,7 @@ import { isOn, numberIn, type Parameters, tableOf } from '../parameters';
 import { rememberedLater } from '../remember';
 import { denseScores } from '../units';
 import { keptIn, keptOver } from './budget';
-import { type ReconstructionOptions, reconstructionScores } from './reconstruction';
+import type { ReconstructionOptions } from './reconstruction';
 
 interface Kept {
   readonly scores: DeviceBuffer;
@@ -72,7 +72,10 @@ export function startKvzip(context: MethodContext, parameters: Parameters): Meth
         memo,
         `kvzip/${JSON.stringify(options)}/${evictAt}`,
         4 * layers * G * evictAt,
-        () => reconstructionScores(context, options, signal),
+        async () => {
+          const { reconstructionScores } = await import('./reconstruction');
+          return reconstructionScores(context, options, signal);
+        },
         signal,
       );
       kept = choose(ops.upload(scores, 'attention while repeating'));
