@@ -156,6 +156,7 @@ export async function prepareStep(
     logSumExp: null,
     queriesBefore: () => null,
     inLayer: () => null,
+    prompt: () => null,
     atBlock: () => null,
   });
   const input = inputOf(tokens);

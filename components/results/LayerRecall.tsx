@@ -25,6 +25,7 @@ import type { Table } from '../shared/table';
 import { useSize } from '../shared/useSize';
 import { Chart, ShareGrid } from './Chart';
 import styles from './LayerRecall.module.css';
+import { Patterns } from './Patterns';
 import { hasSpectra, SpectraChart, spectraTable } from './Spectra';
 
 const HEIGHT = 128;
@@ -80,6 +81,7 @@ export function LayerRecall() {
         <RecallChart layers={leadsOwn ? counted.map(underOwn) : counted} isGrey={isPast && !leadsOwn} />
       )}
       {isCut && <SpectraChart layers={cut} />}
+      <Patterns layers={layers} />
       {reason !== undefined && <p className={styles.past}>{reason}</p>}
       {isTableShown && (
         <DataTable

@@ -35,6 +35,7 @@ function whyKept({ fate, rule, score, counts }: KeyExplanation): string {
     case 'undecided':
       return rule.kind === 'room' ? 'the budget has room for all keys' : 'not yet evicted';
     default:
+      if (rule.kind === 'pattern') return `in the pattern; ${rule.pattern}`;
       if (rule.kind === 'lot') return `drawn, one of ${formatCount(counts.selected)}`;
       if (rule.kind === 'file')
         return score ? `the file lists it, and ${whySelected(score)}` : 'the file lists it';
@@ -59,6 +60,7 @@ function whyDropped({ rule, score, counts }: KeyExplanation): string {
   if (rule.kind === 'head') {
     return `its head is a streaming head, which keeps the first ${formatCount(counts.sink)} and the last ${formatCount(counts.local)} ${beforeWhat(rule.evictedAt)}`;
   }
+  if (rule.kind === 'pattern') return `outside the pattern; ${rule.pattern}`;
   if (rule.kind === 'lot') return 'not drawn';
   if (rule.kind === 'file') return `the file does not list it${score ? beyondList(score) : ''}`;
   if (!score) return 'the method keeps no such key';

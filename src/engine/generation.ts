@@ -9,9 +9,18 @@ import type { DeviceBuffer, Rows } from '../../gpu/rows';
 import { matrixRows, sliceRows } from '../../gpu/rows';
 import { Scratch } from '../../gpu/scratch';
 import { evictionPlace, promptBlocks } from '../methods/blocks';
-import type { LayerInput, Method, MethodRun, QueryBlock, Selection, Traits } from '../methods/method';
+import type {
+  LayerInput,
+  Method,
+  MethodRun,
+  PromptRows,
+  QueryBlock,
+  Selection,
+  Traits,
+} from '../methods/method';
 import { runNotices } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
+import { promptOf } from '../methods/prompt';
 import { ScoreCheck } from '../methods/score-check';
 import type { ModelConfig } from '../model/architectures/config';
 import type { Calibration } from '../model/calibration';
@@ -143,10 +152,13 @@ export function prefillBlocks(
   const isStateKnown = evictAt !== answerStart || queriesStart < evictAt;
   const denseEnd = isTaken ? Math.min(evictAt - (isStateKnown ? 0 : 1), tokens - 1) : 0;
   const taken = blocks.filter(({ end }) => end <= denseEnd);
+  const isAtOnce = method.traits(parameters).wants.prompt;
   const parts: QueryBlock[][] = [];
   for (const block of blocks.slice(taken.length)) {
     const part = parts[parts.length - 1];
-    if (part && (block.end - part[0]!.start) * config.hiddenSize <= NUMBERS_AT_ONCE) part.push(block);
+    const together = block.end - (part ?? [block])[0]!.start;
+    const isWithin = isAtOnce || together * config.hiddenSize <= NUMBERS_AT_ONCE;
+    if (part && isWithin) part.push(block);
     else parts.push([block]);
   }
   const sizes = blocks.map(({ start, end }) => end - start);
@@ -427,6 +439,12 @@ class Run {
     this.#earlier.note(layer, query, block.end);
   }
 
+  /** The prompt, where it is read at once. */
+  #promptOf({ start, read }: AttendRequest): PromptRows | null {
+    const end = this.#request.answerStart ?? this.#request.ids.length;
+    return this.#traits.wants.prompt && start < end ? promptOf(read, end) : null;
+  }
+
   #attend(asked: AttendRequest): void {
     const { decoder } = this.#request;
     const { start, end } = asked;
@@ -438,6 +456,7 @@ class Run {
       block: { start, end },
       logSumExp: this.#fullOutput ? this.#scratchLogSumExp : null,
       queriesBefore: (before) => this.#earlier?.before(asked.layer, before) ?? null,
+      prompt: () => this.#promptOf(asked),
       // Layers below have had their turn.
       inLayer: () => null,
       atBlock: () => null,

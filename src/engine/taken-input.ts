@@ -61,6 +61,10 @@ export class TakenInput implements LayerInput {
   }
 
   /** Layers below have had their turn. */
+  prompt(): null {
+    return null;
+  }
+
   inLayer(): null {
     return null;
   }

@@ -117,7 +117,7 @@ async function attentionTime(
       for (const block of blocks) {
         // Rotating queries and keys belongs to the forward pass: done before the watch starts.
         const here = {
-          ...viewsOf(layerInput(layerTrace, block, traits.wants, text.layerTraces)),
+          ...viewsOf(layerInput(layerTrace, block, traits.wants, text.layerTraces, text.answerStart)),
           logSumExp: unused && logSumExp,
         };
         const watch = ops.stopwatch();
@@ -154,6 +154,7 @@ function viewsOf(input: LayerInput): LayerInput {
   return {
     ...{ layer, block, query, queryUnrotated, key, keyUnrotated, value, hidden, logSumExp },
     queriesBefore: (end) => input.queriesBefore(end),
+    prompt: () => input.prompt(),
     inLayer: (other) => input.inLayer(other),
     atBlock: (earlier) => input.atBlock(earlier),
   };

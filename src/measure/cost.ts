@@ -3,6 +3,7 @@ import { evictionPlace, studyBlocks } from '../methods/blocks';
 import type { Method, QueryBlock } from '../methods/method';
 import type { ParameterContext, Parameters } from '../methods/parameters';
 import type { CostMeasurement } from './results';
+import { countedQueries } from './trace-run';
 
 /** Caches hold 32-bit floats. */
 const BYTES_PER_NUMBER = 4;
@@ -33,9 +34,10 @@ export interface CostRequest {
  * forward pass outside attention, two per weight of every matrix it is multiplied with.
  */
 export function measureCost(request: CostRequest): CostMeasurement {
-  const { method, parameters, context, queries, answerStart, weightOperations } = request;
+  const { method, parameters, context, answerStart, weightOperations } = request;
+  const queries = countedQueries(method.traits(parameters), request.queries, answerStart);
   const layers = request.layers ?? Array.from({ length: context.layers }, (_, layer) => layer);
-  const places = { tokens: context.tokens, evictAt: request.evictAt ?? queries.start, answerStart };
+  const places = { tokens: context.tokens, evictAt: request.evictAt ?? request.queries.start, answerStart };
   const fixed = { evictAt: evictionPlace(places), promptEnd: answerStart ?? context.tokens };
   const perKey = operationsPerKey(context);
   const numbersPerKey = 2 * context.keyValueHeads * context.headDimension;

@@ -2,7 +2,7 @@
 import { sliceHeads, sliceRows } from '../../gpu/rows';
 import { Scratch } from '../../gpu/scratch';
 import { evictionPlace } from '../methods/blocks';
-import type { Method, Selection, Traits } from '../methods/method';
+import type { Method, MethodRun, Selection, Traits } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
 import type { Trace } from '../trace/trace';
 import { choose } from './choices';
@@ -61,7 +61,7 @@ export async function explainRow(request: ExplainRequest): Promise<QueryRow> {
     ops.release(...selection.owned);
     const [[kept, scores, secondary, weights]] = await Promise.all([reads, started.checkScores()]);
     const set = setOfHead(kept.sets, head, queryHeads);
-    const rule = rowRule(request, selection, block.start);
+    const rule = rowRule(request, selection, block.start, run);
     const ofCandidates = (rows: Float32Array[] | null): Float32Array | null =>
       rows && onlyCandidates(rows[setOfHead(rows, head, queryHeads)]!, kept.candidates);
     return {
@@ -113,6 +113,7 @@ function rowRule(
   { text, method, parameters, ...request }: ExplainRequest,
   { decidedBy, segmentTokens, candidates }: Selection,
   blockStart: number,
+  run: MethodRun,
 ): RowRule {
   const { decides, evictsAt } = method.traits(parameters);
   const evictAt = evictsAt ?? evictionPlace({ evictAt: request.evictAt, answerStart: text.answerStart });
@@ -124,6 +125,7 @@ function rowRule(
     kind: decidedBy === 'nothing' ? kept : (decidedBy ?? 'scores'),
     partitions: segmentTokens === undefined ? null : { start: candidates.start, tokens: segmentTokens },
     evictedAt: evictsOnce && !isBefore ? evictAt : null,
+    ...(decidedBy === 'pattern' && { pattern: run.ruleOf!(request.layer, request.head) }),
   };
 }
 
@@ -148,6 +150,7 @@ function keyFates(
   const code = (fate: KeyFate): number => KEY_FATES.indexOf(fate);
   const isChosen = kind === 'scores' || kind === 'lot' || kind === 'file';
   const keptFate = (token: number): number => {
+    if (kind === 'pattern') return code('selected');
     if (token >= Math.max(blockStart, candidates.end)) return code('own-block');
     if (evictedAt !== null && token >= evictedAt) return code('since');
     if (token < candidates.start) return code('sink');

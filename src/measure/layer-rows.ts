@@ -9,7 +9,7 @@ import type { LayerInput, VisibleOfEach } from '../methods/method';
 import type { Trace } from '../trace/trace';
 import { adder, fullAttention, type MeasuredRun, Numbers, projected, twoSpaces } from './layer-blocks';
 import type { LayerSums } from './layer-sums';
-import { type KeptKeys, setOfHead } from './selection-reader';
+import { type KeptKeys, setOfHead, visibleTokens } from './selection-reader';
 import { topKRecallOfEach } from './top-k-recall';
 
 /** How many keys a query of one block lists and sees from rangeStart on; lists of one pass have equally many. */
@@ -18,10 +18,15 @@ export interface RowShape {
   readonly near: number;
 }
 
-/** Null where the query's block has others, which share its list, and where its lists are of different lengths. */
-export function rowShape(kept: KeptKeys, { start, end }: { start: number; end: number }): RowShape | null {
+/** Null where the query's block has others, which share its list, and where its lists are of different lengths, which own positions do not go with. */
+export function rowShape(
+  kept: KeptKeys,
+  { start, end }: { start: number; end: number },
+  isRagged = false,
+): RowShape | null {
   const listed = kept.sets[0]!.length;
-  if (end - start !== 1 || kept.sets.some(({ length }) => length !== listed)) return null;
+  const differ = !isRagged && kept.sets.some(({ length }) => length !== listed);
+  if (end - start !== 1 || differ) return null;
   return { listed, near: end - kept.rangeStart };
 }
 
@@ -57,14 +62,12 @@ export async function measureRows(
     const count = lists.length / sets;
     return { buffer: scratch.upload(lists, 'keys one by one'), offset: 0, sets, count, rowStride: count };
   };
-  const far = listsOf(kept, heads, (of, set) => of.sets[set]!);
-  const near = listsOf(kept, heads, (of, _set, row) => range(of.rangeStart, part.block.start + row + 1));
   ops.attention({
     query: eachRowAsHead(query),
     key,
     value,
     scale,
-    visible: { list: upload(joined(far, near, heads * rows)), range: { start: 0, end: 0, causal: false } },
+    visible: { list: everyList(scratch, part, kept, heads), range: { start: 0, end: 0, causal: false } },
     out: eachRowAsHead(model.out),
     logSumExp: { ...model.logSumExp, headStride: 1 },
   });
@@ -75,10 +78,13 @@ export async function measureRows(
       ...{ layer: part.layer, block: part.block, query, queryUnrotated: dense(part.queryUnrotated) },
       ...{ key, keyUnrotated: part.keyUnrotated, value, hidden: part.hidden, logSumExp: null },
       queriesBefore: (end) => part.queriesBefore(end),
+      prompt: () => part.prompt(),
       inLayer: (layer) => part.inLayer(layer),
       atBlock: (block) => part.atBlock(block),
     };
     const own = spaces.at(1);
+    const far = listsOf(kept, heads, (of, set) => of.sets[set]!);
+    const near = listsOf(kept, heads, (of, _set, row) => range(of.rangeStart, part.block.start + row + 1));
     const visible: VisibleOfEach = {
       near: upload(near),
       far: upload(far),
@@ -135,16 +141,27 @@ function listsOf(
   return lists;
 }
 
-/** Each list of `first` with its counterpart of `second` behind it. */
-function joined(first: Uint32Array, second: Uint32Array, sets: number): Uint32Array {
-  const counts = [first.length / sets, second.length / sets] as const;
-  const count = counts[0] + counts[1];
-  const lists = new Uint32Array(sets * count);
-  for (let set = 0; set < sets; set++) {
-    lists.set(first.subarray(set * counts[0], (set + 1) * counts[0]), set * count);
-    lists.set(second.subarray(set * counts[1], (set + 1) * counts[1]), set * count + counts[0]);
+/** All that every head and query sees, head by head, each list with its own length. */
+function everyList(
+  scratch: Scratch,
+  { block }: LayerInput,
+  kept: readonly KeptKeys[],
+  heads: number,
+): IndexList {
+  const lengthOf = (of: KeptKeys, row: number): number =>
+    Math.max(...of.sets.map(({ length }) => length)) + Math.max(0, block.start + row + 1 - of.rangeStart);
+  const count = Math.max(...kept.map(lengthOf));
+  const sets = heads * kept.length;
+  const data = new Uint32Array(sets * (count + 1));
+  for (let head = 0; head < heads; head++) {
+    for (const [row, of] of kept.entries()) {
+      const visible = visibleTokens(of, setOfHead(of.sets, head, heads), block.start + row + 1);
+      data.set(visible, sets + (head * kept.length + row) * count);
+      data[head * kept.length + row] = visible.length;
+    }
   }
-  return lists;
+  const buffer = scratch.upload(data, 'keys one by one');
+  return { buffer, offset: sets, sets, count, rowStride: count, countsOffset: 0 };
 }
 
 function range(start: number, end: number): Uint32Array {

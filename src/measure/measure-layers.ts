@@ -15,7 +15,7 @@ import { MEMO_BYTES, type Memo } from './memo';
 import type { LayerMeasurement } from './results';
 import { type KeptKeys, readKept } from './selection-reader';
 import { selectorRecall, selectorRecallOfEach } from './selector-recall';
-import { overlap, startTraceRun, type TokenRange, type TraceRun } from './trace-run';
+import { countedQueries, overlap, startTraceRun, type TokenRange, type TraceRun } from './trace-run';
 
 export interface MeasureRequest {
   readonly text: Trace;
@@ -40,9 +40,11 @@ export const MOST_BYTES_IN_FLIGHT = 2 ** 26;
 const MOST_ROWS_IN_FLIGHT = 2 ** 14;
 
 /** Measures every layer of a trace, in their order. Throws UserError for input the method cannot work with, or the signal's reason. */
-export async function measureLayers(request: MeasureRequest): Promise<LayerMeasurement[]> {
-  const { text, method, parameters, queries, memo, signal, onLayer, onNotices } = request;
+export async function measureLayers(asked: MeasureRequest): Promise<LayerMeasurement[]> {
+  const { text, method, parameters, memo, signal, onLayer, onNotices } = asked;
   signal?.throwIfAborted();
+  const queries = countedQueries(method.traits(parameters), asked.queries, text.answerStart);
+  const request = { ...asked, queries };
   const started = await startTraceRun(text, method, parameters, queries.start, { memo, signal });
   try {
     const measured = new Map<number, LayerMeasurement>();
@@ -145,7 +147,12 @@ async function probeLayers(
   signal?.throwIfAborted();
   return results.map(({ layerTrace, sums }) => {
     const spectra = started.run.spectra?.(layerTrace.layer);
-    const measurement = { ...sums.result(layerTrace.layer), ...(spectra && { spectra }) };
+    const patterns = started.run.patterns?.(layerTrace.layer);
+    const measurement = {
+      ...sums.result(layerTrace.layer),
+      ...(spectra && { spectra }),
+      ...(patterns && { patterns }),
+    };
     checkMeasurement(method.id, measurement);
     return measurement;
   });
@@ -219,6 +226,7 @@ async function measureChoices(
   };
   const rowsAtOnce = (end: number): number =>
     Math.max(1, Math.floor(MOST_PROBABILITIES / (queryHeads * end)));
+  const isRagged = !run.attend;
   // Queries that each keep keys of their own and are measured together.
   let each: {
     readonly layerTrace: LayerTrace;
@@ -237,12 +245,12 @@ async function measureChoices(
     const [kept, selector] = await Promise.all([promised.kept, promised.selector]);
     sums.addKept(kept, measured.start, measured.end);
     sums.addSelector(selector, measured.end - measured.start);
-    const shape = measuresRows(measuredRun) ? rowShape(kept, measured) : null;
+    const shape = measuresRows(measuredRun) ? rowShape(kept, measured, isRagged) : null;
     if (each) {
       const follows: boolean =
         each.layerTrace === layerTrace && each.start + each.kept.length === measured.start;
-      const last = rowShape(each.kept.at(-1)!, { start: measured.start - 1, end: measured.start });
-      const isAlike = shape && shape.listed === last?.listed && shape.near === last.near;
+      const last = rowShape(each.kept.at(-1)!, { start: measured.start - 1, end: measured.start }, isRagged);
+      const isAlike = shape && (isRagged || (shape.listed === last?.listed && shape.near === last.near));
       if (follows && isAlike && each.kept.length < rowsAtOnce(measured.end)) {
         each.kept.push(kept);
         continue;

@@ -39,6 +39,7 @@ export function headInput(text: Trace, layerTrace: LayerTrace, block: QueryBlock
     hidden: input.hidden,
     logSumExp: null,
     queriesBefore: () => null,
+    prompt: () => null,
     inLayer: () => null,
     atBlock: () => null,
   } satisfies LayerInput;

@@ -1,5 +1,5 @@
 /** What is measured of a method over a text, layer by layer and row by row: plain data. */
-import type { Spectra } from '../methods/method';
+import type { PatternFinding, Spectra } from '../methods/method';
 import type { MethodSpec } from '../methods/method-spec';
 
 export interface HeadMeasurement {
@@ -41,6 +41,8 @@ export interface LayerMeasurement {
   readonly reason?: string;
   /** Present where the method cuts the singular values of the maps that keys and values are made with. */
   readonly spectra?: Spectra;
+  /** Present where a pattern was searched for each query head. */
+  readonly patterns?: PatternFinding;
   readonly heads: readonly HeadMeasurement[];
 }
 
@@ -130,15 +132,17 @@ export type KeyFate =
 /** What decided about the keys before a query's block. */
 export interface RowRule {
   /**
-   * 'scores': top-k. 'place': where a key stands. 'head': the same, in heads that do not keep everything. 'lot': chance. 'file': a list
+   * 'scores': top-k. 'pattern': that of the query's head. 'place': where a key stands. 'head': the same, in heads that do not keep everything. 'lot': chance. 'file': a list
    * from elsewhere. The others dropped nothing: 'everything', because the method never
    * does; 'not-yet', because it has not come to it; 'room', because the budget has room for all.
    */
-  readonly kind: 'scores' | 'place' | 'head' | 'lot' | 'file' | 'everything' | 'not-yet' | 'room';
+  readonly kind: 'scores' | 'place' | 'head' | 'pattern' | 'lot' | 'file' | 'everything' | 'not-yet' | 'room';
   /** Scores are compared within partitions of so many tokens, the first of which begins at `start`; null: all with all. */
   readonly partitions: { readonly start: number; readonly tokens: number } | null;
   /** Token before which a method that evicts once has done so; null: it has not, or is of another kind. */
   readonly evictedAt: number | null;
+  /** The pattern that the query's head reads by, as a clause; there where `kind` is 'pattern'. */
+  readonly pattern?: string;
 }
 
 /** One query row of one head, for the token strip and the question "why was it missed". */

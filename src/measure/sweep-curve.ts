@@ -16,6 +16,7 @@ import { type KeptKeys, readKept, readScoreRows } from './selection-reader';
 import { sweptAnswer, sweptWeight } from './swept-queries';
 import {
   contextOf,
+  countedQueries,
   overlap,
   startTraceRun,
   type TokenRange,
@@ -209,6 +210,15 @@ export class Curve {
     return this.#points.map((parameters) =>
       parameters ? this.#method.cost(parameters, contextOf(text), layer, place).keptKeys / (token + 1) : 0,
     );
+  }
+
+  /** A mean over `queries` as one over those that count: the others see everything, which is 1. */
+  ofCounted(text: Trace, queries: TokenRange, mean: number): number {
+    const traits = this.#method.traits(this.#spec.parameters);
+    const counted = countedQueries(traits, queries, text.answerStart);
+    const all = queries.end - queries.start;
+    const others = all - (counted.end - counted.start);
+    return others === 0 ? mean : Math.max(0, (mean * all - others) / (all - others));
   }
 
   /** Throws UserError for sums of one layer, one for each point, that are no numbers. */

@@ -141,8 +141,12 @@ async function measure(
   for (const [curve, sums] of mass.entries()) curves[curve]!.check(layerTrace.layer, sums);
   const count = queries.end - queries.start;
   return {
-    massRecall: mass.map((points) => points.map((sum) => Math.min(1, sum / (count * text.queryHeads)))),
-    keptShare: share.map((points) => points.map((sum) => sum / count)),
+    massRecall: mass.map((points, at) =>
+      points.map((sum) => curves[at]!.ofCounted(text, queries, Math.min(1, sum / (count * text.queryHeads)))),
+    ),
+    keptShare: share.map((points, at) =>
+      points.map((sum) => curves[at]!.ofCounted(text, queries, sum / count)),
+    ),
   };
 }
 

@@ -10,12 +10,14 @@ import {
   type MethodContext,
   type MethodRun,
   needsHidden,
+  type PromptRows,
   type QueryBlock,
   type Traits,
   type Wants,
 } from '../methods/method';
 import { methodKey } from '../methods/method-spec';
 import type { ParameterContext, Parameters } from '../methods/parameters';
+import { promptOf } from '../methods/prompt';
 import { ScoreCheck } from '../methods/score-check';
 import type { LayerTrace, Trace } from '../trace/trace';
 import { madeAnew } from './made-anew';
@@ -102,7 +104,7 @@ export async function startTraceRun(
   }
   const blocks = studyBlocks(method, parameters, places, context);
   const fullInputOf = (layerTrace: LayerTrace, block: QueryBlock): LayerInput =>
-    layerInput(layerTrace, block, traits.wants, text.layerTraces);
+    layerInput(layerTrace, block, traits.wants, text.layerTraces, answerStart);
   const name = methodKey({ id: method.id, parameters });
   const inputOf = (layerTrace: LayerTrace, block: QueryBlock): LayerInput =>
     run.keyValueMaps
@@ -110,6 +112,8 @@ export async function startTraceRun(
           madeAnew(text, layerTrace, run.keyValueMaps(layerTrace.layer), memo, name),
           block,
           traits.wants,
+          text.layerTraces,
+          answerStart,
         )
       : fullInputOf(layerTrace, block);
   return { run, traits, inputOf, fullInputOf, blocks, memo, checkScores, dispose };
@@ -154,8 +158,9 @@ export function layerInput(
   block: QueryBlock,
   wants: Wants = {},
   layerTraces: readonly LayerTrace[] = [],
+  answerStart: number | null = null,
 ): LayerInput {
-  return new TraceInput(layerTrace, block, wants, layerTraces);
+  return new TraceInput(layerTrace, block, wants, layerTraces, answerStart);
 }
 
 /** Views are made when read, for a sweep asks for thousands of inputs and reads little of each. Spreading one loses its getters. */
@@ -165,8 +170,16 @@ class TraceInput implements LayerInput {
   readonly #layerTrace: LayerTrace;
   readonly #wants: Wants;
   readonly #layerTraces: readonly LayerTrace[];
+  readonly #answerStart: number | null;
 
-  constructor(layerTrace: LayerTrace, block: QueryBlock, wants: Wants, layerTraces: readonly LayerTrace[]) {
+  constructor(
+    layerTrace: LayerTrace,
+    block: QueryBlock,
+    wants: Wants,
+    layerTraces: readonly LayerTrace[],
+    answerStart: number | null,
+  ) {
+    this.#answerStart = answerStart;
     this.#wants = wants;
     this.#layerTraces = layerTraces;
     this.layer = layerTrace.layer;
@@ -214,13 +227,21 @@ class TraceInput implements LayerInput {
     return sliceRows(this.#wants.earlierUnrotated ? queryUnrotated! : query, end - count, count);
   }
 
+  prompt(): PromptRows | null {
+    const { query, key, value } = this.#layerTrace;
+    const end = this.#answerStart ?? query.rows;
+    return this.#wants.prompt && this.block.start < end ? promptOf({ query, key, value }, end) : null;
+  }
+
   inLayer(layer: number): LayerInput | null {
     const other = this.#layerTraces.find((trace) => trace.layer === layer);
-    return other ? new TraceInput(other, this.block, this.#wants, this.#layerTraces) : null;
+    return other
+      ? new TraceInput(other, this.block, this.#wants, this.#layerTraces, this.#answerStart)
+      : null;
   }
 
   atBlock(block: QueryBlock): LayerInput {
-    return new TraceInput(this.#layerTrace, block, this.#wants, this.#layerTraces);
+    return new TraceInput(this.#layerTrace, block, this.#wants, this.#layerTraces, this.#answerStart);
   }
 
   #ofBlock(view: Rows): Rows {
@@ -230,6 +251,16 @@ class TraceInput implements LayerInput {
   #upToBlock(view: Rows): Rows {
     return sliceRows(view, 0, this.block.end);
   }
+}
+
+/** Of `queries` those that numbers are means over: the prompt's, where the method reads what follows it densely and there are any. */
+export function countedQueries(
+  { isPrefillOnly }: Traits,
+  { start, end }: TokenRange,
+  answerStart: number | null,
+): TokenRange {
+  const promptEnd = answerStart ?? end;
+  return isPrefillOnly && start < promptEnd ? { start, end: Math.min(end, promptEnd) } : { start, end };
 }
 
 /** The part of `range` inside `block`; null when there is none. */

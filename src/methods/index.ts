@@ -23,6 +23,7 @@ import { loki } from './loki';
 import { lorc } from './lorc';
 import { lrsa } from './lrsa';
 import type { Method } from './method';
+import { minference } from './minference';
 import { noncausal } from './noncausal';
 import { observedAttention } from './observed-attention';
 import { oracle } from './oracle';
@@ -74,6 +75,7 @@ export const methods: readonly Method[] = [
   tokenSelect,
   infLlm,
   squeezedAttention,
+  minference,
   h2o,
   oracle,
   random,

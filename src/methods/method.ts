@@ -53,6 +53,13 @@ export interface ReadPlaces extends StudyPlaces {
   readonly tokens: number;
 }
 
+/** Queries [H, A, d], keys and values [G, A, d] of a prompt's A tokens. */
+export interface PromptRows {
+  readonly query: Rows;
+  readonly key: Rows;
+  readonly value: Rows;
+}
+
 /** What one layer offers a method: the block's queries, and keys and values of tokens [0, block.end). */
 export interface LayerInput {
   readonly layer: number;
@@ -83,6 +90,11 @@ export interface LayerInput {
    * methods that want none. `end` is the block's start at most; a free run has those before its block only.
    */
   queriesBefore(end: number): Rows | null;
+  /**
+   * Rows of the whole prompt, while it is read, for methods that want it: also those of tokens behind the block. Null otherwise, and
+   * for blocks behind the prompt.
+   */
+  prompt(): PromptRows | null;
   /**
    * The same block in another layer. Null where every layer below has had its turn already, as in a free run; where layers are looked
    * at one by one a run that follows another layer's choice makes that first.
@@ -135,7 +147,7 @@ export interface Selection {
    * What decided, where it was no score: nothing was dropped, the key's place, that and whether its head keeps everything, chance, or a
    * file that lists the keys (then `score` is what it says of them).
    */
-  readonly decidedBy?: 'nothing' | 'place' | 'head' | 'lot' | 'file';
+  readonly decidedBy?: 'nothing' | 'place' | 'head' | 'pattern' | 'lot' | 'file';
   /** Scores are compared only within consecutive segments of so many tokens from `scoreStart`; absent: all with all. */
   readonly segmentTokens?: number;
   /** One count per set of `list`: candidates equal to the last one kept. Null where nothing was cut. */
@@ -232,6 +244,14 @@ interface Spectrum {
   readonly rank: number;
 }
 
+/** How each query head of a layer reads a prompt, where that was searched for. */
+export interface PatternFinding {
+  /** In a few words each. */
+  readonly candidates: readonly string[];
+  /** The mean share of a head's attention that each candidate keeps, and which of them the head has. */
+  readonly heads: readonly { readonly chosen: number; readonly masses: readonly number[] }[];
+}
+
 /** State of one run of a method over all layers. */
 export interface MethodRun {
   /**
@@ -251,6 +271,10 @@ export interface MethodRun {
   keyValueMaps?(layer: number): KeyValueMaps;
   /** Singular values of the layer's maps before they were cut, for the page. */
   spectra?(layer: number): Spectra;
+  /** What a search has found in a layer, for the page; known once prepared. */
+  patterns?(layer: number): PatternFinding;
+  /** The rule by which a query head reads, as a clause for *why*, where `Selection.decidedBy` is 'pattern'. */
+  ruleOf?(layer: number, head: number): string;
   /** Decides what the block sees. Called per layer in ascending order of blocks. An empty block at T asks what stays for a next token. */
   select(input: LayerInput): Selection;
   /**
@@ -323,6 +347,8 @@ export interface Wants {
   readonly unrotated?: boolean;
   /** Full attention's log-sum-exp of the block. */
   readonly logSumExp?: boolean;
+  /** The whole prompt's queries, keys and values while it is read: a free run then reads it at once, and `LayerInput.prompt` has them. */
+  readonly prompt?: boolean;
   /** Hidden states of every token so far. A trace records them only where a method wants them. */
   readonly hidden?: boolean;
   /** So many queries before the block: `LayerInput.queriesBefore`. Infinity: all of them, for who decides once. */
@@ -354,6 +380,8 @@ export interface Traits {
   readonly approximates: boolean;
   /** Whom one set of kept keys is for: all heads of a layer, those of one KV head, or one query head. */
   readonly sets: 'layer' | 'kvHead' | 'queryHead';
+  /** Whether what follows the prompt reads everything: numbers are then means over the prompt's queries alone, where there are any. */
+  readonly isPrefillOnly?: boolean;
   /**
    * Whether the rows of the cache are tokens with the keys and values of the model; tokens with keys and values that the run makes by
    * maps of its own ('transformed'); some are made from several tokens ('made'); or keys

@@ -100,6 +100,8 @@ export interface TableParameter extends Described {
     readonly rows: number | null;
     readonly columns: number | null;
   };
+  /** Other spellings as rows; null: it is none. */
+  readonly rowsOf?: (value: unknown) => NumberTable | null;
   readonly default: Default<NumberTable>;
   readonly paper?: undefined;
 }
@@ -257,22 +259,24 @@ function checkValue(
   methodId: string,
   name: string,
   schema: ParameterSchema,
-  value: unknown,
+  given: unknown,
   context: ParameterContext,
 ): ParameterValue {
-  const isList = (schema.kind === 'count' || schema.kind === 'fraction') && Array.isArray(value);
-  if (isList && value.length !== context.layers) {
+  const value = (schema.kind === 'table' ? schema.rowsOf?.(given) : null) ?? given;
+  const isNumber = schema.kind === 'count' || schema.kind === 'fraction';
+  const list: readonly unknown[] | null = isNumber && Array.isArray(value) ? value : null;
+  if (list && list.length !== context.layers) {
     throw new UserError(
-      `${methodId}: ${name} has ${value.length} values for ${context.layers} layers; give one number or one per layer.`,
+      `${methodId}: ${name} has ${list.length} values for ${context.layers} layers; give one number or one per layer.`,
     );
   }
-  if (isList && schema.kind === 'count' && schema.isSameInAllLayers && new Set(value).size > 1) {
+  if (list && schema.kind === 'count' && schema.isSameInAllLayers && new Set(list).size > 1) {
     throw new UserError(`${methodId}: ${name} must be the same in every layer; give one number.`);
   }
-  for (const each of isList ? value : [value]) {
+  for (const each of list ?? [value]) {
     const rule = brokenRule(schema, each, context);
     if (rule !== null)
       throw new UserError(`${methodId}: ${name} ${rule}, not ${shorten(JSON.stringify(each), 60)}.`);
   }
-  return isList ? [...value] : (value as ParameterValue);
+  return list ? [...(list as number[])] : (value as ParameterValue);
 }

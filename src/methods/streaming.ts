@@ -227,7 +227,7 @@ function start(context: MethodContext, parameters: Parameters): MethodRun {
       value: gathered(input.value, 'values in the cache'),
       ...{ queryUnrotated: null, keyUnrotated: null, hidden: null, logSumExp: null },
       queriesBefore: () => input.queriesBefore(end),
-      ...{ inLayer: () => null, atBlock: () => null },
+      ...{ prompt: () => null, inLayer: () => null, atBlock: () => null },
     };
     const scores = scorer.score(context, ofBase(parameters), held, all, null);
     scored.push(scores);

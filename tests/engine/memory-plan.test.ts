@@ -47,7 +47,12 @@ function request(config: ModelConfig, tokens: number, change: Partial<MemoryRequ
 function holdsRowsBeside(method: Method): boolean {
   const context = { ...small135M, tokens: 4096 };
   const { wants, cache } = method.traits(resolveParameters(method, {}, context));
-  return wants.queriesBefore === Number.POSITIVE_INFINITY || cache === 'pruned' || wants.rereading === true;
+  return (
+    Boolean(wants.prompt) ||
+    wants.queriesBefore === Number.POSITIVE_INFINITY ||
+    cache === 'pruned' ||
+    wants.rereading === true
+  );
 }
 
 function phase(plan: MemoryPlan, name: string) {
@@ -87,7 +92,7 @@ describe('2 GiB under WebGPU’s default limits', () => {
   test('hold half as many tokens of 135 M parameters with methods that hold rows of all layers beside the caches', () => {
     const large = methods.filter(holdsRowsBeside);
     expect(large.map(({ id }) => id)).toEqual(
-      expect.arrayContaining(['expected-attention', 'capkv', 'noncausal', 'think', 'kvzip']),
+      expect.arrayContaining(['expected-attention', 'capkv', 'noncausal', 'think', 'minference', 'kvzip']),
     );
     for (const method of large) {
       const plan = planMemory(request(small135M, 4096, { method, queriesStart: 3584 }));

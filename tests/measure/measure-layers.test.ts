@@ -3,7 +3,7 @@ import { createCpuOps } from '../../gpu/cpu';
 import { measureLayers } from '../../src/measure/measure-layers';
 import { selectAll } from '../../src/measure/select-all';
 import { visibleTokens } from '../../src/measure/selection-reader';
-import { contextOf } from '../../src/measure/trace-run';
+import { contextOf, countedQueries } from '../../src/measure/trace-run';
 import { methodById, methods } from '../../src/methods';
 import type { Method, MethodRun } from '../../src/methods/method';
 import { type Parameters, resolveParameters } from '../../src/methods/parameters';
@@ -42,6 +42,7 @@ async function byDefinition(id: string, layer: number, of = text) {
     evictAt: queries.start,
     withScores: false,
   });
+  const counted = countedQueries(method.traits(parametersOf(id)), queries, of.answerStart);
   const attention = inputs.float32(`attention.${layer}`);
   const value = inputs.float32(`value.${layer}`);
   const headOutput = inputs.float32(`head_output.${layer}`);
@@ -53,7 +54,7 @@ async function byDefinition(id: string, layer: number, of = text) {
     let squaredError = 0;
     let squaredNorm = 0;
     for (const { block, kept } of blocks) {
-      for (let i = Math.max(block.start, queries.start); i < block.end; i++) {
+      for (let i = Math.max(block.start, counted.start); i < Math.min(block.end, counted.end); i++) {
         const weight = (t: number): number => attention[(head * tokens + i) * tokens + t]!;
         const set = Math.floor((head * kept.sets.length) / queryHeads);
         const seen = [...visibleTokens(kept, set, i + 1)];
@@ -82,7 +83,7 @@ async function byDefinition(id: string, layer: number, of = text) {
       }
     }
     return {
-      massRecall: mass / (queries.end - queries.start),
+      massRecall: mass / (counted.end - counted.start),
       topkRecall: topkCount > 0 ? topk / topkCount : null,
       topkChance: topkCount > 0 ? chance / topkCount : null,
       topkCount,

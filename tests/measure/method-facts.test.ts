@@ -30,6 +30,7 @@ const known: [string, ...unknown[]][] = [
   ['freqkv', 'transform', true, 'frequency', 'layer', 'both'],
   ['lorc', 'transform', false, 'rank', 'layer', 'both'],
   ['quest', 'choose', false, 16, 'queryHead', 'decode'],
+  ['minference', 'choose', false, 1, 'queryHead', 'prefill'],
   ['h2o', 'drop', true, 1, 'queryHead', 'both'],
   ['oracle', 'baseline', false, 1, 'kvHead', 'both'],
   ['random', 'baseline', true, 1, 'kvHead', 'decode'],

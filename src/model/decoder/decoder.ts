@@ -69,6 +69,8 @@ export interface AttendRequest {
   readonly blockHidden: Rows;
   /** The whole text's, where the reader keeps them. */
   readonly logSumExp: RowScalars | null;
+  /** Rows of all tokens that are read with the block: queries from the first of them on, keys and values from the text's first on. */
+  readonly read: { readonly query: Rows; readonly key: Rows; readonly value: Rows };
   readonly out: Rows;
 }
 
@@ -237,6 +239,7 @@ function openReader(
       ops.rotate({ input: queryUnrotated, table: rotation, positions: step, out: query });
     }
     const key = rotatedKeys.of(l, cache!.keyUnrotated, length + n);
+    const read = { query, key, value: sliceRows(cache!.value, 0, length + n) };
     let start = length;
     for (const end of blockEnds) {
       const ofBlock = (view: Rows): Rows => sliceRows(view, start - length, end - start);
@@ -249,6 +252,7 @@ function openReader(
         value: sliceRows(cache!.value, 0, end),
         hidden: cache!.hidden && sliceRows(cache!.hidden, 0, end),
         blockHidden: ofBlock(input),
+        read,
         out: ofBlock(attended),
       });
       if (waits) await waits;
