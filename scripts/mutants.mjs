@@ -110,6 +110,27 @@ export const mutants = [
     tests: ['tests/gpu/webgpu/segments'],
   },
   {
+    name: 'a block of memory is represented by its first tokens',
+    file: 'src/methods/infllm/blocks-of-memory.ts',
+    from: 'score: denseScores(received.buffer, sets, blockTokens),',
+    to: "score: denseScores(ops.allocate('f32', sets * blockTokens, 'nothing'), sets, blockTokens),",
+    tests: ['tests/methods/infllm-golden'],
+  },
+  {
+    name: 'InfLLM sees far keys from the edge of the local window, not within it',
+    file: 'src/methods/infllm/run.ts',
+    from: "farRows('infllm', this.#context, localTokens - 1, part)",
+    to: "farRows('infllm', this.#context, localTokens, part)",
+    tests: ['tests/methods/infllm-golden'],
+  },
+  {
+    name: 'clusters count once, however many keys they have',
+    file: 'src/methods/squeezed-attention/look-up.ts',
+    from: 'counts[row]! > 0 ? Math.log(counts[row]!) : LOG_OF_NONE',
+    to: 'counts[row]! > 0 ? 0 : LOG_OF_NONE',
+    tests: ['tests/methods/squeezed-attention'],
+  },
+  {
     name: 'a score that equals the threshold is above it',
     file: 'gpu/operations/list-above/list-above.wgsl',
     from: 'if (score[start + i] > params.threshold) { count++; }',
