@@ -2,6 +2,7 @@
 
 import { UserError } from '../base/user-error';
 import { gatherNotices } from '../engine/notices';
+import { Memo } from '../measure/memo';
 import type { BlockSelection } from '../measure/select-all';
 import { selectAll } from '../measure/select-all';
 import { visibleTokens } from '../measure/selection-reader';
@@ -47,6 +48,8 @@ export async function selectCommand(rawArguments: string[]): Promise<void> {
   const tensors: Record<string, TensorToWrite> = {};
   const said = new Map<number, readonly string[]>();
   const candidates: Record<number, [start: number, end: number]> = {};
+  // What is found for all layers at once is found once.
+  const memo = new Memo();
   for (const [traceIndex, { layer }] of text.layerTraces.entries()) {
     showProgress(`layer ${layer}`);
     const { blocks, after, ...run } = await selectAll({
@@ -56,6 +59,7 @@ export async function selectCommand(rawArguments: string[]): Promise<void> {
       traceIndex,
       evictAt: text.tokens,
       withScores: true,
+      memo,
     });
     said.set(layer, run.notices);
     tensors[`kept.${layer}`] = keptTensor(after);
@@ -73,6 +77,7 @@ export async function selectCommand(rawArguments: string[]): Promise<void> {
       tensors[`kept.${layer}.${b}`] = keptTensor(selection);
     });
   }
+  memo.close();
   endProgress();
   const all = gatherNotices({ source: notices, method, parameters, context, run: byLayer(said) });
   const metadata = {
