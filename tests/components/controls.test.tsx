@@ -30,6 +30,12 @@ describe('the controls of a method', () => {
     expect(page.state().parameters).toMatchObject({ headScores, sinkTokens: 32 });
   });
 
+  it('leave out what comes from a capture', async () => {
+    renderWith(await testPage({ hash: '#method=squeezed-attention' }), <MethodPanel />);
+    expect(screen.getByRole('textbox', { name: 'Observation window' })).toBeVisible();
+    expect(screen.queryByText('Clusters come from')).toBeNull();
+  });
+
   it('take a typed number at once', async () => {
     const page = await testPage();
     renderWith(page, <MethodPanel />);

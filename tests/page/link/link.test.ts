@@ -133,6 +133,23 @@ describe('a link', () => {
     expect(link).not.toContain('headScores');
   });
 
+  it('carries nothing of what a capture brings', async () => {
+    const { session, notices } = await readLink(
+      '#method=squeezed-attention&p.labels=injected&p.clusters=9',
+      environment,
+    );
+    expect(session.method.parameters).toMatchObject({ labels: '', clusters: 9 });
+    expect(notices).toEqual([
+      '"p.labels" in the link must be given by --params on the command line, not "injected"; it was left out.',
+    ]);
+    for (const labels of ['', 'injected']) {
+      const spec = { id: 'squeezed-attention', parameters: { ...session.method.parameters, labels } };
+      const link = await writeLink({ ...session, method: spec, pinned: [spec] }, { version, digest: null });
+      expect(link).toContain('clusters');
+      expect(link).not.toContain('labels');
+    }
+  });
+
   it.each(['layer', 'head'])('takes no %s beyond those that a model may have', async (key) => {
     for (const text of ['1024', '999999']) {
       const { session, notices } = await readLink(`#${key}=${text}&mode=split`, environment);
