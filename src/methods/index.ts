@@ -5,6 +5,7 @@ import { block } from './block';
 import { capkv } from './capkv';
 import { chunk } from './chunk';
 import { chunkkv } from './chunkkv';
+import { compactor } from './compactor';
 import { cur } from './cur';
 import { duoAttention } from './duo-attention';
 import { esa } from './esa';
@@ -19,6 +20,7 @@ import { keydiff } from './keydiff';
 import { knorm } from './knorm';
 import { kvzip } from './kvzip';
 import { lagkv } from './lagkv';
+import { leverage } from './leverage';
 import { loki } from './loki';
 import { lorc } from './lorc';
 import { lrsa } from './lrsa';
@@ -59,6 +61,8 @@ export const methods: readonly Method[] = [
   observedAttention,
   expectedAttention,
   capkv,
+  compactor,
+  leverage,
   noncausal,
   cur,
   knorm,

@@ -2,6 +2,7 @@
 import { uniformAtEviction } from './budgets/uniform';
 import { compose, type Scorer, token } from './compose';
 import { keepFraction } from './defaults';
+import { drawn } from './drawn';
 import type { Method } from './method';
 import { numberIn } from './parameters';
 import { positions, positionsByChoice } from './positions';
@@ -18,7 +19,7 @@ const lot: Scorer = {
     const scores = new Float32Array(key.heads * tokens);
     for (let head = 0; head < key.heads; head++) {
       for (let token = 0; token < tokens; token++) {
-        scores[head * tokens + token] = randomScore(seed, layer, head, token);
+        scores[head * tokens + token] = drawn(seed, layer, head, token);
       }
     }
     const buffer = ops.upload(scores, 'random scores');
@@ -55,18 +56,3 @@ export const random: Method = {
     positions: positionsByChoice,
   }),
 };
-
-/** A number in [0, 1) that depends on all four and nothing else; 24 bits, so that it is the same as a 32-bit float. */
-function randomScore(seed: number, layer: number, head: number, token: number): number {
-  let state = mix(seed);
-  for (const part of [layer, head, token]) state = mix((state ^ part) + 0x9e3779b9);
-  return (state >>> 8) / 2 ** 24;
-}
-
-/** murmur3's finalizer: every bit of the input reaches every bit of the result. */
-function mix(value: number): number {
-  let x = value | 0;
-  x = Math.imul(x ^ (x >>> 16), 0x85ebca6b);
-  x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35);
-  return (x ^ (x >>> 16)) >>> 0;
-}

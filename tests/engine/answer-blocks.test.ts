@@ -60,6 +60,7 @@ describe('selections of an answer’s tokens', async () => {
     ['expected-attention', { keepFraction: 0.3 }],
     ['capkv', { keepFraction: 0.3 }],
     ['noncausal', { keepFraction: 0.3, chunkTokens: 9 }],
+    ['compactor', { keepFraction: 0.3, chunkTokens: 9 }],
     ['cur', { keepFraction: 0.3 }],
     ['keydiff', { keepFraction: 0.3 }],
     ['block', { keepFraction: 0.3, blockTokens: 9 }],

@@ -27,6 +27,8 @@ const known: [string, ...unknown[]][] = [
   ['kvzip', 'drop', true, 1, 'kvHead', 'decode'],
   ['chunkkv', 'drop', true, 10, 'layer', 'decode'],
   ['streaming', 'drop', true, 1, 'kvHead', 'both'],
+  ['leverage', 'drop', true, 1, 'kvHead', 'decode'],
+  ['compactor', 'drop', true, 1, 'kvHead', 'decode'],
   ['freqkv', 'transform', true, 'frequency', 'layer', 'both'],
   ['lorc', 'transform', false, 'rank', 'layer', 'both'],
   ['quest', 'choose', false, 16, 'queryHead', 'decode'],
