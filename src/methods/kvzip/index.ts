@@ -87,7 +87,7 @@ export const kvzip: Method = {
     },
   },
   notes: () => [
-    'The text is read a second time. Cost counts that reading’s attention and the scores, not the model’s matrices.',
+    'The text is read a second time. Cost counts that reading’s attention and the scores, not the model’s matrices; measured times count none of it.',
   ],
   traits: () => ({
     ...{ decides: 'once', evicts: true, isNested: false, approximates: false },
