@@ -7,13 +7,7 @@ import { neededTensor } from '../injected';
 import type { MethodContext } from '../method';
 import type { Parameters } from '../parameters';
 import { kMeans } from './k-means';
-import { isInjected, numbersIn } from './schema';
-
-/** Layers are clustered together as long as their keys have no more numbers than this, or one by one. */
-const MOST_NUMBERS = 2 ** 22;
-
-/** How many layers, whose keys have so many numbers each, are clustered together at most. */
-export const layersAtOnce = (numbers: number): number => Math.floor(MOST_NUMBERS / Math.max(1, numbers)) + 1;
+import { clustersName, isInjected, layersAtOnce, numbersIn } from './schema';
 
 /** Of each KV head. */
 export interface Level {
@@ -34,12 +28,6 @@ export interface LayerClusters {
 
 const known = new WeakMap<LayerTrace, Map<string, LayerClusters>>();
 
-/** What the clusters of a layer depend on beside the text. */
-export function clustersName(parameters: Parameters, layer: number, contextEnd: number): string {
-  const { clustered, clusters, coarseClusters, seed } = numbersIn(parameters, layer, contextEnd);
-  return [clustered, clusters, coarseClusters, isInjected(parameters) ? 'injected' : seed].join('/');
-}
-
 /** The clusters of these layers, of those that have keys to cluster. Throws the signal's reason. */
 export async function clustersOf(
   context: Pick<MethodContext, 'ops' | 'evictAt' | 'injected'>,
@@ -49,7 +37,6 @@ export async function clustersOf(
 ): Promise<Map<number, LayerClusters>> {
   const all = new Map<number, LayerClusters>();
   let waiting: LayerTrace[] = [];
-  let numbers = 0;
   const make = async (): Promise<void> => {
     const made = await cluster(context, parameters, waiting, signal);
     for (const [i, source] of waiting.entries()) {
@@ -58,7 +45,6 @@ export async function clustersOf(
       all.set(source.layer, made[i]!);
     }
     waiting = [];
-    numbers = 0;
   };
   for (const source of layers) {
     const { clustered } = numbersIn(parameters, source.layer, context.evictAt);
@@ -69,8 +55,7 @@ export async function clustersOf(
       continue;
     }
     waiting.push(source);
-    numbers += source.key.heads * clustered * source.key.channels;
-    if (numbers > MOST_NUMBERS) await make();
+    if (waiting.length >= layersAtOnce(source.key.heads * clustered * source.key.channels)) await make();
   }
   if (waiting.length > 0) await make();
   return all;

@@ -7,10 +7,8 @@ import { keptLists } from '../compose';
 import { defaultChunkTokens } from '../defaults';
 import { costOfEverything } from '../keep-everything';
 import type { Method } from '../method';
-import { layersAtOnce } from './clusters';
-import { MOST_PRODUCTS } from './k-means';
 import { SqueezedRun } from './run';
-import { chunkTokensOf, numbersIn, squeezedParameters } from './schema';
+import { chunkTokensOf, layersAtOnce, MOST_PRODUCTS, numbersIn, squeezedParameters } from './schema';
 
 export const squeezedAttention: Method = {
   id: 'squeezed-attention',

@@ -12,12 +12,11 @@ import {
   sliceRows,
 } from '../../../gpu/rows';
 import { Scratch } from '../../../gpu/scratch';
+import { MOST_PRODUCTS } from './schema';
 
 /** Rounds at most; fewer where no more rows than this share change their cluster. */
 const ROUNDS = 10;
 const SETTLED = 0.002;
-/** Products of rows with centres that are held at once, where a row has fewer. */
-export const MOST_PRODUCTS = 2 ** 22;
 
 /** Rows to be clustered, each head for itself: [G, n, d], on the device and off it. */
 export interface Points {

@@ -7,9 +7,9 @@ import { keepEverything } from '../keep-everything';
 import type { LayerInput, MethodContext, MethodRun, ScoreMemo, Selection } from '../method';
 import type { Parameters } from '../parameters';
 import { type Buffers, inBuffers, ownMemo, remembered } from '../remember';
-import { clustersName, clustersOf, type LayerClusters } from './clusters';
+import type { LayerClusters } from './clusters';
 import { above, type LookedUp, sigma, spread, upload } from './look-up';
-import { numbersIn } from './schema';
+import { clustersName, numbersIn } from './schema';
 
 /** What the observation window looked up on average, [H, clusters] of each level, by layer. */
 interface Observed {
@@ -54,6 +54,8 @@ export class SqueezedRun implements MethodRun {
     const layers = this.#context.recorded ?? layerTraces;
     if (!layers)
       throw new UserError('squeezed-attention needs the keys of a text that was read with full attention.');
+    // Loaded here so that the page, which only lists the methods, does without.
+    const { clustersOf } = await import('./clusters');
     this.#clusters = await clustersOf(this.#context, this.#parameters, layers, signal);
     const observed = new Map<number, Observed>();
     const known = layers.filter(({ layer }) => this.#clusters.has(layer));

@@ -115,3 +115,18 @@ export function numbersIn(parameters: Parameters, layer: number, contextEnd: num
 
 export const chunkTokensOf = (parameters: Parameters): number => numberIn(parameters, 'chunkTokens', 0);
 export const isInjected = (parameters: Parameters): boolean => choiceOf(parameters, 'labels') === INJECTED;
+
+/** What the clusters of a layer depend on beside the text. */
+export function clustersName(parameters: Parameters, layer: number, contextEnd: number): string {
+  const { clustered, clusters, coarseClusters, seed } = numbersIn(parameters, layer, contextEnd);
+  return [clustered, clusters, coarseClusters, isInjected(parameters) ? 'injected' : seed].join('/');
+}
+
+/** Layers are clustered together as long as their keys have no more numbers than this, or one by one. */
+const MOST_NUMBERS = 2 ** 22;
+
+/** How many layers, whose keys have so many numbers each, are clustered together at most. */
+export const layersAtOnce = (numbers: number): number => Math.floor(MOST_NUMBERS / Math.max(1, numbers)) + 1;
+
+/** Products of rows with centres that are held at once, where a row has fewer. */
+export const MOST_PRODUCTS = 2 ** 22;
