@@ -87,6 +87,7 @@ function needsOf(wants: Wants): string[] {
   if (wants.logSumExp) needs.push('full attention');
   if (wants.unrotated || wants.earlierUnrotated) needs.push('keys before rotation');
   if (wants.hidden) needs.push('hidden states');
+  if (wants.outputWeight) needs.push('the output projection');
   if (wants.rereading) needs.push('the model, to read on');
   if (wants.secondMoments) needs.push('second moments of keys');
   return needs;

@@ -6,6 +6,8 @@ import { capkv } from './capkv';
 import { chunk } from './chunk';
 import { chunkkv } from './chunkkv';
 import { compactor } from './compactor';
+import { criticalAdakv } from './critical-adakv';
+import { criticalkv } from './criticalkv';
 import { cur } from './cur';
 import { duoAttention } from './duo-attention';
 import { esa } from './esa';
@@ -53,6 +55,8 @@ export const methods: readonly Method[] = [
   snapkv,
   pyramidkv,
   adakv,
+  criticalkv,
+  criticalAdakv,
   chunkkv,
   finch,
   simlayerkv,

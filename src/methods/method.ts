@@ -351,6 +351,8 @@ export interface Wants {
   readonly prompt?: boolean;
   /** Hidden states of every token so far. A trace records them only where a method wants them. */
   readonly hidden?: boolean;
+  /** The layer's output projection (`MethodContext.outputWeight`): a capture without it is refused. */
+  readonly outputWeight?: boolean;
   /** So many queries before the block: `LayerInput.queriesBefore`. Infinity: all of them, for who decides once. */
   readonly queriesBefore?: number;
   /** These as they are before rotation; asks for `unrotated`, too. */

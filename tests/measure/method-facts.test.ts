@@ -22,6 +22,8 @@ const known: [string, ...unknown[]][] = [
   ['snapkv', 'drop', true, 1, 'kvHead', 'decode'],
   ['pyramidkv', 'allocate', true, 1, 'kvHead', 'decode'],
   ['adakv', 'allocate', true, 1, 'kvHead', 'decode'],
+  ['criticalkv', 'drop', true, 1, 'kvHead', 'decode'],
+  ['critical-adakv', 'allocate', true, 1, 'kvHead', 'decode'],
   ['simlayerkv', 'allocate', true, 1, 'layer', 'decode'],
   ['duo-attention', 'allocate', true, 'head', 'kvHead', 'decode'],
   ['kvzip', 'drop', true, 1, 'kvHead', 'decode'],

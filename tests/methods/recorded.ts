@@ -18,7 +18,7 @@ export interface TextShape {
 /** Whether a method runs on a text of queries, keys and values alone: what transforms the cache reads a model's hidden states, others read on. */
 export function runsOnCapture(method: Method, context: ParameterContext): boolean {
   const { cache, wants } = method.traits(resolveParameters(method, {}, context));
-  return cache !== 'transformed' && !wants.rereading;
+  return cache !== 'transformed' && !wants.rereading && !wants.outputWeight;
 }
 
 /** [H or G, T, d] each, rotary positions applied; un-rotated ones are computed where they are missing. */
