@@ -11,6 +11,7 @@ import {
   type Parameters,
 } from '../src/methods/parameters';
 import { bundledModelFacts } from '../src/study/context';
+import { comparisonTable } from './comparison-table';
 import { budgetRows, memoRows } from './docs-methods';
 import { root } from './setup.mjs';
 
@@ -43,6 +44,7 @@ async function passage(name: string): Promise<string> {
   if (kind === 'budgets') return budgetsTable();
   if (kind === 'memo') return memoTable();
   if (kind === 'usage') return usage(of);
+  if (kind === 'comparison') return comparisonTable(readFileSync(`${root}/docs/comparison.json`, 'utf8'), of);
   if (kind === 'method') return fenced('ts', methodSource(of));
   throw new Error(`no passage "${name}"`);
 }
