@@ -54,7 +54,7 @@ export const criticalParameters: ParameterSchemas = {
   },
 };
 
-export const usesWeight = (parameters: Parameters): boolean =>
+const usesWeight = (parameters: Parameters): boolean =>
   choiceOf(parameters, 'outputProjection') === 'injected';
 
 /** `forcedCount`: how many keys of every set the other method's scores keep for certain, when `count` of `tokens` stay. */
