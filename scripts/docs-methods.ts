@@ -104,7 +104,7 @@ function movedValues(schema: ParameterSchema, value: Parameters[string] | undefi
 
 /** A model that reads on and shows nothing, for what is asked of the memo does not depend on it. */
 const rereading: Rereading = {
-  ...{ ids: new Uint32Array(SHAPE.tokens), encode: null, mostAtOnce: SHAPE.tokens },
+  ...{ ids: new Uint32Array(SHAPE.tokens), encode: null, textsOf: null, mostAtOnce: SHAPE.tokens },
   read: async () => {},
 };
 

@@ -17,6 +17,7 @@ import { checkedIds } from '../model/tokenizer/token-ids';
 import type { StartToken } from '../model/tokenizer/tokenizer';
 import type { OwnedTrace } from '../trace/from-decoder';
 import { traceOfCapture, traceOfSession } from '../trace/from-decoder';
+import { textRead } from '../trace/rereading';
 import type { Arguments } from './arguments';
 import { elementOf, readBytes, readJson, readText } from './files';
 import { endProgress, showProgress } from './progress';
@@ -140,7 +141,7 @@ export async function openSource(
   for (const notice of notices) process.stderr.write(`${notice}\n`);
   const text = traceOfSession(model.decoder, reader, {
     ...{ tokens: ids.length, answerStart, calibration: model.calibration },
-    read: { ids, encode: model.tokenizer && ((words) => model.tokenizer!.encode(words)) },
+    read: textRead(ids, model.tokenizer),
   });
   return {
     text,

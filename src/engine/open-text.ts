@@ -27,6 +27,7 @@ import { OwnPositions } from '../tiles/own-positions';
 import type { AttentionReply, AttentionRequest, CoverageReply, CoverageRequest } from '../tiles/requests';
 import type { OwnedTrace } from '../trace/from-decoder';
 import { traceOfSession } from '../trace/from-decoder';
+import { textRead } from '../trace/rereading';
 import type { LayerTrace } from '../trace/trace';
 import type { EngineRun, FullRun } from './events';
 import { continuationOf, generate } from './generation';
@@ -117,7 +118,7 @@ export class OpenText {
       tokens: study.ids.length,
       answerStart,
       calibration: open.calibration,
-      read: { ids: study.ids, encode: open.tokenizer && ((words) => open.tokenizer!.encode(words)) },
+      read: textRead(study.ids, open.tokenizer),
     });
     const { queryStates, generated } = generation;
     return new OpenText(open, study, text, { queryStates, generated });

@@ -34,6 +34,7 @@ import { oracle } from './oracle';
 import { pyramidkv } from './pyramidkv';
 import { quest } from './quest';
 import { random } from './random';
+import { sentences } from './sentences';
 import { simlayerkv } from './simlayerkv';
 import { snapkv } from './snapkv';
 import { sparq } from './sparq';
@@ -87,6 +88,7 @@ export const methods: readonly Method[] = [
   h2o,
   oracle,
   random,
+  sentences,
 ];
 
 /** The method with this id. Throws UserError naming the known ones. */

@@ -6,6 +6,7 @@ import { UserError } from '../base/user-error';
 import { attendSelection } from '../model/decoder/attend';
 import type { Decoder, LayerCache } from '../model/decoder/decoder';
 import { startSession } from '../model/decoder/decoder';
+import type { Tokenizer } from '../model/tokenizer/tokenizer';
 
 /** Numbers of hidden states that are read at once, as while a prompt is read. */
 const NUMBERS_AT_ONCE = 2 ** 21;
@@ -15,6 +16,20 @@ export interface ReadText {
   readonly ids: Uint32Array;
   /** Ids of words alone, no special tokens around them; null: the model has no tokenizer. */
   readonly encode: ((words: string) => readonly number[]) | null;
+  /** The text of each of these tokens; null: the model has no tokenizer. */
+  readonly textsOf: ((ids: readonly number[]) => readonly string[]) | null;
+}
+
+/** A text whose tokens `tokenizer` tells, if there is one. */
+export function textRead(
+  ids: Uint32Array,
+  tokenizer: Pick<Tokenizer, 'encode' | 'tokenTexts'> | null,
+): ReadText {
+  return {
+    ids,
+    encode: tokenizer && ((words) => tokenizer.encode(words)),
+    textsOf: tokenizer && ((some) => tokenizer.tokenTexts(some)),
+  };
 }
 
 /** What a layer has of one part of a passage. */

@@ -37,6 +37,7 @@ const known: [string, ...unknown[]][] = [
   ['minference', 'choose', false, 1, 'queryHead', 'prefill'],
   ['h2o', 'drop', true, 1, 'queryHead', 'both'],
   ['oracle', 'baseline', false, 1, 'kvHead', 'both'],
+  ['sentences', 'baseline', true, 'sentence', 'layer', 'decode'],
   ['random', 'baseline', true, 1, 'kvHead', 'decode'],
 ];
 

@@ -25,7 +25,11 @@ const kvzipRuns = Object.keys(runs).filter((name) => runs[name]!.keyhole.id === 
 async function readText(ops: Ops): Promise<OwnedTrace> {
   const decoder = await tinyDecoder(ops);
   const { reader } = await forward(decoder, ids, { keepStates: false });
-  return traceOfSession(decoder, reader, { tokens, calibration: null, read: { ids, encode: null } });
+  return traceOfSession(decoder, reader, {
+    tokens,
+    calibration: null,
+    read: { ids, encode: null, textsOf: null },
+  });
 }
 
 function describeRuns(backend: string, create: () => Promise<Ops>, tolerance: number) {

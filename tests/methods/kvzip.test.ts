@@ -23,7 +23,11 @@ const ops = createCpuOps();
 const decoder = await tinyDecoder(ops);
 const { reader } = await forward(decoder, ids, { keepStates: false });
 const text = traceOfSession(decoder, reader, {
-  ...{ tokens: TOKENS, calibration: null, read: { ids, encode: (words) => [words.length % 100] } },
+  ...{
+    tokens: TOKENS,
+    calibration: null,
+    read: { ids, encode: (words) => [words.length % 100], textsOf: null },
+  },
 });
 const context = contextOf(text);
 const resolve = (given: Record<string, unknown>) => resolveParameters(kvzip, given, context);
@@ -62,7 +66,7 @@ describe('kvzip', () => {
       { start: 0, end: 40 },
       { start: 40, end: 50 },
     ];
-    const passages = passagesOf({ ids, encode }, chunks, null).map((passage) => [...passage]);
+    const passages = passagesOf({ ids, textsOf: null, encode }, chunks, null).map((passage) => [...passage]);
     expect(passages).toEqual([
       [1001, 1002, ...ids.slice(0, 40)],
       [1003, ...ids.slice(32, 40), 1004, ...ids.slice(40, 50)],
@@ -73,7 +77,9 @@ describe('kvzip', () => {
       '\n\nRepeat the part of the previous context exactly, starting with',
       '\n',
     ]);
-    expect([...passagesOf({ ids, encode: null }, chunks, null)[0]!]).toEqual([...ids.slice(0, 40)]);
+    expect([...passagesOf({ ids, textsOf: null, encode: null }, chunks, null)[0]!]).toEqual([
+      ...ids.slice(0, 40),
+    ]);
   });
 
   it('keeps as many keys as asked for, over all heads or in every layer, the sinks among them', async () => {
