@@ -5,7 +5,6 @@
 import type { IndexList } from '../../gpu/ops';
 import { type DeviceBuffer, headMajorRows, type Rows, sliceRows } from '../../gpu/rows';
 import { Scratch } from '../../gpu/scratch';
-import { UserError } from '../base/user-error';
 import { equalBlocks, studyBlocks } from './blocks';
 import { fractionKeeping } from './budget';
 import type { Scorer, Scores } from './compose';
@@ -16,7 +15,7 @@ import { checkSpread } from './lagkv/schema';
 import type { LayerInput, Method, MethodContext, MethodRun, Selection } from './method';
 import { choiceOf, numberIn, type Parameters } from './parameters';
 import { byKeyRule, shortKeys, unlikeKeys } from './scorers/keys-alone';
-import { checkWindow, largestWindow, lastQuery, observationWindow } from './scorers/observation-window';
+import { checkWindow, lastQuery, observationWindow } from './scorers/observation-window';
 import { snapkvAndLagkvParameters } from './scorers/snapkv-or-lagkv';
 
 /** Scores that what a cache holds, and the queries since the last cut, are enough for. */
@@ -34,7 +33,14 @@ const cacheTokensIn = (parameters: Parameters, layer: number): number =>
   numberIn(parameters, 'cacheTokens', layer);
 
 /** What the scores go by: the number that stays is the cache's, and a fraction, which LagKV's numbers include, no scorer's. */
-const ofBase = (parameters: Parameters): Parameters => ({ ...parameters, keepFraction: 1 });
+function ofBase(parameters: Parameters): Parameters {
+  const every = everyTokensIn(parameters);
+  const { windowTokens: window } = parameters;
+  const within = (tokens: number): number => Math.min(tokens, every);
+  // A window reaches back to the last cut: the keys of all its tokens are in the cache then.
+  const windowTokens = Array.isArray(window) ? window.map(within) : within(window as number);
+  return { ...parameters, keepFraction: 1, windowTokens };
+}
 
 /** Tokens of whole rounds before `token`; those since then are all seen. */
 const endOfRounds = (parameters: Parameters, token: number): number =>
@@ -90,18 +96,12 @@ export const streaming: Method = {
   validate(parameters, context) {
     const base = choiceOf(parameters, 'base');
     if (base === 'lagkv') checkSpread('streaming', context);
-    if (base !== 'snapkv') return;
-    checkWindow('streaming', parameters);
-    const [window, every] = [largestWindow(parameters), everyTokensIn(parameters)];
-    if (window <= every) return;
-    throw new UserError(
-      `streaming: windowTokens must be at most everyTokens, ${every}, not ${window}: the window’s own keys must all be in the cache.`,
-    );
+    if (base === 'snapkv') checkWindow('streaming', parameters);
   },
   traits: (parameters) => ({
     ...{ decides: 'whileReading', evicts: true, isNested: false, approximates: false },
     ...{ sets: baseOf(parameters).sets, cache: 'tokens', positions: 'model' },
-    wants: baseOf(parameters).wants?.(parameters) ?? {},
+    wants: baseOf(parameters).wants?.(ofBase(parameters)) ?? {},
   }),
   blocks: (parameters, tokens) => equalBlocks(0, tokens, everyTokensIn(parameters)),
   start,
@@ -115,7 +115,7 @@ export const streaming: Method = {
       keptKeys,
       // One cut is shared out over the tokens up to the next.
       selectionOperations:
-        end > size ? baseOf(parameters).operations(parameters, context, compared, layer) / every : 0,
+        end > size ? baseOf(parameters).operations(ofBase(parameters), context, compared, layer) / every : 0,
       readNumbers: 2 * context.keyValueHeads * context.headDimension * keptKeys,
     };
   },
@@ -128,7 +128,7 @@ export const streaming: Method = {
       { label: 'scores', elements: 2 * G * all, count: 3 * layers },
       { label: 'tokens in the cache', elements: 2 * G * all + G, count: 3 * layers },
       { label: 'keys and values in the cache', elements: G * all * d, count: 2 },
-      ...(baseOf(parameters).memory?.(parameters, { ...place, tokens: all }) ?? []),
+      ...(baseOf(parameters).memory?.(ofBase(parameters), { ...place, tokens: all }) ?? []),
     ];
   },
   withBudget(parameters, context, keepFraction, places) {

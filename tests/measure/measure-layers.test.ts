@@ -93,10 +93,12 @@ async function byDefinition(id: string, layer: number, of = text) {
   return heads;
 }
 
-/** Methods whose caches hold tokens; what is measured of others is in made-cache.test.ts. */
+/** Methods whose caches hold tokens, and that need no model; what is measured of others is in made-cache.test.ts and in their own tests. */
 const ofTokens = methods.filter((method) => {
-  const parameters = resolveParameters(method, {}, contextOf(fixtureText(createCpuOps())));
-  return method.traits(parameters).cache === 'tokens';
+  const context = contextOf(fixtureText(createCpuOps()));
+  return (
+    method.traits(resolveParameters(method, {}, context)).cache === 'tokens' && runsOnCapture(method, context)
+  );
 });
 
 /** What a run's own way to attend is asked. */
