@@ -10,6 +10,12 @@ Object.assign(process.env, vulkanEnvironment(driver));
 
 /** What these put in the place of modules must be there before anybody loads them: each has a process of its own. */
 const replacingModules = ['tests/worker/worker.test.ts', 'tests/arrival/own-models.test.ts'];
+const replacingComponents = ['tests/components/renders.test.tsx'];
+const components = {
+  environment: 'happy-dom',
+  setupFiles: ['tests/components/setup.ts'],
+  testTimeout: 30_000,
+};
 
 export default mergeConfig(
   viteConfig,
@@ -45,12 +51,16 @@ export default mergeConfig(
         {
           extends: true,
           test: {
+            ...components,
             name: 'components',
             include: ['tests/**/*.test.tsx'],
-            environment: 'happy-dom',
-            setupFiles: ['tests/components/setup.ts'],
-            testTimeout: 30_000,
+            exclude: replacingComponents,
+            isolate: false,
           },
+        },
+        {
+          extends: true,
+          test: { ...components, name: 'replacing components', include: replacingComponents },
         },
         {
           // After the others, which would take the cores that pages compute on; two files at a time, each in a browser of its own.
