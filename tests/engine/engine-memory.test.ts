@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
 import type { Ops } from '../../gpu/ops';
 import { createWebGpuOps } from '../../gpu/webgpu';
@@ -130,8 +130,12 @@ function planned(ops: Ops, spec: MethodSpec, tokens: number) {
 }
 
 describeWebGpu('an engine on WebGPU, with a device of default limits', () => {
+  // One for both tests: compiling takes longer than they do.
+  let device: GPUDevice;
+  beforeAll(async () => {
+    device = await (await requestTestAdapter()).requestDevice();
+  });
   const open = async (): Promise<Ops> => {
-    const device = await (await requestTestAdapter()).requestDevice();
     expect(device.limits.maxStorageBufferBindingSize).toBe(2 ** 27);
     expect(device.limits.maxStorageBuffersPerShaderStage).toBe(8);
     return createWebGpuOps({ device });
