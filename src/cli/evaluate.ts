@@ -274,7 +274,7 @@ function printShard(out: string): Promise<void> {
 }
 
 /** One line for each cell that was asked for. */
-export function printCells(known: readonly Cell[], plan: readonly CellKey[]): Promise<void> {
+function printCells(known: readonly Cell[], plan: readonly CellKey[]): Promise<void> {
   const cells = [...known];
   const lines = plan.map((key) => {
     const { accuracy, interval95, right, lossNats, means, notices } = cellOf(cells, key);

@@ -31,7 +31,7 @@ const keySchema = z.object({
 export type CellKey = z.infer<typeof keySchema>;
 
 /** What is added up over seeds beside right and loss. */
-export const MEASURES = ['digitShare', 'kept', 'massRecall', 'outputError', 'divergenceNats'] as const;
+const MEASURES = ['digitShare', 'kept', 'massRecall', 'outputError', 'divergenceNats'] as const;
 /** Null: an answer is counted that lacks it. */
 const measuresSchema = z.partialRecord(z.enum(MEASURES), z.number().nullable());
 export type Measures = z.infer<typeof measuresSchema>;
@@ -211,7 +211,7 @@ function evictsOnce({ id, parameters }: CellKey): boolean {
 
 type Place = Pick<CellKey, 'task' | 'tokens' | 'label' | 'evictAfter'>;
 
-export function isSameCell(a: Place, b: Place): boolean {
+function isSameCell(a: Place, b: Place): boolean {
   return a.task === b.task && a.tokens === b.tokens && a.label === b.label && a.evictAfter === b.evictAfter;
 }
 
@@ -231,7 +231,7 @@ export function cellOf(cells: Cell[], key: CellKey): Cell {
 }
 
 /** Whether two keys of one label name the same method, parameters and budget. */
-export function isSameMethod(a: CellKey, b: CellKey): boolean {
+function isSameMethod(a: CellKey, b: CellKey): boolean {
   return (
     fingerprint([a.id, a.parameters, a.keep ?? null]) === fingerprint([b.id, b.parameters, b.keep ?? null])
   );

@@ -85,7 +85,7 @@ export function isGivenOnly(schema: ParameterSchema): boolean {
  * Rows of numbers that were computed elsewhere, such as a score for each head. They come by `--params` alone: no control shows them, no
  * link carries them. Without rows: none are given.
  */
-export interface TableParameter extends Described {
+interface TableParameter extends Described {
   readonly kind: 'table';
   /** What one number is. */
   readonly unit: string;

@@ -4,14 +4,14 @@
  */
 
 /** The first tokens and the last ones before the query, itself included. */
-export interface AShape {
+interface AShape {
   readonly kind: 'a-shape';
   readonly initTokens: number;
   readonly localTokens: number;
 }
 
 /** Columns and diagonals that the last queries of the prompt attend to most. */
-export interface VerticalSlash {
+interface VerticalSlash {
   readonly kind: 'vertical-slash';
   readonly verticalTokens: number;
   readonly slashDiagonals: number;

@@ -94,7 +94,7 @@ export const zoom: ValueCodec<MapRegion> = {
 };
 
 /** One number, one number per layer joined by "_", or a word; null: a table, which no link carries. */
-export function writeParameter(value: ParameterValue): string | null {
+function writeParameter(value: ParameterValue): string | null {
   // What only `--params` can give.
   if (isTable(value) || value === '' || value === INJECTED) return null;
   return typeof value === 'object' ? value.join('_') : String(value);
