@@ -8,7 +8,7 @@ import { compose, composeBy, type Scorer } from './compose';
 import { keepFraction, mostTokens } from './defaults';
 import { lagRanks } from './lagkv/kvpress';
 import type { Method } from './method';
-import { numberIn, type Parameters } from './parameters';
+import { type CountParameter, numberIn, type Parameters } from './parameters';
 import { inText } from './positions';
 import { once } from './schedules/once';
 import { observationWindowAsKvpress } from './scorers/observation-window';
@@ -42,6 +42,19 @@ const over = (base: Scorer) =>
 
 const bases = { snapkv: over(observationWindowAsKvpress), lagkv: over(lagRanks as Scorer) };
 
+/** How long a chunk is. */
+export const chunkTokens: CountParameter = {
+  kind: 'count',
+  label: 'Chunk',
+  symbol: 'c',
+  help: 'Consecutive tokens that are kept or dropped together; kvpress calls them chunk_length, 20 by default.',
+  unit: 'tokens',
+  minimum: 1,
+  maximum: mostTokens,
+  default: () => 10,
+  paper: 10,
+};
+
 export const chunkkv: Method = {
   id: 'chunkkv',
   title: 'ChunkKV',
@@ -55,17 +68,7 @@ export const chunkkv: Method = {
   parameters: {
     base: snapkvOrLagkv('Whose scores a chunk has the mean of.'),
     keepFraction,
-    chunkTokens: {
-      kind: 'count',
-      label: 'Chunk',
-      symbol: 'c',
-      help: 'Consecutive tokens that are kept or dropped together; kvpress calls them chunk_length, 20 by default.',
-      unit: 'tokens',
-      minimum: 1,
-      maximum: mostTokens,
-      default: () => 10,
-      paper: 10,
-    },
+    chunkTokens,
     reuseLayers: {
       kind: 'count',
       label: 'Layers that share a choice',

@@ -5,6 +5,7 @@ import { block } from './block';
 import { capkv } from './capkv';
 import { chunk } from './chunk';
 import { chunkkv } from './chunkkv';
+import { chunkkvEntropy } from './chunkkv-entropy';
 import { compactor } from './compactor';
 import { criticalAdakv } from './critical-adakv';
 import { criticalkv } from './criticalkv';
@@ -59,6 +60,7 @@ export const methods: readonly Method[] = [
   criticalkv,
   criticalAdakv,
   chunkkv,
+  chunkkvEntropy,
   finch,
   simlayerkv,
   duoAttention,

@@ -66,6 +66,7 @@ describe('selections of an answer’s tokens', async () => {
     ['block', { keepFraction: 0.3, blockTokens: 9 }],
     ['chunk', { keepFraction: 0.3, chunkTokens: 9 }],
     ['chunkkv', { windowTokens: 7, chunkTokens: 5, keepFraction: 0.5, reuseLayers: 2 }],
+    ['chunkkv-entropy', { windowTokens: 7, chunkTokens: 5, spikyTokens: 2, keepFraction: 0.5 }],
     ['adakv', { windowTokens: 40, keepFraction: 0.5 }],
     ['adakv', { base: 'lagkv', lagTokens: 9, keepFraction: 0.3 }],
     ['streaming', { everyTokens: 8, cacheTokens: 12, windowTokens: 5 }],

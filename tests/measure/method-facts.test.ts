@@ -28,6 +28,7 @@ const known: [string, ...unknown[]][] = [
   ['duo-attention', 'allocate', true, 'head', 'kvHead', 'decode'],
   ['kvzip', 'drop', true, 1, 'kvHead', 'decode'],
   ['chunkkv', 'drop', true, 10, 'layer', 'decode'],
+  ['chunkkv-entropy', 'drop', true, 1, 'layer', 'decode'],
   ['streaming', 'drop', true, 1, 'kvHead', 'both'],
   ['leverage', 'drop', true, 1, 'kvHead', 'decode'],
   ['compactor', 'drop', true, 1, 'kvHead', 'decode'],
