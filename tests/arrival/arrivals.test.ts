@@ -16,7 +16,7 @@ const request = (mode: Mode, path = 'model.safetensors', limitBytes = 2 ** 30): 
   ...{ model: server.address(mode), path, address: `${server.address(mode)}/${path}`, limitBytes },
 });
 const open = (keptBytes?: number): Arrivals =>
-  new Arrivals({ keptBytes, stallMilliseconds: 500, onProgress: (...said) => progress.push(said) });
+  new Arrivals({ keptBytes, stallMilliseconds: 2000, onProgress: (...said) => progress.push(said) });
 const timesAsked = (path: string): number => server.asked.filter((asked) => asked === path).length;
 
 test('a file is fetched once: two that ask at once share it, and who asks later has it', async () => {

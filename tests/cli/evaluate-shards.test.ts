@@ -2,16 +2,10 @@ import { expect, it } from 'vitest';
 import { openCommandLine } from './keyhole';
 
 const { path, succeed, fail, read, write } = openCommandLine();
-const methods = JSON.stringify([
-  { id: 'full', keep: [] },
-  { id: 'loki', keep: [] },
-  'snapkv',
-  { id: 'random', parameters: { seed: 3 } },
-  'quest',
-]);
+const methods = JSON.stringify([{ id: 'full', keep: [] }, { id: 'loki', keep: [] }, 'snapkv', 'quest']);
 const command = [
-  ...['evaluate', '--backend', 'cpu', '--model', 'samples/model', '--tasks', 'single-needle,stars'],
-  ...['--tokens', '192', '--seeds', '2', '--methods', methods, '--keep', '0.5,0.1', '--measure'],
+  ...['evaluate', '--backend', 'cpu', '--model', 'samples/model', '--tasks', 'single-needle'],
+  ...['--tokens', '128', '--seeds', '3', '--methods', methods, '--keep', '0.5,0.1', '--measure'],
 ];
 const shard = (i: number) => path(`shard-${i}.json`);
 
@@ -29,7 +23,7 @@ it('merges shards into the file of one command, in any order, and measures besid
   const cell = (label: string) => cells.find((other: { label: string }) => other.label === label);
   expect(cell('full').means).toMatchObject({ digitShare: 1, kept: 1, massRecall: 1, outputError: 0 });
   expect(cell('full').means.divergenceNats).toBe(0);
-  for (const label of ['snapkv @0.5', 'random @0.1', 'loki']) {
+  for (const label of ['snapkv @0.5', 'loki']) {
     const { kept, massRecall, outputError, divergenceNats } = cell(label).means;
     expect(kept).toBeLessThan(0.7);
     expect(massRecall).toBeLessThan(1);
@@ -38,7 +32,12 @@ it('merges shards into the file of one command, in any order, and measures besid
   }
   expect(cell('snapkv @0.1').means.massRecall).toBeLessThan(cell('snapkv @0.5').means.massRecall);
   // Three pages of sixteen tokens are more than a tenth of the text.
-  expect(cell('quest @0.1')).toMatchObject({ right: '--', accuracy: null, interval95: null, lossNats: null });
+  expect(cell('quest @0.1')).toMatchObject({
+    right: '---',
+    accuracy: null,
+    interval95: null,
+    lossNats: null,
+  });
   expect(cell('quest @0.1').notices.join()).toContain('below what quest can keep');
 }, 240_000);
 
@@ -58,7 +57,7 @@ it('loses nothing and counts nothing twice', async () => {
     ...merge(shard(1), shard(3)),
   );
   await fail(/are both shard 1\/3; leave one out/, ...merge(shard(1), shard(1), shard(2), shard(3)));
-  await fail(/is not finished: seed 1 of single-needle/, ...merge(shard(1), unfinished, shard(3)));
+  await fail(/is not finished: seed \d of single-needle/, ...merge(shard(1), unfinished, shard(3)));
   await fail(/twice, or it is none of shard 2\/3/, ...merge(shard(1), doubled, shard(3)));
   await fail(/are not of one evaluation/, ...merge(shard(1), foreign, shard(3)));
   await fail(/is there and is no evaluation/, ...merge(path('whole.json')));

@@ -493,7 +493,9 @@ it('has distinct ids and complete schemas', () => {
     for (const schema of Object.values(parameters)) {
       expect(schema.label).not.toBe('');
       expect(schema.help).toMatch(/[.?]$/);
-      expect(`${schema.label} ${schema.help}`).not.toMatch(/(?<!compression_|score_v_|retain )ratio/);
+      expect(`${schema.label} ${schema.help}`).not.toMatch(
+        /(?<!compression_|first_stage_|score_v_|retain )ratio/,
+      );
     }
   }
 });
