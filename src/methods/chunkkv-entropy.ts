@@ -2,15 +2,15 @@
  * ChunkKV gated by entropy (kvpress entropy_gated_chunkkv_press.py): chunks go in whole, best mean first, but of one that only a few
  * tokens make important no more than these; what that leaves free goes to further chunks.
  */
-import { sliceRows } from '../../gpu/rows';
 import { UserError } from '../base/user-error';
 import type { LayerTrace } from '../trace/trace';
+import { atEviction } from './at-eviction';
 import { uniformAtLeastOne } from './budgets/uniform';
 import { chunkTokens } from './chunkkv';
 import { compose, type Scorer, token } from './compose';
 import { keepFraction, mostTokens } from './defaults';
 import { lagRanks } from './lagkv/kvpress';
-import type { LayerInput, Method, MethodContext, MethodRun } from './method';
+import type { Method, MethodContext, MethodRun } from './method';
 import { numberIn, type Parameters } from './parameters';
 import { inText } from './positions';
 import { inBuffers, rememberedLater } from './remember';
@@ -174,24 +174,6 @@ function start(context: MethodContext, parameters: Parameters): MethodRun {
         }),
       );
     },
-  };
-}
-
-/** A layer as it is when everything before the eviction was read. */
-function atEviction(trace: LayerTrace, evictAt: number): LayerInput {
-  return {
-    ...{ layer: trace.layer, block: { start: evictAt, end: evictAt } },
-    // Rotated rows are made where they are read.
-    get query() {
-      return sliceRows(trace.query, evictAt, 0);
-    },
-    get key() {
-      return sliceRows(trace.key, 0, evictAt);
-    },
-    value: sliceRows(trace.value, 0, evictAt),
-    ...{ queryUnrotated: null, keyUnrotated: null, hidden: null, logSumExp: null },
-    queriesBefore: (end) => sliceRows(trace.query, 0, end),
-    ...{ prompt: () => null, inLayer: () => null, atBlock: () => null },
   };
 }
 

@@ -27,6 +27,7 @@ import { leverage } from './leverage';
 import { loki } from './loki';
 import { lorc } from './lorc';
 import { lrsa } from './lrsa';
+import { merging } from './merging';
 import type { Method } from './method';
 import { minference } from './minference';
 import { noncausal } from './noncausal';
@@ -80,6 +81,7 @@ export const methods: readonly Method[] = [
   freqkv,
   lorc,
   think,
+  merging,
   quest,
   sparq,
   loki,

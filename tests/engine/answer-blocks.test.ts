@@ -71,6 +71,7 @@ describe('selections of an answer’s tokens', async () => {
     ['adakv', { base: 'lagkv', lagTokens: 9, keepFraction: 0.3 }],
     ['streaming', { everyTokens: 8, cacheTokens: 12, windowTokens: 5 }],
     ['streaming', { base: 'keydiff', everyTokens: 5, cacheTokens: 30 }],
+    ['merging', { windowTokens: 7, keepFraction: 0.4, mergeFraction: 0.6 }],
     ['freqkv', { cacheTokens: 20, sinkTokens: 2, recentTokens: 3 }],
     ['infllm', { initTokens: 2, localTokens: 16, blockTokens: 5, selectedBlocks: 3, chunkTokens: 12 }],
     ['squeezed-attention', { clusters: 12, observationTokens: 9, quantile: 0.5, chunkTokens: 12 }],

@@ -99,6 +99,9 @@ const variants: [id: string, given: Record<string, unknown>][] = [
   ['chunkkv', { base: 'lagkv', lagTokens: 4, chunkTokens: 100 }],
   ['chunkkv-entropy', { windowTokens: 3, poolKernel: 3, chunkTokens: 3, spikyTokens: 1, keepFraction: 0 }],
   ['chunkkv-entropy', { base: 'lagkv', lagTokens: 4, chunkTokens: 1, keepFraction: 0.6 }],
+  ['merging', { windowTokens: 3, poolKernel: 3, keepFraction: 0 }],
+  ['merging', { base: 'lagkv', lagTokens: 4, keepFraction: 0.6, mergeFraction: 0.5, similarity: 0.3 }],
+  ['merging', { keepFraction: 1 }],
   ['adakv', { windowTokens: 3, poolKernel: 3 }],
   ['adakv', { windowTokens: 1, poolKernel: 9, floorFraction: 1, keepFraction: 0.1 }],
   ['adakv', { base: 'lagkv', lagTokens: 4, floorFraction: 0 }],
@@ -331,6 +334,7 @@ it('LagKV’s scores on heads of one channel are refused in a sentence', () => {
     ['adakv', { base: 'lagkv' }],
     ['chunkkv', { base: 'lagkv' }],
     ['chunkkv-entropy', { base: 'lagkv' }],
+    ['merging', { base: 'lagkv' }],
   ] as const) {
     expect(() => parametersFor(text, id, { ...given, lagTokens: 4 })).toThrow(
       `${id} scores by the spread over a head’s channels, and there is only one here; choose another method.`,
