@@ -1,6 +1,6 @@
 // Runs the fuzzers of tests/fuzz at full length: npm run fuzz [-- --inputs 100000 --seed N]. Their sum is in the last line.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -8,8 +8,7 @@ import { ensureInstalled, root } from './setup.mjs';
 
 ensureInstalled();
 
-/** Fuzzers: files, configs, tokenizers, links, captures. */
-const FUZZERS = 5;
+const FUZZERS = readdirSync(join(root, 'tests', 'fuzz')).filter((name) => name.endsWith('.test.ts')).length;
 
 const { values } = parseArgs({
   options: {
