@@ -289,6 +289,15 @@ def record_scores(press, into):
             into.update(enumerate(press.score_val[:, 0].numpy().copy()))
 
         press.compress_post = compress_and_remember
+        prepare = press.prepare
+
+        def prepare_and_remember(*args, **kwargs):
+            pairs = prepare(*args, **kwargs)
+            # The passages that it reads, which Keyhole is given: ids come without a tokenizer for the words.
+            into["passages"] = [passage[0].tolist() for _, passage in pairs]
+            return pairs
+
+        press.prepare = prepare_and_remember
     elif scored is not None:
         score = scored.score
 
@@ -321,9 +330,9 @@ def run_press(model, case, ids, sketch):
     return np.stack([kept[layer] for layer in sorted(kept)]), scores
 
 
-def run_keyhole(case, source, tokens, heads, folder):
-    """What Keyhole keeps [L, G, S], and its scores."""
-    parameters = dict(case.parameters)
+def run_keyhole(case, source, tokens, heads, folder, passages):
+    """What Keyhole keeps [L, G, S], its scores, and the parameters; `passages` are those that KVzip reads, otherwise None."""
+    parameters = {**case.parameters, **({"repeatIds": passages} if passages else {})}
     if case.method != "simlayerkv":
         parameters = {"keepFraction": 1 - RATIO, **parameters}
     out = os.path.join(folder, "kept.safetensors")
@@ -414,7 +423,7 @@ def largest_difference(case, scores, our_scores, theirs):
 def row_text(case, parameters, row):
     number = lambda value: "–" if value is None else f"{value:.1e}" if isinstance(value, float) and value else str(value or 0)  # noqa: E731
     press = type(case.press()).__name__.replace("InPlace", "Press")
-    shown = json.dumps({name: value for name, value in parameters.items() if name not in ("keepFraction",)}, separators=(",", ":"))
+    shown = json.dumps({name: value for name, value in parameters.items() if name not in ("keepFraction", "repeatIds")}, separators=(",", ":"))
     outside = None if row["inside"] is None else row["different"] - row["inside"]
     cells = [
         f"`{case.method}`",
@@ -468,7 +477,7 @@ def main():
             theirs, their_scores = run_press(model, case, ids, sketch)
             source = ["--model", os.path.abspath(args.model), "--ids-file", id_list] if case.from_model else ["--capture", capture]
             try:
-                ours, our_scores, parameters = run_keyhole(case, source, args.tokens, heads, folder)
+                ours, our_scores, parameters = run_keyhole(case, source, args.tokens, heads, folder, their_scores.pop("passages", None))
             except subprocess.CalledProcessError:
                 print(f"{case.method}: Keyhole did not run it.", file=sys.stderr)
                 continue
