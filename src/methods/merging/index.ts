@@ -41,7 +41,7 @@ export const merging: Method = {
   summary:
     'Drops keys by another method’s scores and folds the value of each into that of the survivor with the most similar key.',
   citation: {
-    authors: 'kvpress',
+    authors: 'NVIDIA, kvpress',
     year: 2026,
     url: 'https://github.com/NVIDIA/kvpress',
   },
