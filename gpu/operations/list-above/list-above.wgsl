@@ -7,7 +7,7 @@
 // A thread has a stretch of the row, and goes through it twice: to count what is above, then, knowing what those before it have, to
 // write it.
 //
-// Constants  THREADS.
+// Constants  THREADS: as workgroup-scan.wgsl has it.
 
 struct Params {
   rows: u32,
@@ -24,8 +24,6 @@ struct Params {
 @group(0) @binding(1) var<storage, read> score: array<f32>;
 @group(0) @binding(2) var<storage, read_write> out: array<u32>;
 
-var<workgroup> counts: array<u32, THREADS>;
-
 @compute @workgroup_size(THREADS)
 fn main(
   @builtin(local_invocation_index) thread: u32,
@@ -40,18 +38,9 @@ fn main(
   let end = min(params.length, first + stretch);
   var count = 0u;
   for (var i = first; i < end; i++) { if (score[start + i] > params.threshold) { count++; } }
-  counts[thread] = count;
-  workgroupBarrier();
-  // Sums of all up to each thread.
-  for (var step = 1u; step < THREADS; step *= 2u) {
-    var before = 0u;
-    if (thread >= step) { before = counts[thread - step]; }
-    workgroupBarrier();
-    counts[thread] += before;
-    workgroupBarrier();
-  }
-  if (thread == THREADS - 1u) { out[params.countsOffset + row] = counts[thread]; }
-  var at = params.outOffset + row * params.outRowStride + counts[thread] - count;
+  let upTo = sumUpTo(thread, count);
+  if (thread == THREADS - 1u) { out[params.countsOffset + row] = upTo; }
+  var at = params.outOffset + row * params.outRowStride + upTo - count;
   for (var i = first; i < end; i++) {
     if (score[start + i] > params.threshold) {
       out[at] = i;

@@ -1,10 +1,11 @@
 import type { CommandEncoder } from '../../webgpu/command-encoder';
 import { linearGrid } from '../../webgpu/grid';
-import { defineKernel } from '../../webgpu/kernel';
+import { defineKernel, withParts } from '../../webgpu/kernel';
+import scanCode from '../../wgsl/parts/workgroup-scan.wgsl';
 import shader from './list-above.wgsl';
 import { checkListAbove, type ListAboveArguments } from './op';
 
-const kernel = defineKernel('list-above', shader);
+const kernel = defineKernel('list-above', withParts(shader, scanCode));
 
 /** Encodes `Ops.listAbove`. */
 export function listAbove(encoder: CommandEncoder, a: ListAboveArguments): void {

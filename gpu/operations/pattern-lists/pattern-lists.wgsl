@@ -8,7 +8,7 @@
 // A thread has a stretch of the keys up to the query, and walks through the three ascending lists at once, first to count what is in its
 // stretch, then, knowing what those before it have, to write it.
 //
-// Constants  THREADS: a power of two. HAS_COLUMN_COUNTS, HAS_DIAGONAL_COUNTS, HAS_BLOCK_COUNTS: lists have lengths of their own.
+// Constants  THREADS: as workgroup-scan.wgsl has it. HAS_COLUMN_COUNTS, HAS_DIAGONAL_COUNTS, HAS_BLOCK_COUNTS: lists have lengths of their own.
 
 struct Params {
   heads: u32,
@@ -57,8 +57,6 @@ struct Place {
   diagonal: u32,
   block: u32,
 }
-
-var<workgroup> counts: array<u32, THREADS>;
 
 /// The first place whose key is `least` or later.
 fn placeOf(lists: Lists, least: u32) -> Place {
@@ -127,18 +125,9 @@ fn main(
   var count = 0u;
   var place = first;
   for (var key = nextKey(lists, &place, least); key < stretchEnd; key = nextKey(lists, &place, key + 1u)) { count++; }
-  counts[thread] = count;
-  workgroupBarrier();
-  // Sums of all up to each thread.
-  for (var step = 1u; step < THREADS; step *= 2u) {
-    var before = 0u;
-    if (thread >= step) { before = counts[thread - step]; }
-    workgroupBarrier();
-    counts[thread] += before;
-    workgroupBarrier();
-  }
-  if (thread == THREADS - 1u) { out[params.countsOffset + list] = counts[thread]; }
-  var at = params.outOffset + list * params.outRowStride + counts[thread] - count;
+  let upTo = sumUpTo(thread, count);
+  if (thread == THREADS - 1u) { out[params.countsOffset + list] = upTo; }
+  var at = params.outOffset + list * params.outRowStride + upTo - count;
   place = first;
   for (var key = nextKey(lists, &place, least); key < stretchEnd; key = nextKey(lists, &place, key + 1u)) {
     out[at] = key;

@@ -1,11 +1,12 @@
 import type { IndexList } from '../../arguments';
 import type { CommandEncoder } from '../../webgpu/command-encoder';
 import { linearGrid } from '../../webgpu/grid';
-import { defineKernel } from '../../webgpu/kernel';
+import { defineKernel, withParts } from '../../webgpu/kernel';
+import scanCode from '../../wgsl/parts/workgroup-scan.wgsl';
 import { checkPatternLists, longestPattern, type PatternListsArguments } from './op';
 import shader from './pattern-lists.wgsl';
 
-const kernel = defineKernel('pattern-lists', shader);
+const kernel = defineKernel('pattern-lists', withParts(shader, scanCode));
 
 /** Encodes `Ops.patternLists`. */
 export function patternLists(encoder: CommandEncoder, a: PatternListsArguments): void {

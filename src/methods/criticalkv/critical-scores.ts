@@ -4,7 +4,7 @@ import { type DeviceBuffer, headMajorRows, sliceRows } from '../../../gpu/rows';
 import { Scratch } from '../../../gpu/scratch';
 import type { Scorer, Scores } from '../compose';
 import { neededOutputWeight } from '../injected';
-import { choiceOf, numberIn, type ParameterSchemas, type Parameters } from '../parameters';
+import { choiceOf, INJECTED, numberIn, type ParameterSchemas, type Parameters } from '../parameters';
 import { inBuffers } from '../remember';
 import { asColumn, PROTECTED, rowProducts } from '../scorers/rows';
 import { denseScores } from '../units';
@@ -43,19 +43,18 @@ export const criticalParameters: ParameterSchemas = {
     help: 'By the length of what they are in the layer’s output, or by their own.',
     options: [
       {
-        value: 'injected',
+        value: INJECTED,
         label: 'projected',
         help: 'W_O of the model, or of a capture that has it.',
       },
       { value: 'identity', label: 'as they are', help: 'Without W_O.' },
     ],
-    default: () => 'injected',
-    paper: 'injected',
+    default: () => INJECTED,
+    paper: INJECTED,
   },
 };
 
-const usesWeight = (parameters: Parameters): boolean =>
-  choiceOf(parameters, 'outputProjection') === 'injected';
+const usesWeight = (parameters: Parameters): boolean => choiceOf(parameters, 'outputProjection') === INJECTED;
 
 /** `forcedCount`: how many keys of every set the other method's scores keep for certain, when `count` of `tokens` stay. */
 export function criticalScorer(

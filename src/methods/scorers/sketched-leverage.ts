@@ -11,14 +11,13 @@ import { neededTensor } from '../injected';
 import type { LayerInput, MemoryPlace, MethodContext } from '../method';
 import {
   choiceOf,
+  INJECTED,
   numberIn,
   type ParameterContext,
   type ParameterSchemas,
   type Parameters,
 } from '../parameters';
 import { centred, meanRow, standardise } from './rows';
-
-const INJECTED = 'injected';
 
 export const sketchParameters: ParameterSchemas = {
   sketchDim: {
