@@ -45,6 +45,7 @@ export function MethodPanel() {
           </a>
         )}
       </p>
+      <HowItWorks />
       <h3 className={styles.heading}>What the query sees</h3>
       <QuerySees />
       <h3 className={styles.heading}>Parameters</h3>
@@ -58,8 +59,32 @@ export function MethodPanel() {
   );
 }
 
-/** Fetched when it is opened. */
+/** Fetched when they are opened. */
 const MethodTable = lazy(async () => ({ default: (await import('./MethodTable')).MethodTable }));
+
+const Explained = lazy(async () => ({ default: (await import('./Explained')).Explained }));
+
+/** What can be said of a method beyond its summary; not of one that a file brought. */
+function HowItWorks() {
+  const { methods } = usePage();
+  const method = useMethod();
+  const [isOpen, setOpen] = useState(false);
+  if (!methods.includes(method)) return null;
+  return (
+    <details
+      className={styles.explained}
+      open={isOpen}
+      onToggle={(event) => setOpen(event.currentTarget.open)}
+    >
+      <summary>How it decides, and what it keeps</summary>
+      {isOpen && (
+        <Suspense fallback={null}>
+          <Explained method={method} />
+        </Suspense>
+      )}
+    </details>
+  );
+}
 
 /** The list to choose from, and the table that it opens. */
 function MethodChoice() {

@@ -17,6 +17,25 @@ describe('the controls of a method', () => {
     expect(screen.getByRole('textbox', { name: 'Sink tokens' })).toHaveValue('4');
   });
 
+  it('stand below how the method decides, with a picture of it running, once that is asked for', async () => {
+    const page = await testPage({ hash: '#method=quest' });
+    renderWith(page, <MethodPanel />);
+    expect(screen.queryByText(/pages with the highest bounds/)).toBeNull();
+    await userEvent.click(screen.getByText('How it decides, and what it keeps'));
+    expect(await screen.findByText(/pages with the highest bounds/)).toBeVisible();
+    const [dense, sparse] = screen.getAllByRole('img');
+    expect(dense).toHaveAccessibleName(
+      /^Layer 0, head 0: queries see 100\s% of the keys up to their own; the last one sees 42 of 42\.$/,
+    );
+    expect(sparse).toHaveAccessibleName(/the last one sees 1\d of 42, 1\d of them chosen\.$/);
+    expect(
+      screen.getByText(/^Quest itself, run by the bundled model on a text of 42 tokens/),
+    ).toHaveTextContent('with page 4, token budget 16, dense layers 1.');
+    act(() => page.actions.setMethod('lorc'));
+    expect(await screen.findByText(/no choice among keys to draw/)).toBeVisible();
+    expect(screen.queryByRole('img')).toBeNull();
+  });
+
   it('leave out tables, which presets keep as they came', async () => {
     const page = await testPage({ hash: '#method=duo-attention' });
     renderWith(page, <MethodPanel />);
