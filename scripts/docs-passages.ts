@@ -43,6 +43,7 @@ async function passage(name: string): Promise<string> {
   if (kind === 'agreement') return agreementTable(of);
   if (kind === 'budgets') return budgetsTable();
   if (kind === 'memo') return memoTable();
+  if (kind === 'presets') return presetsTable();
   if (kind === 'usage') return usage(of);
   if (kind === 'comparison') return comparisonTable(readFileSync(`${root}/docs/comparison.json`, 'utf8'), of);
   if (kind === 'method') return fenced('ts', methodSource(of));
@@ -58,6 +59,26 @@ function budgetsTable(): string {
 
 async function memoTable(): Promise<string> {
   return table(['method', 'found again when these move', 'made anew when these move'], await memoRows());
+}
+
+/** What papers and kvpress give: values as they give them, whatever a text allows. */
+function presetsTable(): string {
+  const written = (values: Parameters): string =>
+    Object.entries(values)
+      .map(([name, value]) => `\`${name}\` ${value}`)
+      .join(', ') || '–';
+  const rows = methods.flatMap(({ id, parameters, presets = {} }) => {
+    const { paper, kvpress } = presets;
+    const given = Object.entries(parameters).flatMap(([name, schema]) =>
+      schema.paper === undefined ? [] : [[name, schema.paper]],
+    );
+    const ofPaper = paper === null ? {} : Object.fromEntries(given);
+    if (!paper && !kvpress && Object.keys(ofPaper).length === 0) return [];
+    const places = [paper?.evictAfter ?? '–', kvpress?.evictAfter ?? '–'];
+    const ofKvpress = kvpress ? written(kvpress.parameters ?? {}) : 'not there';
+    return [[`\`${id}\``, written(ofPaper), places[0]!, ofKvpress, places[1]!]];
+  });
+  return table(['method', 'as in the paper', 'evicts after', 'kvpress’s defaults', 'evicts after'], rows);
 }
 
 /** Lines of the width of the prose around them. */

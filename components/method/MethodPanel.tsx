@@ -1,13 +1,7 @@
 import { lazy, Suspense, useState } from 'react';
 import { fingerprint } from '../../src/base/fingerprint';
-import type { Method } from '../../src/methods/method';
 import type { MethodSpec } from '../../src/methods/method-spec';
-import {
-  completeParameters,
-  givenTables,
-  type ParameterContext,
-  type Parameters as ParameterSet,
-} from '../../src/methods/parameters';
+import { type Preset, presetsOf } from '../../src/methods/presets';
 import {
   useIsPinned,
   useMethod,
@@ -16,7 +10,6 @@ import {
   useParameterContext,
   useSession,
 } from '../../src/page/hooks';
-import { defaultParameters } from '../../src/study/default-study';
 import { Button } from '../shared/Button';
 import { ErrorText } from '../shared/Field';
 import { formatPercent } from '../shared/format';
@@ -101,48 +94,42 @@ function MethodChoice() {
   );
 }
 
+const PRESETS: Readonly<Record<Preset['name'], { readonly label: string; readonly help: string }>> = {
+  scaled: { label: 'Scaled to this text', help: 'The defaults for this text’s length and this model.' },
+  paper: {
+    label: 'As in the paper',
+    help: 'The paper’s values, as far as it gives them and this text and model allow them.',
+  },
+  kvpress: {
+    label: 'kvpress’s defaults',
+    help: 'The defaults of NVIDIA’s kvpress, as far as this text and model allow them; kvpress itself removes nothing until a fraction is asked for.',
+  },
+};
+
 /** Whole sets of parameters, one click away. */
 function Presets() {
-  const { actions, store } = usePage();
+  const { actions } = usePage();
   const method = useMethod();
   const context = useParameterContext();
-  const schemas = Object.values(method.parameters);
-  // What came from outside stays: no preset has it.
-  const keepTables = (preset: ParameterSet): ParameterSet => ({
-    ...preset,
-    ...givenTables(store.getState().session.method.parameters),
-  });
-  if (schemas.length === 0) return null;
   return (
     <div className={styles.presets}>
-      <Button
-        className={styles.preset}
-        title="The defaults for this text's length and this model"
-        onClick={() => actions.setParameters(keepTables(defaultParameters(method, context)), true)}
-      >
-        Scaled to this text
-      </Button>
-      {schemas.some((schema) => schema.paper !== undefined) && (
-        <Button
-          className={styles.preset}
-          title="The paper's values, as far as this text and model allow them"
-          onClick={() => actions.setParameters(keepTables(paperParameters(method, context)), true)}
-        >
-          As in the paper
-        </Button>
-      )}
+      {presetsOf(method, context).map((preset) => {
+        const { label, help } = PRESETS[preset.name];
+        const place = preset.evictAfter && `after the ${preset.evictAfter}`;
+        return (
+          <Button
+            key={preset.name}
+            className={styles.preset}
+            title={place ? `${help} In a task it evicts ${place}.` : help}
+            onClick={() => actions.choosePreset(preset)}
+          >
+            {label}
+            {place && <small>{place}</small>}
+          </Button>
+        );
+      })}
     </div>
   );
-}
-
-/** The paper's values where it gives them; counts larger than the text allows are cut to what it does. */
-function paperParameters(method: Method, context: ParameterContext): ParameterSet {
-  const given = Object.entries(method.parameters).flatMap(([name, schema]) => {
-    if (schema.paper === undefined) return [];
-    const value = schema.kind === 'count' ? Math.min(schema.paper, schema.maximum(context)) : schema.paper;
-    return [[name, value] as const];
-  });
-  return completeParameters(method, Object.fromEntries(given), context);
 }
 
 /** Methods that stay for comparison. */

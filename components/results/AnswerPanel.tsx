@@ -1,10 +1,11 @@
 import { useState } from 'react';
 import type { DivergencePart } from '../../src/measure/results';
 import { evictionPlace } from '../../src/methods/blocks';
+import type { EvictAfter } from '../../src/methods/method';
 import { useIsPast, useMeasured, usePage, usePageState, useSession } from '../../src/page/hooks';
 import { isFull } from '../../src/page/map-positions';
 import type { FreeRunMeasurement } from '../../src/study/results';
-import { type EvictAfter, evictAfterOf, evictionChoices, queriesAfter } from '../../src/study/spec';
+import { evictAfterOf, evictionChoices, queriesAfter } from '../../src/study/spec';
 import { Button } from '../shared/Button';
 import { evaluateCommand } from '../shared/command';
 import { DataTable } from '../shared/DataTable';

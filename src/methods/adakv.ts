@@ -34,6 +34,12 @@ export const adakv: Method = {
     year: 2024,
     url: 'https://arxiv.org/abs/2407.11550',
   },
+  presets: {
+    kvpress: {
+      parameters: { floorFraction: 0.2, windowTokens: 64, poolKernel: 5, sinkTokens: 4, lagTokens: 128 },
+      evictAfter: 'context',
+    },
+  },
   parameters: {
     base: snapkvOrLagkv('Whose scores are compared.'),
     keepFraction,

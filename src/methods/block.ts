@@ -136,6 +136,9 @@ export const block: Method = {
     year: 2025,
     url: 'https://arxiv.org/abs/2504.15364',
   },
+  presets: {
+    kvpress: { parameters: { blockTokens: 128 }, evictAfter: 'context' },
+  },
   parameters: {
     base: baseParameter,
     keepFraction,

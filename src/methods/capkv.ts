@@ -103,6 +103,9 @@ export const capkv: Method = {
     year: 2026,
     url: 'https://arxiv.org/abs/2604.25975',
   },
+  presets: {
+    kvpress: { parameters: { temperature: 5, futurePositions: 512, sinkTokens: 4 }, evictAfter: 'context' },
+  },
   parameters: {
     keepFraction,
     temperature: {

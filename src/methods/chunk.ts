@@ -36,6 +36,10 @@ export const chunk: Method = {
     year: 2024,
     url: 'https://github.com/NVIDIA/kvpress',
   },
+  presets: {
+    paper: null,
+    kvpress: { parameters: { chunkTokens: 1024 }, evictAfter: 'context' },
+  },
   parameters: {
     base: baseParameter,
     keepFraction,

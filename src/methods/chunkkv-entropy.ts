@@ -187,6 +187,20 @@ export const chunkkvEntropy: Method = {
     year: 2025,
     url: 'https://arxiv.org/abs/2502.00299',
   },
+  presets: {
+    paper: null,
+    kvpress: {
+      parameters: {
+        chunkTokens: 10,
+        spikyTokens: 4,
+        windowTokens: 64,
+        poolKernel: 5,
+        sinkTokens: 4,
+        lagTokens: 128,
+      },
+      evictAfter: 'context',
+    },
+  },
   parameters: {
     base: snapkvOrLagkv('Whose scores a chunk has the mean and the entropy of.'),
     keepFraction,

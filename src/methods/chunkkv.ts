@@ -65,6 +65,19 @@ export const chunkkv: Method = {
     year: 2025,
     url: 'https://arxiv.org/abs/2502.00299',
   },
+  presets: {
+    kvpress: {
+      parameters: {
+        chunkTokens: 20,
+        reuseLayers: 1,
+        windowTokens: 64,
+        poolKernel: 5,
+        sinkTokens: 4,
+        lagTokens: 128,
+      },
+      evictAfter: 'context',
+    },
+  },
   parameters: {
     base: snapkvOrLagkv('Whose scores a chunk has the mean of.'),
     keepFraction,

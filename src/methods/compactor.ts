@@ -118,6 +118,12 @@ export const compactor: Method = {
   summary:
     'Keeps the keys that stand out of the others and those that all queries of their chunk attend to, and both ends of the text.',
   citation: { authors: 'Chari, Van Durme', year: 2025, url: 'https://arxiv.org/abs/2507.08143' },
+  presets: {
+    kvpress: {
+      parameters: { sinkTokens: 8, recentTokens: 4, chunkTokens: 256, sketchDim: 48 },
+      evictAfter: 'context',
+    },
+  },
   parameters: {
     keepFraction,
     sinkTokens: {

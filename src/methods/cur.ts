@@ -95,6 +95,9 @@ export const cur: Method = {
     year: 2025,
     url: 'https://arxiv.org/abs/2509.15038',
   },
+  presets: {
+    kvpress: { parameters: { sinkTokens: 4, windowTokens: 16, leverage: 'product' }, evictAfter: 'context' },
+  },
   parameters: {
     keepFraction,
     sinkTokens: {

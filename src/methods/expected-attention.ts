@@ -143,6 +143,18 @@ export const expectedAttention: Method = {
     year: 2025,
     url: 'https://arxiv.org/abs/2510.00636',
   },
+  presets: {
+    kvpress: {
+      parameters: {
+        futurePositions: 512,
+        sinkTokens: 4,
+        useCovariance: true,
+        useValueNorm: true,
+        epsilon: 0,
+      },
+      evictAfter: 'context',
+    },
+  },
   parameters: {
     keepFraction,
     ...futureParameters,

@@ -46,6 +46,10 @@ export const finch: Method = {
     year: 2024,
     url: 'https://arxiv.org/abs/2408.00167',
   },
+  presets: {
+    paper: { evictAfter: 'question' },
+    kvpress: { parameters: { chunkTokens: 0, normalize: true, positions: 'cache' }, evictAfter: 'question' },
+  },
   parameters: {
     keepFraction,
     windowTokens: {

@@ -16,6 +16,9 @@ export const keydiff: Method = {
     year: 2025,
     url: 'https://arxiv.org/abs/2504.15364',
   },
+  presets: {
+    kvpress: { evictAfter: 'context' },
+  },
   parameters: { keepFraction },
   notes: () => [
     'Compares all keys at once, as kvpress’s KeyDiffPress does; the paper reads in blocks and evicts after each, which is the method “block” over these scores.',

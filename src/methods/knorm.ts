@@ -16,6 +16,9 @@ export const knorm: Method = {
     year: 2024,
     url: 'https://arxiv.org/abs/2406.11430',
   },
+  presets: {
+    kvpress: { evictAfter: 'context' },
+  },
   parameters: { keepFraction },
   notes: () => [
     'Looks at no query, so it can drop what the question is about. kvpress compresses every layer; the paper spares the first ones, where norms say little.',

@@ -51,6 +51,9 @@ export const leverage: Method = {
   title: 'Leverage scores',
   summary: 'Keeps the keys that stand out of the others, seen along random directions; looks at no query.',
   citation: { authors: 'Chari, Van Durme', year: 2025, url: 'https://arxiv.org/abs/2507.08143' },
+  presets: {
+    kvpress: { parameters: { sketchDim: 48 }, evictAfter: 'context' },
+  },
   parameters: {
     keepFraction,
     ridge: {

@@ -425,6 +425,17 @@ export interface MemoryPlace extends ParameterContext {
  */
 export type WhatItDoes = 'drop' | 'choose' | 'transform' | 'allocate' | 'baseline';
 
+/** Where methods that evict once do so in a task: before its question is read, or after it. */
+export type EvictAfter = 'context' | 'question';
+
+/** What presets of a method are made from (src/methods/presets.ts), beside `paper` of its parameters. */
+interface PresetSources {
+  /** Where its paper evicts, if that is known. Null: the method is nobody's paper, and `paper` of its parameters another method's. */
+  readonly paper?: { readonly evictAfter: EvictAfter } | null;
+  /** kvpress's defaults, where it has the method. */
+  readonly kvpress?: { readonly parameters?: Parameters; readonly evictAfter?: EvictAfter };
+}
+
 export interface Method extends Parametrised {
   readonly title: string;
   /** One sentence: what it does. */
@@ -432,6 +443,8 @@ export interface Method extends Parametrised {
   readonly citation: { readonly authors: string; readonly year: number; readonly url: string } | null;
   /** What it does, where that is another thing than its traits tell (src/methods/what-methods-do.ts). */
   readonly does?: WhatItDoes;
+  /** Values to start from, beside `paper` of its parameters. */
+  readonly presets?: PresetSources;
   /** What it does under `parameters`, which are checked. */
   traits(parameters: Parameters): Traits;
   /** Things to know before believing the numbers (reconstructions, departures), shown beside the controls. */

@@ -52,6 +52,9 @@ export const noncausal: Method = {
   summary:
     'Keeps the keys that all queries of their chunk attend to, later ones and earlier ones, times the length of their values.',
   citation: { authors: 'Chari, Van Durme', year: 2025, url: 'https://arxiv.org/abs/2507.08143' },
+  presets: {
+    kvpress: { parameters: { chunkTokens: 256 }, evictAfter: 'context' },
+  },
   parameters: {
     keepFraction,
     chunkTokens: chunkTokensParameter,

@@ -107,6 +107,9 @@ export const observedAttention: Method = {
     year: 2023,
     url: 'https://arxiv.org/abs/2306.14048',
   },
+  presets: {
+    kvpress: { evictAfter: 'context' },
+  },
   parameters: { keepFraction },
   notes: () => [
     'kvpress’s simple form of H2O: evicts once, and divides by the number of queries that see a key, where H2O adds up and early keys gain by it. The last keys are judged by few queries.',

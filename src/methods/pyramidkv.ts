@@ -18,6 +18,9 @@ export const pyramidkv: Method = {
     year: 2024,
     url: 'https://arxiv.org/abs/2406.02069',
   },
+  presets: {
+    kvpress: { parameters: { windowTokens: 64, poolKernel: 5, beta: 20 }, evictAfter: 'context' },
+  },
   parameters: {
     keepFraction: {
       ...keepFraction,

@@ -35,6 +35,9 @@ export const random: Method = {
   summary: 'Keeps keys at random, drawn once per layer and KV head.',
   does: 'baseline',
   citation: null,
+  presets: {
+    kvpress: { evictAfter: 'context' },
+  },
   parameters: {
     keepFraction,
     seed: {

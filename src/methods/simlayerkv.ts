@@ -143,6 +143,12 @@ export const simlayerkv: Method = {
     year: 2024,
     url: 'https://arxiv.org/abs/2410.13846',
   },
+  presets: {
+    kvpress: {
+      parameters: { lazyThreshold: 1, sinkTokens: 4, recentTokens: 1024, lastTokens: 1 },
+      evictAfter: 'context',
+    },
+  },
   parameters: {
     lazyThreshold: {
       kind: 'fraction',

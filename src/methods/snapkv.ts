@@ -50,6 +50,10 @@ export const snapkv: Method = {
     year: 2024,
     url: 'https://arxiv.org/abs/2404.14469',
   },
+  presets: {
+    paper: { evictAfter: 'question' },
+    kvpress: { parameters: { variant: 'kvpress', windowTokens: 64, poolKernel: 5 }, evictAfter: 'context' },
+  },
   parameters: {
     variant: {
       kind: 'choice',

@@ -76,6 +76,9 @@ export const streamingLlm: Method = {
   title: 'StreamingLLM',
   summary: 'Keeps the first tokens (attention sinks) and the most recent ones.',
   citation: { authors: 'Xiao, Tian, Chen, Han, Lewis', year: 2023, url: 'https://arxiv.org/abs/2309.17453' },
+  presets: {
+    kvpress: { parameters: { sinkTokens: 4 }, evictAfter: 'context' },
+  },
   parameters: {
     keepFraction: {
       ...keepFraction,

@@ -52,6 +52,19 @@ export const streaming: Method = {
   summary:
     'Cuts the cache to a fixed size after every so many tokens, read or written, by another method’s scores.',
   citation: { authors: 'NVIDIA, kvpress', year: 2024, url: 'https://github.com/NVIDIA/kvpress' },
+  presets: {
+    paper: null,
+    kvpress: {
+      parameters: {
+        everyTokens: 512,
+        cacheTokens: 2048,
+        windowTokens: 64,
+        poolKernel: 5,
+        sinkTokens: 4,
+        lagTokens: 128,
+      },
+    },
+  },
   parameters: {
     base: {
       kind: 'choice',

@@ -17,6 +17,10 @@ export const tova: Method = {
     year: 2024,
     url: 'https://arxiv.org/abs/2401.06104',
   },
+  presets: {
+    paper: { evictAfter: 'question' },
+    kvpress: { evictAfter: 'context' },
+  },
   parameters: { keepFraction },
   notes: () => [
     'kvpress’s variant: evicts once and keeps the last token; the official code holds a cache at a fixed size while it decodes.',

@@ -2,10 +2,11 @@
 import type { StoreApi } from 'zustand/vanilla';
 import { fingerprint } from '../base/fingerprint';
 import type { MethodSpec } from '../methods/method-spec';
-import type { Parameters, ParameterValue } from '../methods/parameters';
+import { givenTables, type Parameters, type ParameterValue } from '../methods/parameters';
+import type { Preset } from '../methods/presets';
 import { parameterContext } from '../study/context';
 import { defaultMethod, type FindMethod } from '../study/default-study';
-import type { QueriesStart, SourceSpec } from '../study/spec';
+import { type QueriesStart, queriesAfter, type SourceSpec } from '../study/spec';
 import type { Session, View } from './choices';
 import { changedNames, fillParameters, followDefaults } from './dependent-defaults';
 import { MOST_PINNED } from './limits';
@@ -23,6 +24,8 @@ export interface Actions {
    */
   setParameter(name: string, value: ParameterValue, isDone: boolean): void;
   setParameters(parameters: Parameters, isDone: boolean): void;
+  /** All of a preset at once; where it evicts matters for tasks only. Tables that came from outside stay: no preset has them. */
+  choosePreset(preset: Preset): void;
   pin(method: MethodSpec): void;
   unpin(index: number): void;
   setView(patch: Partial<View>, isDone: boolean): void;
@@ -106,6 +109,13 @@ export function createActions({ store, findMethod, changed, commit }: ActionsOpt
     },
     setParameters(parameters, isDone) {
       setSession({ method: { id: getState().session.method.id, parameters } }, isDone);
+    },
+    choosePreset({ parameters, evictAfter }) {
+      const { method, source } = getState().session;
+      const kept = { ...parameters, ...givenTables(method.parameters) };
+      const place =
+        evictAfter !== null && source.kind === 'task' ? { queriesStart: queriesAfter(evictAfter) } : {};
+      setSession({ method: { id: method.id, parameters: kept }, ...place }, true);
     },
     pin(method) {
       const { pinned } = getState().session;

@@ -1,8 +1,9 @@
 /** window.keyhole: what scripts may rely on (docs/contracts.md, "window.keyhole"). */
 
+import type { EvictAfter } from '../methods/method';
 import type { MethodSpec } from '../methods/method-spec';
 import type { Measurements } from '../study/results';
-import { type EvictAfter, evictAfterOf, type SourceSpec } from '../study/spec';
+import { evictAfterOf, type SourceSpec } from '../study/spec';
 import type { View } from './choices';
 import { questionText } from './link/model-address';
 import { presentMeasurements, presentOrigin, presentRecord } from './measured';

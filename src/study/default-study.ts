@@ -1,7 +1,7 @@
 /** The study that the page opens with, and what its parts default to. */
 import type { Method } from '../methods/method';
 import type { MethodSpec } from '../methods/method-spec';
-import { completeParameters, type ParameterContext, type Parameters } from '../methods/parameters';
+import { completeParameters, type ParameterContext } from '../methods/parameters';
 import type { SourceSpec, StudySpec } from './spec';
 
 /** Looks a method up; null for an id that is not there. */
@@ -20,14 +20,9 @@ const defaultPinnedIds = ['oracle', 'streaming-llm', 'lagkv', 'random'] as const
 /** A head of the bundled model that looks the needles up. */
 export const openingHead = { layer: 7, head: 4 } as const;
 
-/** Parameters of a method with every default filled in for the given text and model. */
-export function defaultParameters(method: Method, context: ParameterContext): Parameters {
-  return completeParameters(method, {}, context);
-}
-
 /** A method with its defaults. */
 export function defaultMethod(method: Method, context: ParameterContext): MethodSpec {
-  return { id: method.id, parameters: defaultParameters(method, context) };
+  return { id: method.id, parameters: completeParameters(method, {}, context) };
 }
 
 /** The methods that are pinned until somebody chooses others. */

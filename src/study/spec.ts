@@ -1,5 +1,6 @@
 /** What a study is: plain data that crosses between worker, store, link and command line. */
 import { fingerprint } from '../base/fingerprint';
+import type { EvictAfter } from '../methods/method';
 import type { MethodSpec } from '../methods/method-spec';
 
 /** Where the text comes from. `sample` names a text under samples/texts. */
@@ -22,8 +23,7 @@ export type SourceSpec =
 export type QueriesStart = number | 'answer' | null;
 
 /** Where methods that evict once do so in a task: before its question is read, or after it. */
-export const evictionChoices = ['context', 'question'] as const;
-export type EvictAfter = (typeof evictionChoices)[number];
+export const evictionChoices = ['context', 'question'] as const satisfies readonly EvictAfter[];
 
 /** Null: the text asks nothing, or the queries begin at a token that was chosen. */
 export function evictAfterOf({

@@ -1,4 +1,4 @@
-import { act, screen, within } from '@testing-library/react';
+import { act, screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { describe, expect, it } from 'vitest';
 import { MethodPanel } from '../../components/method/MethodPanel';
@@ -47,6 +47,32 @@ describe('the controls of a method', () => {
     expect(page.state().parameters).toMatchObject({ headScores, sinkTokens: 128 });
     await userEvent.click(screen.getByRole('button', { name: 'Scaled to this text' }));
     expect(page.state().parameters).toMatchObject({ headScores, sinkTokens: 32 });
+  });
+
+  it('start from presets, which evict where their source does: link and state say so', async () => {
+    let address = '';
+    const page = await testPage({
+      hash: '#method=snapkv&task=single-needle&length=256',
+      push: (hash) => {
+        address = hash;
+      },
+    });
+    renderWith(page, <MethodPanel />);
+    const preset = (name: RegExp) => userEvent.click(screen.getByRole('button', { name }));
+    expect(page.state()).toMatchObject({ evictAfter: 'context', parameters: { variant: 'kvpress' } });
+    await preset(/^As in the paper.*after the question$/);
+    expect(page.state()).toMatchObject({
+      evictAfter: 'question',
+      parameters: { variant: 'official', windowTokens: 32 },
+    });
+    await waitFor(() => expect(address).toMatch(/evictAfter=question/));
+    await preset(/^Scaled to this text$/);
+    expect(page.state()).toMatchObject({ evictAfter: 'question', parameters: { variant: 'kvpress' } });
+    await preset(/^kvpress’s defaults.*after the context$/);
+    expect(page.state()).toMatchObject({ evictAfter: 'context', parameters: { windowTokens: 64 } });
+    act(() => page.actions.setSource({ kind: 'text', text: 'Nobody asks anything here.' }));
+    await preset(/^As in the paper/);
+    expect(page.state()).toMatchObject({ evictAfter: null, parameters: { variant: 'official' } });
   });
 
   it('leave out what comes from a capture', async () => {

@@ -71,6 +71,19 @@ export const criticalkv: Method = {
     year: 2025,
     url: 'https://arxiv.org/abs/2502.03805',
   },
+  presets: {
+    kvpress: {
+      parameters: {
+        firstStage: 0.5,
+        epsilon: 0.0001,
+        windowTokens: 64,
+        poolKernel: 5,
+        sinkTokens: 4,
+        lagTokens: 128,
+      },
+      evictAfter: 'context',
+    },
+  },
   parameters: {
     base: snapkvOrLagkv('Whose scores are weighed.'),
     keepFraction,

@@ -41,6 +41,9 @@ export const duoAttention: Method = {
     year: 2024,
     url: 'https://arxiv.org/abs/2410.10819',
   },
+  presets: {
+    kvpress: { parameters: { sinkTokens: 128, recentTokens: 256 }, evictAfter: 'context' },
+  },
   parameters: {
     streamingFraction: {
       kind: 'fraction',

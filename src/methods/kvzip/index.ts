@@ -19,6 +19,13 @@ export const kvzip: Method = {
     year: 2025,
     url: 'https://arxiv.org/abs/2505.23416',
   },
+  presets: {
+    paper: { evictAfter: 'context' },
+    kvpress: {
+      parameters: { chunkTokens: 2048, sinkTokens: 4, layerwise: false, normalize: false },
+      evictAfter: 'context',
+    },
+  },
   parameters: {
     keepFraction: {
       ...keepFraction,

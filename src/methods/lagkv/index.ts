@@ -70,6 +70,9 @@ export const lagkv: Method = {
   summary:
     'Keeps keys that are unusually spread against the range of the tokens that follow; looks at no query.',
   citation: { authors: 'Liang, Zhang, Li, Li', year: 2025, url: 'https://arxiv.org/abs/2504.04704' },
+  presets: {
+    kvpress: { parameters: { variant: 'kvpress', sinkTokens: 4, lagTokens: 128 }, evictAfter: 'context' },
+  },
   parameters: lagkvParameters,
   notes: (parameters) =>
     isOfficial(parameters)

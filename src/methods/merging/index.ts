@@ -45,6 +45,20 @@ export const merging: Method = {
     year: 2026,
     url: 'https://github.com/NVIDIA/kvpress',
   },
+  presets: {
+    paper: null,
+    kvpress: {
+      parameters: {
+        mergeFraction: 1,
+        similarity: 0,
+        windowTokens: 64,
+        poolKernel: 5,
+        sinkTokens: 4,
+        lagTokens: 128,
+      },
+      evictAfter: 'context',
+    },
+  },
   parameters: {
     base: snapkvOrLagkv('By whose scores keys stay.'),
     keepFraction,

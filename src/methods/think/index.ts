@@ -30,6 +30,9 @@ export const think: Method = {
     year: 2024,
     url: 'https://arxiv.org/abs/2407.21018',
   },
+  presets: {
+    kvpress: { parameters: { windowTokens: 32 }, evictAfter: 'context' },
+  },
   parameters: {
     channelFraction: {
       kind: 'fraction',
