@@ -39,18 +39,24 @@ function whyKept({ fate, rule, score, counts }: KeyExplanation): string {
       if (rule.kind === 'lot') return `drawn, one of ${formatCount(counts.selected)}`;
       if (rule.kind === 'file')
         return score ? `the file lists it, and ${whySelected(score)}` : 'the file lists it';
-      return score ? whySelected(score) : 'selected';
+      if (rule.stages && !score) return `in the first stage, among the best by ${rule.stages.score} alone`;
+      return score ? whySelected(score, secondStage(rule)) : 'selected';
   }
 }
 
-function whySelected({ value, cut, second, tied, partition }: DecidingScore): string {
+function whySelected({ value, cut, second, tied, partition }: DecidingScore, score = 'its score'): string {
   const where = partition ? ` of ${nameOf(partition)}` : '';
-  if (value !== cut) return `its score is above the cut${where}`;
+  if (value !== cut) return `${score} is above the cut${where}`;
   if (tied !== null) return `won a tie of ${formatCount(tied)} at the cut${where}, the lower token first`;
-  if (second === null) return `its score is the lowest that stayed${where}`;
+  if (second === null) return `${score} is the lowest that stayed${where}`;
   return second.value === second.cut
-    ? `its score is the cut${where}, and its second score the lowest that stayed`
-    : `its score is the cut${where}, and its second score is above that at the cut`;
+    ? `${score} is the cut${where}, and its second score the lowest that stayed`
+    : `${score} is the cut${where}, and its second score is above that at the cut`;
+}
+
+/** What scores are called that the first stage left to decide. */
+function secondStage({ stages }: KeyExplanation['rule']): string | undefined {
+  return stages && `in the second stage, ${stages.score} times ${stages.factor}`;
 }
 
 function whyDropped({ rule, score, counts }: KeyExplanation): string {
@@ -66,6 +72,11 @@ function whyDropped({ rule, score, counts }: KeyExplanation): string {
   if (!score) return 'the method keeps no such key';
   const { value, cut, second, tied, partition } = score;
   const where = partition ? ` of ${nameOf(partition)}` : '';
+  if (rule.stages) {
+    const { score: first, factor } = rule.stages;
+    const rest = cut === null ? 'has no room' : `goes by that times ${factor}, which is below the cut`;
+    if (value !== cut) return `not among the best by ${first}, and the second stage ${rest}`;
+  }
   if (cut === null) return `no key${where} stays`;
   if (value !== cut) return `its score is below the cut${where}`;
   if (tied !== null) return `lost a tie of ${formatCount(tied)} at the cut${where}, the lower token first`;

@@ -2,7 +2,7 @@
 import { sliceHeads, sliceRows } from '../../gpu/rows';
 import { Scratch } from '../../gpu/scratch';
 import { evictionPlace } from '../methods/blocks';
-import type { Method, MethodRun, Selection, Traits } from '../methods/method';
+import type { FirstStage, Method, MethodRun, Selection, Traits } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
 import type { Trace } from '../trace/trace';
 import { choose } from './choices';
@@ -10,7 +10,7 @@ import type { Memo } from './memo';
 import { firstWeightOf } from './missed';
 import { isOwnRun, ownRowWeights } from './own-positions';
 import { KEY_FATES, type KeyFate, type QueryRow, type RowRule } from './results';
-import { type KeptKeys, readKept, readScores, setOfHead } from './selection-reader';
+import { type KeptKeys, readKept, readScoreRows, readScores, setOfHead } from './selection-reader';
 import { startTraceRun } from './trace-run';
 
 export interface ExplainRequest {
@@ -54,16 +54,25 @@ export async function explainRow(request: ExplainRequest): Promise<QueryRow> {
       readKept(ops, selection),
       isScored ? readScores(ops, selection, tokens) : null,
       isScored ? readScores(ops, selection, tokens, 'secondary') : null,
+      selection.firstStage ? readScoreRows(ops, selection.firstStage.rows) : null,
+      selection.firstStage?.secondary ? readScoreRows(ops, selection.firstStage.secondary) : null,
       request.positions === 'own' && isOwnRun(run)
         ? ownRowWeights(text, run, layerTrace, head, block, query)
         : rowWeights(text, request),
     ]);
     ops.release(...selection.owned);
-    const [[kept, scores, secondary, weights]] = await Promise.all([reads, started.checkScores()]);
+    const [[kept, scores, secondary, first, firstSecondary, weights]] = await Promise.all([
+      reads,
+      started.checkScores(),
+    ]);
     const set = setOfHead(kept.sets, head, queryHeads);
     const rule = rowRule(request, selection, block.start, run);
+    const rowIn = (rows: Float32Array[] | null): Float32Array | null =>
+      rows && rows[setOfHead(rows, head, queryHeads)]!;
+    const settled =
+      first && inFirstStage(selection.firstStage!, kept.sets[set]!, rowIn(first)!, rowIn(firstSecondary));
     const ofCandidates = (rows: Float32Array[] | null): Float32Array | null =>
-      rows && onlyCandidates(rows[setOfHead(rows, head, queryHeads)]!, kept.candidates);
+      rows && onlyCandidates(rowIn(rows)!, kept.candidates, settled);
     return {
       method: { id: method.id, parameters },
       layer,
@@ -111,7 +120,7 @@ async function rowWeights(text: Trace, { layer, head, query }: ExplainRequest): 
 /** What decided about the keys before the block. */
 function rowRule(
   { text, method, parameters, ...request }: ExplainRequest,
-  { decidedBy, segmentTokens, candidates }: Selection,
+  { decidedBy, segmentTokens, candidates, firstStage }: Selection,
   blockStart: number,
   run: MethodRun,
 ): RowRule {
@@ -125,16 +134,34 @@ function rowRule(
     kind: decidedBy === 'nothing' ? kept : (decidedBy ?? 'scores'),
     partitions: segmentTokens === undefined ? null : { start: candidates.start, tokens: segmentTokens },
     evictedAt: evictsOnce && !isBefore ? evictAt : null,
+    ...(firstStage && { stages: firstStage.names }),
     ...(decidedBy === 'pattern' && { pattern: run.ruleOf!(request.layer, request.head) }),
   };
+}
+
+/** Of the kept tokens of a set those that were before the scores were asked. */
+function inFirstStage(
+  { count, isLaterFirst }: FirstStage,
+  kept: Uint32Array,
+  scores: Float32Array,
+  secondary: Float32Array | null,
+): ReadonlySet<number> {
+  const later = isLaterFirst ? -1 : 1;
+  const order = [...kept].sort(
+    (a, b) => scores[b]! - scores[a]! || (secondary ? secondary[b]! - secondary[a]! : 0) || later * (a - b),
+  );
+  return new Set(order.slice(0, count(kept.length)));
 }
 
 /** Scores of keys that they did not decide about are none. */
 function onlyCandidates(
   scores: Float32Array,
   { start, end }: { readonly start: number; readonly end: number },
+  settled: ReadonlySet<number> | null,
 ): Float32Array {
-  return scores.map((score, token) => (token >= start && token < end ? score : Number.NaN));
+  return scores.map((score, token) =>
+    token >= start && token < end && !settled?.has(token) ? score : Number.NaN,
+  );
 }
 
 /** What became of every token for one query, as index into KEY_FATES. */

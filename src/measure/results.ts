@@ -143,6 +143,8 @@ export interface RowRule {
   readonly evictedAt: number | null;
   /** The pattern that the query's head reads by, as a clause; there where `kind` is 'pattern'. */
   readonly pattern?: string;
+  /** In two stages: the best by a score, then of the others the best by that times a factor, in words. `scores` are the second stage's. */
+  readonly stages?: { readonly score: string; readonly factor: string };
 }
 
 /** One query row of one head, for the token strip and the question "why was it missed". */

@@ -6,6 +6,7 @@ import type { IndexList, Ops, RowScalars, ScoreRows } from '../../gpu/ops';
 import type { DeviceBuffer } from '../../gpu/rows';
 import type { PlannedBuffer } from '../base/planned-buffer';
 import type {
+  FirstStage,
   FittedBudget,
   LayerInput,
   MemoryPlace,
@@ -62,6 +63,8 @@ export interface Scorer<Made extends Scores = Scores> {
     tokens: number,
     count: number,
   ): { readonly start: number; readonly end: number };
+  /** What of a layer stays whatever the scores, when `count` of `tokens` stay in each set (Selection.firstStage). */
+  firstStage?(made: Made, parameters: Parameters, layer: number, tokens: number, count: number): FirstStage;
   /** Scores are compared only within consecutive segments of so many tokens. Absent: all with all. */
   segmentTokens?(parameters: Parameters, layer: number): number;
   /** Where the scores only spell out a rule that is none of scores. */

@@ -112,9 +112,15 @@ const inTwoStages: Budget = {
 };
 
 const over = (base: Scorer) => {
-  const scorer = criticalScorer(ID, base, (parameters, layer, _tokens, count) =>
-    floorCount(parameters, layer, count),
-  );
+  const scorer = criticalScorer(ID, base, {
+    least: (parameters, layer, _tokens, count) => floorCount(parameters, layer, count),
+    of: (kept, parameters, layer, _tokens, count) =>
+      Math.max(
+        floorCount(parameters, layer, count),
+        Math.floor(numberIn(parameters, 'firstStage', layer) * kept + ROUNDING),
+      ),
+    isLaterFirst: true,
+  });
   return compose({
     scorer: {
       ...scorer,

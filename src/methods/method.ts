@@ -143,6 +143,8 @@ export interface Selection {
     /** Entries stand for so many consecutive tokens each; absent: for one. */
     readonly tokensPerScore?: number;
   } | null;
+  /** What stays before `score` is asked, where that is decided in two stages. */
+  readonly firstStage?: FirstStage;
   /**
    * What decided, where it was no score: nothing was dropped, the key's place, that and whether its head keeps everything, chance, or a
    * file that lists the keys (then `score` is what it says of them).
@@ -158,6 +160,18 @@ export interface Selection {
   } | null;
   /** Buffers that belong to this selection alone and can be released with it. */
   readonly owned: readonly DeviceBuffer[];
+}
+
+/** Keys that stay whatever a selection's scores are: of each set the best by other scores. */
+export interface FirstStage {
+  readonly rows: ScoreRows;
+  readonly secondary?: ScoreRows;
+  /** Whether of equal ones the later token stays. */
+  readonly isLaterFirst: boolean;
+  /** How many, of so many keys that the set keeps. */
+  count(kept: number): number;
+  /** What these scores are, and what they are times for the keys that are left, as words for *why*. */
+  readonly names: { readonly score: string; readonly factor: string };
 }
 
 /** Per-query scores of candidates, a row per query: see `MethodRun.queryScores`. The caller releases `owned`. */

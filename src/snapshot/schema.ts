@@ -169,6 +169,7 @@ const rule: z.ZodMiniType<RowRule> = z.strictObject({
   partitions: z.nullable(z.strictObject({ start: whole, tokens: whole })),
   evictedAt: z.nullable(whole),
   pattern: z.optional(z.string()),
+  stages: z.optional(z.strictObject({ score: text, factor: text })),
 });
 
 const positions: z.ZodMiniType<QueryRow['positions']> = z.enum(['model', 'own', 'cache']);

@@ -65,6 +65,36 @@ describe('explainRow', () => {
     expect([...row.scores!].filter((value) => !Number.isNaN(value))).toHaveLength(124);
   });
 
+  it.each(['criticalkv', 'critical-adakv'])('tells the two stages of %s apart', async (id) => {
+    const given = { keepFraction: 0.3, outputProjection: 'identity', windowTokens: 8 };
+    for (const head of [0, 2]) {
+      const row = await explain(id, given, 160, head);
+      const keys = Array.from({ length: 150 }, (_, key) => ({ why: explainKey(row, key), key }));
+      const of = (fate: KeyFate) => keys.filter(({ why }) => why.fate === fate);
+      // The window is in the first stage, too, and no score of either stage was asked about it.
+      const seen = of('selected').length + of('local').length;
+      const first = of('selected').filter(({ why }) => why.score === null);
+      expect(first.length + of('local').length).toBe(Math.floor(seen / 2));
+      expect(first.map(({ why }) => ruleOf(why))).toEqual(
+        first.map(() => 'kept: in the first stage, among the best by SnapKV’s score alone'),
+      );
+      const second = of('selected').filter(({ why }) => why.score !== null);
+      const scores = second.map(({ why }) => why.score!.value);
+      const cut = Math.min(...scores);
+      const above = second[scores.findIndex((score) => score > cut)]!;
+      expect(ruleOf(above.why)).toBe(
+        'kept: in the second stage, SnapKV’s score times the norm of its value is above the cut',
+      );
+      for (const { why } of of('dropped')) {
+        expect(why.score!.value).toBeLessThan(cut);
+        expect(why.score!.cut).toBe(cut);
+        expect(ruleOf(why)).toMatch(
+          /: not among the best by SnapKV’s score, and the second stage goes by that times the norm of its value, which is below the cut$/,
+        );
+      }
+    }
+  });
+
   it('knows that a method evicts before the answer where the queries begin in it', async () => {
     const row = await explainRow({
       text: { ...text, answerStart: 140 },

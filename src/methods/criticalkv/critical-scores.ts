@@ -7,6 +7,7 @@ import { neededOutputWeight } from '../injected';
 import { choiceOf, INJECTED, numberIn, type ParameterSchemas, type Parameters } from '../parameters';
 import { inBuffers } from '../remember';
 import { asColumn, PROTECTED, rowProducts } from '../scorers/rows';
+import { baseOf } from '../scorers/snapkv-or-lagkv';
 import { denseScores } from '../units';
 import { MOST_PRODUCTS, projectedNorms } from './projected-values';
 
@@ -56,13 +57,29 @@ export const criticalParameters: ParameterSchemas = {
 
 const usesWeight = (parameters: Parameters): boolean => choiceOf(parameters, 'outputProjection') === INJECTED;
 
-/** `forcedCount`: how many keys of every set the other method's scores keep for certain, when `count` of `tokens` stay. */
+/** How many keys the other method's scores keep when `count` of `tokens` stay in each set, or on average. */
+export interface Forced {
+  /** In every set, for certain. */
+  least(parameters: Parameters, layer: number, tokens: number, count: number): number;
+  /** In a set that keeps so many. */
+  of(kept: number, parameters: Parameters, layer: number, tokens: number, count: number): number;
+  readonly isLaterFirst: boolean;
+}
+
 export function criticalScorer(
   id: string,
   base: Scorer,
-  forcedCount: (parameters: Parameters, layer: number, tokens: number, count: number) => number,
+  { least, of, isLaterFirst }: Forced,
 ): Scorer<CriticalScores> {
   return {
+    firstStage: ({ base: own }, parameters, layer, tokens, count) => ({
+      ...{ rows: own.score, isLaterFirst, ...(own.secondary ? { secondary: own.secondary } : {}) },
+      count: (kept) => of(kept, parameters, layer, tokens, count),
+      names: {
+        score: baseOf(parameters) === 'lagkv' ? 'LagKV’s score' : 'SnapKV’s score',
+        factor: `the norm of its value${usesWeight(parameters) ? ' through W_O' : ''}`,
+      },
+    }),
     sets: base.sets,
     wants: (parameters) => ({ ...base.wants?.(parameters), outputWeight: usesWeight(parameters) }),
     name(parameters, layer) {
@@ -96,7 +113,7 @@ export function criticalScorer(
     },
     // What the other method keeps whatever its scores stays for certain where the first stage has room for it.
     candidates: (parameters, layer, tokens, count) =>
-      base.candidates?.(parameters, layer, tokens, forcedCount(parameters, layer, tokens, count)) ?? {
+      base.candidates?.(parameters, layer, tokens, least(parameters, layer, tokens, count)) ?? {
         start: 0,
         end: tokens,
       },

@@ -23,6 +23,7 @@ import {
   type CriticalScores,
   criticalParameters,
   criticalScorer,
+  type Forced,
   firstStage,
   withFirstStage,
 } from './critical-scores';
@@ -36,6 +37,12 @@ export function forcedCount(parameters: Parameters, layer: number, tokens: numbe
   const forced = Math.floor(numberIn(parameters, 'keepFraction', layer) * tokens * share);
   return Math.min(count, Math.max(1, forced));
 }
+
+export const forced: Forced = {
+  least: forcedCount,
+  of: (_kept, ...place) => forcedCount(...place),
+  isLaterFirst: false,
+};
 
 const inTwoStages: Budget = {
   ...uniformAtLeastOne,
@@ -54,7 +61,7 @@ const inTwoStages: Budget = {
 };
 
 const over = (base: Scorer) => {
-  const scorer = criticalScorer(ID, base, forcedCount);
+  const scorer = criticalScorer(ID, base, forced);
   return compose({
     ...{ scorer, budget: inTwoStages, unit: token, schedule: once, positions: inText },
   });

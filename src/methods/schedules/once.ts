@@ -137,6 +137,9 @@ function evictOnce<Made extends Scores>(
           unitTokens === 1
             ? { rows: score, ...(secondary ? { secondary } : {}), scoreStart: 0 }
             : { rows: score, scoreStart: 0, tokensPerScore: unitTokens },
+        ...(scorer.firstStage
+          ? { firstStage: scorer.firstStage(scores, parameters, layer, evictAt, count) }
+          : {}),
         ...(scorer.segmentTokens ? { segmentTokens: scorer.segmentTokens(parameters, layer) } : {}),
         tiedAtCut: wasCut ? { buffer: tied, offset: 0, sets: tiedSets } : null,
         ...(decidedBy ? { decidedBy } : {}),
