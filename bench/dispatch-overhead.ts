@@ -9,7 +9,7 @@ import { generate } from '../src/engine/generation';
 import { type OpenModel, openModel } from '../src/engine/open-model';
 import { parameterContext, resolve } from '../src/engine/resolve';
 import { nodeFolder } from '../src/model/files/folder-node';
-import { type Calls, createIdleDevice } from './idle-device';
+import { type Calls, createIdleDevice, difference } from './idle-device';
 import type { Section } from './section';
 
 const TOKENS = 1024;
@@ -77,11 +77,6 @@ async function read(
     onProgress: () => {},
   });
   session.release();
-}
-
-function difference(after: Calls, before: Calls): Calls {
-  const entries = Object.entries(after).map(([name, count]) => [name, count - before[name as keyof Calls]]);
-  return Object.fromEntries(entries) as Calls;
 }
 
 /** The section of the benchmark. It needs no GPU, but says nothing about the CPU backend. */

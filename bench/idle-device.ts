@@ -12,6 +12,10 @@ export interface Calls {
   bindGroups: number;
   pipelines: number;
   writes: number;
+  /** Copies between buffers, those of results among them. */
+  copies: number;
+  /** Waits for results: one for all that was asked for together. */
+  readbacks: number;
 }
 
 export interface IdleDevice {
@@ -60,6 +64,8 @@ export function createIdleDevice(): IdleDevice {
     bindGroups: 0,
     pipelines: 0,
     writes: 0,
+    copies: 0,
+    readbacks: 0,
   };
   const nothing = () => {};
   const pass = {
@@ -74,7 +80,7 @@ export function createIdleDevice(): IdleDevice {
       return pass;
     },
     clearBuffer: nothing,
-    copyBufferToBuffer: nothing,
+    copyBufferToBuffer: () => void calls.copies++,
     resolveQuerySet: nothing,
     finish: () => ({}),
   };
@@ -112,7 +118,7 @@ export function createIdleDevice(): IdleDevice {
       return {
         size,
         destroy: nothing,
-        mapAsync: async () => {},
+        mapAsync: async () => void calls.readbacks++,
         getMappedRange: (_offset = 0, length = size) => new ArrayBuffer(length),
         unmap: nothing,
       };
@@ -120,4 +126,10 @@ export function createIdleDevice(): IdleDevice {
     createCommandEncoder: () => encoder,
   };
   return { device: device as unknown as GPUDevice, calls };
+}
+
+/** Calls made between two counts. */
+export function difference(after: Calls, before: Calls): Calls {
+  const entries = Object.entries(after).map(([name, count]) => [name, count - before[name as keyof Calls]]);
+  return Object.fromEntries(entries) as Calls;
 }

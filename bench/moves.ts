@@ -63,13 +63,13 @@ export const moves: Section = {
   },
 };
 
-async function contextOf(ops: Ops, tokens: number): Promise<ParameterContext> {
+export async function contextOf(ops: Ops, tokens: number): Promise<ParameterContext> {
   const model = await openModel(ops, nodeEnvironment().modelFolder('bundled'));
   model.decoder.release();
   return parameterContext(model, tokens);
 }
 
-interface Moves {
+export interface Moves {
   /** The first name that moves. */
   readonly parameter: string;
   /** Different parameters, the first ones to warm up with. */
@@ -80,7 +80,7 @@ interface Moves {
 const FOR_THEIR_PLACE = /^(sink|init|local)/;
 
 /** Ten moves of the budget, and ten of the first number that scores depend on, as far as names tell; only what there is. */
-function movesOf(method: Method, context: ParameterContext): Moves[] {
+export function movesOf(method: Method, context: ParameterContext): Moves[] {
   const { parameters } = resolve({ id: method.id, parameters: {} }, context);
   const places = { evictAt: Math.floor((7 * context.tokens) / 8), answerStart: null };
   const budgets = [0.3, ...FRACTIONS].flatMap((fraction) => {

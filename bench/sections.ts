@@ -7,6 +7,7 @@ import { live } from './live';
 import { map } from './map';
 import { memory } from './memory';
 import { moves } from './moves';
+import { movesRecorded } from './moves-recorded';
 import { pipelines } from './pipelines';
 import { prefill } from './prefill';
 import { products } from './products';
@@ -26,6 +27,7 @@ const sections: readonly Section[] = [
   memory,
   pipelines,
   dispatchOverhead,
+  movesRecorded,
 ];
 
 /**

@@ -93,9 +93,10 @@ export function joinHeads(view: Rows): Rows {
   return { ...view, heads: 1, channels: view.heads * view.channels, headStride: view.rows * view.rowStride };
 }
 
-/** Every row of a dense view [heads, rows, channels] as a head of its own: [heads·rows, 1, channels]. */
+/** Every row of a view [heads, rows, channels] as a head of its own: [heads·rows, 1, channels]. Dense, where there are several rows. */
 export function eachRowAsHead(view: Rows): Rows {
   const { heads, rows, rowStride } = view;
+  if (rows === 1) return view;
   if (heads > 1 && view.headStride !== rows * rowStride) {
     throw new RangeError(
       `${view.buffer.label} is not head-major and dense, its rows cannot be heads without a copy`,

@@ -117,8 +117,8 @@ declare module '*/attention.wgsl' {
 }
 declare module '*/bound-scores.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
-    'query' | 'minimum' | 'maximum' | 'out',
-    'groups' | 'headsPerGroup' | 'queryRows' | 'pages' | 'vectors' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'minimumOffset' | 'minimumHeadStride' | 'minimumRowStride' | 'maximumOffset' | 'maximumHeadStride' | 'maximumRowStride' | 'outOffset' | 'outRowStride'
+    'query' | 'minimum' | 'maximum' | 'key' | 'out',
+    'groups' | 'headsPerGroup' | 'queryRows' | 'pages' | 'vectors' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'minimumOffset' | 'minimumHeadStride' | 'minimumRowStride' | 'maximumOffset' | 'maximumHeadStride' | 'maximumRowStride' | 'outOffset' | 'outRowStride' | 'pageLength' | 'firstTokens' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride'
   >;
   export default shader;
 }
@@ -160,7 +160,7 @@ declare module '*/esa-importance.wgsl' {
 declare module '*/expand-list.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
     'segments' | 'out',
-    'sets' | 'count' | 'segmentCount' | 'segmentLength' | 'indexBase' | 'end' | 'segmentsOffset' | 'segmentsRowStride' | 'segmentCountsOffset' | 'outOffset' | 'outRowStride' | 'countsOffset'
+    'sets' | 'count' | 'segmentCount' | 'segmentLength' | 'indexBase' | 'end' | 'setsPerEnd' | 'segmentsOffset' | 'segmentsRowStride' | 'segmentCountsOffset' | 'outOffset' | 'outRowStride' | 'countsOffset'
   >;
   export default shader;
 }

@@ -1,5 +1,5 @@
 /** What a run chooses in one layer, block by block; for consecutive blocks of one query in one pass, where the method can. */
-import { MOST_SCORES_OF_PASS } from '../methods/blocks';
+import { queriesOfPass } from '../methods/blocks';
 import type { LayerInput, QueryBlock, Selection } from '../methods/method';
 import type { LayerTrace } from '../trace/trace';
 import type { TraceRun } from './trace-run';
@@ -22,7 +22,7 @@ export function* choose(
   signal: AbortSignal | undefined,
 ): Generator<Choices> {
   for (let from = 0, to: number; from < blocks.length; from = to) {
-    to = run.each ? endOfSingles(blocks, from) : from + 1;
+    to = run.each ? endOfSingles(blocks, from, run.each.scoresOfQuery) : from + 1;
     const together = blocks.slice(from, to);
     signal?.throwIfAborted();
     const input = inputOf(layerTrace, { start: together[0]!.start, end: together.at(-1)!.end });
@@ -42,9 +42,9 @@ export function* choose(
 }
 
 /** End of the run of adjacent one-query blocks that begins at `from`; `from + 1` if that block has several queries. */
-function endOfSingles(blocks: readonly QueryBlock[], from: number): number {
+function endOfSingles(blocks: readonly QueryBlock[], from: number, scoresOfQuery = 1): number {
   const isSingle = ({ start, end }: QueryBlock): boolean => end - start === 1;
-  const most = Math.max(1, Math.floor(MOST_SCORES_OF_PASS / Math.max(1, blocks[from]!.end)));
+  const most = queriesOfPass(scoresOfQuery, blocks[from]!.end);
   let to = from + 1;
   if (!isSingle(blocks[from]!)) return to;
   while (

@@ -99,11 +99,13 @@ export async function measureRows(
     };
     const name = [measured.methodId, run.attendsBy?.(part.layer), part.layer, visible.firstRangeStart];
     const { start, end } = part.block;
-    ofAll =
-      memo && run.attendsBy
+    const remembers = memo && run.attendsBy;
+    if (run.farEnd) {
+      ofAll = remembers
         ? memo.get(`own-each/${[...name, start, end].join('/')}`, () => new Numbers(heads * rows, readAll()))
             .values
         : readAll();
+    }
   }
   const parts = hasOwn ? 2 : 1;
   const size = heads * rows * channels;

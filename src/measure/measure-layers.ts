@@ -13,7 +13,7 @@ import { LayerSums } from './layer-sums';
 import { noRecallReason } from './made-cache';
 import { MEMO_BYTES, type Memo } from './memo';
 import type { LayerMeasurement } from './results';
-import { type KeptKeys, readKept } from './selection-reader';
+import { type KeptKeys, readKept, readKeptOfEach } from './selection-reader';
 import { selectorRecall, selectorRecallOfEach } from './selector-recall';
 import { countedQueries, overlap, startTraceRun, type TokenRange, type TraceRun } from './trace-run';
 
@@ -164,7 +164,7 @@ function readEach(
   run: MethodRun,
   { input, selections }: Choices,
 ): { kept: Promise<KeptKeys>[]; selectors: ReturnType<typeof selectorRecallOfEach> } {
-  const kept = selections.map((selection) => ignoreRejection(readKept(ops, selection)));
+  const kept = readKeptOfEach(ops, selections);
   return { kept, selectors: ignoreRejection(selectorRecallOfEach(ops, run, input, kept)) };
 }
 

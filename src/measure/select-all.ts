@@ -7,7 +7,7 @@ import type { Parameters } from '../methods/parameters';
 import type { Trace } from '../trace/trace';
 import { choose } from './choices';
 import type { Memo } from './memo';
-import { type KeptKeys, readKept, readScores } from './selection-reader';
+import { type KeptKeys, readKeptOfEach, readScores } from './selection-reader';
 import { startTraceRun } from './trace-run';
 
 export interface BlockSelection {
@@ -55,11 +55,9 @@ export async function selectAll(request: SelectAllRequest): Promise<{
     // Encoded without waiting: what is read comes off the device together.
     const reads: Promise<BlockSelection>[] = [];
     for (const { blocks, selections } of choose(started, layerTrace!, asked, signal)) {
+      const ofEach = readKeptOfEach(ops, selections, sets);
       for (const [i, selection] of selections.entries()) {
-        const read = Promise.all([
-          readKept(ops, selection, sets),
-          withScores ? readScores(ops, selection, tokens) : null,
-        ]);
+        const read = Promise.all([ofEach[i]!, withScores ? readScores(ops, selection, tokens) : null]);
         reads.push(ignoreRejection(read.then(([kept, scores]) => ({ block: blocks[i]!, kept, scores }))));
       }
       for (const { owned } of selections) ops.release(...owned);

@@ -1,5 +1,7 @@
 /** Reads selections back from the device as plain arrays. */
 import type { IndexList, Ops, ScoreRows } from '../../gpu/ops';
+import type { DeviceBuffer } from '../../gpu/rows';
+import { ignoreRejection } from '../base/ignore-rejection';
 import type { Selection } from '../methods/method';
 
 /** The keys a block's queries see, off the device: those listed, then every token of [rangeStart, own position]. */
@@ -14,12 +16,18 @@ export interface KeptKeys {
   readonly tiedAtCut: readonly number[] | null;
 }
 
+type ReadIntegers = (...args: Parameters<Ops['readIntegers']>) => Promise<Uint32Array>;
+
 /** `sets`: how many there are where the selection lists nothing, and so does not tell. */
-export async function readKept(ops: Ops, selection: Selection, sets = 1): Promise<KeptKeys> {
+export async function readKept(
+  { readIntegers: read }: { readonly readIntegers: ReadIntegers },
+  selection: Selection,
+  sets = 1,
+): Promise<KeptKeys> {
   const { list, made, tiedAtCut, rangeStart, candidates } = selection;
   const [lists, tied] = await Promise.all([
-    list ? readLists(ops, list) : null,
-    tiedAtCut ? ops.readIntegers(tiedAtCut.buffer, tiedAtCut.offset, tiedAtCut.sets) : null,
+    list ? readLists({ readIntegers: read }, list) : null,
+    tiedAtCut ? read(tiedAtCut.buffer, tiedAtCut.offset, tiedAtCut.sets) : null,
   ]);
   return {
     sets: lists ?? Array.from({ length: sets }, () => new Uint32Array(0)),
@@ -30,12 +38,54 @@ export async function readKept(ops: Ops, selection: Selection, sets = 1): Promis
   };
 }
 
+/** The same of several selections, which may lie in one buffer: that is read once. */
+export function readKeptOfEach(ops: Ops, selections: readonly Selection[], sets = 1): Promise<KeptKeys>[] {
+  if (selections.length === 1) return [ignoreRejection(readKept(ops, selections[0]!, sets))];
+  const spans = new Map<DeviceBuffer, Span>();
+  const readIntegers: ReadIntegers = (buffer, offset = 0, length = buffer.length - offset) => {
+    const span = spans.get(buffer) ?? { start: offset, end: offset, parts: [] };
+    spans.set(buffer, span);
+    span.start = Math.min(span.start, offset);
+    span.end = Math.max(span.end, offset + length);
+    return new Promise((resolve, reject) => span.parts.push({ offset, length, resolve, reject }));
+  };
+  // Each says what it wants before it waits for anything.
+  const kept = selections.map((selection) => ignoreRejection(readKept({ readIntegers }, selection, sets)));
+  for (const [buffer, { start, end, parts }] of spans) {
+    ops.readIntegers(buffer, start, end - start).then(
+      (data) => {
+        for (const { offset, length, resolve } of parts)
+          resolve(data.subarray(offset - start, offset - start + length));
+      },
+      (error: unknown) => {
+        for (const { reject } of parts) reject(error);
+      },
+    );
+  }
+  return kept;
+}
+
+/** A stretch of a buffer, and who wants which part of it. */
+interface Span {
+  start: number;
+  end: number;
+  readonly parts: {
+    readonly offset: number;
+    readonly length: number;
+    readonly resolve: (data: Uint32Array) => void;
+    readonly reject: (error: unknown) => void;
+  }[];
+}
+
 /** The lists of all sets off the device, each with its own length. */
-export async function readLists(ops: Ops, list: IndexList): Promise<Uint32Array[]> {
+export async function readLists(
+  { readIntegers: read }: { readonly readIntegers: ReadIntegers },
+  list: IndexList,
+): Promise<Uint32Array[]> {
   const { buffer, offset, sets, count, rowStride, countsOffset } = list;
   const [indices, counts] = await Promise.all([
-    ops.readIntegers(buffer, offset, (sets - 1) * rowStride + count),
-    countsOffset === undefined ? null : ops.readIntegers(buffer, countsOffset, sets),
+    read(buffer, offset, (sets - 1) * rowStride + count),
+    countsOffset === undefined ? null : read(buffer, countsOffset, sets),
   ]);
   return Array.from({ length: sets }, (_, set) =>
     indices.subarray(set * rowStride, set * rowStride + (counts ? counts[set] : count)!),

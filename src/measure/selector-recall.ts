@@ -2,7 +2,7 @@
 import type { Ops } from '../../gpu/ops';
 import { ignoreRejection } from '../base/ignore-rejection';
 import type { LayerInput, MethodRun, QueryScores } from '../methods/method';
-import { type KeptKeys, marked, readKept, sharedCount } from './selection-reader';
+import { type KeptKeys, marked, readKept, readKeptOfEach, sharedCount } from './selection-reader';
 import type { TokenRange } from './trace-run';
 
 /** Most scores held at once, approximate and exact ones each: queries × candidates. */
@@ -51,7 +51,12 @@ export async function selectorRecallOfEach(
   const scores = exactly && run.each?.queryScores?.(input);
   if (!exactly || !scores) return kept.map(() => null);
   const reads = Promise.all([
-    Promise.all(exactly.map((selection) => readKept(ops, { ...selection, tiedAtCut: null }))),
+    Promise.all(
+      readKeptOfEach(
+        ops,
+        exactly.map((selection) => ({ ...selection, tiedAtCut: null })),
+      ),
+    ),
     Promise.all(kept),
     sharedBest(ops, scores),
   ]);

@@ -12,7 +12,7 @@ import { type CostRequest, measureCost } from './cost';
 import { noRecallReason } from './made-cache';
 import { orderOf } from './nested-lists';
 import type { SweepCurve, SweepPoint } from './results';
-import { type KeptKeys, readKept, readScoreRows } from './selection-reader';
+import { type KeptKeys, readKept, readKeptOfEach, readScoreRows } from './selection-reader';
 import { sweptAnswer, sweptWeight } from './swept-queries';
 import {
   contextOf,
@@ -136,6 +136,8 @@ export class Curve {
         (started?.traits.decides === 'whileReading' && block.start < queries.end);
       const blocks = started?.blocks.filter(isAsked) ?? [];
       for (const made of started ? choose(started, layerTrace, blocks, signal) : []) {
+        const taken = made.selections.filter((_, i) => measuredOf(made.blocks[i]!) !== null);
+        const ofEach = made.inOnePass && !isNested ? readKeptOfEach(text.ops, taken) : null;
         for (const [i, selection] of made.selections.entries()) {
           const block = made.blocks[i]!;
           const measured = measuredOf(block);
@@ -144,7 +146,7 @@ export class Curve {
           else if (measured) {
             const kept = isNested
               ? this.#nested(text, layerTrace.layer, block, selection, queries.start)
-              : readKept(text.ops, selection).then((one) => [one]);
+              : (ofEach?.[taken.indexOf(selection)] ?? readKept(text.ops, selection)).then((one) => [one]);
             reads.push({ ...measured, selection, kept: ignoreRejection(kept) });
           }
         }

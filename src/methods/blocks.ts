@@ -2,8 +2,13 @@
 import type { Method, QueryBlock, ReadPlaces, StudyPlaces } from './method';
 import type { ParameterContext, Parameters } from './parameters';
 
-/** Most scores of one pass over consecutive queries with a block each (`EachQuery`): queries × keys. */
+/** Most scores of one pass over consecutive queries with a block each (`EachQuery`): rows of scores × keys. */
 export const MOST_SCORES_OF_PASS = 2 ** 20;
+
+/** How many queries one pass takes that have so many rows of scores each. */
+export function queriesOfPass(scoresOfQuery: number, tokens: number): number {
+  return Math.max(1, Math.floor(MOST_SCORES_OF_PASS / Math.max(1, scoresOfQuery * tokens)));
+}
 
 /** [start, end) in blocks of `size`, the last one shorter. */
 export function equalBlocks(start: number, end: number, size: number): QueryBlock[] {

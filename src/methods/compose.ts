@@ -45,7 +45,8 @@ export interface Scorer<Made extends Scores = Scores> {
   wants?(parameters: Parameters): Wants;
   /**
    * Scores of tokens [0, tokens), or of the units in them; `input` holds at least their keys and values. `followed` is what `follow`
-   * made, if it did.
+   * made, if it did. For `everyQuery` each query of the input's block is one by itself, and sees one token more than the one before:
+   * rows of the first, then of the next, of as many units as the last one sees; LOWEST_SCORE for those that a query does not see.
    */
   score(
     context: MethodContext,
@@ -143,6 +144,8 @@ export interface Schedule extends Pick<Traits, 'decides' | 'evicts' | 'isNested'
   ): QueryCost;
   /** Layers whose scores and lists are held at once. */
   layersHeld(layers: number): number;
+  /** Queries of which each has its own at once, `sets` rows of scores over so many tokens; absent: they share one. */
+  queriesHeld?(sets: number, tokens: number): number;
 }
 
 type Composed = Pick<Method, 'traits' | 'blocks' | 'start' | 'cost' | 'memory' | 'withBudget'>;
@@ -164,7 +167,11 @@ export function compose<Made extends Scores>(parts: Parts<Made>): Composed {
     start: (context, parameters) => schedule.start(parts, context, parameters),
     cost: (parameters, ...place) => schedule.cost(plain, parameters, ...place),
     memory: (parameters, place) => [
-      ...keptLists(place, schedule.layersHeld(place.layers), setsOf(scorer, place)),
+      ...keptLists(
+        place,
+        schedule.layersHeld(place.layers),
+        setsOf(scorer, place) * (schedule.queriesHeld?.(setsOf(scorer, place), place.tokens) ?? 1),
+      ),
       ...(scorer.memory?.(parameters, place) ?? []),
       ...positions.memory(parameters, place),
     ],
@@ -197,7 +204,7 @@ export function keptLists(
 }
 
 /** How many sets of keys a layer has, at most. */
-function setsOf(
+export function setsOf(
   { sets }: Pick<Scorer, 'sets'>,
   { keyValueHeads, queryHeads }: Pick<MemoryPlace, 'keyValueHeads' | 'queryHeads'>,
 ): number {

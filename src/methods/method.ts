@@ -189,6 +189,8 @@ export interface QueryScores {
  * that is told what was `attended` knows of these already.
  */
 export interface EachQuery {
+  /** Rows of scores that a query has: one by default. */
+  readonly scoresOfQuery?: number;
   select(input: LayerInput): readonly Selection[] | null;
   /** As `MethodRun.selectExactly`; there if that is. */
   selectExactly?(input: LayerInput): readonly Selection[] | null;

@@ -7,7 +7,7 @@ import { type ChoiceParameter, choiceOf, type Parameters } from './parameters';
 export interface Positions {
   of(parameters: Parameters): Traits['positions'];
   /** The run's own way to attend; none where the model's positions are kept. */
-  attend(context: MethodContext, parameters: Parameters): Pick<MethodRun, 'attend'>;
+  attend(context: MethodContext, parameters: Parameters): Pick<MethodRun, 'attend' | 'attendEach'>;
   memory(parameters: Parameters, place: MemoryPlace): PlannedBuffer[];
 }
 

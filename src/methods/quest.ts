@@ -2,7 +2,7 @@
  * Quest (arXiv 2406.10774): every query sees the pages of keys whose bounds promise it most. Nothing is evicted (mit-han-lab/Quest,
  * evaluation/quest_attention.py: forward, local_heavy_hitter_mask; pages shared by a group: sparse-frontier, share_pages).
  */
-import { headMajorRows, sliceRows } from '../../gpu/rows';
+import { headMajorRows, sliceRows, tokenMajorRows } from '../../gpu/rows';
 import { uniformOf } from './budgets/uniform';
 import { compose, composeBy, type Scorer } from './compose';
 import { mostTokens, scaledDefault } from './defaults';
@@ -26,27 +26,29 @@ const pageBounds = (sets: 'queryHead' | 'kvHead'): Scorer => ({
   sets,
   score({ ops }, parameters, { layer, query, key }, tokens) {
     const { heads: keyHeads, channels } = key;
+    const { rows: queries } = query;
     const pageLength = pageTokensIn(parameters, layer);
     const pages = unitsOf(pageLength, tokens);
     const [minimum, maximum] = (['least', 'greatest'] as const).map((which) => {
       const buffer = ops.scratch('f32', keyHeads * pages * channels, `${which} of pages`);
       return headMajorRows(buffer, keyHeads, pages, channels);
     });
-    // The running page has the keys that are there.
     const bounds = { minimum: minimum!, maximum: maximum! };
     ops.pageBounds({ key: sliceRows(key, 0, tokens), pageLength, ...bounds });
-    const buffer = ops.scratch('f32', query.heads * pages, 'scores of pages');
-    ops.boundScores({ query, ...bounds, out: denseScores(buffer, query.heads, pages) });
+    const buffer = ops.scratch('f32', query.heads * queries * pages, 'scores of pages');
+    const score = denseScores(buffer, query.heads * queries, pages);
+    // The running page has the keys that are there.
+    const byQuery = { key, pageLength, firstTokens: tokens - queries + 1 };
+    ops.boundScores({ query, ...bounds, out: score, byQuery });
     ops.release(bounds.minimum.buffer, bounds.maximum.buffer);
-    if (sets === 'queryHead')
-      return inBuffers(ops, [buffer], { score: denseScores(buffer, query.heads, pages) });
-    const shared = ops.scratch('f32', keyHeads * pages, 'scores of pages by KV head');
+    if (sets === 'queryHead') return inBuffers(ops, [buffer], { score });
+    const shared = ops.scratch('f32', keyHeads * queries * pages, 'scores of pages by KV head');
     ops.sumHeads({
-      input: headMajorRows(buffer, query.heads, 1, pages),
-      out: headMajorRows(shared, keyHeads, 1, pages),
+      input: tokenMajorRows(buffer, query.heads, queries, pages),
+      out: tokenMajorRows(shared, keyHeads, queries, pages),
     });
     ops.release(buffer);
-    return inBuffers(ops, [shared], { score: denseScores(shared, keyHeads, pages) });
+    return inBuffers(ops, [shared], { score: denseScores(shared, keyHeads * queries, pages) });
   },
   // A channel's two products, their maximum and its sum; sums over groups; the token's own key brings its page up to date.
   operations(parameters, { queryHeads, keyValueHeads, headDimension }, tokens, layer) {

@@ -9,7 +9,7 @@ import { UserError } from '../base/user-error';
 import type { EachQuery, MethodRun } from './method';
 
 /** Rows of scores that one product checks, each in a sum of its own. */
-const MOST_ROWS = 64;
+const MOST_ROWS = 512;
 
 /** Operations that make scores. */
 type Scoring =

@@ -31,8 +31,11 @@ export function poolUnits<Made extends Scores>(ops: Ops, unitTokens: number, sco
   };
 }
 
-/** Lists of units as lists of their tokens before `end`; the units' list is released. */
-export function expandUnits(ops: Ops, unitTokens: number, kept: Kept, end: number): Kept {
+/**
+ * Lists of units as lists of their tokens before `end`; the units' list is released. With several `queries` the lists are those of one
+ * after the other, each of which sees a token more, the last one those before `end`.
+ */
+export function expandUnits(ops: Ops, unitTokens: number, kept: Kept, end: number, queries = 1): Kept {
   if (unitTokens === 1) return kept;
   const { list } = kept;
   const count = Math.min(list.count * unitTokens, end);
@@ -41,7 +44,10 @@ export function expandUnits(ops: Ops, unitTokens: number, kept: Kept, end: numbe
     ...{ buffer, offset: 0, sets: list.sets, count, rowStride: count },
     countsOffset: list.sets * count,
   };
-  ops.expandList({ segments: list, segmentLength: unitTokens, indexBase: 0, end, out: tokens });
+  ops.expandList({
+    ...{ segments: list, segmentLength: unitTokens, indexBase: 0, out: tokens },
+    ...{ end: end - queries + 1, setsPerEnd: list.sets / queries },
+  });
   ops.release(list.buffer);
   return { ...kept, list: tokens };
 }

@@ -8,6 +8,9 @@
 // Equals     `boundScores` of cpu.ts. As no minimum is above its maximum, the sign of q_c says which of them is multiplied.
 //
 // Constants  ROWS: query rows of a KV head, all its heads', that a thread has. Rows beyond the end repeat the last and are not stored.
+//            BY_QUERY: query i sees the first firstTokens + i of `key`, [groups, keyRows, d], whose pages of pageLength these are. The
+//            page of the last of them is bounded by those that it sees, pages behind it have LOWEST, which is LOWEST_SCORE of gpu/ops.ts;
+//            out is [queryRows · H, pages], the heads of a query together.
 
 struct Params {
   groups: u32,
@@ -26,13 +29,54 @@ struct Params {
   maximumRowStride: u32,
   outOffset: u32,
   outRowStride: u32,
+  pageLength: u32,
+  firstTokens: u32,
+  keyOffset: u32,
+  keyHeadStride: u32,
+  keyRowStride: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> query: array<vec4f>;
 @group(0) @binding(2) var<storage, read> minimum: array<vec4f>;
 @group(0) @binding(3) var<storage, read> maximum: array<vec4f>;
-@group(0) @binding(4) var<storage, read_write> out: array<f32>;
+@group(0) @binding(4) var<storage, read> key: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> out: array<f32>;
+
+const LOWEST = -3.4e38;
+
+/// The bound of keys [start, end) of a group for the query whose vectors begin at `queryStart`; NaN where one is.
+fn boundOf(queryStart: u32, group: u32, start: u32, end: u32) -> f32 {
+  let first = params.keyOffset + group * params.keyHeadStride + start * params.keyRowStride;
+  var sum = 0.0;
+  for (var v = 0u; v < params.vectors; v++) {
+    let q = query[queryStart + v];
+    var bound = key[first + v];
+    for (var row = 1u; row < end - start; row++) {
+      let value = key[first + row * params.keyRowStride + v];
+      let isNaN = (bitcast<vec4u>(value) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+      bound = select(bound, value, isNaN | select(value > bound, value < bound, q < vec4f()));
+    }
+    sum += dot(q, bound);
+  }
+  return sum;
+}
+
+fn store(row: u32, page: u32, score: f32) {
+  out[params.outOffset + row * params.outRowStride + page] = score;
+}
+
+/// Stores what a page has for a query of the `tokens` that it sees.
+fn storeSeen(row: u32, page: u32, ofWhole: f32, tokens: u32, queryStart: u32, group: u32) {
+  let start = page * params.pageLength;
+  if (start >= tokens) {
+    store(row, page, LOWEST);
+  } else if (tokens < start + params.pageLength) {
+    store(row, page, boundOf(queryStart, group, start, tokens));
+  } else {
+    store(row, page, ofWhole);
+  }
+}
 
 @compute @workgroup_size(64)
 fn main(
@@ -66,6 +110,15 @@ fn main(
   }
   for (var r = 0u; r < ROWS; r++) { // unrolled
     let row = block * ROWS + r;
-    if (row < rows) { out[params.outOffset + (group * rows + row) * params.outRowStride + page] = sums[r]; }
+    if (row < rows) {
+      if (BY_QUERY) {
+        let head = group * params.headsPerGroup + row / params.queryRows;
+        let place = row % params.queryRows;
+        let outRow = place * params.groups * params.headsPerGroup + head;
+        storeSeen(outRow, page, sums[r], params.firstTokens + place, starts[r], group);
+      } else {
+        store(group * rows + row, page, sums[r]);
+      }
+    }
   }
 }

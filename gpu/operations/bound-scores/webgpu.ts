@@ -13,17 +13,24 @@ const MOST_ROWS = 4;
 /** Encodes `Ops.boundScores`. */
 export function boundScores(encoder: CommandEncoder, a: BoundScoresArguments): void {
   checkBoundScores(a);
-  const { out } = a;
+  const { out, byQuery } = a;
   if (out.rows === 0 || out.length === 0) return;
   const [query, minimum, maximum] = [a.query, a.minimum, a.maximum].map((view) => asVectors(encoder, view));
   const rows = out.rows / a.minimum.heads;
   const rowsPerThread = Math.min(MOST_ROWS, 2 ** Math.ceil(Math.log2(rows)));
   const threads = a.minimum.heads * Math.ceil(rows / rowsPerThread) * out.length;
   const { channels } = a.query;
+  const key = byQuery && asVectors(encoder, byQuery.key);
   encoder.dispatch({
     kernel,
-    constants: { ROWS: rowsPerThread },
-    buffers: { query: query!.buffer, minimum: minimum!.buffer, maximum: maximum!.buffer, out: out.buffer },
+    constants: { ROWS: rowsPerThread, BY_QUERY: byQuery !== undefined },
+    buffers: {
+      query: query!.buffer,
+      minimum: minimum!.buffer,
+      maximum: maximum!.buffer,
+      key: key?.buffer ?? encoder.unused,
+      out: out.buffer,
+    },
     parameters: {
       groups: a.minimum.heads,
       headsPerGroup: a.query.heads / a.minimum.heads,
@@ -41,6 +48,11 @@ export function boundScores(encoder: CommandEncoder, a: BoundScoresArguments): v
       maximumRowStride: maximum!.rowStride / 4,
       outOffset: out.offset,
       outRowStride: out.rowStride,
+      pageLength: byQuery?.pageLength ?? 1,
+      firstTokens: byQuery?.firstTokens ?? 0,
+      keyOffset: (key?.offset ?? 0) / 4,
+      keyHeadStride: (key?.headStride ?? 0) / 4,
+      keyRowStride: (key?.rowStride ?? 0) / 4,
     },
     workgroups: linearGrid(Math.ceil(threads / 64), encoder.maxWorkgroupsPerDimension),
     work: {

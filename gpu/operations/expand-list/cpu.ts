@@ -4,11 +4,12 @@ import { checkExpandList, type ExpandListArguments } from './op';
 
 export function expandList(a: ExpandListArguments): void {
   checkExpandList(a);
-  const { segments, segmentLength, indexBase, end, out } = a;
+  const { segments, segmentLength, indexBase, out, setsPerEnd = segments.sets } = a;
   const segmentData = integersOf(segments.buffer);
   const outData = integersOf(out.buffer);
   for (let set = 0; set < segments.sets; set++) {
     const outStart = out.offset + set * out.rowStride;
+    const end = a.end + Math.floor(set / setsPerEnd);
     let at = outStart;
     const length = listLength('expandList', segments, set);
     for (let i = 0; i < length; i++) {

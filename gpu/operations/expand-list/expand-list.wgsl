@@ -4,7 +4,7 @@
 // Grid       one thread per entry that a list may have, 64 a workgroup, linear.
 // Equals     `expandList` of cpu.ts, exactly.
 //
-// Segments are ascending, so that only the last of those that begin before `end` can be cut: entry k is in segment
+// The end is one more for every setsPerEnd lists. Segments are ascending, so that only the last of those that begin before `end` can be cut: entry k is in segment
 // ⌊k / segmentLength⌋ of its list, and the entry behind which there is none says how long the list is.
 //
 // Constants  HAS_COUNTS: lists of segments have lengths of their own.
@@ -16,6 +16,7 @@ struct Params {
   segmentLength: u32,
   indexBase: u32,
   end: u32,
+  setsPerEnd: u32,
   segmentsOffset: u32,
   segmentsRowStride: u32,
   segmentCountsOffset: u32,
@@ -29,11 +30,11 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> out: array<u32>;
 
 /// The index that entry k of a list has, `end` where there is none.
-fn indexAt(list: u32, length: u32, k: u32) -> u32 {
+fn indexAt(list: u32, length: u32, end: u32, k: u32) -> u32 {
   let place = k / params.segmentLength;
-  if (k >= params.count || place >= length) { return params.end; }
+  if (k >= params.count || place >= length) { return end; }
   let segment = segments[params.segmentsOffset + list * params.segmentsRowStride + place];
-  return min(params.end, params.indexBase + segment * params.segmentLength + k % params.segmentLength);
+  return min(end, params.indexBase + segment * params.segmentLength + k % params.segmentLength);
 }
 
 @compute @workgroup_size(64)
@@ -48,10 +49,11 @@ fn main(
   if (list >= params.sets) { return; }
   var length = params.segmentCount;
   if (HAS_COUNTS) { length = min(length, segments[params.segmentCountsOffset + list]); }
-  let index = indexAt(list, length, k);
-  if (index < params.end) {
+  let end = params.end + list / params.setsPerEnd;
+  let index = indexAt(list, length, end, k);
+  if (index < end) {
     out[params.outOffset + list * params.outRowStride + k] = index;
-    if (indexAt(list, length, k + 1u) == params.end) { out[params.countsOffset + list] = k + 1u; }
+    if (indexAt(list, length, end, k + 1u) == end) { out[params.countsOffset + list] = k + 1u; }
   } else if (k == 0u) {
     out[params.countsOffset + list] = 0u;
   }

@@ -3,7 +3,7 @@ import { fill } from '../../webgpu/fill';
 import { linearGrid } from '../../webgpu/grid';
 import { defineKernel } from '../../webgpu/kernel';
 import shader from './expand-list.wgsl';
-import { checkExpandList, type ExpandListArguments } from './op';
+import { checkExpandList, type ExpandListArguments, longestList } from './op';
 
 const kernel = defineKernel('expand-list', shader);
 
@@ -12,7 +12,7 @@ export function expandList(encoder: CommandEncoder, a: ExpandListArguments): voi
   checkExpandList(a);
   const { segments, segmentLength, indexBase, end, out } = a;
   if (out.sets === 0) return;
-  const longest = Math.min(segments.count * segmentLength, Math.max(0, end - indexBase));
+  const longest = longestList(a);
   if (longest === 0) {
     fill(encoder, out.buffer, out.countsOffset!, out.sets, 0);
     return;
@@ -29,6 +29,7 @@ export function expandList(encoder: CommandEncoder, a: ExpandListArguments): voi
       segmentLength,
       indexBase,
       end,
+      setsPerEnd: a.setsPerEnd ?? out.sets,
       segmentsOffset: segments.offset,
       segmentsRowStride: segments.rowStride,
       segmentCountsOffset: segments.countsOffset ?? 0,

@@ -32,10 +32,14 @@ const onComponents = (projectors: () => Projectors): Scorer => ({
     ops.sumHeads({ input: query, out: scaled, factor: attentionScale });
     const projected = scratch.rows(query.heads, query.rows, query.channels, 'projected queries');
     ops.matmul({ input: scaled, weight: projectors().of(layer), out: projected });
-    const buffer = ops.scratch('f32', query.heads * tokens, 'products on components');
-    const score = denseScores(buffer, query.heads, tokens);
+    const { heads, rows: queries } = query;
+    const buffer = ops.scratch('f32', heads * queries * tokens, 'products on components');
+    const score = denseScores(buffer, heads * queries, tokens);
     // A key is a page of its own: its bound is its product.
-    ops.boundScores({ query: projected, minimum: key, maximum: key, out: score });
+    ops.boundScores({
+      ...{ query: projected, minimum: key, maximum: key, out: score },
+      byQuery: { key, pageLength: 1, firstTokens: tokens - queries + 1 },
+    });
     scratch.release();
     return inBuffers(ops, [buffer], { score });
   },

@@ -2,11 +2,13 @@
  * What stands before the queries is read with full attention; then every query decides anew which of all tokens up to its own it
  * sees. It has no token for certain, its own included, unless the scorer says so.
  */
-import { equalBlocks } from '../blocks';
-import type { Parts, Schedule, Scores } from '../compose';
+
+import type { DeviceBuffer } from '../../../gpu/rows';
+import { equalBlocks, queriesOfPass } from '../blocks';
+import { type Parts, type Schedule, type Scores, setsOf } from '../compose';
 import { defaultChunkTokens } from '../defaults';
 import { costOfEverything, keepEverything } from '../keep-everything';
-import type { LayerInput, MethodContext, MethodRun } from '../method';
+import type { LayerInput, MethodContext, MethodRun, Selection } from '../method';
 import type { Parameters } from '../parameters';
 import { remembered } from '../remember';
 import { expandUnits, unitsOf } from '../units';
@@ -45,40 +47,82 @@ export const everyQuery: Schedule = {
     };
   },
   layersHeld: () => 1,
+  queriesHeld: (sets, tokens) => Math.min(tokens, queriesOfPass(sets, tokens)),
 };
 
 function decideByQuery<Made extends Scores>(
-  { scorer, budget, unit, positions }: Parts<Made>,
+  parts: Parts<Made>,
   context: MethodContext,
   parameters: Parameters,
 ): MethodRun {
+  const { scorer, budget, unit, positions } = parts;
   const { ops, memo, evictAt, totalTokens } = context;
   const first = firstChoosing(evictAt, totalTokens);
+  /** Units that a query at the end of so many tokens keeps; null: it sees everything. */
+  const countOf = (layer: number, tokens: number): number | null => {
+    const units = unitsOf(unit.tokens(parameters, layer), tokens);
+    const count = budget.count(parameters, layer, units, tokens, context.layers);
+    return count < units ? count : null;
+  };
+  /** The choices of so many queries, whose scores have as many rows each. */
+  const chosen = (
+    { layer, block: { end } }: LayerInput,
+    scores: { readonly value: Made; readonly owned: readonly DeviceBuffer[] },
+    count: number,
+    queries: number,
+  ): Selection[] => {
+    const unitTokens = unit.tokens(parameters, layer);
+    const { score } = scores.value;
+    const best = budget.keep(ops, parameters, layer, scores.value, count);
+    const { list, tied, tiedSets } = expandUnits(ops, unitTokens, best, end, queries);
+    const [sets, rows, ties] = [list.sets / queries, score.rows / queries, tiedSets / queries];
+    return Array.from({ length: queries }, (_, query): Selection => {
+      const tokens = end - queries + query + 1;
+      const candidates = scorer.candidates?.(parameters, layer, tokens, count) ?? { start: 0, end: tokens };
+      const isChosen = candidates.end > candidates.start;
+      return {
+        list: {
+          ...{ ...list, sets, offset: list.offset + query * sets * list.rowStride },
+          ...(list.countsOffset === undefined ? {} : { countsOffset: list.countsOffset + query * sets }),
+        },
+        rangeStart: tokens,
+        candidates,
+        score: {
+          rows: {
+            ...{ ...score, rows, offset: score.offset + query * rows * score.rowStride },
+            length: unitsOf(unitTokens, tokens),
+          },
+          scoreStart: 0,
+          ...(unitTokens === 1 ? {} : { tokensPerScore: unitTokens }),
+        },
+        tiedAtCut: isChosen ? { buffer: tied, offset: query * ties, sets: ties } : null,
+        ...(isChosen ? {} : { decidedBy: 'place' as const }),
+        owned: query === 0 ? [list.buffer, tied, ...scores.owned] : [],
+      };
+    });
+  };
+  const scoresOf = (input: LayerInput) => {
+    const { layer, block } = input;
+    const name = scorer.name(parameters, layer);
+    return remembered(memo, name && `${name}/${layer}/${block.start}/${block.end}`, () =>
+      scorer.score(context, parameters, input, block.end, null),
+    );
+  };
   return {
     select(input: LayerInput) {
-      const { layer, block } = input;
-      const { start, end } = block;
-      const unitTokens = unit.tokens(parameters, layer);
-      const units = unitsOf(unitTokens, end);
-      const count = budget.count(parameters, layer, units, end, context.layers);
-      if (start < first || start === end || count >= units) return keepEverything(start);
-      const make = () => scorer.score(context, parameters, input, end, null);
-      const name = scorer.name(parameters, layer);
-      const scores = remembered(memo, name && `${name}/${layer}/${start}`, make);
-      const { score } = scores.value;
-      const candidates = scorer.candidates?.(parameters, layer, end, count) ?? { start: 0, end };
-      const isChosen = candidates.end > candidates.start;
-      const best = budget.keep(ops, parameters, layer, scores.value, count);
-      const { list, tied, tiedSets } = expandUnits(ops, unitTokens, best, end);
-      return {
-        list,
-        rangeStart: end,
-        candidates,
-        score: { rows: score, scoreStart: 0, ...(unitTokens === 1 ? {} : { tokensPerScore: unitTokens }) },
-        tiedAtCut: isChosen ? { buffer: tied, offset: 0, sets: tiedSets } : null,
-        ...(isChosen ? {} : { decidedBy: 'place' as const }),
-        owned: [list.buffer, tied, ...scores.owned],
-      };
+      const { start, end } = input.block;
+      const count = start < first || start === end ? null : countOf(input.layer, end);
+      return count === null ? keepEverything(start) : chosen(input, scoresOf(input), count, 1)[0]!;
+    },
+    each: {
+      scoresOfQuery: setsOf(scorer, context),
+      select(input) {
+        const { start, end } = input.block;
+        const count = start < first ? null : countOf(input.layer, start + 1);
+        // Who keeps as much of the first query's tokens and of the last one's does so in between.
+        if (count === null || countOf(input.layer, end) !== count) return null;
+        return chosen(input, scoresOf(input), count, end - start);
+      },
     },
     ...positions.attend(context, parameters),
     mark() {},

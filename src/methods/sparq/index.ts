@@ -3,7 +3,7 @@
  * mean value for what it leaves out. Nothing is evicted (graphcore-research/llm-inference-research, llminference/methods/ann_attention.py:
  * SparseQ, AnnAttention).
  */
-import { matrixRows } from '../../../gpu/rows';
+import { headMajorRows, tokenMajorRows } from '../../../gpu/rows';
 import { Scratch } from '../../../gpu/scratch';
 import { uniformOf } from '../budgets/uniform';
 import { compose, type Scorer, token } from '../compose';
@@ -27,24 +27,35 @@ const largestChannels: Scorer = {
   score(context, parameters, { layer, query, key }, tokens) {
     const { ops, attentionScale } = context;
     const scratch = new Scratch(ops);
-    const sparse = scratch.rows(query.heads, 1, query.channels, 'queries on their largest channels');
+    const { rows: queries, channels } = query;
+    const sparse = scratch.rows(query.heads, queries, channels, 'queries on their largest channels');
     ops.sparseQueries({
       query,
       groups: key.heads,
-      count: channelsIn(parameters, layer, query.channels),
+      count: channelsIn(parameters, layer, channels),
       out: sparse,
     });
-    const summed = scratch.rows(key.heads, 1, query.channels, 'queries by KV head');
+    const summed = scratch.rows(key.heads, queries, channels, 'queries by KV head');
     ops.sumHeads({ input: sparse, out: summed, factor: attentionScale });
-    const buffer = ops.scratch('f32', key.heads * tokens, 'approximate logits');
-    const score = denseScores(buffer, key.heads, tokens);
+    const buffer = ops.scratch('f32', key.heads * queries * tokens, 'approximate logits');
+    const score = denseScores(buffer, key.heads * queries, tokens);
+    const firstTokens = tokens - queries + 1;
     // A key is a page of its own: its bound is its product.
-    ops.boundScores({ query: summed, minimum: key, maximum: key, out: score });
-    const forced = Math.min(tokens, forcedIn(parameters, layer));
+    ops.boundScores({
+      ...{ query: summed, minimum: key, maximum: key, out: score },
+      byQuery: { key, pageLength: 1, firstTokens },
+    });
+    const forced = Math.min(firstTokens, forcedIn(parameters, layer));
     const infinite = infinities(context, forced);
+    // The last keys of each query: one further with every query.
+    const last = tokenMajorRows(buffer, key.heads, queries, tokens, firstTokens - forced);
     ops.copyRows({
-      input: { ...matrixRows(infinite.value.buffer, key.heads, forced), rowStride: 0 },
-      out: { ...matrixRows(buffer, key.heads, forced, tokens - forced), rowStride: tokens },
+      input: {
+        ...headMajorRows(infinite.value.buffer, key.heads, queries, forced),
+        headStride: 0,
+        rowStride: 0,
+      },
+      out: { ...last, channels: forced, rowStride: last.rowStride + 1 },
     });
     scratch.release();
     ops.release(...infinite.owned);

@@ -2,10 +2,11 @@
  * Attention with the mean value for the keys that are left out: α · attention to those that are seen + (1 − α) · mean of all values, α being
  * the share that approximate logits give to what is seen (arXiv 2312.04985, Alg. 1; ann_attention.py, AnnAttention).
  */
-import { headMajorRows, type Rows } from '../../../gpu/rows';
+import type { IndexList } from '../../../gpu/ops';
+import { eachRowAsHead, headMajorRows, type Rows } from '../../../gpu/rows';
 import { Scratch } from '../../../gpu/scratch';
 import { attendSelection } from '../../model/decoder/attend';
-import type { LayerInput, MethodContext, Selection } from '../method';
+import type { LayerInput, MethodContext } from '../method';
 import { isOn, type Parameters } from '../parameters';
 import type { Positions } from '../positions';
 import { denseScores } from '../units';
@@ -19,7 +20,18 @@ export const meanOfOthers: Positions = {
     return {
       attend(input, selection, out, logSumExp) {
         attendSelection(ops, input, selection, scale, out, logSumExp);
-        if (selection.list) mixMean(context, parameters, input, selection, out);
+        if (selection.list) mixMean(context, parameters, input, selection.list, out);
+      },
+      attendEach(input, { near, far }, out, logSumExp) {
+        const { query, key, value } = input;
+        const chosen = far && far.count > 0 ? far : null;
+        // A query sees what it chose, or everything.
+        ops.attention({
+          ...{ query: eachRowAsHead(query), key, value, scale, out: eachRowAsHead(out) },
+          visible: { list: chosen ?? near, range: { start: 0, end: 0, causal: false } },
+          logSumExp: { ...logSumExp, headStride: 1 },
+        });
+        if (chosen) mixMean(context, parameters, input, chosen, out);
       },
     };
   },
@@ -32,12 +44,12 @@ export const meanOfOthers: Positions = {
       : [],
 };
 
-/** α of a block of one query, [H]; the caller's `scratch` holds it. */
+/** α by head and query, [H·n, 1, 1], `list` having a set for each or for several heads; the caller's `scratch` holds it. */
 export function keptShare(
   { ops, attentionScale: scale }: MethodContext,
   parameters: Parameters,
   { layer, query: asked, key }: LayerInput,
-  { list }: Pick<Selection, 'list'>,
+  list: IndexList,
   scratch: Scratch,
 ): Rows {
   const { heads, rows, channels } = asked;
@@ -52,17 +64,21 @@ export function keptShare(
   const range = { start: 0, end: key.rows, causal: true };
   const unused = scratch.rows(heads, rows, channels, 'attention by approximate logits');
   ops.attention({ query, key, value: key, scale, visible: { range }, out: unused, logSumExp });
-  const received = denseScores(scratch.floats(heads * key.rows, 'shares of keys'), heads, key.rows);
-  const seen = { list: list!, range: { start: 0, end: 0, causal: false } };
-  ops.accumulatedAttention({ query, key, scale, logSumExp, visible: seen, out: received });
-  const share = scratch.floats(heads, 'share of the keys that are seen');
+  const each = heads * rows;
+  const received = denseScores(scratch.floats(each * key.rows, 'shares of keys'), each, key.rows);
+  ops.accumulatedAttention({
+    ...{ query: eachRowAsHead(query), key, scale, logSumExp: { ...logSumExp, headStride: 1 } },
+    visible: { list, range: { start: 0, end: 0, causal: false } },
+    out: received,
+  });
+  const share = scratch.floats(each, 'share of the keys that are seen');
   ops.segmentReduce({
     kind: 'sum',
     input: received,
     segmentLength: key.rows,
-    out: denseScores(share, heads, 1),
+    out: denseScores(share, each, 1),
   });
-  return headMajorRows(share, heads, 1, 1);
+  return headMajorRows(share, each, 1, 1);
 }
 
 /** out ← α · out + (1 − α) · mean of the values, as mean + α · (out − mean). */
@@ -70,14 +86,14 @@ function mixMean(
   context: MethodContext,
   parameters: Parameters,
   input: LayerInput,
-  selection: Selection,
+  list: IndexList,
   out: Rows,
 ): void {
   const { ops } = context;
   const { query, key, value } = input;
   const { heads, rows, channels } = out;
   const scratch = new Scratch(ops);
-  const share = keptShare(context, parameters, input, selection, scratch);
+  const share = keptShare(context, parameters, input, list, scratch);
   const mean = scratch.rows(heads, rows, channels, 'mean value');
   // Where products count nothing all keys weigh the same.
   ops.attention({
@@ -88,9 +104,9 @@ function mixMean(
     visible: { range: { start: 0, end: key.rows, causal: true } },
     out: mean,
   });
-  const mixed = scratch.rows(heads, rows, channels, 'outputs with the mean value');
   ops.sumHeads({ input: mean, out, factor: -1, accumulate: true });
-  ops.mixRows({ matrix: share, input: out, out: mixed });
+  const mixed = scratch.rows(heads, rows, channels, 'outputs with the mean value');
+  ops.mixRows({ matrix: share, input: eachRowAsHead(out), out: eachRowAsHead(mixed) });
   ops.sumHeads({ input: mean, out: mixed, accumulate: true });
   ops.copyRows({ input: mixed, out });
   scratch.release();

@@ -105,8 +105,15 @@ describe('segmentReduce', () => {
 describe('expandList', () => {
   const LIST_GUARD = 77;
 
-  const expanded = async (segments: IndexList, segmentLength: number, indexBase: number, end: number) => {
-    const count = Math.min(segments.count * segmentLength, Math.max(0, end - indexBase));
+  const expanded = async (
+    segments: IndexList,
+    segmentLength: number,
+    indexBase: number,
+    end: number,
+    setsPerEnd?: number,
+  ) => {
+    const last = setsPerEnd === undefined ? end : end + segments.sets / setsPerEnd - 1;
+    const count = Math.min(segments.count * segmentLength, Math.max(0, last - indexBase));
     const buffer = ops.upload(new Uint32Array(segments.sets * (count + 1)).fill(LIST_GUARD), 'list');
     const out = {
       buffer,
@@ -116,7 +123,7 @@ describe('expandList', () => {
       rowStride: count,
       countsOffset: 0,
     };
-    ops.expandList({ segments, segmentLength, indexBase, end, out });
+    ops.expandList({ segments, segmentLength, indexBase, end, out, ...(setsPerEnd && { setsPerEnd }) });
     return [...(await ops.readIntegers(buffer))];
   };
   const listOf = (
@@ -143,6 +150,17 @@ describe('expandList', () => {
     ]);
     expect(await expanded(listOf([4, 5], 1, 2), 3, 10, 18)).toEqual([0, ...new Array(6).fill(LIST_GUARD)]);
     expect(await expanded(listOf([0, 1], 1, 2), 3, 10, 9)).toEqual([0]);
+  });
+
+  test('an end one further for every so many lists', async () => {
+    const segments = listOf([0, 2, 1, 2, 0, 2, 1, 2], 4, 2);
+    expect(await expanded(segments, 2, 0, 5, 2)).toEqual([
+      ...[3, 3, 4, 4],
+      ...[0, 1, 4, LIST_GUARD],
+      ...[2, 3, 4, LIST_GUARD],
+      ...[0, 1, 4, 5],
+      ...[2, 3, 4, 5],
+    ]);
   });
 
   test('lists of lengths of their own', async () => {

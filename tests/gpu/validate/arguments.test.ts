@@ -94,6 +94,7 @@ const bounded = {
 const sparse = { query: heads(4, 2, 3), groups: 2, count: 2, out: heads(4, 2, 3) };
 const reducing = { kind: 'sum', input: scores(2, 7), segmentLength: 3, out: scores(2, 3) } as const;
 const expanding = { input: scores(2, 3), segmentLength: 3, out: scores(2, 7) };
+const seenByQuery = { key: heads(2, 6, 3), pageLength: 2, firstTokens: 5 };
 const listing = { segments: list(2, 2), segmentLength: 3, indexBase: 1, end: 6, out: ragged(2, 5) };
 const aboves = { score: scores(2, 7), threshold: 0.5, out: ragged(2, 7) };
 const patterns = {
@@ -127,10 +128,12 @@ test('what the cases below are made from is accepted', () => {
   ops.pool(pooling);
   ops.pageBounds(bounding);
   ops.boundScores(bounded);
+  ops.boundScores({ ...bounded, byQuery: seenByQuery });
   ops.sparseQueries(sparse);
   ops.segmentReduce(reducing);
   ops.expandSegments(expanding);
   ops.expandList(listing);
+  ops.expandList({ ...listing, end: 5, setsPerEnd: 1 });
   ops.listAbove(aboves);
   ops.patternLists(patterns);
   ops.mixRows(mixing);
@@ -344,6 +347,18 @@ describe('refused', () => {
     ],
     [() => ops.boundScores({ ...bounded, out: scores(4, 5) }), 'boundScores: out.rows is 4, but must be 8'],
     [
+      () => ops.boundScores({ ...bounded, byQuery: { ...seenByQuery, firstTokens: 6 } }),
+      'boundScores: key has 6 rows, but the last query sees 7',
+    ],
+    [
+      () => ops.boundScores({ ...bounded, byQuery: { ...seenByQuery, pageLength: 1 } }),
+      'boundScores: 5 pages of 1 hold less than the 6 keys of the last query',
+    ],
+    [
+      () => ops.boundScores({ ...bounded, byQuery: { ...seenByQuery, key: heads(1, 6, 3) } }),
+      'boundScores: key.heads is 1, but must be 2',
+    ],
+    [
       () => ops.sparseQueries({ ...sparse, groups: 3 }),
       'sparseQueries: query has 4 heads, which is no multiple of the 3 groups',
     ],
@@ -374,6 +389,11 @@ describe('refused', () => {
     [() => ops.expandList({ ...listing, out: list(2, 5) }), 'expandList: out has no countsOffset'],
     [() => ops.expandList({ ...listing, out: ragged(1, 5) }), 'expandList: out.sets is 1, but must be 2'],
     [() => ops.expandList({ ...listing, end: 7 }), 'expandList: out.count is 5, but a list may have 6'],
+    [
+      () => ops.expandList({ ...listing, setsPerEnd: 1 }),
+      'expandList: out.count is 5, but a list may have 6',
+    ],
+    [() => ops.expandList({ ...listing, setsPerEnd: 0 }), 'expandList: setsPerEnd is 0'],
     [() => ops.expandList({ ...listing, indexBase: 0.5 }), 'expandList: indexBase is 0.5'],
     [
       () => ops.expandList({ ...listing, segments: { ...listing.out, count: 2 } }),

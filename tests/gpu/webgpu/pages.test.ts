@@ -71,6 +71,35 @@ describeBoth('boundScores', (backends) => {
     },
   );
 
+  it.each([
+    // Query heads, KV heads, queries, tokens of the first query, keys of a page, channels.
+    [4, 2, 5, 30, 1, 16, 'dense'],
+    [6, 2, 21, 41, 16, 20, 'strided'],
+    [2, 1, 3, 0, 4, 8, 'token-major'],
+    [3, 3, 1, 17, 8, 33, 'dense'],
+    [4, 1, 9, 2, 5, 8, 'token-major'],
+    [4, 2, 0, 6, 4, 8, 'dense'],
+  ] as [number, number, number, number, number, number, Layout][])(
+    '%i query heads, %i KV heads, %i queries of which the first sees %i keys, pages of %i, %i channels, %s',
+    async (heads, groups, queries, firstTokens, pageLength, channels, layout) => {
+      await compare(
+        backends,
+        (ops) => {
+          const query = inputView(ops, [heads, queries, channels], layout, 1);
+          const rows = firstTokens + Math.max(0, queries - 1);
+          const key = inputView(ops, [groups, rows, channels], layout, 2);
+          const shape = [groups, Math.ceil(rows / pageLength), channels] as const;
+          const [minimum, maximum] = [outputView(ops, shape, 'dense'), outputView(ops, shape, 'strided')];
+          ops.pageBounds({ key, pageLength, minimum, maximum });
+          const out = scoresOut(ops, heads * queries, shape[1]);
+          ops.boundScores({ query, minimum, maximum, out, byQuery: { key, pageLength, firstTokens } });
+          return { out: out.buffer };
+        },
+        { relative: 2e-6 },
+      );
+    },
+  );
+
   it('of constants, zeros and bounds that are no numbers', async () => {
     await compare(backends, (ops) => {
       const query = inputView(

@@ -96,12 +96,18 @@ const listCases: readonly (readonly [string, ListCase])[] = [
 ];
 
 describeBoth('expandList', (backends) => {
-  const expand = (ops: Ops, segments: IndexList, { segmentLength, indexBase, end }: ListCase) => {
-    const count = Math.min(segments.count * segmentLength, Math.max(0, end - indexBase));
+  const expand = (
+    ops: Ops,
+    segments: IndexList,
+    { segmentLength, indexBase, end }: ListCase,
+    setsPerEnd?: number,
+  ) => {
     const { sets } = segments;
+    const last = setsPerEnd === undefined ? end : end + Math.ceil(sets / setsPerEnd) - 1;
+    const count = Math.min(segments.count * segmentLength, Math.max(0, last - indexBase));
     const buffer = poisonedIntegers(ops, sets + 3 + sets * (count + 2));
     const out = { buffer, offset: sets + 3, sets, count, rowStride: count + 2, countsOffset: 1 };
-    ops.expandList({ segments, segmentLength, indexBase, end, out });
+    ops.expandList({ segments, segmentLength, indexBase, end, out, ...(setsPerEnd && { setsPerEnd }) });
     return { out: buffer };
   };
 
@@ -111,6 +117,10 @@ describeBoth('expandList', (backends) => {
     await compare(backends, (ops) => {
       const buffer = ops.upload(Uint32Array.from([7, ...c.lists.flat()]), 'segments');
       return expand(ops, { buffer, offset: 1, sets, count, rowStride: count }, c);
+    });
+    await compare(backends, (ops) => {
+      const buffer = ops.upload(Uint32Array.from([7, ...c.lists.flat()]), 'segments');
+      return expand(ops, { buffer, offset: 1, sets, count, rowStride: count }, c, 2);
     });
     // The same with lengths of their own: of all, none, one less.
     const lengths = c.lists.map((_, set) => Math.max(0, [count, 0, count - 1][set % 3]!));

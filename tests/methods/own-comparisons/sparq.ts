@@ -22,7 +22,7 @@ export const own: OwnComparison = {
         const input = started.inputOf(recorded, block);
         const selection = started.run.select(input);
         const scratch = new Scratch(ops);
-        const { buffer } = keptShare(context, parameters, input, selection, scratch);
+        const { buffer } = keptShare(context, parameters, input, selection.list!, scratch);
         const share = await ops.readFloats(buffer);
         scratch.release();
         ops.release(...selection.owned);
