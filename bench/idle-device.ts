@@ -16,6 +16,8 @@ export interface Calls {
   copies: number;
   /** Waits for results: one for all that was asked for together. */
   readbacks: number;
+  /** Of results. */
+  bytesRead: number;
 }
 
 export interface IdleDevice {
@@ -66,6 +68,7 @@ export function createIdleDevice(): IdleDevice {
     writes: 0,
     copies: 0,
     readbacks: 0,
+    bytesRead: 0,
   };
   const nothing = () => {};
   const pass = {
@@ -119,7 +122,10 @@ export function createIdleDevice(): IdleDevice {
         size,
         destroy: nothing,
         mapAsync: async () => void calls.readbacks++,
-        getMappedRange: (_offset = 0, length = size) => new ArrayBuffer(length),
+        getMappedRange(_offset = 0, length = size) {
+          calls.bytesRead += length;
+          return new ArrayBuffer(length);
+        },
         unmap: nothing,
       };
     },

@@ -105,16 +105,18 @@ async function probeLayers(
         (started.traits.decides === 'whileReading' && block.start < queries.end);
       const blocks = started.blocks.filter(isAsked);
       for (const made of choose(started, layerTrace, blocks, signal)) {
-        const ofEach = made.inOnePass ? readEach(ops, started.run, made) : null;
+        const taken = made.selections.filter((_, i) => overlap(made.blocks[i]!, queries) !== null);
+        const ofEach = made.inOnePass ? readEach(ops, started.run, made, taken) : null;
         for (const [i, selection] of made.selections.entries()) {
           const measured = overlap(made.blocks[i]!, queries);
           const last = choices.at(-1);
           if (measured && last && canFollow(started, last, { layerTrace, selection })) {
             last.measured = { start: last.measured.start, end: measured.end };
           } else if (measured) {
-            const kept = ofEach ? ofEach.kept[i]! : ignoreRejection(readKept(ops, selection));
+            const place = taken.indexOf(selection);
+            const kept = ofEach ? ofEach.kept[place]! : ignoreRejection(readKept(ops, selection));
             const selector = ofEach
-              ? ofEach.selectors.then((of) => of[i]!)
+              ? ofEach.selectors.then((of) => of[place]!)
               : selectorRecall(ops, started.run, made.input, kept, measured);
             choices.push({
               layerTrace,
@@ -158,13 +160,14 @@ async function probeLayers(
   });
 }
 
-/** Reads what queries decided in one pass keep, and their selector recall. */
+/** Reads what those taken of queries decided in one pass keep, and their selector recall, which only methods have that are taken whole. */
 function readEach(
   ops: Ops,
   run: MethodRun,
-  { input, selections }: Choices,
+  { input }: Choices,
+  taken: readonly Selection[],
 ): { kept: Promise<KeptKeys>[]; selectors: ReturnType<typeof selectorRecallOfEach> } {
-  const kept = readKeptOfEach(ops, selections);
+  const kept = readKeptOfEach(ops, taken);
   return { kept, selectors: ignoreRejection(selectorRecallOfEach(ops, run, input, kept)) };
 }
 
