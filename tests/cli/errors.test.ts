@@ -267,7 +267,7 @@ const cases: Record<string, Case[]> = {
 };
 
 describe.each(Object.entries(cases))('one sentence about %s', (_, group) => {
-  it.concurrent.each(group)('%s', async (_what, pattern, args) => {
+  it.each(group)('%s', async (_what, pattern, args) => {
     await fail(pattern, ...args());
   });
 });

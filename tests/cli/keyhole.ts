@@ -1,10 +1,11 @@
-/** Runs the built command line as a child process, the way a script does. */
+/** Runs the command line: in this process, which has loaded and compiled it, or built and as a child process, the way a script does. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { ensureBundle } from '../../scripts/bundle.mjs';
+import { runCommandLine } from '../../src/cli/run';
 import { readSafetensors, type SafetensorsFile } from '../../src/model/files/safetensors';
 
 export interface Outcome {
@@ -15,6 +16,27 @@ export interface Outcome {
 
 export const CAPTURE_FIXTURE = 'tests/fixtures/methods.inputs.safetensors';
 export const MODEL_FIXTURE = 'tests/fixtures/llama-gqa';
+
+/** One at a time: what they print is told apart by when it comes. */
+let lastRun: Promise<unknown> = Promise.resolve();
+
+async function runHere(args: string[]): Promise<Outcome> {
+  const written = { stdout: '', stderr: '' };
+  const write = { stdout: process.stdout.write, stderr: process.stderr.write };
+  for (const name of ['stdout', 'stderr'] as const) {
+    process[name].write = (text: unknown, ...rest: unknown[]) => {
+      written[name] += text;
+      const then = rest.at(-1);
+      if (typeof then === 'function') then();
+      return true;
+    };
+  }
+  try {
+    return { code: await runCommandLine(args), ...written };
+  } finally {
+    for (const name of ['stdout', 'stderr'] as const) process[name].write = write[name];
+  }
+}
 
 /** A scratch folder and the command line; call once at the top of a test file. */
 export function openCommandLine() {
@@ -34,7 +56,14 @@ export function openCommandLine() {
         resolve({ code: error ? Number(error.code) : 0, stdout, stderr });
       });
     });
-  const keyhole = (...args: string[]): Promise<Outcome> => run(process.execPath, [program, ...args]);
+  const keyhole = (...args: string[]): Promise<Outcome> => {
+    // Starts others of its own program, or asks whether one started it.
+    if (args.includes('--processes') || args.includes('--part'))
+      return run(process.execPath, [program, ...args]);
+    const outcome = lastRun.then(() => runHere(args));
+    lastRun = outcome.catch(() => {});
+    return outcome;
+  };
 
   /** A line of bash in which "$KEYHOLE" "$PROGRAM" is the command line. */
   keyhole.shell = (line: string): Promise<Outcome> => run('bash', ['-c', line]);

@@ -6,21 +6,18 @@ const ids = write('ids.json', JSON.stringify(Array.from({ length: 4000 }, (_, i)
 const few = write('few.json', JSON.stringify([1, 2, 3]));
 
 it.each([
-  ['cpu', 'forward', []],
-  ['cpu', 'sweep', ['--methods', 'random', '--keep', '0.5']],
-  ['webgpu', 'select', ['--method', 'random', '--params', '{}']],
-])(
-  'what --memory has no room for is refused at once, with what would fit: %s, %s',
-  async (backend, verb, more) => {
-    const source = ['--model', 'samples/model', '--ids-file', ids, '--backend', backend];
-    const out = path(`${verb}.out`);
-    const { code, stderr } = await keyhole(verb, ...source, ...more, '--memory', '32', '--out', out);
-    expect(code).toBe(1);
-    expect(stderr).toMatch(
-      /^4,000 tokens of this model need \d+ MiB and 32 MiB are allowed on this device; use at most [\d,]+ tokens\.\n$/,
-    );
-  },
-);
+  ['forward', []],
+  ['sweep', ['--methods', 'random', '--keep', '0.5']],
+  ['select', ['--method', 'random', '--params', '{}']],
+])('what --memory has no room for is refused at once, with what would fit: %s', async (verb, more) => {
+  const source = ['--model', 'samples/model', '--ids-file', ids, '--backend', 'cpu'];
+  const out = path(`${verb}.out`);
+  const { code, stderr } = await keyhole(verb, ...source, ...more, '--memory', '32', '--out', out);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(
+    /^4,000 tokens of this model need \d+ MiB and 32 MiB are allowed on this device; use at most [\d,]+ tokens\.\n$/,
+  );
+});
 
 it('a model without room is refused, too, and --memory is a number', async () => {
   const rest = ['--model', 'samples/model', '--ids-file', few, '--backend', 'cpu', '--out', path('few.out')];
