@@ -676,6 +676,41 @@ export const mutants = [
     to: 'if (x >= best) {',
     tests: ['tests/gpu/cpu'],
   },
+  {
+    name: 'a chunk with the median’s entropy counts as spiky',
+    file: 'src/methods/chunkkv-entropy.ts',
+    from: 'entropies[i]! < medianEntropy',
+    to: 'entropies[i]! <= medianEntropy',
+    tests: ['tests/methods/chunkkv-entropy'],
+  },
+  {
+    name: 'of two medians of chunks the upper one is taken',
+    file: 'src/methods/chunkkv-entropy.ts',
+    from: 'Math.floor((values.length - 1) / 2)',
+    to: 'Math.floor(values.length / 2)',
+    tests: ['tests/methods/chunkkv-entropy'],
+  },
+  {
+    name: 'a merged value’s weight leaves out how long the survivor’s is',
+    file: 'src/methods/merging/fold.ts',
+    from: 'length + lengths[place]! + EPSILON',
+    to: 'length + EPSILON',
+    tests: ['tests/methods/merging'],
+  },
+  {
+    name: 'merged keys are seen by their place in the cache',
+    file: 'src/methods/merging/run.ts',
+    from: 'causal: values !== own?.value',
+    to: 'causal: true',
+    tests: ['tests/methods/merging', 'tests/methods/fixtures-cpu'],
+  },
+  {
+    name: 'keys of a first stage are scored in the second as well',
+    file: 'src/measure/explain-row.ts',
+    from: '&& !settled?.has(token)',
+    to: '',
+    tests: ['tests/measure/explain-row'],
+  },
 ];
 
 /** Mutants that change nothing that can be observed. @type {readonly { name: string, file: string, why: string }[]} */
