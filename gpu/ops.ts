@@ -20,6 +20,7 @@ import type { AttentionArguments } from './operations/attention/op';
 import type { AttentionProbabilitiesArguments } from './operations/attention-probabilities/op';
 import type { AttentionTilesArguments } from './operations/attention-tiles/op';
 import type { BoundScoresArguments } from './operations/bound-scores/op';
+import type { CascadeArguments } from './operations/cascade/op';
 import type { CopyRowsArguments } from './operations/copy-rows/op';
 import type { EsaImportanceArguments } from './operations/esa-importance/op';
 import type { EsaImportanceByQueryArguments } from './operations/esa-importance-by-query/op';
@@ -171,6 +172,8 @@ export interface Ops {
   gatherListed(a: GatherListedArguments): void;
   /** H2O: a cache of fixed size through consecutive queries. */
   heavyHitters(a: HeavyHittersArguments): void;
+  /** Cascading KV Cache: a cache that takes tokens in one by one and drops one of two neighbours for it. */
+  cascade(a: CascadeArguments): void;
   /** LagKV: scores of partitions against the next one. */
   lagScores(a: LagScoresArguments): void;
   /** How far rows stand out of the others: their ridge leverage. */

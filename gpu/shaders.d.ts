@@ -122,6 +122,13 @@ declare module '*/bound-scores.wgsl' {
   >;
   export default shader;
 }
+declare module '*/cascade.wgsl' {
+  const shader: import('./webgpu/kernel').Shader<
+    'tokens' | 'score' | 'drops' | 'out' | 'outScore',
+    'sets' | 'held' | 'arriving' | 'count' | 'firstToken' | 'tokensOffset' | 'tokensRowStride' | 'scoreOffset' | 'scoreRowStride' | 'dropsOffset' | 'outOffset' | 'outRowStride' | 'outScoreOffset' | 'outScoreRowStride'
+  >;
+  export default shader;
+}
 declare module '*/copy-rows.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
     'input' | 'out',

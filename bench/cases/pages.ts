@@ -1,5 +1,5 @@
 import type { Ops, ScoreRows } from '../../gpu/ops';
-import { headMajorRows, type Rows, tokenMajorRows } from '../../gpu/rows';
+import { type DeviceBuffer, headMajorRows, type Rows, tokenMajorRows } from '../../gpu/rows';
 import { floats, type KernelCase, type Sizes } from './case';
 
 const PAGE = 16;
@@ -199,6 +199,40 @@ export const pageCases: readonly KernelCase[] = [
         bytes: 4 * heads * queries * count * (channels + 6),
         out: received.buffer,
         encode: () => ops.heavyHitters({ query, key, scale: 1 / Math.sqrt(channels), ...cache }),
+      };
+    },
+  },
+  {
+    name: 'cascade',
+    tolerance: 0,
+    prepare(ops, { keys, rows, groups }) {
+      // Half of what comes is compared at the end of the first of four sub-caches, and so on.
+      const held = Math.floor(keys / 4);
+      const places = Array.from(
+        { length: rows },
+        (_, i) => held - (held / 4) * (1 + (Math.log2((i + 1) & -(i + 1)) % 4)),
+      );
+      const drops = ops.upload(Uint32Array.from(places.flatMap((place) => [place, place + 2])), 'places');
+      const first = Uint32Array.from({ length: groups * held }, (_, i) => 2 * (i % held));
+      const list = (buffer: DeviceBuffer) => ({
+        buffer,
+        offset: 0,
+        sets: groups,
+        count: held,
+        rowStride: held,
+      });
+      const out = scores(ops, groups, held);
+      const cache = {
+        ...{ tokens: list(ops.upload(first, 'held')), firstToken: 2 * held, outScore: out },
+        ...{ score: scores(ops, groups, held + rows, 1), drops: { buffer: drops, offset: 0 } },
+        out: list(ops.allocate('u32', groups * held, 'kept')),
+      };
+      return {
+        size: `${groups} heads, ${rows} in turn, ${held} held`,
+        flops: groups * rows,
+        bytes: 8 * groups * (rows + held),
+        out: out.buffer,
+        encode: () => ops.cascade(cache),
       };
     },
   },

@@ -36,6 +36,8 @@ function whyKept({ fate, rule, score, counts }: KeyExplanation): string {
       return rule.kind === 'room' ? 'the budget has room for all keys' : 'not yet evicted';
     default:
       if (rule.kind === 'pattern') return `in the pattern; ${rule.pattern}`;
+      if (rule.kind === 'neighbour')
+        return 'a sub-cache took it, or it scored no less than the neighbour it was compared with';
       if (rule.kind === 'lot') return `drawn, one of ${formatCount(counts.selected)}`;
       if (rule.kind === 'file')
         return score ? `the file lists it, and ${whySelected(score)}` : 'the file lists it';
@@ -67,6 +69,8 @@ function whyDropped({ rule, score, counts }: KeyExplanation): string {
     return `its head is a streaming head, which keeps the first ${formatCount(counts.sink)} and the last ${formatCount(counts.local)} ${beforeWhat(rule.evictedAt)}`;
   }
   if (rule.kind === 'pattern') return `outside the pattern; ${rule.pattern}`;
+  if (rule.kind === 'neighbour')
+    return 'it scored less than a neighbour when its next sub-cache took none, or it left the last one';
   if (rule.kind === 'lot') return 'not drawn';
   if (rule.kind === 'file') return `the file does not list it${score ? beyondList(score) : ''}`;
   if (!score) return 'the method keeps no such key';

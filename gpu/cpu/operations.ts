@@ -7,6 +7,7 @@ export { attention } from '../operations/attention/cpu';
 export { attentionProbabilities } from '../operations/attention-probabilities/cpu';
 export { attentionTiles } from '../operations/attention-tiles/cpu';
 export { boundScores } from '../operations/bound-scores/cpu';
+export { cascade } from '../operations/cascade/cpu';
 export { copyRows } from '../operations/copy-rows/cpu';
 export { esaImportance } from '../operations/esa-importance/cpu';
 export { esaImportanceByQuery } from '../operations/esa-importance-by-query/cpu';

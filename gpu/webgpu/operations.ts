@@ -7,6 +7,7 @@ export { attention } from '../operations/attention/webgpu';
 export { attentionProbabilities } from '../operations/attention-probabilities/webgpu';
 export { attentionTiles } from '../operations/attention-tiles/webgpu';
 export { boundScores } from '../operations/bound-scores/webgpu';
+export { cascade } from '../operations/cascade/webgpu';
 export { copyRows } from '../operations/copy-rows/webgpu';
 export { esaImportance } from '../operations/esa-importance/webgpu';
 export { esaImportanceByQuery } from '../operations/esa-importance-by-query/webgpu';

@@ -318,6 +318,32 @@ function heavyHitters(inputs: Inputs): DeviceBuffer[] {
   return [tokens, received, tied];
 }
 
+/** A cache that takes tokens in and drops one of two neighbours for each, some of them alike. */
+function cascading(inputs: Inputs): DeviceBuffer[] {
+  const { ops } = inputs;
+  const [held, arriving, sets] = [300, 24, 2];
+  const places = Array.from({ length: arriving }, (_, i) =>
+    i % 4 === 0 ? [0, 0] : [11 * i, 11 * i + (i % 3)],
+  );
+  const drops = ops.upload(Uint32Array.from(places.flat()), 'places compared');
+  const count = held + places.filter(([first, end]) => first === end).length;
+  const first = ops.upload(
+    Uint32Array.from({ length: sets * held }, (_, i) => 3 * (i % held)),
+    'held',
+  );
+  const tokens = { buffer: first, offset: 0, sets, count: held, rowStride: held };
+  const kept = inputs.outIntegers(sets * count);
+  const scores = inputs.out(sets * count);
+  ops.cascade({
+    ...{ tokens, firstToken: 3 * held, drops: { buffer: drops, offset: 0 } },
+    score: scoreRows(inputs.floats(sets * (held + arriving)), sets, held + arriving),
+    out: { buffer: kept, offset: 0, sets, count, rowStride: count },
+    outScore: scoreRows(scores, sets, count),
+  });
+  ops.release(first, drops);
+  return [kept, scores];
+}
+
 /** Scores made one for each segment, and back. */
 function segmented(inputs: Inputs, kind: 'mean' | 'max', segmentLength: number): DeviceBuffer[] {
   const segments = Math.ceil(KEYS / segmentLength);
@@ -448,6 +474,7 @@ const families: Readonly<Record<string, (inputs: Inputs) => DeviceBuffer[]>> = {
   'bounds of pages': paged,
   'largest channels': sparseQueries,
   'a cache of heavy hitters': heavyHitters,
+  'a cache of sub-caches': cascading,
   leverage: outlying,
   'means of segments': (inputs) => segmented(inputs, 'mean', 16),
   'largest of long segments': (inputs) => segmented(inputs, 'max', 100),

@@ -49,7 +49,7 @@ export async function explainRow(request: ExplainRequest): Promise<QueryRow> {
       }
     }
     const selection = run.select(started.inputOf(layerTrace, block));
-    const isScored = selection.decidedBy === undefined || selection.decidedBy === 'file';
+    const isScored = ['scores', 'neighbour', 'file'].includes(selection.decidedBy ?? 'scores');
     const reads = Promise.all([
       readKept(ops, selection),
       isScored ? readScores(ops, selection, tokens) : null,
@@ -175,7 +175,7 @@ function keyFates(
   cache: Traits['cache'],
 ): Uint8Array {
   const code = (fate: KeyFate): number => KEY_FATES.indexOf(fate);
-  const isChosen = kind === 'scores' || kind === 'lot' || kind === 'file';
+  const isChosen = kind === 'scores' || kind === 'neighbour' || kind === 'lot' || kind === 'file';
   const keptFate = (token: number): number => {
     if (kind === 'pattern') return code('selected');
     if (token >= Math.max(blockStart, candidates.end)) return code('own-block');

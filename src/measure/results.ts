@@ -132,11 +132,21 @@ export type KeyFate =
 /** What decided about the keys before a query's block. */
 export interface RowRule {
   /**
-   * 'scores': top-k. 'pattern': that of the query's head. 'place': where a key stands. 'head': the same, in heads that do not keep everything. 'lot': chance. 'file': a list
-   * from elsewhere. The others dropped nothing: 'everything', because the method never
+   * 'scores': top-k. 'pattern': that of the query's head. 'place': where a key stands. 'head': the same, in heads that do not keep everything.
+   * 'neighbour': the score beside that of one neighbour. 'lot': chance. 'file': a list from elsewhere. The others dropped nothing: 'everything', because the method never
    * does; 'not-yet', because it has not come to it; 'room', because the budget has room for all.
    */
-  readonly kind: 'scores' | 'place' | 'head' | 'pattern' | 'lot' | 'file' | 'everything' | 'not-yet' | 'room';
+  readonly kind:
+    | 'scores'
+    | 'place'
+    | 'head'
+    | 'pattern'
+    | 'neighbour'
+    | 'lot'
+    | 'file'
+    | 'everything'
+    | 'not-yet'
+    | 'room';
   /** Scores are compared within partitions of so many tokens, the first of which begins at `start`; null: all with all. */
   readonly partitions: { readonly start: number; readonly tokens: number } | null;
   /** Token before which a method that evicts once has done so; null: it has not, or is of another kind. */

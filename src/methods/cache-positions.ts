@@ -32,7 +32,7 @@ export function attendInCache(
   }
   const scratch = new Scratch(ops);
   const placed = inCachePlaces(context, scratch, input, selection);
-  const cachedValue = gatherKept(scratch, value, selection, made?.value, 'values in the cache');
+  const cachedValue = keptRows(scratch, value, selection, made?.value, 'values in the cache');
   ops.attention({
     ...placed,
     value: cachedValue,
@@ -52,7 +52,7 @@ export function inCachePlaces(
   selection: Pick<Selection, 'list' | 'made' | 'rangeStart'>,
 ): { readonly query: Rows; readonly key: Rows } {
   const { made } = selection;
-  const key = gatherKept(scratch, keyUnrotated!, selection, made?.key, 'keys in the cache');
+  const key = keptRows(scratch, keyUnrotated!, selection, made?.key, 'keys in the cache');
   if (!rotation) return { query, key };
   const placedQuery = scratch.rows(query.heads, query.rows, query.channels, 'queries after the cache');
   ops.rotate({ input: key, table: rotation, positions: { start: 0, step: 1 }, out: key });
@@ -65,7 +65,7 @@ export function inCachePlaces(
  * The listed rows, those that were made and then those of the range, as many heads as `from` has, or as lists have sets. Lists are of
  * one length.
  */
-function gatherKept(
+export function keptRows(
   scratch: Scratch,
   from: Rows,
   { list, rangeStart }: Pick<Selection, 'list' | 'rangeStart'>,

@@ -3,6 +3,7 @@ import { UserError } from '../base/user-error';
 import { adakv } from './adakv';
 import { block } from './block';
 import { capkv } from './capkv';
+import { cascadingKv } from './cascading-kv';
 import { chunk } from './chunk';
 import { chunkkv } from './chunkkv';
 import { chunkkvEntropy } from './chunkkv-entropy';
@@ -90,6 +91,7 @@ export const methods: readonly Method[] = [
   squeezedAttention,
   minference,
   h2o,
+  cascadingKv,
   oracle,
   random,
   sentences,

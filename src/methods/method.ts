@@ -146,10 +146,10 @@ export interface Selection {
   /** What stays before `score` is asked, where that is decided in two stages. */
   readonly firstStage?: FirstStage;
   /**
-   * What decided, where it was no score: nothing was dropped, the key's place, that and whether its head keeps everything, chance, or a
-   * file that lists the keys (then `score` is what it says of them).
+   * What decided, where it was no score: nothing was dropped, the key's place, that and whether its head keeps everything, the score
+   * beside that of one neighbour, chance, or a file that lists the keys (then `score` is what it says of them).
    */
-  readonly decidedBy?: 'nothing' | 'place' | 'head' | 'pattern' | 'lot' | 'file';
+  readonly decidedBy?: 'nothing' | 'place' | 'head' | 'pattern' | 'neighbour' | 'lot' | 'file';
   /** Scores are compared only within consecutive segments of so many tokens from `scoreStart`; absent: all with all. */
   readonly segmentTokens?: number;
   /** One count per set of `list`: candidates equal to the last one kept. Null where nothing was cut. */

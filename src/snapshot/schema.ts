@@ -165,7 +165,18 @@ const measurements: z.ZodMiniType<Measurements> = z.strictObject({
 });
 
 const rule: z.ZodMiniType<RowRule> = z.strictObject({
-  kind: z.enum(['scores', 'place', 'head', 'pattern', 'lot', 'file', 'everything', 'not-yet', 'room']),
+  kind: z.enum([
+    'scores',
+    'place',
+    'head',
+    'pattern',
+    'neighbour',
+    'lot',
+    'file',
+    'everything',
+    'not-yet',
+    'room',
+  ]),
   partitions: z.nullable(z.strictObject({ start: whole, tokens: whole })),
   evictedAt: z.nullable(whole),
   pattern: z.optional(z.string()),

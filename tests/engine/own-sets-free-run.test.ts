@@ -7,11 +7,15 @@ import { resolveParameters } from '../../src/methods/parameters';
 import { someIds, tinyDecoder } from './tiny-model';
 
 const pages = { denseLayers: 0, pageTokens: 4, budgetTokens: 20 };
+const sub = { sinkTokens: 3, cascades: 4, cascadeTokens: 5, chunkTokens: 16 };
 const room = { heavyTokens: 8, recentTokens: 8, prefillTokens: 30 };
 
 it.each([
   ['quest', pages, 20],
   ['quest', { ...pages, share: 'group' }, 20],
+  ['cascading-kv', sub, 24],
+  ['cascading-kv', { ...sub, positions: 'cache', headReduction: 'homogeneous' }, 24],
+  ['cascading-kv', { ...sub, score: 'captured', eagerFill: false, beta: 0.7 }, 24],
   ['h2o', room, 17],
   ['h2o', { ...room, positions: 'cache' }, 17],
 ])('%s %j: an answer’s queries see %i keys, and nothing is held afterwards', async (id, given, seen) => {

@@ -38,6 +38,7 @@ const known: [string, ...unknown[]][] = [
   ['quest', 'choose', false, 16, 'queryHead', 'decode'],
   ['minference', 'choose', false, 1, 'queryHead', 'prefill'],
   ['h2o', 'drop', true, 1, 'queryHead', 'both'],
+  ['cascading-kv', 'drop', true, 1, 'kvHead', 'both'],
   ['oracle', 'baseline', false, 1, 'kvHead', 'both'],
   ['sentences', 'baseline', true, 'sentence', 'layer', 'decode'],
   ['random', 'baseline', true, 1, 'kvHead', 'decode'],

@@ -167,6 +167,15 @@ const variants: [id: string, given: Record<string, unknown>][] = [
   ['h2o', { heavyTokens: 4, recentTokens: 0, prefillTokens: 12, positions: 'cache' }],
   ['h2o', { heavyTokens: 0, recentTokens: 0, prefillTokens: 5 }],
   ['h2o', { heavyTokens: 2, recentTokens: 6, prefillTokens: 1, positions: 'cache' }],
+  ['cascading-kv', { sinkTokens: 0, cascades: 1, cascadeTokens: 1, chunkTokens: 1 }],
+  ['cascading-kv', { sinkTokens: 2, cascades: 16, cascadeTokens: 1, chunkTokens: 3, eagerFill: false }],
+  ['cascading-kv', { sinkTokens: 90, cascadeTokens: 3, headReduction: 'homogeneous', chunkTokens: 5 }],
+  ['cascading-kv', { cascadeTokens: 90, positions: 'cache', chunkTokens: 7 }],
+  [
+    'cascading-kv',
+    { sinkTokens: 0, cascades: 3, cascadeTokens: 4, beta: 0.5, positions: 'cache', score: 'captured' },
+  ],
+  ['cascading-kv', { sinkTokens: 1, cascadeTokens: 2, schedule: 'iplus1', beta: 0.9, chunkTokens: 90 }],
   ['minference', { verticalTokens: 0, slashDiagonals: 1, forcedColumns: 0, lastQueries: 1 }],
   ['minference', { verticalTokens: 90, slashDiagonals: 3, forcedDiagonals: 70, lastQueries: 70 }],
   ['minference', { pattern: 'a-shape', initTokens: 0, localTokens: 1 }],
@@ -373,7 +382,7 @@ describe.each(variants)('%s %o', (id, given) => {
       const value = numberIn(resolved, name, 0);
       const other =
         schema.kind === 'fraction'
-          ? Math.min(1, value + 0.1)
+          ? Math.min(schema.maximum, value + 0.1)
           : Math.max(schema.minimum, value - (schema.isOdd ? 2 : 1));
       await expectSound(text, id, { ...given, [name]: [value, other] }, 50);
     }

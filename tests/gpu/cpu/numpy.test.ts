@@ -156,6 +156,29 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
     expect([...(await ops.readIntegers(tied))]).toEqual([GUARD, ...untouched, ...c.tied, GUARD]);
   });
 
+  test.each(cases.cascade)('cascade, $held held', async ({ held, firstToken, score, drops, kept, rest }) => {
+    const [sets, count] = [kept.length, kept[0]!.length];
+    const before = ops.upload(
+      Uint32Array.from({ length: sets * held }, (_, i) => 2 * (i % held)),
+      'held',
+    );
+    const lists = ops.upload(new Uint32Array(2 + sets * (count + 1)).fill(GUARD), 'kept');
+    const { view, out } = scoresOut(sets, count);
+    ops.cascade({
+      ...{ tokens: { buffer: before, offset: 0, sets, count: held, rowStride: held }, firstToken },
+      score: scores(score),
+      drops: { buffer: ops.upload(Uint32Array.from([GUARD, ...drops.flat()]), 'places'), offset: 1 },
+      out: { buffer: lists, offset: 2, sets, count, rowStride: count + 1 },
+      outScore: out,
+    });
+    expect([...(await ops.readIntegers(lists))]).toEqual([
+      GUARD,
+      GUARD,
+      ...kept.flatMap((row) => [...row, GUARD]),
+    ]);
+    expect(await take(ops, view)).toEqual(rest.flat());
+  });
+
   test.each(cases.mixRows)('mixRows', async (c) => {
     const out = headsOut(c.out);
     ops.mixRows({ matrix: heads(c.matrix), input: heads(c.input), out });

@@ -54,6 +54,10 @@ const attend = {
 };
 const part = () => ({ out: heads(2, 3, 2), logSumExp: scalars(2, 3) });
 const top = { score: scores(2, 6), count: 3, indexBase: 0, out: list(2, 3) };
+const cascading = {
+  ...{ tokens: list(2, 3), firstToken: 9, score: scores(2, 5), drops: { buffer: integers(4), offset: 0 } },
+  ...{ out: list(2, 4), outScore: scores(2, 4) },
+};
 const lag = {
   key: heads(2, 9, 3),
   value: heads(2, 9, 3),
@@ -139,6 +143,7 @@ test('what the cases below are made from is accepted', () => {
   ops.mixRows(mixing);
   ops.gatherListed(listed);
   ops.heavyHitters(hitting);
+  ops.cascade(cascading);
   ops.leverage(outlying);
   ops.topK(top);
   ops.topKOfGroups(together);
@@ -318,6 +323,41 @@ describe('refused', () => {
     [
       () => ops.heavyHitters({ ...hitting, query: heads(3, 2, 3) }),
       'heavyHitters: query has 3 heads, which is no multiple of the 2 of key',
+    ],
+    [() => ops.cascade({ ...cascading, firstToken: -1 }), 'cascade: firstToken is -1'],
+    [() => ops.cascade({ ...cascading, out: list(3, 4) }), 'cascade: out.sets is 3, but must be 2'],
+    [
+      () => ops.cascade({ ...cascading, tokens: { ...cascading.tokens, countsOffset: 0 } }),
+      'cascade: tokens has lists of different lengths',
+    ],
+    [
+      () => ops.cascade({ ...cascading, out: { ...list(2, 4), rowStride: 3 } }),
+      'cascade: out.rowStride is 3, so lists of 4 overlap',
+    ],
+    [() => ops.cascade({ ...cascading, score: scores(3, 5) }), 'cascade: score.rows is 3, but must be 2'],
+    [
+      () => ops.cascade({ ...cascading, score: scores(2, 2) }),
+      'cascade: score.length is 2, but 3 tokens are held',
+    ],
+    [
+      () => ops.cascade({ ...cascading, drops: { buffer: integers(3), offset: 0 } }),
+      'cascade: drops reaches element 4',
+    ],
+    [
+      () => ops.cascade({ ...cascading, out: list(2, 6), outScore: scores(2, 6) }),
+      'cascade: out.count is 6, but must be from 3 to 5',
+    ],
+    [
+      () => ops.cascade({ ...cascading, outScore: scores(2, 3) }),
+      'cascade: outScore.length is 3, but must be 4',
+    ],
+    [
+      () => ops.cascade({ ...cascading, outScore: { ...cascading.score, length: 4 } }),
+      'cascade: outScore must not overlap score',
+    ],
+    [
+      () => ops.cascade({ ...cascading, tokens: { ...cascading.out, count: 3 } }),
+      'cascade: out must not be in the buffer of tokens or drops',
     ],
     [() => ops.pageBounds({ ...bounding, pageLength: 0 }), 'pageBounds: pageLength is 0'],
     [() => ops.pageBounds({ ...bounding, pageLength: 3 }), 'pageBounds: minimum.rows is 3, but must be 2'],
