@@ -76,6 +76,8 @@ export const explanations: Readonly<Record<string, string>> = {
   minference:
     'The last queries of the prompt show which columns and diagonals a head reads; each head has the pattern that fits it. Only reading the prompt is made cheaper: the answer sees every key.',
   h2o: 'Each query head adds up the attention that every key still in its cache gets. When the cache is full, keys with small sums go, unless they are among the latest.',
+  'cascading-kv':
+    'The first sub-cache holds the latest tokens; what leaves it moves on to the next, which takes every other, and so on, so that old text is held ever more thinly. Where a token is not taken, it or its neighbour goes, whichever has had less attention; nothing comes back.',
   oracle:
     'It computes full attention first and then keeps the best keys of every block. So it spares nothing, and shows how much attention that many keys can hold at most.',
   random: 'Chance decides once, and no score. What is no better than this has learned nothing from the text.',

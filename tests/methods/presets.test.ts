@@ -31,7 +31,7 @@ const WITHOUT_PAPER: Readonly<Record<string, string>> = {
 
 const NOT_IN_KVPRESS = [
   ...['full', 'grouped-positions', 'esa', 'lrsa', 'freqkv', 'lorc', 'quest', 'sparq', 'loki', 'tokenselect'],
-  ...['infllm', 'squeezed-attention', 'minference', 'h2o', 'oracle', 'sentences'],
+  ...['infllm', 'squeezed-attention', 'minference', 'h2o', 'cascading-kv', 'oracle', 'sentences'],
 ];
 
 describe('presets', () => {
