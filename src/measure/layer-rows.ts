@@ -14,7 +14,8 @@ import { topKRecallOfEach } from './top-k-recall';
 
 /** How many keys a query of one block lists and sees from rangeStart on; lists of one pass have equally many. */
 export interface RowShape {
-  readonly listed: number;
+  /** Null: every token before rangeStart, as many as there are. */
+  readonly listed: number | null;
   readonly near: number;
 }
 
@@ -27,7 +28,12 @@ export function rowShape(
   const listed = kept.sets[0]!.length;
   const differ = !isRagged && kept.sets.some(({ length }) => length !== listed);
   if (end - start !== 1 || differ) return null;
-  return { listed, near: end - kept.rangeStart };
+  return { listed: isWhole(kept) ? null : listed, near: end - kept.rangeStart };
+}
+
+/** Whether nothing is left out: lists are ascending and end before rangeStart. */
+function isWhole({ sets, rangeStart }: KeptKeys): boolean {
+  return sets.every(({ length }) => length === rangeStart);
 }
 
 /** Whether a run's attention can be measured for several such queries at once. */
@@ -62,15 +68,17 @@ export async function measureRows(
     const count = lists.length / sets;
     return { buffer: scratch.upload(lists, 'keys one by one'), offset: 0, sets, count, rowStride: count };
   };
-  ops.attention({
-    query: eachRowAsHead(query),
-    key,
-    value,
-    scale,
-    visible: { list: everyList(scratch, part, kept, heads), range: { start: 0, end: 0, causal: false } },
-    out: eachRowAsHead(model.out),
-    logSumExp: { ...model.logSumExp, headStride: 1 },
-  });
+  const areWhole = kept.every(isWhole);
+  if (areWhole) {
+    const visible = { range: { start: 0, end: part.block.end, causal: true } };
+    ops.attention({ query, key, value, scale, visible, ...model });
+  } else {
+    ops.attention({
+      ...{ query: eachRowAsHead(query), key, value, scale, out: eachRowAsHead(model.out) },
+      visible: { list: everyList(scratch, part, kept, heads), range: { start: 0, end: 0, causal: false } },
+      logSumExp: { ...model.logSumExp, headStride: 1 },
+    });
+  }
   const hasOwn = run.attendEach !== undefined;
   let ofAll: Promise<Float32Array> | null = null;
   if (hasOwn) {
@@ -83,11 +91,11 @@ export async function measureRows(
       atBlock: (block) => part.atBlock(block),
     };
     const own = spaces.at(1);
-    const far = listsOf(kept, heads, (of, set) => of.sets[set]!);
+    const far = areWhole ? null : upload(listsOf(kept, heads, (of, set) => of.sets[set]!));
     const near = listsOf(kept, heads, (of, _set, row) => range(of.rangeStart, part.block.start + row + 1));
     const visible: VisibleOfEach = {
       near: upload(near),
-      far: upload(far),
+      far,
       firstRangeStart: kept[0]!.rangeStart,
     };
     run.attendEach!(asked, visible, own.out, own.logSumExp);
@@ -100,7 +108,7 @@ export async function measureRows(
     const name = [measured.methodId, run.attendsBy?.(part.layer), part.layer, visible.firstRangeStart];
     const { start, end } = part.block;
     const remembers = memo && run.attendsBy;
-    if (run.farEnd) {
+    if (run.farEnd && !areWhole) {
       ofAll = remembers
         ? memo.get(`own-each/${[...name, start, end].join('/')}`, () => new Numbers(heads * rows, readAll()))
             .values
@@ -119,9 +127,12 @@ export async function measureRows(
   ]);
   scratch.release();
   const [full, out, lambda, ownOfAll, recalls, afterProjection] = await reads;
+  const ownLambda = lambda.subarray(heads * rows);
   return adder(query, full, logSumExp.headStride, {
     model: { out, lambda, projected: afterProjection },
-    own: hasOwn ? { out: out.subarray(size), lambda: lambda.subarray(heads * rows), ofAll: ownOfAll } : null,
+    own: hasOwn
+      ? { out: out.subarray(size), lambda: ownLambda, ofAll: areWhole ? ownLambda : ownOfAll }
+      : null,
     isAtModel: measured.positions === 'model',
     recalls,
   });

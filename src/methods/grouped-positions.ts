@@ -8,19 +8,23 @@ import { Scratch } from '../../gpu/scratch';
 import { UserError } from '../base/user-error';
 import { equalBlocks } from './blocks';
 import { chunkTokensDefault, mostTokens, scaledDefault } from './defaults';
-import { attendFarAndNear } from './far-and-near';
+import { attendEachFarAndNear, attendFarAndNear } from './far-and-near';
 import { costOfEverything, everythingOnly, keepEverything } from './keep-everything';
 import type {
+  EachQuery,
   FarRows,
   LayerInput,
   Method,
   MethodContext,
   MethodRun,
   QueryBlock,
+  ScoreMemo,
   Selection,
   UnrotatedInput,
+  VisibleOfEach,
 } from './method';
 import { numberIn, type ParameterContext, type Parameters } from './parameters';
+import { inBuffers, ownMemo } from './remember';
 
 export const groupedPositions: Method = {
   id: 'grouped-positions',
@@ -106,6 +110,8 @@ function farPosition(query: number, group: number, neighbours: number): number {
 class GroupedRun implements MethodRun {
   readonly #context: MethodContext;
   readonly #parameters: Parameters;
+  readonly #own = ownMemo();
+  readonly #memo: ScoreMemo;
 
   constructor(context: MethodContext, parameters: Parameters) {
     if (!context.rotation) {
@@ -113,23 +119,46 @@ class GroupedRun implements MethodRun {
     }
     this.#context = context;
     this.#parameters = parameters;
+    this.#memo = context.memo ?? this.#own;
   }
 
   select({ layer, block }: LayerInput): Selection {
+    return this.#selection(layer, block);
+  }
+
+  #selection(layer: number, block: QueryBlock): Selection {
     const count = this.farEnd(layer, block);
     if (count === 0) return keepEverything(block.start);
-    const { ops } = this.#context;
-    const tokens = Uint32Array.from({ length: count }, (_, token) => token);
-    const buffer = ops.upload(tokens, 'far keys');
+    const buffer = this.#tokens(Math.max(count, this.#context.totalTokens));
     return {
       ...{ list: { buffer, offset: 0, sets: 1, count, rowStride: count }, rangeStart: count },
       ...{ candidates: { start: 0, end: count }, score: null, tiedAtCut: null },
-      ...{ decidedBy: 'nothing', owned: [buffer] },
+      ...{ decidedBy: 'nothing', owned: [] },
     };
+  }
+
+  /** A list that is not made for one selection alone. */
+  readonly each: EachQuery = {
+    select: ({ layer, block: { start, end } }) =>
+      equalBlocks(start, end, 1).map((block) => this.#selection(layer, block)),
+  };
+
+  /** 0, 1, 2, … */
+  #tokens(count: number): DeviceBuffer {
+    const { ops } = this.#context;
+    return this.#memo.get(`grouped-positions/tokens/${count}`, () => {
+      const tokens = Uint32Array.from({ length: count }, (_, token) => token);
+      const buffer = ops.upload(tokens, 'far keys');
+      return inBuffers(ops, [buffer], { buffer });
+    }).buffer;
   }
 
   attend(input: LayerInput, selection: Selection, out: Rows, logSumExp: RowScalars): void {
     attendFarAndNear(this.#context, (part) => this.farRows(part), input, selection, out, logSumExp);
+  }
+
+  attendEach(input: LayerInput, visible: VisibleOfEach, out: Rows, logSumExp: RowScalars): void {
+    attendEachFarAndNear(this.#context, (part) => this.farRows(part), input, visible, out, logSumExp);
   }
 
   farEnd(layer: number, { start }: QueryBlock): number {
@@ -175,5 +204,7 @@ class GroupedRun implements MethodRun {
 
   mark(): void {}
   rewind(): void {}
-  dispose(): void {}
+  dispose(): void {
+    this.#own.release();
+  }
 }

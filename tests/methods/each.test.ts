@@ -29,6 +29,7 @@ const specs: readonly [id: string, given: Record<string, unknown>][] = [
   ['sparq', { rankChannels: 3, selectedTokens: 20, localTokens: 5 }],
   ['sparq', { rankChannels: 3, selectedTokens: 0 }],
   ['loki', { components: 3, selectedTokens: 21 }],
+  ['grouped-positions', { neighborTokens: 30, groupSize: 4, chunkTokens: 40 }],
 ];
 
 /** Off the device, scores without what may differ by rounding between the two. */
