@@ -55,10 +55,14 @@ export function withParts<Binding extends string, Parameter extends string>(
 }
 
 /** The kernel's code behind its extensions and constants, which are a single line: line numbers shift by exactly one. */
-export function kernelCode({ code, extensions }: Kernel, constants: KernelConstants): string {
+export function kernelCode(
+  { code, extensions }: Kernel,
+  constants: KernelConstants,
+  unrollsLoops = true,
+): string {
   const enabled = extensions.map((extension) => `enable ${extension};`);
   const declared = Object.entries(constants).map(([name, value]) =>
     typeof value === 'boolean' ? `const ${name}: bool = ${value};` : `const ${name}: u32 = ${value}u;`,
   );
-  return `${[...enabled, ...declared].join(' ')}\n${unrollLoops(code, constants)}`;
+  return `${[...enabled, ...declared].join(' ')}\n${unrollsLoops ? unrollLoops(code, constants) : code}`;
 }

@@ -43,14 +43,16 @@ interface Variant {
 /** Compiles kernels, once per kernel and set of constants: ahead of their use, or when they are used. */
 export class Pipelines {
   readonly #device: GPUDevice;
+  readonly #unrollsLoops: boolean;
   readonly #fail: (error: Error) => void;
   /** Pending: checks of what was compiled. */
   readonly #checks = new Set<Promise<void>>();
   readonly #interfaces = new Map<Kernel, KernelInterface>();
 
   /** @param fail receives compile errors, which WebGPU reports after the fact */
-  constructor(device: GPUDevice, fail: (error: Error) => void) {
+  constructor(device: GPUDevice, fail: (error: Error) => void, unrollsLoops = true) {
     this.#device = device;
+    this.#unrollsLoops = unrollsLoops;
     this.#fail = fail;
   }
 
@@ -75,7 +77,7 @@ export class Pipelines {
       const shared = this.interfaceOf(kernel);
       const variant = variantOf(shared, constants);
       if (variant.pipeline) return;
-      const code = kernelCode(kernel, constants);
+      const code = kernelCode(kernel, constants, this.#unrollsLoops);
       device.pushErrorScope('validation');
       const module = device.createShaderModule({ label: kernel.name, code });
       void device.popErrorScope().catch(() => {});
@@ -136,7 +138,7 @@ export class Pipelines {
 
   #compile(kernel: Kernel, constants: KernelConstants, layout: GPUPipelineLayout): GPUComputePipeline {
     const device = this.#device;
-    const code = kernelCode(kernel, constants);
+    const code = kernelCode(kernel, constants, this.#unrollsLoops);
     device.pushErrorScope('validation');
     const module = device.createShaderModule({ label: kernel.name, code });
     const pipeline = device.createComputePipeline({
