@@ -68,11 +68,14 @@ function MethodList({ onDone, onCompare }: { onDone: () => void; onCompare: () =
   const current = listed[at];
   const optionId = (of: string) => `${id}-${of}`;
 
+  const isOpening = useRef(true);
   useEffect(() => {
-    // The popover has its height from the next frame on.
-    const frame = requestAnimationFrame(() =>
-      list.current?.querySelector(`[data-method="${active}"]`)?.scrollIntoView({ block: 'nearest' }),
-    );
+    // The popover has its height from the next frame on. The chosen one is first seen among its neighbours.
+    const frame = requestAnimationFrame(() => {
+      const block = isOpening.current ? 'center' : 'nearest';
+      isOpening.current = false;
+      list.current?.querySelector(`[data-method="${active}"]`)?.scrollIntoView({ block });
+    });
     return () => cancelAnimationFrame(frame);
   }, [active]);
 

@@ -86,6 +86,8 @@ function needsOf(wants: Wants): string[] {
     needs.push(queriesBefore === 1 ? 'the last query' : `the last ${queriesBefore} queries`);
   if (wants.logSumExp) needs.push('full attention');
   if (wants.unrotated || wants.earlierUnrotated) needs.push('keys before rotation');
+  if (wants.recorded && !wants.rereading) needs.push('the text read first');
+  if (wants.prompt) needs.push('the whole prompt');
   if (wants.hidden) needs.push('hidden states');
   if (wants.outputWeight) needs.push('the output projection');
   if (wants.rereading) needs.push('the model, to read on');

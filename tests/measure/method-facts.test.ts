@@ -67,6 +67,8 @@ describe('methods side by side', () => {
     expect(facts('tova').needs).toEqual(['the last query']);
     expect(facts('snapkv').needs).toEqual(['the last 16 queries']);
     expect(facts('expected-attention').needs).toEqual(['all earlier queries', 'keys before rotation']);
+    expect(facts('merging').needs).toEqual(['the text read first']);
+    expect(facts('minference').needs).toEqual(['the whole prompt']);
     expect(facts('oracle').needs).toEqual(['full attention']);
   });
 
