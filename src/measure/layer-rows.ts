@@ -131,7 +131,7 @@ export async function measureRows(
   return adder(query, full, logSumExp.headStride, {
     model: { out, lambda, projected: afterProjection },
     own: hasOwn
-      ? { out: out.subarray(size), lambda: ownLambda, ofAll: areWhole ? ownLambda : ownOfAll }
+      ? { out: out.subarray(size), lambda: ownLambda, ofAll: areWhole && run.farEnd ? ownLambda : ownOfAll }
       : null,
     isAtModel: measured.positions === 'model',
     recalls,

@@ -2,12 +2,12 @@
  * Attention at places inside the cache: kept key number j stands at position j, whatever its place in the text, and the
  * queries follow on. As the official StreamingLLM does (streaming_llm/kv_cache.py) and kvpress's KeyRerotationPress.
  */
-import type { RowScalars } from '../../gpu/ops';
+import type { RotationTable, RowScalars } from '../../gpu/ops';
 import type { Rows } from '../../gpu/rows';
-import { sliceHeads, sliceRows } from '../../gpu/rows';
+import { eachRowAsHead, sliceHeads, sliceRows } from '../../gpu/rows';
 import { Scratch } from '../../gpu/scratch';
 import { UserError } from '../base/user-error';
-import type { LayerInput, MethodContext, Selection } from './method';
+import type { LayerInput, MethodContext, Selection, VisibleOfEach } from './method';
 
 /** Attention of a block over what `selection` keeps, its keys and queries rotated to their places in the cache. */
 export function attendInCache(
@@ -25,11 +25,7 @@ export function attendInCache(
     ops.attention({ query, key, value, scale, visible: list ? { list, range } : { range }, out, logSumExp });
     return;
   }
-  if (!queryUnrotated || !keyUnrotated) {
-    throw new UserError(
-      'Positions in the cache need queries and keys before rotation, which this capture lacks; use positions "original".',
-    );
-  }
+  if (!queryUnrotated || !keyUnrotated) throw lacking();
   const scratch = new Scratch(ops);
   const placed = inCachePlaces(context, scratch, input, selection);
   const cachedValue = keptRows(scratch, value, selection, made?.value, 'values in the cache');
@@ -42,6 +38,71 @@ export function attendInCache(
     logSumExp,
   });
   scratch.release();
+}
+
+/** Most numbers of keys that are brought to their places at once. */
+const MOST_PLACED = 2 ** 22;
+
+/** The same for queries with lists of their own (MethodRun.attendEach), equally many keys for each: every one has its own places. */
+export function attendEachInCache(
+  { ops, attentionScale: scale }: MethodContext,
+  table: RotationTable,
+  input: LayerInput,
+  { near, far }: VisibleOfEach,
+  out: Rows,
+  logSumExp: RowScalars,
+): void {
+  const { query, key, value, queryUnrotated, keyUnrotated, block } = input;
+  if (!far) {
+    // Where nothing is left out places are those of the text.
+    const range = { start: 0, end: block.end, causal: true };
+    ops.attention({ query, key, value, scale, visible: { range }, out, logSumExp });
+    return;
+  }
+  if (!queryUnrotated || !keyUnrotated) throw lacking();
+  const { channels } = key;
+  const rows = far.count + near.count;
+  const [asked, answered] = [eachRowAsHead(queryUnrotated), eachRowAsHead(out)];
+  const ofGroup = asked.heads / key.heads;
+  const atOnce = Math.max(1, Math.floor(MOST_PLACED / (rows * channels)));
+  for (let group = 0; group < key.heads; group++) {
+    for (let first = 0; first < ofGroup; first += atOnce) {
+      const start = group * ofGroup + first;
+      const count = Math.min(atOnce, ofGroup - first);
+      const scratch = new Scratch(ops);
+      const gathered = (from: Rows, label: string): Rows => {
+        const kept = scratch.rows(count, rows, channels, label);
+        const ofKeyHead = sliceHeads(from, group, 1);
+        let at = 0;
+        for (const list of [far, near]) {
+          const own = { ...list, sets: count, offset: list.offset + start * list.rowStride };
+          ops.gatherListed({ input: ofKeyHead, list: own, out: sliceRows(kept, at, list.count) });
+          at += list.count;
+        }
+        return kept;
+      };
+      const placedKey = gathered(keyUnrotated, 'keys in the cache');
+      ops.rotate({ input: placedKey, table, positions: { start: 0, step: 1 }, out: placedKey });
+      const placedQuery = scratch.rows(count, 1, channels, 'queries after the cache');
+      ops.rotate({
+        ...{ input: sliceHeads(asked, start, count), table, out: placedQuery },
+        positions: { start: rows - 1, step: 0 },
+      });
+      ops.attention({
+        ...{ query: placedQuery, key: placedKey, value: gathered(value, 'values in the cache'), scale },
+        visible: { range: { start: 0, end: rows, causal: false } },
+        out: sliceHeads(answered, start, count),
+        logSumExp: { buffer: logSumExp.buffer, offset: logSumExp.offset + start, headStride: 1 },
+      });
+      scratch.release();
+    }
+  }
+}
+
+function lacking(): UserError {
+  return new UserError(
+    'Positions in the cache need queries and keys before rotation, which this capture lacks; use positions "original".',
+  );
 }
 
 /** A block's queries and all keys that they see, rotated to their places in the cache; the block's own keys are the last. */

@@ -1,6 +1,6 @@
 /** At which positions kept keys are attended to. */
 import type { PlannedBuffer } from '../base/planned-buffer';
-import { attendInCache } from './cache-positions';
+import { attendEachInCache, attendInCache } from './cache-positions';
 import type { MemoryPlace, MethodContext, MethodRun, Traits } from './method';
 import { type ChoiceParameter, choiceOf, type Parameters } from './parameters';
 
@@ -17,7 +17,13 @@ export const inText: Positions = { of: () => 'model', attend: () => ({}), memory
 /** Keys stand at their places in the cache. */
 export const inCache: Positions = {
   of: () => 'cache',
-  attend: (context) => ({ attend: (...args) => attendInCache(context, ...args) }),
+  attend(context) {
+    const { rotation } = context;
+    return {
+      attend: (...args) => attendInCache(context, ...args),
+      ...(rotation && { attendEach: (...args) => attendEachInCache(context, rotation, ...args) }),
+    };
+  },
   memory: (_parameters, { isRotary, tokens, keyValueHeads, queryHeads, headDimension, largestBlock }) =>
     isRotary
       ? [

@@ -29,6 +29,8 @@ const specs: readonly [id: string, given: Record<string, unknown>][] = [
   ['sparq', { rankChannels: 3, selectedTokens: 20, localTokens: 5 }],
   ['sparq', { rankChannels: 3, selectedTokens: 0 }],
   ['loki', { components: 3, selectedTokens: 21 }],
+  ['tokenselect', { ...lengths, initTokens: 4, poolKernel: 0 }],
+  ['tokenselect', { ...lengths, localTokens: 1, initTokens: 0, poolKernel: 5, scoreQuery: 'rotated' }],
   ['grouped-positions', { neighborTokens: 30, groupSize: 4, chunkTokens: 40 }],
 ];
 

@@ -90,40 +90,50 @@ export const tokenSelect: Method = {
 };
 
 function start(context: MethodContext, parameters: Parameters): MethodRun {
-  const { ops, memo } = context;
-  return {
-    select(input: LayerInput): Selection {
-      const { layer, block } = input;
-      const middle = block.start === block.end ? null : middleOf(parameters, layer, block);
-      if (!middle) return keepEverything(block.start);
-      const { selectedTokens, poolKernel, localTokens } = lengthsIn(parameters, layer);
-      const query = choiceOf(parameters, 'scoreQuery');
-      const place = [layer, block.start, block.end, middle.start, middle.end].join('/');
-      const scores = remembered(memo, `tokenselect/${query}/${localTokens}/${poolKernel}/${place}`, () =>
-        votes(context, parameters, input, middle),
-      );
-      const { buffer } = scores.value;
-      const count = middle.start + selectedTokens;
-      const kept = ops.scratch('u32', count, 'kept tokens');
-      const tied = ops.scratch('u32', 1, 'tied at the cut');
-      const list = { buffer: kept, offset: 0, sets: 1, count, rowStride: count };
-      ops.topK({
-        score: { buffer, offset: 0, rows: 1, length: middle.end, rowStride: middle.end },
-        ...{ count, indexBase: 0, out: list, tied: { buffer: tied, offset: 0 } },
-      });
-      const length = middle.end - middle.start;
+  const { ops, memo, keyValueHeads } = context;
+  /** The block's choice; with `isEach` that of each of its queries, a block of one. Null: they see everything. */
+  const choose = (input: LayerInput, isEach: boolean): Selection[] | null => {
+    const { layer, block } = input;
+    const { start, end } = block;
+    // What holds for the first query holds for all: the later ones have longer middles and the same initial tokens.
+    const middle = middleOf(parameters, layer, isEach ? { start, end: start + 1 } : block);
+    if (start === end || !middle) return null;
+    const queries = isEach ? end - start : 1;
+    const { selectedTokens, poolKernel, localTokens } = lengthsIn(parameters, layer);
+    const query = choiceOf(parameters, 'scoreQuery');
+    const last = { start: middle.start, end: middle.end + queries - 1 };
+    const place = [layer, start, end, last.start, last.end, queries].join('/');
+    const scores = remembered(memo, `tokenselect/${query}/${localTokens}/${poolKernel}/${place}`, () =>
+      votes(context, parameters, input, last, isEach),
+    );
+    const { score } = scores.value;
+    const { buffer, rowStride } = score;
+    const count = middle.start + selectedTokens;
+    const kept = ops.scratch('u32', queries * count, 'kept tokens');
+    const tied = ops.scratch('u32', queries, 'tied at the cut');
+    ops.topK({
+      ...{ score, count, indexBase: 0, tied: { buffer: tied, offset: 0 } },
+      out: { buffer: kept, offset: 0, sets: queries, count, rowStride: count },
+    });
+    return Array.from({ length: queries }, (_, i): Selection => {
+      const candidates = { start: middle.start, end: middle.end + i };
+      const length = candidates.end - candidates.start;
       return {
-        list: count > 0 ? list : null,
-        rangeStart: middle.end,
-        candidates: middle,
+        list: count > 0 ? { buffer: kept, offset: i * count, sets: 1, count, rowStride: count } : null,
+        rangeStart: candidates.end,
+        candidates,
         score: {
-          rows: { buffer, offset: middle.start, rows: 1, length, rowStride: length },
+          rows: { buffer, offset: i * rowStride + middle.start, rows: 1, length, rowStride },
           scoreStart: middle.start,
         },
-        tiedAtCut: selectedTokens > 0 ? { buffer: tied, offset: 0, sets: 1 } : null,
-        owned: [kept, tied, ...scores.owned],
+        tiedAtCut: selectedTokens > 0 ? { buffer: tied, offset: i, sets: 1 } : null,
+        owned: i === 0 ? [kept, tied, ...scores.owned] : [],
       };
-    },
+    });
+  };
+  return {
+    select: (input) => choose(input, false)?.[0] ?? keepEverything(input.block.start),
+    each: { scoresOfQuery: keyValueHeads, select: (input) => choose(input, true) },
     ...positionsByChoice.attend(context, parameters),
     mark() {},
     rewind() {},
