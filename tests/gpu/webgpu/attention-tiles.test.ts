@@ -1,6 +1,16 @@
 import { it } from 'vitest';
 import type { Ops, TileOrigin } from '../../../gpu/ops';
-import { compare, describeBoth, infiniteScores, inputView, type Layout, poisoned } from './both';
+import {
+  compare,
+  describeDevices,
+  hardwareAdapter,
+  infiniteScores,
+  inputView,
+  type Layout,
+  poisoned,
+  quicklyCompiled,
+  softwareAdapter,
+} from './both';
 
 // An exponential of a difference of numbers of about 3, and sums of at most a few hundred probabilities.
 const tolerance = { relative: 1e-5 };
@@ -139,7 +149,9 @@ function encode(ops: Ops, c: Case, scale = 1) {
   return { out };
 }
 
-describeBoth('attentionTiles', (backends) => {
+const devices = { 'software adapter': softwareAdapter, 'hardware adapter': quicklyCompiled };
+
+describeDevices('attentionTiles', devices, (backends) => {
   it.each(cases.map((c) => [JSON.stringify(c), c] as const))('%s', async (_, c) => {
     await compare(backends, (ops) => encode(ops, c), tolerance);
   });
@@ -147,5 +159,12 @@ describeBoth('attentionTiles', (backends) => {
   it('probabilities that are far apart', async () => {
     const c = { tokens: 133, channels: 8, width: 17, height: 17, tokensPerPixel: 8 };
     await compare(backends, (ops) => encode(ops, c, 4), { relative: 1e-4 });
+  });
+});
+
+describeDevices('attentionTiles, loops written out', { 'hardware adapter': hardwareAdapter }, (backends) => {
+  it('pixels of several rows and keys, with a window', async () => {
+    const tokens = { tokens: 133, channels: 20, heads: 2, tokensPerPixel: 16, window: 70 };
+    await compare(backends, (ops) => encode(ops, { ...tokens, width: 9, height: 9, rowStep: 8 }), tolerance);
   });
 });

@@ -1,6 +1,17 @@
 import { it } from 'vitest';
 import type { Ops } from '../../../gpu/ops';
-import { compare, describeBoth, infiniteScores, inputView, type Layout, poisoned } from './both';
+import {
+  type Backends,
+  compare,
+  describeDevices,
+  hardwareAdapter,
+  infiniteScores,
+  inputView,
+  type Layout,
+  poisoned,
+  quicklyCompiled,
+  softwareAdapter,
+} from './both';
 
 // An exponential of a difference of numbers of about 3, and sums of at most 129 probabilities.
 const tolerance = { relative: 5e-6 };
@@ -59,18 +70,10 @@ function inputs(ops: Ops, c: Case) {
 
 const named = cases.map((c) => [JSON.stringify(c), c] as const);
 
-describeBoth('recomputed probabilities', (backends) => {
-  it.each(named)('attentionProbabilities %s', async (_, c) => {
-    await compare(
-      backends,
-      (ops) => {
-        const out = poisoned(ops, (c.heads ?? 1) * c.queries * c.keys);
-        ops.attentionProbabilities({ ...inputs(ops, c), out });
-        return { out };
-      },
-      tolerance,
-    );
-  });
+const devices = { 'software adapter': softwareAdapter, 'hardware adapter': quicklyCompiled };
+
+describeDevices('recomputed probabilities', devices, (backends) => {
+  it.each(named)('attentionProbabilities %s', (_, c) => compareProbabilities(backends, c));
 
   it.each(
     named.flatMap(([name, c]) => [
@@ -82,29 +85,63 @@ describeBoth('recomputed probabilities', (backends) => {
       [name, c, 3, 20, 'group'] as const,
       [name, c, 2, 50, 'one'] as const,
     ]),
-  )('massByGroup %s, %s groupings', async (_, c, groupings, groups, setsPer, rows?) => {
-    const heads = c.heads ?? 1;
-    const sets = { one: 1, group: c.groups ?? 1, head: heads }[setsPer];
-    await compare(
-      backends,
-      (ops) => {
-        const out = poisoned(ops, groupings * heads * c.queries * groups);
-        const groupOf = Uint32Array.from(
-          { length: groupings * sets * (rows ? c.queries : 1) * c.keys + 3 },
-          (_, i) => (i * 7 + (i >> 3)) % groups,
-        );
-        ops.massByGroup({
-          ...inputs(ops, c),
-          groupOf: ops.upload(groupOf, 'groups'),
-          groupings,
-          sets,
-          groups,
-          byRow: rows !== undefined,
-          out,
-        });
-        return { out };
-      },
-      tolerance,
-    );
-  });
+  )('massByGroup %s, %s groupings', (_, c, groupings, groups, setsPer, byRow?) =>
+    compareMass(backends, c, groupings, groups, setsPer, byRow),
+  );
 });
+
+describeDevices(
+  'recomputed probabilities, loops written out',
+  { 'hardware adapter': hardwareAdapter },
+  (backends) => {
+    const c = { queries: 70, keys: 129, channels: 20, heads: 4, groups: 2, window: 33 };
+    it('attentionProbabilities', () => compareProbabilities(backends, c));
+    it('massByGroup', () => compareMass(backends, c, 3, 6, 'group'));
+  },
+);
+
+async function compareProbabilities(backends: Backends, c: Case): Promise<void> {
+  await compare(
+    backends,
+    (ops) => {
+      const out = poisoned(ops, (c.heads ?? 1) * c.queries * c.keys);
+      ops.attentionProbabilities({ ...inputs(ops, c), out });
+      return { out };
+    },
+    tolerance,
+  );
+}
+
+/** `byRow`: each row has groups of its own. */
+async function compareMass(
+  backends: Backends,
+  c: Case,
+  groupings: number,
+  groups: number,
+  setsPer: 'one' | 'group' | 'head',
+  byRow?: 'by row',
+): Promise<void> {
+  const heads = c.heads ?? 1;
+  const sets = { one: 1, group: c.groups ?? 1, head: heads }[setsPer];
+  await compare(
+    backends,
+    (ops) => {
+      const out = poisoned(ops, groupings * heads * c.queries * groups);
+      const groupOf = Uint32Array.from(
+        { length: groupings * sets * (byRow ? c.queries : 1) * c.keys + 3 },
+        (_, i) => (i * 7 + (i >> 3)) % groups,
+      );
+      ops.massByGroup({
+        ...inputs(ops, c),
+        groupOf: ops.upload(groupOf, 'groups'),
+        groupings,
+        sets,
+        groups,
+        byRow: byRow !== undefined,
+        out,
+      });
+      return { out };
+    },
+    tolerance,
+  );
+}
