@@ -166,9 +166,11 @@ class ReadText {
 
   /** Where the text is evicted from and answered. */
   places(evictAfter: EvictAfter): StudyPlaces & { readonly answerStart: number } {
-    const { queries, answerStart } = this.text.facts;
+    const { valueStart, facts } = this.text;
     // A task has an answer.
-    return { evictAt: evictAfter === 'question' ? answerStart! : queries.start, answerStart: answerStart! };
+    return evictAfter === 'question'
+      ? { evictAt: valueStart!, answerStart: valueStart! }
+      : { evictAt: facts.queries.start, answerStart: facts.answerStart! };
   }
 
   /** The method of a cell, for this text. */

@@ -9,7 +9,7 @@ import { LONGEST_TEXT_TOKENS } from '../study/limits';
 import type { SourceSpec, StudySpec } from '../study/spec';
 import { isAnswerComplete, isAnswerRight } from '../tasks/answer';
 import { generateTask } from '../tasks/generate';
-import type { TaskId } from '../tasks/task';
+import type { TaskId, TaskInstance } from '../tasks/task';
 import type { SampleText } from './environment';
 import { lengthNotices } from './notices';
 
@@ -18,6 +18,8 @@ export interface StudyText {
   readonly facts: TextFacts;
   /** True answer with its leading space; null without a task. */
   readonly answerText: string | null;
+  /** First token of the answer that is not white space alone; null without a task. */
+  readonly valueStart: number | null;
   /** Whether both runs go on writing after it: a text of one's own, which asks nothing that could be checked. */
   readonly isContinued: boolean;
   /** Whether a generated answer needs no further token. */
@@ -44,8 +46,9 @@ export function buildText(
       ? fromTask(spec.source, tokenizer, startToken, samples)
       : fromProse(spec.source, tokenizer, startToken, samples);
   const ids = checkedIds(made.ids, config);
-  const { questionStart, answerStart } = made;
-  const asked = spec.queriesStart === 'answer' ? answerStart : spec.queriesStart;
+  const { questionStart, valueStart } = made;
+  const isAfterQuestion = spec.queriesStart === 'answer';
+  const asked = isAfterQuestion ? valueStart : spec.queriesStart;
   const start = asked ?? questionStart ?? ids.length - Math.ceil(ids.length / 8);
   if (!Number.isInteger(start) || start < 0 || start >= ids.length) {
     throw new UserError(`queries must start at a token from 0 to ${ids.length - 1}, not at ${start}.`);
@@ -56,6 +59,7 @@ export function buildText(
   return {
     ids,
     answerText: made.answerText,
+    valueStart,
     isContinued: spec.source.kind === 'text',
     facts: {
       tokens: ids.length,
@@ -72,7 +76,7 @@ export function buildText(
         return saved;
       },
       queries: { start, end: ids.length },
-      answerStart: made.answerStart,
+      answerStart: isAfterQuestion ? valueStart : made.answerStart,
       needles: made.needles,
       notices,
     },
@@ -94,6 +98,7 @@ interface MadeText {
   readonly text: string | null;
   readonly questionStart: number | null;
   readonly answerStart: number | null;
+  readonly valueStart: number | null;
   readonly answerText: string | null;
   readonly needles: TextFacts['needles'];
   readonly notices: readonly string[];
@@ -123,10 +128,26 @@ function fromTask(
     text: task.text,
     questionStart: task.questionStart,
     answerStart: task.answerStart,
+    valueStart: valueStart(task, tokenizer),
     answerText: task.answerText,
     needles: task.needles,
     notices: [],
   };
+}
+
+/**
+ * Where methods evict "after the question". White space that is a token of its own says nothing of the answer, and a model writes it
+ * without looking for one: a query that had read no further would not know what is needed.
+ */
+function valueStart({ ids, answerStart }: TaskInstance, tokenizer: Tokenizer): number {
+  const texts = tokenizer.tokenTexts(ids.slice(answerStart));
+  return (
+    answerStart +
+    Math.max(
+      0,
+      texts.findIndex((text) => text.trim() !== ''),
+    )
+  );
 }
 
 function fromProse(
@@ -160,6 +181,7 @@ function fromProse(
     text: all.length <= limit ? text : null,
     questionStart: null,
     answerStart: null,
+    valueStart: null,
     answerText: null,
     needles: [],
     notices: [],
