@@ -219,7 +219,8 @@ class Run {
   readonly #next: DeviceBuffer;
   readonly #nextLogits: Rows;
   readonly #scratchLogSumExp: RowScalars;
-  readonly #fullOutput: Rows | null;
+  /** Full attention of a block, which what the method then attends to leaves as it is. */
+  readonly #full: { readonly output: Rows; readonly logSumExp: RowScalars } | null;
   readonly #traits: Traits;
   readonly #earlier: EarlierQueries | null;
   readonly #evictAt: number;
@@ -258,8 +259,11 @@ class Run {
     this.#traits = traits;
     this.#evictAt = evictAt;
     // Methods that look at full attention's probabilities need its log-sum-exp first, which comes with an output nobody reads.
-    this.#fullOutput = traits.wants.logSumExp
-      ? scratch.rows(queryHeads, largestBlock, headDimension, 'full attention output')
+    this.#full = traits.wants.logSumExp
+      ? {
+          output: scratch.rows(queryHeads, largestBlock, headDimension, 'full attention output'),
+          logSumExp: scratch.scalars(queryHeads, largestBlock, 'full attention log-sum-exp'),
+        }
       : null;
     this.#check = new ScoreCheck(ops, config.layers);
     const { queriesBefore } = traits.wants;
@@ -454,7 +458,7 @@ class Run {
     const input: LayerInput = {
       ...asked,
       block: { start, end },
-      logSumExp: this.#fullOutput ? this.#scratchLogSumExp : null,
+      logSumExp: this.#full?.logSumExp ?? null,
       queriesBefore: (before) => this.#earlier?.before(asked.layer, before) ?? null,
       prompt: () => this.#promptOf(asked),
       // Layers below have had their turn.
@@ -462,14 +466,9 @@ class Run {
       atBlock: () => null,
     };
     const scale = decoder.config.attentionScale;
-    if (this.#fullOutput) {
-      fullLogSumExp(
-        this.#ops,
-        input,
-        scale,
-        sliceRows(this.#fullOutput, 0, end - start),
-        this.#scratchLogSumExp,
-      );
+    if (this.#full) {
+      const { output, logSumExp } = this.#full;
+      fullLogSumExp(this.#ops, input, scale, sliceRows(output, 0, end - start), logSumExp);
     }
     const selection: Selection = this.#method.select(input);
     if (this.#method.attend) this.#method.attend(input, selection, asked.out, kept);

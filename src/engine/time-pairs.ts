@@ -111,6 +111,7 @@ async function attentionTime(
     const out = scratch.rows(H, largest, d, 'attention output');
     const logSumExp = scratch.scalars(H, largest, 'block log-sum-exp');
     const unused = traits.wants.logSumExp ? scratch.rows(H, largest, d, 'full attention output') : null;
+    const full = unused && scratch.scalars(H, largest, 'full attention log-sum-exp');
     const times: MeasuredTime[] = [];
     for (const layerTrace of text.layerTraces) {
       const asked: Promise<MeasuredTime>[] = [];
@@ -118,11 +119,11 @@ async function attentionTime(
         // Rotating queries and keys belongs to the forward pass: done before the watch starts.
         const here = {
           ...viewsOf(layerInput(layerTrace, block, traits.wants, text.layerTraces, text.answerStart)),
-          logSumExp: unused && logSumExp,
+          logSumExp: full,
         };
         const watch = ops.stopwatch();
         const count = block.end - block.start;
-        if (unused) fullLogSumExp(ops, here, scale, sliceRows(unused, 0, count), logSumExp);
+        if (unused && full) fullLogSumExp(ops, here, scale, sliceRows(unused, 0, count), full);
         const selection = run.select(here);
         const rows = sliceRows(out, 0, count);
         if (run.attend) run.attend(here, selection, rows, logSumExp);

@@ -121,6 +121,20 @@ describe('the rule that decided', () => {
     expect(sentences(row)[1]).toBe('missed: its score is below the cut');
   });
 
+  it('is a neighbour’s score, where only one of two goes on', () => {
+    const rule = { kind: 'neighbour', partitions: null, evictedAt: null } as const;
+    const fates = (['sink', 'dropped', 'selected', 'local', 'own-block'] as const).map((fate): [KeyFate] => [
+      fate,
+    ]);
+    expect(sentences({ ...rowOf(fates), rule })).toEqual([
+      'kept: one of the first 1',
+      'dropped: it scored less than a neighbour when its next sub-cache took none, or it left the last one',
+      'kept: a sub-cache took it, or it scored no less than the neighbour it was compared with',
+      'kept: one of the last 1 before the block',
+      'kept: in the query’s own block',
+    ]);
+  });
+
   it('is the kind of the head, where heads keep everything or both ends', () => {
     const headRule = { kind: 'head', partitions: null, evictedAt: 3 } as const;
     const of = (fates: readonly KeyFate[]): string[] =>

@@ -98,6 +98,6 @@ export function readingBuffers(
     one('next token', 1),
     one('next logits', config.vocabularySize),
     one('block log-sum-exp', largestBlock * H),
-    ...(size.needsFullAttention ? [one('full attention output', largestBlock * H * d)] : []),
+    ...(size.needsFullAttention ? [one('full attention', largestBlock * H * (d + 1))] : []),
   ];
 }
