@@ -58,18 +58,37 @@ export class Buffers {
   }
 
   /**
-   * New storage.
+   * New storage, of what was freed rather none that `isInTheWay`: as long as the pool may grow, more is made instead.
    *
    * @throws UserError if the device allows no buffer of this size, or the budget has no room for it
    */
-  create(type: ElementType, length: number, label: string): NewStorage {
+  create(
+    type: ElementType,
+    length: number,
+    label: string,
+    isInTheWay: (storage: Storage) => boolean,
+  ): NewStorage {
     const bytes = this.#bytesOf(length, label);
-    const pooled = this.#pool.get(bytes)?.pop();
-    if (pooled) this.#pooledBytes -= bytes;
-    else this.#makeRoom(bytes, label);
+    const pooled = this.#takePooled(bytes, isInTheWay);
+    if (!pooled) this.#makeRoom(bytes, label);
     const storage = pooled ?? this.#make(bytes, label);
     this.#count(bytes);
     return { buffer: new StorageBuffer(type, length, label, storage), reused: pooled !== undefined };
+  }
+
+  #takePooled(bytes: number, isInTheWay: (storage: Storage) => boolean): Storage | undefined {
+    const bucket = this.#pool.get(bytes);
+    if (!bucket || bucket.length === 0) return undefined;
+    let place = bucket.length - 1;
+    while (place >= 0 && isInTheWay(bucket[place]!)) place--;
+    if (place < 0) {
+      const held = this.#bytes + this.#pooledBytes + this.#condemnedBytes;
+      const mayGrow = this.#pooledBytes + bytes <= POOL_BYTES && held + bytes <= this.limits.budgetBytes;
+      if (mayGrow) return undefined;
+      place = bucket.length - 1;
+    }
+    this.#pooledBytes -= bytes;
+    return bucket.splice(place, 1)[0];
   }
 
   #make(bytes: number, label: string): Storage {

@@ -100,15 +100,15 @@ export class CommandEncoder {
     return this.#create(type, length, label).buffer;
   }
 
-  #create(type: ElementType, length: number, label: string): NewStorage {
+  #create(type: ElementType, length: number, label: string, isInTheWay = isAsked): NewStorage {
     this.#opened.throwFailure();
     if (this.#buffers.mustSubmitBefore(length, label)) this.flush();
-    return this.#buffers.create(type, length, label);
+    return this.#buffers.create(type, length, label, isInTheWay);
   }
 
   /** New buffer with any contents, for one operation: `releaseTemporaries` frees it. */
   temporary(type: ElementType, length: number, label: string): StorageBuffer {
-    const { buffer } = this.#buffers.create(type, length, label);
+    const { buffer } = this.#buffers.create(type, length, label, isAsked);
     this.#temporaries.push(buffer);
     return buffer;
   }
@@ -130,7 +130,11 @@ export class CommandEncoder {
   }
 
   upload(data: Float32Array | Uint32Array, label: string): StorageBuffer {
-    const buffer = this.scratch(data instanceof Float32Array ? 'f32' : 'u32', data.length, label);
+    const type = data instanceof Float32Array ? 'f32' : 'u32';
+    // What encoded work uses cannot be written before that is submitted.
+    const { submission } = this.#commands;
+    const isUsed = (storage: Storage): boolean => storage.isAsked || storage.lastUse === submission;
+    const { buffer } = this.#create(type, data.length, label, isUsed);
     this.write(buffer, 0, data);
     return buffer;
   }
@@ -365,6 +369,11 @@ function find(records: readonly Parameters[], field: ParameterField): number | u
   if (known !== undefined) return known;
   field.record = records.findIndex((record) => record[field.name] !== undefined);
   return records[field.record]?.[field.name];
+}
+
+/** It would have to be copied out before it is written: that ends a pass. */
+function isAsked(storage: Storage): boolean {
+  return storage.isAsked;
 }
 
 function storageOf(buffer: DeviceBuffer): Storage {
