@@ -44,8 +44,8 @@ export class LiveStudy {
   readonly #engine: Engine;
   readonly #tokens: number;
 
-  constructor(ops: Ops, tokens: number) {
-    this.#engine = new Engine(ops, nodeEnvironment());
+  constructor(ops: Ops, tokens: number, environment = nodeEnvironment()) {
+    this.#engine = new Engine(ops, environment);
     this.#engine.look(VISIBLE.layer, VISIBLE.head);
     this.#tokens = tokens;
   }

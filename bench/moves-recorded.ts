@@ -3,6 +3,7 @@
  * (idle-device.ts), where every score is 0 and every choice the first keys.
  */
 import { createWebGpuOps } from '../gpu/webgpu';
+import { nodeEnvironment } from '../src/cli/node-environment';
 import { methods } from '../src/methods';
 import { type Calls, createIdleDevice, difference } from './idle-device';
 import { LiveStudy, median } from './live-study';
@@ -25,11 +26,12 @@ export interface RecordedMove {
 export async function* recordMoves(
   ids: readonly string[] = methods.map(({ id }) => id),
   tokens = TOKENS,
+  environment = nodeEnvironment(),
 ): AsyncGenerator<RecordedMove> {
   const { device, calls } = createIdleDevice();
   const ops = await createWebGpuOps({ device, capabilities: { isFallbackAdapter: false } });
-  const context = await contextOf(ops, tokens);
-  const study = new LiveStudy(ops, tokens);
+  const context = await contextOf(ops, tokens, environment);
+  const study = new LiveStudy(ops, tokens, environment);
   await study.run({ id: 'full', parameters: {} }, ['probe']);
   for (const method of methods.filter(({ id }) => ids.includes(id))) {
     for (const { parameter, values } of movesOf(method, context)) {

@@ -63,8 +63,12 @@ export const moves: Section = {
   },
 };
 
-export async function contextOf(ops: Ops, tokens: number): Promise<ParameterContext> {
-  const model = await openModel(ops, nodeEnvironment().modelFolder('bundled'));
+export async function contextOf(
+  ops: Ops,
+  tokens: number,
+  environment = nodeEnvironment(),
+): Promise<ParameterContext> {
+  const model = await openModel(ops, environment.modelFolder('bundled'));
   model.decoder.release();
   return parameterContext(model, tokens);
 }

@@ -1,6 +1,8 @@
 import { expect, it } from 'vitest';
 import { measureDispatchOverhead } from '../../bench/dispatch-overhead';
 import { recordMoves } from '../../bench/moves-recorded';
+import { nodeEnvironment } from '../../src/cli/node-environment';
+import { nodeFolder } from '../../src/model/files/folder-node';
 
 /** What the bundled model takes to read 1,024 tokens: more of these is time that a large GPU waits for JavaScript. */
 const MOST_DISPATCHES = {
@@ -24,20 +26,17 @@ it('takes no more dispatches to read a text than it did, and makes neither buffe
 /** What a moved parameter takes until the numbers of all layers stand, for methods that decide for every token of an answer. */
 const MOST_DISPATCHES_OF_A_MOVE = {
   'grouped-positions, neighborTokens': 448,
-  'quest, budgetTokens': 62,
-  'quest, pageTokens': 104,
   'sparq, selectedTokens': 201,
   'sparq, rankChannels': 257,
-  'loki, selectedTokens': 82,
-  'loki, components': 137,
   'tokenselect, selectedTokens': 415,
   'tokenselect, chunkTokens': 668,
 };
 
 it('decides for all tokens of an answer in one pass when a parameter moves', async () => {
   const dispatches: Record<string, number> = {};
-  const ids = ['grouped-positions', 'quest', 'sparq', 'loki', 'tokenselect'];
-  for await (const { method, parameter, calls } of recordMoves(ids, 512))
+  const ids = ['grouped-positions', 'sparq', 'tokenselect'];
+  const environment = { ...nodeEnvironment(), modelFolder: () => nodeFolder('samples/model') };
+  for await (const { method, parameter, calls } of recordMoves(ids, 512, environment))
     dispatches[`${method}, ${parameter}`] = calls.dispatches;
   expect(Object.keys(dispatches)).toEqual(Object.keys(MOST_DISPATCHES_OF_A_MOVE));
   for (const [name, most] of Object.entries(MOST_DISPATCHES_OF_A_MOVE))
