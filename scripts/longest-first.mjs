@@ -7,10 +7,10 @@ import { root } from './setup.mjs';
  * files begin first, and a fresh clone, which has timed none yet, would take the files of most bytes first.
  */
 export const longest = [
-  'tests/browser/study.test.ts',
-  'tests/browser/links.test.ts',
   'tests/browser/device-loss.test.ts',
+  'tests/browser/links.test.ts',
   'tests/browser/arrival.test.ts',
+  'tests/browser/study.test.ts',
   'tests/browser/map.test.ts',
   'tests/browser/harness.test.ts',
   'tests/gpu/webgpu/attention.test.ts',

@@ -1,7 +1,8 @@
 import type { Page, Worker } from 'playwright-core';
 import { expect, test } from 'vitest';
 import type { KeyholeState } from '../../src/page/contract';
-import { describeInChromium, until } from './harness';
+import type { Measurements } from '../../src/study/results';
+import { describeInChromium, follow, screenshot, until } from './harness';
 
 /** In the worker, before its own code: devices can be reached from the test. */
 const KEEP_DEVICES = `
@@ -16,13 +17,22 @@ const KEEP_DEVICES = `
 
 /**
  * Milliseconds from the first word of progress after the start to the loss: while files come, texts are read, layers measured. A
- * moment takes software WebGPU half a minute, so `npm test` tries one of them, and the others one after the other;
- * KEYHOLE_EVERY_MOMENT=1 all ten.
+ * moment takes software WebGPU half a minute, so `npm test` tries one of them; KEYHOLE_EVERY_MOMENT=1 all ten, one after the other.
  */
 const everyMoment = [0, 150, 400, 800, 1200, 1800, 2500, 3500, 5000, 7000];
 const moments = process.env.KEYHOLE_EVERY_MOMENT ? everyMoment : [1200];
 
-describeInChromium('a GPU that is lost in mid study', 'webgpu', (chromium) => {
+const STUDY = 'backend=webgpu&task=single-needle&length=128&pin=none';
+
+describeInChromium('WebGPU', 'webgpu', (chromium) => {
+  test('an adapter that computes in software is not chosen unasked', async () => {
+    // Of a model that is asked about first: no study begins.
+    const page = await chromium.openPage('model=http://127.0.0.1:9/');
+    await expect
+      .poll(() => page.evaluate(() => window.keyhole.state().backend), { timeout: 30_000 })
+      .toBe('cpu');
+  });
+
   async function openStudy(): Promise<Page> {
     const context = await chromium.browser.newContext();
     const page = await context.newPage();
@@ -30,7 +40,7 @@ describeInChromium('a GPU that is lost in mid study', 'webgpu', (chromium) => {
       const response = await route.fetch();
       await route.fulfill({ response, body: KEEP_DEVICES + (await response.text()) });
     });
-    await page.goto(`${chromium.url}#backend=webgpu&task=single-needle&length=128&pin=none`);
+    await page.goto(`${chromium.url}#${STUDY}`);
     return page;
   }
 
@@ -58,9 +68,8 @@ describeInChromium('a GPU that is lost in mid study', 'webgpu', (chromium) => {
     return worker!;
   }
 
-  async function expectStudy(page: Page, backend: 'webgpu' | 'cpu'): Promise<void> {
-    // Not before the restart: a study that had ended already is run again, too.
-    await page.waitForTimeout(1500);
+  /** The measurements that a study ends with, on `backend`. */
+  async function studied(page: Page, backend: 'webgpu' | 'cpu', seed: number): Promise<Measurements> {
     await until(
       page,
       () => window.keyhole.state().origin === 'live' && window.keyhole.state().error === null,
@@ -69,21 +78,37 @@ describeInChromium('a GPU that is lost in mid study', 'webgpu', (chromium) => {
     expect(state.error).toBeNull();
     expect(state.backend).toBe(backend);
     // A link's length that is refused would run the default study, four times as long.
-    expect(state.source).toMatchObject({ task: 'single-needle', tokens: 128 });
+    expect(state.source).toMatchObject({ task: 'single-needle', tokens: 128, seed });
     expect(state.measurements?.layers).toHaveLength(8);
     expect(state.measurements?.sweep?.length).toBeGreaterThan(0);
+    return state.measurements!;
   }
 
-  test.each(moments)('%i ms in: the study ends on the device after it, without an error', async (moment) => {
-    const page = await openStudy();
-    await lose(page, moment);
-    await expectStudy(page, 'webgpu');
-  });
+  /** Until the study has begun again: one that had ended already is run again, too. */
+  const restarted = (page: Page): Promise<void> => page.waitForTimeout(1500);
 
-  test('150 ms in, and its successor 5000 ms in: the study ends on the CPU, without an error', async () => {
-    const page = await openStudy();
-    const first = await lose(page, 150);
-    await lose(page, 5000, first);
-    await expectStudy(page, 'cpu');
-  });
+  test.each(moments)(
+    'lost %i ms in, and again in the next study: the first ends on WebGPU with the recall that it has on the CPU, the next on the CPU',
+    { timeout: 180_000 },
+    async (moment) => {
+      const page = await openStudy();
+      const first = await lose(page, moment);
+      await restarted(page);
+      const webgpu = await studied(page, 'webgpu', 7);
+      await screenshot(page, 'webgpu');
+      await follow(page, `${STUDY}&seed=8`);
+      await lose(page, 300, first);
+      await restarted(page);
+      await studied(page, 'cpu', 8);
+      await follow(page, STUDY);
+      const cpu = await studied(page, 'cpu', 7);
+      expect(webgpu.freeRun?.divergenceNats).toBeCloseTo(cpu.freeRun!.divergenceNats!, 4);
+      webgpu.layers.forEach(({ massRecall, heads }, layer) => {
+        expect(Math.abs(massRecall! - cpu.layers[layer]!.massRecall!), `layer ${layer}`).toBeLessThan(5e-3);
+        expect(heads).toHaveLength(6);
+      });
+      // Not the numbers of an empty study.
+      expect(Math.min(...cpu.layers.map(({ massRecall }) => massRecall!))).toBeGreaterThan(0.3);
+    },
+  );
 });

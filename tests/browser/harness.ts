@@ -100,6 +100,18 @@ export async function idle<State>(page: Page): Promise<State> {
   return page.evaluate(() => (window as unknown as { keyhole: { idle(): Promise<State> } }).keyhole.idle());
 }
 
+/** Follows a link in a page that stands. From here on `idle` waits for what it asks for. */
+export async function follow(page: Page, hash: string): Promise<void> {
+  await page.evaluate(
+    (next) =>
+      new Promise<void>((followed) => {
+        addEventListener('hashchange', () => followed(), { once: true });
+        location.hash = next;
+      }),
+    hash,
+  );
+}
+
 /** Waits until something is so in the page. Asked ten times a second, not at every frame: a state is a copy of all that the page has. */
 export async function until(page: Page, isSo: () => boolean, timeout = 110_000): Promise<void> {
   await page.waitForFunction(isSo, undefined, { timeout, polling: 100 });

@@ -1,3 +1,4 @@
+import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
 import { type ColourTables, colourTablesOf, IGNORED_BITS } from '../../components/map/colour-tables';
 import { createCpuOps } from '../../gpu/cpu';
@@ -9,7 +10,7 @@ import { ownPositionsOf } from '../../src/methods/method-spec';
 import { nodeFolder } from '../../src/model/files/folder-node';
 import type { KeyholeState } from '../../src/page/contract';
 import { isKept, isMissed } from '../../src/page/explain/explain-key';
-import { describeInChromium, idle, screenshot } from './harness';
+import { describeInChromium, follow, idle, screenshot } from './harness';
 
 /** Over the diagonal: some cells are empty. */
 const zoom = { rowStart: 30, rowEnd: 46, columnStart: 24, columnEnd: 40 };
@@ -17,10 +18,11 @@ const VIEW = 'sample=short&layer=3&head=2&zoom=30-46-24-40&theme=dark&pin=none';
 const window = `${VIEW}&method=streaming-llm&p.keepFraction=0.3`;
 const own = `${VIEW}&method=esa&p.projection=exact&p.initTokens=2&p.localTokens=5&p.selectedTokens=3&p.chunkTokens=7&positions=own`;
 
+const environment = { ...nodeEnvironment(), modelFolder: () => nodeFolder('samples/model') };
+const engine = new Engine(createCpuOps(), environment);
+
 /** The rows of the study that the page shows, computed here. */
 async function rowsOf(state: KeyholeState): Promise<QueryRow[]> {
-  const environment = { ...nodeEnvironment(), modelFolder: () => nodeFolder('samples/model') };
-  const engine = new Engine(createCpuOps(), environment);
   await engine.run({
     spec: {
       ...{ model: 'bundled', source: state.source, pinned: [], queriesStart: null, startToken: null },
@@ -51,43 +53,47 @@ function coloursOf(row: QueryRow, key: number, mode: string, colours: ColourTabl
   return [-8, 0, 8].map((change) => ramp[(bits + change) >>> IGNORED_BITS]!);
 }
 
+/** Packed colours of the cells' middles. */
+const cellsOf = (page: Page): Promise<number[]> =>
+  page.evaluate((side) => {
+    const map = document.querySelector('[role="application"][aria-label^="Attention map"]')!;
+    const canvas = map.querySelector('canvas')!;
+    const context = canvas.getContext('2d')!;
+    return Array.from({ length: side * side }, (_, at) => {
+      const x = Math.floor((((at % side) + 0.5) * canvas.width) / side);
+      const y = Math.floor(((Math.floor(at / side) + 0.5) * canvas.height) / side);
+      const [red, green, blue, alpha] = context.getImageData(x, y, 1, 1).data;
+      return ((alpha! << 24) | (blue! << 16) | (green! << 8) | red!) >>> 0;
+    });
+  }, zoom.rowEnd - zoom.rowStart);
+
 describeInChromium('map', 'cpu', (chromium) => {
-  test.each([
-    ['full', window],
-    ['both', window],
-    ['both', own],
-  ])('a cell that is zoomed in on has the colour of its weight: %s, %s', async (mode, hash) => {
-    const page = await chromium.openPage(`${hash}&mode=${mode}`);
-    const state = await idle<KeyholeState>(page);
-    expect(state.view.zoom).toEqual(zoom);
-    const rows = await rowsOf(state);
+  test('a cell that is zoomed in on has the colour of its weight: full, with what is kept, under a method’s own positions', async () => {
     const colours = colourTablesOf('dark');
-    /** Packed colours of the cells' middles. */
-    const cells = () =>
-      page.evaluate((side) => {
-        const map = document.querySelector('[role="application"][aria-label^="Attention map"]')!;
-        const canvas = map.querySelector('canvas')!;
-        const context = canvas.getContext('2d')!;
-        return Array.from({ length: side * side }, (_, at) => {
-          const x = Math.floor((((at % side) + 0.5) * canvas.width) / side);
-          const y = Math.floor(((Math.floor(at / side) + 0.5) * canvas.height) / side);
-          const [red, green, blue, alpha] = context.getImageData(x, y, 1, 1).data;
-          return ((alpha! << 24) | (blue! << 16) | (green! << 8) | red!) >>> 0;
+    let page: Page | null = null;
+    for (const [mode, hash] of [
+      ['full', window],
+      ['both', window],
+      ['both', own],
+    ] as const) {
+      if (page) await follow(page, `${hash}&mode=${mode}`);
+      else page = await chromium.openPage(`${hash}&mode=${mode}`);
+      const state = await idle<KeyholeState>(page);
+      expect(state.view).toMatchObject({ zoom, mode });
+      const rows = await rowsOf(state);
+      const name = `${mode}${hash === own ? '-own' : ''}`;
+      const wrong = async (shown: Page) =>
+        (await cellsOf(shown)).flatMap((colour, at) => {
+          const row = rows[Math.floor(at / rows.length)]!;
+          const key = zoom.columnStart + (at % rows.length);
+          const expected = coloursOf(row, key, mode, colours);
+          return expected.includes(colour)
+            ? []
+            : [`${name}, query ${row.query}, key ${key}: ${colour}, not ${expected[1]}`];
         });
-      }, rows.length);
-    const wrong = async () => {
-      const seen = await cells();
-      return seen.flatMap((colour, at) => {
-        const row = rows[Math.floor(at / rows.length)]!;
-        const key = zoom.columnStart + (at % rows.length);
-        const expected = coloursOf(row, key, mode, colours);
-        return expected.includes(colour)
-          ? []
-          : [`query ${row.query}, key ${key}: ${colour}, not ${expected[1]}`];
-      });
-    };
-    await expect.poll(wrong, { timeout: 10_000 }).toEqual([]);
-    expect(new Set(await cells()).size, 'different colours').toBeGreaterThan(20);
-    await screenshot(page, `map-zoomed-${mode}${hash === own ? '-own' : ''}`);
+      await expect.poll(() => wrong(page!), { timeout: 10_000 }).toEqual([]);
+      expect(new Set(await cellsOf(page)).size, `${name}: different colours`).toBeGreaterThan(20);
+      await screenshot(page, `map-zoomed-${name}`);
+    }
   });
 });
