@@ -120,11 +120,16 @@ function run(ops: Ops, c: Case, rowsPer: 'group' | 'head', accumulate: boolean) 
 
 describeBoth('accumulatedAttention', (backends) => {
   it.each(
-    cases.flatMap((c) =>
-      (['group', 'head'] as const).map((rowsPer) => [JSON.stringify(c), rowsPer, c] as const),
+    cases.flatMap((c, i) =>
+      // What a window hides does not depend on where sums go: one of the four in turn.
+      (c.window === undefined || c.lengths
+        ? (['group', 'head'] as const)
+        : ([i % 2 === 0 ? 'group' : 'head'] as const)
+      ).map((rowsPer) => [JSON.stringify(c), rowsPer, c, i] as const),
     ),
-  )('%s, a row for each %s', async (_, rowsPer, c) => {
-    for (const accumulate of [false, true])
+  )('%s, a row for each %s', async (_, rowsPer, c, i) => {
+    const isOneOfBoth = c.window !== undefined && !c.lengths;
+    for (const accumulate of isOneOfBoth ? [i % 4 < 2] : [false, true])
       await compare(backends, (ops) => run(ops, c, rowsPer, accumulate), tolerance);
   });
 });
