@@ -273,7 +273,12 @@ function paged(inputs: Inputs): DeviceBuffer[] {
   const rows = QUERY_HEADS * QUERIES;
   const out = inputs.out(rows * pages);
   ops.boundScores({ query, minimum, maximum, out: scoreRows(out, rows, pages) });
-  return [minimum.buffer, maximum.buffer, out];
+  const growing = inputs.out(rows * pages);
+  ops.boundScores({
+    ...{ query, minimum, maximum, out: scoreRows(growing, rows, pages) },
+    byQuery: { key, pageLength: 7, firstTokens: KEYS - QUERIES + 1 },
+  });
+  return [minimum.buffer, maximum.buffer, out, growing];
 }
 
 /** Queries that keep some channels. */

@@ -41,7 +41,7 @@ export function attendInCache(
 }
 
 /** Most numbers of keys that are brought to their places at once. */
-const MOST_PLACED = 2 ** 22;
+export const MOST_PLACED = 2 ** 21;
 
 /** The same for queries with lists of their own (MethodRun.attendEach), equally many keys for each: every one has its own places. */
 export function attendEachInCache(

@@ -1,6 +1,6 @@
 /** At which positions kept keys are attended to. */
 import type { PlannedBuffer } from '../base/planned-buffer';
-import { attendEachInCache, attendInCache } from './cache-positions';
+import { attendEachInCache, attendInCache, MOST_PLACED } from './cache-positions';
 import type { MemoryPlace, MethodContext, MethodRun, Traits } from './method';
 import { type ChoiceParameter, choiceOf, type Parameters } from './parameters';
 
@@ -29,7 +29,7 @@ export const inCache: Positions = {
       ? [
           {
             label: 'keys and values in the cache',
-            elements: tokens * keyValueHeads * headDimension,
+            elements: Math.max(tokens * keyValueHeads * headDimension, MOST_PLACED),
             count: 2,
           },
           {

@@ -2,7 +2,7 @@
  * TokenSelect (arXiv 2411.02886): every block attends to the middle tokens that the query heads of a layer vote for, to the first and to the
  * last ones. Nothing is evicted (pzs19/TokenSelect, patcher/token_retrieval.py: TokenRetriever).
  */
-import { equalBlocks } from '../blocks';
+import { equalBlocks, queriesOfPass } from '../blocks';
 import { keptLists } from '../compose';
 import { keepEverything } from '../keep-everything';
 import type { LayerInput, Method, MethodContext, MethodRun, QueryBlock, Selection } from '../method';
@@ -64,9 +64,10 @@ export const tokenSelect: Method = {
   },
   memory: (parameters, place) => {
     const { queryHeads, keyValueHeads, headDimension, tokens, largestBlock } = place;
+    const queries = Math.min(tokens, queriesOfPass(keyValueHeads, tokens));
     return [
-      ...keptLists(place, 1, 1),
-      { label: 'votes by KV head', elements: keyValueHeads * tokens, count: 1 },
+      ...keptLists(place, 1, queries),
+      { label: 'votes by KV head', elements: keyValueHeads * tokens * queries, count: 1 },
       {
         label: 'queries behind the local tokens',
         elements: queryHeads * largestBlock * headDimension,
