@@ -20,15 +20,15 @@ import {
 } from './schema';
 
 /** How the caches of `parameters` fill, by layer: the cost asks for every query. */
-const fillings = new WeakMap<Parameters, Map<string, Filling>>();
+const fillings = new WeakMap<Parameters, Map<number, Filling>>();
 
 function fillingOf(parameters: Parameters, layer: number): Filling {
-  const known = fillings.get(parameters) ?? new Map<string, Filling>();
+  const known = fillings.get(parameters) ?? new Map<number, Filling>();
   fillings.set(parameters, known);
-  const shape = shapeIn(parameters, layer);
-  const key = JSON.stringify(shape);
-  const filling = known.get(key) ?? new Filling(shape);
-  known.set(key, filling);
+  // Layers differ where a parameter has a number for each.
+  const of = Object.values(parameters).some(Array.isArray) ? layer : 0;
+  const filling = known.get(of) ?? new Filling(shapeIn(parameters, of));
+  known.set(of, filling);
   return filling;
 }
 
