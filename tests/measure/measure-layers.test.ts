@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
 import { measureLayers } from '../../src/measure/measure-layers';
 import { selectAll } from '../../src/measure/select-all';
@@ -22,10 +22,7 @@ const given: Record<string, Record<string, unknown>> = {
   oracle: { keepFraction: 0.1 },
 };
 
-let text: Trace;
-beforeAll(() => {
-  text = fixtureText(createCpuOps());
-});
+const text: Trace = fixtureText(createCpuOps());
 const parametersOf = (id: string, more: Record<string, unknown> = {}): Parameters =>
   resolveParameters(methodById(id), { ...given[id], ...more }, contextOf(text));
 const probeWith = (id: string, more: Record<string, unknown> = {}) =>
@@ -55,30 +52,33 @@ async function byDefinition(id: string, layer: number, of = text) {
     let squaredNorm = 0;
     for (const { block, kept } of blocks) {
       for (let i = Math.max(block.start, counted.start); i < Math.min(block.end, counted.end); i++) {
-        const weight = (t: number): number => attention[(head * tokens + i) * tokens + t]!;
+        const rowStart = (head * tokens + i) * tokens;
+        const weights = attention.subarray(rowStart, rowStart + tokens);
         const set = Math.floor((head * kept.sets.length) / queryHeads);
         const seen = [...visibleTokens(kept, set, i + 1)];
-        const total = seen.reduce((sum, t) => sum + weight(t), 0);
+        const total = seen.reduce((sum, t) => sum + weights[t]!, 0);
         mass += total;
         const isKept = new Set(seen);
         const { start, end } = kept.candidates;
         const candidates = Array.from({ length: end - start }, (_, j) => start + j);
         const count = candidates.filter((t) => isKept.has(t)).length;
         if (count > 0 && count < candidates.length) {
-          const best = candidates.sort((a, b) => weight(b) - weight(a)).slice(0, count);
+          const best = candidates.sort((a, b) => weights[b]! - weights[a]!).slice(0, count);
           topk += best.filter((t) => isKept.has(t)).length / count;
           chance += count / candidates.length;
           topkCount++;
         }
         const group = Math.floor((head * keyValueHeads) / queryHeads);
+        const sparse = new Float64Array(headDimension);
+        for (const t of seen) {
+          const share = weights[t]! / total;
+          const start = (group * tokens + t) * headDimension;
+          for (let c = 0; c < headDimension; c++) sparse[c]! += share * value[start + c]!;
+        }
         for (let c = 0; c < headDimension; c++) {
-          const full = headOutput[(head * tokens + i) * headDimension + c];
-          const sparse = seen.reduce(
-            (sum, t) => sum + (weight(t) / total) * value[(group * tokens + t) * headDimension + c]!,
-            0,
-          );
-          squaredError += (sparse - full!) ** 2;
-          squaredNorm += full! ** 2;
+          const full = headOutput[(head * tokens + i) * headDimension + c]!;
+          squaredError += (sparse[c]! - full) ** 2;
+          squaredNorm += full ** 2;
         }
       }
     }
@@ -95,7 +95,7 @@ async function byDefinition(id: string, layer: number, of = text) {
 
 /** Methods whose caches hold tokens, and that need no model; what is measured of others is in made-cache.test.ts and in their own tests. */
 const ofTokens = methods.filter((method) => {
-  const context = contextOf(fixtureText(createCpuOps()));
+  const context = contextOf(text);
   return (
     method.traits(resolveParameters(method, {}, context)).cache === 'tokens' && runsOnCapture(method, context)
   );
