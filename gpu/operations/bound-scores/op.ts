@@ -23,7 +23,7 @@ export interface BoundScoresArguments {
  * Query i sees the first firstTokens + i rows of `key`, [G,m,d], whose pages of `pageLength` are scored. The page of the last of them has
  * the bounds of those that the query sees, and pages behind it have LOWEST_SCORE.
  */
-export interface SeenByQuery {
+interface SeenByQuery {
   readonly key: Rows;
   readonly pageLength: number;
   readonly firstTokens: number;
