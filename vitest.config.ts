@@ -23,6 +23,8 @@ export default mergeConfig(
     test: {
       pool: 'forks',
       maxWorkers: 2,
+      // A function is optimised once it has run some eight times as long as V8 would wait: most run for one test.
+      execArgv: ['--interrupt-budget=1000000'],
       sequence: { sequencer: LongestFirst },
       projects: [
         {
