@@ -22,7 +22,8 @@ export function checkExpandList(a: ExpandListArguments): void {
   for (const name of ['segmentLength', 'indexBase', 'end'] as const) checkCount('expandList', name, a[name]);
   checkRaggedOut('expandList', 'out', out);
   checkEqual('expandList', 'out.sets', out.sets, segments.sets);
-  if (a.setsPerEnd !== undefined && !(a.setsPerEnd >= 1)) fail('expandList', `setsPerEnd is ${a.setsPerEnd}`);
+  if (a.setsPerEnd !== undefined && !(Number.isInteger(a.setsPerEnd) && a.setsPerEnd >= 1))
+    fail('expandList', `setsPerEnd is ${a.setsPerEnd}, but must be an integer ≥ 1`);
   const longest = longestList(a);
   if (out.count < longest) fail('expandList', `out.count is ${out.count}, but a list may have ${longest}`);
   if (out.buffer === segments.buffer) fail('expandList', 'out must not be in the buffer of segments');

@@ -434,6 +434,7 @@ describe('refused', () => {
       'expandList: out.count is 5, but a list may have 6',
     ],
     [() => ops.expandList({ ...listing, setsPerEnd: 0 }), 'expandList: setsPerEnd is 0'],
+    [() => ops.expandList({ ...listing, setsPerEnd: 1.5 }), 'expandList: setsPerEnd is 1.5, but must be'],
     [() => ops.expandList({ ...listing, indexBase: 0.5 }), 'expandList: indexBase is 0.5'],
     [
       () => ops.expandList({ ...listing, segments: { ...listing.out, count: 2 } }),
