@@ -36,10 +36,8 @@ export function attendEachFarAndNear(
   const nothing = { start: 0, end: 0, causal: false };
   // Aligned at its end, a causal range of all far tokens grows by one with each query, as rangeStart does.
   const last = firstRangeStart + input.query.rows - 1;
-  const parts = {
-    near: { list: near, range: nothing },
-    far: far ? { list: far, range: nothing } : { range: { start: 0, end: last, causal: true } },
-  };
+  const all = last > 0 ? { range: { start: 0, end: last, causal: true } } : null;
+  const parts = { near: { list: near, range: nothing }, far: far ? { list: far, range: nothing } : all };
   attendParts(context, farRowsOf, input, parts, { out, logSumExp });
 }
 

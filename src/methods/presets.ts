@@ -27,9 +27,11 @@ export function presetsOf(method: Method, context: ParameterContext): readonly P
       parameters: completeParameters(method, withinText(method, values, context), context),
     },
   });
+  // Back from where a source evicts.
+  const usual = paper?.evictAfter || kvpress?.evictAfter ? 'context' : null;
   const hasPaper = paper !== null && (paper !== undefined || Object.keys(ofPaper).length > 0);
   return [
-    preset('scaled', {}, null),
+    preset('scaled', {}, usual),
     ...(hasPaper ? [preset('paper', ofPaper, paper?.evictAfter ?? null)] : []),
     ...(kvpress ? [preset('kvpress', kvpress.parameters ?? {}, kvpress.evictAfter ?? null)] : []),
   ];

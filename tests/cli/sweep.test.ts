@@ -193,6 +193,18 @@ it('has no recall of a cache of mixtures, and says why', async () => {
   expect(quarter!.density).toBeCloseTo(quarter!.kept!, 12);
 });
 
+it('measures one query whose keys are all near, where others would be read at far positions', async () => {
+  const text = ['--model', 'samples/model', '--text', 'samples/texts/short.txt', '--queries', '169'];
+  const params = JSON.stringify({ 'grouped-positions': { neighborTokens: 1024, groupSize: 8 } });
+  const method = ['--methods', 'grouped-positions', '--keep', '1', '--params', params];
+  const { records } = await sweep('near.json', ...text, ...method);
+  expect(records).toHaveLength(8);
+  for (const { kept, massRecall, outputError } of records) {
+    expect([kept, massRecall]).toEqual([1, 1]);
+    expect(outputError).toBeLessThan(1e-6);
+  }
+});
+
 it('reads a text with a model, and names the model', async () => {
   const ids = [...fixtureTensors('llama-gqa/expected.safetensors').int32('input_ids')];
   const idsFile = write('ids.json', JSON.stringify(ids));

@@ -64,10 +64,10 @@ describe('presets', () => {
 
   it('name the place of eviction where their source has one', () => {
     const places = (id: string) => presetsOf(methodById(id), bundled).map(({ evictAfter }) => evictAfter);
-    expect(places('snapkv')).toEqual([null, 'question', 'context']);
-    expect(places('tova')).toEqual([null, 'question', 'context']);
-    expect(places('finch')).toEqual([null, 'question', 'question']);
-    expect(places('kvzip')).toEqual([null, 'context', 'context']);
+    expect(places('snapkv')).toEqual(['context', 'question', 'context']);
+    expect(places('tova')).toEqual(['context', 'question', 'context']);
+    expect(places('finch')).toEqual(['context', 'question', 'question']);
+    expect(places('kvzip')).toEqual(['context', 'context', 'context']);
     expect(places('esa')).toEqual([null, null]);
     const elsewhere = methods.filter(({ presets }) => presets?.kvpress?.evictAfter === 'question');
     expect(elsewhere.map(({ id }) => id)).toEqual(['finch']);
