@@ -99,7 +99,8 @@ describeInChromium('workers', 'cpu', (chromium) => {
         }
       };
     });
-    await page.goto(`${chromium.url}#task=single-needle&length=256&pin=none&method=streaming-llm`);
+    // Long enough that its reading is seen; it never ends.
+    await page.goto(`${chromium.url}#task=single-needle&length=1024&pin=none&method=streaming-llm`);
     await page.getByText(/full attention: /).waitFor();
     await page.evaluate(() => {
       for (const worker of (window as unknown as { workers: Worker[] }).workers) worker.terminate();
