@@ -149,7 +149,7 @@ async function triangles(
   return all;
 }
 
-/** As explain-row.ts has it. */
+/** What is chosen and what is seen for its place: of explain-row.ts's fates, candidates that a place or a head decides on count as chosen. */
 function rowOf(
   { candidates, rangeStart, decidedBy }: Selection,
   list: Uint32Array,

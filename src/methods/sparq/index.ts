@@ -3,8 +3,10 @@
  * mean value for what it leaves out. Nothing is evicted (graphcore-research/llm-inference-research, llminference/methods/ann_attention.py:
  * SparseQ, AnnAttention).
  */
+
 import { headMajorRows, tokenMajorRows } from '../../../gpu/rows';
 import { Scratch } from '../../../gpu/scratch';
+import { queriesOfPass } from '../blocks';
 import { uniformOf } from '../budgets/uniform';
 import { compose, type Scorer, token } from '../compose';
 import type { Method } from '../method';
@@ -81,9 +83,11 @@ const largestChannels: Scorer = {
     const mean = isOn(parameters, 'meanValue') ? headDimension : 0;
     return keyValueHeads * (channelsIn(parameters, layer, headDimension) * tokens + mean);
   },
-  memory: (_parameters, { queryHeads, headDimension }) => [
-    { label: 'queries on their largest channels', elements: queryHeads * headDimension, count: 2 },
-  ],
+  memory: (_parameters, { queryHeads, keyValueHeads, headDimension, tokens }) => {
+    const queries = Math.min(tokens, queriesOfPass(keyValueHeads, tokens));
+    const elements = queryHeads * queries * headDimension;
+    return [{ label: 'queries on their largest channels', elements, count: 2 }];
+  },
 };
 
 /** k keys and the query's own. */

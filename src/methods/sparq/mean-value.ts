@@ -6,6 +6,7 @@ import type { IndexList } from '../../../gpu/ops';
 import { eachRowAsHead, headMajorRows, type Rows } from '../../../gpu/rows';
 import { Scratch } from '../../../gpu/scratch';
 import { attendSelection } from '../../model/decoder/attend';
+import { queriesOfPass } from '../blocks';
 import type { LayerInput, MethodContext } from '../method';
 import { isOn, type Parameters } from '../parameters';
 import type { Positions } from '../positions';
@@ -35,13 +36,14 @@ export const meanOfOthers: Positions = {
       },
     };
   },
-  memory: (parameters, { queryHeads, tokens, headDimension }) =>
-    isOn(parameters, 'meanValue')
-      ? [
-          { label: 'shares of keys', elements: queryHeads * tokens, count: 1 },
-          { label: 'outputs with the mean value', elements: queryHeads * headDimension, count: 3 },
-        ]
-      : [],
+  memory: (parameters, { queryHeads, keyValueHeads, tokens, headDimension }) => {
+    if (!isOn(parameters, 'meanValue')) return [];
+    const rows = queryHeads * Math.min(tokens, queriesOfPass(keyValueHeads, tokens));
+    return [
+      { label: 'shares of keys', elements: rows * tokens, count: 1 },
+      { label: 'outputs with the mean value', elements: rows * headDimension, count: 3 },
+    ];
+  },
 };
 
 /** α by head and query, [H·n, 1, 1], `list` having a set for each or for several heads; the caller's `scratch` holds it. */
