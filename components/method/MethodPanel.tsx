@@ -1,19 +1,13 @@
 import { lazy, Suspense, useState } from 'react';
 import { fingerprint } from '../../src/base/fingerprint';
 import type { MethodSpec } from '../../src/methods/method-spec';
-import { type Preset, presetsOf } from '../../src/methods/presets';
-import {
-  useIsPinned,
-  useMethod,
-  usePage,
-  usePageState,
-  useParameterContext,
-  useSession,
-} from '../../src/page/hooks';
+import type { Preset } from '../../src/methods/presets';
+import { useIsPinned, useMethod, usePage, usePageState, usePresets, useSession } from '../../src/page/hooks';
 import { Button } from '../shared/Button';
 import { ErrorText } from '../shared/Field';
 import { formatPercent } from '../shared/format';
 import { CloseIcon } from '../shared/icons';
+import { NothingDropped } from '../shared/NothingDropped';
 import { Panel } from '../shared/Panel';
 import { Term } from '../shared/Term';
 import { shortAuthors } from './citation';
@@ -43,6 +37,7 @@ export function MethodPanel() {
       <QuerySees />
       <h3 className={styles.heading}>Parameters</h3>
       <Presets />
+      <NothingDropped className={styles.nothingDropped} />
       {error !== null && <ErrorText role="alert">{error}</ErrorText>}
       <Parameters />
       <MethodNotices />
@@ -109,17 +104,18 @@ const PRESETS: Readonly<Record<Preset['name'], { readonly label: string; readonl
 /** Whole sets of parameters, one click away. */
 function Presets() {
   const { actions } = usePage();
-  const method = useMethod();
-  const context = useParameterContext();
+  const isQueryTyped = typeof useSession('queriesStart') === 'number';
   return (
     <div className={styles.presets}>
-      {presetsOf(method, context).map((preset) => {
+      {usePresets().map(({ preset, isChosen }) => {
         const { label, help } = PRESETS[preset.name];
-        const place = preset.evictAfter && `after the ${preset.evictAfter}`;
+        // Methods evict before a first query that was typed, whatever the preset.
+        const place = !isQueryTyped && preset.evictAfter && `after the ${preset.evictAfter}`;
         return (
           <Button
             key={preset.name}
             className={styles.preset}
+            aria-pressed={isChosen}
             title={place ? `${help} In a task it evicts ${place}.` : help}
             onClick={() => actions.choosePreset(preset)}
           >

@@ -126,17 +126,18 @@ function PerLayerEditor({ label, values, isPercent, check, onChange }: PerLayerE
     if (said === null) onChange(next, false);
     return said;
   };
+  const texts = values.map((value) => shown(value, isPercent));
   return (
-    <fieldset className={styles.layers}>
+    <fieldset className={styles.layers} data-wide={texts.some(({ length }) => length > 4) || undefined}>
       <Hidden as="legend">{label} by layer</Hidden>
-      {values.map((value, layer) => (
+      {values.map((_, layer) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: a layer is its index
         <div key={layer} className={styles.layer}>
           <span>{layer}</span>
           <NumberField
             className={styles.number}
             label={`${label}, layer ${layer}`}
-            value={String(Number((value * factor).toPrecision(6)))}
+            value={texts[layer]!}
             onType={(text) => type(layer, text)}
             onError={setError}
             onDone={() => onChange(values, true)}
@@ -180,8 +181,9 @@ function StepSlider({
   );
 }
 
+/** As it would have to be typed; a percentage without the rounding of the factor. */
 function shown(value: number, isPercent: boolean): string {
-  return isPercent ? String(Number((value * 100).toPrecision(6))) : String(value);
+  return String(isPercent ? Number((value * 100).toPrecision(12)) : value);
 }
 
 /** More tokens than the text has can be typed, but are not worth space on the slider. */

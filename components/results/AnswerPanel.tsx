@@ -1,9 +1,17 @@
 import { useState } from 'react';
-import type { DivergencePart } from '../../src/measure/results';
+import type { DivergencePart, LayerMeasurement } from '../../src/measure/results';
 import { evictionPlace } from '../../src/methods/blocks';
-import type { EvictAfter } from '../../src/methods/method';
-import { useIsPast, useMeasured, usePage, usePageState, useSession } from '../../src/page/hooks';
+import type { EvictAfter, Traits } from '../../src/methods/method';
+import {
+  useIsPast,
+  useMeasured,
+  useMeasuredBy,
+  usePage,
+  usePageState,
+  useSession,
+} from '../../src/page/hooks';
 import { isFull } from '../../src/page/map-positions';
+import { isEverythingKept } from '../../src/page/nothing-dropped';
 import type { FreeRunMeasurement } from '../../src/study/results';
 import { evictAfterOf, evictionChoices, queriesAfter } from '../../src/study/spec';
 import { Button } from '../shared/Button';
@@ -31,10 +39,11 @@ export function AnswerPanel() {
   // The method that answered, which may not be the one that is chosen now.
   const { id = '', parameters = {} } = measured?.by.method ?? {};
   const isFullShown = isFull({ id, parameters }, findMethod);
-  const evictsOnce = findMethod(id)?.traits(parameters).decides === 'once';
+  const traits = findMethod(id)?.traits(parameters);
+  const layers = useMeasuredBy('layers', measured?.by ?? null);
   // Before the answer, where the queries begin in it; there is nothing before query 0.
   const evictedAt =
-    findMethod(id)?.traits(parameters).evictsAt ??
+    traits?.evictsAt ??
     evictionPlace({
       evictAt: measured?.queries.start ?? 0,
       answerStart: text?.answerStart ?? null,
@@ -84,10 +93,10 @@ export function AnswerPanel() {
               )}
             </>
           )}
-          {evictsOnce && evictedAt > 0 && (
+          {traits?.decides === 'once' && layers && evictedAt > 0 && (
             <p className={styles.remark}>
-              Full attention read the text up to query {formatCount(evictedAt)}; there, once, the method
-              dropped keys.
+              Full attention read the text up to query {formatCount(evictedAt)}; there, once, the method{' '}
+              {whatItDid(traits, layers)}.
             </p>
           )}
           <QueriesRange />
@@ -95,6 +104,12 @@ export function AnswerPanel() {
       )}
     </Panel>
   );
+}
+
+/** Of one that evicts once: its cache may have room for all, or only channels go. */
+function whatItDid({ cache }: Traits, layers: readonly LayerMeasurement[]): string {
+  if (cache === 'pruned') return 'removed channels of the keys';
+  return isEverythingKept(layers) ? 'evicts, and dropped nothing of this text' : 'dropped keys';
 }
 
 function NoAnswer() {

@@ -7,6 +7,7 @@ import type { FreeRunMeasurement } from '../../src/study/results';
 import { pointCommand } from '../shared/command';
 import { formatBytes, formatOperations, formatPercent, formatRatio } from '../shared/format';
 import type { GlossaryTerm } from '../shared/glossary';
+import { NothingDropped } from '../shared/NothingDropped';
 import { Panel } from '../shared/Panel';
 import { Term } from '../shared/Term';
 import { Empty } from '../shared/Text';
@@ -63,6 +64,7 @@ export function KeptPanel() {
         </Figure>
         {cost && <OperationsFigure cost={cost} />}
       </div>
+      <NothingDropped className={styles.note} />
       {summary.reason !== null && <p className={styles.note}>{summary.reason}</p>}
       <dl className={styles.rows}>
         {[...recallRows(summary, positions, isPast), ...costRows(summary, cost)].map(

@@ -77,6 +77,9 @@ export function ErrorText({ className, ...rest }: ComponentProps<'p'>) {
   return <p className={classNames(styles.error, className)} {...rest} />;
 }
 
+/** What is longer is no number, or one that nobody has to read to its end. */
+const MOST_DIGITS = 14;
+
 interface NumberFieldProps {
   label: string;
   /** As it is typed. */
@@ -101,6 +104,7 @@ export function NumberField({
 }: NumberFieldProps) {
   const [draft, setDraft] = useState<string | null>(null);
   const [isWrong, setWrong] = useState(false);
+  const shown = draft ?? value;
   const type = (text: string) => {
     setDraft(text);
     const error = onType(text.trim());
@@ -115,12 +119,14 @@ export function NumberField({
   return (
     <Input
       className={classNames(styles.number, className)}
+      // Wide enough for all digits of a number, padding and frame beside them.
+      style={{ minWidth: `calc(${Math.min(shown.length, MOST_DIGITS)}ch + 18px)` }}
       inputMode="decimal"
       autoComplete="off"
       aria-label={label}
       aria-invalid={isWrong}
       aria-describedby={describedBy}
-      value={draft ?? value}
+      value={shown}
       onChange={(event) => type(event.target.value)}
       onBlur={done}
       onKeyDown={(event) => {

@@ -1,12 +1,12 @@
 /** What a person can do to the session. Every action leaves a valid session; `commit` ends a gesture and writes the address. */
 import type { StoreApi } from 'zustand/vanilla';
 import { fingerprint } from '../base/fingerprint';
-import type { MethodSpec } from '../methods/method-spec';
+import { type MethodSpec, methodKey } from '../methods/method-spec';
 import { givenTables, type Parameters, type ParameterValue } from '../methods/parameters';
 import type { Preset } from '../methods/presets';
 import { parameterContext } from '../study/context';
 import { defaultMethod, type FindMethod } from '../study/default-study';
-import { type QueriesStart, queriesAfter, type SourceSpec } from '../study/spec';
+import { evictAfterOf, type QueriesStart, queriesAfter, type SourceSpec } from '../study/spec';
 import type { Session, View } from './choices';
 import { changedNames, fillParameters, followDefaults } from './dependent-defaults';
 import { MOST_PINNED } from './limits';
@@ -24,7 +24,7 @@ export interface Actions {
    */
   setParameter(name: string, value: ParameterValue, isDone: boolean): void;
   setParameters(parameters: Parameters, isDone: boolean): void;
-  /** All of a preset at once; where it evicts matters for tasks only. Tables that came from outside stay: no preset has them. */
+  /** All of a preset at once (presetChoice); where it evicts matters for tasks only. */
   choosePreset(preset: Preset): void;
   pin(method: MethodSpec): void;
   unpin(index: number): void;
@@ -110,12 +110,8 @@ export function createActions({ store, findMethod, changed, commit }: ActionsOpt
     setParameters(parameters, isDone) {
       setSession({ method: { id: getState().session.method.id, parameters } }, isDone);
     },
-    choosePreset({ parameters, evictAfter }) {
-      const { method, source } = getState().session;
-      const kept = { ...parameters, ...givenTables(method.parameters) };
-      const place =
-        evictAfter !== null && source.kind === 'task' ? { queriesStart: queriesAfter(evictAfter) } : {};
-      setSession({ method: { id: method.id, parameters: kept }, ...place }, true);
+    choosePreset(preset) {
+      setSession(presetChoice(getState().session, preset), true);
     },
     pin(method) {
       const { pinned } = getState().session;
@@ -152,6 +148,26 @@ export function createActions({ store, findMethod, changed, commit }: ActionsOpt
       setState({ notices: getState().notices.filter((notice) => notice.id !== id) });
     },
   };
+}
+
+/** What a preset makes of the choices that are its own: a first query that was chosen stays, and so does what no control shows. */
+export function presetChoice(
+  { method: { id, parameters: before }, source, queriesStart }: ChoicesOfPreset,
+  { parameters, evictAfter }: Preset,
+): Pick<Session, 'method' | 'queriesStart'> {
+  const isPlaced = evictAfter !== null && evictAfterOf({ source, queriesStart }) !== null;
+  return {
+    method: { id, parameters: { ...parameters, ...givenTables(before) } },
+    queriesStart: isPlaced ? queriesAfter(evictAfter) : queriesStart,
+  };
+}
+
+type ChoicesOfPreset = Pick<Session, 'method' | 'source' | 'queriesStart'>;
+
+/** Whether choosing a preset would change nothing. */
+export function isPresetChosen(choices: ChoicesOfPreset, preset: Preset): boolean {
+  const { method, queriesStart } = presetChoice(choices, preset);
+  return methodKey(method) === methodKey(choices.method) && queriesStart === choices.queriesStart;
 }
 
 /** Where queries begin in another text: at no token that was chosen in this one. */

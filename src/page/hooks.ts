@@ -6,6 +6,8 @@ import type { QueryRow } from '../measure/results';
 import type { Method } from '../methods/method';
 import { methodKey } from '../methods/method-spec';
 import type { ParameterContext, Parameters, ParameterValue } from '../methods/parameters';
+import { type Preset, presetsOf } from '../methods/presets';
+import { isPresetChosen } from './actions';
 import type { Session, View } from './choices';
 import { followedNames } from './dependent-defaults';
 import { type MapPositions, mapPositions } from './map-positions';
@@ -22,6 +24,7 @@ import {
   type ShownPart,
   shownPart,
 } from './measured';
+import { nothingDropped } from './nothing-dropped';
 import type { Page } from './page';
 import { shownTexts } from './shown-texts';
 import { contextOf, type PageState } from './state';
@@ -112,6 +115,18 @@ export function useMethodNotices(): readonly string[] {
   );
 }
 
+/** The presets that the method has, and which of them are chosen as they are. */
+export function usePresets(): readonly { readonly preset: Preset; readonly isChosen: boolean }[] {
+  const method = useMethod();
+  const context = useParameterContext();
+  const presets = useMemo(() => presetsOf(method, context), [method, context]);
+  const chosen = useStore(
+    usePage().store,
+    useShallow(({ session }) => presets.map((preset) => isPresetChosen(session, preset))),
+  );
+  return presets.map((preset, at) => ({ preset, isChosen: chosen[at]! }));
+}
+
 /** Whether the method is pinned as it is. */
 export function useIsPinned(): boolean {
   return useStore(usePage().store, ({ session }) =>
@@ -170,6 +185,21 @@ export function useMeasuredBy<Part extends MeasuredPart>(
   by: MeasuredBy | null,
 ): MeasuredValue<Part>['value'] | null {
   return useStore(usePage().store, ({ records }) => by && (presentMeasurements(records, by)?.[part] ?? null));
+}
+
+/** One sentence where the present choice was measured to keep every key, though its method drops some elsewhere; null otherwise. */
+export function useNothingDropped(): string | null {
+  const method = useMethod();
+  const context = useParameterContext();
+  const measured = useMeasured('layers');
+  const isOther = useIsStale(measured?.by ?? null);
+  const answerStart = usePageState(({ text }) => text?.answerStart ?? null);
+  return useMemo(() => {
+    if (!measured || isOther) return null;
+    const { value, by, queries } = measured;
+    const places = { evictAt: queries.start, answerStart };
+    return nothingDropped({ method, parameters: by.method.parameters, context, places }, value);
+  }, [method, context, measured, isOther, answerStart]);
 }
 
 /** Whether another choice than the present one made a value. */

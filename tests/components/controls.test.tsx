@@ -76,6 +76,37 @@ describe('the controls of a method', () => {
     expect(page.state()).toMatchObject({ evictAfter: null, parameters: { variant: 'official' } });
   });
 
+  it('say which preset is chosen as it is, and keep the first query of the link', async () => {
+    const page = await testPage({ hash: '#method=snapkv&task=single-needle&length=256&queries=200' });
+    renderWith(page, <MethodPanel />);
+    const preset = (name: RegExp) => screen.getByRole('button', { name });
+    const pressed = () =>
+      screen.queryAllByRole('button', { pressed: true }).map(({ textContent }) => textContent);
+    expect(pressed()).toEqual(['Scaled to this text']);
+    await userEvent.click(preset(/^As in the paper$/));
+    expect(page.store.getState().session.queriesStart).toBe(200);
+    expect(pressed()).toEqual(['As in the paper']);
+    act(() => page.actions.setQueriesStart(null));
+    // The paper's code evicts after the question, which is not what is chosen now.
+    expect(pressed()).toEqual([]);
+    await userEvent.click(preset(/^As in the paper/));
+    expect(pressed()).toEqual(['As in the paperafter the question']);
+    act(() => page.actions.setParameter('windowTokens', 31, true));
+    expect(pressed()).toEqual([]);
+  });
+
+  it('show every digit of a number, for all layers or for each', async () => {
+    const page = await testPage({ hash: '#method=cascading-kv' });
+    renderWith(page, <MethodPanel />);
+    expect(screen.getByRole('textbox', { name: 'Fading' })).toHaveValue('0.9999999');
+    expect(screen.getByRole('textbox', { name: 'Fading' })).toHaveStyle({ minWidth: 'calc(9ch + 18px)' });
+    await userEvent.click(screen.getByRole('button', { name: 'Fading: one value per layer' }));
+    expect(screen.getByRole('textbox', { name: 'Fading, layer 7' })).toHaveValue('0.9999999');
+    act(() => page.actions.setMethod('knorm'));
+    act(() => page.actions.setParameter('keepFraction', 0.2861328125, true));
+    expect(screen.getByRole('textbox', { name: 'Kept fraction' })).toHaveValue('28.61328125');
+  });
+
   it('leave out what comes from a capture', async () => {
     renderWith(await testPage({ hash: '#method=squeezed-attention' }), <MethodPanel />);
     expect(screen.getByRole('textbox', { name: 'Observation window' })).toBeVisible();

@@ -2,6 +2,7 @@ import { act, screen, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { describe, expect, it, vi } from 'vitest';
 import { MapLegend } from '../../components/map/MapToolbar';
+import { MethodPanel } from '../../components/method/MethodPanel';
 import { QuerySees } from '../../components/method/QuerySees';
 import { AnswerPanel } from '../../components/results/AnswerPanel';
 import { answerParts } from '../../components/results/AnswerTexts';
@@ -33,6 +34,48 @@ it('recall of a cache of mixtures is a sentence, in every panel that would show 
   expect(screen.getAllByText(MADE_CACHE_REASON)).toHaveLength(2);
   expect(screen.queryByText('mass recall')).toBeNull();
   expect(screen.queryByRole('img', { name: /^Mass recall by layer/ })).toBeNull();
+});
+
+describe('a method that keeps every key of the text', () => {
+  const opened = async (hash: string) => {
+    const page = await testPage({ hash });
+    renderWith(
+      page,
+      <>
+        <MethodPanel />
+        <AnswerPanel />
+        <KeptPanel />
+      </>,
+    );
+    await act(() => page.idle());
+    return page;
+  };
+
+  it('is said to, with what it has room for, beside its presets and its numbers', async () => {
+    const page = await opened('#method=h2o&p.heavyTokens=1024');
+    expect(
+      screen.getAllByText('H2O keeps up to 1,152 keys; this text has 1,024: nothing is dropped.'),
+    ).toHaveLength(2);
+    act(() => page.actions.setMethod('esa'));
+    await act(() => page.idle());
+    expect(screen.queryByText(/nothing is dropped/)).toBeNull();
+  });
+
+  it('is not said to have dropped keys where it evicts once', async () => {
+    const page = await opened('#method=knorm&p.keepFraction=1');
+    expect(
+      screen.getAllByText('Nothing is dropped: as it is set, Knorm keeps every key of this text.'),
+    ).toHaveLength(2);
+    expect(
+      screen.getByText(/there, once, the method evicts, and dropped nothing of this text\.$/),
+    ).toBeVisible();
+    act(() => page.actions.setParameter('keepFraction', 0.5, true));
+    await act(() => page.idle());
+    expect(screen.getByText(/there, once, the method dropped keys\.$/)).toBeVisible();
+    act(() => page.actions.setMethod('think'));
+    await act(() => page.idle());
+    expect(screen.getByText(/there, once, the method removed channels of the keys\.$/)).toBeVisible();
+  });
 });
 
 describe('a cache of mixtures', () => {
