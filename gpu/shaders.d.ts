@@ -201,7 +201,7 @@ declare module '*/gather-rows.wgsl' {
 }
 declare module '*/heavy-hitters.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
-    'query' | 'key' | 'tokens' | 'received' | 'tied',
+    'query' | 'key' | 'products' | 'tokens' | 'received' | 'tied' | 'caches',
     'heads' | 'headsPerGroup' | 'queries' | 'keys' | 'vectors' | 'count' | 'older' | 'firstKey' | 'scale' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'tokensOffset' | 'tokensRowStride' | 'receivedOffset' | 'receivedRowStride' | 'tiedOffset'
   >;
   export default shader;

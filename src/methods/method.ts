@@ -428,6 +428,8 @@ export interface Traits {
 export interface MemoryPlace extends ParameterContext {
   /** Queries of the method's largest block. */
   readonly largestBlock: number;
+  /** Whether it is a free run, which decides for one block at a time: passes over several (`EachQuery`) are a trace's. */
+  readonly isFreeRun: boolean;
   /** Whether the model has rotary positions. */
   readonly isRotary: boolean;
   /** D. */

@@ -159,7 +159,7 @@ it('holds what it says it does, and lets go of all of it', () => {
   }
   const largestBlock = Math.max(...blocks.map(({ start, end }) => end - start));
   const planned = plannedBytes(
-    freqkv.memory(parameters, { ...context, largestBlock, hiddenSize: 32, isRotary: true }),
+    freqkv.memory(parameters, { ...context, largestBlock, hiddenSize: 32, isFreeRun: false, isRotary: true }),
     ops.memoryLimits,
   );
   expect(most).toBeGreaterThan(0);

@@ -1,13 +1,18 @@
 // A cache of fixed size through consecutive queries (H2O, arXiv 2306.14048): each adds its probabilities to what the kept keys have
 // received, takes its own key in and drops, of all but the last ones, the one that has received least, of equals the last.
 //
-// Shapes     query [heads, queries, d], key [groups, keys, d] as vectors of four; tokens and received [(queries + 1) · heads, count], row
-//            i · heads + h being head h before query i; tied [(queries + 1) · heads].
+// Shapes     query [heads, queries, d], key [groups, keys, d] as vectors of four; products [heads, queries, keys], q·k of all of them;
+//            tokens and received [(queries + 1) · heads, count], row i · heads + h being head h before query i;
+//            tied [(queries + 1) · heads]; caches [heads, 2, count + 1].
 // Grid       one workgroup of THREADS threads per head, which goes through the queries in order: each depends on the one before.
 // Precision  32-bit products and sums.
 // Equals     `heavyHitters` of gpu/cpu.
 //
-// Constants  THREADS: a power of two.
+// Waiting for each other is what a query takes: its threads do twice, for the sum of its weights and for what is dropped. Each has the
+// same places of the cache throughout. Behind the one that is dropped all move up; who has a place finds out when the next query
+// reads it, in the cache that this one wrote while it read the other. What stays is written out then, too.
+//
+// Constants  THREADS, LEADERS: a divisor of THREADS, about its root. HAS_PRODUCTS: they are read; else made from query and key.
 
 struct Params {
   heads: u32,
@@ -32,63 +37,102 @@ struct Params {
   tiedOffset: u32,
 }
 
+/// A key in the cache: its token, what it has received, and the product with the query whose turn it is.
+struct Kept {
+  token: u32,
+  received: f32,
+  product: f32,
+}
+
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> query: array<vec4f>;
 @group(0) @binding(2) var<storage, read> key: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> tokens: array<u32>;
-@group(0) @binding(4) var<storage, read_write> received: array<f32>;
-@group(0) @binding(5) var<storage, read_write> tied: array<u32>;
+@group(0) @binding(3) var<storage, read> products: array<f32>;
+@group(0) @binding(4) var<storage, read_write> tokens: array<u32>;
+@group(0) @binding(5) var<storage, read_write> received: array<f32>;
+@group(0) @binding(6) var<storage, read_write> tied: array<u32>;
+@group(0) @binding(7) var<storage, read_write> caches: array<Kept>;
 
 const LARGEST = 3.4028234663852886e38;
 
-var<workgroup> numbers: array<f32, THREADS>;
-var<workgroup> places: array<u32, THREADS>;
-/// What the query's own key has: its product, its weight, its probability.
-var<workgroup> own: f32;
-
-fn largestOfAll(thread: u32, number: f32) -> f32 {
-  numbers[thread] = number;
-  workgroupBarrier();
-  for (var half = THREADS / 2u; half > 0u; half /= 2u) {
-    if (thread < half) { numbers[thread] = max(numbers[thread], numbers[thread + half]); }
-    workgroupBarrier();
-  }
-  let largest = numbers[0];
-  workgroupBarrier();
-  return largest;
+/// The largest of some products, and the sum of exp(product − largest).
+struct Weights {
+  largest: f32,
+  sum: f32,
 }
 
-fn sumOfAll(thread: u32, number: f32) -> f32 {
-  numbers[thread] = number;
-  workgroupBarrier();
-  for (var half = THREADS / 2u; half > 0u; half /= 2u) {
-    if (thread < half) { numbers[thread] += numbers[thread + half]; }
-    workgroupBarrier();
-  }
-  let sum = numbers[0];
-  workgroupBarrier();
-  return sum;
+/// Of some places the one that has received least, the last of equals; the least of the others, and how many have received that.
+/// Where there are none of either it is LARGEST.
+struct Least {
+  received: f32,
+  place: u32,
+  ofOthers: f32,
+  others: u32,
 }
 
-/// Where the least number is, the last place of equals.
-fn placeOfLeast(thread: u32, number: f32, place: u32) -> u32 {
-  numbers[thread] = number;
-  places[thread] = place;
-  workgroupBarrier();
-  for (var half = THREADS / 2u; half > 0u; half /= 2u) {
-    if (thread < half) {
-      let other = numbers[thread + half];
-      let isEqual = other == numbers[thread];
-      if (other < numbers[thread] || (isEqual && places[thread + half] > places[thread])) {
-        numbers[thread] = other;
-        places[thread] = places[thread + half];
-      }
-    }
-    workgroupBarrier();
+var<workgroup> weightsOfThreads: array<Weights, THREADS>;
+var<workgroup> weightsOfLeaders: array<Weights, LEADERS>;
+var<workgroup> leastOfThreads: array<Least, THREADS>;
+var<workgroup> leastOfLeaders: array<Least, LEADERS>;
+
+fn together(a: Weights, b: Weights) -> Weights {
+  let largest = max(a.largest, b.largest);
+  return Weights(largest, a.sum * exp(a.largest - largest) + b.sum * exp(b.largest - largest));
+}
+
+fn leastOf(a: Least, b: Least) -> Least {
+  let isB = b.received < a.received || (b.received == a.received && b.place > a.place);
+  // Which of both has the least, and what the other's count for.
+  var least = a;
+  var other = b;
+  if (isB) {
+    least = b;
+    other = a;
   }
-  let least = places[0];
+  let equals = 1u + select(0u, other.others, other.ofOthers == other.received);
+  let ofOthers = min(least.ofOthers, other.received);
+  let others = select(0u, least.others, least.ofOthers == ofOthers) + select(0u, equals, other.received == ofOthers);
+  return Least(least.received, least.place, ofOthers, others);
+}
+
+/// Those of all threads.
+fn weightsOfAll(thread: u32, own: Weights) -> Weights {
+  weightsOfThreads[thread] = own;
   workgroupBarrier();
+  if (thread < LEADERS) {
+    var weights = weightsOfThreads[thread];
+    for (var i = thread + LEADERS; i < THREADS; i += LEADERS) { weights = together(weights, weightsOfThreads[i]); }
+    weightsOfLeaders[thread] = weights;
+  }
+  workgroupBarrier();
+  var weights = weightsOfLeaders[0];
+  for (var i = 1u; i < LEADERS; i++) { weights = together(weights, weightsOfLeaders[i]); }
+  return weights;
+}
+
+/// The same; whatever was written to the caches can then be read by all.
+fn leastOfAll(thread: u32, own: Least) -> Least {
+  leastOfThreads[thread] = own;
+  storageBarrier();
+  workgroupBarrier();
+  if (thread < LEADERS) {
+    var least = leastOfThreads[thread];
+    for (var i = thread + LEADERS; i < THREADS; i += LEADERS) { least = leastOf(least, leastOfThreads[i]); }
+    leastOfLeaders[thread] = least;
+  }
+  workgroupBarrier();
+  var least = leastOfLeaders[0];
+  for (var i = 1u; i < LEADERS; i++) { least = leastOf(least, leastOfLeaders[i]); }
   return least;
+}
+
+fn productOf(head: u32, i: u32, token: u32) -> f32 {
+  if (HAS_PRODUCTS) { return products[(head * params.queries + i) * params.keys + token]; }
+  let queryStart = params.queryOffset + head * params.queryHeadStride + i * params.queryRowStride;
+  let keyStart = params.keyOffset + head / params.headsPerGroup * params.keyHeadStride + token * params.keyRowStride;
+  var product = 0.0;
+  for (var v = 0u; v < params.vectors; v++) { product += dot(query[queryStart + v], key[keyStart + v]); }
+  return product;
 }
 
 @compute @workgroup_size(THREADS)
@@ -96,85 +140,55 @@ fn main(@builtin(local_invocation_index) thread: u32, @builtin(workgroup_id) wor
   let head = workgroup.x;
   if (head >= params.heads) { return; }
   let count = params.count;
-  let keyStart = params.keyOffset + head / params.headsPerGroup * params.keyHeadStride;
-  for (var i = 0u; i < params.queries; i++) {
-    let before = i * params.heads + head;
-    let after = before + params.heads;
-    let tokensBefore = params.tokensOffset + before * params.tokensRowStride;
-    let tokensAfter = params.tokensOffset + after * params.tokensRowStride;
-    let receivedBefore = params.receivedOffset + before * params.receivedRowStride;
-    let receivedAfter = params.receivedOffset + after * params.receivedRowStride;
-    let queryStart = params.queryOffset + head * params.queryHeadStride + i * params.queryRowStride;
-    // Every thread has the same places throughout; what the cache has room for stands where its sums will.
-    var largest = -LARGEST;
+  // The cache that is read, and the one that is written.
+  var now = 2u * head * (count + 1u);
+  var next = now + count + 1u;
+  for (var j = thread; j < count; j += THREADS) {
+    caches[now + j].token = tokens[params.tokensOffset + head * params.tokensRowStride + j];
+    caches[now + j].received = received[params.receivedOffset + head * params.receivedRowStride + j];
+  }
+  // Of what is read: nothing before the first query.
+  var dropped = count;
+  for (var i = 0u; i <= params.queries; i++) {
+    let row = i * params.heads + head;
+    let tokensStart = params.tokensOffset + row * params.tokensRowStride;
+    let receivedStart = params.receivedOffset + row * params.receivedRowStride;
+    var weights = Weights(-LARGEST, 0.0);
     for (var j = thread; j <= count; j += THREADS) {
+      // The query's own key comes last.
       var token = params.firstKey + i;
-      if (j < count) { token = min(tokens[tokensBefore + j], params.keys - 1u); }
-      let start = keyStart + token * params.keyRowStride;
-      var product = 0.0;
-      for (var v = 0u; v < params.vectors; v++) { product += dot(query[queryStart + v], key[start + v]); }
-      product *= params.scale;
-      largest = max(largest, product);
-      if (j < count) { received[receivedAfter + j] = product; } else { own = product; }
+      if (j < count) {
+        let kept = now + j + u32(j >= dropped);
+        token = caches[kept].token;
+        if (i > 0u) {
+          tokens[tokensStart + j] = token;
+          received[receivedStart + j] = caches[kept].received;
+        }
+      }
+      if (i < params.queries) {
+        let product = params.scale * productOf(head, i, min(token, params.keys - 1u));
+        caches[next + j].token = token;
+        caches[next + j].product = product;
+        weights.largest = max(weights.largest, product);
+      }
     }
-    largest = largestOfAll(thread, largest);
-    var sum = 0.0;
-    for (var j = thread; j < count; j += THREADS) {
-      let weight = exp(received[receivedAfter + j] - largest);
-      received[receivedAfter + j] = weight;
-      sum += weight;
-    }
-    if (thread == count % THREADS) {
-      own = exp(own - largest);
-      sum += own;
-    }
-    sum = sumOfAll(thread, sum);
-    var least = LARGEST;
-    var place = 0u;
+    if (i == params.queries) { break; }
+    for (var j = thread; j <= count; j += THREADS) { weights.sum += exp(caches[next + j].product - weights.largest); }
+    weights = weightsOfAll(thread, weights);
+    var least = Least(LARGEST, 0u, LARGEST, 0u);
     for (var j = thread; j <= count; j += THREADS) {
-      var total = 0.0;
-      if (j < count) {
-        total = received[receivedBefore + j] + received[receivedAfter + j] / sum;
-        received[receivedAfter + j] = total;
-      } else {
-        total = own / sum;
-        own = total;
-      }
-      if (j < params.older && total <= least) {
-        least = total;
-        place = j;
-      }
+      var total = exp(caches[next + j].product - weights.largest) / weights.sum;
+      if (j < count) { total += caches[now + j + u32(j >= dropped)].received; }
+      caches[next + j].received = total;
+      if (j < params.older) { least = leastOf(least, Least(total, j, LARGEST, 0u)); }
     }
-    let dropped = placeOfLeast(thread, least, place);
-    var ofOthers = LARGEST;
-    for (var j = thread; j < params.older; j += THREADS) {
-      if (j < count && j != dropped) { ofOthers = min(ofOthers, received[receivedAfter + j]); }
-      if (j == count && j != dropped) { ofOthers = min(ofOthers, own); }
+    least = leastOfAll(thread, least);
+    dropped = least.place;
+    if (thread == 0u) {
+      tied[params.tiedOffset + row + params.heads] = select(0u, least.others, least.ofOthers < LARGEST);
     }
-    ofOthers = -largestOfAll(thread, -ofOthers);
-    var ties = 0u;
-    for (var j = thread; j < params.older; j += THREADS) {
-      if (j < count) { ties += u32(received[receivedAfter + j] == ofOthers); } else { ties += u32(own == ofOthers); }
-    }
-    let allTies = sumOfAll(thread, f32(ties));
-    if (thread == 0u) { tied[params.tiedOffset + after] = u32(allTies); }
-    // Those behind it move up, piece by piece: nobody writes what another has yet to read.
-    for (var first = 0u; first < count; first += THREADS) {
-      let j = first + thread;
-      let source = j + u32(j >= dropped);
-      var total = own;
-      var token = params.firstKey + i;
-      if (source < count) {
-        total = received[receivedAfter + source];
-        token = tokens[tokensBefore + source];
-      }
-      storageBarrier();
-      if (j < count) {
-        received[receivedAfter + j] = total;
-        tokens[tokensAfter + j] = token;
-      }
-      storageBarrier();
-    }
-    workgroupBarrier();
+    let written = next;
+    next = now;
+    now = written;
   }
 }

@@ -14,6 +14,9 @@ import {
   fail,
 } from '../../validate';
 
+/** Most products of queries and keys, of all heads, that a kernel finds made; they are 32-bit floats beside the arguments. */
+export const MOST_PRODUCTS = 2 ** 23;
+
 /**
  * A cache of fixed size through n consecutive queries, one after the other (H2O, arXiv 2306.14048): query i of head h, of query
  * [H,n,d], sees the c = tokens.count rows of key [G,m,d] that are kept for it and its own, row firstKey + i, with probabilities

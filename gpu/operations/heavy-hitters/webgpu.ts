@@ -1,37 +1,73 @@
+import { headMajorRows, type Rows, sliceRows } from '../../rows';
 import type { CommandEncoder } from '../../webgpu/command-encoder';
 import { defineKernel } from '../../webgpu/kernel';
 import { asVectors } from '../../webgpu/vectors';
+import { matmul } from '../matmul/webgpu';
 import shader from './heavy-hitters.wgsl';
-import { checkHeavyHitters, type HeavyHittersArguments } from './op';
+import { checkHeavyHitters, type HeavyHittersArguments, MOST_PRODUCTS } from './op';
 
 const kernel = defineKernel('heavy-hitters', shader);
+
+/** For fewer queries than these one kernel that makes the products it needs is quicker than another before it. */
+const FEWEST_QUERIES = 8;
 
 /** Encodes `Ops.heavyHitters`. */
 export function heavyHitters(encoder: CommandEncoder, a: HeavyHittersArguments): void {
   checkHeavyHitters(a);
-  const { tokens, received, tied, recentCount } = a;
-  const { heads, rows: queries, channels } = a.query;
+  const { heads, rows: queries } = a.query;
   if (heads === 0 || queries === 0) return;
   const [query, key] = [asVectors(encoder, a.query), asVectors(encoder, a.key)];
+  const caches = encoder.temporary('u32', heads * 2 * 3 * (a.tokens.count + 1), 'caches of two queries');
+  // Each query waits for the one before it: what can be had beforehand is, and a key's product is one number to read.
+  const most = Math.floor(MOST_PRODUCTS / (heads * key.rows));
+  const areMade = Math.min(queries, most) >= FEWEST_QUERIES;
+  const products = areMade
+    ? encoder.temporary('f32', heads * Math.min(queries, most) * key.rows, 'products with all keys')
+    : null;
+  for (let start = 0, count: number; start < queries; start += count) {
+    count = products ? Math.min(most, queries - start) : queries;
+    const part = { ...a, query: sliceRows(query, start, count), key, firstKey: a.firstKey + start };
+    if (products) {
+      const out = headMajorRows(products, heads, count, key.rows);
+      matmul(encoder, { input: part.query, weight: key, out });
+    }
+    encodePart(encoder, part, start * heads, products, caches);
+  }
+}
+
+/** Queries in turn, the first of which finds its cache in row `firstRow`. */
+function encodePart(
+  encoder: CommandEncoder,
+  { query, key, tokens, received, tied, ...a }: HeavyHittersArguments,
+  firstRow: number,
+  products: Rows['buffer'] | null,
+  caches: Rows['buffer'],
+): void {
+  const { heads, rows: queries } = query;
   const { count } = tokens;
   encoder.dispatch({
     kernel,
-    constants: { THREADS: encoder.isSoftwareAdapter ? 32 : 256 },
+    constants: {
+      ...(encoder.isSoftwareAdapter ? { THREADS: 32, LEADERS: 4 } : { THREADS: 256, LEADERS: 16 }),
+      HAS_PRODUCTS: products !== null,
+    },
     buffers: {
       query: query.buffer,
       key: key.buffer,
+      products: products ?? encoder.unused,
       tokens: tokens.buffer,
       received: received.buffer,
       tied: tied.buffer,
+      caches,
     },
     parameters: {
       heads,
       headsPerGroup: heads / key.heads,
       queries,
       keys: key.rows,
-      vectors: channels === 0 ? 0 : query.channels / 4,
+      vectors: query.channels / 4,
       count,
-      older: count + 1 - recentCount,
+      older: count + 1 - a.recentCount,
       firstKey: a.firstKey,
       scale: a.scale,
       queryOffset: query.offset / 4,
@@ -40,16 +76,16 @@ export function heavyHitters(encoder: CommandEncoder, a: HeavyHittersArguments):
       keyOffset: key.offset / 4,
       keyHeadStride: key.headStride / 4,
       keyRowStride: key.rowStride / 4,
-      tokensOffset: tokens.offset,
+      tokensOffset: tokens.offset + firstRow * tokens.rowStride,
       tokensRowStride: tokens.rowStride,
-      receivedOffset: received.offset,
+      receivedOffset: received.offset + firstRow * received.rowStride,
       receivedRowStride: received.rowStride,
-      tiedOffset: tied.offset,
+      tiedOffset: tied.offset + firstRow,
     },
     workgroups: [heads, 1, 1],
     work: {
-      flops: 2 * heads * queries * (count + 1) * (channels + 8),
-      bytes: 4 * heads * queries * (count + 1) * (channels + 6),
+      flops: 2 * heads * queries * (count + 1) * ((products ? 0 : query.channels) + 8),
+      bytes: 4 * heads * queries * (count + 1) * ((products ? 1 : query.channels) + 6),
     },
   });
 }

@@ -188,7 +188,7 @@ function planWith(request: MemoryRequest, rotatedLayers: MemoryPlan['rotatedLaye
       keepQueries: false,
       keepHidden: traits.wants.hidden ?? false,
     });
-    const run = [...caches, ...reading, ...methodBuffers(working), ...last];
+    const run = [...caches, ...reading, ...methodBuffers(working, { isFreeRun: true }), ...last];
     const remembered = doesProbe ? rememberedBuffers(working) : [];
     add('free run', [...text, ...remembered, ...run]);
     add('comparing', [...text, ...remembered, ...comparingBuffers(config, queries)]);

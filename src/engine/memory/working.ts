@@ -76,7 +76,7 @@ export function measuringBuffers(size: WorkingSize): PlannedBuffer[] {
   return [
     ...(sum(probing) > sum(sweeping) ? probing : sweeping),
     ...madeAnew(size),
-    ...methodBuffers(size),
+    ...methodBuffers(size, { isFreeRun: false }),
     ...rememberedBuffers(size),
   ];
 }
@@ -106,14 +106,12 @@ export function rememberedBuffers(size: RememberedSize): PlannedBuffer[] {
 }
 
 /** What a run of the method holds, all layers, and what it needs for a block. */
-export function methodBuffers({
-  config,
-  method,
-  parameters,
-  tokens,
-  largestBlock,
-}: WorkingSize): PlannedBuffer[] {
-  return method.memory(parameters, { ...config, tokens, largestBlock, isRotary: config.rope !== null });
+export function methodBuffers(
+  { config, method, parameters, tokens, largestBlock }: WorkingSize,
+  { isFreeRun }: { readonly isFreeRun: boolean },
+): PlannedBuffer[] {
+  const isRotary = config.rope !== null;
+  return method.memory(parameters, { ...config, tokens, largestBlock, isFreeRun, isRotary });
 }
 
 /** Lists of all layers that wait to be read with a generated token, and their copies (answer-selections.ts). */

@@ -2,6 +2,7 @@
  * H2O, Heavy-Hitter Oracle (arXiv 2306.14048), real drop: every query head keeps the tokens that have received most attention, and the
  * last ones; what is dropped is gone (h2o_hf/utils_real_drop/modify_llama.py, H2OKVCache_LayerWise, on keys repeated for every head).
  */
+import { MOST_PRODUCTS } from '../../../gpu/operations/heavy-hitters/op';
 import type { DeviceBuffer } from '../../../gpu/rows';
 import { equalBlocks, MOST_SCORES_OF_PASS } from '../blocks';
 import type { Method, MethodContext, MethodRun, QueryPlace } from '../method';
@@ -69,16 +70,26 @@ export const h2o: Method = {
     };
   },
   memory(parameters, place) {
-    const { queryHeads, headDimension, tokens, layers, largestBlock } = place;
+    const { queryHeads, headDimension, tokens, layers, largestBlock, isFreeRun } = place;
     const rooms = Array.from({ length: layers }, (_, layer) => roomIn(parameters, layer));
     const most = Math.max(...rooms.map(({ heavyTokens, recentTokens }) => heavyTokens + recentTokens + 1));
     const room = Math.min(tokens, most);
     const first = prefillTokens(parameters, place);
     const queriesOfPass = Math.min(tokens, Math.floor(MOST_SCORES_OF_PASS / first));
-    return [
-      // Tokens and what they received: held, held before and returned to, each with what follows; one pass has a state for every query.
-      { label: 'what stays', elements: 2 * queryHeads * room, count: 3 * layers * (1 + STATES_AHEAD) },
+    // One pass has a state for every query.
+    const pass = [
       { label: 'what stayed', elements: 2 * queryHeads * room * (queriesOfPass + 1), count: 1 },
+      {
+        label: 'products with all keys',
+        elements: Math.min(MOST_PRODUCTS, queryHeads * queriesOfPass * tokens),
+        count: 1,
+      },
+    ];
+    return [
+      // Tokens and what they received: held, held before and returned to, each with what follows.
+      { label: 'what stays', elements: 2 * queryHeads * room, count: 3 * layers * (1 + STATES_AHEAD) },
+      ...(isFreeRun ? [] : pass),
+      { label: 'caches of two queries', elements: 2 * 3 * queryHeads * (room + 1), count: 1 },
       // Sums of the first block come once.
       { label: 'attention received', elements: queryHeads * Math.max(room, largestBlock), count: 1 },
       { label: 'output of a block', elements: queryHeads * largestBlock * headDimension, count: 1 },
