@@ -1,7 +1,6 @@
 import { useState } from 'react';
 import type { DivergencePart, LayerMeasurement } from '../../src/measure/results';
-import { evictionPlace } from '../../src/methods/blocks';
-import type { EvictAfter, Traits } from '../../src/methods/method';
+import { EVICTION_CHOICES, type EvictAfter, type Traits } from '../../src/methods/method';
 import {
   useIsPast,
   useMeasured,
@@ -13,7 +12,7 @@ import {
 import { isFull } from '../../src/page/map-positions';
 import { isEverythingKept } from '../../src/page/nothing-dropped';
 import type { FreeRunMeasurement } from '../../src/study/results';
-import { evictAfterOf, evictionChoices, queriesAfter } from '../../src/study/spec';
+import { evictAfterOf, queriesAfter } from '../../src/study/spec';
 import { Button } from '../shared/Button';
 import { evaluateCommand } from '../shared/command';
 import { DataTable } from '../shared/DataTable';
@@ -41,13 +40,8 @@ export function AnswerPanel() {
   const isFullShown = isFull({ id, parameters }, findMethod);
   const traits = findMethod(id)?.traits(parameters);
   const layers = useMeasuredBy('layers', measured?.by ?? null);
-  // Before the answer, where the queries begin in it; there is nothing before query 0.
-  const evictedAt =
-    traits?.evictsAt ??
-    evictionPlace({
-      evictAt: measured?.queries.start ?? 0,
-      answerStart: text?.answerStart ?? null,
-    });
+  // There is nothing before query 0.
+  const evictedAt = traits?.evictsAt ?? measured?.queries.start ?? 0;
   const title = measured ? methodTitle(measured.by.method, findMethod) : '';
   return (
     <Panel
@@ -174,7 +168,7 @@ function EvictAfterChoice() {
         className={styles.place}
         aria-label="Methods that evict once do so after"
         value={place}
-        options={evictionChoices.map((value) => ({ value }))}
+        options={EVICTION_CHOICES.map((value) => ({ value }))}
         onChange={(value) => actions.setQueriesStart(queriesAfter(value as EvictAfter))}
       />
     </>

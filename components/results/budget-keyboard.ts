@@ -1,7 +1,6 @@
 /** The budget that a key press asks for: arrows a step (method/slider-steps.ts), Page Up and Down ten, Home and End the least and all. */
 
 import { fingerprint } from '../../src/base/fingerprint';
-import { evictionPlace } from '../../src/methods/blocks';
 import { fractionKeeping } from '../../src/methods/budget';
 import type { Method } from '../../src/methods/method';
 import type { ParameterContext } from '../../src/methods/parameters';
@@ -37,7 +36,7 @@ export function budgetOfKey(
   const { tokens, answerStart, queries } = text;
   // What a fraction is of: for methods that evict once the tokens before the eviction, so that a step is a whole key.
   const places = { evictAt: queries.start, answerStart };
-  const all = method.traits(parameters).decides === 'once' ? evictionPlace(places) : tokens;
+  const all = method.traits(parameters).decides === 'once' ? places.evictAt : tokens;
   if (all === 0) return null;
   const now =
     equivalentBudget(method, parameters, { ...context, tokens }, queries.start, answerStart) ?? kept;

@@ -12,11 +12,11 @@ import { buildText, type StudyText } from '../engine/source';
 import { compareStates } from '../measure/logits';
 import { measureLayers } from '../measure/measure-layers';
 import { Memo } from '../measure/memo';
-import { evictionPlace } from '../methods/blocks';
 import type { EvictAfter } from '../methods/method';
 import { needsHidden, readsTrace, type StudyPlaces } from '../methods/method';
 import { isFullAttention } from '../methods/method-spec';
 import type { ParameterContext } from '../methods/parameters';
+import { queriesAfter } from '../study/spec';
 import { digitsRight } from '../tasks/answer';
 import type { Answer, CellKey, Measures } from './evaluation-file';
 import { sampleTexts } from './node-environment';
@@ -166,11 +166,9 @@ class ReadText {
 
   /** Where the text is evicted from and answered. */
   places(evictAfter: EvictAfter): StudyPlaces & { readonly answerStart: number } {
-    const { valueStart, facts } = this.text;
+    const { answerStart, ...places } = this.text.placesAt(queriesAfter(evictAfter));
     // A task has an answer.
-    return evictAfter === 'question'
-      ? { evictAt: valueStart!, answerStart: valueStart! }
-      : { evictAt: facts.queries.start, answerStart: facts.answerStart! };
+    return { ...places, answerStart: answerStart! };
   }
 
   /** The method of a cell, for this text. */
@@ -329,8 +327,7 @@ async function measureText(
   { text, memo }: ReadText,
   open: OpenText,
 ): Promise<Measures> {
-  // Evicting at their start; those before the answer then see what they saw.
-  const queries = { start: evictionPlace(places), end: text.ids.length };
+  const queries = { start: places.evictAt, end: text.ids.length };
   const layers = await measureLayers({ text: open.text, method, parameters, queries, memo });
   const mean = (values: readonly number[]): number =>
     values.reduce((sum, value) => sum + value, 0) / values.length;

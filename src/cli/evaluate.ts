@@ -5,8 +5,7 @@ import { quote } from '../base/quote';
 import { UserError } from '../base/user-error';
 import { modelNotices } from '../engine/notices';
 import { methodById } from '../methods';
-import type { EvictAfter } from '../methods/method';
-import { evictionChoices } from '../study/spec';
+import { EVICTION_CHOICES, type EvictAfter } from '../methods/method';
 import { taskList } from '../tasks/generate';
 import { type Arguments, readArguments } from './arguments';
 import { openCommandBackend } from './backend';
@@ -156,8 +155,8 @@ function planOf(args: Arguments): CellKey[] {
 function evictionPlaces(args: Arguments): EvictAfter[] {
   if (!args.has('evict-after')) return ['context'];
   const asked = args.list('evict-after');
-  const places = evictionChoices.filter((place) => asked.includes(place));
-  if (asked.every((place) => (evictionChoices as readonly string[]).includes(place))) return places;
+  const places = EVICTION_CHOICES.filter((place) => asked.includes(place));
+  if (asked.every((place) => (EVICTION_CHOICES as readonly string[]).includes(place))) return places;
   throw new UserError(
     '--evict-after must be context, before the question, question, after it, or both: context,question.',
   );

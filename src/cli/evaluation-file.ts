@@ -12,8 +12,8 @@ import { quote, shorten } from '../base/quote';
 import { UserError } from '../base/user-error';
 import { wilsonInterval } from '../measure/wilson';
 import { methodById } from '../methods';
+import { EVICTION_CHOICES } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
-import { evictionChoices } from '../study/spec';
 import { readJson } from './files';
 import { writeJson } from './output';
 
@@ -26,7 +26,7 @@ const keySchema = z.object({
   /** The budget that `parameters` get for each text, a fraction; absent: they are taken as they are. */
   keep: z.number().optional(),
   /** Where methods that evict once do so; files of earlier versions do not say it. */
-  evictAfter: z.enum(evictionChoices).default('context'),
+  evictAfter: z.enum(EVICTION_CHOICES).default('context'),
 });
 export type CellKey = z.infer<typeof keySchema>;
 
@@ -58,7 +58,7 @@ const answerSchema = z.object({
   task: z.string(),
   tokens: z.number(),
   label: z.string(),
-  evictAfter: z.enum(evictionChoices).default('context'),
+  evictAfter: z.enum(EVICTION_CHOICES).default('context'),
   seed: z.number().int(),
   /** Null: not run, and a notice says why. */
   isRight: z.boolean().nullable(),

@@ -57,7 +57,8 @@ export async function selectCommand(rawArguments: string[]): Promise<void> {
       method,
       parameters,
       traceIndex,
-      evictAt: text.tokens,
+      // Of the tokens of an answer none is evicted.
+      evictAt: text.answerStart ?? text.tokens,
       withScores: true,
       memo,
     });

@@ -8,7 +8,7 @@ import type { Ops, RowScalars } from '../../gpu/ops';
 import type { DeviceBuffer, Rows } from '../../gpu/rows';
 import { matrixRows, sliceRows } from '../../gpu/rows';
 import { Scratch } from '../../gpu/scratch';
-import { evictionPlace, promptBlocks } from '../methods/blocks';
+import { promptBlocks } from '../methods/blocks';
 import type {
   LayerInput,
   Method,
@@ -75,7 +75,7 @@ export interface GenerationRequest {
   /** Tokens that are generated after a text without an answer; none by default. */
   readonly continuation?: number;
   readonly queriesStart: number;
-  /** Where methods that evict once do so, or before the answer if that comes first; by default at `queriesStart`. */
+  /** Where methods that evict once do so, which may be within the answer; by default at `queriesStart`. */
   readonly evictAt?: number;
   /** Keep queries and log-sum-exp for probe runs. */
   readonly keepQueries: boolean;
@@ -144,13 +144,13 @@ export function prefillBlocks(
   },
 ): PrefillBlocks {
   const { method, parameters, tokens, answerStart, queriesStart, continuation = 0 } = request;
-  const places = { tokens, evictAt: request.evictAt ?? queriesStart, answerStart };
+  const evictAt = request.evictAt ?? queriesStart;
+  const places = { tokens, evictAt, answerStart };
   const blocks = promptBlocks(method, parameters, places, { ...config, tokens });
-  const evictAt = evictionPlace(places);
   const isTaken = request.takesOver && method.traits(parameters).isDenseBefore;
-  // The last token of a text chooses in any case, and what an answer begins with needs the state before it.
-  const isStateKnown = evictAt !== answerStart || queriesStart < evictAt;
-  const denseEnd = isTaken ? Math.min(evictAt - (isStateKnown ? 0 : 1), tokens - 1) : 0;
+  // The last token of a text chooses in any case, and what an answer begins with needs the state before it, which only queries have.
+  const mostTaken = answerStart !== null && answerStart <= queriesStart ? answerStart - 1 : tokens - 1;
+  const denseEnd = isTaken ? Math.min(evictAt, mostTaken) : 0;
   const taken = blocks.filter(({ end }) => end <= denseEnd);
   const isAtOnce = method.traits(parameters).wants.prompt;
   const parts: QueryBlock[][] = [];

@@ -1,12 +1,13 @@
 /** From what a study asks for to token ids and the facts that the page shows about the text. */
 
 import { UserError } from '../base/user-error';
+import type { StudyPlaces } from '../methods/method';
 import type { ModelConfig } from '../model/architectures/config';
 import { checkedIds } from '../model/tokenizer/token-ids';
 import type { StartToken, Tokenizer } from '../model/tokenizer/tokenizer';
 import type { SavedText, TextFacts } from '../study/facts';
 import { LONGEST_TEXT_TOKENS } from '../study/limits';
-import type { SourceSpec, StudySpec } from '../study/spec';
+import type { QueriesStart, SourceSpec, StudySpec } from '../study/spec';
 import { isAnswerComplete, isAnswerRight } from '../tasks/answer';
 import { generateTask } from '../tasks/generate';
 import type { TaskId, TaskInstance } from '../tasks/task';
@@ -18,10 +19,10 @@ export interface StudyText {
   readonly facts: TextFacts;
   /** True answer with its leading space; null without a task. */
   readonly answerText: string | null;
-  /** First token of the answer that is not white space alone; null without a task. */
-  readonly valueStart: number | null;
   /** Whether both runs go on writing after it: a text of one's own, which asks nothing that could be checked. */
   readonly isContinued: boolean;
+  /** Where it is evicted from and answered if its queries begin there. Throws UserError where it has no such token. */
+  placesAt(queriesStart: QueriesStart): StudyPlaces;
   /** Whether a generated answer needs no further token. */
   isAnswerComplete(generated: readonly number[]): boolean;
   /** The text of each of these tokens; joined, they are what the tokens say. */
@@ -46,20 +47,14 @@ export function buildText(
       ? fromTask(spec.source, tokenizer, startToken, samples)
       : fromProse(spec.source, tokenizer, startToken, samples);
   const ids = checkedIds(made.ids, config);
-  const { questionStart, valueStart } = made;
-  const isAfterQuestion = spec.queriesStart === 'answer';
-  const asked = isAfterQuestion ? valueStart : spec.queriesStart;
-  const start = asked ?? questionStart ?? ids.length - Math.ceil(ids.length / 8);
-  if (!Number.isInteger(start) || start < 0 || start >= ids.length) {
-    throw new UserError(`queries must start at a token from 0 to ${ids.length - 1}, not at ${start}.`);
-  }
+  const { evictAt, answerStart } = placesOf(made, spec.queriesStart);
   const notices = [...made.notices, ...lengthNotices(ids.length, config.trainedTokens)];
   let tokenTexts: readonly string[] | null = null;
   let saved: SavedText | null = null;
   return {
     ids,
     answerText: made.answerText,
-    valueStart,
+    placesAt: (queriesStart) => placesOf(made, queriesStart),
     isContinued: spec.source.kind === 'text',
     facts: {
       tokens: ids.length,
@@ -75,8 +70,8 @@ export function buildText(
         saved ??= savedText(tokenizer, startToken, made);
         return saved;
       },
-      queries: { start, end: ids.length },
-      answerStart: isAfterQuestion ? valueStart : made.answerStart,
+      queries: { start: evictAt, end: ids.length },
+      answerStart,
       needles: made.needles,
       notices,
     },
@@ -92,12 +87,29 @@ export function buildText(
   };
 }
 
+/**
+ * Methods that evict once do so where the queries begin. After a task's question that is behind the token that its answer's value
+ * starts behind, while the answer begins where the prompt ends, whatever stands there first.
+ */
+function placesOf(
+  { ids, questionStart, answerStart, valueStart }: MadeText,
+  asked: QueriesStart,
+): StudyPlaces {
+  const chosen = asked === 'answer' ? valueStart : asked;
+  const evictAt = chosen ?? questionStart ?? ids.length - Math.ceil(ids.length / 8);
+  if (!Number.isInteger(evictAt) || evictAt < 0 || evictAt >= ids.length) {
+    throw new UserError(`queries must start at a token from 0 to ${ids.length - 1}, not at ${evictAt}.`);
+  }
+  return { evictAt, answerStart };
+}
+
 interface MadeText {
   readonly ids: readonly number[];
   /** The text that these are the ids of; null for a part of a longer one, cut between tokens. */
   readonly text: string | null;
   readonly questionStart: number | null;
   readonly answerStart: number | null;
+  /** First token of the answer that is not white space alone. */
   readonly valueStart: number | null;
   readonly answerText: string | null;
   readonly needles: TextFacts['needles'];
@@ -136,7 +148,7 @@ function fromTask(
 }
 
 /**
- * Where methods evict "after the question". White space that is a token of its own says nothing of the answer, and a model writes it
+ * Where the answer's value starts. White space that is a token of its own says nothing of the answer, and a model writes it
  * without looking for one: a query that had read no further would not know what is needed.
  */
 function valueStart({ ids, answerStart }: TaskInstance, tokenizer: Tokenizer): number {

@@ -9,7 +9,7 @@ import { sliceRows } from '../../gpu/rows';
 import { Scratch } from '../../gpu/scratch';
 import { median } from '../base/median';
 import { contextOf, layerInput, methodContext } from '../measure/trace-run';
-import { evictionPlace, promptBlocks } from '../methods/blocks';
+import { promptBlocks } from '../methods/blocks';
 import { FULL_AS_TRAINED, full } from '../methods/full';
 import type { LayerInput, Method } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
@@ -105,7 +105,7 @@ async function attentionTime(
   const largest = Math.max(...blocks.map(({ start, end }) => end - start));
   const scratch = new Scratch(ops);
   const traits = method.traits(parameters);
-  const run = method.start(methodContext(text, evictionPlace(places)), parameters);
+  const run = method.start(methodContext(text, evictAt), parameters);
   try {
     await run.prepare?.(text.layerTraces, signal);
     const out = scratch.rows(H, largest, d, 'attention output');

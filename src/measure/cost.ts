@@ -1,5 +1,5 @@
 /** What a method costs by formula (docs/measurements.md, "Cost, by formula"). */
-import { evictionPlace, studyBlocks } from '../methods/blocks';
+import { studyBlocks } from '../methods/blocks';
 import type { Method, QueryBlock } from '../methods/method';
 import type { ParameterContext, Parameters } from '../methods/parameters';
 import type { CostMeasurement } from './results';
@@ -37,8 +37,9 @@ export function measureCost(request: CostRequest): CostMeasurement {
   const { method, parameters, context, answerStart, weightOperations } = request;
   const queries = countedQueries(method.traits(parameters), request.queries, answerStart);
   const layers = request.layers ?? Array.from({ length: context.layers }, (_, layer) => layer);
-  const places = { tokens: context.tokens, evictAt: request.evictAt ?? request.queries.start, answerStart };
-  const fixed = { evictAt: evictionPlace(places), promptEnd: answerStart ?? context.tokens };
+  const evictAt = request.evictAt ?? request.queries.start;
+  const places = { tokens: context.tokens, evictAt, answerStart };
+  const fixed = { evictAt, promptEnd: answerStart ?? context.tokens };
   const perKey = operationsPerKey(context);
   const numbersPerKey = 2 * context.keyValueHeads * context.headDimension;
   const blocks = studyBlocks(method, parameters, places, context);

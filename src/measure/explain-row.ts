@@ -1,7 +1,6 @@
 /** One query row: full attention's weight of every token, what the method did with it, and why. */
 import { sliceHeads, sliceRows } from '../../gpu/rows';
 import { Scratch } from '../../gpu/scratch';
-import { evictionPlace } from '../methods/blocks';
 import type { FirstStage, Method, MethodRun, Selection, Traits } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
 import type { Trace } from '../trace/trace';
@@ -21,7 +20,7 @@ export interface ExplainRequest {
   readonly layer: number;
   readonly head: number;
   readonly query: number;
-  /** Where methods that evict once do so, or before the answer if that comes earlier. */
+  /** Where methods that evict once do so. */
   readonly evictAt: number;
   /** Whose positions the weights are under; the model's by default. */
   readonly positions?: 'model' | 'own';
@@ -125,7 +124,7 @@ function rowRule(
   run: MethodRun,
 ): RowRule {
   const { decides, evictsAt } = method.traits(parameters);
-  const evictAt = evictsAt ?? evictionPlace({ evictAt: request.evictAt, answerStart: text.answerStart });
+  const evictAt = evictsAt ?? request.evictAt;
   const evictsOnce = decides === 'once';
   const isBefore = evictsOnce && blockStart < evictAt;
   const kept =

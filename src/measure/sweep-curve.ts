@@ -2,7 +2,6 @@
 
 import { ignoreRejection } from '../base/ignore-rejection';
 import { UserError } from '../base/user-error';
-import { evictionPlace } from '../methods/blocks';
 import type { Method, Selection } from '../methods/method';
 import type { MethodSpec } from '../methods/method-spec';
 import type { Parameters } from '../methods/parameters';
@@ -84,7 +83,6 @@ export class Curve {
     const method = this.#method;
     const { parameters } = this.#spec;
     const places = { evictAt: queriesStart, answerStart: text.answerStart };
-    const evictAt = evictionPlace(places);
     for (const [point, fraction] of this.#fractions.entries()) {
       const fitted = method.withBudget(parameters, contextOf(text), fraction, places);
       const isPossible = 'parameters' in fitted;
@@ -93,7 +91,7 @@ export class Curve {
       const isCovered = method.traits(parameters).isNested && this.#runs.some((run) => run !== null);
       this.#runs.push(
         isPossible && !isCovered && this.#noRecall === null
-          ? await startTraceRun(text, method, fitted.parameters, evictAt, options)
+          ? await startTraceRun(text, method, fitted.parameters, queriesStart, options)
           : null,
       );
     }
@@ -190,8 +188,7 @@ export class Curve {
       throw new Error(`${this.#method.id} scores other tokens than its candidates`);
     const orders = first.map((row, set) => orderOf(row, second?.[set] ?? null, candidates.start));
     const position = block.end - 1;
-    const evictAt = evictionPlace({ evictAt: queriesStart, answerStart });
-    const place = { position, block, evictAt, promptEnd: answerStart ?? text.tokens };
+    const place = { position, block, evictAt: queriesStart, promptEnd: answerStart ?? text.tokens };
     return this.#points.map((parameters) => {
       if (!parameters) return null;
       const { keptKeys } = this.#method.cost(parameters, contextOf(text), layer, place);
@@ -207,8 +204,7 @@ export class Curve {
   sharesAt(text: Trace, layer: number, token: number, queriesStart: number): number[] {
     const { tokens, answerStart } = text;
     const block = { start: token, end: token + 1 };
-    const evictAt = evictionPlace({ evictAt: queriesStart, answerStart });
-    const place = { position: token, block, evictAt, promptEnd: answerStart ?? tokens };
+    const place = { position: token, block, evictAt: queriesStart, promptEnd: answerStart ?? tokens };
     return this.#points.map((parameters) =>
       parameters ? this.#method.cost(parameters, contextOf(text), layer, place).keptKeys / (token + 1) : 0,
     );

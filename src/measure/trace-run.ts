@@ -3,7 +3,7 @@ import type { RowScalars } from '../../gpu/ops';
 import type { Rows } from '../../gpu/rows';
 import { sliceRows } from '../../gpu/rows';
 import { UserError } from '../base/user-error';
-import { evictionPlace, studyBlocks } from '../methods/blocks';
+import { studyBlocks } from '../methods/blocks';
 import {
   type LayerInput,
   type Method,
@@ -54,8 +54,8 @@ export interface TraceRunOptions {
 }
 
 /**
- * Starts and prepares a run, which evicts at `evictAt` or before the answer, whichever comes first. Throws UserError when the text
- * lacks what the method needs. Dispose of it afterwards.
+ * Starts and prepares a run, which evicts at `evictAt`. Throws UserError when the text lacks what the method needs. Dispose of it
+ * afterwards.
  */
 export async function startTraceRun(
   text: Trace,
@@ -70,7 +70,7 @@ export async function startTraceRun(
   const { tokens, answerStart } = text;
   const places = { tokens, answerStart, evictAt };
   const check = new ScoreCheck(text.ops, text.layers);
-  const own = { ...methodContext(text, evictionPlace(places)), ops: check.ops, memo };
+  const own = { ...methodContext(text, evictAt), ops: check.ops, memo };
   const run = check.watch(method.start(own, parameters));
   const checkScores = (): Promise<void> => whole.judge(method.id, check);
   const dispose = (): void => {

@@ -1,5 +1,5 @@
 /** Blocks of queries that a text is read in. */
-import type { Method, QueryBlock, ReadPlaces, StudyPlaces } from './method';
+import type { Method, QueryBlock, ReadPlaces } from './method';
 import type { ParameterContext, Parameters } from './parameters';
 
 /** Most scores of one pass over consecutive queries with a block each (`EachQuery`): rows of scores × keys. */
@@ -24,11 +24,6 @@ export function blocksAround(cut: number, tokens: number, size: number): QueryBl
   return [...equalBlocks(0, place, size), ...equalBlocks(place, tokens, size)];
 }
 
-/** Where methods that evict once do so: no later than the prompt ends. */
-export function evictionPlace({ evictAt, answerStart }: StudyPlaces): number {
-  return answerStart === null ? evictAt : Math.min(evictAt, answerStart);
-}
-
 /** The method's own blocks of the prompt: of the whole text where it has no answer. */
 export function promptBlocks(
   method: Pick<Method, 'blocks'>,
@@ -37,7 +32,7 @@ export function promptBlocks(
   context: ParameterContext,
 ): QueryBlock[] {
   const promptEnd = places.answerStart ?? places.tokens;
-  return method.blocks(parameters, promptEnd, evictionPlace(places), { ...context, tokens: places.tokens });
+  return method.blocks(parameters, promptEnd, places.evictAt, { ...context, tokens: places.tokens });
 }
 
 /**

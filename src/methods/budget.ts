@@ -1,5 +1,4 @@
 /** What `keepFraction` means (docs/methods.md, "Budgets"), in double arithmetic. */
-import { evictionPlace } from './blocks';
 import type { Method } from './method';
 import { numberIn, type Parameters, type ParameterValue } from './parameters';
 
@@ -29,7 +28,7 @@ export const withKeepFraction: Method['withBudget'] = (parameters, _context, kee
 
 /** Methods that evict once have a budget where something stands before the eviction. */
 export const evictOnceBudget: Method['withBudget'] = (parameters, context, keepFraction, places) =>
-  evictionPlace(places) > 0
+  places.evictAt > 0
     ? withKeepFraction(parameters, context, keepFraction, places)
     : { reason: NOTHING_TO_EVICT };
 

@@ -34,6 +34,9 @@ export interface Followed {
   read(input: LayerInput, logSumExp: RowScalars): void;
   /** Scores of a layer so far, a row for each KV head. */
   of(layer: number): ScoreRows;
+  /** Remembers the scores so far / returns to what was remembered. */
+  mark(): void;
+  rewind(): void;
   release(): void;
 }
 

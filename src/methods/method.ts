@@ -42,7 +42,7 @@ export interface QueryBlock {
 
 /** Where a text is evicted from and answered. */
 export interface StudyPlaces {
-  /** First token of `queries`; methods that evict once do so here, or before the answer where that comes first. */
+  /** First token of `queries`; methods that evict once do so here, which may be within the answer. */
   readonly evictAt: number;
   /** First token of the answer; null: the text has none. */
   readonly answerStart: number | null;
@@ -224,7 +224,7 @@ export interface MethodContext {
   readonly trainedTokens: number | null;
   /** T, tokens of the text. A generated answer may go beyond it. */
   readonly totalTokens: number;
-  /** Where methods that evict once do so: the first token of `queries`, or of the answer where that comes first. totalTokens: after everything. */
+  /** Where methods that evict once do so: the first token of `queries`. totalTokens: after everything. */
   readonly evictAt: number;
   /** First token of the answer; totalTokens: the text has none. */
   readonly promptEnd: number;
@@ -444,7 +444,8 @@ export interface MemoryPlace extends ParameterContext {
 export type WhatItDoes = 'drop' | 'choose' | 'transform' | 'allocate' | 'baseline';
 
 /** Where methods that evict once do so in a task: before its question is read, or after it. */
-export type EvictAfter = 'context' | 'question';
+export const EVICTION_CHOICES = ['context', 'question'] as const;
+export type EvictAfter = (typeof EVICTION_CHOICES)[number];
 
 /** What presets of a method are made from (src/methods/presets.ts), beside `paper` of its parameters. */
 interface PresetSources {

@@ -18,6 +18,9 @@ import { denseScores } from './units';
 class AccumulatedWhileReading implements Followed {
   readonly #context: MethodContext;
   readonly #sums = new Map<number, DeviceBuffer>();
+  /** Those of the prompt, where more is read before the eviction. */
+  readonly #marked = new Map<number, DeviceBuffer>();
+  #tokens = 0;
 
   constructor(context: MethodContext) {
     this.#context = context;
@@ -28,6 +31,7 @@ class AccumulatedWhileReading implements Followed {
     const sums =
       this.#sums.get(input.layer) ?? ops.allocate('f32', keyValueHeads * evictAt, 'accumulated attention');
     this.#sums.set(input.layer, sums);
+    this.#tokens = input.block.end;
     accumulate(this.#context, input, logSumExp, sums);
   }
 
@@ -35,9 +39,30 @@ class AccumulatedWhileReading implements Followed {
     return denseScores(this.#sums.get(layer)!, this.#context.keyValueHeads, this.#context.evictAt);
   }
 
+  mark(): void {
+    const { ops, keyValueHeads, evictAt } = this.#context;
+    if (this.#tokens === evictAt) return;
+    for (const [layer, sums] of this.#sums) {
+      const marked = ops.allocate('f32', keyValueHeads * evictAt, 'accumulated attention');
+      this.#marked.set(layer, marked);
+      this.#copy(sums, marked);
+    }
+  }
+
+  rewind(): void {
+    for (const [layer, marked] of this.#marked) this.#copy(marked, this.#sums.get(layer)!);
+  }
+
   release(): void {
-    this.#context.ops.release(...this.#sums.values());
+    this.#context.ops.release(...this.#sums.values(), ...this.#marked.values());
     this.#sums.clear();
+    this.#marked.clear();
+  }
+
+  #copy(from: DeviceBuffer, to: DeviceBuffer): void {
+    const { ops, keyValueHeads, evictAt } = this.#context;
+    const rows = (buffer: DeviceBuffer) => headMajorRows(buffer, keyValueHeads, evictAt, 1);
+    ops.copyRows({ input: rows(from), out: rows(to) });
   }
 }
 
@@ -93,7 +118,8 @@ const meanAttention: Scorer = {
   operations: (_parameters, { queryHeads: H, keyValueHeads: G, headDimension: d }, tokens) =>
     ((2 * d + 3) * H * tokens * (tokens + 1)) / 2 + G * tokens,
   memory: (_parameters, { keyValueHeads: G, tokens, layers }) => [
-    { label: 'accumulated attention', elements: G * tokens, count: layers },
+    // Those of the prompt stay where it is evicted from within the answer.
+    { label: 'accumulated attention', elements: G * tokens, count: 2 * layers },
     { label: 'weights of the mean', elements: G * tokens, count: 3 },
   ],
 };

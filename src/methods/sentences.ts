@@ -175,7 +175,11 @@ function start(context: MethodContext, parameters: Parameters): MethodRun {
     }
     const texts = textsOf([...ids]);
     const all = sentencesOf(texts, evictAt);
-    const rows = await ops.readFloats(hidden.buffer, hidden.offset, promptEnd * hidden.channels);
+    const rows = await ops.readFloats(
+      hidden.buffer,
+      hidden.offset,
+      Math.max(promptEnd, evictAt) * hidden.channels,
+    );
     const question = questionOf(all, texts, context);
     return { sentences: all, scores: likeness(rows, hidden.channels, all, question) };
   }

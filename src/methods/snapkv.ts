@@ -3,7 +3,6 @@
  * code (snapkv_utils.py, SnapKVCluster.update_kv).
  */
 import { UserError } from '../base/user-error';
-import { evictionPlace } from './blocks';
 import { NOTHING_TO_EVICT } from './budget';
 import { uniformAtLeastOne, uniformOf } from './budgets/uniform';
 import { compose, composeBy, token } from './compose';
@@ -26,7 +25,7 @@ const isOfficial = (parameters: Parameters): boolean => choiceOf(parameters, 'va
 const cap = uniformOf(
   (parameters, layer) => numberIn(parameters, 'capTokens', layer),
   (parameters, _context, fraction, places) => {
-    const tokens = evictionPlace(places);
+    const tokens = places.evictAt;
     if (tokens === 0) return { reason: NOTHING_TO_EVICT };
     const least = largestWindow(parameters) + 1;
     const capTokens = fraction >= 1 ? Math.max(tokens, least) : Math.floor(fraction * tokens);

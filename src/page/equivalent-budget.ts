@@ -1,7 +1,7 @@
 /** What `sweep --keep` has to be given so that it measures the study as it is. */
 
 import { fingerprint } from '../base/fingerprint';
-import { evictionPlace, studyBlocks } from '../methods/blocks';
+import { studyBlocks } from '../methods/blocks';
 import { fractionKeeping } from '../methods/budget';
 import type { Method } from '../methods/method';
 import type { ParameterContext, Parameters } from '../methods/parameters';
@@ -26,7 +26,7 @@ export function equivalentBudget(
     const last = {
       position: tokens - 1,
       block,
-      evictAt: evictionPlace(places),
+      evictAt: queriesStart,
       promptEnd: answerStart ?? tokens,
     };
     return Array.from({ length: context.layers }, (_, layer) => {

@@ -17,13 +17,10 @@ export type SourceSpec =
   | { readonly kind: 'text'; readonly text: string };
 
 /**
- * First token of `queries`, before which methods evict that evict once. 'answer': the answer's, so that they evict after a task's
- * question; null: a task's question and answer, otherwise the last ⌈T/8⌉ tokens. 0: all.
+ * First token of `queries`, before which methods evict that evict once. 'answer': the one that the answer's value starts with, so that
+ * they evict after a task's question; null: a task's question and answer, otherwise the last ⌈T/8⌉ tokens. 0: all.
  */
 export type QueriesStart = number | 'answer' | null;
-
-/** Where methods that evict once do so in a task: before its question is read, or after it. */
-export const evictionChoices = ['context', 'question'] as const satisfies readonly EvictAfter[];
 
 /** Null: the text asks nothing, or the queries begin at a token that was chosen. */
 export function evictAfterOf({

@@ -5,7 +5,7 @@ import { UserError } from '../base/user-error';
 import { FIRST_TOKENS, MISSED_FIRST } from '../measure/missed';
 import { everything, headInput, isOwnRun, type OwnRun } from '../measure/own-positions';
 import { contextOf, methodContext } from '../measure/trace-run';
-import { evictionPlace, studyBlocks } from '../methods/blocks';
+import { studyBlocks } from '../methods/blocks';
 import type { Method, QueryBlock } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
 import type { LayerTrace, Trace } from '../trace/trace';
@@ -46,7 +46,7 @@ export class OwnPositions {
   constructor(text: Trace, method: Method, parameters: Parameters, evictAt: number) {
     const { tokens, answerStart } = text;
     const places = { tokens, answerStart, evictAt };
-    const run = method.start(methodContext(text, evictionPlace(places)), parameters);
+    const run = method.start(methodContext(text, evictAt), parameters);
     if (!isOwnRun(run)) throw new Error(`${method.id} has no positions of its own`);
     this.#text = text;
     this.#run = run;

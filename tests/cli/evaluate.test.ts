@@ -9,7 +9,10 @@ import {
   countAnswers,
   readEvaluation,
 } from '../../src/cli/evaluation-file';
+import { sampleTexts } from '../../src/cli/node-environment';
+import { buildText } from '../../src/engine/source';
 import { wilsonInterval } from '../../src/measure/wilson';
+import { tokenizer } from '../tasks/hay';
 import { openCommandLine } from './keyhole';
 
 const { path, keyhole, succeed, fail, read, write, start } = openCommandLine();
@@ -232,11 +235,21 @@ it('refuses what 0.1.0 answered of a model whose start token only its configurat
 it('evicts before the question, after it, or both, a cell each', async () => {
   const entry = { id: 'streaming-llm', parameters: { keepFraction: 0.5 } };
   const asked = [...evaluate, '--tokens', '160', '--methods', JSON.stringify([entry]), '--seeds', '1'];
-  const { stdout } = await succeed('both.json', ...asked, '--evict-after', 'question,context');
+  const both = ['--evict-after', 'question,context', '--measure'];
+  const { stdout } = await succeed('both.json', ...asked, ...both);
   const [before, after] = JSON.parse(read('both.json')).cells;
   expect(before).toMatchObject({ label: 'streaming-llm', evictAfter: 'context', seeds: 1 });
   expect(after).toMatchObject({ label: 'streaming-llm', evictAfter: 'question', seeds: 1 });
   expect(after.lossNats).not.toBeCloseTo(before.lossNats, 3);
+  // What is measured was evicted where the answer's value starts, as what answered was.
+  const source = { kind: 'task', task: 'single-needle', tokens: 160, depth: 'spread', seed: 0 } as const;
+  const read160 = { source, queriesStart: 'answer', startToken: null } as const;
+  const config = { trainedTokens: 1024, vocabularySize: 2048 };
+  const { start, end } = buildText(read160, tokenizer, config, sampleTexts()).facts.queries;
+  let kept = 0;
+  for (let query = start; query < end; query++)
+    kept += (Math.floor(0.5 * start) + query + 1 - start) / (query + 1);
+  expect(after.means.kept).toBeCloseTo(kept / (end - start), 6);
   expect(stdout).toMatch(
     /^single-needle 160 streaming-llm: .*\nsingle-needle 160 streaming-llm, after the question: /,
   );
@@ -244,7 +257,7 @@ it('evicts before the question, after it, or both, a cell each', async () => {
   const old = JSON.parse(read('both.json'));
   delete old.cells[0].evictAfter;
   write('both.json', JSON.stringify(old));
-  await succeed('both.json', ...asked);
+  await succeed('both.json', ...asked, '--measure');
   expect(JSON.parse(read('both.json')).cells).toEqual([after, before]);
   await fail(
     /--evict-after must be context, before the question, question, after it, or both/,

@@ -81,6 +81,25 @@ describe('selections of an answer’s tokens', async () => {
     ['oracle', { keepFraction: 0.15 }],
     ['random', { keepFraction: 0.3 }],
   ])('%s %o: a probe run has those of the free run', async (id, given) => {
+    await compare(id, given, QUERIES_START);
+  });
+
+  // What was generated is read anew from the text, from before the eviction on.
+  it.each([
+    ['snapkv', { windowTokens: 5, poolKernel: 3, keepFraction: 0.3 }],
+    ['snapkv', { windowTokens: 110, keepFraction: 0.7 }],
+    ['observed-attention', { keepFraction: 0.3 }],
+    ['lagkv', { variant: 'kvpress', lagTokens: 9, keepFraction: 0.3 }],
+    ['lagkv', { lagTokens: 9, sinkTokens: 4, keepFraction: 0.4, prefill: 'monolithic' }],
+    ['chunkkv', { windowTokens: 7, chunkTokens: 5, keepFraction: 0.5, reuseLayers: 2 }],
+    ['merging', { windowTokens: 7, keepFraction: 0.4, mergeFraction: 0.6 }],
+    ['squeezed-attention', { clusters: 12, observationTokens: 9, quantile: 0.5, chunkTokens: 12 }],
+    ['oracle', { keepFraction: 0.15 }],
+  ])('%s %o: so does one that is evicted from within the answer', async (id, given) => {
+    await compare(id, given, ANSWER_START + 2);
+  });
+
+  async function compare(id: string, given: Record<string, unknown>, queriesStart: number): Promise<void> {
     const method = methodById(id);
     const parameters = resolveParameters(method, given, contextOf(text));
     const { method: spied, seen } = watched(method);
@@ -92,7 +111,7 @@ describe('selections of an answer’s tokens', async () => {
       layerTraces: text.layerTraces,
       ids,
       answerStart: ANSWER_START,
-      queriesStart: QUERIES_START,
+      queriesStart,
       keepQueries: false,
       isAnswerComplete: (generated) => generated.length >= 4,
       signal: new AbortController().signal,
@@ -104,7 +123,7 @@ describe('selections of an answer’s tokens', async () => {
       method,
       parameters,
       traceIndex: 0,
-      evictAt: QUERIES_START,
+      evictAt: queriesStart,
       withScores: false,
     });
     const single = blocks.filter(({ block }) => block.start >= ANSWER_START);
@@ -115,5 +134,5 @@ describe('selections of an answer’s tokens', async () => {
     for (const { block, kept } of blocks) {
       expect(kept, `block ${block.start}`).toEqual(await seen.get(`${block.start}…${block.end}`));
     }
-  });
+  }
 });

@@ -10,6 +10,7 @@ import { full } from '../../src/methods/full';
 import type { MethodSpec } from '../../src/methods/method-spec';
 import { nodeFolder } from '../../src/model/files/folder-node';
 import type { FreeRunMeasurement } from '../../src/study/results';
+import type { QueriesStart, SourceSpec } from '../../src/study/spec';
 
 const { signal } = new AbortController();
 let model: OpenModel;
@@ -19,14 +20,13 @@ let reference: Generation;
 beforeAll(async () => {
   model = await openModel(createCpuOps(), nodeFolder('samples/model'));
   const source = { kind: 'task', task: 'four-needles', tokens: 1024, depth: 'spread', seed: 7 } as const;
-  text = buildText(
-    { source, queriesStart: null, startToken: null },
-    model.tokenizer!,
-    model.config,
-    sampleTexts(),
-  );
+  text = textOf(source, null);
   reference = await read({ id: 'full', parameters: {} });
 }, 120_000);
+
+function textOf(source: SourceSpec, queriesStart: QueriesStart): StudyText {
+  return buildText({ source, queriesStart, startToken: null }, model.tokenizer!, model.config, sampleTexts());
+}
 
 async function read(spec: MethodSpec, of = text): Promise<Generation> {
   const { method, parameters } = resolve(spec, parameterContext(model, 1024));
@@ -45,17 +45,29 @@ async function read(spec: MethodSpec, of = text): Promise<Generation> {
 
 test('evicted after the question, a method differs once it has written what the question’s last token says', async () => {
   const source = { kind: 'task', task: 'single-needle', tokens: 160, depth: 'spread', seed: 7 } as const;
-  const asked = { source, queriesStart: 'answer', startToken: null } as const;
-  const after = buildText(asked, model.tokenizer!, model.config, sampleTexts());
-  const start = after.facts.answerStart!;
+  const after = textOf(source, 'answer');
+  const { start } = after.facts.queries;
   const whole = await read({ id: 'full', parameters: {} }, after);
   const snapkv = await read({ id: 'snapkv', parameters: { keepFraction: 0.1 } }, after);
   const run = await compareRuns(model.decoder, after, whole, snapkv, signal);
   expect(run.question).toBeNull();
   expect(run.answerPart).toMatchObject({ start, end: after.ids.length - 1 });
-  expect(run.generatedTexts!.method[0]).toBe(run.generatedTexts!.full[0]);
+  // The space that the answer begins with is written and read with all keys, and predicts the first digit.
+  expect(after.facts.answerStart).toBe(start - 1);
+  expect(run.generatedTexts!.method.slice(0, 2)).toEqual(run.generatedTexts!.full.slice(0, 2));
+  expect(run.generatedTexts!.full[0]).toBe(' ');
   expect(run.divergenceByToken).toHaveLength(after.ids.length - start);
   expect(run.divergenceByToken[0]).toBeGreaterThan(0.1);
+}, 60_000);
+
+test('who chooses block by block answers alike, wherever others evict', async () => {
+  const source = { kind: 'task', task: 'stars', tokens: 200, depth: 'spread', seed: 0 } as const;
+  const places = [null, 'answer'] as const;
+  const [before, after] = await Promise.all(
+    places.map((queriesStart) => read({ id: 'tokenselect', parameters: {} }, textOf(source, queriesStart))),
+  );
+  expect(after!.generated).toEqual(before!.generated);
+  expect(textOf(source, 'answer').judge(after!.generated!).right).toBe(true);
 }, 60_000);
 
 async function freeRun(spec: MethodSpec): Promise<FreeRunMeasurement> {

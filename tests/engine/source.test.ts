@@ -48,13 +48,17 @@ describe('a task', () => {
   });
 
   test('has its answer alone as queries where methods evict after the question', () => {
-    const { facts, ids } = build(needle, 'answer');
-    // The space before the number is a token of its own, and belongs to what is asked then.
-    const spaceAt = build(needle).facts.answerStart!;
-    expect(tokenizer.decode([...ids.subarray(spaceAt, spaceAt + 1)])).toBe(' ');
-    expect(facts.answerStart).toBe(spaceAt + 1);
-    expect(tokenizer.decode([...ids.subarray(facts.answerStart!)])).toMatch(/^[0-9]/);
-    expect(facts.queries).toEqual({ start: facts.answerStart, end: ids.length });
+    const { facts, ids, placesAt } = build(needle, 'answer');
+    // The space before the number is a token of its own: the answer begins with it, and it is evicted behind it.
+    const answerStart = build(needle).facts.answerStart!;
+    expect(tokenizer.decode([...ids.subarray(answerStart, answerStart + 1)])).toBe(' ');
+    expect(facts.answerStart).toBe(answerStart);
+    expect(tokenizer.decode([...ids.subarray(facts.queries.start)])).toMatch(/^[0-9]/);
+    expect(facts.queries).toEqual({ start: answerStart + 1, end: ids.length });
+    // Every text knows both places, wherever its own queries begin.
+    expect(placesAt('answer')).toEqual({ evictAt: answerStart + 1, answerStart });
+    expect(build(needle).placesAt('answer')).toEqual(placesAt('answer'));
+    expect(placesAt(null)).toEqual({ evictAt: build(needle).facts.queries.start, answerStart });
     // A text without an answer has none to begin with.
     expect(build(prose('word '.repeat(80)), 'answer').facts.queries).toEqual(
       build(prose('word '.repeat(80))).facts.queries,

@@ -95,17 +95,17 @@ describe('explainRow', () => {
     }
   });
 
-  it('knows that a method evicts before the answer where the queries begin in it', async () => {
+  it('knows that a method evicts within the answer where the queries begin in it', async () => {
     const row = await explainRow({
       text: { ...text, answerStart: 140 },
       method: methodById('streaming-llm'),
       parameters: resolveParameters(methodById('streaming-llm'), { keepFraction: 0.25 }, contextOf(text)),
-      ...{ layer: 1, head: 2, query: 145, evictAt: 150 },
+      ...{ layer: 1, head: 2, query: 152, evictAt: 150 },
     });
-    expect(row.rule).toMatchObject({ kind: 'place', evictedAt: 140 });
+    expect(row.rule).toMatchObject({ kind: 'place', evictedAt: 150 });
     const fates = [...row.fates].map((code) => KEY_FATES[code]);
-    expect(fates.slice(140, 145)).toEqual(new Array(5).fill('since'));
-    expect(fates.slice(0, 140).filter((fate) => fate !== 'dropped')).toHaveLength(35);
+    expect(fates.slice(150, 152)).toEqual(new Array(2).fill('since'));
+    expect(fates.slice(0, 150).filter((fate) => fate !== 'dropped')).toHaveLength(37);
   });
 
   it('knows sinks and the window of StreamingLLM, and what came after the eviction', async () => {

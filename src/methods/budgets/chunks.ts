@@ -1,5 +1,4 @@
 /** The best of every chunk of the text (kvpress, chunk_press.py and finch_press.py). */
-import { evictionPlace } from '../blocks';
 import type { Budget } from '../compose';
 import { numberIn, type Parameters } from '../parameters';
 import { uniformAtLeastOne } from './uniform';
@@ -50,7 +49,7 @@ export const ofChunks: Budget = {
   withBudget(parameters, context, fraction, places) {
     const budget = uniformAtLeastOne.withBudget(parameters, context, fraction, places);
     if (!('parameters' in budget)) return budget;
-    const tokens = evictionPlace(places);
+    const tokens = places.evictAt;
     const least = Math.max(
       ...Array.from({ length: context.layers }, (_, layer) => chunksOf(parameters, layer, tokens).length),
     );

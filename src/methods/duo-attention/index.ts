@@ -4,7 +4,7 @@
  */
 import type { IndexList } from '../../../gpu/ops';
 import type { DeviceBuffer } from '../../../gpu/rows';
-import { blocksAround, evictionPlace } from '../blocks';
+import { blocksAround } from '../blocks';
 import { NOTHING_TO_EVICT } from '../budget';
 import { defaultChunkTokens, mostTokens, scaledDefault } from '../defaults';
 import { keepEverything } from '../keep-everything';
@@ -144,7 +144,7 @@ function streamingFor(
   keepFraction: number,
   places: StudyPlaces,
 ): ReturnType<Method['withBudget']> {
-  const evictAt = evictionPlace(places);
+  const { evictAt } = places;
   if (evictAt <= 0) return { reason: NOTHING_TO_EVICT };
   const heads = context.layers * context.keyValueHeads;
   const keptWith = (count: number): number => {

@@ -1,5 +1,4 @@
 /** How many keys stay, in all heads together: kvpress drops int(n·ratio) of n, kvzip_press.py, compress_post. */
-import { evictionPlace } from '../blocks';
 import { NOTHING_TO_EVICT } from '../budget';
 import type { Method } from '../method';
 import { numberIn, type ParameterContext, type Parameters } from '../parameters';
@@ -35,7 +34,7 @@ function meanFraction(parameters: Parameters, layers: number): number {
 
 /** ⌊f·S⌋ keys a head on average: where rounding up what stays would keep more, a fraction that does not. */
 export const withRoundedFraction: Method['withBudget'] = (parameters, context, keepFraction, places) => {
-  const evictAt = evictionPlace(places);
+  const { evictAt } = places;
   if (evictAt <= 0) return { reason: NOTHING_TO_EVICT };
   const each = Math.floor(keepFraction * evictAt);
   const { layers, keyValueHeads: G } = context;

@@ -2,7 +2,7 @@
  * LagKV (arXiv 2504.04704): a token is kept if its key and value are unusually spread, measured against the range of the next
  * partition of tokens. Looks at no query; every KV head decides alone.
  */
-import { equalBlocks, evictionPlace, studyBlocks } from '../blocks';
+import { equalBlocks, studyBlocks } from '../blocks';
 import { fractionKeeping } from '../budget';
 import { uniformAtEviction } from '../budgets/uniform';
 import { compose, composeBy, keptLists, token } from '../compose';
@@ -110,9 +110,7 @@ function officialBudget(
   places: StudyPlaces,
 ): FittedBudget {
   const { tokens } = context;
-  const dense = isMonolithic(parameters)
-    ? denseEnd(tokens, places.answerStart ?? tokens, evictionPlace(places))
-    : 0;
+  const dense = isMonolithic(parameters) ? denseEnd(tokens, places.answerStart ?? tokens, places.evictAt) : 0;
   // What a monolithic prefill reads has no budget: it sees everything. The token after its end finds what was compressed there.
   const starts = studyBlocks(lagkv, parameters, { ...places, tokens }, context)
     .map(({ start }) => start)

@@ -159,9 +159,11 @@ function evictOnce<Made extends Scores>(
     ...(scorer.lateNotices ? { lateNotices: () => scorer.lateNotices!([...used.values()]) } : {}),
     mark() {
       marked = new Set(evicted.keys());
+      followed?.mark();
     },
     rewind() {
       for (const layer of [...evicted.keys()]) if (!marked.has(layer)) release(layer);
+      followed?.rewind();
     },
     dispose() {
       followed?.release();

@@ -2,7 +2,7 @@
  * Squeezed Attention (arXiv 2411.09688): the keys of a context are clustered once; later queries look up centroids, and attend to the keys
  * of those clusters that score above a threshold. Nothing is evicted (SqueezeAILab/SqueezedAttention, squeezedattention/).
  */
-import { equalBlocks, evictionPlace, studyBlocks } from '../blocks';
+import { equalBlocks, studyBlocks } from '../blocks';
 import { keptLists } from '../compose';
 import { defaultChunkTokens } from '../defaults';
 import { costOfEverything } from '../keep-everything';
@@ -82,7 +82,7 @@ export const squeezedAttention: Method = {
   withBudget(parameters, context, keepFraction, places) {
     const { tokens, layers } = context;
     const budget = Math.floor(keepFraction * tokens);
-    const end = evictionPlace(places);
+    const end = places.evictAt;
     const blocks = studyBlocks(squeezedAttention, parameters, { tokens, ...places }, context);
     const lastStart = blocks.at(-1)?.start ?? 0;
     let floor = 0;

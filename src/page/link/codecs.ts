@@ -6,10 +6,11 @@ import { quote } from '../../base/quote';
 import { UserError } from '../../base/user-error';
 import { isImported } from '../../methods/imported';
 import type { Method } from '../../methods/method';
+import { EVICTION_CHOICES } from '../../methods/method';
 import type { ParameterValue } from '../../methods/parameters';
 import { BUNDLED_MODEL, DEFAULT_METHOD_ID, defaultPinned } from '../../study/default-study';
 import { LONGEST_TEXT_TOKENS } from '../../study/limits';
-import { evictAfterOf, evictionChoices, queriesAfter, type SourceSpec } from '../../study/spec';
+import { evictAfterOf, queriesAfter, type SourceSpec } from '../../study/spec';
 import {
   defaultSession,
   defaultView,
@@ -172,7 +173,7 @@ export const linkCodecs: Readonly<Record<string, LinkCodec>> = {
     // What it means depends on the source and on the first query.
     isLate: true,
     async read(text, draft, page) {
-      const place = await oneOf(evictionChoices).read(text, page);
+      const place = await oneOf(EVICTION_CHOICES).read(text, page);
       if (place === 'context') return;
       if (typeof draft.queriesStart === 'number') {
         throw new UserError(

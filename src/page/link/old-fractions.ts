@@ -1,7 +1,6 @@
 /** Kept fractions of links that were made before 0.2.0, which meant another whole (docs/methods.md, "Budgets"). */
 
 import { fingerprint } from '../../base/fingerprint';
-import { evictionPlace } from '../../methods/blocks';
 import { translateKeepFraction } from '../../methods/budget';
 import type { MethodSpec } from '../../methods/method-spec';
 import type { FindMethod } from '../../study/default-study';
@@ -16,9 +15,9 @@ export function translateFractions(
   session: Session,
   old: readonly MethodSpec[],
   findMethod: FindMethod,
-  { tokens, queries, answerStart }: Pick<TextFacts, 'tokens' | 'queries' | 'answerStart'>,
+  { tokens, queries }: Pick<TextFacts, 'tokens' | 'queries'>,
 ): { session: Session; notice: string } {
-  const evictAt = evictionPlace({ evictAt: queries.start, answerStart });
+  const evictAt = queries.start;
   const keys = new Set(old.map(fingerprint));
   const changes = new Set<string>();
   const translate = (spec: MethodSpec): MethodSpec => {
@@ -34,7 +33,7 @@ export function translateFractions(
   if (changes.size === 0) return { session, notice: '' };
   return {
     session: { ...session, method, pinned },
-    notice: `The kept fraction of ${[...changes].join(' and ')} was one of the whole text in the link’s version and is one of the ${evictAt.toLocaleString('en')} tokens before the ${evictAt < queries.start ? 'answer' : 'queries'} here: it was translated, and as many keys stay.`,
+    notice: `The kept fraction of ${[...changes].join(' and ')} was one of the whole text in the link’s version and is one of the ${evictAt.toLocaleString('en')} tokens before the queries here: it was translated, and as many keys stay.`,
   };
 }
 
