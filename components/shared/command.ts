@@ -50,10 +50,10 @@ export function selectCommand(study: CommandStudy): Command {
     : `--method ${id} --params ${quoteArgument(JSON.stringify(parameters))}`;
   const line = `${PROGRAM} select ${sourceArguments(study)} ${asked} --out selection.safetensors`;
   const end = study.answerStart ?? context.tokens;
-  const isEarlier = method !== null && evictsAtQueries(method, study) && queriesStart < end;
+  const isElsewhere = method !== null && evictsAtQueries(method, study) && queriesStart !== end;
   return {
     line,
-    notice: isEarlier
+    notice: isElsewhere
       ? `The command evicts ${study.answerStart === null ? 'after the last token' : 'before the answer'}; the page evicts before token ${queriesStart.toLocaleString('en')}.`
       : null,
   };
