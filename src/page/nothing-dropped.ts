@@ -1,6 +1,6 @@
 /** What there is to say where a method was measured to keep every key of a text: that it did, and how many it has room for. */
 import type { LayerMeasurement } from '../measure/results';
-import { evictionPlace, studyBlocks } from '../methods/blocks';
+import { studyBlocks } from '../methods/blocks';
 import type { Method, StudyPlaces } from '../methods/method';
 import type { ParameterContext, Parameters } from '../methods/parameters';
 
@@ -31,7 +31,7 @@ export function nothingDropped(study: Study, layers: readonly LayerMeasurement[]
   if (!isEverythingKept(layers) || !canDrop(method, parameters)) return null;
   const { decides, evicts } = method.traits(parameters);
   // A run says itself that nothing stands before its queries.
-  if (decides === 'once' && evictionPlace(places) === 0) return null;
+  if (decides === 'once' && places.evictAt === 0) return null;
   const room = fixedRoom(study);
   const { title } = method;
   if (room === null) return `Nothing is dropped: as it is set, ${title} keeps every key of this text.`;
@@ -66,7 +66,7 @@ function keptIn({ method, parameters, context, places }: Study, times: number) {
   const longer = tokens - context.tokens;
   const answerStart = places.answerStart === null ? null : places.answerStart + longer;
   const moved = { tokens, evictAt: places.evictAt + longer, answerStart };
-  const evictAt = evictionPlace(moved);
+  const { evictAt } = moved;
   const { decides, evicts } = method.traits(parameters);
   const position = decides === 'once' ? Math.min(evictAt, tokens - 1) : tokens - 1;
   const longerContext = { ...context, tokens };
