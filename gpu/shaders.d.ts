@@ -124,7 +124,7 @@ declare module '*/bound-scores.wgsl' {
 }
 declare module '*/cascade.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
-    'tokens' | 'score' | 'drops' | 'out' | 'outScore',
+    'tokens' | 'score' | 'drops' | 'out' | 'outScore' | 'caches',
     'sets' | 'held' | 'arriving' | 'count' | 'firstToken' | 'tokensOffset' | 'tokensRowStride' | 'scoreOffset' | 'scoreRowStride' | 'dropsOffset' | 'outOffset' | 'outRowStride' | 'outScoreOffset' | 'outScoreRowStride'
   >;
   export default shader;

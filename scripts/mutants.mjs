@@ -105,8 +105,8 @@ export const mutants = [
   {
     name: 'a cache keeps the score of the token that was dropped',
     file: 'gpu/operations/cascade/cascade.wgsl',
-    from: 'value = outScore[outScoreStart + j + 1u];',
-    to: 'value = outScore[outScoreStart + j];',
+    from: 'if (source < count) { held = caches[now + source]; }',
+    to: 'if (source < count) { held = Held(caches[now + source].token, caches[now + j].score); }',
     tests: ['tests/gpu/webgpu/cascade'],
   },
   {

@@ -1,11 +1,12 @@
 // A cache that takes tokens in one after the other, and drops one of neighbours for it (Cascading KV Cache, arXiv 2406.17808).
 //
 // Shapes     tokens [sets, held] and score [sets, held + arriving]; drops [arriving, 2], first place and end of those that are
-//            compared; out and outScore [sets, count].
+//            compared; out and outScore [sets, count]; caches [sets, 2, count].
 // Grid       one workgroup of THREADS threads per set, which takes the tokens in order: each finds what the ones before have left.
 // Equals     `cascade` of cpu.ts, exactly.
 //
-// A token that comes is at first in no buffer: it stands behind what is held, and where another is dropped those behind that move up.
+// A token that comes is at first in no buffer: it stands behind what is held, and where another is dropped those behind that move up,
+// from one of two caches into the other, so that threads wait for each other once.
 //
 // Constants  THREADS: any number.
 
@@ -32,65 +33,61 @@ struct Params {
 @group(0) @binding(3) var<storage, read> drops: array<u32>;
 @group(0) @binding(4) var<storage, read_write> out: array<u32>;
 @group(0) @binding(5) var<storage, read_write> outScore: array<f32>;
+@group(0) @binding(6) var<storage, read_write> caches: array<Held>;
+
+struct Held {
+  token: u32,
+  score: f32,
+}
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(local_invocation_index) thread: u32, @builtin(workgroup_id) workgroup: vec3u) {
   let row = workgroup.x;
   if (row >= params.sets) { return; }
   let scoreStart = params.scoreOffset + row * params.scoreRowStride;
-  let outStart = params.outOffset + row * params.outRowStride;
-  let outScoreStart = params.outScoreOffset + row * params.outScoreRowStride;
+  var now = 2u * row * params.count;
+  var next = now + params.count;
   for (var j = thread; j < params.held; j += THREADS) {
-    out[outStart + j] = tokens[params.tokensOffset + row * params.tokensRowStride + j];
-    outScore[outScoreStart + j] = score[scoreStart + j];
+    caches[now + j] = Held(tokens[params.tokensOffset + row * params.tokensRowStride + j], score[scoreStart + j]);
   }
   storageBarrier();
   var count = params.held;
   for (var i = 0u; i < params.arriving; i++) {
-    let ownScore = score[scoreStart + params.held + i];
-    let ownToken = params.firstToken + i;
+    let own = Held(params.firstToken + i, score[scoreStart + params.held + i]);
     let first = drops[params.dropsOffset + 2u * i];
     let end = min(drops[params.dropsOffset + 2u * i + 1u], count + 1u);
     if (first >= end) {
       if (count < params.count) {
-        if (thread == 0u) {
-          out[outStart + count] = ownToken;
-          outScore[outScoreStart + count] = ownScore;
-        }
+        if (thread == 0u) { caches[now + count] = own; }
         count++;
       }
-      storageBarrier();
-      continue;
-    }
-    // Every thread compares: these are two, or one.
-    var dropped = first;
-    var least = ownScore;
-    if (first < count) { least = outScore[outScoreStart + first]; }
-    for (var place = first + 1u; place < end; place++) {
-      var other = ownScore;
-      if (place < count) { other = outScore[outScoreStart + place]; }
-      if (other < least) {
-        least = other;
-        dropped = place;
+    } else {
+      // Every thread compares: these are two, or one.
+      var dropped = first;
+      var least = own.score;
+      if (first < count) { least = caches[now + first].score; }
+      for (var place = first + 1u; place < end; place++) {
+        var other = own.score;
+        if (place < count) { other = caches[now + place].score; }
+        if (other < least) {
+          least = other;
+          dropped = place;
+        }
       }
-    }
-    // Piece by piece: nobody writes what another has yet to read.
-    for (var start = first; start < count; start += THREADS) {
-      let j = start + thread;
-      var token = ownToken;
-      var value = ownScore;
-      if (j + 1u < count) {
-        token = out[outStart + j + 1u];
-        value = outScore[outScoreStart + j + 1u];
+      for (var j = thread; j < count; j += THREADS) {
+        let source = j + u32(j >= dropped);
+        var held = own;
+        if (source < count) { held = caches[now + source]; }
+        caches[next + j] = held;
       }
-      storageBarrier();
-      if (j >= dropped && j < count) {
-        out[outStart + j] = token;
-        outScore[outScoreStart + j] = value;
-      }
-      storageBarrier();
+      let written = next;
+      next = now;
+      now = written;
     }
-    // Also where the only place was that of the token that came.
     storageBarrier();
+  }
+  for (var j = thread; j < count; j += THREADS) {
+    out[params.outOffset + row * params.outRowStride + j] = caches[now + j].token;
+    outScore[params.outScoreOffset + row * params.outScoreRowStride + j] = caches[now + j].score;
   }
 }

@@ -12,6 +12,7 @@ export function cascade(encoder: CommandEncoder, a: CascadeArguments): void {
   const { sets, count: held } = tokens;
   if (sets === 0 || score.length === 0) return;
   const arriving = score.length - held;
+  const caches = encoder.temporary('u32', Math.max(1, 2 * 2 * sets * out.count), 'caches of two tokens');
   encoder.dispatch({
     kernel,
     constants: { THREADS: encoder.isSoftwareAdapter ? 32 : 256 },
@@ -21,6 +22,7 @@ export function cascade(encoder: CommandEncoder, a: CascadeArguments): void {
       drops: drops.buffer,
       out: out.buffer,
       outScore: outScore.buffer,
+      caches,
     },
     parameters: {
       sets,

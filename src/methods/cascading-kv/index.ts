@@ -84,6 +84,7 @@ export const cascadingKv: Method = {
     return [
       // Tokens and scores: held, returned to, and one that is being made.
       { label: 'what is held', elements: 2 * G * held, count: 2 * layers + 1 },
+      { label: 'caches of two tokens', elements: 2 * 2 * G * held, count: 1 },
       { label: 'places compared', elements: 2 * tokens, count: layers },
       { label: 'kept keys and their scores', elements: 3 * G * held, count: 1 },
       { label: 'keys that are seen', elements: G * all * d, count: 1 },
