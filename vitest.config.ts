@@ -1,5 +1,6 @@
 import { defineConfig, mergeConfig } from 'vitest/config';
 import { vulkanEnvironment } from './scripts/browser.mjs';
+import { BUILT_MODULES, importsBuiltModules } from './scripts/built-modules.mjs';
 import { LongestFirst } from './scripts/longest-first.mjs';
 import viteConfig from './vite.config.ts';
 
@@ -11,6 +12,8 @@ Object.assign(process.env, vulkanEnvironment(driver));
 /** What these put in the place of modules must be there before anybody loads them: each has a process of its own. */
 const replacingModules = ['tests/worker/worker.test.ts', 'tests/arrival/own-models.test.ts'];
 const replacingComponents = ['tests/components/renders.test.tsx'];
+/** Modules that Node loads by itself. */
+const native = { deps: { external: [BUILT_MODULES] } };
 const components = {
   environment: 'happy-dom',
   setupFiles: ['tests/components/setup.ts'],
@@ -30,8 +33,10 @@ export default mergeConfig(
         {
           // Files share two processes, their modules, and a WebGPU device: loading and compiling again takes longer than the tests.
           extends: true,
+          plugins: [importsBuiltModules()],
           test: {
             name: 'unit',
+            server: native,
             include: ['tests/**/*.test.ts'],
             exclude: ['tests/browser/**', ...replacingModules],
             isolate: false,
@@ -52,9 +57,11 @@ export default mergeConfig(
         },
         {
           extends: true,
+          plugins: [importsBuiltModules()],
           test: {
             ...components,
             name: 'components',
+            server: native,
             include: ['tests/**/*.test.tsx'],
             exclude: replacingComponents,
             isolate: false,
