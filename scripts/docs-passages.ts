@@ -169,9 +169,13 @@ function valuesOf(schema: ParameterSchema): string {
 }
 
 function meaningOf(schema: ParameterSchema): string {
-  if (schema.kind !== 'choice') return schema.help;
+  const idle = Object.entries(schema.idleWhere ?? {}).map(
+    ([name, values]) =>
+      `Without effect where \`${name}\` is ${values.map((value) => (value === '' ? 'the default' : String(value))).join(' or ')}.`,
+  );
+  if (schema.kind !== 'choice') return [schema.help, ...idle].join(' ');
   const options = schema.options.filter(({ value }) => value !== '');
-  return [schema.help, ...options.map(({ value, help }) => `*${value}*: ${help}`)].join(' ');
+  return [schema.help, ...idle, ...options.map(({ value, help }) => `*${value}*: ${help}`)].join(' ');
 }
 
 /** A file of the tests as it would stand among the methods. */

@@ -17,6 +17,8 @@ export interface NumberControlProps {
   schema: CountParameter | FractionParameter;
   value: number | readonly number[];
   context: ParameterContext;
+  /** Why it changes nothing as the others stand: then it is not for moving, unless to be put right. */
+  idle: string | null;
   /** Labels of the parameters that this one follows until it is set. */
   follows: readonly string[];
   /** The sentence that refuses a value; null: it is usable. */
@@ -25,7 +27,15 @@ export interface NumberControlProps {
 }
 
 /** A number as slider and field, or one number per layer. */
-export function NumberControl({ schema, value, context, follows, check, onChange }: NumberControlProps) {
+export function NumberControl({
+  schema,
+  value,
+  context,
+  idle,
+  follows,
+  check,
+  onChange,
+}: NumberControlProps) {
   const id = useId();
   const [error, setError] = useState<string | null>(null);
   const isPerLayer = typeof value !== 'number';
@@ -39,8 +49,9 @@ export function NumberControl({ schema, value, context, follows, check, onChange
   };
   const standing = check(value);
   const sentence = error ?? standing;
+  const disabled = idle !== null && sentence === null;
   return (
-    <div className={styles.control}>
+    <div className={styles.control} data-idle={disabled || undefined}>
       <div className={styles.head}>
         <ParameterName schema={schema} help={schema.help} />
         {!isPerLayer && (
@@ -52,6 +63,7 @@ export function NumberControl({ schema, value, context, follows, check, onChange
               onError={setError}
               onDone={() => onChange(value, true)}
               describedBy={`${id}-error`}
+              disabled={disabled}
             />
             <span className={styles.unit}>{isPercent ? '%' : schema.unit}</span>
           </>
@@ -63,17 +75,25 @@ export function NumberControl({ schema, value, context, follows, check, onChange
             label={schema.label}
             values={value}
             isPercent={isPercent}
+            disabled={disabled}
             check={check}
             onChange={onChange}
           />
         ) : (
-          <StepSlider schema={schema} value={value} context={context} onChange={onChange} />
+          <StepSlider
+            schema={schema}
+            value={value}
+            context={context}
+            disabled={disabled}
+            onChange={onChange}
+          />
         )}
         {(isPerLayer || canDiffer) && (
           <button
             type="button"
             className={styles.toggle}
             aria-pressed={isPerLayer}
+            disabled={disabled}
             title={isPerLayer ? 'One value for all layers' : 'One value per layer'}
             aria-label={`${schema.label}: one value per layer`}
             onClick={() =>
@@ -84,12 +104,20 @@ export function NumberControl({ schema, value, context, follows, check, onChange
           </button>
         )}
       </div>
-      {follows.length > 0 && <p className={styles.note}>follows {follows.join(' and ')} until it is set</p>}
+      <IdleNote idle={idle} />
+      {idle === null && follows.length > 0 && (
+        <p className={styles.note}>follows {follows.join(' and ')} until it is set</p>
+      )}
       <ErrorText id={`${id}-error`} role="status">
         {sentence}
       </ErrorText>
     </div>
   );
+}
+
+/** Why a control is not for moving. */
+export function IdleNote({ idle }: { idle: string | null }) {
+  return idle === null ? null : <p className={styles.note}>without effect: {idle}</p>;
 }
 
 interface ParameterNameProps {
@@ -111,12 +139,13 @@ interface PerLayerEditorProps {
   label: string;
   values: readonly number[];
   isPercent: boolean;
+  disabled: boolean;
   check: (value: ParameterValue) => string | null;
   onChange: (value: ParameterValue, isDone: boolean) => void;
 }
 
 /** One number per layer, in a row. */
-function PerLayerEditor({ label, values, isPercent, check, onChange }: PerLayerEditorProps) {
+function PerLayerEditor({ label, values, isPercent, disabled, check, onChange }: PerLayerEditorProps) {
   const [error, setError] = useState<string | null>(null);
   const factor = isPercent ? 100 : 1;
   const type = (layer: number, text: string): string | null => {
@@ -141,6 +170,7 @@ function PerLayerEditor({ label, values, isPercent, check, onChange }: PerLayerE
             onType={(text) => type(layer, text)}
             onError={setError}
             onDone={() => onChange(values, true)}
+            disabled={disabled}
           />
         </div>
       ))}
@@ -153,8 +183,9 @@ function StepSlider({
   schema,
   value,
   context,
+  disabled,
   onChange,
-}: Omit<NumberControlProps, 'check' | 'follows'> & { value: number }) {
+}: Pick<NumberControlProps, 'schema' | 'context' | 'onChange'> & { value: number; disabled: boolean }) {
   const steps =
     schema.kind === 'count'
       ? countSteps(schema.minimum, highestStep(schema, value, context), value, schema.isOdd)
@@ -165,6 +196,7 @@ function StepSlider({
       className={styles.slider}
       min={0}
       max={steps.length - 1}
+      disabled={disabled}
       value={[Math.max(0, at)]}
       onValueChange={([index]) => onChange(steps[index!]!, false)}
       onValueCommit={([index]) => onChange(steps[index!]!, true)}

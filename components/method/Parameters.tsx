@@ -1,6 +1,7 @@
 import { type ChoiceParameter, isGivenOnly, optionWritten } from '../../src/methods/parameters';
 import {
   useFollowedNames,
+  useIdleBy,
   useMethod,
   useMethodNotices,
   usePage,
@@ -10,7 +11,7 @@ import {
 import { valueProblem } from '../../src/page/parameter-errors';
 import { Segments } from '../shared/Segments';
 import { Empty } from '../shared/Text';
-import { NumberControl, ParameterName } from './NumberControl';
+import { IdleNote, NumberControl, ParameterName } from './NumberControl';
 import styles from './Parameters.module.css';
 
 /** The controls of the method, made from its schema. */
@@ -38,12 +39,14 @@ function Control({ name }: { name: string }) {
   const schema = method.parameters[name]!;
   const value = useParameter(name) ?? schema.default(context, store.getState().session.method.parameters);
   const follows = useFollowedNames(method, name, context);
+  const idle = useIdleBy(method, name);
   if (schema.kind === 'table') return null;
   if (schema.kind === 'choice') {
     return (
       <ChoiceControl
         schema={schema}
         value={String(value)}
+        idle={idle}
         onChange={(next) => actions.setParameter(name, optionWritten(schema, next), true)}
       />
     );
@@ -53,6 +56,7 @@ function Control({ name }: { name: string }) {
       schema={schema}
       value={typeof value === 'object' ? (value as readonly number[]) : Number(value)}
       context={context}
+      idle={idle}
       follows={follows.map((other) => method.parameters[other]?.label ?? other)}
       check={(candidate) => valueProblem(method, name, candidate, context)}
       onChange={(next, isDone) => actions.setParameter(name, next, isDone)}
@@ -72,22 +76,31 @@ export function MethodNotices() {
 interface ChoiceControlProps {
   schema: ChoiceParameter;
   value: string;
+  /** Why it changes nothing as the others stand. */
+  idle: string | null;
   onChange: (value: string) => void;
 }
 
 /** One of a few words. */
-function ChoiceControl({ schema, value, onChange }: ChoiceControlProps) {
+function ChoiceControl({ schema, value, idle, onChange }: ChoiceControlProps) {
   const options = schema.options.map((option) => ({ ...option, value: String(option.value) }));
   const chosen = options.find((option) => option.value === value);
   return (
-    <div className={styles.control}>
+    <div className={styles.control} data-idle={idle !== null || undefined}>
       <div className={styles.head}>
         <ParameterName
           schema={schema}
           help={`${schema.help} ${chosen?.label ?? ''}: ${chosen?.help ?? ''}`}
         />
       </div>
-      <Segments aria-label={schema.label} value={value} options={options} onChange={onChange} />
+      <Segments
+        aria-label={schema.label}
+        value={value}
+        options={options}
+        onChange={onChange}
+        disabled={idle !== null}
+      />
+      <IdleNote idle={idle} />
     </div>
   );
 }

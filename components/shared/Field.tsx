@@ -88,6 +88,7 @@ interface NumberFieldProps {
   onType: (text: string) => string | null;
   onDone: () => void;
   describedBy?: string;
+  disabled?: boolean;
   onError: (sentence: string | null) => void;
   className?: string;
 }
@@ -99,6 +100,7 @@ export function NumberField({
   onType,
   onDone,
   describedBy,
+  disabled,
   onError,
   className,
 }: NumberFieldProps) {
@@ -126,6 +128,7 @@ export function NumberField({
       aria-label={label}
       aria-invalid={isWrong}
       aria-describedby={describedBy}
+      disabled={disabled}
       value={shown}
       onChange={(event) => type(event.target.value)}
       onBlur={done}

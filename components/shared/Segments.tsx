@@ -11,6 +11,7 @@ interface SegmentsProps<Value extends string> {
   value: Value;
   options: readonly { readonly value: Value; readonly label?: string; readonly help: string }[];
   onChange: (value: Value) => void;
+  disabled?: boolean;
   className?: string;
 }
 

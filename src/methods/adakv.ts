@@ -10,13 +10,7 @@ import type { Method } from './method';
 import { inText } from './positions';
 import { once } from './schedules/once';
 import { observationWindow } from './scorers/observation-window';
-import {
-  baseNote,
-  baseOf,
-  checkBase,
-  snapkvAndLagkvParameters,
-  snapkvOrLagkv,
-} from './scorers/snapkv-or-lagkv';
+import { baseOf, checkBase, snapkvAndLagkvParameters, snapkvOrLagkv } from './scorers/snapkv-or-lagkv';
 
 const over = <Made extends Scores>(scorer: Scorer<Made>) =>
   compose({ scorer, budget: ada, unit: token, schedule: once, positions: inText });
@@ -56,7 +50,6 @@ export const adakv: Method = {
     },
     ...snapkvAndLagkvParameters,
   },
-  notes: (parameters) => [baseNote(parameters)],
   validate: (parameters, context) => checkBase('adakv', parameters, context),
   ...composeBy((parameters) => bases[baseOf(parameters)]),
 };

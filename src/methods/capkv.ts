@@ -120,6 +120,7 @@ export const capkv: Method = {
       paper: 5,
     },
     ...futureParameters,
+    futurePositions: { ...futureParameters.futurePositions!, idleWhere: { temperature: [0] } },
   },
   notes: () => [
     'kvpress’s variant: angles between keys and the expected query where the paper has products, turned by the mean rotation of the next positions; values stand for what a token does to the output.',

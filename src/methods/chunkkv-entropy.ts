@@ -16,13 +16,7 @@ import { inText } from './positions';
 import { inBuffers, rememberedLater } from './remember';
 import { once } from './schedules/once';
 import { observationWindowAsKvpress } from './scorers/observation-window';
-import {
-  baseNote,
-  baseOf,
-  checkBase,
-  snapkvAndLagkvParameters,
-  snapkvOrLagkv,
-} from './scorers/snapkv-or-lagkv';
+import { baseOf, checkBase, snapkvAndLagkvParameters, snapkvOrLagkv } from './scorers/snapkv-or-lagkv';
 import { summedHeads } from './scorers/summed-heads';
 import { denseScores, unitsOf } from './units';
 
@@ -220,8 +214,7 @@ export const chunkkvEntropy: Method = {
     },
     ...snapkvAndLagkvParameters,
   },
-  notes: (parameters) => [
-    baseNote(parameters),
+  notes: () => [
     'The gate is kvpress’s own, no paper’s. Scores of the text as full attention read it are read back before anything is dropped, which is what a run reads as well up to there.',
   ],
   validate: (parameters, context) => checkBase('chunkkv-entropy', parameters, context),

@@ -12,13 +12,7 @@ import { type CountParameter, numberIn, type Parameters } from './parameters';
 import { inText } from './positions';
 import { once } from './schedules/once';
 import { observationWindowAsKvpress } from './scorers/observation-window';
-import {
-  baseNote,
-  baseOf,
-  checkBase,
-  snapkvAndLagkvParameters,
-  snapkvOrLagkv,
-} from './scorers/snapkv-or-lagkv';
+import { baseOf, checkBase, snapkvAndLagkvParameters, snapkvOrLagkv } from './scorers/snapkv-or-lagkv';
 import { summedHeads } from './scorers/summed-heads';
 
 /** max(1, ⌊f·chunks⌋) chunks. */
@@ -95,8 +89,7 @@ export const chunkkv: Method = {
     },
     ...snapkvAndLagkvParameters,
   },
-  notes: (parameters) => [
-    baseNote(parameters),
+  notes: () => [
     'kvpress’s scores and budget: whole chunks by their mean, no window kept for certain, at least one chunk. A text shorter than a chunk is one chunk, where kvpress falls back to single tokens.',
   ],
   validate: (parameters, context) => checkBase('chunkkv', parameters, context),

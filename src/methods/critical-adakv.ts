@@ -23,13 +23,7 @@ import { inText } from './positions';
 import { once } from './schedules/once';
 import { observationWindowAsKvpress } from './scorers/observation-window';
 import { asColumn, PROTECTED } from './scorers/rows';
-import {
-  baseNote,
-  baseOf,
-  checkBase,
-  snapkvAndLagkvParameters,
-  snapkvOrLagkv,
-} from './scorers/snapkv-or-lagkv';
+import { baseOf, checkBase, snapkvAndLagkvParameters, snapkvOrLagkv } from './scorers/snapkv-or-lagkv';
 import { denseScores } from './units';
 
 const ID = 'critical-adakv';
@@ -167,8 +161,7 @@ export const criticalAdakv: Method = {
     ...criticalParameters,
     ...snapkvAndLagkvParameters,
   },
-  notes: (parameters) => [
-    baseNote(parameters),
+  notes: () => [
     'Scores that are shown are those of the second stage; keys of the first stage stay whatever these are.',
   ],
   validate: (parameters, context) => checkBase(ID, parameters, context),

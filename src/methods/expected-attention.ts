@@ -172,6 +172,7 @@ export const expectedAttention: Method = {
     ),
     epsilon: {
       kind: 'fraction',
+      idleWhere: { useValueNorm: [false] },
       label: 'Floor',
       symbol: 'ε',
       help: 'Added to the expected attention before the norm of the value; 0 in kvpress by default.',

@@ -41,9 +41,10 @@ export const full: Method = {
     },
     ropeFactor: {
       kind: 'fraction',
+      idleWhere: { rope: ['model'] },
       label: 'Stretched by',
       symbol: 's',
-      help: 'How many times the trained length positions are stretched for; without effect as trained.',
+      help: 'How many times the trained length positions are stretched for.',
       minimum: 1,
       maximum: 64,
       unit: '',

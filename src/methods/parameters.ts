@@ -27,6 +27,8 @@ interface Described {
   readonly symbol?: string;
   /** One sentence for the tooltip; gives the paper's own name where it differs from ours. */
   readonly help: string;
+  /** Values of other parameters under any of which this one changes nothing. */
+  readonly idleWhere?: Readonly<Record<string, readonly (string | number | boolean)[]>>;
   /** How the default follows from text, model and other parameters, for the docs; needed where it is not always the same. */
   readonly defaultRule?: string;
 }
@@ -166,6 +168,19 @@ function checkName({ id, parameters }: Parametrised, name: string): ParameterSch
   if (Object.hasOwn(parameters, name)) return parameters[name]!;
   const known = Object.keys(parameters).join(', ') || 'none';
   throw new UserError(`${id} has no parameter "${name}"; it has: ${known}.`);
+}
+
+/** Why a parameter changes nothing as the others stand, in every layer: the one that makes it so. Null: it changes something. */
+export function idleBy(schemas: ParameterSchemas, name: string, parameters: Parameters): string | null {
+  for (const [other, values] of Object.entries(schemas[name]?.idleWhere ?? {})) {
+    const own = [parameters[other]].flat();
+    if (!own.every((value) => values.some((each) => each === value))) continue;
+    const { label, ...schema } = schemas[other]!;
+    const option = schema.kind === 'choice' && schema.options.find(({ value }) => value === own[0]);
+    const percent = schema.kind === 'fraction' && schema.unit === '%';
+    return `${label} is ${option ? option.label : percent ? `${100 * Number(own[0])} %` : own[0]}`;
+  }
+  return null;
 }
 
 /** The value of a numeric parameter in one layer. */

@@ -163,6 +163,7 @@ export const simlayerkv: Method = {
     },
     sinkTokens: {
       kind: 'count',
+      idleWhere: { lazyThreshold: [1] },
       label: 'First tokens',
       help: 'Tokens at the beginning of the text that a lazy layer keeps. kvpress calls them n_initial.',
       unit: 'tokens',
@@ -173,6 +174,7 @@ export const simlayerkv: Method = {
     },
     recentTokens: {
       kind: 'count',
+      idleWhere: { lazyThreshold: [1] },
       label: 'Latest tokens',
       help: 'Tokens before the last queries’ own by which a layer is judged; a lazy layer keeps so many, the last queries’ own counted twice. kvpress calls them n_recent.',
       unit: 'tokens',
@@ -183,6 +185,7 @@ export const simlayerkv: Method = {
     },
     lastTokens: {
       kind: 'count',
+      idleWhere: { lazyThreshold: [1] },
       label: 'Last queries',
       help: 'Queries before the eviction that judge the layer. kvpress calls them n_last.',
       unit: 'tokens',

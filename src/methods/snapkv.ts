@@ -73,11 +73,12 @@ export const snapkv: Method = {
       default: () => 'kvpress',
       paper: 'official',
     },
-    keepFraction: { ...keepFraction, help: `kvpress only. ${keepFraction.help}` },
+    keepFraction: { ...keepFraction, idleWhere: { variant: ['official'] } },
     capTokens: {
       kind: 'count',
+      idleWhere: { variant: ['kvpress'] },
       label: 'Kept tokens',
-      help: 'Official only: tokens that stay, the window among them; the code calls it max_capacity_prompt. A shorter text stays whole.',
+      help: 'Tokens that stay, the window among them; the code calls it max_capacity_prompt. A shorter text stays whole.',
       unit: 'tokens',
       minimum: 2,
       maximum: mostTokens,
@@ -87,8 +88,9 @@ export const snapkv: Method = {
     ...windowParameters,
     pooling: {
       kind: 'choice',
+      idleWhere: { variant: ['kvpress'] },
       label: 'Pooled by',
-      help: 'Official only: what is taken of neighbouring tokens; kvpress takes the mean.',
+      help: 'What is taken of neighbouring tokens; kvpress takes the mean.',
       options: [
         { value: 'avg', label: 'mean', help: 'The code’s default.' },
         { value: 'max', label: 'maximum', help: 'As in its LongBench settings.' },

@@ -16,7 +16,7 @@ import type { LayerInput, Method, MethodContext, MethodRun, Selection } from './
 import { choiceOf, numberIn, type Parameters } from './parameters';
 import { byKeyRule, shortKeys, unlikeKeys } from './scorers/keys-alone';
 import { checkWindow, lastQuery, observationWindow } from './scorers/observation-window';
-import { snapkvAndLagkvParameters } from './scorers/snapkv-or-lagkv';
+import { snapkvAndLagkvAmong } from './scorers/snapkv-or-lagkv';
 
 /** Scores that what a cache holds, and the queries since the last cut, are enough for. */
 const bases: Readonly<Record<string, Scorer>> = {
@@ -100,11 +100,11 @@ export const streaming: Method = {
       ...scaledDefault(4, 32, 2048),
       paper: 2048,
     },
-    ...snapkvAndLagkvParameters,
+    ...snapkvAndLagkvAmong(Object.keys(bases)),
   },
   notes: (parameters) => [
     `Between two cuts the cache grows by ${everyTokensIn(parameters)} tokens. kvpress cuts only while it decodes; here the prompt is read in the same steps.`,
-    'Window and pooling belong to SnapKV’s scores; sinks, lag and weight of values to LagKV’s. Scores that need all earlier queries are not offered: a stream keeps none.',
+    'Scores that need all earlier queries are not offered: a stream keeps none.',
   ],
   validate(parameters, context) {
     const base = choiceOf(parameters, 'base');

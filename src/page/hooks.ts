@@ -5,7 +5,7 @@ import { useShallow } from 'zustand/react/shallow';
 import type { QueryRow } from '../measure/results';
 import type { Method } from '../methods/method';
 import { methodKey } from '../methods/method-spec';
-import type { ParameterContext, Parameters, ParameterValue } from '../methods/parameters';
+import { idleBy, type ParameterContext, type Parameters, type ParameterValue } from '../methods/parameters';
 import { type Preset, presetsOf } from '../methods/presets';
 import { isPresetChosen } from './actions';
 import type { Session, View } from './choices';
@@ -95,6 +95,11 @@ export function useFollowedNames(method: Method, name: string, context: Paramete
     usePage().store,
     useShallow((state) => followed(state.session.method.parameters)),
   );
+}
+
+/** Why one of the method's parameters changes nothing as the others stand; null: it does (parameters.ts). */
+export function useIdleBy({ parameters: schemas }: Method, name: string): string | null {
+  return useStore(usePage().store, ({ session }) => idleBy(schemas, name, session.method.parameters));
 }
 
 /** What is to be known of the method as its parameters stand, one sentence each. */

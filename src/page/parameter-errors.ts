@@ -47,7 +47,7 @@ export function valueProblem(
 
 /** Without the digits that a product of binary fractions adds. */
 function inPercent(fraction: number): number {
-  return Number((fraction * 100).toPrecision(6));
+  return Number((fraction * 100).toPrecision(12));
 }
 
 function problemIn(check: () => void): string | null {

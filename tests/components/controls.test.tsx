@@ -95,6 +95,25 @@ describe('the controls of a method', () => {
     expect(pressed()).toEqual([]);
   });
 
+  it('are not for moving where another parameter leaves them without effect, and say which', async () => {
+    const page = await testPage({ hash: '#method=snapkv' });
+    renderWith(page, <MethodPanel />);
+    const field = (name: string) => screen.getByRole('textbox', { name });
+    const idleNotes = () => screen.queryAllByText(/^without effect/).map(({ textContent }) => textContent);
+    expect(field('Kept fraction')).toBeEnabled();
+    expect(field('Kept tokens')).toBeDisabled();
+    expect(screen.getByRole('slider', { name: 'Kept tokens, slider' })).toHaveAttribute('data-disabled');
+    expect(screen.getByRole('radio', { name: 'maximum' })).toBeDisabled();
+    expect(idleNotes()).toEqual(Array(2).fill('without effect: Variant is kvpress'));
+    await userEvent.click(screen.getByRole('radio', { name: 'official' }));
+    expect(field('Kept tokens')).toBeEnabled();
+    expect(field('Kept fraction')).toBeDisabled();
+    expect(idleNotes()).toEqual(['without effect: Variant is official']);
+    // One that stands in the way can be put right.
+    act(() => page.actions.setParameter('keepFraction', 2, true));
+    expect(field('Kept fraction')).toBeEnabled();
+  });
+
   it('show every digit of a number, for all layers or for each', async () => {
     const page = await testPage({ hash: '#method=cascading-kv' });
     renderWith(page, <MethodPanel />);

@@ -54,6 +54,7 @@ export const cascadingParameters: ParameterSchemas = {
   },
   eagerFill: {
     kind: 'choice',
+    idleWhere: { cascades: [1] },
     label: 'Filling',
     help: 'Whether every sub-cache takes all that comes until as many tokens have come as the cache has room for.',
     options: [
@@ -73,6 +74,7 @@ export const cascadingParameters: ParameterSchemas = {
   },
   schedule: {
     kind: 'choice',
+    idleWhere: { cascades: [1] },
     label: 'Turns',
     help: 'Which tokens sub-cache i takes, counted from 0; the code calls it cascade_func.',
     options: [
@@ -101,6 +103,7 @@ export const cascadingParameters: ParameterSchemas = {
   },
   beta: {
     kind: 'fraction',
+    idleWhere: { cascades: [1] },
     label: 'Fading',
     symbol: 'β',
     help: 'What a score is multiplied by with every query that follows. The nearer to 1, the more it is a plain mean over all queries.',

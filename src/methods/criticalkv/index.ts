@@ -12,13 +12,7 @@ import { numberIn, type Parameters } from '../parameters';
 import { inText } from '../positions';
 import { once } from '../schedules/once';
 import { observationWindowAsKvpress } from '../scorers/observation-window';
-import {
-  baseNote,
-  baseOf,
-  checkBase,
-  snapkvAndLagkvParameters,
-  snapkvOrLagkv,
-} from '../scorers/snapkv-or-lagkv';
+import { baseOf, checkBase, snapkvAndLagkvParameters, snapkvOrLagkv } from '../scorers/snapkv-or-lagkv';
 import {
   type CriticalScores,
   criticalParameters,
@@ -97,8 +91,7 @@ export const criticalkv: Method = {
     ...criticalParameters,
     ...snapkvAndLagkvParameters,
   },
-  notes: (parameters) => [
-    baseNote(parameters),
+  notes: () => [
     'Scores that are shown are those of the second stage; keys of the first stage stay whatever these are.',
   ],
   validate: (parameters, context) => checkBase(ID, parameters, context),

@@ -33,6 +33,7 @@ export const esaParameters: ParameterSchemas = {
   },
   compressedDim: {
     kind: 'count',
+    idleWhere: { projection: ['exact'] },
     label: 'Compressed dimension',
     symbol: "d'",
     help: 'Channels of a compressed query or key. The paper compresses all query heads, 4,096 channels, to 128.',

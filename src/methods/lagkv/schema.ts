@@ -72,6 +72,7 @@ export const lagkvParameters: ParameterSchemas = {
   },
   prefill: {
     kind: 'choice',
+    idleWhere: { variant: ['kvpress'] },
     label: 'Prefill',
     help: 'How the official variant reads the prompt; what stays after it is the same.',
     options: [

@@ -17,7 +17,14 @@ const share = (divisor: number) => ({
   defaultRule: divisor === 1 ? 'G·d' : `G·d/${divisor}`,
 });
 
-const rank = (label: string, help: string, divisor: number, symbol?: string): CountParameter => ({
+const rank = (
+  idle: string,
+  label: string,
+  help: string,
+  divisor: number,
+  symbol?: string,
+): CountParameter => ({
+  idleWhere: { rule: [idle] },
   ...{ kind: 'count', label, help, unit: 'channels', minimum: 1, maximum: fullRank },
   ...(symbol !== undefined && { symbol }),
   ...share(divisor),
@@ -39,10 +46,22 @@ export const lorcParameters = {
     default: () => 'given',
     paper: 'cumulative-condition',
   },
-  keyRanks: rank('Key rank', 'Singular values of W_K that stay, where ranks are given.', 2),
-  valueRanks: rank('Value rank', 'Singular values of W_V that stay, where ranks are given.', 2),
-  maxRank: rank('Largest rank', 'Of the first layer, where ranks follow from condition numbers.', 1, 'd_max'),
-  minRank: rank('Smallest rank', 'Of the last layer, where ranks follow from condition numbers.', 4, 'd_min'),
+  keyRanks: rank('cumulative-condition', 'Key rank', 'Singular values of W_K that stay.', 2),
+  valueRanks: rank('cumulative-condition', 'Value rank', 'Singular values of W_V that stay.', 2),
+  maxRank: rank(
+    'given',
+    'Largest rank',
+    'Of the first layer, where ranks follow from condition numbers.',
+    1,
+    'd_max',
+  ),
+  minRank: rank(
+    'given',
+    'Smallest rank',
+    'Of the last layer, where ranks follow from condition numbers.',
+    4,
+    'd_min',
+  ),
 } as const;
 
 /** Of keys and of values. */

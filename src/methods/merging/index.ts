@@ -11,13 +11,7 @@ import { numberIn, type Parameters } from '../parameters';
 import { inText } from '../positions';
 import { once } from '../schedules/once';
 import { observationWindow } from '../scorers/observation-window';
-import {
-  baseNote,
-  baseOf,
-  checkBase,
-  snapkvAndLagkvParameters,
-  snapkvOrLagkv,
-} from '../scorers/snapkv-or-lagkv';
+import { baseOf, checkBase, snapkvAndLagkvParameters, snapkvOrLagkv } from '../scorers/snapkv-or-lagkv';
 import { ROWS_AT_ONCE, startMerging } from './run';
 
 const scorers: Record<ReturnType<typeof baseOf>, Scorer> = {
@@ -82,8 +76,7 @@ export const merging: Method = {
     },
     ...snapkvAndLagkvParameters,
   },
-  notes: (parameters) => [
-    baseNote(parameters),
+  notes: () => [
     'Keys stay as they were, rotary positions applied, so that similarity is of keys at their places. Values are folded from the text as full attention read it, which is what a run reads as well up to the eviction.',
   ],
   validate: (parameters, context) => checkBase('merging', parameters, context),

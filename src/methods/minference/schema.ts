@@ -16,6 +16,11 @@ const KINDS = ['a-shape', 'vertical-slash', 'block-sparse'] as const;
 /** A number of blocks in a table: −n stands for the n-th part of all blocks. */
 const MOST_PARTS = 1000;
 
+/** Where a parameter is of these patterns alone. */
+const otherThan = (...patterns: string[]) => ({
+  pattern: [...KINDS, 'search'].filter((kind) => !patterns.includes(kind)),
+});
+
 export const minferenceParameters: ParameterSchemas = {
   pattern: {
     kind: 'choice',
@@ -40,6 +45,7 @@ export const minferenceParameters: ParameterSchemas = {
   },
   verticalTokens: {
     kind: 'count',
+    idleWhere: otherThan('vertical-slash', 'search'),
     label: 'Columns',
     symbol: 'vertical_size',
     help: 'Vertical-slash: keys that every query sees, forced ones among them. By search: with the diagonals, keys of every candidate.',
@@ -51,6 +57,7 @@ export const minferenceParameters: ParameterSchemas = {
   },
   slashDiagonals: {
     kind: 'count',
+    idleWhere: otherThan('vertical-slash', 'search'),
     label: 'Diagonals',
     symbol: 'slash_size',
     help: 'Vertical-slash: distances at which every query sees a key, forced ones among them.',
@@ -62,6 +69,7 @@ export const minferenceParameters: ParameterSchemas = {
   },
   lastQueries: {
     kind: 'count',
+    idleWhere: otherThan('vertical-slash', 'search'),
     label: 'Queries that look',
     symbol: 'last_q',
     help: 'Vertical-slash: last queries of the prompt, by whose attention columns and diagonals are chosen.',
@@ -73,6 +81,7 @@ export const minferenceParameters: ParameterSchemas = {
   },
   forcedColumns: {
     kind: 'count',
+    idleWhere: otherThan('vertical-slash', 'search'),
     label: 'Forced columns',
     help: 'Vertical-slash: first tokens that are columns in any case.',
     unit: 'tokens',
@@ -83,6 +92,7 @@ export const minferenceParameters: ParameterSchemas = {
   },
   forcedDiagonals: {
     kind: 'count',
+    idleWhere: otherThan('vertical-slash', 'search'),
     label: 'Forced diagonals',
     help: 'Vertical-slash: nearest distances that are diagonals in any case, a query’s own key among them.',
     unit: 'diagonals',
@@ -93,6 +103,7 @@ export const minferenceParameters: ParameterSchemas = {
   },
   initTokens: {
     kind: 'count',
+    idleWhere: otherThan('a-shape'),
     label: 'Initial tokens',
     help: 'A-shape: first tokens of the text, which every query sees.',
     unit: 'tokens',
@@ -103,6 +114,7 @@ export const minferenceParameters: ParameterSchemas = {
   },
   localTokens: {
     kind: 'count',
+    idleWhere: otherThan('a-shape'),
     label: 'Local tokens',
     help: 'A-shape: last tokens that a query sees, its own among them.',
     unit: 'tokens',
@@ -113,6 +125,7 @@ export const minferenceParameters: ParameterSchemas = {
   },
   blockTokens: {
     kind: 'count',
+    idleWhere: otherThan('block-sparse', 'search'),
     label: 'Block',
     help: 'Block-sparse: tokens of a block of queries, and of one of keys.',
     unit: 'tokens',
@@ -123,6 +136,7 @@ export const minferenceParameters: ParameterSchemas = {
   },
   topBlocks: {
     kind: 'count',
+    idleWhere: otherThan('block-sparse'),
     label: 'Blocks',
     symbol: 'topk',
     help: 'Block-sparse: blocks of keys that a block of queries sees, its own among them only if it is chosen.',
@@ -136,6 +150,7 @@ export const minferenceParameters: ParameterSchemas = {
   },
   firstQuery: {
     kind: 'count',
+    idleWhere: otherThan('search'),
     label: 'First query of the search',
     help: 'By search: what candidates keep counts from this query on, before which even few keys are most.',
     unit: 'tokens',

@@ -33,6 +33,7 @@ export const sketchParameters: ParameterSchemas = {
   },
   seed: {
     kind: 'count',
+    idleWhere: { sketch: [INJECTED] },
     label: 'Seed',
     help: 'Another seed draws other directions.',
     unit: '',

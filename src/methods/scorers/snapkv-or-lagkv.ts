@@ -23,19 +23,27 @@ export const snapkvOrLagkv = (help: string): ChoiceParameter => ({
 
 const { sinkTokens, lagTokens, valueWeight } = lagkvParameters;
 
-export const snapkvAndLagkvParameters: ParameterSchemas = {
-  ...windowParameters,
-  sinkTokens: { ...sinkTokens!, default: () => 4, defaultRule: '4' } as typeof sinkTokens & object,
-  lagTokens: lagTokens!,
-  valueWeight: valueWeight!,
-};
+/** The parameters of both, each without effect where `base` is another of `bases`. */
+export function snapkvAndLagkvAmong(bases: readonly string[]): ParameterSchemas {
+  const onlyOf = (own: string, parameters: ParameterSchemas): ParameterSchemas => {
+    const idleWhere = { base: bases.filter((base) => base !== own) };
+    const schemas = Object.entries(parameters).map(([name, schema]) => [name, { ...schema, idleWhere }]);
+    return Object.fromEntries(schemas);
+  };
+  return {
+    ...onlyOf('snapkv', windowParameters),
+    ...onlyOf('lagkv', {
+      sinkTokens: { ...sinkTokens!, default: () => 4, defaultRule: '4' } as typeof sinkTokens & object,
+      lagTokens: lagTokens!,
+      valueWeight: valueWeight!,
+    }),
+  };
+}
+
+export const snapkvAndLagkvParameters = snapkvAndLagkvAmong(['snapkv', 'lagkv']);
 
 export const baseOf = (parameters: Parameters): 'snapkv' | 'lagkv' =>
   choiceOf(parameters, 'base') === 'lagkv' ? 'lagkv' : 'snapkv';
-
-/** Which of the parameters have an effect. */
-export const baseNote = (parameters: Parameters): string =>
-  `Window and pooling belong to SnapKV’s scores; sinks, lag and weight of values to LagKV’s. In use: ${baseOf(parameters) === 'lagkv' ? 'LagKV’s' : 'SnapKV’s'}.`;
 
 /** Throws UserError, one sentence, for what the scores in use cannot do; parameters of the others hold nobody back. */
 export function checkBase(id: string, parameters: Parameters, context: ParameterContext): void {

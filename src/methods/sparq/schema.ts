@@ -28,6 +28,7 @@ export const sparqParameters: ParameterSchemas = {
   },
   localTokens: {
     kind: 'count',
+    idleWhere: { selectedTokens: [0] },
     label: 'Local tokens',
     help: 'Of these the last ones are seen in any case.',
     unit: 'tokens',

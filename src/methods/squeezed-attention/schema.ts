@@ -5,6 +5,7 @@ import { choiceOf, INJECTED, numberIn, type ParameterSchemas, type Parameters } 
 export const squeezedParameters: ParameterSchemas = {
   clusters: {
     kind: 'count',
+    idleWhere: { labels: [INJECTED] },
     label: 'Clusters',
     help: 'Clusters of the keys of each KV head; the paper has 5 % as many as there are keys.',
     unit: 'clusters',
@@ -24,6 +25,7 @@ export const squeezedParameters: ParameterSchemas = {
   },
   coarseClusters: {
     kind: 'count',
+    idleWhere: { labels: [INJECTED] },
     label: 'Coarse clusters',
     help: 'Clusters of clusters that are looked up first; 0 for one level. The paper has 1 % as many as there are keys.',
     unit: 'clusters',
@@ -33,8 +35,9 @@ export const squeezedParameters: ParameterSchemas = {
   },
   coarseQuantile: {
     kind: 'fraction',
+    idleWhere: { coarseClusters: [0] },
     label: 'Pruned at the first level',
-    help: 'The same of coarse clusters: clusters in those that are not looked up are not looked at. Without effect where there is one level.',
+    help: 'The same of coarse clusters: clusters in those that are not looked up are not looked at.',
     minimum: 0,
     maximum: 1,
     unit: '%',
@@ -64,6 +67,7 @@ export const squeezedParameters: ParameterSchemas = {
   },
   seed: {
     kind: 'count',
+    idleWhere: { labels: [INJECTED] },
     label: 'Seed',
     help: 'Another seed begins with other keys as the centres of clusters.',
     unit: '',
