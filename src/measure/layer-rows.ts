@@ -9,7 +9,7 @@ import type { LayerInput, VisibleOfEach } from '../methods/method';
 import type { Trace } from '../trace/trace';
 import { adder, fullAttention, type MeasuredRun, Numbers, projected, twoSpaces } from './layer-blocks';
 import type { LayerSums } from './layer-sums';
-import { type KeptKeys, setOfHead, visibleTokens } from './selection-reader';
+import { type KeptKeys, setOfHead, writeVisible } from './selection-reader';
 import { topKRecallOfEach } from './top-k-recall';
 
 /** How many keys a query of one block lists and sees from rangeStart on; lists of one pass have equally many. */
@@ -168,9 +168,9 @@ function everyList(
   const data = new Uint32Array(sets * (count + 1));
   for (let head = 0; head < heads; head++) {
     for (const [row, of] of kept.entries()) {
-      const visible = visibleTokens(of, setOfHead(of.sets, head, heads), block.start + row + 1);
-      data.set(visible, sets + (head * kept.length + row) * count);
-      data[head * kept.length + row] = visible.length;
+      const set = head * kept.length + row;
+      const place = sets + set * count;
+      data[set] = writeVisible(of, setOfHead(of.sets, head, heads), block.start + row + 1, data, place);
     }
   }
   const buffer = scratch.upload(data, 'keys one by one');

@@ -107,13 +107,18 @@ async function probeLayers(
       for (const made of choose(started, layerTrace, blocks, signal)) {
         const taken = made.selections.filter((_, i) => overlap(made.blocks[i]!, queries) !== null);
         const ofEach = made.inOnePass ? readEach(ops, started.run, made, taken) : null;
+        let read = 0;
         for (const [i, selection] of made.selections.entries()) {
           const measured = overlap(made.blocks[i]!, queries);
+          if (!measured) {
+            ops.release(...selection.owned);
+            continue;
+          }
+          const place = read++;
           const last = choices.at(-1);
-          if (measured && last && canFollow(started, last, { layerTrace, selection })) {
+          if (last && canFollow(started, last, { layerTrace, selection })) {
             last.measured = { start: last.measured.start, end: measured.end };
-          } else if (measured) {
-            const place = taken.indexOf(selection);
+          } else {
             const kept = ofEach ? ofEach.kept[place]! : ignoreRejection(readKept(ops, selection));
             const selector = ofEach
               ? ofEach.selectors.then((of) => of[place]!)
@@ -126,8 +131,6 @@ async function probeLayers(
               kept,
               selector: ignoreRejection(selector),
             });
-          } else {
-            ops.release(...selection.owned);
           }
         }
         if (ops.memory().bytes - heldBytes > MOST_BYTES_IN_FLIGHT) {

@@ -16,19 +16,26 @@ export interface KeptKeys {
   readonly tiedAtCut: readonly number[] | null;
 }
 
-type ReadIntegers = (...args: Parameters<Ops['readIntegers']>) => Promise<Uint32Array>;
-
 /** `sets`: how many there are where the selection lists nothing, and so does not tell. */
 export async function readKept(
-  { readIntegers: read }: { readonly readIntegers: ReadIntegers },
+  ops: Pick<Ops, 'readIntegers'>,
   selection: Selection,
   sets = 1,
 ): Promise<KeptKeys> {
-  const { list, made, tiedAtCut, rangeStart, candidates } = selection;
+  const { list, tiedAtCut } = selection;
   const [lists, tied] = await Promise.all([
-    list ? readLists({ readIntegers: read }, list) : null,
-    tiedAtCut ? read(tiedAtCut.buffer, tiedAtCut.offset, tiedAtCut.sets) : null,
+    list ? readLists(ops, list) : null,
+    tiedAtCut ? ops.readIntegers(tiedAtCut.buffer, tiedAtCut.offset, tiedAtCut.sets) : null,
   ]);
+  return keptOf(selection, lists, tied, sets);
+}
+
+function keptOf(
+  { made, rangeStart, candidates }: Selection,
+  lists: Uint32Array[] | null,
+  tied: Uint32Array | null,
+  sets: number,
+): KeptKeys {
   return {
     sets: lists ?? Array.from({ length: sets }, () => new Uint32Array(0)),
     rangeStart,
@@ -41,56 +48,77 @@ export async function readKept(
 /** The same of several selections, which may lie in one buffer: that is read once. */
 export function readKeptOfEach(ops: Ops, selections: readonly Selection[], sets = 1): Promise<KeptKeys>[] {
   if (selections.length === 1) return [ignoreRejection(readKept(ops, selections[0]!, sets))];
-  const spans = new Map<DeviceBuffer, Span>();
-  const readIntegers: ReadIntegers = (buffer, offset = 0, length = buffer.length - offset) => {
-    const span = spans.get(buffer) ?? { start: offset, end: offset, parts: [] };
-    spans.set(buffer, span);
-    span.start = Math.min(span.start, offset);
-    span.end = Math.max(span.end, offset + length);
-    return new Promise((resolve, reject) => span.parts.push({ offset, length, resolve, reject }));
-  };
-  // Each says what it wants before it waits for anything.
-  const kept = selections.map((selection) => ignoreRejection(readKept({ readIntegers }, selection, sets)));
-  for (const [buffer, { start, end, parts }] of spans) {
-    ops.readIntegers(buffer, start, end - start).then(
-      (data) => {
-        for (const { offset, length, resolve } of parts)
-          resolve(data.subarray(offset - start, offset - start + length));
-      },
-      (error: unknown) => {
-        for (const { reject } of parts) reject(error);
-      },
-    );
-  }
-  return kept;
+  const all = ignoreRejection(readAll(ops, selections, sets));
+  return selections.map((_, i) => ignoreRejection(all.then((kept) => kept[i]!)));
 }
 
-/** A stretch of a buffer, and who wants which part of it. */
+/** There may be thousands: nothing is waited for but the buffers. */
+async function readAll(ops: Ops, selections: readonly Selection[], sets: number): Promise<KeptKeys[]> {
+  const spans = new Map<DeviceBuffer, Span>();
+  for (const { list, tiedAtCut } of selections) {
+    if (list) addTo(spans, list.buffer, list.offset, spanOf(list));
+    if (list?.countsOffset !== undefined) addTo(spans, list.buffer, list.countsOffset, list.sets);
+    if (tiedAtCut) addTo(spans, tiedAtCut.buffer, tiedAtCut.offset, tiedAtCut.sets);
+  }
+  await Promise.all(
+    [...spans].map(async ([buffer, span]) => {
+      span.data = await ops.readIntegers(buffer, span.start, span.end - span.start);
+    }),
+  );
+  const at = (buffer: DeviceBuffer, offset: number, length: number): Uint32Array => {
+    const { start, data } = spans.get(buffer)!;
+    return data.subarray(offset - start, offset - start + length);
+  };
+  return selections.map((selection) => {
+    const { list, tiedAtCut } = selection;
+    const indices = list && at(list.buffer, list.offset, spanOf(list));
+    const counts = list?.countsOffset === undefined ? null : at(list.buffer, list.countsOffset, list.sets);
+    const tied = tiedAtCut && at(tiedAtCut.buffer, tiedAtCut.offset, tiedAtCut.sets);
+    return keptOf(selection, indices && listsIn(list!, indices, counts), tied, sets);
+  });
+}
+
+/** The part of a buffer that is wanted, and what was read of it. */
 interface Span {
   start: number;
   end: number;
-  readonly parts: {
-    readonly offset: number;
-    readonly length: number;
-    readonly resolve: (data: Uint32Array) => void;
-    readonly reject: (error: unknown) => void;
-  }[];
+  data: Uint32Array;
 }
 
-/** The lists of all sets off the device, each with its own length. */
-export async function readLists(
-  { readIntegers: read }: { readonly readIntegers: ReadIntegers },
-  list: IndexList,
-): Promise<Uint32Array[]> {
-  const { buffer, offset, sets, count, rowStride, countsOffset } = list;
-  const [indices, counts] = await Promise.all([
-    read(buffer, offset, (sets - 1) * rowStride + count),
-    countsOffset === undefined ? null : read(buffer, countsOffset, sets),
-  ]);
-  return Array.from({ length: sets }, (_, set) =>
-    indices.subarray(set * rowStride, set * rowStride + (counts ? counts[set] : count)!),
-  );
+function addTo(spans: Map<DeviceBuffer, Span>, buffer: DeviceBuffer, start: number, length: number): void {
+  const end = start + length;
+  const span = spans.get(buffer);
+  if (!span) {
+    spans.set(buffer, { start, end, data: NOTHING });
+    return;
+  }
+  span.start = Math.min(span.start, start);
+  span.end = Math.max(span.end, end);
 }
+
+const NOTHING = new Uint32Array(0);
+
+/** The lists of all sets off the device, each with its own length. */
+export async function readLists(ops: Pick<Ops, 'readIntegers'>, list: IndexList): Promise<Uint32Array[]> {
+  const { buffer, offset, sets, countsOffset } = list;
+  const [indices, counts] = await Promise.all([
+    ops.readIntegers(buffer, offset, spanOf(list)),
+    countsOffset === undefined ? null : ops.readIntegers(buffer, countsOffset, sets),
+  ]);
+  return listsIn(list, indices, counts);
+}
+
+/** Elements from the first index to the last. */
+const spanOf = ({ sets, count, rowStride }: IndexList): number => (sets - 1) * rowStride + count;
+
+const listsIn = (
+  { sets, count, rowStride }: IndexList,
+  indices: Uint32Array,
+  counts: Uint32Array | null,
+): Uint32Array[] =>
+  Array.from({ length: sets }, (_, set) =>
+    indices.subarray(set * rowStride, set * rowStride + (counts ? counts[set]! : count)),
+  );
 
 /** Score rows off the device, one array each. */
 export async function readScoreRows(ops: Ops, rows: ScoreRows): Promise<Float32Array[]> {
@@ -138,11 +166,24 @@ export function setOfHead(kept: { readonly length: number }, head: number, query
 
 /** All tokens that one set shows to a query, ascending; `end` is one past its own token. */
 export function visibleTokens(kept: KeptKeys, set: number, end: number): Uint32Array {
-  const listed = kept.sets[set];
-  const visible = new Uint32Array(listed!.length + Math.max(0, end - kept.rangeStart));
-  visible.set(listed!);
-  for (let i = listed!.length; i < visible.length; i++) visible[i] = kept.rangeStart + i - listed!.length;
+  const visible = new Uint32Array(kept.sets[set]!.length + Math.max(0, end - kept.rangeStart));
+  writeVisible(kept, set, end, visible, 0);
   return visible;
+}
+
+/** Writes them into `out` from `place` on; how many they are. */
+export function writeVisible(
+  { sets, rangeStart }: KeptKeys,
+  set: number,
+  end: number,
+  out: Uint32Array,
+  place: number,
+): number {
+  const listed = sets[set]!;
+  out.set(listed, place);
+  const range = place + listed.length;
+  for (let token = rangeStart; token < end; token++) out[range + token - rangeStart] = token;
+  return listed.length + Math.max(0, end - rangeStart);
 }
 
 /** How many of `indices` [from, to) are marked; entry 0 of `marks` belongs to index `start`. */

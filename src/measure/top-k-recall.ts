@@ -88,12 +88,11 @@ export async function topKRecallOfEach(
 ): Promise<(TopKOfHead | null)[]> {
   const { heads, rows } = piece.query;
   const { start, end: firstEnd } = kept[0]!.candidates;
-  const candidates = kept.map(({ sets, rangeStart, candidates: of }) =>
-    sets.map((set) => keptWithin(set, rangeStart, of.start, of.end)),
-  );
-  const count = candidates[0]![0]!.count;
+  const countOf = (set: Uint32Array, { rangeStart, candidates: of }: KeptKeys): number =>
+    countWithin(set, rangeStart, of.start, of.end);
+  const count = countOf(kept[0]!.sets[0]!, kept[0]!);
   const isRegular = kept.every(({ candidates: of }, row) => of.start === start && of.end === firstEnd + row);
-  const areAsMany = candidates.every((sets) => sets.every((set) => set.count === count));
+  const areAsMany = kept.every((of) => of.sets.every((set) => countOf(set, of) === count));
   if (!isRegular || !areAsMany || !(count > 0 && count < firstEnd - start)) {
     return oneByOne(ops, piece, kept);
   }
@@ -120,11 +119,15 @@ export async function topKRecallOfEach(
   const read = ops.readIntegers(buffer);
   scratch.release();
   const indices = await read;
+  // One for all: thousands of their own would be most of the time.
+  const isKept = new Uint8Array(end - start);
   return Array.from({ length: heads }, (_, head) => {
     const recall = new Float64Array(rows);
     const chance = Float64Array.from({ length: rows }, (_, row) => count / (firstEnd + row - start));
     for (let row = 0; row < rows; row++) {
-      const { isKept } = candidates[row]![setOfHead(kept[row]!.sets, head, heads)]!;
+      const { sets, rangeStart, candidates: of } = kept[row]!;
+      isKept.fill(0);
+      mark(isKept, sets[setOfHead(sets, head, heads)]!, rangeStart, of.start, of.end);
       const place = (head * rows + row) * count;
       recall[row] = marked(isKept, start, indices, place, place + count) / count;
     }
@@ -180,9 +183,30 @@ function keptWithin(
   end: number,
 ): { readonly isKept: Uint8Array; readonly count: number } {
   const isKept = new Uint8Array(end - start);
-  for (const token of listed) if (token >= start && token < end) isKept[token - start] = 1;
-  isKept.fill(1, Math.min(end, Math.max(start, rangeStart)) - start);
-  let count = 0;
-  for (const kept of isKept) count += kept;
-  return { isKept, count };
+  mark(isKept, listed, rangeStart, start, end);
+  return { isKept, count: countWithin(listed, rangeStart, start, end) };
+}
+
+/** Marks them in zeros, the first of which stands for `start`. */
+function mark(isKept: Uint8Array, listed: Uint32Array, rangeStart: number, start: number, end: number): void {
+  const last = placeOf(listed, end);
+  for (let i = placeOf(listed, start); i < last; i++) isKept[listed[i]! - start] = 1;
+  isKept.fill(1, Math.min(end, Math.max(start, rangeStart)) - start, end - start);
+}
+
+/** How many there are: lists are ascending and end before `rangeStart`. */
+function countWithin(listed: Uint32Array, rangeStart: number, start: number, end: number): number {
+  const ofRange = end - Math.min(end, Math.max(start, rangeStart));
+  return placeOf(listed, end) - placeOf(listed, start) + ofRange;
+}
+
+/** Where the first of an ascending list is that is not below `token`. */
+function placeOf(listed: Uint32Array, token: number): number {
+  let [from, to] = [0, listed.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if (listed[middle]! < token) from = middle + 1;
+    else to = middle;
+  }
+  return from;
 }

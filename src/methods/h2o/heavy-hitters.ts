@@ -111,10 +111,7 @@ export class HeavyHitters {
     this.#copy(before, { held, at: 0 });
     const first = { held, at: 0 };
     this.#advance(first, this.#part(input, cut, end));
-    const seen = Array.from(
-      { length: end - cut },
-      (_, i): Selection => ({ ...this.#seenFrom({ held, at: i }, cut + i), owned: [] }),
-    );
+    const seen = Array.from({ length: end - cut }, (_, i) => this.#seenFrom({ held, at: i }, cut + i));
     // What was seen is released with the selections; what stays now goes on.
     const now = { held: this.#make(held.count, 1 + STATES_AHEAD), at: 0 };
     this.#copy({ held, at: end - cut }, now);
@@ -172,22 +169,23 @@ export class HeavyHitters {
     };
   }
 
-  #seenFrom({ held, at }: State, token: number): Omit<Selection, 'owned'> {
+  /** There is one for every token of a text: records are written out, which takes a tenth of spreading others. */
+  #seenFrom({ held: { count: rowStride, tokens, received, tied }, at }: State, token: number): Selection {
     const { queryHeads: sets } = this.#context;
     const { heavyTokens: count, recentTokens } = this.#room;
     const rangeStart = token - recentTokens;
-    const offset = at * sets * held.count;
-    const all = { ...this.#list(held.tokens, held.count, held.count), offset };
+    const offset = at * sets * rowStride;
     return {
-      list: count > 0 ? { ...all, count } : null,
+      list: count > 0 ? { buffer: tokens, offset, sets, count, rowStride } : null,
       rangeStart,
       candidates: { start: 0, end: rangeStart },
       score: {
-        rows: { ...denseScores(held.received, sets, held.count), offset },
+        rows: { buffer: received, offset, rows: sets, length: rowStride, rowStride },
         scoreStart: 0,
-        tokens: all,
+        tokens: { buffer: tokens, offset, sets, count: rowStride, rowStride },
       },
-      tiedAtCut: count > 0 ? { buffer: held.tied, offset: at * sets, sets } : null,
+      tiedAtCut: count > 0 ? { buffer: tied, offset: at * sets, sets } : null,
+      owned: [],
     };
   }
 
