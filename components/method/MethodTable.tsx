@@ -68,11 +68,18 @@ const columns: readonly Column[] = [
     isNumber: true,
   },
   {
-    name: 'Operations',
-    help: 'Scoring and attention of that query, all layers, and as a share of full attention’s.',
+    name: 'Operations per query',
+    help: 'Scoring and attention of that query, all layers, and as a share of full attention’s. What is done once for a text is no part of them.',
     show: ({ operations, operationsShare }) =>
       `${formatOperations(operations)} · ${formatPercent(operationsShare)}`,
     by: ({ operations }) => operations,
+    isNumber: true,
+  },
+  {
+    name: 'Once',
+    help: 'Operations done once for the text, all layers, however many queries follow: scores that keys are evicted by.',
+    show: ({ onceOperations }) => (onceOperations > 0 ? formatOperations(onceOperations) : NOTHING),
+    by: ({ onceOperations }) => onceOperations,
     isNumber: true,
   },
   {

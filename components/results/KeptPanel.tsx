@@ -107,7 +107,7 @@ function OperationsFigure({ cost }: { cost: CostMeasurement }) {
   const { value, word } = formatRatio(ratio, ['fewer', 'more']);
   return (
     <Figure value={value} of={word}>
-      <Term name="operations">operations</Term>, by formula
+      <Term name="operations">operations</Term> per query, by formula
     </Figure>
   );
 }
@@ -180,6 +180,15 @@ function costRows(summary: Summary, cost: CostMeasurement | null): CostRow[] {
         label: 'attention, operations per query',
         value: `${formatOperations(cost.selectionOperations + cost.attentionOperations)} of ${formatOperations(cost.fullAttentionOperations)}`,
       },
+      ...(cost.onceOperations
+        ? [
+            {
+              term: 'onceOperations' as const,
+              label: 'on top, operations once per text',
+              value: formatOperations(cost.onceOperations),
+            },
+          ]
+        : []),
       ...(cost.paperOperations
         ? [
             {

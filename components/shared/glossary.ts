@@ -24,7 +24,9 @@ export const glossary = {
     'The same step as the method’s own paper counts it: without the causal mask, every score once, comparisons left out (for ESA: arXiv 2502.14477, App. A).',
   density: 'Kept keys as a share of the keys that full attention reads, mean over the queries.',
   operations:
-    'Multiplications and additions of the attention step by formula, selection included; not a measurement.',
+    'Multiplications and additions of a query’s attention step by formula, its selection included; not a measurement.',
+  onceOperations:
+    'Done once for a text, whatever number of queries follows: the scores that a method evicts by. No query is charged for it.',
   measuredTime:
     'Measured on this device while nothing else runs: the attention step of the whole prompt, selection included, all layers, full attention and the method alternating.',
   readBytes:

@@ -35,7 +35,7 @@ interface SweepRecord {
   readonly density: number | null;
   /** `paperOperations` only where the method's paper counts them: null means that there is no point. */
   readonly cost:
-    | (Pick<CostMeasurement, 'selectionOperations' | 'attentionOperations'> & {
+    | (Pick<Required<CostMeasurement>, 'selectionOperations' | 'attentionOperations' | 'onceOperations'> & {
         readonly paperOperations?: NonNullable<CostMeasurement['paperOperations']>;
       })
     | null;
@@ -150,7 +150,7 @@ async function measurePoint(
   onNotices([]);
   const measured = await measureLayers({ text, method, parameters, queries, onNotices });
   return measured.map(({ layer, keptShare, massRecall, topkRecall, outputError, ...more }) => {
-    const { density, selectionOperations, attentionOperations, paperOperations } = measureCost({
+    const { density, paperOperations, ...cost } = measureCost({
       method,
       parameters,
       context,
@@ -171,7 +171,12 @@ async function measurePoint(
       outputError,
       outputErrorProjected: more.outputErrorProjected ?? null,
       density,
-      cost: { selectionOperations, attentionOperations, ...(paperOperations ? { paperOperations } : {}) },
+      cost: {
+        selectionOperations: cost.selectionOperations,
+        attentionOperations: cost.attentionOperations,
+        onceOperations: cost.onceOperations,
+        ...(paperOperations ? { paperOperations } : {}),
+      },
       parameters,
       ...(topkRecall === null ? { reason: more.reason ?? NO_CHOICE } : {}),
     };

@@ -202,6 +202,7 @@ export class OpenText {
       ...{ text: this.text, method, parameters, evictAt, budgetMilliseconds, signal },
     });
     const prompt = { start: 0, end: answerStart ?? this.text.tokens };
+    const evicts = method.traits(parameters).decides === 'once' && evictAt < prompt.end;
     const cost = measureCost({
       ...{ method, parameters, evictAt, answerStart, queries: prompt, weightOperations: 0 },
       context: { ...context, tokens: this.text.tokens },
@@ -211,7 +212,9 @@ export class OpenText {
         ...timed,
         operations: {
           full: prompt.end * cost.fullAttentionOperations,
-          method: prompt.end * (cost.selectionOperations + cost.attentionOperations),
+          method:
+            prompt.end * (cost.selectionOperations + cost.attentionOperations) +
+            (evicts ? cost.onceOperations : 0),
         },
       }
     );

@@ -30,10 +30,10 @@ export interface CostRequest {
 }
 
 /**
- * Means over `queries`, summed over `layers` (all by default). A query at token i has i + 1 causal keys. `weightOperations`: those of one token's
+ * Means over `queries`, summed over `layers` (all by default); `onceOperations` are the text's. A query at token i has i + 1 causal keys. `weightOperations`: those of one token's
  * forward pass outside attention, two per weight of every matrix it is multiplied with.
  */
-export function measureCost(request: CostRequest): CostMeasurement {
+export function measureCost(request: CostRequest): Required<CostMeasurement> {
   const { method, parameters, context, answerStart, weightOperations } = request;
   const queries = countedQueries(method.traits(parameters), request.queries, answerStart);
   const layers = request.layers ?? Array.from({ length: context.layers }, (_, layer) => layer);
@@ -63,6 +63,10 @@ export function measureCost(request: CostRequest): CostMeasurement {
       paper.method += counted?.method ?? 0;
     }
   }
+  const onceOperations = layers.reduce(
+    (sum, layer) => sum + (method.onceOperations?.(parameters, context, layer, fixed) ?? 0),
+    0,
+  );
   const count = Math.max(1, queries.end - queries.start);
   const fullAttentionOperations = (perKey * visible) / count;
   const selectionOperations = selection / count;
@@ -72,6 +76,7 @@ export function measureCost(request: CostRequest): CostMeasurement {
     fullAttentionOperations,
     selectionOperations,
     attentionOperations,
+    onceOperations,
     forwardOperationsFull: weightOperations + fullAttentionOperations,
     forwardOperations: weightOperations + selectionOperations + attentionOperations,
     decodeReadBytesFull: (BYTES_PER_NUMBER * numbersPerKey * visible) / count,

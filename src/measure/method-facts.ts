@@ -3,7 +3,6 @@ import type { Method, StudyPlaces, Traits, Wants, WhatItDoes } from '../methods/
 import { type ParameterContext, type Parameters, resolveParameters } from '../methods/parameters';
 import { whatItDoes } from '../methods/what-methods-do';
 import { measureCost } from './cost';
-import type { CostMeasurement } from './results';
 
 export interface MethodFacts {
   readonly id: string;
@@ -24,6 +23,8 @@ export interface MethodFacts {
   /** That query's operations of scoring and attention, all layers; and as a share of full attention's. */
   readonly operations: number;
   readonly operationsShare: number;
+  /** Operations done once for the text, all layers, whatever comes after: an eviction. */
+  readonly onceOperations: number;
   /** What that query reads from the caches, as a share of what full attention reads. */
   readonly readShare: number;
 }
@@ -47,6 +48,7 @@ export function factsOf(method: Method, context: ParameterContext, places: Study
     kept: cost.density,
     operations,
     operationsShare: operations / cost.fullAttentionOperations,
+    onceOperations: cost.onceOperations,
     readShare: cost.decodeReadBytes / cost.decodeReadBytesFull,
   };
 }
@@ -73,7 +75,7 @@ function costAt(
   parameters: Parameters,
   context: ParameterContext,
   { evictAt, answerStart }: StudyPlaces,
-): CostMeasurement {
+): ReturnType<typeof measureCost> {
   const queries = { start: query, end: query + 1 };
   return measureCost({ method, parameters, context, queries, answerStart, evictAt, weightOperations: 0 });
 }

@@ -46,12 +46,17 @@ export interface LayerMeasurement {
   readonly heads: readonly HeadMeasurement[];
 }
 
-/** By formula, means over `queries` summed over layers; see src/measure/cost.ts. */
+/** By formula, means over `queries` summed over layers, except `onceOperations`; see src/measure/cost.ts. */
 export interface CostMeasurement {
   readonly density: number;
   readonly fullAttentionOperations: number;
   readonly selectionOperations: number;
   readonly attentionOperations: number;
+  /**
+   * What is done once for the text, all layers: an eviction, with the scores it goes by. No part of the others. Absent in studies that
+   * were recorded before it was counted.
+   */
+  readonly onceOperations?: number;
   /** The whole forward pass of one query token, with full attention and with the method. */
   readonly forwardOperationsFull: number;
   readonly forwardOperations: number;

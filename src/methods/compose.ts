@@ -145,13 +145,22 @@ export interface Schedule extends Pick<Traits, 'decides' | 'evicts' | 'isNested'
     layer: number,
     query: QueryPlace,
   ): QueryCost;
+  /** As of a method; absent: nothing is done once for a text. */
+  onceOperations?(
+    parts: Parts,
+    parameters: Parameters,
+    context: ParameterContext,
+    layer: number,
+    places: Pick<QueryPlace, 'evictAt'>,
+  ): number;
   /** Layers whose scores and lists are held at once. */
   layersHeld(layers: number): number;
   /** Queries of which each has its own at once, `sets` rows of scores over so many tokens; absent: they share one. */
   queriesHeld?(sets: number, tokens: number): number;
 }
 
-type Composed = Pick<Method, 'traits' | 'blocks' | 'start' | 'cost' | 'memory' | 'withBudget'>;
+type Composed = Pick<Method, 'traits' | 'blocks' | 'start' | 'cost' | 'memory' | 'withBudget'> &
+  Required<Pick<Method, 'onceOperations'>>;
 
 export function compose<Made extends Scores>(parts: Parts<Made>): Composed {
   const { scorer, budget, unit, schedule, positions } = parts;
@@ -169,6 +178,7 @@ export function compose<Made extends Scores>(parts: Parts<Made>): Composed {
     blocks: schedule.blocks,
     start: (context, parameters) => schedule.start(parts, context, parameters),
     cost: (parameters, ...place) => schedule.cost(plain, parameters, ...place),
+    onceOperations: (parameters, ...place) => schedule.onceOperations?.(plain, parameters, ...place) ?? 0,
     memory: (parameters, place) => [
       ...keptLists(
         place,
@@ -189,6 +199,7 @@ export function composeBy(choose: (parameters: Parameters) => Composed): Compose
     blocks: (parameters, ...rest) => choose(parameters).blocks(parameters, ...rest),
     start: (context, parameters) => choose(parameters).start(context, parameters),
     cost: (parameters, ...rest) => choose(parameters).cost(parameters, ...rest),
+    onceOperations: (parameters, ...rest) => choose(parameters).onceOperations(parameters, ...rest),
     memory: (parameters, place) => choose(parameters).memory(parameters, place),
     withBudget: (parameters, ...rest) => choose(parameters).withBudget(parameters, ...rest),
   };

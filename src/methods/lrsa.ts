@@ -48,6 +48,7 @@ export const lrsa: Method = {
   blocks: (parameters, ...rest) => lagkvOfficial.blocks(asLagkv(parameters), ...rest),
   start: (context, parameters) => lagkvOfficial.start(context, asLagkv(parameters)),
   cost: (parameters, ...rest) => lagkvOfficial.cost(asLagkv(parameters), ...rest),
+  onceOperations: (parameters, ...rest) => lagkvOfficial.onceOperations!(asLagkv(parameters), ...rest),
   memory: (parameters, place) => lagkvOfficial.memory(asLagkv(parameters), place),
   withBudget(parameters, ...rest) {
     const fitted = lagkvOfficial.withBudget(asLagkv(parameters), ...rest);

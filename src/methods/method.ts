@@ -345,7 +345,7 @@ export interface QueryPlace {
 export interface QueryCost {
   /** Keys the query attends to, itself included. */
   readonly keptKeys: number;
-  /** Scoring and projection. */
+  /** Scoring and projection; what is done once for a text is `Method.onceOperations`. */
   readonly selectionOperations: number;
   /** Numbers that the query reads from the layer's caches if it is a block of one, selection included. */
   readonly readNumbers: number;
@@ -474,8 +474,15 @@ export interface Method extends Parametrised {
    */
   blocks(parameters: Parameters, tokens: number, evictAt: number, context: ParameterContext): QueryBlock[];
   start(context: MethodContext, parameters: Parameters): MethodRun;
-  /** Cost of one layer of the query at token `query.position` of its block; work done once per block or text is shared out. */
+  /** Cost of one layer of the query at token `query.position` of its block; work done once per block is shared out. */
   cost(parameters: Parameters, context: ParameterContext, layer: number, query: QueryPlace): QueryCost;
+  /** Operations that one layer does once for a text, however many queries follow: an eviction, with the scores it goes by. Absent: none. */
+  onceOperations?(
+    parameters: Parameters,
+    context: ParameterContext,
+    layer: number,
+    places: Pick<QueryPlace, 'evictAt' | 'promptEnd'>,
+  ): number;
   /** What a run holds, all layers, and what it needs for a block, beside the model's caches. */
   memory(parameters: Parameters, place: MemoryPlace): PlannedBuffer[];
   /** The query's operations as the method's own paper counts them, of full attention and of the method. Absent: its paper does not. */

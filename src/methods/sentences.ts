@@ -118,20 +118,22 @@ export const sentences: Method = {
     blocksAround(evictAt, tokens, defaultChunkTokens(context)),
   start,
   cost(parameters, context, layer, { position, evictAt }) {
-    const { queryHeads, headDimension, keyValueHeads, tokens } = context;
+    const { headDimension, keyValueHeads } = context;
     const isAfter = position >= evictAt && evictAt > 0;
     const kept = keptAtEviction(parameters, layer, evictAt);
     const keptKeys = isAfter ? kept + position + 1 - evictAt : position + 1;
-    // Once for all layers: every hidden state, as wide as the heads together, into a mean.
-    const isOwn = layer === Math.min(numberIn(parameters, 'hiddenLayer', layer), context.layers - 1);
     return {
       keptKeys,
-      selectionOperations:
-        isAfter && isOwn && kept < evictAt
-          ? (tokens * queryHeads * headDimension) / Math.max(1, tokens - evictAt)
-          : 0,
+      selectionOperations: 0,
       readNumbers: 2 * keyValueHeads * headDimension * keptKeys,
     };
+  },
+  /** In one layer for all: every hidden state, as wide as the heads together, into a mean. */
+  onceOperations(parameters, { queryHeads, headDimension, tokens, layers }, layer, { evictAt }) {
+    const isOwn = layer === Math.min(numberIn(parameters, 'hiddenLayer', layer), layers - 1);
+    return isOwn && keptAtEviction(parameters, layer, evictAt) < evictAt
+      ? tokens * queryHeads * headDimension
+      : 0;
   },
   memory: (_parameters, { tokens, layers }) => [
     { label: 'scores of sentences', elements: tokens, count: 1 },

@@ -67,6 +67,7 @@ const sliding: typeof evicting = {
       readNumbers: 2 * context.keyValueHeads * context.headDimension * keptKeys,
     };
   },
+  onceOperations: () => 0,
   memory: (parameters, place) => [...keptLists(place, place.layers), ...inCache.memory(parameters, place)],
   withBudget: withKeepFraction,
 };

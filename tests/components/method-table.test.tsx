@@ -43,8 +43,11 @@ describe('the table of methods', () => {
     expect(cells('Full attention').slice(6)).toEqual([
       expect.stringMatching(/^100\s%$/),
       expect.stringMatching(/ · 100\s%$/),
+      '–',
       expect.stringMatching(/^100\s%$/),
     ]);
+    // Its eviction is the text's, and no part of what a query costs.
+    expect(cells('SnapKV').at(-2)).toMatch(/^[\d.]+\sM$/);
   });
 
   it('sorts by a column, up and down, and says so', async () => {

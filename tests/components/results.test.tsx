@@ -374,11 +374,20 @@ describe('kept and lost', () => {
     const { container } = renderWith(page, <KeptPanel />);
     await act(() => page.idle());
     expect(container).toHaveTextContent(/32\.8 % of keyskept, mean/);
-    expect(container).toHaveTextContent(/operations, by formula/);
+    expect(container).toHaveTextContent(/operations per query, by formula/);
     expect(container).toHaveTextContent(/time of the prompt’s attention: 2\.4× faster \(2\.1× to 2\.6×\)/);
     expect(container).toHaveTextContent(/medians of 5 pairs, wall clock/);
     expect(container).toHaveTextContent(/18\.4 ms against 44\.1 ms/);
     expect(container).toHaveTextContent(/MB of 4\.19 MB/);
+    // What a text pays once is no query's.
+    expect(container).not.toHaveTextContent('once per text');
+    const [record, ...others] = page.store.getState().records;
+    const { measurements } = record!;
+    const cost = { ...measurements!.cost!, onceOperations: 1.2e9 };
+    act(() =>
+      page.store.setState({ records: [{ ...record!, measurements: { ...measurements!, cost } }, ...others] }),
+    );
+    expect(container).toHaveTextContent('on top, operations once per text1.2 G');
   });
 });
 

@@ -219,13 +219,27 @@ describe('cost', () => {
     expect(costOf('freqkv', { cacheTokens: 80, retainedFraction: 0 }).selectionOperations).toBe(0);
   });
 
-  it('of methods that evict once shares their scores out over the queries after the eviction', () => {
+  it('of methods that evict once charges no query for their scores, and the text once', () => {
     const given = { variant: 'kvpress', lagTokens: 16, keepFraction: 0.3 };
     const cost = costOf('lagkv', given);
-    expect(cost.selectionOperations).toBeCloseTo((4 * 150 * perToken) / 42, 6);
-    expect(costOf('lagkv', { ...given, keepFraction: 1 }).selectionOperations).toBe(0);
+    expect(cost.selectionOperations).toBe(0);
+    expect(cost.onceOperations).toBe(4 * 150 * perToken);
+    expect(costOf('lagkv', { ...given, keepFraction: 1 }).onceOperations).toBe(0);
     for (const id of ['random', 'streaming-llm'])
-      expect(costOf(id, { keepFraction: 0.3 }).selectionOperations).toBe(0);
+      expect(costOf(id, { keepFraction: 0.3 }).onceOperations).toBe(0);
+    // What takes over another layer's choice scores nothing; what wraps another method's scores adds its own.
+    const chunks = { windowTokens: 8, chunkTokens: 5, keepFraction: 0.5 };
+    const [own, shared] = [1, 2].map((reuseLayers) => costOf('chunkkv', { ...chunks, reuseLayers }));
+    expect(shared!.onceOperations).toBe(own!.onceOperations / 2);
+    const [snapkv, merging] = ['snapkv', 'merging'].map((id) =>
+      costOf(id, { windowTokens: 8, poolKernel: 3, keepFraction: 0.3 }),
+    );
+    expect(merging!.onceOperations - snapkv!.onceOperations).toBe(
+      4 *
+        keyValueHeads *
+        (5 * headDimension * 150 + 105 * (45 * (2 * headDimension + 1) + 2 * headDimension)),
+    );
+    expect(merging!.selectionOperations).toBe(0);
     // 45 of 150 stay; then what was read since, alone or in a block.
     const seen = 45 + (42 + 1) / 2;
     expect(cost.attentionOperations).toBeCloseTo(4 * operationsPerKey(context) * seen, 6);

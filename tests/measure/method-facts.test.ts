@@ -62,6 +62,16 @@ describe('methods side by side', () => {
     expect(facts('lorc').readShare).toBeLessThan(1);
   });
 
+  it('charge a query for what it does, and the text once for an eviction', () => {
+    // The share of keys that are seen is all that a query of a method that evicts once pays.
+    for (const id of ['tova', 'snapkv', 'adakv', 'kvzip', 'leverage', 'sentences']) {
+      const { operationsShare, kept, onceOperations } = facts(id);
+      expect(operationsShare, id).toBeCloseTo(kept, 9);
+      expect(onceOperations, id).toBeGreaterThan(0);
+    }
+    for (const id of ['esa', 'quest', 'h2o', 'random', 'full']) expect(facts(id).onceOperations, id).toBe(0);
+  });
+
   it('name what is asked for beside queries, keys and values', () => {
     expect(facts('full').needs).toEqual([]);
     expect(facts('tova').needs).toEqual(['the last query']);

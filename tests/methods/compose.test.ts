@@ -120,7 +120,7 @@ describe('adakv, one number per layer', () => {
         answerStart: null,
         weightOperations: 0,
         ...(layers ? { layers } : {}),
-      }).selectionOperations;
+      }).onceOperations;
     // By hand: w queries × 2 heads × (19 of each of 10 keys + 11 of each before the window), 2 KV heads × keys × (1 + κ).
     const byHand = (w: number, k: number): number =>
       w * 2 * (19 * 10 + 11 * (10 - w)) + 2 * (10 - w) * (1 + k);

@@ -295,6 +295,7 @@ export function syntheticCost(spec: StudySpec, text: TextFacts): CostMeasurement
     fullAttentionOperations: 6_300_000,
     selectionOperations: 420_000,
     attentionOperations: 6_300_000 * density,
+    onceOperations: 0,
     forwardOperationsFull: 13_400_000,
     forwardOperations: 7_100_000 + 420_000 + 6_300_000 * density,
     decodeReadBytesFull: 4_194_304,

@@ -6,7 +6,7 @@ import { blocksAround } from '../blocks';
 import { keptLists } from '../compose';
 import { defaultChunkTokens, keepFraction, mostTokens } from '../defaults';
 import type { Method } from '../method';
-import { isOn, numberIn } from '../parameters';
+import { isOn, numberIn, type ParameterContext, type Parameters } from '../parameters';
 import { keptIn, keptOver, withRoundedFraction } from './budget';
 import { startKvzip } from './run';
 
@@ -104,24 +104,24 @@ export const kvzip: Method = {
     blocksAround(evictAt, tokens, defaultChunkTokens(context)),
   start: startKvzip,
   cost(parameters, context, layer, { position, evictAt }) {
-    const { layers, keyValueHeads: G, queryHeads: H, headDimension: d, tokens } = context;
-    const isLayerwise = isOn(parameters, 'layerwise');
-    const heads = isLayerwise ? G : layers * G;
-    const kept = isLayerwise
-      ? keptIn(parameters, context, layer, evictAt)
-      : keptOver(parameters, context, evictAt);
+    const { keyValueHeads: G, headDimension: d } = context;
     const isAfter = position >= evictAt && evictAt > 0;
-    const keptKeys = isAfter ? kept / heads + position + 1 - evictAt : position + 1;
+    const kept = keptOnAverage(parameters, context, layer, evictAt);
+    const keptKeys = isAfter ? kept + position + 1 - evictAt : position + 1;
+    return {
+      keptKeys,
+      selectionOperations: 0,
+      readNumbers: 2 * G * d * keptKeys,
+    };
+  },
+  onceOperations(parameters, context, layer, { evictAt }) {
+    const { queryHeads: H, headDimension: d } = context;
+    if (keptOnAverage(parameters, context, layer, evictAt) >= evictAt) return 0;
     const chunk = Math.min(numberIn(parameters, 'chunkTokens', layer), evictAt);
     // Every token is repeated once: behind all and what was repeated of its chunk; then it is compared with its chunk.
     const repeated = evictAt * (evictAt + (chunk + 1) / 2) * H * (4 * d + 3);
     const compared = evictAt * chunk * H * (2 * d + 2);
-    return {
-      keptKeys,
-      selectionOperations:
-        isAfter && kept < heads * evictAt ? (repeated + compared) / Math.max(1, tokens - evictAt) : 0,
-      readNumbers: 2 * G * d * keptKeys,
-    };
+    return repeated + compared;
   },
   memory(parameters, place) {
     const { layers, keyValueHeads: G, queryHeads: H, headDimension: d, hiddenSize: D, tokens } = place;
@@ -143,3 +143,16 @@ export const kvzip: Method = {
   },
   withBudget: withRoundedFraction,
 };
+
+/** Keys before the eviction that a head keeps, mean over those that share a budget: a layer's, or all. */
+function keptOnAverage(
+  parameters: Parameters,
+  context: ParameterContext,
+  layer: number,
+  evictAt: number,
+): number {
+  const { layers, keyValueHeads: G } = context;
+  return isOn(parameters, 'layerwise')
+    ? keptIn(parameters, context, layer, evictAt) / G
+    : keptOver(parameters, context, evictAt) / (layers * G);
+}

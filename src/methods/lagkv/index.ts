@@ -50,14 +50,19 @@ export const lagkvOfficial: typeof kvpress = {
     const partitions = block.start < dense ? 0 : compressedPartitions(block.start, lag);
     const stored = partitions > 0 ? storedKeys(block.start, lag) : block.start;
     const keptKeys = stored + position + 1 - block.start;
-    // Every token is scored once, some L tokens after it was read; those of a monolithic prefill for all queries after it.
-    const scoredAtOnce = compressedPartitions(dense, lag) * lag.lagTokens;
-    const scored = 1 + scoredAtOnce / Math.max(1, context.tokens - dense);
     return {
       keptKeys,
-      selectionOperations: partitions > 0 ? scored * scoringOperations(context) : 0,
+      // Every token is scored once, some L tokens after it was read.
+      selectionOperations: partitions > 0 ? scoringOperations(context) : 0,
       readNumbers: 2 * context.keyValueHeads * context.headDimension * keptKeys,
     };
+  },
+  /** What a monolithic prefill has read, once it is read. */
+  onceOperations(parameters, context, layer, { promptEnd, evictAt }) {
+    if (!isMonolithic(parameters)) return 0;
+    const lag = lagIn(parameters, layer);
+    const partitions = compressedPartitions(denseEnd(context.tokens, promptEnd, evictAt), lag);
+    return partitions * lag.lagTokens * scoringOperations(context);
   },
   withBudget(parameters, context, keepFraction, places) {
     return officialBudget(parameters, context, Math.floor(keepFraction * context.tokens), places);

@@ -99,18 +99,15 @@ export const merging: Method = {
     const choosing = composedOf(parameters).start(context, parameters);
     return startMerging(context, choosing, { nameOf, ruleOf, isCut });
   },
-  cost(parameters, context, layer, query) {
-    const cost = composedOf(parameters).cost(parameters, context, layer, query);
-    const { keyValueHeads: G, headDimension: d, tokens } = context;
-    const { position, evictAt } = query;
+  cost: (parameters, ...place) => composedOf(parameters).cost(parameters, ...place),
+  onceOperations(parameters, context, layer, places) {
+    const { keyValueHeads: G, headDimension: d } = context;
+    const { evictAt } = places;
     const kept = keptIn(parameters, layer, evictAt);
-    if (position < evictAt || kept >= evictAt) return cost;
+    if (kept >= evictAt) return 0;
     // Directions of keys and lengths of values; cosines with all survivors, compared; what is folded in.
     const folding = G * (5 * d * evictAt + (evictAt - kept) * (kept * (2 * d + 1) + 2 * d));
-    return {
-      ...cost,
-      selectionOperations: cost.selectionOperations + folding / Math.max(1, tokens - evictAt),
-    };
+    return composedOf(parameters).onceOperations(parameters, context, layer, places) + folding;
   },
   memory(parameters, place) {
     const { layers, tokens, queryHeads: H, keyValueHeads: G, headDimension: d, largestBlock } = place;

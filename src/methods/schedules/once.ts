@@ -27,14 +27,12 @@ export const once: Schedule = {
   blocks: (_parameters, tokens, evictAt, context) =>
     blocksAround(evictAt, tokens, defaultChunkTokens(context)),
   start: evictOnce,
-  cost({ scorer, budget, unit, leader }, parameters, context, layer, query) {
+  cost(parts, parameters, context, layer, query) {
+    const { scorer, budget, unit, leader } = parts;
     const leading = leader?.(parameters, layer) ?? layer;
     const unitTokens = unit.tokens(parameters, leading);
     const keptKeys = keysAfterEviction(budget, unitTokens, parameters, context, leading, query);
-    const isAfter = query.position >= query.evictAt && leading === layer;
-    const units = unitsOf(unitTokens, query.evictAt);
-    const isCut = budget.count(parameters, leading, units, query.evictAt, context.layers) < units;
-    const later = Math.max(1, context.tokens - query.evictAt);
+    const isCut = cuts(parts, parameters, context, leading, query.evictAt);
     const since = Math.max(0, query.position + 1 - query.evictAt);
     // Query heads that share a KV head may have kept the same keys, which are there once: at most all of them are.
     const shares = isCut && scorer.sets === 'queryHead' ? context.queryHeads / context.keyValueHeads : 1;
@@ -42,13 +40,30 @@ export const once: Schedule = {
       shares > 1 && since > 0 ? Math.min(shares * (keptKeys - since), query.evictAt) + since : keptKeys;
     return {
       keptKeys,
-      selectionOperations:
-        isAfter && isCut ? scorer.operations(parameters, context, query.evictAt, layer) / later : 0,
+      selectionOperations: 0,
       readNumbers: 2 * context.keyValueHeads * context.headDimension * held,
     };
   },
+  onceOperations(parts, parameters, context, layer, { evictAt }) {
+    const leads = (parts.leader?.(parameters, layer) ?? layer) === layer;
+    return leads && cuts(parts, parameters, context, layer, evictAt)
+      ? parts.scorer.operations(parameters, context, evictAt, layer)
+      : 0;
+  },
   layersHeld: (layers) => layers,
 };
+
+/** Whether fewer than all of the tokens before an eviction stay in a layer. */
+function cuts(
+  { budget, unit }: Pick<Parts, 'budget' | 'unit'>,
+  parameters: Parameters,
+  { layers }: Pick<ParameterContext, 'layers'>,
+  layer: number,
+  evictAt: number,
+): boolean {
+  const units = unitsOf(unit.tokens(parameters, layer), evictAt);
+  return budget.count(parameters, layer, units, evictAt, layers) < units;
+}
 
 /** Keys that a query sees: all before the eviction; afterwards the kept ones and what was read since. */
 function keysAfterEviction(

@@ -67,18 +67,18 @@ export const think: Method = {
     blocksAround(evictAt, tokens, defaultChunkTokens(context)),
   start,
   cost(parameters, context, layer, { position, evictAt }) {
-    const { queryHeads: H, keyValueHeads: G, headDimension: d, tokens } = context;
-    const kept = channelsKept(parameters, layer, d);
-    const isAfter = position >= evictAt && kept < d;
-    const window = Math.min(numberIn(parameters, 'windowTokens', layer), evictAt);
-    const removed = isAfter ? G * (d - kept) * evictAt : 0;
+    const { keyValueHeads: G, headDimension: d } = context;
+    const removed = position >= evictAt ? G * (d - channelsKept(parameters, layer, d)) * evictAt : 0;
     return {
       keptKeys: position + 1,
-      selectionOperations: isAfter
-        ? (2 * d * (window * H + evictAt * G) + G * d) / Math.max(1, tokens - evictAt)
-        : 0,
+      selectionOperations: 0,
       readNumbers: 2 * G * d * (position + 1) - removed,
     };
+  },
+  onceOperations(parameters, { queryHeads: H, keyValueHeads: G, headDimension: d }, layer, { evictAt }) {
+    if (evictAt === 0 || channelsKept(parameters, layer, d) >= d) return 0;
+    const window = Math.min(numberIn(parameters, 'windowTokens', layer), evictAt);
+    return 2 * d * (window * H + evictAt * G) + G * d;
   },
   memory(parameters, { layers, tokens, queryHeads: H, keyValueHeads: G, headDimension: d, largestBlock }) {
     const window = Math.min(largestWindow(parameters), tokens);
