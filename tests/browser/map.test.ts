@@ -1,5 +1,5 @@
 import type { Page } from 'playwright-core';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { type ColourTables, colourTablesOf, IGNORED_BITS } from '../../components/map/colour-tables';
 import { createCpuOps } from '../../gpu/cpu';
 import { nodeEnvironment } from '../../src/cli/node-environment';
@@ -79,7 +79,7 @@ describeInChromium('map', 'cpu', (chromium) => {
       if (page) await follow(page, `${hash}&mode=${mode}`);
       else page = await chromium.openPage(`${hash}&mode=${mode}`);
       const state = await idle<KeyholeState>(page);
-      expect(state.view).toMatchObject({ zoom, mode });
+      expect.soft(state.view).toMatchObject({ zoom, mode });
       const rows = await rowsOf(state);
       const name = `${mode}${hash === own ? '-own' : ''}`;
       const wrong = async (shown: Page) =>
@@ -91,8 +91,11 @@ describeInChromium('map', 'cpu', (chromium) => {
             ? []
             : [`${name}, query ${row.query}, key ${key}: ${colour}, not ${expected[1]}`];
         });
-      await expect.poll(() => wrong(page!), { timeout: 10_000 }).toEqual([]);
-      expect(new Set(await cellsOf(page)).size, `${name}: different colours`).toBeGreaterThan(20);
+      // Soft: what is wrong in one view hides no other.
+      const isDrawn = async () => (await wrong(page!)).length === 0;
+      await vi.waitUntil(isDrawn, { timeout: 10_000, interval: 100 }).catch(() => {});
+      expect.soft(await wrong(page)).toEqual([]);
+      expect.soft(new Set(await cellsOf(page)).size, `${name}: different colours`).toBeGreaterThan(20);
       await screenshot(page, `map-zoomed-${name}`);
     }
   });
