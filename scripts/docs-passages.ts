@@ -72,13 +72,22 @@ function presetsTable(): string {
     const given = Object.entries(parameters).flatMap(([name, schema]) =>
       schema.paper === undefined ? [] : [[name, schema.paper]],
     );
-    const ofPaper = paper === null ? {} : Object.fromEntries(given);
-    if (!paper && !kvpress && Object.keys(ofPaper).length === 0) return [];
+    if (!paper && !kvpress) return [];
     const places = [paper?.evictAfter ?? '–', kvpress?.evictAfter ?? '–'];
     const ofKvpress = kvpress ? written(kvpress.parameters ?? {}) : 'not there';
-    return [[`\`${id}\``, written(ofPaper), places[0]!, ofKvpress, places[1]!]];
+    const ofPaper = paper ? `${paper.from}: ${written(Object.fromEntries(given))}` : '–';
+    return [[`\`${id}\``, ofPaper, places[0]!, ofKvpress, places[1]!]];
   });
-  return table(['method', 'as in the paper', 'evicts after', 'kvpress’s defaults', 'evicts after'], rows);
+  return table(
+    [
+      'method',
+      'as in the paper, or in its authors’ code',
+      'evicts after',
+      'kvpress’s defaults',
+      'evicts after',
+    ],
+    rows,
+  );
 }
 
 /** Lines of the width of the prose around them. */
@@ -140,11 +149,11 @@ function parametersTable(id: string): string {
           : schema.label,
       valuesOf(schema),
       schema.defaultRule ?? ([...values].join().replaceAll('"', '') || '–'),
-      schema.paper === undefined ? '–' : String(schema.paper),
+      schema.paper === undefined || !method.presets?.paper ? '–' : String(schema.paper),
       meaningOf(schema),
     ];
   });
-  return table(['parameter', 'on the page', 'values', 'default', 'paper', 'meaning'], rows);
+  return table(['parameter', 'on the page', 'values', 'default', 'paper or code', 'meaning'], rows);
 }
 
 function defaultsOf(schemas: Readonly<Record<string, ParameterSchema>>, context: ParameterContext) {

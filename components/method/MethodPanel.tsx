@@ -95,6 +95,10 @@ const PRESETS: Readonly<Record<Preset['name'], { readonly label: string; readonl
     label: 'As in the paper',
     help: 'The paper’s values, as far as it gives them and this text and model allow them.',
   },
+  code: {
+    label: 'As in the authors’ code',
+    help: 'The values in the code of the paper’s authors, as far as this text and model allow them.',
+  },
   kvpress: {
     label: 'kvpress’s defaults',
     help: 'The defaults of NVIDIA’s kvpress, as far as this text and model allow them; kvpress itself removes nothing until a fraction is asked for.',

@@ -46,7 +46,6 @@ export const adakv: Method = {
       maximum: 1,
       unit: '%',
       default: () => 0.2,
-      paper: 0.2,
     },
     ...snapkvAndLagkvParameters,
   },

@@ -150,7 +150,6 @@ export const block: Method = {
       minimum: 1,
       maximum: mostTokens,
       ...scaledDefault(16, 16, 128),
-      paper: 128,
     },
   },
   notes: () => [

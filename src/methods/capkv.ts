@@ -117,7 +117,6 @@ export const capkv: Method = {
       minimum: 0,
       maximum: 100,
       default: () => 5,
-      paper: 5,
     },
     ...futureParameters,
     futurePositions: { ...futureParameters.futurePositions!, idleWhere: { temperature: [0] } },

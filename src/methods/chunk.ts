@@ -37,7 +37,6 @@ export const chunk: Method = {
     url: 'https://github.com/NVIDIA/kvpress',
   },
   presets: {
-    paper: null,
     kvpress: { parameters: { chunkTokens: 1024 }, evictAfter: 'context' },
   },
   parameters: {
@@ -51,7 +50,6 @@ export const chunk: Method = {
       minimum: 1,
       maximum: mostTokens,
       ...scaledDefault(8, 32, 1024),
-      paper: 1024,
     },
   },
   notes: () => [

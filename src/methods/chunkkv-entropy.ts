@@ -182,7 +182,6 @@ export const chunkkvEntropy: Method = {
     url: 'https://arxiv.org/abs/2502.00299',
   },
   presets: {
-    paper: null,
     kvpress: {
       parameters: {
         chunkTokens: 10,

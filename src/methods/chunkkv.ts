@@ -46,7 +46,6 @@ export const chunkTokens: CountParameter = {
   minimum: 1,
   maximum: mostTokens,
   default: () => 10,
-  paper: 10,
 };
 
 export const chunkkv: Method = {

@@ -134,7 +134,6 @@ export const compactor: Method = {
       minimum: 0,
       maximum: mostTokens,
       default: () => 8,
-      paper: 8,
     },
     recentTokens: {
       kind: 'count',
@@ -144,7 +143,6 @@ export const compactor: Method = {
       minimum: 0,
       maximum: mostTokens,
       default: () => 4,
-      paper: 4,
     },
     chunkTokens: chunkTokensParameter,
     blending: {

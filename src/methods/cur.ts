@@ -108,7 +108,6 @@ export const cur: Method = {
       minimum: 0,
       maximum: mostTokens,
       default: () => 4,
-      paper: 4,
     },
     windowTokens: {
       kind: 'count',
@@ -119,7 +118,6 @@ export const cur: Method = {
       minimum: 1,
       maximum: mostTokens,
       default: () => 16,
-      paper: 16,
     },
     leverage: {
       kind: 'choice',
@@ -132,7 +130,6 @@ export const cur: Method = {
         { value: 'mean', label: 'mean', help: 'The mean of both shares.' },
       ],
       default: () => 'product',
-      paper: 'product',
     },
   },
   notes: () => [

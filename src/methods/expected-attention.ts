@@ -130,7 +130,6 @@ const yesOrNo = (label: string, help: string, yes: string, no: string) => ({
     { value: false, label: 'no', help: no },
   ],
   default: () => true,
-  paper: true,
 });
 
 export const expectedAttention: Method = {
@@ -180,7 +179,6 @@ export const expectedAttention: Method = {
       minimum: 0,
       maximum: 1,
       default: () => 0,
-      paper: 0,
     },
   },
   notes: () => [

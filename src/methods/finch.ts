@@ -34,9 +34,6 @@ const over = (scorer: Scorer) =>
 
 const ways = { whole: over(whole), byChunk: over(byChunk) };
 
-// The paper's window is its question, of whatever length.
-const { paper: _, ...questionTokens } = windowParameters.windowTokens as CountParameter;
-
 export const finch: Method = {
   id: 'finch',
   title: 'FINCH',
@@ -47,13 +44,12 @@ export const finch: Method = {
     url: 'https://arxiv.org/abs/2408.00167',
   },
   presets: {
-    paper: { evictAfter: 'question' },
     kvpress: { parameters: { chunkTokens: 0, normalize: true, positions: 'cache' }, evictAfter: 'question' },
   },
   parameters: {
     keepFraction,
     windowTokens: {
-      ...questionTokens,
+      ...(windowParameters.windowTokens as CountParameter),
       label: 'Question',
       help: 'Last tokens before the eviction, the question: their queries score the others, and they stay. kvpress finds them by a delimiter.',
     },
@@ -76,9 +72,8 @@ export const finch: Method = {
         { value: false, label: 'no', help: 'All count alike.' },
       ],
       default: () => true,
-      paper: true,
     },
-    positions: { ...positions, default: () => 'cache', paper: 'cache' },
+    positions: { ...positions, default: () => 'cache' },
   },
   notes: () => [
     'kvpress’s variant: reads the text once, with full attention. The paper reads it chunk by chunk with the question behind each, and compresses before the next.',

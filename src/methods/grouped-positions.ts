@@ -36,6 +36,7 @@ export const groupedPositions: Method = {
     year: 2024,
     url: 'https://arxiv.org/abs/2401.01325',
   },
+  presets: { paper: { from: 'paper' } },
   parameters: {
     neighborTokens: {
       kind: 'count',

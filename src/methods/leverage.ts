@@ -64,7 +64,6 @@ export const leverage: Method = {
       minimum: 1e-6,
       maximum: 100,
       default: () => 0.01,
-      paper: 0.01,
     },
     ...sketchParameters,
   },

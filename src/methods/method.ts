@@ -449,8 +449,11 @@ export type EvictAfter = (typeof EVICTION_CHOICES)[number];
 
 /** What presets of a method are made from (src/methods/presets.ts), beside `paper` of its parameters. */
 interface PresetSources {
-  /** Where its paper evicts, if that is known. Null: the method is nobody's paper, and `paper` of its parameters another method's. */
-  readonly paper?: { readonly evictAfter: EvictAfter } | null;
+  /**
+   * Where `paper` of its parameters comes from, the paper itself or its authors' code, and where that evicts, if it is known. Absent: we
+   * have read neither, and `paper` of parameters that methods share is another method's.
+   */
+  readonly paper?: { readonly from: 'paper' | 'code'; readonly evictAfter?: EvictAfter };
   /** kvpress's defaults, where it has the method. */
   readonly kvpress?: { readonly parameters?: Parameters; readonly evictAfter?: EvictAfter };
 }

@@ -68,7 +68,6 @@ export const noncausal: Method = {
       maximum: () => 255,
       isOdd: true,
       default: () => 3,
-      paper: 3,
     },
   },
   notes: () => [

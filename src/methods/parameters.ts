@@ -44,7 +44,7 @@ export interface CountParameter extends Described {
   readonly minimum: number;
   readonly maximum: (context: ParameterContext) => number;
   readonly default: Default<number | readonly number[]>;
-  /** The value in the paper, for the preset "as in the paper". */
+  /** The value in the paper or its authors' code, for the preset that has it. */
   readonly paper?: number;
 }
 

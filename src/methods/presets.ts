@@ -1,9 +1,10 @@
-/** Whole sets of parameters to start from: scaled to the text, as in the paper, as kvpress has them. */
+/** Whole sets of parameters to start from: scaled to the text, as its paper or its authors' code has them, as kvpress does. */
 import type { EvictAfter, Method } from './method';
 import { completeParameters, type ParameterContext, type Parameters } from './parameters';
 
 export interface Preset {
-  readonly name: 'scaled' | 'paper' | 'kvpress';
+  /** 'code': as the paper's authors have it there. */
+  readonly name: 'scaled' | 'paper' | 'code' | 'kvpress';
   readonly parameters: Parameters;
   /** Where methods evict there; null: wherever they do now. */
   readonly evictAfter: EvictAfter | null;
@@ -29,10 +30,9 @@ export function presetsOf(method: Method, context: ParameterContext): readonly P
   });
   // Back from where a source evicts.
   const usual = paper?.evictAfter || kvpress?.evictAfter ? 'context' : null;
-  const hasPaper = paper !== null && (paper !== undefined || Object.keys(ofPaper).length > 0);
   return [
     preset('scaled', {}, usual),
-    ...(hasPaper ? [preset('paper', ofPaper, paper?.evictAfter ?? null)] : []),
+    ...(paper ? [preset(paper.from, ofPaper, paper.evictAfter ?? null)] : []),
     ...(kvpress ? [preset('kvpress', kvpress.parameters ?? {}, kvpress.evictAfter ?? null)] : []),
   ];
 }

@@ -36,7 +36,6 @@ export const pyramidkv: Method = {
       minimum: 1,
       maximum: () => 1000,
       default: () => 20,
-      paper: 20,
     },
   },
   notes: (parameters, context) => [

@@ -97,6 +97,7 @@ export const quest: Method = {
     year: 2024,
     url: 'https://arxiv.org/abs/2406.10774',
   },
+  presets: { paper: { from: 'code' } },
   parameters: {
     pageTokens: {
       kind: 'count',

@@ -159,7 +159,6 @@ export const simlayerkv: Method = {
       maximum: 1,
       unit: '%',
       default: () => 0.9,
-      paper: 0.9,
     },
     sinkTokens: {
       kind: 'count',
@@ -170,7 +169,6 @@ export const simlayerkv: Method = {
       minimum: 0,
       maximum: mostTokens,
       default: () => 4,
-      paper: 4,
     },
     recentTokens: {
       kind: 'count',
@@ -181,7 +179,6 @@ export const simlayerkv: Method = {
       minimum: 2,
       maximum: mostTokens,
       ...scaledDefault(8, 16, 1024),
-      paper: 1024,
     },
     lastTokens: {
       kind: 'count',

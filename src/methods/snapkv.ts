@@ -50,7 +50,7 @@ export const snapkv: Method = {
     url: 'https://arxiv.org/abs/2404.14469',
   },
   presets: {
-    paper: { evictAfter: 'question' },
+    paper: { from: 'code', evictAfter: 'question' },
     kvpress: { parameters: { variant: 'kvpress', windowTokens: 64, poolKernel: 5 }, evictAfter: 'context' },
   },
   parameters: {

@@ -78,6 +78,7 @@ export const streamingLlm: Method = {
   summary: 'Keeps the first tokens (attention sinks) and the most recent ones.',
   citation: { authors: 'Xiao, Tian, Chen, Han, Lewis', year: 2023, url: 'https://arxiv.org/abs/2309.17453' },
   presets: {
+    paper: { from: 'code' },
     kvpress: { parameters: { sinkTokens: 4 }, evictAfter: 'context' },
   },
   parameters: {

@@ -53,7 +53,6 @@ export const streaming: Method = {
     'Cuts the cache to a fixed size after every so many tokens, read or written, by another method’s scores.',
   citation: { authors: 'NVIDIA, kvpress', year: 2024, url: 'https://github.com/NVIDIA/kvpress' },
   presets: {
-    paper: null,
     kvpress: {
       parameters: {
         everyTokens: 512,
@@ -88,7 +87,6 @@ export const streaming: Method = {
       maximum: mostTokens,
       ...scaledDefault(16, 32, 512),
       isSameInAllLayers: true,
-      paper: 512,
     },
     cacheTokens: {
       kind: 'count',
@@ -98,7 +96,6 @@ export const streaming: Method = {
       minimum: 1,
       maximum: mostTokens,
       ...scaledDefault(4, 32, 2048),
-      paper: 2048,
     },
     ...snapkvAndLagkvAmong(Object.keys(bases)),
   },

@@ -18,7 +18,6 @@ export const tova: Method = {
     url: 'https://arxiv.org/abs/2401.06104',
   },
   presets: {
-    paper: { evictAfter: 'question' },
     kvpress: { evictAfter: 'context' },
   },
   parameters: { keepFraction },

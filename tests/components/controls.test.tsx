@@ -43,7 +43,7 @@ describe('the controls of a method', () => {
     expect(screen.queryByText('Head scores')).toBeNull();
     const headScores = Array.from({ length: 8 }, () => [0.1, 0.7]);
     act(() => page.actions.setParameter('headScores', headScores, true));
-    await userEvent.click(screen.getByRole('button', { name: 'As in the paper' }));
+    await userEvent.click(screen.getByRole('button', { name: /^kvpress’s defaults/ }));
     expect(page.state().parameters).toMatchObject({ headScores, sinkTokens: 128 });
     await userEvent.click(screen.getByRole('button', { name: /^Scaled to this text/ }));
     expect(page.state().parameters).toMatchObject({ headScores, sinkTokens: 32 });
@@ -60,7 +60,7 @@ describe('the controls of a method', () => {
     renderWith(page, <MethodPanel />);
     const preset = (name: RegExp) => userEvent.click(screen.getByRole('button', { name }));
     expect(page.state()).toMatchObject({ evictAfter: 'context', parameters: { variant: 'kvpress' } });
-    await preset(/^As in the paper.*after the question$/);
+    await preset(/^As in the authors’ code.*after the question$/);
     expect(page.state()).toMatchObject({
       evictAfter: 'question',
       parameters: { variant: 'official', windowTokens: 32 },
@@ -68,11 +68,11 @@ describe('the controls of a method', () => {
     await waitFor(() => expect(address).toMatch(/evictAfter=question/));
     await preset(/^Scaled to this text.*after the context$/);
     expect(page.state()).toMatchObject({ evictAfter: 'context', parameters: { variant: 'kvpress' } });
-    await preset(/^As in the paper/);
+    await preset(/^As in the authors’ code/);
     await preset(/^kvpress’s defaults.*after the context$/);
     expect(page.state()).toMatchObject({ evictAfter: 'context', parameters: { windowTokens: 64 } });
     act(() => page.actions.setSource({ kind: 'text', text: 'Nobody asks anything here.' }));
-    await preset(/^As in the paper/);
+    await preset(/^As in the authors’ code/);
     expect(page.state()).toMatchObject({ evictAfter: null, parameters: { variant: 'official' } });
   });
 
@@ -83,14 +83,14 @@ describe('the controls of a method', () => {
     const pressed = () =>
       screen.queryAllByRole('button', { pressed: true }).map(({ textContent }) => textContent);
     expect(pressed()).toEqual(['Scaled to this text']);
-    await userEvent.click(preset(/^As in the paper$/));
+    await userEvent.click(preset(/^As in the authors’ code$/));
     expect(page.store.getState().session.queriesStart).toBe(200);
-    expect(pressed()).toEqual(['As in the paper']);
+    expect(pressed()).toEqual(['As in the authors’ code']);
     act(() => page.actions.setQueriesStart(null));
     // The paper's code evicts after the question, which is not what is chosen now.
     expect(pressed()).toEqual([]);
-    await userEvent.click(preset(/^As in the paper/));
-    expect(pressed()).toEqual(['As in the paperafter the question']);
+    await userEvent.click(preset(/^As in the authors’ code/));
+    expect(pressed()).toEqual(['As in the authors’ codeafter the question']);
     act(() => page.actions.setParameter('windowTokens', 31, true));
     expect(pressed()).toEqual([]);
   });

@@ -1,4 +1,5 @@
 /** Which presets methods have, and that their values are ones. */
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { methodById, methods } from '../../src/methods';
 import { type ParameterContext, resolveParameters } from '../../src/methods/parameters';
@@ -12,22 +13,9 @@ const large: ParameterContext = {
   ...{ queryHeads: 32, keyValueHeads: 8, headDimension: 128 },
 };
 
-const namesOf = (id: string): Preset['name'][] => presetsOf(methodById(id), bundled).map(({ name }) => name);
+const documented = readFileSync(new URL('../../docs/methods.md', import.meta.url), 'utf8');
 
-const WITHOUT_PAPER: Readonly<Record<string, string>> = {
-  full: 'what all are measured against',
-  lrsa: 'only its abstract is open, which gives no sizes',
-  'chunkkv-entropy': 'the gate is kvpress’s own',
-  'observed-attention': 'its paper’s cache is H2O’s, a method of its own here',
-  knorm: 'has no parameter but the fraction',
-  keydiff: 'has no parameter but the fraction',
-  chunk: 'kvpress’s own',
-  streaming: 'kvpress’s own',
-  merging: 'kvpress’s own',
-  oracle: 'nobody’s',
-  random: 'nobody’s',
-  sentences: 'nobody’s',
-};
+const namesOf = (id: string): Preset['name'][] => presetsOf(methodById(id), bundled).map(({ name }) => name);
 
 const NOT_IN_KVPRESS = [
   ...['full', 'grouped-positions', 'esa', 'lrsa', 'freqkv', 'lorc', 'quest', 'sparq', 'loki', 'tokenselect'],
@@ -35,11 +23,15 @@ const NOT_IN_KVPRESS = [
 ];
 
 describe('presets', () => {
-  it('are scaled, as in the paper and kvpress’s, but where there is nothing of the kind', () => {
-    for (const { id } of methods) {
+  it('are scaled, as in paper or code where docs/methods.md has read one, and kvpress’s where it has the method', () => {
+    for (const { id, parameters } of methods) {
+      const section = documented.split(`\n## ${id}\n`)[1]!.split('\n## ')[0]!;
+      const [head] = section.split(/\bFiles?:/);
+      const hasValues = Object.values(parameters).some(({ paper }) => paper !== undefined);
+      const from = /\*paper\b/.test(head!) ? 'paper' : /\*code\*/.test(head!) ? 'code' : null;
       const wanted = [
         'scaled',
-        ...(id in WITHOUT_PAPER ? [] : ['paper']),
+        ...(from && hasValues ? [from] : []),
         ...(NOT_IN_KVPRESS.includes(id) ? [] : ['kvpress']),
       ];
       expect(namesOf(id), id).toEqual(wanted);
@@ -65,9 +57,9 @@ describe('presets', () => {
   it('name the place of eviction where their source has one', () => {
     const places = (id: string) => presetsOf(methodById(id), bundled).map(({ evictAfter }) => evictAfter);
     expect(places('snapkv')).toEqual(['context', 'question', 'context']);
-    expect(places('tova')).toEqual(['context', 'question', 'context']);
-    expect(places('finch')).toEqual(['context', 'question', 'question']);
-    expect(places('kvzip')).toEqual(['context', 'context', 'context']);
+    expect(places('tova')).toEqual(['context', 'context']);
+    expect(places('finch')).toEqual(['context', 'question']);
+    expect(places('kvzip')).toEqual(['context', 'context']);
     expect(places('esa')).toEqual([null, null]);
     const elsewhere = methods.filter(({ presets }) => presets?.kvpress?.evictAfter === 'question');
     expect(elsewhere.map(({ id }) => id)).toEqual(['finch']);

@@ -46,6 +46,7 @@ export const cascadingKv: Method = {
     year: 2024,
     url: 'https://arxiv.org/abs/2406.17808',
   },
+  presets: { paper: { from: 'code' } },
   parameters: cascadingParameters,
   notes: () => [
     'A token is compared with one neighbour alone, when a sub-cache does not take its turn: what stays is thinner the older it is, whatever it scores.',

@@ -25,7 +25,6 @@ export const criticalParameters: ParameterSchemas = {
     maximum: 1,
     unit: '%',
     default: () => 0.5,
-    paper: 0.5,
   },
   epsilon: {
     kind: 'fraction',
@@ -36,7 +35,6 @@ export const criticalParameters: ParameterSchemas = {
     maximum: 1,
     unit: '',
     default: () => 0.0001,
-    paper: 0.0001,
   },
   outputProjection: {
     kind: 'choice',
@@ -51,7 +49,6 @@ export const criticalParameters: ParameterSchemas = {
       { value: 'identity', label: 'as they are', help: 'Without W_O.' },
     ],
     default: () => INJECTED,
-    paper: INJECTED,
   },
 };
 

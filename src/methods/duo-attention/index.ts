@@ -53,7 +53,6 @@ export const duoAttention: Method = {
       maximum: 1,
       unit: '%',
       default: () => 0.5,
-      paper: 0.5,
     },
     sinkTokens: {
       kind: 'count',
@@ -64,7 +63,6 @@ export const duoAttention: Method = {
       minimum: 0,
       maximum: mostTokens,
       ...scaledDefault(32, 4, 128),
-      paper: 128,
     },
     recentTokens: {
       kind: 'count',
@@ -75,7 +73,6 @@ export const duoAttention: Method = {
       minimum: 1,
       maximum: mostTokens,
       ...scaledDefault(16, 16, 256),
-      paper: 256,
     },
     headScores: {
       kind: 'table',

@@ -23,6 +23,7 @@ export const esa: Method = {
     year: 2025,
     url: 'https://arxiv.org/abs/2502.14477',
   },
+  presets: { paper: { from: 'paper' } },
   parameters: esaParameters,
   traits: (parameters) => ({
     ...{ decides: 'everyBlock', evicts: false, isNested: true, approximates: !isExact(parameters) },

@@ -16,6 +16,7 @@ export const freqkv: Method = {
     year: 2025,
     url: 'https://arxiv.org/abs/2505.00570',
   },
+  presets: { paper: { from: 'code' } },
   parameters: freqkvParameters,
   notes: () => [
     'Untuned: the paper trains the model for its compressed cache; here the weights are as they were, and quality is lower.',

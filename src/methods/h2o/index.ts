@@ -43,6 +43,7 @@ export const h2o: Method = {
     year: 2023,
     url: 'https://arxiv.org/abs/2306.14048',
   },
+  presets: { paper: { from: 'code' } },
   parameters: h2oParameters,
   notes: () => [
     'Read token by token after the first block, as its authors’ streaming code does: slow on long texts. Earlier tokens have been seen by more queries, and rank higher for it.',

@@ -18,6 +18,7 @@ export const infLlm: Method = {
     year: 2024,
     url: 'https://arxiv.org/abs/2402.04617',
   },
+  presets: { paper: { from: 'code' } },
   parameters: infLlmParameters,
   traits: (parameters) => ({
     ...{ decides: 'whileReading', evicts: false, isNested: false, approximates: false },

@@ -20,7 +20,6 @@ export const kvzip: Method = {
     url: 'https://arxiv.org/abs/2505.23416',
   },
   presets: {
-    paper: { evictAfter: 'context' },
     kvpress: {
       parameters: { chunkTokens: 2048, sinkTokens: 4, layerwise: false, normalize: false },
       evictAfter: 'context',
@@ -40,7 +39,6 @@ export const kvzip: Method = {
       minimum: 1,
       maximum: mostTokens,
       default: () => 2048,
-      paper: 2048,
     },
     sinkTokens: {
       kind: 'count',
@@ -51,7 +49,6 @@ export const kvzip: Method = {
       minimum: 0,
       maximum: mostTokens,
       default: () => 4,
-      paper: 4,
     },
     layerwise: {
       kind: 'choice',
@@ -62,7 +59,6 @@ export const kvzip: Method = {
         { value: true, label: 'by layer', help: 'Every layer keeps as many, shared out among its heads.' },
       ],
       default: () => false,
-      paper: false,
     },
     normalize: {
       kind: 'choice',

@@ -76,6 +76,7 @@ export const lagkv: Method = {
     'Keeps keys that are unusually spread against the range of the tokens that follow; looks at no query.',
   citation: { authors: 'Liang, Zhang, Li, Li', year: 2025, url: 'https://arxiv.org/abs/2504.04704' },
   presets: {
+    paper: { from: 'paper' },
     kvpress: { parameters: { variant: 'kvpress', sinkTokens: 4, lagTokens: 128 }, evictAfter: 'context' },
   },
   parameters: lagkvParameters,

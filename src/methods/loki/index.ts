@@ -75,6 +75,7 @@ export const loki: Method = {
     year: 2024,
     url: 'https://arxiv.org/abs/2406.02542',
   },
+  presets: { paper: { from: 'code' } },
   parameters: lokiParameters,
   notes: () => [
     'The components are those of this text’s keys, all of them; the paper takes other texts, so that a user’s is new to them.',

@@ -19,6 +19,7 @@ export const lorc: Method = {
     year: 2024,
     url: 'https://arxiv.org/abs/2410.03111',
   },
+  presets: { paper: { from: 'paper' } },
   parameters: lorcParameters,
   notes: (parameters) => [
     'From the paper’s formulas, no code being public; with rotary positions a key’s factor cannot move into W_Q, so keys are made of their latents before they are rotated.',

@@ -40,7 +40,6 @@ export const merging: Method = {
     url: 'https://github.com/NVIDIA/kvpress',
   },
   presets: {
-    paper: null,
     kvpress: {
       parameters: {
         mergeFraction: 1,

@@ -31,6 +31,7 @@ export const minference: Method = {
     year: 2024,
     url: 'https://arxiv.org/abs/2407.02490',
   },
+  presets: { paper: { from: 'paper' } },
   parameters: minferenceParameters,
   notes: (parameters) => [
     'Reads less of the prompt only: its numbers are of the prompt’s queries, and its answer is decoded densely.',

@@ -20,7 +20,6 @@ export const chunkTokensParameter: CountParameter = {
   minimum: 1,
   maximum: mostTokens,
   ...scaledDefault(8, 32, 256),
-  paper: 256,
 };
 
 interface ChunkAttention {

@@ -17,7 +17,6 @@ export const futureParameters: ParameterSchemas = {
     minimum: 1,
     maximum: mostTokens,
     ...scaledDefault(8, 32, 512),
-    paper: 512,
   },
   sinkTokens: {
     kind: 'count',
@@ -27,7 +26,6 @@ export const futureParameters: ParameterSchemas = {
     minimum: 0,
     maximum: mostTokens,
     default: () => 4,
-    paper: 4,
   },
 };
 

@@ -29,7 +29,6 @@ export const sketchParameters: ParameterSchemas = {
     minimum: 1,
     maximum: () => 256,
     default: () => 48,
-    paper: 48,
   },
   seed: {
     kind: 'count',

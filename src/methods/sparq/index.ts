@@ -108,6 +108,7 @@ export const sparq: Method = {
     year: 2023,
     url: 'https://arxiv.org/abs/2312.04985',
   },
+  presets: { paper: { from: 'code' } },
   parameters: sparqParameters,
   notes: () => [
     'What stands before the queries is read with full attention; each query then chooses alone. The mean value is in the outputs as run; recall counts the keys that are seen.',

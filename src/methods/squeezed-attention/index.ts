@@ -20,6 +20,7 @@ export const squeezedAttention: Method = {
     year: 2024,
     url: 'https://arxiv.org/abs/2411.09688',
   },
+  presets: { paper: { from: 'code' } },
   parameters: squeezedParameters,
   traits: () => ({
     ...{ decides: 'everyBlock', evicts: false, isNested: false, approximates: false },

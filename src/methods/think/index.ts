@@ -42,7 +42,6 @@ export const think: Method = {
       maximum: 1,
       unit: '%',
       default: () => 0.5,
-      paper: 0.6,
     },
     windowTokens: {
       kind: 'count',
@@ -52,7 +51,6 @@ export const think: Method = {
       minimum: 1,
       maximum: mostTokens,
       ...scaledDefault(64, 8, 32),
-      paper: 32,
     },
   },
   notes: () => [

@@ -30,6 +30,7 @@ export const tokenSelect: Method = {
     year: 2024,
     url: 'https://arxiv.org/abs/2411.02886',
   },
+  presets: { paper: { from: 'code' } },
   parameters: tokenSelectParameters,
   traits: (parameters) => ({
     ...{ decides: 'everyBlock', evicts: false, isNested: false, approximates: false },
