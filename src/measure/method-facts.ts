@@ -86,6 +86,7 @@ function needsOf(wants: Wants): string[] {
   if (queriesBefore === Number.POSITIVE_INFINITY) needs.push('all earlier queries');
   else if (queriesBefore > 0)
     needs.push(queriesBefore === 1 ? 'the last query' : `the last ${queriesBefore} queries`);
+  if (wants.attended) needs.push('attention probabilities');
   if (wants.logSumExp) needs.push('full attention');
   if (wants.unrotated || wants.earlierUnrotated) needs.push('keys before rotation');
   if (wants.recorded && !wants.rereading) needs.push('the text read first');

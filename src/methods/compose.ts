@@ -172,7 +172,7 @@ export function compose<Made extends Scores>(parts: Parts<Made>): Composed {
       ...{ decides, evicts, isNested, approximates: false, sets: scorer.sets, cache: 'tokens' },
       unit: unit.tokens(parameters, 0),
       positions: positions.of(parameters),
-      wants: scorer.wants?.(parameters) ?? {},
+      wants: { ...scorer.wants?.(parameters), ...(scorer.follow && { attended: true }) },
       ...(isDenseBefore && positions.of(parameters) === 'model' ? { isDenseBefore } : {}),
     }),
     blocks: schedule.blocks,

@@ -80,6 +80,9 @@ describe('methods side by side', () => {
     expect(facts('merging').needs).toEqual(['the text read first']);
     expect(facts('minference').needs).toEqual(['the whole prompt']);
     expect(facts('oracle').needs).toEqual(['full attention']);
+    for (const id of ['h2o', 'observed-attention', 'cascading-kv'])
+      expect(facts(id).needs, id).toEqual(['attention probabilities']);
+    expect(facts('infllm').needs).toEqual(['attention probabilities', 'keys before rotation']);
   });
 
   it('say prefill of one whose answer is read densely', () => {

@@ -55,7 +55,7 @@ export const cascadingKv: Method = {
     ...{ decides: 'whileReading', evicts: true, isNested: false, approximates: false },
     ...{ sets: isShared(parameters) ? 'layer' : 'kvHead', cache: 'tokens' },
     positions: positionsByChoice.of(parameters),
-    wants: isByFullAttention(parameters) ? { logSumExp: true } : {},
+    wants: { attended: true, ...(isByFullAttention(parameters) && { logSumExp: true }) },
   }),
   blocks: (parameters, tokens) => equalBlocks(0, tokens, chunkTokensOf(parameters)),
   start,

@@ -50,7 +50,8 @@ export const h2o: Method = {
   ],
   traits: (parameters) => ({
     ...{ decides: 'whileReading', evicts: true, isNested: false, approximates: false },
-    ...{ sets: 'queryHead', cache: 'tokens', positions: positionsByChoice.of(parameters), wants: {} },
+    ...{ sets: 'queryHead', cache: 'tokens', positions: positionsByChoice.of(parameters) },
+    wants: { attended: true },
   }),
   blocks(parameters, tokens, _evictAt, context) {
     const first = Math.min(tokens, prefillTokens(parameters, context));

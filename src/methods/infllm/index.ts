@@ -24,7 +24,7 @@ export const infLlm: Method = {
     ...{ decides: 'whileReading', evicts: false, isNested: false, approximates: false },
     ...{ sets: 'layer', cache: 'tokens', positions: 'cache' },
     unit: lengthsIn(parameters, 0).blockTokens,
-    wants: { unrotated: true },
+    wants: { unrotated: true, attended: true },
   }),
   notes: () => [
     'What stands for a block is known once its tokens are no longer local, by the attention that the method itself paid: earlier blocks are always read, too.',
