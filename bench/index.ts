@@ -1,6 +1,7 @@
 /**
  * `npm run bench`: what this machine's GPU can do, and what the program reaches of it. `--only kernels,esa` runs some of the
- * sections, `--json FILE` also writes the figures to a file. `--backend cpu` measures the CPU backend instead, with
+ * sections, `--methods h2o,quest` some of the methods where a section
+ * measures methods, `--json FILE` also writes the figures to a file. `--backend cpu` measures the CPU backend instead, with
  * WebAssembly SIMD and without. Sections that need a page are scripts/bench.mjs's.
  */
 import { writeFileSync } from 'node:fs';
@@ -12,7 +13,7 @@ import { openDevice } from '../gpu/webgpu/device';
 import { measurePeak } from './peak';
 import { measurementHeader, measurementLine, peakLine } from './report';
 import type { Bench, Section } from './section';
-import { chosenSections } from './sections';
+import { chosenMethods, chosenSections } from './sections';
 import type { Measurement } from './timing';
 
 /** What `--json` writes for one backend. */
@@ -24,18 +25,28 @@ interface Results {
   readonly figures: Record<string, unknown>;
 }
 
+interface Chosen {
+  readonly sections: readonly Section[];
+  readonly methods: readonly string[] | undefined;
+}
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { backend: { type: 'string' }, only: { type: 'string' }, json: { type: 'string' } },
+    options: {
+      backend: { type: 'string' },
+      only: { type: 'string' },
+      methods: { type: 'string' },
+      json: { type: 'string' },
+    },
   });
   if (values.backend !== undefined && values.backend !== 'cpu' && values.backend !== 'webgpu')
     throw new Error(`There is no backend "${values.backend}"; it is webgpu, or cpu to measure the CPU.`);
-  const chosen = chosenSections(values.only);
+  const chosen = { sections: chosenSections(values.only), methods: chosenMethods(values.methods) };
   const results = values.backend === 'cpu' ? await measureCpu(chosen) : [await measureGpu(chosen)];
   if (values.json) writeFileSync(values.json, `${JSON.stringify(results, null, 1)}\n`);
 }
 
-async function measureGpu(chosen: readonly Section[]): Promise<Results> {
+async function measureGpu(chosen: Chosen): Promise<Results> {
   const { create, globals } = await import('webgpu');
   Object.assign(globalThis, globals);
   // Browsers round timestamps to 0.1 ms; here nobody is to be protected from precise ones.
@@ -48,7 +59,7 @@ async function measureGpu(chosen: readonly Section[]): Promise<Results> {
   return runSections(chosen, ops, { device, peak });
 }
 
-async function measureCpu(chosen: readonly Section[]): Promise<Results[]> {
+async function measureCpu(chosen: Chosen): Promise<Results[]> {
   const results: Results[] = [];
   for (const simd of [true, false]) {
     const ops = createCpuOps({ simd });
@@ -59,7 +70,7 @@ async function measureCpu(chosen: readonly Section[]): Promise<Results[]> {
   return results;
 }
 
-async function runSections(chosen: readonly Section[], ops: Ops, gpu?: Bench['gpu']): Promise<Results> {
+async function runSections({ sections, methods }: Chosen, ops: Ops, gpu?: Bench['gpu']): Promise<Results> {
   const results: Results = {
     device: ops.description,
     date: new Date().toISOString(),
@@ -67,13 +78,14 @@ async function runSections(chosen: readonly Section[], ops: Ops, gpu?: Bench['gp
     measurements: [],
     figures: {},
   };
-  for (const section of chosen) {
+  for (const section of sections) {
     if (section.needsGpu && !gpu) continue;
     console.log(`\n${section.title}`);
     let hasHeader = false;
     await section.run({
       ops,
       ...(gpu ? { gpu } : {}),
+      ...(methods ? { methods } : {}),
       print: (line) => console.log(line),
       row(measurement) {
         if (!hasHeader) console.log(measurementHeader());

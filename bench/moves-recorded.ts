@@ -53,7 +53,7 @@ export const movesRecorded: Section = {
   name: 'moves-recorded',
   title: 'A parameter of each method moves, 4,096 tokens, on a device that does nothing',
   needsGpu: false,
-  async run({ print, figure }) {
+  async run({ methods: ids, print, figure }) {
     const all: RecordedMove[] = [];
     print(
       line('', [
@@ -68,7 +68,7 @@ export const movesRecorded: Section = {
         'copies',
       ]),
     );
-    for await (const move of recordMoves()) {
+    for await (const move of recordMoves(ids)) {
       const { method, parameter, milliseconds, calls } = move;
       const { dispatches, passes, submissions, readbacks, buffers, bindGroups, writes, copies } = calls;
       const counts = [dispatches, passes, submissions, readbacks, buffers, bindGroups, writes, copies];

@@ -34,17 +34,18 @@ export const moves: Section = {
   name: 'moves',
   title: 'A parameter of each method moves: the numbers of all layers',
   needsGpu: false,
-  async run({ ops, row, print }) {
+  async run({ ops, methods: ids, row, print }) {
     if (ops.isSoftware) {
       print('left out: a software driver takes minutes to compile what all methods need');
       return;
     }
-    await checkMethods(ops);
+    const measured = methods.filter(({ id }) => ids?.includes(id) ?? true);
+    await checkMethods(ops, measured);
     const tokens = TOKENS[ops.backend === 'cpu' ? 'cpu' : 'gpu'];
     const context = await contextOf(ops, tokens);
     const study = new LiveStudy(ops, tokens);
     await study.run({ id: 'full', parameters: {} }, ['probe']);
-    for (const method of methods) {
+    for (const method of measured) {
       for (const { parameter, values } of movesOf(method, context)) {
         // The first one compiles, and finds nothing at hand.
         const [first, ...others] = values;
@@ -128,10 +129,10 @@ function distinct(all: readonly Parameters[]): Parameters[] {
 }
 
 /** @throws if a method's numbers are not the CPU's */
-async function checkMethods(ops: Ops): Promise<void> {
+async function checkMethods(ops: Ops, measured: readonly Method[]): Promise<void> {
   const cpu = createCpuOps({ simd: false });
   const [expected, actual] = [new LiveStudy(cpu, CHECKED_TOKENS), new LiveStudy(ops, CHECKED_TOKENS)];
-  for (const { id } of methods) {
+  for (const { id } of measured) {
     const method = { id, parameters: {} };
     const [wanted, given] = [await expected.move(method, 'layers'), await actual.move(method, 'layers')];
     for (const [name, of] of CHECKED)

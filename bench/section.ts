@@ -7,6 +7,8 @@ export interface Bench {
   readonly ops: Ops;
   /** The GPU, and what it can do at most; undefined for the CPU backend. */
   readonly gpu?: { readonly device: GPUDevice; readonly peak: Peak };
+  /** Methods to measure, where a section measures methods; all of them without it. */
+  readonly methods?: readonly string[];
   /** A line of text under the section's title. */
   print(line: string): void;
   /** A row of the table of measurements; its header comes with the section's first row. */

@@ -1,4 +1,5 @@
-/** The parts of the benchmark, in the order in which they are printed. */
+/** The parts of the benchmark, in the order in which they are printed, and what `--only` and `--methods` choose of them. */
+import { methods } from '../src/methods';
 import { attention } from './attention';
 import { dispatchOverhead } from './dispatch-overhead';
 import { esa } from './esa';
@@ -45,4 +46,17 @@ export function chosenSections(only: string | undefined): readonly Section[] {
     }
   }
   return sections.filter(({ name }) => names.includes(name));
+}
+
+/**
+ * The methods that `--methods` names, comma-separated; undefined without it.
+ *
+ * @throws with one sentence if there is none of an id
+ */
+export function chosenMethods(named: string | undefined): readonly string[] | undefined {
+  const ids = named?.split(',').filter(Boolean);
+  for (const id of ids ?? []) {
+    if (!methods.some((method) => method.id === id)) throw new Error(`There is no method "${id}".`);
+  }
+  return ids;
 }

@@ -42,6 +42,7 @@ function run(args, env) {
 const { values } = parseArgs({
   options: {
     only: { type: 'string' },
+    methods: { type: 'string' },
     backend: { type: 'string' },
     json: { type: 'string' },
     against: { type: 'string' },
@@ -52,6 +53,7 @@ const elsewhere = asked?.filter((name) => !(name in PROGRAM_SECTIONS));
 if (!elsewhere || elsewhere.length > 0) {
   const args = [
     ...(elsewhere ? ['--only', elsewhere.join(',')] : []),
+    ...(values.methods ? ['--methods', values.methods] : []),
     ...(values.backend ? ['--backend', values.backend] : []),
     ...(values.json ? ['--json', values.json] : []),
   ];
