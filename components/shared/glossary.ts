@@ -53,7 +53,7 @@ export const glossary = {
   dropped:
     'Not kept: its score was below the cut (or as high, and another decided), or the method leaves such keys out.',
   needle:
-    'A planted sentence with a fact; outlined where the question asks for it. The count is of the digits of its value that were seen by the queries that wrote them, in this layer and head of the free run.',
+    'A planted sentence with a fact; outlined where the question asks for it. The count is of the digits of its value that were seen by the queries that wrote them, in this layer and head of the free run; where none were counted, of its tokens that the chosen query sees.',
   trainedLength:
     'The model has never seen texts longer than this: full attention goes wrong there, so recall against it means little.',
   sweep:

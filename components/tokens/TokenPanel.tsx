@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'react';
 import type { QueryRow } from '../../src/measure/results';
-import { isKept } from '../../src/page/explain/explain-key';
+import { keptIn } from '../../src/page/explain/explain-key';
 import { useMapPositions, usePageState, useRowBy } from '../../src/page/hooks';
 import { shownTexts } from '../../src/page/shown-texts';
 import { chosenQuery } from '../../src/page/state';
@@ -56,7 +56,7 @@ export function TokenPanel() {
         command: selectCommand,
       }}
     >
-      <NeedleChips needles={text.needles} onJump={jump} />
+      <NeedleChips needles={text.needles} row={row} onJump={jump} />
       <div className={styles.pictures} data-void={isVoid || undefined}>
         <Overview text={text} row={row} onJump={jump} />
         <TokenStrip text={text} row={row} query={query} target={target} />
@@ -109,10 +109,4 @@ function firstOfInterest({ needles, tokenTexts }: TextFacts, row: QueryRow): num
     return keptIn(row, value) < value.end - value.start;
   });
   return (lost ?? asked[0])?.start ?? 0;
-}
-
-function keptIn(row: QueryRow, { start, end }: { start: number; end: number }): number {
-  let kept = 0;
-  for (let token = start; token < end; token++) if (isKept(row, token)) kept += 1;
-  return kept;
 }

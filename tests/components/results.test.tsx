@@ -109,6 +109,8 @@ describe('a cache of mixtures', () => {
     expect(screen.getAllByText(/^(right|wrong)$/)).toHaveLength(2);
     expect(screen.getByText(/0\.031/)).toHaveTextContent('nats');
     expect(screen.queryByText(/\d\/5/)).toBeNull();
+    const [chip] = await screen.findAllByRole('button', { name: /^amber lantern \d+ of \d+ tokens$/ });
+    expect(chip!.title).toMatch(/; query [\d,]+ sees \d+ of its \d+ tokens, in layer 7, head 4$/);
     await screen.findByText(/^as the blank before the answer sees it/);
     const states = new Set(
       [...container.querySelectorAll('[data-token]')].map((token) => token.getAttribute('data-state')),

@@ -146,3 +146,13 @@ export function isKept(row: QueryRow, key: number): boolean {
   const fate = KEY_FATES[row.fates[key]!];
   return fate !== 'future' && fate !== 'dropped' && fate !== 'mixed';
 }
+
+/** How many of the tokens [start, end) the query sees. */
+export function keptIn(
+  row: QueryRow,
+  { start, end }: { readonly start: number; readonly end: number },
+): number {
+  let kept = 0;
+  for (let token = start; token < end; token++) if (isKept(row, token)) kept += 1;
+  return kept;
+}
