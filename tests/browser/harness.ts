@@ -9,8 +9,11 @@ export interface ChromiumTest {
   /** Address of the page, with a slash at its end; there inside tests and hooks. */
   readonly url: string;
   readonly browser: Browser;
-  /** Opens the page in a browser profile of its own; `hash` as in a link, with or without `#`. */
-  openPage(hash?: string, options?: BrowserContextOptions): Promise<Page>;
+  /** Opens the page in a browser profile of its own; `hash` as in a link, with or without `#`. `prepare` gets it while it is empty. */
+  openPage(
+    hash?: string,
+    options?: BrowserContextOptions & { prepare?: (page: Page) => Promise<unknown> },
+  ): Promise<Page>;
   /** What went wrong in the pages so far. A test that provokes an error takes it out with `splice(0)`. */
   readonly problems: string[];
 }
@@ -60,10 +63,11 @@ export function describeInChromium(
       get browser() {
         return browser!;
       },
-      async openPage(hash = '', options = {}) {
+      async openPage(hash = '', { prepare, ...options } = {}) {
         const context = await browser!.newContext({ viewport: { width: 1440, height: 900 }, ...options });
         const page = await context.newPage();
         collectProblems(page, server!.url, problems);
+        await prepare?.(page);
         await page.goto(`${server!.url}${hash && !hash.startsWith('#') ? '#' : ''}${hash}`);
         return page;
       },
