@@ -32,6 +32,8 @@ const specs: readonly [id: string, given: Record<string, unknown>][] = [
   ['tokenselect', { ...lengths, initTokens: 4, poolKernel: 0 }],
   ['tokenselect', { ...lengths, localTokens: 1, initTokens: 0, poolKernel: 5, scoreQuery: 'rotated' }],
   ['grouped-positions', { neighborTokens: 30, groupSize: 4, chunkTokens: 40 }],
+  ['squeezed-attention', { clusters: 12, quantile: 0.6, observationTokens: 20 }],
+  ['squeezed-attention', { clusters: 24, coarseClusters: 5, coarseQuantile: 0.3, observationTokens: 20 }],
 ];
 
 /** Off the device, scores without what may differ by rounding between the two. */
@@ -140,6 +142,7 @@ describe('each query in one pass, on the CPU', () => {
     ['oracle', { keepFraction: 1 }],
     ['quest', { denseLayers: 1 }],
     ['loki', { selectedTokens: 160 }],
+    ['squeezed-attention', { quantile: 0 }],
   ])('%s %o: where queries keep everything they are asked one by one', async (id, given) => {
     const method = methodById(id);
     const parameters = resolveParameters(method, given, text);

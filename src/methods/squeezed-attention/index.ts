@@ -2,7 +2,7 @@
  * Squeezed Attention (arXiv 2411.09688): the keys of a context are clustered once; later queries look up centroids, and attend to the keys
  * of those clusters that score above a threshold. Nothing is evicted (SqueezeAILab/SqueezedAttention, squeezedattention/).
  */
-import { equalBlocks, studyBlocks } from '../blocks';
+import { equalBlocks, queriesOfPass, studyBlocks } from '../blocks';
 import { keptLists } from '../compose';
 import { defaultChunkTokens } from '../defaults';
 import { costOfEverything } from '../keep-everything';
@@ -60,15 +60,16 @@ export const squeezedAttention: Method = {
   },
   memory(parameters, place) {
     const { queryHeads: H, keyValueHeads: G, headDimension: d, tokens, layers, largestBlock } = place;
+    const each = place.isFreeRun ? 1 : Math.min(tokens, queriesOfPass(H, tokens));
     const sizes = Array.from({ length: layers }, (_, layer) => numbersIn(parameters, layer, tokens));
     const clusters = Math.max(...sizes.map((of) => of.clusters + of.coarseClusters));
     const observed = Math.max(...sizes.map((of) => Math.min(tokens, of.observed)));
-    const queries = Math.max(largestBlock, observed);
+    const queries = Math.max(largestBlock, observed, each);
     return [
-      ...keptLists(place, 1, H),
+      ...keptLists(place, 1, H * each),
       { label: 'centroids', elements: G * clusters * (d + 4), count: layers },
       { label: 'labels of clusters', elements: G * (tokens + clusters), count: layers },
-      { label: 'looked-up clusters', elements: H * clusters, count: 4 },
+      { label: 'looked-up clusters', elements: H * each * clusters, count: 4 },
       { label: 'queries for centroids', elements: H * queries * (d + 4), count: 2 },
       // While clusters are found.
       {

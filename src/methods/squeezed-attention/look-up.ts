@@ -3,7 +3,7 @@
  * one key of cluster j gets, z the scaled product with its centroid and n the keys of a cluster.
  */
 import type { IndexList, ScoreRows } from '../../../gpu/ops';
-import { headMajorRows, matrixRows, type Rows } from '../../../gpu/rows';
+import { eachRowAsHead, headMajorRows, matrixRows, type Rows, tokenMajorRows } from '../../../gpu/rows';
 import { Scratch } from '../../../gpu/scratch';
 import type { MethodContext } from '../method';
 import { type Buffers, inBuffers } from '../remember';
@@ -46,19 +46,28 @@ export function upload(
   });
 }
 
-/** Mean σ over queries [H, n, d], [H, clusters]: of the clusters of `among` alone, 0 for others; of all where that is absent. */
+/** Whether queries look up together, by their mean, or each for itself. */
+export type Asking = 'together' | 'each';
+
+/**
+ * Mean σ over queries [H, n, d], [H, clusters], or that of each, [H·n, clusters]: of the clusters of `among` alone, 0 for others; of all
+ * where that is absent.
+ */
 export function sigma(
   context: MethodContext,
-  query: Rows,
+  asking: Asking,
+  asked: Rows,
   { weighted, centroids }: LookedUp,
   among?: IndexList,
 ): ScoreRows {
   const { ops, attentionScale: scale } = context;
-  const { heads, rows, channels } = query;
+  const { channels } = asked;
   const { rows: clusters } = centroids;
   const scratch = new Scratch(ops);
-  const more = scratch.rows(heads, rows, channels + MORE_CHANNELS, 'queries for centroids');
-  ops.copyRows({ input: query, out: { ...more, channels } });
+  const copy = scratch.rows(asked.heads, asked.rows, channels + MORE_CHANNELS, 'queries for centroids');
+  ops.copyRows({ input: asked, out: { ...copy, channels } });
+  const more = asking === 'each' ? eachRowAsHead(copy) : copy;
+  const { heads, rows } = more;
   const one = scratch.upload(Float32Array.of(1, ...new Array(MORE_CHANNELS - 1).fill(0)), 'channels of ones');
   ops.copyRows({
     input: { ...matrixRows(one, rows, MORE_CHANNELS), heads, headStride: 0, rowStride: 0 },
@@ -72,7 +81,14 @@ export function sigma(
   ops.attention({ query: more, key: weighted, value: weighted, scale, visible, out, logSumExp });
   const sums = ops.scratch('f32', heads * clusters, 'looked-up clusters');
   const score = denseScores(sums, heads, clusters);
-  ops.accumulatedAttention({ query, key: centroids, scale, logSumExp, visible, out: score });
+  ops.accumulatedAttention({
+    query: { ...more, channels },
+    key: centroids,
+    scale,
+    logSumExp,
+    visible,
+    out: score,
+  });
   scratch.release();
   if (rows === 1) return score;
   const means = ops.scratch('f32', heads * clusters, 'looked-up clusters');
@@ -95,6 +111,19 @@ export function spread({ ops }: Pick<MethodContext, 'ops'>, score: ScoreRows, la
     out: headMajorRows(buffer, rows, labels.count, 1),
   });
   return denseScores(buffer, rows, labels.count);
+}
+
+/** Scores of each query [H·n, members] as [n·H, members], so that those of a query lie side by side. */
+export function byQuery({ ops, queryHeads: heads }: MethodContext, score: ScoreRows): ScoreRows {
+  const { rows, length } = score;
+  const buffer = ops.scratch('f32', rows * length, 'scores of members');
+  const queries = rows / heads;
+  ops.copyRows({
+    input: headMajorRows(score.buffer, heads, queries, length),
+    out: tokenMajorRows(buffer, heads, queries, length),
+  });
+  ops.release(score.buffer);
+  return denseScores(buffer, rows, length);
 }
 
 /** The members whose score is above the threshold, by query head; its buffer is the caller's. */

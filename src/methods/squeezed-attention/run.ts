@@ -4,11 +4,11 @@ import { type Rows, sliceRows } from '../../../gpu/rows';
 import { UserError } from '../../base/user-error';
 import type { LayerTrace } from '../../trace/trace';
 import { keepEverything } from '../keep-everything';
-import type { LayerInput, MethodContext, MethodRun, ScoreMemo, Selection } from '../method';
+import type { EachQuery, LayerInput, MethodContext, MethodRun, ScoreMemo, Selection } from '../method';
 import type { Parameters } from '../parameters';
 import { type Buffers, inBuffers, ownMemo, remembered } from '../remember';
 import type { LayerClusters } from './clusters';
-import { above, type LookedUp, sigma, spread, upload } from './look-up';
+import { type Asking, above, byQuery, type LookedUp, sigma, spread, upload } from './look-up';
 import { clustersName, numbersIn } from './schema';
 
 /** What the observation window looked up on average, [H, clusters] of each level, by layer. */
@@ -22,9 +22,9 @@ const NO_THRESHOLD = -1;
 
 const observedOf = new WeakMap<LayerTrace, Map<string, Observed>>();
 
-/** What a block looked up, a row for each query head. */
+/** What a block looked up, a row for each query head; where each query did, for each of these. */
 export interface LookUp extends Buffers {
-  /** By token. */
+  /** By token; of each query those of all heads side by side. */
   readonly tokens: ScoreRows;
   /** By cluster, and by coarse cluster; null: one level. */
   readonly fine: ScoreRows;
@@ -37,6 +37,7 @@ export class SqueezedRun implements MethodRun {
   readonly #firstQuery: number;
   readonly #memo: ScoreMemo;
   readonly #own = ownMemo();
+  readonly each: EachQuery;
   #clusters: ReadonlyMap<number, LayerClusters> = new Map();
   #observed: ReadonlyMap<number, Observed> = new Map();
   #thresholds = new Map<string, number>();
@@ -47,6 +48,10 @@ export class SqueezedRun implements MethodRun {
     this.#parameters = parameters;
     this.#firstQuery = firstQuery;
     this.#memo = context.memo ?? this.#own;
+    this.each = {
+      scoresOfQuery: context.queryHeads,
+      select: (input) => (this.#chooses(input) ? this.#chosen(input, 'each') : null),
+    };
   }
 
   /** One threshold is for all layers: all are looked at, whichever are asked about. */
@@ -67,22 +72,34 @@ export class SqueezedRun implements MethodRun {
   }
 
   select(input: LayerInput): Selection {
-    const { layer, block } = input;
+    return this.#chooses(input) ? this.#chosen(input, 'together')[0]! : keepEverything(input.block.start);
+  }
+
+  #chooses({ layer, block: { start, end } }: LayerInput): boolean {
     const { clustered, quantile, coarseClusters } = this.#numbers(layer);
-    const choosesNothing = quantile === 0 && coarseClusters === 0;
-    if (block.start < this.#firstQuery || block.start === block.end || clustered === 0 || choosesNothing)
-      return keepEverything(block.start);
-    const { value, owned } = this.lookUp(input);
-    const list = above(this.#context, value.tokens, this.threshold(layer, 'fine'));
-    return {
-      list,
-      rangeStart: clustered,
-      candidates: { start: 0, end: clustered },
-      score: { rows: value.tokens, scoreStart: 0 },
-      // A threshold cuts, not a number of keys: those that equal the last one kept are kept.
-      tiedAtCut: null,
-      owned: [list.buffer, ...owned],
-    };
+    return start >= this.#firstQuery && start < end && clustered > 0 && (quantile > 0 || coarseClusters > 0);
+  }
+
+  #chosen(input: LayerInput, asking: Asking): Selection[] {
+    const { layer, block } = input;
+    const { clustered } = this.#numbers(layer);
+    const { value, owned } = this.lookUp(input, asking);
+    const { tokens } = value;
+    const list = above(this.#context, tokens, this.threshold(layer, 'fine'));
+    const choices = asking === 'each' ? block.end - block.start : 1;
+    const sets = list.sets / choices;
+    return Array.from({ length: choices }, (_, i): Selection => {
+      const offset = i * sets * clustered;
+      return {
+        list: { ...list, sets, offset, countsOffset: list.countsOffset! + i * sets },
+        rangeStart: clustered,
+        candidates: { start: 0, end: clustered },
+        score: { rows: { ...tokens, rows: sets, offset }, scoreStart: 0 },
+        // A threshold cuts, not a number of keys: those that equal the last one kept are kept.
+        tiedAtCut: null,
+        owned: i === 0 ? [list.buffer, ...owned] : [],
+      };
+    });
   }
 
   mark(): void {}
@@ -92,13 +109,13 @@ export class SqueezedRun implements MethodRun {
     this.#own.release();
   }
 
-  /** What a block looks up; through the memo, if there is one. */
-  lookUp(input: LayerInput) {
+  /** What a block looks up, or each of its queries; through the memo, if there is one. */
+  lookUp(input: LayerInput, asking: Asking = 'together') {
     const { layer, block, query } = input;
     const { coarse } = this.#clusters.get(layer)!;
     const cut = coarse ? this.threshold(layer, 'coarse') : 'one level';
-    const key = `squeezed/look-up/${this.#name(layer)}/${cut}/${layer}/${block.start}/${block.end}`;
-    return remembered(this.#context.memo, key, (): LookUp => this.#make(layer, query));
+    const key = `squeezed/look-up/${this.#name(layer)}/${cut}/${layer}/${block.start}/${block.end}/${asking}`;
+    return remembered(this.#context.memo, key, (): LookUp => this.#make(layer, query, asking));
   }
 
   /** τ of one level: the layer's quantile of what all layers, heads and tokens of the context got from the observation window. */
@@ -118,20 +135,24 @@ export class SqueezedRun implements MethodRun {
     return this.#clusters.get(layer)!.fine.centroids;
   }
 
-  #make(layer: number, query: Rows): LookUp {
+  #make(layer: number, query: Rows, asking: Asking): LookUp {
     const context = this.#context;
     const { ops } = context;
     const [fineLevel, coarseLevel] = [this.#level(layer, 'fine')!, this.#level(layer, 'coarse')];
-    if (!coarseLevel) {
-      const fine = sigma(context, query, fineLevel);
+    const ofTokens = (fine: ScoreRows): ScoreRows => {
       const tokens = spread(context, fine, fineLevel.labels);
+      return asking === 'each' ? byQuery(context, tokens) : tokens;
+    };
+    if (!coarseLevel) {
+      const fine = sigma(context, asking, query, fineLevel);
+      const tokens = ofTokens(fine);
       return inBuffers(ops, [fine.buffer, tokens.buffer], { fine, tokens, coarse: null });
     }
-    const coarse = sigma(context, query, coarseLevel);
+    const coarse = sigma(context, asking, query, coarseLevel);
     const ofClusters = spread(context, coarse, coarseLevel.labels);
     const among = above(context, ofClusters, this.threshold(layer, 'coarse'));
-    const fine = sigma(context, query, this.#level(layer, 'fine')!, among);
-    const tokens = spread(context, fine, this.#level(layer, 'fine')!.labels);
+    const fine = sigma(context, asking, query, fineLevel, among);
+    const tokens = ofTokens(fine);
     ops.release(ofClusters.buffer, among.buffer);
     return inBuffers(ops, [coarse.buffer, fine.buffer, tokens.buffer], { coarse, fine, tokens });
   }
@@ -148,7 +169,7 @@ export class SqueezedRun implements MethodRun {
     const queries = sliceRows(query, clustered, evictAt - clustered);
     const read = async (level: LookedUp | null): Promise<Float32Array | null> => {
       if (!level) return null;
-      const { buffer } = sigma(this.#context, queries, level);
+      const { buffer } = sigma(this.#context, 'together', queries, level);
       const values = ops.readFloats(buffer);
       ops.release(buffer);
       return values;
