@@ -1,5 +1,5 @@
 /** Blocks of queries that a text is read in. */
-import type { Method, QueryBlock, ReadPlaces } from './method';
+import type { MemoryPlace, Method, QueryBlock, ReadPlaces } from './method';
 import type { ParameterContext, Parameters } from './parameters';
 
 /** Most scores of one pass over consecutive queries with a block each (`EachQuery`): rows of scores × keys. */
@@ -8,6 +8,18 @@ export const MOST_SCORES_OF_PASS = 2 ** 20;
 /** How many queries one pass takes that have so many rows of scores each. */
 export function queriesOfPass(scoresOfQuery: number, tokens: number): number {
   return Math.max(1, Math.floor(MOST_SCORES_OF_PASS / Math.max(1, scoresOfQuery * tokens)));
+}
+
+/**
+ * How many queries a run holds something of its own for at once, where one pass takes them that has so many rows of scores for each:
+ * one in a free run. `most`: consecutive blocks of one query that there are; by default as many as tokens.
+ */
+export function queriesHeld(
+  scoresOfQuery: number,
+  { tokens, isFreeRun }: Pick<MemoryPlace, 'tokens' | 'isFreeRun'>,
+  most = tokens,
+): number {
+  return isFreeRun ? 1 : Math.min(most, queriesOfPass(scoresOfQuery, tokens));
 }
 
 /** [start, end) in blocks of `size`, the last one shorter. */

@@ -155,8 +155,8 @@ export interface Schedule extends Pick<Traits, 'decides' | 'evicts' | 'isNested'
   ): number;
   /** Layers whose scores and lists are held at once. */
   layersHeld(layers: number): number;
-  /** Queries of which each has its own at once, `sets` rows of scores over so many tokens; absent: they share one. */
-  queriesHeld?(sets: number, tokens: number): number;
+  /** Queries of which each has its own at once, `sets` rows of scores; absent: they share one. */
+  queriesHeld?(sets: number, place: Pick<MemoryPlace, 'tokens' | 'largestBlock' | 'isFreeRun'>): number;
 }
 
 type Composed = Pick<Method, 'traits' | 'blocks' | 'start' | 'cost' | 'memory' | 'withBudget'> &
@@ -183,7 +183,7 @@ export function compose<Made extends Scores>(parts: Parts<Made>): Composed {
       ...keptLists(
         place,
         schedule.layersHeld(place.layers),
-        setsOf(scorer, place) * (schedule.queriesHeld?.(setsOf(scorer, place), place.tokens) ?? 1),
+        setsOf(scorer, place) * (schedule.queriesHeld?.(setsOf(scorer, place), place) ?? 1),
       ),
       ...(scorer.memory?.(parameters, place) ?? []),
       ...positions.memory(parameters, place),

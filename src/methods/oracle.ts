@@ -2,8 +2,10 @@
  * The keys with the most attention, known only after full attention: no other set of as many keys, shared by a block's queries and
  * the heads of a group, gets more of their attention in all.
  */
+
 import type { RowScalars, ScoreRows } from '../../gpu/ops';
 import { type DeviceBuffer, headMajorRows, sliceRows, tokenMajorRows } from '../../gpu/rows';
+import { queriesHeld } from './blocks';
 import { uniformOfText } from './budgets/uniform';
 import { compose, type Scorer, type Scores, token } from './compose';
 import { keepFraction } from './defaults';
@@ -36,6 +38,13 @@ const attentionReceived: Scorer & ScoredEach<Scores> = {
   // Full attention's logits twice, for the log-sum-exp (with values, as it is run) and for the sums by key.
   operations: (_parameters, { queryHeads, headDimension, tokens }, scored) =>
     (4 * headDimension + 3) * queryHeads * tokens + (2 * headDimension + 3) * queryHeads * scored,
+  memory: (_parameters, place) => {
+    const { queryHeads, keyValueHeads, tokens, largestBlock } = place;
+    if (place.isFreeRun) return [];
+    const ofPass = queriesHeld(keyValueHeads, place, largestBlock);
+    const queries = Math.min(ofPass, queriesTogether(queryHeads, tokens));
+    return [{ label: 'attention probabilities', elements: queryHeads * queries * tokens, count: 1 }];
+  },
 };
 
 export const oracle: Method = {
@@ -62,13 +71,16 @@ export const oracle: Method = {
 /** Most probabilities held at once: heads × queries × keys. */
 const MOST_PROBABILITIES = 2 ** 22;
 
+const queriesTogether = (queryHeads: number, keys: number): number =>
+  Math.max(1, Math.floor(MOST_PROBABILITIES / (queryHeads * keys)));
+
 /** Attention that each query gives the keys before it, summed over the heads of a group: [queries, G, keys], −∞ from itself on. */
 function attentionOfEach({ ops, attentionScale: scale }: MethodContext, input: LayerInput): Scores {
   const { block, query, key } = input;
   const logSumExp = logSumExpOf(input);
   const [groups, queries, keys] = [key.heads, block.end - block.start, block.end - 1];
   const sums = ops.scratch('f32', queries * groups * keys, 'attention given');
-  const together = Math.max(1, Math.floor(MOST_PROBABILITIES / (query.heads * keys)));
+  const together = queriesTogether(query.heads, keys);
   for (let from = 0; from < queries; from += together) {
     const rows = Math.min(together, queries - from);
     const weights = ops.scratch('f32', query.heads * rows * keys, 'attention probabilities');

@@ -5,7 +5,7 @@
  */
 
 import { oneBuffer } from '../../base/planned-buffer';
-import { equalBlocks } from '../blocks';
+import { equalBlocks, queriesHeld } from '../blocks';
 import { keptLists } from '../compose';
 import type { MemoryPlace, Method } from '../method';
 import { choiceOf, numberIn, type Parameters } from '../parameters';
@@ -75,8 +75,10 @@ function esaMemory(parameters: Parameters, place: MemoryPlace) {
   const channels = isCompressed
     ? Math.max(...Array.from({ length: layers }, (_, layer) => numberIn(parameters, 'compressedDim', layer)))
     : 0;
+  // Each token of an answer has scores of its own.
+  const queries = queriesHeld(1, place, n);
   return [
-    ...keptLists(place, 1),
+    ...keptLists(place, 1, Math.max(G, queries)),
     { label: 'compressed keys', elements: channels * tokens, count: isCompressed ? layers : 0 },
     { label: 'projections', elements: channels * G * d, count: isCompressed ? 2 * layers : 0 },
     { label: 'attention to far tokens', elements: n * H * d, count: 3 },

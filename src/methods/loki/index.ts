@@ -3,6 +3,7 @@
  * evicted (hpcgroup/loki, methods/pca_topk/utils.py: get_pca_components, mask_attn_pca_topk).
  */
 import { Scratch } from '../../../gpu/scratch';
+import { queriesHeld } from '../blocks';
 import { uniformOf } from '../budgets/uniform';
 import { compose, type Scorer, token } from '../compose';
 import type { Method } from '../method';
@@ -48,10 +49,14 @@ const onComponents = (projectors: () => Projectors): Scorer => ({
     2 * (H + G) * d * d + 2 * numberIn(parameters, 'components', layer) * H * tokens,
   reads: (parameters, { keyValueHeads }, tokens, layer) =>
     numberIn(parameters, 'components', layer) * keyValueHeads * tokens,
-  memory: (_parameters, { layers, queryHeads, keyValueHeads, headDimension: d }) => [
-    { label: 'projectors', elements: keyValueHeads * d * d, count: layers },
-    { label: 'projected queries', elements: queryHeads * d, count: 2 },
-  ],
+  memory: (_parameters, place) => {
+    const { layers, queryHeads, keyValueHeads, headDimension: d } = place;
+    const queries = queriesHeld(queryHeads, place);
+    return [
+      { label: 'projectors', elements: keyValueHeads * d * d, count: layers },
+      { label: 'projected queries', elements: queryHeads * queries * d, count: 2 },
+    ];
+  },
 });
 
 const budget = uniformOf(

@@ -2,7 +2,7 @@
  * MInference 1.0 (arXiv 2407.02490): while the prompt is read every query head sees a pattern of keys, found at once for the whole
  * prompt; what follows reads everything (microsoft/MInference, minference_forward.py: minference_prefill_kernel).
  */
-import { equalBlocks } from '../blocks';
+import { equalBlocks, queriesHeld } from '../blocks';
 import { costOfEverything } from '../keep-everything';
 import type { Method } from '../method';
 import { choiceOf, numberIn } from '../parameters';
@@ -73,7 +73,8 @@ export const minference: Method = {
       readNumbers: 2 * keyValueHeads * headDimension * read,
     };
   },
-  memory(parameters, { queryHeads, keyValueHeads, headDimension, tokens, layers }) {
+  memory(parameters, place) {
+    const { queryHeads, keyValueHeads, headDimension, tokens, layers } = place;
     const blockTokens = Math.min(...([parameters.blockTokens].flat() as number[]));
     const blocks = blocksOf(blockTokens, tokens);
     const keys = Math.max(
@@ -95,7 +96,12 @@ export const minference: Method = {
       },
       { label: 'means of blocks', elements: (queryHeads + keyValueHeads) * blocks * headDimension, count: 1 },
       { label: 'scores of blocks', elements: queryHeads * blocks * blocks, count: 1 },
-      { label: 'keys of patterns', elements: queryHeads * QUERIES_AT_ONCE * (keys + 1), count: 2 },
+      // What was made ahead and what follows it, or what one pass shows.
+      {
+        label: 'keys of patterns',
+        elements: queryHeads * Math.max(2 * QUERIES_AT_ONCE, queriesHeld(1, place)) * (keys + 1),
+        count: 1,
+      },
     ];
   },
   withBudget(parameters, { tokens }, keepFraction) {

@@ -1,6 +1,6 @@
 /** Every block decides anew which of the keys before it its queries see. */
-import { equalBlocks } from '../blocks';
-import type { Parts, Schedule, Scores } from '../compose';
+import { equalBlocks, queriesHeld } from '../blocks';
+import { type Parts, type Schedule, type Scores, setsOf } from '../compose';
 import { defaultChunkTokens } from '../defaults';
 import { keepEverything } from '../keep-everything';
 import type { LayerInput, MethodContext, MethodRun, Selection } from '../method';
@@ -32,6 +32,8 @@ export const everyBlock: Schedule = {
     };
   },
   layersHeld: () => 1,
+  // Blocks of one query are an answer's alone.
+  queriesHeld: (sets, place) => queriesHeld(sets, place, place.largestBlock),
 };
 
 function decideAnew<Made extends Scores>(
@@ -89,6 +91,7 @@ function decideAnew<Made extends Scores>(
     ...(scoreEach
       ? {
           each: {
+            scoresOfQuery: setsOf(scorer, context),
             select(input) {
               const { start, end } = input.block;
               const count = countOf(input);

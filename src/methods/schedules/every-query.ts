@@ -4,7 +4,7 @@
  */
 
 import type { DeviceBuffer } from '../../../gpu/rows';
-import { equalBlocks, queriesOfPass } from '../blocks';
+import { equalBlocks, queriesHeld } from '../blocks';
 import { type Parts, type Schedule, type Scores, setsOf } from '../compose';
 import { defaultChunkTokens } from '../defaults';
 import { costOfEverything, keepEverything } from '../keep-everything';
@@ -47,7 +47,7 @@ export const everyQuery: Schedule = {
     };
   },
   layersHeld: () => 1,
-  queriesHeld: (sets, tokens) => Math.min(tokens, queriesOfPass(sets, tokens)),
+  queriesHeld,
 };
 
 function decideByQuery<Made extends Scores>(

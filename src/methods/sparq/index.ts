@@ -6,7 +6,7 @@
 
 import { headMajorRows, tokenMajorRows } from '../../../gpu/rows';
 import { Scratch } from '../../../gpu/scratch';
-import { queriesOfPass } from '../blocks';
+import { queriesHeld } from '../blocks';
 import { uniformOf } from '../budgets/uniform';
 import { compose, type Scorer, token } from '../compose';
 import type { Method } from '../method';
@@ -83,9 +83,8 @@ const largestChannels: Scorer = {
     const mean = isOn(parameters, 'meanValue') ? headDimension : 0;
     return keyValueHeads * (channelsIn(parameters, layer, headDimension) * tokens + mean);
   },
-  memory: (_parameters, { queryHeads, keyValueHeads, headDimension, tokens }) => {
-    const queries = Math.min(tokens, queriesOfPass(keyValueHeads, tokens));
-    const elements = queryHeads * queries * headDimension;
+  memory: (_parameters, place) => {
+    const elements = place.queryHeads * queriesHeld(place.keyValueHeads, place) * place.headDimension;
     return [{ label: 'queries on their largest channels', elements, count: 2 }];
   },
 };

@@ -6,7 +6,7 @@ import type { IndexList } from '../../../gpu/ops';
 import { eachRowAsHead, headMajorRows, type Rows } from '../../../gpu/rows';
 import { Scratch } from '../../../gpu/scratch';
 import { attendSelection } from '../../model/decoder/attend';
-import { queriesOfPass } from '../blocks';
+import { queriesHeld } from '../blocks';
 import type { LayerInput, MethodContext } from '../method';
 import { isOn, type Parameters } from '../parameters';
 import type { Positions } from '../positions';
@@ -36,9 +36,10 @@ export const meanOfOthers: Positions = {
       },
     };
   },
-  memory: (parameters, { queryHeads, keyValueHeads, tokens, headDimension }) => {
+  memory: (parameters, place) => {
     if (!isOn(parameters, 'meanValue')) return [];
-    const rows = queryHeads * Math.min(tokens, queriesOfPass(keyValueHeads, tokens));
+    const { queryHeads, keyValueHeads, tokens, headDimension } = place;
+    const rows = queryHeads * queriesHeld(keyValueHeads, place);
     return [
       { label: 'shares of keys', elements: rows * tokens, count: 1 },
       { label: 'outputs with the mean value', elements: rows * headDimension, count: 3 },

@@ -2,7 +2,7 @@
  * TokenSelect (arXiv 2411.02886): every block attends to the middle tokens that the query heads of a layer vote for, to the first and to the
  * last ones. Nothing is evicted (pzs19/TokenSelect, patcher/token_retrieval.py: TokenRetriever).
  */
-import { equalBlocks, queriesOfPass } from '../blocks';
+import { equalBlocks, queriesHeld } from '../blocks';
 import { keptLists } from '../compose';
 import { keepEverything } from '../keep-everything';
 import type { LayerInput, Method, MethodContext, MethodRun, QueryBlock, Selection } from '../method';
@@ -65,7 +65,7 @@ export const tokenSelect: Method = {
   },
   memory: (parameters, place) => {
     const { queryHeads, keyValueHeads, headDimension, tokens, largestBlock } = place;
-    const queries = Math.min(tokens, queriesOfPass(keyValueHeads, tokens));
+    const queries = queriesHeld(keyValueHeads, place, largestBlock);
     return [
       ...keptLists(place, 1, queries),
       { label: 'votes by KV head', elements: keyValueHeads * tokens * queries, count: 1 },
