@@ -3,8 +3,9 @@ import { mebibytes, noRoom } from '../memory';
 import type { MemoryLimits } from '../ops';
 import type { DeviceBuffer, ElementType } from '../rows';
 
-/** Freed storage kept for reuse. */
-const POOL_BYTES = 2 ** 27;
+/** Freed storage kept for reuse, at least: where there is much memory, a sixteenth, as large buffers take milliseconds to make. */
+const LEAST_POOL_BYTES = 2 ** 27;
+const POOL_SHARE = 1 / 16;
 
 /** Memory of the device, which one buffer after the other may have. */
 export interface Storage {
@@ -44,6 +45,7 @@ export class Buffers {
   readonly limits: MemoryLimits;
   readonly #device: GPUDevice;
   readonly #pool = new Map<number, Storage[]>();
+  readonly #mostPooledBytes: number;
   #made = 0;
   #pooledBytes = 0;
   /** No longer wanted, but encoded work may still use it. */
@@ -55,6 +57,7 @@ export class Buffers {
   constructor(device: GPUDevice, limits: Omit<MemoryLimits, 'storageBytes'>) {
     this.#device = device;
     this.limits = webGpuMemoryLimits(limits);
+    this.#mostPooledBytes = Math.max(LEAST_POOL_BYTES, POOL_SHARE * limits.budgetBytes);
   }
 
   /**
@@ -83,7 +86,8 @@ export class Buffers {
     while (place >= 0 && isInTheWay(bucket[place]!)) place--;
     if (place < 0) {
       const held = this.#bytes + this.#pooledBytes + this.#condemnedBytes;
-      const mayGrow = this.#pooledBytes + bytes <= POOL_BYTES && held + bytes <= this.limits.budgetBytes;
+      const mayGrow =
+        this.#pooledBytes + bytes <= this.#mostPooledBytes && held + bytes <= this.limits.budgetBytes;
       if (mayGrow) return undefined;
       place = bucket.length - 1;
     }
@@ -134,7 +138,7 @@ export class Buffers {
     if (!storage) return;
     buffer.storage = undefined;
     this.#bytes -= storage.bytes;
-    if (this.#pooledBytes + storage.bytes > POOL_BYTES) {
+    if (this.#pooledBytes + storage.bytes > this.#mostPooledBytes) {
       this.#condemn(storage);
       return;
     }
