@@ -5,11 +5,13 @@ import type { KeptPicture, KeptPictures } from '../components/method/kept-pictur
 import { createCpuOps } from '../gpu/cpu';
 import { openModel } from '../src/engine/open-model';
 import { choose } from '../src/measure/choices';
+import { fatesOf } from '../src/measure/explain-row';
 import { Memo } from '../src/measure/memo';
-import { readKept, setOfHead } from '../src/measure/selection-reader';
+import { KEY_FATES } from '../src/measure/results';
+import { readKept } from '../src/measure/selection-reader';
 import { contextOf, startTraceRun } from '../src/measure/trace-run';
 import { methods } from '../src/methods';
-import type { Method, Selection } from '../src/methods/method';
+import type { Method } from '../src/methods/method';
 import { type ParameterContext, type Parameters, resolveParameters } from '../src/methods/parameters';
 import { forward } from '../src/model/decoder/forward';
 import { nodeFolder } from '../src/model/files/folder-node';
@@ -121,7 +123,6 @@ async function triangles(
 ): Promise<HeadTriangle[]> {
   const all: HeadTriangle[] = [];
   const memo = new Memo();
-  const { cache } = method.traits(parameters);
   for (const layerTrace of text.layerTraces.filter(({ layer }) => LAYERS.includes(layer))) {
     const started = await startTraceRun(text, method, parameters, evictAt, { layer: layerTrace, memo });
     const rows: CellFate[][][] = Array.from({ length: text.queryHeads }, () => []);
@@ -129,11 +130,12 @@ async function triangles(
       const shown = await Promise.all(selections.map((selection) => readKept(text.ops, selection)));
       for (const { owned } of selections) text.ops.release(...owned);
       for (const [i, kept] of shown.entries()) {
-        const { start, end } = blocks[i]!;
+        const block = blocks[i]!;
         for (const [head, ofHead] of rows.entries()) {
-          const list = kept.sets[setOfHead(kept.sets, head, text.queryHeads)]!;
-          for (let query = start; query < end; query++)
-            ofHead.push(rowOf(selections[i]!, list, query, cache === 'made'));
+          for (let query = block.start; query < block.end; query++) {
+            const request = { text, method, parameters, evictAt, layer: layerTrace.layer, head, query };
+            ofHead.push(rowOf(fatesOf(request, started, selections[i]!, kept, block), query));
+          }
         }
       }
     }
@@ -149,20 +151,15 @@ async function triangles(
   return all;
 }
 
-/** What is chosen and what is seen for its place: of explain-row.ts's fates, candidates that a place or a head decides on count as chosen. */
-function rowOf(
-  { candidates, rangeStart, decidedBy }: Selection,
-  list: Uint32Array,
-  query: number,
-  isMade: boolean,
-): CellFate[] {
-  const isChosen = (token: number): boolean =>
-    decidedBy === 'pattern' ||
-    (decidedBy !== 'nothing' && token >= candidates.start && token < candidates.end);
-  const row = Array.from({ length: query + 1 }, (): CellFate => (isMade ? 'mixed' : 'unseen'));
-  for (const token of list) if (token <= query) row[token] = isChosen(token) ? 'chosen' : 'placed';
-  for (let token = rangeStart; token <= query; token++) row[token] = 'placed';
-  return row;
+/** What is chosen, what is seen for its place, and what is not: candidates that a place or a head decides on count as chosen. */
+function rowOf({ rule, fates }: ReturnType<typeof fatesOf>, query: number): CellFate[] {
+  const isUndecidedChosen = rule.kind === 'place' || rule.kind === 'head';
+  return Array.from(fates.subarray(0, query + 1), (code): CellFate => {
+    const fate = KEY_FATES[code]!;
+    if (fate === 'mixed') return 'mixed';
+    if (fate === 'dropped') return 'unseen';
+    return fate === 'selected' || (fate === 'undecided' && isUndecidedChosen) ? 'chosen' : 'placed';
+  });
 }
 
 /**

@@ -1,7 +1,7 @@
 /** One query row: full attention's weight of every token, what the method did with it, and why. */
 import { sliceHeads, sliceRows } from '../../gpu/rows';
 import { Scratch } from '../../gpu/scratch';
-import type { FirstStage, Method, MethodRun, Selection, Traits } from '../methods/method';
+import type { FirstStage, Method, MethodRun, QueryBlock, Selection, Traits } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
 import type { Trace } from '../trace/trace';
 import { choose } from './choices';
@@ -10,7 +10,7 @@ import { firstWeightOf } from './missed';
 import { isOwnRun, ownRowWeights } from './own-positions';
 import { KEY_FATES, type KeyFate, type QueryRow, type RowRule } from './results';
 import { type KeptKeys, readKept, readScoreRows, readScores, setOfHead } from './selection-reader';
-import { startTraceRun } from './trace-run';
+import { startTraceRun, type TraceRun } from './trace-run';
 
 export interface ExplainRequest {
   readonly text: Trace;
@@ -65,7 +65,7 @@ export async function explainRow(request: ExplainRequest): Promise<QueryRow> {
       started.checkScores(),
     ]);
     const set = setOfHead(kept.sets, head, queryHeads);
-    const rule = rowRule(request, selection, block.start, run);
+    const { rule, fates } = fatesOf(request, started, selection, kept, block);
     const rowIn = (rows: Float32Array[] | null): Float32Array | null =>
       rows && rows[setOfHead(rows, head, queryHeads)]!;
     const settled =
@@ -80,7 +80,7 @@ export async function explainRow(request: ExplainRequest): Promise<QueryRow> {
       positions: request.positions === 'own' && isOwnRun(run) ? 'own' : 'model',
       weights,
       firstWeight: firstWeightOf(weights),
-      fates: keyFates(kept, set, rule, block.start, query, tokens, started.traits.cache),
+      fates,
       rule,
       scores: ofCandidates(scores),
       secondary: ofCandidates(secondary),
@@ -116,9 +116,27 @@ async function rowWeights(text: Trace, { layer, head, query }: ExplainRequest): 
   return weights;
 }
 
+/** What decided about the keys of a query, and what became of every token, as index into KEY_FATES: what the query's block was shown. */
+export function fatesOf(
+  request: Pick<ExplainRequest, 'text' | 'method' | 'parameters' | 'layer' | 'head' | 'query' | 'evictAt'>,
+  { run, traits }: Pick<TraceRun, 'run' | 'traits'>,
+  selection: Selection,
+  kept: KeptKeys,
+  { start }: QueryBlock,
+): { readonly rule: RowRule; readonly fates: Uint8Array } {
+  const { text, head, query } = request;
+  const rule = rowRule(request, selection, start, run);
+  const set = setOfHead(kept.sets, head, text.queryHeads);
+  return { rule, fates: keyFates(kept, set, rule, start, query, text.tokens, traits.cache) };
+}
+
 /** What decided about the keys before the block. */
 function rowRule(
-  { text, method, parameters, ...request }: ExplainRequest,
+  {
+    method,
+    parameters,
+    ...request
+  }: Pick<ExplainRequest, 'method' | 'parameters' | 'layer' | 'head' | 'evictAt'>,
   { decidedBy, segmentTokens, candidates, firstStage }: Selection,
   blockStart: number,
   run: MethodRun,

@@ -1,11 +1,10 @@
 /** A probe run: what a method keeps and loses in every layer when each sees full attention's queries, keys and values. */
-import type { Ops } from '../../gpu/ops';
 import { ignoreRejection } from '../base/ignore-rejection';
-import type { Method, MethodRun, Selection } from '../methods/method';
+import type { Method, Selection } from '../methods/method';
 import { runNotices } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
 import type { LayerTrace, Trace } from '../trace/trace';
-import { type Choices, choose, isSameChoice } from './choices';
+import { choose, isSameChoice } from './choices';
 import { checkMeasurement } from './finite';
 import { type MeasuredRun, measurePart } from './layer-blocks';
 import { measureRows, measuresRows, rowShape } from './layer-rows';
@@ -13,8 +12,9 @@ import { LayerSums } from './layer-sums';
 import { noRecallReason } from './made-cache';
 import { MEMO_BYTES, type Memo } from './memo';
 import type { LayerMeasurement } from './results';
-import { type KeptKeys, readKept, readKeptOfEach } from './selection-reader';
+import type { KeptKeys } from './selection-reader';
 import { selectorRecall, selectorRecallOfEach } from './selector-recall';
+import { takenOf } from './taken';
 import { countedQueries, overlap, startTraceRun, type TokenRange, type TraceRun } from './trace-run';
 
 export interface MeasureRequest {
@@ -105,34 +105,31 @@ async function probeLayers(
         (started.traits.decides === 'whileReading' && block.start < queries.end);
       const blocks = started.blocks.filter(isAsked);
       for (const made of choose(started, layerTrace, blocks, signal)) {
-        const taken = made.selections.filter((_, i) => overlap(made.blocks[i]!, queries) !== null);
-        const ofEach = made.inOnePass ? readEach(ops, started.run, made, taken) : null;
-        let read = 0;
-        for (const [i, selection] of made.selections.entries()) {
-          const measured = overlap(made.blocks[i]!, queries);
-          if (!measured) {
-            ops.release(...selection.owned);
-            continue;
-          }
-          const place = read++;
+        const { taken, others, kept: keptOf } = takenOf(ops, made, (block) => overlap(block, queries));
+        // Only methods have it whose passes are taken whole.
+        const selectors = made.inOnePass
+          ? ignoreRejection(
+              selectorRecallOfEach(
+                ops,
+                started.run,
+                made.input,
+                taken.map((_, i) => keptOf(i)),
+              ),
+            )
+          : null;
+        for (const [place, { selection, measured }] of taken.entries()) {
           const last = choices.at(-1);
           if (last && canFollow(started, last, { layerTrace, selection })) {
             last.measured = { start: last.measured.start, end: measured.end };
-          } else {
-            const kept = ofEach ? ofEach.kept[place]! : ignoreRejection(readKept(ops, selection));
-            const selector = ofEach
-              ? ofEach.selectors.then((of) => of[place]!)
-              : selectorRecall(ops, started.run, made.input, kept, measured);
-            choices.push({
-              layerTrace,
-              sums,
-              measured,
-              selection,
-              kept,
-              selector: ignoreRejection(selector),
-            });
+            continue;
           }
+          const kept = keptOf(place);
+          const selector = selectors
+            ? selectors.then((ofEach) => ofEach[place]!)
+            : selectorRecall(ops, started.run, made.input, kept, measured);
+          choices.push({ layerTrace, sums, measured, selection, kept, selector: ignoreRejection(selector) });
         }
+        for (const { owned } of others) ops.release(...owned);
         if (ops.memory().bytes - heldBytes > MOST_BYTES_IN_FLIGHT) {
           await Promise.allSettled(choices.flatMap((choice) => [choice.kept, choice.selector]));
           heldBytes = ops.memory().bytes;
@@ -161,17 +158,6 @@ async function probeLayers(
     checkMeasurement(method.id, measurement);
     return measurement;
   });
-}
-
-/** Reads what those taken of queries decided in one pass keep, and their selector recall, which only methods have that are taken whole. */
-function readEach(
-  ops: Ops,
-  run: MethodRun,
-  { input }: Choices,
-  taken: readonly Selection[],
-): { kept: Promise<KeptKeys>[]; selectors: ReturnType<typeof selectorRecallOfEach> } {
-  const kept = readKeptOfEach(ops, taken);
-  return { kept, selectors: ignoreRejection(selectorRecallOfEach(ops, run, input, kept)) };
 }
 
 /** Whether the next block keeps what the last one kept; nothing approximate is compared within either. */

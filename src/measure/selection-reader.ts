@@ -16,7 +16,10 @@ export interface KeptKeys {
   readonly tiedAtCut: readonly number[] | null;
 }
 
-/** `sets`: how many there are where the selection lists nothing, and so does not tell. */
+/**
+ * `sets`: how many there are where the selection lists nothing, and so does not tell. All is asked for when this returns, before
+ * anything is waited for.
+ */
 export async function readKept(
   ops: Pick<Ops, 'readIntegers'>,
   selection: Selection,
@@ -45,7 +48,10 @@ function keptOf(
   };
 }
 
-/** The same of several selections, which may lie in one buffer: that is read once. */
+/**
+ * The same of several selections, which may lie in one buffer: that is read once. All is asked for when this returns, and what the
+ * selections own may then be released.
+ */
 export function readKeptOfEach(ops: Ops, selections: readonly Selection[], sets = 1): Promise<KeptKeys>[] {
   if (selections.length === 1) return [ignoreRejection(readKept(ops, selections[0]!, sets))];
   const all = ignoreRejection(readAll(ops, selections, sets));
@@ -53,50 +59,46 @@ export function readKeptOfEach(ops: Ops, selections: readonly Selection[], sets 
 }
 
 /** There may be thousands: nothing is waited for but the buffers. */
-async function readAll(ops: Ops, selections: readonly Selection[], sets: number): Promise<KeptKeys[]> {
+function readAll(ops: Ops, selections: readonly Selection[], sets: number): Promise<KeptKeys[]> {
   const spans = new Map<DeviceBuffer, Span>();
   for (const { list, tiedAtCut } of selections) {
     if (list) addTo(spans, list.buffer, list.offset, spanOf(list));
     if (list?.countsOffset !== undefined) addTo(spans, list.buffer, list.countsOffset, list.sets);
     if (tiedAtCut) addTo(spans, tiedAtCut.buffer, tiedAtCut.offset, tiedAtCut.sets);
   }
-  await Promise.all(
-    [...spans].map(async ([buffer, span]) => {
-      span.data = await ops.readIntegers(buffer, span.start, span.end - span.start);
-    }),
-  );
-  const at = (buffer: DeviceBuffer, offset: number, length: number): Uint32Array => {
-    const { start, data } = spans.get(buffer)!;
-    return data.subarray(offset - start, offset - start + length);
-  };
-  return selections.map((selection) => {
-    const { list, tiedAtCut } = selection;
-    const indices = list && at(list.buffer, list.offset, spanOf(list));
-    const counts = list?.countsOffset === undefined ? null : at(list.buffer, list.countsOffset, list.sets);
-    const tied = tiedAtCut && at(tiedAtCut.buffer, tiedAtCut.offset, tiedAtCut.sets);
-    return keptOf(selection, indices && listsIn(list!, indices, counts), tied, sets);
+  const reads = [...spans].map(([buffer, { start, end }]) => ops.readIntegers(buffer, start, end - start));
+  return Promise.all(reads).then((all) => {
+    const read = new Map([...spans].map(([buffer, { start }], i) => [buffer, { start, data: all[i]! }]));
+    const at = (buffer: DeviceBuffer, offset: number, length: number): Uint32Array => {
+      const { start, data } = read.get(buffer)!;
+      return data.subarray(offset - start, offset - start + length);
+    };
+    return selections.map((selection) => {
+      const { list, tiedAtCut } = selection;
+      const indices = list && at(list.buffer, list.offset, spanOf(list));
+      const counts = list?.countsOffset === undefined ? null : at(list.buffer, list.countsOffset, list.sets);
+      const tied = tiedAtCut && at(tiedAtCut.buffer, tiedAtCut.offset, tiedAtCut.sets);
+      return keptOf(selection, indices && listsIn(list!, indices, counts), tied, sets);
+    });
   });
 }
 
-/** The part of a buffer that is wanted, and what was read of it. */
+/** The part of a buffer that is wanted. */
 interface Span {
   start: number;
   end: number;
-  data: Uint32Array;
 }
 
 function addTo(spans: Map<DeviceBuffer, Span>, buffer: DeviceBuffer, start: number, length: number): void {
   const end = start + length;
   const span = spans.get(buffer);
   if (!span) {
-    spans.set(buffer, { start, end, data: NOTHING });
+    spans.set(buffer, { start, end });
     return;
   }
   span.start = Math.min(span.start, start);
   span.end = Math.max(span.end, end);
 }
-
-const NOTHING = new Uint32Array(0);
 
 /** The lists of all sets off the device, each with its own length. */
 export async function readLists(ops: Pick<Ops, 'readIntegers'>, list: IndexList): Promise<Uint32Array[]> {

@@ -11,8 +11,9 @@ import { type CostRequest, measureCost } from './cost';
 import { noRecallReason } from './made-cache';
 import { orderOf } from './nested-lists';
 import type { SweepCurve, SweepPoint } from './results';
-import { type KeptKeys, readKept, readKeptOfEach, readScoreRows } from './selection-reader';
+import { type KeptKeys, readKept, readScoreRows } from './selection-reader';
 import { sweptAnswer, sweptWeight } from './swept-queries';
+import { takenOf } from './taken';
 import {
   contextOf,
   countedQueries,
@@ -134,19 +135,17 @@ export class Curve {
         (started?.traits.decides === 'whileReading' && block.start < queries.end);
       const blocks = started?.blocks.filter(isAsked) ?? [];
       for (const made of started ? choose(started, layerTrace, blocks, signal) : []) {
-        const taken = made.selections.filter((_, i) => measuredOf(made.blocks[i]!) !== null);
-        const ofEach = made.inOnePass && !isNested ? readKeptOfEach(text.ops, taken) : null;
-        for (const [i, selection] of made.selections.entries()) {
-          const block = made.blocks[i]!;
-          const measured = measuredOf(block);
+        const { taken, kept: keptOf } = takenOf(text.ops, made, measuredOf);
+        for (const [place, { selection, block, measured }] of taken.entries()) {
           const last = reads.at(-1);
-          if (measured && last && isSameChoice(last.selection, selection)) last.end = measured.end;
-          else if (measured) {
-            const kept = isNested
-              ? this.#nested(text, layerTrace.layer, block, selection, queries.start)
-              : (ofEach?.[taken.indexOf(selection)] ?? readKept(text.ops, selection)).then((one) => [one]);
-            reads.push({ ...measured, selection, kept: ignoreRejection(kept) });
+          if (last && isSameChoice(last.selection, selection)) {
+            last.end = measured.end;
+            continue;
           }
+          const kept = isNested
+            ? this.#nested(text, layerTrace.layer, block, selection, queries.start)
+            : keptOf(place).then((one) => [one]);
+          reads.push({ ...measured, selection, kept: ignoreRejection(kept) });
         }
         for (const { owned } of made.selections) text.ops.release(...owned);
         await text.ops.pace();

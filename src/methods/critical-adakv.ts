@@ -77,19 +77,19 @@ const inTwoStages: Budget = {
     fill(0, budget, numberIn(parameters, 'firstStage', layer));
     fill(0, constant(ROUNDING - n), 1);
     fill(1, constant(ROUNDING + floor - n), 1);
-    const isForced = of('above 0 in the first stage');
+    const isInFirstStage = of('above 0 in the first stage');
     ops.segmentReduce({
       ...{
         kind: 'max',
         segmentLength: 3,
-        out: { ...isForced, rows: 1, length: sets * n, rowStride: sets * n },
+        out: { ...isInFirstStage, rows: 1, length: sets * n, rowStride: sets * n },
       },
       input: denseScores(conditions, 1, 3 * sets * n),
     });
 
     const combined = of('scores of both stages');
     add(score, combined, 1, false);
-    add(isForced, combined, PROTECTED);
+    add(isInFirstStage, combined, PROTECTED);
     // Place + B_g is n or more for what a head keeps, and below for everything else: the best of all heads together.
     const margin = places(combined);
     add(budget, margin, 1);

@@ -55,7 +55,7 @@ export const criticalParameters: ParameterSchemas = {
 const usesWeight = (parameters: Parameters): boolean => choiceOf(parameters, 'outputProjection') === INJECTED;
 
 /** How many keys the other method's scores keep when `count` of `tokens` stay in each set, or on average. */
-export interface Forced {
+export interface FirstStageSize {
   /** In every set, for certain. */
   least(parameters: Parameters, layer: number, tokens: number, count: number): number;
   /** In a set that keeps so many. */
@@ -66,7 +66,7 @@ export interface Forced {
 export function criticalScorer(
   id: string,
   base: Scorer,
-  { least, of, isLaterFirst }: Forced,
+  { least, of, isLaterFirst }: FirstStageSize,
 ): Scorer<CriticalScores> {
   return {
     firstStage: ({ base: own }, parameters, layer, tokens, count) => ({

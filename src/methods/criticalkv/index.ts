@@ -17,7 +17,7 @@ import {
   type CriticalScores,
   criticalParameters,
   criticalScorer,
-  type Forced,
+  type FirstStageSize,
   firstStage,
   withFirstStage,
 } from './critical-scores';
@@ -25,16 +25,21 @@ import {
 const ID = 'criticalkv';
 
 /** Keys that the first stage keeps: ⌊f·S·share⌋, and one at least where the share is not 0. */
-export function forcedCount(parameters: Parameters, layer: number, tokens: number, count: number): number {
+export function firstStageCount(
+  parameters: Parameters,
+  layer: number,
+  tokens: number,
+  count: number,
+): number {
   const share = numberIn(parameters, 'firstStage', layer);
   if (share === 0) return 0;
-  const forced = Math.floor(numberIn(parameters, 'keepFraction', layer) * tokens * share);
-  return Math.min(count, Math.max(1, forced));
+  const asked = Math.floor(numberIn(parameters, 'keepFraction', layer) * tokens * share);
+  return Math.min(count, Math.max(1, asked));
 }
 
-export const forced: Forced = {
-  least: forcedCount,
-  of: (_kept, ...place) => forcedCount(...place),
+export const firstStageSize: FirstStageSize = {
+  least: firstStageCount,
+  of: (_kept, ...place) => firstStageCount(...place),
   isLaterFirst: false,
 };
 
@@ -42,10 +47,10 @@ const inTwoStages: Budget = {
   ...uniformAtLeastOne,
   keep(ops, parameters, layer, scores, count) {
     const both = scores as CriticalScores;
-    const forced = forcedCount(parameters, layer, scores.score.length, count);
-    if (forced === 0) return uniformAtLeastOne.keep(ops, parameters, layer, scores, count);
+    const first = firstStageCount(parameters, layer, scores.score.length, count);
+    if (first === 0) return uniformAtLeastOne.keep(ops, parameters, layer, scores, count);
     const scratch = new Scratch(ops);
-    const list = firstStage(ops, both, forced);
+    const list = firstStage(ops, both, first);
     const score = withFirstStage(scratch, scores.score, list);
     const kept = uniformAtLeastOne.keep(ops, parameters, layer, { score }, count);
     scratch.keep(list.buffer);
@@ -55,7 +60,7 @@ const inTwoStages: Budget = {
 };
 
 const over = (base: Scorer) => {
-  const scorer = criticalScorer(ID, base, forced);
+  const scorer = criticalScorer(ID, base, firstStageSize);
   return compose({
     ...{ scorer, budget: inTwoStages, unit: token, schedule: once, positions: inText },
   });

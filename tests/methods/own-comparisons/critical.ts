@@ -5,7 +5,7 @@
 import { Scratch } from '../../../gpu/scratch';
 import { readKept, readLists, readScoreRows } from '../../../src/measure/selection-reader';
 import { methodContext, startTraceRun } from '../../../src/measure/trace-run';
-import { forcedCount, forced as forcedOf } from '../../../src/methods/criticalkv';
+import { firstStageCount, firstStageSize } from '../../../src/methods/criticalkv';
 import { criticalScorer, firstStage } from '../../../src/methods/criticalkv/critical-scores';
 import { numberIn } from '../../../src/methods/parameters';
 import { observationWindowAsKvpress } from '../../../src/methods/scorers/observation-window';
@@ -20,7 +20,7 @@ export const own: OwnComparison = {
   tensors: ['kept', 'kept_after', 'forced', 'score'],
   async compare({ name, ops, text: whole, method, parameters, tolerance, report, fail }) {
     const isAda = method.id === 'critical-adakv';
-    const scorer = criticalScorer(method.id, observationWindowAsKvpress, forcedOf);
+    const scorer = criticalScorer(method.id, observationWindowAsKvpress, firstStageSize);
     for (const tokens of [whole.tokens, AFTER]) {
       const text = tokens === whole.tokens ? whole : fixtureText(ops, tokens);
       const context = methodContext(text, tokens);
@@ -45,7 +45,7 @@ export const own: OwnComparison = {
                   Math.floor(numberIn(parameters, 'floorFraction', layer) * count),
                   Math.floor(numberIn(parameters, 'firstStage', layer) * set.length),
                 )
-              : forcedCount(parameters, layer, tokens, count);
+              : firstStageCount(parameters, layer, tokens, count);
             const list = firstStage(ops, made, share);
             scratch.keep(list.buffer);
             return [...(await readLists(ops, list))[head]!];
