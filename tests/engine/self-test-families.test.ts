@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createIdleDevice } from '../../bench/idle-device';
 import { createCpuOps } from '../../gpu/cpu';
 import type { Ops } from '../../gpu/ops';
@@ -7,7 +7,7 @@ import type { Capabilities } from '../../gpu/webgpu/capabilities';
 import known from '../../gpu/webgpu/warm-up-list.json';
 import { selfTest } from '../../src/engine/self-test';
 import { selfTestFamilies } from '../../src/engine/self-test-families';
-import { createTestGpu, type TestGpu } from '../webgpu-node';
+import { describeWebGpu } from '../webgpu-node';
 
 test('operations that are the CPU’s pass, and leave nothing behind', async () => {
   const ops = createCpuOps();
@@ -88,22 +88,21 @@ function withDeadKernel(device: GPUDevice, dead: { readonly label: string }): GP
 }
 
 // Kernels of other devices take SwiftShader minutes to compile; tests/gpu/webgpu compares those, too, with the CPU.
-describe.each(['software'] as const)('kernels of a device: %s', (name) => {
+describeWebGpu('kernels of a software adapter', (gpu) => {
   const dead = { label: '' };
-  let gpu: TestGpu;
   let ops: Ops;
   beforeAll(async () => {
-    gpu = await createTestGpu();
-    ops = await createWebGpuOps({ device: withDeadKernel(gpu.device, dead), capabilities: classes[name] });
+    const device = withDeadKernel(gpu.device, dead);
+    ops = await createWebGpuOps({ device, capabilities: classes.software });
   }, 120_000);
-  afterAll(() => gpu.device.destroy());
+  afterAll(() => ops?.destroy());
 
   test('pass where they are sound', { timeout: 400_000 }, async () => {
     expect(await selfTest(ops)).toBeNull();
     expect(await selfTestFamilies(ops)).toBeNull();
   });
 
-  test.each(kernelsOf(name))('%s that writes nothing is seen', async (kernel) => {
+  test.each(kernelsOf('software'))('%s that writes nothing is seen', async (kernel) => {
     dead.label = kernel;
     expect((await selfTest(ops)) ?? (await selfTestFamilies(ops))).toMatch(/differ from the CPU's/);
     dead.label = '';
