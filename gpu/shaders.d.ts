@@ -397,15 +397,15 @@ declare module '*/split.wgsl' {
 }
 declare module '*/top-k-blocks.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
-    'score' | 'secondary' | 'out' | 'tied',
-    'rows' | 'length' | 'count' | 'indexBase' | 'scoreOffset' | 'scoreRowStride' | 'secondaryOffset' | 'secondaryRowStride' | 'outOffset' | 'outRowStride' | 'tiedOffset' | 'hasSecondary' | 'hasTied'
+    'score' | 'secondary' | 'out' | 'tied' | 'counts',
+    'rows' | 'length' | 'count' | 'indexBase' | 'scoreOffset' | 'scoreRowStride' | 'secondaryOffset' | 'secondaryRowStride' | 'outOffset' | 'outRowStride' | 'tiedOffset' | 'hasSecondary' | 'hasTied' | 'countsOffset' | 'hasCounts'
   >;
   export default shader;
 }
 declare module '*/top-k.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
-    'score' | 'secondary' | 'out' | 'tied',
-    'rows' | 'length' | 'count' | 'indexBase' | 'scoreOffset' | 'scoreRowStride' | 'secondaryOffset' | 'secondaryRowStride' | 'outOffset' | 'outRowStride' | 'tiedOffset' | 'hasSecondary' | 'hasTied'
+    'score' | 'secondary' | 'out' | 'tied' | 'counts',
+    'rows' | 'length' | 'count' | 'indexBase' | 'scoreOffset' | 'scoreRowStride' | 'secondaryOffset' | 'secondaryRowStride' | 'outOffset' | 'outRowStride' | 'tiedOffset' | 'hasSecondary' | 'hasTied' | 'countsOffset' | 'hasCounts'
   >;
   export default shader;
 }

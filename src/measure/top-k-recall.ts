@@ -79,7 +79,7 @@ export async function topKRecall(
 
 /**
  * The same for queries that each keep keys of their own: query i of [H, n, d] keeps `kept[i]`. In one pass where the candidates of all
- * begin at one token and end one later with each query, and equally many are kept; else one by one.
+ * begin at one token, and end at one or one later with each query; else one by one.
  */
 export async function topKRecallOfEach(
   ops: Ops,
@@ -90,13 +90,22 @@ export async function topKRecallOfEach(
   const { start, end: firstEnd } = kept[0]!.candidates;
   const countOf = (set: Uint32Array, { rangeStart, candidates: of }: KeptKeys): number =>
     countWithin(set, rangeStart, of.start, of.end);
-  const count = countOf(kept[0]!.sets[0]!, kept[0]!);
-  const isRegular = kept.every(({ candidates: of }, row) => of.start === start && of.end === firstEnd + row);
-  const areAsMany = kept.every((of) => of.sets.every((set) => countOf(set, of) === count));
-  if (!isRegular || !areAsMany || !(count > 0 && count < firstEnd - start)) {
+  const growth = rows > 1 && kept[1]!.candidates.end === firstEnd ? 0 : 1;
+  const endOf = (row: number): number => firstEnd + growth * row;
+  if (!kept.every(({ candidates: of }, row) => of.start === start && of.end === endOf(row)))
     return oneByOne(ops, piece, kept);
+  // Of each head and query; 0 where nothing is chosen.
+  const counts = new Uint32Array(heads * rows);
+  for (const [row, of] of kept.entries()) {
+    const ofSets = of.sets.map((set) => countOf(set, of));
+    for (let head = 0; head < heads; head++) {
+      const count = ofSets[setOfHead(ofSets, head, heads)]!;
+      if (count < endOf(row) - start) counts[head * rows + row] = count;
+    }
   }
-  const end = firstEnd + rows - 1;
+  const most = counts.reduce((largest, count) => Math.max(largest, count), 0);
+  if (most === 0) return new Array(heads).fill(null);
+  const end = endOf(rows - 1);
   const scratch = new Scratch(ops);
   const weights = scratch.floats(heads * rows * end, 'attention probabilities');
   // Beyond a query's own candidates weights are 0, and come behind those that are 0 among them.
@@ -105,16 +114,18 @@ export async function topKRecallOfEach(
     key: sliceRows(piece.key, 0, end),
     scale: piece.scale,
     logSumExp: piece.logSumExp,
-    causalOffset: firstEnd - 1,
+    causalOffset: growth === 1 ? firstEnd - 1 : end,
     out: weights,
   });
   const sets = heads * rows;
-  const buffer = scratch.integers(sets * count, 'most attended keys');
+  const buffer = scratch.integers(sets * most, 'most attended keys');
+  const areAsMany = counts.every((count) => count === most);
   ops.topK({
     score: { buffer: weights, offset: start, rows: sets, length: end - start, rowStride: end },
-    count,
+    count: most,
+    ...(areAsMany ? {} : { counts: { buffer: scratch.upload(counts, 'kept candidates'), offset: 0 } }),
     indexBase: start,
-    out: { buffer, offset: 0, sets, count, rowStride: count },
+    out: { buffer, offset: 0, sets, count: most, rowStride: most },
   });
   const read = ops.readIntegers(buffer);
   scratch.release();
@@ -122,16 +133,19 @@ export async function topKRecallOfEach(
   // One for all: thousands of their own would be most of the time.
   const isKept = new Uint8Array(end - start);
   return Array.from({ length: heads }, (_, head) => {
-    const recall = new Float64Array(rows);
-    const chance = Float64Array.from({ length: rows }, (_, row) => count / (firstEnd + row - start));
-    for (let row = 0; row < rows; row++) {
+    const recall = new Float64Array(rows).fill(Number.NaN);
+    const chance = new Float64Array(rows).fill(Number.NaN);
+    const ofHead = counts.subarray(head * rows, (head + 1) * rows);
+    for (const [row, count] of ofHead.entries()) {
+      if (count === 0) continue;
       const { sets, rangeStart, candidates: of } = kept[row]!;
       isKept.fill(0);
       mark(isKept, sets[setOfHead(sets, head, heads)]!, rangeStart, of.start, of.end);
-      const place = (head * rows + row) * count;
+      const place = (head * rows + row) * most;
       recall[row] = marked(isKept, start, indices, place, place + count) / count;
+      chance[row] = count / (of.end - start);
     }
-    return { recall, chance };
+    return ofHead.every((count) => count === 0) ? null : { recall, chance };
   });
 }
 

@@ -8,21 +8,24 @@ import { checkTopK, type TopKArguments } from './op';
 
 export function topK(a: TopKArguments): void {
   checkTopK(a);
-  const { score, secondary, out, indexBase, tied } = a;
+  const { score, secondary, counts, out, indexBase, tied } = a;
   const scoreData = floatsOf(score.buffer);
   const secondaryData = secondary && floatsOf(secondary.buffer);
   const outData = integersOf(out.buffer);
   const tiedData = tied && integersOf(tied.buffer);
+  const countsData = counts && integersOf(counts.buffer);
   const [keys, secondKeys, space] = threeArrays(score.length);
   const secondaryKeys = secondary && secondKeys;
   for (let row = 0; row < score.rows; row++) {
+    const own = counts && countsData ? countsData[counts.offset + row]! : out.count;
+    const count = Math.min(out.count, own);
     let ties = 0;
-    if (out.count > 0) {
+    if (count > 0) {
       toSortKeys(scoreData, score.offset + row * score.rowStride, keys);
       if (secondary && secondaryData && secondaryKeys) {
         toSortKeys(secondaryData, secondary.offset + row * secondary.rowStride, secondaryKeys);
       }
-      const cut = findCut(keys, secondaryKeys, out.count, space);
+      const cut = findCut(keys, secondaryKeys, count, space);
       collect(keys, secondaryKeys, cut, indexBase, outData, out.offset + row * out.rowStride);
       ties = cut.ties;
     }

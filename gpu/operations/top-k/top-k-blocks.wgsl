@@ -1,7 +1,7 @@
-// Per row the `count` entries with the largest scores, as ascending indices, and how many candidates equal the last one kept.
+// Per row the `count` entries, or as many as `counts` says, with the largest scores, as ascending indices, and how many candidates equal the last one kept.
 // Order: score descending, then secondary descending, then index ascending. For GPUs; `top-k.wgsl` serves software adapters.
 //
-// Shapes     score and secondary [rows, length], out [rows, count], tied [rows]; score as vectors of four, see `Row`.
+// Shapes     score and secondary [rows, length], out [rows, count], tied and counts [rows]; score as vectors of four, see `Row`.
 // Grid       one workgroup of THREADS threads per row, linear.
 // Equals     `topK` of cpu.ts, exactly: floats are compared as integers of the same order, NaN as −∞, −0 as +0.
 //
@@ -29,6 +29,8 @@ struct Params {
   tiedOffset: u32,
   hasSecondary: u32,
   hasTied: u32,
+  countsOffset: u32,
+  hasCounts: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -36,6 +38,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> secondary: array<u32>;
 @group(0) @binding(3) var<storage, read_write> out: array<u32>;
 @group(0) @binding(4) var<storage, read_write> tied: array<u32>;
+@group(0) @binding(5) var<storage, read> counts: array<u32>;
 
 const DIGIT_BITS = 11u;
 const DIGITS = 1u << DIGIT_BITS;
@@ -282,13 +285,19 @@ fn main(
   let index = workgroup.y * workgroups.x + workgroup.x;
   // The row is the same for the whole workgroup.
   if (index >= params.rows) { return; }
+  var count = params.count;
+  if (params.hasCounts == 1u) { count = min(count, counts[params.countsOffset + index]); }
+  if (count == 0u) {
+    if (params.hasTied == 1u && thread == 0u) { tied[params.tiedOffset + index] = 0u; }
+    return;
+  }
   let start = params.scoreOffset + index * params.scoreRowStride;
   let end = start % 4u + params.length;
   let row = Row(start / 4u, start % 4u, end, params.secondaryOffset + index * params.secondaryRowStride);
   let isLoaded = end <= 4u * BLOCK_VECTORS;
   var block = Block();
   if (isLoaded) { block = loadBlock(row, thread); }
-  var cut = findCut(thread, row, isLoaded, block, params.count, false, 0u);
+  var cut = findCut(thread, row, isLoaded, block, count, false, 0u);
   var keep = Keep(cut.key, 0u, false);
   // A single last entry is kept whatever its secondary key.
   if (params.hasSecondary == 1u && workgroupUniformLoad(&chosen).available > 1u) {

@@ -1,7 +1,7 @@
-// Per row the `count` entries with the largest scores, as ascending indices, and how many candidates equal the last one kept.
+// Per row the `count` entries, or as many as `counts` says, with the largest scores, as ascending indices, and how many candidates equal the last one kept.
 // Order: score descending, then secondary descending, then index ascending.
 //
-// Shapes     score and secondary [rows, length], out [rows, count], tied [rows].
+// Shapes     score and secondary [rows, length], out [rows, count], tied and counts [rows].
 // Grid       one workgroup of THREADS threads per row, linear.
 // Equals     `topK` of cpu.ts, exactly: floats are compared as integers of the same order, NaN as −∞, −0 as +0.
 //
@@ -26,6 +26,8 @@ struct Params {
   tiedOffset: u32,
   hasSecondary: u32,
   hasTied: u32,
+  countsOffset: u32,
+  hasCounts: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -33,6 +35,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> secondary: array<u32>;
 @group(0) @binding(3) var<storage, read_write> out: array<u32>;
 @group(0) @binding(4) var<storage, read_write> tied: array<u32>;
+@group(0) @binding(5) var<storage, read> counts: array<u32>;
 
 const DIGITS = 256u;
 const DIGITS_PER_THREAD = DIGITS / THREADS;
@@ -155,7 +158,13 @@ fn main(
   let row = workgroup.y * workgroups.x + workgroup.x;
   // The row is the same for the whole workgroup.
   if (row >= params.rows) { return; }
-  var cut = findCut(thread, row, params.count, false, 0u);
+  var needed = params.count;
+  if (params.hasCounts == 1u) { needed = min(needed, counts[params.countsOffset + row]); }
+  if (needed == 0u) {
+    if (params.hasTied == 1u && thread == 0u) { tied[params.tiedOffset + row] = 0u; }
+    return;
+  }
+  var cut = findCut(thread, row, needed, false, 0u);
   var secondaryCut = 0u;
   // A single last entry is kept whatever its secondary key.
   let isSplit = params.hasSecondary == 1u && cut.available > 1u;

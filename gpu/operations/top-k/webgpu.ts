@@ -31,7 +31,7 @@ const LEAST_BLOCK = { THREADS: 256, VECTORS: 8 } as const;
 /** Encodes `Ops.topK`. */
 export function topK(encoder: CommandEncoder, a: TopKArguments): void {
   checkTopK(a);
-  const { score, secondary, out, tied } = a;
+  const { score, secondary, counts, out, tied } = a;
   if (score.rows === 0) return;
   if (out.count === 0) {
     if (tied) fill(encoder, tied.buffer, tied.offset, score.rows, 0);
@@ -47,6 +47,7 @@ export function topK(encoder: CommandEncoder, a: TopKArguments): void {
       secondary: secondary?.buffer ?? encoder.unused,
       out: out.buffer,
       tied: tied?.buffer ?? encoder.unusedOutput(0),
+      counts: counts?.buffer ?? encoder.unused,
     },
     parameters: {
       rows: score.rows,
@@ -62,6 +63,8 @@ export function topK(encoder: CommandEncoder, a: TopKArguments): void {
       tiedOffset: tied?.offset ?? 0,
       hasSecondary: Number(secondary !== undefined),
       hasTied: Number(tied !== undefined),
+      countsOffset: counts?.offset ?? 0,
+      hasCounts: Number(counts !== undefined),
     },
     workgroups: linearGrid(score.rows, encoder.maxWorkgroupsPerDimension),
     work: { flops: entries * (secondary ? 80 : 40), bytes: 4 * entries * (secondary ? 14 : 6) },

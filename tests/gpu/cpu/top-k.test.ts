@@ -30,6 +30,26 @@ function expected(score: readonly number[], secondary: readonly number[] | undef
   return { kept: kept.sort((a, b) => a - b), tied };
 }
 
+test('rows keep as many as they say', async () => {
+  const scores = [1, 2, 3, 4].map((step) => Array.from({ length: 20 }, (_, i) => (7 * step * i) % 13));
+  const [counts, count, none] = [[3, 0, 12, 40], 12, GUARD];
+  const list = ops.upload(new Uint32Array(4 * count).fill(none), 'list');
+  const tied = ops.upload(new Uint32Array(4).fill(none), 'tied');
+  ops.topK({
+    score: scoreRows(scores),
+    count,
+    counts: { buffer: ops.upload(Uint32Array.from([99, ...counts]), 'counts'), offset: 1 },
+    indexBase: 0,
+    out: { buffer: list, offset: 0, sets: 4, count, rowStride: count },
+    tied: { buffer: tied, offset: 0 },
+  });
+  const want = scores.map((row, r) => expected(row, undefined, Math.min(count, counts[r]!)));
+  expect([...(await ops.readIntegers(tied))]).toEqual(want.map((of) => of.tied));
+  expect([...(await ops.readIntegers(list))]).toEqual(
+    want.flatMap(({ kept }) => [...kept, ...new Array(count - kept.length).fill(none)]),
+  );
+});
+
 async function check(
   scores: readonly (readonly number[])[],
   count: number,

@@ -132,6 +132,26 @@ describeDevices('topK', devices, (backends) => {
     },
   );
 
+  it('rows keep as many as they say', async () => {
+    await compare(backends, (ops) => {
+      const [rows, length, count] = [5, 300, 120];
+      const values = (seed: number): Float32Array =>
+        randomFloats(rows * length, seed).map((value) => Math.round(8 * value));
+      const list = poisonedIntegers(ops, rows * count);
+      const tied = poisonedIntegers(ops, rows);
+      ops.topK({
+        score: inputScores(ops, rows, length, values(5)),
+        secondary: inputScores(ops, rows, length, values(6)),
+        count,
+        counts: { buffer: ops.upload(Uint32Array.of(9, 120, 0, 1, 77, 500), 'counts'), offset: 1 },
+        indexBase: 0,
+        out: { buffer: list, offset: 0, sets: rows, count, rowStride: count },
+        tied: { buffer: tied, offset: 0 },
+      });
+      return { list, tied };
+    });
+  });
+
   it('needs no count of ties', async () => {
     await compare(backends, (ops) => {
       const list = poisonedIntegers(ops, 4);
