@@ -1,41 +1,12 @@
 import { type KeyboardEvent, useEffect, useId, useMemo, useRef, useState } from 'react';
+import { wordsOf } from '../../src/methods/search-words';
 import { findMethods, groupMethods, type ListedMethod } from '../../src/page/find-methods';
 import { useMethod, usePage, usePageState, useParameterContext } from '../../src/page/hooks';
 import { Button } from '../shared/Button';
 import { Input } from '../shared/Field';
-import { DownIcon } from '../shared/icons';
-import { Popover } from '../shared/Popover';
 import { Hidden } from '../shared/Text';
 import { citationText } from './citation';
 import styles from './MethodList.module.css';
-
-/** Which method decides: a list that is searched by typing. */
-export function MethodPicker({ onCompare }: { onCompare: () => void }) {
-  const method = useMethod();
-  const [isOpen, setOpen] = useState(false);
-  const compare = () => {
-    setOpen(false);
-    onCompare();
-  };
-  return (
-    <Popover
-      trigger={
-        <Button className={styles.trigger} aria-label={`Method: ${method.title}. Change`}>
-          {method.title}
-          <DownIcon />
-        </Button>
-      }
-      aria-label="Choose a method"
-      align="start"
-      gap={4}
-      className={styles.popover}
-      isOpen={isOpen}
-      onOpenChange={setOpen}
-    >
-      <MethodList onDone={() => setOpen(false)} onCompare={compare} />
-    </Popover>
-  );
-}
 
 /** Rows that Page Up and Page Down move by. */
 const PAGE = 5;
@@ -44,7 +15,7 @@ const PAGE = 5;
  * A combobox over its listbox (WAI-ARIA's pattern): the focus stays in the field, arrows move through the options, Enter chooses. Those
  * that cannot be chosen are stepped on as well, for they say why.
  */
-function MethodList({ onDone, onCompare }: { onDone: () => void; onCompare: () => void }) {
+export function MethodList({ onDone, onCompare }: { onDone: () => void; onCompare: () => void }) {
   const { methods, actions, findMethod } = usePage();
   const imported = usePageState('imported');
   const chosen = useMethod().id;
@@ -62,7 +33,11 @@ function MethodList({ onDone, onCompare }: { onDone: () => void; onCompare: () =
       ),
     [methods, imported, findMethod, context],
   );
-  const groups = useMemo(() => findMethods(all, text), [all, text]);
+  const saidOf = useMemo(
+    () => new Map(methods.map((method) => [method.id, wordsOf(method, context)])),
+    [methods, context],
+  );
+  const groups = useMemo(() => findMethods(all, text, saidOf), [all, text, saidOf]);
   const listed = groups.flatMap((group) => group.methods);
   const at = listed.findIndex((method) => method.id === active);
   const current = listed[at];
@@ -81,7 +56,7 @@ function MethodList({ onDone, onCompare }: { onDone: () => void; onCompare: () =
 
   const search = (next: string) => {
     setText(next);
-    const found = findMethods(all, next).flatMap((group) => group.methods);
+    const found = findMethods(all, next, saidOf).flatMap((group) => group.methods);
     const keeps = next === '' && found.some((method) => method.id === chosen);
     setActive(keeps ? chosen : (found[0]?.id ?? null));
   };
@@ -109,13 +84,15 @@ function MethodList({ onDone, onCompare }: { onDone: () => void; onCompare: () =
     <>
       <Input
         className={styles.search}
+        // It comes after its popover, which has the focus until then.
+        autoFocus
         role="combobox"
         aria-label="Search methods"
         aria-expanded="true"
         aria-autocomplete="list"
         aria-controls={`${id}-list`}
         aria-activedescendant={current && optionId(current.id)}
-        placeholder="Title, author or rule"
+        placeholder="Title, author, rule or phase"
         autoComplete="off"
         spellCheck={false}
         value={text}

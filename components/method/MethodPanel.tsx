@@ -12,8 +12,8 @@ import { Panel } from '../shared/Panel';
 import { Term } from '../shared/Term';
 import { shortAuthors } from './citation';
 import { KeptFile } from './KeptFile';
-import { MethodPicker } from './MethodList';
 import styles from './MethodPanel.module.css';
+import { MethodPicker } from './MethodPicker';
 import { MethodNotices, Parameters } from './Parameters';
 import { QuerySees } from './QuerySees';
 
@@ -48,7 +48,7 @@ export function MethodPanel() {
 }
 
 /** Fetched when they are opened. */
-const MethodTable = lazy(async () => ({ default: (await import('./MethodTable')).MethodTable }));
+const MethodTable = lazy(async () => ({ default: (await import('./choosing')).MethodTable }));
 
 const Explained = lazy(async () => ({ default: (await import('./Explained')).Explained }));
 

@@ -42,12 +42,18 @@ export function groupMethods(
   );
 }
 
-/** Those that have every word of `text` in title, id, authors, rule or group, whatever its case. */
-export function findMethods(groups: readonly MethodGroup[], text: string): readonly MethodGroup[] {
+/** Those that have every word of `text` in title, id, authors, rule, group or what else is said of them, whatever its case. */
+export function findMethods(
+  groups: readonly MethodGroup[],
+  text: string,
+  saidOf: ReadonlyMap<string, string>,
+): readonly MethodGroup[] {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   return groups.flatMap((group) => {
     const methods = group.methods.filter(({ id, title, summary, source }) => {
-      const all = [id, title, summary, source?.authors, source?.year, group.title].join(' ').toLowerCase();
+      const { authors, year } = source ?? {};
+      const said = [id, title, summary, authors, year, group.title, saidOf.get(id)];
+      const all = said.join(' ').toLowerCase();
       return words.every((word) => all.includes(word));
     });
     return methods.length > 0 ? [{ ...group, methods }] : [];

@@ -11,7 +11,7 @@ async function openTable() {
   await page.idle();
   renderWith(page, <MethodPanel />);
   await userEvent.click(screen.getByRole('button', { name: 'Method: ESA. Change' }));
-  await userEvent.click(screen.getByRole('button', { name: 'Compare in a table' }));
+  await userEvent.click(await screen.findByRole('button', { name: 'Compare in a table' }));
   await screen.findByRole('dialog', { name: 'Methods side by side' });
   return page;
 }

@@ -1,0 +1,39 @@
+import { lazy, Suspense, useState } from 'react';
+import { useMethod } from '../../src/page/hooks';
+import { Button } from '../shared/Button';
+import { DownIcon } from '../shared/icons';
+import { Popover } from '../shared/Popover';
+import styles from './MethodPicker.module.css';
+
+/** Fetched when it is opened. */
+const MethodList = lazy(async () => ({ default: (await import('./choosing')).MethodList }));
+
+/** Which method decides: a list that is searched by typing. */
+export function MethodPicker({ onCompare }: { onCompare: () => void }) {
+  const method = useMethod();
+  const [isOpen, setOpen] = useState(false);
+  const compare = () => {
+    setOpen(false);
+    onCompare();
+  };
+  return (
+    <Popover
+      trigger={
+        <Button className={styles.trigger} aria-label={`Method: ${method.title}. Change`}>
+          {method.title}
+          <DownIcon />
+        </Button>
+      }
+      aria-label="Choose a method"
+      align="start"
+      gap={4}
+      className={styles.popover}
+      isOpen={isOpen}
+      onOpenChange={setOpen}
+    >
+      <Suspense fallback={null}>
+        <MethodList onDone={() => setOpen(false)} onCompare={compare} />
+      </Suspense>
+    </Popover>
+  );
+}

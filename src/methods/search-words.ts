@@ -1,0 +1,104 @@
+/** What a reader may look for beside a method's title and rule. Fetched by the page with its list of methods. */
+import type { Method } from './method';
+import { type ParameterContext, type Parameters, resolveParameters } from './parameters';
+
+/** Titles of papers, names in other programs, words of the field. By id. */
+export const searchWords: Readonly<Record<string, string>> = {
+  full: 'dense vanilla RoPE scaling position interpolation NTK YaRN',
+  'grouped-positions':
+    'LLM Maybe LongLM: Self-Extend LLM Context Window Without Tuning; SelfExtend length extrapolation',
+  esa: 'Unshackling Context Length: An Efficient Selective Attention Approach through Query-Key Compression; query-aware retrieval',
+  lagkv:
+    'LagKV: Lag-Relative Information of the KV Cache Tells Which Tokens Are Important; LagKVPress query-agnostic attention-free',
+  lrsa: 'Lag-Relative Sparse Attention In Long Context Training; query-agnostic attention-free',
+  'streaming-llm':
+    'Efficient Streaming Language Models with Attention Sinks; StreamingLLMPress sliding window query-agnostic attention-free',
+  tova: 'Transformers are Multi-State RNNs; Token Omission Via Attention; TOVAPress',
+  snapkv:
+    'SnapKV: LLM Knows What You are Looking for Before Generation; SnapKVPress observation window query-aware',
+  pyramidkv:
+    'PyramidKV: Dynamic KV Cache Compression based on Pyramidal Information Funneling; PyramidKVPress layer budgets',
+  adakv:
+    'Ada-KV: Optimizing KV Cache Eviction by Adaptive Budget Allocation for Efficient LLM Inference; AdaKVPress head budgets',
+  criticalkv:
+    'Identify Critical KV Cache in LLM Inference from an Output Perturbation Perspective; CriticalKVPress',
+  'critical-adakv':
+    'Identify Critical KV Cache in LLM Inference from an Output Perturbation Perspective; CriticalAdaKVPress Ada-CriticalKV',
+  chunkkv:
+    'ChunkKV: Semantic-Preserving KV Cache Compression for Efficient Long-Context LLM Inference; ChunkKVPress',
+  'chunkkv-entropy': 'EntropyGatedChunkKVPress',
+  finch: 'FINCH: Prompt-guided Key-Value Cache Compression; FinchPress query-aware',
+  simlayerkv:
+    'SimLayerKV: A Simple Framework for Layer-Level KV Cache Reduction; SimLayerKVPress lazy layers',
+  'duo-attention':
+    'DuoAttention: Efficient Long-Context LLM Inference with Retrieval and Streaming Heads; DuoAttentionPress',
+  kvzip:
+    'KVzip: Query-Agnostic KV Cache Compression with Context Reconstruction; KVzipPress KVzip+ KVzipPlus',
+  'observed-attention': 'ObservedAttentionPress; H2O heavy hitter accumulated attention',
+  'expected-attention':
+    'Expected Attention: KV Cache Compression by Estimating Attention from Future Queries Distribution; ExpectedAttentionPress query-agnostic',
+  capkv:
+    'Rethinking KV Cache Eviction via a Unified Information-Theoretic Objective; CapPress CAPKVPress query-agnostic',
+  compactor:
+    'Compactor: Calibrated Query-Agnostic KV Cache Compression with Approximate Leverage Scores; CompactorPress',
+  leverage:
+    'Compactor: Calibrated Query-Agnostic KV Cache Compression with Approximate Leverage Scores; LeverageScorePress attention-free',
+  noncausal:
+    'Compactor: Calibrated Query-Agnostic KV Cache Compression with Approximate Leverage Scores; NonCausalAttnPress',
+  cur: 'Value-Guided KV Compression for LLMs via Approximated CUR Decomposition; CURPress query-agnostic attention-free',
+  knorm:
+    'A Simple and Effective L2 Norm-Based Strategy for KV Cache Compression; KnormPress query-agnostic attention-free',
+  keydiff:
+    'KeyDiff: Key Similarity-Based KV Cache Eviction for Long-Context LLM Inference in Resource-Constrained Environments; KeyDiffPress query-agnostic attention-free',
+  block: 'BlockPress blockwise query-agnostic',
+  chunk: 'ChunkPress chunkwise query-agnostic',
+  streaming: 'DecodingPress PrefillDecodingPress',
+  freqkv:
+    'FreqKV: Frequency Domain Key-Value Compression for Efficient Context Window Extension; DCT cosine transform query-agnostic',
+  lorc: 'LoRC: Low-Rank Compression for LLMs KV Cache with a Progressive Compression Strategy; SVD singular values query-agnostic',
+  think: 'ThinK: Thinner Key Cache by Query-Driven Pruning; ThinKPress query-aware',
+  merging: 'MergingPress token merging',
+  quest: 'Quest: Query-Aware Sparsity for Efficient Long-Context LLM Inference',
+  sparq: 'SparQ Attention: Bandwidth-Efficient LLM Inference; query-aware',
+  loki: 'Loki: Low-rank Keys for Efficient Sparse Attention; PCA query-aware',
+  tokenselect:
+    'TokenSelect: Efficient Long-Context Inference and Length Extrapolation for LLMs via Dynamic Token-Level KV Cache Selection; query-aware retrieval',
+  infllm:
+    'InfLLM: Training-Free Long-Context Extrapolation for LLMs with an Efficient Context Memory; query-aware retrieval',
+  'squeezed-attention':
+    'Squeezed Attention: Accelerating Long Context Length LLM Inference; k-means clustering query-aware retrieval',
+  minference:
+    'MInference 1.0: Accelerating Pre-filling for Long-Context LLMs via Dynamic Sparse Attention; vertical-slash',
+  h2o: 'H2O: Heavy-Hitter Oracle for Efficient Generative Inference of Large Language Models; heavy hitters accumulated attention',
+  'cascading-kv': 'Training-Free Exponential Context Extension via Cascading KV Cache',
+  oracle: 'exact top-k upper bound',
+  random: 'RandomPress query-agnostic',
+  sentences: 'CPC context-aware prompt compression extractive',
+};
+
+const SETS = { layer: 'per layer', kvHead: 'per KV head', queryHead: 'per query head' } as const;
+
+/** All of a method: these words and what its traits tell at its defaults, in the terms of the table of methods. */
+export function wordsOf(method: Method, context: ParameterContext): string {
+  const parameters = resolveParameters(method, {}, context);
+  const { evicts, cache, sets, unit } = method.traits(parameters);
+  const phases = phasesOf(method, parameters, context);
+  const known = searchWords[method.id] ?? '';
+  return [known, evicts ? 'evicts eviction' : '', cache, SETS[sets], unit ?? 'token', ...phases].join(' ');
+}
+
+/** Whose queries see less than all: the prompt's, those after the eviction, or both. */
+function phasesOf(method: Method, parameters: Parameters, context: ParameterContext): string[] {
+  const { decides, cache, isPrefillOnly, isDenseBefore } = method.traits(parameters);
+  if (decides === 'never') return cache === 'tokens' ? [] : ['prefill', 'decode'];
+  if (isPrefillOnly) return ['prefill'];
+  if (decides === 'once' || isDenseBefore) return ['decode'];
+  const { tokens, layers } = context;
+  const evictAt = Math.ceil((7 * tokens) / 8);
+  const position = evictAt - 1;
+  const blocks = method.blocks(parameters, tokens, evictAt, context);
+  const block = blocks.find(({ start, end }) => start <= position && position < end)!;
+  const last = { position, block, evictAt, promptEnd: tokens };
+  const { keptKeys } = method.cost(parameters, context, layers - 1, last);
+  return keptKeys < evictAt ? ['prefill', 'decode'] : ['decode'];
+}
