@@ -15,8 +15,11 @@ const LAYERS = 8;
 const VISIBLE = { layer: 5, head: 1 };
 const MAP_PIXELS = 512;
 
+/** The middle one, or the mean of the two in the middle; 0 of none. */
 export function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+  const sorted = [...values].sort((a, b) => a - b);
+  const [low, high] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]];
+  return ((low ?? 0) + (high ?? 0)) / 2;
 }
 
 /** Milliseconds since the run began, and how long its last parts took. */
