@@ -8,7 +8,7 @@ import { readKept } from '../../src/measure/selection-reader';
 import { contextOf, methodContext, startTraceRun } from '../../src/measure/trace-run';
 import { resolveParameters } from '../../src/methods/parameters';
 import { squeezedAttention } from '../../src/methods/squeezed-attention';
-import { kMeans } from '../../src/methods/squeezed-attention/k-means';
+import { directionsOf, kMeans } from '../../src/methods/squeezed-attention/k-means';
 import { SqueezedRun } from '../../src/methods/squeezed-attention/run';
 import type { Trace } from '../../src/trace/trace';
 import { draw, lcg } from '../golden/lcg';
@@ -97,7 +97,8 @@ async function labelsFound(ops: Ops, seed: number, clusters: number): Promise<nu
   const [heads, rows, channels] = [2, 90, 8];
   const { data } = bundles(heads, rows, channels);
   const buffer = ops.upload(data, 'rows');
-  const points = { rows: headMajorRows(buffer, heads, rows, channels), data, clusters, seed };
+  const directions = directionsOf(data, channels);
+  const points = { rows: headMajorRows(buffer, heads, rows, channels), directions, clusters, seed };
   const [labels] = await kMeans(ops, [points]);
   ops.release(buffer);
   return [...labels!];

@@ -6,7 +6,8 @@ import type { LayerTrace } from '../../trace/trace';
 import { neededTensor } from '../injected';
 import type { MethodContext } from '../method';
 import type { Parameters } from '../parameters';
-import { kMeans } from './k-means';
+import { rememberedLater } from '../remember';
+import { directionsOf, kMeans } from './k-means';
 import { clustersName, isInjected, layersAtOnce, numbersIn } from './schema';
 
 /** Of each KV head. */
@@ -26,11 +27,19 @@ export interface LayerClusters {
   readonly coarse: Level | null;
 }
 
+type ClusterContext = Pick<MethodContext, 'ops' | 'evictAt' | 'injected' | 'memo'>;
+
+/** Keys that are clustered, [G, n, d], off the device. */
+interface ReadKeys {
+  readonly data: Float32Array;
+  readonly directions: Float32Array;
+}
+
 const known = new WeakMap<LayerTrace, Map<string, LayerClusters>>();
 
 /** The clusters of these layers, of those that have keys to cluster. Throws the signal's reason. */
 export async function clustersOf(
-  context: Pick<MethodContext, 'ops' | 'evictAt' | 'injected'>,
+  context: ClusterContext,
   parameters: Parameters,
   layers: readonly LayerTrace[],
   signal?: AbortSignal,
@@ -62,7 +71,7 @@ export async function clustersOf(
 }
 
 async function cluster(
-  context: Pick<MethodContext, 'ops' | 'evictAt' | 'injected'>,
+  context: ClusterContext,
   parameters: Parameters,
   layers: readonly LayerTrace[],
   signal?: AbortSignal,
@@ -72,7 +81,7 @@ async function cluster(
   try {
     const numbers = layers.map(({ layer }) => numbersIn(parameters, layer, evictAt));
     const keys = layers.map(({ key }, i) => dense(scratch, sliceRows(key, 0, numbers[i]!.clustered)));
-    const data = await Promise.all(keys.map(({ buffer }) => ops.readFloats(buffer)));
+    const read = await Promise.all(keys.map((rows, i) => readKeys(context, rows, layers[i]!.layer, signal)));
     const injected = isInjected(parameters);
     const labels = injected
       ? layers.map(({ layer }) => injectedLabels(context, parameters, layer))
@@ -80,11 +89,12 @@ async function cluster(
           ops,
           keys.map((rows, i) => {
             const { clusters, seed } = numbers[i]!;
-            return { rows, data: data[i]!, clusters, seed: seed + layers[i]!.layer };
+            const { directions } = read[i]!;
+            return { rows, directions, clusters, seed: seed + layers[i]!.layer };
           }),
           signal,
         );
-    const fine = keys.map((rows, i) => levelOf(rows, data[i]!, labels[i]!, numbers[i]!.clusters, null));
+    const fine = keys.map((rows, i) => levelOf(rows, read[i]!.data, labels[i]!, numbers[i]!.clusters, null));
     const two = layers.flatMap((_, i) => (numbers[i]!.coarseClusters > 0 ? [i] : []));
     const points = two.map((i) => {
       const { centroids, clusters } = fine[i]!;
@@ -92,7 +102,8 @@ async function cluster(
       const buffer = scratch.upload(centroids, 'centroids');
       const { coarseClusters, seed } = numbers[i]!;
       const rows = headMajorRows(buffer, heads, clusters, channels);
-      return { rows, data: centroids, clusters: coarseClusters, seed: seed + layers[i]!.layer };
+      const directions = directionsOf(centroids, channels);
+      return { rows, directions, clusters: coarseClusters, seed: seed + layers[i]!.layer };
     });
     const coarseLabels = injected
       ? two.map((i) => injectedCoarseLabels(context, parameters, layers[i]!.layer))
@@ -100,12 +111,30 @@ async function cluster(
     return fine.map((level, i) => {
       const at = two.indexOf(i);
       if (at < 0) return { fine: level, coarse: null };
-      const { rows, data, clusters } = points[at]!;
-      return { fine: level, coarse: levelOf(rows, data, coarseLabels[at]!, clusters, level.counts) };
+      const { rows, clusters } = points[at]!;
+      return {
+        fine: level,
+        coarse: levelOf(rows, level.centroids, coarseLabels[at]!, clusters, level.counts),
+      };
     });
   } finally {
     scratch.release();
   }
+}
+
+/** What `rows` are, whatever number of clusters is asked for. */
+function readKeys(
+  { ops, memo }: ClusterContext,
+  rows: Rows,
+  layer: number,
+  signal: AbortSignal | undefined,
+): Promise<ReadKeys> {
+  const read = async (): Promise<ReadKeys> => {
+    const data = await ops.readFloats(rows.buffer);
+    return { data, directions: directionsOf(data, rows.channels) };
+  };
+  const bytes = 8 * rows.heads * rows.rows * rows.channels;
+  return rememberedLater(memo, `squeezed/keys/${layer}/${rows.rows}`, bytes, read, signal);
 }
 
 /** Means of rows by cluster, and how many keys are in each: a row stands for one, or for so many as `weights` says; for none it does not count. */
@@ -127,10 +156,9 @@ function levelOf(
     members[at]! += 1;
     for (let i = 0; i < channels; i++) sums[at * channels + i]! += data[row * channels + i]!;
   }
-  const centroids = Float32Array.from(
-    sums,
-    (sum, i) => sum / Math.max(1, members[Math.floor(i / channels)]!),
-  );
+  const centroids = new Float32Array(sums.length);
+  for (let i = 0; i < sums.length; i++)
+    centroids[i] = sums[i]! / Math.max(1, members[Math.floor(i / channels)]!);
   return { clusters, labels, centroids, counts };
 }
 

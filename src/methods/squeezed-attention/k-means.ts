@@ -18,10 +18,10 @@ import { MOST_PRODUCTS } from './schema';
 const ROUNDS = 10;
 const SETTLED = 0.002;
 
-/** Rows to be clustered, each head for itself: [G, n, d], on the device and off it. */
+/** Rows to be clustered, each head for itself: [G, n, d], on the device, and as directions off it. */
 export interface Points {
   readonly rows: Rows;
-  readonly data: Float32Array;
+  readonly directions: Float32Array;
   readonly clusters: number;
   /** Draws the rows that centres begin at, beside the head. */
   readonly seed: number;
@@ -59,7 +59,7 @@ export async function kMeans(
 const rowsOf = ({ rows: { heads, rows } }: Points): number => heads * rows;
 
 /** Distinct rows of each head, drawn by the seed, as directions: [G, clusters, d]. */
-function firstCentres({ rows: { heads, rows, channels }, data, clusters, seed }: Points): Float32Array {
+function firstCentres({ rows: { heads, rows, channels }, directions, clusters, seed }: Points): Float32Array {
   const centres = new Float32Array(heads * clusters * channels);
   for (let head = 0; head < heads; head++) {
     const order = Uint32Array.from({ length: rows }, (_, row) => row);
@@ -70,8 +70,7 @@ function firstCentres({ rows: { heads, rows, channels }, data, clusters, seed }:
       [order[c], order[other]] = [order[other]!, order[c]!];
       const from = (head * rows + order[c]!) * channels;
       const at = (head * clusters + c) * channels;
-      const length = Math.sqrt(squared(data, from, channels)) || 1;
-      for (let i = 0; i < channels; i++) centres[at + i] = data[from + i]! / length;
+      for (let i = 0; i < channels; i++) centres[at + i] = directions[from + i]!;
     }
   }
   return centres;
@@ -105,15 +104,13 @@ function encodeNearest(
 /** Sums of the directions of each cluster's rows, and who they are of: a round changes few of them. */
 class Sums {
   readonly #points: Points;
-  readonly #directions: Float32Array;
   readonly #sums: Float64Array;
   readonly #members: Uint32Array;
   #labels: Uint32Array | null = null;
 
   constructor(points: Points) {
-    const { rows, data, clusters } = points;
+    const { rows, clusters } = points;
     this.#points = points;
-    this.#directions = directionsOf(data, rows.channels);
     this.#sums = new Float64Array(rows.heads * clusters * rows.channels);
     this.#members = new Uint32Array(rows.heads * clusters);
   }
@@ -145,15 +142,19 @@ class Sums {
   }
 
   #add(cluster: number, row: number, sign: 1 | -1): void {
-    const { channels } = this.#points.rows;
-    const [at, from] = [cluster * channels, row * channels];
+    const { rows, directions } = this.#points;
+    const { channels } = rows;
+    // A round adds millions of numbers: what they are in is looked up once a row.
+    const sums = this.#sums;
+    const at = cluster * channels;
+    const from = row * channels;
     this.#members[cluster]! += sign;
-    for (let i = 0; i < channels; i++) this.#sums[at + i]! += sign * this.#directions[from + i]!;
+    for (let i = 0; i < channels; i++) sums[at + i]! += sign * directions[from + i]!;
   }
 }
 
 /** Rows of length 1, but for those of length 0. */
-function directionsOf(data: Float32Array, channels: number): Float32Array {
+export function directionsOf(data: Float32Array, channels: number): Float32Array {
   const out = new Float32Array(data.length);
   for (let from = 0; from < data.length; from += channels) {
     const length = Math.sqrt(squared(data, from, channels)) || 1;

@@ -20,6 +20,9 @@ interface Observed {
 /** Below every score: nothing is pruned. */
 const NO_THRESHOLD = -1;
 
+/** More than a text has tokens; 32 bits times this are whole numbers still. */
+const KEYS_SPACE = 2 ** 21;
+
 const observedOf = new WeakMap<LayerTrace, Map<string, Observed>>();
 
 /** What a block looked up, a row for each query head; where each query did, for each of these. */
@@ -184,28 +187,42 @@ export class SqueezedRun implements MethodRun {
   /** Between the nearest two by linear interpolation, as torch.quantile. */
   #quantile(level: 'fine' | 'coarse', fraction: number): number {
     const { queryHeads, keyValueHeads } = this.#context;
-    const values: { value: number; keys: number }[] = [];
+    const parts: Float64Array[] = [];
     let all = 0;
     for (const [layer, clusters] of this.#clusters) {
       const observed = this.#observed.get(layer)![level];
       if (!observed) continue;
       const { counts, clusters: count } = clusters[level]!;
-      for (let i = 0; i < queryHeads * count; i++) {
-        const keyHead = Math.floor((Math.floor(i / count) * keyValueHeads) / queryHeads);
-        const keys = counts[keyHead * count + (i % count)]!;
-        if (keys > 0) values.push({ value: observed[i]!, keys });
-        all += keys;
+      // Floats from 0 up have the order of their bits: with the keys behind them they are sorted as numbers.
+      const bits = new Uint32Array(observed.buffer, observed.byteOffset, observed.length);
+      const ofLayer = new Float64Array(bits.length);
+      for (let head = 0, i = 0; head < queryHeads; head++) {
+        const first = Math.floor((head * keyValueHeads) / queryHeads) * count;
+        for (let cluster = first; cluster < first + count; cluster++, i++) {
+          const keys = counts[cluster]!;
+          if (keys > 0) ofLayer[i] = bits[i]! * KEYS_SPACE + keys;
+          all += keys;
+        }
       }
+      parts.push(ofLayer);
     }
-    values.sort((a, b) => a.value - b.value);
+    const sorted = new Float64Array(parts.reduce((sum, { length }) => sum + length, 0));
+    let end = 0;
+    for (const part of parts) {
+      sorted.set(part, end);
+      end += part.length;
+    }
+    sorted.sort();
     const place = fraction * (all - 1);
+    const valueIn = (entry: number): number =>
+      new Float32Array(Uint32Array.of(Math.floor(entry / KEYS_SPACE)).buffer)[0]!;
     const at = (index: number): number => {
       let before = 0;
-      for (const { value, keys } of values) {
-        before += keys;
-        if (index < before) return value;
+      for (const entry of sorted) {
+        before += entry % KEYS_SPACE;
+        if (index < before) return valueIn(entry);
       }
-      return values.at(-1)!.value;
+      return valueIn(sorted.at(-1)!);
     };
     const [low, high] = [at(Math.floor(place)), at(Math.ceil(place))];
     return low + (place - Math.floor(place)) * (high - low);
