@@ -11,6 +11,7 @@ import { SweepPanel } from '../results/SweepPanel';
 import { TokenPanel } from '../tokens/TokenPanel';
 import { TopBar } from '../top-bar/TopBar';
 import styles from './App.module.css';
+import { Jumps } from './Jumps';
 import { Notices } from './Notices';
 import './theme.css';
 import './base.css';
@@ -34,6 +35,7 @@ function Layout() {
     <div className={styles.app}>
       <TopBar />
       <Notices />
+      <Jumps />
       <main className={styles.columns}>
         <div className={`${styles.column} ${styles.method}`}>
           <MethodPanel />
