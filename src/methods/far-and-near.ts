@@ -21,7 +21,7 @@ export function attendFarAndNear(
 ): void {
   const near = { range: { start: rangeStart, end: input.block.end, causal: true } };
   const far = list && { list, range: { start: 0, end: 0, causal: false } };
-  attendParts(context, farRowsOf, input, { near, far }, { out, logSumExp });
+  attendParts(context, farRowsOf, input, { near, far: far ? [far] : [] }, { out, logSumExp });
 }
 
 /** The same for queries with lists of their own (MethodRun.attendEach). */
@@ -36,8 +36,8 @@ export function attendEachFarAndNear(
   const nothing = { start: 0, end: 0, causal: false };
   // Aligned at its end, a causal range of all far tokens grows by one with each query, as rangeStart does.
   const last = firstRangeStart + input.query.rows - 1;
-  const all = last > 0 ? { range: { start: 0, end: last, causal: true } } : null;
-  const parts = { near: { list: near, range: nothing }, far: far ? { list: far, range: nothing } : all };
+  const all = last > 0 ? [{ range: { start: 0, end: last, causal: true } }] : [];
+  const parts = { near: { list: near, range: nothing }, far: far ? [{ list: far, range: nothing }] : all };
   attendParts(context, farRowsOf, input, parts, { out, logSumExp });
 }
 
@@ -46,12 +46,12 @@ interface Attended {
   readonly logSumExp: RowScalars;
 }
 
-/** Far keys and near ones, wherever either end. Lists with a set for every head and query see each query as a head of its own. */
+/** Far keys, in several parts where there are, and near ones, wherever either end. Lists with a set for every head and query see each query as a head of its own. */
 export function attendParts(
   context: MethodContext,
   farRowsOf: FarRowsOf,
   input: LayerInput,
-  { near, far }: { readonly near: VisibleKeys; readonly far: VisibleKeys | null },
+  { near, far }: { readonly near: VisibleKeys; readonly far: readonly VisibleKeys[] },
   into: Attended,
 ): void {
   const { ops, attentionScale: scale } = context;
@@ -66,7 +66,7 @@ export function attendParts(
     } else ops.attention({ query: from, key: keys, value, scale, visible, out, logSumExp });
   };
   attend(query, key, near, into);
-  if (!far) return;
+  if (far.length === 0) return;
 
   const owned: DeviceBuffer[] = [];
   const floats = (length: number, label: string): DeviceBuffer => {
@@ -80,7 +80,9 @@ export function attendParts(
     out: headMajorRows(floats(heads * rows * channels, 'attention to far tokens'), heads, rows, channels),
     logSumExp: { buffer: floats(heads * rows, 'log-sum-exp of far tokens'), offset: 0, headStride: rows },
   };
-  attend(rowsOfFar.query, rowsOfFar.key, far, from);
-  ops.mergeAttention({ into, from });
+  for (const part of far) {
+    attend(rowsOfFar.query, rowsOfFar.key, part, from);
+    ops.mergeAttention({ into, from });
+  }
   ops.release(...owned);
 }

@@ -7,7 +7,7 @@ import { choose } from '../../src/measure/choices';
 import { readKept, readScoreRows } from '../../src/measure/selection-reader';
 import { layerInput, startTraceRun, type TraceRun } from '../../src/measure/trace-run';
 import { methodById } from '../../src/methods';
-import type { LayerInput, Selection } from '../../src/methods/method';
+import type { LayerInput, MethodRun, Selection } from '../../src/methods/method';
 import { resolveParameters } from '../../src/methods/parameters';
 import type { Trace } from '../../src/trace/trace';
 import { describeWebGpu } from '../webgpu-node';
@@ -149,6 +149,40 @@ describe('each query in one pass, on the CPU', () => {
     const { run, dispose } = await startTraceRun(text, method, parameters, 140);
     expect(run.each!.select(layerInput(text.layerTraces[0]!, answer))).toBeNull();
     dispose();
+  });
+
+  it.each([
+    { selectedBlocks: 5, chunkTokens: 40 },
+    { selectedBlocks: 40, chunkTokens: 7 },
+    { selectedBlocks: 0, initTokens: 0, chunkTokens: 1 },
+  ])('infllm %o: what follows goes by what queries of a pass have attended to', async (given) => {
+    const method = methodById('infllm');
+    const some = { initTokens: 4, localTokens: 20, blockTokens: 4, representativeTokens: 2 };
+    const parameters = resolveParameters(method, { ...some, ...given }, text);
+    const keptBy = async (isTogether: boolean) => {
+      const answered = { ...text, answerStart: ANSWER_START };
+      const started = await startTraceRun(answered, method, parameters, 140);
+      const { run, blocks } = started;
+      const alone: MethodRun = {
+        select: (input) => run.select(input),
+        attended: (...of) => run.attended!(...of),
+        mark() {},
+        rewind() {},
+        dispose() {},
+      };
+      const made = [
+        ...choose({ ...started, run: isTogether ? run : alone }, text.layerTraces[1]!, blocks, undefined),
+      ];
+      expect(made.at(-1)!.inOnePass).toBe(isTogether);
+      const selections = made.flatMap((choices) => choices.selections);
+      const kept = await Promise.all(
+        selections.map(async (selection) => (await read(text.ops, selection)).kept),
+      );
+      for (const { owned } of selections) text.ops.release(...owned);
+      started.dispose();
+      return kept;
+    };
+    expect(await keptBy(true)).toEqual(await keptBy(false));
   });
 
   it('takes consecutive blocks of one query together, others one by one, and every block once', async () => {

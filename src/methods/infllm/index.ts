@@ -2,7 +2,7 @@
  * InfLLM (arXiv 2402.04617): tokens that have left the local window are kept in blocks; every block of queries attends to the blocks
  * whose representative tokens it would attend to most. Nothing is evicted (thunlp/InfLLM, inf_llm/attention/context_manager.py).
  */
-import { equalBlocks, studyBlocks } from '../blocks';
+import { equalBlocks, queriesOfPass, studyBlocks } from '../blocks';
 import { keptLists } from '../compose';
 import type { Method } from '../method';
 import { InfLlmRun } from './run';
@@ -53,14 +53,16 @@ export const infLlm: Method = {
     };
   },
   memory(parameters, place) {
-    const { queryHeads: H, keyValueHeads: G, headDimension: d, tokens, layers, largestBlock: n } = place;
+    const { queryHeads: H, keyValueHeads: G, headDimension: d, tokens, layers, largestBlock } = place;
+    const each = place.isFreeRun ? 1 : Math.min(tokens, queriesOfPass(H, tokens));
+    const n = Math.max(largestBlock, each);
     const sizes = Array.from({ length: layers }, (_, layer) => lengthsIn(parameters, layer));
     const blocks = Math.max(...sizes.map(({ blockTokens }) => Math.floor(tokens / blockTokens)), 1);
     const representing = Math.max(...sizes.map(({ representativeTokens }) => representativeTokens));
     const leaving = 1 + Math.ceil(n / Math.min(...sizes.map(({ blockTokens }) => blockTokens)));
     const leavingTokens = Math.min(tokens, n + Math.max(...sizes.map(({ blockTokens }) => blockTokens)));
     return [
-      ...keptLists(place, 1, 1),
+      ...keptLists(place, 1, place.isFreeRun ? 1 : H * each),
       // As they are, and as they were where a run returns to; once more while one is made of the other.
       { label: 'attention received', elements: H * tokens, count: 2 * layers + 1 },
       { label: 'representatives of blocks', elements: blocks * H * d, count: layers },
@@ -71,7 +73,7 @@ export const infLlm: Method = {
       { label: 'queries at one position', elements: n * H * d, count: 1 },
       // Of local tokens, of far ones, and of both again for what follows attention where nothing attends.
       { label: 'attention to far tokens', elements: n * H * (d + 1), count: 2 },
-      { label: 'mean query', elements: H * d, count: 1 },
+      { label: 'queries side by side', elements: each * H * d, count: 1 },
     ];
   },
   /** Before a block stand initial tokens, chosen blocks, and what is in none: of the whole blocks so many may be seen. */

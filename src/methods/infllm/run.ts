@@ -1,28 +1,33 @@
 /** A run of InfLLM over all layers: chooses blocks of memory, attends to them from one distance, and follows what was attended to. */
-import type { RowScalars, VisibleKeys } from '../../../gpu/ops';
-import { type DeviceBuffer, matrixRows, type Rows } from '../../../gpu/rows';
+import type { IndexList, RowScalars, VisibleKeys } from '../../../gpu/ops';
+import { type DeviceBuffer, headMajorRows, matrixRows, type Rows, tokenMajorRows } from '../../../gpu/rows';
 import { Scratch } from '../../../gpu/scratch';
+import { equalBlocks } from '../blocks';
 import { attendParts } from '../far-and-near';
 import { farRows } from '../far-rows';
 import { keepEverything } from '../keep-everything';
-import type { LayerInput, MethodContext, MethodRun, Selection } from '../method';
+import type { EachQuery, LayerInput, MethodContext, MethodRun, Selection } from '../method';
 import type { Parameters } from '../parameters';
 import { inBuffers, ownMemo } from '../remember';
 import { denseScores } from '../units';
 import { unrotatedQuery } from '../unrotated';
 import { BlocksOfMemory } from './blocks-of-memory';
-import { chunkTokensOf, type InfLlmLengths, lengthsIn, memoryOf, seesTwice } from './schema';
+import { chunkTokensOf, type InfLlmLengths, lengthsIn, type Memory, memoryOf, seesTwice } from './schema';
+
+type KeyRange = VisibleKeys['range'];
 
 export class InfLlmRun implements MethodRun {
   readonly #context: MethodContext;
   readonly #parameters: Parameters;
   readonly #layers = new Map<number, BlocksOfMemory>();
+  readonly each: EachQuery;
   /** Constants. */
   readonly #own = ownMemo();
 
   constructor(context: MethodContext, parameters: Parameters) {
     this.#context = context;
     this.#parameters = parameters;
+    this.each = { scoresOfQuery: context.queryHeads, select: (input) => this.#selectEach(input) };
   }
 
   select(input: LayerInput): Selection {
@@ -30,45 +35,121 @@ export class InfLlmRun implements MethodRun {
     const lengths = lengthsIn(this.#parameters, layer);
     const { initEnd, blocks, blocksEnd } = memoryOf(lengths, block.start);
     const candidates = { start: initEnd, end: blocksEnd };
-    const { selectedBlocks: chosen, blockTokens } = lengths;
-    if (blocks <= chosen) return { ...keepEverything(block.start), candidates };
+    if (blocks <= lengths.selectedBlocks) return { ...keepEverything(block.start), candidates };
 
+    const scratch = new Scratch(this.#context.ops);
+    const choices = this.#choose(layer, block.start, this.#meanQuery(input, scratch), 1);
+    scratch.release();
+    return choices.selections[0]!;
+  }
+
+  /** Of queries with a block each those that find the same blocks choose, attend and are followed together. */
+  #selectEach(input: LayerInput): Selection[] {
+    const { start, end } = input.block;
+    const lengths = lengthsIn(this.#parameters, input.layer);
+    const selections: Selection[] = [];
+    for (let from = start, to: number; from < end; from = to) {
+      const found = memoryOf(lengths, from);
+      const isSame = ({ blocks, initEnd }: Memory) => blocks === found.blocks && initEnd === found.initEnd;
+      to = from + 1;
+      while (to < end && isSame(memoryOf(lengths, to))) to++;
+      // On a trace earlier blocks are at hand.
+      selections.push(...this.#selectAlike(input.atBlock({ start: from, end: to })!, found));
+    }
+    return selections;
+  }
+
+  #selectAlike(input: LayerInput, { initEnd, blocks, blocksEnd }: Memory): readonly Selection[] {
+    const { layer, block, query } = input;
+    const { selectedBlocks } = lengthsIn(this.#parameters, layer);
     const { ops } = this.#context;
     const scratch = new Scratch(ops);
-    const query = this.#meanQuery(input, scratch);
-    const scores = ops.scratch('f32', blocks, 'scores of blocks');
-    ops.matmul({
-      input: query,
-      weight: this.#memory(layer).representatives(blocks),
-      out: matrixRows(scores, 1, blocks),
-    });
-    const best = scratch.integers(chosen, 'chosen blocks');
-    const segments = { buffer: best, offset: 0, sets: 1, count: chosen, rowStride: chosen };
-    const tied = ops.scratch('u32', 1, 'tied at the cut');
-    const score = denseScores(scores, 1, blocks);
+    const out = scratch.rows(query.heads, query.rows, query.channels, 'output of a block');
+    const logSumExp = scratch.scalars(query.heads, query.rows, 'log-sum-exp of a block');
+    const attend = (list: IndexList | null, rangeStart: number): void => {
+      this.#attendParts(input, list, { start: rangeStart, ...this.#farRange(input, false) }, out, logSumExp);
+      this.#memory(layer).follow(input, logSumExp);
+      scratch.release();
+    };
+    if (blocks <= selectedBlocks) {
+      attend(null, 0);
+      const candidates = { start: initEnd, end: blocksEnd };
+      return equalBlocks(block.start, block.end, 1).map(({ start }) => ({
+        ...keepEverything(start),
+        candidates,
+      }));
+    }
+    const turned = this.#atOnePosition(input, unrotatedQuery('infllm', input), scratch);
+    const { heads, rows, channels } = turned;
+    const side = scratch.floats(rows * heads * channels, 'queries side by side');
+    ops.copyRows({ input: turned, out: tokenMajorRows(side, heads, rows, channels) });
+    const { selections, list } = this.#choose(
+      layer,
+      block.start,
+      matrixRows(side, rows, heads * channels),
+      heads,
+    );
+    attend(list, blocksEnd);
+    return selections;
+  }
+
+  /**
+   * What queries [n, H·d] choose that find the blocks of the query at token `start`: n selections, and the lists of all, `copies` of each
+   * behind those of all queries before it. The first selection owns the buffers of all.
+   */
+  #choose(
+    layer: number,
+    start: number,
+    queries: Rows,
+    copies: number,
+  ): { readonly selections: readonly Selection[]; readonly list: IndexList | null } {
+    const { ops } = this.#context;
+    const lengths = lengthsIn(this.#parameters, layer);
+    const { selectedBlocks: chosen, blockTokens } = lengths;
+    const { initEnd, blocks, blocksEnd } = memoryOf(lengths, start);
+    const sets = copies * queries.rows;
+    const scratch = new Scratch(ops);
+    const scores = ops.scratch('f32', sets * blocks, 'scores of blocks');
+    const own = matrixRows(scores, queries.rows, blocks);
+    ops.matmul({ input: queries, weight: this.#memory(layer).representatives(blocks), out: own });
+    if (copies > 1) {
+      const others = headMajorRows(scores, copies - 1, queries.rows, blocks, queries.rows * blocks);
+      ops.copyRows({ input: { ...own, heads: copies - 1, headStride: 0 }, out: others });
+    }
+    const best = scratch.integers(sets * chosen, 'chosen blocks');
+    const segments = { buffer: best, offset: 0, sets, count: chosen, rowStride: chosen };
+    const tied = ops.scratch('u32', sets, 'tied at the cut');
+    const score = denseScores(scores, sets, blocks);
     ops.topK({ score, count: chosen, indexBase: 0, out: segments, tied: { buffer: tied, offset: 0 } });
 
     const count = initEnd + chosen * blockTokens;
     // Initial tokens, those of the blocks, then how many there were of both, which is known.
-    const kept = ops.scratch('u32', count + 1, 'kept tokens');
-    const list = { buffer: kept, offset: 0, sets: 1, count, rowStride: count };
-    const expand = (of: typeof segments, segmentLength: number, start: number, end: number, at: number) =>
+    const kept = ops.scratch('u32', sets * (count + 1), 'kept tokens');
+    const list = { buffer: kept, offset: 0, sets, count, rowStride: count };
+    const expand = (of: typeof segments, segmentLength: number, first: number, end: number, at: number) =>
       ops.expandList({
-        ...{ segments: of, segmentLength, indexBase: start, end },
-        out: { ...list, offset: at, count: of.count * segmentLength, countsOffset: count },
+        ...{ segments: of, segmentLength, indexBase: first, end },
+        out: { ...list, offset: at, count: of.count * segmentLength, countsOffset: sets * count },
       });
-    const first = { buffer: this.#firstSegment(), offset: 0, sets: 1 };
-    expand({ ...first, count: 1, rowStride: 1 }, initEnd, 0, initEnd, 0);
+    expand({ ...segments, buffer: this.#firstSegment(), count: 1, rowStride: 0 }, initEnd, 0, initEnd, 0);
     expand(segments, blockTokens, initEnd, blocksEnd, initEnd);
     scratch.release();
-    return {
-      list: count > 0 ? list : null,
-      rangeStart: blocksEnd,
-      candidates,
-      score: { rows: score, scoreStart: initEnd, tokensPerScore: blockTokens },
-      tiedAtCut: chosen > 0 ? { buffer: tied, offset: 0, sets: 1 } : null,
-      owned: [kept, tied, scores],
-    };
+    const selections = Array.from(
+      { length: queries.rows },
+      (_, i): Selection => ({
+        list: count > 0 ? { ...list, sets: 1, offset: i * count } : null,
+        rangeStart: blocksEnd,
+        candidates: { start: initEnd, end: blocksEnd },
+        score: {
+          rows: { ...score, rows: 1, offset: i * blocks },
+          scoreStart: initEnd,
+          tokensPerScore: blockTokens,
+        },
+        tiedAtCut: chosen > 0 ? { buffer: tied, offset: i, sets: 1 } : null,
+        owned: i === 0 ? [kept, tied, scores] : [],
+      }),
+    );
+    return { selections, list: count > 0 ? list : null };
   }
 
   /**
@@ -76,25 +157,41 @@ export class InfLlmRun implements MethodRun {
    * that are not local, are seen from n_local − 1 as the code's table has it.
    */
   attend(input: LayerInput, selection: Selection, out: Rows, logSumExp: RowScalars): void {
+    const range = { start: selection.rangeStart, ...this.#farRange(input, seesTwice(this.#parameters)) };
+    this.#attendParts(input, selection.list, range, out, logSumExp);
+  }
+
+  /** Aligned at its end, the range ends for every query where its local tokens begin; seen twice, where those of the last do. */
+  #farRange({ layer, block: { end } }: LayerInput, isTwice: boolean): Omit<KeyRange, 'start'> {
+    const { localTokens } = lengthsIn(this.#parameters, layer);
+    return isTwice
+      ? { end: Math.min(this.#lastOf(end - 1) + 1 - localTokens, end), causal: false }
+      : { end: end - localTokens, causal: true };
+  }
+
+  /** A list of all queries is seen with the range, one of each query and head beside it. */
+  #attendParts(
+    input: LayerInput,
+    list: IndexList | null,
+    range: KeyRange,
+    out: Rows,
+    logSumExp: RowScalars,
+  ): void {
     const { layer, block } = input;
     const { localTokens } = lengthsIn(this.#parameters, layer);
-    const { list, rangeStart } = selection;
     const { start, end } = block;
     const near = {
       range: { start: Math.max(0, start - localTokens + 1), end, causal: true, window: localTokens },
     };
-    // Aligned at its end, the range ends for every query where its local tokens begin; seen twice, where those of the last do.
-    const range = seesTwice(this.#parameters)
-      ? { end: Math.min(this.#lastOf(block.end - 1) + 1 - localTokens, end), causal: false }
-      : { end: end - localTokens, causal: true };
-    const hasRange = range.end > rangeStart;
-    const far: VisibleKeys = {
-      ...(list ? { list } : {}),
-      range: hasRange ? { ...range, start: rangeStart } : { start: 0, end: 0, causal: false },
-    };
+    const nothing = { start: 0, end: 0, causal: false };
+    const ranges = range.end > range.start ? [{ range }] : [];
+    const far: VisibleKeys[] = !list
+      ? ranges
+      : list.sets > 1
+        ? [{ list, range: nothing }, ...ranges]
+        : [{ list, range: nothing, ...ranges[0] }];
     const rowsOf = (part: LayerInput) => farRows('infllm', this.#context, localTokens - 1, part);
-    const parts = { near, far: list || hasRange ? far : null };
-    attendParts(this.#context, rowsOf, input, parts, { out, logSumExp });
+    attendParts(this.#context, rowsOf, input, { near, far }, { out, logSumExp });
   }
 
   attended(input: LayerInput, selection: Selection, logSumExp: RowScalars | null): void {
@@ -134,17 +231,21 @@ export class InfLlmRun implements MethodRun {
   /** q̄ of all heads side by side, [1, H·d]: the mean is turned, which is the mean of all turned. */
   #meanQuery(input: LayerInput, scratch: Scratch): Rows {
     const { ops } = this.#context;
-    const { layer, block, keyUnrotated } = input;
-    const { localTokens } = lengthsIn(this.#parameters, layer);
     const query = unrotatedQuery('infllm', input);
     const { heads, rows, channels } = query;
     const mean = scratch.rows(heads, 1, channels, 'mean query');
     ops.mixRows({ matrix: this.#meanOf(rows), input: query, out: mean });
-    const turned = farRows('infllm', this.#context, localTokens - 1, {
-      ...{ layer, block, queryUnrotated: mean, keyUnrotated },
+    return matrixRows(this.#atOnePosition(input, mean, scratch).buffer, 1, heads * channels);
+  }
+
+  /** Queries as far tokens are compared with them. */
+  #atOnePosition({ layer, block, keyUnrotated }: LayerInput, queryUnrotated: Rows, scratch: Scratch): Rows {
+    const { localTokens } = lengthsIn(this.#parameters, layer);
+    const { query, owned } = farRows('infllm', this.#context, localTokens - 1, {
+      ...{ layer, block, queryUnrotated, keyUnrotated },
     });
-    for (const buffer of turned.owned) scratch.keep(buffer);
-    return matrixRows(turned.query.buffer, 1, heads * channels);
+    for (const buffer of owned) scratch.keep(buffer);
+    return query;
   }
 
   /** A row of so many equal weights. */
