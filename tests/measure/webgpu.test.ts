@@ -8,10 +8,14 @@ import { measureLayers } from '../../src/measure/measure-layers';
 import { sweep } from '../../src/measure/sweep';
 import { contextOf } from '../../src/measure/trace-run';
 import { methodById } from '../../src/methods';
+import { importedMethod } from '../../src/methods/imported';
+import { readImportedSelection } from '../../src/methods/imported/selection';
 import { resolveParameters } from '../../src/methods/parameters';
+import { readSafetensors } from '../../src/model/files/safetensors';
+import { writeSafetensors } from '../../src/model/files/safetensors-writer';
 import type { Trace } from '../../src/trace/trace';
 import { expectClose } from '../methods/agreement';
-import { fixtureText, shape } from '../methods/fixture';
+import { fixtureText, layerCount, shape } from '../methods/fixture';
 import { describeWebGpu } from '../webgpu-node';
 
 const queries = { start: 150, end: shape.tokens };
@@ -73,6 +77,29 @@ describeWebGpu('measurements on WebGPU', (gpu) => {
     if (spec[0] !== 'full') expect(found!.outputErrorProjected).toBeGreaterThan(1e-3);
     // Two keys with almost the same attention may swap places.
     expect(found!.topkRecall ?? -1).toBeCloseTo(wanted!.topkRecall ?? -1, 2);
+  });
+
+  it('kept keys of a file, sets of different lengths: probe', async () => {
+    const lists = [0, 1].map((set) =>
+      Array.from({ length: 60 }, (_, i) => (set === 0 ? 2 * i : i < 40 ? 3 * i + 1 : -1)),
+    );
+    const tensor = { dtype: 'I32', shape: [2, 60], data: Int32Array.from(lists.flat()) } as const;
+    const layers = Array.from({ length: layerCount }, (_, layer) => [`kept.${layer}`, tensor]);
+    const file = writeSafetensors(Object.fromEntries(layers), { evicted_after: '140' });
+    const method = importedMethod(
+      readImportedSelection(readSafetensors(file), 'kept.safetensors'),
+      contextOf(cpu),
+    );
+    const parameters = resolveParameters(method, {}, contextOf(cpu));
+    const [[wanted], [found]] = await Promise.all([
+      measureLayers({ text: cpu, method, parameters, queries }),
+      measureLayers({ text: webgpu, method, parameters, queries }),
+    ]);
+    const numbers = ({ heads }: NonNullable<typeof wanted>): number[] =>
+      heads.flatMap(({ massRecall, outputError }) => [massRecall!, outputError!]);
+    expectClose(numbers(found!), numbers(wanted!), 4);
+    expect(found!.keptKeys).toBe(wanted!.keptKeys);
+    expect(Math.max(...numbers(wanted!))).toBeLessThan(1);
   });
 
   it('sweep', async () => {

@@ -47,7 +47,13 @@ async function read(ops: Ops, selection: Selection) {
   return { kept, scores: [...scores, ...second], scoreStart, decidedBy: selection.decidedBy };
 }
 
-function tests(backend: () => { text: Trace; digits: number }, chosen = specs): void {
+/** `asked`: which of the answer's queries are asked alone as well; all by default. */
+function tests(
+  backend: () => { text: Trace; digits: number },
+  chosen = specs,
+  asked?: readonly number[],
+): void {
+  const isAsked = (query: number): boolean => asked?.includes(query) ?? true;
   const approximate = chosen.filter(([, given]) => given.projection === 'closed-form');
 
   async function started([id, given]: (typeof specs)[number]): Promise<{
@@ -71,6 +77,7 @@ function tests(backend: () => { text: Trace; digits: number }, chosen = specs): 
     const { text, digits } = backend();
     expect(each).toHaveLength(answer.end - answer.start);
     for (const [i, selection] of each!.entries()) {
+      if (!isAsked(i)) continue;
       const start = answer.start + i;
       const alone = one(layerInput(text.layerTraces[1]!, { start, end: start + 1 }));
       const [got, want] = [await read(text.ops, selection), await read(text.ops, alone!)];
@@ -113,6 +120,7 @@ function tests(backend: () => { text: Trace; digits: number }, chosen = specs): 
       for (const name of ['approximate', 'exact'] as const) {
         const rows = await readScoreRows(text.ops, each[name]);
         for (const [i, row] of rows.entries()) {
+          if (!isAsked(i)) continue;
           const start = answer.start + i;
           const alone = probe.run.queryScores!(layerInput(text.layerTraces[1]!, { start, end: start + 1 }))!;
           expect(alone.count).toBe(each.count);
@@ -212,5 +220,7 @@ describeWebGpu('each query in one pass, on WebGPU', (gpu) => {
     text = fixtureText(await createWebGpuOps({ device: gpu.device }));
   });
   afterAll(() => text?.ops.destroy());
-  tests(() => ({ text, digits: 5 }), [specs[0]!, specs[3]!, specs[5]!, specs[7]!, specs[9]!]);
+  // Of each, the rows around the seams of tiles: one query alone costs as much as all of them in one pass.
+  const chosen = [specs[0]!, specs[3]!, specs[5]!, specs[7]!, specs[9]!];
+  tests(() => ({ text, digits: 5 }), chosen, [0, 1, 7, 8, 31, 32, answer.end - answer.start - 1]);
 });
