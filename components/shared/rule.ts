@@ -1,5 +1,5 @@
 /** The rule that kept or dropped a key, as a sentence with that key's own numbers. */
-import type { DecidingScore, KeyExplanation } from '../../src/page/explain/explain-key';
+import type { DecidingScore, KeyExplanation, SubCachePlace } from '../../src/page/explain/explain-key';
 import { formatCount } from './format';
 
 export function verdictOf({ fate, isMissed }: KeyExplanation): 'kept' | 'missed' | 'dropped' {
@@ -17,7 +17,7 @@ export function ruleOf(why: KeyExplanation): string {
     : `kept: ${whyKept(why)}`;
 }
 
-function whyKept({ fate, rule, score, counts }: KeyExplanation): string {
+function whyKept({ fate, rule, score, counts, places }: KeyExplanation): string {
   const isBefore = fate !== 'own-block' && fate !== 'since';
   if (rule.kind === 'head' && isBefore && counts.dropped === 0)
     return 'its head is a retrieval head, which keeps every key';
@@ -29,6 +29,7 @@ function whyKept({ fate, rule, score, counts }: KeyExplanation): string {
     case 'sink':
       return `one of the first ${formatCount(counts.sink)}`;
     case 'local':
+      if (places[0]) return inSubCache(places[0]);
       return rule.partitions
         ? 'its partition is not compressed yet'
         : `one of the last ${formatCount(counts.local)} ${beforeWhat(rule.evictedAt)}`;
@@ -36,14 +37,20 @@ function whyKept({ fate, rule, score, counts }: KeyExplanation): string {
       return rule.kind === 'room' ? 'the budget has room for all keys' : 'not yet evicted';
     default:
       if (rule.kind === 'pattern') return `in the pattern; ${rule.pattern}`;
-      if (rule.kind === 'neighbour')
-        return 'a sub-cache took it, or it scored no less than the neighbour it was compared with';
+      if (rule.kind === 'neighbour') {
+        const where = places[0] ? inSubCache(places[0]) : 'in a sub-cache';
+        return `${where}, on its turn or because it scored no less than its neighbour`;
+      }
       if (rule.kind === 'lot') return `drawn, one of ${formatCount(counts.selected)}`;
       if (rule.kind === 'file')
         return score ? `the file lists it, and ${whySelected(score)}` : 'the file lists it';
       if (rule.stages && !score) return `in the first stage, among the best by ${rule.stages.score} alone`;
       return score ? whySelected(score, secondStage(rule)) : 'selected';
   }
+}
+
+function inSubCache({ number, of, every }: SubCachePlace): string {
+  return `in sub-cache ${number} of ${of}, which takes ${every === 1 ? 'every token' : `one in ${formatCount(every)}`}`;
 }
 
 function whySelected({ value, cut, second, tied, partition }: DecidingScore, score = 'its score'): string {
@@ -61,7 +68,7 @@ function secondStage({ stages }: KeyExplanation['rule']): string | undefined {
   return stages && `in the second stage, ${stages.score} times ${stages.factor}`;
 }
 
-function whyDropped({ rule, score, counts }: KeyExplanation): string {
+function whyDropped({ rule, score, counts, places }: KeyExplanation): string {
   if (rule.kind === 'place') {
     return `neither among the first ${formatCount(counts.sink)} nor the last ${formatCount(counts.local)} ${beforeWhat(rule.evictedAt)}`;
   }
@@ -69,8 +76,11 @@ function whyDropped({ rule, score, counts }: KeyExplanation): string {
     return `its head is a streaming head, which keeps the first ${formatCount(counts.sink)} and the last ${formatCount(counts.local)} ${beforeWhat(rule.evictedAt)}`;
   }
   if (rule.kind === 'pattern') return `outside the pattern; ${rule.pattern}`;
-  if (rule.kind === 'neighbour')
-    return 'it scored less than a neighbour when its next sub-cache took none, or it left the last one';
+  if (rule.kind === 'neighbour') {
+    const beside = places.map(({ key, number }) => `key ${formatCount(key)} in sub-cache ${number}`);
+    const stayed = beside.length > 0 ? `; beside it stayed ${beside.join(' and ')}` : '';
+    return `it scored less than its neighbour when the next sub-cache took none, or left the last one${stayed}`;
+  }
   if (rule.kind === 'lot') return 'not drawn';
   if (rule.kind === 'file') return `the file does not list it${score ? beyondList(score) : ''}`;
   if (!score) return 'the method keeps no such key';

@@ -137,7 +137,7 @@ function rowRule(
     parameters,
     ...request
   }: Pick<ExplainRequest, 'method' | 'parameters' | 'layer' | 'head' | 'evictAt'>,
-  { decidedBy, segmentTokens, candidates, firstStage }: Selection,
+  { decidedBy, segmentTokens, candidates, firstStage, subCaches }: Selection,
   blockStart: number,
   run: MethodRun,
 ): RowRule {
@@ -152,6 +152,7 @@ function rowRule(
     partitions: segmentTokens === undefined ? null : { start: candidates.start, tokens: segmentTokens },
     evictedAt: evictsOnce && !isBefore ? evictAt : null,
     ...(firstStage && { stages: firstStage.names }),
+    ...(subCaches && { subCaches }),
     ...(decidedBy === 'pattern' && { pattern: run.ruleOf!(request.layer, request.head) }),
   };
 }

@@ -1,5 +1,5 @@
 /** What is measured of a method over a text, layer by layer and row by row: plain data. */
-import type { PatternFinding, Spectra } from '../methods/method';
+import type { PatternFinding, Spectra, SubCache } from '../methods/method';
 import type { MethodSpec } from '../methods/method-spec';
 
 export interface HeadMeasurement {
@@ -160,6 +160,8 @@ export interface RowRule {
   readonly pattern?: string;
   /** In two stages: the best by a score, then of the others the best by that times a factor, in words. `scores` are the second stage's. */
   readonly stages?: { readonly score: string; readonly factor: string };
+  /** There where `kind` is 'neighbour': what sub-caches hold before the block, from it back. */
+  readonly subCaches?: readonly SubCache[];
 }
 
 /** One query row of one head, for the token strip and the question "why was it missed". */

@@ -114,6 +114,12 @@ export interface FarRows {
   readonly owned: readonly DeviceBuffer[];
 }
 
+/** What a sub-cache holds, and every how many tokens it takes one. */
+export interface SubCache {
+  readonly tokens: number;
+  readonly every: number;
+}
+
 /**
  * The keys that a block's queries see: `list`, then what was made, then every token of [rangeStart, own position]. Where rangeStart is the block's end
  * the list is all they see: only blocks of one query may then list tokens of their own.
@@ -150,6 +156,8 @@ export interface Selection {
    * beside that of one neighbour, chance, or a file that lists the keys (then `score` is what it says of them).
    */
   readonly decidedBy?: 'nothing' | 'place' | 'head' | 'pattern' | 'neighbour' | 'lot' | 'file';
+  /** Where `decidedBy` is 'neighbour': the sub-caches whose tokens stand behind one another, from the block back. */
+  readonly subCaches?: readonly SubCache[];
   /** Scores are compared only within consecutive segments of so many tokens from `scoreStart`; absent: all with all. */
   readonly segmentTokens?: number;
   /** One count per set of `list`: candidates equal to the last one kept. Null where nothing was cut. */

@@ -121,16 +121,26 @@ describe('the rule that decided', () => {
     expect(sentences(row)[1]).toBe('missed: its score is below the cut');
   });
 
-  it('is a neighbour’s score, where only one of two goes on', () => {
-    const rule = { kind: 'neighbour', partitions: null, evictedAt: null } as const;
-    const fates = (['sink', 'dropped', 'selected', 'local', 'own-block'] as const).map((fate): [KeyFate] => [
-      fate,
-    ]);
+  it('is a sub-cache’s turn or a neighbour’s score, where only one of two goes on; both are named', () => {
+    const subCaches = [
+      { tokens: 1, every: 1 },
+      { tokens: 2, every: 2 },
+      { tokens: 1, every: 4 },
+    ];
+    const rule = { kind: 'neighbour', partitions: null, evictedAt: null, subCaches } as const;
+    const fates = (
+      ['sink', 'dropped', 'selected', 'dropped', 'selected', 'selected', 'local', 'own-block'] as const
+    ).map((fate): [KeyFate] => [fate]);
+    const lost =
+      'dropped: it scored less than its neighbour when the next sub-cache took none, or left the last one';
     expect(sentences({ ...rowOf(fates), rule })).toEqual([
       'kept: one of the first 1',
-      'dropped: it scored less than a neighbour when its next sub-cache took none, or it left the last one',
-      'kept: a sub-cache took it, or it scored no less than the neighbour it was compared with',
-      'kept: one of the last 1 before the block',
+      `${lost}; beside it stayed key 2 in sub-cache 3`,
+      'kept: in sub-cache 3 of 3, which takes one in 4, on its turn or because it scored no less than its neighbour',
+      `${lost}; beside it stayed key 2 in sub-cache 3 and key 4 in sub-cache 2`,
+      'kept: in sub-cache 2 of 3, which takes one in 2, on its turn or because it scored no less than its neighbour',
+      'kept: in sub-cache 2 of 3, which takes one in 2, on its turn or because it scored no less than its neighbour',
+      'kept: in sub-cache 1 of 3, which takes every token',
       'kept: in the query’s own block',
     ]);
   });

@@ -33,6 +33,29 @@ describe('explainRow', () => {
     expect(row.rule).toEqual({ kind: 'everything', partitions: null, evictedAt: null });
   });
 
+  it('puts every key that sub-caches hold into the one that does', async () => {
+    const row = await explain(
+      'cascading-kv',
+      { sinkTokens: 4, cascades: 3, cascadeTokens: 16, chunkTokens: 32 },
+      170,
+    );
+    const held = [...row.fates].flatMap((code, key) =>
+      ['selected', 'local'].includes(KEY_FATES[code]!) ? explainKey(row, key).places : [],
+    );
+    const counts = [3, 2, 1].map((number) => held.filter((place) => place.number === number).length);
+    expect(counts).toEqual([16, 16, 16]);
+    expect(held.map(({ number }) => number)).toEqual(
+      [...held.map(({ number }) => number)].sort((a, b) => b - a),
+    );
+    expect(new Set(held.map(({ number, every }) => `${number}: ${every}`))).toEqual(
+      new Set(['3: 4', '2: 2', '1: 1']),
+    );
+    const dropped = row.fates.findIndex((code, key) => KEY_FATES[code] === 'dropped' && key > held[0]!.key);
+    const [earlier, later] = explainKey(row, dropped).places;
+    expect(earlier!.key).toBeLessThan(dropped);
+    expect(later!.key).toBeGreaterThan(dropped);
+  });
+
   it('tells ESA’s parts apart, with scores and the score at the cut', async () => {
     const name = 'esa@init4_local32_chunk32_k24_eps0';
     const given = {

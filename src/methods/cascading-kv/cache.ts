@@ -74,7 +74,8 @@ export class CascadingCache {
     const factor = beta ** now.since;
     ops.sumHeads({ input: column(copy, sets, count), out: column(scores, sets, count), factor });
     scratch.release();
-    const newest = this.#filling.countsAfter(start)[0]!;
+    const subCaches = this.#filling.subCachesAfter(start);
+    const newest = subCaches[0]!.tokens;
     const older = count - newest;
     const scored = { offset: sinkTokens, rowStride: count };
     return {
@@ -88,6 +89,7 @@ export class CascadingCache {
       },
       tiedAtCut: null,
       decidedBy: 'neighbour',
+      subCaches,
       owned: [tokens, scores],
     };
   }

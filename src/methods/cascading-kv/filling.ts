@@ -5,6 +5,8 @@
  *
  * In the order of the text a cache is its sinks, the last sub-cache, the one before, …, the first.
  */
+import type { SubCache } from '../method';
+
 export interface Shape {
   readonly sinkTokens: number;
   readonly cascadeTokens: number;
@@ -30,6 +32,12 @@ export class Filling {
   countsAfter(tokens: number): readonly number[] {
     this.#go(tokens);
     return this.#counts[tokens]!;
+  }
+
+  /** The same with every how many tokens each takes one. */
+  subCachesAfter(tokens: number): SubCache[] {
+    const { every } = this.#shape;
+    return this.countsAfter(tokens).map((count, i) => ({ tokens: count, every: every[i]! }));
   }
 
   /** All that is held after `tokens`, sinks included. */

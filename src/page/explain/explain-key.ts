@@ -14,8 +14,18 @@ export interface KeyExplanation {
   readonly rule: RowRule;
   /** Null where no score decided about this key. */
   readonly score: DecidingScore | null;
+  /** Of a method with sub-caches: where a kept key is; of a dropped one, where its nearest neighbours that stayed are. */
+  readonly places: readonly SubCachePlace[];
   /** How many of the query's keys have which fate. */
   readonly counts: Readonly<Record<KeyFate, number>>;
+}
+
+/** A kept key, and the sub-cache that holds it, counted from 1. */
+export interface SubCachePlace {
+  readonly key: number;
+  readonly number: number;
+  readonly of: number;
+  readonly every: number;
 }
 
 /** A key's score among those that it was compared with. */
@@ -47,6 +57,7 @@ export function explainKey(row: QueryRow, key: number): KeyExplanation {
     visible,
     rule: row.rule,
     score: decidingScore(row, key),
+    places: placesOf(row, key),
     counts: countFates(row),
   };
 }
@@ -59,6 +70,27 @@ export function countFates(row: QueryRow): Record<KeyFate, number> {
 
 function fateOf(row: QueryRow, key: number): KeyFate {
   return KEY_FATES[row.fates[key] ?? 0]!;
+}
+
+function placesOf(row: QueryRow, key: number): SubCachePlace[] {
+  const { subCaches } = row.rule;
+  if (!subCaches) return [];
+  const held: SubCachePlace[] = [];
+  let number = 0;
+  let room = subCaches[0]!.tokens;
+  for (let token = row.query; token >= 0; token--) {
+    const fate = fateOf(row, token);
+    if (fate !== 'local' && fate !== 'selected') continue;
+    while (room === 0 && number + 1 < subCaches.length) room = subCaches[++number]!.tokens;
+    room -= 1;
+    const { every } = subCaches[number]!;
+    held.push({ key: token, number: number + 1, of: subCaches.length, every });
+  }
+  const own = held.find((place) => place.key === key);
+  if (own || fateOf(row, key) !== 'dropped') return own ? [own] : [];
+  const earlier = held.find((place) => place.key < key);
+  const later = held.findLast((place) => place.key > key);
+  return [earlier, later].filter((place) => place !== undefined);
 }
 
 function decidingScore(row: QueryRow, key: number): DecidingScore | null {
