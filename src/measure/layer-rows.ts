@@ -92,12 +92,14 @@ export async function measureRows(
     };
     const own = spaces.at(1);
     const far = areWhole ? null : upload(listsOf(kept, heads, (of, set) => of.sets[set]!));
-    const near = listsOf(kept, heads, (of, _set, row) => range(of.rangeStart, part.block.start + row + 1));
-    const visible: VisibleOfEach = {
-      near: upload(near),
-      far,
-      firstRangeStart: kept[0]!.rangeStart,
+    let listed: IndexList | null = null;
+    const near = (): IndexList => {
+      listed ??= upload(
+        listsOf(kept, heads, (of, _set, row) => range(of.rangeStart, part.block.start + row + 1)),
+      );
+      return listed;
     };
+    const visible: VisibleOfEach = { near, far, firstRangeStart: kept[0]!.rangeStart };
     run.attendEach!(asked, visible, own.out, own.logSumExp);
     const readAll = (): Promise<Float32Array> => {
       const out = scratch.rows(heads, rows, channels, 'output as run on all keys');

@@ -242,7 +242,10 @@ async function measureChoices(
       const follows: boolean =
         each.layerTrace === layerTrace && each.start + each.kept.length === measured.start;
       const last = rowShape(each.kept.at(-1)!, { start: measured.start - 1, end: measured.start }, isRagged);
-      const isAlike = shape && (isRagged || (shape.listed === last?.listed && shape.near === last.near));
+      const isNearAlike = run.isRangeFixed
+        ? kept.rangeStart === each.kept[0]!.rangeStart
+        : shape?.near === last?.near;
+      const isAlike = shape && (isRagged || (shape.listed === last?.listed && isNearAlike));
       if (follows && isAlike && each.kept.length < rowsAtOnce(measured.end)) {
         each.kept.push(kept);
         continue;

@@ -48,11 +48,12 @@ export function attendEachInCache(
   { ops, attentionScale: scale }: MethodContext,
   table: RotationTable,
   input: LayerInput,
-  { near, far }: VisibleOfEach,
+  visible: VisibleOfEach,
   out: Rows,
   logSumExp: RowScalars,
 ): void {
   const { query, key, value, queryUnrotated, keyUnrotated, block } = input;
+  const { far } = visible;
   if (!far) {
     // Where nothing is left out places are those of the text.
     const range = { start: 0, end: block.end, causal: true };
@@ -61,6 +62,7 @@ export function attendEachInCache(
   }
   if (!queryUnrotated || !keyUnrotated) throw lacking();
   const { channels } = key;
+  const near = visible.near();
   const rows = far.count + near.count;
   const [asked, answered] = [eachRowAsHead(queryUnrotated), eachRowAsHead(out)];
   const ofGroup = asked.heads / key.heads;

@@ -37,7 +37,7 @@ export function attendEachFarAndNear(
   // Aligned at its end, a causal range of all far tokens grows by one with each query, as rangeStart does.
   const last = firstRangeStart + input.query.rows - 1;
   const all = last > 0 ? [{ range: { start: 0, end: last, causal: true } }] : [];
-  const parts = { near: { list: near, range: nothing }, far: far ? [{ list: far, range: nothing }] : all };
+  const parts = { near: { list: near(), range: nothing }, far: far ? [{ list: far, range: nothing }] : all };
   attendParts(context, farRowsOf, input, parts, { out, logSumExp });
 }
 

@@ -208,11 +208,11 @@ export interface EachQuery {
 
 /** The keys of consecutive queries with a block each, as lists with one set for every head and query, in that order. */
 export interface VisibleOfEach {
-  /** What each query sees from its own rangeStart on. */
-  readonly near: IndexList;
-  /** What is listed before; null: every token before, rangeStart being one more with each query. */
+  /** What each query sees from its own rangeStart on, listed when it is asked for; not where rangeStart is fixed. */
+  near(): IndexList;
+  /** What is listed before; null: every token before. */
   readonly far: IndexList | null;
-  /** rangeStart of the first query. */
+  /** rangeStart of the first query: one more with each query, or that of all (`MethodRun.isRangeFixed`). */
   readonly firstRangeStart: number;
 }
 
@@ -320,6 +320,8 @@ export interface MethodRun {
    * `logSumExp` too.
    */
   attendEach?(input: LayerInput, visible: VisibleOfEach, out: Rows, logSumExp: RowScalars): void;
+  /** Whether `attendEach` takes queries of one rangeStart, as blocks of a memory have it. Absent: it is one more with each query. */
+  readonly isRangeFixed?: boolean;
   /** What `attend` depends on beside the layer and the keys that it sees. */
   attendsBy?(layer: number): string;
   /** The exact score's choice where `select` used an approximation, for selector recall. Null: no approximation here. */

@@ -138,6 +138,9 @@ describe('probe', () => {
     ['esa', { localTokens: 170 }],
     ['oracle', {}],
     ['streaming-llm', { positions: 'cache' }],
+    ['infllm', { initTokens: 3, localTokens: 20, blockTokens: 8, selectedBlocks: 4 }],
+    ['infllm', { localTokens: 100, duplicates: 'official' }],
+    ['squeezed-attention', { clusters: 20 }],
   ])('measures an answer’s tokens together as one by one: %s %o', async (id, more) => {
     // Plain sums: in single precision a projection of many rows rounds unlike that of one, which moves keys that are nearly tied.
     const answered = { ...fixtureText(createCpuOps({ simd: false })), answerStart: 160 };

@@ -21,12 +21,21 @@ export class InfLlmRun implements MethodRun {
   readonly #parameters: Parameters;
   readonly #layers = new Map<number, BlocksOfMemory>();
   readonly each: EachQuery;
+  readonly attendEach?: MethodRun['attendEach'];
+  readonly isRangeFixed = true;
   /** Constants. */
   readonly #own = ownMemo();
 
   constructor(context: MethodContext, parameters: Parameters) {
     this.#context = context;
     this.#parameters = parameters;
+    // Queries that see tokens twice depend on the block that they are read in.
+    if (!seesTwice(parameters)) {
+      this.attendEach = (input, { far, firstRangeStart }, out, logSumExp) => {
+        const start = far ? firstRangeStart : 0;
+        this.#attendParts(input, far, { start, ...this.#farRange(input, false) }, out, logSumExp);
+      };
+    }
     this.each = { scoresOfQuery: context.queryHeads, select: (input) => this.#selectEach(input) };
   }
 

@@ -29,7 +29,7 @@ export const meanOfOthers: Positions = {
         // A query sees what it chose, or everything.
         ops.attention({
           ...{ query: eachRowAsHead(query), key, value, scale, out: eachRowAsHead(out) },
-          visible: { list: chosen ?? near, range: { start: 0, end: 0, causal: false } },
+          visible: { list: chosen ?? near(), range: { start: 0, end: 0, causal: false } },
           logSumExp: { ...logSumExp, headStride: 1 },
         });
         if (chosen) mixMean(context, parameters, input, chosen, out);
