@@ -8,7 +8,10 @@ import { matrixRows } from '../../gpu/rows';
 import { UserError } from '../base/user-error';
 import type { EachQuery, MethodRun } from './method';
 
-/** Rows of scores that one product checks, each in a sum of its own. */
+/**
+ * Rows of scores that one product checks, each in a sum of its own: those of a pass over queries (MOST_SCORES_OF_PASS) where texts have
+ * 2,048 tokens or more, for 2 KiB a layer that are read at the end.
+ */
 const MOST_ROWS = 512;
 
 /** Operations that make scores. */
