@@ -26,11 +26,6 @@ export interface Capabilities {
   readonly maxWorkgroupsPerDimension: number;
   /** Threads that it takes to keep the device busy, in order of magnitude. */
   readonly parallelThreads: number;
-  /**
-   * Whether kernels get the loops written out that ask for it (unroll.ts). So on every device: a software driver compiles them three
-   * times as fast as they stand, which tests of many variants ask for.
-   */
-  readonly unrollsLoops: boolean;
 }
 
 /** A large GPU runs twice as many at once; a small one is only a little slower for having to share them out. */
@@ -89,7 +84,6 @@ export function readCapabilities(device: GPUDevice, info: GPUAdapterInfo | undef
     memoryBytes: Math.min(MOST_MEMORY_BYTES, BUFFERS_IN_MEMORY * limits.maxBufferSize),
     maxWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
     parallelThreads: isFallbackAdapter ? 16 : REAL_PARALLEL_THREADS,
-    unrollsLoops: true,
   };
 }
 

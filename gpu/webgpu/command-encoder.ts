@@ -75,7 +75,7 @@ export class CommandEncoder {
       // Attention splits keys until a quarter as many row tiles are there as threads.
       temporaryRows: Math.ceil(capabilities.parallelThreads / 4),
     });
-    this.#pipelines = new Pipelines(device, opened.failBecause, capabilities.unrollsLoops);
+    this.#pipelines = new Pipelines(device, opened.failBecause, opened.unrollsLoops);
     this.warmUp = new WarmUp(this.#pipelines, capabilities);
     this.#pacer = new Pacer(capabilities.isFallbackAdapter);
     this.#timer = new PassTimer(device, capabilities.timestampQuery);

@@ -11,6 +11,8 @@ export interface DeviceOptions {
   readonly powerPreference?: GPUPowerPreference;
   /** Overrides what the device says of itself, to run what another device would run. */
   readonly capabilities?: Partial<Capabilities>;
+  /** Whether kernels get the loops written out that ask for it (unroll.ts), by default. As they stand a software driver compiles them faster. */
+  readonly unrollsLoops?: boolean;
   /** Called once if the device is lost for another reason than `destroy()`. */
   readonly onLost?: (message: string) => void;
 }
@@ -18,6 +20,7 @@ export interface DeviceOptions {
 export interface OpenedDevice {
   readonly device: GPUDevice;
   readonly capabilities: Capabilities;
+  readonly unrollsLoops: boolean;
   /** Destroys the device if it was opened here. */
   close(): void;
   /** Throws the first failure of the device, if there was one. */
@@ -58,6 +61,7 @@ export async function openDevice(options: DeviceOptions): Promise<OpenedDevice> 
   return {
     device,
     capabilities: { ...readCapabilities(device, info), ...options.capabilities },
+    unrollsLoops: options.unrollsLoops ?? true,
     close() {
       closing = true;
       device.removeEventListener('uncapturederror', hear);

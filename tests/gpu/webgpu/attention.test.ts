@@ -3,8 +3,6 @@ import { createCpuOps } from '../../../gpu/cpu';
 import { tileConstants, tileFor } from '../../../gpu/operations/attention/webgpu-flash-shapes';
 import type { Ops } from '../../../gpu/ops';
 import type { DeviceBuffer } from '../../../gpu/rows';
-import { createWebGpuOps } from '../../../gpu/webgpu';
-import type { Capabilities } from '../../../gpu/webgpu/capabilities';
 import type { CommandEncoder } from '../../../gpu/webgpu/command-encoder';
 import { kernelCode, kernelNamed } from '../../../gpu/webgpu/kernel';
 import { describeWebGpu } from '../../webgpu-node';
@@ -14,11 +12,13 @@ import {
   inputView,
   type Layout,
   layOut,
+  openAs,
   outputView,
   poisoned,
   quicklyCompiled,
   randomFloats,
   softwareAdapter,
+  type TestDevice,
 } from './both';
 
 // Exponentials (2 rounding steps each) of sums over d, weighted sums of values of about 1.
@@ -366,7 +366,7 @@ describeWebGpu('attention on other real devices', (gpu) => {
   const fewThreads = { parallelThreads: 64 };
   // As hardware runs them. Larger heads would take SwiftShader long to compile so: see the last test.
   const unrolled = { unrollsLoops: true };
-  const cases: readonly [Partial<Capabilities>, Case][] = [
+  const cases: readonly [TestDevice, Case][] = [
     [leastMemory, { queries: 20, keys: 140, channels: 128, heads: 2, groups: 1 }],
     [leastMemory, { queries: 20, keys: 140, channels: 256, heads: 2, groups: 1 }],
     [
@@ -390,10 +390,7 @@ describeWebGpu('attention on other real devices', (gpu) => {
       ([capabilities, c]) => [JSON.stringify(capabilities), JSON.stringify(c), capabilities, c] as const,
     ),
   )('%s: %s', async (_, __, capabilities, c) => {
-    const webgpu = await createWebGpuOps({
-      device: gpu.device,
-      capabilities: { ...quicklyCompiled, ...capabilities },
-    });
+    const webgpu = await openAs(gpu, { ...quicklyCompiled, ...capabilities });
     const cpu = createCpuOps({ simd: false });
     try {
       await compare({ webgpu, cpu }, (ops) => run(ops, c), tolerance);

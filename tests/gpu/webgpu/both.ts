@@ -25,13 +25,21 @@ export function describeBoth(name: string, tests: (backends: Backends, gpu: Test
   describeDevices(name, { 'software adapter': softwareAdapter, 'hardware adapter': hardwareAdapter }, tests);
 }
 
+/** What stands for a device, and how its kernels are compiled. */
+export type TestDevice = Partial<Capabilities> & { readonly unrollsLoops?: boolean };
+
+/** Operations on a device that stands for another. */
+export function openAs({ device }: TestGpu, { unrollsLoops, ...capabilities }: TestDevice): Promise<Ops> {
+  return createWebGpuOps({ device, capabilities, unrollsLoops });
+}
+
 export const softwareAdapter: Partial<Capabilities> = { isFallbackAdapter: true, parallelThreads: 16 };
 export const hardwareAdapter: Partial<Capabilities> = { isFallbackAdapter: false, parallelThreads: 131_072 };
 /**
  * Loops stay loops, which SwiftShader compiles three times as fast. Each kernel that asks for its loops to be written out runs so too,
  * and under KEYHOLE_TEST_GPU=hardware all do.
  */
-export const quicklyCompiled: Partial<Capabilities> = {
+export const quicklyCompiled: TestDevice = {
   ...hardwareAdapter,
   unrollsLoops: process.env.KEYHOLE_TEST_GPU === 'hardware',
 };
@@ -49,14 +57,14 @@ export const leastThreads: Partial<Capabilities> = {
 /** `describe` with both backends, once for each kind of device. */
 export function describeDevices(
   name: string,
-  devices: Readonly<Record<string, Partial<Capabilities>>>,
+  devices: Readonly<Record<string, TestDevice>>,
   tests: (backends: Backends, gpu: TestGpu) => void,
 ): void {
-  for (const [kind, capabilities] of Object.entries(devices)) {
+  for (const [kind, device] of Object.entries(devices)) {
     describeWebGpu(`${name}, ${kind}`, (gpu) => {
       const backends: Partial<Record<'webgpu' | 'cpu', Ops>> = {};
       beforeAll(async () => {
-        backends.webgpu = await createWebGpuOps({ device: gpu.device, capabilities });
+        backends.webgpu = await openAs(gpu, device);
         backends.cpu = createCpuOps({ simd: false });
       });
       afterAll(() => {
