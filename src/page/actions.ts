@@ -151,7 +151,7 @@ export function createActions({ store, findMethod, changed, commit }: ActionsOpt
 }
 
 /** What a preset makes of the choices that are its own: a first query that was chosen stays, and so does what no control shows. */
-export function presetChoice(
+function presetChoice(
   { method: { id, parameters: before }, source, queriesStart }: ChoicesOfPreset,
   { parameters, evictAfter }: Preset,
 ): Pick<Session, 'method' | 'queriesStart'> {
