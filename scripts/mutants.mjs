@@ -581,8 +581,8 @@ export const mutants = [
   {
     name: 'random draws the same keys in every layer',
     file: 'src/methods/random.ts',
-    from: 'for (const part of [layer, head, token])',
-    to: 'for (const part of [head, token])',
+    from: 'drawn(seed, layer, head, token)',
+    to: 'drawn(seed, head, token)',
     tests: ['tests/methods/edge-cases', 'tests/methods'],
   },
   {

@@ -3,7 +3,7 @@ import { createCpuOps } from '../../gpu/cpu';
 import { UserError } from '../../src/base/user-error';
 import { measureLayers } from '../../src/measure/measure-layers';
 import { selectAll } from '../../src/measure/select-all';
-import { readKept } from '../../src/measure/selection-reader';
+import { readKept, readScores } from '../../src/measure/selection-reader';
 import { contextOf, layerInput, methodContext, startTraceRun } from '../../src/measure/trace-run';
 import { methodById, methods } from '../../src/methods';
 import type { MethodRun } from '../../src/methods/method';
@@ -440,6 +440,28 @@ describe('ties', () => {
     const official = await keptOf('lagkv', { sinkTokens: 1, lagTokens: 4, keepFraction: 0.5 });
     expect([...official.sets[0]!.slice(0, 7)]).toEqual([0, 1, 2, 5, 6, 9, 10]);
   });
+});
+
+it('the oracle scores a key by the attention of all queries of a block, as they give it one by one', async () => {
+  const text = textOf(70);
+  const method = methodById('oracle');
+  const parameters = parametersFor(text, 'oracle', {});
+  const { run, inputOf, dispose } = await startTraceRun(text, method, parameters, 70);
+  const scoresOf = async (start: number, end: number) => {
+    const selection = run.select(inputOf(text.layerTraces[0]!, { start, end }));
+    const scores = await readScores(ops, selection, 70);
+    ops.release(...selection.owned);
+    return scores!;
+  };
+  const together = await scoresOf(30, 36);
+  const alone = await Promise.all(Array.from({ length: 6 }, (_, i) => scoresOf(30 + i, 31 + i)));
+  for (const [row, scores] of together.entries())
+    for (let key = 0; key < 30; key++)
+      expect(scores[key]).toBeCloseTo(
+        alone.reduce((sum, one) => sum + one[row]![key]!, 0),
+        5,
+      );
+  dispose();
 });
 
 describe('random', () => {
