@@ -2,9 +2,9 @@ import { useState } from 'react';
 import type { DivergencePart, LayerMeasurement } from '../../src/measure/results';
 import { EVICTION_CHOICES, type EvictAfter, type Traits } from '../../src/methods/method';
 import {
+  useAllLayers,
   useIsPast,
   useMeasured,
-  useMeasuredBy,
   usePage,
   usePageState,
   useSession,
@@ -39,7 +39,7 @@ export function AnswerPanel() {
   const { id = '', parameters = {} } = measured?.by.method ?? {};
   const isFullShown = isFull({ id, parameters }, findMethod);
   const traits = findMethod(id)?.traits(parameters);
-  const layers = useMeasuredBy('layers', measured?.by ?? null);
+  const layers = useAllLayers(measured?.by ?? null);
   // There is nothing before query 0.
   const evictedAt = traits?.evictsAt ?? measured?.queries.start ?? 0;
   const title = measured ? methodTitle(measured.by.method, findMethod) : '';

@@ -7,6 +7,7 @@ import type { Method } from '../methods/method';
 import { methodKey } from '../methods/method-spec';
 import { idleBy, type ParameterContext, type Parameters, type ParameterValue } from '../methods/parameters';
 import { type Preset, presetsOf } from '../methods/presets';
+import type { Measurements } from '../study/results';
 import { isPresetChosen } from './actions';
 import type { Session, View } from './choices';
 import { followedNames } from './dependent-defaults';
@@ -17,6 +18,7 @@ import {
   isStale,
   type MeasuredBy,
   type MeasuredPart,
+  measuredWithLayers,
   presentMeasurements,
   presentOrigin,
   presentRecord,
@@ -192,19 +194,23 @@ export function useMeasuredBy<Part extends MeasuredPart>(
   return useStore(usePage().store, ({ records }) => by && (presentMeasurements(records, by)?.[part] ?? null));
 }
 
+/** The layers of one choice once all are measured; null until then. */
+export function useAllLayers(by: MeasuredBy | null): Measurements['layers'] | null {
+  return useStore(usePage().store, ({ records }) => by && (measuredWithLayers(records, by)?.layers ?? null));
+}
+
 /** One sentence where the present choice was measured to keep every key, though its method drops some elsewhere; null otherwise. */
 export function useNothingDropped(): string | null {
   const method = useMethod();
   const context = useParameterContext();
-  const measured = useMeasured('layers');
-  const isOther = useIsStale(measured?.by ?? null);
+  const parameters = useStore(usePage().store, ({ session }) => session.method.parameters);
+  const measured = useStore(usePage().store, ({ records, session }) => measuredWithLayers(records, session));
   const answerStart = usePageState(({ text }) => text?.answerStart ?? null);
   return useMemo(() => {
-    if (!measured || isOther) return null;
-    const { value, by, queries } = measured;
-    const places = { evictAt: queries.start, answerStart };
-    return nothingDropped({ method, parameters: by.method.parameters, context, places }, value);
-  }, [method, context, measured, isOther, answerStart]);
+    if (!measured) return null;
+    const places = { evictAt: measured.queries.start, answerStart };
+    return nothingDropped({ method, parameters, context, places }, measured.layers);
+  }, [method, parameters, context, measured, answerStart]);
 }
 
 /** Whether another choice than the present one made a value. */

@@ -164,6 +164,11 @@ export function arrivingLayers(records: readonly MeasuredRecord[], choice: Choic
   return record?.measurements?.layers ?? NO_LAYERS;
 }
 
+/** What the present choice has measured together with all layers; null: some are still to come, or never came. */
+export function measuredWithLayers(records: readonly MeasuredRecord[], choice: Choice): Measurements | null {
+  return records.find((record) => isBy(record, choice) && hasWhole(record, 'layers'))?.measurements ?? null;
+}
+
 /** What the present choice has measured, and nothing else. Null: nothing. */
 export function presentMeasurements(records: readonly MeasuredRecord[], choice: Choice): Measurements | null {
   const present = records.filter((record) => isBy(record, choice) && record.measurements);

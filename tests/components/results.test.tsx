@@ -61,6 +61,19 @@ describe('a method that keeps every key of the text', () => {
     expect(screen.queryByText(/nothing is dropped/)).toBeNull();
   });
 
+  it('is said of all layers, not of those that came so far', async () => {
+    const page = await opened('#method=knorm&p.keepFraction=1');
+    const [record, ...others] = page.store.getState().records;
+    const { layers } = record!.measurements!;
+    const cut = { ...record!, measurements: { ...record!.measurements!, layers: layers.slice(0, 2) } };
+    act(() => page.store.setState({ records: [cut, ...others] }));
+    expect(screen.queryByText(/[Nn]othing is dropped/)).toBeNull();
+    expect(screen.queryByText(/there, once, the method/)).toBeNull();
+    act(() => page.store.setState({ records: [record!, ...others] }));
+    expect(screen.getAllByText(/^Nothing is dropped/)).toHaveLength(2);
+    expect(screen.getByText(/there, once, the method/)).toBeVisible();
+  });
+
   it('is not said to have dropped keys where it evicts once', async () => {
     const page = await opened('#method=knorm&p.keepFraction=1');
     expect(
