@@ -69,15 +69,15 @@ const columns: readonly Column[] = [
   },
   {
     name: 'Operations per query',
-    help: 'Scoring and attention of that query, all layers, and as a share of full attention’s. What is done once for a text is no part of them.',
+    help: 'Scoring and attention of that query, all layers, and as a share of full attention’s. What an eviction takes once is no part of them.',
     show: ({ operations, operationsShare }) =>
       `${formatOperations(operations)} · ${formatPercent(operationsShare)}`,
     by: ({ operations }) => operations,
     isNumber: true,
   },
   {
-    name: 'Once',
-    help: 'Operations done once for the text, all layers, however many queries follow: scores that keys are evicted by.',
+    name: 'Eviction',
+    help: 'Operations that an eviction takes once for the text, all layers, however many queries follow: scores that keys are evicted by.',
     show: ({ onceOperations }) => (onceOperations > 0 ? formatOperations(onceOperations) : NOTHING),
     by: ({ onceOperations }) => onceOperations,
     isNumber: true,

@@ -26,7 +26,7 @@ export const glossary = {
   operations:
     'Multiplications and additions of a query’s attention step by formula, its selection included; not a measurement.',
   onceOperations:
-    'Done once for a text, whatever number of queries follows: the scores that a method evicts by. No query is charged for it.',
+    'What an eviction takes, once for a text, whatever number of queries follows: the scores it goes by. No query is charged for it.',
   measuredTime:
     'Measured on this device while nothing else runs: the attention step of the whole prompt, selection included, all layers, full attention and the method alternating.',
   readBytes:

@@ -23,7 +23,7 @@ export interface MethodFacts {
   /** That query's operations of scoring and attention, all layers; and as a share of full attention's. */
   readonly operations: number;
   readonly operationsShare: number;
-  /** Operations done once for the text, all layers, whatever comes after: an eviction. */
+  /** Operations of an eviction, made once for the text, all layers, whatever comes after. */
   readonly onceOperations: number;
   /** What that query reads from the caches, as a share of what full attention reads. */
   readonly readShare: number;

@@ -53,7 +53,7 @@ export interface CostMeasurement {
   readonly selectionOperations: number;
   readonly attentionOperations: number;
   /**
-   * What is done once for the text, all layers: an eviction, with the scores it goes by. No part of the others. Absent in studies that
+   * What an eviction takes once for the text, all layers, with the scores it goes by. No part of the others. Absent in studies that
    * were recorded before it was counted.
    */
   readonly onceOperations?: number;

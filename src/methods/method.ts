@@ -355,7 +355,7 @@ export interface QueryPlace {
 export interface QueryCost {
   /** Keys the query attends to, itself included. */
   readonly keptKeys: number;
-  /** Scoring and projection; what is done once for a text is `Method.onceOperations`. */
+  /** Scoring and projection; what an eviction takes once for a text is `Method.onceOperations`. */
   readonly selectionOperations: number;
   /** Numbers that the query reads from the layer's caches if it is a block of one, selection included. */
   readonly readNumbers: number;
@@ -491,7 +491,7 @@ export interface Method extends Parametrised {
   start(context: MethodContext, parameters: Parameters): MethodRun;
   /** Cost of one layer of the query at token `query.position` of its block; work done once per block is shared out. */
   cost(parameters: Parameters, context: ParameterContext, layer: number, query: QueryPlace): QueryCost;
-  /** Operations that one layer does once for a text, however many queries follow: an eviction, with the scores it goes by. Absent: none. */
+  /** Operations of one layer’s eviction, where it is made once for a text, however many queries follow: with the scores it goes by. Absent: none. */
   onceOperations?(
     parameters: Parameters,
     context: ParameterContext,
