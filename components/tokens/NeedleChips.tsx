@@ -1,5 +1,5 @@
 import type { QueryRow } from '../../src/measure/results';
-import { keptIn } from '../../src/page/explain/explain-key';
+import { isAnyDropped, keptIn } from '../../src/page/explain/explain-key';
 import { useMeasured, useView } from '../../src/page/hooks';
 import type { NeedleFacts } from '../../src/study/facts';
 import { formatCount } from '../shared/format';
@@ -85,5 +85,9 @@ function tokensSeen(needle: NeedleFacts, row: QueryRow | null, hasEnded: boolean
   const tokens = needle.end - needle.start;
   const seen = keptIn(row, needle);
   const whose = `query ${formatCount(row.query)} sees ${seen} of its ${tokens} tokens, in layer ${row.layer}, head ${row.head}`;
-  return { count: `${seen} of ${tokens} tokens`, isLost: seen < tokens, title: `${said}; ${whose}` };
+  return {
+    count: `${seen} of ${tokens} tokens`,
+    isLost: isAnyDropped(row, needle),
+    title: `${said}; ${whose}`,
+  };
 }

@@ -1,10 +1,11 @@
-import { act, screen } from '@testing-library/react';
+import { act, screen, waitFor } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { describe, expect, it } from 'vitest';
 import { nameToken } from '../../components/shared/format';
 import { breakLines, lineOf } from '../../components/tokens/lines';
 import { TokenPanel } from '../../components/tokens/TokenPanel';
 import { valueTokens } from '../../components/tokens/token-look';
+import { KEY_FATES } from '../../src/measure/results';
 import { renderWith, testPage } from './render-page';
 
 describe('the token strip', () => {
@@ -41,6 +42,25 @@ describe('the token strip', () => {
     expect(counts()).toEqual(['5/5', '5/5', '3/5', '5/5']);
     act(() => page.actions.setView({ layer: 6, head: 0 }, true));
     expect(counts()).toEqual(['5/5', '5/5', '2/5', '5/5']);
+  });
+
+  it('calls a needle lost where the query lost it, not where it is still to come or mixed with others', async () => {
+    const page = await testPage({ hash: '#method=freqkv&query=3' });
+    renderWith(page, <TokenPanel />);
+    await act(() => page.idle());
+    const chips = () => screen.getAllByRole('button', { name: /^\w+ \w+ \d+ of \d+ tokens$/ });
+    const lost = () => chips().map((chip) => chip.hasAttribute('data-lost'));
+    await screen.findByRole('button', { name: 'amber lantern 0 of 15 tokens' });
+    expect(lost()).toEqual([false, false, false, false]);
+    act(() => page.actions.setView({ query: page.store.getState().text!.answerStart! }, true));
+    await waitFor(() => expect(chips()[0]!.title).not.toMatch('query 3 sees'));
+    expect(chips().some(({ textContent }) => !/ (\d+) of \1 tokens$/.test(textContent!))).toBe(true);
+    expect(lost()).toEqual([false, false, false, false]);
+    const row = page.store.getState().row!;
+    const { start } = page.store.getState().text!.needles.find(({ asked }) => asked)!;
+    const fates = row.fates.with(start + 1, KEY_FATES.indexOf('dropped'));
+    act(() => page.store.setState({ row: { ...row, fates } }));
+    expect(lost()).toEqual([true, false, false, false]);
   });
 
   it('says whose view it shows, in words where the token cannot be seen', async () => {

@@ -179,6 +179,14 @@ export function isKept(row: QueryRow, key: number): boolean {
   return fate !== 'future' && fate !== 'dropped' && fate !== 'mixed';
 }
 
+/** Whether the query could have seen one of the tokens [start, end), and it is gone: not one that is still to come or mixed with others. */
+export function isAnyDropped(
+  row: QueryRow,
+  { start, end }: { readonly start: number; readonly end: number },
+): boolean {
+  return row.fates.subarray(start, end).includes(KEY_FATES.indexOf('dropped'));
+}
+
 /** How many of the tokens [start, end) the query sees. */
 export function keptIn(
   row: QueryRow,
