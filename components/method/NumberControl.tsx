@@ -17,7 +17,7 @@ export interface NumberControlProps {
   schema: CountParameter | FractionParameter;
   value: number | readonly number[];
   context: ParameterContext;
-  /** Why it changes nothing as the others stand: then it is not for moving, unless to be put right. */
+  /** Why it changes nothing as the others stand: then it is disabled, unless to be put right. */
   idle: string | null;
   /** Labels of the parameters that this one follows until it is set. */
   follows: readonly string[];
@@ -115,7 +115,7 @@ export function NumberControl({
   );
 }
 
-/** Why a control is not for moving. */
+/** Why a control is disabled. */
 export function IdleNote({ idle }: { idle: string | null }) {
   return idle === null ? null : <p className={styles.note}>without effect: {idle}</p>;
 }

@@ -103,7 +103,7 @@ export function AnswerPanel() {
 /** Of one that evicts once: its cache may have room for all, or only channels go. */
 function whatItDid({ cache }: Traits, layers: readonly LayerMeasurement[]): string {
   if (cache === 'pruned') return 'removed channels of the keys';
-  return isEverythingKept(layers) ? 'evicts, and dropped nothing of this text' : 'dropped keys';
+  return isEverythingKept(layers) ? 'had room for every key and dropped none' : 'dropped keys';
 }
 
 function NoAnswer() {

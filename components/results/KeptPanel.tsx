@@ -184,7 +184,7 @@ function costRows(summary: Summary, cost: CostMeasurement | null): CostRow[] {
         ? [
             {
               term: 'onceOperations' as const,
-              label: 'on top, operations once per text',
+              label: 'plus, once per text',
               value: formatOperations(cost.onceOperations),
             },
           ]

@@ -39,7 +39,7 @@ function whyKept({ fate, rule, score, counts, places }: KeyExplanation): string 
       if (rule.kind === 'pattern') return `in the pattern; ${rule.pattern}`;
       if (rule.kind === 'neighbour') {
         const where = places[0] ? inSubCache(places[0]) : 'in a sub-cache';
-        return `${where}, on its turn or because it scored no less than its neighbour`;
+        return `${where}; it came there as they filled, on its turn, or because it scored no less than its neighbour`;
       }
       if (rule.kind === 'lot') return `drawn, one of ${formatCount(counts.selected)}`;
       if (rule.kind === 'file')
@@ -50,7 +50,7 @@ function whyKept({ fate, rule, score, counts, places }: KeyExplanation): string 
 }
 
 function inSubCache({ number, of, every }: SubCachePlace): string {
-  return `in sub-cache ${number} of ${of}, which takes ${every === 1 ? 'every token' : `one in ${formatCount(every)}`}`;
+  return `in sub-cache ${number} of ${of}, which takes ${every === 1 ? 'every token' : `one in ${formatCount(every)} once all are full`}`;
 }
 
 function whySelected({ value, cut, second, tied, partition }: DecidingScore, score = 'its score'): string {

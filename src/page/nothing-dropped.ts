@@ -34,7 +34,7 @@ export function nothingDropped(study: Study, layers: readonly LayerMeasurement[]
   if (decides === 'once' && places.evictAt === 0) return null;
   const room = fixedRoom(study);
   const { title } = method;
-  if (room === null) return `Nothing is dropped: as it is set, ${title} keeps every key of this text.`;
+  if (room === null) return `Nothing is dropped: with these settings, ${title} keeps every key of this text.`;
   const beside = room < context.tokens ? ' beside those just read' : '';
   const keeps = evicts ? 'keeps' : 'shows a query';
   return `${title} ${keeps} up to ${count(room)} keys${beside}; this text has ${count(context.tokens)}: nothing is dropped.`;

@@ -95,7 +95,7 @@ describe('the controls of a method', () => {
     expect(pressed()).toEqual([]);
   });
 
-  it('are not for moving where another parameter leaves them without effect, and say which', async () => {
+  it('are disabled where another parameter leaves them without effect, and say which', async () => {
     const page = await testPage({ hash: '#method=snapkv' });
     renderWith(page, <MethodPanel />);
     const field = (name: string) => screen.getByRole('textbox', { name });

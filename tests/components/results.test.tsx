@@ -77,10 +77,10 @@ describe('a method that keeps every key of the text', () => {
   it('is not said to have dropped keys where it evicts once', async () => {
     const page = await opened('#method=knorm&p.keepFraction=1');
     expect(
-      screen.getAllByText('Nothing is dropped: as it is set, Knorm keeps every key of this text.'),
+      screen.getAllByText('Nothing is dropped: with these settings, Knorm keeps every key of this text.'),
     ).toHaveLength(2);
     expect(
-      screen.getByText(/there, once, the method evicts, and dropped nothing of this text\.$/),
+      screen.getByText(/there, once, the method had room for every key and dropped none\.$/),
     ).toBeVisible();
     act(() => page.actions.setParameter('keepFraction', 0.5, true));
     await act(() => page.idle());
@@ -402,7 +402,7 @@ describe('kept and lost', () => {
     act(() =>
       page.store.setState({ records: [{ ...record!, measurements: { ...measurements!, cost } }, ...others] }),
     );
-    expect(container).toHaveTextContent('on top, operations once per text1.2 G');
+    expect(container).toHaveTextContent('plus, once per text1.2 G');
   });
 });
 

@@ -136,10 +136,10 @@ describe('the rule that decided', () => {
     expect(sentences({ ...rowOf(fates), rule })).toEqual([
       'kept: one of the first 1',
       `${lost}; beside it stayed key 2 in sub-cache 3`,
-      'kept: in sub-cache 3 of 3, which takes one in 4, on its turn or because it scored no less than its neighbour',
+      'kept: in sub-cache 3 of 3, which takes one in 4 once all are full; it came there as they filled, on its turn, or because it scored no less than its neighbour',
       `${lost}; beside it stayed key 2 in sub-cache 3 and key 4 in sub-cache 2`,
-      'kept: in sub-cache 2 of 3, which takes one in 2, on its turn or because it scored no less than its neighbour',
-      'kept: in sub-cache 2 of 3, which takes one in 2, on its turn or because it scored no less than its neighbour',
+      'kept: in sub-cache 2 of 3, which takes one in 2 once all are full; it came there as they filled, on its turn, or because it scored no less than its neighbour',
+      'kept: in sub-cache 2 of 3, which takes one in 2 once all are full; it came there as they filled, on its turn, or because it scored no less than its neighbour',
       'kept: in sub-cache 1 of 3, which takes every token',
       'kept: in the query’s own block',
     ]);
