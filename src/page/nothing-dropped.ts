@@ -1,4 +1,5 @@
 /** What there is to say where a method was measured to keep every key of a text: that it did, and how many it has room for. */
+import { fingerprint } from '../base/fingerprint';
 import type { LayerMeasurement } from '../measure/results';
 import { studyBlocks } from '../methods/blocks';
 import type { Method, StudyPlaces } from '../methods/method';
@@ -35,27 +36,43 @@ export function nothingDropped(study: Study, layers: readonly LayerMeasurement[]
   const room = fixedRoom(study);
   const { title } = method;
   if (room === null) return `Nothing is dropped: with these settings, ${title} keeps every key of this text.`;
-  const beside = room < context.tokens ? ' beside those just read' : '';
+  const beside = room.keys < context.tokens ? ' beside those just read' : '';
+  const where = room.isOfAllLayers ? '' : ' in the layer with fewest';
   const keeps = evicts ? 'keeps' : 'shows a query';
-  return `${title} ${keeps} up to ${count(room)} keys${beside}; this text has ${count(context.tokens)}: nothing is dropped.`;
+  return `${title} ${keeps} up to ${count(room.keys)} keys${beside}${where}; this text has ${count(context.tokens)}: nothing is dropped.`;
 }
 
 const count = (value: number): string => value.toLocaleString('en');
 
-/** Most times this text that is looked at for a length from which on keys are dropped. */
-const MOST_TIMES = 32;
+/** Texts up to this length are looked at for one from which on keys are dropped, and at least one of twice this text's. */
+const LONGEST_TOKENS = 65_536;
+
+interface Room {
+  /** In the layer with fewest. */
+  readonly keys: number;
+  readonly isOfAllLayers: boolean;
+}
+
+/** The last answer: several panels say the same of one study. */
+let last: { readonly key: string; readonly room: Room | null } | null = null;
 
 /**
- * How many keys the method keeps by formula however long the text is, in the layer with fewest; null: there is no such number, or this
- * text has room for fewer, so that something else kept them. Of a method that evicts what it keeps beside the query's block, of others
- * all that the query sees.
+ * How many keys the method keeps by formula however long the text is; null: there is no such number, or this text has room for fewer,
+ * so that something else kept them. Of a method that evicts what it keeps beside the query's block, of others all that the query sees.
  */
-export function fixedRoom(study: Study): number | null {
+export function fixedRoom(study: Study): Room | null {
+  const { method, parameters, context, places } = study;
+  const key = fingerprint([method.id, parameters, context, places]);
+  if (last?.key !== key) last = { key, room: findRoom(study) };
+  return last.room;
+}
+
+function findRoom(study: Study): Room | null {
   // Keys that a file lists are of this text.
   if (study.method.traits(study.parameters).evictsAt !== undefined || !keptIn(study, 1).isAll) return null;
-  for (let times = 2; times <= MOST_TIMES; times *= 2) {
-    const { isAll, least } = keptIn(study, times);
-    if (!isAll) return keptIn(study, 2 * times).least === least ? least : null;
+  for (let times = 2; times === 2 || times * study.context.tokens <= LONGEST_TOKENS; times *= 2) {
+    const { isAll, room } = keptIn(study, times);
+    if (!isAll) return keptIn(study, 2 * times).room.keys === room.keys ? room : null;
   }
   return null;
 }
@@ -79,8 +96,7 @@ function keptIn({ method, parameters, context, places }: Study, times: number) {
     (_, layer) => method.cost(parameters, longerContext, layer, query).keptKeys,
   );
   const least = Math.min(...kept);
-  return {
-    isAll: least > position + 1 - ROUNDING_ERROR,
-    least: Math.round(evicts ? least - (position + 1 - block.start) : least),
-  };
+  const own = evicts ? position + 1 - block.start : 0;
+  const room: Room = { keys: Math.round(least - own), isOfAllLayers: Math.max(...kept) === least };
+  return { isAll: least > position + 1 - ROUNDING_ERROR, room };
 }
