@@ -317,7 +317,7 @@ class Run {
         const selection = this.#method.select(input);
         if (selection.list || selection.rangeStart > 0)
           throw new Error(`${method.id} is not dense before token ${end}`);
-        if (this.#traits.wants.attended) this.#method.attended!(input, selection, input.attended);
+        this.#method.attended?.(input, selection, input.attended);
         this.#noteQueries(input);
       }
       await this.#ops.pace();
@@ -473,7 +473,7 @@ class Run {
     const selection: Selection = this.#method.select(input);
     if (this.#method.attend) this.#method.attend(input, selection, asked.out, kept);
     else attendSelection(this.#ops, input, selection, scale, asked.out, kept);
-    if (this.#traits.wants.attended) this.#method.attended!(input, selection, kept);
+    this.#method.attended?.(input, selection, kept);
     this.#noteQueries(input);
     const writes = this.selections && !this.#hasGenerated && end >= this.#generateFrom!;
     if (writes) this.selections!.note(asked.layer, selection);

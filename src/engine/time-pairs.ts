@@ -128,7 +128,7 @@ async function attentionTime(
         const rows = sliceRows(out, 0, count);
         if (run.attend) run.attend(here, selection, rows, logSumExp);
         else attendSelection(ops, here, selection, scale, rows, logSumExp);
-        if (traits.wants.attended) run.attended!(here, selection, logSumExp);
+        run.attended?.(here, selection, logSumExp);
         asked.push(watch.stop());
         ops.release(...selection.owned);
         await ops.pace();

@@ -16,7 +16,7 @@ export interface Choices {
 
 /** The choices of `blocks`, ascending, made as they are asked for. Throws the signal's reason and then holds nothing. */
 export function* choose(
-  { run, traits, inputOf }: Pick<TraceRun, 'run' | 'traits' | 'inputOf'>,
+  { run, inputOf }: Pick<TraceRun, 'run' | 'inputOf'>,
   layerTrace: LayerTrace,
   blocks: readonly QueryBlock[],
   signal: AbortSignal | undefined,
@@ -35,7 +35,7 @@ export function* choose(
       signal?.throwIfAborted();
       const own = inputOf(layerTrace, block);
       const selection = run.select(own);
-      if (traits.wants.attended) run.attended!(own, selection, null);
+      run.attended?.(own, selection, null);
       yield { input: own, blocks: [block], selections: [selection], inOnePass: false };
     }
   }

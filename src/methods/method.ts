@@ -307,7 +307,7 @@ export interface MethodRun {
    */
   attend?(input: LayerInput, selection: Selection, out: Rows, logSumExp: RowScalars): void;
   /**
-   * Told after a block has attended to what was selected, where the method wants it, to follow what attention was. `logSumExp` as `attend` or the
+   * Told after a block has attended to what was selected, to follow what attention was: there, it is called (`Wants.attended` says so beforehand). `logSumExp` as `attend` or the
    * default left it, [H, block]; null where nothing was attended, as on a trace: the method then computes its own.
    */
   attended?(input: LayerInput, selection: Selection, logSumExp: RowScalars | null): void;
@@ -383,7 +383,7 @@ export interface Wants {
   readonly queriesBefore?: number;
   /** These as they are before rotation; asks for `unrotated`, too. */
   readonly earlierUnrotated?: boolean;
-  /** To be told what every block attended to: `MethodRun.attended`, which computes its probabilities once more. */
+  /** Runs have `MethodRun.attended`, which is told what every block attended to and computes its probabilities once more. */
   readonly attended?: boolean;
   /** Second moments of keys: the model's calibration, or else a text that full attention has read (`MethodRun.prepare`). */
   readonly secondMoments?: boolean;

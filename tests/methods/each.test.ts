@@ -196,13 +196,13 @@ describe('each query in one pass, on the CPU', () => {
   it('takes consecutive blocks of one query together, others one by one, and every block once', async () => {
     const method = methodById('esa');
     const parameters = resolveParameters(method, specs[0]![1], text);
-    const { run, traits, blocks, dispose } = await startTraceRun(
+    const { run, blocks, dispose } = await startTraceRun(
       { ...text, answerStart: ANSWER_START },
       method,
       parameters,
       140,
     );
-    const made = [...choose({ run, traits, inputOf: layerInput }, text.layerTraces[0]!, blocks, undefined)];
+    const made = [...choose({ run, inputOf: layerInput }, text.layerTraces[0]!, blocks, undefined)];
     expect(made.flatMap((choices) => choices.blocks)).toEqual(blocks);
     const last = made.at(-1)!;
     expect(last.inOnePass).toBe(true);

@@ -381,6 +381,15 @@ describe.each(variants)('%s %o', (id, given) => {
     for (const start of starts) await expectSound(text, id, given, start);
   });
 
+  it('says beforehand whether its run follows what was attended to', () => {
+    const text = textOf(70);
+    const parameters = parametersFor(text, id, given);
+    const method = methodById(id);
+    const run = method.start(methodContext(text, 30), parameters);
+    expect(run.attended !== undefined).toBe(method.traits(parameters).wants.attended === true);
+    run.dispose();
+  });
+
   it('reads tokens that are all alike, where everything ties', async () => {
     // Where all keys stand at positions of the method's own there must be positions.
     const { decides, positions } = methodById(id).traits(parametersFor(textOf(1), id, given));
