@@ -3,7 +3,16 @@
  * those. Vitest's own module runner would transform them again in every project, and reaches each import through a getter,
  * which makes the tests as a whole a quarter slower.
  */
-import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { root } from './setup.mjs';
 import { isStale } from './stale.mjs';
@@ -17,18 +26,20 @@ const alsoRead = [
   'scripts/built-modules.mjs',
   'scripts/wgsl.mjs',
 ];
-const folder = join(root, 'dist', 'modules');
-/** Written once all modules are. */
-const mark = join(folder, 'built');
+const dist = join(root, 'dist');
+/** Its name has the milliseconds at which its build began; another run may still load from the one before. */
+const FOLDER = /^modules-\d+$/;
+/** A file in it, as old as the beginning: what has changed since was not built. */
+const MARK = 'built';
 
-/** The folder of the built modules: patterns of what Vitest leaves to Node. */
-export const BUILT_MODULES = /\/dist\/modules\//;
+/** Built modules: patterns of what Vitest leaves to Node. */
+export const BUILT_MODULES = /\/dist\/modules-\d+\//;
 
 /** @param {string} path relative to the repository */
 const isProgram = (path) =>
   rooms.some((room) => path.startsWith(`${room}${sep}`)) && /(?<!\.d)\.tsx?$/.test(path);
 
-/** @type {Promise<void> | null} */
+/** @type {Promise<string> | null} */
 let building = null;
 
 /**
@@ -38,36 +49,60 @@ let building = null;
  * @returns {import('vite').Plugin}
  */
 export function importsBuiltModules() {
-  let isWatching = false;
+  let folder = '';
   return {
     name: 'keyhole-built-modules',
     enforce: 'pre',
     async configureVitest({ vitest }) {
-      isWatching = vitest.config.watch;
-      if (isWatching) return;
+      if (vitest.config.watch) return;
       building ??= ensureBuilt();
-      await building;
+      folder = await building;
     },
     async resolveId(source, importer) {
-      if (isWatching || !importer || !source.startsWith('.')) return null;
+      if (!folder || !importer || !source.startsWith('.')) return null;
       const resolved = await this.resolve(source, importer, { skipSelf: true });
       const path = resolved && relative(root, resolved.id);
       return path && isProgram(path) ? join(folder, path.replace(/\.tsx?$/, '.js')) : null;
     },
+    transform(code, id) {
+      if (folder && /\bvi\.(m|doM)ock\(/.test(code)) {
+        throw new Error(
+          `${relative(root, id)}: vi.mock replaces no module that Node loads; name the file among those that replace modules in vitest.config.ts.`,
+        );
+      }
+    },
   };
 }
 
+/** @returns {Promise<string>} the folder of the modules */
 async function ensureBuilt() {
   const inputs = [...rooms, ...alsoRead].map((name) => join(root, name));
-  if (!isStale(mark, inputs)) return;
-  const [{ build }, { default: react }, { wgsl }] = await Promise.all([
+  mkdirSync(dist, { recursive: true });
+  const built = readdirSync(dist)
+    .filter((name) => FOLDER.test(name) && existsSync(join(dist, name, MARK)))
+    .map((name) => join(dist, name))
+    .sort();
+  const [newest, ...older] = built.toReversed();
+  if (newest && !isStale(join(newest, MARK), inputs)) return newest;
+  const begun = new Date();
+  const folder = join(dist, `modules-${begun.getTime()}`);
+  const aside = mkdtempSync(join(dist, '.modules-'));
+  await build(aside);
+  writeFileSync(join(aside, MARK), '');
+  utimesSync(join(aside, MARK), begun, begun);
+  renameSync(aside, folder);
+  for (const name of older) rmSync(name, { recursive: true, force: true });
+  return folder;
+}
+
+/** @param {string} outDir */
+async function build(outDir) {
+  const [vite, { default: react }, { wgsl }] = await Promise.all([
     import('vite'),
     import('@vitejs/plugin-react'),
     import('./wgsl.mjs'),
   ]);
-  mkdirSync(join(root, 'dist'), { recursive: true });
-  const aside = mkdtempSync(join(root, 'dist', '.modules-'));
-  await build({
+  await vite.build({
     root,
     configFile: false,
     logLevel: 'warn',
@@ -76,7 +111,7 @@ async function ensureBuilt() {
     plugins: [react(), wgsl()],
     build: {
       ssr: true,
-      outDir: aside,
+      outDir,
       target: 'node20',
       minify: false,
       sourcemap: true,
@@ -88,11 +123,10 @@ async function ensureBuilt() {
             .map((path) => join(root, path)),
         ),
         treeshake: false,
+        // What plugins took is nothing that one who runs tests waits to hear.
+        checks: { pluginTimings: false },
         output: { preserveModules: true, preserveModulesRoot: root, entryFileNames: '[name].js' },
       },
     },
   });
-  rmSync(folder, { recursive: true, force: true });
-  renameSync(aside, folder);
-  writeFileSync(mark, '');
 }
