@@ -14,7 +14,7 @@ import {
   fail,
 } from '../../validate';
 
-/** Most products of queries and keys, of all heads, that a kernel finds made; they are 32-bit floats beside the arguments. */
+/** What `mostProducts` is where nobody says. */
 export const MOST_PRODUCTS = 2 ** 23;
 
 /**
@@ -36,6 +36,8 @@ export interface HeavyHittersArguments {
   readonly tokens: IndexList;
   readonly received: ScoreRows;
   readonly tied: { readonly buffer: DeviceBuffer; readonly offset: number };
+  /** Most products of queries and keys, of all heads, that WebGPU makes at once; they are 32-bit floats beside the arguments. */
+  readonly mostProducts?: number;
 }
 
 export function checkHeavyHitters(a: HeavyHittersArguments): void {
@@ -46,6 +48,7 @@ export function checkHeavyHitters(a: HeavyHittersArguments): void {
   checkFinite('heavyHitters', 'scale', a.scale);
   checkCount('heavyHitters', 'firstKey', a.firstKey);
   checkCount('heavyHitters', 'recentCount', a.recentCount);
+  checkCount('heavyHitters', 'mostProducts', a.mostProducts ?? MOST_PRODUCTS);
   if (a.firstKey + query.rows > key.rows) {
     fail(
       'heavyHitters',

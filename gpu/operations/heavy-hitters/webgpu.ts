@@ -19,7 +19,7 @@ export function heavyHitters(encoder: CommandEncoder, a: HeavyHittersArguments):
   const [query, key] = [asVectors(encoder, a.query), asVectors(encoder, a.key)];
   const caches = encoder.temporary('u32', heads * 2 * 3 * (a.tokens.count + 1), 'caches of two queries');
   // Each query waits for the one before it: what can be had beforehand is, and a key's product is one number to read.
-  const most = Math.floor(MOST_PRODUCTS / (heads * key.rows));
+  const most = Math.floor((a.mostProducts ?? MOST_PRODUCTS) / (heads * key.rows));
   const areMade = Math.min(queries, most) >= FEWEST_QUERIES;
   const products = areMade
     ? encoder.temporary('f32', heads * Math.min(queries, most) * key.rows, 'products with all keys')

@@ -316,6 +316,7 @@ describe('refused', () => {
       () => ops.heavyHitters({ ...hitting, recentCount: 4 }),
       'heavyHitters: recentCount is 4, but only 3 are kept',
     ],
+    [() => ops.heavyHitters({ ...hitting, mostProducts: -1 }), 'heavyHitters: mostProducts is -1'],
     [
       () => ops.heavyHitters({ ...hitting, received: scores(12, 2) }),
       'heavyHitters: received.length is 2, but must be 3',
