@@ -99,6 +99,8 @@ const cases: readonly Case[] = [
     { ...few, keys: 129, channels: 20, heads: 6, groups: 2, list: 40, lengths: [9, 0, 40, 7, 1, 8], end: 0 },
     { ...few, keys: 900, channels: 20, heads: 2, list: 600, lengths: [257, 130], start: 700 },
   ]),
+  // Many that see them without one: only the tiles of keys that some query does not see are masked.
+  { queries: 40, keys: 200, channels: 20, heads: 2, list: 160, lengths: [9, 130], start: 140 },
   // Windows: within a tile, around one, and wider than the range; a list besides is seen whole.
   ...[0, 1, 8, 31, 32, 33, 64, 1000].flatMap((window) => [
     { queries: 1, keys: 129, channels: 20, window },
