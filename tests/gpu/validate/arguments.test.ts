@@ -509,6 +509,10 @@ describe('refused', () => {
     [() => ops.topK({ ...top, out: list(1, 3) }), 'topK: out.sets is 1, but must be 2'],
     [() => ops.topK({ ...top, secondary: scores(2, 5) }), 'topK: secondary.length is 5, but must be 6'],
     [() => ops.topK({ ...top, tied: { buffer: integers(2), offset: 1 } }), 'topK: tied reaches element 3'],
+    [
+      () => ops.topK({ ...top, counts: { buffer: integers(2), offset: 1 } }),
+      'topK: counts reaches element 3',
+    ],
     [() => ops.lagScores({ ...lag, partitions: 3, out: scores(2, 9) }), 'lagScores: key has 9 rows'],
     [() => ops.lagScores({ ...lag, value: heads(2, 9, 1) }), 'lagScores: value has 1 channels'],
     [
