@@ -72,13 +72,12 @@ export default mergeConfig(
           test: { ...components, name: 'replacing components', include: replacingComponents },
         },
         {
-          // After the others, which would take the cores that pages compute on; two files at a time, each in a browser of its own.
+          // Each file in a browser of its own.
           extends: true,
           test: {
             name: 'browser',
             include: ['tests/browser/**/*.test.ts'],
             globalSetup: ['tests/browser/global-setup.ts'],
-            sequence: { groupOrder: 1 },
             testTimeout: 120_000,
             hookTimeout: 120_000,
           },

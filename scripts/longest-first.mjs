@@ -39,18 +39,21 @@ export const longest = [
   'tests/components/provenance.test.tsx',
 ];
 
-/** Vitest's order of projects, and in each the longest files first. */
+/** Projects whose files begin before others', which then fill what is left of both processes. */
+const FIRST_PROJECT = 'browser';
+
+/** Projects one after the other, since files of one share a process, and in each the longest files first. */
 export class LongestFirst extends BaseSequencer {
   /** @override @param {import('vitest/node').TestSpecification[]} files */
   async sort(files) {
     const sorted = await super.sort(files);
-    const projects = [...new Set(sorted.map(({ project }) => project))];
+    const names = [...new Set([FIRST_PROJECT, ...sorted.map(({ project }) => project.name)])];
     const rank = (/** @type {import('vitest/node').TestSpecification} */ { moduleId }) => {
       const at = longest.indexOf(relative(root, moduleId).replaceAll('\\', '/'));
       return at < 0 ? longest.length : at;
     };
     return sorted.sort(
-      (a, b) => projects.indexOf(a.project) - projects.indexOf(b.project) || rank(a) - rank(b),
+      (a, b) => names.indexOf(a.project.name) - names.indexOf(b.project.name) || rank(a) - rank(b),
     );
   }
 }
