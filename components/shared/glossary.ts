@@ -40,7 +40,7 @@ export const glossary = {
   probeRun: 'The model runs with full attention and each layer’s method sees true queries, keys and values.',
   queries: 'The tokens whose attention is measured; every method and every number uses the same ones.',
   evictAfter:
-    'Methods that evict once drop keys after the context, before the question is read (kvpress), or after the question, which they can then go by (the code of SnapKV and FINCH). All numbers are of the queries that come after: question and answer, or the answer alone.',
+    'Methods that evict once drop keys after the context, before the question is read (kvpress), or after the question, which they can then go by (SnapKV’s code, kvpress’s FINCH). All numbers are of the queries that come after: question and answer, or the answer’s value.',
   sink: 'The first tokens: many heads give them weight whatever they say, so methods keep them.',
   local: 'The last tokens before the query’s block, always kept.',
   mixed:

@@ -463,7 +463,7 @@ export type EvictAfter = (typeof EVICTION_CHOICES)[number];
 interface PresetSources {
   /**
    * Where `paper` of its parameters comes from, the paper itself or its authors' code, and where that evicts, if it is known. Absent: we
-   * have read neither, and `paper` of parameters that methods share is another method's.
+   * have read neither, or what we have read sets no parameter here (TOVA's code); `paper` of parameters that methods share is another method's.
    */
   readonly paper?: { readonly from: 'paper' | 'code'; readonly evictAfter?: EvictAfter };
   /** kvpress's defaults, where it has the method. */

@@ -47,7 +47,7 @@ describe('a task', () => {
     expect(facts.notices).toEqual([]);
   });
 
-  test('has its answer alone as queries where methods evict after the question', () => {
+  test('has queries from its answer’s value on where methods evict after the question', () => {
     const { facts, ids, placesAt } = build(needle, 'answer');
     // The space before the number is a token of its own: the answer begins with it, and it is evicted behind it.
     const answerStart = build(needle).facts.answerStart!;
