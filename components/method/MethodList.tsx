@@ -1,12 +1,13 @@
 import { type KeyboardEvent, useEffect, useId, useMemo, useRef, useState } from 'react';
-import { wordsOf } from '../../src/methods/search-words';
 import { findMethods, groupMethods, type ListedMethod } from '../../src/page/find-methods';
 import { useMethod, usePage, usePageState, useParameterContext } from '../../src/page/hooks';
+import { wordsOf } from '../../src/page/method-words';
 import { Button } from '../shared/Button';
 import { Input } from '../shared/Field';
 import { Hidden } from '../shared/Text';
 import { citationText } from './citation';
 import styles from './MethodList.module.css';
+import { useMethodFacts } from './use-method-facts';
 
 /** Rows that Page Up and Page Down move by. */
 const PAGE = 5;
@@ -33,11 +34,17 @@ export function MethodList({ onDone, onCompare }: { onDone: () => void; onCompar
       ),
     [methods, imported, findMethod, context],
   );
-  const saidOf = useMemo(
-    () => new Map(methods.map((method) => [method.id, wordsOf(method, context)])),
-    [methods, context],
-  );
-  const groups = useMemo(() => findMethods(all, text, saidOf), [all, text, saidOf]);
+  const allFacts = useMethodFacts();
+  const find = useMemo(() => {
+    let saidOf: ReadonlyMap<string, string>;
+    return (typed: string) => {
+      // Nothing is looked for until something is typed.
+      if (typed.trim() === '') return all;
+      saidOf ??= new Map(allFacts().map((facts) => [facts.id, wordsOf(facts)]));
+      return findMethods(all, typed, saidOf);
+    };
+  }, [all, allFacts]);
+  const groups = useMemo(() => find(text), [find, text]);
   const listed = groups.flatMap((group) => group.methods);
   const at = listed.findIndex((method) => method.id === active);
   const current = listed[at];
@@ -56,7 +63,7 @@ export function MethodList({ onDone, onCompare }: { onDone: () => void; onCompar
 
   const search = (next: string) => {
     setText(next);
-    const found = findMethods(all, next, saidOf).flatMap((group) => group.methods);
+    const found = find(next).flatMap((group) => group.methods);
     const keeps = next === '' && found.some((method) => method.id === chosen);
     setActive(keeps ? chosen : (found[0]?.id ?? null));
   };

@@ -1,14 +1,16 @@
 import { Dialog } from 'radix-ui';
 import { useMemo, useState } from 'react';
-import { factsOf, type MethodFacts } from '../../src/measure/method-facts';
+import type { MethodFacts } from '../../src/measure/method-facts';
 import { methodsNotRun } from '../../src/methods/not-run';
 import { METHOD_GROUPS } from '../../src/methods/what-methods-do';
-import { useMethod, usePage, usePageState, useParameterContext } from '../../src/page/hooks';
+import { useMethod, usePage, useParameterContext } from '../../src/page/hooks';
+import { setName, setNames, unitName } from '../../src/page/method-words';
 import { Button } from '../shared/Button';
 import { formatCount, formatOperations, formatPercent } from '../shared/format';
 import { CloseIcon } from '../shared/icons';
 import { citationText } from './citation';
 import styles from './MethodTable.module.css';
+import { useMethodFacts } from './use-method-facts';
 
 interface Column {
   readonly name: string;
@@ -19,7 +21,6 @@ interface Column {
   readonly isNumber?: boolean;
 }
 
-const setNames = { layer: 'layer', kvHead: 'KV head', queryHead: 'query head' } as const;
 const NOTHING = '–';
 const groupPlace = ({ does }: MethodFacts): number => METHOD_GROUPS.findIndex((group) => group.does === does);
 
@@ -39,14 +40,14 @@ const columns: readonly Column[] = [
   {
     name: 'Granularity',
     help: 'What stays or goes together.',
-    show: ({ unit }) => showUnit(unit),
+    show: (facts) => unitName(facts) ?? NOTHING,
     by: ({ unit }) => (typeof unit === 'number' ? unit : unit === null ? 0 : Number.MAX_SAFE_INTEGER),
   },
   {
     name: 'Per head',
     help: 'Whom one set of kept keys is for.',
-    show: ({ sets }) => (sets ? setNames[sets] : NOTHING),
-    by: ({ sets }) => (sets ? Object.keys(setNames).indexOf(sets) + 1 : 0),
+    show: (facts) => setName(facts) ?? NOTHING,
+    by: (facts) => setNames.indexOf(setName(facts) ?? ''),
   },
   {
     name: 'Phase',
@@ -106,17 +107,12 @@ interface Order {
 
 /** All methods side by side, in a dialog; a row chooses its method. */
 export function MethodTable({ onClose }: { onClose: () => void }) {
-  const { methods, actions } = usePage();
+  const { actions } = usePage();
   const chosen = useMethod().id;
   const context = useParameterContext();
-  const text = usePageState('text');
   const [order, setOrder] = useState<Order>({ column: null, isDescending: false });
-  const evictAt = text?.queries.start ?? Math.ceil((context.tokens * 7) / 8);
-  const answerStart = text?.answerStart ?? null;
-  const facts = useMemo(() => {
-    const rows = methods.map((method) => factsOf(method, context, { evictAt, answerStart }));
-    return rows.sort((a, b) => groupPlace(a) - groupPlace(b));
-  }, [methods, context, evictAt, answerStart]);
+  const allFacts = useMethodFacts();
+  const facts = useMemo(() => [...allFacts()].sort((a, b) => groupPlace(a) - groupPlace(b)), [allFacts]);
   const rows = useMemo(() => sorted(facts, order), [facts, order]);
   const sortBy = (column: Column) =>
     setOrder((before) => ({
@@ -212,10 +208,4 @@ function sorted(facts: readonly MethodFacts[], { column, isDescending }: Order):
     const [x, y] = [column.by(a), column.by(b)];
     return x === y ? 0 : sign * (x < y ? -1 : 1);
   });
-}
-
-function showUnit(unit: MethodFacts['unit']): string {
-  if (typeof unit === 'string') return unit;
-  if (unit === null) return NOTHING;
-  return unit === 1 ? 'token' : `${formatCount(unit)} tokens`;
 }

@@ -43,7 +43,7 @@ export function factsOf(method: Method, context: ParameterContext, places: Study
     evicts: traits.evicts,
     unit: isChosen ? (traits.unit ?? 1) : null,
     sets: isChosen ? traits.sets : null,
-    phase: phaseOf(method, parameters, context, places),
+    phase: phaseOf(method, parameters, context, places, cost.density),
     needs: needsOf(traits.wants),
     kept: cost.density,
     operations,
@@ -59,11 +59,12 @@ function phaseOf(
   parameters: Parameters,
   context: ParameterContext,
   places: StudyPlaces,
+  lastDensity: number,
 ): MethodFacts['phase'] {
   if (method.traits(parameters).cache === 'transformed') return 'both';
-  const isSparseAt = (query: number): boolean =>
-    query >= 0 && costAt(query, method, parameters, context, places).density < 1;
-  const [prefill, decode] = [isSparseAt(places.evictAt - 1), isSparseAt(context.tokens - 1)];
+  const before = places.evictAt - 1;
+  const prefill = before >= 0 && costAt(before, method, parameters, context, places).density < 1;
+  const decode = lastDensity < 1;
   if (prefill && decode) return 'both';
   if (prefill) return 'prefill';
   return decode ? 'decode' : null;

@@ -1,6 +1,4 @@
-/** What a reader may look for beside a method's title and rule. Fetched by the page with its list of methods. */
-import type { Method } from './method';
-import { type ParameterContext, type Parameters, resolveParameters } from './parameters';
+/** What a reader may look for beside a method's title, rule and facts. Fetched by the page with its list of methods. */
 
 /** Titles of papers, names in other programs, words of the field. By id. */
 export const searchWords: Readonly<Record<string, string>> = {
@@ -56,7 +54,7 @@ export const searchWords: Readonly<Record<string, string>> = {
   freqkv:
     'FreqKV: Frequency Domain Key-Value Compression for Efficient Context Window Extension; DCT cosine transform query-agnostic',
   lorc: 'LoRC: Low-Rank Compression for LLMs KV Cache with a Progressive Compression Strategy; SVD singular values query-agnostic',
-  think: 'ThinK: Thinner Key Cache by Query-Driven Pruning; ThinKPress query-aware',
+  think: 'ThinK: Thinner Key Cache by Query-Driven Pruning; ThinKPress query-aware channel pruning',
   merging: 'MergingPress token merging',
   quest: 'Quest: Query-Aware Sparsity for Efficient Long-Context LLM Inference',
   sparq: 'SparQ Attention: Bandwidth-Efficient LLM Inference; query-aware',
@@ -75,30 +73,3 @@ export const searchWords: Readonly<Record<string, string>> = {
   random: 'RandomPress query-agnostic',
   sentences: 'CPC context-aware prompt compression extractive',
 };
-
-const SETS = { layer: 'per layer', kvHead: 'per KV head', queryHead: 'per query head' } as const;
-
-/** All of a method: these words and what its traits tell at its defaults, in the terms of the table of methods. */
-export function wordsOf(method: Method, context: ParameterContext): string {
-  const parameters = resolveParameters(method, {}, context);
-  const { evicts, cache, sets, unit } = method.traits(parameters);
-  const phases = phasesOf(method, parameters, context);
-  const known = searchWords[method.id] ?? '';
-  return [known, evicts ? 'evicts eviction' : '', cache, SETS[sets], unit ?? 'token', ...phases].join(' ');
-}
-
-/** Whose queries see less than all: the prompt's, those after the eviction, or both. */
-function phasesOf(method: Method, parameters: Parameters, context: ParameterContext): string[] {
-  const { decides, cache, isPrefillOnly, isDenseBefore } = method.traits(parameters);
-  if (decides === 'never') return cache === 'tokens' ? [] : ['prefill', 'decode'];
-  if (isPrefillOnly) return ['prefill'];
-  if (decides === 'once' || isDenseBefore) return ['decode'];
-  const { tokens, layers } = context;
-  const evictAt = Math.ceil((7 * tokens) / 8);
-  const position = evictAt - 1;
-  const blocks = method.blocks(parameters, tokens, evictAt, context);
-  const block = blocks.find(({ start, end }) => start <= position && position < end)!;
-  const last = { position, block, evictAt, promptEnd: tokens };
-  const { keptKeys } = method.cost(parameters, context, layers - 1, last);
-  return keptKeys < evictAt ? ['prefill', 'decode'] : ['decode'];
-}
