@@ -49,8 +49,8 @@ export const mutants = [
   {
     name: 'queries of the second head of a group take the rows of the first',
     file: 'gpu/operations/bound-scores/bound-scores.wgsl',
-    from: 'group * params.headsPerGroup + row / params.queryRows',
-    to: 'group * params.headsPerGroup',
+    from: 'group * params.headsPerGroup + row / params.queryRows;\n    starts[r]',
+    to: 'group * params.headsPerGroup;\n    starts[r]',
     tests: ['tests/gpu/webgpu/pages'],
   },
   {
@@ -433,10 +433,17 @@ export const mutants = [
   },
   {
     name: 'a free run evicts a token before its place',
-    file: 'src/methods/blocks.ts',
-    from: 'return answerStart === null ? evictAt : Math.min(evictAt, answerStart);',
-    to: 'return answerStart === null ? evictAt : Math.min(evictAt - 1, answerStart);',
-    tests: ['tests/engine/free-runs'],
+    file: 'src/engine/generation.ts',
+    from: 'const evictAt = request.evictAt ?? queriesStart;',
+    to: 'const evictAt = (request.evictAt ?? queriesStart) - 1;',
+    tests: ['tests/engine/answer-blocks'],
+  },
+  {
+    name: 'a free run that is to evict within the answer does so where that begins',
+    file: 'src/engine/generation.ts',
+    from: 'const evictAt = request.evictAt ?? queriesStart;',
+    to: 'const evictAt = Math.min(request.evictAt ?? queriesStart, answerStart ?? tokens);',
+    tests: ['tests/engine/answer-blocks'],
   },
   {
     name: 'queries at places in the cache stand one too far',
@@ -482,9 +489,9 @@ export const mutants = [
   },
   {
     name: 'ESA: far tokens are seen from w + 1',
-    file: 'src/methods/esa/far-rows.ts',
-    from: 'positions: { start: globalPosition, step: 0 },',
-    to: 'positions: { start: globalPosition + 1, step: 0 },',
+    file: 'src/methods/far-rows.ts',
+    from: 'positions: { start: globalPosition, step: 0 }',
+    to: 'positions: { start: globalPosition + 1, step: 0 }',
     tests: ['tests/engine/free-runs'],
   },
   {
