@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { shaderOf } from '../scripts/wgsl.mjs';
 import { describeWebGpu } from './webgpu-node';
 
@@ -72,5 +72,21 @@ describeWebGpu('WebGPU in Node', (gpu) => {
     device.createShaderModule({ code: 'fn main() { return 1; }' });
     const error = await device.popErrorScope();
     expect(error?.message).toContain('return');
+  });
+
+  it('naps before it looks for what is done, and in no other turn', async () => {
+    const nap = vi.spyOn(Atomics, 'wait');
+    // One behind the other, with no look in between.
+    setImmediate(() => nap.mockClear());
+    const given = new Promise((resolve) => setImmediate(resolve, 'given'));
+    const naps = new Promise((resolve) => {
+      setImmediate((() => {}).bind(null));
+      setImmediate(() => resolve(nap.mock.calls.length));
+    });
+    expect(await given).toBe('given');
+    expect(await naps).toBe(0);
+    nap.mockClear();
+    await gpu.device.queue.onSubmittedWorkDone();
+    expect(nap).toHaveBeenCalled();
   });
 });

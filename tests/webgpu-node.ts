@@ -26,20 +26,25 @@ const NAP_MILLISECONDS = 0.05;
 
 /**
  * Dawn in Node looks for what is done at every turn of the event loop, which keeps a core busy that the software driver would compute
- * on: a quarter of what these tests took. So this thread sleeps for a moment before each look, the only callback that is native code.
+ * on: a quarter of what these tests took. So this thread sleeps for a moment before each look.
  */
 function napBeforeLooks(): void {
   const { setImmediate } = globalThis;
   const clock = new Int32Array(new SharedArrayBuffer(4));
   const napping = (callback: (...given: unknown[]) => void, ...given: unknown[]): NodeJS.Immediate => {
-    if (!Function.prototype.toString.call(callback).endsWith('{ [native code] }'))
-      return setImmediate(callback, ...given);
+    if (!isOfAddon(callback)) return setImmediate(callback, ...given);
     return setImmediate(() => {
       Atomics.wait(clock, 0, 0, NAP_MILLISECONDS);
-      callback();
+      callback(...given);
     });
   };
   globalThis.setImmediate = Object.assign(napping, setImmediate) as typeof globalThis.setImmediate;
+}
+
+/** Whether a function is native code of a module, not of the language (a promise's `resolve`) or bound: those make no objects. */
+function isOfAddon(callback: object): boolean {
+  const isNative = Function.prototype.toString.call(callback).endsWith('{ [native code] }');
+  return isNative && Object.hasOwn(callback, 'prototype');
 }
 
 /** A fresh adapter: each gives one device. */
