@@ -35,7 +35,7 @@ interface SweepRecord {
   readonly density: number | null;
   /** `paperOperations` only where the method's paper counts them: null means that there is no point. */
   readonly cost:
-    | (Pick<Required<CostMeasurement>, 'selectionOperations' | 'attentionOperations' | 'onceOperations'> & {
+    | (Pick<CostMeasurement, 'selectionOperations' | 'attentionOperations' | 'onceOperations'> & {
         readonly paperOperations?: NonNullable<CostMeasurement['paperOperations']>;
       })
     | null;

@@ -33,7 +33,7 @@ export interface CostRequest {
  * Means over `queries`, summed over `layers` (all by default); `onceOperations` are the text's. A query at token i has i + 1 causal keys. `weightOperations`: those of one token's
  * forward pass outside attention, two per weight of every matrix it is multiplied with.
  */
-export function measureCost(request: CostRequest): Required<CostMeasurement> {
+export function measureCost(request: CostRequest): CostMeasurement {
   const { method, parameters, context, answerStart, weightOperations } = request;
   const queries = countedQueries(method.traits(parameters), request.queries, answerStart);
   const layers = request.layers ?? Array.from({ length: context.layers }, (_, layer) => layer);

@@ -52,11 +52,8 @@ export interface CostMeasurement {
   readonly fullAttentionOperations: number;
   readonly selectionOperations: number;
   readonly attentionOperations: number;
-  /**
-   * What an eviction takes once for the text, all layers, with the scores it goes by. No part of the others. Absent in studies that
-   * were recorded before it was counted.
-   */
-  readonly onceOperations?: number;
+  /** What an eviction takes once for the text, all layers, with the scores it goes by. No part of the others. */
+  readonly onceOperations: number;
   /** The whole forward pass of one query token, with full attention and with the method. */
   readonly forwardOperationsFull: number;
   readonly forwardOperations: number;

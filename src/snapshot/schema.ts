@@ -153,7 +153,7 @@ const measurements: z.ZodMiniType<Measurements> = z.strictObject({
       fullAttentionOperations: number,
       selectionOperations: number,
       attentionOperations: number,
-      onceOperations: z.optional(number),
+      onceOperations: number,
       forwardOperationsFull: number,
       forwardOperations: number,
       decodeReadBytesFull: number,
