@@ -8,9 +8,9 @@
 // Precision  32-bit products and sums.
 // Equals     `heavyHitters` of gpu/cpu.
 //
-// Waiting for each other is what a query takes: its threads do twice, for the sum of its weights and for what is dropped. Each has the
-// same places of the cache throughout. Behind the one that is dropped all move up; who has a place finds out when the next query
-// reads it, in the cache that this one wrote while it read the other. What stays is written out then, too.
+// Waiting for each other is what a query takes: its threads do four times, twice for the sum of its weights and twice for what is
+// dropped. Each has the same places of the cache throughout. Behind the one that is dropped all move up; who has a place finds out
+// when the next query reads it, in the cache that this one wrote while it read the other. What stays is written out then, too.
 //
 // Constants  THREADS, LEADERS: a divisor of THREADS, about its root. HAS_PRODUCTS: they are read; else made from query and key.
 
