@@ -56,7 +56,7 @@ function CellRead({ query, cellKey, tokenTexts }: CellReadProps) {
 
 /** The numbers that decided, and the rule in words. */
 function KeyExplained({ why }: { why: KeyExplanation }) {
-  const { positions, weight, weightRank, visible, score } = why;
+  const { positions, weight, weightRank, visible, score, rule } = why;
   const { isVoid } = useMapPositions();
   return (
     <dl className={styles.why} aria-live="polite">
@@ -79,15 +79,20 @@ function KeyExplained({ why }: { why: KeyExplanation }) {
             <small>
               {formatRank(score.rank)} of {formatCount(score.of)}
               {score.partition && ' in its partition'}
+              {rule.unit?.tokens && ` ${rule.unit.name}s`}
             </small>
           </dd>
         </>
       )}
       {score && score.cut !== null && (
         <>
-          <dt>at the cut</dt>
+          <dt>{rule.threshold === undefined ? 'at the cut' : 'threshold'}</dt>
           <dd>
-            {formatScore(score.cut)} <small>{formatCount(score.kept)} kept</small>
+            {formatScore(score.cut)}{' '}
+            <small>
+              {formatCount(score.kept)}
+              {rule.unit?.tokens && ` ${rule.unit.name}s`} kept
+            </small>
           </dd>
         </>
       )}
@@ -105,7 +110,8 @@ function KeyExplained({ why }: { why: KeyExplanation }) {
             <Term name="tied">tied</Term>
           </dt>
           <dd>
-            {formatCount(score.tied)} <small>the lower token first</small>
+            {formatCount(score.tied)}{' '}
+            <small>the {rule.unit ? `earlier ${rule.unit.name}` : 'lower token'} first</small>
           </dd>
         </>
       )}

@@ -1,4 +1,5 @@
 /** The rule that kept or dropped a key, as a sentence with that key's own numbers. */
+import type { RowRule } from '../../src/measure/results';
 import type { DecidingScore, KeyExplanation, SubCachePlace } from '../../src/page/explain/explain-key';
 import { formatCount } from './format';
 
@@ -45,12 +46,30 @@ function whyKept({ fate, rule, score, counts, places }: KeyExplanation): string 
       if (rule.kind === 'file')
         return score ? `the file lists it, and ${whySelected(score)}` : 'the file lists it';
       if (rule.stages && !score) return `in the first stage, among the best by ${rule.stages.score} alone`;
-      return score ? whySelected(score, secondStage(rule)) : 'selected';
+      if (!score) return 'selected';
+      return isByUnit(rule) ? whyUnit(rule, score, true) : whySelected(score, secondStage(rule));
   }
 }
 
+const isByUnit = ({ unit, threshold }: RowRule): boolean => unit !== undefined || threshold !== undefined;
+
 function inSubCache({ number, of, every }: SubCachePlace): string {
   return `in sub-cache ${number} of ${of}, which takes ${every === 1 ? 'every token' : `one in ${formatCount(every)} once all are full`}`;
+}
+
+/** Where units stay or go: one is as good as its place among all. */
+function whyUnit(
+  { threshold, unit }: RowRule,
+  { value, cut, kept, tied }: DecidingScore,
+  isKept: boolean,
+): string {
+  const its = unit ? `its ${unit.name}` : 'it';
+  const not = isKept ? '' : 'not ';
+  if (threshold !== undefined) return `${its} ${isKept ? 'scores' : 'does not score'} above the threshold`;
+  if (kept === 0) return `no ${unit!.name} stays`;
+  if (value === cut && tied !== null)
+    return `${its} ${isKept ? 'won' : 'lost'} a tie of ${formatCount(tied)} at the cut, the earlier ${unit!.name} first`;
+  return `${its} is ${not}${kept === 1 ? 'the best' : `among the ${formatCount(kept)} best`}`;
 }
 
 function whySelected({ value, cut, second, tied, partition }: DecidingScore, score = 'its score'): string {
@@ -83,7 +102,8 @@ function whyDropped({ rule, score, counts, places }: KeyExplanation): string {
   }
   if (rule.kind === 'lot') return 'not drawn';
   if (rule.kind === 'file') return `the file does not list it${score ? beyondList(score) : ''}`;
-  if (!score) return 'the method keeps no such key';
+  if (!score) return rule.droppedEarlier ?? 'the method keeps no such key';
+  if (isByUnit(rule)) return whyUnit(rule, score, false);
   const { value, cut, second, tied, partition } = score;
   const where = partition ? ` of ${nameOf(partition)}` : '';
   if (rule.stages) {

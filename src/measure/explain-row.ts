@@ -137,11 +137,20 @@ function rowRule(
     parameters,
     ...request
   }: Pick<ExplainRequest, 'method' | 'parameters' | 'layer' | 'head' | 'evictAt'>,
-  { decidedBy, segmentTokens, candidates, firstStage, subCaches }: Selection,
+  {
+    decidedBy,
+    segmentTokens,
+    candidates,
+    firstStage,
+    subCaches,
+    score,
+    threshold,
+    droppedEarlier,
+  }: Selection,
   blockStart: number,
   run: MethodRun,
 ): RowRule {
-  const { decides, evictsAt } = method.traits(parameters);
+  const { decides, evictsAt, unitName } = method.traits(parameters);
   const evictAt = evictsAt ?? request.evictAt;
   const evictsOnce = decides === 'once';
   const isBefore = evictsOnce && blockStart < evictAt;
@@ -151,10 +160,20 @@ function rowRule(
     kind: decidedBy === 'nothing' ? kept : (decidedBy ?? 'scores'),
     partitions: segmentTokens === undefined ? null : { start: candidates.start, tokens: segmentTokens },
     evictedAt: evictsOnce && !isBefore ? evictAt : null,
+    ...(score && unitName && (score.tokensPerScore || threshold !== undefined)
+      ? { unit: { name: unitName, tokens: unitTokens(score) } }
+      : {}),
+    ...(threshold !== undefined && { threshold }),
+    ...(droppedEarlier && { droppedEarlier }),
     ...(firstStage && { stages: firstStage.names }),
     ...(subCaches && { subCaches }),
     ...(decidedBy === 'pattern' && { pattern: run.ruleOf!(request.layer, request.head) }),
   };
+}
+
+/** Consecutive tokens that one score is for; null: each has an entry. */
+function unitTokens({ scoreStart, tokensPerScore }: NonNullable<Selection['score']>) {
+  return tokensPerScore === undefined ? null : { start: scoreStart, each: tokensPerScore };
 }
 
 /** Of the kept tokens of a set those that were before the scores were asked. */

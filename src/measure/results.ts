@@ -1,5 +1,5 @@
 /** What is measured of a method over a text, layer by layer and row by row: plain data. */
-import type { PatternFinding, Spectra, SubCache } from '../methods/method';
+import type { PatternFinding, Spectra, SubCache, UnitName } from '../methods/method';
 import type { MethodSpec } from '../methods/method-spec';
 
 export interface HeadMeasurement {
@@ -155,6 +155,15 @@ export interface RowRule {
   readonly evictedAt: number | null;
   /** The pattern that the query's head reads by, as a clause; there where `kind` is 'pattern'. */
   readonly pattern?: string;
+  /** What is kept or dropped together: so many tokens from `start` on; null: not consecutive ones. */
+  readonly unit?: {
+    readonly name: UnitName;
+    readonly tokens: { readonly start: number; readonly each: number } | null;
+  };
+  /** What scores above it stays. Absent: so many of the best do. */
+  readonly threshold?: number;
+  /** Why keys without a score are gone, as a clause. */
+  readonly droppedEarlier?: string;
   /** In two stages: the best by a score, then of the others the best by that times a factor, in words. `scores` are the second stage's. */
   readonly stages?: { readonly score: string; readonly factor: string };
   /** There where `kind` is 'neighbour': what sub-caches hold before the block, from it back. */

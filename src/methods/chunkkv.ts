@@ -31,7 +31,7 @@ function leader(parameters: Parameters, layer: number): number {
 const over = (base: Scorer) =>
   compose({
     ...{ scorer: summedHeads(base), budget, schedule: once, positions: inText, leader },
-    unit: { tokens: (parameters, layer) => numberIn(parameters, 'chunkTokens', layer) },
+    unit: { name: 'chunk', tokens: (parameters, layer) => numberIn(parameters, 'chunkTokens', layer) },
   });
 
 const bases = { snapkv: over(observationWindowAsKvpress), lagkv: over(lagRanks as Scorer) };

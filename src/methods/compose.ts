@@ -16,6 +16,7 @@ import type {
   QueryPlace,
   StudyPlaces,
   Traits,
+  UnitName,
   Wants,
 } from './method';
 import type { ParameterContext, Parameters } from './parameters';
@@ -111,6 +112,8 @@ export interface Budget {
 
 /** What is kept or dropped together: so many consecutive tokens. */
 export interface Unit {
+  /** Absent: single tokens. */
+  readonly name?: UnitName;
   tokens(parameters: Parameters, layer: number): number;
 }
 
@@ -171,6 +174,7 @@ export function compose<Made extends Scores>(parts: Parts<Made>): Composed {
     traits: (parameters) => ({
       ...{ decides, evicts, isNested, approximates: false, sets: scorer.sets, cache: 'tokens' },
       unit: unit.tokens(parameters, 0),
+      ...(unit.name && { unitName: unit.name }),
       positions: positions.of(parameters),
       wants: { ...scorer.wants?.(parameters), ...(scorer.follow && { attended: true }) },
       ...(isDenseBefore && positions.of(parameters) === 'model' ? { isDenseBefore } : {}),

@@ -149,6 +149,8 @@ export interface Selection {
     /** Entries stand for so many consecutive tokens each; absent: for one. */
     readonly tokensPerScore?: number;
   } | null;
+  /** Whatever scores above this stays, however much that is. Absent: so many of the best stay. */
+  readonly threshold?: number;
   /** What stays before `score` is asked, where that is decided in two stages. */
   readonly firstStage?: FirstStage;
   /**
@@ -158,6 +160,8 @@ export interface Selection {
   readonly decidedBy?: 'nothing' | 'place' | 'head' | 'pattern' | 'neighbour' | 'lot' | 'file';
   /** Where `decidedBy` is 'neighbour': the sub-caches whose tokens stand behind one another, from the block back. */
   readonly subCaches?: readonly SubCache[];
+  /** Why keys without a score are gone, as a clause for *why*, where an earlier choice dropped them. */
+  readonly droppedEarlier?: string;
   /** Scores are compared only within consecutive segments of so many tokens from `scoreStart`; absent: all with all. */
   readonly segmentTokens?: number;
   /** One count per set of `list`: candidates equal to the last one kept. Null where nothing was cut. */
@@ -393,6 +397,8 @@ export interface Wants {
   readonly rereading?: boolean;
 }
 
+export type UnitName = 'page' | 'chunk' | 'block' | 'cluster';
+
 /** What a method does under given parameters: who decides what when, and what it takes. */
 export interface Traits {
   /**
@@ -423,6 +429,8 @@ export interface Traits {
    * each token by itself.
    */
   readonly unit?: number | string;
+  /** What such a unit is called. Absent: tokens go one by one. */
+  readonly unitName?: UnitName;
   /**
    * Whose positions attention uses: the model's; places inside the cache, or others that a key has only once it is kept; or for all
    * keys the method's own, and then what those depend on, as a string.

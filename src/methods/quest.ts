@@ -83,7 +83,12 @@ const budget = uniformOf(
 
 const [byHead, byGroup] = (['queryHead', 'kvHead'] as const).map((sets) =>
   compose({
-    ...{ scorer: pageBounds(sets), budget, unit: { tokens: pageTokensIn }, schedule: everyQuery },
+    ...{
+      scorer: pageBounds(sets),
+      budget,
+      unit: { name: 'page' as const, tokens: pageTokensIn },
+      schedule: everyQuery,
+    },
     positions: inText,
   }),
 );

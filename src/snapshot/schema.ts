@@ -181,6 +181,14 @@ const rule: z.ZodMiniType<RowRule> = z.strictObject({
   partitions: z.nullable(z.strictObject({ start: whole, tokens: whole })),
   evictedAt: z.nullable(whole),
   pattern: z.optional(z.string()),
+  unit: z.optional(
+    z.strictObject({
+      name: z.enum(['page', 'chunk', 'block', 'cluster']),
+      tokens: z.nullable(z.strictObject({ start: whole, each: whole })),
+    }),
+  ),
+  threshold: z.optional(z.number()),
+  droppedEarlier: z.optional(z.string()),
   stages: z.optional(z.strictObject({ score: text, factor: text })),
 });
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ruleOf } from '../../components/shared/rule';
 import { createCpuOps } from '../../gpu/cpu';
 import { explainRow } from '../../src/measure/explain-row';
-import { KEY_FATES, type KeyFate } from '../../src/measure/results';
+import { KEY_FATES, type KeyFate, type QueryRow } from '../../src/measure/results';
 import { contextOf } from '../../src/measure/trace-run';
 import { methodById } from '../../src/methods';
 import { resolveParameters } from '../../src/methods/parameters';
@@ -306,6 +306,63 @@ describe('the sentence', () => {
         'kept: its score is the lowest that stayed',
         'dropped: its score is below the cut',
       ]),
+    );
+  });
+
+  const said = (row: QueryRow): Map<string, number[]> => {
+    const keys = [...row.scores!.keys()].filter((key) => !Number.isNaN(row.scores![key]));
+    const rules = new Map<string, number[]>();
+    for (const key of keys) {
+      const rule = ruleOf(explainKey(row, key)).replace('missed', 'dropped');
+      rules.set(rule, [...(rules.get(rule) ?? []), key]);
+    }
+    return rules;
+  };
+
+  it('of Quest and ChunkKV: a unit kept whole ties with no other, and is one of so many', async () => {
+    const quest = { pageTokens: 16, budgetTokens: 64, denseLayers: 0 };
+    for (const [id, given, name, kept] of [
+      ['quest', quest, 'page', 4],
+      ['chunkkv', { chunkTokens: 16, keepFraction: 0.5, windowTokens: 8 }, 'chunk', 5],
+    ] as const) {
+      const row = await explain(id, given, 170);
+      const rules = said(row);
+      expect([...rules.keys()].sort()).toEqual([
+        `dropped: its ${name} is not among the ${kept} best`,
+        `kept: its ${name} is among the ${kept} best`,
+      ]);
+      const whys = rules
+        .get(`kept: its ${name} is among the ${kept} best`)!
+        .map((key) => explainKey(row, key));
+      expect(new Set(whys.map(({ score }) => score!.rank))).toEqual(
+        new Set(Array.from({ length: kept }, (_, at) => at + 1)),
+      );
+      const of = Math.ceil((id === 'quest' ? 171 : 150) / 16);
+      for (const { score } of whys) expect(score).toMatchObject({ of, kept, tied: null });
+    }
+  });
+
+  it('of Squeezed Attention: the threshold, and no tie', async () => {
+    const row = await explain('squeezed-attention', { quantile: 0.6 }, 180);
+    const rules = said(row);
+    expect([...rules.keys()].sort()).toEqual([
+      'dropped: its cluster does not score above the threshold',
+      'kept: its cluster scores above the threshold',
+    ]);
+    for (const [rule, keys] of rules) {
+      for (const key of keys) {
+        const { score } = explainKey(row, key);
+        expect(score!.cut).toBe(row.rule.threshold);
+        expect(score!.value > score!.cut!).toBe(rule.startsWith('kept'));
+      }
+    }
+  });
+
+  it('of H2O: a dropped key lost when there was no room', async () => {
+    const row = await explain('h2o', { heavyTokens: 16, recentTokens: 16, prefillTokens: 64 }, 170);
+    const dropped = row.fates.findIndex((code) => KEY_FATES[code] === 'dropped');
+    expect(ruleOf(explainKey(row, dropped)).replace('missed', 'dropped')).toBe(
+      'dropped: when there was no room for it the attention that it had received was among the least, and it is gone for good',
     );
   });
 });

@@ -39,6 +39,9 @@ type Compared = Pick<LayerInput, 'block' | 'query' | 'key'>;
 /** States that are made room for at once, where tokens come one by one. */
 export const STATES_AHEAD = 3;
 
+const DROPPED_EARLIER =
+  'when there was no room for it the attention that it had received was among the least, and it is gone for good';
+
 export interface Room {
   readonly heavyTokens: number;
   readonly recentTokens: number;
@@ -185,6 +188,7 @@ export class HeavyHitters {
         tokens: { buffer: tokens, offset, sets, count: rowStride, rowStride },
       },
       tiedAtCut: count > 0 ? { buffer: tied, offset: at * sets, sets } : null,
+      droppedEarlier: DROPPED_EARLIER,
       owned: [],
     };
   }

@@ -24,6 +24,7 @@ export const infLlm: Method = {
     ...{ decides: 'whileReading', evicts: false, isNested: false, approximates: false },
     ...{ sets: 'layer', cache: 'tokens', positions: 'cache' },
     unit: lengthsIn(parameters, 0).blockTokens,
+    unitName: 'block',
     wants: { unrotated: true, attended: true },
   }),
   notes: () => [

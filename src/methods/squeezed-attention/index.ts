@@ -25,6 +25,7 @@ export const squeezedAttention: Method = {
   traits: () => ({
     ...{ decides: 'everyBlock', evicts: false, isNested: false, approximates: false },
     ...{ sets: 'queryHead', cache: 'tokens', positions: 'model', unit: 'a cluster' },
+    unitName: 'cluster',
     wants: { recorded: true },
   }),
   notes: () => [

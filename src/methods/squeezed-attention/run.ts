@@ -88,7 +88,8 @@ export class SqueezedRun implements MethodRun {
     const { clustered } = this.#numbers(layer);
     const { value, owned } = this.lookUp(input, asking);
     const { tokens } = value;
-    const list = above(this.#context, tokens, this.threshold(layer, 'fine'));
+    const threshold = this.threshold(layer, 'fine');
+    const list = above(this.#context, tokens, threshold);
     const choices = asking === 'each' ? block.end - block.start : 1;
     const sets = list.sets / choices;
     return Array.from({ length: choices }, (_, i): Selection => {
@@ -98,7 +99,8 @@ export class SqueezedRun implements MethodRun {
         rangeStart: clustered,
         candidates: { start: 0, end: clustered },
         score: { rows: { ...tokens, rows: sets, offset }, scoreStart: 0 },
-        // A threshold cuts, not a number of keys: those that equal the last one kept are kept.
+        threshold,
+        // Those that equal the last one kept are kept.
         tiedAtCut: null,
         owned: i === 0 ? [list.buffer, ...owned] : [],
       };

@@ -32,14 +32,14 @@ export interface SubCachePlace {
 export interface DecidingScore {
   readonly value: number;
   readonly rank: number;
-  /** Keys that were compared, and how many of them stayed. */
+  /** Keys or units (RowRule.unit) that were compared, and how many of them stayed. */
   readonly of: number;
   readonly kept: number;
-  /** Score of the last one kept; null: none was. */
+  /** Score of the last one kept; null: none was. Where a threshold decides, that. */
   readonly cut: number | null;
   /** What decided among keys whose score is the cut's: this key's second score and that of the last one kept. Null: not needed. */
   readonly second: { readonly value: number; readonly cut: number } | null;
-  /** Keys that equal the last one kept in all scores, itself included; null unless this key is one of several. */
+  /** Keys or units that equal the last one kept in all scores, itself included; null unless this key is one of several. */
   readonly tied: number | null;
   /** Tokens that were compared among themselves; null: all candidates. */
   readonly partition: { readonly start: number; readonly end: number } | null;
@@ -94,36 +94,45 @@ function placesOf(row: QueryRow, key: number): SubCachePlace[] {
 }
 
 function decidingScore(row: QueryRow, key: number): DecidingScore | null {
-  const { scores, secondary } = row;
+  const { scores, secondary, rule } = row;
   const value = scores?.[key] ?? Number.NaN;
   if (!scores || Number.isNaN(value)) return null;
-  const partition = partitionOf(row.rule, key);
+  const partition = partitionOf(rule, key);
   const { start, end } = partition ?? { start: 0, end: row.query + 1 };
   let of = 0;
   let kept = 0;
+  let above = 0;
   let last: number | null = null;
   for (let token = start; token < end; token++) {
-    if (Number.isNaN(scores[token])) continue;
+    if (!isCompared(row, token)) continue;
     of += 1;
+    if (scores[token]! > value) above += 1;
     if (fateOf(row, token) !== 'selected') continue;
     kept += 1;
     if (last === null || isBehind(row, token, last)) last = token;
   }
+  const compared = { value, rank: 1 + above, of, kept, partition };
+  if (rule.threshold !== undefined) return { ...compared, cut: rule.threshold, second: null, tied: null };
   const cut = last === null ? null : scores[last]!;
   const isAtCut = last !== null && value === cut;
   const second = isAtCut && secondary ? { value: secondary[key]!, cut: secondary[last!]! } : null;
   const tied = last !== null && isAtCut ? countEqual(row, last, start, end) : 0;
   const isTied = tied > 1 && (second === null || second.value === second.cut);
   return {
-    value,
-    rank: 1 + countAbove(scores, value, start, end),
-    of,
-    kept,
+    ...compared,
     cut,
     second: second && isSecondNeeded(row, cut!, second.cut, start, end) ? second : null,
     tied: isTied ? tied : null,
-    partition,
   };
+}
+
+/** Whether a token was compared with others: of a unit its first candidate stands for all. */
+function isCompared({ scores, rule }: QueryRow, token: number): boolean {
+  if (Number.isNaN(scores![token]!)) return false;
+  const tokens = rule.unit?.tokens;
+  return (
+    !tokens || (token - tokens.start) % tokens.each === 0 || token === 0 || Number.isNaN(scores![token - 1]!)
+  );
 }
 
 /** The partition that a key was compared in; null where all keys were. */
@@ -154,10 +163,12 @@ function isSecondNeeded(
   return false;
 }
 
-function countEqual({ scores, secondary }: QueryRow, like: number, start: number, end: number): number {
+function countEqual(row: QueryRow, like: number, start: number, end: number): number {
+  const { scores, secondary } = row;
   let equal = 0;
   for (let token = start; token < end; token++) {
-    if (scores![token] === scores![like] && (!secondary || secondary[token] === secondary[like])) equal += 1;
+    if (!isCompared(row, token) || scores![token] !== scores![like]) continue;
+    if (!secondary || secondary[token] === secondary[like]) equal += 1;
   }
   return equal;
 }
