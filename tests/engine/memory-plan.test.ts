@@ -240,6 +240,8 @@ describe('what a method holds for a pass over several queries', () => {
     ['quest', { pageTokens: 4, budgetTokens: 16 }],
     ['sparq', { selectedTokens: 16, localTokens: 4, rankChannels: 8 }],
     ['tokenselect', { initTokens: 2, localTokens: 8, selectedTokens: 9, chunkTokens: 16 }],
+    ['infllm', { initTokens: 2, localTokens: 8, blockTokens: 4, selectedBlocks: 2, chunkTokens: 16 }],
+    ['squeezed-attention', { clusters: 8, observationTokens: 9, quantile: 0.5, chunkTokens: 16 }],
   ])('%s has in its plan, and of a free run that of one query', async (id, given) => {
     const method = methodById(id);
     const parameters = resolveParameters(method, given, place);

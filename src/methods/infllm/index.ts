@@ -2,7 +2,7 @@
  * InfLLM (arXiv 2402.04617): tokens that have left the local window are kept in blocks; every block of queries attends to the blocks
  * whose representative tokens it would attend to most. Nothing is evicted (thunlp/InfLLM, inf_llm/attention/context_manager.py).
  */
-import { equalBlocks, queriesOfPass, studyBlocks } from '../blocks';
+import { equalBlocks, queriesHeld, studyBlocks } from '../blocks';
 import { keptLists } from '../compose';
 import type { Method } from '../method';
 import { InfLlmRun } from './run';
@@ -55,7 +55,7 @@ export const infLlm: Method = {
   },
   memory(parameters, place) {
     const { queryHeads: H, keyValueHeads: G, headDimension: d, tokens, layers, largestBlock } = place;
-    const each = place.isFreeRun ? 1 : Math.min(tokens, queriesOfPass(H, tokens));
+    const each = queriesHeld(H, place);
     const n = Math.max(largestBlock, each);
     const sizes = Array.from({ length: layers }, (_, layer) => lengthsIn(parameters, layer));
     const blocks = Math.max(...sizes.map(({ blockTokens }) => Math.floor(tokens / blockTokens)), 1);

@@ -2,7 +2,7 @@
  * Squeezed Attention (arXiv 2411.09688): the keys of a context are clustered once; later queries look up centroids, and attend to the keys
  * of those clusters that score above a threshold. Nothing is evicted (SqueezeAILab/SqueezedAttention, squeezedattention/).
  */
-import { equalBlocks, queriesOfPass, studyBlocks } from '../blocks';
+import { equalBlocks, queriesHeld, studyBlocks } from '../blocks';
 import { keptLists } from '../compose';
 import { defaultChunkTokens } from '../defaults';
 import { costOfEverything } from '../keep-everything';
@@ -61,7 +61,7 @@ export const squeezedAttention: Method = {
   },
   memory(parameters, place) {
     const { queryHeads: H, keyValueHeads: G, headDimension: d, tokens, layers, largestBlock } = place;
-    const each = place.isFreeRun ? 1 : Math.min(tokens, queriesOfPass(H, tokens));
+    const each = queriesHeld(H, place);
     const sizes = Array.from({ length: layers }, (_, layer) => numbersIn(parameters, layer, tokens));
     const clusters = Math.max(...sizes.map((of) => of.clusters + of.coarseClusters));
     const observed = Math.max(...sizes.map((of) => Math.min(tokens, of.observed)));
