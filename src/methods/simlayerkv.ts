@@ -172,7 +172,6 @@ export const simlayerkv: Method = {
     },
     recentTokens: {
       kind: 'count',
-      idleWhere: { lazyThreshold: [1] },
       label: 'Latest tokens',
       help: 'Tokens before the last queries’ own by which a layer is judged; a lazy layer keeps so many, the last queries’ own counted twice. kvpress calls them n_recent.',
       unit: 'tokens',
@@ -182,7 +181,6 @@ export const simlayerkv: Method = {
     },
     lastTokens: {
       kind: 'count',
-      idleWhere: { lazyThreshold: [1] },
       label: 'Last queries',
       help: 'Queries before the eviction that judge the layer. kvpress calls them n_last.',
       unit: 'tokens',

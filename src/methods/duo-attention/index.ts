@@ -56,7 +56,6 @@ export const duoAttention: Method = {
     },
     sinkTokens: {
       kind: 'count',
-      idleWhere: { streamingFraction: [0] },
       label: 'Sink tokens',
       help: 'First tokens of the text that a streaming head keeps.',
       unit: 'tokens',
@@ -66,7 +65,6 @@ export const duoAttention: Method = {
     },
     recentTokens: {
       kind: 'count',
-      idleWhere: { streamingFraction: [0] },
       label: 'Recent tokens',
       help: 'Last tokens before the eviction that a streaming head keeps.',
       unit: 'tokens',
