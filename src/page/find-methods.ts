@@ -42,22 +42,49 @@ export function groupMethods(
   );
 }
 
-/** Those that have every word of `text` in title, id, authors, rule, group or what else is said of them, whatever its case. */
+/**
+ * Those that have every word of `text` in title, id, authors, paper, rule, group or what else is said of them, whatever its case;
+ * hyphens are spaces. The best stand first, and so do their groups: named exactly so, named by words that begin so, said by words that
+ * begin so, and last the letters inside words.
+ */
 export function findMethods(
   groups: readonly MethodGroup[],
   text: string,
   saidOf: ReadonlyMap<string, string>,
 ): readonly MethodGroup[] {
-  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
-  return groups.flatMap((group) => {
-    const methods = group.methods.filter(({ id, title, summary, source }) => {
-      const { authors, year } = source ?? {};
-      const said = [id, title, summary, authors, year, group.title, saidOf.get(id)];
-      const all = said.join(' ').toLowerCase();
-      return words.every((word) => all.includes(word));
-    });
-    return methods.length > 0 ? [{ ...group, methods }] : [];
-  });
+  // A word with hyphens stays together.
+  const words = text.split(/\s+/).map(plain).filter(Boolean);
+  const typed = words.join(' ');
+  const rank = ({ id, title, summary, source }: ListedMethod, group: string): number | null => {
+    const names = [plain(title), plain(id)];
+    const { authors, year, url } = source ?? {};
+    const paper = url?.replace(/^.*arxiv\.org\/abs\//, 'arXiv ');
+    const said = plain([...names, summary, authors, year, paper, group, saidOf.get(id)].join(' '));
+    if (!words.every((word) => said.includes(word))) return null;
+    if (names.includes(typed)) return 0;
+    const begin = (of: string): boolean => words.every((word) => ` ${of}`.includes(` ${word}`));
+    return begin(names.join(' ')) ? 1 : begin(said) ? 2 : 3;
+  };
+  return groups
+    .flatMap((group) => {
+      const found = group.methods
+        .flatMap((method) => {
+          const place = rank(method, group.title);
+          return place === null ? [] : [{ method, place }];
+        })
+        .sort((a, b) => a.place - b.place);
+      const [best] = found;
+      return best ? [{ place: best.place, ...group, methods: found.map(({ method }) => method) }] : [];
+    })
+    .sort((a, b) => a.place - b.place);
+}
+
+/** Letter case, and what joins or ends words, make no difference. */
+function plain(text: string): string {
+  return text
+    .toLowerCase()
+    .replace(/[-:;,\s]+/g, ' ')
+    .trim();
 }
 
 function listed({ id, title, summary, citation }: Method): ListedMethod {
