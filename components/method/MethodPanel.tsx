@@ -1,4 +1,4 @@
-import { lazy, Suspense, useState } from 'react';
+import { lazy, Suspense, useRef, useState } from 'react';
 import { fingerprint } from '../../src/base/fingerprint';
 import type { MethodSpec } from '../../src/methods/method-spec';
 import type { Preset } from '../../src/methods/presets';
@@ -77,12 +77,13 @@ function HowItWorks() {
 /** The list to choose from, and the table that it opens. */
 function MethodChoice() {
   const [isComparing, setComparing] = useState(false);
+  const picker = useRef<HTMLButtonElement>(null);
   return (
     <>
-      <MethodPicker onCompare={() => setComparing(true)} />
+      <MethodPicker ref={picker} onCompare={() => setComparing(true)} />
       {isComparing && (
         <Suspense fallback={null}>
-          <MethodTable onClose={() => setComparing(false)} />
+          <MethodTable onClose={() => setComparing(false)} onClosed={() => picker.current?.focus()} />
         </Suspense>
       )}
     </>

@@ -1,4 +1,4 @@
-import { lazy, Suspense, useState } from 'react';
+import { lazy, type Ref, Suspense, useState } from 'react';
 import { useMethod } from '../../src/page/hooks';
 import { Button } from '../shared/Button';
 import { DownIcon } from '../shared/icons';
@@ -8,8 +8,14 @@ import styles from './MethodPicker.module.css';
 /** Fetched when it is opened. */
 const MethodList = lazy(async () => ({ default: (await import('./choosing')).MethodList }));
 
+interface MethodPickerProps {
+  /** The button that opens the list. */
+  ref?: Ref<HTMLButtonElement>;
+  onCompare: () => void;
+}
+
 /** Which method decides: a list that is searched by typing. */
-export function MethodPicker({ onCompare }: { onCompare: () => void }) {
+export function MethodPicker({ ref, onCompare }: MethodPickerProps) {
   const method = useMethod();
   const [isOpen, setOpen] = useState(false);
   const compare = () => {
@@ -19,7 +25,7 @@ export function MethodPicker({ onCompare }: { onCompare: () => void }) {
   return (
     <Popover
       trigger={
-        <Button className={styles.trigger} aria-label={`Method: ${method.title}. Change`}>
+        <Button ref={ref} className={styles.trigger} aria-label={`Method: ${method.title}. Change`}>
           {method.title}
           <DownIcon />
         </Button>

@@ -105,8 +105,14 @@ interface Order {
   readonly isDescending: boolean;
 }
 
+interface MethodTableProps {
+  onClose: () => void;
+  /** Once it is gone: what opened it is gone, too, so the focus goes where the caller says. */
+  onClosed: () => void;
+}
+
 /** All methods side by side, in a dialog; a row chooses its method. */
-export function MethodTable({ onClose }: { onClose: () => void }) {
+export function MethodTable({ onClose, onClosed }: MethodTableProps) {
   const { actions } = usePage();
   const chosen = useMethod().id;
   const context = useParameterContext();
@@ -123,7 +129,13 @@ export function MethodTable({ onClose }: { onClose: () => void }) {
     <Dialog.Root open onOpenChange={(isOpen) => isOpen || onClose()}>
       <Dialog.Portal>
         <Dialog.Overlay className={styles.overlay} />
-        <Dialog.Content className={styles.dialog}>
+        <Dialog.Content
+          className={styles.dialog}
+          onCloseAutoFocus={(event) => {
+            event.preventDefault();
+            onClosed();
+          }}
+        >
           <header className={styles.head}>
             <Dialog.Title>Methods side by side</Dialog.Title>
             <Dialog.Close asChild>

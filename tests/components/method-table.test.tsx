@@ -1,4 +1,4 @@
-import { screen, within } from '@testing-library/react';
+import { screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { describe, expect, it } from 'vitest';
 import { MethodPanel } from '../../components/method/MethodPanel';
@@ -75,6 +75,7 @@ describe('the table of methods', () => {
     await userEvent.keyboard('{Enter}');
     expect(page.state().method).toBe('lagkv');
     expect(screen.queryByRole('dialog')).toBeNull();
+    await waitFor(() => expect(screen.getByRole('button', { name: /^Method: LagKV/ })).toHaveFocus());
   });
 
   it('lists with links what is not run, and closes by Escape', async () => {
@@ -86,5 +87,6 @@ describe('the table of methods', () => {
     await userEvent.keyboard('{Escape}');
     expect(screen.queryByRole('dialog')).toBeNull();
     expect(page.state().method).toBe('esa');
+    await waitFor(() => expect(screen.getByRole('button', { name: /^Method: ESA/ })).toHaveFocus());
   });
 });
