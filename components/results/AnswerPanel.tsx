@@ -42,6 +42,8 @@ export function AnswerPanel() {
   const layers = useAllLayers(measured?.by ?? null);
   // There is nothing before query 0.
   const evictedAt = traits?.evictsAt ?? measured?.queries.start ?? 0;
+  // A file may evict where no query stands any more.
+  const queriesEnd = measured?.queries.end ?? 0;
   const title = measured ? methodTitle(measured.by.method, findMethod) : '';
   return (
     <Panel
@@ -87,7 +89,7 @@ export function AnswerPanel() {
               )}
             </>
           )}
-          {traits?.decides === 'once' && layers && evictedAt > 0 && (
+          {traits?.decides === 'once' && layers && evictedAt > 0 && evictedAt < queriesEnd && (
             <p className={styles.remark}>
               Full attention read the text up to query {formatCount(evictedAt)}; there, once, the method{' '}
               {whatItDid(traits, layers)}.

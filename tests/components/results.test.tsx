@@ -381,6 +381,23 @@ describe('the answer', () => {
     from(0);
     expect(container).not.toHaveTextContent('there, once');
   });
+
+  it('names no eviction that no query stands after', async () => {
+    const page = await testPage({ hash: '#method=streaming-llm' });
+    await page.idle();
+    const method = page.findMethod('streaming-llm')!;
+    const remarkOf = (evictsAt: number): boolean => {
+      const late = {
+        ...method,
+        traits: (...of: Parameters<typeof method.traits>) => ({ ...method.traits(...of), evictsAt }),
+      };
+      const { container, unmount } = renderWith({ ...page, findMethod: () => late }, <AnswerPanel />);
+      const isThere = container.textContent!.includes('there, once');
+      unmount();
+      return isThere;
+    };
+    expect([1023, 1024, Number.POSITIVE_INFINITY].map(remarkOf)).toEqual([true, false, false]);
+  });
 });
 
 describe('kept and lost', () => {
