@@ -33,6 +33,8 @@ export interface MethodFacts {
 export function factsOf(method: Method, context: ParameterContext, places: StudyPlaces): MethodFacts {
   const parameters = resolveParameters(method, {}, context);
   const traits = method.traits(parameters);
+  // Where channels go, every KV head loses its own.
+  const isPruned = traits.cache === 'pruned';
   const isChosen = traits.decides !== 'never' || traits.cache !== 'tokens';
   const cost = costAt(context.tokens - 1, method, parameters, context, places);
   const operations = cost.selectionOperations + cost.attentionOperations;
@@ -41,8 +43,8 @@ export function factsOf(method: Method, context: ParameterContext, places: Study
     title: method.title,
     does: whatItDoes(method, parameters),
     evicts: traits.evicts,
-    unit: isChosen ? (traits.unit ?? 1) : null,
-    sets: isChosen ? traits.sets : null,
+    unit: isPruned ? 'channel' : isChosen ? (traits.unit ?? 1) : null,
+    sets: isPruned ? 'kvHead' : isChosen ? traits.sets : null,
     phase: phaseOf(method, parameters, context, places, cost.density),
     needs: needsOf(traits.wants),
     kept: cost.density,
@@ -61,7 +63,10 @@ function phaseOf(
   places: StudyPlaces,
   lastDensity: number,
 ): MethodFacts['phase'] {
-  if (method.traits(parameters).cache === 'transformed') return 'both';
+  const { cache } = method.traits(parameters);
+  if (cache === 'transformed') return 'both';
+  // No key is missing; those before the eviction are shorter from there on.
+  if (cache === 'pruned') return 'decode';
   const before = places.evictAt - 1;
   const prefill = before >= 0 && costAt(before, method, parameters, context, places).density < 1;
   const decode = lastDensity < 1;

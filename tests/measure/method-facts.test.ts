@@ -34,6 +34,7 @@ const known: [string, ...unknown[]][] = [
   ['compactor', 'drop', true, 1, 'kvHead', 'decode'],
   ['freqkv', 'transform', true, 'frequency', 'layer', 'both'],
   ['lorc', 'transform', false, 'rank', 'layer', 'both'],
+  ['think', 'transform', false, 'channel', 'kvHead', 'decode'],
   ['merging', 'transform', true, 1, 'kvHead', 'decode'],
   ['quest', 'choose', false, 16, 'queryHead', 'decode'],
   ['minference', 'choose', false, 1, 'queryHead', 'prefill'],
