@@ -87,6 +87,7 @@ const byChunks = (gatedOf: (layer: number) => Gated): Scorer => ({
   name: nameOf,
   sets: 'layer',
   wants: () => ({ recorded: true }),
+  window: (parameters, layer) => baseScorer(parameters).window?.(parameters, layer) ?? 0,
   score({ ops }, _parameters, { layer }, tokens) {
     const { gated, own } = gatedOf(layer);
     const [score, secondary] = [

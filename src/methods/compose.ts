@@ -68,6 +68,8 @@ export interface Scorer<Made extends Scores = Scores> {
     tokens: number,
     count: number,
   ): { readonly start: number; readonly end: number };
+  /** Last tokens that rank above all others, so that they stay where the budget has room. Absent: none do. */
+  window?(parameters: Parameters, layer: number): number;
   /** What of a layer stays whatever the scores, when `count` of `tokens` stay in each set (Selection.firstStage). */
   firstStage?(made: Made, parameters: Parameters, layer: number, tokens: number, count: number): FirstStage;
   /** Scores are compared only within consecutive segments of so many tokens. Absent: all with all. */

@@ -17,6 +17,7 @@ import { choiceOf, numberIn, type Parameters } from './parameters';
 import { byKeyRule, shortKeys, unlikeKeys } from './scorers/keys-alone';
 import { checkWindow, lastQuery, observationWindow } from './scorers/observation-window';
 import { snapkvAndLagkvAmong } from './scorers/snapkv-or-lagkv';
+import { windowNotices } from './window-notices';
 
 /** Scores that what a cache holds, and the queries since the last cut, are enough for. */
 const bases: Readonly<Record<string, Scorer>> = {
@@ -294,6 +295,13 @@ function start(context: MethodContext, parameters: Parameters): MethodRun {
         owned,
       };
     },
+    notices: windowNotices(
+      scorer,
+      ofBase(parameters),
+      context.layers,
+      endOfRounds(parameters, context.totalTokens),
+      (layer) => cacheTokensIn(parameters, layer),
+    ),
     ...(scorer.lateNotices ? { lateNotices: () => scorer.lateNotices!(scored) } : {}),
     mark() {
       marked = new Map(caches);

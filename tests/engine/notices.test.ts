@@ -3,7 +3,7 @@ import { createCpuOps } from '../../gpu/cpu';
 import { gatherNotices, lengthNotices, methodNotices } from '../../src/engine/notices';
 import { selectAll } from '../../src/measure/select-all';
 import { methodById } from '../../src/methods';
-import type { MethodRun } from '../../src/methods/method';
+import type { MethodContext, MethodRun } from '../../src/methods/method';
 import { runNotices } from '../../src/methods/method';
 import { resolveParameters } from '../../src/methods/parameters';
 import { recordText } from '../methods/recorded';
@@ -59,4 +59,33 @@ it('hears of a selection what the run met: channels of LagKV without range', asy
     parameters: resolveParameters(method, given, own),
   });
   expect(notices).toEqual([expect.stringMatching(/channels had no range in a lag partition/)]);
+});
+
+it.each([
+  ['snapkv', {}],
+  ['adakv', {}],
+  ['pyramidkv', { beta: 1 }],
+  ['criticalkv', {}],
+  ['critical-adakv', {}],
+  ['chunkkv', { chunkTokens: 1 }],
+  ['chunkkv-entropy', {}],
+  ['merging', {}],
+  ['finch', {}],
+  ['streaming', { base: 'snapkv', everyTokens: 64, cacheTokens: 56 }],
+])('says of %s that the window is larger than the budget, and nothing where it is not', (id, more) => {
+  const method = methodById(id);
+  const said = (windowTokens: number) => {
+    const text = { ...context, tokens: 256 };
+    const given = { windowTokens, ...(id === 'streaming' ? {} : { keepFraction: 0.25 }), ...more };
+    const places = { evictAt: 224, totalTokens: 256, ops: createCpuOps() };
+    const run = method.start(
+      { ...text, ...places } as unknown as MethodContext,
+      resolveParameters(method, given, text),
+    );
+    return (run.notices ?? []).filter((sentence) => sentence.includes('window of'));
+  };
+  expect(said(64)).toEqual([
+    'The window of 64 tokens is larger than the budget of 56: not all of it stays, and hardly anything before it. Let more stay, or make the window shorter.',
+  ]);
+  expect(said(56)).toEqual([]);
 });

@@ -79,6 +79,7 @@ export function criticalScorer(
     }),
     sets: base.sets,
     wants: (parameters) => ({ ...base.wants?.(parameters), outputWeight: usesWeight(parameters) }),
+    ...(base.window && { window: base.window }),
     name(parameters, layer) {
       const name = base.name(parameters, layer);
       const epsilon = numberIn(parameters, 'epsilon', layer);

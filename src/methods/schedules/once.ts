@@ -11,6 +11,7 @@ import { keepEverything } from '../keep-everything';
 import type { LayerInput, MethodContext, MethodRun, QueryPlace } from '../method';
 import type { ParameterContext, Parameters } from '../parameters';
 import { expandUnits, poolUnits, unitsOf } from '../units';
+import { windowNotices } from '../window-notices';
 
 /** What stays of one layer. */
 interface Evicted<Made> extends Kept {
@@ -72,7 +73,7 @@ function keysAfterEviction(
   parameters: Parameters,
   { layers }: Pick<ParameterContext, 'layers'>,
   layer: number,
-  { position, evictAt }: QueryPlace,
+  { position, evictAt }: Pick<QueryPlace, 'position' | 'evictAt'>,
 ): number {
   if (position < evictAt) return position + 1;
   const units = unitsOf(unitTokens, evictAt);
@@ -110,6 +111,14 @@ function evictOnce<Made extends Scores>(
     return scores;
   }
 
+  /** Keys before the eviction that stay in a layer. */
+  function keptOf(layer: number): number {
+    const leading = leader?.(parameters, layer) ?? layer;
+    const unitTokens = unit.tokens(parameters, leading);
+    const place = { position: evictAt, evictAt };
+    return keysAfterEviction(budget, unitTokens, parameters, context, leading, place) - 1;
+  }
+
   function evict(layer: number, scores: Made, count: number): Evicted<Made> {
     const unitTokens = unit.tokens(parameters, layer);
     const kept = expandUnits(ops, unitTokens, budget.keep(ops, parameters, layer, scores, count), evictAt);
@@ -128,7 +137,8 @@ function evictOnce<Made extends Scores>(
   }
 
   return {
-    notices: evictAt > 0 ? [] : [NOTHING_TO_EVICT],
+    notices:
+      evictAt > 0 ? windowNotices(scorer, parameters, context.layers, evictAt, keptOf) : [NOTHING_TO_EVICT],
     select(input) {
       const layer = leader?.(parameters, input.layer) ?? input.layer;
       const unitTokens = unit.tokens(parameters, layer);

@@ -214,11 +214,13 @@ function addLargest(ops: Ops, scratch: Scratch, score: ScoreRows, scored: number
   });
 }
 
-const byWindow = (ownScore: WindowRule['ownScore']): Scorer =>
-  byLastQueries({
+const byWindow = (ownScore: WindowRule['ownScore']): Scorer => ({
+  ...byLastQueries({
     ...{ sets: 'kvHead', ownScore, window: windowOf, largestWindow },
     poolKernel: (parameters, layer) => numberIn(parameters, 'poolKernel', layer),
-  });
+  }),
+  window: windowOf,
+});
 
 export const observationWindow = byWindow('above');
 
@@ -226,11 +228,14 @@ export const observationWindow = byWindow('above');
 export const observationWindowAsKvpress = byWindow('byLargest');
 
 /** The official code's (SnapKVCluster.update_kv): by query head, the sum over the window. */
-export const observationWindowOfficial = byLastQueries({
-  ...{ sets: 'queryHead', ownScore: 'above', window: windowOf, largestWindow, isSum: true },
-  poolKernel: (parameters, layer) => numberIn(parameters, 'poolKernel', layer),
-  pooling: (parameters) => (choiceOf(parameters, 'pooling') === 'max' ? 'max' : 'mean'),
-});
+export const observationWindowOfficial: Scorer = {
+  ...byLastQueries({
+    ...{ sets: 'queryHead', ownScore: 'above', window: windowOf, largestWindow, isSum: true },
+    poolKernel: (parameters, layer) => numberIn(parameters, 'poolKernel', layer),
+    pooling: (parameters) => (choiceOf(parameters, 'pooling') === 'max' ? 'max' : 'mean'),
+  }),
+  window: windowOf,
+};
 
 export const lastQuery = byLastQueries({
   sets: 'layer',
@@ -250,8 +255,11 @@ export const lastQueries = byLastQueries({
 });
 
 /** FINCH's: unpooled, and normalised where `normalize` says so. */
-export const questionWindow = byLastQueries({
-  ...{ sets: 'kvHead', ownScore: 'above', window: windowOf, largestWindow },
-  poolKernel: () => 1,
-  countsKeys: (parameters) => isOn(parameters, 'normalize'),
-});
+export const questionWindow: Scorer = {
+  ...byLastQueries({
+    ...{ sets: 'kvHead', ownScore: 'above', window: windowOf, largestWindow },
+    poolKernel: () => 1,
+    countsKeys: (parameters) => isOn(parameters, 'normalize'),
+  }),
+  window: windowOf,
+};
