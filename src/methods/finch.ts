@@ -73,11 +73,22 @@ export const finch: Method = {
       ],
       default: () => true,
     },
-    positions: { ...positions, default: () => 'cache' },
+    positions: {
+      ...positions,
+      options: [
+        { value: 'original', label: 'in the text', help: 'Kept keys stay where they were.' },
+        {
+          value: 'cache',
+          label: 'in the cache',
+          help: 'Kept keys move together: position is the place in the cache, as in kvpress.',
+        },
+      ],
+      default: () => 'cache',
+    },
   },
-  notes: () => [
+  notes: ({ windowTokens }) => [
     'kvpress’s variant: reads the text once, with full attention. The paper reads it chunk by chunk with the question behind each, and compresses before the next.',
-    'The last tokens before the eviction stand for the question: with an eviction before it, they are the end of the context.',
+    `The last ${[...new Set([windowTokens].flat())].join(' or ')} tokens before the eviction stand for the question, however long it is. kvpress takes all of it: evict after the question, and make Question its length.`,
   ],
   ...composeBy(({ chunkTokens }) => ([chunkTokens].flat().includes(0) ? ways.whole : ways.byChunk)),
 };

@@ -89,3 +89,18 @@ it.each([
   ]);
   expect(said(56)).toEqual([]);
 });
+
+it('says of FINCH how many tokens stand for the question, wherever it evicts', () => {
+  const finch = methodById('finch');
+  const said = methodNotices(finch, resolveParameters(finch, { windowTokens: 8 }, context), context);
+  expect(said).toContain(
+    'The last 8 tokens before the eviction stand for the question, however long it is. kvpress takes all of it: evict after the question, and make Question its length.',
+  );
+});
+
+it.each(['finch', 'streaming-llm'])('names in the help of positions of %s what kvpress does', (id) => {
+  const { positions } = methodById(id).parameters;
+  const options = positions!.kind === 'choice' ? positions!.options : [];
+  const asKvpress = options.filter(({ help }) => help.includes('kvpress')).map(({ value }) => value);
+  expect(asKvpress).toEqual([id === 'finch' ? 'cache' : 'original']);
+});
