@@ -4,6 +4,9 @@ import { commonOptions, mergeEntry, type OptionEntry, type VerbEntry, verbs } fr
 /** Characters of a line, at most where words allow it. */
 const WIDTH = 110;
 
+/** Where a source's alternatives end and the next begin, a line may end. */
+const BETWEEN_GROUPS = /(?<=\)) (?=\()/;
+
 /** Every verb with its usage. */
 export function helpText(): string {
   const listed = verbs.map((verb) => `${usage(verb, '  ')}\n      ${verb.summary}\n`).join('\n');
@@ -25,7 +28,7 @@ function usage({ name, source, options }: VerbEntry, lead: string): string {
   const rest = options.filter((option) => !option.isInternal && !source.includes(`--${option.name} `));
   const needed = rest.filter(({ isNeeded }) => isNeeded).map(optionUsage);
   const free = rest.filter(({ isNeeded }) => !isNeeded).map((option) => `[${optionUsage(option)}]`);
-  const parts = [...(source === '' ? [] : [source]), ...needed, ...free];
+  const parts = [...(source === '' ? [] : source.split(BETWEEN_GROUPS)), ...needed, ...free];
   let text = `${lead}${name}`;
   let length = text.length;
   for (const part of parts) {

@@ -97,7 +97,7 @@ export const verbs: readonly VerbEntry[] = [
   {
     name: 'sweep',
     summary: 'recall, output error, density and cost against what is kept',
-    source: fromEither,
+    source: `${fromEither} (--methods ID,ID --keep 0.05,0.1,… [--kept FILE] | --kept FILE [--keep 0.05,0.1,…])`,
     options: [
       ...[capture, model, text, ids, ...startToken, answer],
       { name: 'methods', value: 'ID,ID', text: 'the methods' },

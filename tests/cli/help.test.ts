@@ -22,6 +22,10 @@ it('says which options must be there', () => {
   expect(verbHelp(verbs.find(({ name }) => name === 'select')!)).toContain(
     'keyhole select (--capture FILE | --model DIR (--text FILE | --ids-file IDS.json)) (--method ID | --kept FILE)',
   );
+  // Methods need fractions; a file of kept keys does with neither.
+  expect(verbHelp(verbs.find(({ name }) => name === 'sweep')!)).toContain(
+    '\n      (--methods ID,ID --keep 0.05,0.1,… [--kept FILE] | --kept FILE [--keep 0.05,0.1,…]) --out OUT.json',
+  );
   expect(helpText()).toContain('[--all-blocks]');
   expect(helpText()).toContain('record --out OUT.json\n');
 });
