@@ -1,5 +1,5 @@
 import type { Measured } from '../../src/measure/results';
-import { usePage } from '../../src/page/hooks';
+import { useNothingDropped, usePage } from '../../src/page/hooks';
 import type { MeasuredBy } from '../../src/page/measured';
 import type { TimeMeasurement } from '../../src/study/results';
 import { Button } from '../shared/Button';
@@ -17,6 +17,8 @@ interface TimeLineProps {
 /** How long the prompt's attention takes, full attention against the method; says which is faster only where every pair agrees. */
 export function TimeLine({ time, by }: TimeLineProps) {
   const { measureTime } = usePage();
+  // The panel says it in a sentence: no less work could make the method faster.
+  const isAllKept = useNothingDropped() !== null;
   if (!time) {
     return (
       <p className={styles.time}>
@@ -33,7 +35,7 @@ export function TimeLine({ time, by }: TimeLineProps) {
   const { value, word } = formatRatio(operations.full / operations.method, ['fewer', 'more']);
   return (
     <p className={styles.time}>
-      <Term name="measuredTime">time</Term> of the prompt’s attention: {verdict(time)};{' '}
+      <Term name="measuredTime">time</Term> of the prompt’s attention: {verdict(time, isAllKept)};{' '}
       {milliseconds(time.method)} against {milliseconds(time.full)}, medians of {time.pairs} pairs,{' '}
       {time.full.clock === 'timestamp' ? 'GPU clock' : 'wall clock'}.{' '}
       <Term name="operations">Operations</Term> of the same tokens: {`${value} ${word}`.trimEnd()}.
@@ -41,13 +43,19 @@ export function TimeLine({ time, by }: TimeLineProps) {
   );
 }
 
-/** No word for faster or slower while the pairs' ratios lie on both sides of 1. */
-export function verdict({ ratio: { median, low, high } }: Pick<TimeMeasurement, 'ratio'>): string {
-  if (low > 1) return `${formatTimes(median)} faster (${formatTimes(low)} to ${formatTimes(high)})`;
-  if (high < 1) {
+/** No word for faster or slower where nothing was dropped, nor while the pairs' ratios lie on both sides of 1. */
+export function verdict(
+  { ratio: { median, low, high } }: Pick<TimeMeasurement, 'ratio'>,
+  isAllKept: boolean,
+): string {
+  if (!isAllKept && low > 1) {
+    return `${formatTimes(median)} faster (${formatTimes(low)} to ${formatTimes(high)})`;
+  }
+  if (!isAllKept && high < 1) {
     return `${formatTimes(1 / median)} slower (${formatTimes(1 / high)} to ${formatTimes(1 / low)})`;
   }
-  return `no clear difference (${formatTimes(low)} to ${formatTimes(high)} of full attention’s speed)`;
+  const why = isAllKept ? 'no winner, as nothing was dropped' : 'no clear difference';
+  return `${why} (${formatTimes(low)} to ${formatTimes(high)} of full attention’s speed)`;
 }
 
 function milliseconds({ milliseconds: value }: Measured): string {

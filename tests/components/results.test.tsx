@@ -465,16 +465,20 @@ describe('right or wrong beside recall', () => {
 describe('measured time', () => {
   const time = (median: number, low: number, high: number) => ({ ratio: { median, low, high } });
   it('is called faster or slower only where all pairs say so', () => {
-    expect(verdict(time(1.4, 1.1, 1.9))).toBe('1.4× faster (1.1× to 1.9×)');
-    expect(verdict(time(0.5, 0.4, 0.8))).toBe('2× slower (1.25× to 2.5×)');
+    expect(verdict(time(1.4, 1.1, 1.9), false)).toBe('1.4× faster (1.1× to 1.9×)');
+    expect(verdict(time(0.5, 0.4, 0.8), false)).toBe('2× slower (1.25× to 2.5×)');
     for (const [low, high] of [
       [0.9, 1.3],
       [1, 1.2],
       [0.7, 1],
     ] as const) {
-      expect(verdict(time(1.1, low, high))).not.toMatch(/faster|slower/);
-      expect(verdict(time(1.1, low, high))).toContain(`${low}× to ${high}×`);
+      expect(verdict(time(1.1, low, high), false)).not.toMatch(/faster|slower/);
+      expect(verdict(time(1.1, low, high), false)).toContain(`${low}× to ${high}×`);
     }
+    // The same keys are the same work.
+    expect(verdict(time(1.3, 1.2, 1.4), true)).toBe(
+      'no winner, as nothing was dropped (1.2× to 1.4× of full attention’s speed)',
+    );
   });
 
   it('is not a figure, and can be asked for where it was not measured', async () => {
