@@ -1,6 +1,7 @@
 import type { Measured } from '../../src/measure/results';
-import { useNothingDropped, usePage } from '../../src/page/hooks';
+import { useAllLayers, usePage } from '../../src/page/hooks';
 import type { MeasuredBy } from '../../src/page/measured';
+import { hadRoomForAll } from '../../src/page/nothing-dropped';
 import type { TimeMeasurement } from '../../src/study/results';
 import { Button } from '../shared/Button';
 import { formatMilliseconds, formatRatio, formatTimes } from '../shared/format';
@@ -16,9 +17,12 @@ interface TimeLineProps {
 
 /** How long the prompt's attention takes, full attention against the method; says which is faster only where every pair agrees. */
 export function TimeLine({ time, by }: TimeLineProps) {
-  const { measureTime } = usePage();
-  // The panel says it in a sentence: no less work could make the method faster.
-  const isAllKept = useNothingDropped() !== null;
+  const { measureTime, findMethod } = usePage();
+  // Of what was timed, which may not be what is chosen now.
+  const layers = useAllLayers(by);
+  const method = by && findMethod(by.method.id);
+  // No less work could make the method faster.
+  const isAllKept = Boolean(method && layers && hadRoomForAll(method, by.method.parameters, layers));
   if (!time) {
     return (
       <p className={styles.time}>

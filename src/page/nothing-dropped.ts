@@ -13,10 +13,14 @@ export function isEverythingKept(layers: readonly LayerMeasurement[]): boolean {
   return layers.length > 0 && layers.every(({ keptShare }) => keptShare > 1 - ROUNDING_ERROR);
 }
 
-/** Whether a method ever drops keys: not where all stay whatever is set, be it as fewer numbers. */
-function canDrop({ traits }: Pick<Method, 'traits'>, parameters: Parameters): boolean {
+/** Whether a method that drops keys elsewhere was measured to keep all: not one whose keys stay whatever is set, be it as fewer numbers. */
+export function hadRoomForAll(
+  { traits }: Pick<Method, 'traits'>,
+  parameters: Parameters,
+  layers: readonly LayerMeasurement[],
+): boolean {
   const { decides, cache } = traits(parameters);
-  return decides !== 'never' && cache !== 'pruned';
+  return decides !== 'never' && cache !== 'pruned' && isEverythingKept(layers);
 }
 
 interface Study {
@@ -29,7 +33,7 @@ interface Study {
 /** One sentence on a study whose layers were measured to keep everything; null: some key was dropped, or none could be. */
 export function nothingDropped(study: Study, layers: readonly LayerMeasurement[]): string | null {
   const { method, parameters, context, places } = study;
-  if (!isEverythingKept(layers) || !canDrop(method, parameters)) return null;
+  if (!hadRoomForAll(method, parameters, layers)) return null;
   const { decides, evicts } = method.traits(parameters);
   // A run says itself that nothing stands before its queries.
   if (decides === 'once' && places.evictAt === 0) return null;
