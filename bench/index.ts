@@ -1,8 +1,8 @@
 /**
  * `npm run bench`: what this machine's GPU can do, and what the program reaches of it. `--only kernels,esa` runs some of the
- * sections, `--methods h2o,quest` some of the methods where a section
- * measures methods, `--json FILE` also writes the figures to a file. `--backend cpu` measures the CPU backend instead, with
- * WebAssembly SIMD and without. Sections that need a page are scripts/bench.mjs's.
+ * sections, `--methods h2o,quest` some of the methods where a section measures methods, `--json FILE` also writes the figures to a
+ * file. `--backend cpu` measures the CPU backend instead, with WebAssembly SIMD and without. Sections that need a page are
+ * scripts/bench.mjs's.
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
