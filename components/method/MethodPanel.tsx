@@ -102,17 +102,17 @@ const PRESETS: Readonly<Record<Preset['name'], { readonly label: string; readonl
   },
   kvpress: {
     label: 'kvpress’s defaults',
-    help: 'The defaults of NVIDIA’s kvpress, as far as this text and model allow them; kvpress itself removes nothing until a fraction is asked for.',
+    help: 'The defaults of NVIDIA’s kvpress, as far as this text and model allow them. The kept fraction stays: kvpress removes nothing until one is asked for.',
   },
 };
 
-/** Whole sets of parameters, one click away. */
+/** Sets of parameters, one click away. */
 function Presets() {
   const { actions } = usePage();
   const isQueryTyped = typeof useSession('queriesStart') === 'number';
   return (
     <div className={styles.presets}>
-      {usePresets().map(({ preset, isChosen }) => {
+      {usePresets().map(({ preset, isChosen, isElsewhere }) => {
         const { label, help } = PRESETS[preset.name];
         // Methods evict before a first query that was typed, whatever the preset.
         const place = !isQueryTyped && preset.evictAfter && `after the ${preset.evictAfter}`;
@@ -125,7 +125,8 @@ function Presets() {
             onClick={() => actions.choosePreset(preset)}
           >
             {label}
-            {place && <small>{place}</small>}
+            {preset.sameAs && <small>equal: {PRESETS[preset.sameAs].label}</small>}
+            {place && <small>{isChosen && isElsewhere ? `there ${place}` : place}</small>}
           </Button>
         );
       })}

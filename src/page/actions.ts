@@ -1,7 +1,8 @@
 /** What a person can do to the session. Every action leaves a valid session; `commit` ends a gesture and writes the address. */
 import type { StoreApi } from 'zustand/vanilla';
 import { fingerprint } from '../base/fingerprint';
-import { type MethodSpec, methodKey } from '../methods/method-spec';
+import type { Method } from '../methods/method';
+import type { MethodSpec } from '../methods/method-spec';
 import { givenTables, type Parameters, type ParameterValue } from '../methods/parameters';
 import type { Preset } from '../methods/presets';
 import { parameterContext } from '../study/context';
@@ -24,7 +25,7 @@ export interface Actions {
    */
   setParameter(name: string, value: ParameterValue, isDone: boolean): void;
   setParameters(parameters: Parameters, isDone: boolean): void;
-  /** All of a preset at once (presetChoice); where it evicts matters for tasks only. */
+  /** All that a preset states at once; where it evicts matters for tasks only, and a first query that was chosen stays. */
   choosePreset(preset: Preset): void;
   pin(method: MethodSpec): void;
   unpin(index: number): void;
@@ -52,6 +53,14 @@ export function createActions({ store, findMethod, changed, commit }: ActionsOpt
   const chosenNames = new WeakMap<Parameters, ReadonlySet<string>>();
   const { getState, setState } = store;
   const context = () => contextOf(getState());
+  /** What stays as it is when others are set: what somebody chose, or what differs from its default. */
+  const ownNames = (method: Method, parameters: Parameters): ReadonlySet<string> =>
+    new Set([...(chosenNames.get(parameters) ?? []), ...changedNames(method, parameters, context())]);
+  const withValues = (method: Method, before: Parameters, values: Parameters): Parameters => {
+    const own = ownNames(method, before);
+    const kept = Object.entries(before).filter(([name]) => own.has(name));
+    return fillParameters(method, { ...Object.fromEntries(kept), ...values }, context());
+  };
   const setSession = (patch: Partial<Session>, isDone: boolean): void => {
     setState({ session: { ...getState().session, ...patch } });
     changed('source' in patch);
@@ -96,22 +105,22 @@ export function createActions({ store, findMethod, changed, commit }: ActionsOpt
       const { id, parameters: before } = getState().session.method;
       const method = findMethod(id);
       if (!method) return;
-      const names = new Set([
-        ...(chosenNames.get(before) ?? []),
-        ...changedNames(method, before, context()),
-        name,
-      ]);
-      const kept = Object.entries(before).filter(([each]) => names.has(each));
-      const named = { ...Object.fromEntries(kept), [name]: value };
-      const parameters = fillParameters(method, named, context());
-      chosenNames.set(parameters, names);
+      const parameters = withValues(method, before, { [name]: value });
+      chosenNames.set(parameters, new Set([...ownNames(method, before), name]));
       setSession({ method: { id, parameters } }, isDone);
     },
     setParameters(parameters, isDone) {
       setSession({ method: { id: getState().session.method.id, parameters } }, isDone);
     },
     choosePreset(preset) {
-      setSession(presetChoice(getState().session, preset), true);
+      const { session } = getState();
+      const { id, parameters: before } = session.method;
+      const method = findMethod(id);
+      if (!method) return;
+      const parameters = withValues(method, before, { ...preset.parameters, ...givenTables(before) });
+      const chosen = [...ownNames(method, before)].filter((name) => !Object.hasOwn(preset.parameters, name));
+      chosenNames.set(parameters, new Set(chosen));
+      setSession({ method: { id, parameters }, queriesStart: queriesOfPreset(session, preset) }, true);
     },
     pin(method) {
       const { pinned } = getState().session;
@@ -150,24 +159,17 @@ export function createActions({ store, findMethod, changed, commit }: ActionsOpt
   };
 }
 
-/** What a preset makes of the choices that are its own: a first query that was chosen stays, and so does what no control shows. */
-function presetChoice(
-  { method: { id, parameters: before }, source, queriesStart }: ChoicesOfPreset,
-  { parameters, evictAfter }: Preset,
-): Pick<Session, 'method' | 'queriesStart'> {
+type Placed = Pick<Session, 'source' | 'queriesStart'>;
+
+/** Where queries begin once a preset is chosen: in a task where it evicts, unless a first query was chosen. */
+function queriesOfPreset({ source, queriesStart }: Placed, { evictAfter }: Preset): QueriesStart {
   const isPlaced = evictAfter !== null && evictAfterOf({ source, queriesStart }) !== null;
-  return {
-    method: { id, parameters: { ...parameters, ...givenTables(before) } },
-    queriesStart: isPlaced ? queriesAfter(evictAfter) : queriesStart,
-  };
+  return isPlaced ? queriesAfter(evictAfter) : queriesStart;
 }
 
-type ChoicesOfPreset = Pick<Session, 'method' | 'source' | 'queriesStart'>;
-
-/** Whether choosing a preset would change nothing. */
-export function isPresetChosen(choices: ChoicesOfPreset, preset: Preset): boolean {
-  const { method, queriesStart } = presetChoice(choices, preset);
-  return methodKey(method) === methodKey(choices.method) && queriesStart === choices.queriesStart;
+/** Whether choosing a preset would evict elsewhere. */
+export function isPresetElsewhere(choices: Placed, preset: Preset): boolean {
+  return queriesOfPreset(choices, preset) !== choices.queriesStart;
 }
 
 /** Where queries begin in another text: at no token that was chosen in this one. */

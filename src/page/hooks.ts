@@ -6,9 +6,9 @@ import type { QueryRow } from '../measure/results';
 import type { Method } from '../methods/method';
 import { methodKey } from '../methods/method-spec';
 import { idleBy, type ParameterContext, type Parameters, type ParameterValue } from '../methods/parameters';
-import { type Preset, presetsOf } from '../methods/presets';
+import { hasValues, type Preset, presetsOf } from '../methods/presets';
 import type { Measurements } from '../study/results';
-import { isPresetChosen } from './actions';
+import { isPresetElsewhere } from './actions';
 import type { Session, View } from './choices';
 import { followedNames } from './dependent-defaults';
 import { type MapPositions, mapPositions } from './map-positions';
@@ -122,16 +122,32 @@ export function useMethodNotices(): readonly string[] {
   );
 }
 
-/** The presets that the method has, and which of them are chosen as they are. */
-export function usePresets(): readonly { readonly preset: Preset; readonly isChosen: boolean }[] {
+/** A preset beside what is chosen. */
+interface OfferedPreset {
+  readonly preset: Preset;
+  /** Whether all that it states is as it is, wherever the method evicts. */
+  readonly isChosen: boolean;
+  /** Whether the method evicts elsewhere now. */
+  readonly isElsewhere: boolean;
+}
+
+/** The presets that the method has. */
+export function usePresets(): readonly OfferedPreset[] {
   const method = useMethod();
   const context = useParameterContext();
   const presets = useMemo(() => presetsOf(method, context), [method, context]);
+  const { store } = usePage();
   const chosen = useStore(
-    usePage().store,
-    useShallow(({ session }) => presets.map((preset) => isPresetChosen(session, preset))),
+    store,
+    useShallow(({ session }) =>
+      presets.map((preset) => hasValues(session.method.parameters, preset.parameters)),
+    ),
   );
-  return presets.map((preset, at) => ({ preset, isChosen: chosen[at]! }));
+  const elsewhere = useStore(
+    store,
+    useShallow(({ session }) => presets.map((preset) => isPresetElsewhere(session, preset))),
+  );
+  return presets.map((preset, at) => ({ preset, isChosen: chosen[at]!, isElsewhere: elsewhere[at]! }));
 }
 
 /** Whether the method is pinned as it is. */

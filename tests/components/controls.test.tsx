@@ -88,11 +88,28 @@ describe('the controls of a method', () => {
     expect(pressed()).toEqual(['As in the authors’ code']);
     act(() => page.actions.setQueriesStart(null));
     // The paper's code evicts after the question, which is not what is chosen now.
-    expect(pressed()).toEqual([]);
+    expect(pressed()).toEqual(['As in the authors’ codethere after the question']);
     await userEvent.click(preset(/^As in the authors’ code/));
     expect(pressed()).toEqual(['As in the authors’ codeafter the question']);
     act(() => page.actions.setParameter('windowTokens', 31, true));
     expect(pressed()).toEqual([]);
+  });
+
+  it('keep presets pressed while what these do not state is moved, and presets leave that alone', async () => {
+    const page = await testPage({ hash: '#method=adakv&p.base=lagkv&p.keepFraction=0.4' });
+    renderWith(page, <MethodPanel />);
+    const kvpress = () => screen.getByRole('button', { name: /^kvpress’s defaults/ });
+    const wanted = { base: 'lagkv', keepFraction: 0.4, windowTokens: 64, lagTokens: 128 };
+    await userEvent.click(kvpress());
+    expect(page.state().parameters).toMatchObject(wanted);
+    act(() => page.actions.setParameter('keepFraction', 0.7, true));
+    expect(kvpress()).toHaveAttribute('aria-pressed', 'true');
+    await userEvent.click(kvpress());
+    expect(page.state().parameters).toMatchObject({ ...wanted, keepFraction: 0.7 });
+    await userEvent.click(screen.getByRole('button', { name: /^Scaled/ }));
+    expect(page.state().parameters).toMatchObject({ base: 'snapkv', keepFraction: 0.25 });
+    act(() => page.actions.setMethod('kvzip'));
+    expect(kvpress()).toHaveTextContent('equal: Scaled to this text');
   });
 
   it('are disabled where another parameter leaves them without effect, and say which', async () => {
