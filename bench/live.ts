@@ -79,7 +79,7 @@ async function* measureLive(ops: Ops): AsyncGenerator<Measurement> {
 async function sweepMilliseconds(ops: Ops, tokens: number): Promise<number> {
   const { decoder, config, calibration } = await openModel(ops, nodeFolder('samples/model'));
   const ids = Uint32Array.from({ length: tokens }, (_, i) => (i * 7919 + (i >> 5)) % config.vocabularySize);
-  const { reader } = await forward(decoder, ids, { keepStates: false });
+  const { reader } = await forward(decoder, ids, { keepStates: 'none' });
   const text = traceOfSession(decoder, reader, { tokens, calibration });
   const method = methodById('esa');
   const parameters = resolveParameters(method, {}, contextOf(text));

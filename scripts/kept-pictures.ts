@@ -53,7 +53,7 @@ export async function makeKeptPictures(): Promise<KeptPictures> {
   const { tokenizer, decoder, calibration, facts } = model;
   const evictAt = tokenizer!.encodeText(CONTEXT, null).length;
   const ids = Uint32Array.from(tokenizer!.encodeText(CONTEXT + QUESTION, null));
-  const { reader } = await forward(decoder, ids, { keepStates: false, keepHidden: true });
+  const { reader } = await forward(decoder, ids, { keepStates: 'none', keepHidden: true });
   const tokens = ids.length;
   const read = textRead(ids, tokenizer);
   const text = traceOfSession(decoder, reader, { tokens, calibration, read });
@@ -124,7 +124,7 @@ async function triangles(
   const all: HeadTriangle[] = [];
   const memo = new Memo();
   for (const layerTrace of text.layerTraces.filter(({ layer }) => LAYERS.includes(layer))) {
-    const started = await startTraceRun(text, method, parameters, evictAt, { layer: layerTrace, memo });
+    const started = await startTraceRun(text, method, parameters, evictAt, { layers: [layerTrace], memo });
     const rows: CellFate[][][] = Array.from({ length: text.queryHeads }, () => []);
     for (const { blocks, selections } of choose(started, layerTrace, started.blocks, undefined)) {
       const shown = await Promise.all(selections.map((selection) => readKept(text.ops, selection)));

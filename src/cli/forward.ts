@@ -2,11 +2,13 @@
 import type { CaptureLayer } from '../model/capture/capture';
 import { writeCapture } from '../model/capture/capture';
 import { forward, readLayer } from '../model/decoder/forward';
+import type { TensorToWrite } from '../model/files/safetensors-writer';
+import { writeSafetensors } from '../model/files/safetensors-writer';
 import { readArguments } from './arguments';
 import { openCommandBackend } from './backend';
 import { writeWhole } from './output';
 import { endProgress, showProgress } from './progress';
-import { answerOf, openModelOf, planText, readIds } from './source';
+import { answerOf, layersOf, openModelOf, planText, readIds } from './source';
 
 export async function forwardCommand(rawArguments: string[]): Promise<void> {
   const args = readArguments('forward', rawArguments);
@@ -17,15 +19,34 @@ export async function forwardCommand(rawArguments: string[]): Promise<void> {
   const ids = readIds(args, model);
   const tokens = ids.length;
   const answerStart = answerOf(args, tokens);
+  const isLast = args.has('last');
+  const all = Array.from({ length: config.layers }, (_, layer) => layer);
+  const asked = isLast && !args.has('layers') ? [] : layersOf(args, all);
   const result = await forward(decoder, ids, {
     onProgress: (done) => showProgress(`${done} of ${tokens} tokens`),
+    keepStates: isLast ? 'last' : 'all',
+    keepQueries: asked.length > 0,
     rotatedLayers: planText(model, tokens).rotatedLayers.full,
   });
-  const layers: CaptureLayer[] = [];
-  for (let layer = 0; layer < config.layers; layer++)
-    layers.push(await readLayer(decoder, result.reader, layer, tokens));
+  const layers = new Map<number, CaptureLayer>();
+  for (const layer of asked) layers.set(layer, await readLayer(decoder, result.reader, layer, tokens));
   endProgress();
 
+  const inputIds = Int32Array.from(ids);
+  const states: Record<string, TensorToWrite> = {
+    logits: { dtype: 'F32', shape: [isLast ? 1 : tokens, config.vocabularySize], data: result.logits },
+    ...Object.fromEntries(
+      result.hidden.map((data, i) => [
+        `hidden.${i}`,
+        { dtype: 'F32' as const, shape: [tokens, config.hiddenSize], data },
+      ]),
+    ),
+  };
+  if (asked.length === 0) {
+    const read = { input_ids: { dtype: 'I32' as const, shape: [tokens], data: inputIds } };
+    writeWhole(out, writeSafetensors({ ...states, ...read }, { model: model.facts.name }));
+    return;
+  }
   const bytes = writeCapture(
     {
       layers: config.layers,
@@ -36,23 +57,15 @@ export async function forwardCommand(rawArguments: string[]): Promise<void> {
       trainedTokens: config.trainedTokens,
       model: model.facts.name,
       tokenTexts: tokenizer ? tokenizer.tokenTexts(Array.from(ids)) : null,
-      presentLayers: layers.map((_, index) => index),
+      presentLayers: asked,
       tokens,
       queryHeads: config.queryHeads,
       keyValueHeads: config.keyValueHeads,
       headDimension: config.headDimension,
-      inputIds: Int32Array.from(ids),
-      layer: (index) => layers[index]!,
+      inputIds,
+      layer: (index) => layers.get(index)!,
     },
-    {
-      logits: { dtype: 'F32', shape: [tokens, config.vocabularySize], data: result.logits },
-      ...Object.fromEntries(
-        result.hidden.map((data, i) => [
-          `hidden.${i}`,
-          { dtype: 'F32' as const, shape: [tokens, config.hiddenSize], data },
-        ]),
-      ),
-    },
+    states,
   );
   writeWhole(out, bytes);
 }

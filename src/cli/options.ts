@@ -49,6 +49,11 @@ const kept: OptionEntry = {
   value: 'FILE',
   text: 'a selection that was computed elsewhere, in the place of a method',
 };
+const layers: OptionEntry = {
+  name: 'layers',
+  value: '0,1,…',
+  text: 'the layers written, and the model is read up to the last of them; all by default',
+};
 const out = (value: string, what: string): OptionEntry => ({
   ...{ name: 'out', value, isNeeded: true },
   text: `${what}; written whole or not at all, never over an input`,
@@ -74,6 +79,8 @@ export const verbs: readonly VerbEntry[] = [
       ids,
       ...startToken,
       answer,
+      { ...layers, text: 'the layers that the capture has; all by default, none with --last' },
+      { name: 'last', value: null, text: 'logits of the last token alone, and no hidden states' },
       out('OUT.safetensors', 'the capture, with logits and hidden states'),
     ],
   },
@@ -86,6 +93,7 @@ export const verbs: readonly VerbEntry[] = [
       { name: 'method', value: 'ID', text: 'the method' },
       kept,
       { name: 'params', value: 'JSON', text: 'its parameters; those left out have their defaults' },
+      layers,
       { name: 'all-blocks', value: null, text: 'also what the last query of each block sees' },
       {
         ...{ name: 'evict-after', value: 'S' },
@@ -109,7 +117,7 @@ export const verbs: readonly VerbEntry[] = [
         value: 'START',
         text: 'first query measured; by default the last eighth of the text, or where --kept evicts',
       },
-      { name: 'layers', value: '0,1,…', text: 'the layers measured; all by default' },
+      { ...layers, text: 'the layers measured; all by default' },
       out('OUT.json', 'a record per method, keep and layer'),
     ],
   },

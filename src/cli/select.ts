@@ -8,7 +8,7 @@ import { selectAll } from '../measure/select-all';
 import { visibleTokens } from '../measure/selection-reader';
 import { contextOf } from '../measure/trace-run';
 import { methodById } from '../methods';
-import { type Method, needsHidden } from '../methods/method';
+import type { Method } from '../methods/method';
 import { type ParameterContext, type Parameters, resolveParameters } from '../methods/parameters';
 import type { TensorToWrite } from '../model/files/safetensors-writer';
 import { writeSafetensors } from '../model/files/safetensors-writer';
@@ -35,9 +35,13 @@ export async function selectCommand(rawArguments: string[]): Promise<void> {
   const methodIn = (context: ParameterContext): Method => named ?? keptMethod(selection!, context);
   const resolveIn = (context: ParameterContext): Parameters =>
     resolveParameters(methodIn(context), given as Record<string, unknown>, context);
-  const { text: whole, notices } = await openSource(ops, args, (context) =>
-    needsHidden(methodIn(context), resolveIn(context)),
-  );
+  const {
+    text: whole,
+    layers,
+    notices,
+  } = await openSource(ops, args, (context) => [
+    { method: methodIn(context), parameters: resolveIn(context) },
+  ]);
   const context = contextOf(whole);
   const method = methodIn(context);
   const parameters = resolveIn(context);
@@ -51,6 +55,7 @@ export async function selectCommand(rawArguments: string[]): Promise<void> {
   // What is found for all layers at once is found once.
   const memo = new Memo();
   for (const [traceIndex, { layer }] of text.layerTraces.entries()) {
+    if (!layers.includes(layer)) continue;
     showProgress(`layer ${layer}`);
     const { blocks, after, ...run } = await selectAll({
       text,

@@ -1,14 +1,16 @@
 /** The text of a command: ids for a model, or a capture. */
 import type { Ops } from '../../gpu/ops';
 import { UserError } from '../base/user-error';
-import type { MemoryPlan } from '../engine/memory/plan';
+import type { MemoryPlan, MemoryRequest } from '../engine/memory/plan';
 import { planMemory } from '../engine/memory/plan';
 import { lengthNotices, modelNotices } from '../engine/notices';
 import type { OpenModel } from '../engine/open-model';
 import { openModel } from '../engine/open-model';
 import { parameterContext } from '../engine/resolve';
 import { FULL_AS_TRAINED, full } from '../methods/full';
-import type { ParameterContext } from '../methods/parameters';
+import { type Method, needsHidden, readsTrace } from '../methods/method';
+import type { ParameterContext, Parameters } from '../methods/parameters';
+import type { Calibration } from '../model/calibration';
 import { readCapture } from '../model/capture/capture';
 import { forward } from '../model/decoder/forward';
 import { nodeFolder } from '../model/files/folder-node';
@@ -79,9 +81,13 @@ export function answerOf(args: Arguments, tokens: number): number | null {
 }
 
 /** Plans reading and probing a text. Throws UserError for one that the device has no room for. */
-export function planText({ config, decoder }: OpenModel, tokens: number, recordsHidden = false): MemoryPlan {
+export function planText(
+  { config, decoder }: OpenModel,
+  tokens: number,
+  { recordsHidden, layersRead }: Partial<Pick<MemoryRequest, 'recordsHidden' | 'layersRead'>> = {},
+): MemoryPlan {
   return planMemory({
-    recordsHidden,
+    ...{ recordsHidden, layersRead },
     ...{ config, tokens, method: full, parameters: FULL_AS_TRAINED, answerStart: null, parts: ['probe'] },
     limits: decoder.ops.memoryLimits,
     queriesStart: tokens - Math.ceil(tokens / 8),
@@ -89,20 +95,33 @@ export function planText({ config, decoder }: OpenModel, tokens: number, records
 }
 
 export interface OpenedSource {
+  /** With all layers that methods may look at. */
   readonly text: OwnedTrace;
+  /** Those that are asked for, ascending. */
+  readonly layers: readonly number[];
   readonly modelDigest: string | null;
   readonly modelName: string | null;
   readonly notices: readonly string[];
 }
 
+/** --layers: those of `present` that are asked for, ascending; all by default. */
+export function layersOf(args: Arguments, present: readonly number[]): readonly number[] {
+  if (!args.has('layers')) return present;
+  const asked = args.numbers('layers');
+  const missing = asked.find((layer) => !present.includes(layer));
+  if (missing !== undefined)
+    throw new UserError(`There is no layer ${missing} in this source; it has ${present.join(', ')}.`);
+  return present.filter((layer) => asked.includes(layer));
+}
+
 /**
- * A trace from --capture, or from --model with --text or --ids-file. `wantsHidden` is asked, for a model, whether the trace has to
- * record hidden states.
+ * A trace from --capture, or from --model with --text or --ids-file. With --layers it ends at the last of them, unless one of the
+ * methods that `methodsIn` names looks at the whole text in every layer.
  */
 export async function openSource(
   ops: Ops,
   args: Arguments,
-  wantsHidden: (context: ParameterContext) => boolean,
+  methodsIn: (context: ParameterContext) => readonly { method: Method; parameters: Parameters }[],
 ): Promise<OpenedSource> {
   if (args.has('capture') === args.has('model')) {
     throw new UserError(
@@ -123,16 +142,29 @@ export async function openSource(
       ...lengthNotices(tokens, trainedTokens),
     ];
     for (const notice of notices) process.stderr.write(`${notice}\n`);
-    const text = await traceOfCapture(ops, { ...capture, answerStart: asked ?? capture.answerStart });
-    return { text, modelDigest: null, modelName: capture.model ?? null, notices };
+    const layers = layersOf(args, capture.presentLayers);
+    const methods = methodsIn(capture);
+    const read = readsAll(methods, null)
+      ? capture.presentLayers
+      : capture.presentLayers.filter((layer) => layer <= layers.at(-1)!);
+    const text = await traceOfCapture(ops, { ...capture, answerStart: asked ?? capture.answerStart }, read);
+    return { text, layers, modelDigest: null, modelName: capture.model ?? null, notices };
   }
   const model = await openModelOf(ops, args);
   const ids = readIds(args, model);
   const answerStart = answerOf(args, ids.length);
-  const plan = planText(model, ids.length, wantsHidden(parameterContext(model, ids.length)));
+  const layers = layersOf(
+    args,
+    Array.from({ length: model.config.layers }, (_, layer) => layer),
+  );
+  const methods = methodsIn(parameterContext(model, ids.length));
+  const layersRead = readsAll(methods, model.calibration) ? model.config.layers : layers.at(-1)! + 1;
+  const recordsHidden = methods.some(({ method, parameters }) => needsHidden(method, parameters));
+  const plan = planText(model, ids.length, { recordsHidden, layersRead });
   const { reader } = await forward(model.decoder, ids, {
     onProgress: (tokens) => showProgress(`${tokens} of ${ids.length} tokens`),
-    keepStates: false,
+    keepStates: 'none',
+    layersRead,
     keepHidden: plan.recordsHidden,
     rotatedLayers: plan.rotatedLayers.full,
   });
@@ -145,8 +177,16 @@ export async function openSource(
   });
   return {
     text,
+    layers,
     modelDigest: model.facts.digest,
     modelName: model.facts.name,
     notices,
   };
+}
+
+function readsAll(
+  methods: readonly { readonly method: Method; readonly parameters: Parameters }[],
+  calibration: Calibration | null,
+): boolean {
+  return methods.some(({ method, parameters }) => readsTrace(method, parameters, calibration));
 }

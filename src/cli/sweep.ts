@@ -8,15 +8,14 @@ import type { CostMeasurement } from '../measure/results';
 import { contextOf } from '../measure/trace-run';
 import { methodById } from '../methods';
 import type { ImportedSelection } from '../methods/imported/selection';
-import { type Method, needsHidden } from '../methods/method';
+import type { Method } from '../methods/method';
 import { type ParameterContext, type Parameters, resolveParameters } from '../methods/parameters';
-import type { Trace } from '../trace/trace';
 import { readArguments } from './arguments';
 import { openCommandBackend } from './backend';
 import { keptMethod, keptOf } from './kept';
 import { writeJson } from './output';
 import { endProgress, showProgress } from './progress';
-import { openSource } from './source';
+import { type OpenedSource, openSource } from './source';
 
 /** One method × keep × layer. Numbers are null below the method's floor, which `floor` then gives, and where `reason` says why. */
 interface SweepRecord {
@@ -65,9 +64,9 @@ export async function sweepCommand(rawArguments: string[]): Promise<void> {
   const resolveIn = (method: Method, context: ParameterContext): Parameters =>
     resolveParameters(method, given[method.id] ?? {}, context);
   const source = await openSource(ops, args, (context) =>
-    named.some((method) => needsHidden(method, resolveIn(method, context))),
+    named.map((method) => ({ method, parameters: resolveIn(method, context) })),
   );
-  const text = withLayers(source.text, args.has('layers') ? args.numbers('layers') : null);
+  const { text } = source;
   const context = contextOf(text);
   const methods = selection ? [...named, keptMethod(selection, context)] : named;
   const start = args.has('queries') ? args.count('queries', 0) : firstQuery(text.tokens, selection);
@@ -81,7 +80,7 @@ export async function sweepCommand(rawArguments: string[]): Promise<void> {
     const base = resolveIn(method, context);
     for (const keep of keeps) {
       showProgress(`${method.id}, keep ${keep}`);
-      records.push(...(await measurePoint(text, method, base, keep, queries, notices)));
+      records.push(...(await measurePoint(source, method, base, keep, queries, notices)));
     }
   }
   endProgress();
@@ -118,7 +117,7 @@ function firstQuery(tokens: number, selection: ImportedSelection | null): number
 }
 
 async function measurePoint(
-  text: Trace,
+  { text, layers }: Pick<OpenedSource, 'text' | 'layers'>,
   method: Method,
   base: Parameters,
   keep: number,
@@ -140,7 +139,7 @@ async function measurePoint(
   const places = { evictAt: queries.start, answerStart: text.answerStart };
   const fitted = method.withBudget(base, context, keep, places);
   if (!('parameters' in fitted)) {
-    return text.layerTraces.map(({ layer }) => ({ method: method.id, layer, keep, ...empty, ...fitted }));
+    return layers.map((layer) => ({ method: method.id, layer, keep, ...empty, ...fitted }));
   }
   const { parameters } = fitted;
   const onNotices = (sentences: readonly string[]): void => {
@@ -148,7 +147,7 @@ async function measurePoint(
       notices.add(`${method.id}: ${sentence}`);
   };
   onNotices([]);
-  const measured = await measureLayers({ text, method, parameters, queries, onNotices });
+  const measured = await measureLayers({ text, layers, method, parameters, queries, onNotices });
   return measured.map(({ layer, keptShare, massRecall, topkRecall, outputError, ...more }) => {
     const { density, paperOperations, ...cost } = measureCost({
       method,
@@ -198,14 +197,4 @@ function paramsById(value: unknown, methods: readonly Method[]): Record<string, 
     }
   }
   return value as Record<string, Record<string, unknown>>;
-}
-
-function withLayers(text: Trace, layers: readonly number[] | null): Trace {
-  if (!layers) return text;
-  const missing = layers.find((layer) => !text.layerTraces.some((layerTrace) => layerTrace.layer === layer));
-  if (missing !== undefined) {
-    const there = text.layerTraces.map(({ layer }) => layer).join(', ');
-    throw new UserError(`There is no layer ${missing} in this source; it has ${there}.`);
-  }
-  return { ...text, layerTraces: text.layerTraces.filter(({ layer }) => layers.includes(layer)) };
 }

@@ -33,7 +33,7 @@ export async function explainRow(request: ExplainRequest): Promise<QueryRow> {
   const layerTrace = text.layerTraces.find((entry) => entry.layer === layer);
   if (!layerTrace) throw new RangeError(`layer ${layer} is not recorded`);
   const started = await startTraceRun(text, method, parameters, evictAt, {
-    layer: layerTrace,
+    layers: [layerTrace],
     memo: request.memo,
   });
   const { run, blocks } = started;

@@ -23,6 +23,8 @@ export interface MeasureRequest {
   readonly parameters: Parameters;
   /** What is measured; methods that evict once do so at its start. */
   readonly queries: TokenRange;
+  /** The layers that are measured; all by default. Others can still be looked at. */
+  readonly layers?: readonly number[];
   /** The layer to measure first; the others follow in their order. */
   readonly firstLayer?: number;
   readonly memo?: Memo;
@@ -42,14 +44,15 @@ const MOST_ROWS_IN_FLIGHT = 2 ** 14;
 /** Measures every layer of a trace, in their order. Throws UserError for input the method cannot work with, or the signal's reason. */
 export async function measureLayers(asked: MeasureRequest): Promise<LayerMeasurement[]> {
   const { text, method, parameters, memo, signal, onLayer, onNotices } = asked;
+  const layers = text.layerTraces.filter(({ layer }) => asked.layers?.includes(layer) ?? true);
   signal?.throwIfAborted();
   const queries = countedQueries(method.traits(parameters), asked.queries, text.answerStart);
   const request = { ...asked, queries };
-  const started = await startTraceRun(text, method, parameters, queries.start, { memo, signal });
+  const started = await startTraceRun(text, method, parameters, queries.start, { memo, signal, layers });
   try {
     const measured = new Map<number, LayerMeasurement>();
-    for (const layers of batches(request)) {
-      for (const measurement of await probeLayers(request, started, layers)) {
+    for (const batch of batches(request, layers)) {
+      for (const measurement of await probeLayers(request, started, batch)) {
         measured.set(measurement.layer, measurement);
         onLayer?.(measurement);
       }
@@ -57,7 +60,7 @@ export async function measureLayers(asked: MeasureRequest): Promise<LayerMeasure
     }
     const all = await runNotices(started.run);
     if (all.length > 0) onNotices?.(all);
-    return text.layerTraces.map(({ layer }) => measured.get(layer) as LayerMeasurement);
+    return layers.map(({ layer }) => measured.get(layer) as LayerMeasurement);
   } finally {
     started.dispose();
   }
@@ -67,8 +70,10 @@ export async function measureLayers(asked: MeasureRequest): Promise<LayerMeasure
  * Layers that are measured together. On a GPU it is waiting that costs: all layers share two waits. Where nothing is waited for,
  * one layer after the other shows results earlier; where keys and values are made anew it holds those of one.
  */
-function batches({ text, method, parameters, firstLayer }: MeasureRequest): LayerTrace[][] {
-  const { ops, layerTraces } = text;
+function batches(
+  { text: { ops }, method, parameters, firstLayer }: MeasureRequest,
+  layerTraces: readonly LayerTrace[],
+): LayerTrace[][] {
   const isFirst = ({ layer }: LayerTrace): boolean => layer === firstLayer;
   const ordered = [...layerTraces.filter(isFirst), ...layerTraces.filter((layer) => !isFirst(layer))];
   const isOneByOne = method.traits(parameters).cache === 'transformed';

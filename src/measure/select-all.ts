@@ -44,7 +44,7 @@ export async function selectAll(request: SelectAllRequest): Promise<{
   const { ops, tokens } = text;
   const layerTrace = text.layerTraces[request.traceIndex];
   const started = await startTraceRun(text, method, parameters, evictAt, {
-    layer: layerTrace!,
+    layers: [layerTrace!],
     memo: request.memo,
     signal,
   });

@@ -49,8 +49,8 @@ export interface TraceRunOptions {
   /** The open text's; a run without one remembers for itself. */
   readonly memo?: Memo;
   readonly signal?: AbortSignal;
-  /** The only layer that is asked about; all by default. Others can still be looked at. */
-  readonly layer?: LayerTrace;
+  /** The layers that are asked about; all by default. Others can still be looked at. */
+  readonly layers?: readonly LayerTrace[];
 }
 
 /**
@@ -62,7 +62,7 @@ export async function startTraceRun(
   method: Method,
   parameters: Parameters,
   evictAt: number,
-  { memo: shared, signal, layer }: TraceRunOptions = {},
+  { memo: shared, signal, layers: asked = text.layerTraces }: TraceRunOptions = {},
 ): Promise<TraceRun> {
   const context = contextOf(text);
   const whole = shared ?? new Memo();
@@ -80,7 +80,6 @@ export async function startTraceRun(
     if (!shared) whole.close();
   };
   const traits = method.traits(parameters);
-  const asked = layer ? [layer] : text.layerTraces;
   const without = needsHidden(method, parameters) ? asked.find(({ hidden }) => !hidden) : undefined;
   if (without) {
     dispose();

@@ -85,7 +85,13 @@ export function rereadingOf(
       const longest = passages.reduce((most, { length }) => Math.max(most, length), 0);
       const rows = Math.min(mostAtOnce, longest);
       const reader = startSession(decoder, {
-        ...{ capacity: after + longest, mostAtOnce: rows, keepQueries: false, rotatedLayers: 1 },
+        ...{
+          capacity: after + longest,
+          mostAtOnce: rows,
+          keepQueries: false,
+          rotatedLayers: 1,
+          layers: caches.length,
+        },
         behind: { caches, length: after },
       });
       const scratch = new Scratch(ops);

@@ -80,6 +80,25 @@ it('writes a capture that selects what the model itself selects', async () => {
   }
 });
 
+it('writes with --last the logits of the last token alone, and the layers that are asked for', async () => {
+  await succeed('all.safetensors', 'forward', ...source, '--backend', 'cpu');
+  await succeed('last.safetensors', 'forward', ...source, '--backend', 'cpu', '--last');
+  await succeed('layer.safetensors', 'forward', ...source, '--backend', 'cpu', '--last', '--layers', '1');
+  const [all, last, layer] = ['all', 'last', 'layer'].map((name) => tensors(`${name}.safetensors`));
+  expect(last!.names().sort()).toEqual(['input_ids', 'logits']);
+  expect(last!.metadata).toEqual({ model: 'llama-gqa' });
+  for (const file of [last!, layer!]) {
+    expect(file.shape('logits')).toEqual([1, 128]);
+    // One row and many are multiplied in different orders.
+    expect(worstDifference(file.float32('logits'), all!.float32('logits').slice(95 * 128))).toBeLessThan(
+      1e-5,
+    );
+  }
+  expect(readCapture(layer!)).toMatchObject({ layers: 3, presentLayers: [1] });
+  expect(layer!.names().some((name) => name.startsWith('hidden'))).toBe(false);
+  expect(layer!.float32('key_unrotated.1')).toEqual(all!.float32('key_unrotated.1'));
+});
+
 it('puts the beginning token before a text', async () => {
   const text = write('text.txt', 'The harbour was quiet in the morning.');
   await succeed(

@@ -1,10 +1,10 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { SafetensorsFile } from '../../src/model/files/safetensors';
 import { compareChosen, tolerances } from '../methods/agreement';
 import { expected, expectedKept, expectedScores, inputs, runs } from '../methods/fixture';
-import { CAPTURE_FIXTURE, openCommandLine } from './keyhole';
+import { CAPTURE_FIXTURE, MODEL_FIXTURE, openCommandLine } from './keyhole';
 
-const { succeed, tensors } = openCommandLine();
+const { succeed, fail, tensors, path, write } = openCommandLine();
 const layers = [0, 1, 2, 3];
 
 /** `select` of a fixture's run on the fixtures' capture. */
@@ -150,4 +150,32 @@ it('takes one count per layer', async () => {
   expect(layers.map((layer) => file.shape(`kept.${layer}`)[1])).toEqual([48, 96, 144, 192]);
   expect(sets(file, 'kept.0')[0]![0]).toBe(144);
   expect(sets(file, 'kept.2')[0]!.slice(0, 9)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 56]);
+});
+
+describe('--layers', () => {
+  const idsFile = write('ids.json', JSON.stringify(Array.from({ length: 96 }, (_, i) => (7 * i) % 128)));
+  const model = ['--model', MODEL_FIXTURE, '--ids-file', idsFile, '--backend', 'cpu'];
+
+  // A window, a choice taken over from the layer before, and scores of heads that the whole model is compared for.
+  it.each([
+    ['snapkv', {}],
+    ['chunkkv', { reuseLayers: 2 }],
+    ['duo-attention', {}],
+  ])('writes of %s what all layers give, and nothing of others', async (method, params) => {
+    const chosen = ['--method', method, '--params', JSON.stringify(params)];
+    for (const source of [model, ['--capture', CAPTURE_FIXTURE, '--backend', 'cpu']]) {
+      await succeed('whole.safetensors', 'select', ...source, ...chosen);
+      await succeed('some.safetensors', 'select', ...source, ...chosen, '--layers', '1');
+      const [whole, some] = [tensors('whole.safetensors'), tensors('some.safetensors')];
+      expect(some.names().sort()).toEqual(['kept.1', 'score.1']);
+      expect(some.int32('kept.1')).toEqual(whole.int32('kept.1'));
+      expect(some.float32('score.1')).toEqual(whole.float32('score.1'));
+    }
+  });
+
+  it('refuses a layer that is not there', async () => {
+    const out = ['--out', path('none.safetensors')];
+    const sentence = /^There is no layer 3 in this source; it has 0, 1, 2\.$/m;
+    await fail(sentence, 'select', ...model, '--method', 'full', '--layers', '0,3', ...out);
+  });
 });

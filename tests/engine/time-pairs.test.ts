@@ -28,7 +28,7 @@ async function slowMachine(milliseconds: { full: number; listed: number }) {
     },
   };
   const decoder = await tinyDecoder(cpu);
-  const { reader } = await forward(decoder, someIds(TOKENS), { keepStates: false });
+  const { reader } = await forward(decoder, someIds(TOKENS), { keepStates: 'none' });
   const text = traceOfSession(decoder, reader, { tokens: TOKENS, answerStart: 116, calibration: null });
   const run = (budgetMilliseconds: number | null, signal = new AbortController().signal) =>
     timePairs({

@@ -48,7 +48,7 @@ function projectedFrom(layer: number): Float32Array {
 }
 
 async function trace(keepHidden: boolean) {
-  const { reader } = await forward(decoder, ids, { keepStates: false, keepHidden });
+  const { reader } = await forward(decoder, ids, { keepStates: 'none', keepHidden });
   return traceOfSession(decoder, reader, { tokens, calibration: null });
 }
 

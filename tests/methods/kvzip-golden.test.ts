@@ -24,7 +24,7 @@ const kvzipRuns = Object.keys(runs).filter((name) => runs[name]!.keyhole.id === 
 
 async function readText(ops: Ops): Promise<OwnedTrace> {
   const decoder = await tinyDecoder(ops);
-  const { reader } = await forward(decoder, ids, { keepStates: false });
+  const { reader } = await forward(decoder, ids, { keepStates: 'none' });
   return traceOfSession(decoder, reader, {
     tokens,
     calibration: null,

@@ -21,7 +21,7 @@ const EVICT_AT = 50;
 const ids = someIds(TOKENS);
 const ops = createCpuOps();
 const decoder = await tinyDecoder(ops);
-const { reader } = await forward(decoder, ids, { keepStates: false });
+const { reader } = await forward(decoder, ids, { keepStates: 'none' });
 const text = traceOfSession(decoder, reader, {
   ...{
     tokens: TOKENS,

@@ -99,7 +99,7 @@ function describeLorc(backend: string, create: () => Promise<Ops>, tolerance: nu
     it('has the singular values, ranks, keys and values of the formulas on a trace', async () => {
       const ops = await create();
       const decoder = await tinyDecoder(ops);
-      const { reader } = await forward(decoder, ids, { keepStates: false, keepHidden: true });
+      const { reader } = await forward(decoder, ids, { keepStates: 'none', keepHidden: true });
       const text = traceOfSession(decoder, reader, { tokens, calibration: null });
       const parameters = resolveParameters(lorc, given, contextOf(text));
       const started = await startTraceRun(text, lorc, parameters, tokens);
@@ -174,7 +174,7 @@ function describeLorc(backend: string, create: () => Promise<Ops>, tolerance: nu
   it(`is measured by its outputs, without recall by tokens, on ${backend}`, async () => {
     const ops = await create();
     const decoder = await tinyDecoder(ops);
-    const { reader } = await forward(decoder, ids, { keepStates: false, keepHidden: true });
+    const { reader } = await forward(decoder, ids, { keepStates: 'none', keepHidden: true });
     const text = traceOfSession(decoder, reader, { tokens, answerStart: 92, calibration: null });
     const measure = async (keyRanks: number, valueRanks: number) => {
       const parameters = resolveParameters(lorc, { keyRanks, valueRanks }, contextOf(text));

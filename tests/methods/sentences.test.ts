@@ -23,7 +23,7 @@ const ANSWER_START = 75;
 /** A sentence of five tokens, then of six, and so on in turn. */
 const words = Array.from({ length: tokens }, (_, i) => (i % 11 === 4 || i % 11 === 10 ? ' end.' : ' word'));
 const textsOf = (some: readonly number[]) => words.slice(0, some.length);
-const { reader } = await forward(decoder, ids, { keepStates: false, keepHidden: true });
+const { reader } = await forward(decoder, ids, { keepStates: 'none', keepHidden: true });
 const traceWith = (of: typeof textsOf | null) =>
   traceOfSession(decoder, reader, {
     ...{ tokens, calibration: null, answerStart: ANSWER_START, read: { ids, encode: null, textsOf: of } },

@@ -184,7 +184,7 @@ it('keeps whole clusters of the context, and everything since its window', async
   const parameters = resolveParameters(squeezedAttention, given, contextOf(text));
   // One layer alone has the threshold of all.
   const [recorded] = text.layerTraces;
-  const options = { layer: recorded! };
+  const options = { layers: [recorded!] };
   const alone = await startTraceRun(text, squeezedAttention, parameters, 90, options);
   const both = await startTraceRun(text, squeezedAttention, parameters, 90);
   expect(alone.blocks.filter(({ start }) => start >= 90).map(({ start }) => start)).toEqual([

@@ -31,6 +31,8 @@ export interface MemoryRequest {
   readonly method: Method;
   readonly parameters: Parameters;
   readonly tokens: number;
+  /** So many layers are read, from the first on; all by default. */
+  readonly layersRead?: number;
   /** First token of `queries`. */
   readonly queriesStart: number;
   /** Where methods that evict once do so; by default at `queriesStart`. */
@@ -127,7 +129,7 @@ function isAllowed({ elements }: PlannedBuffer, { bufferBytes }: MemoryLimits): 
 /** The plan with most of what saves time that has room, or the smallest. */
 function roomiestPlan(request: MemoryRequest): MemoryPlan {
   const { limits, config } = request;
-  const all = config.layers;
+  const all = request.layersRead ?? config.layers;
   const choices = [
     { full: all, free: all },
     { full: all, free: 1 },
@@ -138,10 +140,12 @@ function roomiestPlan(request: MemoryRequest): MemoryPlan {
 }
 
 function planWith(request: MemoryRequest, rotatedLayers: MemoryPlan['rotatedLayers']): MemoryPlan {
-  const { limits, config, method, parameters, tokens, queriesStart, parts, recordsHidden = false } = request;
+  const { limits, method, parameters, tokens, queriesStart, parts, recordsHidden = false } = request;
+  // Weights are there of every layer, all else of those that are read.
+  const config = { ...request.config, layers: request.layersRead ?? request.config.layers };
   const traits = method.traits(parameters);
   const queries = tokens - queriesStart;
-  const weights = weightBuffers(config, limits);
+  const weights = weightBuffers(request.config, limits);
   const { capacity, largestBlock, mostAtOnce } = prefillBlocks(config, request);
   const readingOfAll = prefillBlocks(config, { ...request, method: full, parameters: FULL_AS_TRAINED });
   const working: WorkingSize = { ...request, queries, largestBlock };

@@ -88,6 +88,11 @@ export interface SessionOptions {
    * instead of memory.
    */
   readonly rotatedLayers?: number;
+  /**
+   * So many layers are read, from the first on; all by default. With fewer, the last of them ends where it has attended, and the
+   * states that `read` gives say nothing.
+   */
+  readonly layers?: number;
   /** Another reader's text, whose first `length` tokens count as read: their keys and values are copied. */
   readonly behind?: { readonly caches: readonly LayerCache[]; readonly length: number };
 }
@@ -152,7 +157,7 @@ function openReader(
   working: Allocation,
 ): DecoderSession {
   const { ops, config, weights } = decoder;
-  const { capacity, mostAtOnce, keepQueries } = options;
+  const { capacity, mostAtOnce, keepQueries, layers = config.layers } = options;
   if (config.learnedPositions && capacity > config.trainedTokens) {
     throw new UserError(
       `This model has learned positions for ${config.trainedTokens} tokens and cannot read ${capacity}; use a shorter text.`,
@@ -164,7 +169,7 @@ function openReader(
   const heads = (count: number, label: string): Rows =>
     tokenMajorRows(kept.floats(capacity * count * d, label), count, capacity, d);
   const caches: LayerCache[] = [];
-  for (let l = 0; l < config.layers; l++) {
+  for (let l = 0; l < layers; l++) {
     caches.push({
       keyUnrotated: heads(G, `layer ${l} keys`),
       value: heads(G, `layer ${l} values`),
@@ -179,7 +184,7 @@ function openReader(
   }
   const rotatedKeys = new RotatedRows({
     ...{ ops, rotation, heads: G, channels: d, capacity, label: 'rotated keys' },
-    layersHeld: options.rotatedLayers ?? config.layers,
+    layersHeld: options.rotatedLayers ?? layers,
   });
   working.add(...rotatedKeys.buffers);
   const { positions } = weights;
@@ -258,6 +263,7 @@ function openReader(
       if (waits) await waits;
       start = end;
     }
+    if (l === layers - 1 && layers < config.layers) return;
     project(joinHeads(attended), layer!.output, hidden, true);
 
     normalize(hidden, layer!.postNorm, normed);
@@ -291,7 +297,7 @@ function openReader(
         const numbers = Uint32Array.from({ length: n }, (_, i) => length + i);
         lookUpRows(ops, positions, numbers, places, hidden, true);
       }
-      for (let l = 0; l < config.layers; l++) {
+      for (let l = 0; l < layers; l++) {
         observe?.(l, hidden);
         await readLayer(l, n, blockEnds, keyValueMaps?.(l) ?? projection.maps(l), attend);
         await ops.pace();

@@ -1,7 +1,7 @@
 /** Full attention over a whole text, with everything that the command line's `forward` writes. */
 import { mebibytes } from '../../../gpu/memory';
 import type { Rows } from '../../../gpu/rows';
-import { endOfRows, matrixRows } from '../../../gpu/rows';
+import { endOfRows, matrixRows, sliceRows } from '../../../gpu/rows';
 import { Scratch } from '../../../gpu/scratch';
 import { UserError } from '../../base/user-error';
 import { attendSelection } from './attend';
@@ -14,18 +14,22 @@ import { RotatedRows } from './rotated-rows';
 const BLOCK_TOKENS = 256;
 
 export interface ForwardResult {
-  /** Holds queries, keys, values and log-sum-exp of the text; release it. */
+  /** Holds keys and values of the text, with queries and log-sum-exp where they are kept; release it. */
   readonly reader: DecoderSession;
-  /** [T, V]; empty where states are not kept. */
+  /** [T, V]; [1, V] of the last token; empty where no states are kept. */
   readonly logits: Float32Array;
-  /** L + 1 tensors [T, D]: embeddings, then the input of each further layer, then the states after the last norm. */
+  /** L + 1 tensors [T, D]: embeddings, then the input of each further layer, then the states after the last norm; empty but for 'all'. */
   readonly hidden: readonly Float32Array[];
 }
 
 export interface ForwardOptions {
   readonly onProgress?: (tokens: number) => void;
-  /** False: neither hidden states nor logits, queries, keys and values only. True by default. */
-  readonly keepStates?: boolean;
+  /** Hidden states and logits of all tokens, the logits of the last token alone, or neither. All by default. */
+  readonly keepStates?: 'all' | 'last' | 'none';
+  /** Keep queries and log-sum-exp of every token; by default. */
+  readonly keepQueries?: boolean;
+  /** So many layers are read, from the first on, where no states are kept; all by default. */
+  readonly layersRead?: number;
   /** Layers whose rotated keys are held while it reads; all by default. */
   readonly rotatedLayers?: number;
   /** Keep the hidden states that every layer projects from, on the device; not by default. */
@@ -34,54 +38,72 @@ export interface ForwardOptions {
   readonly isChecked?: boolean;
 }
 
-/** Reads `ids` with full attention and keeps hidden states and logits of every token, off the device. */
+/** Reads `ids` with full attention and keeps, off the device, the hidden states and logits that are asked for. */
 export async function forward(
   decoder: Decoder,
   ids: Uint32Array,
-  { onProgress, keepStates = true, rotatedLayers, keepHidden, isChecked = true }: ForwardOptions = {},
+  {
+    onProgress,
+    keepStates = 'all',
+    keepQueries = true,
+    layersRead,
+    rotatedLayers,
+    keepHidden,
+    isChecked = true,
+  }: ForwardOptions = {},
 ): Promise<ForwardResult> {
   const { ops, config } = decoder;
-  const { layers, hiddenSize: D, vocabularySize: V } = config;
+  const { layers, hiddenSize: D, vocabularySize: V, queryHeads: H } = config;
   const tokens = ids.length;
-  const kept = keepStates ? tokens : 0;
+  const keptTokens = { all: tokens, last: 1, none: 0 }[keepStates];
+  const statesOfAll = keepStates === 'all' ? layers + 1 : 0;
   const mostAtOnce = Math.min(tokens, BLOCK_TOKENS);
   const reader = startSession(decoder, {
-    ...{ capacity: tokens, mostAtOnce, keepQueries: true, keepHidden, rotatedLayers },
+    ...{ capacity: tokens, mostAtOnce, keepQueries, keepHidden, rotatedLayers, layers: layersRead },
   });
   const scratch = new Scratch(ops);
   try {
-    const logits = hostFloats(kept * V, 'logits');
-    const hidden = Array.from({ length: layers + 1 }, () => hostFloats(kept * D, 'hidden states'));
-    const blockLogits = kept > 0 ? scratch.floats(mostAtOnce * V, 'logits') : null;
-    const blockStates = hidden.map((_, i) => scratch.floats(kept > 0 ? mostAtOnce * D : 0, `hidden ${i}`));
+    const logits = hostFloats(keptTokens * V, 'logits');
+    const hidden = Array.from({ length: statesOfAll }, () => hostFloats(tokens * D, 'hidden states'));
+    const logitRows = Math.min(keptTokens, mostAtOnce);
+    const blockLogits = scratch.floats(logitRows * V, 'logits');
+    const blockStates = hidden.map((_, i) => scratch.floats(mostAtOnce * D, `hidden ${i}`));
+    const unkept = keepQueries ? null : scratch.scalars(H, mostAtOnce, 'log-sum-exp of a block');
+    let lastState: Float32Array | null = null;
     for (let start = 0; start < tokens; start += BLOCK_TOKENS) {
       const block = ids.subarray(start, Math.min(tokens, start + BLOCK_TOKENS));
       const keep = (index: number, states: Rows): void => {
-        if (blockLogits)
-          ops.copyRows({ input: states, out: matrixRows(blockStates[index]!, block.length, D) });
+        const buffer = blockStates[index];
+        if (buffer) ops.copyRows({ input: states, out: matrixRows(buffer, block.length, D) });
       };
-      const last = await reader.read(block, {
+      const states = await reader.read(block, {
         attend: (asked) => {
-          const { buffer, headStride } = asked.logSumExp!;
           const input = { ...asked, block: { start, end: asked.end }, logSumExp: null };
-          const logSumExp = { buffer, offset: start, headStride };
+          const logSumExp = asked.logSumExp ? { ...asked.logSumExp, offset: start } : unkept!;
           const all = { list: null, rangeStart: 0 };
           attendSelection(ops, input, all, config.attentionScale, asked.out, logSumExp);
         },
         observe: keep,
       });
-      keep(layers, last);
-      if (blockLogits) {
-        reader.logits(last, matrixRows(blockLogits, block.length, V));
+      keep(layers, states);
+      if (keepStates === 'all') {
+        reader.logits(states, matrixRows(blockLogits, block.length, V));
         logits.set(await ops.readFloats(blockLogits, 0, block.length * V), start * V);
-        for (const [i, states] of blockStates.entries())
-          hidden[i]!.set(await ops.readFloats(states, 0, block.length * D), start * D);
+        for (const [i, ofBlock] of blockStates.entries())
+          hidden[i]!.set(await ops.readFloats(ofBlock, 0, block.length * D), start * D);
+      } else if (keepStates === 'last' && start + block.length === tokens) {
+        const last = sliceRows(states, block.length - 1, 1);
+        lastState = await ops.readFloats(last.buffer, last.offset, D);
+        reader.logits(last, matrixRows(blockLogits, 1, V));
+        logits.set(await ops.readFloats(blockLogits, 0, V));
       }
       onProgress?.(start + block.length);
     }
     if (isChecked) {
-      if (kept === 0) await checkFinite(ops, reader.caches, tokens);
+      if (keepStates === 'none') await checkFinite(ops, reader.caches, tokens);
       for (const [i, states] of hidden.entries()) checkHidden(states, i, layers, D);
+      // What is not finite anywhere in the text is so in its last token, which attends to all of it.
+      if (lastState) checkHidden(lastState, layers, layers, D);
       checkLogits(logits, V);
     }
     return { reader, logits, hidden };
