@@ -1,6 +1,8 @@
 /** Files that the command line reads; what goes wrong with them is said in one sentence. */
 import { readFileSync } from 'node:fs';
 import { UserError } from '../base/user-error';
+import type { FileBytes } from '../model/files/file-bytes';
+import { openIfThere } from '../model/files/folder-node';
 
 const reasons: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file or folder',
@@ -27,6 +29,13 @@ export function readBytes(path: string): Uint8Array {
   } catch (error) {
     throw new UserError(`${path} cannot be read: ${reason(error)}.`);
   }
+}
+
+/** A file that is read in parts, as it may be larger than memory. */
+export async function openFile(path: string): Promise<FileBytes> {
+  const file = await openIfThere(path);
+  if (file) return file;
+  throw new UserError(`${path} cannot be read: there is no such file or folder.`);
 }
 
 export function readText(path: string): string {

@@ -14,14 +14,14 @@ import type { Calibration } from '../model/calibration';
 import { readCapture } from '../model/capture/capture';
 import { forward } from '../model/decoder/forward';
 import { nodeFolder } from '../model/files/folder-node';
-import { readSafetensors } from '../model/files/safetensors';
+import { openSafetensors } from '../model/files/safetensors';
 import { checkedIds } from '../model/tokenizer/token-ids';
 import type { StartToken } from '../model/tokenizer/tokenizer';
 import type { OwnedTrace } from '../trace/from-decoder';
 import { traceOfCapture, traceOfSession } from '../trace/from-decoder';
 import { textRead } from '../trace/rereading';
 import type { Arguments } from './arguments';
-import { elementOf, readBytes, readJson, readText } from './files';
+import { elementOf, openFile, readJson, readText } from './files';
 import { endProgress, showProgress } from './progress';
 import { encodingMilliseconds, withinTime } from './time-limit';
 
@@ -129,7 +129,7 @@ export async function openSource(
     );
   }
   if (args.has('capture')) {
-    const capture = readCapture(readSafetensors(readBytes(args.text('capture')), args.text('capture')));
+    const capture = await readCapture(await openSafetensors(await openFile(args.text('capture'))));
     const { tokens, trainedTokens } = capture;
     const asked = answerOf(args, tokens);
     const notices = [

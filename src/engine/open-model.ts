@@ -56,7 +56,7 @@ export async function openModel(
     },
   });
   signal?.throwIfAborted();
-  const weights = readWeights(loaded.source, loaded.config);
+  const weights = await readWeights(loaded.source, loaded.config);
   const config = { ...loaded.config, tiedHead: weights.isTied };
   checkWeightsFit(config, memoryLimits);
   const needed = plannedBytes(weightBuffers(config, memoryLimits), memoryLimits);

@@ -3,9 +3,10 @@ import { quote } from '../base/quote';
 import { UserError } from '../base/user-error';
 import { type ModelConfig, parseConfig } from './architectures/config';
 import { CALIBRATION_FILE, type Calibration, readCalibration } from './calibration';
-import { digestParts } from './files/digest';
+import { digestFiles } from './files/digest';
+import { bytesInMemory, type FileBytes, readAll } from './files/file-bytes';
 import { parseJsonFile } from './files/json-file';
-import { readSafetensors } from './files/safetensors';
+import { openSafetensors, readSafetensors } from './files/safetensors';
 import { parseShardIndex, SHARD_INDEX_FILE, shardedSource } from './files/safetensors-shards';
 import type { TensorSource } from './files/tensor-source';
 import { type FolderTokenizer, readFolderTokenizer } from './tokenizer/folder-tokenizer';
@@ -13,8 +14,8 @@ import { type FolderTokenizer, readFolderTokenizer } from './tokenizer/folder-to
 /** A model in Hugging Face layout, wherever its files are. */
 export interface ModelFolder {
   readonly name: string;
-  /** The bytes of a file in the folder; null if there is none of that name. UserError if it cannot be read. */
-  read(path: string, options?: ReadOptions): Promise<Uint8Array<ArrayBuffer> | null>;
+  /** A file in the folder; null if there is none of that name. UserError if it cannot be read. */
+  open(path: string, options?: ReadOptions): Promise<FileBytes | null>;
 }
 
 export interface ReadOptions {
@@ -44,8 +45,8 @@ export interface LoadOptions extends ReadOptions {
 
 interface Weights {
   source: TensorSource;
-  /** The files' bytes, in an order that does not change. */
-  parts: Uint8Array<ArrayBuffer>[];
+  /** In an order that does not change. */
+  files: FileBytes[];
 }
 
 /**
@@ -53,33 +54,43 @@ interface Weights {
  * UserError, one sentence, for a missing or damaged file.
  */
 export async function loadModel(folder: ModelFolder, options: LoadOptions = {}): Promise<LoadedModel> {
-  const [configBytes, tokenizerBytes, settingsBytes, calibrationBytes] = await Promise.all([
-    folder.read('config.json', options),
-    folder.read('tokenizer.json', options),
-    folder.read('tokenizer_config.json', options),
-    folder.read(CALIBRATION_FILE, options),
-  ]);
+  const small = ['config.json', 'tokenizer.json', 'tokenizer_config.json', CALIBRATION_FILE];
+  const [configBytes, tokenizerBytes, settingsBytes, calibrationBytes] = await Promise.all(
+    small.map((path) => readWhole(folder, path, options)),
+  );
   if (!configBytes) throw new UserError(`${folder.name} is no model folder: it has no config.json.`);
   const config = parseConfig(parseJsonFile(configBytes, 'config.json'));
   const head: ModelHead = {
     name: folder.name,
     config,
-    ...readFolderTokenizer(folder.name, tokenizerBytes, settingsBytes, config),
-    calibration:
-      calibrationBytes && readCalibration(readSafetensors(calibrationBytes, CALIBRATION_FILE), config),
+    ...readFolderTokenizer(folder.name, tokenizerBytes ?? null, settingsBytes ?? null, config),
+    calibration: calibrationBytes
+      ? readCalibration(readSafetensors(calibrationBytes, CALIBRATION_FILE), config)
+      : null,
   };
   await options.beforeWeights?.(head);
   options.signal?.throwIfAborted();
-  const weightBytes = await folder.read('model.safetensors', options);
-  const { source, parts } = weightBytes
-    ? { source: readSafetensors(weightBytes, 'model.safetensors'), parts: [weightBytes] }
-    : await readShards(folder, options);
-  const digest = ignoreRejection(digestParts([configBytes, ...parts]));
+  const weights = await folder.open('model.safetensors', options);
+  const { source, files } = weights
+    ? { source: await openSafetensors(weights, options), files: [weights] }
+    : await openShards(folder, options);
+  const digest = ignoreRejection(
+    digestFiles([bytesInMemory('config.json', configBytes), ...files], options.signal),
+  );
   return { ...head, source, digest };
 }
 
-async function readShards(folder: ModelFolder, options: ReadOptions): Promise<Weights> {
-  const indexBytes = await folder.read(SHARD_INDEX_FILE, options);
+async function readWhole(
+  folder: ModelFolder,
+  path: string,
+  options: ReadOptions,
+): Promise<Uint8Array<ArrayBuffer> | null> {
+  const file = await folder.open(path, options);
+  return file && readAll(file, options.signal);
+}
+
+async function openShards(folder: ModelFolder, options: ReadOptions): Promise<Weights> {
+  const indexBytes = await readWhole(folder, SHARD_INDEX_FILE, options);
   if (indexBytes === null) {
     throw new UserError(
       `${folder.name} has neither model.safetensors nor ${SHARD_INDEX_FILE}; other formats are not read.`,
@@ -87,13 +98,13 @@ async function readShards(folder: ModelFolder, options: ReadOptions): Promise<We
   }
   const index = parseShardIndex(parseJsonFile(indexBytes, SHARD_INDEX_FILE));
   const names = [...new Set(index.values())].sort();
-  const shards = await Promise.all(
+  const files = await Promise.all(
     names.map(async (name) => {
-      const bytes = await folder.read(name, options);
-      if (!bytes) throw new UserError(`${folder.name} lacks ${quote(name)}, which its index names.`);
-      return { name, bytes };
+      const file = await folder.open(name, options);
+      if (!file) throw new UserError(`${folder.name} lacks ${quote(name)}, which its index names.`);
+      return file;
     }),
   );
-  const files = new Map(shards.map(({ name, bytes }) => [name, readSafetensors(bytes, name)]));
-  return { source: shardedSource(index, files), parts: shards.map(({ bytes }) => bytes) };
+  const opened = await Promise.all(files.map((file) => openSafetensors(file, options)));
+  return { source: shardedSource(index, new Map(opened.map((shard, i) => [names[i]!, shard]))), files };
 }

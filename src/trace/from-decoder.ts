@@ -156,7 +156,7 @@ async function uploadCapture(
   const recorded: LayerTrace[] = [];
   const outputs = new Map<number, Rows>();
   for (const index of layers) {
-    const tensors = capture.layer(index);
+    const tensors = await capture.layer(index);
     checkRange(capture, index, tensors);
     const logSumExp = { buffer: owned.floats(H * T, `layer ${index} log-sum-exp`), offset: 0, headStride: T };
     const layer: LayerTrace = {
@@ -191,7 +191,7 @@ async function uploadCapture(
     recorded.push(layer);
     const { outputRows } = capture;
     if (outputRows > 0) {
-      const weight = ops.upload(capture.outputProjection(index), `layer ${index} output projection`);
+      const weight = ops.upload(await capture.outputProjection(index), `layer ${index} output projection`);
       owned.add(weight);
       outputs.set(index, matrixRows(weight, outputRows, H * d));
     }
@@ -212,7 +212,7 @@ async function uploadCapture(
     calibration: null,
     layerTraces: recorded,
     outputWeight: (layer) => outputs.get(layer) ?? null,
-    injected: (name, layer) => capture.injected(name, layer),
+    injected: capture.injected,
     projection: null,
     rereading: null,
     release: () => owned.release(),

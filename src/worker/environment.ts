@@ -52,7 +52,7 @@ async function fetchText(
   { id, title }: { readonly id: string; readonly title: string },
   fetchOwn: FetchFile,
 ): Promise<SampleText> {
-  const bytes = await fetchOwn(`${id}.txt`, textFiles[`../../samples/texts/${id}.txt`]!, {});
-  if (!bytes) throw new UserError(`The sample text "${title}" could not be fetched; reload the page.`);
-  return { id, title, text: new TextDecoder().decode(bytes) };
+  const file = await fetchOwn(`${id}.txt`, textFiles[`../../samples/texts/${id}.txt`]!, {});
+  if (!file) throw new UserError(`The sample text "${title}" could not be fetched; reload the page.`);
+  return { id, title, text: await file.text() };
 }

@@ -24,7 +24,7 @@ export class WorkerFiles {
     return async (path, address, { signal, limitBytes = Number.MAX_SAFE_INTEGER }) => {
       signal?.throwIfAborted();
       const id = this.#next++;
-      const blob = await new Promise<Blob | null>((resolve, reject) => {
+      return new Promise<Blob | null>((resolve, reject) => {
         this.#waiting.set(id, { path, resolve, reject });
         signal?.addEventListener('abort', () => {
           this.#waiting.delete(id);
@@ -32,14 +32,6 @@ export class WorkerFiles {
         });
         this.#post({ type: 'fetch', id, model, path, address, limitBytes });
       });
-      if (!blob) return null;
-      try {
-        return new Uint8Array(await blob.arrayBuffer());
-      } catch {
-        throw new UserError(
-          `${path} has come, but there is no memory to read it (${Math.ceil(blob.size / 1e6)} MB); choose a smaller model.`,
-        );
-      }
     };
   }
 

@@ -31,8 +31,8 @@ describe.each([
     expect(file.has('hidden.4')).toBe(false);
   });
 
-  it('writes a capture', () => {
-    const capture = readCapture(tensors(out));
+  it('writes a capture', async () => {
+    const capture = await readCapture(tensors(out));
     expect(capture).toMatchObject({
       layers: 3,
       presentLayers: [0, 1, 2],
@@ -51,7 +51,7 @@ describe.each([
     expect([...capture.inputIds!]).toEqual(ids);
     expect(tensors(out).metadata).toMatchObject({ format: 'keyhole-capture-1', layers: '3' });
     for (const layer of capture.presentLayers) {
-      const { key, value, keyUnrotated } = capture.layer(layer);
+      const { key, value, keyUnrotated } = await capture.layer(layer);
       expect(worstDifference(key, expected.float32(`key.${layer}`))).toBeLessThan(tolerance);
       expect(worstDifference(value, expected.float32(`value.${layer}`))).toBeLessThan(tolerance);
       // Token 0 stands at position 0, where rotation changes nothing; token 1 does not.
@@ -111,7 +111,7 @@ it('puts the beginning token before a text', async () => {
     '--text',
     text,
   );
-  const capture = readCapture(tensors('text.safetensors'));
+  const capture = await readCapture(tensors('text.safetensors'));
   expect(capture.inputIds?.[0]).toBe(0);
   expect(capture.tokenTexts?.slice(1).join('')).toContain('harbour was quiet');
   const rest = write('rest.json', JSON.stringify([...capture.inputIds!]));

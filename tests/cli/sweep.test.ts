@@ -8,7 +8,8 @@ import { contextOf } from '../../src/measure/trace-run';
 import { methodById } from '../../src/methods';
 import type { Parameters } from '../../src/methods/parameters';
 import { readCapture } from '../../src/model/capture/capture';
-import { digestParts } from '../../src/model/files/digest';
+import { digestFiles } from '../../src/model/files/digest';
+import { bytesInMemory } from '../../src/model/files/file-bytes';
 import { traceOfCapture } from '../../src/trace/from-decoder';
 import { inputs } from '../methods/fixture';
 import { fileBytes, fixtureTensors } from '../model/files';
@@ -70,7 +71,7 @@ it('writes a record for every method, keep and layer, with the numbers of a prob
   expect(Object.keys(head.units as object)).toEqual(expect.arrayContaining(['keep', ...numbers]));
 
   const ops = createCpuOps();
-  const text = await traceOfCapture(ops, readCapture(inputs));
+  const text = await traceOfCapture(ops, await readCapture(inputs));
   const queries = { start: 168, end: 192 };
   let compared = 0;
   for (const record of records) {
@@ -210,8 +211,10 @@ it('reads a text with a model, and names the model', async () => {
   const idsFile = write('ids.json', JSON.stringify(ids));
   const args = ['--model', MODEL_FIXTURE, '--ids-file', idsFile, '--methods', 'full', '--keep', '1'];
   const { records, ...head } = await sweep('model.json', ...args);
-  const digest = await digestParts(
-    ['config.json', 'model.safetensors'].map((name) => new Uint8Array(fileBytes(`${MODEL_FIXTURE}/${name}`))),
+  const digest = await digestFiles(
+    ['config.json', 'model.safetensors'].map((name) =>
+      bytesInMemory(name, new Uint8Array(fileBytes(`${MODEL_FIXTURE}/${name}`))),
+    ),
   );
   expect(head).toMatchObject({ model: 'llama-gqa', modelDigest: digest, tokens: 96 });
   expect(records.map(({ layer }) => layer)).toEqual([0, 1, 2]);

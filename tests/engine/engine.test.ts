@@ -48,7 +48,7 @@ const environment: StudyEnvironment = {
     const folder = nodeFolder('samples/model');
     // The same model as if its makers had left nothing for ESA beside it.
     if (name !== 'bare') return folder;
-    return { name, read: async (path) => (path === CALIBRATION_FILE ? null : folder.read(path)) };
+    return { name, open: async (path) => (path === CALIBRATION_FILE ? null : folder.open(path)) };
   },
   sampleTexts: async () => [
     { id: 'novel', title: 'A novel', text: await readFile('samples/texts/short.txt', 'utf8') },

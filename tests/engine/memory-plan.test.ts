@@ -274,7 +274,7 @@ function agreesWithMeasurement(open: () => Promise<Ops> | Ops): void {
     const ops = await open();
     const config = parseConfig(fileJson(`tests/fixtures/${name}/config.json`));
     const before = ops.memory().bytes;
-    const weights = readWeights(fixtureTensors(`${name}/model.safetensors`), config);
+    const weights = await readWeights(fixtureTensors(`${name}/model.safetensors`), config);
     const decoder = await createDecoder(ops, config, weights);
     const planned = plannedBytes(weightBuffers(config, ops.memoryLimits), ops.memoryLimits);
     expect(ops.memory().bytes - before).toBe(planned);

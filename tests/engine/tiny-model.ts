@@ -5,9 +5,9 @@ import { createDecoder, type Decoder } from '../../src/model/decoder/decoder';
 import { fileJson, fixtureTensors } from '../model/files';
 
 /** The smallest real decoder there is: the Llama fixture, 3 layers, 4 query heads over 2 key-value heads. */
-export function tinyDecoder(ops: Ops): Promise<Decoder> {
+export async function tinyDecoder(ops: Ops): Promise<Decoder> {
   const config = parseConfig(fileJson('tests/fixtures/llama-gqa/config.json'));
-  return createDecoder(ops, config, readWeights(fixtureTensors('llama-gqa/model.safetensors'), config));
+  return createDecoder(ops, config, await readWeights(fixtureTensors('llama-gqa/model.safetensors'), config));
 }
 
 /** Token ids that repeat nothing regularly. */

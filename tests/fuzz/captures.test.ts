@@ -120,7 +120,7 @@ test('a capture of odd values is measured in finite numbers, or refused in one s
             add('key_unrotated', groups, kind.key);
           }
         }
-        const capture = readCapture(readSafetensors(writeSafetensors(tensors, metadata)));
+        const capture = await readCapture(readSafetensors(writeSafetensors(tensors, metadata)));
         const text = await traceOfCapture(ops, capture);
         try {
           const context = { ...text, tokens };

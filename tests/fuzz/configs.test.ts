@@ -43,9 +43,9 @@ test('a changed config.json is read to finite settings whose weights are found, 
       mutations([...words, ...words.map((type) => ({ type, rope_type: type, factor: 4 }))], names),
       async (at, changes) => {
         const { config: base, tensors } = bases[at]!;
-        const config = await outcomes.of(() => {
+        const config = await outcomes.of(async () => {
           const parsed = parseConfig(mutate(base, changes));
-          readWeights(tensors, parsed);
+          await readWeights(tensors, parsed);
           return parsed;
         });
         if (config) expect(allFinite(config)).toBe(true);

@@ -29,7 +29,7 @@ function capture(): Uint8Array {
   return writeSafetensors(tensors, { format: 'keyhole-capture-1' });
 }
 
-const text = await traceOfCapture(ops, readCapture(readSafetensors(capture())));
+const text = await traceOfCapture(ops, await readCapture(readSafetensors(capture())));
 
 /** Mostly ascending, sometimes not; a little beyond the text. */
 const row = fc.oneof(

@@ -44,7 +44,7 @@ const weightsIn = {
 
 async function open(fixture: keyof typeof weightsIn, answerStart: number | null) {
   const config = parseConfig(fileJson(`tests/fixtures/${fixture}/config.json`));
-  const weights = readWeights(fixtureTensors(`${fixture}/model.safetensors`), config);
+  const weights = await readWeights(fixtureTensors(`${fixture}/model.safetensors`), config);
   const decoder = await createDecoder(ops, config, weights);
   const { reader } = await forward(decoder, someIds(TOKENS));
   return {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { Ops } from '../../gpu/ops';
 import { matrixRows } from '../../gpu/rows';
 import { methods } from '../../src/methods';
-import { readInjected } from '../../src/model/capture/injected';
+import { readAllInjected } from '../../src/model/capture/injected';
 import { readSafetensors, type SafetensorsFile } from '../../src/model/files/safetensors';
 import type { Trace } from '../../src/trace/trace';
 import { recordText, type TextShape } from './recorded';
@@ -87,6 +87,12 @@ export function tensorsOf(run: string): { readonly name: string; readonly kind: 
     });
 }
 
+const injectedTensors = await readAllInjected(
+  injected,
+  Array.from({ length: layerCount }, (_, layer) => layer),
+  shape,
+);
+
 /** The capture of the fixtures with what is injected into it, its first `tokens` tokens. */
 export function fixtureText(ops: Ops, tokens = shape.tokens): Trace {
   const part = (name: string): Float32Array => firstTokens(inputs.float32(name), tokens);
@@ -105,7 +111,7 @@ export function fixtureText(ops: Ops, tokens = shape.tokens): Trace {
   return {
     ...recordText(ops, { ...shape, tokens }, tensors),
     outputWeight: (layer) => outputs[layer]!,
-    injected: (name, layer) => readInjected(injected, name, layer, shape),
+    injected: injectedTensors,
   };
 }
 

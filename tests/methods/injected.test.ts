@@ -52,7 +52,7 @@ it('comes from the file of a capture', async () => {
     },
     { format: 'keyhole-capture-1' },
   );
-  const text = await traceOfCapture(ops, readCapture(readSafetensors(file)));
+  const text = await traceOfCapture(ops, await readCapture(readSafetensors(file)));
   const context = methodContext(text, 3);
   const weight = neededOutputWeight('criticalkv', context, 0);
   expect([weight.rows, weight.channels]).toEqual([5, 8]);

@@ -25,10 +25,11 @@ function changed(options: {
   );
 }
 
-describe('the capture fixture', () => {
-  const capture = readCapture(fixture);
+const capture = await readCapture(fixture);
+const bare = await readCapture(changed({ leaveOut: /unrotated/ }));
 
-  test('is described by its shapes and metadata', () => {
+describe('the capture fixture', () => {
+  test('is described by its shapes and metadata', async () => {
     const { layer, inputIds, injected: _injected, outputProjection: _output, ...described } = capture;
     expect(described).toEqual({
       layers: 4,
@@ -49,16 +50,14 @@ describe('the capture fixture', () => {
       outputRows: 0,
     });
     expect(inputIds).toEqual(fixture.int32('input_ids'));
-    expect(layer(2).query).toEqual(fixture.float32('query.2'));
+    expect((await layer(2)).query).toEqual(fixture.float32('query.2'));
   });
 });
 
 describe('un-rotated queries and keys', () => {
-  const bare = readCapture(changed({ leaveOut: /unrotated/ }));
-
-  test('are computed by the inverse rotation, within 1e-5 of those that were left out', () => {
+  test('are computed by the inverse rotation, within 1e-5 of those that were left out', async () => {
     for (const index of bare.presentLayers) {
-      const computed = bare.layer(index);
+      const computed = await bare.layer(index);
       for (const [part, values] of [
         ['query', computed.queryUnrotated],
         ['key', computed.keyUnrotated],
@@ -74,74 +73,84 @@ describe('un-rotated queries and keys', () => {
     }
   });
 
-  test('need only the theta', () => {
+  test('need only the theta', async () => {
     const { rope: _, ...metadata } = fixture.metadata;
-    const capture = readCapture(changed({ leaveOut: /unrotated/, metadata }));
+    const capture = await readCapture(changed({ leaveOut: /unrotated/, metadata }));
     expect(capture.rope).toEqual({ kind: 'default', theta: 10000 });
-    expect(capture.layer(1).keyUnrotated).toEqual(bare.layer(1).keyUnrotated);
+    expect((await capture.layer(1)).keyUnrotated).toEqual((await bare.layer(1)).keyUnrotated);
   });
 
-  test('follow the position of the first token', () => {
-    const capture = readCapture(
+  test('follow the position of the first token', async () => {
+    const capture = await readCapture(
       changed({ leaveOut: /unrotated/, metadata: { ...fixture.metadata, position_offset: '7' } }),
     );
     expect(capture.positionOffset).toBe(7);
     // Token t at position t + 7: undoing the first row must turn it by 7 positions, where offset 0 leaves it as it is.
     const d = capture.headDimension;
-    expect(bare.layer(0).queryUnrotated?.slice(0, d)).toEqual(bare.layer(0).query.slice(0, d));
-    const [a, b] = [bare.layer(0).query[0], bare.layer(0).query[d / 2]];
+    expect((await bare.layer(0)).queryUnrotated?.slice(0, d)).toEqual(
+      (await bare.layer(0)).query.slice(0, d),
+    );
+    const [a, b] = [(await bare.layer(0)).query[0], (await bare.layer(0)).query[d / 2]];
     const turned = a! * Math.cos(7) + b! * Math.sin(7);
-    expect(Math.abs(capture.layer(0).queryUnrotated![0]! - turned)).toBeLessThan(1e-5);
+    expect(Math.abs((await capture.layer(0)).queryUnrotated![0]! - turned)).toBeLessThan(1e-5);
   });
 
-  test('are missing, with the reason, where nothing says how the rotation went', () => {
-    const capture = readCapture(
+  test('are missing, with the reason, where nothing says how the rotation went', async () => {
+    const capture = await readCapture(
       changed({ leaveOut: /key_unrotated/, metadata: { format: 'keyhole-capture-1' } }),
     );
-    expect(capture.layer(0).keyUnrotated).toBe(null);
-    expect(capture.layer(0).queryUnrotated).toEqual(fixture.float32('query_unrotated.0'));
+    expect((await capture.layer(0)).keyUnrotated).toBe(null);
+    expect((await capture.layer(0)).queryUnrotated).toEqual(fixture.float32('query_unrotated.0'));
     expect(capture.unrotatedMissing).toMatch(/^The capture has no un-rotated queries and keys, and no rope/);
   });
 });
 
 describe('a capture may', () => {
-  test('lack layers', () => {
-    const capture = readCapture(changed({ leaveOut: /\.[02]$/ }));
+  test('lack layers', async () => {
+    const capture = await readCapture(changed({ leaveOut: /\.[02]$/ }));
     expect(capture.presentLayers).toEqual([1, 3]);
     expect(capture.layers).toBe(4);
   });
 
-  test('lack all metadata', () => {
-    const capture = readCapture(changed({ metadata: {} }));
+  test('lack all metadata', async () => {
+    const capture = await readCapture(changed({ metadata: {} }));
     expect(capture.notices).toEqual([
       'The capture does not name its format; it is read as keyhole-capture-1.',
     ]);
     expect(capture).toMatchObject({ layers: 4, attentionScale: 0.25, rope: null, unrotatedMissing: null });
   });
 
-  test('come in F16', () => {
+  test('come in F16', async () => {
     const half = (heads: number): TensorToWrite => ({
       dtype: 'F16',
       shape: [heads, 2, 4],
       data: Float32Array.from({ length: heads * 8 }, (_, i) => i / 8),
     });
     const tensors = { 'query.0': half(2), 'key.0': half(1), 'value.0': half(1) };
-    const capture = readCapture(readSafetensors(writeSafetensors(tensors, { rope_theta: '100' })));
-    expect(capture.layer(0).value).toEqual(tensors['value.0'].data);
+    const capture = await readCapture(readSafetensors(writeSafetensors(tensors, { rope_theta: '100' })));
+    expect((await capture.layer(0)).value).toEqual(tensors['value.0'].data);
   });
 });
 
-test('what is written is read back, with further tensors beside it', () => {
-  const original = readCapture(fixture);
+test('what is written is read back, with further tensors beside it', async () => {
+  const original = await readCapture(fixture);
   const tokenTexts = Array.from({ length: 192 }, (_, i) => `token "${i}"\n`);
   const logits: TensorToWrite = { dtype: 'F32', shape: [1, 2], data: Float32Array.of(1, 2) };
+  const layers = await Promise.all(original.presentLayers.map(original.layer));
   const file = readSafetensors(
     writeCapture(
-      { ...original, tokenTexts, positionOffset: 3, answerStart: 180, trainedTokens: 96 },
+      {
+        ...original,
+        layer: (index) => layers[index]!,
+        tokenTexts,
+        positionOffset: 3,
+        answerStart: 180,
+        trainedTokens: 96,
+      },
       { logits },
     ),
   );
-  const { layer, injected: _injected, outputProjection: _output, ...described } = readCapture(file);
+  const { layer, injected: _injected, outputProjection: _output, ...described } = await readCapture(file);
   const { layer: originalLayer, injected: _own, outputProjection: _ownOutput, ...expected } = original;
   expect(described).toEqual({
     ...expected,
@@ -150,7 +159,7 @@ test('what is written is read back, with further tensors beside it', () => {
     answerStart: 180,
     trainedTokens: 96,
   });
-  for (const index of original.presentLayers) expect(layer(index)).toEqual(originalLayer(index));
+  for (const index of original.presentLayers) expect(await layer(index)).toEqual(await originalLayer(index));
   expect(file.float32('logits')).toEqual(logits.data);
 });
 
@@ -254,13 +263,13 @@ describe('is refused in a sentence', () => {
       tensors({ 'key.1': { dtype: 'F32', shape: [2, 192, 16], data: infinite } }),
       "The capture's key.1 holds Infinity at place 5; all values must be finite.",
     ],
-  ])('%s', (_, file, sentence) => {
-    const read = () => {
-      const capture = readCapture(file);
-      capture.presentLayers.map(capture.layer);
+  ])('%s', async (_, file, sentence) => {
+    const read = async () => {
+      const capture = await readCapture(file);
+      await Promise.all(capture.presentLayers.map(capture.layer));
     };
-    expect(read).toThrow(UserError);
-    expect(read).toThrow(sentence);
+    await expect(read()).rejects.toThrow(UserError);
+    await expect(read()).rejects.toThrow(sentence);
   });
 });
 
@@ -270,9 +279,9 @@ test.each([
   ['answer_start', 'x', 'answer_start "x" is not a whole number'],
   ['trained_tokens', '0', 'trained_tokens "0" is not a whole number from 1'],
   ['trained_tokens', '1.5', 'trained_tokens "1.5" is not a whole number'],
-])('says what is wrong with %s %s', (name, value, sentence) => {
+])('says what is wrong with %s %s', async (name, value, sentence) => {
   const metadata = { ...fixture.metadata, [name]: value };
-  expect(() => readCapture(changed({ metadata }))).toThrow(sentence);
+  await expect(readCapture(changed({ metadata }))).rejects.toThrow(sentence);
 });
 
 describe('what a capture brings beside', () => {
@@ -285,35 +294,32 @@ describe('what a capture brings beside', () => {
     ...{ dtype: 'I32', shape: [2, values.length / 2], data: Int32Array.from(values) },
   });
 
-  test('is read by name and layer, null where it is missing', () => {
-    const sound = capture({ 'sketch.1': floats(2, 16, 3), 'cluster_labels.0': labels(0, 1, 1, 0) });
+  test('is read by name and layer, null where it is missing', async () => {
+    const sound = await capture({ 'sketch.1': floats(2, 16, 3), 'cluster_labels.0': labels(0, 1, 1, 0) });
     expect(sound.injected('sketch', 1)?.shape).toEqual([2, 16, 3]);
     expect(sound.injected('sketch', 0)).toBeNull();
     expect(sound.injected('cluster_labels', 0)).toEqual({ shape: [2, 2], values: Int32Array.of(0, 1, 1, 0) });
   });
 
   test.each([
-    ['sketch.0', floats(2, 8, 3), 'sketch', 'has shape [2, 8, 3] instead of [2, 16, directions]'],
-    [
-      'cluster_labels.0',
-      labels(...Array(400).fill(0)),
-      'cluster_labels',
-      'instead of [2, at most 192 tokens]',
-    ],
-    ['coarse_labels.0', labels(0, -1), 'coarse_labels', 'holds -1 at place 1; labels count from 0'],
-  ] as const)('%s that is unsound is refused', (tensor, data, name, sentence) => {
-    expect(() => capture({ [tensor]: data }).injected(name, 0)).toThrow(sentence);
+    ['sketch.0', floats(2, 8, 3), 'has shape [2, 8, 3] instead of [2, 16, directions]'],
+    ['cluster_labels.0', labels(...Array(400).fill(0)), 'instead of [2, at most 192 tokens]'],
+    ['coarse_labels.0', labels(0, -1), 'holds -1 at place 1; labels count from 0'],
+  ] as const)('%s that is unsound is refused', async (tensor, data, sentence) => {
+    await expect(capture({ [tensor]: data })).rejects.toThrow(sentence);
   });
 
-  test('output projections have one shape, in all layers or none', () => {
+  test('output projections have one shape, in all layers or none', async () => {
     const all = Object.fromEntries(
       [0, 1, 2, 3].map((layer) => [`output_projection.${layer}`, floats(5, 64)]),
     );
-    const { outputRows, outputProjection } = capture(all);
-    expect([outputRows, outputProjection(3)]).toEqual([5, all['output_projection.3']!.data]);
-    expect(() => capture({ ...all, 'output_projection.2': floats(5, 32) })).toThrow(
+    const { outputRows, outputProjection } = await capture(all);
+    expect([outputRows, await outputProjection(3)]).toEqual([5, all['output_projection.3']!.data]);
+    await expect(capture({ ...all, 'output_projection.2': floats(5, 32) })).rejects.toThrow(
       'instead of [channels, 64]',
     );
-    expect(() => capture({ 'output_projection.0': floats(5, 64) })).toThrow('but no output_projection.1');
+    await expect(capture({ 'output_projection.0': floats(5, 64) })).rejects.toThrow(
+      'but no output_projection.1',
+    );
   });
 });

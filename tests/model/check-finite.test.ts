@@ -7,6 +7,7 @@ import { Engine } from '../../src/engine/engine';
 import { openModel } from '../../src/engine/open-model';
 import { checkMeasured } from '../../src/model/decoder/check-finite';
 import { forward } from '../../src/model/decoder/forward';
+import { bytesInMemory } from '../../src/model/files/file-bytes';
 import { readSafetensors } from '../../src/model/files/safetensors';
 import { writeSafetensors } from '../../src/model/files/safetensors-writer';
 import type { ModelFolder } from '../../src/model/load';
@@ -33,12 +34,10 @@ function changedModel(name: string, change: (values: Float32Array) => void): Mod
   const weights = writeSafetensors(tensors);
   return {
     name: 'changed',
-    read: async (path) =>
-      path === 'model.safetensors'
-        ? new Uint8Array(weights)
-        : files[path]
-          ? new Uint8Array(files[path])
-          : null,
+    open: async (path) => {
+      const bytes = path === 'model.safetensors' ? weights : files[path];
+      return bytes ? bytesInMemory(path, new Uint8Array(bytes)) : null;
+    },
   };
 }
 

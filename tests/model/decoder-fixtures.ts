@@ -15,7 +15,7 @@ export async function checkDecoderFixture(ops: Ops, name: string, tolerance: num
   const config = parseConfig(JSON.parse(readFileSync(`${folder}/config.json`, 'utf8')));
   const source = readSafetensors(readFileSync(`${folder}/model.safetensors`));
   const expected = readSafetensors(readFileSync(`${folder}/expected.safetensors`));
-  const decoder = await createDecoder(ops, config, readWeights(source, config));
+  const decoder = await createDecoder(ops, config, await readWeights(source, config));
   const ids = Uint32Array.from(expected.int32('input_ids'));
   const result = await forward(decoder, ids);
   const compare = (label: string, actual: Float32Array, wanted: Float32Array): void => {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { UserError } from '../../src/base/user-error';
+import { bytesInMemory } from '../../src/model/files/file-bytes';
 import { httpFolder } from '../../src/model/files/folder-http';
 import { nodeFolder } from '../../src/model/files/folder-node';
 import { readSafetensors } from '../../src/model/files/safetensors';
@@ -19,7 +20,10 @@ const text = (value: unknown) =>
 
 /** A folder in memory; files that are null are missing. */
 function memoryFolder(files: Record<string, Uint8Array | null>): ModelFolder {
-  return { name: 'some-model', read: async (path) => (files[path] ? new Uint8Array(files[path]) : null) };
+  return {
+    name: 'some-model',
+    open: async (path) => (files[path] ? bytesInMemory(path, new Uint8Array(files[path])) : null),
+  };
 }
 
 const config = fileBytes('tests/fixtures/llama-gqa/config.json');
@@ -69,7 +73,7 @@ describe('from disk', () => {
   });
 
   test('a file that cannot be read', async () => {
-    await expect(nodeFolder(root).read('tests')).rejects.toThrow(/tests" cannot be read: EISDIR.$/);
+    await expect(nodeFolder(root).open('tests')).rejects.toThrow(/tests" cannot be read: EISDIR.$/);
   });
 
   test('an empty file', async () => {
@@ -129,7 +133,7 @@ describe('from the network', () => {
   });
 
   test('a page instead of a file is no file', async () => {
-    expect(await httpFolder('net', `${address}/page`, fetchFile).read('config.json')).toBe(null);
+    expect(await httpFolder('net', `${address}/page`, fetchFile).open('config.json')).toBe(null);
   });
 
   test('a failing server, and none at all, are told in a sentence', async () => {
@@ -138,7 +142,7 @@ describe('from the network', () => {
         `config.json could not be fetched from "${address}/broken/config.json": the server answered 500.`,
       ),
     );
-    await expect(httpFolder('net', 'http://127.0.0.1:1', fetchFile).read('config.json')).rejects.toThrow(
+    await expect(httpFolder('net', 'http://127.0.0.1:1', fetchFile).open('config.json')).rejects.toThrow(
       new UserError(
         'config.json could not be fetched from "http://127.0.0.1:1/config.json"; check the address and connection.',
       ),

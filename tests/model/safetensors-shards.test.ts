@@ -14,11 +14,11 @@ const files = new Map([
   [SECOND, shard('b', [3])],
 ]);
 
-test('two shards are one source', () => {
+test('two shards are one source', async () => {
   const source = shardedSource(parseShardIndex({ metadata: {}, weight_map: { a: FIRST, b: SECOND } }), files);
   expect(source.names()).toEqual(['a', 'b']);
   expect(source.shape('a')).toEqual([2]);
-  expect([...source.float32('b')]).toEqual([3]);
+  expect([...(await source.float32('b'))]).toEqual([3]);
   expect(source.has('c')).toBe(false);
   expect(() => source.shape('c')).toThrow('The model\'s weights have no tensor "c".');
 });
@@ -47,7 +47,7 @@ test.each(['a/b.safetensors', 'a b.safetensors', 'a+b.safetensors', 'é.safetens
   },
 );
 
-test('a tensor that the index leaves out is found in its shard', () => {
+test('a tensor that the index leaves out is found in its shard', async () => {
   const [lone] = [
     writeSafetensors({
       b: { dtype: 'F32', shape: [1], data: Float32Array.of(3) },
@@ -56,7 +56,7 @@ test('a tensor that the index leaves out is found in its shard', () => {
   ];
   const source = shardedSource(new Map([['b', SECOND]]), new Map([[SECOND, readSafetensors(lone)]]));
   expect(source.names().sort()).toEqual(['b', 'c']);
-  expect([...source.float32('c')]).toEqual([4]);
+  expect([...(await source.float32('c'))]).toEqual([4]);
 });
 
 test('an index that is none, or does not agree with its shards, is refused', () => {

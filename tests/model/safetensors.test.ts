@@ -272,8 +272,10 @@ test('types that are not known matter only where their values are asked for', ()
   );
 });
 
-test('metadata that are null are none', () => {
-  const capture = readCapture(readSafetensors(fileBytes('tests/fixtures/metadata-null.capture.safetensors')));
+test('metadata that are null are none', async () => {
+  const capture = await readCapture(
+    readSafetensors(fileBytes('tests/fixtures/metadata-null.capture.safetensors')),
+  );
   expect(capture.notices).toEqual(['The capture does not name its format; it is read as keyhole-capture-1.']);
 });
 

@@ -15,10 +15,10 @@ interface Fixture {
   weights: FoundWeights;
 }
 
-function fixture(name: string): Fixture {
+async function fixture(name: string): Promise<Fixture> {
   const config = parseConfig(fileJson(`tests/fixtures/${name}/config.json`));
   const source = fixtureTensors(`${name}/model.safetensors`);
-  return { config, source, weights: readWeights(source, config) };
+  return { config, source, weights: await readWeights(source, config) };
 }
 
 /** The source under other names: `rename` gives the stored name, or null where the tensor is hidden. */
@@ -34,13 +34,13 @@ function renamed(source: TensorSource, rename: (name: string) => string | null):
 }
 
 describe.each(modelFixtures)('weights of %s', (name) => {
-  test('embedding (and position) of the input ids is the fixture’s hidden.0', () => {
-    const { config, weights } = fixture(name);
+  test('embedding (and position) of the input ids is the fixture’s hidden.0', async () => {
+    const { config, weights } = await fixture(name);
     const expected = fixtureTensors(`${name}/expected.safetensors`);
     const ids = expected.int32('input_ids');
     const hidden = expected.float32('hidden.0');
-    const embedding = weights.embedding();
-    const positions = weights.positions();
+    const embedding = await weights.embedding();
+    const positions = await weights.positions();
     expect(positions === null).toBe(config.architecture !== 'gpt2');
     for (const [token, id] of ids.entries()) {
       for (let channel = 0; channel < config.hiddenSize; channel++) {
@@ -51,13 +51,13 @@ describe.each(modelFixtures)('weights of %s', (name) => {
     }
   });
 
-  test('normalization, key and value maps of layer 0 give the fixture’s value.0', () => {
-    const { config, weights } = fixture(name);
+  test('normalization, key and value maps of layer 0 give the fixture’s value.0', async () => {
+    const { config, weights } = await fixture(name);
     const expected = fixtureTensors(`${name}/expected.safetensors`);
     const hidden = expected.float32('hidden.0');
     const values = expected.float32('value.0');
     const tokens = expected.shape('hidden.0')[0];
-    const { inputNorm, value } = weights.layer(0);
+    const { inputNorm, value } = await weights.layer(0);
     const largest = Math.max(...values.map(Math.abs));
     for (const token of [0, 1, tokens! - 1]) {
       const row = normalized(hidden.subarray(token * config.hiddenSize, (token + 1) * config.hiddenSize));
@@ -82,10 +82,10 @@ describe.each(modelFixtures)('weights of %s', (name) => {
     }
   });
 
-  test('every layer has its parts, and a tied head is the same array as the embedding', () => {
-    const { config, weights } = fixture(name);
+  test('every layer has its parts, and a tied head is the same array as the embedding', async () => {
+    const { config, weights } = await fixture(name);
     for (let index = 0; index < config.layers; index++) {
-      const layer = weights.layer(index);
+      const layer = await weights.layer(index);
       expect(layer.query.outputs).toBe(config.queryHeads * config.headDimension);
       expect(layer.key.outputs).toBe(config.keyValueHeads * config.headDimension);
       expect(layer.query.bias !== null).toBe(config.biases.queryKeyValue);
@@ -93,40 +93,42 @@ describe.each(modelFixtures)('weights of %s', (name) => {
       expect(layer.gate !== null).toBe(config.activation === 'silu-gate');
       expect(layer.queryNorm?.weight.length ?? null).toBe(config.queryKeyNorm ? config.headDimension : null);
     }
-    expect(weights.head().length).toBe(config.vocabularySize * config.hiddenSize);
-    expect(weights.head() === weights.embedding()).toBe(config.tiedHead);
+    expect((await weights.head()).length).toBe(config.vocabularySize * config.hiddenSize);
+    expect((await weights.head()) === (await weights.embedding())).toBe(config.tiedHead);
   });
 
-  test('names without the prefix are found too', () => {
-    const { config, source, weights } = fixture(name);
+  test('names without the prefix are found too', async () => {
+    const { config, source, weights } = await fixture(name);
     const prefix = name === 'gpt2' ? 'transformer.' : 'model.';
-    const bare = readWeights(
+    const bare = await readWeights(
       renamed(source, (asked) => {
         if (asked === 'lm_head.weight') return asked;
         return asked.startsWith(prefix) ? null : prefix + asked;
       }),
       config,
     );
-    expect(bare.layer(1).down.weight).toEqual(weights.layer(1).down.weight);
+    expect((await bare.layer(1)).down.weight).toEqual((await weights.layer(1)).down.weight);
   });
 
-  test('each missing tensor is named', () => {
-    const { config, source } = fixture(name);
+  test('each missing tensor is named', async () => {
+    const { config, source } = await fixture(name);
     for (const missing of source.names()) {
       const read = () =>
         readWeights(
           renamed(source, (asked) => (asked === missing ? null : asked)),
           config,
         );
-      expect(read).toThrow(UserError);
-      expect(read).toThrow(/^The model's weights lack tensor "[\w.]+"; its config.json calls for it.$/);
+      await expect(read()).rejects.toThrow(UserError);
+      await expect(read()).rejects.toThrow(
+        /^The model's weights lack tensor "[\w.]+"; its config.json calls for it.$/,
+      );
     }
   });
 });
 
-test('a wrong shape is named with what was expected and found', () => {
-  const { config, source } = fixture('llama-gqa');
-  expect(() => readWeights(source, { ...config, feedForwardSize: 100 })).toThrow(
+test('a wrong shape is named with what was expected and found', async () => {
+  const { config, source } = await fixture('llama-gqa');
+  await expect(readWeights(source, { ...config, feedForwardSize: 100 })).rejects.toThrow(
     new UserError(
       'Tensor "model.layers.0.mlp.gate_proj.weight" has shape [128, 64], but config.json calls for [100, 64].',
     ),
@@ -147,41 +149,44 @@ function withMore(
   };
 }
 
-describe.each(modelFixtures)('a head beside the embedding of %s', (name) => {
-  const { config, source, weights } = fixture(name);
-  const tied = { ...config, tiedHead: true };
-  const shape = [config.vocabularySize, config.hiddenSize];
+describe.each(await Promise.all(modelFixtures.map(async (name) => ({ name, ...(await fixture(name)) }))))(
+  'a head beside the embedding of $name',
+  async ({ config, source, weights }) => {
+    const embedding = await weights.embedding();
+    const tied = { ...config, tiedHead: true };
+    const shape = [config.vocabularySize, config.hiddenSize];
 
-  test('that differs is used, whatever config.json says, and told', () => {
-    const data = weights.embedding().map((value, i) => (i === 5 ? value + 1 : value));
-    const found = readWeights(withMore(source, { 'lm_head.weight': { shape, data } }), tied);
-    expect(found.isTied).toBe(false);
-    expect(found.head()).toEqual(data);
-    expect(found.notices).toEqual([
-      'config.json says that the head is the embedding (tie_word_embeddings), but the files hold another lm_head.weight: that one is used.',
-    ]);
-  });
+    test('that differs is used, whatever config.json says, and told', async () => {
+      const data = embedding.map((value, i) => (i === 5 ? value + 1 : value));
+      const found = await readWeights(withMore(source, { 'lm_head.weight': { shape, data } }), tied);
+      expect(found.isTied).toBe(false);
+      expect(await found.head()).toEqual(data);
+      expect(found.notices).toEqual([
+        'config.json says that the head is the embedding (tie_word_embeddings), but the files hold another lm_head.weight: that one is used.',
+      ]);
+    });
 
-  test('that is the same is the embedding', () => {
-    const data = weights.embedding().slice();
-    const found = readWeights(withMore(source, { 'lm_head.weight': { shape, data } }), tied);
-    expect(found.isTied).toBe(true);
-    expect(found.head()).toBe(found.embedding());
-    expect(found.notices).toEqual([]);
-  });
+    test('that is the same is the embedding', async () => {
+      const data = embedding.slice();
+      const found = await readWeights(withMore(source, { 'lm_head.weight': { shape, data } }), tied);
+      expect(found.isTied).toBe(true);
+      expect(await found.head()).toBe(await found.embedding());
+      expect(found.notices).toEqual([]);
+    });
 
-  test('and nothing else is no reason for a notice', () => {
-    expect(weights.notices).toEqual([]);
-  });
-});
+    test('and nothing else is no reason for a notice', async () => {
+      expect(weights.notices).toEqual([]);
+    });
+  },
+);
 
 test('a tied config with another head gives the logits of transformers', async () => {
   const { ids, lastRow } = fileJson('tests/fixtures/tied-config-other-head/expected.json') as {
     ids: number[];
     lastRow: number[];
   };
-  const { config, source } = fixture('tied-config-other-head');
-  const weights = readWeights(source, config);
+  const { config, source } = await fixture('tied-config-other-head');
+  const weights = await readWeights(source, config);
   const decoder = await createDecoder(createCpuOps(), { ...config, tiedHead: weights.isTied }, weights);
   const { logits, reader } = await forward(decoder, Uint32Array.from(ids));
   const last = logits.subarray(logits.length - config.vocabularySize);
@@ -190,24 +195,25 @@ test('a tied config with another head gives the logits of transformers', async (
   decoder.release();
 });
 
-test('of a tied pair of which only the head is there, the embedding is asked for', () => {
-  const { config, source } = fixture('tied-config-other-head');
+test('of a tied pair of which only the head is there, the embedding is asked for', async () => {
+  const { config, source } = await fixture('tied-config-other-head');
   const alone = renamed(source, (name) => (name === 'model.embed_tokens.weight' ? null : name));
-  expect(() => readWeights(alone, config)).toThrow('lack tensor "model.embed_tokens.weight"');
+  await expect(readWeights(alone, config)).rejects.toThrow('lack tensor "model.embed_tokens.weight"');
 });
 
-test('weights that nothing reads are named, buffers are not', () => {
-  const { config, source } = fixture('llama-gqa');
+test('weights that nothing reads are named, buffers are not', async () => {
+  const { config, source } = await fixture('llama-gqa');
   const one = { shape: [1], data: Float32Array.of(1) };
-  const named = (...names: string[]) =>
-    readWeights(withMore(source, Object.fromEntries(names.map((name) => [name, one]))), config).notices;
-  expect(named('model.layers.0.self_attn.q_proj.bias')[0]).toContain(
+  const named = async (...names: string[]) =>
+    (await readWeights(withMore(source, Object.fromEntries(names.map((name) => [name, one]))), config))
+      .notices;
+  expect((await named('model.layers.0.self_attn.q_proj.bias'))[0]).toContain(
     '(model.layers.0.self_attn.q_proj.bias)',
   );
-  expect(named('a.sinks', 'b.lora_A.weight', 'c.q_norm.weight', 'd', 'e')[0]).toContain(
+  expect((await named('a.sinks', 'b.lora_A.weight', 'c.q_norm.weight', 'd', 'e'))[0]).toContain(
     '(a.sinks, b.lora_A.weight, c.q_norm.weight and 2 more)',
   );
   expect(
-    named('model.layers.0.self_attn.rotary_emb.inv_freq', 'h.0.attn.bias', 'h.0.attn.masked_bias'),
+    await named('model.layers.0.self_attn.rotary_emb.inv_freq', 'h.0.attn.bias', 'h.0.attn.masked_bias'),
   ).toEqual([]);
 });

@@ -49,7 +49,7 @@ function captureOf({ query, key, value, scale = '1', unrotated }: Given) {
 const small = (t: number, c: number): number => Math.sin(t + c);
 
 async function measure(ops: Ops, given: Given, id: string, parameters: object) {
-  const text = await traceOfCapture(ops, captureOf(given));
+  const text = await traceOfCapture(ops, await captureOf(given));
   const method = methodById(id);
   const all = resolveParameters(method, { ...parameters }, contextOf(text));
   const [layer] = await measureLayers({ text, method, parameters: all, queries: { start: 8, end: T } });
@@ -87,7 +87,7 @@ describe('a capture beyond 32 bits is refused with layer and head', () => {
   ];
   it.each(refused)('%s', async (_, given, sentence) => {
     const ops = createCpuOps();
-    await expect(traceOfCapture(ops, captureOf(given))).rejects.toThrow(sentence);
+    await expect(traceOfCapture(ops, await captureOf(given))).rejects.toThrow(sentence);
     expect(ops.memory().bytes).toBe(0);
   });
 });
@@ -99,7 +99,7 @@ it('refuses a measurement that is no number, with method, layer and head', async
     key: () => 0,
     value: (t) => (t < T / 2 ? 1 : -1),
   };
-  const text = await traceOfCapture(createCpuOps(), captureOf(given));
+  const text = await traceOfCapture(createCpuOps(), await captureOf(given));
   const method = methodById('streaming-llm');
   const parameters = resolveParameters(method, { keepFraction: 0.1, sinkTokens: 1 }, contextOf(text));
   await expect(measureLayers({ text, method, parameters, queries: { start: 39, end: 40 } })).rejects.toThrow(

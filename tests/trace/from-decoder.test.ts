@@ -54,7 +54,7 @@ async function expectLogSumExp(actual: Float32Array, wanted: Float64Array): Prom
 describe('the log-sum-exp of a capture', () => {
   test('normalises queries and keys to PyTorch’s attention', async () => {
     const ops = createCpuOps();
-    const text = await traceOfCapture(ops, readCapture(inputs));
+    const text = await traceOfCapture(ops, await readCapture(inputs));
     for (const { layer, logSumExp } of text.layerTraces) {
       const lse = await ops.readFloats(logSumExp.buffer);
       const query = inputs.float32(`query.${layer}`);
@@ -88,11 +88,11 @@ describe('the log-sum-exp of a capture', () => {
     });
     const tensors = { 'query.0': tensor(H), 'key.0': tensor(G), 'value.0': tensor(G) };
     const file = writeSafetensors(tensors, { ...metadata, layers: '1', attention_scale: '0.7' });
-    const capture = readCapture(readSafetensors(file));
+    const capture = await readCapture(readSafetensors(file));
     const ops = createCpuOps();
     const text = await traceOfCapture(ops, capture);
     const lse = await ops.readFloats(text.layerTraces[0]!.logSumExp.buffer);
-    const { query, key } = capture.layer(0);
+    const { query, key } = await capture.layer(0);
     await expectLogSumExp(lse, naiveLogSumExp(query, key, tokens, 0.7));
   });
 });
@@ -101,7 +101,7 @@ describe('a capture with some of its layers', () => {
   const ops = createCpuOps();
 
   test('keeps their numbers, and methods their parameters by layer', async () => {
-    const text = await traceOfCapture(ops, captureOf([1, 3]));
+    const text = await traceOfCapture(ops, await captureOf([1, 3]));
     expect(text).toMatchObject({ layers: 4, tokens: T, queryHeads: H, keyValueHeads: G, headDimension: d });
     expect(text.layerTraces.map(({ layer }) => layer)).toEqual([1, 3]);
     const method = methodById('streaming-llm');
@@ -109,7 +109,7 @@ describe('a capture with some of its layers', () => {
     const parameters = resolveParameters(method, { keepFraction }, contextOf(text));
     const queries = { start: 168, end: T };
     const some = await measureLayers({ text, method, parameters, queries });
-    const whole = await traceOfCapture(ops, readCapture(inputs));
+    const whole = await traceOfCapture(ops, await readCapture(inputs));
     const all = await measureLayers({ text: whole, method, parameters, queries });
     expect(some).toEqual([all[1], all[3]]);
     expect(some[1]!.keptKeys).toBeGreaterThan(some[0]!.keptKeys);
@@ -120,7 +120,7 @@ describe('a capture with some of its layers', () => {
   test('without room for all is refused with how many there is room for, and nothing stays', async () => {
     const layerBytes = 4 * T * (2 * H * d + 3 * G * d + H);
     const small = createCpuOps({ memoryBytes: 2.5 * layerBytes });
-    const whole = readCapture(inputs);
+    const whole = await readCapture(inputs);
     await expect(traceOfCapture(small, whole)).rejects.toThrow(
       `are allowed on this device; use a capture of at most 2 layers of ${T} tokens, or of fewer tokens.`,
     );
@@ -136,7 +136,7 @@ describe('a capture with some of its layers', () => {
   });
 
   test('can be asked for one of them', async () => {
-    const text = await traceOfCapture(ops, readCapture(inputs), [2]);
+    const text = await traceOfCapture(ops, await readCapture(inputs), [2]);
     expect(text.layerTraces.map(({ layer }) => layer)).toEqual([2]);
     const first = await ops.readFloats(text.layerTraces[0]!.key.buffer, 0, d);
     expect([...first]).toEqual([...inputs.float32('key.2').subarray(0, d)]);
@@ -151,21 +151,21 @@ describe('a capture with some of its layers', () => {
       ]),
     );
     const bytes = writeSafetensors(tensors, { format: 'keyhole-capture-1' });
-    const text = await traceOfCapture(ops, readCapture(readSafetensors(bytes)));
+    const text = await traceOfCapture(ops, await readCapture(readSafetensors(bytes)));
     expect(text).toMatchObject({ layers: 1, rotation: null });
     expect(text.layerTraces[0]).toMatchObject({ queryUnrotated: null, keyUnrotated: null });
     text.release();
   });
 
   test('says how long a text the model was trained on', async () => {
-    const text = await traceOfCapture(ops, captureOf([0, 2], { trained_tokens: '64' }));
+    const text = await traceOfCapture(ops, await captureOf([0, 2], { trained_tokens: '64' }));
     expect(text.trainedTokens).toBe(64);
     text.release();
   });
 
   test('gives all of its memory back', async () => {
     const before = ops.memory().bytes;
-    const text = await traceOfCapture(ops, captureOf([0, 2], { position_offset: '100' }));
+    const text = await traceOfCapture(ops, await captureOf([0, 2], { position_offset: '100' }));
     expect(text.positionOffset).toBe(100);
     expect(text.trainedTokens, 'the capture does not say').toBeNull();
     expect(ops.memory().bytes).toBeGreaterThan(before);

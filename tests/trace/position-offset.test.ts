@@ -54,7 +54,7 @@ const runs: [id: string, parameters: Record<string, unknown>][] = [
 
 async function measure(offset: number) {
   const ops = createCpuOps();
-  const text = await traceOfCapture(ops, captureAt(offset));
+  const text = await traceOfCapture(ops, await captureAt(offset));
   const bytes = ops.memory().bytes;
   const results: number[] = [];
   for (const [id, given] of runs) {

@@ -1,3 +1,5 @@
+import type { Awaitable } from '../files/tensor-source';
+
 /** A linear map: out = weight · in + bias, weight [outputs, inputs] row-major. */
 export interface LinearWeights {
   weight: Float32Array;
@@ -38,13 +40,13 @@ export interface LayerWeights {
  */
 export interface DecoderWeights {
   /** [V, D]. */
-  embedding(): Float32Array;
+  embedding(): Awaitable<Float32Array>;
   /** Learned positions [trainedTokens, D], or null. */
-  positions(): Float32Array | null;
-  layer(index: number): LayerWeights;
-  finalNorm(): NormWeights;
+  positions(): Awaitable<Float32Array | null>;
+  layer(index: number): Awaitable<LayerWeights>;
+  finalNorm(): Awaitable<NormWeights>;
   /** [V, D]; the same array as the embedding where they are tied. */
-  head(): Float32Array;
+  head(): Awaitable<Float32Array>;
 }
 
 /** Weights as an architecture lays them out. */

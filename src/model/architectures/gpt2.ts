@@ -2,10 +2,10 @@ import type { TensorSource } from '../files/tensor-source';
 import type { ModelConfig } from './config';
 import type { LayerWeights, Layout, LinearWeights } from './decoder-weights';
 import { HEAD_NAME, isHeadTied } from './head';
-import { checked, kept, norm, prefixOf } from './tensors';
+import { checked, kept, norm, prefixOf, type Reader } from './tensors';
 
 /** Weights under the names of transformers' GPT-2, whose linear maps (Conv1D) are stored as [inputs, outputs]. */
-export function gpt2Layout(source: TensorSource, config: ModelConfig): Layout {
+export async function gpt2Layout(source: TensorSource, config: ModelConfig): Promise<Layout> {
   const { hiddenSize, vocabularySize, trainedTokens } = config;
   const prefix = prefixOf(source, 'transformer.', 'wte.weight');
   const embedding = kept(checked(source, `${prefix}wte.weight`, [vocabularySize, hiddenSize]));
@@ -14,12 +14,12 @@ export function gpt2Layout(source: TensorSource, config: ModelConfig): Layout {
     layer(source, config, `${prefix}h.${index}`),
   );
   const finalNorm = norm(source, `${prefix}ln_f`, hiddenSize, true);
-  const isTied = isHeadTied(source, config, `${prefix}wte.weight`);
+  const isTied = await isHeadTied(source, config, `${prefix}wte.weight`);
   const head = isTied ? embedding : checked(source, HEAD_NAME, [vocabularySize, hiddenSize]);
   return { embedding, positions, layer: (index) => layers[index]!(), finalNorm, head, isTied };
 }
 
-function layer(source: TensorSource, config: ModelConfig, name: string): () => LayerWeights {
+function layer(source: TensorSource, config: ModelConfig, name: string): Reader<LayerWeights> {
   const { hiddenSize, feedForwardSize } = config;
   const inputNorm = norm(source, `${name}.ln_1`, hiddenSize, true);
   const attention = convolution(source, `${name}.attn.c_attn`, 3 * hiddenSize, hiddenSize);
@@ -27,20 +27,20 @@ function layer(source: TensorSource, config: ModelConfig, name: string): () => L
   const postNorm = norm(source, `${name}.ln_2`, hiddenSize, true);
   const up = convolution(source, `${name}.mlp.c_fc`, feedForwardSize, hiddenSize);
   const down = convolution(source, `${name}.mlp.c_proj`, hiddenSize, feedForwardSize);
-  return () => {
-    const [query, key, value] = thirds(attention());
+  return async () => {
+    const [query, key, value] = thirds(await attention());
     return {
-      inputNorm: inputNorm(),
+      inputNorm: await inputNorm(),
       query: query!,
       key: key!,
       value: value!,
-      output: output(),
+      output: await output(),
       queryNorm: null,
       keyNorm: null,
-      postNorm: postNorm(),
+      postNorm: await postNorm(),
       gate: null,
-      up: up(),
-      down: down(),
+      up: await up(),
+      down: await down(),
     };
   };
 }
@@ -50,10 +50,15 @@ function convolution(
   name: string,
   outputs: number,
   inputs: number,
-): () => LinearWeights {
+): Reader<LinearWeights> {
   const weight = checked(source, `${name}.weight`, [inputs, outputs]);
   const bias = checked(source, `${name}.bias`, [outputs]);
-  return () => ({ weight: transposed(weight(), inputs, outputs), bias: bias(), outputs, inputs });
+  return async () => ({
+    weight: transposed(await weight(), inputs, outputs),
+    bias: await bias(),
+    outputs,
+    inputs,
+  });
 }
 
 /** [rows, columns] to [columns, rows]. */

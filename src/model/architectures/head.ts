@@ -8,14 +8,14 @@ export const HEAD_NAME = 'lm_head.weight';
  * Whether the head really is the embedding, as config.json says. Fine-tuned and resized models often have a head of their own with
  * the config left as it was; transformers 5 then uses that head, and so do we. Reads both where both are there.
  */
-export function isHeadTied(
+export async function isHeadTied(
   source: TensorSource,
   { tiedHead }: Pick<ModelConfig, 'tiedHead'>,
   embedding: string,
-): boolean {
+): Promise<boolean> {
   if (!tiedHead || !source.has(HEAD_NAME) || !source.has(embedding)) return tiedHead;
   if (!shapesEqual(source.shape(HEAD_NAME), source.shape(embedding))) return false;
-  const head = source.float32(HEAD_NAME);
-  const other = source.float32(embedding);
+  const head = await source.float32(HEAD_NAME);
+  const other = await source.float32(embedding);
   return head.every((value, i) => Object.is(value, other[i]) || value === other[i]);
 }

@@ -2,10 +2,10 @@ import type { TensorSource } from '../files/tensor-source';
 import type { ModelConfig } from './config';
 import type { LayerWeights, Layout } from './decoder-weights';
 import { HEAD_NAME, isHeadTied } from './head';
-import { checked, kept, linear, norm, prefixOf, together } from './tensors';
+import { checked, kept, linear, norm, prefixOf, type Reader, together } from './tensors';
 
 /** Weights under the names of transformers' Llama, Qwen2 and Qwen3. */
-export function llamaLayout(source: TensorSource, config: ModelConfig): Layout {
+export async function llamaLayout(source: TensorSource, config: ModelConfig): Promise<Layout> {
   const { hiddenSize, vocabularySize } = config;
   const prefix = prefixOf(source, 'model.', 'embed_tokens.weight');
   const embedding = kept(checked(source, `${prefix}embed_tokens.weight`, [vocabularySize, hiddenSize]));
@@ -13,19 +13,26 @@ export function llamaLayout(source: TensorSource, config: ModelConfig): Layout {
     layer(source, config, `${prefix}layers.${index}`),
   );
   const finalNorm = norm(source, `${prefix}norm`, hiddenSize, false);
-  const isTied = isHeadTied(source, config, `${prefix}embed_tokens.weight`);
+  const isTied = await isHeadTied(source, config, `${prefix}embed_tokens.weight`);
   const head = isTied ? embedding : checked(source, HEAD_NAME, [vocabularySize, hiddenSize]);
-  return { embedding, positions: () => null, layer: (index) => layers[index]!(), finalNorm, head, isTied };
+  return {
+    embedding,
+    positions: async () => null,
+    layer: (index) => layers[index]!(),
+    finalNorm,
+    head,
+    isTied,
+  };
 }
 
-function layer(source: TensorSource, config: ModelConfig, name: string): () => LayerWeights {
+function layer(source: TensorSource, config: ModelConfig, name: string): Reader<LayerWeights> {
   const { hiddenSize, headDimension, feedForwardSize, biases } = config;
   const queryChannels = config.queryHeads * headDimension;
   const keyChannels = config.keyValueHeads * headDimension;
   const attention = `${name}.self_attn`;
   const feedForward = `${name}.mlp`;
   const headNorm = (part: string) =>
-    config.queryKeyNorm ? norm(source, `${attention}.${part}`, headDimension, false) : () => null;
+    config.queryKeyNorm ? norm(source, `${attention}.${part}`, headDimension, false) : async () => null;
   return together<LayerWeights>({
     inputNorm: norm(source, `${name}.input_layernorm`, hiddenSize, false),
     query: linear(source, `${attention}.q_proj`, queryChannels, hiddenSize, biases.queryKeyValue),

@@ -4,8 +4,11 @@ import { finiteWeights } from '../files/finite-weights';
 import { shapesEqual, shapeText, type TensorSource } from '../files/tensor-source';
 import type { LinearWeights, NormWeights } from './decoder-weights';
 
+/** How a part of the weights is read, when it is wanted. */
+export type Reader<Part> = () => Promise<Part>;
+
 /** Checks now that a tensor is there and has the shape; returns how to read it later, which checks that its values are finite. */
-export function checked(source: TensorSource, name: string, shape: readonly number[]): () => Float32Array {
+export function checked(source: TensorSource, name: string, shape: readonly number[]): Reader<Float32Array> {
   if (!source.has(name)) {
     throw new UserError(`The model's weights lack tensor ${quote(name)}; its config.json calls for it.`);
   }
@@ -15,7 +18,7 @@ export function checked(source: TensorSource, name: string, shape: readonly numb
       `Tensor ${quote(name)} has shape ${shapeText(found)}, but config.json calls for ${shapeText(shape)}.`,
     );
   }
-  return () => finiteWeights(name, shape, source.float32(name));
+  return async () => finiteWeights(name, shape, await source.float32(name));
 }
 
 /** NAME.weight [outputs, inputs] and, if asked for, NAME.bias [outputs]. */
@@ -25,22 +28,27 @@ export function linear(
   outputs: number,
   inputs: number,
   hasBias: boolean,
-): () => LinearWeights {
+): Reader<LinearWeights> {
   const weight = checked(source, `${name}.weight`, [outputs, inputs]);
   const bias = hasBias ? checked(source, `${name}.bias`, [outputs]) : null;
-  return () => ({ weight: weight(), bias: bias?.() ?? null, outputs, inputs });
+  return async () => ({ weight: await weight(), bias: (await bias?.()) ?? null, outputs, inputs });
 }
 
 /** NAME.weight [size] and, if asked for, NAME.bias [size]. */
-export function norm(source: TensorSource, name: string, size: number, hasBias: boolean): () => NormWeights {
+export function norm(
+  source: TensorSource,
+  name: string,
+  size: number,
+  hasBias: boolean,
+): Reader<NormWeights> {
   const weight = checked(source, `${name}.weight`, [size]);
   const bias = hasBias ? checked(source, `${name}.bias`, [size]) : null;
-  return () => ({ weight: weight(), bias: bias?.() ?? null });
+  return async () => ({ weight: await weight(), bias: (await bias?.()) ?? null });
 }
 
 /** Reads once and keeps the array: for the embedding, so that a tied head is the same array. */
-export function kept(read: () => Float32Array): () => Float32Array {
-  let values: Float32Array | undefined;
+export function kept(read: Reader<Float32Array>): Reader<Float32Array> {
+  let values: Promise<Float32Array> | undefined;
   return () => {
     values ??= read();
     return values;
@@ -53,7 +61,12 @@ export function prefixOf(source: TensorSource, prefix: string, name: string): st
 }
 
 /** One reader for a record from a reader for each of its parts. */
-export function together<Parts>(readers: { [Name in keyof Parts]: () => Parts[Name] }): () => Parts {
-  const entries = Object.entries(readers) as [string, () => unknown][];
-  return () => Object.fromEntries(entries.map(([name, read]) => [name, read()])) as Parts;
+export function together<Parts>(readers: { [Name in keyof Parts]: Reader<Parts[Name]> }): Reader<Parts> {
+  const entries = Object.entries(readers) as [string, Reader<unknown>][];
+  return async () => {
+    const parts: [string, unknown][] = [];
+    // One after the other: a file larger than memory is never asked for all of them.
+    for (const [name, read] of entries) parts.push([name, await read()]);
+    return Object.fromEntries(parts) as Parts;
+  };
 }

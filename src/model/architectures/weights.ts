@@ -16,10 +16,12 @@ export interface FoundWeights extends Layout {
  * Finds every weight that the config calls for and checks its shape, before any value is read. UserError, one sentence,
  * that names the first tensor that is missing or has another shape than expected.
  */
-export function readWeights(source: TensorSource, config: ModelConfig): FoundWeights {
+export async function readWeights(source: TensorSource, config: ModelConfig): Promise<FoundWeights> {
   const watched = watchedSource(source);
   const weights =
-    config.architecture === 'gpt2' ? gpt2Layout(watched.source, config) : llamaLayout(watched.source, config);
+    config.architecture === 'gpt2'
+      ? await gpt2Layout(watched.source, config)
+      : await llamaLayout(watched.source, config);
   const notices = unreadNotices(watched.unread());
   if (config.tiedHead && !weights.isTied) {
     notices.unshift(

@@ -1,9 +1,9 @@
 import { UserError } from '../../base/user-error';
 import { inverseRotate, type Rope } from '../decoder/rope';
-import type { SafetensorsFile } from '../files/safetensors';
+import type { StoredSafetensors } from '../files/safetensors';
 import { type TensorToWrite, writeSafetensors } from '../files/safetensors-writer';
 import { shapesEqual, shapeText } from '../files/tensor-source';
-import { type InjectedName, type InjectedTensor, readInjected } from './injected';
+import { type Injected, readAllInjected } from './injected';
 import { type CaptureMetadata, captureMetadataStrings, parseCaptureMetadata } from './metadata';
 
 /** Queries, keys and values of one layer: query [H, T, d], key and value [G, T, d], rotary positions applied. */
@@ -48,17 +48,17 @@ export interface Capture {
    * Reads a present layer. The arrays may be views of the file: read only. Un-rotated ones that are not in the file are
    * computed at each call. UserError if a value is not finite.
    */
-  layer(index: number): CaptureLayer;
-  /** What the file brings for methods beside these, of a present layer; null: nothing of that name. UserError if unsound. */
-  injected<Name extends InjectedName>(name: Name, layer: number): InjectedTensor<Name> | null;
+  layer(index: number): Promise<CaptureLayer>;
+  /** What the file brings for methods beside these, of a present layer; null: nothing of that name. */
+  injected: Injected;
   /** Rows of the output projections [D, H·d], which all present layers have; 0: none has one. */
   outputRows: number;
   /** A present layer's output projection; there if `outputRows` is not 0. UserError if a value is not finite. */
-  outputProjection(layer: number): Float32Array;
+  outputProjection(layer: number): Promise<Float32Array>;
 }
 
 /** Checks a capture as a whole: names, shapes and metadata. Tensors it does not know are ignored. UserError if unsound. */
-export function readCapture(file: SafetensorsFile): Capture {
+export async function readCapture(file: StoredSafetensors): Promise<Capture> {
   const { notices, ...metadata } = parseCaptureMetadata(file.metadata);
   const presentLayers = findLayers(file);
   if (presentLayers.length === 0) {
@@ -88,6 +88,12 @@ export function readCapture(file: SafetensorsFile): Capture {
       `The capture has heads of ${headDimension} channels; rotary positions need an even number.`,
     );
   }
+  const injected = await readAllInjected(file, presentLayers, {
+    tokens: tokens!,
+    queryHeads,
+    keyValueHeads,
+    headDimension,
+  });
   const unrotate = (x: Float32Array) => rope && inverseRotate(x, tokens, rope, headDimension, positionOffset);
   const complete = presentLayers.every(
     (layer) => file.has(`query_unrotated.${layer}`) && file.has(`key_unrotated.${layer}`),
@@ -106,27 +112,26 @@ export function readCapture(file: SafetensorsFile): Capture {
     trainedTokens: metadata.trainedTokens,
     model: metadata.model,
     tokenTexts: checkLength('tokens', metadata.tokenTexts, tokens!),
-    inputIds: readInputIds(file, tokens!),
+    inputIds: await readInputIds(file, tokens!),
     unrotatedMissing:
       complete || rope
         ? null
         : 'The capture has no un-rotated queries and keys, and no rope metadata to compute them from.',
     notices: [...file.notices, ...notices],
-    injected: (name, layer) =>
-      readInjected(file, name, layer, { tokens, queryHeads, keyValueHeads, headDimension }),
+    injected,
     outputRows,
     outputProjection: (layer) => finite(file, `output_projection.${layer}`),
-    layer: (index) => {
-      const query = finite(file, `query.${index}`);
-      const key = finite(file, `key.${index}`);
-      const value = finite(file, `value.${index}`);
-      const stored = (name: string) => (file.has(name) ? finite(file, name) : null);
+    async layer(index) {
+      const query = await finite(file, `query.${index}`);
+      const key = await finite(file, `key.${index}`);
+      const value = await finite(file, `value.${index}`);
+      const stored = async (name: string) => (file.has(name) ? finite(file, name) : null);
       return {
         query,
         key,
         value,
-        queryUnrotated: stored(`query_unrotated.${index}`) ?? unrotate(query),
-        keyUnrotated: stored(`key_unrotated.${index}`) ?? unrotate(key),
+        queryUnrotated: (await stored(`query_unrotated.${index}`)) ?? unrotate(query),
+        keyUnrotated: (await stored(`key_unrotated.${index}`)) ?? unrotate(key),
       };
     },
   };
@@ -140,12 +145,12 @@ function checkAnswerStart(answerStart: number | null, tokens: number): number | 
   );
 }
 
-function findLayers(file: SafetensorsFile): number[] {
+function findLayers(file: StoredSafetensors): number[] {
   const matches = file.names().map((name) => /^query\.(0|[1-9]\d{0,3})$/.exec(name));
   return matches.flatMap((match) => (match ? [Number(match[1])] : [])).sort((a, b) => a - b);
 }
 
-function shapeOf(file: SafetensorsFile, name: string): readonly number[] {
+function shapeOf(file: StoredSafetensors, name: string): readonly number[] {
   if (!file.has(name)) throw new UserError(`The capture lacks tensor ${name}.`);
   const shape = file.shape(name);
   if (shape.length !== 3 || shape.includes(0)) {
@@ -157,7 +162,7 @@ function shapeOf(file: SafetensorsFile, name: string): readonly number[] {
 }
 
 function checkLayer(
-  file: SafetensorsFile,
+  file: StoredSafetensors,
   layer: number,
   queryShape: readonly number[],
   keyShape: readonly number[],
@@ -177,7 +182,7 @@ function checkLayer(
 }
 
 /** @throws UserError unless all layers have an output projection of one shape, or none has one */
-function readOutputRows(file: SafetensorsFile, layers: readonly number[], columns: number): number {
+function readOutputRows(file: StoredSafetensors, layers: readonly number[], columns: number): number {
   const having = layers.filter((layer) => file.has(`output_projection.${layer}`));
   if (having.length === 0) return 0;
   const lacking = layers.find((layer) => !having.includes(layer));
@@ -197,13 +202,13 @@ function readOutputRows(file: SafetensorsFile, layers: readonly number[], column
   return rows;
 }
 
-function readInputIds(file: SafetensorsFile, tokens: number): Int32Array | null {
+async function readInputIds(file: StoredSafetensors, tokens: number): Promise<Int32Array | null> {
   if (!file.has('input_ids')) return null;
   const shape = file.shape('input_ids');
   if (shape.length !== 1) {
     throw new UserError(`The capture's input_ids has shape ${shapeText(shape)} instead of [tokens].`);
   }
-  return checkLength('input_ids', file.int32('input_ids'), tokens);
+  return checkLength('input_ids', await file.int32('input_ids'), tokens);
 }
 
 function checkLength<List extends { length: number }>(
@@ -217,8 +222,8 @@ function checkLength<List extends { length: number }>(
   return list;
 }
 
-function finite(file: SafetensorsFile, name: string): Float32Array {
-  const values = file.float32(name);
+async function finite(file: StoredSafetensors, name: string): Promise<Float32Array> {
+  const values = await file.float32(name);
   for (let i = 0; i < values.length; i++) {
     if (!Number.isFinite(values[i])) {
       throw new UserError(

@@ -1,6 +1,5 @@
 import { UserError } from '../../base/user-error';
-import type { SafetensorsFile } from '../files/safetensors';
-import { shapeText } from '../files/tensor-source';
+import { shapeText, type TensorSource } from '../files/tensor-source';
 
 /** What a capture may bring beside queries, keys and values, for methods that otherwise draw or cluster it themselves. */
 interface InjectedValues {
@@ -27,15 +26,37 @@ export interface InjectedSizes {
   readonly headDimension: number;
 }
 
-/** One layer's tensor of that name; null where the file has none. UserError if its shape or its values are not what they should be. */
-export function readInjected<Name extends InjectedName>(
-  file: SafetensorsFile,
+/** A layer's tensor of that name; null where there is none. */
+export type Injected = <Name extends InjectedName>(name: Name, layer: number) => InjectedTensor<Name> | null;
+
+const names: readonly InjectedName[] = ['sketch', 'cluster_labels', 'coarse_labels'];
+
+/**
+ * Reads all of them, which are small beside queries and keys, as methods do not wait. UserError if the shape or the values of one
+ * are not what they should be.
+ */
+export async function readAllInjected(
+  file: TensorSource,
+  layers: readonly number[],
+  sizes: InjectedSizes,
+): Promise<Injected> {
+  const found = new Map<string, InjectedTensor>();
+  for (const layer of layers) {
+    for (const name of names) {
+      if (file.has(`${name}.${layer}`)) found.set(`${name}.${layer}`, await read(file, name, layer, sizes));
+    }
+  }
+  return <Name extends InjectedName>(name: Name, layer: number) =>
+    (found.get(`${name}.${layer}`) as InjectedTensor<Name> | undefined) ?? null;
+}
+
+async function read<Name extends InjectedName>(
+  file: TensorSource,
   name: Name,
   layer: number,
   { tokens, keyValueHeads: G, headDimension: d }: InjectedSizes,
-): InjectedTensor<Name> | null {
+): Promise<InjectedTensor<Name>> {
   const tensor = `${name}.${layer}`;
-  if (!file.has(tensor)) return null;
   const shape = file.shape(tensor);
   const fits = {
     sketch: shape.length === 3 && shape[1] === d,
@@ -50,7 +71,7 @@ export function readInjected<Name extends InjectedName>(
     }[name];
     throw new UserError(`The capture's ${tensor} has shape ${shapeText(shape)} instead of ${wanted}.`);
   }
-  const values = name === 'sketch' ? file.float32(tensor) : file.int32(tensor);
+  const values = name === 'sketch' ? await file.float32(tensor) : await file.int32(tensor);
   const wrong = values.findIndex((value: number) =>
     name === 'sketch' ? !Number.isFinite(value) : value < 0,
   );

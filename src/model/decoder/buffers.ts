@@ -88,16 +88,16 @@ async function uploadTo(
   const table = (data: Float32Array, label: string): DeviceTable =>
     uploadTable(ops, upload, data, config.hiddenSize, label);
 
-  const embeddingData = weights.embedding();
-  const headData = weights.head();
+  const embeddingData = await weights.embedding();
+  const headData = await weights.head();
   const embedding = table(embeddingData, 'embedding');
   const head = headData === embeddingData ? embedding : table(headData, 'head');
-  const positionData = weights.positions();
+  const positionData = await weights.positions();
   const positions = positionData ? table(positionData, 'positions') : null;
 
   const layers: DeviceLayer[] = [];
   for (let l = 0; l < config.layers; l++) {
-    const source = weights.layer(l);
+    const source = await weights.layer(l);
     layers.push({
       inputNorm: norm(source.inputNorm, `layer ${l} input norm`),
       query: linear(source.query, `layer ${l} query`),
@@ -114,7 +114,7 @@ async function uploadTo(
     onLayer(l + 1);
     await ops.pace();
   }
-  const finalNorm = norm(weights.finalNorm(), 'final norm');
+  const finalNorm = norm(await weights.finalNorm(), 'final norm');
   return { embedding, positions, layers, finalNorm, head };
 }
 

@@ -1,11 +1,8 @@
 import type { ModelFolder, ReadOptions } from '../load';
+import { bytesOfBlob } from './file-bytes';
 
 /** Fetches one file of a folder; null where there is none. UserError, one sentence, where it cannot be had. */
-export type FetchFile = (
-  path: string,
-  address: string,
-  options: ReadOptions,
-) => Promise<Uint8Array<ArrayBuffer> | null>;
+export type FetchFile = (path: string, address: string, options: ReadOptions) => Promise<Blob | null>;
 
 /**
  * A model folder on the network: `files` is its address, or the address of each of its files (as a build renames them).
@@ -22,9 +19,10 @@ export function httpFolder(
   };
   return {
     name,
-    read: async (path, options = {}) => {
+    async open(path, options = {}) {
       const address = addressOf(path);
-      return address === null ? null : fetchFile(path, address, options);
+      const blob = address === null ? null : await fetchFile(path, address, options);
+      return blob && bytesOfBlob(path, blob);
     },
   };
 }

@@ -3,20 +3,45 @@ import { basename, join, resolve } from 'node:path';
 import { quote } from '../../base/quote';
 import { UserError } from '../../base/user-error';
 import type { ModelFolder } from '../load';
+import type { FileBytes } from './file-bytes';
+
+/** One read cannot pass 2 GiB. */
+const PIECE_BYTES = 2 ** 30;
 
 /** A model folder on disk. */
 export function nodeFolder(folder: string): ModelFolder {
-  return { name: basename(resolve(folder)), read: (path) => readIfThere(join(folder, path)) };
+  return { name: basename(resolve(folder)), open: (path) => openIfThere(join(folder, path), path) };
 }
 
-/** The bytes of a file; null if there is none. UserError if there is one that cannot be read. */
-async function readIfThere(path: string): Promise<Uint8Array<ArrayBuffer> | null> {
+/** A file on disk, named as it is called for; null if there is none. UserError if there is one that cannot be read. */
+export async function openIfThere(path: string, name = path): Promise<FileBytes | null> {
+  const size = await using(path, async (handle) => (await handle.stat()).size);
+  if (size === null) return null;
+  return {
+    name,
+    size,
+    async read(begin, end, signal) {
+      const bytes = await using(path, (handle) => readRange(handle, begin, end, signal));
+      if (!bytes) throw new UserError(`${quote(path, 200)} is no longer there.`);
+      return bytes;
+    },
+  };
+}
+
+/** Null where there is no such file. A file is opened for each read: many are open at a time, and none has to be closed by whoever has one. */
+async function using<Result>(
+  path: string,
+  act: (handle: FileHandle) => Promise<Result>,
+): Promise<Result | null> {
   let handle: FileHandle | undefined;
   try {
     handle = await open(path);
-    return await readWhole(handle);
+    // A folder opens, and fails only when it is read.
+    if ((await handle.stat()).isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });
+    return await act(handle);
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
+    const { code, message, name } = error as NodeJS.ErrnoException;
+    if (name === 'AbortError') throw error;
     if (code === 'ENOENT' || code === 'ENOTDIR') return null;
     throw new UserError(`${quote(path, 200)} cannot be read: ${code ?? message}.`);
   } finally {
@@ -24,13 +49,22 @@ async function readIfThere(path: string): Promise<Uint8Array<ArrayBuffer> | null
   }
 }
 
-/** In pieces, as one read cannot pass 2 GiB. */
-async function readWhole(handle: FileHandle): Promise<Uint8Array<ArrayBuffer>> {
-  const { size } = await handle.stat();
-  const bytes = new Uint8Array(size);
+async function readRange(
+  handle: FileHandle,
+  begin: number,
+  end: number,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(end - begin);
   let at = 0;
-  while (at < size) {
-    const { bytesRead } = await handle.read(bytes, at, Math.min(size - at, 2 ** 30), at);
+  while (at < bytes.byteLength) {
+    signal?.throwIfAborted();
+    const { bytesRead } = await handle.read(
+      bytes,
+      at,
+      Math.min(bytes.byteLength - at, PIECE_BYTES),
+      begin + at,
+    );
     if (bytesRead === 0) throw new Error('it became shorter while it was read');
     at += bytesRead;
   }

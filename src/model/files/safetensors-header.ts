@@ -27,27 +27,42 @@ const MOST_TENSORS = 100_000;
 const DEEPEST = 3;
 const MOST_AXES = 32;
 
+/** So many bytes of a file tell how long its header is, and whether it is a pointer to one. */
+export const HEADER_START_BYTES = 512;
+
 /**
- * Reads and checks the header of a safetensors file: 8 bytes of little-endian length, then JSON
- * (https://huggingface.co/docs/safetensors, "Format"). After it returns, every entry lies inside the file, has as many
- * bytes as its type and shape say, and shares none with another. UserError, one sentence, for everything else.
+ * Where a safetensors file's header ends, by its first HEADER_START_BYTES bytes (fewer if it is shorter) and its size in bytes.
+ * UserError, one sentence, if it cannot be one.
  */
-export function readHeader(bytes: Uint8Array, file = 'The safetensors file'): SafetensorsHeader {
-  refusePointer(bytes, file);
-  if (bytes.byteLength < 8)
-    throw new UserError(`${file} is ${bytes.byteLength} bytes long, too short for a header.`);
-  const declared = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
+export function headerEnd(start: Uint8Array, fileBytes: number, file = 'The safetensors file'): number {
+  refusePointer(start, file);
+  if (fileBytes < 8) throw new UserError(`${file} is ${fileBytes} bytes long, too short for a header.`);
+  const declared = new DataView(start.buffer, start.byteOffset, 8).getBigUint64(0, true);
   if (declared > BigInt(LONGEST_HEADER_BYTES)) {
     throw new UserError(
       `${file} declares a header of ${declared} bytes, more than 32 MiB: it is damaged or not safetensors.`,
     );
   }
-  const dataStart = 8 + Number(declared);
-  if (dataStart > bytes.byteLength) {
+  const end = 8 + Number(declared);
+  if (end > fileBytes)
     throw new UserError(`${file} ends inside its header: it is cut off or not safetensors.`);
-  }
+  return end;
+}
+
+/**
+ * Reads and checks the header of a safetensors file: 8 bytes of little-endian length, then JSON
+ * (https://huggingface.co/docs/safetensors, "Format"). `bytes` begin the file and hold its header (headerEnd), and `fileBytes` is
+ * the size of the whole. After it returns, every entry lies inside the file, has as many bytes as its type and shape say, and
+ * shares none with another. UserError, one sentence, for everything else.
+ */
+export function readHeader(
+  bytes: Uint8Array,
+  file = 'The safetensors file',
+  fileBytes = bytes.byteLength,
+): SafetensorsHeader {
+  const dataStart = headerEnd(bytes, fileBytes, file);
   const object = parseHeader(bytes.subarray(8, dataStart), file);
-  const dataBytes = bytes.byteLength - dataStart;
+  const dataBytes = fileBytes - dataStart;
   const tensors = new Map<string, TensorEntry>();
   let metadata: Record<string, string> = {};
   for (const [name, value] of Object.entries(object)) {

@@ -1,7 +1,6 @@
 import * as z from 'zod/mini';
 import { quote } from '../../base/quote';
 import { UserError } from '../../base/user-error';
-import type { SafetensorsFile } from './safetensors';
 import type { TensorSource } from './tensor-source';
 
 /** The file that says which shard holds which tensor. */
@@ -37,7 +36,7 @@ export function parseShardIndex(value: unknown): Map<string, string> {
 }
 
 /** The shards as one source. UserError if a shard or a tensor that the index names is missing. */
-export function shardedSource(index: Map<string, string>, files: Map<string, SafetensorsFile>): TensorSource {
+export function shardedSource(index: Map<string, string>, files: Map<string, TensorSource>): TensorSource {
   for (const [name, file] of index) {
     const shard = files.get(file);
     if (!shard)
@@ -49,7 +48,7 @@ export function shardedSource(index: Map<string, string>, files: Map<string, Saf
   const places = new Map(index);
   for (const [file, shard] of files)
     for (const name of shard.names()) if (!places.has(name)) places.set(name, file);
-  const shardOf = (name: string): SafetensorsFile => {
+  const shardOf = (name: string): TensorSource => {
     const shard = files.get(places.get(name) ?? '');
     if (!shard) throw new UserError(`The model's weights have no tensor ${quote(name)}.`);
     return shard;

@@ -1,6 +1,13 @@
 import { quote } from '../../base/quote';
 import { UserError } from '../../base/user-error';
-import { readHeader, type SafetensorsHeader, type TensorEntry } from './safetensors-header';
+import type { FileBytes } from './file-bytes';
+import {
+  HEADER_START_BYTES,
+  headerEnd,
+  readHeader,
+  type SafetensorsHeader,
+  type TensorEntry,
+} from './safetensors-header';
 import type { TensorSource } from './tensor-source';
 import { toFloat32, toInt32 } from './tensor-values';
 
@@ -25,6 +32,44 @@ export interface Tensor {
 export function readSafetensors(bytes: Uint8Array | ArrayBuffer, file?: string): SafetensorsFile {
   const array = bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes);
   return new SafetensorsFile(array, readHeader(array, file), file ?? 'The safetensors file');
+}
+
+/** A safetensors file whose tensors are read one at a time; metadata and notices as SafetensorsFile has them. */
+export interface StoredSafetensors extends TensorSource {
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly notices: readonly string[];
+}
+
+/** Opens a safetensors file wherever it lies, as readSafetensors does one in memory; only its header is read. */
+export async function openSafetensors(
+  file: FileBytes,
+  { signal }: { readonly signal?: AbortSignal } = {},
+): Promise<StoredSafetensors> {
+  const start = await file.read(0, Math.min(HEADER_START_BYTES, file.size), signal);
+  const end = headerEnd(start, file.size, file.name);
+  const bytes = end <= start.byteLength ? start : await file.read(0, end, signal);
+  const { tensors, metadata, notices, dataStart } = readHeader(bytes, file.name, file.size);
+  const entry = (name: string): TensorEntry => {
+    const found = tensors.get(name);
+    if (!found) throw new UserError(`${file.name} has no tensor ${quote(name)}.`);
+    return found;
+  };
+  const bytesOf = ({ begin, end }: TensorEntry) => file.read(dataStart + begin, dataStart + end, signal);
+  return {
+    metadata,
+    notices,
+    names: () => [...tensors.keys()],
+    has: (name) => tensors.has(name),
+    shape: (name) => entry(name).shape,
+    async float32(name) {
+      const { type } = entry(name);
+      return toFloat32(name, type, await bytesOf(entry(name)));
+    },
+    async int32(name) {
+      const { type } = entry(name);
+      return toInt32(name, type, await bytesOf(entry(name)));
+    },
+  };
 }
 
 export class SafetensorsFile implements TensorSource {

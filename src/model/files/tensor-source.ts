@@ -6,12 +6,15 @@ export interface TensorSource {
   shape(name: string): readonly number[];
   /**
    * The values as float32, row-major. May be a view of the file's bytes: do not write to it, and do not transfer its
-   * buffer. UserError if there is no such tensor or it holds integers.
+   * buffer. UserError if there is no such tensor, it holds integers, or its bytes cannot be had.
    */
-  float32(name: string): Float32Array;
+  float32(name: string): Awaitable<Float32Array>;
   /** The values as int32; UserError if there is no such tensor, or it holds anything else than integers that fit. */
-  int32(name: string): Int32Array;
+  int32(name: string): Awaitable<Int32Array>;
 }
+
+/** What lies in memory is there at once; what is read from a file has to be waited for. */
+export type Awaitable<Value> = Value | Promise<Value>;
 
 /** A shape as it is written in messages: [2, 192, 16]. */
 export function shapeText(shape: readonly number[]): string {
