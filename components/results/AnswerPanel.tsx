@@ -3,6 +3,7 @@ import type { DivergencePart, LayerMeasurement } from '../../src/measure/results
 import { EVICTION_CHOICES, type EvictAfter, type Traits } from '../../src/methods/method';
 import {
   useAllLayers,
+  useEvictsAtQueries,
   useIsPast,
   useMeasured,
   usePage,
@@ -135,16 +136,18 @@ function QueriesRange() {
   };
   return (
     <div className={styles.range}>
-      <Term name="queries">over queries</Term>
-      <NumberField
-        className={styles.number}
-        label="First query of the numbers"
-        value={String(begin)}
-        onType={type}
-        onError={setError}
-        onDone={() => typed !== null && typed !== begin && actions.setQueriesStart(typed)}
-      />
-      <span>to {formatCount(last)}</span>
+      <span className={styles.together}>
+        <Term name="queries">over queries</Term>
+        <NumberField
+          className={styles.number}
+          label="First query of the numbers"
+          value={String(begin)}
+          onType={type}
+          onError={setError}
+          onDone={() => typed !== null && typed !== begin && actions.setQueriesStart(typed)}
+        />
+        <span>to {formatCount(last)}</span>
+      </span>
       {typeof chosen === 'number' && (
         <Button kind="text" className={styles.usual} onClick={() => actions.setQueriesStart(null)}>
           usual range
@@ -156,24 +159,31 @@ function QueriesRange() {
   );
 }
 
-/** Whether methods that evict once see a task's question first. A first query that was typed is where they evict. */
+/**
+ * Whether methods that evict once see a task's question first; of one that does not, the first query alone moves, and that is what is said. A first query that was typed is where they evict.
+ */
 function EvictAfterChoice() {
   const { actions } = usePage();
   const source = useSession('source');
   const queriesStart = useSession('queriesStart');
+  const evicts = useEvictsAtQueries();
   const place = evictAfterOf({ source, queriesStart });
   if (place === null) return null;
   return (
-    <>
-      <Term name="evictAfter">evicting after the</Term>
+    <span className={styles.together}>
+      {evicts ? (
+        <Term name="evictAfter">evicting after the</Term>
+      ) : (
+        <Term name="beginAfter">beginning after the</Term>
+      )}
       <Select
         className={styles.place}
-        aria-label="Methods that evict once do so after"
+        aria-label={evicts ? 'Methods that evict once do so after' : 'The queries begin after'}
         value={place}
         options={EVICTION_CHOICES.map((value) => ({ value }))}
         onChange={(value) => actions.setQueriesStart(queriesAfter(value as EvictAfter))}
       />
-    </>
+    </span>
   );
 }
 

@@ -28,6 +28,7 @@ import {
   checkSameStart,
   countAnswers,
   type EvaluationHead,
+  placeText,
   readEvaluation,
   readPart,
   readShard,
@@ -278,8 +279,8 @@ function printCells(known: readonly Cell[], plan: readonly CellKey[]): Promise<v
   const cells = [...known];
   const lines = plan.map((key) => {
     const { accuracy, interval95, right, lossNats, means, notices } = cellOf(cells, key);
-    const { task, tokens, evictAfter } = key;
-    const label = evictAfter === 'question' ? `${key.label}, after the question` : key.label;
+    const { task, tokens } = key;
+    const label = `${key.label}${placeText(key)}`;
     if (accuracy === null || interval95 === null || lossNats === null) {
       const why = right === '' ? 'no answer' : (notices[0] ?? 'not run');
       return `${task} ${tokens} ${label}: ${why}\n`;

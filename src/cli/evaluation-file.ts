@@ -13,7 +13,8 @@ import { UserError } from '../base/user-error';
 import { wilsonInterval } from '../measure/wilson';
 import { methodById } from '../methods';
 import { EVICTION_CHOICES } from '../methods/method';
-import type { Parameters } from '../methods/parameters';
+import { evictsAtQueries } from '../methods/method-spec';
+import { completeParameters, type Parameters } from '../methods/parameters';
 import { readJson } from './files';
 import { writeJson } from './output';
 
@@ -192,8 +193,14 @@ export function checkSameMeaning(
   );
 }
 
-/** Whether a cell's method evicts once, its choices being as they are left out. */
-function evictsOnce({ id, parameters }: CellKey): boolean {
+/** Where a cell's method evicts, as words behind its label; one that does not evict once is only measured from there on. */
+export function placeText(cell: Pick<CellKey, 'id' | 'parameters' | 'evictAfter'>): string {
+  if (cell.evictAfter !== 'question') return '';
+  return evictsOnce(cell) ? ', after the question' : ', measured after the question';
+}
+
+/** What a cell leaves out at its default for a text of any length. */
+function evictsOnce({ id, parameters }: Pick<CellKey, 'id' | 'parameters'>): boolean {
   const method = methodById(id);
   const context = {
     tokens: 1,
@@ -203,10 +210,7 @@ function evictsOnce({ id, parameters }: CellKey): boolean {
     keyValueHeads: 1,
     headDimension: 2,
   };
-  const choices = Object.entries(method.parameters).flatMap(([name, schema]) =>
-    schema.kind === 'choice' ? [[name, parameters[name] ?? schema.default(context, {})] as const] : [],
-  );
-  return method.traits(Object.fromEntries(choices) as Parameters).decides === 'once';
+  return evictsAtQueries(method, { ...completeParameters(method, {}, context), ...parameters } as Parameters);
 }
 
 type Place = Pick<CellKey, 'task' | 'tokens' | 'label' | 'evictAfter'>;

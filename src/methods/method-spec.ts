@@ -14,6 +14,12 @@ export function isFullAttention(method: Pick<Method, 'traits'>, parameters: Para
   return decides === 'never' && positions === 'model' && cache === 'tokens';
 }
 
+/** Whether a method evicts once, and where a study's queries begin: not wherever they do, and not at a place of its own. */
+export function evictsAtQueries(method: Pick<Method, 'traits'>, parameters: Parameters): boolean {
+  const { decides, evictsAt } = method.traits(parameters);
+  return decides === 'once' && evictsAt === undefined;
+}
+
 /** What a selection depends on, given the text. */
 export function methodKey({ id, parameters }: MethodSpec): string {
   return fingerprint([id, parameters]);

@@ -4,7 +4,7 @@ import { useStore } from 'zustand';
 import { useShallow } from 'zustand/react/shallow';
 import type { QueryRow } from '../measure/results';
 import type { Method } from '../methods/method';
-import { methodKey } from '../methods/method-spec';
+import { evictsAtQueries, methodKey } from '../methods/method-spec';
 import { idleBy, type ParameterContext, type Parameters, type ParameterValue } from '../methods/parameters';
 import { hasValues, type Preset, presetsOf } from '../methods/presets';
 import type { Measurements } from '../study/results';
@@ -75,6 +75,15 @@ export function useMethod(): Method {
   const method = findMethod(id);
   if (!method) throw new Error(`the session's method ${id} is missing`);
   return method;
+}
+
+/** Whether the session's method evicts once, where the queries begin. */
+export function useEvictsAtQueries(): boolean {
+  const { findMethod, store } = usePage();
+  return useStore(store, ({ session: { method } }) => {
+    const found = findMethod(method.id);
+    return found !== null && evictsAtQueries(found, method.parameters);
+  });
 }
 
 /** What the kept shares of the map depend on. */

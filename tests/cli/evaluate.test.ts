@@ -7,6 +7,7 @@ import {
   checkSameSeeds,
   checkSameStart,
   countAnswers,
+  placeText,
   readEvaluation,
 } from '../../src/cli/evaluation-file';
 import { sampleTexts } from '../../src/cli/node-environment';
@@ -259,6 +260,16 @@ it('evicts before the question, after it, or both, a cell each', async () => {
     /--evict-after must be context, before the question, question, after it, or both/,
     ...[...asked, '--evict-after', 'answer', '--out', path('none.json')],
   );
+});
+
+it('says of a method that does not evict once that it is measured after the question', () => {
+  const text = (id: string, parameters = {}, evictAfter: 'context' | 'question' = 'question') =>
+    placeText({ id, parameters, evictAfter });
+  expect(text('quest')).toBe(', measured after the question');
+  expect(text('infllm', { localTokens: 64 })).toBe(', measured after the question');
+  expect(text('streaming-llm')).toBe(', after the question');
+  expect(text('streaming-llm', { positions: 'cache' })).toBe(', measured after the question');
+  expect(text('quest', {}, 'context')).toBe('');
 });
 
 it('counts what is said of a text and a method once', () => {

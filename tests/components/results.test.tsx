@@ -204,7 +204,7 @@ describe('the answer', () => {
   });
 
   it('lets methods evict before a task’s question or after it', async () => {
-    const page = await testPage();
+    const page = await testPage({ hash: '#method=snapkv' });
     renderWith(page, <AnswerPanel />);
     await act(() => page.idle());
     const choice = screen.getByRole('combobox', { name: 'Methods that evict once do so after' });
@@ -215,6 +215,18 @@ describe('the answer', () => {
     // A token that was chosen says where they evict; nothing asks, nothing is asked.
     act(() => page.actions.setQueriesStart(900));
     expect(choice).not.toBeInTheDocument();
+  });
+
+  it('says of a method that does not evict once that its queries alone move', async () => {
+    const page = await testPage({ hash: '#method=quest' });
+    renderWith(page, <AnswerPanel />);
+    await act(() => page.idle());
+    const evicting = () => screen.queryByRole('combobox', { name: 'Methods that evict once do so after' });
+    expect(screen.getByRole('combobox', { name: 'The queries begin after' })).toHaveValue('context');
+    expect(screen.getByText('beginning after the')).toBeVisible();
+    expect(evicting()).toBeNull();
+    act(() => page.actions.setMethod('snapkv'));
+    expect(evicting()).toBeVisible();
   });
 
   it('says that a text without a question has none', async () => {
