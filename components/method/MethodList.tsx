@@ -1,7 +1,7 @@
 import { type KeyboardEvent, useEffect, useId, useMemo, useRef, useState } from 'react';
 import { findMethods, groupMethods, type ListedMethod } from '../../src/page/find-methods';
 import { useMethod, usePage, usePageState, useParameterContext } from '../../src/page/hooks';
-import { wordsOf } from '../../src/page/method-words';
+import { type SaidOf, wordsOf } from '../../src/page/method-words';
 import { Button } from '../shared/Button';
 import { Input } from '../shared/Field';
 import { Hidden } from '../shared/Text';
@@ -36,14 +36,14 @@ export function MethodList({ onDone, onCompare }: { onDone: () => void; onCompar
   );
   const allFacts = useMethodFacts();
   const find = useMemo(() => {
-    let saidOf: ReadonlyMap<string, string>;
+    let saidOf: ReadonlyMap<string, SaidOf>;
     return (typed: string) => {
       // Nothing is looked for until something is typed.
       if (typed.trim() === '') return all;
-      saidOf ??= new Map(allFacts().map((facts) => [facts.id, wordsOf(facts)]));
+      saidOf ??= new Map(allFacts().map((facts) => [facts.id, wordsOf(facts, findMethod(facts.id)!)]));
       return findMethods(all, typed, saidOf);
     };
-  }, [all, allFacts]);
+  }, [all, allFacts, findMethod]);
   const groups = useMemo(() => find(text), [find, text]);
   const listed = groups.flatMap((group) => group.methods);
   const at = listed.findIndex((method) => method.id === active);
@@ -99,7 +99,7 @@ export function MethodList({ onDone, onCompare }: { onDone: () => void; onCompar
         aria-autocomplete="list"
         aria-controls={`${id}-list`}
         aria-activedescendant={current && optionId(current.id)}
-        placeholder="Title, author, rule or phase"
+        placeholder="Title, paper, author, rule, phase, kvpress name"
         autoComplete="off"
         spellCheck={false}
         value={text}

@@ -3,6 +3,7 @@ import type { Method } from '../methods/method';
 import { methodsNotRun, type NotRun } from '../methods/not-run';
 import { type ParameterContext, resolveParameters } from '../methods/parameters';
 import { METHOD_GROUPS, whatItDoes } from '../methods/what-methods-do';
+import type { SaidOf } from './method-words';
 
 export interface ListedMethod extends Pick<NotRun, 'id' | 'title' | 'summary'> {
   /** First author and year as far as they are known, and where to read; null: nobody's paper. */
@@ -44,23 +45,26 @@ export function groupMethods(
 
 /**
  * Those that have every word of `text` in title, id, authors, paper, rule, group or what else is said of them, whatever its case;
- * hyphens are spaces. The best stand first, and so do their groups: named exactly so, named by words that begin so, said by words that
- * begin so, and last the letters inside words.
+ * hyphens are spaces. The best stand first, and so do their groups: named exactly so, their phase among the names, named by words that
+ * begin so, said by words that begin so, and last letters inside words and names of parameters.
  */
 export function findMethods(
   groups: readonly MethodGroup[],
   text: string,
-  saidOf: ReadonlyMap<string, string>,
+  saidOf: ReadonlyMap<string, SaidOf>,
 ): readonly MethodGroup[] {
   // A word with hyphens stays together.
   const words = text.split(/\s+/).map(plain).filter(Boolean);
   const typed = words.join(' ');
   const rank = ({ id, title, summary, source }: ListedMethod, group: string): number | null => {
-    const names = [plain(title), plain(id)];
+    const { phase = null, words: more = '', parameters = '' } = saidOf.get(id) ?? {};
+    // Who reads less in that phase alone stands before those who do so in both.
+    const names = [title, id, phase ?? ''].map(plain);
     const { authors, year, url } = source ?? {};
     const paper = url?.replace(/^.*arxiv\.org\/abs\//, 'arXiv ');
-    const said = plain([...names, summary, authors, year, paper, group, saidOf.get(id)].join(' '));
-    if (!words.every((word) => said.includes(word))) return null;
+    const said = plain([...names, summary, authors, year, paper, group, more].join(' '));
+    const all = `${said} ${plain(parameters)}`;
+    if (!words.every((word) => all.includes(word))) return null;
     if (names.includes(typed)) return 0;
     const begin = (of: string): boolean => words.every((word) => ` ${of}`.includes(` ${word}`));
     return begin(names.join(' ')) ? 1 : begin(said) ? 2 : 3;
@@ -83,7 +87,7 @@ export function findMethods(
 function plain(text: string): string {
   return text
     .toLowerCase()
-    .replace(/[-:;,\s]+/g, ' ')
+    .replace(/[-_:;,\s]+/g, ' ')
     .trim();
 }
 

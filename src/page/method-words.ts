@@ -1,5 +1,6 @@
 /** Facts of a method in words: as the table of methods shows them, and as the list is searched for them. */
 import type { MethodFacts } from '../measure/method-facts';
+import type { Method } from '../methods/method';
 import { searchWords } from '../methods/search-words';
 
 const SETS = { layer: 'layer', kvHead: 'KV head', queryHead: 'query head' } as const;
@@ -18,17 +19,29 @@ export function unitName({ unit }: Pick<MethodFacts, 'unit'>): string | null {
   return unit === 1 ? 'token' : `${unit.toLocaleString('en')} tokens`;
 }
 
-/** All that a method is found by beside its title and rule. */
-export function wordsOf(facts: MethodFacts): string {
+/** What a method is found by beside its title and rule. */
+export interface SaidOf {
+  /** Its phase as the table has it; null: nothing goes. */
+  readonly phase: MethodFacts['phase'];
+  readonly words: string;
+  /** Names of its parameters, here and in the programs that their help names. */
+  readonly parameters: string;
+}
+
+/** All that is said of a method. */
+export function wordsOf(facts: MethodFacts, { parameters }: Pick<Method, 'parameters'>): SaidOf {
   const { id, evicts, phase } = facts;
   const set = setName(facts);
-  return [
+  const ofParameters = Object.entries(parameters).flatMap(([name, { help, symbol = '' }]) => [
+    name,
+    ...(`${symbol} ${help}`.match(/\b[a-z]+(_[a-z]+)+\b/g) ?? []),
+  ]);
+  const words = [
     searchWords[id],
     evicts && 'evicts eviction',
     set && `per ${set}`,
     unitName(facts),
     phase === 'both' ? 'both prefill decode' : phase,
-  ]
-    .filter(Boolean)
-    .join(' ');
+  ];
+  return { phase, words: words.filter(Boolean).join(' '), parameters: ofParameters.join(' ') };
 }

@@ -8,7 +8,7 @@ import { bundledModelFacts } from '../../src/study/context';
 const context = { ...bundledModelFacts, tokens: 1024 };
 const places = { evictAt: 896, answerStart: 1000 };
 /** Behind the words that a method has of its own. */
-const said = (id: string): string => wordsOf(factsOf(methodById(id), context, places));
+const said = (id: string) => wordsOf(factsOf(methodById(id), context, places), methodById(id));
 
 it.each([
   ['snapkv', /query-aware evicts eviction per KV head token decode$/],
@@ -18,14 +18,15 @@ it.each([
   ['h2o', / evicts eviction per query head token both prefill decode$/],
   ['full', /YaRN$/],
 ])('a method is found by the terms that the table has for it: %s', (id, words) => {
-  expect(said(id)).toMatch(words);
+  expect(said(id).words).toMatch(words);
 });
 
 const saidOf = new Map(methods.map(({ id }) => [id, said(id)]));
-const found = (text: string): string[] =>
-  findMethods(groupMethods(methods, [], context), text, saidOf).flatMap((group) =>
+const groupsOf = (text: string): string[][] =>
+  findMethods(groupMethods(methods, [], context), text, saidOf).map((group) =>
     group.methods.map(({ id }) => id),
   );
+const found = (text: string): string[] => groupsOf(text).flat();
 
 it.each([
   ['H2O', 'h2o'],
@@ -36,6 +37,7 @@ it.each([
   ['Leverage scores', 'leverage'],
   ['streaming-llm', 'streaming-llm'],
   ['snap', 'snapkv'],
+  ['sink', 'streaming-llm'],
 ])('stands first who is named exactly so, then whose words begin so: %s', (text, first) => {
   expect(found(text)[0]).toBe(first);
 });
@@ -48,4 +50,28 @@ it.each([
   ['heavy hitter', ['h2o', 'observed-attention']],
 ])('is found by its paper’s number, hyphens or none: %s', (text, ids) => {
   expect(found(text).sort()).toEqual(ids);
+});
+
+it('finds by names of parameters, here and in kvpress', () => {
+  const withFraction = found('compression_ratio');
+  expect(withFraction).toEqual(
+    expect.arrayContaining(['snapkv', 'knorm', 'kvzip', 'lagkv', 'duo-attention']),
+  );
+  expect(withFraction).not.toContain('quest');
+  expect(found('compression ratio')).toEqual(expect.arrayContaining(withFraction));
+  expect(found('keepFraction')).toContain('snapkv');
+  expect(found('n_sink').sort()).toEqual(expect.arrayContaining(['streaming-llm', 'kvzip']));
+});
+
+it('has those of a phase before those of both', () => {
+  const phase = (id: string) => said(id).phase;
+  const ofDecode = methods.map(({ id }) => id).filter((id) => phase(id) === 'decode');
+  const best = groupsOf('decode').flatMap((group) => {
+    const phases = group.map((id) => phase(id) === 'decode');
+    // Within a group none of both stands before one of decode alone.
+    expect(phases).toEqual([...phases].sort((a, b) => Number(b) - Number(a)));
+    return group.filter((id) => phase(id) === 'decode');
+  });
+  expect(best.sort()).toEqual(ofDecode.sort());
+  expect(phase(found('prefill')[0]!)).toBe('prefill');
 });
