@@ -9,6 +9,7 @@ export function KeptFile() {
   const [error, setError] = useState<string | null>(null);
   const take = async (file: File | undefined) => {
     if (!file) return;
+    // The next one comes into view again, though it may say the same.
     setError(null);
     try {
       await page.importKept(file, file.name);
@@ -45,7 +46,16 @@ export function KeptFile() {
           />
         )}
       </Field>
-      {error !== null && <ErrorText role="alert">{error}</ErrorText>}
+      {error !== null && (
+        <ErrorText role="alert" ref={intoView}>
+          {error}
+        </ErrorText>
+      )}
     </div>
   );
+}
+
+/** It stands at the panel's end, which may be below what is in sight. */
+function intoView(error: HTMLElement | null): void {
+  error?.scrollIntoView({ block: 'nearest' });
 }

@@ -26,7 +26,7 @@ export function MethodPicker({ ref, onCompare }: MethodPickerProps) {
     <Popover
       trigger={
         <Button ref={ref} className={styles.trigger} aria-label={`Method: ${method.title}. Change`}>
-          {method.title}
+          <span className={styles.title}>{method.title}</span>
           <DownIcon />
         </Button>
       }

@@ -155,7 +155,11 @@ const bad: readonly [what: string, file: Uint8Array, sentence: RegExp][] = [
     kept([[0, 140]]),
     /lists token 140, which is out of range: tokens go from 0 to 139/,
   ],
-  ['a token after the text', kept([[0, 192]], {}), /lists token 192 in layer 0, which is out of range/],
+  [
+    'a token after the text',
+    kept([[0, 192]], {}),
+    /lists token 192 in layer 0, which is out of range: the text has 192 tokens, so it is of another text/,
+  ],
   ['a negative token', kept([[-2, 3]]), /lists token -2, which is out of range/],
   ['an order', kept([[3, 1]]), /not ascending: 1 stands after 3/],
   ['a token twice', kept([[1, 1]]), /lists token 1 twice/],

@@ -1,7 +1,8 @@
 import { act, screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { MethodPanel } from '../../components/method/MethodPanel';
+import { type TensorToWrite, writeSafetensors } from '../../src/model/files/safetensors-writer';
 import { renderWith, testPage } from './render-page';
 
 describe('the controls of a method', () => {
@@ -34,6 +35,21 @@ describe('the controls of a method', () => {
     act(() => page.actions.setMethod('lorc'));
     expect(await screen.findByText(/no choice among keys to draw/)).toBeVisible();
     expect(screen.queryByRole('img')).toBeNull();
+  });
+
+  it('bring the error of a file of another text into view', async () => {
+    const page = await testPage();
+    renderWith(page, <MethodPanel />);
+    const kept: TensorToWrite = { dtype: 'I32', shape: [1, 1], data: Int32Array.of(2000) };
+    const file = new File([writeSafetensors({ 'kept.0': kept })], 'longer.safetensors');
+    const intoView = vi.spyOn(Element.prototype, 'scrollIntoView');
+    await userEvent.upload(screen.getByLabelText('Keys that another program kept'), file);
+    const error = await screen.findByRole('alert');
+    expect(error).toHaveTextContent(
+      'longer.safetensors lists token 2000 in layer 0, which is out of range: the text has 1024 tokens, so it is of another text.',
+    );
+    expect(intoView.mock.contexts).toContain(error);
+    intoView.mockRestore();
   });
 
   it('leave out tables, which presets keep as they came', async () => {

@@ -130,17 +130,17 @@ function checkFit(
     const last = kept.reduce((most, rows) => Math.max(most, lastOf(rows)), 0);
     if (last >= tokens) {
       throw new UserError(
-        `${name} lists token ${last} in layer ${layer}, which is out of range: the text has ${tokens} tokens.`,
+        `${name} lists token ${last} in layer ${layer}, which is out of range: the text has ${tokens} tokens, so it is of another text.`,
       );
     }
     if (score && score.length < (evictedAfter ?? tokens)) {
       throw new UserError(
-        `${name} has ${score.length} scores in layer ${layer} where ${tokens} tokens need one each.`,
+        `${name} has ${score.length} scores in layer ${layer} where ${evictedAfter ?? tokens} tokens need one each: it is of another text.`,
       );
     }
     if (candidates && candidates.end > tokens) {
       throw new UserError(
-        `${name} has candidates up to token ${candidates.end} in layer ${layer}, and the text has ${tokens} tokens.`,
+        `${name} has candidates up to token ${candidates.end} in layer ${layer}, and the text has ${tokens} tokens: it is of another text.`,
       );
     }
   }
