@@ -11,6 +11,7 @@ import { SweepPanel } from '../results/SweepPanel';
 import { TokenPanel } from '../tokens/TokenPanel';
 import { TopBar } from '../top-bar/TopBar';
 import styles from './App.module.css';
+import { DropAnywhere } from './DropAnywhere';
 import { Jumps } from './Jumps';
 import { Notices } from './Notices';
 import './theme.css';
@@ -36,6 +37,7 @@ function Layout() {
       <TopBar />
       <Notices />
       <Jumps />
+      <DropAnywhere />
       <main className={styles.columns}>
         <div className={`${styles.column} ${styles.method}`}>
           <MethodPanel />

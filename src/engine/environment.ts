@@ -8,7 +8,7 @@ export interface SampleText {
 }
 
 export interface StudyEnvironment {
-  /** The folder of a model: 'bundled', or an address. Throws UserError when there is no such folder. */
+  /** The folder of a model as studies name it. Throws UserError when there is no such folder. */
   modelFolder(name: string): ModelFolder;
   /** Texts under samples/texts: the hay of tasks, and sources of their own. */
   sampleTexts(): Promise<readonly SampleText[]>;

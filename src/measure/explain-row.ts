@@ -127,11 +127,7 @@ export function fatesOf(
   const { text, head, query } = request;
   const rule = rowRule(request, selection, start, run);
   const set = setOfHead(kept.sets, head, text.queryHeads);
-  const { waitingEnd } = selection;
-  return {
-    rule,
-    fates: keyFates({ ...kept, waitingEnd }, set, rule, start, query, text.tokens, traits.cache),
-  };
+  return { rule, fates: keyFates(kept, set, rule, start, query, text.tokens, traits.cache) };
 }
 
 /** What decided about the keys before the block. */
@@ -150,7 +146,6 @@ function rowRule(
     score,
     threshold,
     droppedEarlier,
-    readSince,
   }: Selection,
   blockStart: number,
   run: MethodRun,
@@ -172,7 +167,6 @@ function rowRule(
     ...(droppedEarlier && { droppedEarlier }),
     ...(firstStage && { stages: firstStage.names }),
     ...(subCaches && { subCaches }),
-    ...(readSince !== undefined && { readSince }),
     ...(decidedBy === 'pattern' && { pattern: run.ruleOf!(request.layer, request.head) }),
   };
 }
@@ -209,9 +203,9 @@ function onlyCandidates(
 
 /** What became of every token for one query, as index into KEY_FATES. */
 function keyFates(
-  { sets, rangeStart, candidates, waitingEnd = 0 }: KeptKeys & Pick<Selection, 'waitingEnd'>,
+  { sets, rangeStart, candidates }: KeptKeys,
   set: number,
-  { kind, evictedAt, readSince }: RowRule,
+  { kind, evictedAt }: RowRule,
   blockStart: number,
   query: number,
   tokens: number,
@@ -222,9 +216,9 @@ function keyFates(
   const keptFate = (token: number): number => {
     if (kind === 'pattern') return code('selected');
     if (token >= Math.max(blockStart, candidates.end)) return code('own-block');
-    if (token >= (evictedAt ?? readSince ?? tokens)) return code('since');
+    if (evictedAt !== null && token >= evictedAt) return code('since');
     if (token < candidates.start) return code('sink');
-    if (token >= candidates.end) return code(token < waitingEnd ? 'undecided' : 'local');
+    if (token >= candidates.end) return code('local');
     return code(isChosen ? 'selected' : 'undecided');
   };
   const fates = new Uint8Array(tokens)

@@ -11,13 +11,16 @@ import { evictAfterOf, type QueriesStart, queriesAfter, type SourceSpec } from '
 import type { Session, View } from './choices';
 import { changedNames, fillParameters, followDefaults } from './dependent-defaults';
 import { MOST_PINNED } from './limits';
-import { type Cell, contextOf, nothingKnown, type PageState } from './state';
+import { type Cell, contextOf, type ModelFormTab, nothingKnown, type PageState } from './state';
 
 export interface Actions {
   setSource(source: SourceSpec): void;
   /** Permission to download the model that the session names. */
   agreeToModel(): void;
   setModel(model: string): void;
+  /** The same, with permission: the person has chosen it on this page. */
+  openModel(model: string): void;
+  showModelForm(tab: ModelFormTab | null): void;
   setMethod(id: string): void;
   /**
    * Parameters that nobody has chosen follow this one where their defaults do. During a drag `isDone` is false, and the address
@@ -90,6 +93,12 @@ export function createActions({ store, findMethod, changed, commit }: ActionsOpt
       setState(nothingKnown);
       setSession({ model, startToken: null }, true);
     },
+    openModel(model) {
+      setState({ agreedModels: new Set([...getState().agreedModels, model]) });
+      if (model === getState().session.model) changed(false);
+      else this.setModel(model);
+    },
+    showModelForm: (modelForm) => setState({ modelForm }),
     setMethod(id) {
       const method = findMethod(id);
       const { session } = getState();

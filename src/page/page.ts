@@ -1,5 +1,7 @@
 /** The page without its pixels: store, actions, address and engine, tied together. Components and window.keyhole stand on it. */
 import { createStore, type StoreApi } from 'zustand/vanilla';
+import type { HubModels } from '../arrival/hub/hub-models';
+import { isHubModel } from '../arrival/model-name';
 import { fingerprint } from '../base/fingerprint';
 import { UserError } from '../base/user-error';
 import type { QueryRow } from '../measure/results';
@@ -14,6 +16,7 @@ import { type Actions, createActions } from './actions';
 import { defaultSession, type Session, studyOf } from './choices';
 import { contractState, type KeyholeState } from './contract';
 import { followDefaults } from './dependent-defaults';
+import { type GivenFile, GivenModels } from './given-models';
 import { ImportedMethods } from './imported-methods';
 import type { AddressBar } from './link/address-bar';
 import type { BackendChoice } from './link/codecs';
@@ -43,6 +46,8 @@ export interface PageOptions {
   /** What Share puts before "#". */
   readonly publicAddress: string;
   readonly snapshot: Promise<Snapshot | null>;
+  /** What fetches and keeps models of hubs; fetched when one is named or the form opens. */
+  readonly openHub: () => Promise<HubModels>;
   createClient(events: StudyEvents, options: { readonly backend: BackendChoice }): StudyClient;
 }
 
@@ -71,6 +76,12 @@ export interface Page {
    * none, or is of another text or model.
    */
   importKept(file: Blob, name: string): Promise<void>;
+  /**
+   * Opens what a person dropped or chose, by what is in it: a model, or kept keys. Rejects with UserError, one sentence, where it is
+   * nothing that can be opened.
+   */
+  openFiles(files: readonly GivenFile[]): Promise<void>;
+  readonly openHub: () => Promise<HubModels>;
   share(): Promise<SharedLink>;
   /** The link to what made a value, whatever the page has come to since. */
   linkTo(by: MeasuredBy): Promise<string>;
@@ -97,6 +108,7 @@ const ADDRESS_MILLISECONDS = 400;
 export function createPage(options: PageOptions): Page {
   const { version, methods, address } = options;
   const imported = new ImportedMethods();
+  const given = new GivenModels();
   const findMethod: FindMethod = (id) =>
     methods.find((method) => method.id === id) ??
     imported.find(id, () => store.getState().model ?? contextOf(store.getState()));
@@ -188,6 +200,16 @@ export function createPage(options: PageOptions): Page {
     }
   };
 
+  /** What is stored whole needs no download, and so no click. */
+  const agreeToStored = async (model: string): Promise<void> => {
+    const { agreedModels } = store.getState();
+    if (!isHubModel(model) || agreedModels.has(model)) return;
+    const hub = await options.openHub();
+    // Where that cannot be found out, the person is asked.
+    const isStored = await hub.ask('isStored', model).catch(() => false);
+    if (isStored) store.setState({ agreedModels: new Set([...agreedModels, model]) });
+  };
+
   const follow = async (hash: string): Promise<void> => {
     opening += 1;
     writes += 1;
@@ -197,6 +219,7 @@ export function createPage(options: PageOptions): Page {
       const reading = await readLink(hash, environment);
       if (!runner) backend = reading.backend;
       linkDigest = reading.digest;
+      await agreeToStored(reading.session.model);
       const isOtherModel = reading.session.model !== store.getState().session.model;
       store.setState({ session: reading.session, cell: null, ...(isOtherModel ? nothingKnown : {}) });
       context = contextOf(store.getState());
@@ -265,6 +288,7 @@ export function createPage(options: PageOptions): Page {
         createClient: (events) => options.createClient(events, { backend }),
       });
       for (const selection of imported.all()) runner.bring(selection);
+      for (const [model, files] of given.all()) runner.give(model, files);
       runner.schedule();
       opening -= 1;
     },
@@ -280,6 +304,18 @@ export function createPage(options: PageOptions): Page {
       const start = selection.blocks?.[0]?.start ?? selection.evictedAfter;
       if (start !== null && start < context.tokens) actions.setQueriesStart(start);
     },
+    async openFiles(files) {
+      const { recognise } = await import('./recognise');
+      const found = await recognise(files);
+      if (found.kind === 'kept') {
+        await this.importKept(found.file, found.file.name);
+        return;
+      }
+      const model = given.add(found.name, found.files);
+      runner?.give(model, found.files);
+      actions.openModel(model);
+    },
+    openHub: options.openHub,
     async share() {
       const { session, model } = store.getState();
       const hash = await writeLink(resolvedSession(), {
@@ -300,6 +336,7 @@ export function createPage(options: PageOptions): Page {
     agree() {
       const question = questionOf(store.getState());
       if (question?.kind === 'model') actions.agreeToModel();
+      else if (question?.kind === 'given') actions.showModelForm('files');
       else if (question) runner?.agree(question);
     },
     measureTime: () => runner?.measureTime(),

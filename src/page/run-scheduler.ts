@@ -58,6 +58,7 @@ export interface RunScheduler {
   /** The person has agreed to what the engine asked. */
   agree(question: ArrivalQuestion): void;
   readonly bring: StudyClient['bring'];
+  readonly give: StudyClient['give'];
   readonly ask: Ask;
   row(query: number): Promise<QueryRow>;
   /** Whether nothing runs or waits. */
@@ -174,6 +175,7 @@ export function createRunScheduler({
     row,
     ask: client.ask,
     bring: (selection) => client.bring(selection),
+    give: (model, files) => client.give(model, files),
     cancel() {
       clearTimeout(timer);
       timer = undefined;

@@ -1,6 +1,7 @@
 /** Everything the page shows. `session` is what the person decides; the rest is what the engine said about it. */
 
 import type { ArrivalQuestion } from '../arrival/arrivals';
+import { isGivenModel } from '../arrival/model-name';
 import type { QueryRow } from '../measure/results';
 import type { ParameterContext } from '../methods/parameters';
 import { parameterContext } from '../study/context';
@@ -33,7 +34,7 @@ export interface PageState {
   readonly session: Session;
   readonly backend: BackendFacts;
   readonly model: ModelFacts | null;
-  /** Addresses that may be downloaded from: the bundled model's, and those that the person has agreed to on this page. */
+  /** Models that may be opened: the bundled one, those that the person has agreed to or given on this page, and those that are stored. */
   readonly agreedModels: ReadonlySet<string>;
   /** What the engine asks before it fetches more; about the session's model. */
   readonly asked: ArrivalQuestion | null;
@@ -63,7 +64,11 @@ export interface PageState {
   /** Ids of methods that were brought as files, in the order in which they came. */
   readonly imported: readonly string[];
   readonly cell: Cell | null;
+  /** Which way to a model the form shows that chooses one; null: it is closed. */
+  readonly modelForm: ModelFormTab | null;
 }
+
+export type ModelFormTab = 'bundled' | 'hub' | 'files';
 
 const startingBackend: BackendFacts = {
   name: 'starting',
@@ -86,6 +91,7 @@ export function initialState(session: Session): PageState {
     notices: [],
     imported: [],
     cell: null,
+    modelForm: null,
   };
 }
 
@@ -102,16 +108,22 @@ export const nothingKnown = {
   snapshotMap: null,
 } as const satisfies Partial<PageState>;
 
-/** What a person is asked before bytes are fetched from an address, from another host than it names, or a second time. */
-export type DownloadQuestion = ArrivalQuestion | { readonly kind: 'model'; readonly address: string };
+/** What a person is asked before bytes are fetched from an address, from another host than it names, or a second time; or for files. */
+export type DownloadQuestion =
+  | ArrivalQuestion
+  | { readonly kind: 'model'; readonly address: string }
+  | { readonly kind: 'given'; readonly address: string };
 
-/** Set while the person has not agreed to a download; nothing runs until then. Null: all is well. */
+/** Set while the person has not agreed to a download or given files; nothing runs until then. Null: all is well. */
 export function questionOf({
   session,
   agreedModels,
   asked,
 }: Pick<PageState, 'session' | 'agreedModels' | 'asked'>): DownloadQuestion | null {
-  if (!agreedModels.has(session.model)) return { kind: 'model', address: session.model };
+  const { model } = session;
+  if (!agreedModels.has(model)) {
+    return isGivenModel(model) ? { kind: 'given', address: model } : { kind: 'model', address: model };
+  }
   return asked?.address === session.model ? asked : null;
 }
 

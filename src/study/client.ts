@@ -78,6 +78,8 @@ export interface StudyClient {
   answer(methods: readonly MethodSpec[]): boolean;
   /** A selection that was computed elsewhere: from now on studies may name it as their method. */
   bring(selection: ImportedSelection): void;
+  /** Files that a person gave, by path: from now on studies may name this model. */
+  give(model: string, files: ReadonlyMap<string, Blob>): void;
   /** Tells which layer and head should come first. */
   look(layer: number, head: number): void;
   readonly ask: Ask;

@@ -37,7 +37,7 @@ export function queriesAfter(place: EvictAfter): QueriesStart {
 }
 
 export interface StudySpec {
-  /** 'bundled', or a folder's address. */
+  /** 'bundled', a folder's address, `hub:owner/name@revision`, or `file:name` of files that a person gave. */
   readonly model: string;
   readonly source: SourceSpec;
   readonly method: MethodSpec;

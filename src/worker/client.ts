@@ -6,9 +6,14 @@
 import type { BackendName } from '../../gpu/ops';
 import { Arrivals, AskFirst, OWN_FILES } from '../arrival/arrivals';
 import { progressText } from '../arrival/download';
+import type { HubProgress } from '../arrival/hub/hub-files';
+import type { HubModels } from '../arrival/hub/hub-models';
+import { isGivenModel, isHubModel, shownModel } from '../arrival/model-name';
+import { megabytes } from '../base/megabytes';
 import { isUserError, UserError } from '../base/user-error';
 import type { Part, PostedEvent } from '../engine/events';
 import type { ImportedSelection } from '../methods/imported/selection';
+import type { FetchedFile } from '../model/files/folder-http';
 import type { Ask, StudyClient, StudyEvents } from '../study/client';
 import type { BackendFacts } from '../study/facts';
 import type { StudySpec } from '../study/spec';
@@ -20,6 +25,8 @@ export interface EngineClientOptions {
   readonly backend: 'auto' | BackendName;
   /** Address that relative addresses of models count from; the page's own by default. */
   readonly page?: string;
+  /** What fetches and keeps models of hubs, once one is named. */
+  readonly openHub?: () => Promise<HubModels>;
   /** Makes a worker; tests hand in one of their own. */
   readonly createWorker?: () => Worker;
 }
@@ -63,6 +70,9 @@ export function createEngineClient(events: StudyEvents, options: EngineClientOpt
   const waiting = new Map<number, Waiting>();
   /** For workers that take the place of others. */
   const brought: ImportedSelection[] = [];
+  /** Files that a person gave, by model and path. */
+  const given = new Map<string, ReadonlyMap<string, Blob>>();
+  let hub: Promise<HubModels> | null = null;
   const arrivals = new Arrivals({
     onProgress(model, received, announced) {
       const now = performance.now();
@@ -77,6 +87,39 @@ export function createEngineClient(events: StudyEvents, options: EngineClientOpt
       events.progress({ label, fraction, expectedSeconds: null });
     },
   });
+
+  function openHub(): Promise<HubModels> {
+    if (!options.openHub) throw new UserError('Models of a hub are not fetched here.');
+    hub ??= options.openHub().then((models) => {
+      models.store.subscribe(({ progress }, before) => {
+        const said = spec && progress[spec.model];
+        if (!said || unfinished === 0 || said === before.progress[said.model]) return;
+        const fraction = said.total > 0 ? said.received / said.total : 0;
+        events.progress({ label: hubLabel(said), fraction, expectedSeconds: null });
+      });
+      return models;
+    });
+    return hub;
+  }
+
+  /** Those of one model go on. */
+  function stopDownloads(exceptModel: string | null): void {
+    arrivals.abort(exceptModel ?? undefined);
+    void hub?.then((models) => models.ask('stop', exceptModel));
+  }
+
+  async function fileOf(request: Extract<FromWorker, { type: 'fetch' }>): Promise<FetchedFile | null> {
+    const { model, path, limitBytes } = request;
+    if (isHubModel(model)) return (await openHub()).ask('get', model, path, limitBytes);
+    if (isGivenModel(model)) {
+      const files = given.get(model);
+      if (!files) throw new UserError(`The files of ${shownModel(model)} have to be given again.`);
+      const blob = files.get(path);
+      return blob ? { blob } : null;
+    }
+    const blob = await arrivals.get(request);
+    return blob && { blob };
+  }
 
   const afterwards = new Afterwards({
     give(which, extras) {
@@ -206,7 +249,7 @@ export function createEngineClient(events: StudyEvents, options: EngineClientOpt
     const isWanted = model === spec?.model || model === OWN_FILES;
     try {
       if (!isWanted) throw new DOMException('no longer wanted', 'AbortError');
-      entry.post({ type: 'file', id, blob: await arrivals.get(request) });
+      entry.post({ type: 'file', id, file: await fileOf(request) });
     } catch (error) {
       if (error instanceof AskFirst && spec?.model === model) {
         events.asks(error.question);
@@ -222,7 +265,7 @@ export function createEngineClient(events: StudyEvents, options: EngineClientOpt
     run++;
     unfinished = 0;
     afterwards.begin(null);
-    arrivals.abort();
+    stopDownloads(null);
     for (const handle of workers) {
       handle.post({ type: 'cancel' });
       handle.expectFreed(afterCancel);
@@ -247,7 +290,7 @@ export function createEngineClient(events: StudyEvents, options: EngineClientOpt
     const was = facts;
     const wasBusy = unfinished > 0;
     stopWorkers();
-    arrivals.abort();
+    stopDownloads(null);
     if (was?.name === 'cpu' && !wasBusy && deaths === 0) {
       // Nobody waits for it: what it held is computed anew, once.
       deaths++;
@@ -290,7 +333,7 @@ export function createEngineClient(events: StudyEvents, options: EngineClientOpt
   return {
     run(next) {
       run++;
-      if (next.model !== spec?.model) arrivals.abort(next.model);
+      if (next.model !== spec?.model) stopDownloads(next.model);
       spec = next;
       afterwards.begin(null);
       if (!workers.length) {
@@ -311,14 +354,27 @@ export function createEngineClient(events: StudyEvents, options: EngineClientOpt
       brought.push(selection);
       for (const handle of workers) handle.post({ type: 'bring', selection });
     },
+    give: (model, files) => given.set(model, files),
     look(layer, head) {
       view = { layer, head };
       workers[0]?.post({ type: 'look', layer, head });
     },
     ask,
     dispose() {
-      arrivals.abort();
+      stopDownloads(null);
       stopWorkers();
     },
   };
+}
+
+/** How far the files of a hub's model are, in a line. */
+function hubLabel({ model, received, total, bytesPerSecond, isPaused, waiting }: HubProgress): string {
+  const name = shownModel(model);
+  const percent = total > 0 ? Math.floor((100 * received) / total) : 0;
+  const far = `${name}: ${progressText(received, total)}, ${percent} %`;
+  if (isPaused) return `paused ${far}`;
+  if (waiting !== null) return `loading ${far}; ${waiting}`;
+  if (!bytesPerSecond) return `loading ${far}`;
+  const seconds = Math.ceil((total - received) / bytesPerSecond);
+  return `loading ${far}, ${megabytes(bytesPerSecond)}/s, ${seconds} s left`;
 }

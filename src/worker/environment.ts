@@ -1,9 +1,10 @@
-/** The page's environment: the bundled model and texts beside the page, other models by their address. */
+/** The page's environment: the bundled model and texts beside the page, other models by their address or name. */
 import { sampleTexts as titles } from '../../samples/texts';
 import { OWN_FILES } from '../arrival/arrivals';
+import { isGivenModel, isHubModel, shownModel } from '../arrival/model-name';
 import { UserError } from '../base/user-error';
 import type { SampleText, StudyEnvironment } from '../engine/environment';
-import { type FetchFile, httpFolder } from '../model/files/folder-http';
+import { type FetchFile, httpFolder, namedFolder } from '../model/files/folder-http';
 import type { ModelFolder } from '../model/load';
 
 // Addresses, not contents: the build copies the files, and they are fetched when a study needs them.
@@ -36,6 +37,7 @@ export function webEnvironment(page: string, fetchFor: FetchForModel): StudyEnvi
         const files = Object.entries(modelFiles).map(([path, address]) => [fileName(path), address]);
         return httpFolder('the bundled model', Object.fromEntries(files), fetchOwn);
       }
+      if (isHubModel(name) || isGivenModel(name)) return namedFolder(shownModel(name), fetchFor(name));
       return httpFolder(name, new URL(name, page).href, fetchFor(name));
     },
     sampleTexts() {
@@ -54,5 +56,5 @@ async function fetchText(
 ): Promise<SampleText> {
   const file = await fetchOwn(`${id}.txt`, textFiles[`../../samples/texts/${id}.txt`]!, {});
   if (!file) throw new UserError(`The sample text "${title}" could not be fetched; reload the page.`);
-  return { id, title, text: await file.text() };
+  return { id, title, text: await file.blob.text() };
 }

@@ -1,12 +1,12 @@
 /** The worker's side of arrival: files are asked of the page, which fetches each once (src/arrival). */
 
 import { UserError } from '../base/user-error';
-import type { FetchFile } from '../model/files/folder-http';
+import type { FetchedFile, FetchFile } from '../model/files/folder-http';
 import type { FromWorker, ToWorker } from './protocol';
 
 interface Waiting {
   readonly path: string;
-  resolve(blob: Blob | null): void;
+  resolve(file: FetchedFile | null): void;
   reject(reason: unknown): void;
 }
 
@@ -24,7 +24,7 @@ export class WorkerFiles {
     return async (path, address, { signal, limitBytes = Number.MAX_SAFE_INTEGER }) => {
       signal?.throwIfAborted();
       const id = this.#next++;
-      return new Promise<Blob | null>((resolve, reject) => {
+      return new Promise<FetchedFile | null>((resolve, reject) => {
         this.#waiting.set(id, { path, resolve, reject });
         signal?.addEventListener('abort', () => {
           this.#waiting.delete(id);
@@ -38,7 +38,7 @@ export class WorkerFiles {
   hear(message: Extract<ToWorker, { type: 'file' | 'noFile' }>): void {
     const waiting = this.#waiting.get(message.id);
     this.#waiting.delete(message.id);
-    if (message.type === 'file') waiting?.resolve(message.blob);
+    if (message.type === 'file') waiting?.resolve(message.file);
     else waiting?.reject(new UserError(message.sentence));
   }
 }

@@ -6,6 +6,7 @@ import type { BackendName } from '../../gpu/ops';
 import type { FullRun, Part, PostedEvent } from '../engine/events';
 import type { ImportedSelection } from '../methods/imported/selection';
 import type { MethodSpec } from '../methods/method-spec';
+import type { FetchedFile } from '../model/files/folder-http';
 import type { RequestName, Requests } from '../study/client';
 import type { BackendFacts } from '../study/facts';
 import type { StudySpec } from '../study/spec';
@@ -48,7 +49,7 @@ export type ToWorker =
   /** Asks for a sign of life: `pong` with the same number, as soon as messages are heard. */
   | { readonly type: 'ping'; readonly id: number }
   /** A file that was asked for; null: the server has none. */
-  | { readonly type: 'file'; readonly id: number; readonly blob: Blob | null }
+  | { readonly type: 'file'; readonly id: number; readonly file: FetchedFile | null }
   | { readonly type: 'noFile'; readonly id: number; readonly sentence: string }
   | { readonly type: 'look'; readonly layer: number; readonly head: number }
   /** What was asked under this number is no longer wanted; no reply is heard. */

@@ -2,11 +2,13 @@
 import { render } from '@testing-library/react';
 import { Tooltip } from 'radix-ui';
 import type { ReactNode } from 'react';
+import type { HubModels } from '../../src/arrival/hub/hub-models';
 import { methods } from '../../src/methods';
 import { PageContext } from '../../src/page/hooks';
 import { createPage, type Page } from '../../src/page/page';
 import type { StudyEvents } from '../../src/study/client';
 import { taskIds } from '../../src/tasks';
+import { hubInThread } from '../arrival/hub/hub-in-thread';
 import { createFakeClient, type FakeOptions } from '../page/fake-client';
 
 export interface TestPageOptions extends FakeOptions {
@@ -15,6 +17,7 @@ export interface TestPageOptions extends FakeOptions {
   readonly push?: (hash: string) => void;
   /** Given the engine's way to the page. */
   readonly hear?: (events: StudyEvents) => void;
+  readonly openHub?: () => HubModels;
 }
 
 /** A page that has opened a link; await `page.idle()` for its numbers. */
@@ -22,6 +25,7 @@ export async function testPage({
   hash = '',
   push = () => {},
   hear = () => {},
+  openHub = hubInThread,
   ...options
 }: TestPageOptions = {}): Promise<Page> {
   const page = createPage({
@@ -32,6 +36,7 @@ export async function testPage({
     address: { hash: () => hash, push, onChange: () => () => {} },
     publicAddress: 'https://example.org/',
     snapshot: Promise.resolve(null),
+    openHub: async () => openHub(),
     createClient(events) {
       hear(events);
       return createFakeClient(events, options);

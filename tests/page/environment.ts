@@ -1,5 +1,7 @@
 /** What a link reader is told of the page, and sessions of every shape. */
+
 import fc from 'fast-check';
+import { givenModel } from '../../src/arrival/model-name';
 import { fingerprint } from '../../src/base/fingerprint';
 import { methods } from '../../src/methods';
 import type { MethodSpec } from '../../src/methods/method-spec';
@@ -99,6 +101,8 @@ export const anySession: fc.Arbitrary<Session> = fc
     model: fc.oneof(
       fc.constant('bundled'),
       fc.webUrl({ withQueryParameters: true, withFragments: true }),
+      fc.stringMatching(/^hub:[\w-]{1,9}\/[\w-]{1,9}(\/[a-zé]{1,9}\.gguf)?@[a-z0-9/]*[a-z0-9]$/),
+      fc.string({ minLength: 1, maxLength: 30 }).map(givenModel),
       fc.stringMatching(/^(\.\.\/|\/)?[a-z0-9@_.-]{1,20}(\/[a-zé%@-]{1,9}){0,2}$/),
     ),
     source,

@@ -23,6 +23,8 @@ export interface FakeClient extends StudyClient {
   readonly runs: StudySpec[];
   cancelled: number;
   readonly brought: ImportedSelection[];
+  /** Files that were given, by model. */
+  readonly given: Map<string, ReadonlyMap<string, Blob>>;
   readonly agreed: ArrivalQuestion[];
   /** Ids of methods whose answers were asked for, by request. */
   readonly answered: string[][];
@@ -106,6 +108,7 @@ export function createFakeClient(
   const client: FakeClient = {
     runs: [],
     brought: [],
+    given: new Map(),
     cancelled: 0,
     agreed: [],
     answered: [],
@@ -125,6 +128,9 @@ export function createFakeClient(
     },
     bring(selection) {
       this.brought.push(selection);
+    },
+    give(model, files) {
+      this.given.set(model, files);
     },
     cancel() {
       run += 1;

@@ -7,6 +7,8 @@ import { createPage, type Page, type PageOptions } from '../../src/page/page';
 import { packSnapshot, unpackSnapshot } from '../../src/snapshot/snapshot';
 import type { StudyEvents } from '../../src/study/client';
 import { taskIds } from '../../src/tasks';
+import { hubInThread } from '../arrival/hub/hub-in-thread';
+import { startHub } from '../arrival/hub/server';
 import { recordedFixture } from '../snapshot/snapshot-fixture';
 import { createFakeClient, type FakeClient, type FakeOptions } from './fake-client';
 
@@ -41,7 +43,7 @@ interface Opened {
 async function open(
   hash = '',
   options: FakeOptions &
-    Partial<Pick<PageOptions, 'snapshot'>> & { hear?: (events: StudyEvents) => void } = {},
+    Partial<Pick<PageOptions, 'snapshot' | 'openHub'>> & { hear?: (events: StudyEvents) => void } = {},
 ): Promise<Opened> {
   const address = new FakeAddress(hash);
   let client: FakeClient | undefined;
@@ -53,6 +55,7 @@ async function open(
     address,
     publicAddress: 'https://example.org/keyhole/',
     snapshot: options.snapshot ?? Promise.resolve(null),
+    openHub: options.openHub ?? (async () => hubInThread()),
     createClient: (events) => {
       options.hear?.(events);
       client = createFakeClient(events, options);
@@ -370,6 +373,55 @@ describe('the page', () => {
     await page.follow('#model=https://example.org/m&seed=9');
     await page.idle();
     expect(client.runs.at(-1)).toMatchObject({ model: 'https://example.org/m', source: { seed: 9 } });
+  });
+
+  it('opens a model of a hub without a question where it is stored, and asks where it is not', async () => {
+    const server = await startHub({ 'config.json': '{}', 'model.safetensors': 'weights' });
+    try {
+      const hub = hubInThread();
+      hub.setHub({ address: server.address, hosts: [] });
+      const model = 'hub:owner/name@main';
+      const { page, client } = await open(`#model=${model}`, { openHub: async () => hub });
+      expect((await page.idle()).error).toBe(
+        'This link asks for the model of the hub owner/name; nothing is downloaded until somebody chooses "Load this model" on the page.',
+      );
+      expect(server.asked, 'not even its list of files').toEqual([]);
+      for (const path of ['config.json', 'model.safetensors']) await hub.ask('get', model, path, 1e9);
+      await page.follow('#seed=8');
+      await page.follow(`#model=${model}@&seed=9`);
+      expect(await page.idle()).toMatchObject({ error: null, origin: 'live' });
+      expect(client.runs.at(-1)).toMatchObject({ model, source: { seed: 9 } });
+    } finally {
+      await server.close();
+    }
+  });
+
+  it('opens given files as a model, which a link names and asks for again', async () => {
+    const { page, client } = await open();
+    await page.idle();
+    const files = [
+      { path: 'tiny/config.json', file: new File(['{}'], 'config.json') },
+      { path: 'tiny/model.safetensors', file: new File(['w'], 'model.safetensors') },
+    ];
+    await page.openFiles(files);
+    expect(await page.idle()).toMatchObject({ error: null, origin: 'live' });
+    expect(client.runs.at(-1)).toMatchObject({ model: 'file:tiny' });
+    expect([...client.given.get('file:tiny')!.keys()]).toEqual(['config.json', 'model.safetensors']);
+    await page.openFiles(files);
+    expect(client.given.size, 'the same files').toBe(1);
+    await page.openFiles([
+      ...files,
+      { path: 'tiny/tokenizer.json', file: new File(['{}'], 'tokenizer.json') },
+    ]);
+    expect([...client.given.keys()]).toEqual(['file:tiny', 'file:tiny (2)']);
+    const { url } = await page.share();
+    const other = await open(url.slice(url.indexOf('#')));
+    expect((await other.page.idle()).error).toBe(
+      'This link’s model was read from files of somebody’s machine, tiny (2); somebody has to drop them on the page again.',
+    );
+    other.page.agree();
+    expect(other.page.store.getState().modelForm).toBe('files');
+    expect(other.client.runs).toEqual([]);
   });
 
   it('asks again for each other model, and goes back to the bundled one', async () => {

@@ -7,6 +7,7 @@ import { createPage, type Page } from '../../src/page/page';
 import { summarise } from '../../src/page/summary';
 import type { StudyEvents } from '../../src/study/client';
 import { taskIds } from '../../src/tasks';
+import { hubInThread } from '../arrival/hub/hub-in-thread';
 import { recordedFixture } from '../snapshot/snapshot-fixture';
 import { createFakeClient, type FakeClient } from './fake-client';
 import { syntheticLayers, syntheticText } from './synthetic';
@@ -29,6 +30,7 @@ async function measured(hash: string): Promise<Engine> {
     address: { hash: () => hash, push: () => {}, onChange: () => () => {} },
     publicAddress: 'https://example.org/',
     snapshot: Promise.resolve(null),
+    openHub: async () => hubInThread(),
     createClient: (heard) => {
       events = heard;
       client = createFakeClient(heard, { silentFrom: 1 });
@@ -194,6 +196,7 @@ describe('a recorded study', () => {
       address: { hash: () => '', push: () => {}, onChange: () => () => {} },
       publicAddress: 'https://example.org/',
       snapshot: Promise.resolve(recorded),
+      openHub: async () => hubInThread(),
       createClient: (heard) => createFakeClient(heard, { delayMilliseconds: 8 }),
     });
     await page.open();

@@ -1,8 +1,14 @@
 import type { ModelFolder, ReadOptions } from '../load';
-import { bytesOfBlob } from './file-bytes';
+import { bytesOfBlob, type FileBytes } from './file-bytes';
+
+export interface FetchedFile {
+  readonly blob: Blob;
+  /** SHA-256 of it in hexadecimal digits, where it was checked on the way. */
+  readonly sha256?: string | null;
+}
 
 /** Fetches one file of a folder; null where there is none. UserError, one sentence, where it cannot be had. */
-export type FetchFile = (path: string, address: string, options: ReadOptions) => Promise<Blob | null>;
+export type FetchFile = (path: string, address: string, options: ReadOptions) => Promise<FetchedFile | null>;
 
 /**
  * A model folder on the network: `files` is its address, or the address of each of its files (as a build renames them).
@@ -21,8 +27,16 @@ export function httpFolder(
     name,
     async open(path, options = {}) {
       const address = addressOf(path);
-      const blob = address === null ? null : await fetchFile(path, address, options);
-      return blob && bytesOfBlob(path, blob);
+      return address === null ? null : opened(path, await fetchFile(path, address, options));
     },
   };
+}
+
+/** A model folder that lies at no address: its files are asked for by their paths. */
+export function namedFolder(name: string, fetchFile: FetchFile): ModelFolder {
+  return { name, open: async (path, options = {}) => opened(path, await fetchFile(path, '', options)) };
+}
+
+function opened(path: string, file: FetchedFile | null): FileBytes | null {
+  return file && bytesOfBlob(path, file.blob, file.sha256 ?? undefined);
 }

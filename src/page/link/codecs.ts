@@ -23,7 +23,7 @@ import {
 } from '../choices';
 import { LARGEST_SEED, MOST_LAYERS, SHORTEST_TASK_TOKENS } from '../limits';
 import { packText, unpackText } from './compress';
-import { readModelAddress } from './model-address';
+import { readLinkedModel } from './model-address';
 import {
   flag,
   type LinkEnvironment,
@@ -132,9 +132,9 @@ export const linkCodecs: Readonly<Record<string, LinkCodec>> = {
   model: {
     isDecisive: true,
     read(text, draft) {
-      const at = text.lastIndexOf('@');
-      draft.model = readModelAddress(at < 0 ? text : text.slice(0, at));
-      draft.digest = at < 0 ? null : text.slice(at + 1) || null;
+      const { model, digest } = readLinkedModel(text);
+      draft.model = model;
+      draft.digest = digest;
     },
     // "@" stands even before an empty digest, so that addresses may contain one.
     write: ({ model }, { digest }) => `${model}@${digest ?? ''}`,

@@ -6,6 +6,7 @@ import { installKeyhole } from '../../../src/page/contract';
 import { browserAddressBar } from '../../../src/page/link/address-bar';
 import { createPage } from '../../../src/page/page';
 import { taskIds } from '../../../src/tasks';
+import { hubInThread } from '../../arrival/hub/hub-in-thread';
 import { createFakeClient } from '../../page/fake-client';
 
 const page = createPage({
@@ -16,6 +17,7 @@ const page = createPage({
   address: browserAddressBar(),
   publicAddress: `${location.origin}${location.pathname}`,
   snapshot: Promise.resolve(null),
+  openHub: async () => hubInThread(),
   createClient: (events) =>
     createFakeClient(events, {
       delayMilliseconds: Number(new URLSearchParams(location.search).get('delay') ?? 5),

@@ -98,7 +98,11 @@ describe('a link', () => {
     ['seed', '-1', 'whole number from 0'],
     ['task', 'juggling', 'one of single-needle'],
     ['zoom', '5-2-0-9', 'four tokens'],
-    ['model', 'javascript:alert(1)', 'bundled, an http or https address, or a path'],
+    ['model', 'javascript:alert(1)', 'bundled, hub:owner/name@revision, an http or https address, or a path'],
+    ['model', 'hub:owner', 'owner/name'],
+    ['model', 'hub:owner/../name', 'owner/name'],
+    ['model', 'hub:owner/na?me', 'owner/name'],
+    ['model', 'hub:owner/name@main@0123@4567', 'hub:owner/name@revision'],
     ['model', 'data:application/json,{}@12ab', 'an http or https address'],
     ['model', 'https://', 'an http or https address'],
     ['model', 'file:///etc', 'an http or https address'],
@@ -119,6 +123,18 @@ describe('a link', () => {
     expect(notices[0]).toContain(`"${key}" in the link must be`);
     expect(notices[0]).toContain(clause);
     expect(session).toEqual({ ...fallback, view: { ...fallback.view, layer: 3, head: 4 } });
+  });
+
+  it.each([
+    ['hub:owner/name', 'hub:owner/name@main', null],
+    ['hub:owner/name@v2', 'hub:owner/name@v2', null],
+    ['hub:owner/name@@0123456789abcdef', 'hub:owner/name@main', '0123456789abcdef'],
+    ['hub:owner/name/sub/tiny.gguf@refs/pr/1@0123', 'hub:owner/name/sub/tiny.gguf@refs/pr/1', '0123'],
+    ['file:my model@0123', 'file:my model', '0123'],
+  ])('names a model of a hub or of given files: %s', async (text, model, digest) => {
+    const reading = await readLink(`#model=${encodeURIComponent(text)}`, environment);
+    expect(reading.notices).toEqual([]);
+    expect(reading).toMatchObject({ session: { model }, digest });
   });
 
   it('carries no tables, and says so to a link that has one', async () => {
