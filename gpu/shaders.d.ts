@@ -199,6 +199,14 @@ declare module '*/gather-rows.wgsl' {
   >;
   export default shader;
 }
+declare module '*/across-subgroups.wgsl' {
+  const code: string;
+  export default code;
+}
+declare module '*/across.wgsl' {
+  const code: string;
+  export default code;
+}
 declare module '*/heavy-hitters.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
     'query' | 'key' | 'products' | 'tokens' | 'received' | 'tied' | 'caches',

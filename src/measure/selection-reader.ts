@@ -1,6 +1,7 @@
 /** Reads selections back from the device as plain arrays. */
 import type { IndexList, Ops, ScoreRows } from '../../gpu/ops';
-import type { DeviceBuffer } from '../../gpu/rows';
+import { type DeviceBuffer, matrixRows } from '../../gpu/rows';
+import { Scratch } from '../../gpu/scratch';
 import { ignoreRejection } from '../base/ignore-rejection';
 import type { Selection } from '../methods/method';
 
@@ -54,7 +55,9 @@ function keptOf(
  */
 export function readKeptOfEach(ops: Ops, selections: readonly Selection[], sets = 1): Promise<KeptKeys>[] {
   if (selections.length === 1) return [ignoreRejection(readKept(ops, selections[0]!, sets))];
-  const all = ignoreRejection(readAll(ops, selections, sets));
+  const scratch = new Scratch(ops);
+  const all = ignoreRejection(readAll(ops, closedUp(scratch, selections), sets));
+  scratch.release();
   return selections.map((_, i) => ignoreRejection(all.then((kept) => kept[i]!)));
 }
 
@@ -80,6 +83,46 @@ function readAll(ops: Ops, selections: readonly Selection[], sets: number): Prom
       const tied = tiedAtCut && at(tiedAtCut.buffer, tiedAtCut.offset, tiedAtCut.sets);
       return keptOf(selection, indices && listsIn(list!, indices, counts), tied, sets);
     });
+  });
+}
+
+/** So many elements between the lists of a buffer are worth a copy without them. */
+const FEWEST_BETWEEN = 2 ** 16;
+
+/**
+ * The same selections, their lists without what lies between them: a method may hold more in a row than its queries see, and
+ * bringing that off the device, thousands of times, takes longer than all else. Buffers whose lists differ are left as they are.
+ */
+function closedUp(scratch: Scratch, selections: readonly Selection[]): readonly Selection[] {
+  const byBuffer = new Map<DeviceBuffer, IndexList[]>();
+  for (const { list } of selections) {
+    if (!list) continue;
+    const lists = byBuffer.get(list.buffer);
+    if (lists) lists.push(list);
+    else byBuffer.set(list.buffer, [list]);
+  }
+  const closed = new Map<DeviceBuffer, (list: IndexList) => IndexList>();
+  for (const [buffer, lists] of byBuffer) {
+    const { count, rowStride } = lists[0]!;
+    const start = lists.reduce((least, { offset }) => Math.min(least, offset), Number.POSITIVE_INFINITY);
+    const rowOf = ({ offset }: IndexList): number => (offset - start) / rowStride;
+    const rows = lists.reduce((most, list) => Math.max(most, rowOf(list) + list.sets), 0);
+    const areAlike = lists.every(
+      (list) =>
+        list.count === count &&
+        list.rowStride === rowStride &&
+        list.countsOffset === undefined &&
+        Number.isInteger(rowOf(list)),
+    );
+    if (!areAlike || rows * (rowStride - count) < FEWEST_BETWEEN) continue;
+    const out = matrixRows(scratch.integers(rows * count, 'kept keys, closed up'), rows, count);
+    scratch.ops.copyRows({ input: { ...matrixRows(buffer, rows, count), offset: start, rowStride }, out });
+    const row = { buffer: out.buffer, count, rowStride: count };
+    closed.set(buffer, (list) => ({ ...row, offset: rowOf(list) * count, sets: list.sets }));
+  }
+  return selections.map((selection) => {
+    const close = selection.list && closed.get(selection.list.buffer);
+    return close ? { ...selection, list: close(selection.list!) } : selection;
   });
 }
 

@@ -1,11 +1,11 @@
-import { floatsOf } from '../../cpu/buffer';
+import { dataOf } from '../../cpu/buffer';
 import { type CopyRowsArguments, checkCopyRows } from './op';
 
 export function copyRows(a: CopyRowsArguments): void {
   checkCopyRows(a);
   const { input, out } = a;
-  const inputData = floatsOf(input.buffer);
-  const outData = floatsOf(out.buffer);
+  const inputData = dataOf(input.buffer);
+  const outData = dataOf(out.buffer);
   for (let head = 0; head < input.heads; head++) {
     for (let row = 0; row < input.rows; row++) {
       const from = input.offset + head * input.headStride + row * input.rowStride;

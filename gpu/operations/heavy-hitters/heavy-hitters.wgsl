@@ -8,11 +8,12 @@
 // Precision  32-bit products and sums.
 // Equals     `heavyHitters` of gpu/cpu.
 //
-// Waiting for each other is what a query takes: its threads do four times, twice for the sum of its weights and twice for what is
-// dropped. Each has the same places of the cache throughout. Behind the one that is dropped all move up; who has a place finds out
+// Waiting is what a query takes: its threads for each other, for the sum of its weights and for what is dropped (weightsOfAll and
+// leastOfAll are in across.wgsl, or across-subgroups.wgsl), and each for its places, which it reads together. Each has the same places of the cache throughout. Behind the one that is dropped all move up; who has a place finds out
 // when the next query reads it, in the cache that this one wrote while it read the other. What stays is written out then, too.
 //
-// Constants  THREADS, LEADERS: a divisor of THREADS, about its root. HAS_PRODUCTS: they are read; else made from query and key.
+// Constants  THREADS; PLACES: of the cache a thread has, at least (count + 1) / THREADS. HAS_PRODUCTS: they are read; else made
+//            from query and key.
 
 struct Params {
   heads: u32,
@@ -37,11 +38,10 @@ struct Params {
   tiedOffset: u32,
 }
 
-/// A key in the cache: its token, what it has received, and the product with the query whose turn it is.
+/// A key in the cache: its token, and what it has received.
 struct Kept {
   token: u32,
   received: f32,
-  product: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -70,11 +70,6 @@ struct Least {
   others: u32,
 }
 
-var<workgroup> weightsOfThreads: array<Weights, THREADS>;
-var<workgroup> weightsOfLeaders: array<Weights, LEADERS>;
-var<workgroup> leastOfThreads: array<Least, THREADS>;
-var<workgroup> leastOfLeaders: array<Least, LEADERS>;
-
 fn together(a: Weights, b: Weights) -> Weights {
   let largest = max(a.largest, b.largest);
   return Weights(largest, a.sum * exp(a.largest - largest) + b.sum * exp(b.largest - largest));
@@ -93,37 +88,6 @@ fn leastOf(a: Least, b: Least) -> Least {
   let ofOthers = min(least.ofOthers, other.received);
   let others = select(0u, least.others, least.ofOthers == ofOthers) + select(0u, equals, other.received == ofOthers);
   return Least(least.received, least.place, ofOthers, others);
-}
-
-/// Those of all threads.
-fn weightsOfAll(thread: u32, own: Weights) -> Weights {
-  weightsOfThreads[thread] = own;
-  workgroupBarrier();
-  if (thread < LEADERS) {
-    var weights = weightsOfThreads[thread];
-    for (var i = thread + LEADERS; i < THREADS; i += LEADERS) { weights = together(weights, weightsOfThreads[i]); }
-    weightsOfLeaders[thread] = weights;
-  }
-  workgroupBarrier();
-  var weights = weightsOfLeaders[0];
-  for (var i = 1u; i < LEADERS; i++) { weights = together(weights, weightsOfLeaders[i]); }
-  return weights;
-}
-
-/// The same; whatever was written to the caches can then be read by all.
-fn leastOfAll(thread: u32, own: Least) -> Least {
-  leastOfThreads[thread] = own;
-  storageBarrier();
-  workgroupBarrier();
-  if (thread < LEADERS) {
-    var least = leastOfThreads[thread];
-    for (var i = thread + LEADERS; i < THREADS; i += LEADERS) { least = leastOf(least, leastOfThreads[i]); }
-    leastOfLeaders[thread] = least;
-  }
-  workgroupBarrier();
-  var least = leastOfLeaders[0];
-  for (var i = 1u; i < LEADERS; i++) { least = leastOf(least, leastOfLeaders[i]); }
-  return least;
 }
 
 fn productOf(head: u32, i: u32, token: u32) -> f32 {
@@ -153,34 +117,46 @@ fn main(@builtin(local_invocation_index) thread: u32, @builtin(workgroup_id) wor
     let row = i * params.heads + head;
     let tokensStart = params.tokensOffset + row * params.tokensRowStride;
     let receivedStart = params.receivedOffset + row * params.receivedRowStride;
-    var weights = Weights(-LARGEST, 0.0);
-    for (var j = thread; j <= count; j += THREADS) {
-      // The query's own key comes last.
-      var token = params.firstKey + i;
-      if (j < count) {
-        let kept = now + j + u32(j >= dropped);
-        token = caches[kept].token;
-        if (i > 0u) {
-          tokens[tokensStart + j] = token;
-          received[receivedStart + j] = caches[kept].received;
+    // Of this thread's places, all of which are asked for before one is waited for; the query's own key comes last.
+    var kept: array<Kept, PLACES>;
+    for (var k = 0u; k < PLACES; k++) { // unrolled
+      let j = thread + k * THREADS;
+      kept[k] = Kept(params.firstKey + i, 0.0);
+      if (j < count) { kept[k] = caches[now + j + u32(j >= dropped)]; }
+    }
+    if (i > 0u) {
+      for (var k = 0u; k < PLACES; k++) { // unrolled
+        let j = thread + k * THREADS;
+        if (j < count) {
+          tokens[tokensStart + j] = kept[k].token;
+          received[receivedStart + j] = kept[k].received;
         }
-      }
-      if (i < params.queries) {
-        let product = params.scale * productOf(head, i, min(token, params.keys - 1u));
-        caches[next + j].token = token;
-        caches[next + j].product = product;
-        weights.largest = max(weights.largest, product);
       }
     }
     if (i == params.queries) { break; }
-    for (var j = thread; j <= count; j += THREADS) { weights.sum += exp(caches[next + j].product - weights.largest); }
+    var weights = Weights(-LARGEST, 0.0);
+    var exponents: array<f32, PLACES>;
+    for (var k = 0u; k < PLACES; k++) { // unrolled
+      exponents[k] = -LARGEST;
+      if (thread + k * THREADS <= count) {
+        exponents[k] = params.scale * productOf(head, i, min(kept[k].token, params.keys - 1u));
+      }
+    }
+    for (var k = 0u; k < PLACES; k++) { // unrolled
+      weights.largest = max(weights.largest, exponents[k]);
+    }
+    for (var k = 0u; k < PLACES; k++) { // unrolled
+      if (thread + k * THREADS <= count) { weights.sum += exp(exponents[k] - weights.largest); }
+    }
     weights = weightsOfAll(thread, weights);
     var least = Least(LARGEST, 0u, LARGEST, 0u);
-    for (var j = thread; j <= count; j += THREADS) {
-      var total = exp(caches[next + j].product - weights.largest) / weights.sum;
-      if (j < count) { total += caches[now + j + u32(j >= dropped)].received; }
-      caches[next + j].received = total;
-      if (j < params.older) { least = leastOf(least, Least(total, j, LARGEST, 0u)); }
+    for (var k = 0u; k < PLACES; k++) { // unrolled
+      let j = thread + k * THREADS;
+      if (j <= count) {
+        let total = kept[k].received + exp(exponents[k] - weights.largest) / weights.sum;
+        caches[next + j] = Kept(kept[k].token, total);
+        if (j < params.older) { least = leastOf(least, Least(total, j, LARGEST, 0u)); }
+      }
     }
     least = leastOfAll(thread, least);
     dropped = least.place;

@@ -1,12 +1,18 @@
 import { headMajorRows, type Rows, sliceRows } from '../../rows';
 import type { CommandEncoder } from '../../webgpu/command-encoder';
-import { defineKernel } from '../../webgpu/kernel';
+import { defineKernel, type Kernel, withParts } from '../../webgpu/kernel';
+import type { KernelConstants } from '../../webgpu/unroll';
 import { asVectors } from '../../webgpu/vectors';
 import { matmul } from '../matmul/webgpu';
+import acrossCode from './across.wgsl';
+import acrossSubgroupsCode from './across-subgroups.wgsl';
 import shader from './heavy-hitters.wgsl';
 import { checkHeavyHitters, type HeavyHittersArguments, MOST_PRODUCTS } from './op';
 
-const kernel = defineKernel('heavy-hitters', shader);
+const throughMemory = defineKernel('heavy-hitters', withParts(shader, acrossCode));
+const bySubgroups = defineKernel('heavy-hitters-subgroups', withParts(shader, acrossSubgroupsCode), [
+  'subgroups',
+]);
 
 /** For fewer queries than these one kernel that makes the products it needs is quicker than another before it. */
 const FEWEST_QUERIES = 8;
@@ -17,7 +23,7 @@ export function heavyHitters(encoder: CommandEncoder, a: HeavyHittersArguments):
   const { heads, rows: queries } = a.query;
   if (heads === 0 || queries === 0) return;
   const [query, key] = [asVectors(encoder, a.query), asVectors(encoder, a.key)];
-  const caches = encoder.temporary('u32', heads * 2 * 3 * (a.tokens.count + 1), 'caches of two queries');
+  const caches = encoder.temporary('u32', heads * 2 * 2 * (a.tokens.count + 1), 'caches of two queries');
   // Each query waits for the one before it: what can be had beforehand is, and a key's product is one number to read.
   const most = Math.floor((a.mostProducts ?? MOST_PRODUCTS) / (heads * key.rows));
   const areMade = Math.min(queries, most) >= FEWEST_QUERIES;
@@ -45,12 +51,10 @@ function encodePart(
 ): void {
   const { heads, rows: queries } = query;
   const { count } = tokens;
+  const { kernel, constants } = variantFor(encoder, count + 1);
   encoder.dispatch({
     kernel,
-    constants: {
-      ...(encoder.isSoftwareAdapter ? { THREADS: 32, LEADERS: 4 } : { THREADS: 256, LEADERS: 16 }),
-      HAS_PRODUCTS: products !== null,
-    },
+    constants: { ...constants, HAS_PRODUCTS: products !== null },
     buffers: {
       query: query.buffer,
       key: key.buffer,
@@ -88,4 +92,22 @@ function encodePart(
       bytes: 4 * heads * queries * (count + 1) * ((products ? 1 : query.channels) + 6),
     },
   });
+}
+
+/** For caches of so many keys, the query's own among them. */
+function variantFor(encoder: CommandEncoder, keys: number): { kernel: Kernel; constants: KernelConstants } {
+  const { subgroups, subgroupMinSize, subgroupMaxSize, maxInvocationsPerWorkgroup } = encoder.capabilities;
+  // Few pipelines for all sizes; the largest caches get more threads before they get more places.
+  const [least, most] = encoder.isSoftwareAdapter
+    ? [32, 256]
+    : [256, Math.min(1024, maxInvocationsPerWorkgroup)];
+  const THREADS = Math.min(most, Math.max(least, 2 ** Math.ceil(Math.log2(keys / 8))));
+  const PLACES = 2 ** Math.max(0, Math.ceil(Math.log2(keys / THREADS)));
+  if (subgroups && subgroupMinSize === subgroupMaxSize && THREADS % subgroupMinSize === 0) {
+    return { kernel: bySubgroups, constants: { THREADS, PLACES, SUBGROUP: subgroupMinSize } };
+  }
+  return {
+    kernel: throughMemory,
+    constants: { THREADS, PLACES, LEADERS: 2 ** Math.floor(Math.log2(THREADS) / 2) },
+  };
 }

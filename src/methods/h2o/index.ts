@@ -91,7 +91,7 @@ export const h2o: Method = {
       // Tokens and what they received: held, held before and returned to, each with what follows.
       { label: 'what stays', elements: 2 * queryHeads * room, count: 3 * layers * (1 + STATES_AHEAD) },
       ...(isFreeRun ? [] : pass),
-      { label: 'caches of two queries', elements: 2 * 3 * queryHeads * (room + 1), count: 1 },
+      { label: 'caches of two queries', elements: 2 * 2 * queryHeads * (room + 1), count: 1 },
       // Sums of the first block come once.
       { label: 'attention received', elements: queryHeads * Math.max(room, largestBlock), count: 1 },
       { label: 'output of a block', elements: queryHeads * largestBlock * headDimension, count: 1 },

@@ -1,5 +1,6 @@
 import { it } from 'vitest';
 import type { Ops, RotationTable } from '../../../gpu/ops';
+import { matrixRows } from '../../../gpu/rows';
 import {
   compare,
   describeBoth,
@@ -47,6 +48,18 @@ describeBoth('row operations', (backends) => {
       const out = outputView(ops, [heads, rows, channels], layout);
       ops.copyRows({ input, out });
       return { out: out.buffer };
+    });
+  });
+
+  it('copyRows moves integers, too, out of longer rows', async () => {
+    await compare(backends, (ops) => {
+      const data = Uint32Array.from({ length: 1 + 4 * 7 }, (_, i) => 0xfffffff0 + i);
+      const out = poisonedIntegers(ops, 4 * 5 + 2);
+      ops.copyRows({
+        input: { ...matrixRows(ops.upload(data, 'input'), 4, 5), offset: 1, rowStride: 7 },
+        out: { ...matrixRows(out, 4, 5), offset: 1 },
+      });
+      return { out };
     });
   });
 
