@@ -62,7 +62,7 @@ export function KeptPanel() {
         <Figure value={formatPercent(summary.kept)} of={summary.reason === null ? 'of keys' : 'of rows'}>
           <Term name="keptShare">kept</Term>, mean
         </Figure>
-        {cost && <OperationsFigure cost={cost} />}
+        {cost && <OperationsFigure cost={cost} at={countedAt(summary, cost)} />}
       </div>
       <NothingDropped className={styles.note} />
       {summary.reason !== null && <p className={styles.note}>{summary.reason}</p>}
@@ -101,13 +101,23 @@ function Figure({ value, of, isGrey = false, children }: FigureProps) {
   );
 }
 
-function OperationsFigure({ cost }: { cost: CostMeasurement }) {
+/** More than the means of a method differ whose formulas count what it keeps. */
+const OTHER_SHARE = 0.005;
+
+/** What the operations are counted for, where that is not what was measured: a threshold keeps as much as it finds. */
+function countedAt({ kept, reason }: Summary, { density }: CostMeasurement): string {
+  return reason === null && Math.abs(density - kept) > OTHER_SHARE
+    ? `, at ${formatPercent(density)} kept`
+    : '';
+}
+
+function OperationsFigure({ cost, at }: { cost: CostMeasurement; at: string }) {
   const used = cost.selectionOperations + cost.attentionOperations;
   const ratio = cost.fullAttentionOperations / used;
   const { value, word } = formatRatio(ratio, ['fewer', 'more']);
   return (
     <Figure value={value} of={word}>
-      <Term name="operations">operations</Term> per query, by formula
+      <Term name="operations">operations</Term> per query, by formula{at}
     </Figure>
   );
 }
@@ -177,7 +187,7 @@ function costRows(summary: Summary, cost: CostMeasurement | null): CostRow[] {
     rows.push(
       {
         term: 'operations',
-        label: 'attention, operations per query',
+        label: `attention, operations per query${countedAt(summary, cost)}`,
         value: `${formatOperations(cost.selectionOperations + cost.attentionOperations)} of ${formatOperations(cost.fullAttentionOperations)}`,
       },
       ...(cost.onceOperations

@@ -93,6 +93,17 @@ const [byHead, byGroup] = (['queryHead', 'kvHead'] as const).map((sets) =>
   }),
 );
 
+/** Whether some layer's budget is as large as the text, which has more pages than are chosen in any case. */
+function hasRoomButForPages(parameters: Parameters, layers: number, tokens: number): boolean {
+  return Array.from({ length: layers }, (_, layer) => layer).some(
+    (layer) =>
+      layer >= numberIn(parameters, 'denseLayers', layer) &&
+      numberIn(parameters, 'budgetTokens', layer) >= tokens &&
+      pageTokensIn(parameters, layer) > 1 &&
+      tokens > FEWEST_PAGES * pageTokensIn(parameters, layer),
+  );
+}
+
 export const quest: Method = {
   id: 'quest',
   title: 'Quest',
@@ -152,7 +163,12 @@ export const quest: Method = {
       paper: 2,
     },
   },
-  notes: () => [
+  notes: (parameters, { tokens, layers }) => [
+    ...(hasRoomButForPages(parameters, layers, tokens)
+      ? [
+          'The token budget covers this text, but is spent in whole pages, rounded down as in the code: a query whose last page is not full leaves one page out.',
+        ]
+      : []),
     'What stands before the queries is read with full attention; each query then chooses alone, and may leave out its own token, whose page has to be chosen like any other.',
   ],
   ...composeBy((parameters) => (sharesPages(parameters) ? byGroup! : byHead!)),

@@ -433,6 +433,25 @@ describe('kept and lost', () => {
     );
     expect(container).toHaveTextContent('plus, once per text1.2 G');
   });
+
+  it('says what operations are counted for where another share was measured', async () => {
+    const page = await testPage();
+    const { container } = renderWith(page, <KeptPanel />);
+    await act(() => page.idle());
+    const [record, ...others] = page.store.getState().records;
+    const { measurements } = record!;
+    const show = (density: number): void =>
+      act(() => {
+        const cost = { ...measurements!.cost!, density };
+        const shown = { ...record!, measurements: { ...measurements!, cost } };
+        page.store.setState({ records: [shown, ...others] });
+      });
+    show(0.231);
+    expect(container).toHaveTextContent('operations per query, by formula, at 23.1 % kept');
+    expect(container).toHaveTextContent('attention, operations per query, at 23.1 % kept');
+    show(0.328);
+    expect(container).not.toHaveTextContent('% kept');
+  });
 });
 
 describe('right or wrong beside recall', () => {

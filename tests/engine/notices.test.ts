@@ -98,6 +98,21 @@ it('says of FINCH how many tokens stand for the question, wherever it evicts', (
   );
 });
 
+it('says of Quest that whole pages leave one out of a text that its budget covers', () => {
+  const quest = methodById('quest');
+  const isSaid = (given: Record<string, number>, tokens: number): boolean =>
+    methodNotices(quest, resolveParameters(quest, given, { ...context, tokens }), {
+      ...context,
+      tokens,
+    }).some((sentence) => sentence.startsWith('The token budget covers this text'));
+  expect(isSaid({ budgetTokens: 1024 }, 512)).toBe(true);
+  expect(isSaid({ budgetTokens: 511 }, 512)).toBe(false);
+  expect(isSaid({ budgetTokens: 1024, pageTokens: 1 }, 512)).toBe(false);
+  expect(isSaid({ budgetTokens: 1024, denseLayers: context.layers }, 512)).toBe(false);
+  // Three pages are chosen in any case.
+  expect(isSaid({ budgetTokens: 1024 }, 48)).toBe(false);
+});
+
 it.each(['finch', 'streaming-llm'])('names in the help of positions of %s what kvpress does', (id) => {
   const { positions } = methodById(id).parameters;
   const options = positions!.kind === 'choice' ? positions!.options : [];
