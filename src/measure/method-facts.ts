@@ -87,11 +87,10 @@ function costAt(
 }
 
 function needsOf(wants: Wants): string[] {
-  const { queriesBefore = 0 } = wants;
+  const queries = wants.queriesBefore ?? wants.recordedQueries ?? 0;
   const needs: string[] = [];
-  if (queriesBefore === Number.POSITIVE_INFINITY) needs.push('all earlier queries');
-  else if (queriesBefore > 0)
-    needs.push(queriesBefore === 1 ? 'the last query' : `the last ${queriesBefore} queries`);
+  if (queries === Number.POSITIVE_INFINITY) needs.push('all earlier queries');
+  else if (queries > 0) needs.push(queries === 1 ? 'the last query' : `the last ${queries} queries`);
   if (wants.attended) needs.push('attention probabilities');
   if (wants.logSumExp) needs.push('full attention');
   if (wants.unrotated || wants.earlierUnrotated) needs.push('keys before rotation');

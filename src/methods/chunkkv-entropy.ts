@@ -86,7 +86,10 @@ interface Gated {
 const byChunks = (gatedOf: (layer: number) => Gated): Scorer => ({
   name: nameOf,
   sets: 'layer',
-  wants: () => ({ recorded: true }),
+  wants: (parameters) => ({
+    recorded: true,
+    recordedQueries: baseScorer(parameters).wants?.(parameters).queriesBefore ?? 0,
+  }),
   window: (parameters, layer) => baseScorer(parameters).window?.(parameters, layer) ?? 0,
   score({ ops }, _parameters, { layer }, tokens) {
     const { gated, own } = gatedOf(layer);

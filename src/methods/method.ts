@@ -393,6 +393,8 @@ export interface Wants {
   readonly secondMoments?: boolean;
   /** A text that full attention has read (`MethodRun.prepare`), whatever calibration the model brings. */
   readonly recorded?: boolean;
+  /** So many of that text's last queries before the eviction are looked at: nothing has to keep them, but they are what decides. */
+  readonly recordedQueries?: number;
   /** The model, to read on behind a part of that text (`MethodContext.rereading`). */
   readonly rereading?: boolean;
 }

@@ -78,7 +78,11 @@ describe('methods side by side', () => {
     expect(facts('tova').needs).toEqual(['the last query']);
     expect(facts('snapkv').needs).toEqual(['the last 16 queries']);
     expect(facts('expected-attention').needs).toEqual(['all earlier queries', 'keys before rotation']);
-    expect(facts('merging').needs).toEqual(['the text read first']);
+    // Whose last queries decide, read first or kept.
+    for (const id of ['merging', 'chunkkv-entropy'])
+      expect(facts(id).needs, id).toEqual([...facts('chunkkv').needs, 'the text read first']);
+    expect(facts('chunkkv').needs).toEqual(['the last 16 queries']);
+    expect(facts('squeezed-attention').needs[0]).toMatch(/^the last \d+ queries$/);
     expect(facts('minference').needs).toEqual(['the whole prompt']);
     expect(facts('oracle').needs).toEqual(['full attention']);
     for (const id of ['h2o', 'observed-attention', 'cascading-kv'])

@@ -79,10 +79,11 @@ export const merging: Method = {
     'Keys stay as they were, rotary positions applied, so that similarity is of keys at their places. Values are folded from the text as full attention read it, which is what a run reads as well up to the eviction.',
   ],
   validate: (parameters, context) => checkBase('merging', parameters, context),
-  traits: (parameters) => ({
-    ...composedOf(parameters).traits(parameters),
-    ...{ cache: 'made', wants: { recorded: true } },
-  }),
+  traits(parameters) {
+    const { wants, ...traits } = composedOf(parameters).traits(parameters);
+    const recordedQueries = wants.queriesBefore ?? 0;
+    return { ...traits, cache: 'made', wants: { recorded: true, recordedQueries } };
+  },
   blocks: (parameters, ...place) => composedOf(parameters).blocks(parameters, ...place),
   start(context, parameters) {
     const isCut = (layer: number): boolean => keptIn(parameters, layer, context.evictAt) < context.evictAt;

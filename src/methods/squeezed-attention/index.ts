@@ -22,11 +22,14 @@ export const squeezedAttention: Method = {
   },
   presets: { paper: { from: 'code' } },
   parameters: squeezedParameters,
-  traits: () => ({
+  traits: (parameters) => ({
     ...{ decides: 'everyBlock', evicts: false, isNested: false, approximates: false },
     ...{ sets: 'queryHead', cache: 'tokens', positions: 'model', unit: 'a cluster' },
     unitName: 'cluster',
-    wants: { recorded: true },
+    wants: {
+      recorded: true,
+      recordedQueries: Math.max(...[parameters.observationTokens].flat().map(Number)),
+    },
   }),
   notes: () => [
     'The context is what stands before the queries, read with full attention; its own last queries set the threshold, one for all layers and heads, and so each keeps as much as it looks up. Cost is counted at the pruned fraction; what is kept is measured.',
