@@ -9,13 +9,20 @@ import { parseJsonFile } from './files/json-file';
 import { openSafetensors, readSafetensors } from './files/safetensors';
 import { parseShardIndex, SHARD_INDEX_FILE, shardedSource } from './files/safetensors-shards';
 import type { TensorSource } from './files/tensor-source';
-import { type FolderTokenizer, readFolderTokenizer } from './tokenizer/folder-tokenizer';
+import { type FolderTokenizer, readFolderTokenizer, readTokenizer } from './tokenizer/folder-tokenizer';
 
 /** A model in Hugging Face layout, wherever its files are. */
 export interface ModelFolder {
   readonly name: string;
   /** A file in the folder; null if there is none of that name. UserError if it cannot be read. */
   open(path: string, options?: ReadOptions): Promise<FileBytes | null>;
+  /** The GGUF file that is asked for where there is no config.json, or its shards in their order; null or nothing: there is none. */
+  gguf?(options?: ReadOptions): Promise<readonly FileBytes[] | null>;
+}
+
+/** A model that is a GGUF file, or the shards of one in their order. */
+export function ggufFolder(name: string, files: readonly FileBytes[]): ModelFolder {
+  return { name, open: async () => null, gguf: async () => files };
 }
 
 export interface ReadOptions {
@@ -34,7 +41,7 @@ export interface ModelHead extends FolderTokenizer {
 
 export interface LoadedModel extends ModelHead {
   source: TensorSource;
-  /** Of config.json and the weights; see digestParts. It is made beside other work. */
+  /** Of config.json and the weight files, or of the GGUF files; see digestFiles. It is made beside other work. */
   digest: Promise<string>;
 }
 
@@ -45,7 +52,7 @@ export interface LoadOptions extends ReadOptions {
 
 interface Weights {
   source: TensorSource;
-  /** In an order that does not change. */
+  /** What the digest is of, in an order that does not change. */
   files: FileBytes[];
 }
 
@@ -54,30 +61,73 @@ interface Weights {
  * UserError, one sentence, for a missing or damaged file.
  */
 export async function loadModel(folder: ModelFolder, options: LoadOptions = {}): Promise<LoadedModel> {
-  const small = ['config.json', 'tokenizer.json', 'tokenizer_config.json', CALIBRATION_FILE];
-  const [configBytes, tokenizerBytes, settingsBytes, calibrationBytes] = await Promise.all(
-    small.map((path) => readWhole(folder, path, options)),
-  );
-  if (!configBytes) throw new UserError(`${folder.name} is no model folder: it has no config.json.`);
-  const config = parseConfig(parseJsonFile(configBytes, 'config.json'));
+  const configBytes = await readWhole(folder, 'config.json', options);
+  const { config, tokenizer, weights } = configBytes
+    ? await openFolder(folder, configBytes, options)
+    : await openGgufFiles(folder, options);
+  const calibrationBytes = await readWhole(folder, CALIBRATION_FILE, options);
   const head: ModelHead = {
     name: folder.name,
     config,
-    ...readFolderTokenizer(folder.name, tokenizerBytes ?? null, settingsBytes ?? null, config),
+    ...tokenizer,
     calibration: calibrationBytes
       ? readCalibration(readSafetensors(calibrationBytes, CALIBRATION_FILE), config)
       : null,
   };
   await options.beforeWeights?.(head);
   options.signal?.throwIfAborted();
-  const weights = await folder.open('model.safetensors', options);
-  const { source, files } = weights
-    ? { source: await openSafetensors(weights, options), files: [weights] }
-    : await openShards(folder, options);
-  const digest = ignoreRejection(
-    digestFiles([bytesInMemory('config.json', configBytes), ...files], options.signal),
-  );
+  const { source, files } = await weights();
+  const digest = ignoreRejection(digestFiles(files, options.signal));
   return { ...head, source, digest };
+}
+
+/** What is small, and how to have the weights. */
+interface Opened {
+  config: ModelConfig;
+  tokenizer: FolderTokenizer;
+  weights(): Promise<Weights>;
+}
+
+async function openFolder(
+  folder: ModelFolder,
+  configBytes: Uint8Array<ArrayBuffer>,
+  options: ReadOptions,
+): Promise<Opened> {
+  const [tokenizerBytes, settingsBytes] = await Promise.all(
+    ['tokenizer.json', 'tokenizer_config.json'].map((path) => readWhole(folder, path, options)),
+  );
+  const config = parseConfig(parseJsonFile(configBytes, 'config.json'));
+  return {
+    config,
+    tokenizer: readFolderTokenizer(folder.name, tokenizerBytes ?? null, settingsBytes ?? null, config),
+    async weights() {
+      const whole = await folder.open('model.safetensors', options);
+      const { source, files } = whole
+        ? { source: await openSafetensors(whole, options), files: [whole] }
+        : await openShards(folder, options);
+      return { source, files: [bytesInMemory('config.json', configBytes), ...files] };
+    },
+  };
+}
+
+async function openGgufFiles(folder: ModelFolder, options: ReadOptions): Promise<Opened> {
+  const files = await folder.gguf?.(options);
+  if (!files) {
+    const norGguf = folder.gguf ? ' and no GGUF file' : '';
+    throw new UserError(`${folder.name} is no model folder: it has no config.json${norGguf}.`);
+  }
+  const { openGguf } = await import('./gguf/gguf');
+  const model = await openGguf(files, options.signal);
+  const config = parseConfig(model.config);
+  return {
+    config,
+    tokenizer: readTokenizer(
+      `${folder.name} has no tokenizer, so it cannot read text.`,
+      model.tokenizer,
+      config,
+    ),
+    weights: async () => ({ source: model.weights(), files: [...files] }),
+  };
 }
 
 async function readWhole(

@@ -68,7 +68,7 @@ describe('from disk', () => {
 
   test('a folder that is not there', async () => {
     await expect(loadModel(nodeFolder('/no/such/folder'))).rejects.toThrow(
-      new UserError('folder is no model folder: it has no config.json.'),
+      new UserError('folder is no model folder: it has no config.json and no GGUF file.'),
     );
   });
 

@@ -1,16 +1,52 @@
-import { type FileHandle, open } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { type FileHandle, open, readdir } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { quote } from '../../base/quote';
 import { UserError } from '../../base/user-error';
+import { shardNames } from '../gguf/shards';
 import type { ModelFolder } from '../load';
 import type { FileBytes } from './file-bytes';
 
 /** One read cannot pass 2 GiB. */
 const PIECE_BYTES = 2 ** 30;
 
-/** A model folder on disk. */
+/** A model on disk: a folder, or a GGUF file. */
 export function nodeFolder(folder: string): ModelFolder {
-  return { name: basename(resolve(folder)), open: (path) => openIfThere(join(folder, path), path) };
+  return {
+    name: basename(resolve(folder)),
+    open: (path) => openIfThere(join(folder, path), path),
+    gguf: () => ggufFiles(folder),
+  };
+}
+
+/** The file itself, or the only one in the folder, with its shards; null if there is none. */
+async function ggufFiles(path: string): Promise<FileBytes[] | null> {
+  let entries: string[] | null = null;
+  try {
+    entries = await readdir(path);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return null;
+    if (code !== 'ENOTDIR') throw new UserError(`${quote(path, 200)} cannot be read: ${code ?? message}.`);
+  }
+  const folder = entries ? path : dirname(path);
+  const [first, ...others] = new Set(
+    (entries ?? [basename(path)])
+      .filter((name) => name.toLowerCase().endsWith('.gguf'))
+      .sort()
+      .map((name) => shardNames(name)[0]!),
+  );
+  if (first === undefined) return null;
+  if (others.length > 0)
+    throw new UserError(
+      `${quote(path, 200)} holds ${others.length + 1} models as GGUF files; name the one that is meant.`,
+    );
+  return Promise.all(
+    shardNames(first).map(async (name) => {
+      const file = await openIfThere(join(folder, name), name);
+      if (!file) throw new UserError(`${quote(path, 200)} lacks its shard ${quote(name)}.`);
+      return file;
+    }),
+  );
 }
 
 /** A file on disk, named as it is called for; null if there is none. UserError if there is one that cannot be read. */

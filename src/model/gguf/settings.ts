@@ -1,16 +1,22 @@
 import { quote } from '../../base/quote';
 import { UserError } from '../../base/user-error';
-import type { GgufHeader, GgufValue } from './header';
+import type { GgufTensor, GgufValue } from './header';
 
-/** The metadata of a file, each value checked as it is asked for. `null` stands for what is not there. */
+/** The metadata of a file, each value checked as it is asked for. Null stands for what is not there. */
 export class GgufSettings {
-  readonly #header: GgufHeader;
+  readonly #metadata: ReadonlyMap<string, GgufValue>;
+  readonly #tensors: ReadonlyMap<string, GgufTensor>;
   readonly file: string;
   /** `llama`: settings of a model begin with it. */
   readonly architecture: string;
 
-  constructor(header: GgufHeader, file: string) {
-    this.#header = header;
+  constructor(
+    metadata: ReadonlyMap<string, GgufValue>,
+    tensors: ReadonlyMap<string, GgufTensor>,
+    file: string,
+  ) {
+    this.#metadata = metadata;
+    this.#tensors = tensors;
     this.file = file;
     this.architecture =
       this.text('general.architecture') ?? this.refuse('names no architecture (general.architecture)');
@@ -22,7 +28,7 @@ export class GgufSettings {
   }
 
   tensorShape(name: string): readonly number[] | null {
-    return this.#header.tensors.get(name)?.shape ?? null;
+    return this.#tensors.get(name)?.shape ?? null;
   }
 
   /** A setting of the model: `block_count` is `llama.block_count`. */
@@ -37,7 +43,7 @@ export class GgufSettings {
 
   /** A number; also where a list has one for each layer and all are equal. */
   number(key: string): number | null {
-    const value = this.#header.metadata.get(key);
+    const value = this.#metadata.get(key);
     if (value === undefined || typeof value === 'number') return value ?? null;
     if (!isNumbers(value)) return this.refuse(`has ${quote(key)} where a number is needed`);
     const each = new Set(Array.from(value));
@@ -67,7 +73,7 @@ export class GgufSettings {
   }
 
   #typed<T extends GgufValue>(key: string, what: string, is: (value: GgufValue) => value is T): T | null {
-    const value = this.#header.metadata.get(key);
+    const value = this.#metadata.get(key);
     if (value === undefined) return null;
     return is(value) ? value : this.refuse(`has something else than ${what} as ${key}: it is damaged`);
   }

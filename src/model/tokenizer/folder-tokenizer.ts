@@ -17,18 +17,28 @@ export function readFolderTokenizer(
   tokenizerConfig: Uint8Array | null,
   config: ModelConfig,
 ): FolderTokenizer {
-  if (!tokenizer) {
-    return {
-      tokenizer: null,
-      noTokenizer: `${folder} has no tokenizer.json, so it cannot read text; add the file.`,
+  const read = () =>
+    tokenizer && {
+      tokenizer: parseJsonFile(tokenizer, 'tokenizer.json'),
+      config: tokenizerConfig ? parseJsonFile(tokenizerConfig, 'tokenizer_config.json') : undefined,
     };
-  }
+  return readTokenizer(
+    `${folder} has no tokenizer.json, so it cannot read text; add the file.`,
+    read,
+    config,
+  );
+}
+
+/** From what tokenizer.json and tokenizer_config.json hold; `without` says that there is none (null). */
+export function readTokenizer(
+  without: string,
+  read: () => { readonly tokenizer: unknown; readonly config: unknown } | null,
+  model: ModelConfig,
+): FolderTokenizer {
   try {
-    const settings = tokenizerConfig ? parseJsonFile(tokenizerConfig, 'tokenizer_config.json') : undefined;
-    return {
-      tokenizer: loadTokenizer(parseJsonFile(tokenizer, 'tokenizer.json'), settings, config),
-      noTokenizer: '',
-    };
+    const found = read();
+    if (!found) return { tokenizer: null, noTokenizer: without };
+    return { tokenizer: loadTokenizer(found.tokenizer, found.config, model), noTokenizer: '' };
   } catch (error) {
     if (!isUserError(error)) throw error;
     return { tokenizer: null, noTokenizer: error.message };
