@@ -19,7 +19,11 @@ export interface VerbEntry {
   readonly options: readonly OptionEntry[];
 }
 
-const model: OptionEntry = { name: 'model', value: 'DIR', text: "the model's folder, Hugging Face layout, or its GGUF file" };
+const model: OptionEntry = {
+  name: 'model',
+  value: 'DIR',
+  text: "the model's folder, Hugging Face layout, or its GGUF file",
+};
 const capture: OptionEntry = {
   name: 'capture',
   value: 'FILE',
