@@ -221,7 +221,9 @@ export function createPage(options: PageOptions): Page {
       linkDigest = reading.digest;
       await agreeToStored(reading.session.model);
       const isOtherModel = reading.session.model !== store.getState().session.model;
-      store.setState({ session: reading.session, cell: null, ...(isOtherModel ? nothingKnown : {}) });
+      // What was said of an earlier link is not true of this one.
+      const opened = { session: reading.session, cell: null, notices: [] };
+      store.setState({ ...opened, ...(isOtherModel ? nothingKnown : {}) });
       context = contextOf(store.getState());
       followsText = !reading.namesParameters;
       untranslated = reading.oldFractions.length > 0 ? reading : null;

@@ -57,6 +57,20 @@ it('SQ-1: thresholds by quantile', async () => {
   }
 });
 
+it('says that rounding decides where there is one cluster', () => {
+  const text = sq1Text();
+  const said = (given: Record<string, number>): number => {
+    const parameters = resolveParameters(squeezedAttention, given, contextOf(text));
+    return new SqueezedRun(methodContext(text, sq1.tokens), parameters).notices.length;
+  };
+  expect(said({ observationTokens: 4, clusters: 1 })).toBe(1);
+  expect(said({ observationTokens: 4, clusters: 1, quantile: 0 })).toBe(0);
+  expect(said({ observationTokens: 4, clusters: 3 })).toBe(0);
+  expect(said({ observationTokens: 4, clusters: 3, coarseClusters: 1, coarseQuantile: 0.5 })).toBe(1);
+  // A context of a single token is one cluster, whatever number is asked for.
+  expect(said({ observationTokens: 13, clusters: 3 })).toBe(1);
+});
+
 it('labels that do not fit are refused in a sentence', async () => {
   const text = sq1Text();
   const start = async (of: Trace, given: Record<string, unknown>) => {

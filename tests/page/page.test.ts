@@ -491,6 +491,17 @@ describe('the page', () => {
     ]);
   });
 
+  it('says nothing of an earlier link any more once the next one opens', async () => {
+    const { page, address } = await open('#layer=2');
+    await page.idle();
+    page.actions.notify('The earlier link was odd.', true);
+    page.actions.setParameter('selectedTokens', 64, true);
+    await vi.waitFor(() => expect(address.entries).toHaveLength(2));
+    address.back();
+    await vi.waitFor(() => expect(page.state().parameters.selectedTokens).toBe(128));
+    expect(page.store.getState().notices).toEqual([]);
+  });
+
   it('shows the nearest layer and head where a link names one that is not there', async () => {
     const { page } = await open('#layer=99&head=7');
     const state = await page.idle();

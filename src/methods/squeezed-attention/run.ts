@@ -23,6 +23,9 @@ const NO_THRESHOLD = -1;
 /** More than a text has tokens; 32 bits times this are whole numbers still. */
 const KEYS_SPACE = 2 ** 21;
 
+const ONE_CLUSTER =
+  'With a single cluster every query gives its centroid all attention, which is the threshold as well: rounding decides whether the context is kept. Take more clusters.';
+
 const observedOf = new WeakMap<LayerTrace, Map<string, Observed>>();
 
 /** What a block looked up, a row for each query head; where each query did, for each of these. */
@@ -40,6 +43,7 @@ export class SqueezedRun implements MethodRun {
   readonly #firstQuery: number;
   readonly #memo: ScoreMemo;
   readonly #own = ownMemo();
+  readonly notices: readonly string[];
   readonly each: EachQuery;
   #clusters: ReadonlyMap<number, LayerClusters> = new Map();
   #observed: ReadonlyMap<number, Observed> = new Map();
@@ -51,6 +55,7 @@ export class SqueezedRun implements MethodRun {
     this.#parameters = parameters;
     this.#firstQuery = firstQuery;
     this.#memo = context.memo ?? this.#own;
+    this.notices = this.#isDecidedByRounding() ? [ONE_CLUSTER] : [];
     this.each = {
       scoresOfQuery: context.queryHeads,
       select: (input) => (this.#chooses(input) ? this.#chosen(input, 'each') : null),
@@ -76,6 +81,14 @@ export class SqueezedRun implements MethodRun {
 
   select(input: LayerInput): Selection {
     return this.#chooses(input) ? this.#chosen(input, 'together')[0]! : keepEverything(input.block.start);
+  }
+
+  /** A single centroid has all of a look-up's attention, whatever the query: no score is above the threshold but by rounding. */
+  #isDecidedByRounding(): boolean {
+    return Array.from({ length: this.#context.layers }, (_, layer) => this.#numbers(layer)).some(
+      ({ clusters, quantile, coarseClusters, coarseQuantile }) =>
+        (clusters === 1 && quantile > 0) || (coarseClusters === 1 && coarseQuantile > 0),
+    );
   }
 
   #chooses({ layer, block: { start, end } }: LayerInput): boolean {
