@@ -275,12 +275,6 @@ test.each([
       pre_tokenizer: { type: 'Split', pattern: { Regex: '(' }, behavior: 'Isolated' },
     },
   ],
-  [
-    'byte fallback without its bytes',
-    {
-      model: { type: 'BPE', vocab: { a: 0 }, merges: [], byte_fallback: true },
-    },
-  ],
   ['two tokens with one id', { model: { type: 'BPE', vocab: { a: 0, b: 0 }, merges: [] } }],
   [
     'an added token with the id of another',

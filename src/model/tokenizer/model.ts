@@ -61,7 +61,7 @@ function bytePair(
   const fallback = truthOf(model, 'byte_fallback', false);
   const spell = speller({
     vocabulary,
-    bytes: fallback ? byteIds(vocabulary) : null,
+    bytes: fallback ? byteTokens(vocabulary) : null,
     unknown: unknownId(model, vocabulary),
     fuses: truthOf(model, 'fuse_unk', false),
     unspelled,
@@ -116,25 +116,42 @@ function unigram(
   const lattice = new Unigram({ type: 'Unigram', vocab: scored, unk_id: size }, '');
   const spell = speller({
     vocabulary,
-    bytes: truthOf(model, 'byte_fallback', false) ? byteIds(vocabulary) : null,
+    bytes: truthOf(model, 'byte_fallback', false) ? byteTokens(vocabulary) : null,
     unknown: unknown as number | null,
     fuses: true,
     unspelled,
   });
-  return (piece) => spell(lattice.tokenize(piece));
+  return (piece) => spell(unknownTogether(lattice.tokenize(piece), vocabulary));
+}
+
+/** Neighbours without a token are one part, as in the reference, so that all of its bytes have a token or none counts. */
+function unknownTogether(parts: readonly string[], vocabulary: ReadonlyMap<string, number>): string[] {
+  const together: string[] = [];
+  let wasUnknown = false;
+  for (const part of parts) {
+    const isUnknown = !vocabulary.has(part);
+    if (isUnknown && wasUnknown) together[together.length - 1] += part;
+    else together.push(part);
+    wasUnknown = isUnknown;
+  }
+  return together;
 }
 
 interface Speller {
   readonly vocabulary: ReadonlyMap<string, number>;
-  /** The ids of the 256 tokens of one byte; null: there is no such way out. */
-  readonly bytes: readonly number[] | null;
+  /** Ids by byte; null: there is no such way out. */
+  readonly bytes: ByteTokens | null;
   readonly unknown: number | null;
   /** Whether neighbours without a token become one unknown token. */
   readonly fuses: boolean;
   readonly unspelled: Unspelled;
 }
 
-/** Ids of the parts of one piece: their own, else those of their bytes, else the unknown token's. */
+/**
+ * Ids of the parts of one piece: their own, else those of their bytes, else the unknown token's. An unknown token waits for a part
+ * that the vocabulary has, or for the end, and the bytes of others come before it: the reference's order (tokenizers, models/bpe/model.rs,
+ * merge_word), which shows only where some bytes have a token and others do not.
+ */
 function speller({
   vocabulary,
   bytes,
@@ -142,28 +159,45 @@ function speller({
   fuses,
   unspelled,
 }: Speller): (parts: readonly string[]) => number[] {
-  const utf8 = new TextEncoder();
   return (parts) => {
     const ids: number[] = [];
-    let wasUnknown = false;
+    let waiting = 0;
+    const bringUnknown = () => {
+      for (; waiting > 0; waiting--) ids.push(unknown!);
+    };
     for (const part of parts) {
       const id = vocabulary.get(part);
-      if (id !== undefined) ids.push(id);
-      else if (bytes) for (const byte of utf8.encode(part)) ids.push(bytes[byte]!);
+      if (id !== undefined) {
+        bringUnknown();
+        ids.push(id);
+        continue;
+      }
+      const spelled = bytes?.(part);
+      if (spelled) ids.push(...spelled);
       else if (unknown === null) unspelled(parts.join(''));
-      else if (!(fuses && wasUnknown)) ids.push(unknown);
-      wasUnknown = id === undefined && !bytes;
+      else {
+        if (!fuses) bringUnknown();
+        waiting = 1;
+      }
     }
+    bringUnknown();
     return ids;
   };
 }
 
-/** `<0x00>` … `<0xFF>`. With some missing the reference reorders what it cannot spell, which nobody can want. */
-function byteIds(vocabulary: ReadonlyMap<string, number>): number[] {
-  return Array.from({ length: 256 }, (_, byte) => {
-    const name = `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`;
-    return vocabulary.get(name) ?? refuse(`byte_fallback without the token ${quote(name)}`);
-  });
+/** The ids of a text's bytes; null where one of them has no token. */
+type ByteTokens = (text: string) => number[] | null;
+
+/** By `<0x00>` … `<0xFF>`. */
+function byteTokens(vocabulary: ReadonlyMap<string, number>): ByteTokens {
+  const ids = Array.from({ length: 256 }, (_, byte) =>
+    vocabulary.get(`<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`),
+  );
+  const utf8 = new TextEncoder();
+  return (text) => {
+    const found = Array.from(utf8.encode(text), (byte) => ids[byte]);
+    return found.includes(undefined) ? null : (found as number[]);
+  };
 }
 
 function wordPiece(
