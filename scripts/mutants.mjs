@@ -677,14 +677,14 @@ export const mutants = [
     tests: ['tests/engine/free-runs'],
   },
   {
-    name: 'the sum over heads of a group lacks the last',
+    name: 'the sum over heads of a group lacks the last on the CPU',
     file: 'gpu/operations/sum-heads/cpu.ts',
     from: 'for (let h = 0; h < perGroup; h++)',
     to: 'for (let h = 0; h < perGroup - 1; h++)',
     tests: ['tests/methods/fixtures-cpu'],
   },
   {
-    name: 'merged log-sum-exp without its logarithm',
+    name: 'merged log-sum-exp without its logarithm on the CPU',
     file: 'gpu/operations/merge-attention/cpu.ts',
     from: 'maximum + Math.log(sum)',
     to: 'maximum + sum',

@@ -16,7 +16,7 @@ import {
 } from '../../src/engine/memory/plan';
 import { rotatedSlots } from '../../src/engine/memory/working';
 import { choose } from '../../src/measure/choices';
-import { startTraceRun } from '../../src/measure/trace-run';
+import { methodContext, startTraceRun } from '../../src/measure/trace-run';
 import { methodById, methods } from '../../src/methods';
 import type { Method } from '../../src/methods/method';
 import { resolveParameters } from '../../src/methods/parameters';
@@ -231,41 +231,56 @@ describe('what a method holds for a pass over several queries', () => {
   const rows = (heads: number) => draw(next, heads * shape.tokens * shape.headDimension);
   const text = recordText(ops, shape, [{ query: rows(8), key: rows(2), value: rows(2) }], { answerStart });
 
-  test.each([
-    ['esa', { projection: 'exact', initTokens: 2, localTokens: 8, selectedTokens: 9, chunkTokens: 16 }],
-    ['grouped-positions', { neighborTokens: 20, groupSize: 4 }],
-    ['loki', { selectedTokens: 20, components: 16 }],
-    ['minference', {}],
-    ['oracle', { keepFraction: 0.2 }],
-    ['quest', { pageTokens: 4, budgetTokens: 16 }],
-    ['sparq', { selectedTokens: 16, localTokens: 4, rankChannels: 8 }],
-    ['tokenselect', { initTokens: 2, localTokens: 8, selectedTokens: 9, chunkTokens: 16 }],
-    ['infllm', { initTokens: 2, localTokens: 8, blockTokens: 4, selectedBlocks: 2, chunkTokens: 16 }],
-    ['squeezed-attention', { clusters: 8, observationTokens: 9, quantile: 0.5, chunkTokens: 16 }],
-  ])('%s has in its plan, and of a free run that of one query', async (id, given) => {
-    const method = methodById(id);
-    const parameters = resolveParameters(method, given, place);
-    const run = await startTraceRun(text, method, parameters, answerStart);
-    const before = cpu.memory().bytes;
-    mostBytes = before;
-    let together = 0;
-    for (const made of choose(run, text.layerTraces[0]!, run.blocks, undefined)) {
-      if (made.inOnePass) together = Math.max(together, made.blocks.length);
-      for (const { owned } of made.selections) ops.release(...owned);
-      run.memo.renew();
-    }
-    expect(together).toBeGreaterThan(40);
-    const planned = (isFreeRun: boolean): number =>
-      4 *
-      method
-        .memory(parameters, { ...place, isFreeRun, largestBlock: shape.tokens - answerStart })
-        .reduce((sum, { elements, count }) => sum + elements * count, 0);
-    expect(mostBytes - before).toBeLessThanOrEqual(planned(false));
-    // Their lists are for whole blocks in both.
-    const areAlike = ['grouped-positions', 'minference'].includes(id);
-    if (!areAlike) expect(planned(true)).toBeLessThan(planned(false));
+  /** Short enough that each chooses among many keys; others at their defaults. */
+  const given: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+    esa: { projection: 'exact', initTokens: 2, localTokens: 8, selectedTokens: 9, chunkTokens: 16 },
+    'grouped-positions': { neighborTokens: 20, groupSize: 4 },
+    loki: { selectedTokens: 20, components: 16 },
+    oracle: { keepFraction: 0.2 },
+    quest: { pageTokens: 4, budgetTokens: 16 },
+    sparq: { selectedTokens: 16, localTokens: 4, rankChannels: 8 },
+    tokenselect: { initTokens: 2, localTokens: 8, selectedTokens: 9, chunkTokens: 16 },
+    infllm: { initTokens: 2, localTokens: 8, blockTokens: 4, selectedBlocks: 2, chunkTokens: 16 },
+    'squeezed-attention': { clusters: 8, observationTokens: 9, quantile: 0.5, chunkTokens: 16 },
+  };
+  const parametersOf = (method: Method) => resolveParameters(method, given[method.id] ?? {}, place);
+  const withPass = methods.filter((method) => {
+    const run = method.start(methodContext(text, answerStart), parametersOf(method));
     run.dispose();
+    return run.each !== undefined;
   });
+
+  test('is asked of every method that has one', () => {
+    const ids = withPass.map(({ id }) => id);
+    expect(ids).toEqual(expect.arrayContaining([...Object.keys(given), 'minference', 'h2o']));
+  });
+
+  test.each(withPass.map((method) => [method.id, method] as const))(
+    '%s has in its plan, and of a free run that of one query',
+    async (id, method) => {
+      const parameters = parametersOf(method);
+      const run = await startTraceRun(text, method, parameters, answerStart);
+      const before = cpu.memory().bytes;
+      mostBytes = before;
+      let together = 0;
+      for (const made of choose(run, text.layerTraces[0]!, run.blocks, undefined)) {
+        if (made.inOnePass) together = Math.max(together, made.blocks.length);
+        for (const { owned } of made.selections) ops.release(...owned);
+        run.memo.renew();
+      }
+      expect(together).toBeGreaterThan(40);
+      const planned = (isFreeRun: boolean): number =>
+        4 *
+        method
+          .memory(parameters, { ...place, isFreeRun, largestBlock: shape.tokens - answerStart })
+          .reduce((sum, { elements, count }) => sum + elements * count, 0);
+      expect(mostBytes - before).toBeLessThanOrEqual(planned(false));
+      // Their lists are for whole blocks in both.
+      const areAlike = ['grouped-positions', 'minference'].includes(id);
+      if (!areAlike) expect(planned(true)).toBeLessThan(planned(false));
+      run.dispose();
+    },
+  );
 });
 
 /** Compares plans with what really is allocated. */

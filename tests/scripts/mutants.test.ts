@@ -21,3 +21,8 @@ test.each(mutants)(
       ).toBe(true);
   },
 );
+
+test('a mutant is run by its name, which no other has', () => {
+  const names = mutants.map(({ name }) => name);
+  expect(names.filter((name, at) => names.indexOf(name) < at)).toEqual([]);
+});
