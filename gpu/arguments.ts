@@ -66,16 +66,21 @@ export interface ScoreRows {
   readonly rowStride: number;
 }
 
+/** What makes a score of a product: s = q·k·scale, or with a `softCap` c, which is positive, c·tanh(s / c). */
+export interface ScoreRule {
+  readonly scale: number;
+  readonly softCap?: number;
+}
+
 /**
  * What the operations share that recompute attention probabilities from a stored log-sum-exp: query [H,n,d], key [G,m,d],
- * logSumExp [H,n]. The probability of query head h, query row i and key t is exp(q·k·scale − lse) for keys that the query sees, 0
- * for others: it sees those with t ≤ i + causalOffset, and with a `window` of these only the last `window`, t > i + causalOffset
+ * logSumExp [H,n]. The probability of query head h, query row i and key t is exp(score − lse) for keys that the query sees, 0 for
+ * others: it sees those with t ≤ i + causalOffset, and with a `window` of these only the last `window`, t > i + causalOffset
  * − window.
  */
-export interface ProbabilityInputs {
+export interface ProbabilityInputs extends ScoreRule {
   readonly query: Rows;
   readonly key: Rows;
-  readonly scale: number;
   readonly logSumExp: RowScalars;
   readonly causalOffset: number;
   readonly window?: number;

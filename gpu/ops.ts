@@ -124,9 +124,9 @@ export interface Ops {
   normalize(a: NormalizeArguments): void;
   /** input · weightᵀ + bias, for each head. */
   matmul(a: MatmulArguments): void;
-  /** SwiGLU's product: silu(gate) · up. */
+  /** SwiGLU's product, silu(gate) · up, or GeGLU's. */
   gate(a: GateArguments): void;
-  /** GELU or SiLU, element by element. */
+  /** GELU, SiLU or a soft cap, element by element. */
   activate(a: ActivateArguments): void;
   /** Rotary position embedding, half-split. */
   rotate(a: RotateArguments): void;

@@ -23,21 +23,21 @@ declare module '*/read.wgsl' {
 declare module '*/accumulated-attention-listed.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
     'query' | 'key' | 'logSumExp' | 'list' | 'out',
-    'firstItem' | 'endItem' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride' | 'listOffset' | 'listCount' | 'listRowStride' | 'headsPerSet' | 'countsOffset'
+    'firstItem' | 'endItem' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'softCap' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride' | 'listOffset' | 'listCount' | 'listRowStride' | 'headsPerSet' | 'countsOffset'
   >;
   export default shader;
 }
 declare module '*/accumulated-attention-tiled.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
     'query' | 'key' | 'logSumExp' | 'out',
-    'firstItem' | 'endItem' | 'shares' | 'shareRows' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'causalOffset' | 'window' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride'
+    'firstItem' | 'endItem' | 'shares' | 'shareRows' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'softCap' | 'causalOffset' | 'window' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride'
   >;
   export default shader;
 }
 declare module '*/accumulated-attention.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
     'query' | 'key' | 'logSumExp' | 'out',
-    'firstItem' | 'endItem' | 'shares' | 'shareRows' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'causalOffset' | 'window' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride'
+    'firstItem' | 'endItem' | 'shares' | 'shareRows' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'softCap' | 'causalOffset' | 'window' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride'
   >;
   export default shader;
 }
@@ -51,7 +51,7 @@ declare module '*/scatter-add.wgsl' {
 declare module '*/activate.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
     'input' | 'out',
-    'heads' | 'rows' | 'channels' | 'inputOffset' | 'inputHeadStride' | 'inputRowStride' | 'outOffset' | 'outHeadStride' | 'outRowStride'
+    'heads' | 'rows' | 'channels' | 'inputOffset' | 'inputHeadStride' | 'inputRowStride' | 'outOffset' | 'outHeadStride' | 'outRowStride' | 'cap'
   >;
   export default shader;
 }
@@ -65,28 +65,28 @@ declare module '*/argmax.wgsl' {
 declare module '*/attention-probabilities-tiled.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
     'query' | 'key' | 'logSumExp' | 'out',
-    'firstItem' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'causalOffset' | 'window' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride'
+    'firstItem' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'softCap' | 'causalOffset' | 'window' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride'
   >;
   export default shader;
 }
 declare module '*/attention-probabilities.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
     'query' | 'key' | 'logSumExp' | 'out',
-    'firstItem' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'causalOffset' | 'window' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride'
+    'firstItem' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'softCap' | 'causalOffset' | 'window' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride'
   >;
   export default shader;
 }
 declare module '*/attention-tiles-blocks.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
     'query' | 'key' | 'logSumExp' | 'tiles' | 'factors' | 'out',
-    'firstUnit' | 'unitsPerTile' | 'width' | 'height' | 'tokensPerPixel' | 'rowStep' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'causalOffset' | 'window' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride' | 'factorOffset' | 'factorHeadStride' | 'firstKeys' | 'firstFactor' | 'outOffset'
+    'firstUnit' | 'unitsPerTile' | 'width' | 'height' | 'tokensPerPixel' | 'rowStep' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'softCap' | 'causalOffset' | 'window' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride' | 'factorOffset' | 'factorHeadStride' | 'firstKeys' | 'firstFactor' | 'outOffset'
   >;
   export default shader;
 }
 declare module '*/attention-tiles.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
     'query' | 'key' | 'logSumExp' | 'tiles' | 'factors' | 'out',
-    'firstUnit' | 'unitsPerTile' | 'width' | 'height' | 'tokensPerPixel' | 'rowStep' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'causalOffset' | 'window' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride' | 'factorOffset' | 'factorHeadStride' | 'firstKeys' | 'firstFactor' | 'outOffset'
+    'firstUnit' | 'unitsPerTile' | 'width' | 'height' | 'tokensPerPixel' | 'rowStep' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'softCap' | 'causalOffset' | 'window' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride' | 'factorOffset' | 'factorHeadStride' | 'firstKeys' | 'firstFactor' | 'outOffset'
   >;
   export default shader;
 }
@@ -97,7 +97,7 @@ declare module '*/attention-flash-stage.wgsl' {
 declare module '*/attention-flash.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
     'query' | 'key' | 'value' | 'list' | 'out' | 'logSumExp' | 'splitResults',
-    'firstItem' | 'endItem' | 'splits' | 'keysPerSplit' | 'packs' | 'headsPerPack' | 'rowTiles' | 'channels' | 'queryRows' | 'headsPerGroup' | 'scale' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'valueOffset' | 'valueHeadStride' | 'valueRowStride' | 'listOffset' | 'listCount' | 'listRowStride' | 'headsPerSet' | 'countsOffset' | 'rangeStart' | 'rangeLength' | 'outOffset' | 'outHeadStride' | 'outRowStride' | 'outChannels' | 'logSumExpOffset' | 'logSumExpHeadStride' | 'causal' | 'window' | 'hasLogSumExp'
+    'firstItem' | 'endItem' | 'splits' | 'keysPerSplit' | 'packs' | 'headsPerPack' | 'rowTiles' | 'channels' | 'queryRows' | 'headsPerGroup' | 'scale' | 'softCap' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'valueOffset' | 'valueHeadStride' | 'valueRowStride' | 'listOffset' | 'listCount' | 'listRowStride' | 'headsPerSet' | 'countsOffset' | 'rangeStart' | 'rangeLength' | 'outOffset' | 'outHeadStride' | 'outRowStride' | 'outChannels' | 'logSumExpOffset' | 'logSumExpHeadStride' | 'causal' | 'window' | 'hasLogSumExp'
   >;
   export default shader;
 }
@@ -111,7 +111,7 @@ declare module '*/attention-merge-splits.wgsl' {
 declare module '*/attention.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
     'query' | 'key' | 'value' | 'list' | 'out' | 'logSumExp' | 'splitResults',
-    'firstItem' | 'endItem' | 'splits' | 'keysPerSplit' | 'queryRows' | 'headsPerGroup' | 'scale' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'valueOffset' | 'valueHeadStride' | 'valueRowStride' | 'listOffset' | 'listCount' | 'listRowStride' | 'headsPerSet' | 'countsOffset' | 'rangeStart' | 'rangeLength' | 'outOffset' | 'outHeadStride' | 'outRowStride' | 'outChannels' | 'logSumExpOffset' | 'logSumExpHeadStride' | 'causal' | 'window' | 'hasLogSumExp'
+    'firstItem' | 'endItem' | 'splits' | 'keysPerSplit' | 'queryRows' | 'headsPerGroup' | 'scale' | 'softCap' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'valueOffset' | 'valueHeadStride' | 'valueRowStride' | 'listOffset' | 'listCount' | 'listRowStride' | 'headsPerSet' | 'countsOffset' | 'rangeStart' | 'rangeLength' | 'outOffset' | 'outHeadStride' | 'outRowStride' | 'outChannels' | 'logSumExpOffset' | 'logSumExpHeadStride' | 'causal' | 'window' | 'hasLogSumExp'
   >;
   export default shader;
 }
@@ -210,7 +210,7 @@ declare module '*/across.wgsl' {
 declare module '*/heavy-hitters.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
     'query' | 'key' | 'products' | 'tokens' | 'received' | 'tied' | 'caches',
-    'heads' | 'headsPerGroup' | 'queries' | 'keys' | 'vectors' | 'count' | 'older' | 'firstKey' | 'scale' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'tokensOffset' | 'tokensRowStride' | 'receivedOffset' | 'receivedRowStride' | 'tiedOffset'
+    'heads' | 'headsPerGroup' | 'queries' | 'keys' | 'vectors' | 'count' | 'older' | 'firstKey' | 'scale' | 'softCap' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'tokensOffset' | 'tokensRowStride' | 'receivedOffset' | 'receivedRowStride' | 'tiedOffset'
   >;
   export default shader;
 }
@@ -252,7 +252,7 @@ declare module '*/list-above.wgsl' {
 declare module '*/mass-by-group-tiled.wgsl' {
   const shader: import('./webgpu/kernel').Shader<
     'query' | 'key' | 'logSumExp' | 'groupOf' | 'out',
-    'firstItem' | 'endItem' | 'shares' | 'shareKeys' | 'headsPerSet' | 'sets' | 'firstGrouping' | 'groupingCount' | 'groupings' | 'heads' | 'groups' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'causalOffset' | 'window' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride'
+    'firstItem' | 'endItem' | 'shares' | 'shareKeys' | 'headsPerSet' | 'sets' | 'firstGrouping' | 'groupingCount' | 'groupings' | 'heads' | 'groups' | 'queryRows' | 'keyRows' | 'headsPerGroup' | 'vectors' | 'scale' | 'softCap' | 'causalOffset' | 'window' | 'queryOffset' | 'queryHeadStride' | 'queryRowStride' | 'keyOffset' | 'keyHeadStride' | 'keyRowStride' | 'logSumExpOffset' | 'logSumExpHeadStride'
   >;
   export default shader;
 }
@@ -437,6 +437,10 @@ declare module '*/order.wgsl' {
   export default code;
 }
 declare module '*/probability-tile.wgsl' {
+  const code: string;
+  export default code;
+}
+declare module '*/score.wgsl' {
   const code: string;
   export default code;
 }

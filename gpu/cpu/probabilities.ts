@@ -1,7 +1,7 @@
 /** Attention probabilities recomputed from a stored log-sum-exp, a few query rows at a time. */
 import type { ProbabilityInputs } from '../arguments';
 import { floatsOf } from './buffer';
-import { exponentiate } from './exponentials';
+import { capScores, exponentiate } from './exponentials';
 import type { RowStarts } from './panel';
 import { PANEL_ROWS, Panel, rowStarts } from './panel';
 
@@ -82,13 +82,14 @@ class ReferenceProbabilities implements HeadProbabilities {
   }
 
   load(row: number, rows: number, step = 1): void {
-    const { query, scale, logSumExp, causalOffset } = this.#inputs;
+    const { query, scale, softCap, logSumExp, causalOffset } = this.#inputs;
     visibleLimits(row, step, causalOffset, this.stride, this.limits);
     const most = this.limits[rows - 1]!;
     const start = query.offset + this.#head * query.headStride + row * query.rowStride;
     this.#panel.fill(this.#queryData, start, step * query.rowStride, rows, this.#keys, most, scale);
     for (let r = 0; r < rows; r++) {
       const lse = this.#logSumExp[logSumExp.offset + this.#head * logSumExp.headStride + row + r * step]!;
+      capScores(this.values, r * this.stride, this.limits[r]!, softCap);
       exponentiate(this.values, r * this.stride, this.limits[r]!, lse);
     }
     hideBeforeWindow(this, this.#inputs, row, rows, step);

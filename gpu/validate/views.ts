@@ -4,7 +4,7 @@
  * A failed check is a mistake of the calling code, so it throws RangeError (TypeError for a wrong element type), with a
  * sentence that names the operation and the argument.
  */
-import type { IndexList, RowScalars, ScoreRows } from '../arguments';
+import type { IndexList, RowScalars, ScoreRows, ScoreRule } from '../arguments';
 import type { DeviceBuffer, ElementType, Rows } from '../rows';
 import { endOfRows } from '../rows';
 
@@ -48,6 +48,14 @@ export function checkInteger(operation: string, what: string, value: number): vo
 
 export function checkFinite(operation: string, what: string, value: number): void {
   if (!Number.isFinite(value)) fail(operation, `${what} is ${value}, but must be a finite number`);
+}
+
+/** The scale is finite, and a soft cap is above 0. */
+export function checkScoreRule(operation: string, { scale, softCap }: ScoreRule): void {
+  checkFinite(operation, 'scale', scale);
+  if (softCap !== undefined && !(softCap > 0 && Number.isFinite(softCap))) {
+    fail(operation, `softCap is ${softCap}, but must be above 0`);
+  }
 }
 
 /** The buffer has the given type and at least `end` elements. */

@@ -1,4 +1,5 @@
 import type { ProbabilityInputs } from '../arguments';
+import { scoreConstants, scoreParameters } from '../wgsl/parts/score';
 import type { CommandEncoder } from './command-encoder';
 import type { Work } from './pacer';
 import { asVectors } from './vectors';
@@ -12,14 +13,14 @@ export function prepareProbabilities(encoder: CommandEncoder, a: ProbabilityInpu
   const key = asVectors(encoder, a.key);
   const { window = FARTHEST_OFFSET } = a;
   return {
-    constants: { WINDOWED: window < FARTHEST_OFFSET },
+    constants: { WINDOWED: window < FARTHEST_OFFSET, ...scoreConstants(a) },
     buffers: { query: query.buffer, key: key.buffer, logSumExp: a.logSumExp.buffer },
     parameters: {
       queryRows: query.rows,
       keyRows: key.rows,
       headsPerGroup: query.heads / key.heads,
       vectors: query.channels / 4,
-      scale: a.scale,
+      ...scoreParameters(a),
       causalOffset: Math.max(-FARTHEST_OFFSET, Math.min(FARTHEST_OFFSET, a.causalOffset)),
       window: Math.min(FARTHEST_OFFSET, window),
       queryOffset: query.offset / 4,

@@ -18,12 +18,13 @@ const FEWEST_ROWS = 2;
 /** Key elements that are packed at most: 64 MiB of them. */
 const MOST_ELEMENTS = 1 << 24;
 
-/** The reference's probabilities, in single precision. All of a head's keys are packed at once. */
+/** The reference's probabilities, in single precision. All of a head's keys are packed at once. Soft caps are the reference's alone. */
 export function createSimdProbabilities(kernels: SimdKernels): ProbabilitiesOfHead {
   return (inputs, head) => {
     const { query, key } = inputs;
     const elements = key.rows * key.channels;
-    if (query.rows < FEWEST_ROWS || elements === 0 || elements > MOST_ELEMENTS)
+    const isPlain = inputs.softCap === undefined;
+    if (!isPlain || query.rows < FEWEST_ROWS || elements === 0 || elements > MOST_ELEMENTS)
       return probabilitiesOfHead(inputs, head);
     return new SimdProbabilities(kernels, inputs, head);
   };

@@ -1,4 +1,4 @@
-// Attention received by listed keys, per query head: out[h, j] = Σ over the query rows i of exp(q_i·k_t·scale − logSumExp_i), t
+// Attention received by listed keys, per query head: out[h, j] = Σ over the query rows i of exp(score − logSumExp_i), t
 // being entry j of the list of head h; 0 beyond the end of a list. Every query sees all of them.
 //
 // Shapes     query [H, n, d], key [G, m, d], their d, offsets and strides in vectors of four; logSumExp [H, n];
@@ -18,6 +18,7 @@ struct Params {
   headsPerGroup: u32,
   vectors: u32,
   scale: f32,
+  softCap: f32,
   queryOffset: u32,
   queryHeadStride: u32,
   queryRowStride: u32,
@@ -75,8 +76,9 @@ fn main(
         dot(query[starts.z + v], k),
         dot(query[starts.w + v], k));
     }
+    let ofRows = capped(params.scale * scores);
     for (var r = 0u; r < min(4u, params.queryRows - row); r++) {
-      sum += exp(params.scale * scores[r] - logSumExp[scalarStart + row + r]);
+      sum += exp(ofRows[r] - logSumExp[scalarStart + row + r]);
     }
   }
   out[item] = sum;

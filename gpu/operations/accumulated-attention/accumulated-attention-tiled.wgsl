@@ -1,5 +1,5 @@
 // Attention received, per query head and share of its queries, for devices whose workgroup memory is fast: out[h, share, t] = Σ
-// over query rows i of the share of exp(q_i·k_t·scale − logSumExp_i), over rows that see key t (mask.wgsl).
+// over query rows i of the share of exp(score − logSumExp_i), over rows that see key t (mask.wgsl).
 //
 // Shapes     as accumulated-attention.wgsl.
 // Grid       one workgroup per query head, share and RIGHT_ROWS keys (keys fastest), linear from firstItem. A share is shareRows
@@ -17,6 +17,7 @@ struct Params {
   headsPerGroup: u32,
   vectors: u32,
   scale: f32,
+  softCap: f32,
   causalOffset: u32,
   window: u32,
   queryOffset: u32,

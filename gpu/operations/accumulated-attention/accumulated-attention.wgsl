@@ -1,5 +1,5 @@
 // Attention received, per query head and share of its queries: out[h, share, t] = Σ over query rows i of the share of
-// exp(q_i·k_t·scale − logSumExp_i), over rows that see key t (mask.wgsl).
+// exp(score − logSumExp_i), over rows that see key t (mask.wgsl).
 //
 // Shapes     query [H, n, d], key [G, m, d], their d, offsets and strides in vectors of four; logSumExp [H, n];
 //            out dense [H, shares, m].
@@ -18,6 +18,7 @@ struct Params {
   headsPerGroup: u32,
   vectors: u32,
   scale: f32,
+  softCap: f32,
   causalOffset: u32,
   window: u32,
   queryOffset: u32,
@@ -38,7 +39,7 @@ struct Params {
 
 /// The probability of one query on four keys; masked scores are left out before the exponential, which could overflow for them.
 fn probabilitiesOf(scores: vec4f, lse: f32, isSeen: vec4<bool>) -> vec4f {
-  return select(vec4f(), exp(select(vec4f(), params.scale * scores - lse, isSeen)), isSeen);
+  return select(vec4f(), exp(select(vec4f(), capped(params.scale * scores) - lse, isSeen)), isSeen);
 }
 
 @compute @workgroup_size(64)

@@ -51,7 +51,7 @@ function addProbabilities(
 
 /** The same for the keys that are listed for a head, brought together: every query sees all of them. */
 function addListed(
-  { query, key, scale, logSumExp }: AccumulatedAttentionArguments,
+  { query, key, scale, softCap, logSumExp }: AccumulatedAttentionArguments,
   list: IndexList,
   head: number,
   ofHead: ProbabilitiesOfHead,
@@ -76,6 +76,7 @@ function addListed(
     query: sliceHeads(query, head, 1),
     key: headMajorRows(buffer, 1, count, key.channels),
     scale,
+    softCap,
     logSumExp: { ...logSumExp, offset: logSumExp.offset + head * logSumExp.headStride },
     causalOffset: count,
   };

@@ -5,7 +5,7 @@ import { checkProbabilityInputs } from '../../validate/probability-inputs';
 import { checkVisible } from '../../validate/visible-keys';
 
 /**
- * Attention received (H2O): out row r, entry t (+)= Σ over the row's query heads h and the query rows i of exp(q·k·scale − lse),
+ * Attention received (H2O): out row r, entry t (+)= Σ over the row's query heads h and the query rows i of exp(score − lse),
  * over keys t that query i sees; 0 for others. query [H,n,d], key [G,m,d], logSumExp [H,n]. out has rows of m entries: one for
  * each KV head, which sums its query heads, or one for each query head.
  */
@@ -28,9 +28,9 @@ export function checkAccumulatedAttention(a: AccumulatedAttentionArguments): voi
 
 /** What the range adds: its keys alone, with the mask of the kernels that recompute probabilities. */
 export function ofRange(a: AccumulatedAttentionArguments): ProbabilityInputs {
-  const { query, key, scale, logSumExp } = a;
+  const { query, key, scale, softCap, logSumExp } = a;
   const { start, end, causal, window } = a.visible.range;
   const length = end - start;
   const causalOffset = causal ? length - query.rows : length;
-  return { query, key: sliceRows(key, start, length), scale, logSumExp, causalOffset, window };
+  return { query, key: sliceRows(key, start, length), scale, softCap, logSumExp, causalOffset, window };
 }

@@ -8,6 +8,7 @@ import { visibleConstants, visibleParameters } from '../../webgpu/visible-keys';
 import { type TileShape, tileShape } from '../../wgsl/parts/gemm-tile';
 import { masked } from '../../wgsl/parts/mask';
 import { probabilityTile, threadsOf } from '../../wgsl/parts/probability-tile';
+import { scoreConstants, scored } from '../../wgsl/parts/score';
 import { sumHeads } from '../sum-heads/webgpu';
 import shader from './accumulated-attention.wgsl';
 import listedShader from './accumulated-attention-listed.wgsl';
@@ -17,7 +18,7 @@ import scatterShader from './scatter-add.wgsl';
 
 const kernel = defineKernel('accumulated-attention', masked(shader));
 const tiled = defineKernel('accumulated-attention-tiled', probabilityTile(tiledShader));
-const listed = defineKernel('accumulated-attention-listed', listedShader);
+const listed = defineKernel('accumulated-attention-listed', scored(listedShader));
 const scatter = defineKernel('scatter-add', scatterShader);
 
 const THREADS = 64;
@@ -115,7 +116,7 @@ function encodeList(encoder: CommandEncoder, a: AccumulatedAttentionArguments, l
   for (const { start, count } of spans(items, encoder.partsFor(work), THREADS)) {
     encoder.dispatch({
       kernel: listed,
-      constants: { RAGGED },
+      constants: { RAGGED, ...scoreConstants(a) },
       buffers: { ...buffers, list: list.buffer, out: sums },
       parameters: [{ firstItem: start, endItem: start + count, headsPerSet }, ofWeights, ofList],
       workgroups: linearGrid(Math.ceil(count / THREADS), encoder.maxWorkgroupsPerDimension),

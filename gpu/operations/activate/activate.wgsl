@@ -1,12 +1,12 @@
-// out = activation(input). GELU_TANH: 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))); GELU: 0.5·x·(1 + erf(x/√2)); else
-// silu: x / (1 + e^−x).
+// out = activation(input). GELU_TANH: 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))); GELU: 0.5·x·(1 + erf(x/√2));
+// SOFT_CAP: c·tanh(x/c); else silu: x / (1 + e^−x).
 //
 // Shapes     input and out [heads, rows, channels], any strides; all of them count in elements.
 // Grid       one thread per element, 64 a workgroup, linear.
 // Precision  erf by Abramowitz & Stegun 7.1.26, absolute error below 2e-7 + rounding.
 // Equals     `activate` of cpu.ts.
 //
-// Constants  GELU_TANH, GELU: at most one; IN_PLACE: input is out, which is read instead.
+// Constants  GELU_TANH, GELU, SOFT_CAP: at most one; IN_PLACE: input is out, which is read instead.
 // Types      Element: f32, or vec4f where all rows can be read so.
 
 struct Params {
@@ -19,6 +19,7 @@ struct Params {
   outOffset: u32,
   outHeadStride: u32,
   outRowStride: u32,
+  cap: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -49,6 +50,9 @@ fn activation(x: Element) -> Element {
   }
   if (GELU) {
     return 0.5 * x * (1.0 + errorFunction(x * 0.7071067812));
+  }
+  if (SOFT_CAP) {
+    return params.cap * boundedTanh(x / params.cap);
   }
   return x / (1.0 + exp(min(-x, Element(80.0))));
 }

@@ -9,7 +9,7 @@ export function silu(x: number): number {
 const SQRT_2_OVER_PI = Math.sqrt(2 / Math.PI);
 
 /** The tanh approximation of GELU (arXiv 1606.08415), as GPT-2 uses it. */
-function geluTanh(x: number): number {
+export function geluTanh(x: number): number {
   return 0.5 * x * (1 + Math.tanh(SQRT_2_OVER_PI * (x + 0.044715 * x * x * x)));
 }
 
@@ -40,10 +40,15 @@ function errorFunctionComplement(x: number): number {
   return Math.exp(-x * x) / (Math.sqrt(Math.PI) * fraction);
 }
 
+function activationOf({ kind, cap = 1 }: ActivateArguments): (x: number) => number {
+  if (kind === 'soft-cap') return (x) => cap * Math.tanh(x / cap);
+  return { 'gelu-tanh': geluTanh, gelu, silu }[kind];
+}
+
 export function activate(a: ActivateArguments): void {
   checkActivate(a);
   const { input, out } = a;
-  const activation = a.kind === 'silu' ? silu : a.kind === 'gelu' ? gelu : geluTanh;
+  const activation = activationOf(a);
   const inputData = floatsOf(input.buffer);
   const outData = floatsOf(out.buffer);
   for (let head = 0; head < input.heads; head++) {

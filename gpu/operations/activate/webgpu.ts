@@ -18,9 +18,14 @@ export function activate(encoder: CommandEncoder, a: ActivateArguments): void {
   const inPlace = input.buffer === out.buffer && input.offset === out.offset;
   encoder.dispatch({
     kernel,
-    constants: { GELU_TANH: kind === 'gelu-tanh', GELU: kind === 'gelu', IN_PLACE: inPlace },
+    constants: {
+      GELU_TANH: kind === 'gelu-tanh',
+      GELU: kind === 'gelu',
+      SOFT_CAP: kind === 'soft-cap',
+      IN_PLACE: inPlace,
+    },
     buffers: { input: inPlace ? encoder.unused : input.buffer, out: out.buffer },
-    parameters: inputOutput(input, out),
+    parameters: [inputOutput(input, out), { cap: a.cap ?? 1 }],
     workgroups: linearGrid(Math.ceil(elements / 64), encoder.maxWorkgroupsPerDimension),
     work: { flops: 16 * width * elements, bytes: 8 * width * elements },
   });

@@ -1,4 +1,4 @@
-// out[h, i, t] = exp(q_i·k_t·scale − logSumExp_i) for keys that query i sees (mask.wgsl), 0 elsewhere, for devices whose
+// out[h, i, t] = exp(score − logSumExp_i) for keys that query i sees (mask.wgsl), 0 elsewhere, for devices whose
 // workgroup memory is fast.
 //
 // Shapes     as attention-probabilities.wgsl; T any (store-vec4-scalars.wgsl) or a multiple of four (store-vec4-vectors.wgsl).
@@ -14,6 +14,7 @@ struct Params {
   headsPerGroup: u32,
   vectors: u32,
   scale: f32,
+  softCap: f32,
   causalOffset: u32,
   window: u32,
   queryOffset: u32,

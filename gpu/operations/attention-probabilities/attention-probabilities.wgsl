@@ -1,4 +1,4 @@
-// out[h, i, t] = exp(q_i·k_t·scale − logSumExp_i) for keys that query i sees (mask.wgsl), 0 elsewhere.
+// out[h, i, t] = exp(score − logSumExp_i) for keys that query i sees (mask.wgsl), 0 elsewhere.
 //
 // Shapes     query [H, n, d], key [G, m, d], their d, offsets and strides in vectors of four; logSumExp [H, n];
 //            out dense [H, n, m].
@@ -17,6 +17,7 @@ struct Params {
   headsPerGroup: u32,
   vectors: u32,
   scale: f32,
+  softCap: f32,
   causalOffset: u32,
   window: u32,
   queryOffset: u32,
@@ -43,11 +44,13 @@ fn storeRow(head: u32, row: u32, firstKey: u32, left: vec4f, right: vec4f) {
   let begin = firstSeen(row);
   let lse = logSumExp[params.logSumExpOffset + head * params.logSumExpHeadStride + row];
   let outStart = (head * params.queryRows + row) * params.keyRows;
+  let leftScores = capped(params.scale * left);
+  let rightScores = capped(params.scale * right);
   for (var j = 0u; j < 8u; j++) {
     let keyRow = firstKey + 8u * j;
     if (keyRow >= params.keyRows) { return; }
     var probability = 0.0;
-    if (keyRow < end && (!WINDOWED || keyRow >= begin)) { probability = exp(params.scale * select(right[j % 4u], left[j % 4u], j < 4u) - lse); }
+    if (keyRow < end && (!WINDOWED || keyRow >= begin)) { probability = exp(select(rightScores[j % 4u], leftScores[j % 4u], j < 4u) - lse); }
     out[outStart + keyRow] = probability;
   }
 }

@@ -3,7 +3,7 @@ import type { DeviceBuffer } from '../../rows';
 import { asRows, checkApart, checkSpan } from '../../validate';
 import { checkProbabilityInputs } from '../../validate/probability-inputs';
 
-/** out[h, i, t] = exp(q·k·scale − lse) where query i sees key t, 0 elsewhere. out is dense [H, n, m]. */
+/** out[h, i, t] = exp(score − lse) where query i sees key t, 0 elsewhere. out is dense [H, n, m]. */
 export interface AttentionProbabilitiesArguments extends ProbabilityInputs {
   readonly out: DeviceBuffer;
 }

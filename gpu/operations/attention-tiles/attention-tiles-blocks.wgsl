@@ -24,6 +24,7 @@ struct Params {
   headsPerGroup: u32,
   vectors: u32,
   scale: f32,
+  softCap: f32,
   causalOffset: u32,
   window: u32,
   queryOffset: u32,
@@ -173,8 +174,8 @@ fn main(
       let leftKey = firstKey + thread.x * 8u + vec4u(0u, 1u, 2u, 3u);
       let rightKey = leftKey + 4u;
       for (var i = 0u; i < 8u; i++) { // unrolled
-        var a = exp(params.scale * left[i] - lse[i]);
-        var b = exp(params.scale * right[i] - lse[i]);
+        var a = exp(capped(params.scale * left[i]) - lse[i]);
+        var b = exp(capped(params.scale * right[i]) - lse[i]);
         if (needsMask) {
           let row = firstRow + (thread.y * 8u + i) * params.rowStep;
           let seen = vec4u(select(0u, limit(row), row < params.queryRows));

@@ -1,6 +1,6 @@
 // Tiles of attention maps, pooled to pixels: pixel (y, x) of a tile covers the query rows tile.row + [y, y + 1)·tokensPerPixel,
 // of which every rowStep-th is evaluated, and the key rows tile.key + [x, x + 1)·tokensPerPixel. Its maximum and mean are over
-// the cells that queries see (mask.wgsl) of exp(q_i·k_t·scale − logSumExp_i); the third plane is the largest of probability ×
+// the cells that queries see (mask.wgsl) of exp(score − logSumExp_i); the third plane is the largest of probability ×
 // factor_i, or × firstFactor for t < firstKeys. A pixel without any cell holds 0.
 //
 // Shapes     query [H, n, d], key [G, m, d], their d, offsets and strides in vectors of four; logSumExp, factors [H, n];
@@ -24,6 +24,7 @@ struct Params {
   headsPerGroup: u32,
   vectors: u32,
   scale: f32,
+  softCap: f32,
   causalOffset: u32,
   window: u32,
   queryOffset: u32,
@@ -99,9 +100,10 @@ fn main(@builtin(local_invocation_index) thread: u32, @builtin(workgroup_id) wor
           let lse = logSumExp[lseStart + row];
           let factor = factors[factorStart + row];
           let seen = min(end, limit(row));
+          let rowScores = capped(params.scale * scores[r]);
           for (var j = 0u; j < 4u && t + j < seen; j++) {
             if (WINDOWED && t + j < firstSeen(row)) { continue; }
-            let probability = exp(params.scale * scores[r][j] - lse);
+            let probability = exp(rowScores[j] - lse);
             largest = max(largest, probability);
             sum += probability;
             excess = max(excess, probability * select(factor, params.firstFactor, t + j < params.firstKeys));

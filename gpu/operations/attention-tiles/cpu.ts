@@ -50,6 +50,7 @@ function poolTile(
     query: sliceRows(sliceHeads(query, tile.head, 1), tile.row, rows),
     key: sliceRows(sliceHeads(key, keyHead, 1), tile.key, keys),
     scale: a.scale,
+    softCap: a.softCap,
     logSumExp: { buffer, offset: offset + tile.head * headStride + tile.row, headStride },
     causalOffset: a.causalOffset + tile.row - tile.key,
     window: a.window,

@@ -23,7 +23,7 @@ export interface TileOrigin {
  * Tiles of attention maps, pooled to pixels, `width × height` each. Pixel (y, x) of a tile covers the query rows
  * tile.row + [y, y + 1)·tokensPerPixel and the key rows tile.key + [x, x + 1)·tokensPerPixel, as far as there are any. out
  * is dense [tiles, 3, height, width]: the maximum, then the mean over the pixel's cells that are seen of the
- * probabilities exp(q·k·scale − lse), then the largest of probability × factor: `factors` has one for each query row, the first
+ * probabilities exp(score − lse), then the largest of probability × factor: `factors` has one for each query row, the first
  * `firstKeys` keys have `firstFactor` instead. A pixel without such cells holds 0 in all three. Every `rowStep`-th query row
  * of a pixel is evaluated, from its first: 1 is exact. tokensPerPixel and rowStep are powers of two, rowStep ≤ tokensPerPixel.
  */

@@ -23,7 +23,7 @@
 // Indices    WGSL keeps every index within its array; only where the compiler can prove that it is there does this cost nothing.
 //            So functions take their arguments modulo what they are below anyway, and inner loops count by one up to constants:
 //            channels beyond the last are zeros, keys beyond the split have weight 0.
-// Constants  those named above; RAGGED, WINDOWED; COLUMNS: ⌈d / (4·COLUMN_THREADS)⌉; QUERY_LOADS, KEY_LOADS, VALUE_LOADS: what a
+// Constants  those named above; RAGGED, WINDOWED, CAPPED; COLUMNS: ⌈d / (4·COLUMN_THREADS)⌉; QUERY_LOADS, KEY_LOADS, VALUE_LOADS: what a
 //            thread loads of a part, in units of four vectors of queries or keys and single vectors of values; KEPT_SCORES: 4·ROW_GROUPS·(PANELS − 1).
 
 struct Params {
@@ -38,6 +38,7 @@ struct Params {
   queryRows: u32,
   headsPerGroup: u32,
   scale: f32,
+  softCap: f32,
   queryOffset: u32,
   queryHeadStride: u32,
   queryRowStride: u32,
@@ -179,6 +180,11 @@ fn main(
       }
     }
 
+    if (CAPPED) {
+      for (var i = 0u; i < 4u * PANELS * ROW_GROUPS; i++) { // unrolled
+        scores[i] = capped(scores[i]);
+      }
+    }
     if (WINDOWED || first + KEY_TILE > seenByAll) {
       for (var g = 0u; g < ROW_GROUPS; g++) { // unrolled
         let ends = limits[rowGroup + g * ROW_THREADS];

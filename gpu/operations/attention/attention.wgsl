@@ -14,7 +14,7 @@
 // Keys are taken eight at a time: their scores with all rows in registers, one correction of the results so far for the new
 // maximum, then their values. Neither workgroup memory nor barriers are used: a software adapter pays dearly for both.
 //
-// Constants  VECTORS: d/4; ROWS; WHOLE; RAGGED; WINDOWED.
+// Constants  VECTORS: d/4; ROWS; WHOLE; RAGGED; WINDOWED; CAPPED.
 
 struct Params {
   firstItem: u32,
@@ -24,6 +24,7 @@ struct Params {
   queryRows: u32,
   headsPerGroup: u32,
   scale: f32,
+  softCap: f32,
   queryOffset: u32,
   queryHeadStride: u32,
   queryRowStride: u32,
@@ -133,8 +134,8 @@ fn main(
     let leftKeys = vec4u(first) + vec4u(0u, 1u, 2u, 3u);
     for (var r = 0u; r < ROWS; r++) {
       let ends = vec4u(limits[r]);
-      let leftScores = select(vec4f(MASKED), params.scale * left[r], isSeen(leftKeys, ends, end, visible));
-      let rightScores = select(vec4f(MASKED), params.scale * right[r], isSeen(leftKeys + 4u, ends, end, visible));
+      let leftScores = select(vec4f(MASKED), capped(params.scale * left[r]), isSeen(leftKeys, ends, end, visible));
+      let rightScores = select(vec4f(MASKED), capped(params.scale * right[r]), isSeen(leftKeys + 4u, ends, end, visible));
       let maximum = max(maxima[r], largest(leftScores, rightScores));
       left[r] = select(exp(leftScores - maximum), vec4f(), leftScores <= vec4f(MASKED));
       right[r] = select(exp(rightScores - maximum), vec4f(), rightScores <= vec4f(MASKED));

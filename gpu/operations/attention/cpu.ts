@@ -1,7 +1,7 @@
 /** Softmax attention over a list and a range of keys. */
 import type { VisibleKeys } from '../../arguments';
 import { floatsOf, integersOf } from '../../cpu/buffer';
-import { exponentiate, largest } from '../../cpu/exponentials';
+import { capScores, exponentiate, largest } from '../../cpu/exponentials';
 import { listLength } from '../../cpu/lists';
 import { PANEL_ROWS, Panel, type RowStarts } from '../../cpu/panel';
 import { addWeightedRows } from '../../cpu/weighted-sum';
@@ -42,6 +42,7 @@ export function attention(a: AttentionArguments): void {
       const queryStart = query.offset + head * query.headStride + row * query.rowStride;
       panel.fill(queryData, queryStart, query.rowStride, rows, keys, limits[rows - 1]!, scale);
       for (let r = 0; r < rows; r++) {
+        capScores(panel.values, r * most, limits[r]!, a.softCap);
         panel.values.fill(Number.NEGATIVE_INFINITY, r * most + listed, r * most + firsts[r]!);
         const maximum = largest(panel.values, r * most, limits[r]!);
         // Without a finite score there is nothing to subtract, and every exponential is 0.

@@ -1,11 +1,11 @@
-import type { RowScalars, VisibleKeys } from '../../arguments';
+import type { RowScalars, ScoreRule, VisibleKeys } from '../../arguments';
 import type { Rows } from '../../rows';
 import {
   checkApart,
-  checkFinite,
   checkGroups,
   checkInput,
   checkOutput,
+  checkScoreRule,
   listAsRows,
   scalarsAsRows,
 } from '../../validate';
@@ -13,13 +13,12 @@ import { checkVisible } from '../../validate/visible-keys';
 
 /**
  * Softmax attention over the visible keys: query [H,n,d], key and value [G,m,d], out [H,n,d]; KV head of query head h
- * is ⌊h·G/H⌋. logSumExp[offset + h·headStride + i] = ln Σ exp(q·k·scale). A query that sees no key gets zeros and −∞.
+ * is ⌊h·G/H⌋. logSumExp[offset + h·headStride + i] = ln Σ exp(score). A query that sees no key gets zeros and −∞.
  */
-export interface AttentionArguments {
+export interface AttentionArguments extends ScoreRule {
   readonly query: Rows;
   readonly key: Rows;
   readonly value: Rows;
-  readonly scale: number;
   readonly visible: VisibleKeys;
   readonly out: Rows;
   readonly logSumExp?: RowScalars;
@@ -32,7 +31,7 @@ export function checkAttention(a: AttentionArguments): void {
   checkInput('attention', 'value', value, key);
   checkOutput('attention', 'out', out, query);
   checkGroups('attention', 'query', query.heads, 'key', key.heads);
-  checkFinite('attention', 'scale', a.scale);
+  checkScoreRule('attention', a);
   checkVisible('attention', visible, query.heads, key);
   checkApart('attention', 'out', out, 'query', query);
   checkApart('attention', 'out', out, 'key', key);

@@ -43,13 +43,15 @@ function layoutOf(rows: number, channels: number): Layout {
 
 /**
  * The reference's `attention` with an online softmax over blocks of keys, in single precision. With one query, as in decoding, the
- * heads that see the same keys are the rows of a product; where no two do, packing the keys would cost more than it saves.
+ * heads that see the same keys are the rows of a product; where no two do, packing the keys would cost more than it saves. Soft caps
+ * are the reference's alone.
  */
 export function createSimdAttention(kernels: SimdKernels): typeof attention {
   return (a) => {
     const { query, key, value, visible } = a;
     const groups = query.rows === 1 ? headsThatShare(a) : null;
-    if (query.channels === 0 || query.rows === 0 || (groups && groups.length === query.heads)) {
+    const isPlain = a.softCap === undefined;
+    if (!isPlain || query.channels === 0 || query.rows === 0 || (groups && groups.length === query.heads)) {
       return attention(a);
     }
     checkAttention(a);

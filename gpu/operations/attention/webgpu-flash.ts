@@ -3,6 +3,7 @@ import { linearGrid, spans } from '../../webgpu/grid';
 import { defineKernel, withParts } from '../../webgpu/kernel';
 import { shareOf } from '../../webgpu/probabilities';
 import { visibleConstants } from '../../webgpu/visible-keys';
+import { scoreConstants, scored } from '../../wgsl/parts/score';
 import visibleKeysCode from '../../wgsl/parts/visible-keys.wgsl';
 import shader from './attention-flash.wgsl';
 import stageCode from './attention-flash-stage.wgsl';
@@ -18,7 +19,7 @@ import {
   visibleKeys,
 } from './webgpu-split-kv';
 
-const kernel = defineKernel('attention-flash', withParts(shader, stageCode, visibleKeysCode));
+const kernel = defineKernel('attention-flash', scored(withParts(shader, stageCode, visibleKeysCode)));
 
 /** Keys: results of shorter splits take longer to merge than it takes to make them. */
 const SHORTEST_SPLIT_OF_FEW_ROWS = 128;
@@ -44,7 +45,11 @@ export function attentionFlash(encoder: CommandEncoder, a: AttentionArguments, i
   for (const { start, count } of spans(items, Math.min(encoder.partsFor(work), mostParts), 1)) {
     encoder.dispatch({
       kernel,
-      constants: { ...tileConstants(tile, query.channels), ...visibleConstants(a.visible) },
+      constants: {
+        ...tileConstants(tile, query.channels),
+        ...visibleConstants(a.visible),
+        ...scoreConstants(a),
+      },
       buffers: {
         query: query.buffer,
         key: key.buffer,

@@ -4,6 +4,7 @@ import { linearGrid } from '../../webgpu/grid';
 import { defineKernel } from '../../webgpu/kernel';
 import type { Work } from '../../webgpu/pacer';
 import { visibleParameters } from '../../webgpu/visible-keys';
+import { scoreParameters } from '../../wgsl/parts/score';
 import shader from './attention-merge-splits.wgsl';
 import type { AttentionArguments } from './op';
 
@@ -91,7 +92,7 @@ export function attentionParameters(a: AttentionArguments, { query, key, value }
   const inputs = {
     queryRows: query.rows,
     headsPerGroup: query.heads / key.heads,
-    scale: a.scale,
+    ...scoreParameters(a),
     queryOffset: query.offset / 4,
     queryHeadStride: query.headStride / 4,
     queryRowStride: query.rowStride / 4,

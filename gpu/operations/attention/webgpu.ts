@@ -4,6 +4,7 @@ import { defineKernel, withParts } from '../../webgpu/kernel';
 import { shareOf } from '../../webgpu/probabilities';
 import { asVectors } from '../../webgpu/vectors';
 import { visibleConstants } from '../../webgpu/visible-keys';
+import { scoreConstants, scored } from '../../wgsl/parts/score';
 import visibleKeysCode from '../../wgsl/parts/visible-keys.wgsl';
 import shader from './attention.wgsl';
 import { type AttentionArguments, checkAttention } from './op';
@@ -18,7 +19,7 @@ import {
   visibleKeys,
 } from './webgpu-split-kv';
 
-const kernel = defineKernel('attention', withParts(shader, visibleKeysCode));
+const kernel = defineKernel('attention', scored(withParts(shader, visibleKeysCode)));
 
 const THREADS = 64;
 /** Queries of a thread. */
@@ -66,6 +67,7 @@ function attentionInRegisters(encoder: CommandEncoder, a: AttentionArguments, in
         ROWS: rows,
         WHOLE: cut.splits === 1,
         ...visibleConstants(a.visible),
+        ...scoreConstants(a),
       },
       buffers: {
         query: query.buffer,

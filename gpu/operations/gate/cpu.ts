@@ -1,10 +1,11 @@
 import { floatsOf } from '../../cpu/buffer';
-import { silu } from '../activate/cpu';
+import { geluTanh, silu } from '../activate/cpu';
 import { checkGate, type GateArguments } from './op';
 
-/** SwiGLU's product (arXiv 2002.05202): out = silu(gate) · up. */
+/** SwiGLU's and GeGLU's product (arXiv 2002.05202): out = activation(gate) · up. */
 export function gate(a: GateArguments): void {
   checkGate(a);
+  const activation = a.kind === 'gelu-tanh' ? geluTanh : silu;
   const gateData = floatsOf(a.gate.buffer);
   const upData = floatsOf(a.up.buffer);
   const outData = floatsOf(a.out.buffer);
@@ -13,7 +14,7 @@ export function gate(a: GateArguments): void {
     const upStart = a.up.offset + row * a.up.rowStride;
     const outStart = a.out.offset + row * a.out.rowStride;
     for (let c = 0; c < a.gate.channels; c++) {
-      outData[outStart + c] = silu(gateData[gateStart + c]!) * upData[upStart + c]!;
+      outData[outStart + c] = activation(gateData[gateStart + c]!) * upData[upStart + c]!;
     }
   }
 }

@@ -1,10 +1,10 @@
-// out = silu(gate) · up, silu(x) = x / (1 + e^−x).
+// out = silu(gate) · up, silu(x) = x / (1 + e^−x). GELU_TANH: gelu(gate) · up, 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))).
 //
 // Shapes     gate, up and out [rows, channels], any offsets and row strides; all of them count in elements.
 // Grid       one thread per element, 64 a workgroup, linear.
 // Equals     `gate` of cpu.ts.
 //
-// Constants  GATE_IN_PLACE, UP_IN_PLACE: out is that view, which is read instead.
+// Constants  GELU_TANH; GATE_IN_PLACE, UP_IN_PLACE: out is that view, which is read instead.
 // Types      Element: f32, or vec4f where all rows can be read so.
 
 struct Params {
@@ -33,6 +33,19 @@ fn loadUp(at: u32) -> Element {
   return up[at];
 }
 
+/// tanh through one exponential of a bounded argument: beyond ±10 it is ±1 in f32.
+fn boundedTanh(x: Element) -> Element {
+  return 1.0 - 2.0 / (exp(2.0 * clamp(x, Element(-10.0), Element(10.0))) + 1.0);
+}
+
+fn activation(x: Element) -> Element {
+  if (GELU_TANH) {
+    return 0.5 * x * (1.0 + boundedTanh(0.7978845608 * (x + 0.044715 * x * x * x)));
+  }
+  // e^80 is within the range of f32; below −80, silu is smaller than 1e-33.
+  return x / (Element(1.0) + exp(min(-x, Element(80.0))));
+}
+
 @compute @workgroup_size(64)
 fn main(
   @builtin(local_invocation_index) thread: u32,
@@ -45,6 +58,5 @@ fn main(
   if (row >= params.rows) { return; }
   let x = loadGate(params.gateOffset + row * params.gateRowStride + channel);
   let y = loadUp(params.upOffset + row * params.upRowStride + channel);
-  // e^80 is within the range of f32; below −80, silu is smaller than 1e-33.
-  out[params.outOffset + row * params.outRowStride + channel] = x / (Element(1.0) + exp(min(-x, Element(80.0)))) * y;
+  out[params.outOffset + row * params.outRowStride + channel] = activation(x) * y;
 }

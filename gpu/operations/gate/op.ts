@@ -1,8 +1,12 @@
 import type { Rows } from '../../rows';
 import { checkInput, checkOutput, checkSameOrApart } from '../../validate';
 
-/** out = silu(gate) · up, element by element, silu(x) = x / (1 + e^−x). out may be gate or up. One head each. */
+/**
+ * out = activation(gate) · up, element by element, silu(x) = x / (1 + e^−x) by default, or the tanh approximation of GELU. out may be
+ * gate or up. One head each.
+ */
 export interface GateArguments {
+  readonly kind?: 'silu' | 'gelu-tanh';
   readonly gate: Rows;
   readonly up: Rows;
   readonly out: Rows;

@@ -20,7 +20,7 @@ export function gate(encoder: CommandEncoder, a: GateArguments): void {
   const elements = elementsOf(out);
   encoder.dispatch({
     kernel,
-    constants: { GATE_IN_PLACE: gateInPlace, UP_IN_PLACE: upInPlace },
+    constants: { GELU_TANH: a.kind === 'gelu-tanh', GATE_IN_PLACE: gateInPlace, UP_IN_PLACE: upInPlace },
     buffers: {
       gate: gateInPlace ? encoder.unused : gate.buffer,
       up: upInPlace ? encoder.unused : up.buffer,

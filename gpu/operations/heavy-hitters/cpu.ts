@@ -1,5 +1,5 @@
 import { CpuBuffer, floatsOf, integersOf } from '../../cpu/buffer';
-import { exponentiate, largest } from '../../cpu/exponentials';
+import { capScores, exponentiate, largest } from '../../cpu/exponentials';
 import { matrixRows, type Rows, sliceHeads, sliceRows } from '../../rows';
 import { matmul } from '../matmul/cpu';
 import { checkHeavyHitters, type HeavyHittersArguments } from './op';
@@ -47,6 +47,7 @@ export function heavyHitters(a: HeavyHittersArguments, multiply = matmul): void 
           weights[j] = a.scale * productData[row + Math.min(held[j]!, key.rows - 1)]!;
         }
       } else multiplyHeld(a, sliceRows(sliceHeads(query, head, 1), i, 1), keys, held, weights);
+      capScores(weights, 0, count + 1, a.softCap);
       const sum = exponentiate(weights, 0, count + 1, largest(weights, 0, count + 1));
       for (let j = 0; j <= count; j++) sums[j]! += weights[j]! / sum;
       const { place, ties } = leastOf(sums, older);

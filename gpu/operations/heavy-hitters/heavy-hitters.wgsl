@@ -25,6 +25,7 @@ struct Params {
   older: u32,
   firstKey: u32,
   scale: f32,
+  softCap: f32,
   queryOffset: u32,
   queryHeadStride: u32,
   queryRowStride: u32,
@@ -139,7 +140,8 @@ fn main(@builtin(local_invocation_index) thread: u32, @builtin(workgroup_id) wor
     for (var k = 0u; k < PLACES; k++) { // unrolled
       exponents[k] = -LARGEST;
       if (thread + k * THREADS <= count) {
-        exponents[k] = params.scale * productOf(head, i, min(kept[k].token, params.keys - 1u));
+        let product = productOf(head, i, min(kept[k].token, params.keys - 1u));
+        exponents[k] = capped(vec4f(params.scale * product)).x;
       }
     }
     for (var k = 0u; k < PLACES; k++) { // unrolled

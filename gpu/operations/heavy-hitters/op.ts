@@ -1,14 +1,14 @@
-import type { IndexList, ScoreRows } from '../../arguments';
+import type { IndexList, ScoreRows, ScoreRule } from '../../arguments';
 import type { DeviceBuffer, Rows } from '../../rows';
 import {
   asRows,
   checkApart,
   checkCount,
   checkEqual,
-  checkFinite,
   checkGroups,
   checkInput,
   checkList,
+  checkScoreRule,
   checkScores,
   checkSpan,
   fail,
@@ -20,17 +20,16 @@ export const MOST_PRODUCTS = 2 ** 23;
 /**
  * A cache of fixed size through n consecutive queries, one after the other (H2O, arXiv 2306.14048): query i of head h, of query
  * [H,n,d], sees the c = tokens.count rows of key [G,m,d] that are kept for it and its own, row firstKey + i, with probabilities
- * softmax(scale · q·k). What is kept adds its probability to what it has received, the own row has received its own. Then one of all
+ * softmax(score). What is kept adds its probability to what it has received, the own row has received its own. Then one of all
  * but the last `recentCount` is dropped: which has received least, of equals the last.
  *
  * Row i·H + h of tokens and received [(n+1)·H, c] is what head h keeps before query i, ascending, and what that has received: rows of
  * query 0 are given, the others are written. tied.buffer[tied.offset + i·H + h] = how many of those that could be dropped had received
  * as much as the least of them that was kept, itself included (0 where recentCount = c), written from i = 1 on. Kept rows lie before firstKey; one out of range reads the last key.
  */
-export interface HeavyHittersArguments {
+export interface HeavyHittersArguments extends ScoreRule {
   readonly query: Rows;
   readonly key: Rows;
-  readonly scale: number;
   readonly firstKey: number;
   readonly recentCount: number;
   readonly tokens: IndexList;
@@ -45,7 +44,7 @@ export function checkHeavyHitters(a: HeavyHittersArguments): void {
   checkInput('heavyHitters', 'query', query);
   checkInput('heavyHitters', 'key', key, { channels: query.channels });
   checkGroups('heavyHitters', 'query', query.heads, 'key', key.heads);
-  checkFinite('heavyHitters', 'scale', a.scale);
+  checkScoreRule('heavyHitters', a);
   checkCount('heavyHitters', 'firstKey', a.firstKey);
   checkCount('heavyHitters', 'recentCount', a.recentCount);
   checkCount('heavyHitters', 'mostProducts', a.mostProducts ?? MOST_PRODUCTS);

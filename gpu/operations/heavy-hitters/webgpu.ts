@@ -3,14 +3,15 @@ import type { CommandEncoder } from '../../webgpu/command-encoder';
 import { defineKernel, type Kernel, withParts } from '../../webgpu/kernel';
 import type { KernelConstants } from '../../webgpu/unroll';
 import { asVectors } from '../../webgpu/vectors';
+import { scoreConstants, scored, scoreParameters } from '../../wgsl/parts/score';
 import { matmul } from '../matmul/webgpu';
 import acrossCode from './across.wgsl';
 import acrossSubgroupsCode from './across-subgroups.wgsl';
 import shader from './heavy-hitters.wgsl';
 import { checkHeavyHitters, type HeavyHittersArguments, MOST_PRODUCTS } from './op';
 
-const throughMemory = defineKernel('heavy-hitters', withParts(shader, acrossCode));
-const bySubgroups = defineKernel('heavy-hitters-subgroups', withParts(shader, acrossSubgroupsCode), [
+const throughMemory = defineKernel('heavy-hitters', scored(withParts(shader, acrossCode)));
+const bySubgroups = defineKernel('heavy-hitters-subgroups', scored(withParts(shader, acrossSubgroupsCode)), [
   'subgroups',
 ]);
 
@@ -54,7 +55,7 @@ function encodePart(
   const { kernel, constants } = variantFor(encoder, count + 1);
   encoder.dispatch({
     kernel,
-    constants: { ...constants, HAS_PRODUCTS: products !== null },
+    constants: { ...constants, HAS_PRODUCTS: products !== null, ...scoreConstants(a) },
     buffers: {
       query: query.buffer,
       key: key.buffer,
@@ -73,7 +74,7 @@ function encodePart(
       count,
       older: count + 1 - a.recentCount,
       firstKey: a.firstKey,
-      scale: a.scale,
+      ...scoreParameters(a),
       queryOffset: query.offset / 4,
       queryHeadStride: query.headStride / 4,
       queryRowStride: query.rowStride / 4,

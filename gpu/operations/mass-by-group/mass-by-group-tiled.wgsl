@@ -1,5 +1,5 @@
 // Attention mass by group of key, per share of the keys, for devices whose workgroup memory is fast: out[share, grouping, h, i,
-// c] = Σ over keys t of group c in the share of exp(q_i·k_t·scale − logSumExp_i), over keys that query i sees (mask.wgsl).
+// c] = Σ over keys t of group c in the share of exp(score − logSumExp_i), over keys that query i sees (mask.wgsl).
 //
 // Shapes     query [H, n, d], key [G, m, d], their d, offsets and strides in vectors of four; logSumExp [H, n]; groupOf
 //            [groupings, sets, m], of which groupings [firstGrouping, firstGrouping + groupingCount) are summed;
@@ -30,6 +30,7 @@ struct Params {
   headsPerGroup: u32,
   vectors: u32,
   scale: f32,
+  softCap: f32,
   causalOffset: u32,
   window: u32,
   queryOffset: u32,

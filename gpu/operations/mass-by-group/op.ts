@@ -8,7 +8,7 @@ import { checkProbabilityInputs } from '../../validate/probability-inputs';
  * `groupOf` holds `groupings × sets × key.rows` group numbers < groups; query head h uses set ⌊h·sets/H⌋. With `byRow` every
  * query row has groups of its own: `groupings × sets × n × key.rows`.
  * out [groupings, H, n, groups] is overwritten: Σ over keys t that query i sees and that have group c of
- * exp(q·k·scale − lse).
+ * exp(score − lse).
  */
 export interface MassByGroupArguments extends ProbabilityInputs {
   readonly groupOf: DeviceBuffer;

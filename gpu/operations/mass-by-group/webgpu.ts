@@ -51,6 +51,7 @@ export function massByGroup(encoder: CommandEncoder, a: MassByGroupArguments): v
       query: sliceRows(query, rows.start, rows.count),
       key,
       scale: a.scale,
+      softCap: a.softCap,
       logSumExp: { ...logSumExp, offset: logSumExp.offset + rows.start },
       causalOffset: a.causalOffset + rows.start,
       window: a.window,

@@ -35,5 +35,5 @@ fn probabilitiesOf(scores: vec4f, lse: f32, firstKey: u32, end: u32, row: u32) -
   let keys = vec4u(firstKey) + vec4u(0u, 1u, 2u, 3u);
   var isSeen = keys < vec4u(end);
   if (WINDOWED) { isSeen = isSeen & (keys >= vec4u(firstSeen(row))); }
-  return select(vec4f(), exp(select(vec4f(), params.scale * scores - lse, isSeen)), isSeen);
+  return select(vec4f(), exp(select(vec4f(), capped(params.scale * scores) - lse, isSeen)), isSeen);
 }

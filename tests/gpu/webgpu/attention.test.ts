@@ -411,7 +411,7 @@ describeWebGpu('attention on other real devices', (gpu) => {
           for (const isWindowed of [false, true]) {
             const device = { capabilities: { maxWorkgroupStorageBytes }, parallelThreads: 64 };
             const tile = tileFor(device as CommandEncoder, channels, 200, 1, keys);
-            const visible = { RAGGED: isWindowed, WINDOWED: isWindowed };
+            const visible = { RAGGED: isWindowed, WINDOWED: isWindowed, CAPPED: isWindowed };
             codes.add(kernelCode(kernel, { ...tileConstants(tile, channels), ...visible }));
           }
     expect(codes.size).toBeGreaterThanOrEqual(10);
