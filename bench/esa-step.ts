@@ -44,11 +44,8 @@ export async function createText(ops: Ops, shape: StepShape, tokens: number): Pr
   const keyUnrotated = rows(ops.upload(host.keyUnrotated, 'keys, un-rotated'));
   const value = rows(ops.upload(host.value, 'values'));
   const key = rows(ops.allocate('f32', numbers, 'keys'));
-  const table = createRotationTable(
-    ops,
-    { rope: { kind: 'default', theta: 10_000 }, headDimension },
-    tokens + 1,
-  )!;
+  const rope = { kind: 'default', theta: 10_000 } as const;
+  const table = createRotationTable(ops, rope, headDimension, tokens + 1, tokens);
   ops.rotate({ input: keyUnrotated, table, positions: { start: 0, step: 1 }, out: key });
   return {
     shape,
@@ -112,9 +109,9 @@ export async function prepareStep(
     {
       ...context,
       ops,
-      attentionScale: scale,
-      rotation: table,
-      rope: null,
+      scores: { scale },
+      rotationOf: () => table,
+      ropeOf: () => null,
       positionOffset: 0,
       totalTokens: tokens,
       evictAt: tokens,

@@ -168,9 +168,9 @@ async function randomText(
     text: {
       ...{ ops, layers, tokens, queryHeads: HEADS, keyValueHeads: HEADS, headDimension: CHANNELS },
       ...{
-        attentionScale: CHANNELS ** -0.5,
-        rotation: null,
-        rope: null,
+        scores: { scale: CHANNELS ** -0.5 },
+        rotationOf: () => null,
+        ropeOf: () => null,
         positionOffset: 0,
         trainedTokens: null,
         answerStart: null,

@@ -22,7 +22,7 @@ import { runNotices } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
 import { promptOf } from '../methods/prompt';
 import { ScoreCheck } from '../methods/score-check';
-import type { ModelConfig } from '../model/architectures/config';
+import { type ModelConfig, ropeOf, scoresOf } from '../model/architectures/config';
 import type { Calibration } from '../model/calibration';
 import { attendSelection, fullLogSumExp } from '../model/decoder/attend';
 import type { AttendRequest, Decoder, DecoderSession } from '../model/decoder/decoder';
@@ -187,7 +187,10 @@ export async function generate(request: GenerationRequest): Promise<Generation> 
   });
   const { keepQueries, rotatedLayers, method, parameters } = request;
   const keepHidden = Boolean(request.keepHidden || method.traits(parameters).wants.hidden);
-  const session = startSession(decoder, { capacity, mostAtOnce, keepQueries, keepHidden, rotatedLayers });
+  const session = startSession(decoder, {
+    ...{ capacity, textTokens: tokens, mostAtOnce },
+    ...{ keepQueries, keepHidden, rotatedLayers },
+  });
   const scratch = new Scratch(ops);
   let run: Run | null = null;
   try {
@@ -276,9 +279,9 @@ class Run {
         queryHeads: config.queryHeads,
         keyValueHeads: config.keyValueHeads,
         headDimension: config.headDimension,
-        attentionScale: config.attentionScale,
-        rotation: session.rotation,
-        rope: config.rope,
+        scores: scoresOf(config),
+        rotationOf: (layer) => session.rotations.of(layer),
+        ropeOf: (layer) => ropeOf(config, layer),
         positionOffset: 0,
         trainedTokens: config.trainedTokens,
         totalTokens: ids.length,
@@ -465,14 +468,14 @@ class Run {
       inLayer: () => null,
       atBlock: () => null,
     };
-    const scale = decoder.config.attentionScale;
+    const scores = scoresOf(decoder.config);
     if (this.#full) {
       const { output, logSumExp } = this.#full;
-      fullLogSumExp(this.#ops, input, scale, sliceRows(output, 0, end - start), logSumExp);
+      fullLogSumExp(this.#ops, input, scores, sliceRows(output, 0, end - start), logSumExp);
     }
     const selection: Selection = this.#method.select(input);
     if (this.#method.attend) this.#method.attend(input, selection, asked.out, kept);
-    else attendSelection(this.#ops, input, selection, scale, asked.out, kept);
+    else attendSelection(this.#ops, input, selection, scores, asked.out, kept);
     this.#method.attended?.(input, selection, kept);
     this.#noteQueries(input);
     const writes = this.selections && !this.#hasGenerated && end >= this.#generateFrom!;

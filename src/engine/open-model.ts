@@ -1,6 +1,7 @@
 /** A model, checked and on the device. */
 import type { Ops } from '../../gpu/ops';
-import type { ModelConfig } from '../model/architectures/config';
+import { UserError } from '../base/user-error';
+import { hasGate, type ModelConfig } from '../model/architectures/config';
 import { readWeights } from '../model/architectures/weights';
 import type { Calibration } from '../model/calibration';
 import type { Decoder } from '../model/decoder/decoder';
@@ -11,6 +12,8 @@ import type { Tokenizer } from '../model/tokenizer/tokenizer';
 import type { ModelFacts } from '../study/facts';
 import { plannedBytes, weightBuffers } from './memory/buffers';
 import { checkWeightsFit } from './memory/plan';
+
+const NO_WINDOWS = 'The model uses sliding-window attention in some layers, which is not supported.';
 
 export interface OpenModel {
   readonly facts: ModelFacts;
@@ -51,6 +54,7 @@ export async function openModel(
     signal,
     limitBytes: memoryLimits.budgetBytes,
     beforeWeights(head) {
+      if (head.config.windows) throw new UserError(NO_WINDOWS);
       checkWeightsFit(head.config, memoryLimits);
       return beforeWeights?.(head);
     },
@@ -94,6 +98,6 @@ export async function openModel(
 function matrixWeights(config: ModelConfig): number {
   const { layers, hiddenSize: D, queryHeads: H, keyValueHeads: G, headDimension: d } = config;
   const attention = D * (2 * H * d + 2 * G * d);
-  const feedForward = D * config.feedForwardSize * (config.activation === 'silu-gate' ? 3 : 2);
+  const feedForward = D * config.feedForwardSize * (hasGate(config) ? 3 : 2);
   return layers * (attention + feedForward) + D * config.vocabularySize;
 }

@@ -52,12 +52,14 @@ function randomWeights(): DecoderWeights {
     key: linear(G * d, D),
     value: linear(G * d, D),
     output: linear(D, H * d),
+    attentionOutputNorm: null,
     queryNorm: null,
     keyNorm: null,
-    postNorm: norm(),
+    feedForwardNorm: norm(),
     gate: linear(F, D),
     up: linear(F, D),
     down: linear(D, F),
+    feedForwardOutputNorm: null,
   };
   const finalNorm = norm();
   return {

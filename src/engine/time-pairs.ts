@@ -99,7 +99,7 @@ async function attentionTime(
   parameters: Parameters,
   deadline: number,
 ): Promise<MeasuredTime | null> {
-  const { ops, tokens, answerStart, queryHeads: H, headDimension: d, attentionScale: scale } = text;
+  const { ops, tokens, answerStart, queryHeads: H, headDimension: d, scores } = text;
   const places = { tokens, answerStart, evictAt };
   const blocks = promptBlocks(method, parameters, places, contextOf(text));
   const largest = Math.max(...blocks.map(({ start, end }) => end - start));
@@ -123,11 +123,11 @@ async function attentionTime(
         };
         const watch = ops.stopwatch();
         const count = block.end - block.start;
-        if (unused && full) fullLogSumExp(ops, here, scale, sliceRows(unused, 0, count), full);
+        if (unused && full) fullLogSumExp(ops, here, scores, sliceRows(unused, 0, count), full);
         const selection = run.select(here);
         const rows = sliceRows(out, 0, count);
         if (run.attend) run.attend(here, selection, rows, logSumExp);
-        else attendSelection(ops, here, selection, scale, rows, logSumExp);
+        else attendSelection(ops, here, selection, scores, rows, logSumExp);
         run.attended?.(here, selection, logSumExp);
         asked.push(watch.stop());
         ops.release(...selection.owned);

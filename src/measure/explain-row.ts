@@ -92,7 +92,7 @@ export async function explainRow(request: ExplainRequest): Promise<QueryRow> {
 
 /** Full attention's probability of every token, [T]; 0 after the query. */
 async function rowWeights(text: Trace, { layer, head, query }: ExplainRequest): Promise<Float32Array> {
-  const { ops, attentionScale: scale, keyValueHeads, queryHeads, tokens } = text;
+  const { ops, scores, keyValueHeads, queryHeads, tokens } = text;
   const layerTrace = text.layerTraces.find((entry) => entry.layer === layer)!;
   const scratch = new Scratch(ops);
   const out = scratch.floats(query + 1, 'weights of one query');
@@ -104,7 +104,7 @@ async function rowWeights(text: Trace, { layer, head, query }: ExplainRequest): 
       0,
       query + 1,
     ),
-    scale,
+    ...scores,
     logSumExp: { ...logSumExp, offset: logSumExp.offset + head * logSumExp.headStride + query },
     causalOffset: query,
     out,

@@ -48,7 +48,7 @@ export async function measurePart(
   selection: Selection,
   kept: KeptKeys,
 ): Promise<(sums: LayerSums) => void> {
-  const { ops, attentionScale: scale } = text;
+  const { ops, scores } = text;
   const { query, key, logSumExp } = part;
   const { heads, rows, channels } = query;
   if (!logSumExp) throw new Error('a probe run needs full attention’s log-sum-exp');
@@ -62,7 +62,7 @@ export async function measurePart(
   const isCounted = measured.cache === 'tokens';
   const seen = measured.asRun?.(part) ?? part;
   if (!isCounted && measured.run.attend) measured.run.attend(seen, selection, model.out, model.logSumExp);
-  else ops.attention({ query, key: seen.key, value: seen.value, scale, visible, ...model });
+  else ops.attention({ query, key: seen.key, value: seen.value, ...scores, visible, ...model });
   const own = !isCounted ? null : attendOwn(scratch, measured, part, selection, spaces.at(1));
   const parts = own ? 2 : 1;
   const reads = Promise.all([
@@ -70,7 +70,7 @@ export async function measurePart(
     ops.readFloats(spaces.out, 0, parts * heads * rows * channels),
     ops.readFloats(spaces.lambda, 0, parts * heads * rows),
     own?.lambdaOfAll,
-    isCounted ? topKRecall(ops, { query, key, logSumExp, scale }, kept) : null,
+    isCounted ? topKRecall(ops, { query, key, logSumExp, ...scores }, kept) : null,
     projected(scratch, text, part.layer, model.out),
   ]);
   scratch.release();
@@ -168,14 +168,14 @@ export function fullAttention(
   { memo }: MeasuredRun,
   { layer, block, query, key, value, logSumExp }: LayerInput,
 ): Promise<FullNumbers> {
-  const { ops, attentionScale: scale } = text;
+  const { ops, scores } = text;
   const { heads, rows, channels } = query;
   const { buffer, offset, headStride } = logSumExp!;
   const read = async (): Promise<FullNumbers> => {
     const scratch = new Scratch(ops);
     const full = space(scratch, query, 'full output');
     const visible: VisibleKeys = { range: { start: 0, end: block.end, causal: true } };
-    ops.attention({ query, key, value, scale, visible, ...full });
+    ops.attention({ query, key, value, ...scores, visible, ...full });
     const reads = Promise.all([
       ops.readFloats(full.out.buffer),
       ops.readFloats(buffer, offset, (heads - 1) * headStride + rows),

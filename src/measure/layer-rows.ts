@@ -48,7 +48,7 @@ export async function measureRows(
   part: LayerInput,
   kept: readonly KeptKeys[],
 ): Promise<(sums: LayerSums) => void> {
-  const { ops, attentionScale: scale } = text;
+  const { ops, scores } = text;
   const { key, value, logSumExp } = part;
   if (!logSumExp) throw new Error('a probe run needs full attention’s log-sum-exp');
   const { heads, rows, channels } = part.query;
@@ -71,10 +71,10 @@ export async function measureRows(
   const areWhole = kept.every(isWhole);
   if (areWhole) {
     const visible = { range: { start: 0, end: part.block.end, causal: true } };
-    ops.attention({ query, key, value, scale, visible, ...model });
+    ops.attention({ query, key, value, ...scores, visible, ...model });
   } else {
     ops.attention({
-      ...{ query: eachRowAsHead(query), key, value, scale, out: eachRowAsHead(model.out) },
+      ...{ query: eachRowAsHead(query), key, value, ...scores, out: eachRowAsHead(model.out) },
       visible: { list: everyList(scratch, part, kept, heads), range: { start: 0, end: 0, causal: false } },
       logSumExp: { ...model.logSumExp, headStride: 1 },
     });
@@ -124,7 +124,7 @@ export async function measureRows(
     ops.readFloats(spaces.out, 0, parts * size),
     ops.readFloats(spaces.lambda, 0, parts * heads * rows),
     ofAll,
-    topKRecallOfEach(ops, { query, key, logSumExp, scale }, kept),
+    topKRecallOfEach(ops, { query, key, logSumExp, ...scores }, kept),
     projected(scratch, text, part.layer, model.out),
   ]);
   scratch.release();

@@ -6,7 +6,7 @@ import { matrixRows } from '../../gpu/rows';
 import { Scratch } from '../../gpu/scratch';
 import { checkLogits } from '../model/decoder/check-finite';
 import type { Decoder } from '../model/decoder/decoder';
-import { multiplyByTable } from '../model/decoder/device-table';
+import { writeLogits } from '../model/decoder/logits';
 import type { DivergenceByRow } from './divergence';
 import { DivergenceSums } from './divergence';
 
@@ -23,7 +23,7 @@ export async function* logitBlocks(
   decoder: Decoder,
   states: Float32Array,
 ): AsyncGenerator<{ readonly start: number; readonly logits: Float32Array }> {
-  const { ops, config, weights } = decoder;
+  const { ops, config } = decoder;
   const { hiddenSize: D, vocabularySize: V } = config;
   const count = states.length / D;
   const most = logitRows(V);
@@ -37,7 +37,7 @@ export async function* logitBlocks(
         'hidden states of queries',
       );
       const out = scratch.floats(rows * V, 'logits of queries');
-      multiplyByTable(ops, matrixRows(input, rows, D), weights.head, matrixRows(out, rows, V));
+      writeLogits(decoder, matrixRows(input, rows, D), matrixRows(out, rows, V));
       logits = await ops.readFloats(out);
       checkLogits(logits, V);
     } finally {

@@ -10,12 +10,13 @@ import type { LayerTrace, Trace } from '../trace/trace';
 
 /** `name`: what the maps depend on. The rows are the memo's. */
 export function madeAnew(
-  { ops, projection, rotation, keyValueHeads, headDimension }: Trace,
+  text: Trace,
   layerTrace: LayerTrace,
   maps: KeyValueMaps,
   memo: ScoreMemo,
   name: string,
 ): LayerTrace {
+  const { ops, projection, keyValueHeads, headDimension } = text;
   const { layer, hidden } = layerTrace;
   if (!projection || !hidden) throw new Error(`layer ${layer} was recorded without what it projects from`);
   const { key, keyUnrotated, value } = memo.get(`made-anew/${name}/${layer}`, () => {
@@ -26,6 +27,7 @@ export function madeAnew(
     const made = { keyUnrotated: rows('keys made anew'), value: rows('values made anew') };
     projection.project(layer, maps, hidden, made);
     const buffers = [made.keyUnrotated.buffer, made.value.buffer];
+    const rotation = text.rotationOf(layer);
     if (!rotation) return inBuffers(ops, buffers, { ...made, key: made.keyUnrotated });
     const key = rows('rotated keys made anew');
     const positions = { start: 0, step: 1 } as const;

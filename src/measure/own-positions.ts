@@ -74,7 +74,7 @@ export async function ownRowWeights(
   block: QueryBlock,
   query: number,
 ): Promise<Float32Array> {
-  const { ops, attentionScale: scale, tokens } = text;
+  const { ops, scores, tokens } = text;
   const own = { start: query, end: query + 1 };
   const farEnd = Math.min(run.farEnd(layerTrace.layer, block), own.end);
   const input = headInput(text, layerTrace, own, head);
@@ -88,11 +88,18 @@ export async function ownRowWeights(
     const rows = run.farRows(input);
     for (const buffer of rows.owned) scratch.keep(buffer);
     const key = sliceRows(rows.key, 0, farEnd);
-    ops.attentionProbabilities({ query: rows.query, key, scale, logSumExp, causalOffset: query, out: far });
+    ops.attentionProbabilities({
+      query: rows.query,
+      key,
+      ...scores,
+      logSumExp,
+      causalOffset: query,
+      out: far,
+    });
   }
   const key = sliceRows(input.key, farEnd, query + 1 - farEnd);
   const causalOffset = query - farEnd;
-  ops.attentionProbabilities({ query: input.query, key, scale, logSumExp, causalOffset, out: near });
+  ops.attentionProbabilities({ query: input.query, key, ...scores, logSumExp, causalOffset, out: near });
   const reads = Promise.all([ops.readFloats(far), ops.readFloats(near)]);
   scratch.release();
   const [farWeights, nearWeights] = await reads;

@@ -17,7 +17,7 @@ export async function massOfPoints(
   groupings: readonly KeyGroups[],
   sets: number,
 ): Promise<number[][]> {
-  const { ops, queryHeads, attentionScale: scale } = text;
+  const { ops, queryHeads, scores } = text;
   const keys = segment.end;
   const groups = Math.max(...groupings.map(({ masks }) => masks.length));
   const numbers = new Uint32Array(groupings.length * sets * keys);
@@ -37,7 +37,7 @@ export async function massOfPoints(
     ops.massByGroup({
       query: part.query,
       key: sliceRows(layerTrace.key, 0, keys),
-      scale,
+      ...scores,
       logSumExp: part.logSumExp!,
       causalOffset: start,
       groupOf,
@@ -92,7 +92,7 @@ async function massOfFewRows(
   keyGroupsOf: readonly (readonly KeyGroups[] | null)[],
   sets: number,
 ): Promise<(number[][] | null)[]> {
-  const { ops, queryHeads, attentionScale: scale } = text;
+  const { ops, queryHeads, scores } = text;
   const rows = keyGroupsOf.length;
   const groupings = groupingsOf(keyGroupsOf);
   if (groupings === 0) return keyGroupsOf.map(() => null);
@@ -113,7 +113,16 @@ async function massOfFewRows(
   const { query, key, logSumExp } = part;
   const out = scratch.floats(groupings * queryHeads * rows * groups, 'mass by group');
   const shape = { groupings, sets, groups, byRow: true };
-  ops.massByGroup({ query, key, scale, logSumExp: logSumExp!, causalOffset: start, groupOf, ...shape, out });
+  ops.massByGroup({
+    query,
+    key,
+    ...scores,
+    logSumExp: logSumExp!,
+    causalOffset: start,
+    groupOf,
+    ...shape,
+    out,
+  });
   const read = ops.readFloats(out);
   scratch.release();
   const sums = await read;

@@ -120,17 +120,17 @@ export async function startTraceRun(
 
 /** What a run over the text gets to know, without a memo. */
 export function methodContext(text: Trace, evictAt: number): MethodContext {
-  const { ops, layers, queryHeads, keyValueHeads, headDimension, attentionScale } = text;
-  const { rotation, rope, positionOffset, trainedTokens, calibration, projection } = text;
+  const { ops, layers, queryHeads, keyValueHeads, headDimension, scores } = text;
+  const { positionOffset, trainedTokens, calibration, projection } = text;
   return {
     ops,
     layers,
     queryHeads,
     keyValueHeads,
     headDimension,
-    attentionScale,
-    rotation,
-    rope,
+    scores,
+    rotationOf: (layer) => text.rotationOf(layer),
+    ropeOf: (layer) => text.ropeOf(layer),
     positionOffset,
     trainedTokens,
     totalTokens: text.tokens,

@@ -2,7 +2,7 @@
  * Attention at places inside the cache: kept key number j stands at position j, whatever its place in the text, and the
  * queries follow on. As the official StreamingLLM does (streaming_llm/kv_cache.py) and kvpress's KeyRerotationPress.
  */
-import type { RotationTable, RowScalars } from '../../gpu/ops';
+import type { RowScalars } from '../../gpu/ops';
 import type { Rows } from '../../gpu/rows';
 import { eachRowAsHead, sliceHeads, sliceRows } from '../../gpu/rows';
 import { Scratch } from '../../gpu/scratch';
@@ -17,12 +17,21 @@ export function attendInCache(
   out: Rows,
   logSumExp: RowScalars,
 ): void {
-  const { ops, rotation, attentionScale: scale } = context;
+  const { ops, scores } = context;
   const { list, made, rangeStart } = selection;
-  const { block, query, key, value, queryUnrotated, keyUnrotated } = input;
+  const { layer, block, query, key, value, queryUnrotated, keyUnrotated } = input;
+  const rotation = context.rotationOf(layer);
   if (!made && (!rotation || (!list && rangeStart === 0))) {
     const range = { start: rangeStart, end: block.end, causal: true };
-    ops.attention({ query, key, value, scale, visible: list ? { list, range } : { range }, out, logSumExp });
+    ops.attention({
+      query,
+      key,
+      value,
+      ...scores,
+      visible: list ? { list, range } : { range },
+      out,
+      logSumExp,
+    });
     return;
   }
   if (!queryUnrotated || !keyUnrotated) throw lacking();
@@ -32,7 +41,7 @@ export function attendInCache(
   ops.attention({
     ...placed,
     value: cachedValue,
-    scale,
+    ...scores,
     visible: { range: { start: 0, end: placed.key.rows, causal: true } },
     out,
     logSumExp,
@@ -45,19 +54,20 @@ export const MOST_PLACED = 2 ** 21;
 
 /** The same for queries with lists of their own (MethodRun.attendEach), equally many keys for each: every one has its own places. */
 export function attendEachInCache(
-  { ops, attentionScale: scale }: MethodContext,
-  table: RotationTable,
+  context: MethodContext,
   input: LayerInput,
   visible: VisibleOfEach,
   out: Rows,
   logSumExp: RowScalars,
 ): void {
-  const { query, key, value, queryUnrotated, keyUnrotated, block } = input;
+  const { ops, scores } = context;
+  const { layer, query, key, value, queryUnrotated, keyUnrotated, block } = input;
+  const table = context.rotationOf(layer);
   const { far } = visible;
   if (!far) {
     // Where nothing is left out places are those of the text.
     const range = { start: 0, end: block.end, causal: true };
-    ops.attention({ query, key, value, scale, visible: { range }, out, logSumExp });
+    ops.attention({ query, key, value, ...scores, visible: { range }, out, logSumExp });
     return;
   }
   if (!queryUnrotated || !keyUnrotated) throw lacking();
@@ -84,14 +94,15 @@ export function attendEachInCache(
         return kept;
       };
       const placedKey = gathered(keyUnrotated, 'keys in the cache');
-      ops.rotate({ input: placedKey, table, positions: { start: 0, step: 1 }, out: placedKey });
-      const placedQuery = scratch.rows(count, 1, channels, 'queries after the cache');
-      ops.rotate({
-        ...{ input: sliceHeads(asked, start, count), table, out: placedQuery },
-        positions: { start: rows - 1, step: 0 },
-      });
+      let placedQuery = sliceHeads(asked, start, count);
+      if (table) {
+        ops.rotate({ input: placedKey, table, positions: { start: 0, step: 1 }, out: placedKey });
+        const input = placedQuery;
+        placedQuery = scratch.rows(count, 1, channels, 'queries after the cache');
+        ops.rotate({ input, table, positions: { start: rows - 1, step: 0 }, out: placedQuery });
+      }
       ops.attention({
-        ...{ query: placedQuery, key: placedKey, value: gathered(value, 'values in the cache'), scale },
+        ...{ query: placedQuery, key: placedKey, value: gathered(value, 'values in the cache'), ...scores },
         visible: { range: { start: 0, end: rows, causal: false } },
         out: sliceHeads(answered, start, count),
         logSumExp: { buffer: logSumExp.buffer, offset: logSumExp.offset + start, headStride: 1 },
@@ -109,13 +120,14 @@ function lacking(): UserError {
 
 /** A block's queries and all keys that they see, rotated to their places in the cache; the block's own keys are the last. */
 export function inCachePlaces(
-  { ops, rotation }: MethodContext,
+  { ops, rotationOf }: MethodContext,
   scratch: Scratch,
-  { block, query, queryUnrotated, keyUnrotated }: LayerInput,
+  { layer, block, query, queryUnrotated, keyUnrotated }: LayerInput,
   selection: Pick<Selection, 'list' | 'made' | 'rangeStart'>,
 ): { readonly query: Rows; readonly key: Rows } {
   const { made } = selection;
   const key = keptRows(scratch, keyUnrotated!, selection, made?.key, 'keys in the cache');
+  const rotation = rotationOf(layer);
   if (!rotation) return { query, key };
   const placedQuery = scratch.rows(query.heads, query.rows, query.channels, 'queries after the cache');
   ops.rotate({ input: key, table: rotation, positions: { start: 0, step: 1 }, out: key });

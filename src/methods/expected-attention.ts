@@ -19,7 +19,7 @@ import { denseScores } from './units';
 /** The logarithm of what a Gaussian query gives key t on average, K·μ̄·s + Kᵀ Σ̄ K·s²/2, [H, n] of key [G, n, d]. */
 function logExpected(
   scratch: Scratch,
-  { attentionScale: scale }: Pick<MethodContext, 'attentionScale'>,
+  { scores: { scale } }: Pick<MethodContext, 'scores'>,
   query: Rows,
   key: Rows,
   hasCovariance: boolean,

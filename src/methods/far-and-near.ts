@@ -54,16 +54,16 @@ export function attendParts(
   { near, far }: { readonly near: VisibleKeys; readonly far: readonly VisibleKeys[] },
   into: Attended,
 ): void {
-  const { ops, attentionScale: scale } = context;
+  const { ops, scores } = context;
   const { query, key, value } = input;
   const { heads, rows, channels } = query;
   const attend = (from: Rows, keys: Rows, visible: VisibleKeys, { out, logSumExp }: Attended): void => {
     if (rows > 1 && visible.list?.sets === heads * rows) {
       ops.attention({
-        ...{ query: eachRowAsHead(from), key: keys, value, scale, visible, out: eachRowAsHead(out) },
+        ...{ query: eachRowAsHead(from), key: keys, value, ...scores, visible, out: eachRowAsHead(out) },
         logSumExp: { ...logSumExp, headStride: 1 },
       });
-    } else ops.attention({ query: from, key: keys, value, scale, visible, out, logSumExp });
+    } else ops.attention({ query: from, key: keys, value, ...scores, visible, out, logSumExp });
   };
   attend(query, key, near, into);
   if (far.length === 0) return;

@@ -9,12 +9,13 @@ import { unrotatedKey, unrotatedQuery } from './unrotated';
 /** Queries seen from `globalPosition`, and un-rotated keys: what far tokens are compared by. The caller releases `owned`. */
 export function farRows(
   methodId: string,
-  { ops, rotation }: Pick<MethodContext, 'ops' | 'rotation'>,
+  { ops, rotationOf }: Pick<MethodContext, 'ops' | 'rotationOf'>,
   globalPosition: number,
   input: UnrotatedInput,
 ): FarRows {
   const query = unrotatedQuery(methodId, input);
   const key = unrotatedKey(methodId, input);
+  const rotation = rotationOf(input.layer);
   if (!rotation) return { query, key, owned: [] };
   const { heads, rows, channels } = query;
   const buffer = ops.scratch('f32', heads * rows * channels, 'queries at one position');

@@ -77,14 +77,14 @@ export const full: Method = {
     const tables = new StretchedTables(context, stretch);
     const factorIn = (layer: number): number => numberIn(parameters, 'ropeFactor', layer);
     const rowsOf: MethodRun['farRows'] = (input) =>
-      rotatedBy(context, tables.of(factorIn(input.layer), input.block.end), input);
+      rotatedBy(context, tables.of(input.layer, factorIn(input.layer), input.block.end), input);
     return {
       ...run,
       attend(input, { rangeStart }, out, logSumExp) {
         const { query, key, owned } = rowsOf(input);
         const range = { start: rangeStart, end: input.block.end, causal: true };
-        const { ops, attentionScale: scale } = context;
-        ops.attention({ query, key, value: input.value, scale, visible: { range }, out, logSumExp });
+        const { ops, scores } = context;
+        ops.attention({ query, key, value: input.value, ...scores, visible: { range }, out, logSumExp });
         ops.release(...owned);
       },
       farEnd: (_layer, block) => block.end,

@@ -115,7 +115,8 @@ class GroupedRun implements MethodRun {
   readonly #memo: ScoreMemo;
 
   constructor(context: MethodContext, parameters: Parameters) {
-    if (!context.rotation) {
+    const layers = Array.from({ length: context.layers }, (_, layer) => layer);
+    if (!layers.some(context.rotationOf)) {
       throw new UserError('grouped-positions needs rotary positions, which this source does not have.');
     }
     this.#context = context;
@@ -172,7 +173,9 @@ class GroupedRun implements MethodRun {
         'grouped-positions needs queries and keys before rotation, which this capture lacks; choose another method.',
       );
     }
-    const { ops, rotation } = this.#context;
+    const { ops, rotationOf } = this.#context;
+    const table = rotationOf(layer);
+    if (!table) return { query: queryUnrotated, key: keyUnrotated, owned: [] };
     const group = numberIn(this.#parameters, 'groupSize', layer);
     const near = numberIn(this.#parameters, 'neighborTokens', layer);
     const scratch = new Scratch(ops);
@@ -183,7 +186,7 @@ class GroupedRun implements MethodRun {
       const buffer = ops.scratch('f32', input.heads * input.rows * input.channels, label);
       owned.push(buffer);
       const out = headMajorRows(buffer, input.heads, input.rows, input.channels);
-      ops.rotate({ input, table: rotation!, positions: { indices, offset: 0 }, out });
+      ops.rotate({ input, table, positions: { indices, offset: 0 }, out });
       return out;
     };
     const query = rotated(

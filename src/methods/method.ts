@@ -5,7 +5,7 @@
  * ascending order: `select`, then attention by `attend` or the default. Probe runs go layer by layer over a
  * trace, free runs block by block over a growing cache; a method cannot tell the difference.
  */
-import type { IndexList, Ops, RotationTable, RowScalars, ScoreRows } from '../../gpu/ops';
+import type { IndexList, Ops, RotationTable, RowScalars, ScoreRows, ScoreRule } from '../../gpu/ops';
 import type { DeviceBuffer, Rows } from '../../gpu/rows';
 import type { PlannedBuffer } from '../base/planned-buffer';
 import type { Calibration } from '../model/calibration';
@@ -226,11 +226,14 @@ export interface MethodContext {
   readonly queryHeads: number;
   readonly keyValueHeads: number;
   readonly headDimension: number;
-  readonly attentionScale: number;
-  /** Rotary table of the model, for distances and places in a cache; null: no rotary positions. Covers at least 0 … totalTokens. */
-  readonly rotation: RotationTable | null;
-  /** The settings that `rotation` was made from. */
-  readonly rope: Rope | null;
+  /** What makes the model's scores of queries and keys. */
+  readonly scores: ScoreRule;
+  /**
+   * A layer's rotary table, for distances and places in a cache; null: it has no rotary positions. Covers at least 0 … totalTokens.
+   */
+  rotationOf(layer: number): RotationTable | null;
+  /** The settings that a layer's table was made from. */
+  ropeOf(layer: number): Rope | null;
   /** Position of token 0 (captures may start later); the table knows nothing of it. */
   readonly positionOffset: number;
   readonly trainedTokens: number | null;

@@ -68,13 +68,13 @@ class AccumulatedWhileReading implements Followed {
 
 /** Adds what a block gives every key up to its own to `sums`, [G, tokens before the eviction]. */
 function accumulate(
-  { ops, attentionScale: scale, evictAt }: MethodContext,
+  { ops, scores, evictAt }: MethodContext,
   { block, query, key }: LayerInput,
   logSumExp: RowScalars,
   sums: DeviceBuffer,
 ): void {
   ops.accumulatedAttention({
-    ...{ query, key: sliceRows(key, 0, block.end), scale, logSumExp, accumulate: true },
+    ...{ query, key: sliceRows(key, 0, block.end), ...scores, logSumExp, accumulate: true },
     visible: { range: { start: 0, end: block.end, causal: true } },
     out: { buffer: sums, offset: 0, rows: key.heads, length: block.end, rowStride: evictAt },
   });

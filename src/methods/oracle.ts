@@ -20,14 +20,14 @@ const attentionReceived: Scorer & ScoredEach<Scores> = {
   name: () => 'oracle',
   sets: 'kvHead',
   wants: () => ({ logSumExp: true }),
-  score({ ops, attentionScale: scale }, _parameters, input, tokens) {
+  score({ ops, scores }, _parameters, input, tokens) {
     const { query, key } = input;
     const buffer = ops.scratch('f32', key.heads * tokens, 'attention received');
     const score = denseScores(buffer, key.heads, tokens);
     ops.accumulatedAttention({
       query,
       key: sliceRows(key, 0, tokens),
-      scale,
+      ...scores,
       logSumExp: logSumExpOf(input),
       visible: { range: { start: 0, end: tokens, causal: false } },
       out: score,
@@ -75,7 +75,7 @@ const queriesTogether = (queryHeads: number, keys: number): number =>
   Math.max(1, Math.floor(MOST_PROBABILITIES / (queryHeads * keys)));
 
 /** Attention that each query gives the keys before it, summed over the heads of a group: [queries, G, keys], −∞ from itself on. */
-function attentionOfEach({ ops, attentionScale: scale }: MethodContext, input: LayerInput): Scores {
+function attentionOfEach({ ops, scores }: MethodContext, input: LayerInput): Scores {
   const { block, query, key } = input;
   const logSumExp = logSumExpOf(input);
   const [groups, queries, keys] = [key.heads, block.end - block.start, block.end - 1];
@@ -87,7 +87,7 @@ function attentionOfEach({ ops, attentionScale: scale }: MethodContext, input: L
     ops.attentionProbabilities({
       query: sliceRows(query, from, rows),
       key: sliceRows(key, 0, keys),
-      scale,
+      ...scores,
       logSumExp: { ...logSumExp, offset: logSumExp.offset + from },
       causalOffset: block.start + from,
       out: weights,

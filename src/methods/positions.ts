@@ -18,10 +18,10 @@ export const inText: Positions = { of: () => 'model', attend: () => ({}), memory
 export const inCache: Positions = {
   of: () => 'cache',
   attend(context) {
-    const { rotation } = context;
+    const isRotary = Array.from({ length: context.layers }, (_, layer) => layer).some(context.rotationOf);
     return {
       attend: (...args) => attendInCache(context, ...args),
-      ...(rotation && { attendEach: (...args) => attendEachInCache(context, rotation, ...args) }),
+      ...(isRotary && { attendEach: (...args) => attendEachInCache(context, ...args) }),
     };
   },
   memory: (_parameters, { isRotary, tokens, keyValueHeads, queryHeads, headDimension, largestBlock }) =>

@@ -18,25 +18,23 @@ const BETA_SLOW = 1;
 
 /** `rope` stretched by `factor` ≥ 1. Throws UserError for positions that are stretched already. */
 function stretchRope(
-  rope: Rope | null,
+  rope: Rope,
   stretch: Stretch,
   factor: number,
   { headDimension, trainedTokens }: Pick<MethodContext, 'headDimension' | 'trainedTokens'>,
 ): Rope {
-  if (!rope) {
-    throw new UserError('full: this source has no rotary positions that are known; choose rope "model".');
-  }
   if (rope.kind !== 'default') {
     throw new UserError(
       `full: the model's own positions are stretched already (${rope.kind}); choose rope "model".`,
     );
   }
-  const { theta } = rope;
+  const { theta, ...kept } = { ...rope, kind: undefined };
+  const channels = rope.rotatedChannels ?? headDimension;
   switch (stretch) {
     case 'linear':
-      return { kind: 'linear', theta, factor };
+      return { ...kept, kind: 'linear', theta, factor };
     case 'ntk':
-      return { kind: 'default', theta: theta * factor ** (headDimension / Math.max(1, headDimension - 2)) };
+      return { ...kept, kind: 'default', theta: theta * factor ** (channels / Math.max(1, channels - 2)) };
     case 'yarn':
       if (trainedTokens === null) {
         throw new UserError(
@@ -44,16 +42,19 @@ function stretchRope(
         );
       }
       return {
-        ...{ kind: 'yarn', theta, factor, originalTokens: trainedTokens, truncate: true },
+        ...{ ...kept, kind: 'yarn', theta, factor, originalTokens: trainedTokens, truncate: true },
         ...{ betaFast: BETA_FAST, betaSlow: BETA_SLOW, attentionFactor: 0.1 * Math.log(factor) + 1 },
       };
   }
 }
 
-/** Queries and keys at the positions of `table`, which has one for each of the keys. The caller releases `owned`. */
+/**
+ * Queries and keys at the positions of `table`, which has one for each of the keys; null: of a layer without positions. The caller
+ * releases `owned`.
+ */
 export function rotatedBy(
   { ops }: Pick<MethodContext, 'ops'>,
-  table: RotationTable,
+  table: RotationTable | null,
   input: UnrotatedInput,
 ): FarRows {
   const { block, queryUnrotated, keyUnrotated } = input;
@@ -62,6 +63,7 @@ export function rotatedBy(
       'full: stretched positions need queries and keys before rotation, which this capture lacks; choose rope "model".',
     );
   }
+  if (!table) return { query: queryUnrotated, key: keyUnrotated, owned: [] };
   const scratch = new Scratch(ops);
   const place = ({ heads, rows, channels }: typeof queryUnrotated, label: string) =>
     scratch.rows(heads, rows, channels, label);
@@ -72,32 +74,40 @@ export function rotatedBy(
   return { query, key, owned: [query.buffer, key.buffer] };
 }
 
-/** Rotation tables of a run, one for each factor, as long as the text has become. */
+/** Rotation tables of a run, one for each factor and kind of layer, as long as the text has become. */
 export class StretchedTables {
   readonly #context: MethodContext;
   readonly #stretch: Stretch;
-  readonly #tables = new Map<number, RotationTable>();
+  readonly #tables = new Map<Rope, Map<number, RotationTable>>();
 
   constructor(context: MethodContext, stretch: Stretch) {
     this.#context = context;
     this.#stretch = stretch;
   }
 
-  /** At least `positions` of them. */
-  of(factor: number, positions: number): RotationTable {
-    const known = this.#tables.get(factor);
+  /** At least `positions` of them. Null: the layer has no positions, which other layers have. */
+  of(layer: number, factor: number, positions: number): RotationTable | null {
+    const { ops, ropeOf, headDimension, totalTokens, layers } = this.#context;
+    const rope = ropeOf(layer);
+    if (!rope) {
+      if (Array.from({ length: layers }, (_, other) => other).some(ropeOf)) return null;
+      throw new UserError('full: this source has no rotary positions that are known; choose rope "model".');
+    }
+    const tables = this.#tables.get(rope) ?? new Map<number, RotationTable>();
+    this.#tables.set(rope, tables);
+    const known = tables.get(factor);
     if (known && known.positions >= positions) return known;
-    const { ops, rope, headDimension, totalTokens } = this.#context;
     if (known) ops.release(known.cosine, known.sine);
     const stretched = stretchRope(rope, this.#stretch, factor, this.#context);
     const room = positions <= totalTokens ? totalTokens : 2 * positions;
-    const table = createRotationTable(ops, { rope: stretched, headDimension }, room)!;
-    this.#tables.set(factor, table);
+    const table = createRotationTable(ops, stretched, headDimension, room, totalTokens);
+    tables.set(factor, table);
     return table;
   }
 
   release(): void {
-    for (const { cosine, sine } of this.#tables.values()) this.#context.ops.release(cosine, sine);
+    for (const tables of this.#tables.values())
+      for (const { cosine, sine } of tables.values()) this.#context.ops.release(cosine, sine);
     this.#tables.clear();
   }
 }

@@ -96,7 +96,7 @@ async function openFolder(
   const [tokenizerBytes, settingsBytes] = await Promise.all(
     ['tokenizer.json', 'tokenizer_config.json'].map((path) => readWhole(folder, path, options)),
   );
-  const config = parseConfig(parseJsonFile(configBytes, 'config.json'));
+  const config = await parseConfig(parseJsonFile(configBytes, 'config.json'));
   return {
     config,
     tokenizer: readFolderTokenizer(folder.name, tokenizerBytes ?? null, settingsBytes ?? null, config),
@@ -118,7 +118,7 @@ async function openGgufFiles(folder: ModelFolder, options: ReadOptions): Promise
   }
   const { openGguf } = await import('./gguf/gguf');
   const model = await openGguf(files, options.signal);
-  const config = parseConfig(model.config);
+  const config = await parseConfig(model.config);
   return {
     config,
     tokenizer: readTokenizer(

@@ -123,7 +123,7 @@ function recordGroup(
   text.ops.attentionTiles({
     query: layer.query,
     key: layer.key,
-    scale: text.attentionScale,
+    ...text.scores,
     logSumExp: layer.logSumExp,
     causalOffset: 0,
     tiles,

@@ -83,14 +83,14 @@ export class FirstWeights {
 }
 
 async function readFirstWeights(text: Trace, layer: LayerTrace): Promise<Float32Array> {
-  const { ops, tokens, queryHeads, attentionScale: scale } = text;
+  const { ops, tokens, queryHeads, scores } = text;
   const keys = Math.min(FIRST_TOKENS, tokens);
   const rows = queryHeads * tokens;
   const out = ops.allocate('f32', rows * keys, 'weights of the first tokens');
   try {
     const { query, logSumExp } = layer;
     const key = sliceRows(layer.key, 0, keys);
-    ops.attentionProbabilities({ query, key, scale, logSumExp, causalOffset: 0, out });
+    ops.attentionProbabilities({ query, key, ...scores, logSumExp, causalOffset: 0, out });
     const weights = await ops.readFloats(out);
     return Float32Array.from({ length: rows }, (_, row) => {
       let sum = 0;

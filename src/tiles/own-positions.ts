@@ -153,7 +153,7 @@ export class OwnPositions {
         ops.attentionTiles({
           query: sliceRows(rows.query, part.rowStart - range.rowStart, part.rowEnd - part.rowStart),
           key: sliceRows(rows.key, part.keyStart, part.keyEnd - part.keyStart),
-          scale: this.#text.attentionScale,
+          ...this.#text.scores,
           logSumExp: { buffer: lambda, offset, headStride: tokens },
           causalOffset: part.rowStart - part.keyStart,
           tiles: [{ head: 0, row: 0, key: 0 }],

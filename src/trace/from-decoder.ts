@@ -6,6 +6,7 @@ import type { Ops } from '../../gpu/ops';
 import type { Rows } from '../../gpu/rows';
 import { headMajorRows, matrixRows, sliceRows, tokenMajorRows } from '../../gpu/rows';
 import { UserError } from '../base/user-error';
+import { ropeOf, scoresOf } from '../model/architectures/config';
 import type { Capture } from '../model/capture/capture';
 import { attendSelection } from '../model/decoder/attend';
 import { createRotationTable, LEAST_POSITIONS } from '../model/decoder/buffers';
@@ -44,10 +45,10 @@ export function traceOfSession(
 ): OwnedTrace {
   const { config, ops } = decoder;
   const { queryHeads, keyValueHeads, headDimension: channels } = config;
-  const { rotation, caches } = reader;
+  const { rotations, caches } = reader;
   reader.finish();
   const rotated = (heads: number, label: string): RotatedRows =>
-    new RotatedRows({ ops, rotation, heads, channels, capacity: tokens, layersHeld: ROTATED_LAYERS, label });
+    new RotatedRows({ ops, rotations, heads, channels, capacity: tokens, layersHeld: ROTATED_LAYERS, label });
   let queries: RotatedRows | null = null;
   let keys: RotatedRows | null = null;
   const release = (): void => {
@@ -71,9 +72,9 @@ export function traceOfSession(
     queryHeads,
     keyValueHeads,
     headDimension: channels,
-    attentionScale: config.attentionScale,
-    rotation,
-    rope: config.rope,
+    scores: scoresOf(config),
+    rotationOf: (layer) => rotations.of(layer),
+    ropeOf: (layer) => ropeOf(config, layer),
     positionOffset: 0,
     trainedTokens: config.trainedTokens,
     calibration,
@@ -141,16 +142,16 @@ async function uploadCapture(
   owned: Allocation,
   working: Allocation,
 ): Promise<OwnedTrace> {
-  const { tokens: T, queryHeads: H, keyValueHeads: G, headDimension: d, attentionScale } = capture;
+  const { tokens: T, queryHeads: H, keyValueHeads: G, headDimension: d, rope } = capture;
+  const scores = { scale: capture.attentionScale };
   const upload = (data: Float32Array, heads: number, label: string): Rows => {
     const buffer = ops.upload(data, label);
     owned.add(buffer);
     return headMajorRows(buffer, heads, T, d);
   };
   // Methods turn by distances and by places in a cache, never by the position that the capture begins at.
-  const rotation = capture.rope
-    ? createRotationTable(ops, { rope: capture.rope, headDimension: d }, Math.max(T, LEAST_POSITIONS) + 1)
-    : null;
+  const rotation =
+    rope && createRotationTable(ops, rope, d, Math.max(T, LEAST_POSITIONS) + 1, capture.positionOffset + T);
   if (rotation) owned.add(rotation.cosine, rotation.sine);
   const unused = working.floats(Math.min(T, BLOCK_TOKENS) * H * d, 'full attention output');
   const recorded: LayerTrace[] = [];
@@ -182,7 +183,7 @@ async function uploadCapture(
           value: sliceRows(layer.value, 0, end),
         },
         { list: null, rangeStart: 0 },
-        attentionScale,
+        scores,
         tokenMajorRows(unused, H, end - start, d),
         { ...logSumExp, offset: start },
       );
@@ -204,9 +205,9 @@ async function uploadCapture(
     queryHeads: H,
     keyValueHeads: G,
     headDimension: d,
-    attentionScale,
-    rotation,
-    rope: capture.rope,
+    scores,
+    rotationOf: () => rotation,
+    ropeOf: () => rope,
     positionOffset: capture.positionOffset,
     trainedTokens: capture.trainedTokens,
     calibration: null,

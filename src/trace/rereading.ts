@@ -3,6 +3,7 @@ import type { RowScalars } from '../../gpu/ops';
 import type { Rows } from '../../gpu/rows';
 import { Scratch } from '../../gpu/scratch';
 import { UserError } from '../base/user-error';
+import { scoresOf } from '../model/architectures/config';
 import { attendSelection } from '../model/decoder/attend';
 import type { Decoder, LayerCache } from '../model/decoder/decoder';
 import { startSession } from '../model/decoder/decoder';
@@ -73,7 +74,7 @@ export function rereadingOf(
   mostAtOnce = Math.max(1, Math.floor(NUMBERS_AT_ONCE / decoder.config.hiddenSize)),
 ): Rereading {
   const { ops, config } = decoder;
-  const { queryHeads: H, vocabularySize, attentionScale } = config;
+  const { queryHeads: H, vocabularySize } = config;
   return {
     ...text,
     mostAtOnce,
@@ -105,7 +106,7 @@ export function rereadingOf(
                 const { layer, query, key, value, blockHidden: hidden, out } = asked;
                 const block = { start: asked.start, end: asked.end };
                 const all = { list: null, rangeStart: 0 };
-                attendSelection(ops, { block, query, key, value }, all, attentionScale, out, logSumExp);
+                attendSelection(ops, { block, query, key, value }, all, scoresOf(config), out, logSumExp);
                 return see({ passage, part: start / rows, layer, query, key, value, hidden, logSumExp });
               },
               observe: () => signal?.throwIfAborted(),

@@ -1,5 +1,5 @@
 /** What a probe run reads: one layer's tensors over the whole text, as full attention saw them. */
-import type { Ops, RotationTable, RowScalars } from '../../gpu/ops';
+import type { Ops, RotationTable, RowScalars, ScoreRule } from '../../gpu/ops';
 import type { Rows } from '../../gpu/rows';
 import type { Calibration } from '../model/calibration';
 import type { Capture } from '../model/capture/capture';
@@ -38,10 +38,10 @@ export interface Trace {
   readonly queryHeads: number;
   readonly keyValueHeads: number;
   readonly headDimension: number;
-  readonly attentionScale: number;
-  readonly rotation: RotationTable | null;
-  /** The settings that `rotation` was made from; null: no rotary positions, or a capture that does not say. */
-  readonly rope: Rope | null;
+  readonly scores: ScoreRule;
+  rotationOf(layer: number): RotationTable | null;
+  /** The settings that a layer's table was made from; null: no rotary positions, or a capture that does not say. */
+  ropeOf(layer: number): Rope | null;
   readonly positionOffset: number;
   readonly trainedTokens: number | null;
   readonly calibration: Calibration | null;

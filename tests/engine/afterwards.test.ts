@@ -21,7 +21,7 @@ const environment = {
   sampleTexts: nodeEnvironment().sampleTexts,
 };
 const engine = new Engine(createCpuOps(), environment);
-const config = parseConfig(fileJson('samples/model/config.json'));
+const config = await parseConfig(fileJson('samples/model/config.json'));
 
 async function run(change: Partial<EngineRun>): Promise<PostedEvent[]> {
   const events: PostedEvent[] = [];

@@ -11,6 +11,7 @@ import { logitBlocks } from '../../src/measure/logits';
 import { FULL_AS_TRAINED, full } from '../../src/methods/full';
 import type { Method } from '../../src/methods/method';
 import { streamingLlm } from '../../src/methods/streaming-llm';
+import { scoresOf } from '../../src/model/architectures/config';
 import { attendSelection } from '../../src/model/decoder/attend';
 import { type DecoderSession, startSession } from '../../src/model/decoder/decoder';
 import { forward } from '../../src/model/decoder/forward';
@@ -194,7 +195,7 @@ describe('blocks read together', () => {
   const ids = someIds(23);
   /** Hidden states of all tokens; a block's queries see five tokens before it, so that it matters which block a token is in. */
   async function statesOf(reads: readonly (readonly number[])[]): Promise<Float32Array> {
-    const { hiddenSize: D, attentionScale } = decoder.config;
+    const { hiddenSize: D } = decoder.config;
     const reader = startSession(decoder, { capacity: ids.length, mostAtOnce: ids.length, keepQueries: true });
     const states = new Float32Array(ids.length * D);
     for (const blockEnds of reads) {
@@ -206,7 +207,7 @@ describe('blocks read together', () => {
           const input = { ...asked, block: { start, end }, logSumExp: null };
           const seen = { list: null, rangeStart: Math.max(0, start - 5) };
           const logSumExp = { ...asked.logSumExp!, offset: asked.logSumExp!.offset + start };
-          attendSelection(ops, input, seen, attentionScale, asked.out, logSumExp);
+          attendSelection(ops, input, seen, scoresOf(decoder.config), asked.out, logSumExp);
         },
       });
       states.set(await ops.readFloats(hidden.buffer, hidden.offset, (reader.length - from) * D), from * D);

@@ -3,7 +3,7 @@ import { parseConfig } from '../../src/model/architectures/config';
 import { fileJson } from '../model/files';
 
 /** The bundled model. */
-export const bundled: ModelConfig = parseConfig(fileJson('samples/model/config.json'));
+export const bundled: ModelConfig = await parseConfig(fileJson('samples/model/config.json'));
 
 /** The shape of SmolLM2-135M. */
 export const small135M: ModelConfig = {

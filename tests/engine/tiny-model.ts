@@ -6,7 +6,7 @@ import { fileJson, fixtureTensors } from '../model/files';
 
 /** The smallest real decoder there is: the Llama fixture, 3 layers, 4 query heads over 2 key-value heads. */
 export async function tinyDecoder(ops: Ops): Promise<Decoder> {
-  const config = parseConfig(fileJson('tests/fixtures/llama-gqa/config.json'));
+  const config = await parseConfig(fileJson('tests/fixtures/llama-gqa/config.json'));
   return createDecoder(ops, config, await readWeights(fixtureTensors('llama-gqa/model.safetensors'), config));
 }
 

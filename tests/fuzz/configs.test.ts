@@ -44,7 +44,7 @@ test('a changed config.json is read to finite settings whose weights are found, 
       async (at, changes) => {
         const { config: base, tensors } = bases[at]!;
         const config = await outcomes.of(async () => {
-          const parsed = parseConfig(mutate(base, changes));
+          const parsed = await parseConfig(mutate(base, changes));
           await readWeights(tensors, parsed);
           return parsed;
         });

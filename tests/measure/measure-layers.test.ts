@@ -161,7 +161,7 @@ describe('probe', () => {
           attend:
             run.attend ??
             ((...asked: Attending) =>
-              attendSelection(context.ops, asked[0], asked[1], context.attentionScale, asked[2], asked[3])),
+              attendSelection(context.ops, asked[0], asked[1], context.scores, asked[2], asked[3])),
           attendEach: undefined,
           each: undefined,
         });

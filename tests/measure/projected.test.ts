@@ -43,7 +43,7 @@ const weightsIn = {
 } as const;
 
 async function open(fixture: keyof typeof weightsIn, answerStart: number | null) {
-  const config = parseConfig(fileJson(`tests/fixtures/${fixture}/config.json`));
+  const config = await parseConfig(fileJson(`tests/fixtures/${fixture}/config.json`));
   const weights = await readWeights(fixtureTensors(`${fixture}/model.safetensors`), config);
   const decoder = await createDecoder(ops, config, weights);
   const { reader } = await forward(decoder, someIds(TOKENS));
@@ -66,7 +66,7 @@ async function byDefinition(
   kept: (query: number, head: number) => Uint32Array,
   layer: number,
 ): Promise<number> {
-  const { queryHeads: H, keyValueHeads: G, headDimension: d, attentionScale } = text;
+  const { queryHeads: H, keyValueHeads: G, headDimension: d, scores: rule } = text;
   const query = await read(text.layerTraces[layer]!.query);
   const key = await read(text.layerTraces[layer]!.key);
   const value = await read(text.layerTraces[layer]!.value);
@@ -75,7 +75,7 @@ async function byDefinition(
     const scores = tokens.map((t) => {
       let sum = 0;
       for (let c = 0; c < d; c++) sum += query(head, i, c) * key(g, t, c);
-      return sum * attentionScale;
+      return sum * rule.scale;
     });
     const largest = Math.max(...scores);
     const weights = scores.map((score) => Math.exp(score - largest));

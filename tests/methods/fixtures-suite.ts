@@ -259,7 +259,7 @@ class RunComparison {
     const out = headMajorRows(buffer, H, rows, d);
     const input = started.inputOf(recorded, block);
     if (started.run.attend) started.run.attend(input, selection, out, logSumExp);
-    else attendSelection(ops, input, selection, text.attentionScale, out, logSumExp);
+    else attendSelection(ops, input, selection, text.scores, out, logSumExp);
     const kept = await readKept(ops, selection, setsOf(started, text));
     const first = Math.max(block.start, text.tokens - count!);
     if (mass) this.#compareMass(mass, kept, { start: first, end: block.end });

@@ -76,7 +76,7 @@ async function output(
   block: QueryBlock,
   selection: Selection,
 ): Promise<Float32Array> {
-  const { ops, attentionScale: scale } = text;
+  const { ops, scores } = text;
   const part = inputOf(trace, block);
   const { query, key, value } = part;
   const { heads, rows, channels } = query;
@@ -90,7 +90,7 @@ async function output(
   const { list, rangeStart } = selection;
   const visible = { ...(list && { list }), range: { start: rangeStart, end: block.end, causal: true } };
   if (run.attend) run.attend(part, selection, out, logSumExp);
-  else ops.attention({ query, key, value, scale, visible, out, logSumExp });
+  else ops.attention({ query, key, value, ...scores, visible, out, logSumExp });
   const numbers = await ops.readFloats(out.buffer);
   scratch.release();
   return numbers;

@@ -43,7 +43,7 @@ describe('a run', () => {
   const parameters = resolveParameters(merging, { windowTokens: 3, keepFraction: 0.4 }, contextOf(text));
 
   it('attends to merged values before the eviction and to others after it, and holds nothing once it is over', async () => {
-    const { ops, attentionScale, layerTraces } = text;
+    const { ops, scores, layerTraces } = text;
     const before = ops.memory().bytes;
     const started = await startTraceRun(text, merging, parameters, 20);
     for (const recorded of layerTraces) {
@@ -66,7 +66,7 @@ describe('a run', () => {
       const lambda = () => ({ buffer: ops.allocate('f32', 40, 'log-sum-exp'), offset: 0, headStride: 10 });
       const [wanted, wantedLambda, given, givenLambda] = [rows(), lambda(), rows(), lambda()];
       const { block, query, key } = input;
-      attendSelection(ops, { block, query, key, value }, selection, attentionScale, wanted, wantedLambda);
+      attendSelection(ops, { block, query, key, value }, selection, scores, wanted, wantedLambda);
       started.run.attend!(input, selection, given, givenLambda);
       expectClose(await ops.readFloats(given.buffer), await ops.readFloats(wanted.buffer));
       expectClose(await ops.readFloats(givenLambda.buffer), await ops.readFloats(wantedLambda.buffer));

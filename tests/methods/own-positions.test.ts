@@ -74,7 +74,7 @@ const cases: Readonly<Record<string, Case>> = {
 /** One channel vector at a position. */
 function turned(from: Float32Array, start: number, position: number, turn: Rope): Float64Array {
   const { headDimension: d } = shape;
-  const frequencies = rotaryFrequencies(turn, d);
+  const frequencies = rotaryFrequencies(turn, d, shape.tokens);
   const scale = rotaryScale(turn);
   const out = new Float64Array(d);
   for (let j = 0; j < d / 2; j++) {

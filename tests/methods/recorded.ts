@@ -71,14 +71,15 @@ export function recordText(
       logSumExp,
     };
   });
+  const rotation = rope && createRotationTable(ops, rope, headDimension, tokens + 65, tokens);
   return {
     ops,
     layers: tensors.length,
     ...shape,
     answerStart: options.answerStart ?? null,
-    attentionScale: scale,
-    rotation: createRotationTable(ops, { rope, headDimension }, tokens + 65),
-    rope,
+    scores: { scale },
+    rotationOf: () => rotation,
+    ropeOf: () => rope,
     positionOffset: 0,
     trainedTokens: options.trainedTokens ?? null,
     calibration: options.calibration ?? null,

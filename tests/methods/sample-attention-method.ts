@@ -19,7 +19,7 @@ const looks: Scorer = {
   sets: 'kvHead',
   // What `input` then has: without this `queriesBefore` gives null.
   wants: () => ({ queriesBefore: LOOKING }),
-  score({ ops, attentionScale: scale }, _parameters, input, tokens) {
+  score({ ops, scores }, _parameters, input, tokens) {
     const query = input.queriesBefore(tokens)!;
     // The input may hold more keys than are scored: those of the block that asks.
     const [key, value] = [input.key, input.value].map((rows) => sliceRows(rows, 0, tokens)) as [Rows, Rows];
@@ -27,11 +27,11 @@ const looks: Scorer = {
     const scratch = new Scratch(ops);
     const logSumExp = scratch.scalars(query.heads, query.rows, 'log-sum-exp of the looking queries');
     const out = scratch.rows(query.heads, query.rows, value.channels, 'output of the looking queries');
-    ops.attention({ query, key, value, scale, visible, out, logSumExp });
+    ops.attention({ query, key, value, ...scores, visible, out, logSumExp });
     // Scores outlive the call, in the memo; what made them does not.
     const buffer = ops.scratch('f32', key.heads * tokens, 'attention received');
     const score = denseScores(buffer, key.heads, tokens);
-    ops.accumulatedAttention({ query, key, scale, logSumExp, visible, out: score });
+    ops.accumulatedAttention({ query, key, ...scores, logSumExp, visible, out: score });
     scratch.release();
     return inBuffers(ops, [buffer], { score });
   },

@@ -7,7 +7,7 @@ import { type TensorToWrite, writeSafetensors } from '../../src/model/files/safe
 import { fileJson } from './files';
 
 // 3 layers, G·d = 32.
-const config = parseConfig(fileJson('tests/fixtures/llama-gqa/config.json'));
+const config = await parseConfig(fileJson('tests/fixtures/llama-gqa/config.json'));
 const CHANNELS = 32;
 let filled = 0;
 

@@ -210,7 +210,7 @@ describe('is refused in a sentence', () => {
     ['rope that is no JSON', metadata({ rope: '{' }), "The capture's rope metadata is not JSON."],
     [
       'rope that we do not have',
-      metadata({ rope: '{"rope_type":"longrope"}' }),
+      metadata({ rope: '{"rope_type":"spiral"}' }),
       "The capture's rope asks for rotary positions of type",
     ],
     [

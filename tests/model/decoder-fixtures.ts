@@ -12,7 +12,7 @@ export const decoderFixtures = ['llama-gqa', 'qwen2-bias', 'qwen3-qknorm', 'gpt2
 /** Runs `forward` on a fixture and compares everything with PyTorch, relative to each tensor's largest value. */
 export async function checkDecoderFixture(ops: Ops, name: string, tolerance: number): Promise<void> {
   const folder = `tests/fixtures/${name}`;
-  const config = parseConfig(JSON.parse(readFileSync(`${folder}/config.json`, 'utf8')));
+  const config = await parseConfig(JSON.parse(readFileSync(`${folder}/config.json`, 'utf8')));
   const source = readSafetensors(readFileSync(`${folder}/model.safetensors`));
   const expected = readSafetensors(readFileSync(`${folder}/expected.safetensors`));
   const decoder = await createDecoder(ops, config, await readWeights(source, config));

@@ -39,7 +39,7 @@ function cutTablesAgree(open: () => Promise<Ops> | Ops): void {
     ['gpt2', 40 * 64 * 4],
   ])('%s reads and answers the same with tables cut to buffers of %i bytes', async (name, bufferBytes) => {
     const ops = await open();
-    const config = parseConfig(fileJson(`tests/fixtures/${name}/config.json`));
+    const config = await parseConfig(fileJson(`tests/fixtures/${name}/config.json`));
     const weights = await readWeights(fixtureTensors(`${name}/model.safetensors`), config);
     // The first and last token of every part, and those beside them.
     const ids = Uint32Array.from([0, 1, 7, 8, 9, 10, 16, 17, 18, 38, 39, 40, 125, 126, 127, 127, 0]);

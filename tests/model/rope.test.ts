@@ -66,7 +66,7 @@ const cases: [string, Rope, number, number[]][] = [
 
 describe.each(cases)('%s', (_, rope, scale, expected) => {
   test('frequencies and scale are those of transformers', () => {
-    const frequencies = rotaryFrequencies(rope, 16);
+    const frequencies = rotaryFrequencies(rope, 16, 8192);
     for (const [j, frequency] of frequencies.entries()) {
       expect(Math.abs(frequency / expected[j]! - 1)).toBeLessThan(1e-12);
     }
@@ -75,7 +75,7 @@ describe.each(cases)('%s', (_, rope, scale, expected) => {
   });
 
   test('written as rope_parameters, the settings read back equal', () => {
-    const text = JSON.stringify(ropeParameters(rope));
+    const text = JSON.stringify(ropeParameters(rope, 16));
     expect(parseRope(JSON.parse(text), {}, 'rope')).toEqual(rope);
   });
 
@@ -83,7 +83,7 @@ describe.each(cases)('%s', (_, rope, scale, expected) => {
     const [heads, tokens, d, offset] = [2, 5, 16, 100];
     const x = Float32Array.from({ length: heads * tokens * d }, (_, i) => Math.sin(i * i));
     const rotated = new Float32Array(x.length);
-    const frequencies = rotaryFrequencies(rope, d);
+    const frequencies = rotaryFrequencies(rope, d, offset + tokens);
     for (let row = 0; row < heads * tokens; row++) {
       for (let j = 0; j < d / 2; j++) {
         const angle = ((row % tokens) + offset) * frequencies[j]!;

@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
 import type { Rows } from '../../gpu/rows';
 import { endOfRows, headMajorRows, sliceRows } from '../../gpu/rows';
-import { createRotationTable } from '../../src/model/decoder/buffers';
+import { createRotations } from '../../src/model/decoder/buffers';
 import { RotatedRows } from '../../src/model/decoder/rotated-rows';
 import { draw, lcg } from '../golden/lcg';
 import { rotate } from '../methods/recorded';
@@ -12,11 +12,8 @@ afterAll(() => ops.destroy());
 const HEADS = 3;
 const CHANNELS = 8;
 const TOKENS = 50;
-const rotation = createRotationTable(
-  ops,
-  { rope: { kind: 'default', theta: 10_000 }, headDimension: CHANNELS },
-  TOKENS + 1,
-)!;
+const rope = { kind: 'default', theta: 10_000 } as const;
+const rotations = createRotations(ops, { rope, headDimension: CHANNELS }, TOKENS + 1, TOKENS);
 const next = lcg(3);
 const layers = [0, 1, 2, 3].map(() => {
   const data = draw(next, HEADS * TOKENS * CHANNELS);
@@ -30,7 +27,7 @@ const layers = [0, 1, 2, 3].map(() => {
 
 function rotatedRows(layersHeld: number): RotatedRows {
   const shape = { heads: HEADS, channels: CHANNELS, capacity: TOKENS };
-  return new RotatedRows({ ops, rotation, ...shape, layersHeld, label: 'rotated rows' });
+  return new RotatedRows({ ops, rotations, ...shape, layersHeld, label: 'rotated rows' });
 }
 
 /** Compares a view with rows [0, end) of dense [HEADS, TOKENS, CHANNELS]. */
@@ -104,7 +101,7 @@ describe('rotated rows', () => {
   test('without rotary positions are the rows themselves, and take nothing', () => {
     const before = ops.memory().bytes;
     const shape = { heads: HEADS, channels: CHANNELS, capacity: TOKENS, layersHeld: 4, label: 'rows' };
-    const still = new RotatedRows({ ops, rotation: null, ...shape });
+    const still = new RotatedRows({ ops, rotations: { of: () => null, buffers: [] }, ...shape });
     expect(still.of(1, layers[1]!.rows, 9)).toEqual(sliceRows(layers[1]!.rows, 0, 9));
     expect(ops.memory().bytes).toBe(before);
   });
@@ -112,7 +109,7 @@ describe('rotated rows', () => {
   test('that find no room leave nothing behind', () => {
     const small = createCpuOps({ memoryBytes: 4 * HEADS * TOKENS * CHANNELS * 2.5 });
     const shape = { heads: HEADS, channels: CHANNELS, capacity: TOKENS };
-    expect(() => new RotatedRows({ ops: small, rotation, ...shape, layersHeld: 3, label: 'keys' })).toThrow(
+    expect(() => new RotatedRows({ ops: small, rotations, ...shape, layersHeld: 3, label: 'keys' })).toThrow(
       'keys needs',
     );
     expect(small.memory().bytes).toBe(0);

@@ -16,7 +16,7 @@ interface Fixture {
 }
 
 async function fixture(name: string): Promise<Fixture> {
-  const config = parseConfig(fileJson(`tests/fixtures/${name}/config.json`));
+  const config = await parseConfig(fileJson(`tests/fixtures/${name}/config.json`));
   const source = fixtureTensors(`${name}/model.safetensors`);
   return { config, source, weights: await readWeights(source, config) };
 }
@@ -77,7 +77,7 @@ describe.each(modelFixtures)('weights of %s', (name) => {
       return Array.from(
         row,
         (x, i) =>
-          ((x - mean) / Math.sqrt(variance + epsilon)) * inputNorm.weight[i]! + (inputNorm.bias?.[i] ?? 0),
+          ((x - mean) / Math.sqrt(variance + epsilon)) * inputNorm!.weight[i]! + (inputNorm!.bias?.[i] ?? 0),
       );
     }
   });

@@ -51,9 +51,9 @@ function makeText(tokens: number, queries: readonly number[]) {
     ...{ ops, layers: 1, tokens, answerStart: null, queryHeads: 1, keyValueHeads: 1 },
     ...{
       headDimension: CHANNELS,
-      attentionScale: 1,
-      rotation: null,
-      rope: null,
+      scores: { scale: 1 },
+      rotationOf: () => null,
+      ropeOf: () => null,
       positionOffset: 0,
       trainedTokens: null,
     },

@@ -59,8 +59,9 @@ describe('under ESA’s own positions', async () => {
     Math.floor((HEAD * text.keyValueHeads) / text.queryHeads),
   );
   const frequencies = rotaryFrequencies(
-    parseConfig(fileJson('tests/fixtures/llama-gqa/config.json')).rope!,
+    (await parseConfig(fileJson('tests/fixtures/llama-gqa/config.json'))).rope!,
     text.headDimension,
+    text.tokens,
   );
   /** q · k with the query `distance` positions after the key. */
   const product = (query: number[], key: number[], distance: number): number => {
@@ -79,7 +80,7 @@ describe('under ESA’s own positions', async () => {
   const dense = Array.from({ length: TOKENS }, (_, query) => {
     const scores = Array.from({ length: query + 1 }, (_, key) => {
       const distance = key < farEnd(query) ? 30 : query - key;
-      return product(queryOf(query), keyOf(key), distance) * text.attentionScale;
+      return product(queryOf(query), keyOf(key), distance) * text.scores.scale;
     });
     const sum = scores.reduce((total, score) => total + Math.exp(score), 0);
     return scores.map((score) => Math.exp(score) / sum);

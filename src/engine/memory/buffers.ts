@@ -1,7 +1,7 @@
 /** The device buffers of a model and of a reading, by name and size, without making any. */
 import type { MemoryLimits } from '../../../gpu/ops';
 import type { PlannedBuffer } from '../../base/planned-buffer';
-import type { ModelConfig } from '../../model/architectures/config';
+import { hasGate, type ModelConfig, ropesIn } from '../../model/architectures/config';
 import { LEAST_POSITIONS } from '../../model/decoder/buffers';
 import { rowsOfParts } from '../../model/decoder/device-table';
 
@@ -23,7 +23,8 @@ export function weightBuffers(config: ModelConfig, limits: MemoryLimits): Planne
     ...(hasBias ? [{ label: `${label} bias`, elements: outputs, count: layers }] : []),
   ];
   const normArrays = config.normalization.kind === 'layer' ? 2 : 1;
-  const norms = { label: 'norms', elements: D, count: normArrays * (2 * layers + 1) };
+  const normsOfLayer = config.normsAt === 'both' ? 4 : 2;
+  const norms = { label: 'norms', elements: D, count: normArrays * (normsOfLayer * layers + 1) };
   return [
     ...table(V, 'embedding'),
     ...(config.tiedHead ? [] : table(V, 'head')),
@@ -33,10 +34,20 @@ export function weightBuffers(config: ModelConfig, limits: MemoryLimits): Planne
     ...linear(G * d, D, biases.queryKeyValue, 'key weights'),
     ...linear(G * d, D, biases.queryKeyValue, 'value weights'),
     ...linear(D, H * d, biases.attentionOutput, 'attention output weights'),
-    ...(config.queryKeyNorm ? [{ label: 'query and key norms', elements: d, count: 2 * layers }] : []),
-    ...(config.activation === 'silu-gate' ? linear(F, D, biases.feedForward, 'gate weights') : []),
+    ...normsOfHeads(config),
+    ...(hasGate(config) ? linear(F, D, biases.feedForward, 'gate weights') : []),
     ...linear(F, D, biases.feedForward, 'up weights'),
     ...linear(D, F, biases.feedForward, 'down weights'),
+  ];
+}
+
+function normsOfHeads({ layers, queryKeyNorm, ...config }: ModelConfig): PlannedBuffer[] {
+  const { queryHeads, keyValueHeads, headDimension: d } = config;
+  if (!queryKeyNorm) return [];
+  if (queryKeyNorm === 'heads') return [{ label: 'query and key norms', elements: d, count: 2 * layers }];
+  return [
+    { label: 'query norms', elements: queryHeads * d, count: layers },
+    { label: 'key norms', elements: keyValueHeads * d, count: layers },
   ];
 }
 
@@ -49,7 +60,9 @@ export function cacheBuffers(
   const { layers, queryHeads: H, keyValueHeads: G, headDimension: d, hiddenSize: D } = config;
   const positions = Math.max(capacity, LEAST_POSITIONS) + 1;
   return [
-    ...(config.rope ? [{ label: 'rotation', elements: (positions * d) / 2, count: 2 }] : []),
+    ...ropesIn(config).map(({ rotatedChannels: r = d }) => ({
+      ...{ label: 'rotation', elements: (positions * r) / 2, count: 2 },
+    })),
     { label: 'keys', elements: capacity * G * d, count: layers },
     { label: 'values', elements: capacity * G * d, count: layers },
     ...(keepQueries
@@ -83,17 +96,16 @@ export function readingBuffers(
   const { capacity, largestBlock, mostAtOnce: n, queries } = size;
   const one = (label: string, elements: number): PlannedBuffer => ({ label, elements, count: 1 });
   const parts = (rows: number): number => rowsOfParts(rows, D, limits.bufferBytes).length;
+  const isRotary = ropesIn(config).length > 0;
   return [
-    ...(config.rope
-      ? [{ label: 'rotated keys', elements: capacity * G * d, count: size.rotatedLayers }]
-      : []),
+    ...(isRotary ? [{ label: 'rotated keys', elements: capacity * G * d, count: size.rotatedLayers }] : []),
     one('token ids', n * parts(config.vocabularySize)),
     ...(config.learnedPositions ? [one('token positions', n * parts(config.trainedTokens))] : []),
     { label: 'hidden states', elements: n * D, count: 2 },
     one('attention output', n * H * d),
     ...(size.keepQueries ? [] : [one('block queries', n * H * d)]),
-    ...(config.rope ? [one('rotated block queries', n * H * d)] : []),
-    { label: 'feed-forward', elements: n * F, count: config.activation === 'silu-gate' ? 2 : 1 },
+    ...(isRotary ? [one('rotated block queries', n * H * d)] : []),
+    { label: 'feed-forward', elements: n * F, count: hasGate(config) ? 2 : 1 },
     one('states of queries', queries * D),
     one('next token', 1),
     one('next logits', config.vocabularySize),

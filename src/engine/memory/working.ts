@@ -11,7 +11,7 @@ import { MOST_SCORES } from '../../measure/selector-recall';
 import { MOST_SUMS } from '../../measure/sweep-mass';
 import type { Method } from '../../methods/method';
 import type { Parameters } from '../../methods/parameters';
-import type { ModelConfig } from '../../model/architectures/config';
+import { type ModelConfig, ropesIn } from '../../model/architectures/config';
 import { ROTATED_LAYERS } from '../../trace/from-decoder';
 
 export interface WorkingSize {
@@ -30,7 +30,7 @@ const COPIES = 16;
 
 /** Rotated queries and keys of the open text. */
 export function rotatedSlots(config: ModelConfig, tokens: number): PlannedBuffer[] {
-  if (!config.rope) return [];
+  if (ropesIn(config).length === 0) return [];
   const { queryHeads, keyValueHeads, headDimension } = config;
   return [
     {
@@ -91,7 +91,7 @@ function scoredByQuery({ method, parameters, tokens, queries, largestBlock }: Wo
 function madeAnew({ config, tokens, method, parameters }: RememberedSize): PlannedBuffer[] {
   if (method.traits(parameters).cache !== 'transformed') return [];
   const { layers, keyValueHeads: G, headDimension: d } = config;
-  const count = Math.min(2, layers) * (config.rope ? 3 : 2);
+  const count = Math.min(2, layers) * (ropesIn(config).length > 0 ? 3 : 2);
   return [{ label: 'keys and values made anew', elements: tokens * G * d, count }];
 }
 
@@ -110,7 +110,7 @@ export function methodBuffers(
   { config, method, parameters, tokens, largestBlock }: WorkingSize,
   { isFreeRun }: { readonly isFreeRun: boolean },
 ): PlannedBuffer[] {
-  const isRotary = config.rope !== null;
+  const isRotary = ropesIn(config).length > 0;
   return method.memory(parameters, { ...config, tokens, largestBlock, isFreeRun, isRotary });
 }
 
@@ -138,6 +138,7 @@ export function comparingBuffers(config: ModelConfig, queries: number): PlannedB
   const rows = Math.min(queries, logitRows(config.vocabularySize));
   return [
     one('states of queries', rows * config.hiddenSize),
+    ...(config.logitScale === undefined ? [] : [one('scaled states', rows * config.hiddenSize)]),
     { label: 'logits and their copy', elements: rows * config.vocabularySize, count: 2 },
   ];
 }

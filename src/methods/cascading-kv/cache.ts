@@ -156,7 +156,7 @@ export class CascadingCache {
 
   /** Scores of what is held and of the block's tokens, [sets, held + block], after the block's queries. */
   #receive(scratch: Scratch, input: LayerInput, selection: Selection, attended: RowScalars | null) {
-    const { ops, attentionScale: scale, queryHeads, keyValueHeads } = this.#context;
+    const { ops, scores, queryHeads, keyValueHeads } = this.#context;
     const { isInCache, isByFullAttention, beta } = this.#rule;
     const fresh = input.block.end - input.block.start;
     const isMoved = isInCache && !isByFullAttention;
@@ -168,7 +168,7 @@ export class CascadingCache {
     if (!logSumExp) {
       logSumExp = scratch.scalars(queryHeads, fresh, 'log-sum-exp of a block');
       const out = scratch.rows(queryHeads, fresh, query.channels, 'output of a block');
-      ops.attention({ query, key, value: key, scale, visible, out, logSumExp });
+      ops.attention({ query, key, value: key, ...scores, visible, out, logSumExp });
     }
     const now = this.#now;
     const { since, fade, weight } = fading(beta, now?.since ?? 0, fresh);
@@ -176,7 +176,7 @@ export class CascadingCache {
     const all = key.rows;
     const received = scratch.floats(keyValueHeads * all, 'attention received');
     const out = denseScores(received, keyValueHeads, all);
-    ops.accumulatedAttention({ query, key, scale, logSumExp, visible, out });
+    ops.accumulatedAttention({ query, key, ...scores, logSumExp, visible, out });
     const sets = this.#sets;
     const score = scratch.floats(sets * all, 'scores');
     const factor = (weight * sets) / queryHeads;

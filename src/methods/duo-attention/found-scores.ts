@@ -29,8 +29,8 @@ export async function scoresOnTheFly(context: MethodContext): Promise<NumberTabl
         ops.readFloats(meanRow(scratch, sliceRows(rows, 0, evictAt), label).buffer);
       return Promise.all([mean(queryUnrotated!, 'mean query'), mean(keyUnrotated!, 'mean key')]);
     });
-    const scoreHead = areaBefore(context);
     return (await Promise.all(read)).map(([queries, keys], layer) => {
+      const scoreHead = areaBefore(context, layer);
       const ofHead = Array.from({ length: H }, (_, head) => {
         const group = Math.floor((head * G) / H);
         return scoreHead(
@@ -52,19 +52,20 @@ export async function scoresOnTheFly(context: MethodContext): Promise<NumberTabl
 }
 
 /** The area under the cumulated attention of a last query over keys that are all alike, 1/n to 1 for n positions. */
-function areaBefore({
-  rope,
-  headDimension: d,
-  attentionScale,
-}: Pick<MethodContext, 'rope' | 'headDimension' | 'attentionScale'>) {
-  const frequencies = rope ? rotaryFrequencies(rope, d) : new Float64Array(d / 2);
-  const scale = attentionScale * (rope ? rotaryScale(rope) ** 2 : 1);
+function areaBefore(
+  { ropeOf, headDimension: d, scores, totalTokens }: MethodContext,
+  layer: number,
+): (query: Float32Array, key: Float32Array) => number {
+  const rope = ropeOf(layer);
+  const frequencies = rope ? rotaryFrequencies(rope, d, totalTokens) : new Float64Array(d / 2);
+  const scale = scores.scale * (rope ? rotaryScale(rope) ** 2 : 1);
   const turns = Array.from({ length: POSITIONS }, (_, distance) => ({
     cosine: frequencies.map((frequency) => Math.cos(distance * frequency)),
     sine: frequencies.map((frequency) => Math.sin(distance * frequency)),
   }));
-  return (query: Float32Array, key: Float32Array): number => {
-    const half = d / 2;
+  return (query, key) => {
+    // Channels that are not rotated add the same to all logits.
+    const half = frequencies.length;
     const along = new Float64Array(half);
     const across = new Float64Array(half);
     for (let j = 0; j < half; j++) {

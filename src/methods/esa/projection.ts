@@ -105,8 +105,9 @@ const learned: MakeProjection = async (context, parameters, layer, _source, noti
       `esa: there is no learned projection to ${compressedDim} channels; set compressedDim to one of ${dimensions}.`,
     );
   }
-  const wanted = context.rotation ? globalPosition : 0;
-  const positions = context.rotation?.positions ?? 1;
+  const table = context.rotationOf(layer);
+  const wanted = table ? globalPosition : 0;
+  const positions = table?.positions ?? 1;
   const reached = fitting.filter(({ rotation }) => rotation < positions);
   if (reached.length === 0) {
     throw new UserError(
@@ -136,9 +137,10 @@ const learned: MakeProjection = async (context, parameters, layer, _source, noti
 /** The closed form of the model's calibration, or of the open text. */
 const closedFormOf: MakeProjection = async (context, parameters, layer, source, notice, signal) => {
   const { compressedDim, globalPosition } = lengthsIn(parameters, layer);
-  const farthest = (context.rotation?.positions ?? 0) - 1;
+  const table = context.rotationOf(layer);
+  const farthest = (table?.positions ?? 0) - 1;
   // A text that does not reach to w has no far tokens, and nothing is scored.
-  const rotation = context.rotation && scoresRotated(parameters) ? Math.min(globalPosition, farthest) : null;
+  const rotation = table && scoresRotated(parameters) ? Math.min(globalPosition, farthest) : null;
   const calibration = context.calibration?.hasSecondMoments ? context.calibration : null;
   if (!calibration) notice('Second moments are those of this text: the model brings none.');
   const form = await cachedForm(context, layer, rotation, calibration, source, signal);
@@ -159,7 +161,7 @@ const closedFormOf: MakeProjection = async (context, parameters, layer, source, 
 const forms = new WeakMap<Calibration | LayerTrace, Map<string, ClosedForm>>();
 
 async function cachedForm(
-  { ops, rotation: table, headDimension }: MethodContext,
+  { ops, rotationOf, headDimension }: MethodContext,
   layer: number,
   rotation: number | null,
   calibration: Calibration | null,
@@ -186,6 +188,7 @@ async function cachedForm(
   // Loaded here so that the page, which only lists the methods, does without linear algebra.
   const { closedForm, rotateMoments } = await import('./closed-form');
   let { query } = moments;
+  const table = rotationOf(layer);
   if (rotation !== null && table) {
     const at = rotation * table.frequencies;
     const cosine = await ops.readFloats(table.cosine, at, table.frequencies);

@@ -137,7 +137,7 @@ function encodeImportance(
     initEnd,
     middle.length,
   );
-  const query = compressedQueries(context, scorer, unrotatedQuery('esa', input));
+  const query = compressedQueries(context, input.layer, scorer, unrotatedQuery('esa', input));
   const { ops } = context;
   if (scored.queries === null) ops.esaImportance({ query: query.rows, key, out, outOffset: initEnd });
   else ops.esaImportanceByQuery({ query: query.rows, key, firstLength: localStart - initEnd, out: middle });
@@ -160,7 +160,7 @@ export function queryScores(
     length,
   );
   const queries = sliceRows(unrotatedQuery('esa', input), start - input.block.start, end - start);
-  const query = compressedQueries(context, scorer, queries);
+  const query = compressedQueries(context, input.layer, scorer, queries);
   const buffer = ops.scratch('f32', query.rows.rows * length, 'scores by query');
   ops.matmul({ input: query.rows, weight: key, out: matrixRows(buffer, query.rows.rows, length) });
   query.release();
@@ -169,7 +169,8 @@ export function queryScores(
 
 /** q′: queries [H, n, d] summed over each KV group, rotated, then projected; [n, d_G or d']. */
 function compressedQueries(
-  { ops, rotation: table, keyValueHeads, headDimension }: MethodContext,
+  { ops, rotationOf, keyValueHeads, headDimension }: MethodContext,
+  layer: number,
   { rotation, projection }: Scorer,
   query: Rows,
 ): { rows: Rows; release(): void } {
@@ -177,6 +178,7 @@ function compressedQueries(
   const buffer = ops.scratch('f32', query.rows * width, 'folded queries');
   const folded = tokenMajorRows(buffer, keyValueHeads, query.rows, headDimension);
   ops.sumHeads({ input: query, out: folded });
+  const table = rotationOf(layer);
   if (table && rotation !== null) {
     ops.rotate({ input: folded, table, positions: { start: rotation, step: 0 }, out: folded });
   }

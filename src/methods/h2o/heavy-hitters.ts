@@ -152,11 +152,11 @@ export class HeavyHitters {
 
   /** The states after `from`, one for each query of the block. */
   #advance({ held, at }: State, { block, query, key }: Compared): void {
-    const { ops, queryHeads: heads, attentionScale: scale } = this.#context;
+    const { ops, queryHeads: heads, scores } = this.#context;
     const rows = heads * (block.end - block.start + 1);
     const offset = at * heads * held.count;
     ops.heavyHitters({
-      ...{ query, key, scale, firstKey: block.start, recentCount: this.#room.recentTokens },
+      ...{ query, key, ...scores, firstKey: block.start, recentCount: this.#room.recentTokens },
       tokens: { ...this.#list(held.tokens, held.count, held.count), offset, sets: rows },
       received: { ...denseScores(held.received, rows, held.count), offset },
       tied: { buffer: held.tied, offset: at * heads },
@@ -195,7 +195,7 @@ export class HeavyHitters {
 
   /** Adds what a block's queries attended to, causally, then drops what there is no room for; keys are all that they saw. */
   #receive({ block, query, key }: Compared, logSumExp: RowScalars | null): void {
-    const { ops, queryHeads: heads, attentionScale: scale } = this.#context;
+    const { ops, queryHeads: heads, scores } = this.#context;
     const fresh = block.end - block.start;
     const before = this.#now;
     const count = (before?.held.count ?? 0) + fresh;
@@ -204,11 +204,11 @@ export class HeavyHitters {
     const lambda = logSumExp ?? scratch.scalars(heads, fresh, 'log-sum-exp of a block');
     if (!logSumExp) {
       const out = scratch.rows(heads, fresh, query.channels, 'output of a block');
-      ops.attention({ query, key, value: key, scale, visible: { range }, out, logSumExp: lambda });
+      ops.attention({ query, key, value: key, ...scores, visible: { range }, out, logSumExp: lambda });
     }
     const sums = scratch.floats(heads * count, 'attention received');
     const score = denseScores(sums, heads, count);
-    ops.accumulatedAttention({ query, key, scale, logSumExp: lambda, visible: { range }, out: score });
+    ops.accumulatedAttention({ query, key, ...scores, logSumExp: lambda, visible: { range }, out: score });
     if (before) {
       const { held, at } = before;
       const input = column(held.received, heads, held.count, held.count, at * heads * held.count);

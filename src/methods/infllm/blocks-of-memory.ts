@@ -49,7 +49,7 @@ export class BlocksOfMemory {
 
   /** Adds what a block of queries gave to its local tokens, then makes the blocks that have left the local window. */
   follow(input: LayerInput, logSumExp: RowScalars): void {
-    const { ops, queryHeads: heads, attentionScale: scale } = this.#context;
+    const { ops, queryHeads: heads, scores } = this.#context;
     const { localTokens: window } = this.#lengths;
     const { start, end } = input.block;
     this.#makeRoom(end);
@@ -58,7 +58,7 @@ export class BlocksOfMemory {
     ops.accumulatedAttention({
       query: input.query,
       key: sliceRows(input.key, first, length),
-      ...{ scale, logSumExp },
+      ...{ ...scores, logSumExp },
       visible: { range: { start: 0, end: length, causal: true, window } },
       out: { buffer: this.#received!, offset: first, rows: heads, length, rowStride: this.#room },
       accumulate: true,

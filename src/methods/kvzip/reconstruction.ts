@@ -85,7 +85,7 @@ export async function reconstructionScores(
  */
 function findPeaks(
   scratch: Scratch,
-  { attentionScale: scale, keyValueHeads: G, queryHeads: H }: MethodContext,
+  { scores: { scale, softCap }, keyValueHeads: G, queryHeads: H }: MethodContext,
   seen: ReadPart,
   logSumExp: RowScalars,
   chunk: QueryBlock,
@@ -114,10 +114,16 @@ function findPeaks(
     const out = outOf(head);
     for (let start = chunk.start; start < chunk.end; start += most) {
       const tokens = Math.min(most, chunk.end - start);
-      ops.matmul({
-        input: sliceRows(key, start, tokens),
-        ...{ weight: sliceHeads(scaled, head, 1), bias, out: matrixRows(products, tokens, n) },
-      });
+      const rows = { input: sliceRows(key, start, tokens), weight: sliceHeads(scaled, head, 1) };
+      const made = matrixRows(products, tokens, n);
+      if (softCap === undefined) ops.matmul({ ...rows, bias, out: made });
+      else {
+        ops.matmul({ ...rows, out: made });
+        ops.activate({ kind: 'soft-cap', cap: softCap, input: made, out: made });
+        const ones = scratch.upload(new Float32Array(tokens).fill(1), 'ones');
+        const less = { input: matrixRows(ones, tokens, 1), weight: matrixRows(bias, n, 1) };
+        ops.matmul({ ...less, out: made, accumulate: true });
+      }
       ops.segmentReduce({
         ...{ kind: 'max', segmentLength: n, input: denseScores(products, tokens, n) },
         out: { ...out, rows: tokens, offset: out.offset + start - chunk.start },
@@ -129,7 +135,7 @@ function findPeaks(
 /** Log-sum-exp of the part's queries over the first tokens, the chunk and the passage up to their own, [H, n]. */
 function narrowed(
   scratch: Scratch,
-  { evictAt, attentionScale }: MethodContext,
+  { evictAt, scores }: MethodContext,
   { query, key, value, logSumExp: full }: ReadPart,
   { start, end }: QueryBlock,
   sinkTokens: number,
@@ -146,7 +152,7 @@ function narrowed(
     scratch.ops,
     { block: { start: key.rows - n, end: key.rows }, query, key, value },
     { list: { buffer, offset: 0, sets: 1, count, rowStride: count }, rangeStart: evictAt },
-    attentionScale,
+    scores,
     scratch.rows(heads, n, channels, 'unread output'),
     logSumExp,
   );

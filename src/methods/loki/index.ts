@@ -26,11 +26,11 @@ const onComponents = (projectors: () => Projectors): Scorer => ({
     ].join('/'),
   sets: 'queryHead',
   wants: (parameters) => ({ recorded: true, unrotated: choiceOf(parameters, 'keys') === 'unrotated' }),
-  score({ ops, attentionScale }, _parameters, { layer, query, key }, tokens) {
+  score({ ops, scores }, _parameters, { layer, query, key }, tokens) {
     const scratch = new Scratch(ops);
     // (q P)·(k P) is (q P Pᵀ)·k: keys stay as they are.
     const scaled = scratch.rows(query.heads, query.rows, query.channels, 'scaled queries');
-    ops.sumHeads({ input: query, out: scaled, factor: attentionScale });
+    ops.sumHeads({ input: query, out: scaled, factor: scores.scale });
     const projected = scratch.rows(query.heads, query.rows, query.channels, 'projected queries');
     ops.matmul({ input: scaled, weight: projectors().of(layer), out: projected });
     const { heads, rows: queries } = query;

@@ -91,7 +91,7 @@ export function startMerging(
   choosing: MethodRun,
   { nameOf, ruleOf, isCut }: MergingRules,
 ): MethodRun {
-  const { ops, evictAt, memo, layers, attentionScale: scale, headDimension: d } = context;
+  const { ops, evictAt, memo, layers, scores, headDimension: d } = context;
   const merged = new Map<number, Merged>();
   const chosenIn = (trace: LayerTrace): Selection => choosing.select(atEviction(trace, evictAt));
 
@@ -136,7 +136,7 @@ export function startMerging(
       const own = block.start >= evictAt ? merged.get(layer) : undefined;
       const attend = (keys: Rows, values: Rows, to: { out: Rows; logSumExp: typeof logSumExp }): void => {
         const range = { start: 0, end: keys.rows, causal: values !== own?.value };
-        ops.attention({ query, key: keys, value: values, scale, visible: { range }, ...to });
+        ops.attention({ query, key: keys, value: values, ...scores, visible: { range }, ...to });
       };
       if (!own) {
         attend(key, value, { out, logSumExp });

@@ -15,7 +15,7 @@ export interface LastQueryScores extends Buffers {
 }
 
 export function lastQueryScores(
-  { ops, attentionScale: scale }: Pick<MethodContext, 'ops' | 'attentionScale'>,
+  { ops, scores }: Pick<MethodContext, 'ops' | 'scores'>,
   { query: all, key, value }: PromptRows,
   lastQueries: number,
 ): LastQueryScores {
@@ -26,9 +26,16 @@ export function lastQueryScores(
   const logSumExp = scratch.scalars(heads, count, 'log-sum-exp of the last queries');
   const visible = { range: { start: 0, end: tokens, causal: true } };
   const out = scratch.rows(heads, count, channels, 'output of the last queries');
-  ops.attention({ query, key, value, scale, visible, out, logSumExp });
+  ops.attention({ query, key, value, ...scores, visible, out, logSumExp });
   const weights = scratch.floats(heads * count * tokens, 'weights of the last queries');
-  ops.attentionProbabilities({ query, key, scale, logSumExp, causalOffset: tokens - count, out: weights });
+  ops.attentionProbabilities({
+    query,
+    key,
+    ...scores,
+    logSumExp,
+    causalOffset: tokens - count,
+    out: weights,
+  });
   const [vertical, slash] = [0, 1].map(() => ops.scratch('f32', heads * tokens, 'attention received'));
   /** Sums over the queries, whose row of `stride` begins `step` later with each, into `length` entries from `first` on. */
   const add = (

@@ -19,7 +19,7 @@ export async function retainedMass(
   firstQuery: number,
   signal?: AbortSignal,
 ): Promise<number[][]> {
-  const { ops, attentionScale: scale } = context;
+  const { ops, scores } = context;
   const { query, key, value } = prompt;
   const { heads, rows: tokens, channels } = query;
   const first = firstQuery < tokens ? firstQuery : 0;
@@ -43,7 +43,7 @@ export async function retainedMass(
         query: part,
         key: keys,
         value: values,
-        scale,
+        ...scores,
         visible: { range },
         out,
         logSumExp: lambda(0),
@@ -52,7 +52,7 @@ export async function retainedMass(
         const list = patterns.shown(prompt, start, rows, false);
         scratch.keep(list.buffer);
         ops.attention({
-          ...{ query: eachRowAsHead(part), key: keys, value: values, scale },
+          ...{ query: eachRowAsHead(part), key: keys, value: values, ...scores },
           ...{ visible: { list, range: { start: 0, end: 0, causal: false } }, out: eachRowAsHead(out) },
           logSumExp: { ...lambda(1 + at), headStride: 1 },
         });

@@ -45,7 +45,7 @@ export const queriesRead: Wants = {
 /** Queries of tokens [first, tokens) at the mean rotation R̄ of positions tokens … tokens + F − 1, [H, n, d]. */
 export function futureQueries(
   scratch: Scratch,
-  { rope, headDimension, positionOffset }: MethodContext,
+  { ropeOf, headDimension, positionOffset, totalTokens }: MethodContext,
   input: LayerInput,
   first: number,
   tokens: number,
@@ -54,8 +54,9 @@ export function futureQueries(
   const read = input.queriesBefore(tokens);
   if (!read) throw new Error('expected queries are made of the queries before the eviction');
   const query = sliceRows(read, first, tokens - first);
+  const rope = ropeOf(input.layer);
   if (!rope) return query;
-  const frequencies = rotaryFrequencies(rope, headDimension);
+  const frequencies = rotaryFrequencies(rope, headDimension, positionOffset + totalTokens);
   const scale = rotaryScale(rope) / futurePositions;
   const [cosine, sine] = [new Float64Array(frequencies.length), new Float64Array(frequencies.length)];
   for (let position = tokens; position < tokens + futurePositions; position++) {

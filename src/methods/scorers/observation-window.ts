@@ -91,7 +91,7 @@ const byLastQueries = (rule: WindowRule): Scorer => ({
     `window/${rule.sets}/${rule.ownScore}/${rule.window(parameters, layer)}/${rule.poolKernel(parameters, layer)}/${rule.pooling?.(parameters) ?? 'mean'}/${rule.countsKeys?.(parameters) ?? false}`,
   sets: rule.sets,
   wants: (parameters) => ({ queriesBefore: rule.largestWindow(parameters) }),
-  score({ ops, attentionScale: scale }, parameters, input, tokens) {
+  score({ ops, scores }, parameters, input, tokens) {
     const { layer, key, value } = input;
     const earlierQueries = input.queriesBefore(tokens);
     if (!earlierQueries) throw new Error('the observation window needs the queries before the eviction');
@@ -111,7 +111,13 @@ const byLastQueries = (rule: WindowRule): Scorer => ({
       const scratch = new Scratch(ops);
       const logSumExp = scratch.scalars(query.heads, window, 'log-sum-exp of the window');
       ops.attention({
-        ...{ query, value: sliceRows(value, 0, tokens), key: sliceRows(key, 0, tokens), scale, logSumExp },
+        ...{
+          query,
+          value: sliceRows(value, 0, tokens),
+          key: sliceRows(key, 0, tokens),
+          ...scores,
+          logSumExp,
+        },
         visible: { range: { start: 0, end: tokens, causal: true } },
         out: scratch.rows(query.heads, window, value.channels, 'output of the window'),
       });
@@ -119,7 +125,7 @@ const byLastQueries = (rule: WindowRule): Scorer => ({
       const sums = scratch.floats(groups * scored, 'attention received from the window');
       const means = scratch.floats(sets * scored, 'mean attention received from the window');
       ops.accumulatedAttention({
-        ...{ query, key: sliceRows(key, 0, scored), scale, logSumExp },
+        ...{ query, key: sliceRows(key, 0, scored), ...scores, logSumExp },
         visible: { range: { start: 0, end: scored, causal: false } },
         out: denseScores(sums, groups, scored),
       });

@@ -27,7 +27,7 @@ const largestChannels: Scorer = {
     `sparq/${numberIn(parameters, 'rankChannels', layer)}/${forcedIn(parameters, layer)}`,
   sets: 'kvHead',
   score(context, parameters, { layer, query, key }, tokens) {
-    const { ops, attentionScale } = context;
+    const { ops, scores } = context;
     const scratch = new Scratch(ops);
     const { rows: queries, channels } = query;
     const sparse = scratch.rows(query.heads, queries, channels, 'queries on their largest channels');
@@ -38,7 +38,7 @@ const largestChannels: Scorer = {
       out: sparse,
     });
     const summed = scratch.rows(key.heads, queries, channels, 'queries by KV head');
-    ops.sumHeads({ input: sparse, out: summed, factor: attentionScale });
+    ops.sumHeads({ input: sparse, out: summed, factor: scores.scale });
     const buffer = ops.scratch('f32', key.heads * queries * tokens, 'approximate logits');
     const score = denseScores(buffer, key.heads * queries, tokens);
     const firstTokens = tokens - queries + 1;

@@ -16,11 +16,11 @@ import { channelsIn } from './schema';
 export const meanOfOthers: Positions = {
   of: () => 'model',
   attend(context, parameters) {
-    const { ops, attentionScale: scale } = context;
+    const { ops, scores } = context;
     if (!isOn(parameters, 'meanValue')) return {};
     return {
       attend(input, selection, out, logSumExp) {
-        attendSelection(ops, input, selection, scale, out, logSumExp);
+        attendSelection(ops, input, selection, scores, out, logSumExp);
         if (selection.list) mixMean(context, parameters, input, selection.list, out);
       },
       attendEach(input, { near, far }, out, logSumExp) {
@@ -28,7 +28,7 @@ export const meanOfOthers: Positions = {
         const chosen = far && far.count > 0 ? far : null;
         // A query sees what it chose, or everything.
         ops.attention({
-          ...{ query: eachRowAsHead(query), key, value, scale, out: eachRowAsHead(out) },
+          ...{ query: eachRowAsHead(query), key, value, ...scores, out: eachRowAsHead(out) },
           visible: { list: chosen ?? near(), range: { start: 0, end: 0, causal: false } },
           logSumExp: { ...logSumExp, headStride: 1 },
         });
@@ -49,7 +49,7 @@ export const meanOfOthers: Positions = {
 
 /** α by head and query, [H·n, 1, 1], `list` having a set for each or for several heads; the caller's `scratch` holds it. */
 export function keptShare(
-  { ops, attentionScale: scale }: MethodContext,
+  { ops, scores }: MethodContext,
   parameters: Parameters,
   { layer, query: asked, key }: LayerInput,
   list: IndexList,
@@ -66,11 +66,11 @@ export function keptShare(
   const logSumExp = scratch.scalars(heads, rows, 'log-sum-exp of approximate logits');
   const range = { start: 0, end: key.rows, causal: true };
   const unused = scratch.rows(heads, rows, channels, 'attention by approximate logits');
-  ops.attention({ query, key, value: key, scale, visible: { range }, out: unused, logSumExp });
+  ops.attention({ query, key, value: key, ...scores, visible: { range }, out: unused, logSumExp });
   const each = heads * rows;
   const received = denseScores(scratch.floats(each * key.rows, 'shares of keys'), each, key.rows);
   ops.accumulatedAttention({
-    ...{ query: eachRowAsHead(query), key, scale, logSumExp: { ...logSumExp, headStride: 1 } },
+    ...{ query: eachRowAsHead(query), key, ...scores, logSumExp: { ...logSumExp, headStride: 1 } },
     visible: { list, range: { start: 0, end: 0, causal: false } },
     out: received,
   });

@@ -26,7 +26,7 @@ export interface LookedUp extends Buffers {
 
 /** `keyValueHeads` lists of labels and centroids. */
 export function upload(
-  { ops, keyValueHeads: heads, headDimension, attentionScale }: MethodContext,
+  { ops, keyValueHeads: heads, headDimension, scores }: MethodContext,
   { clusters, labels, centroids, counts }: Level,
 ): LookedUp {
   const width = headDimension + MORE_CHANNELS;
@@ -34,7 +34,7 @@ export function upload(
   for (let row = 0; row < heads * clusters; row++) {
     data.set(centroids.subarray(row * headDimension, (row + 1) * headDimension), row * width);
     const log = counts[row]! > 0 ? Math.log(counts[row]!) : LOG_OF_NONE;
-    data[row * width + headDimension] = log / attentionScale;
+    data[row * width + headDimension] = log / scores.scale;
   }
   const [rows, indices] = [ops.upload(data, 'centroids'), ops.upload(labels, 'labels of clusters')];
   const weighted = headMajorRows(rows, heads, clusters, width);
@@ -60,7 +60,11 @@ export function sigma(
   { weighted, centroids }: LookedUp,
   among?: IndexList,
 ): ScoreRows {
-  const { ops, attentionScale: scale } = context;
+  // Without a soft cap, which would cap the ln n of a cluster, too.
+  const {
+    ops,
+    scores: { scale },
+  } = context;
   const { channels } = asked;
   const { rows: clusters } = centroids;
   const scratch = new Scratch(ops);

@@ -98,7 +98,7 @@ export const think: Method = {
 };
 
 function start(context: MethodContext, parameters: Parameters): MethodRun {
-  const { ops, evictAt, headDimension, attentionScale: scale } = context;
+  const { ops, evictAt, headDimension, scores } = context;
   /** Keys before the eviction as they are left, by layer. */
   const pruned = new Map<number, Rows>();
   let marked: ReadonlySet<number> = new Set();
@@ -128,7 +128,7 @@ function start(context: MethodContext, parameters: Parameters): MethodRun {
       const attend = (start: number, keys: Rows, to: { out: Rows; logSumExp: typeof logSumExp }): void => {
         const range = { start: 0, end: keys.rows, causal: start > 0 || !left };
         const values = sliceRows(value, start, keys.rows);
-        ops.attention({ query, key: keys, value: values, scale, visible: { range }, ...to });
+        ops.attention({ query, key: keys, value: values, ...scores, visible: { range }, ...to });
       };
       attend(0, left ?? key, { out, logSumExp });
       if (!left) return;

@@ -131,7 +131,7 @@ function accumulateEach(
 
 /** q̄, [H, 1, d]; with `isEach` the block's queries, [H, n, d]. */
 function votingQueries(
-  { ops, rotation: table }: MethodContext,
+  { ops, rotationOf }: MethodContext,
   parameters: Parameters,
   { layer, queryUnrotated }: LayerInput,
   isEach: boolean,
@@ -140,6 +140,7 @@ function votingQueries(
   if (!queryUnrotated) lacking();
   const { heads, rows, channels } = queryUnrotated;
   let query = queryUnrotated;
+  const table = rotationOf(layer);
   if (table && choiceOf(parameters, 'scoreQuery') === 'rotated') {
     query = scratch.rows(heads, rows, channels, 'queries behind the local tokens');
     // To its place in its block, then to n_local: the table need not reach beyond the text.

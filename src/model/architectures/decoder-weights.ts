@@ -14,7 +14,8 @@ export interface NormWeights {
 }
 
 export interface LayerWeights {
-  inputNorm: NormWeights;
+  /** Of attention's input; null: there is none. */
+  inputNorm: NormWeights | null;
   /** [H·d, D]. */
   query: LinearWeights;
   /** [G·d, D]. */
@@ -22,15 +23,19 @@ export interface LayerWeights {
   value: LinearWeights;
   /** [D, H·d]. */
   output: LinearWeights;
-  /** [d], on each head. */
+  /** Of attention's output, before it is added. */
+  attentionOutputNorm: NormWeights | null;
+  /** [d], on each head; or [H·d] and [G·d], on all channels. */
   queryNorm: NormWeights | null;
   keyNorm: NormWeights | null;
-  postNorm: NormWeights;
+  /** Of the feed-forward block's input. */
+  feedForwardNorm: NormWeights | null;
   /** [feedForwardSize, D]; null where the activation has no gate. */
   gate: LinearWeights | null;
   up: LinearWeights;
   /** [D, feedForwardSize]. */
   down: LinearWeights;
+  feedForwardOutputNorm: NormWeights | null;
 }
 
 /**
@@ -53,4 +58,6 @@ export interface DecoderWeights {
 export interface Layout extends DecoderWeights {
   /** Whether head and embedding are one in fact, whatever config.json says. */
   isTied: boolean;
+  /** What the head's tensor is called, should it not be the embedding; `lm_head.weight` by default. */
+  headName?: string;
 }

@@ -1,11 +1,62 @@
+import * as z from 'zod/mini';
+import { choice, count, truth } from '../files/schema';
 import type { TensorSource } from '../files/tensor-source';
 import type { ModelConfig } from './config';
+import { check, epsilon, headSize, refuse, shared, specialTokens } from './config-parts';
 import type { LayerWeights, Layout, LinearWeights } from './decoder-weights';
 import { HEAD_NAME, isHeadTied } from './head';
-import { checked, kept, norm, prefixOf, type Reader } from './tensors';
+import type { ArchitectureRule } from './rule';
+import { checked, kept, norm, prefixOf, type Reader, rowsOf, transposed } from './tensors';
+
+const schema = z.object({
+  ...shared,
+  n_positions: z.nullish(count(2 ** 24)),
+  n_embd: count(2 ** 17),
+  n_layer: count(1024),
+  n_head: count(1024),
+  n_inner: z.nullish(count(2 ** 20)),
+  activation_function: z.nullish(choice(['gelu_new', 'gelu_pytorch_tanh', 'gelu_fast', 'gelu'])),
+  layer_norm_epsilon: epsilon,
+  scale_attn_weights: z.nullish(truth),
+  scale_attn_by_inverse_layer_idx: z.nullish(truth),
+  add_cross_attention: z.nullish(truth),
+});
+
+/** Learned positions, layer norms, biases everywhere, no gate. */
+export const gpt2: ArchitectureRule = {
+  id: 'gpt2',
+  names: ['gpt2'],
+  read(settings) {
+    const given = check(schema, settings);
+    if (given.scale_attn_by_inverse_layer_idx) refuse('scale_attn_by_inverse_layer_idx');
+    if (given.add_cross_attention) refuse('add_cross_attention');
+    const headDimension = headSize(given.n_embd, given.n_head);
+    return {
+      architecture: 'gpt2',
+      layers: given.n_layer,
+      hiddenSize: given.n_embd,
+      queryHeads: given.n_head,
+      keyValueHeads: given.n_head,
+      headDimension,
+      feedForwardSize: given.n_inner ?? 4 * given.n_embd,
+      vocabularySize: given.vocab_size,
+      trainedTokens: given.n_positions ?? 1024,
+      normalization: { kind: 'layer', epsilon: given.layer_norm_epsilon ?? 1e-5 },
+      activation: given.activation_function === 'gelu' ? 'gelu' : 'gelu-tanh',
+      rope: null,
+      learnedPositions: true,
+      biases: { queryKeyValue: true, attentionOutput: true, feedForward: true },
+      queryKeyNorm: false,
+      tiedHead: given.tie_word_embeddings ?? true,
+      attentionScale: given.scale_attn_weights === false ? 1 : 1 / Math.sqrt(headDimension),
+      ...specialTokens(settings, given, [50256, 50256]),
+    };
+  },
+  layout,
+};
 
 /** Weights under the names of transformers' GPT-2, whose linear maps (Conv1D) are stored as [inputs, outputs]. */
-export async function gpt2Layout(source: TensorSource, config: ModelConfig): Promise<Layout> {
+async function layout(source: TensorSource, config: ModelConfig): Promise<Layout> {
   const { hiddenSize, vocabularySize, trainedTokens } = config;
   const prefix = prefixOf(source, 'transformer.', 'wte.weight');
   const embedding = kept(checked(source, `${prefix}wte.weight`, [vocabularySize, hiddenSize]));
@@ -24,23 +75,27 @@ function layer(source: TensorSource, config: ModelConfig, name: string): Reader<
   const inputNorm = norm(source, `${name}.ln_1`, hiddenSize, true);
   const attention = convolution(source, `${name}.attn.c_attn`, 3 * hiddenSize, hiddenSize);
   const output = convolution(source, `${name}.attn.c_proj`, hiddenSize, hiddenSize);
-  const postNorm = norm(source, `${name}.ln_2`, hiddenSize, true);
+  const feedForwardNorm = norm(source, `${name}.ln_2`, hiddenSize, true);
   const up = convolution(source, `${name}.mlp.c_fc`, feedForwardSize, hiddenSize);
   const down = convolution(source, `${name}.mlp.c_proj`, hiddenSize, feedForwardSize);
   return async () => {
-    const [query, key, value] = thirds(await attention());
+    // c_attn makes q, k and v at once: its outputs, in this order.
+    const all = await attention();
+    const [query, key, value] = [0, 1, 2].map((part) => rowsOf(all, part * hiddenSize, hiddenSize));
     return {
       inputNorm: await inputNorm(),
       query: query!,
       key: key!,
       value: value!,
       output: await output(),
+      attentionOutputNorm: null,
       queryNorm: null,
       keyNorm: null,
-      postNorm: await postNorm(),
+      feedForwardNorm: await feedForwardNorm(),
       gate: null,
       up: await up(),
       down: await down(),
+      feedForwardOutputNorm: null,
     };
   };
 }
@@ -59,25 +114,4 @@ function convolution(
     outputs,
     inputs,
   });
-}
-
-/** [rows, columns] to [columns, rows]. */
-function transposed(values: Float32Array, rows: number, columns: number): Float32Array {
-  const result = new Float32Array(values.length);
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++)
-      result[column * rows + row] = values[row * columns + column]!;
-  }
-  return result;
-}
-
-/** c_attn makes q, k and v at once: its outputs, in this order. */
-function thirds(all: LinearWeights): LinearWeights[] {
-  const outputs = all.outputs / 3;
-  return [0, 1, 2].map((part) => ({
-    weight: all.weight.subarray(part * outputs * all.inputs, (part + 1) * outputs * all.inputs),
-    bias: all.bias?.subarray(part * outputs, (part + 1) * outputs) ?? null,
-    outputs,
-    inputs: all.inputs,
-  }));
 }

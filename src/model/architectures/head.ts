@@ -1,7 +1,7 @@
 import { shapesEqual, type TensorSource } from '../files/tensor-source';
 import type { ModelConfig } from './config';
 
-/** The name of the head's weight, in all architectures. */
+/** The name of the head's weight, in most architectures. */
 export const HEAD_NAME = 'lm_head.weight';
 
 /**
@@ -12,10 +12,11 @@ export async function isHeadTied(
   source: TensorSource,
   { tiedHead }: Pick<ModelConfig, 'tiedHead'>,
   embedding: string,
+  name = HEAD_NAME,
 ): Promise<boolean> {
-  if (!tiedHead || !source.has(HEAD_NAME) || !source.has(embedding)) return tiedHead;
-  if (!shapesEqual(source.shape(HEAD_NAME), source.shape(embedding))) return false;
-  const head = await source.float32(HEAD_NAME);
+  if (!tiedHead || !source.has(name) || !source.has(embedding)) return tiedHead;
+  if (!shapesEqual(source.shape(name), source.shape(embedding))) return false;
+  const head = await source.float32(name);
   const other = await source.float32(embedding);
   return head.every((value, i) => Object.is(value, other[i]) || value === other[i]);
 }

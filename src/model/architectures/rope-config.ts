@@ -7,10 +7,12 @@ import { count, describeIssue, positive, range, truth } from '../files/schema';
 const common = { rope_theta: z.nullish(range(1, 1e12)), partial_rotary_factor: z.nullish(positive) };
 const originalTokens = z.nullish(count(2 ** 30));
 const mscale = z.nullish(range(0, 1e6));
+const factors = z.array(positive, 'must be a list of numbers');
 
 const schema = z.discriminatedUnion('rope_type', [
   z.object({ rope_type: z.literal('default'), ...common }),
   z.object({ rope_type: z.literal('linear'), ...common, factor: positive }),
+  z.object({ rope_type: z.literal('dynamic'), ...common, factor: range(1, 1e6) }),
   z.object({
     rope_type: z.literal('llama3'),
     ...common,
@@ -31,14 +33,27 @@ const schema = z.discriminatedUnion('rope_type', [
     mscale_all_dim: mscale,
     truncate: z.nullish(truth),
   }),
+  z.object({
+    rope_type: z.literal('longrope'),
+    ...common,
+    short_factor: factors,
+    long_factor: factors,
+    factor: z.nullish(positive),
+    original_max_position_embeddings: originalTokens,
+    attention_factor: z.nullish(positive),
+  }),
 ]);
 
 type Parameters<Kind> = Extract<z.infer<typeof schema>, { rope_type: Kind }>;
 
-const kinds: readonly unknown[] = ['default', 'linear', 'llama3', 'yarn'];
+const kinds: readonly unknown[] = ['default', 'linear', 'dynamic', 'llama3', 'yarn', 'longrope'];
 
 /** What stands beside the RoPE settings and fills in what they leave out. */
 export interface RopeSurroundings {
+  /** d. */
+  headDimension?: number;
+  /** Whether the architecture rotates a part of the channels where that is asked for; not by default. */
+  mayBePartial?: boolean;
   theta?: number | null;
   trainedTokens?: number | null;
   originalTokens?: number | null;
@@ -64,27 +79,56 @@ export function parseRope(settings: unknown, surroundings: RopeSurroundings, whe
   if (!kinds.includes(kind)) {
     const found = typeof kind === 'string' ? quote(kind, 40) : 'no name';
     throw new UserError(
-      `${where} asks for rotary positions of type ${found}; supported are default, linear, llama3 and yarn.`,
+      `${where} asks for rotary positions of type ${found}; supported are default, linear, dynamic, llama3, yarn and longrope.`,
     );
   }
   const parsed = schema.safeParse({ ...given, rope_type: kind });
   if (!parsed.success) throw new UserError(`${where}: ${describeIssue(parsed.error, given)}.`);
   const parameters = parsed.data;
-  const partial = parameters.partial_rotary_factor ?? surroundings.partialRotaryFactor ?? 1;
-  if (partial !== 1) {
-    throw new UserError(`${where} rotates only a part (${partial}) of the channels, which is not supported.`);
-  }
   const theta = parameters.rope_theta ?? surroundings.theta ?? 10000;
+  const rotated = rotatedChannels(parameters, surroundings, where);
+  return { ...readKind(parameters, theta, rotated, surroundings, where), ...rotated };
+}
+
+function readKind(
+  parameters: z.infer<typeof schema>,
+  theta: number,
+  rotated: Pick<Rope, 'rotatedChannels'>,
+  surroundings: RopeSurroundings,
+  where: string,
+): Rope {
   switch (parameters.rope_type) {
     case 'default':
       return { kind: 'default', theta };
     case 'linear':
       return { kind: 'linear', theta, factor: parameters.factor };
+    case 'dynamic': {
+      const { trainedTokens } = surroundings;
+      if (!trainedTokens) throw new UserError(`${where}: dynamic needs max_position_embeddings.`);
+      return { kind: 'dynamic', theta, factor: parameters.factor, trainedTokens };
+    }
     case 'llama3':
       return llama3(parameters, theta, surroundings, where);
     case 'yarn':
       return yarn(parameters, theta, surroundings, where);
+    case 'longrope':
+      return longrope(parameters, theta, rotated.rotatedChannels, surroundings, where);
   }
+}
+
+/** Of which a part is rotated: the first channels of every head. */
+function rotatedChannels(
+  parameters: z.infer<typeof schema>,
+  { headDimension, mayBePartial, partialRotaryFactor }: RopeSurroundings,
+  where: string,
+): Pick<Rope, 'rotatedChannels'> {
+  const part = parameters.partial_rotary_factor ?? partialRotaryFactor ?? 1;
+  if (part === 1) return {};
+  if (headDimension === undefined || !mayBePartial || part > 1) {
+    throw new UserError(`${where} rotates only a part (${part}) of the channels, which is not supported.`);
+  }
+  // A quotient of whole numbers may come back a hair too small.
+  return { rotatedChannels: Math.floor(headDimension * part + 1e-6) };
 }
 
 function llama3(
@@ -122,8 +166,33 @@ function yarn(
   };
 }
 
+/** arXiv 2402.13753. A text of up to `originalTokens` has short factors, a longer one long factors. */
+function longrope(
+  parameters: Parameters<'longrope'>,
+  theta: number,
+  rotated: number | undefined,
+  surroundings: RopeSurroundings,
+  where: string,
+): Rope {
+  const { short_factor: shortFactors, long_factor: longFactors } = parameters;
+  const channels = rotated ?? surroundings.headDimension ?? 2 * shortFactors.length;
+  for (const [name, { length }] of Object.entries({ short_factor: shortFactors, long_factor: longFactors })) {
+    if (2 * length === channels) continue;
+    throw new UserError(
+      `${where}: ${name} has ${length} numbers, but ${channels} channels are rotated in pairs.`,
+    );
+  }
+  const tokens = tokensBeforeExtension(parameters, surroundings, where);
+  const factor = parameters.factor ?? (surroundings.trainedTokens ?? tokens) / tokens;
+  const sharpened = factor <= 1 || tokens === 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(tokens));
+  return {
+    ...{ kind: 'longrope', theta, originalTokens: tokens, shortFactors, longFactors },
+    attentionFactor: parameters.attention_factor ?? sharpened,
+  };
+}
+
 function tokensBeforeExtension(
-  parameters: Parameters<'llama3' | 'yarn'>,
+  parameters: Parameters<'llama3' | 'yarn' | 'longrope'>,
   surroundings: RopeSurroundings,
   where: string,
 ): number {
@@ -140,12 +209,22 @@ function yarnAttentionFactor(factor: number, parameters: Parameters<'yarn'>): nu
 }
 
 /** The settings in transformers' `rope_parameters` form, as captures carry them. */
-export function ropeParameters(rope: Rope): Record<string, string | number | boolean> {
-  const shared = { rope_type: rope.kind, rope_theta: rope.theta };
+export function ropeParameters(
+  rope: Rope,
+  headDimension: number,
+): Record<string, string | number | boolean | readonly number[]> {
+  const { rotatedChannels } = rope;
+  const shared = {
+    rope_type: rope.kind,
+    rope_theta: rope.theta,
+    ...(rotatedChannels === undefined ? {} : { partial_rotary_factor: rotatedChannels / headDimension }),
+  };
   switch (rope.kind) {
     case 'default':
       return shared;
     case 'linear':
+      return { ...shared, factor: rope.factor };
+    case 'dynamic':
       return { ...shared, factor: rope.factor };
     case 'llama3':
       return {
@@ -163,6 +242,14 @@ export function ropeParameters(rope: Rope): Record<string, string | number | boo
         beta_fast: rope.betaFast,
         beta_slow: rope.betaSlow,
         truncate: rope.truncate,
+        attention_factor: rope.attentionFactor,
+      };
+    case 'longrope':
+      return {
+        ...shared,
+        original_max_position_embeddings: rope.originalTokens,
+        short_factor: rope.shortFactors,
+        long_factor: rope.longFactors,
         attention_factor: rope.attentionFactor,
       };
   }

@@ -70,3 +70,23 @@ export function together<Parts>(readers: { [Name in keyof Parts]: Reader<Parts[N
     return Object.fromEntries(parts) as Parts;
   };
 }
+
+/** Outputs [first, first + count) of a linear map, as views. */
+export function rowsOf(map: LinearWeights, first: number, count: number): LinearWeights {
+  return {
+    weight: map.weight.subarray(first * map.inputs, (first + count) * map.inputs),
+    bias: map.bias?.subarray(first, first + count) ?? null,
+    outputs: count,
+    inputs: map.inputs,
+  };
+}
+
+/** [rows, columns] to [columns, rows]. */
+export function transposed(values: Float32Array, rows: number, columns: number): Float32Array {
+  const result = new Float32Array(values.length);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++)
+      result[column * rows + row] = values[row * columns + column]!;
+  }
+  return result;
+}

@@ -1,7 +1,7 @@
 import type { TensorSource } from '../files/tensor-source';
 
-/** Buffers that some files carry and no computation reads: rotary frequencies, GPT-2's causal masks, positions counted up. */
-const BUFFERS = /(^|\.)(rotary_emb\.inv_freq|attn\.(bias|masked_bias)|position_ids)$/;
+/** Buffers that some files carry and no computation reads: rotary frequencies, causal masks of GPT-2 and GPT-NeoX, positions counted up. */
+const BUFFERS = /(^|\.)(rotary_emb\.inv_freq|(attn|attention)\.(bias|masked_bias)|position_ids)$/;
 
 /** Names in a sentence; the others are counted. */
 const MOST_NAMED = 3;

@@ -1,9 +1,8 @@
 import type { TensorSource } from '../files/tensor-source';
 import type { ModelConfig } from './config';
 import type { Layout } from './decoder-weights';
-import { gpt2Layout } from './gpt2';
 import { HEAD_NAME } from './head';
-import { llamaLayout } from './llama';
+import { ruleOf } from './registry';
 import { unreadNotices, watchedSource } from './unread';
 
 /** Weights, and what is to be known of the files that they come from. */
@@ -18,14 +17,12 @@ export interface FoundWeights extends Layout {
  */
 export async function readWeights(source: TensorSource, config: ModelConfig): Promise<FoundWeights> {
   const watched = watchedSource(source);
-  const weights =
-    config.architecture === 'gpt2'
-      ? await gpt2Layout(watched.source, config)
-      : await llamaLayout(watched.source, config);
-  const notices = unreadNotices(watched.unread());
+  const rule = await ruleOf(config.architecture);
+  const weights = await rule.layout(watched.source, config);
+  const notices = unreadNotices(watched.unread().filter((name) => !rule.unused?.test(name)));
   if (config.tiedHead && !weights.isTied) {
     notices.unshift(
-      `config.json says that the head is the embedding (tie_word_embeddings), but the files hold another ${HEAD_NAME}: that one is used.`,
+      `config.json says that the head is the embedding (tie_word_embeddings), but the files hold another ${weights.headName ?? HEAD_NAME}: that one is used.`,
     );
   }
   return { ...weights, notices };

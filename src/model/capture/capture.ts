@@ -264,5 +264,5 @@ export function writeCapture(
     add(`key_unrotated.${index}`, capture.keyValueHeads, layer.keyUnrotated);
   }
   if (capture.inputIds) tensors.input_ids = { dtype: 'I32', shape: [tokens], data: capture.inputIds };
-  return writeSafetensors({ ...tensors, ...further }, captureMetadataStrings(capture));
+  return writeSafetensors({ ...tensors, ...further }, captureMetadataStrings(capture, capture.headDimension));
 }

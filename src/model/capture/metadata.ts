@@ -56,11 +56,14 @@ export function parseCaptureMetadata(
 }
 
 /** The strings that parseCaptureMetadata reads back; what is null is left out. */
-export function captureMetadataStrings(metadata: CaptureMetadata): Record<string, string> {
+export function captureMetadataStrings(
+  metadata: CaptureMetadata,
+  headDimension: number,
+): Record<string, string> {
   const strings: Record<string, string | null> = {
     format: CAPTURE_FORMAT,
     layers: metadata.layers === null ? null : String(metadata.layers),
-    rope: metadata.rope && JSON.stringify(ropeParameters(metadata.rope)),
+    rope: metadata.rope && JSON.stringify(ropeParameters(metadata.rope, headDimension)),
     attention_scale: metadata.attentionScale === null ? null : String(metadata.attentionScale),
     position_offset: String(metadata.positionOffset),
     answer_start: metadata.answerStart === null ? null : String(metadata.answerStart),

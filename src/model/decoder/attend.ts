@@ -1,5 +1,5 @@
 /** Attention as a study asks for it: with the model's own positions, over everything or over what a method kept. */
-import type { IndexList, Ops, RowScalars } from '../../../gpu/ops';
+import type { IndexList, Ops, RowScalars, ScoreRule } from '../../../gpu/ops';
 import type { Rows } from '../../../gpu/rows';
 
 /** A block's queries [H, n, d], and the layer's keys and values of tokens [0, block.end), [G, block.end, d]. */
@@ -8,14 +8,16 @@ interface BlockRows {
   readonly query: Rows;
   readonly key: Rows;
   readonly value: Rows;
+  /** Of what is not listed each query sees the last so many tokens; all by default. */
+  readonly window?: number;
 }
 
 /** Attention of a block over the keys that a selection keeps: its list, then [rangeStart, own position]. */
 export function attendSelection(
   ops: Ops,
   input: BlockRows,
-  selection: { readonly list: IndexList | null; readonly rangeStart: number },
-  scale: number,
+  { list, rangeStart }: { readonly list: IndexList | null; readonly rangeStart: number },
+  scores: ScoreRule,
   out: Rows,
   logSumExp: RowScalars,
 ): void {
@@ -23,10 +25,10 @@ export function attendSelection(
     query: input.query,
     key: input.key,
     value: input.value,
-    scale,
+    ...scores,
     visible: {
-      ...(selection.list ? { list: selection.list } : {}),
-      range: { start: selection.rangeStart, end: input.block.end, causal: true },
+      ...(list ? { list } : {}),
+      range: { start: rangeStart, end: input.block.end, causal: true, window: input.window },
     },
     out,
     logSumExp,
@@ -37,9 +39,9 @@ export function attendSelection(
 export function fullLogSumExp(
   ops: Ops,
   input: BlockRows,
-  scale: number,
+  scores: ScoreRule,
   unused: Rows,
   logSumExp: RowScalars,
 ): void {
-  attendSelection(ops, input, { list: null, rangeStart: 0 }, scale, unused, logSumExp);
+  attendSelection(ops, input, { list: null, rangeStart: 0 }, scores, unused, logSumExp);
 }

@@ -2,10 +2,10 @@
 import type { Ops, RotationTable } from '../../../gpu/ops';
 import type { DeviceBuffer, Rows } from '../../../gpu/rows';
 import { matrixRows } from '../../../gpu/rows';
-import type { ModelConfig } from '../architectures/config';
+import { type ModelConfig, ropeOf, ropesIn } from '../architectures/config';
 import type { DecoderWeights, LinearWeights, NormWeights } from '../architectures/decoder-weights';
 import { type DeviceTable, uploadTable } from './device-table';
-import { rotaryFrequencies, rotaryScale } from './rope';
+import { type Rope, rotaryFrequencies, rotaryScale } from './rope';
 
 /** out = weight · in + bias; with `first` in two steps, weight · first · in + bias. */
 export interface DeviceLinear {
@@ -20,17 +20,19 @@ export interface DeviceNorm {
 }
 
 interface DeviceLayer {
-  readonly inputNorm: DeviceNorm;
+  readonly inputNorm: DeviceNorm | null;
   readonly query: DeviceLinear;
   readonly key: DeviceLinear;
   readonly value: DeviceLinear;
   readonly output: DeviceLinear;
+  readonly attentionOutputNorm: DeviceNorm | null;
   readonly queryNorm: DeviceNorm | null;
   readonly keyNorm: DeviceNorm | null;
-  readonly postNorm: DeviceNorm;
+  readonly feedForwardNorm: DeviceNorm | null;
   readonly gate: DeviceLinear | null;
   readonly up: DeviceLinear;
   readonly down: DeviceLinear;
+  readonly feedForwardOutputNorm: DeviceNorm | null;
 }
 
 export interface DeviceWeights {
@@ -80,10 +82,11 @@ async function uploadTo(
     weight: matrixRows(upload(source.weight, label), source.outputs, source.inputs),
     ...(source.bias ? { bias: upload(source.bias, `${label} bias`) } : {}),
   });
-  const norm = (source: NormWeights, label: string): DeviceNorm => ({
-    weight: upload(source.weight, label),
-    ...(source.bias ? { bias: upload(source.bias, `${label} bias`) } : {}),
-  });
+  const norm = <Source extends NormWeights | null>(source: Source, label: string) =>
+    (source && {
+      weight: upload(source.weight, label),
+      ...(source.bias ? { bias: upload(source.bias, `${label} bias`) } : {}),
+    }) as Source extends null ? null : DeviceNorm;
 
   const table = (data: Float32Array, label: string): DeviceTable =>
     uploadTable(ops, upload, data, config.hiddenSize, label);
@@ -104,12 +107,14 @@ async function uploadTo(
       key: linear(source.key, `layer ${l} key`),
       value: linear(source.value, `layer ${l} value`),
       output: linear(source.output, `layer ${l} output`),
-      queryNorm: source.queryNorm && norm(source.queryNorm, `layer ${l} query norm`),
-      keyNorm: source.keyNorm && norm(source.keyNorm, `layer ${l} key norm`),
-      postNorm: norm(source.postNorm, `layer ${l} post norm`),
+      attentionOutputNorm: norm(source.attentionOutputNorm, `layer ${l} attention output norm`),
+      queryNorm: norm(source.queryNorm, `layer ${l} query norm`),
+      keyNorm: norm(source.keyNorm, `layer ${l} key norm`),
+      feedForwardNorm: norm(source.feedForwardNorm, `layer ${l} feed-forward norm`),
       gate: source.gate && linear(source.gate, `layer ${l} gate`),
       up: linear(source.up, `layer ${l} up`),
       down: linear(source.down, `layer ${l} down`),
+      feedForwardOutputNorm: norm(source.feedForwardOutputNorm, `layer ${l} feed-forward output norm`),
     });
     onLayer(l + 1);
     await ops.pace();
@@ -121,15 +126,16 @@ async function uploadTo(
 /** Positions that a text's table has at least: a short text, too, is scored at the distances that projections were learned for. */
 export const LEAST_POSITIONS = 512;
 
-/** cos and sin for positions 0 … positions−1, angles in double precision; null without rotary positions. */
+/** cos and sin for positions 0 … positions−1 of a text of `tokens`, angles in double precision. */
 export function createRotationTable(
   ops: Ops,
-  config: Pick<ModelConfig, 'rope' | 'headDimension'>,
+  rope: Rope,
+  headDimension: number,
   positions: number,
-): RotationTable | null {
-  if (!config.rope) return null;
-  const frequencies = rotaryFrequencies(config.rope, config.headDimension);
-  const scale = rotaryScale(config.rope);
+  tokens: number,
+): RotationTable {
+  const frequencies = rotaryFrequencies(rope, headDimension, tokens);
+  const scale = rotaryScale(rope);
   const count = frequencies.length;
   const cosine = new Float32Array(positions * count);
   const sine = new Float32Array(positions * count);
@@ -145,5 +151,28 @@ export function createRotationTable(
     positions,
     frequencies: count,
     scale,
+  };
+}
+
+/** The tables of every layer's rotary positions: layers that turn alike share one. */
+export interface Rotations {
+  /** Null: the layer has no rotary positions. */
+  of(layer: number): RotationTable | null;
+  readonly buffers: readonly DeviceBuffer[];
+}
+
+/** For positions 0 … positions−1 of a text of `tokens`. */
+export function createRotations(
+  ops: Ops,
+  config: Pick<ModelConfig, 'rope' | 'layerRopes' | 'headDimension'>,
+  positions: number,
+  tokens: number,
+): Rotations {
+  const tables = new Map<Rope, RotationTable>();
+  for (const rope of ropesIn(config))
+    tables.set(rope, createRotationTable(ops, rope, config.headDimension, positions, tokens));
+  return {
+    of: (layer) => tables.get(ropeOf(config, layer)!) ?? null,
+    buffers: [...tables.values()].flatMap(({ cosine, sine }) => [cosine, sine]),
   };
 }

@@ -1,20 +1,22 @@
 /**
  * The forward pass of a decoder, written against gpu/ops.ts. It reads a text block by block into growing caches; what a
  * block's queries attend to is the caller's business (`attend`), so full attention and every method share this one pass.
- * Per layer: x += W_O · attend(norm(x)); x += W_down · act(W_up · norm(x)). Memory is O(T·d) per layer; queries and keys are
- * kept un-rotated only and rotated where they are read (rotated-rows.ts).
+ * Per layer: x += W_O · attend(norm(x)); x += W_down · act(W_up · norm(x)), and what `ModelConfig` says otherwise: norms elsewhere,
+ * both of the same x, factors. Memory is O(T·d) per layer; queries and keys are kept un-rotated only and rotated where they are
+ * read (rotated-rows.ts).
  */
 
 import { Allocation } from '../../../gpu/allocation';
-import type { Ops, RotationTable, RowScalars } from '../../../gpu/ops';
+import type { Ops, RowScalars } from '../../../gpu/ops';
 import type { Rows } from '../../../gpu/rows';
 import { joinHeads, matrixRows, sliceRows, tokenMajorRows } from '../../../gpu/rows';
 import { UserError } from '../../base/user-error';
-import type { ModelConfig } from '../architectures/config';
+import { hasGate, type ModelConfig, windowOf } from '../architectures/config';
 import type { DecoderWeights } from '../architectures/decoder-weights';
-import type { DeviceLinear, DeviceNorm, DeviceWeights } from './buffers';
-import { createRotationTable, LEAST_POSITIONS, uploadWeights } from './buffers';
-import { lookUpRows, multiplyByTable } from './device-table';
+import type { DeviceLinear, DeviceNorm, DeviceWeights, Rotations } from './buffers';
+import { createRotations, LEAST_POSITIONS, uploadWeights } from './buffers';
+import { lookUpRows } from './device-table';
+import { writeLogits } from './logits';
 import { type KeyValueMaps, keyValueProjection, project as projectRows } from './project';
 import { RotatedRows } from './rotated-rows';
 
@@ -63,6 +65,8 @@ export interface AttendRequest {
   readonly key: Rows;
   readonly keyUnrotated: Rows;
   readonly value: Rows;
+  /** Tokens that each query sees, its own included; undefined: all before it. */
+  readonly window: number | undefined;
   /** [end, D], where the reader keeps them. */
   readonly hidden: Rows | null;
   /** [block, D]: what the block's queries, keys and values are projected from. */
@@ -77,6 +81,8 @@ export interface AttendRequest {
 export interface SessionOptions {
   /** Most tokens that will be read, generated ones included. */
   readonly capacity: number;
+  /** Tokens of the text, on which rotary positions may depend (rope.ts); the capacity by default. */
+  readonly textTokens?: number;
   /** Most tokens of one call of `read`. */
   readonly mostAtOnce: number;
   /** Keep queries and log-sum-exp of the whole text, for probe runs. */
@@ -116,7 +122,7 @@ interface ReadOptions {
 export interface DecoderSession {
   readonly length: number;
   readonly caches: readonly LayerCache[];
-  readonly rotation: RotationTable | null;
+  readonly rotations: Rotations;
   /**
    * Reads tokens [length, length + ids.length). Returns the hidden states after the last norm, [n, D], valid until the
    * next call.
@@ -131,7 +137,7 @@ export interface DecoderSession {
   logits(hidden: Rows, out: Rows): void;
   /** Forgets all tokens from `length` on. */
   rewind(length: number): void;
-  /** Gives back what only reading needs, and ends it; caches and rotation stay. */
+  /** Gives back what only reading needs, and ends it; caches and rotations stay. */
   finish(): void;
   release(): void;
 }
@@ -164,8 +170,9 @@ function openReader(
     );
   }
   const { queryHeads: H, keyValueHeads: G, headDimension: d, hiddenSize: D, feedForwardSize: F } = config;
-  const rotation = createRotationTable(ops, config, Math.max(capacity, LEAST_POSITIONS) + 1);
-  if (rotation) kept.add(rotation.cosine, rotation.sine);
+  const { textTokens = capacity } = options;
+  const rotations = createRotations(ops, config, Math.max(capacity, LEAST_POSITIONS) + 1, textTokens);
+  kept.add(...rotations.buffers);
   const heads = (count: number, label: string): Rows =>
     tokenMajorRows(kept.floats(capacity * count * d, label), count, capacity, d);
   const caches: LayerCache[] = [];
@@ -183,7 +190,7 @@ function openReader(
     });
   }
   const rotatedKeys = new RotatedRows({
-    ...{ ops, rotation, heads: G, channels: d, capacity, label: 'rotated keys' },
+    ...{ ops, rotations, heads: G, channels: d, capacity, label: 'rotated keys' },
     layersHeld: options.rotatedLayers ?? layers,
   });
   working.add(...rotatedKeys.buffers);
@@ -194,9 +201,9 @@ function openReader(
   const normedBuffer = working.floats(mostAtOnce * D, 'normalized hidden states');
   const attendedBuffer = working.floats(mostAtOnce * H * d, 'attention output');
   const queryBuffer = keepQueries ? null : working.floats(mostAtOnce * H * d, 'block queries');
-  const rotatedBuffer = rotation && working.floats(mostAtOnce * H * d, 'rotated block queries');
-  const gateBuffer =
-    config.activation === 'silu-gate' ? working.floats(mostAtOnce * F, 'feed-forward gate') : null;
+  const rotatedBuffer =
+    rotations.buffers.length > 0 ? working.floats(mostAtOnce * H * d, 'rotated block queries') : null;
+  const gateBuffer = hasGate(config) ? working.floats(mostAtOnce * F, 'feed-forward gate') : null;
   const upBuffer = working.floats(mostAtOnce * F, 'feed-forward');
   let length = 0;
   if (options.behind) {
@@ -213,6 +220,7 @@ function openReader(
   const project = (input: Rows, map: DeviceLinear, out: Rows, accumulate = false): void =>
     projectRows(ops, input, map, out, accumulate);
   const projection = keyValueProjection(ops, config, weights);
+  const { embeddingScale = 1, residualScale = 1 } = config;
 
   async function readLayer(
     l: number,
@@ -231,13 +239,44 @@ function openReader(
       ? blockOf(cache!.queryUnrotated)
       : tokenMajorRows(queryBuffer!, H, n, d);
     const keyUnrotated = blockOf(cache!.keyUnrotated);
-    const input = cache!.hidden ? blockOf(cache!.hidden) : normed;
+    const normedOr = (norm: DeviceNorm | null, place: Rows): Rows => {
+      if (!norm) return hidden;
+      normalize(hidden, norm, place);
+      return place;
+    };
+    // What a block found is added to the residual stream; nothing else is in `normed` by then.
+    const add = (found: Rows, map: DeviceLinear, norm: DeviceNorm | null): void => {
+      if (!norm && residualScale === 1) {
+        project(found, map, hidden, true);
+        return;
+      }
+      project(found, map, normed);
+      if (norm) normalize(normed, norm, normed);
+      ops.sumHeads({ input: normed, out: hidden, factor: residualScale, accumulate: true });
+    };
+    const up = matrixRows(upBuffer, n, F);
+    const feedForward = (): void => {
+      const seen = normedOr(layer!.feedForwardNorm, normed);
+      project(seen, layer!.up, up);
+      const { activation } = config;
+      if (layer!.gate && gateBuffer) {
+        const gate = matrixRows(gateBuffer, n, F);
+        project(seen, layer!.gate, gate);
+        ops.gate({ kind: activation === 'gelu-tanh-gate' ? 'gelu-tanh' : 'silu', gate, up, out: up });
+      } else ops.activate({ kind: activation === 'gelu' ? 'gelu' : 'gelu-tanh', input: up, out: up });
+    };
 
-    normalize(hidden, layer!.inputNorm, input);
+    const kept = cache!.hidden && blockOf(cache!.hidden);
+    const input = normedOr(layer!.inputNorm, kept ?? normed);
+    if (kept && input !== kept) ops.copyRows({ input, out: kept });
     project(input, layer!.query, joinHeads(queryUnrotated));
     projection.project(l, maps, input, { keyUnrotated, value: blockOf(cache!.value) });
-    if (layer!.queryNorm) normalize(queryUnrotated, layer!.queryNorm, queryUnrotated, 'rms');
+    if (layer!.queryNorm) {
+      const normalized = config.queryKeyNorm === 'all' ? joinHeads(queryUnrotated) : queryUnrotated;
+      normalize(normalized, layer!.queryNorm, normalized, 'rms');
+    }
     let query = queryUnrotated;
+    const rotation = rotations.of(l);
     if (rotation && rotatedBuffer) {
       query = tokenMajorRows(rotatedBuffer, H, n, d);
       const step = { start: length, step: 1 } as const;
@@ -249,7 +288,7 @@ function openReader(
     for (const end of blockEnds) {
       const ofBlock = (view: Rows): Rows => sliceRows(view, start - length, end - start);
       const waits = attend({
-        ...{ layer: l, start, end, logSumExp: cache!.logSumExp },
+        ...{ layer: l, start, end, window: windowOf(config, l), logSumExp: cache!.logSumExp },
         query: ofBlock(query),
         queryUnrotated: ofBlock(queryUnrotated),
         key: sliceRows(key, 0, end),
@@ -264,19 +303,10 @@ function openReader(
       start = end;
     }
     if (l === layers - 1 && layers < config.layers) return;
-    project(joinHeads(attended), layer!.output, hidden, true);
-
-    normalize(hidden, layer!.postNorm, normed);
-    const up = matrixRows(upBuffer, n, F);
-    project(normed, layer!.up, up);
-    if (layer!.gate && gateBuffer) {
-      const gate = matrixRows(gateBuffer, n, F);
-      project(normed, layer!.gate, gate);
-      ops.gate({ gate, up, out: up });
-    } else {
-      ops.activate({ kind: config.activation === 'gelu' ? 'gelu' : 'gelu-tanh', input: up, out: up });
-    }
-    project(up, layer!.down, hidden, true);
+    if (config.isParallel) feedForward();
+    add(joinHeads(attended), layer!.output, layer!.attentionOutputNorm);
+    if (!config.isParallel) feedForward();
+    add(up, layer!.down, layer!.feedForwardOutputNorm);
   }
 
   return {
@@ -284,7 +314,7 @@ function openReader(
       return length;
     },
     caches,
-    rotation,
+    rotations,
     async read(block, { blockEnds = [length + block.length], keyValueMaps, attend, observe }) {
       const n = block.length;
       if (n > mostAtOnce)
@@ -292,7 +322,9 @@ function openReader(
       if (length + n > capacity)
         throw new RangeError(`token ${length + n} is beyond the capacity of ${capacity}`);
       const hidden = matrixRows(hiddenBuffer, n, D);
-      lookUpRows(ops, weights.embedding, block, ids, hidden);
+      const normed = matrixRows(normedBuffer, n, D);
+      lookUpRows(ops, weights.embedding, block, ids, embeddingScale === 1 ? hidden : normed);
+      if (embeddingScale !== 1) ops.sumHeads({ input: normed, out: hidden, factor: embeddingScale });
       if (positions && places) {
         const numbers = Uint32Array.from({ length: n }, (_, i) => length + i);
         lookUpRows(ops, positions, numbers, places, hidden, true);
@@ -302,7 +334,6 @@ function openReader(
         await readLayer(l, n, blockEnds, keyValueMaps?.(l) ?? projection.maps(l), attend);
         await ops.pace();
       }
-      const normed = matrixRows(normedBuffer, n, D);
       normalize(hidden, weights.finalNorm, normed);
       length += n;
       return normed;
@@ -319,7 +350,7 @@ function openReader(
       length = tokens;
     },
     logits(hidden, out) {
-      multiplyByTable(ops, hidden, weights.head, out);
+      writeLogits(decoder, hidden, out);
     },
     rewind(to) {
       if (to < 0 || to > length) throw new RangeError(`cannot return to ${to} of ${length} tokens`);

@@ -4,6 +4,7 @@ import type { Rows } from '../../../gpu/rows';
 import { endOfRows, matrixRows, sliceRows } from '../../../gpu/rows';
 import { Scratch } from '../../../gpu/scratch';
 import { UserError } from '../../base/user-error';
+import { scoresOf } from '../architectures/config';
 import { attendSelection } from './attend';
 import { checkFinite, checkHidden, checkLogits } from './check-finite';
 import type { Decoder, DecoderSession } from './decoder';
@@ -81,7 +82,7 @@ export async function forward(
           const input = { ...asked, block: { start, end: asked.end }, logSumExp: null };
           const logSumExp = asked.logSumExp ? { ...asked.logSumExp, offset: start } : unkept!;
           const all = { list: null, rangeStart: 0 };
-          attendSelection(ops, input, all, config.attentionScale, asked.out, logSumExp);
+          attendSelection(ops, input, all, scoresOf(config), asked.out, logSumExp);
         },
         observe: keep,
       });
@@ -128,7 +129,7 @@ function hostFloats(length: number, label: string): Float32Array {
 /** A layer's tensors off the device, as dense [heads, T, d], the form that captures have. */
 export async function readLayer(
   { ops }: Decoder,
-  reader: Pick<DecoderSession, 'caches' | 'rotation'>,
+  reader: Pick<DecoderSession, 'caches' | 'rotations'>,
   layer: number,
   tokens: number,
 ): Promise<Record<'query' | 'queryUnrotated' | 'key' | 'keyUnrotated' | 'value', Float32Array>> {
@@ -147,7 +148,7 @@ export async function readLayer(
   const readRotated = async (view: Rows): Promise<Float32Array> => {
     const { heads, channels } = view;
     const rows = new RotatedRows({
-      ...{ ops, rotation: reader.rotation, heads, channels, capacity: tokens },
+      ...{ ops, rotations: reader.rotations, heads, channels, capacity: tokens },
       ...{ layersHeld: 1, label: 'rotated rows' },
     });
     try {

@@ -29,7 +29,7 @@ export interface KeyValueProjection {
 /** A model's projection. */
 export function keyValueProjection(
   ops: Ops,
-  { hiddenSize, normalization: { epsilon } }: ModelConfig,
+  { hiddenSize, queryKeyNorm, normalization: { epsilon } }: ModelConfig,
   { layers }: Pick<DeviceWeights, 'layers'>,
 ): KeyValueProjection {
   return {
@@ -39,8 +39,9 @@ export function keyValueProjection(
       project(ops, hidden, maps.key, joinHeads(keyUnrotated));
       project(ops, hidden, maps.value, joinHeads(value));
       const { keyNorm } = layers[layer]!;
-      if (keyNorm)
-        ops.normalize({ kind: 'rms', input: keyUnrotated, ...keyNorm, epsilon, out: keyUnrotated });
+      if (!keyNorm) return;
+      const normalized = queryKeyNorm === 'all' ? joinHeads(keyUnrotated) : keyUnrotated;
+      ops.normalize({ kind: 'rms', input: normalized, ...keyNorm, epsilon, out: normalized });
     },
   };
 }

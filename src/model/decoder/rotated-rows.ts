@@ -3,14 +3,15 @@
  * rows: turning them gives bit for bit what the forward pass computed. Turning rotated rows back would not, and equal keys of
  * repeated tokens, which methods must see as ties, would differ by rounding.
  */
-import type { Ops, RotationTable } from '../../../gpu/ops';
+import type { Ops } from '../../../gpu/ops';
 import type { DeviceBuffer, Rows } from '../../../gpu/rows';
 import { sliceRows, tokenMajorRows } from '../../../gpu/rows';
+import type { Rotations } from './buffers';
 
 export interface RotatedOptions {
   readonly ops: Ops;
-  /** Null: no rotary positions, the un-rotated rows are the rows. */
-  readonly rotation: RotationTable | null;
+  /** Of a layer without rotary positions the un-rotated rows are the rows. */
+  readonly rotations: Rotations;
   readonly heads: number;
   readonly channels: number;
   /** Most tokens of the text. */
@@ -35,9 +36,9 @@ export class RotatedRows {
   /** Throws UserError where the device has no room. */
   constructor(options: RotatedOptions) {
     this.#options = options;
-    const { ops, rotation, heads, channels, capacity, layersHeld, label } = options;
+    const { ops, rotations, heads, channels, capacity, layersHeld, label } = options;
     try {
-      for (let place = 0; rotation && place < layersHeld; place++) {
+      for (let place = 0; rotations.buffers.length > 0 && place < layersHeld; place++) {
         const buffer = ops.allocate('f32', heads * capacity * channels, label);
         this.#held.push({ layer: -1, end: 0, buffer });
       }
@@ -56,7 +57,8 @@ export class RotatedRows {
    * for than are held: record what reads them before anything else has a chance to ask.
    */
   of(layer: number, unrotated: Rows, end: number): Rows {
-    const { ops, rotation, heads, channels, capacity } = this.#options;
+    const { ops, rotations, heads, channels, capacity } = this.#options;
+    const rotation = rotations.of(layer);
     if (!rotation) return sliceRows(unrotated, 0, end);
     const held = this.#place(layer);
     const view = tokenMajorRows(held.buffer, heads, capacity, channels);
