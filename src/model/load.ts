@@ -1,7 +1,8 @@
 import { ignoreRejection } from '../base/ignore-rejection';
 import { quote } from '../base/quote';
 import { UserError } from '../base/user-error';
-import { type ModelConfig, parseConfig } from './architectures/config';
+import type { ModelConfig } from './architectures/config';
+import { parseConfig } from './architectures/parse-config';
 import { CALIBRATION_FILE, type Calibration, readCalibration } from './calibration';
 import { digestFiles } from './files/digest';
 import { bytesInMemory, type FileBytes, readAll } from './files/file-bytes';

@@ -5,7 +5,7 @@ import { Engine } from '../../src/engine/engine';
 import type { EngineRun, PostedEvent } from '../../src/engine/events';
 import { parameterContext, resolve } from '../../src/engine/resolve';
 import type { MethodSpec } from '../../src/methods/method-spec';
-import { parseConfig } from '../../src/model/architectures/config';
+import { parseConfig } from '../../src/model/architectures/parse-config';
 import { nodeFolder } from '../../src/model/files/folder-node';
 import type { CurveAnswers, FreeRunMeasurement } from '../../src/study/results';
 import type { StudySpec } from '../../src/study/spec';

@@ -21,7 +21,7 @@ import { methodById, methods } from '../../src/methods';
 import type { Method } from '../../src/methods/method';
 import { resolveParameters } from '../../src/methods/parameters';
 import type { ModelConfig } from '../../src/model/architectures/config';
-import { parseConfig } from '../../src/model/architectures/config';
+import { parseConfig } from '../../src/model/architectures/parse-config';
 import { readWeights } from '../../src/model/architectures/weights';
 import { createDecoder } from '../../src/model/decoder/decoder';
 import { traceOfSession } from '../../src/trace/from-decoder';

@@ -1,5 +1,5 @@
 import type { ModelConfig } from '../../src/model/architectures/config';
-import { parseConfig } from '../../src/model/architectures/config';
+import { parseConfig } from '../../src/model/architectures/parse-config';
 import { fileJson } from '../model/files';
 
 /** The bundled model. */

@@ -1,5 +1,5 @@
 import type { Ops } from '../../gpu/ops';
-import { parseConfig } from '../../src/model/architectures/config';
+import { parseConfig } from '../../src/model/architectures/parse-config';
 import { readWeights } from '../../src/model/architectures/weights';
 import { createDecoder, type Decoder } from '../../src/model/decoder/decoder';
 import { fileJson, fixtureTensors } from '../model/files';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { parseConfig } from '../../src/model/architectures/config';
+import { parseConfig } from '../../src/model/architectures/parse-config';
 import { readWeights } from '../../src/model/architectures/weights';
 import { fileJson, fixtureTensors, modelFixtures } from '../model/files';
 import { allFinite, mutate, mutations, Outcomes, settings } from './fuzz';

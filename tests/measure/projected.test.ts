@@ -9,7 +9,7 @@ import { contextOf } from '../../src/measure/trace-run';
 import { methodById } from '../../src/methods';
 import { FULL_AS_TRAINED } from '../../src/methods/full';
 import { resolveParameters } from '../../src/methods/parameters';
-import { parseConfig } from '../../src/model/architectures/config';
+import { parseConfig } from '../../src/model/architectures/parse-config';
 import { readWeights } from '../../src/model/architectures/weights';
 import { createDecoder } from '../../src/model/decoder/decoder';
 import { forward } from '../../src/model/decoder/forward';

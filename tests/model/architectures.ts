@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import type { Ops } from '../../gpu/ops';
-import { parseConfig } from '../../src/model/architectures/config';
+import { parseConfig } from '../../src/model/architectures/parse-config';
 import { readWeights } from '../../src/model/architectures/weights';
 import { createDecoder, type Decoder } from '../../src/model/decoder/decoder';
 import { forward } from '../../src/model/decoder/forward';

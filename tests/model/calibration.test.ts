@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { UserError } from '../../src/base/user-error';
-import { parseConfig } from '../../src/model/architectures/config';
+import { parseConfig } from '../../src/model/architectures/parse-config';
 import { readCalibration } from '../../src/model/calibration';
 import { readSafetensors } from '../../src/model/files/safetensors';
 import { type TensorToWrite, writeSafetensors } from '../../src/model/files/safetensors-writer';

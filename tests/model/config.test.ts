@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { UserError } from '../../src/base/user-error';
-import { type ModelConfig, parseConfig } from '../../src/model/architectures/config';
+import type { ModelConfig } from '../../src/model/architectures/config';
+import { parseConfig } from '../../src/model/architectures/parse-config';
 import { fileJson } from './files';
 
 const llama = fileJson('tests/fixtures/llama-gqa/config.json');

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import type { Ops } from '../../gpu/ops';
-import { parseConfig } from '../../src/model/architectures/config';
+import { parseConfig } from '../../src/model/architectures/parse-config';
 import { readWeights } from '../../src/model/architectures/weights';
 import { createDecoder } from '../../src/model/decoder/decoder';
 import { forward, readLayer } from '../../src/model/decoder/forward';

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
 import type { Ops } from '../../gpu/ops';
 import { createWebGpuOps } from '../../gpu/webgpu';
-import { parseConfig } from '../../src/model/architectures/config';
+import { parseConfig } from '../../src/model/architectures/parse-config';
 import { readWeights } from '../../src/model/architectures/weights';
 import { createDecoder } from '../../src/model/decoder/decoder';
 import { rowsOfParts } from '../../src/model/decoder/device-table';

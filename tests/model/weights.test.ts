@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
 import { UserError } from '../../src/base/user-error';
-import { type ModelConfig, parseConfig } from '../../src/model/architectures/config';
+import type { ModelConfig } from '../../src/model/architectures/config';
+import { parseConfig } from '../../src/model/architectures/parse-config';
 import { type FoundWeights, readWeights } from '../../src/model/architectures/weights';
 import { createDecoder } from '../../src/model/decoder/decoder';
 import { forward } from '../../src/model/decoder/forward';

@@ -10,7 +10,7 @@ import { measureLayers } from '../../src/measure/measure-layers';
 import { contextOf } from '../../src/measure/trace-run';
 import { esa } from '../../src/methods/esa';
 import { resolveParameters } from '../../src/methods/parameters';
-import { parseConfig } from '../../src/model/architectures/config';
+import { parseConfig } from '../../src/model/architectures/parse-config';
 import { forward } from '../../src/model/decoder/forward';
 import { rotaryFrequencies } from '../../src/model/decoder/rope';
 import { causalCells, linesOf, TILE_PIXELS, tokensPerPixel } from '../../src/tiles/grid';

@@ -1,12 +1,18 @@
 /** How a model makes logits of hidden states after the last norm: the one place for it. */
+import type { Ops } from '../../../gpu/ops';
 import type { Rows } from '../../../gpu/rows';
 import { Scratch } from '../../../gpu/scratch';
-import type { Decoder } from './decoder';
+import type { ModelConfig } from '../architectures/config';
+import type { DeviceWeights } from './buffers';
 import { multiplyByTable } from './device-table';
 
 /** Logits [n, V] of hidden states [n, D] into `out`. */
 export function writeLogits(
-  { ops, config, weights }: Pick<Decoder, 'ops' | 'config' | 'weights'>,
+  {
+    ops,
+    config,
+    weights,
+  }: { readonly ops: Ops; readonly config: ModelConfig; readonly weights: DeviceWeights },
   hidden: Rows,
   out: Rows,
 ): void {
