@@ -91,8 +91,8 @@ export const mutants = [
   {
     name: 'the cache keeps what the key that was dropped had received',
     file: 'gpu/operations/heavy-hitters/heavy-hitters.wgsl',
-    from: 'let kept = now + j + u32(j >= dropped);',
-    to: 'let kept = now + j + u32(j > dropped);',
+    from: 'kept[k] = caches[now + j + u32(j >= dropped)];',
+    to: 'kept[k] = caches[now + j + u32(j > dropped)];',
     tests: ['tests/gpu/webgpu/heavy-hitters'],
   },
   {

@@ -3,7 +3,6 @@
  * whose representative tokens it would attend to most. Nothing is evicted (thunlp/InfLLM, inf_llm/attention/context_manager.py).
  */
 import { equalBlocks, queriesHeld, studyBlocks } from '../blocks';
-import { keptLists } from '../compose';
 import type { Method } from '../method';
 import { InfLlmRun } from './run';
 import { chunkTokensOf, infLlmParameters, lengthsIn, memoryOf, validateInfLlm } from './schema';
@@ -56,14 +55,21 @@ export const infLlm: Method = {
   memory(parameters, place) {
     const { queryHeads: H, keyValueHeads: G, headDimension: d, tokens, layers, largestBlock } = place;
     const each = queriesHeld(H, place);
-    const n = Math.max(largestBlock, each);
+    const sets = place.isFreeRun ? 1 : H * each;
     const sizes = Array.from({ length: layers }, (_, layer) => lengthsIn(parameters, layer));
+    // Queries of one block, or of a pass as many as find the same blocks: until there are more than are chosen, or until the next one.
+    const alike = Math.max(
+      ...sizes.map((of) => of.initTokens + of.localTokens + (of.selectedBlocks + 1) * of.blockTokens),
+    );
+    const n = Math.min(Math.max(largestBlock, each), Math.max(chunkTokensOf(parameters), alike));
+    const listed = Math.max(...sizes.map((of) => of.initTokens + of.selectedBlocks * of.blockTokens));
     const blocks = Math.max(...sizes.map(({ blockTokens }) => Math.floor(tokens / blockTokens)), 1);
     const representing = Math.max(...sizes.map(({ representativeTokens }) => representativeTokens));
     const leaving = 1 + Math.ceil(n / Math.min(...sizes.map(({ blockTokens }) => blockTokens)));
     const leavingTokens = Math.min(tokens, n + Math.max(...sizes.map(({ blockTokens }) => blockTokens)));
     return [
-      ...keptLists(place, 1, place.isFreeRun ? 1 : H * each),
+      { label: 'scores of blocks', elements: sets * (blocks + 1), count: 1 },
+      { label: 'kept keys', elements: sets * (Math.min(listed, tokens) + 1), count: 1 },
       // As they are, and as they were where a run returns to; once more while one is made of the other.
       { label: 'attention received', elements: H * tokens, count: 2 * layers + 1 },
       { label: 'representatives of blocks', elements: blocks * H * d, count: layers },
@@ -74,7 +80,7 @@ export const infLlm: Method = {
       { label: 'queries at one position', elements: n * H * d, count: 1 },
       // Of local tokens, of far ones, and of both again for what follows attention where nothing attends.
       { label: 'attention to far tokens', elements: n * H * (d + 1), count: 2 },
-      { label: 'queries side by side', elements: each * H * d, count: 1 },
+      { label: 'queries side by side', elements: n * H * d, count: 1 },
     ];
   },
   /** Before a block stand initial tokens, chosen blocks, and what is in none: of the whole blocks so many may be seen. */
