@@ -41,6 +41,7 @@ async function passage(name: string): Promise<string> {
   if (kind === 'method-ids') return methodIds();
   if (kind === 'parameters') return parametersTable(of);
   if (kind === 'agreement') return agreementTable(of);
+  if (kind === 'agreement-of-models') return modelAgreementTable();
   if (kind === 'budgets') return budgetsTable();
   if (kind === 'memo') return memoTable();
   if (kind === 'presets') return presetsTable();
@@ -219,6 +220,19 @@ function agreementTable(of: string): string {
     'WebGPU',
   ];
   return table(head, rows);
+}
+
+/** Largest differences of random models from transformers, as tests/model/architectures.ts recorded them. */
+function modelAgreementTable(): string {
+  type OnBackend = { readonly logits: number; readonly hidden: number };
+  const found: Record<string, Readonly<Record<'cpu' | 'webgpu', OnBackend>>> = JSON.parse(
+    readFileSync(`${root}/tests/fixtures/agreement-of-models.json`, 'utf8'),
+  );
+  const rows = Object.entries(found).map(([name, { cpu, webgpu }]) => [
+    `\`${name}\``,
+    ...[cpu.logits, webgpu.logits, cpu.hidden, webgpu.hidden].map((value) => value.toExponential(0)),
+  ]);
+  return table(['model', 'logits, CPU', 'WebGPU', 'hidden states, CPU', 'WebGPU'], rows);
 }
 
 function agreementsOf(id: string, backend: string): Record<string, RunAgreement> {

@@ -1,13 +1,21 @@
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
-import { architectureFixtures, compareArchitecture } from './architectures';
+import {
+  type ArchitectureAgreement,
+  architectureFixtures,
+  compareArchitecture,
+  recordAgreement,
+} from './architectures';
 
 describe('random models agree with transformers', () => {
+  const found: Record<string, ArchitectureAgreement> = {};
+  afterAll(() => recordAgreement('cpu', found));
+
   test.each(architectureFixtures)('%s', async (name) => {
     const ops = createCpuOps();
-    const { logits, hidden } = await compareArchitecture(ops, name);
-    expect(logits).toBeLessThan(1e-4);
-    expect(hidden).toBeLessThan(1e-4);
+    found[name] = await compareArchitecture(ops, name);
+    expect(found[name].logits).toBeLessThan(1e-4);
+    expect(found[name].hidden).toBeLessThan(1e-4);
     expect(ops.memory().bytes, 'everything is released').toBe(0);
     ops.destroy();
   });

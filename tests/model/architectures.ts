@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import type { Ops } from '../../gpu/ops';
 import { parseConfig } from '../../src/model/architectures/parse-config';
@@ -48,6 +48,21 @@ export async function compareArchitecture(ops: Ops, name: string): Promise<Archi
   }
   decoder.release();
   return { logits, hidden };
+}
+
+/** With WRITE_AGREEMENT=1 what was found goes into the table of docs/models.md (`node scripts/docs.mjs`); rounded, so that it stays. */
+export function recordAgreement(
+  backend: Ops['backend'],
+  found: Readonly<Record<string, ArchitectureAgreement>>,
+): void {
+  if (!process.env.WRITE_AGREEMENT) return;
+  const path = 'tests/fixtures/agreement-of-models.json';
+  const known = existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : {};
+  const rounded = (value: number): number => Number(value.toExponential(0));
+  for (const [name, { logits, hidden }] of Object.entries(found))
+    known[name] = { ...known[name], [backend]: { logits: rounded(logits), hidden: rounded(hidden) } };
+  const sorted = Object.fromEntries(Object.entries(known).sort(([a], [b]) => (a < b ? -1 : 1)));
+  writeFileSync(path, `${JSON.stringify(sorted, null, 2)}\n`);
 }
 
 function difference(actual: Float32Array, wanted: Float32Array): number {
