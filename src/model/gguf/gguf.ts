@@ -57,9 +57,10 @@ export async function openGguf(files: readonly FileBytes[], signal?: AbortSignal
 function checkShards(settings: GgufSettings, files: readonly FileBytes[], tensors: number): void {
   const count = settings.number('split.count') ?? 1;
   const asked = settings.number('split.tensors.count') ?? tensors;
+  if ((settings.number('split.no') ?? 0) !== 0)
+    settings.refuse('is not the first of its shards: name that one');
   if (Math.max(count, 1) !== files.length)
     settings.refuse(`is one of ${count} shards, and ${files.length} are there: all have to be`);
-  if ((settings.number('split.no') ?? 0) !== 0) settings.refuse('is not the first of its shards');
   if (asked !== tensors) settings.refuse(`and its shards hold ${tensors} tensors instead of ${asked}`);
 }
 

@@ -7,8 +7,6 @@ export class GgufSettings {
   readonly #metadata: ReadonlyMap<string, GgufValue>;
   readonly #tensors: ReadonlyMap<string, GgufTensor>;
   readonly file: string;
-  /** `llama`: settings of a model begin with it. */
-  readonly architecture: string;
 
   constructor(
     metadata: ReadonlyMap<string, GgufValue>,
@@ -18,13 +16,16 @@ export class GgufSettings {
     this.#metadata = metadata;
     this.#tensors = tensors;
     this.file = file;
-    this.architecture =
-      this.text('general.architecture') ?? this.refuse('names no architecture (general.architecture)');
   }
 
   /** UserError; `what` completes "FILE …". */
   refuse(what: string): never {
     throw new UserError(`${this.file} ${what}.`);
+  }
+
+  /** `llama`: settings of a model begin with it. */
+  get architecture(): string {
+    return this.text('general.architecture') ?? this.refuse('names no architecture (general.architecture)');
   }
 
   tensorShape(name: string): readonly number[] | null {

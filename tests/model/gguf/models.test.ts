@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createCpuOps } from '../../../gpu/cpu';
 import { openModel } from '../../../src/engine/open-model';
 import { forward } from '../../../src/model/decoder/forward';
-import { bytesOfBlob } from '../../../src/model/files/file-bytes';
+import { bytesInMemory, bytesOfBlob } from '../../../src/model/files/file-bytes';
 import { nodeFolder } from '../../../src/model/files/folder-node';
 import { ggufFolder, loadModel } from '../../../src/model/load';
 
@@ -21,7 +21,8 @@ describe('models as llama.cpp stores them, against transformers', () => {
     const bytes = Buffer.from(logits, 'base64');
     const expected = new Float32Array(new Uint8Array(bytes).buffer);
     const ops = createCpuOps();
-    const model = await openModel(ops, nodeFolder(`${fixtures}${name}.gguf`));
+    const file = readdirSync(fixtures).find((each) => each.startsWith(name) && each.endsWith('.gguf'))!;
+    const model = await openModel(ops, nodeFolder(fixtures + file));
     const found = (await forward(model.decoder, Uint32Array.from(ids))).logits;
     const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
     const difference = expected.reduce((most, value, i) => Math.max(most, Math.abs(value - found[i]!)), 0);
@@ -32,14 +33,38 @@ describe('models as llama.cpp stores them, against transformers', () => {
   });
 
   it('are read from a file that a browser has as from disk', async () => {
-    const whole = new Blob([readFileSync(`${fixtures}qwen2.gguf`)]);
-    const model = await loadModel(ggufFolder('dropped', [bytesOfBlob('qwen2.gguf', whole)]));
-    const onDisk = await loadModel(nodeFolder(`${fixtures}qwen2.gguf`));
+    const whole = new Blob([readFileSync(`${fixtures}qwen3.gguf`)]);
+    const model = await loadModel(ggufFolder('dropped', [bytesOfBlob('qwen3.gguf', whole)]));
+    const onDisk = await loadModel(nodeFolder(`${fixtures}qwen3.gguf`));
     expect(model.config).toEqual(onDisk.config);
     expect(await model.digest).toBe(await onDisk.digest);
     expect(model.noTokenizer).toBe('dropped has no tokenizer, so it cannot read text.');
     const name = 'model.layers.1.mlp.down_proj.weight';
     expect(await model.source.float32(name)).toEqual(await onDisk.source.float32(name));
+  });
+});
+
+describe('shards', () => {
+  const shard = (number: number) => `qwen2-0000${number}-of-00003.gguf`;
+  const bytesOf = (number: number) => {
+    const bytes = new Uint8Array(readFileSync(fixtures + shard(number)));
+    return bytesInMemory(shard(number), bytes);
+  };
+
+  it('are one model, whichever is named', async () => {
+    const [first, second] = await Promise.all(
+      [1, 2].map((number) => loadModel(nodeFolder(fixtures + shard(number)))),
+    );
+    expect(first!.source.names()).toHaveLength(26);
+    expect(await second!.digest).toBe(await first!.digest);
+  });
+
+  it.each<[string, number[], string]>([
+    ['one alone', [1], 'is one of 3 shards, and 1 are there: all have to be.'],
+    ['another order', [2, 1, 3], 'is not the first of its shards'],
+    ['one twice', [1, 2, 2], 'has tensor'],
+  ])('%s are refused', async (_, numbers, sentence) => {
+    await expect(loadModel(ggufFolder('m', numbers.map(bytesOf)))).rejects.toThrow(sentence);
   });
 });
 
