@@ -1,4 +1,5 @@
-// Makes the pictures of the list of methods and of their table in docs/pictures/, 1,440 pixels wide, in both themes, from the built page:
+// Makes README's picture of the page, docs/keyhole.png, and those of the list of methods and of their table in docs/pictures/, in both
+// themes, 1,440 pixels wide, from the built page:
 //   npm run build && node scripts/screenshots.mjs
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,6 +18,15 @@ const browser = await chromium.launch({
   args: chromiumFlags('cpu'),
   env: { ...process.env, ...env },
 });
+{
+  const page = await browser.newPage({ viewport: { width: 1440, height: 900 }, colorScheme: 'dark' });
+  await page.goto(server.url);
+  await page.evaluate(() => window.keyhole.idle());
+  // Answers of the curve's points come once nothing else runs, tiles in their finest last.
+  await page.waitForTimeout(5000);
+  writeFileSync(join(root, 'docs', 'keyhole.png'), smallPng(await page.screenshot()));
+  await page.close();
+}
 for (const theme of /** @type {const} */ (['dark', 'light'])) {
   const page = await browser.newPage({ viewport: { width: 1440, height: 880 }, colorScheme: theme });
   await page.goto(`${server.url}#theme=${theme}&task=single-needle&length=256`);
