@@ -87,7 +87,7 @@ function secondStage({ stages }: KeyExplanation['rule']): string | undefined {
   return stages && `in the second stage, ${stages.score} times ${stages.factor}`;
 }
 
-function whyDropped({ rule, score, counts, places }: KeyExplanation): string {
+function whyDropped({ rule, score, counts, places, lostTo }: KeyExplanation): string {
   if (rule.kind === 'place') {
     return `neither among the first ${formatCount(counts.sink)} nor the last ${formatCount(counts.local)} ${beforeWhat(rule.evictedAt)}`;
   }
@@ -98,7 +98,12 @@ function whyDropped({ rule, score, counts, places }: KeyExplanation): string {
   if (rule.kind === 'neighbour') {
     const beside = places.map(({ key, number }) => `key ${formatCount(key)} in sub-cache ${number}`);
     const stayed = beside.length > 0 ? `; beside it stayed ${beside.join(' and ')}` : '';
-    return `it scored less than its neighbour when the next sub-cache took none, or left the last one${stayed}`;
+    if (lostTo === null) return `it left the last sub-cache${stayed}`;
+    const lost =
+      lostTo === undefined
+        ? 'it scored less than its neighbour when the next sub-cache took none, or left the last one'
+        : `when the next sub-cache took none, key ${formatCount(lostTo)}, its neighbour then, had received no less attention`;
+    return `${lost}${stayed}`;
   }
   if (rule.kind === 'lot') return 'not drawn';
   if (rule.kind === 'file') return `the file does not list it${score ? beyondList(score) : ''}`;

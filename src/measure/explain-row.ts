@@ -40,6 +40,7 @@ export async function explainRow(request: ExplainRequest): Promise<QueryRow> {
   try {
     const block = blocks.find(({ start, end }) => start <= query && query < end);
     if (!block) throw new RangeError(`query ${query} is outside the text of ${tokens} tokens`);
+    run.comparisons?.remember();
     if (started.traits.decides === 'whileReading') {
       const earlier = blocks.slice(0, blocks.indexOf(block));
       for (const { selections } of choose(started, layerTrace, earlier, undefined)) {
@@ -60,9 +61,10 @@ export async function explainRow(request: ExplainRequest): Promise<QueryRow> {
         : rowWeights(text, request),
     ]);
     ops.release(...selection.owned);
-    const [[kept, scores, secondary, first, firstSecondary, weights]] = await Promise.all([
+    const [[kept, scores, secondary, first, firstSecondary, weights], , comparisons] = await Promise.all([
       reads,
       started.checkScores(),
+      run.comparisons?.of(layer),
     ]);
     const set = setOfHead(kept.sets, head, queryHeads);
     const { rule, fates } = fatesOf(request, started, selection, kept, block);
@@ -81,7 +83,9 @@ export async function explainRow(request: ExplainRequest): Promise<QueryRow> {
       weights,
       firstWeight: firstWeightOf(weights),
       fates,
-      rule,
+      rule: comparisons
+        ? { ...rule, comparisons: comparisons[setOfHead(comparisons, head, queryHeads)]! }
+        : rule,
       scores: ofCandidates(scores),
       secondary: ofCandidates(secondary),
     };

@@ -1,5 +1,5 @@
 /** What is measured of a method over a text, layer by layer and row by row: plain data. */
-import type { PatternFinding, Spectra, SubCache, UnitName } from '../methods/method';
+import type { Comparison, PatternFinding, Spectra, SubCache, UnitName } from '../methods/method';
 import type { MethodSpec } from '../methods/method-spec';
 
 export interface HeadMeasurement {
@@ -168,6 +168,8 @@ export interface RowRule {
   readonly stages?: { readonly score: string; readonly factor: string };
   /** There where `kind` is 'neighbour': what sub-caches hold before the block, from it back. */
   readonly subCaches?: readonly SubCache[];
+  /** There, too: whom each dropped key lost to when one of two had to go. */
+  readonly comparisons?: readonly Comparison[];
 }
 
 /** One query row of one head, for the token strip and the question "why was it missed". */

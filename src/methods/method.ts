@@ -120,6 +120,12 @@ export interface SubCache {
   readonly every: number;
 }
 
+/** Two keys of which one had to go: who went, and who stayed then; null: it was compared with none. */
+export interface Comparison {
+  readonly dropped: number;
+  readonly stayed: number | null;
+}
+
 /**
  * The keys that a block's queries see: `list`, then what was made, then every token of [rangeStart, own position]. Where rangeStart is the block's end
  * the list is all they see: only blocks of one query may then list tokens of their own.
@@ -344,6 +350,11 @@ export interface MethodRun {
   ): QueryScores | null;
   /** Several blocks of one query in one pass. Absent: the method decides block by block. */
   readonly each?: EachQuery;
+  /** For who drops one of two: from now on whom each dropped key lost to is remembered, and told of a layer, a list for each set. */
+  readonly comparisons?: {
+    remember(): void;
+    of(layer: number): Promise<readonly (readonly Comparison[])[]>;
+  };
   /** Remembers the state of all layers / returns to what was remembered (the tokens after it are forgotten). */
   mark(): void;
   rewind(): void;

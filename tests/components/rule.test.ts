@@ -145,6 +145,20 @@ describe('the rule that decided', () => {
     ]);
   });
 
+  it('is the neighbour that a dropped key lost to, where that is known', () => {
+    const comparisons = [
+      { dropped: 1, stayed: 2 },
+      { dropped: 3, stayed: null },
+    ];
+    const subCaches = [{ tokens: 2, every: 1 }];
+    const rule = { kind: 'neighbour', partitions: null, evictedAt: null, subCaches, comparisons } as const;
+    const said = sentences({ ...rowOf([['sink'], ['dropped'], ['selected'], ['dropped'], ['local']]), rule });
+    expect(said[1]).toBe(
+      'dropped: when the next sub-cache took none, key 2, its neighbour then, had received no less attention; beside it stayed key 2 in sub-cache 1',
+    );
+    expect(said[3]).toMatch(/^dropped: it left the last sub-cache; beside it stayed key 2/);
+  });
+
   it('is the kind of the head, where heads keep everything or both ends', () => {
     const headRule = { kind: 'head', partitions: null, evictedAt: 3 } as const;
     const of = (fates: readonly KeyFate[]): string[] =>

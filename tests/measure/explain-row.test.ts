@@ -54,6 +54,16 @@ describe('explainRow', () => {
     const [earlier, later] = explainKey(row, dropped).places;
     expect(earlier!.key).toBeLessThan(dropped);
     expect(later!.key).toBeGreaterThan(dropped);
+    // Whoever is gone lost to one that was there, and is kept or was dropped later; replayed as the operation did it.
+    const { comparisons } = row.rule;
+    const order = comparisons!.map((each) => each.dropped);
+    const gone = [...row.fates].flatMap((code, key) => (KEY_FATES[code] === 'dropped' ? [key] : []));
+    expect([...order].sort((a, b) => a - b)).toEqual(gone);
+    for (const [i, { dropped: lost, stayed }] of comparisons!.entries()) {
+      if (stayed !== null) expect(order.slice(0, i)).not.toContain(stayed);
+      expect(explainKey(row, lost).lostTo).toBe(stayed);
+    }
+    expect(comparisons!.some(({ stayed }) => stayed !== null)).toBe(true);
   });
 
   it('tells ESA’s parts apart, with scores and the score at the cut', async () => {

@@ -2,10 +2,12 @@
 import type { IndexList, RowScalars } from '../../../gpu/ops';
 import { type DeviceBuffer, headMajorRows, matrixRows, type Rows } from '../../../gpu/rows';
 import { Scratch } from '../../../gpu/scratch';
+import { ignoreRejection } from '../../base/ignore-rejection';
 import { inCachePlaces, keptRows } from '../cache-positions';
 import { keepEverything } from '../keep-everything';
-import type { LayerInput, MethodContext, Selection } from '../method';
+import type { Comparison, LayerInput, MethodContext, Selection } from '../method';
 import { denseScores } from '../units';
+import { comparisonsOf } from './comparisons';
 import type { Filling } from './filling';
 
 /** How a layer scores. */
@@ -45,8 +47,11 @@ export class CascadingCache {
   #drops: DeviceBuffer | null = null;
   #now: Held | null = null;
   #marked: Held | null = null;
+  /** Of each block, a list for each set; null: nobody asks. */
+  readonly #compared: Promise<Comparison[][]>[] | null;
 
-  constructor(context: MethodContext, rule: Rule, filling: Filling) {
+  constructor(context: MethodContext, rule: Rule, filling: Filling, isAsked = false) {
+    this.#compared = isAsked ? [] : null;
     this.#context = context;
     this.#rule = rule;
     this.#filling = filling;
@@ -121,9 +126,34 @@ export class CascadingCache {
       out: listOf(next.tokens, sets, count),
       outScore: denseScores(next.received, sets, count),
     });
+    // Nobody waits for it where the run fails first.
+    this.#compared?.push(ignoreRejection(this.#compare(now, score, start, end)));
     scratch.release();
     this.#free(now, this.#marked);
     this.#now = next;
+  }
+
+  /** Whom dropped keys lost to, a list for each set. */
+  async comparisons(): Promise<Comparison[][]> {
+    const blocks = await Promise.all(this.#compared ?? []);
+    return Array.from({ length: this.#sets }, (_, set) => blocks.flatMap((sets) => sets[set]!));
+  }
+
+  async #compare(now: Held | null, score: DeviceBuffer, start: number, end: number): Promise<Comparison[][]> {
+    const { ops } = this.#context;
+    const count = now?.count ?? 0;
+    const all = count + end - start;
+    const drops = this.#filling.drops(end).subarray(2 * start);
+    const [held, scores] = await Promise.all([
+      now ? ops.readIntegers(now.tokens) : new Uint32Array(0),
+      ops.readFloats(score),
+    ]);
+    return Array.from({ length: this.#sets }, (_, set) =>
+      comparisonsOf({
+        ...{ held: held.subarray(set * count, (set + 1) * count), firstToken: start, drops },
+        scores: scores.subarray(set * all, (set + 1) * all),
+      }),
+    );
   }
 
   mark(): void {

@@ -110,6 +110,7 @@ export const cascadingKv: Method = {
 
 function start(context: MethodContext, parameters: Parameters): MethodRun {
   const caches = new Map<number, CascadingCache>();
+  let isAsked = false;
   const cacheOf = (layer: number): CascadingCache => {
     const rule = {
       sinkTokens: numberIn(parameters, 'sinkTokens', layer),
@@ -118,7 +119,8 @@ function start(context: MethodContext, parameters: Parameters): MethodRun {
       isInCache: isInCache(parameters),
       beta: numberIn(parameters, 'beta', layer),
     };
-    const cache = caches.get(layer) ?? new CascadingCache(context, rule, fillingOf(parameters, layer));
+    const cache =
+      caches.get(layer) ?? new CascadingCache(context, rule, fillingOf(parameters, layer), isAsked);
     caches.set(layer, cache);
     return cache;
   };
@@ -126,6 +128,12 @@ function start(context: MethodContext, parameters: Parameters): MethodRun {
     select: (input) => cacheOf(input.layer).selection(input),
     ...positionsByChoice.attend(context, parameters),
     attended: (input, selection, logSumExp) => cacheOf(input.layer).update(input, selection, logSumExp),
+    comparisons: {
+      remember() {
+        isAsked = true;
+      },
+      of: (layer) => cacheOf(layer).comparisons(),
+    },
     mark() {
       for (const cache of caches.values()) cache.mark();
     },

@@ -16,6 +16,8 @@ export interface KeyExplanation {
   readonly score: DecidingScore | null;
   /** Of a method with sub-caches: where a kept key is; of a dropped one, where its nearest neighbours that stayed are. */
   readonly places: readonly SubCachePlace[];
+  /** Of a key that was dropped as one of two: who stayed then, null where it was compared with none. Undefined: it was not. */
+  readonly lostTo: number | null | undefined;
   /** How many of the query's keys have which fate. */
   readonly counts: Readonly<Record<KeyFate, number>>;
 }
@@ -58,6 +60,7 @@ export function explainKey(row: QueryRow, key: number): KeyExplanation {
     rule: row.rule,
     score: decidingScore(row, key),
     places: placesOf(row, key),
+    lostTo: row.rule.comparisons?.find(({ dropped }) => dropped === key)?.stayed,
     counts: countFates(row),
   };
 }
