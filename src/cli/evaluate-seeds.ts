@@ -2,7 +2,7 @@
 
 import { quote } from '../base/quote';
 import { UserError } from '../base/user-error';
-import { generate, LONGEST_ANSWER_TOKENS } from '../engine/generation';
+import { generate } from '../engine/generation';
 import { fitsMemory, type MemoryRequest, planMemory } from '../engine/memory/plan';
 import { gatherNotices } from '../engine/notices';
 import type { OpenModel } from '../engine/open-model';
@@ -16,6 +16,7 @@ import type { EvictAfter } from '../methods/method';
 import { needsHidden, readsTrace, type StudyPlaces } from '../methods/method';
 import { isFullAttention } from '../methods/method-spec';
 import type { ParameterContext } from '../methods/parameters';
+import { LONGEST_ANSWER_TOKENS } from '../study/limits';
 import { queriesAfter } from '../study/spec';
 import { digitsRight } from '../tasks/answer';
 import type { Answer, CellKey, Measures } from './evaluation-file';

@@ -40,7 +40,8 @@ import { refuseKept } from './kept';
 import { lockFile } from './lock';
 import { print } from './print';
 import { endProgress, showProgress } from './progress';
-import { openModelOf, startTokenOf } from './source';
+import { openModelOf } from './source';
+import { startTokenOf } from './text';
 
 const methodSchema = z.union([
   z.string().transform((id) => ({ id, label: id, parameters: {}, keep: undefined as number[] | undefined })),

@@ -8,7 +8,8 @@ import { readArguments } from './arguments';
 import { openCommandBackend } from './backend';
 import { writeWhole } from './output';
 import { endProgress, showProgress } from './progress';
-import { answerOf, layersOf, openModelOf, planText, readIds } from './source';
+import { layersOf, openModelOf, planText } from './source';
+import { readText } from './text';
 
 export async function forwardCommand(rawArguments: string[]): Promise<void> {
   const args = readArguments('forward', rawArguments);
@@ -16,9 +17,8 @@ export async function forwardCommand(rawArguments: string[]): Promise<void> {
   const ops = await openCommandBackend(args.backend(), args.memoryBytes());
   const model = await openModelOf(ops, args);
   const { config, decoder, tokenizer } = model;
-  const ids = readIds(args, model);
+  const { ids, answerStart } = await readText(args, model);
   const tokens = ids.length;
-  const answerStart = answerOf(args, tokens);
   const isLast = args.has('last');
   const all = Array.from({ length: config.layers }, (_, layer) => layer);
   const asked = isLast && !args.has('layers') ? [] : layersOf(args, all);

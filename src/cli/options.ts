@@ -43,6 +43,15 @@ const startToken: readonly OptionEntry[] = [
   },
   { name: 'no-start-token', value: null, text: 'put none there, even if the tokenizer does' },
 ];
+const prompt: readonly OptionEntry[] = [
+  {
+    name: 'chat-template',
+    value: null,
+    text: "make a user's message of the text with the model's chat template; the answer is the assistant's",
+  },
+  { name: 'question', value: 'Q', text: 'a question behind the text; methods evict before it' },
+  { name: 'expect', value: 'A', text: 'the answer that is expected, read behind the question' },
+];
 const answer: OptionEntry = {
   name: 'answer',
   value: 'A',
@@ -82,6 +91,7 @@ export const verbs: readonly VerbEntry[] = [
       text,
       ids,
       ...startToken,
+      ...prompt,
       answer,
       { ...layers, text: 'the layers that the capture has; all by default, none with --last' },
       { name: 'last', value: null, text: 'logits of the last token alone, and no hidden states' },
@@ -93,7 +103,7 @@ export const verbs: readonly VerbEntry[] = [
     summary: 'the keys that a method keeps',
     source: `${fromEither} (--method ID | --kept FILE)`,
     options: [
-      ...[capture, model, text, ids, ...startToken, answer],
+      ...[capture, model, text, ids, ...startToken, ...prompt, answer],
       { name: 'method', value: 'ID', text: 'the method' },
       kept,
       { name: 'params', value: 'JSON', text: 'its parameters; those left out have their defaults' },
@@ -111,7 +121,7 @@ export const verbs: readonly VerbEntry[] = [
     summary: 'recall, output error, density and cost against what is kept',
     source: `${fromEither} (--methods ID,ID --keep 0.05,0.1,… [--kept FILE] | --kept FILE [--keep 0.05,0.1,…])`,
     options: [
-      ...[capture, model, text, ids, ...startToken, answer],
+      ...[capture, model, text, ids, ...startToken, ...prompt, answer],
       { name: 'methods', value: 'ID,ID', text: 'the methods' },
       { name: 'keep', value: '0.05,0.1,…', text: 'the fractions asked for; 1 by default with --kept alone' },
       { ...kept, text: 'a selection that was computed elsewhere, beside the methods or alone' },

@@ -38,6 +38,7 @@ export async function selectCommand(rawArguments: string[]): Promise<void> {
   const {
     text: whole,
     layers,
+    head,
     notices,
   } = await openSource(ops, args, (context) => [
     { method: methodIn(context), parameters: resolveIn(context) },
@@ -90,6 +91,9 @@ export async function selectCommand(rawArguments: string[]): Promise<void> {
     method: method.id,
     parameters: JSON.stringify(parameters),
     notices: JSON.stringify(all),
+    ...(head.chatTemplate && { chat_template: 'true' }),
+    ...(head.question !== undefined && { question: head.question }),
+    ...(head.expected !== undefined && { expected: head.expected }),
     ...(cut === null
       ? {}
       : {

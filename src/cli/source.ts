@@ -15,69 +15,16 @@ import { readCapture } from '../model/capture/capture';
 import { forward } from '../model/decoder/forward';
 import { nodeFolder } from '../model/files/folder-node';
 import { openSafetensors } from '../model/files/safetensors';
-import { checkedIds } from '../model/tokenizer/token-ids';
-import type { StartToken } from '../model/tokenizer/tokenizer';
 import type { OwnedTrace } from '../trace/from-decoder';
 import { traceOfCapture, traceOfSession } from '../trace/from-decoder';
 import { textRead } from '../trace/rereading';
 import type { Arguments } from './arguments';
-import { elementOf, openFile, readJson, readText } from './files';
+import { openFile } from './files';
 import { endProgress, showProgress } from './progress';
-import { encodingMilliseconds, withinTime } from './time-limit';
+import { answerOf, type CommandText, readText, refuseTextOptions } from './text';
 
 export function openModelOf(ops: Ops, args: Arguments): Promise<OpenModel> {
   return openModel(ops, nodeFolder(args.text('model')));
-}
-
-/** --start-token, --no-start-token; null: neither, what the tokenizer itself does. */
-export function startTokenOf(args: Arguments): StartToken {
-  const [asked, refused] = [args.has('start-token'), args.has('no-start-token')];
-  if (asked && refused)
-    throw new UserError('--start-token and --no-start-token contradict each other; give one.');
-  if ((asked || refused) && (args.has('ids-file') || args.has('capture')))
-    throw new UserError('--start-token is about a text; with token ids or a capture, leave it out.');
-  return asked ? true : refused ? false : null;
-}
-
-/** Token ids from --ids-file, or those of --text with what the tokenizer puts around it. */
-export function readIds(args: Arguments, model: OpenModel): Uint32Array {
-  if (args.has('ids-file') === args.has('text')) {
-    throw new UserError('Give the text once: either --text FILE or --ids-file IDS.json.');
-  }
-  const startToken = startTokenOf(args);
-  let ids: readonly unknown[];
-  let written: ((index: number) => string) | undefined;
-  if (args.has('ids-file')) {
-    const file = args.text('ids-file');
-    const value = readJson(file);
-    if (!Array.isArray(value)) throw new UserError(`${file} must hold a JSON array of token ids.`);
-    ids = value;
-    written = (index) => elementOf(readText(file), index);
-  } else {
-    const { tokenizer } = model;
-    if (!tokenizer)
-      throw new UserError(`${model.noTokenizer} Token ids can be read without one (--ids-file).`);
-    const file = args.text('text');
-    const text = readText(file);
-    if (text === '') throw new UserError(`${file} is empty; give a text with some words.`);
-    ids = withinTime(encodingMilliseconds(text.length), `Encoding ${file}`, () =>
-      tokenizer.encodeText(text, startToken),
-    );
-  }
-  if (ids.length === 0) throw new UserError('There is no token in the text; give at least one.');
-  return checkedIds(ids, model.config, written);
-}
-
-/** --answer: the answer's first token, before which there is a prompt. Null: not given. */
-export function answerOf(args: Arguments, tokens: number): number | null {
-  if (!args.has('answer')) return null;
-  const start = args.count('answer', 1);
-  if (start < tokens) return start;
-  throw new UserError(
-    tokens < 2
-      ? 'The text has one token, so no answer can follow a prompt in it; leave --answer out.'
-      : `--answer must be a token from 1 to ${tokens - 1}, where the answer begins, not ${start}.`,
-  );
 }
 
 /** Plans reading and probing a text. Throws UserError for one that the device has no room for. */
@@ -99,6 +46,9 @@ export interface OpenedSource {
   readonly text: OwnedTrace;
   /** Those that are asked for, ascending. */
   readonly layers: readonly number[];
+  /** As CommandText has them. */
+  readonly queriesStart: number | null;
+  readonly head: CommandText['head'];
   readonly modelDigest: string | null;
   readonly modelName: string | null;
   readonly notices: readonly string[];
@@ -129,6 +79,7 @@ export async function openSource(
     );
   }
   if (args.has('capture')) {
+    refuseTextOptions(args);
     const capture = await readCapture(await openSafetensors(await openFile(args.text('capture'))));
     const { tokens, trainedTokens } = capture;
     const asked = answerOf(args, tokens);
@@ -148,11 +99,11 @@ export async function openSource(
       ? capture.presentLayers
       : capture.presentLayers.filter((layer) => layer <= layers.at(-1)!);
     const text = await traceOfCapture(ops, { ...capture, answerStart: asked ?? capture.answerStart }, read);
-    return { text, layers, modelDigest: null, modelName: capture.model ?? null, notices };
+    const modelName = capture.model ?? null;
+    return { text, layers, queriesStart: null, head: {}, modelDigest: null, modelName, notices };
   }
   const model = await openModelOf(ops, args);
-  const ids = readIds(args, model);
-  const answerStart = answerOf(args, ids.length);
+  const { ids, answerStart, queriesStart, head } = await readText(args, model);
   const layers = layersOf(
     args,
     Array.from({ length: model.config.layers }, (_, layer) => layer),
@@ -176,8 +127,7 @@ export async function openSource(
     read: textRead(ids, model.tokenizer),
   });
   return {
-    text,
-    layers,
+    ...{ text, layers, queriesStart, head },
     modelDigest: model.facts.digest,
     modelName: model.facts.name,
     notices,

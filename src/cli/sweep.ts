@@ -69,7 +69,7 @@ export async function sweepCommand(rawArguments: string[]): Promise<void> {
   const { text } = source;
   const context = contextOf(text);
   const methods = selection ? [...named, keptMethod(selection, context)] : named;
-  const start = args.has('queries') ? args.count('queries', 0) : firstQuery(text.tokens, selection);
+  const start = args.has('queries') ? args.count('queries', 0) : firstQuery(source, selection);
   if (start >= text.tokens) {
     throw new UserError(`--queries must be a token from 0 to ${text.tokens - 1}, not ${start}.`);
   }
@@ -89,6 +89,7 @@ export async function sweepCommand(rawArguments: string[]): Promise<void> {
     modelDigest: source.modelDigest,
     model: source.modelName,
     tokens: text.tokens,
+    ...source.head,
     queryHeads: text.queryHeads,
     keyValueHeads: text.keyValueHeads,
     headDimension: text.headDimension,
@@ -110,10 +111,13 @@ export async function sweepCommand(rawArguments: string[]): Promise<void> {
   writeJson(out, { ...head, records }, 1);
 }
 
-/** The last eighth of the text, or where a file evicts: other methods that evict once then do so there, too. */
-function firstQuery(tokens: number, selection: ImportedSelection | null): number {
+/** The question, or the last eighth of the text, or where a file evicts: other methods that evict once then do so there, too. */
+function firstQuery(
+  { text: { tokens }, queriesStart }: Pick<OpenedSource, 'text' | 'queriesStart'>,
+  selection: ImportedSelection | null,
+): number {
   const at = selection?.evictedAfter ?? tokens;
-  return at < tokens ? at : tokens - Math.ceil(tokens / 8);
+  return at < tokens ? at : (queriesStart ?? tokens - Math.ceil(tokens / 8));
 }
 
 async function measurePoint(

@@ -13,6 +13,7 @@ import { needsHidden, readsTrace } from '../methods/method';
 import type { ParameterContext } from '../methods/parameters';
 import { checkMeasured, checkMethodStates } from '../model/decoder/check-finite';
 import type { ModelHead } from '../model/load';
+import { openChatTemplate } from '../model/tokenizer/chat-template';
 import type { StudySpec } from '../study/spec';
 import { textKey } from '../study/spec';
 import type { AttentionReply, AttentionRequest, CoverageReply, CoverageRequest } from '../tiles/requests';
@@ -281,10 +282,12 @@ export class Engine {
 
   async #buildText(
     spec: StudySpec,
-    { tokenizer, noTokenizer, config }: Pick<ModelHead, 'tokenizer' | 'noTokenizer' | 'config'>,
+    head: Pick<ModelHead, 'tokenizer' | 'noTokenizer' | 'chatTemplate' | 'config'>,
   ): Promise<StudyText> {
+    const { tokenizer, noTokenizer, config } = head;
     if (!tokenizer) throw new UserError(noTokenizer);
-    return buildText(spec, tokenizer, config, await this.#environment.sampleTexts());
+    const chat = spec.chatTemplate ? await openChatTemplate(head.chatTemplate) : null;
+    return buildText(spec, tokenizer, config, await this.#environment.sampleTexts(), { chat });
   }
 
   async #openProbe(open: OpenModel, text: StudyText, run: EngineRun, plan: MemoryPlan): Promise<OpenText> {

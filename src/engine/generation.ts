@@ -28,15 +28,13 @@ import { attendSelection, fullLogSumExp } from '../model/decoder/attend';
 import type { AttendRequest, Decoder, DecoderSession } from '../model/decoder/decoder';
 import { startSession } from '../model/decoder/decoder';
 import { keyValueProjection } from '../model/decoder/project';
+import { LONGEST_ANSWER_TOKENS } from '../study/limits';
 import type { Rereading } from '../trace/rereading';
 import type { LayerTrace } from '../trace/trace';
 import { AnswerSelections } from './answer-selections';
 import { EarlierQueries } from './earlier-queries';
 import type { StudyText } from './source';
 import { TakenInput } from './taken-input';
-
-/** Longest answer that is generated; what ends one earlier is in docs/measurements.md, "Source, queries, runs". */
-export const LONGEST_ANSWER_TOKENS = 64;
 
 /** Tokens by which a text without an answer is continued, as far as the model has positions for them. */
 export function continuationTokens(

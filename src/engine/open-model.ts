@@ -8,6 +8,7 @@ import type { Decoder } from '../model/decoder/decoder';
 import { createDecoder } from '../model/decoder/decoder';
 import type { ModelFolder, ModelHead } from '../model/load';
 import { loadModel } from '../model/load';
+import type { ChatTemplateFile } from '../model/tokenizer/chat-template';
 import type { Tokenizer } from '../model/tokenizer/tokenizer';
 import type { ModelFacts } from '../study/facts';
 import { plannedBytes, weightBuffers } from './memory/buffers';
@@ -21,6 +22,7 @@ export interface OpenModel {
   readonly tokenizer: Tokenizer | null;
   /** Why there is no tokenizer, in a sentence; empty where there is one. */
   readonly noTokenizer: string;
+  readonly chatTemplate: ChatTemplateFile | null;
   readonly calibration: Calibration | null;
   readonly decoder: Decoder;
   /** Of one token's forward pass outside attention: two per weight of every matrix it is multiplied with. */
@@ -77,6 +79,7 @@ export async function openModel(
     decoder,
     tokenizer: loaded.tokenizer,
     noTokenizer: loaded.noTokenizer,
+    chatTemplate: loaded.chatTemplate,
     calibration: loaded.calibration,
     weightOperations: 2 * matrixWeights(config),
     notices: weights.notices,
@@ -89,6 +92,7 @@ export async function openModel(
       headDimension: config.headDimension,
       vocabularySize: config.vocabularySize,
       trainedTokens: config.trainedTokens,
+      ...(loaded.chatTemplate && { hasChatTemplate: true }),
       parameterCount,
     },
   };

@@ -94,13 +94,15 @@ async function openFolder(
   configBytes: Uint8Array<ArrayBuffer>,
   options: ReadOptions,
 ): Promise<Opened> {
-  const [tokenizerBytes, settingsBytes] = await Promise.all(
-    ['tokenizer.json', 'tokenizer_config.json'].map((path) => readWhole(folder, path, options)),
+  const tokenizerBytes = await Promise.all(
+    ['tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja'].map((path) =>
+      readWhole(folder, path, options),
+    ),
   );
   const config = await parseConfig(parseJsonFile(configBytes, 'config.json'));
   return {
     config,
-    tokenizer: readFolderTokenizer(folder.name, tokenizerBytes ?? null, settingsBytes ?? null, config),
+    tokenizer: readFolderTokenizer(folder.name, tokenizerBytes, config),
     async weights() {
       const whole = await folder.open('model.safetensors', options);
       const { source, files } = whole

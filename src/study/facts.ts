@@ -10,6 +10,8 @@ export interface ModelFacts {
   readonly vocabularySize: number;
   readonly trainedTokens: number;
   readonly parameterCount: number;
+  /** Left out: its files have none. */
+  readonly hasChatTemplate?: boolean;
 }
 
 /** A task's needle: token range, the words that name it, its value, and whether the question asks for it. */

@@ -14,20 +14,35 @@ export type SourceSpec =
       readonly seed: number;
     }
   | { readonly kind: 'sample'; readonly sample: string; readonly tokens: number | null }
-  | { readonly kind: 'text'; readonly text: string };
+  | {
+      readonly kind: 'text';
+      readonly text: string;
+      /** Asked after the text. */
+      readonly question?: string;
+      /** Answers that count as right, the first of them read as the true one. */
+      readonly expected?: readonly string[];
+    };
 
 /**
  * First token of `queries`, before which methods evict that evict once. 'answer': the one that the answer's value starts with, so that
- * they evict after a task's question; null: a task's question and answer, otherwise the last ⌈T/8⌉ tokens. 0: all.
+ * they evict after the question; null: question and answer where there is one, otherwise the last ⌈T/8⌉ tokens. 0: all.
  */
 export type QueriesStart = number | 'answer' | null;
+
+/** Whether a question with a known answer follows the text: a task's, or one's own. */
+export function asksQuestion(source: SourceSpec): boolean {
+  return (
+    source.kind === 'task' ||
+    (source.kind === 'text' && source.question !== undefined && source.expected !== undefined)
+  );
+}
 
 /** Null: the text asks nothing, or the queries begin at a token that was chosen. */
 export function evictAfterOf({
   source,
   queriesStart,
 }: Pick<StudySpec, 'source' | 'queriesStart'>): EvictAfter | null {
-  if (source.kind !== 'task' || typeof queriesStart === 'number') return null;
+  if (!asksQuestion(source) || typeof queriesStart === 'number') return null;
   return queriesStart === 'answer' ? 'question' : 'context';
 }
 
@@ -45,6 +60,8 @@ export interface StudySpec {
   readonly queriesStart: QueriesStart;
   /** Whether the text begins with the model's start token; null: as the tokenizer itself has it. */
   readonly startToken: boolean | null;
+  /** Whether the model's chat template makes a user's message of the text; left out, it does not. */
+  readonly chatTemplate?: boolean;
 }
 
 /** What a text, and full attention on it, depend on. */
@@ -53,6 +70,7 @@ export function textKey({
   source,
   queriesStart,
   startToken,
-}: Pick<StudySpec, 'model' | 'source' | 'queriesStart' | 'startToken'>): string {
-  return fingerprint([model, source, queriesStart, startToken]);
+  chatTemplate = false,
+}: Pick<StudySpec, 'model' | 'source' | 'queriesStart' | 'startToken' | 'chatTemplate'>): string {
+  return fingerprint([model, source, queriesStart, startToken, chatTemplate]);
 }

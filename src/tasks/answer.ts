@@ -1,13 +1,18 @@
 import type { TaskInstance } from './task';
 
-/** "\n\nQuestion: …?\nAnswer:": the form in which every question stands after the text. */
+/** "\n\nQuestion: …?": the form in which every question stands after what is read. Outside a chat "\nAnswer:" follows. */
 export function questionText(question: string): string {
-  return `\n\nQuestion: ${question}\nAnswer:`;
+  return `\n\nQuestion: ${question}`;
 }
 
-/** " 1, 2, 3.": the form of every answer. The full stop ends it. */
-export function answerText(values: readonly string[]): string {
-  return ` ${values.join(', ')}.`;
+/** "1, 2, 3.": the form of every task's answer. The full stop ends it. */
+export function answerSentence(values: readonly string[]): string {
+  return `${values.join(', ')}.`;
+}
+
+/** An answer as it follows a prompt that is no chat. */
+export function plainAnswer(answer: string): string {
+  return ` ${answer}`;
 }
 
 /** The numbers of a generated answer, in order: runs of digits up to the first full stop or line break. */
@@ -35,4 +40,15 @@ export function digitsRight(generatedText: string, instance: Pick<TaskInstance, 
 /** Whether nothing generated later could change the answer: its sentence or line has ended. */
 export function isAnswerComplete(generatedText: string): boolean {
   return /[.\n]/.test(generatedText);
+}
+
+/** Of one's own question: one of the accepted answers stands in what was generated, letter case and kind of white space aside. */
+export function containsAnswer(generatedText: string, accepted: readonly string[]): boolean {
+  const plain = (text: string): string => text.toLowerCase().replace(/\s+/g, ' ').trim();
+  return accepted.some((answer) => plain(generatedText).includes(plain(answer)));
+}
+
+/** Whether a line that says something has ended. */
+export function hasEndedLine(generatedText: string): boolean {
+  return /\S.*\n/.test(generatedText);
 }

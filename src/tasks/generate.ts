@@ -1,13 +1,14 @@
 import { UserError } from '../base/user-error';
-import { answerText, questionText } from './answer';
+import { answerSentence } from './answer';
 import { fourNeedles } from './four-needles';
 import { fillWithHay, haySentences } from './hay';
 import { keyValue } from './key-value';
 import { placeNeedles } from './places';
+import { makePrompt } from './prompt';
 import { createRandom } from './random';
 import { singleNeedle } from './single-needle';
 import { stars } from './stars';
-import type { Needle, TaskDraft, TaskInstance, TaskKind, TaskRequest, TaskTokenizer } from './task';
+import type { Needle, TaskDraft, TaskInstance, TaskKind, TaskRequest } from './task';
 
 /** Every kind of task, in the order in which the page offers them. */
 export const taskList: readonly TaskKind[] = [singleNeedle, fourNeedles, keyValue, stars];
@@ -32,10 +33,12 @@ export function generateTask(request: TaskRequest): TaskInstance {
   const count = (text: string): number => tokenizer.encode(text).length;
 
   // The order of the needles in the text decides some answers, but not how long they are.
-  const question = questionText(draft.question);
-  const anyOrder = answerText(draft.answer ?? draft.needles.map((needle) => needle.value));
+  const { length: around } = makePrompt({
+    ...{ tokenizer, chat: request.chat ?? null, context: [], question: draft.question },
+    answer: answerSentence(draft.answer ?? draft.needles.map((needle) => needle.value)),
+  }).ids;
   const needleTokens = draft.needles.reduce((sum, needle) => sum + count(` ${needle.sentence}`), 0);
-  let room = tokens - tokenizer.startIds.length - needleTokens - count(question) - count(anyOrder);
+  let room = tokens - needleTokens - around;
   const seedOfHay = random.below(2 ** 32);
 
   for (;;) {
@@ -47,7 +50,7 @@ export function generateTask(request: TaskRequest): TaskInstance {
       filling.tokenCounts,
       createRandom(seedOfHay ^ 1),
     );
-    const instance = assemble(request, draft, question, weave(filling.sentences, draft, places));
+    const instance = assemble(request, draft, weave(filling.sentences, draft, places));
     if (instance.ids.length <= tokens) return instance;
     // Only where a tokenizer joins across sentence ends: the parts then do not add up to the whole.
     room -= instance.ids.length - tokens;
@@ -92,21 +95,18 @@ function weave(sentences: readonly string[], draft: TaskDraft, places: readonly 
   ]);
 }
 
-function assemble(request: TaskRequest, draft: TaskDraft, question: string, body: Piece[]): TaskInstance {
-  const { tokenizer, task, seed, tokens, depth } = request;
+function assemble(
+  { tokenizer, task, seed, tokens, depth, chat = null }: TaskRequest,
+  draft: TaskDraft,
+  body: Piece[],
+): TaskInstance {
   const inText = body.flatMap(({ needle }) => (needle ? [needle] : []));
-  const answer = answerText(draft.answer ?? inText.map((needle) => needle.value));
-  const promptText = body.map((piece) => piece.text).join('') + question;
-  const text = promptText + answer;
-
-  const begin = tokenizer.startIds;
-  const encoded = tokenizer.encode(text);
-  const starts = tokenStarts(tokenizer, text, encoded, [
-    ...body.map((piece) => piece.text),
-    question,
-    answer,
-  ]).map((start) => start + begin.length);
-
+  const prompt = makePrompt({
+    ...{ tokenizer, chat, question: draft.question },
+    context: body.map((piece) => piece.text),
+    answer: answerSentence(draft.answer ?? inText.map((needle) => needle.value)),
+  });
+  const { starts } = prompt;
   const needles: Needle[] = body.flatMap(({ needle }, index) =>
     needle
       ? [
@@ -121,46 +121,12 @@ function assemble(request: TaskRequest, draft: TaskDraft, question: string, body
       : [],
   );
   return {
-    task,
-    seed,
-    tokens,
-    depth,
-    text,
-    promptText,
-    answerText: answer,
-    questionStart: starts[body.length]!,
-    answerStart: starts[body.length + 1]!,
-    ids: [...begin, ...encoded],
-    needles,
+    ...{ task, seed, tokens, depth, needles },
+    text: prompt.text,
+    promptText: prompt.promptText,
+    answerText: prompt.answerText!,
+    questionStart: prompt.questionStart!,
+    answerStart: prompt.answerStart!,
+    ids: prompt.ids,
   };
-}
-
-/**
- * The token at which each piece of the text begins. Where encoding the pieces one by one gives the ids of the whole
- * (with the bundled tokenizer it does: its words never cross a space), the lengths add up; otherwise the length of the
- * encoded text before each piece says it, which takes one encoding a piece.
- */
-function tokenStarts(
-  tokenizer: TaskTokenizer,
-  text: string,
-  encoded: readonly number[],
-  pieces: readonly string[],
-): number[] {
-  const starts: number[] = [];
-  let joined = 0;
-  let agrees = true;
-  for (const piece of pieces) {
-    const ids = tokenizer.encode(piece);
-    starts.push(joined);
-    agrees &&= ids.every((id, i) => id === encoded[joined + i]);
-    joined += ids.length;
-  }
-  if (agrees && joined === encoded.length) return starts;
-
-  let characters = 0;
-  return pieces.map((piece) => {
-    const start = tokenizer.encode(text.slice(0, characters)).length;
-    characters += piece.length;
-    return start;
-  });
 }

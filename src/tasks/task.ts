@@ -7,6 +7,12 @@ export interface TaskTokenizer {
   startIds: readonly number[];
 }
 
+/** What a chat template makes of a user's message. */
+export interface Chat {
+  /** The message as it is written, what stands before it, and behind it up to where the answer begins. */
+  frame(message: string): { readonly before: string; readonly message: string; readonly after: string };
+}
+
 export const taskIds = ['single-needle', 'four-needles', 'key-value', 'stars'] as const;
 export type TaskId = (typeof taskIds)[number];
 
@@ -15,7 +21,7 @@ export type NeedleDepth = 'spread' | number;
 
 export interface TaskRequest {
   task: TaskId;
-  /** Most tokens of the whole: start token, text, question and answer. */
+  /** Most tokens of the whole: start token or what a chat template adds, text, question and answer. */
   tokens: number;
   /** Whole number of at most 32 bits. */
   seed: number;
@@ -23,6 +29,8 @@ export interface TaskRequest {
   /** Prose that the needles are hidden in. It is cycled when it is too short. */
   hay: readonly string[];
   tokenizer: TaskTokenizer;
+  /** Makes text and question a message; null, as by default: they are read as they are. */
+  chat?: Chat | null;
 }
 
 /** A sentence with a fact, woven into the hay. */

@@ -5,7 +5,6 @@ import {
   type Generation,
   type GenerationRequest,
   generate,
-  LONGEST_ANSWER_TOKENS,
 } from '../../src/engine/generation';
 import { logitBlocks } from '../../src/measure/logits';
 import { FULL_AS_TRAINED, full } from '../../src/methods/full';
@@ -15,6 +14,7 @@ import { scoresOf } from '../../src/model/architectures/config';
 import { attendSelection } from '../../src/model/decoder/attend';
 import { type DecoderSession, startSession } from '../../src/model/decoder/decoder';
 import { forward } from '../../src/model/decoder/forward';
+import { LONGEST_ANSWER_TOKENS } from '../../src/study/limits';
 import { someIds, tinyDecoder } from './tiny-model';
 
 const ops = createCpuOps();

@@ -7,6 +7,7 @@ import { makeModel } from './model';
 import { makeNormalizer } from './normalizer';
 import { makePreTokenizer } from './pre-tokenizer';
 import { isSettings } from './settings';
+import { specialToken } from './special-token';
 import { readTemplate, type Surroundings } from './template';
 import { tokenBytesOf } from './token-bytes';
 import { readVocabulary } from './vocabulary';
@@ -47,16 +48,6 @@ export interface Tokenizer {
   /** The highest token id, plus one. */
   vocabularySize: number;
 }
-
-const specialToken = z.nullish(
-  z.union([
-    z.string(),
-    z.pipe(
-      z.object({ content: z.string() }),
-      z.transform(({ content }) => content),
-    ),
-  ]),
-);
 
 const settingsSchema = z.looseObject({
   add_bos_token: z.nullish(z.boolean()),
