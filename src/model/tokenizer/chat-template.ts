@@ -67,7 +67,7 @@ export async function openChatTemplate(file: ChatTemplateFile | null): Promise<C
     );
   }
   const { makeRenderer } = await import('./render-template');
-  const render = makeRenderer(file);
+  const render = makeRenderer(file.template, file.tokens);
   const around = render(PLACE);
   const at = around.lastIndexOf(PLACE);
   if (at < 0) throw new UserError(CHANGED);

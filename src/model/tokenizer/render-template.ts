@@ -5,7 +5,6 @@
 import { Environment, Interpreter, parse, tokenize } from '@huggingface/jinja';
 import { quote } from '../../base/quote';
 import { isUserError, UserError } from '../../base/user-error';
-import type { ChatTemplateFile } from './chat-template';
 
 /** Several times the longest templates there are. */
 const MOST_CHARACTERS = 200_000;
@@ -72,7 +71,10 @@ const ENDLESS =
   'The chat template of this model has no end, or makes far more of a message than there is: it is damaged or hostile; read the text without it.';
 
 /** Gives the whole text of a message, up to where the answer begins. UserError for a template that cannot be followed. */
-export function makeRenderer({ template, tokens }: ChatTemplateFile): (message: string) => string {
+export function makeRenderer(
+  template: string,
+  tokens: Readonly<Record<string, string>>,
+): (message: string) => string {
   if (template.length > MOST_CHARACTERS) {
     throw new UserError(
       `The chat template of this model has ${template.length} characters, more than ${MOST_CHARACTERS}; read the text without it.`,
