@@ -48,7 +48,7 @@ import type { SparseQueriesArguments } from './operations/sparse-queries/op';
 import type { SumHeadsArguments } from './operations/sum-heads/op';
 import type { TopKArguments } from './operations/top-k/op';
 import type { TopKOfGroupsArguments } from './operations/top-k-of-groups/op';
-import type { DeviceBuffer, ElementType } from './rows';
+import type { DeviceBuffer, ElementType, HalfType } from './rows';
 
 export * from './arguments';
 export type { TileOrigin } from './operations/attention-tiles/op';
@@ -77,8 +77,8 @@ export interface MemoryLimits {
   readonly bufferBytes: number;
   /** Head rows that one operation may hold intermediate results of, beside its arguments. */
   readonly temporaryRows: number;
-  /** What a buffer of so many elements takes, at most `bufferBytes`. */
-  storageBytes(elements: number): number;
+  /** What a buffer of so many words of four bytes takes, at most `bufferBytes`. */
+  storageBytes(words: number): number;
 }
 
 export interface Ops {
@@ -87,6 +87,8 @@ export interface Ops {
   readonly description: string;
   /** True for a WebGPU adapter that computes in software: right answers, slower than the CPU backend. */
   readonly isSoftware: boolean;
+  /** Whether it multiplies by halves at no loss of time: where it does not, they are better kept as floats if there is room. */
+  readonly readsHalves: boolean;
 
   /**
    * Compiles what a stage of the study takes that the page opens with, and resolves once that is done; at once where nothing
@@ -100,9 +102,11 @@ export interface Ops {
   /** As `allocate`, but with any contents: for what is written whole before anything reads it, and so costs no clearing. */
   scratch(type: ElementType, length: number, label: string): DeviceBuffer;
   upload(data: Float32Array | Uint32Array, label: string): DeviceBuffer;
+  /** Floats of 16 bits as they are: their bits, each in one element of the array. */
+  uploadHalves(type: HalfType, bits: Uint16Array, label: string): DeviceBuffer;
   /** Overwrites elements [offset, offset + data.length); ordered with encoded work. */
   write(buffer: DeviceBuffer, offset: number, data: Float32Array | Uint32Array): void;
-  /** Runs all encoded work and copies elements out. Throws when the buffer's type is another one. */
+  /** Runs all encoded work and copies elements out, halves as the floats that they are. Throws when the buffer's type is another one. */
   readFloats(buffer: DeviceBuffer, offset?: number, length?: number): Promise<Float32Array>;
   readIntegers(buffer: DeviceBuffer, offset?: number, length?: number): Promise<Uint32Array>;
   /** Frees buffers once encoded work no longer needs them. */

@@ -5,10 +5,22 @@
  * A view carries strides, so one buffer serves token-major projections and head-major captures without a copy.
  */
 
-/** What a buffer holds: 32-bit floats or 32-bit unsigned integers. */
-export type ElementType = 'f32' | 'u32';
+/** Floats of 16 bits, two to a word, in which weights may lie as they were stored; only operations that say so read them. */
+export type HalfType = 'f16' | 'bf16';
 
-/** Storage owned by a backend. `length` counts elements of four bytes. */
+/** What a buffer holds: 32-bit floats, 32-bit unsigned integers, or halves. */
+export type ElementType = 'f32' | 'u32' | HalfType;
+
+export function isHalf(type: ElementType): type is HalfType {
+  return type === 'f16' || type === 'bf16';
+}
+
+/** Words of four bytes that so many elements take. */
+export function wordsOf(type: ElementType, elements: number): number {
+  return isHalf(type) ? Math.ceil(elements / 2) : elements;
+}
+
+/** Storage owned by a backend. `length` counts elements. */
 export interface DeviceBuffer {
   readonly type: ElementType;
   readonly length: number;

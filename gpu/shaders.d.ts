@@ -452,6 +452,22 @@ declare module '*/store-vec4-vectors.wgsl' {
   const code: string;
   export default code;
 }
+declare module '*/stored-bf16.wgsl' {
+  const code: string;
+  export default code;
+}
+declare module '*/stored-elements.wgsl' {
+  const code: string;
+  export default code;
+}
+declare module '*/stored-f16.wgsl' {
+  const code: string;
+  export default code;
+}
+declare module '*/stored-f32.wgsl' {
+  const code: string;
+  export default code;
+}
 declare module '*/visible-keys.wgsl' {
   const code: string;
   export default code;

@@ -30,6 +30,7 @@ export function createCpuOps(options: CpuOptions = {}): Ops {
     backend: 'cpu',
     description: kernels ? 'CPU, WebAssembly SIMD' : 'CPU, plain TypeScript',
     isSoftware: false,
+    readsHalves: false,
     async warmUp() {},
     ...storage,
     pace,

@@ -1,15 +1,18 @@
 /** Allocation, transfer and accounting of CPU buffers. */
+
+import { floatsOfHalves } from '../halves';
 import { noRoom } from '../memory';
 import type { MemoryLimits, Ops } from '../ops';
-import type { DeviceBuffer } from '../rows';
+import { type DeviceBuffer, isHalf, wordsOf } from '../rows';
 import { checkSpan } from '../validate';
-import { CpuBuffer, dataOf, floatsOf, integersOf } from './buffer';
+import { arrayOf, CpuBuffer, dataOf, floatsOf, integersOf } from './buffer';
 
 type Storage = Pick<
   Ops,
   | 'allocate'
   | 'scratch'
   | 'upload'
+  | 'uploadHalves'
   | 'write'
   | 'readFloats'
   | 'readIntegers'
@@ -19,7 +22,7 @@ type Storage = Pick<
   | 'destroy'
 >;
 
-const BYTES_PER_ELEMENT = 4;
+const BYTES_PER_WORD = 4;
 
 /** Half of the machine's memory where a browser tells it, in GiB and never above 8; otherwise 4 GiB. */
 function defaultMemoryBytes(): number {
@@ -33,7 +36,7 @@ export function cpuMemoryLimits(budgetBytes = defaultMemoryBytes()): MemoryLimit
     budgetBytes,
     bufferBytes: budgetBytes,
     temporaryRows: 0,
-    storageBytes: (elements) => elements * BYTES_PER_ELEMENT,
+    storageBytes: (words) => words * BYTES_PER_WORD,
   };
 }
 
@@ -45,12 +48,12 @@ export function createStorage(memoryBytes?: number): Storage {
   let peakBytes = 0;
 
   const allocate: Ops['allocate'] = (type, length, label) => {
-    const needed = memoryLimits.storageBytes(length);
+    const needed = memoryLimits.storageBytes(wordsOf(type, length));
     if (bytes + needed > memoryLimits.budgetBytes)
       throw noRoom(label, needed, bytes, memoryLimits.budgetBytes, 'memory');
     const buffer = new CpuBuffer(type, length, label);
     held.add(buffer);
-    bytes += length * BYTES_PER_ELEMENT;
+    bytes += needed;
     peakBytes = Math.max(peakBytes, bytes);
     return buffer;
   };
@@ -64,7 +67,7 @@ export function createStorage(memoryBytes?: number): Storage {
     for (const buffer of buffers) {
       if (!(buffer instanceof CpuBuffer) || !held.delete(buffer)) continue;
       buffer.data = undefined;
-      bytes -= buffer.length * BYTES_PER_ELEMENT;
+      bytes -= memoryLimits.storageBytes(wordsOf(buffer.type, buffer.length));
     }
   };
 
@@ -78,9 +81,18 @@ export function createStorage(memoryBytes?: number): Storage {
       dataOf(buffer).set(data);
       return buffer;
     },
+    uploadHalves(type, bits, label) {
+      const buffer = allocate(type, bits.length, label);
+      arrayOf(buffer).set(bits);
+      return buffer;
+    },
     // Asynchronous so that a wrong argument rejects, as it does where reading takes time.
     async readFloats(buffer, offset = 0, length = rest(buffer, offset)) {
-      checkSpan('readFloats', 'buffer', buffer, 'f32', offset, length);
+      const { type } = buffer;
+      checkSpan('readFloats', 'buffer', buffer, isHalf(type) ? type : 'f32', offset, length);
+      if (isHalf(type)) {
+        return floatsOfHalves(type, (arrayOf(buffer) as Uint16Array).subarray(offset, offset + length));
+      }
       return floatsOf(buffer).slice(offset, offset + length);
     },
     async readIntegers(buffer, offset = 0, length = rest(buffer, offset)) {

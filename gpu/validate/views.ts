@@ -5,8 +5,7 @@
  * sentence that names the operation and the argument.
  */
 import type { IndexList, RowScalars, ScoreRows, ScoreRule } from '../arguments';
-import type { DeviceBuffer, ElementType, Rows } from '../rows';
-import { endOfRows } from '../rows';
+import { type DeviceBuffer, type ElementType, endOfRows, isHalf, type Rows } from '../rows';
 
 /** Shape that a view must have; what is left out is free. */
 export interface ExpectedShape {
@@ -122,6 +121,22 @@ export function checkInput(
     (expected.channels !== undefined && expected.channels !== channels);
   if (wrong) checkShape(operation, argument, view, expected);
   checkBuffer(operation, argument, view.buffer, type, endOfRows(view));
+}
+
+/** A view that an operation reads, of floats or of halves; of halves only whole vectors of four. */
+export function checkStored(
+  operation: string,
+  argument: string,
+  view: Rows,
+  expected: ExpectedShape = {},
+): void {
+  const { type } = view.buffer;
+  checkInput(operation, argument, view, expected, isHalf(type) ? type : 'f32');
+  const { offset, channels, headStride, rowStride, heads, rows } = view;
+  const steps = [offset, channels, rows > 1 ? rowStride : 0, heads > 1 ? headStride : 0];
+  if (isHalf(type) && endOfRows(view) > 0 && steps.some((step) => step % 4 !== 0)) {
+    fail(operation, `${argument} holds ${type}, of which only whole vectors of four can be read`);
+  }
 }
 
 /** A view that an operation writes: as `checkInput`, and no row may lie on another. */

@@ -1,7 +1,7 @@
 import { UserError } from '../../src/base/user-error';
 import { mebibytes, noRoom } from '../memory';
 import type { MemoryLimits } from '../ops';
-import type { DeviceBuffer, ElementType } from '../rows';
+import { type DeviceBuffer, type ElementType, wordsOf } from '../rows';
 
 /** Freed storage kept for reuse, at least: where there is much memory, a sixteenth, as large buffers take milliseconds to make. */
 const LEAST_POOL_BYTES = 2 ** 27;
@@ -71,7 +71,7 @@ export class Buffers {
     label: string,
     isInTheWay: (storage: Storage) => boolean,
   ): NewStorage {
-    const bytes = this.#bytesOf(length, label);
+    const bytes = this.#bytesOf(wordsOf(type, length), label);
     const pooled = this.#takePooled(bytes, isInTheWay);
     if (!pooled) this.#makeRoom(bytes, label);
     const storage = pooled ?? this.#make(bytes, label);
@@ -111,8 +111,8 @@ export class Buffers {
    *
    * @throws UserError as `create` does
    */
-  mustSubmitBefore(length: number, label: string): boolean {
-    const bytes = this.#bytesOf(length, label);
+  mustSubmitBefore(type: ElementType, length: number, label: string): boolean {
+    const bytes = this.#bytesOf(wordsOf(type, length), label);
     if (this.#pool.get(bytes)?.length) return false;
     this.#makeRoom(bytes, label);
     return this.#condemnedBytes > 0 && this.#bytes + this.#condemnedBytes + bytes > this.limits.budgetBytes;
@@ -165,18 +165,18 @@ export class Buffers {
     this.destroyCondemned();
   }
 
-  #bytesOf(length: number, label: string): number {
-    if (!Number.isSafeInteger(length) || length < 0) {
-      throw new RangeError(`allocate: ${label} has a length of ${length}, not a whole number of elements`);
+  #bytesOf(words: number, label: string): number {
+    if (!Number.isSafeInteger(words) || words < 0) {
+      throw new RangeError(`allocate: ${label} has a length of ${words} words, not a whole number`);
     }
     const { bufferBytes } = this.limits;
-    if (length * 4 > bufferBytes) {
+    if (words * 4 > bufferBytes) {
       throw new UserError(
-        `${label} needs a buffer of ${mebibytes(length * 4)} MiB, this GPU allows at most ${mebibytes(bufferBytes)} MiB ` +
+        `${label} needs a buffer of ${mebibytes(words * 4)} MiB, this GPU allows at most ${mebibytes(bufferBytes)} MiB ` +
           `(${Math.floor(bufferBytes / 4)} numbers); use a shorter text, a smaller model or the CPU backend.`,
       );
     }
-    return this.limits.storageBytes(length);
+    return this.limits.storageBytes(words);
   }
 
   #count(bytes: number): void {
@@ -220,8 +220,8 @@ export class Buffers {
 export function webGpuMemoryLimits(limits: Omit<MemoryLimits, 'storageBytes'>): MemoryLimits {
   return {
     ...limits,
-    storageBytes(elements) {
-      const bytes = Math.max(elements * 4, 16);
+    storageBytes(words) {
+      const bytes = Math.max(words * 4, 16);
       const step = Math.max(256, 2 ** (Math.floor(Math.log2(bytes)) - 3));
       return Math.min(Math.ceil(bytes / step) * step, limits.bufferBytes);
     },

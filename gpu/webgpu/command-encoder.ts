@@ -1,6 +1,6 @@
 import { DeviceError } from '../device-error';
 import type { MeasuredTime, MemoryLimits, Stopwatch } from '../ops';
-import type { DeviceBuffer, ElementType } from '../rows';
+import type { DeviceBuffer, ElementType, HalfType } from '../rows';
 import { Buffers, type NewStorage, type Storage, type StorageBuffer } from './buffers';
 import type { Capabilities } from './capabilities';
 import { Commands } from './commands';
@@ -102,7 +102,7 @@ export class CommandEncoder {
 
   #create(type: ElementType, length: number, label: string, isInTheWay = isAsked): NewStorage {
     this.#opened.throwFailure();
-    if (this.#buffers.mustSubmitBefore(length, label)) this.flush();
+    if (this.#buffers.mustSubmitBefore(type, length, label)) this.flush();
     return this.#buffers.create(type, length, label, isInTheWay);
   }
 
@@ -130,12 +130,29 @@ export class CommandEncoder {
   }
 
   upload(data: Float32Array | Uint32Array, label: string): StorageBuffer {
-    const type = data instanceof Float32Array ? 'f32' : 'u32';
+    return this.#uploadAs(data instanceof Float32Array ? 'f32' : 'u32', data.length, data, label);
+  }
+
+  /** Halves, two to a word, the first of them in its lower half. */
+  uploadHalves(type: HalfType, bits: Uint16Array, label: string): StorageBuffer {
+    const isWhole = bits.length % 2 === 0 && bits.byteOffset % 4 === 0;
+    const whole = isWhole ? bits : new Uint16Array(bits.length + (bits.length % 2));
+    if (!isWhole) whole.set(bits);
+    const words = new Uint32Array(whole.buffer, whole.byteOffset, whole.length / 2);
+    return this.#uploadAs(type, bits.length, words, label);
+  }
+
+  #uploadAs(
+    type: ElementType,
+    length: number,
+    words: Float32Array | Uint32Array,
+    label: string,
+  ): StorageBuffer {
     // What encoded work uses cannot be written before that is submitted.
     const { submission } = this.#commands;
     const isUsed = (storage: Storage): boolean => storage.isAsked || storage.lastUse === submission;
-    const { buffer } = this.#create(type, data.length, label, isUsed);
-    this.write(buffer, 0, data);
+    const { buffer } = this.#create(type, length, label, isUsed);
+    this.write(buffer, 0, words);
     return buffer;
   }
 

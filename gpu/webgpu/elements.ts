@@ -24,11 +24,18 @@ export function defineElementKernels<Binding extends string, Parameter extends s
   type: 'f32' | 'u32',
   shader: Shader<Binding, Parameter>,
 ): ElementKernels<Binding, Parameter> {
-  const { code } = shader;
   return {
-    scalars: defineKernel(name, { ...shader, code: `${SCALARS[type]} ${code}` }),
-    vectors: defineKernel(`${name}-vectors`, { ...shader, code: `${VECTORS[type]} ${code}` }),
+    scalars: defineKernel(name, { ...shader, code: `${SCALARS[type]} ${shader.code}` }),
+    vectors: defineKernel(`${name}-vectors`, ofVectors(type, shader)),
   };
+}
+
+/** The shader whose elements are vectors. */
+export function ofVectors<Binding extends string, Parameter extends string>(
+  type: 'f32' | 'u32',
+  shader: Shader<Binding, Parameter>,
+): Shader<Binding, Parameter> {
+  return { ...shader, code: `${VECTORS[type]} ${shader.code}` };
 }
 
 /** The kernel for these views, and the views in its elements: vectors if all of them have them. */

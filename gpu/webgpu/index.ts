@@ -2,8 +2,10 @@
  * The operations in WGSL. Kernels are with their operation in `operations/`, parts that they share in `wgsl/parts/`; this folder
  * holds what carries them.
  */
+
+import { floatsOfHalves } from '../halves';
 import type { Arguments, Ops } from '../ops';
-import type { DeviceBuffer } from '../rows';
+import { type DeviceBuffer, isHalf } from '../rows';
 import { checkSpan } from '../validate';
 import { StorageBuffer } from './buffers';
 import { CommandEncoder } from './command-encoder';
@@ -30,17 +32,26 @@ export async function createWebGpuOps(options: WebGpuOptions = {}): Promise<WebG
     backend: 'webgpu',
     description: opened.capabilities.description,
     isSoftware: opened.capabilities.isFallbackAdapter,
+    // There, taking them apart takes more time than reading half as much saves.
+    readsHalves: !opened.capabilities.isFallbackAdapter,
     warmUp: (stage) => encoder.warmUp.warmUp(stage),
     pipelinesInUse: () => encoder.pipelinesInUse(),
     allocate: (type, length, label) => encoder.allocate(type, length, label),
     scratch: (type, length, label) => encoder.scratch(type, length, label),
     upload: (data, label) => encoder.upload(data, label),
+    uploadHalves: (type, bits, label) => encoder.uploadHalves(type, bits, label),
     write(buffer, offset, data) {
       checkSpan('write', 'buffer', buffer, data instanceof Float32Array ? 'f32' : 'u32', offset, data.length);
       encoder.write(own(buffer), offset, data);
     },
     async readFloats(buffer, offset = 0, length = rest(buffer, offset)) {
-      checkSpan('readFloats', 'buffer', buffer, 'f32', offset, length);
+      const { type } = buffer;
+      checkSpan('readFloats', 'buffer', buffer, isHalf(type) ? type : 'f32', offset, length);
+      if (isHalf(type)) {
+        const first = Math.floor(offset / 2);
+        const words = await encoder.read(own(buffer), first, Math.ceil((offset + length) / 2) - first);
+        return floatsOfHalves(type, new Uint16Array(words).subarray(offset % 2, (offset % 2) + length));
+      }
       return new Float32Array(await encoder.read(own(buffer), offset, length));
     },
     async readIntegers(buffer, offset = 0, length = rest(buffer, offset)) {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { fromFloat16, toFloat16 } from '../../src/model/files/float16';
+import { fromFloat16, toFloat16 } from '../../src/base/float16';
 import { toFloat32, toInt32 } from '../../src/model/files/tensor-values';
 
 const allHalves = Uint16Array.from({ length: 65536 }, (_, half) => half);

@@ -5,7 +5,7 @@
 // Equals     `gatherRows` of cpu.ts, exactly.
 //
 // Constants  ACCUMULATE.
-// Types      Element: f32, or vec4f where all rows can be read so.
+// Types      Element: f32, or vec4f where all rows can be read so. Stored, and numbers(Stored), an Element: stored-*.wgsl.
 
 struct Params {
   tableRows: u32,
@@ -19,7 +19,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> table: array<Element>;
+@group(0) @binding(1) var<storage, read> table: array<Stored>;
 @group(0) @binding(2) var<storage, read> indices: array<u32>;
 @group(0) @binding(3) var<storage, read_write> out: array<Element>;
 
@@ -34,7 +34,7 @@ fn main(
   let channel = element % params.channels;
   if (row >= params.rows) { return; }
   let tableRow = min(indices[params.indexOffset + row], params.tableRows - 1u);
-  var value = table[params.tableOffset + tableRow * params.tableRowStride + channel];
+  var value = numbers(table[params.tableOffset + tableRow * params.tableRowStride + channel]);
   let at = params.outOffset + row * params.outRowStride + channel;
   if (ACCUMULATE) { value += out[at]; }
   out[at] = value;

@@ -1,16 +1,23 @@
+import { isHalf } from '../../rows';
 import type { CommandEncoder } from '../../webgpu/command-encoder';
-import { defineElementKernels, inElements } from '../../webgpu/elements';
+import { defineElementKernels, inElements, ofVectors } from '../../webgpu/elements';
 import { linearGrid } from '../../webgpu/grid';
+import { defineKernel, withParts } from '../../webgpu/kernel';
+import { forHalves } from '../../wgsl/parts/stored';
+import elementsCode from '../../wgsl/parts/stored-elements.wgsl';
 import shader from './gather-rows.wgsl';
 import { checkGatherRows, type GatherRowsArguments } from './op';
 
-const kernels = defineElementKernels('gather-rows', 'f32', shader);
+const kernels = defineElementKernels('gather-rows', 'f32', withParts(shader, elementsCode));
+const ofHalves = forHalves('gather-rows-vectors', ofVectors('f32', shader), defineKernel);
 
 /** Encodes `Ops.gatherRows`. */
 export function gatherRows(encoder: CommandEncoder, a: GatherRowsArguments): void {
   checkGatherRows(a);
   if (a.out.rows * a.out.channels === 0) return;
-  const { kernel, views } = inElements(kernels, { table: a.table, out: a.out });
+  const { type } = a.table.buffer;
+  const { kernel: ofFloats, views } = inElements(kernels, { table: a.table, out: a.out });
+  const kernel = isHalf(type) ? ofHalves[type] : ofFloats;
   const { table, out } = views;
   const elements = out.rows * out.channels;
   encoder.dispatch({

@@ -1,6 +1,6 @@
 /** Linear layers, and products per head: out = input · weightᵀ + bias. */
-import { floatsOf } from '../../cpu/buffer';
-import { PANEL_ROWS, Panel, rowStarts } from '../../cpu/panel';
+import { floatRows, floatsOf } from '../../cpu/buffer';
+import { PANEL_ROWS, Panel } from '../../cpu/panel';
 import { checkMatmul, type MatmulArguments, productsOf } from './op';
 
 /** Weight elements taken at a time: as many as stay in the second-level cache while all input rows pass. */
@@ -20,8 +20,6 @@ export function multiplyHead(a: MatmulArguments): void {
   const inputData = floatsOf(input.buffer);
   const outData = floatsOf(out.buffer);
   const bias = a.bias && floatsOf(a.bias);
-  const weightData = floatsOf(weight.buffer);
-  const weightStarts = rowStarts(weight, 0);
   const channels = input.channels;
   const columns = weight.rows;
   const block = Math.min(
@@ -31,7 +29,7 @@ export function multiplyHead(a: MatmulArguments): void {
   const panel = new Panel(channels, block);
   for (let from = 0; from < columns; from += block) {
     const count = Math.min(block, columns - from);
-    const right = { data: weightData, starts: weightStarts.subarray(from, from + count) };
+    const right = floatRows(weight, 0, from, count);
     for (let row = 0; row < input.rows; row += PANEL_ROWS) {
       const rows = Math.min(PANEL_ROWS, input.rows - row);
       panel.fill(inputData, input.offset + row * input.rowStride, input.rowStride, rows, right, count, 1);

@@ -26,7 +26,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<vec4f>;
-@group(0) @binding(2) var<storage, read> weight: array<vec4f>;
+@group(0) @binding(2) var<storage, read> weight: array<Stored>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> out: array<f32>;
 
@@ -61,14 +61,14 @@ fn main(
   var left = array<vec4f, ROWS>();
   var right = array<vec4f, ROWS>();
   for (var v = 0u; v < params.vectors; v++) {
-    let b0 = weight[w0 + v];
-    let b1 = weight[w1 + v];
-    let b2 = weight[w2 + v];
-    let b3 = weight[w3 + v];
-    let b4 = weight[w4 + v];
-    let b5 = weight[w5 + v];
-    let b6 = weight[w6 + v];
-    let b7 = weight[w7 + v];
+    let b0 = numbers(weight[w0 + v]);
+    let b1 = numbers(weight[w1 + v]);
+    let b2 = numbers(weight[w2 + v]);
+    let b3 = numbers(weight[w3 + v]);
+    let b4 = numbers(weight[w4 + v]);
+    let b5 = numbers(weight[w5 + v]);
+    let b6 = numbers(weight[w6 + v]);
+    let b7 = numbers(weight[w7 + v]);
     for (var row = 0u; row < ROWS; row++) {
       let x = input[params.inputOffset + min(row, params.rows - 1u) * params.inputStride + v];
       left[row] += vec4f(dot(x, b0), dot(x, b1), dot(x, b2), dot(x, b3));

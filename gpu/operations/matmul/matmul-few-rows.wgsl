@@ -26,7 +26,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<vec4f>;
-@group(0) @binding(2) var<storage, read> weight: array<vec4f>;
+@group(0) @binding(2) var<storage, read> weight: array<Stored>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> out: array<f32>;
 
@@ -59,10 +59,10 @@ fn main(
   var v = lane;
   // Four loads before the first of them is needed.
   for (; v + 3u * LANES < params.vectors; v += 4u * LANES) {
-    let w0 = weight[start + v];
-    let w1 = weight[start + v + LANES];
-    let w2 = weight[start + v + 2u * LANES];
-    let w3 = weight[start + v + 3u * LANES];
+    let w0 = numbers(weight[start + v]);
+    let w1 = numbers(weight[start + v + LANES]);
+    let w2 = numbers(weight[start + v + 2u * LANES]);
+    let w3 = numbers(weight[start + v + 3u * LANES]);
     for (var row = 0u; row < ROWS; row++) { // unrolled
       let at = params.inputOffset + min(row, params.rows - 1u) * params.inputStride + v;
       sums[row] += dot(input[at], w0) + dot(input[at + LANES], w1) +
@@ -70,7 +70,7 @@ fn main(
     }
   }
   for (; v < params.vectors; v += LANES) {
-    let w = weight[start + v];
+    let w = numbers(weight[start + v]);
     for (var row = 0u; row < ROWS; row++) { // unrolled
       sums[row] += dot(input[params.inputOffset + min(row, params.rows - 1u) * params.inputStride + v], w);
     }

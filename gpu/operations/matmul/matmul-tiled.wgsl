@@ -26,7 +26,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<vec4f>;
-@group(0) @binding(2) var<storage, read> weight: array<vec4f>;
+@group(0) @binding(2) var<storage, read> weight: array<Stored>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> out: array<Element>;
 
@@ -43,7 +43,7 @@ fn leftVector(start: u32, vector: u32) -> vec4f {
 }
 
 fn rightVector(start: u32, vector: u32) -> vec4f {
-  return weight[start + vector];
+  return numbers(weight[start + vector]);
 }
 
 /// Four biases; the last one again beyond the end.

@@ -1,9 +1,10 @@
 import { type DeviceBuffer, type Rows, sliceHeads } from '../../rows';
-import { checkApart, checkBuffer, checkGroups, checkInput, checkOutput } from '../../validate';
+import { checkApart, checkBuffer, checkGroups, checkInput, checkOutput, checkStored } from '../../validate';
 
 /**
  * out[h,i,j] (+)= Σ_k input[h,i,k] · weight[⌊h·W/H⌋,j,k] + bias[j]: input [H,n,K], weight [W,M,K] with H a multiple of W, out
- * [H,n,M]; linear layers have one head. out must not overlap input or weight.
+ * [H,n,M]; linear layers have one head. The weight may hold halves; sums are of 32-bit floats all the same. out must not overlap
+ * input or weight.
  */
 export interface MatmulArguments {
   readonly input: Rows;
@@ -15,7 +16,7 @@ export interface MatmulArguments {
 
 export function checkMatmul(a: MatmulArguments): void {
   checkInput('matmul', 'input', a.input);
-  checkInput('matmul', 'weight', a.weight, { channels: a.input.channels });
+  checkStored('matmul', 'weight', a.weight, { channels: a.input.channels });
   checkGroups('matmul', 'input', a.input.heads, 'weight', a.weight.heads);
   const shape = { heads: a.input.heads, rows: a.input.rows, channels: a.weight.rows };
   checkOutput('matmul', 'out', a.out, shape);

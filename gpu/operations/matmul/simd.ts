@@ -1,6 +1,5 @@
 /** Linear layers through the WebAssembly kernels. */
-import { floatsOf } from '../../cpu/buffer';
-import { rowStarts } from '../../cpu/panel';
+import { floatRows, floatsOf } from '../../cpu/buffer';
 import type { SimdKernels } from '../../cpu/simd/instance';
 import { packColumns, roundUp, TILE_COLUMNS, TILE_ROWS } from '../../cpu/simd/pack';
 import { type matmul, multiplyHead } from './cpu';
@@ -28,7 +27,6 @@ export function createSimdMatmul(kernels: SimdKernels): typeof matmul {
       return;
     }
     const inputData = floatsOf(input.buffer);
-    const weights = { data: floatsOf(weight.buffer), starts: rowStarts(weight, 0) };
     const blockRows = blockOf(BLOCK_ELEMENTS, channels, TILE_ROWS, rows);
     const blockColumns = blockOf(BLOCK_ELEMENTS, channels, TILE_COLUMNS, weight.rows);
     const weightAt = blockRows * channels;
@@ -36,7 +34,7 @@ export function createSimdMatmul(kernels: SimdKernels): typeof matmul {
     const memory = kernels.floats(outAt + blockRows * blockColumns);
     for (let column = 0; column < weight.rows; column += blockColumns) {
       const columns = Math.min(blockColumns, weight.rows - column);
-      packColumns(weights, column, columns, channels, memory, weightAt);
+      packColumns(floatRows(weight, 0, column, columns), 0, columns, channels, memory, weightAt);
       for (let row = 0; row < rows; row += blockRows) {
         const count = Math.min(blockRows, rows - row);
         for (let r = 0; r < count; r++) {

@@ -8,16 +8,17 @@ import { asVectors } from '../../webgpu/vectors';
 import { hasVectors } from '../../webgpu/views';
 import { gemmTile, splitTileOf } from '../../wgsl/parts/gemm-tile';
 import { defineVec4StoreKernels } from '../../wgsl/parts/store-vec4';
+import { forStored, storedType } from '../../wgsl/parts/stored';
 import registersShader from './matmul.wgsl';
 import columnsShader from './matmul-columns.wgsl';
 import fewRowsShader from './matmul-few-rows.wgsl';
 import tiledShader from './matmul-tiled.wgsl';
 import { checkMatmul, type MatmulArguments, productsOf } from './op';
 
-const registers = defineKernel('matmul', registersShader);
-const tiled = defineVec4StoreKernels('matmul-tiled', gemmTile(tiledShader));
-const fewRows = defineKernel('matmul-few-rows', fewRowsShader);
-const columnsOnly = defineKernel('matmul-columns', columnsShader);
+const registers = forStored('matmul', registersShader, defineKernel);
+const tiled = forStored('matmul-tiled', gemmTile(tiledShader), defineVec4StoreKernels);
+const fewRows = forStored('matmul-few-rows', fewRowsShader, defineKernel);
+const columnsOnly = forStored('matmul-columns', columnsShader, defineKernel);
 
 /** Up to this many rows every weight is read once for all of them. */
 const FEW_ROWS = 8;
@@ -50,7 +51,7 @@ function encodeTiled(encoder: CommandEncoder, a: MatmulArguments, input: Rows, w
   const { rows, channels: columns } = a.out;
   const parts = encoder.partsFor(matmulWork(rows, columns, input.channels));
   // Slices of columns first: every weight is then read in one of them only.
-  const { kernel, constants, tileRows, tileColumns } = tilingFor(encoder, a.out, input.channels);
+  const { kernel, constants, tileRows, tileColumns } = tilingFor(encoder, a, input.channels);
   const columnSpans = spans(columns, parts, tileColumns);
   const rowSpans = spans(rows, Math.ceil(parts / columnSpans.length), tileRows);
   for (const column of columnSpans) {
@@ -76,13 +77,14 @@ function encodeTiled(encoder: CommandEncoder, a: MatmulArguments, input: Rows, w
 }
 
 /** Workgroup memory serves hardware; on a software adapter threads pay too dearly for waiting for each other. */
-function tilingFor(encoder: CommandEncoder, out: Rows, channels: number): Tiling {
+function tilingFor(encoder: CommandEncoder, { out, weight }: MatmulArguments, channels: number): Tiling {
+  const type = storedType(weight.buffer);
   if (encoder.isSoftwareAdapter) {
-    return { kernel: registers, constants: {}, tileRows: REGISTERS_TILE, tileColumns: REGISTERS_TILE };
+    return { kernel: registers[type], constants: {}, tileRows: REGISTERS_TILE, tileColumns: REGISTERS_TILE };
   }
   const shape = splitTileOf(encoder, out.rows, out.channels, channels);
   return {
-    kernel: hasVectors(out) ? tiled.vectors : tiled.scalars,
+    kernel: hasVectors(out) ? tiled[type].vectors : tiled[type].scalars,
     constants: shape.constants,
     tileRows: shape.leftRows,
     tileColumns: shape.rightRows,
@@ -91,10 +93,11 @@ function tilingFor(encoder: CommandEncoder, out: Rows, channels: number): Tiling
 
 function encodeFewRows(encoder: CommandEncoder, a: MatmulArguments, input: Rows, weight: Rows): void {
   const { rows, channels: columns } = a.out;
+  const type = storedType(weight.buffer);
   const lanes = lanesFor(encoder, columns, input.channels / 4);
   const [kernel, columnsPerWorkgroup] = encoder.isSoftwareAdapter
-    ? [columnsOnly, 128]
-    : [fewRows, 64 / lanes];
+    ? [columnsOnly[type], 128]
+    : [fewRows[type], 64 / lanes];
   const parts = encoder.partsFor(matmulWork(rows, columns, input.channels));
   for (const { start, count } of spans(columns, parts, columnsPerWorkgroup)) {
     encoder.dispatch({

@@ -1,4 +1,4 @@
-import { toFloat16 } from './float16';
+import { toFloat16 } from '../../base/float16';
 import { bytesPerValue } from './tensor-values';
 
 /** A tensor to write: row-major values, as many as the shape says. */

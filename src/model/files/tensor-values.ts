@@ -1,6 +1,6 @@
+import { fromBfloat16, fromFloat16 } from '../../base/float16';
 import { quote } from '../../base/quote';
 import { UserError } from '../../base/user-error';
-import { fromFloat16 } from './float16';
 
 /** Bytes per value of each type that safetensors files carry. */
 export const bytesPerValue = {
@@ -101,11 +101,4 @@ function view<T>(bytes: Uint8Array, type: ArrayType<T>): T {
   // Not slice(): on Node's Buffer that is another view.
   const aligned = bytes.byteOffset % type.BYTES_PER_ELEMENT === 0 ? bytes : new Uint8Array(bytes);
   return new type(aligned.buffer, aligned.byteOffset, bytes.byteLength / type.BYTES_PER_ELEMENT);
-}
-
-/** BF16 is the upper half of a float32. Written as bits, so that NaN payloads survive. */
-function fromBfloat16(halves: Uint16Array): Float32Array {
-  const bits = new Uint32Array(halves.length);
-  for (let i = 0; i < halves.length; i++) bits[i] = halves[i]! << 16;
-  return new Float32Array(bits.buffer);
 }

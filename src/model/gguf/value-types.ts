@@ -1,5 +1,5 @@
 /** How GGUF files store values (ggml.h, ggml_type; sizes: ggml-common.h). Each block holds so many values in so many bytes. */
-import { fromFloat16 } from '../files/float16';
+import { fromFloat16 } from '../../base/float16';
 import { toFloat32 } from '../files/tensor-values';
 
 export interface GgufValueType {

@@ -47,3 +47,10 @@ function float16Subnormal(magnitude: number): number {
   const rest = steps - whole;
   return rest > 0.5 || (rest === 0.5 && whole % 2 === 1) ? whole + 1 : whole;
 }
+
+/** BF16, the upper half of a float32, as float32. Written as bits, so that NaN payloads survive. */
+export function fromBfloat16(halves: Uint16Array): Float32Array {
+  const bits = new Uint32Array(halves.length);
+  for (let i = 0; i < halves.length; i++) bits[i] = halves[i]! << 16;
+  return new Float32Array(bits.buffer);
+}
