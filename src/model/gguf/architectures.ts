@@ -1,122 +1,11 @@
-/** How llama.cpp's converter names and stores the weights of each architecture, and what config.json said of it. */
+/** The architectures whose GGUF files are read, as llama.cpp's converter (conversion/) writes them. */
+import { AS_IS, type GgufArchitecture } from './architecture';
+import { interleaved, llamaConfig, llamaNames, sharedConfig } from './llama-family';
 import type { GgufSettings } from './settings';
-
-/** What was done to a tensor's values when the file was made, to be taken back. */
-export type Stored =
-  | { readonly kind: 'as is' }
-  /** Halves of each head's rows are interleaved, for rotary positions in pairs of neighbours. */
-  | { readonly kind: 'interleaved halves'; readonly heads: number }
-  /** [outputs, inputs] where transformers has [inputs, outputs]. */
-  | { readonly kind: 'transposed' };
-
-export interface GgufArchitecture {
-  /** Settings as transformers' config.json has them. */
-  config(settings: GgufSettings): Record<string, unknown>;
-  /** Names of transformers by the file's, without `.weight`; `layers` for those after `blk.N.`. */
-  readonly names: Readonly<Record<string, string>>;
-  readonly layers: Readonly<Record<string, string>>;
-  readonly layerPrefix: string;
-  stored(name: string, settings: GgufSettings): Stored;
-}
-
-const asIs: Stored = { kind: 'as is' };
-
-/** Tensors that are looked up by their own names. */
-export const ROPE_FACTORS = 'rope_freqs.weight';
-export const EMBEDDING = 'token_embd.weight';
-const HEAD = 'output.weight';
-
-const llamaNames = {
-  names: { token_embd: 'model.embed_tokens', output_norm: 'model.norm', output: 'lm_head' },
-  layerPrefix: 'model.layers.',
-  layers: {
-    attn_norm: 'input_layernorm',
-    attn_q: 'self_attn.q_proj',
-    attn_k: 'self_attn.k_proj',
-    attn_v: 'self_attn.v_proj',
-    attn_q_norm: 'self_attn.q_norm',
-    attn_k_norm: 'self_attn.k_norm',
-    attn_output: 'self_attn.o_proj',
-    ffn_norm: 'post_attention_layernorm',
-    ffn_gate: 'mlp.gate_proj',
-    ffn_up: 'mlp.up_proj',
-    ffn_down: 'mlp.down_proj',
-  },
-} as const;
-
-/** What every model of the Llama family has in config.json. */
-function llamaConfig(settings: GgufSettings, modelType: string): Record<string, unknown> {
-  const heads = settings.needed('attention.head_count');
-  const hiddenSize = settings.needed('embedding_length');
-  const headSize = settings.optional('attention.key_length') ?? hiddenSize / heads;
-  const rotated = settings.optional('rope.dimension_count') ?? headSize;
-  return {
-    ...shared(settings, modelType),
-    hidden_size: hiddenSize,
-    intermediate_size: settings.needed('feed_forward_length'),
-    num_hidden_layers: settings.needed('block_count'),
-    num_attention_heads: heads,
-    num_key_value_heads: settings.optional('attention.head_count_kv') ?? heads,
-    head_dim: headSize,
-    max_position_embeddings: settings.needed('context_length'),
-    rms_norm_eps: settings.needed('attention.layer_norm_rms_epsilon'),
-    rope_theta: settings.optional('rope.freq_base') ?? 10000,
-    ...(rotated === headSize ? {} : { partial_rotary_factor: rotated / headSize }),
-    ...ropeScaling(settings),
-    attention_bias: settings.tensorShape('blk.0.attn_q.bias') !== null,
-    mlp_bias: settings.tensorShape('blk.0.ffn_up.bias') !== null,
-  };
-}
-
-function shared(settings: GgufSettings, modelType: string): Record<string, unknown> {
-  const ends = ['eos', 'eot', 'eom'].map((end) => settings.number(`tokenizer.ggml.${end}_token_id`));
-  return {
-    model_type: modelType,
-    vocab_size:
-      settings.tensorShape(EMBEDDING)?.[0] ??
-      settings.refuse(`lacks tensor ${EMBEDDING}: it is no whole model`),
-    bos_token_id: settings.number('tokenizer.ggml.bos_token_id'),
-    eos_token_id: [...new Set(ends.filter((id) => id !== null))],
-    tie_word_embeddings: settings.tensorShape(HEAD) === null,
-  };
-}
-
-/** RoPE beyond the trained length as config.json has it. That of Llama 3 is in a tensor (rope-factors.ts). */
-function ropeScaling(settings: GgufSettings): Record<string, unknown> {
-  const type = settings.text(`${settings.architecture}.rope.scaling.type`);
-  if (type === null || type === 'none') return {};
-  const scaling = {
-    rope_type: type,
-    factor: settings.optional('rope.scaling.factor'),
-    original_max_position_embeddings: settings.optional('rope.scaling.original_context_length'),
-  };
-  if (type !== 'yarn') return { rope_scaling: scaling };
-  const extent = settings.optional('rope.scaling.yarn_ext_factor');
-  if (extent !== null && extent !== 1)
-    settings.refuse(`has a rope.scaling.yarn_ext_factor of ${extent}, which is not supported`);
-  return {
-    rope_scaling: {
-      ...scaling,
-      attention_factor: settings.optional('rope.scaling.yarn_attn_factor'),
-      beta_fast: settings.optional('rope.scaling.yarn_beta_fast'),
-      beta_slow: settings.optional('rope.scaling.yarn_beta_slow'),
-    },
-  };
-}
-
-function interleaved(name: string, settings: GgufSettings): Stored {
-  const part = /^blk\.\d+\.attn_([qk])\.(?:weight|bias)$/.exec(name)?.[1];
-  if (part === undefined) return asIs;
-  const heads = settings.needed('attention.head_count');
-  return {
-    kind: 'interleaved halves',
-    heads: part === 'q' ? heads : (settings.optional('attention.head_count_kv') ?? heads),
-  };
-}
 
 const gpt2: GgufArchitecture = {
   config: (settings) => ({
-    ...shared(settings, 'gpt2'),
+    ...sharedConfig(settings, 'gpt2'),
     n_embd: settings.needed('embedding_length'),
     n_layer: settings.needed('block_count'),
     n_head: settings.needed('attention.head_count'),
@@ -141,8 +30,81 @@ const gpt2: GgufArchitecture = {
     ffn_down: 'mlp.c_proj',
   },
   stored: (name) =>
-    /^blk\.\d+\.(attn_qkv|attn_output|ffn_up|ffn_down)\.weight$/.test(name) ? { kind: 'transposed' } : asIs,
+    /^blk\.\d+\.(attn_qkv|attn_output|ffn_up|ffn_down)\.weight$/.test(name) ? { kind: 'transposed' } : AS_IS,
 };
+
+const gptNeoX: GgufArchitecture = {
+  config: (settings) => {
+    const heads = settings.needed('attention.head_count');
+    const hiddenSize = settings.needed('embedding_length');
+    return {
+      ...sharedConfig(settings, 'gpt_neox'),
+      hidden_size: hiddenSize,
+      intermediate_size: settings.needed('feed_forward_length'),
+      num_hidden_layers: settings.needed('block_count'),
+      num_attention_heads: heads,
+      max_position_embeddings: settings.needed('context_length'),
+      layer_norm_eps: settings.needed('attention.layer_norm_epsilon'),
+      use_parallel_residual: settings.truth(`${settings.architecture}.use_parallel_residual`) ?? true,
+      attention_bias: settings.tensorShape('blk.0.attn_qkv.bias') !== null,
+      rotary_pct: (settings.needed('rope.dimension_count') * heads) / hiddenSize,
+      rotary_emb_base: settings.optional('rope.freq_base') ?? 10000,
+    };
+  },
+  names: {
+    token_embd: 'gpt_neox.embed_in',
+    output_norm: 'gpt_neox.final_layer_norm',
+    output: 'embed_out',
+  },
+  layerPrefix: 'gpt_neox.layers.',
+  layers: {
+    attn_norm: 'input_layernorm',
+    attn_qkv: 'attention.query_key_value',
+    attn_output: 'attention.dense',
+    ffn_norm: 'post_attention_layernorm',
+    ffn_up: 'mlp.dense_h_to_4h',
+    ffn_down: 'mlp.dense_4h_to_h',
+  },
+  stored: (name, settings) =>
+    /^blk\.\d+\.attn_qkv\.(weight|bias)$/.test(name)
+      ? { kind: 'heads apart', heads: settings.needed('attention.head_count') }
+      : AS_IS,
+};
+
+/** Norms before and after both blocks. */
+const gemmaNames = {
+  ...llamaNames,
+  layers: {
+    ...llamaNames.layers,
+    post_attention_norm: 'post_attention_layernorm',
+    ffn_norm: 'pre_feedforward_layernorm',
+    post_ffw_norm: 'post_feedforward_layernorm',
+  },
+};
+
+/** `largest`: layers of the one model whose scores are scaled by hidden channels a head, not by those that a head has. */
+function gemmaConfig(settings: GgufSettings, modelType: string, largest: number): Record<string, unknown> {
+  const config = llamaConfig(settings, modelType);
+  const isLargest = config.num_hidden_layers === largest;
+  return {
+    ...config,
+    query_pre_attn_scalar: isLargest
+      ? settings.needed('embedding_length') / settings.needed('attention.head_count')
+      : config.head_dim,
+    attn_logit_softcapping: settings.optional('attn_logit_softcapping'),
+    final_logit_softcapping: settings.optional('final_logit_softcapping'),
+    sliding_window: settings.optional('attention.sliding_window'),
+  };
+}
+
+const gemmaStored: GgufArchitecture['stored'] = (name) =>
+  name.endsWith('norm.weight') ? { kind: 'with one' } : AS_IS;
+
+/** Llama under another name. */
+const like = (modelType: string): GgufArchitecture => ({
+  ...llamaNames,
+  config: (settings) => llamaConfig(settings, modelType),
+});
 
 /** By `general.architecture`. */
 export const ggufArchitectures: ReadonlyMap<string, GgufArchitecture> = new Map<string, GgufArchitecture>([
@@ -150,23 +112,82 @@ export const ggufArchitectures: ReadonlyMap<string, GgufArchitecture> = new Map<
     'llama',
     {
       ...llamaNames,
-      // Mistral is Llama here. A mixture of experts is not: config.json calls it Mixtral.
+      // Mistral is Llama here, and no file says that it had windows. A mixture of experts is not: config.json calls it Mixtral.
       config: (settings) => llamaConfig(settings, settings.optional('expert_count') ? 'mixtral' : 'llama'),
       stored: interleaved,
     },
   ],
-  ['qwen2', { ...llamaNames, config: (settings) => llamaConfig(settings, 'qwen2'), stored: () => asIs }],
-  ['qwen3', { ...llamaNames, config: (settings) => llamaConfig(settings, 'qwen3'), stored: () => asIs }],
+  ['qwen2', like('qwen2')],
+  ['qwen3', like('qwen3')],
+  [
+    'smollm3',
+    {
+      ...llamaNames,
+      // What llama.cpp takes for every model, as no file says it.
+      config: (settings) => ({ ...llamaConfig(settings, 'smollm3'), no_rope_layer_interval: 4 }),
+      stored: interleaved,
+    },
+  ],
+  [
+    'phi3',
+    {
+      ...llamaNames,
+      layers: {
+        ...llamaNames.layers,
+        attn_qkv: 'self_attn.qkv_proj',
+        ffn_up: 'mlp.gate_up_proj',
+      },
+      // No windows are written as a window of 0.
+      config: (settings) => ({
+        ...llamaConfig(settings, 'phi3'),
+        sliding_window: settings.optional('attention.sliding_window') || null,
+        original_max_position_embeddings: settings.optional('rope.scaling.original_context_length'),
+      }),
+    },
+  ],
+  [
+    'gemma2',
+    { ...gemmaNames, config: (settings) => gemmaConfig(settings, 'gemma2', 46), stored: gemmaStored },
+  ],
+  [
+    'gemma3',
+    {
+      ...gemmaNames,
+      config: (settings) => ({
+        ...gemmaConfig(settings, 'gemma3_text', 62),
+        rope_local_base_freq: settings.optional('rope.freq_base_swa') ?? 10000,
+        sliding_window_pattern: settings.optional('attention.sliding_window_pattern') ?? 6,
+      }),
+      stored: gemmaStored,
+    },
+  ],
+  [
+    'granite',
+    {
+      ...llamaNames,
+      config: (settings) => ({
+        ...llamaConfig(settings, 'granite'),
+        attention_multiplier: settings.optional('attention.scale'),
+        embedding_multiplier: settings.optional('embedding_scale'),
+        residual_multiplier: settings.optional('residual_scale'),
+        logits_scaling: settings.optional('logit_scale'),
+      }),
+      stored: interleaved,
+    },
+  ],
+  [
+    'olmo2',
+    {
+      ...llamaNames,
+      layers: {
+        ...llamaNames.layers,
+        post_attention_norm: 'post_attention_layernorm',
+        post_ffw_norm: 'post_feedforward_layernorm',
+      },
+      config: (settings) =>
+        llamaConfig(settings, settings.optional('attention.sliding_window') ? 'olmo3' : 'olmo2'),
+    },
+  ],
+  ['gptneox', gptNeoX],
   ['gpt2', gpt2],
 ]);
-
-/** The name that transformers has for a tensor; null where it has none. */
-export function transformersName(
-  { names, layers, layerPrefix }: GgufArchitecture,
-  name: string,
-): string | null {
-  const [, layer, part = '', suffix = ''] = /^(?:blk\.(\d+)\.)?(.+)\.(weight|bias)$/.exec(name) ?? [];
-  const table = layer === undefined ? names : layers;
-  if (!Object.hasOwn(table, part)) return null;
-  return `${layer === undefined ? '' : `${layerPrefix}${layer}.`}${table[part]}.${suffix}`;
-}

@@ -3,12 +3,16 @@ import { quote } from '../../base/quote';
 import { UserError } from '../../base/user-error';
 import type { FileBytes } from '../files/file-bytes';
 import type { TensorSource } from '../files/tensor-source';
-import { ggufArchitectures, ROPE_FACTORS } from './architectures';
+import { ROPE_FACTORS, ROPE_FACTORS_LONG, ROPE_FACTORS_SHORT } from './architecture';
+import { ggufArchitectures } from './architectures';
 import { readGgufHeader } from './header';
-import { scalingOfFactors } from './rope-factors';
+import { type RopeScaling, scalingOfFactors } from './rope-factors';
 import { GgufSettings } from './settings';
 import { ggufTensors, type PlacedTensor, readValues } from './tensors';
 import { type TokenizerSettings, tokenizerSettings } from './tokenizer-settings';
+
+/** Half of the channels of a head. */
+const MOST_FACTORS = 512;
 
 export interface GgufModel {
   /** As config.json has them. */
@@ -45,8 +49,8 @@ export async function openGguf(files: readonly FileBytes[], signal?: AbortSignal
         `supported are ${[...ggufArchitectures.keys()].join(', ')}`,
     );
   const config = architecture.config(settings);
-  const factors = tensors.get(ROPE_FACTORS);
-  if (factors) Object.assign(config, await factorsAsScaling(factors, Number(config.rope_theta), settings));
+  const scaling = await ropeScaling(tensors, settings, Number(config.rope_theta));
+  if (scaling) config.rope_scaling = scaling;
   return {
     config,
     tokenizer: () => tokenizerSettings(settings),
@@ -64,13 +68,28 @@ function checkShards(settings: GgufSettings, files: readonly FileBytes[], tensor
   if (asked !== tensors) settings.refuse(`and its shards hold ${tensors} tensors instead of ${asked}`);
 }
 
-/** Divisors that are small and belong to the settings. */
-async function factorsAsScaling(factors: PlacedTensor, theta: number, settings: GgufSettings) {
-  if (!factors.type.decode) return settings.refuse(`has ${ROPE_FACTORS} of type ${factors.type.name}`);
-  const scaling = scalingOfFactors(await readValues(factors), theta);
-  if (scaling === null)
-    return settings.refuse(
-      `divides rotary frequencies (${ROPE_FACTORS}) otherwise than Llama 3, which is not supported`,
-    );
-  return scaling && { rope_scaling: scaling };
+/** RoPE as tensors have it, which are small and belong to the settings. */
+async function ropeScaling(
+  tensors: ReadonlyMap<string, PlacedTensor>,
+  settings: GgufSettings,
+  theta: number,
+): Promise<RopeScaling | undefined> {
+  const valuesOf = async (name: string): Promise<number[] | null> => {
+    const tensor = tensors.get(name);
+    if (!tensor) return null;
+    if (!tensor.type.decode || tensor.shape.length !== 1 || tensor.shape[0]! > MOST_FACTORS)
+      return settings.refuse(`has a tensor ${name} that is no list of divisors: it is damaged`);
+    return Array.from(await readValues(tensor));
+  };
+  const [same, long, short] = await Promise.all(
+    [ROPE_FACTORS, ROPE_FACTORS_LONG, ROPE_FACTORS_SHORT].map(valuesOf),
+  );
+  if (same) return scalingOfFactors(same, theta);
+  if (!long || !short) return undefined;
+  const attention = settings.optional('rope.scaling.attn_factor');
+  return {
+    rope_type: 'longrope',
+    ...{ long_factor: long, short_factor: short },
+    ...(attention === null ? {} : { attention_factor: attention }),
+  };
 }

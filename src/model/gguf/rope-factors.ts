@@ -1,4 +1,7 @@
-/** Divisors of Llama 3's rotary frequencies, which files have instead of the settings that they were made of. */
+/** Divisors of rotary frequencies, which files have as tensors. */
+
+/** A `rope_scaling` of config.json. */
+export type RopeScaling = Readonly<Record<string, string | number | readonly number[]>>;
 
 /** Of all Llama 3 models: only `factor` differs, 8 in 3.1, 32 in 3.2. */
 const LOW = 1;
@@ -8,16 +11,13 @@ const ORIGINAL_TOKENS = 8192;
 const TOLERANCE = 1e-4;
 
 /**
- * The `rope_scaling` of config.json whose divisors these are; null where they are of another kind, and undefined where they change
- * nothing. `theta`: rope_theta. Formula: transformers, modeling_rope_utils.py, _compute_llama3_parameters.
+ * The settings that these divisors, the same for texts of every length, were made of; undefined where they change nothing.
+ * `theta`: rope_theta. Formula: transformers, modeling_rope_utils.py, _compute_llama3_parameters. Other divisors are LongRoPE's with one list.
  */
-export function scalingOfFactors(
-  factors: ArrayLike<number>,
-  theta: number,
-): Readonly<Record<string, string | number>> | null | undefined {
+export function scalingOfFactors(factors: ArrayLike<number>, theta: number): RopeScaling | undefined {
   const given = Array.from(factors);
   const factor = Math.max(...given);
-  if (factor === 1 && given.every((each) => each === 1)) return undefined;
+  if (given.every((each) => each === 1)) return undefined;
   const isLlama3 = given.every((each, index) => {
     const wavelength = 2 * Math.PI * theta ** (index / given.length);
     const smooth = (ORIGINAL_TOKENS / wavelength - LOW) / (HIGH - LOW);
@@ -25,7 +25,8 @@ export function scalingOfFactors(
     const expected = 1 / ((1 - between) / factor + between);
     return Math.abs(each - expected) <= TOLERANCE * expected;
   });
-  if (!isLlama3) return null;
+  if (!isLlama3)
+    return { rope_type: 'longrope', short_factor: given, long_factor: given, attention_factor: 1 };
   return {
     rope_type: 'llama3',
     factor,

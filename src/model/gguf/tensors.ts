@@ -2,7 +2,15 @@ import { quote } from '../../base/quote';
 import { UserError } from '../../base/user-error';
 import type { FileBytes } from '../files/file-bytes';
 import type { TensorSource } from '../files/tensor-source';
-import { type GgufArchitecture, type Stored, transformersName } from './architectures';
+import {
+  AS_IS,
+  type GgufArchitecture,
+  ROPE_FACTORS,
+  ROPE_FACTORS_LONG,
+  ROPE_FACTORS_SHORT,
+  type Stored,
+  transformersName,
+} from './architecture';
 import type { GgufTensor } from './header';
 import type { GgufSettings } from './settings';
 import { readableTypes } from './value-types';
@@ -29,13 +37,13 @@ export function ggufTensors(
 ): TensorSource {
   const entries = new Map<string, Entry>();
   for (const [own, tensor] of tensors) {
-    if (SETTINGS_AS_TENSORS.test(own)) continue;
+    if (settingsAsTensors.includes(own)) continue;
     const { type, shape } = tensor;
     if (!type.decode)
       throw new UserError(
         `Tensor ${quote(own)} is of type ${type.name}, which is not read; use a file with ${readableTypes}.`,
       );
-    const stored = architecture.stored(own, settings);
+    const stored = architecture.stored?.(own, settings) ?? AS_IS;
     entries.set(transformersName(architecture, own) ?? own, {
       tensor,
       stored,
@@ -61,8 +69,8 @@ export function ggufTensors(
   };
 }
 
-/** Divisors of rotary frequencies are settings (rope-factors.ts). */
-const SETTINGS_AS_TENSORS = /^(rope_freqs|rope_factors_(long|short))\.weight$/;
+/** What openGguf has read as settings. */
+const settingsAsTensors: readonly string[] = [ROPE_FACTORS, ROPE_FACTORS_LONG, ROPE_FACTORS_SHORT];
 
 /** The values of a tensor of a type that is read, as the file has them. */
 export async function readValues({ file, type, begin, end }: PlacedTensor): Promise<Float32Array> {
@@ -78,6 +86,10 @@ function asTransformersHas(values: Float32Array, shape: readonly number[], store
       return transposed(values, rows);
     case 'interleaved halves':
       return halvesApart(values, rows, stored.heads);
+    case 'heads apart':
+      return headsTogether(values, rows, stored.heads);
+    case 'with one':
+      return values.map((value) => value - 1);
   }
 }
 
@@ -101,5 +113,18 @@ function halvesApart(values: Float32Array, rows: number, heads: number): Float32
     const target = row - place + (place % 2) * (ofHead / 2) + (place >> 1);
     result.set(values.subarray(row * columns, (row + 1) * columns), target * columns);
   }
+  return result;
+}
+
+/** [3, heads, channels of a head, …] to [heads, 3, channels of a head, …]. */
+function headsTogether(values: Float32Array, rows: number, heads: number): Float32Array {
+  const length = values.length / (3 * heads);
+  if (!Number.isInteger(rows / (3 * heads))) return values;
+  const result = new Float32Array(values.length);
+  for (let part = 0; part < 3; part++)
+    for (let head = 0; head < heads; head++) {
+      const from = (part * heads + head) * length;
+      result.set(values.subarray(from, from + length), (3 * head + part) * length);
+    }
   return result;
 }
