@@ -54,3 +54,34 @@ export function fromBfloat16(halves: Uint16Array): Float32Array {
   for (let i = 0; i < halves.length; i++) bits[i] = halves[i]! << 16;
   return new Float32Array(bits.buffer);
 }
+
+/** Floats as F16, without a loss; null where one is no F16. */
+export function exactFloat16(values: Float32Array): Uint16Array | null {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const halves = new Uint16Array(values.length);
+  for (let i = 0; i < bits.length; i++) {
+    const word = bits[i]!;
+    const magnitude = word & 0x7fffffff;
+    // Normal ones, which nearly all are, lose 13 zeros.
+    if (magnitude >= 0x38800000 && magnitude < 0x47800000 && (word & 0x1fff) === 0) {
+      halves[i] = ((word >>> 16) & 0x8000) | ((magnitude - 0x38000000) >> 13);
+    } else {
+      const half = float16Of(word);
+      if (float32BitsOf(half) >>> 0 !== word) return null;
+      halves[i] = half;
+    }
+  }
+  return halves;
+}
+
+/** Floats as BF16, without a loss; null where one is no BF16. */
+export function exactBfloat16(values: Float32Array): Uint16Array | null {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const halves = new Uint16Array(values.length);
+  for (let i = 0; i < bits.length; i++) {
+    const word = bits[i]!;
+    if ((word & 0xffff) !== 0) return null;
+    halves[i] = word >>> 16;
+  }
+  return halves;
+}

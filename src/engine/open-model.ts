@@ -57,13 +57,14 @@ export async function openModel(
     limitBytes: memoryLimits.budgetBytes,
     beforeWeights(head) {
       if (head.config.windows) throw new UserError(NO_WINDOWS);
-      checkWeightsFit(head.config, memoryLimits);
+      checkWeightsFit(asKept(ops, head.config), memoryLimits);
       return beforeWeights?.(head);
     },
   });
   signal?.throwIfAborted();
   const weights = await readWeights(loaded.source, loaded.config);
-  const config = { ...loaded.config, tiedHead: weights.isTied };
+  const { isTied: tiedHead, weightType } = weights;
+  const config = asKept(ops, { ...loaded.config, tiedHead, weightType });
   checkWeightsFit(config, memoryLimits);
   const needed = plannedBytes(weightBuffers(config, memoryLimits), memoryLimits);
   if (ops.memory().bytes + needed > memoryLimits.budgetBytes) makeRoom?.();
@@ -96,6 +97,23 @@ export async function openModel(
       parameterCount,
     },
   };
+}
+
+/** A share of the memory from which on weights of 32 bits are too much, where those of 16 take more time. */
+const LARGE_SHARE = 1 / 4;
+
+/**
+ * The config with what its weights are kept in: halves as they are stored on a device that reads them at no loss of time, and where
+ * floats would take much of its memory. Rows must be whole vectors of four, as they are in all but toys.
+ */
+function asKept({ readsHalves, memoryLimits }: Ops, { weightType, ...config }: ModelConfig): ModelConfig {
+  const { hiddenSize, feedForwardSize, headDimension } = config;
+  const areVectors = [hiddenSize, feedForwardSize, headDimension].every((size) => size % 4 === 0);
+  if (!weightType || !areVectors) return config;
+  const asFloats = plannedBytes(weightBuffers(config, memoryLimits), memoryLimits);
+  return readsHalves || asFloats > LARGE_SHARE * memoryLimits.budgetBytes
+    ? { ...config, weightType }
+    : config;
 }
 
 /** Weights of all matrices that a token is multiplied with; the embedding is looked up, the head multiplied. */

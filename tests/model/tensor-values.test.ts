@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { fromFloat16, toFloat16 } from '../../src/base/float16';
+import { exactBfloat16, exactFloat16, fromBfloat16, fromFloat16, toFloat16 } from '../../src/base/float16';
 import { toFloat32, toInt32 } from '../../src/model/files/tensor-values';
 
 const allHalves = Uint16Array.from({ length: 65536 }, (_, half) => half);
@@ -100,4 +100,16 @@ test('integers of every width become int32, and those that do not fit are refuse
   expect(() => toFloat32('key.0', 'I32', new Uint8Array(4))).toThrow(
     'Tensor "key.0" holds I32 values where F32',
   );
+});
+
+test('floats that are halves become them without a loss, others do not', () => {
+  const same = (found: Uint16Array | null, wanted: Uint16Array): boolean =>
+    found?.length === wanted.length && found.every((half, i) => half === wanted[i]);
+  const f16 = fromFloat16(allHalves);
+  const numbers = allHalves.filter((half) => !Number.isNaN(f16[half]));
+  expect(same(exactFloat16(fromFloat16(numbers)), numbers)).toBe(true);
+  expect(same(exactBfloat16(fromBfloat16(allHalves)), allHalves)).toBe(true);
+  for (const other of [0.1, 65536, 2 ** -25, 1 + 2 ** -11])
+    expect(exactFloat16(Float32Array.of(1, other))).toBeNull();
+  for (const other of [0.1, 1 + 2 ** -8]) expect(exactBfloat16(Float32Array.of(1, other))).toBeNull();
 });

@@ -29,6 +29,7 @@ function renamed(source: TensorSource, rename: (name: string) => string | null):
     names: () => source.names(),
     has: (name) => source.has(stored(name)),
     shape: (name) => source.shape(stored(name)),
+    type: (name) => source.type(stored(name)),
     float32: (name) => source.float32(stored(name)),
     int32: (name) => source.int32(stored(name)),
   };
@@ -145,6 +146,7 @@ function withMore(
     names: () => [...source.names(), ...Object.keys(more)],
     has: (name) => name in more || source.has(name),
     shape: (name) => more[name]?.shape ?? source.shape(name),
+    type: (name) => (name in more ? 'F32' : source.type(name)),
     float32: (name) => more[name]?.data ?? source.float32(name),
     int32: (name) => source.int32(name),
   };

@@ -1,5 +1,6 @@
 /** The device buffers of a model and of a reading, by name and size, without making any. */
 import type { MemoryLimits } from '../../../gpu/ops';
+import { wordsOf } from '../../../gpu/rows';
 import type { PlannedBuffer } from '../../base/planned-buffer';
 import { hasGate, type ModelConfig, ropesIn } from '../../model/architectures/config';
 import { LEAST_POSITIONS } from '../../model/decoder/buffers';
@@ -13,13 +14,14 @@ export function plannedBytes(buffers: readonly PlannedBuffer[], limits: MemoryLi
 export function weightBuffers(config: ModelConfig, limits: MemoryLimits): PlannedBuffer[] {
   const { layers, hiddenSize: D, feedForwardSize: F, vocabularySize: V, biases } = config;
   const { queryHeads: H, keyValueHeads: G, headDimension: d } = config;
+  const weightType = config.weightType ?? 'f32';
   const table = (rows: number, label: string): PlannedBuffer[] => {
-    const parts = rowsOfParts(rows, D, limits.bufferBytes);
+    const parts = rowsOfParts(rows, D, limits.bufferBytes, weightType);
     const padding = parts.length > 1 ? 1 : 0;
-    return parts.map((part) => ({ label, elements: (part + padding) * D, count: 1 }));
+    return parts.map((part) => ({ label, elements: wordsOf(weightType, (part + padding) * D), count: 1 }));
   };
   const linear = (outputs: number, inputs: number, hasBias: boolean, label: string): PlannedBuffer[] => [
-    { label, elements: outputs * inputs, count: layers },
+    { label, elements: wordsOf(weightType, outputs * inputs), count: layers },
     ...(hasBias ? [{ label: `${label} bias`, elements: outputs, count: layers }] : []),
   ];
   const normArrays = config.normalization.kind === 'layer' ? 2 : 1;
@@ -95,7 +97,7 @@ export function readingBuffers(
   const { queryHeads: H, keyValueHeads: G, headDimension: d, hiddenSize: D, feedForwardSize: F } = config;
   const { capacity, largestBlock, mostAtOnce: n, queries } = size;
   const one = (label: string, elements: number): PlannedBuffer => ({ label, elements, count: 1 });
-  const parts = (rows: number): number => rowsOfParts(rows, D, limits.bufferBytes).length;
+  const parts = (rows: number): number => rowsOfParts(rows, D, limits.bufferBytes, config.weightType).length;
   const isRotary = ropesIn(config).length > 0;
   return [
     ...(isRotary ? [{ label: 'rotated keys', elements: capacity * G * d, count: size.rotatedLayers }] : []),

@@ -1,4 +1,5 @@
 import type { ScoreRule } from '../../../gpu/ops';
+import type { HalfType } from '../../../gpu/rows';
 import type { Rope } from '../decoder/rope';
 
 /** What a decoder is, whatever its config.json calls things. Plain data: it can be posted to a worker. */
@@ -33,6 +34,8 @@ export interface ModelConfig {
   /** By layer: each query sees the last so many tokens, its own included; null: all before it. Absent: all layers see all. */
   windows?: readonly (number | null)[];
   learnedPositions: boolean;
+  /** What matrices and tables are kept in; absent: floats of 32 bits. */
+  weightType?: HalfType;
   biases: { queryKeyValue: boolean; attentionOutput: boolean; feedForward: boolean };
   /** Queries and keys are normalized: each head, or all channels together. */
   queryKeyNorm: false | 'heads' | 'all';

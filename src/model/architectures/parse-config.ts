@@ -1,3 +1,4 @@
+import type { HalfType } from '../../../gpu/rows';
 import { UserError } from '../../base/user-error';
 import type { ModelConfig } from './config';
 import { ruleFor } from './registry';
@@ -33,5 +34,9 @@ export async function parseConfig(value: unknown): Promise<ModelConfig> {
       `config.json has heads of ${config.headDimension} channels${rotated}; rotary positions need an even number.`,
     );
   }
-  return config;
+  const weightType = halfTypes[String(settings.dtype ?? settings.torch_dtype)];
+  return { ...config, ...(weightType && { weightType }) };
 }
+
+/** What most files hold that say so; what these do is known once they are opened (FoundWeights). */
+const halfTypes: Readonly<Record<string, HalfType | undefined>> = { float16: 'f16', bfloat16: 'bf16' };

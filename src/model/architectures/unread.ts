@@ -8,7 +8,11 @@ const MOST_NAMED = 3;
 const LONGEST_NAME = 60;
 
 /** A source that notes which tensors were asked about. */
-export function watchedSource(source: TensorSource): { source: TensorSource; unread(): string[] } {
+export function watchedSource(source: TensorSource): {
+  source: TensorSource;
+  asked: ReadonlySet<string>;
+  unread(): string[];
+} {
   const asked = new Set<string>();
   const note = (name: string): string => {
     asked.add(name);
@@ -19,9 +23,11 @@ export function watchedSource(source: TensorSource): { source: TensorSource; unr
       names: () => source.names(),
       has: (name) => source.has(name),
       shape: (name) => source.shape(note(name)),
+      type: (name) => source.type(name),
       float32: (name) => source.float32(note(name)),
       int32: (name) => source.int32(note(name)),
     },
+    asked,
     unread: () => source.names().filter((name) => !asked.has(name) && !BUFFERS.test(name)),
   };
 }

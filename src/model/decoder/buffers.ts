@@ -1,4 +1,6 @@
 /** A decoder's weights on a device, and the tables and scratch space that its passes share. */
+
+import { halvesOfFloats } from '../../../gpu/halves';
 import type { Ops, RotationTable } from '../../../gpu/ops';
 import type { DeviceBuffer, Rows } from '../../../gpu/rows';
 import { matrixRows } from '../../../gpu/rows';
@@ -78,8 +80,17 @@ async function uploadTo(
     buffers.push(buffer);
     return buffer;
   };
+  const { weightType } = config;
+  const uploadMatrix = (data: Float32Array, label: string): DeviceBuffer => {
+    // Halves that are not as they were stored, as of a map that was made of several, stay floats.
+    const bits = weightType && halvesOfFloats(weightType, data);
+    if (!bits) return upload(data, label);
+    const buffer = ops.uploadHalves(weightType, bits, label);
+    buffers.push(buffer);
+    return buffer;
+  };
   const linear = (source: LinearWeights, label: string): DeviceLinear => ({
-    weight: matrixRows(upload(source.weight, label), source.outputs, source.inputs),
+    weight: matrixRows(uploadMatrix(source.weight, label), source.outputs, source.inputs),
     ...(source.bias ? { bias: upload(source.bias, `${label} bias`) } : {}),
   });
   const norm = <Source extends NormWeights | null>(source: Source, label: string) =>
@@ -89,7 +100,7 @@ async function uploadTo(
     }) as Source extends null ? null : DeviceNorm;
 
   const table = (data: Float32Array, label: string): DeviceTable =>
-    uploadTable(ops, upload, data, config.hiddenSize, label);
+    uploadTable(ops, uploadMatrix, data, config.hiddenSize, label, weightType);
 
   const embeddingData = await weights.embedding();
   const headData = await weights.head();

@@ -3,8 +3,7 @@
  * WebGPU promises bindings of 128 MiB, and 151,936 tokens × 896 channels in single precision take 519 MiB.
  */
 import type { Ops } from '../../../gpu/ops';
-import type { DeviceBuffer, Rows } from '../../../gpu/rows';
-import { matrixRows } from '../../../gpu/rows';
+import { type DeviceBuffer, type ElementType, matrixRows, type Rows, wordsOf } from '../../../gpu/rows';
 
 export interface DeviceTable {
   /** Consecutive rows; one part unless the device allows no buffer that holds all. */
@@ -22,23 +21,29 @@ interface TablePart {
 }
 
 /** The number of rows in each part of a table, the row of zeros not counted. */
-export function rowsOfParts(rows: number, channels: number, bufferBytes: number): number[] {
-  const most = Math.floor(bufferBytes / 4 / channels);
+export function rowsOfParts(
+  rows: number,
+  channels: number,
+  bufferBytes: number,
+  type: ElementType = 'f32',
+): number[] {
+  const most = Math.floor(bufferBytes / (4 * wordsOf(type, channels)));
   if (rows <= most) return [rows];
   const parts = Math.ceil(rows / (most - 1));
   return Array.from({ length: parts }, (_, part) => (part < parts - 1 ? most - 1 : rows - part * (most - 1)));
 }
 
-/** Puts `data` [rows, channels] on the device. `upload` keeps the buffers, to release them. */
+/** Puts `data` [rows, channels] on the device, as `type`. `upload` keeps the buffers, to release them. */
 export function uploadTable(
   ops: Pick<Ops, 'memoryLimits'>,
   upload: (data: Float32Array, label: string) => DeviceBuffer,
   data: Float32Array,
   channels: number,
   label: string,
+  type: ElementType = 'f32',
 ): DeviceTable {
   let start = 0;
-  const counts = rowsOfParts(data.length / channels, channels, ops.memoryLimits.bufferBytes);
+  const counts = rowsOfParts(data.length / channels, channels, ops.memoryLimits.bufferBytes, type);
   const parts = counts.map((count, index): TablePart => {
     const own = data.subarray(start * channels, (start + count) * channels);
     const isWhole = counts.length === 1;

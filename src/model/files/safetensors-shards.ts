@@ -57,6 +57,7 @@ export function shardedSource(index: Map<string, string>, files: Map<string, Ten
     names: () => [...places.keys()],
     has: (name) => places.has(name),
     shape: (name) => shardOf(name).shape(name),
+    type: (name) => shardOf(name).type(name),
     float32: (name) => shardOf(name).float32(name),
     int32: (name) => shardOf(name).int32(name),
   };

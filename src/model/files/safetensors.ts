@@ -61,6 +61,7 @@ export async function openSafetensors(
     names: () => [...tensors.keys()],
     has: (name) => tensors.has(name),
     shape: (name) => entry(name).shape,
+    type: (name) => entry(name).type,
     async float32(name) {
       const { type } = entry(name);
       return toFloat32(name, type, await bytesOf(entry(name)));
@@ -116,6 +117,10 @@ export class SafetensorsFile implements TensorSource {
 
   shape(name: string): readonly number[] {
     return this.tensor(name).shape;
+  }
+
+  type(name: string): string {
+    return this.tensor(name).type;
   }
 
   float32(name: string): Float32Array {

@@ -4,6 +4,8 @@ export interface TensorSource {
   has(name: string): boolean;
   /** The shape of a tensor; UserError if there is none of that name. */
   shape(name: string): readonly number[];
+  /** The type that its values are stored in, as its file calls it; UserError if there is none of that name. */
+  type(name: string): string;
   /**
    * The values as float32, row-major. May be a view of the file's bytes: do not write to it, and do not transfer its
    * buffer. UserError if there is no such tensor, it holds integers, or its bytes cannot be had.

@@ -59,6 +59,7 @@ export function ggufTensors(
     names: () => [...entries.keys()],
     has: (name) => entries.has(name),
     shape: (name) => entryOf(name).shape,
+    type: (name) => entryOf(name).tensor.type.name,
     float32: async (name) => {
       const { tensor, stored } = entryOf(name);
       return asTransformersHas(await readValues(tensor), tensor.shape, stored);
