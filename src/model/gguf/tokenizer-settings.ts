@@ -101,7 +101,7 @@ function sentencePiece(settings: GgufSettings, tokens: readonly string[], types:
     model: {
       type: 'BPE',
       vocab: vocabularyOf(tokens),
-      merges: mergesByScore(tokens, types, scores),
+      merges: mergesByScore(settings, tokens, types, scores),
       unk_token: tokens[settings.number('tokenizer.ggml.unknown_token_id') ?? 0],
       fuse_unk: true,
       byte_fallback: true,
@@ -123,12 +123,18 @@ function sentencePiece(settings: GgufSettings, tokens: readonly string[], types:
   };
 }
 
+/** Squares of the lengths of all tokens, which is what finding pairs takes; vocabularies of 262,144 tokens have 2e7. */
+const MOST_PAIRING = 1e9;
+
 /** Every pair of tokens that together are a token, the one with the highest score first. */
 function mergesByScore(
+  settings: GgufSettings,
   tokens: readonly string[],
   types: ArrayLike<number>,
   scores: ArrayLike<number>,
 ): [string, string][] {
+  if (tokens.reduce((sum, { length }) => sum + length ** 2, 0) > MOST_PAIRING)
+    settings.refuse('has a tokenizer with tokens of many thousand characters: it is damaged');
   const scoreOf = new Map<string, number>();
   tokens.forEach((token, id) => {
     const type = types[id];
