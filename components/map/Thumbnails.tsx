@@ -61,8 +61,8 @@ export function Thumbnails() {
     tiles.showHeads(all, !running);
   }, [tiles, layers, heads, running]);
 
-  /** Methods that mix or remake keys have no recall by tokens. */
-  const hasBars = !measured?.some((part) => part.massRecall === null);
+  /** Methods that mix or remake keys have no recall by tokens, and layers that see a window by themselves have none with any method. */
+  const hasBars = !measured?.length || measured.some((part) => part.massRecall !== null);
   const draw = useRef(() => {});
   draw.current = () => {
     const context = canvas.current?.getContext('2d');

@@ -52,7 +52,8 @@ export function LayerRecall() {
   const isCut = cut.length > 0;
   const table = () => (isCut ? spectraTable(cut) : recallTable(layers));
   const counted = layers.filter(hasRecall);
-  const reason = layers.find((layer) => layer.reason !== undefined)?.reason;
+  const reason = layers.find((layer) => layer.reason !== undefined && layer.window === undefined)?.reason;
+  const windowed = layers.filter(({ window }) => window !== undefined);
   return (
     <Panel
       title={
@@ -78,11 +79,16 @@ export function LayerRecall() {
     >
       <PastTrained hasOwn={leadsOwn} />
       {counted.length > 0 && (
-        <RecallChart layers={leadsOwn ? counted.map(underOwn) : counted} isGrey={isPast && !leadsOwn} />
+        <RecallChart
+          layers={leadsOwn ? counted.map(underOwn) : counted}
+          windowed={windowed}
+          isGrey={isPast && !leadsOwn}
+        />
       )}
       {isCut && <SpectraChart layers={cut} />}
       <Patterns layers={layers} />
       {reason !== undefined && <p className={styles.past}>{reason}</p>}
+      {windowed.length > 0 && <p className={styles.past}>{ofWindows(windowed, layers.length)}</p>}
       {isTableShown && (
         <DataTable
           table={table()}
@@ -92,6 +98,13 @@ export function LayerRecall() {
       )}
     </Panel>
   );
+}
+
+/** Which layers see a window by themselves, in one sentence. */
+function ofWindows(windowed: readonly ShownLayer[], layers: number): string {
+  if (windowed.length === layers) return `Every layer ${windowed[0]!.reason}.`;
+  const [numbers, verb] = [windowed.map(({ layer }) => layer).join(', '), windowed[0]!.reason];
+  return windowed.length === 1 ? `Layer ${numbers} ${verb}.` : `Each of layers ${numbers} ${verb}.`;
 }
 
 /** Why recall is grey, where it is, and what is not. `hasOwn`: recall is shown under the method's own positions. */
@@ -149,7 +162,16 @@ function shownLayers(
   return [...before, ...now].sort((a, b) => a.layer - b.layer);
 }
 
-function RecallChart({ layers, isGrey }: { layers: readonly CountedLayer[]; isGrey: boolean }) {
+function RecallChart({
+  layers,
+  windowed,
+  isGrey,
+}: {
+  layers: readonly CountedLayer[];
+  /** Without recall: grey. */
+  windowed: readonly ShownLayer[];
+  isGrey: boolean;
+}) {
   const { actions } = usePage();
   const shownLayer = useView('layer');
   const shownHead = useView('head');
@@ -160,7 +182,7 @@ function RecallChart({ layers, isGrey }: { layers: readonly CountedLayer[]; isGr
     [HEIGHT - margin.bottom, margin.top],
   );
   const xOf = scaleBand(
-    layers.map((layer) => layer.layer),
+    [...layers, ...windowed].map(({ layer }) => layer).sort((a, b) => a - b),
     [margin.left, width - margin.right],
   ).paddingInner(0.25);
   const band = xOf.bandwidth();
@@ -174,6 +196,27 @@ function RecallChart({ layers, isGrey }: { layers: readonly CountedLayer[]; isGr
       isGrey={isGrey}
     >
       <ShareGrid yOf={yOf} left={margin.left} right={width - margin.right} />
+      {windowed.map(({ layer, reason }) => (
+        <g key={layer} className={styles.layer}>
+          <text
+            data-shown={layer === shownLayer || undefined}
+            x={(xOf(layer) ?? 0) + band / 2}
+            y={HEIGHT - 5}
+            textAnchor="middle"
+          >
+            {layer}
+          </text>
+          <rect
+            className={styles.windowed}
+            x={xOf(layer)}
+            y={margin.top}
+            width={band}
+            height={HEIGHT - margin.bottom - margin.top}
+          >
+            <title>{`Layer ${layer} ${reason}.`}</title>
+          </rect>
+        </g>
+      ))}
       {layers.map(({ layer, massRecall, heads, title, by }) => {
         const left = xOf(layer) ?? 0;
         return (

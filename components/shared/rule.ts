@@ -13,6 +13,10 @@ export function ruleOf(why: KeyExplanation): string {
   if (fate === 'future') return 'not seen: it comes after the query';
   if (fate === 'mixed') return 'mixed: with other tokens into rows of the cache, not there as itself';
   if (rule.kind === 'everything') return 'kept: everything is kept';
+  if (rule.kind === 'window') {
+    const inside = fate === 'dropped' ? 'outside' : 'in';
+    return `${fate === 'dropped' ? 'not seen' : 'kept'}: ${inside} the window that the layer sees by itself, whatever the method`;
+  }
   return fate === 'dropped'
     ? `${isMissed ? 'missed' : 'dropped'}: ${whyDropped(why)}`
     : `kept: ${whyKept(why)}`;

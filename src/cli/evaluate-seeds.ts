@@ -329,7 +329,9 @@ async function measureText(
   open: OpenText,
 ): Promise<Measures> {
   const queries = { start: places.evictAt, end: text.ids.length };
-  const layers = await measureLayers({ text: open.text, method, parameters, queries, memo });
+  const measured = await measureLayers({ text: open.text, method, parameters, queries, memo });
+  const chosen = measured.filter(({ window }) => window === undefined);
+  const layers = chosen.length > 0 ? chosen : measured;
   const mean = (values: readonly number[]): number =>
     values.reduce((sum, value) => sum + value, 0) / values.length;
   const recalls = layers.map(({ massRecall }) => massRecall);

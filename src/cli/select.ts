@@ -7,7 +7,9 @@ import type { BlockSelection } from '../measure/select-all';
 import { selectAll } from '../measure/select-all';
 import { visibleTokens } from '../measure/selection-reader';
 import { contextOf } from '../measure/trace-run';
+import { windowSelection } from '../measure/window-layers';
 import { methodById } from '../methods';
+import { studyBlocks } from '../methods/blocks';
 import type { Method } from '../methods/method';
 import { type ParameterContext, type Parameters, resolveParameters } from '../methods/parameters';
 import type { TensorToWrite } from '../model/files/safetensors-writer';
@@ -55,10 +57,19 @@ export async function selectCommand(rawArguments: string[]): Promise<void> {
   const candidates: Record<number, [start: number, end: number]> = {};
   // What is found for all layers at once is found once.
   const memo = new Memo();
-  for (const [traceIndex, { layer }] of text.layerTraces.entries()) {
+  const places = {
+    tokens: text.tokens,
+    answerStart: text.answerStart,
+    evictAt: text.answerStart ?? text.tokens,
+  };
+  for (const [traceIndex, { layer, window }] of text.layerTraces.entries()) {
     if (!layers.includes(layer)) continue;
     showProgress(`layer ${layer}`);
-    const { blocks, after, ...run } = await selectAll({
+    const {
+      blocks: all,
+      after,
+      ...run
+    } = await selectAll({
       text,
       method,
       parameters,
@@ -68,6 +79,13 @@ export async function selectCommand(rawArguments: string[]): Promise<void> {
       withScores: true,
       memo,
     });
+    // In a layer that sees a window by itself each query has its own; a block shows what its last one sees.
+    const blocks =
+      window === undefined
+        ? all
+        : studyBlocks(method, parameters, places, context).map(({ start, end }) =>
+            windowSelection(start, end, window),
+          );
     said.set(layer, run.notices);
     tensors[`kept.${layer}`] = keptTensor(after);
     candidates[layer] = [after.kept.candidates.start, after.kept.candidates.end];

@@ -10,6 +10,7 @@ import { methodById } from '../methods';
 import type { ImportedSelection } from '../methods/imported/selection';
 import type { Method } from '../methods/method';
 import { type ParameterContext, type Parameters, resolveParameters } from '../methods/parameters';
+import { windowsOf } from '../trace/trace';
 import { readArguments } from './arguments';
 import { openCommandBackend } from './backend';
 import { keptMethod, keptOf } from './kept';
@@ -161,6 +162,7 @@ async function measurePoint(
       answerStart: text.answerStart,
       weightOperations: 0,
       layers: [layer],
+      windows: windowsOf(text),
     });
     return {
       method: method.id,

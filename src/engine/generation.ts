@@ -22,7 +22,7 @@ import { runNotices } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
 import { promptOf } from '../methods/prompt';
 import { ScoreCheck } from '../methods/score-check';
-import { type ModelConfig, ropeOf, scoresOf } from '../model/architectures/config';
+import { hidingWindow, type ModelConfig, ropeOf, scoresOf } from '../model/architectures/config';
 import type { Calibration } from '../model/calibration';
 import { attendSelection, fullLogSumExp } from '../model/decoder/attend';
 import type { AttendRequest, Decoder, DecoderSession } from '../model/decoder/decoder';
@@ -30,7 +30,7 @@ import { startSession } from '../model/decoder/decoder';
 import { keyValueProjection } from '../model/decoder/project';
 import { LONGEST_ANSWER_TOKENS } from '../study/limits';
 import type { Rereading } from '../trace/rereading';
-import type { LayerTrace } from '../trace/trace';
+import { type LayerTrace, layersOfMethods } from '../trace/trace';
 import { AnswerSelections } from './answer-selections';
 import { EarlierQueries } from './earlier-queries';
 import type { StudyText } from './source';
@@ -299,7 +299,8 @@ class Run {
 
   /** What the method has to compute from a text before it can select. */
   async prepare(): Promise<void> {
-    await this.#method.prepare?.(this.#request.layerTraces, this.#request.signal);
+    const { layerTraces, signal } = this.#request;
+    await this.#method.prepare?.(layerTraces && layersOfMethods(layerTraces), signal);
   }
 
   /**
@@ -312,7 +313,7 @@ class Run {
     const { layerTraces, queryStates } = dense!;
     const { end } = blocks[blocks.length - 1]!;
     this.#session.takeOver(layerTraces, end);
-    for (const trace of layerTraces) {
+    for (const trace of layersOfMethods(layerTraces)) {
       for (const block of blocks) {
         const input = new TakenInput(trace, block, this.#traits.wants, this.#earlier);
         const selection = this.#method.select(input);
@@ -450,6 +451,23 @@ class Run {
     return this.#traits.wants.prompt && start < end ? promptOf(read, end) : null;
   }
 
+  /** A layer that sees a window by itself, which no method changes. */
+  #attendWindow(asked: AttendRequest, input: LayerInput, kept: RowScalars): void {
+    const { layer, end, window } = asked;
+    const all = { list: null, rangeStart: 0 };
+    attendSelection(
+      this.#ops,
+      { ...input, window },
+      all,
+      scoresOf(this.#request.decoder.config),
+      asked.out,
+      kept,
+    );
+    if (!this.selections || this.#hasGenerated || end < this.#generateFrom!) return;
+    const nothing = { score: null, tiedAtCut: null, owned: [], candidates: { start: 0, end: 0 } };
+    this.selections.note(layer, { ...nothing, list: null, rangeStart: Math.max(0, end - window!) });
+  }
+
   #attend(asked: AttendRequest): void {
     const { decoder } = this.#request;
     const { start, end } = asked;
@@ -467,6 +485,10 @@ class Run {
       atBlock: () => null,
     };
     const scores = scoresOf(decoder.config);
+    if (hidingWindow(decoder.config, asked.layer, this.#request.ids.length) !== undefined) {
+      this.#attendWindow(asked, input, kept);
+      return;
+    }
     if (this.#full) {
       const { output, logSumExp } = this.#full;
       fullLogSumExp(this.#ops, input, scores, sliceRows(output, 0, end - start), logSumExp);

@@ -1,6 +1,5 @@
 /** A model, checked and on the device. */
 import type { Ops } from '../../gpu/ops';
-import { UserError } from '../base/user-error';
 import { hasGate, type ModelConfig } from '../model/architectures/config';
 import { readWeights } from '../model/architectures/weights';
 import type { Calibration } from '../model/calibration';
@@ -13,8 +12,6 @@ import type { Tokenizer } from '../model/tokenizer/tokenizer';
 import type { ModelFacts } from '../study/facts';
 import { plannedBytes, weightBuffers } from './memory/buffers';
 import { checkWeightsFit } from './memory/plan';
-
-const NO_WINDOWS = 'The model uses sliding-window attention in some layers, which is not supported.';
 
 export interface OpenModel {
   readonly facts: ModelFacts;
@@ -56,7 +53,6 @@ export async function openModel(
     signal,
     limitBytes: memoryLimits.budgetBytes,
     beforeWeights(head) {
-      if (head.config.windows) throw new UserError(NO_WINDOWS);
       checkWeightsFit(asKept(ops, head.config), memoryLimits);
       return beforeWeights?.(head);
     },

@@ -28,7 +28,7 @@ import type { AttentionReply, AttentionRequest, CoverageReply, CoverageRequest }
 import type { OwnedTrace } from '../trace/from-decoder';
 import { traceOfSession } from '../trace/from-decoder';
 import { textRead } from '../trace/rereading';
-import type { LayerTrace } from '../trace/trace';
+import { type LayerTrace, layersOfMethods, windowsOf } from '../trace/trace';
 import type { EngineRun, FullRun } from './events';
 import { continuationOf, generate } from './generation';
 import type { MemoryPlan } from './memory/plan';
@@ -157,6 +157,7 @@ export class OpenText {
       queries,
       answerStart: this.text.answerStart,
       weightOperations: this.#open.weightOperations,
+      windows: windowsOf(this.text),
     });
     emit({ name: 'measured', value: { queries, cost } });
     await clock.measure('probe', async () => {
@@ -196,7 +197,9 @@ export class OpenText {
   ): Promise<TimeMeasurement | null> {
     const { queries, answerStart } = this.#study.facts;
     // Over keys and values that were made anew it is full attention's step once more.
-    if (isFullAttention(method, parameters) || method.traits(parameters).cache === 'transformed') return null;
+    const layers = layersOfMethods(this.text.layerTraces).map(({ layer }) => layer);
+    const isSame = isFullAttention(method, parameters) || method.traits(parameters).cache === 'transformed';
+    if (isSame || layers.length === 0) return null;
     const evictAt = queries.start;
     const timed = await timePairs({
       ...{ text: this.text, method, parameters, evictAt, budgetMilliseconds, signal },
@@ -205,6 +208,7 @@ export class OpenText {
     const evicts = method.traits(parameters).decides === 'once' && evictAt < prompt.end;
     const cost = measureCost({
       ...{ method, parameters, evictAt, answerStart, queries: prompt, weightOperations: 0 },
+      layers,
       context: { ...context, tokens: this.text.tokens },
     });
     return (
@@ -222,8 +226,20 @@ export class OpenText {
 
   async attention({ work, positions }: AttentionRequest, signal: AbortSignal): Promise<AttentionReply> {
     for (const piece of work) checkWork(this.text, piece);
-    if (positions) return this.#ownPositions(positions).attention(work, signal);
-    return attentionOfTiles(this.text, work, signal, this.#firstWeights);
+    if (!positions) return attentionOfTiles(this.text, work, signal, this.#firstWeights);
+    // A layer that sees a window by itself has the model's positions with every method.
+    const windows = windowsOf(this.text);
+    const [asModel, asRun] = [true, false].map((has) =>
+      work.filter(({ layer }) => windows.has(layer) === has),
+    );
+    const ofRun = await this.#ownPositions(positions).attention(asRun!, signal);
+    if (asModel!.length === 0) return ofRun;
+    const ofModel = await attentionOfTiles(this.text, asModel!, signal, this.#firstWeights);
+    const [linesOfRun, linesOfModel] = [[...ofRun.lines], [...ofModel.lines]];
+    return {
+      lines: work.map(({ layer }) => (windows.has(layer) ? linesOfModel : linesOfRun).shift()!),
+      milliseconds: ofRun.milliseconds + ofModel.milliseconds,
+    };
   }
 
   /** Whoever has looked at the map looks at it now: on one thread its picture comes before measurements. */

@@ -15,7 +15,7 @@ import type { LayerInput, Method } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
 import { attendSelection, fullLogSumExp } from '../model/decoder/attend';
 import type { TimeMeasurement } from '../study/results';
-import type { Trace } from '../trace/trace';
+import { layersOfMethods, type Trace } from '../trace/trace';
 
 /** Unless a person asks for it, measuring time takes no longer than this. */
 export const TIME_BUDGET_MILLISECONDS = 3000;
@@ -107,13 +107,14 @@ async function attentionTime(
   const traits = method.traits(parameters);
   const run = method.start(methodContext(text, evictAt), parameters);
   try {
-    await run.prepare?.(text.layerTraces, signal);
+    const layers = layersOfMethods(text.layerTraces);
+    await run.prepare?.(layers, signal);
     const out = scratch.rows(H, largest, d, 'attention output');
     const logSumExp = scratch.scalars(H, largest, 'block log-sum-exp');
     const unused = traits.wants.logSumExp ? scratch.rows(H, largest, d, 'full attention output') : null;
     const full = unused && scratch.scalars(H, largest, 'full attention log-sum-exp');
     const times: MeasuredTime[] = [];
-    for (const layerTrace of text.layerTraces) {
+    for (const layerTrace of layers) {
       const asked: Promise<MeasuredTime>[] = [];
       for (const block of blocks) {
         // Rotating queries and keys belongs to the forward pass: done before the watch starts.

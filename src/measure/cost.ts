@@ -27,6 +27,8 @@ export interface CostRequest {
   readonly evictAt?: number;
   readonly weightOperations: number;
   readonly layers?: readonly number[];
+  /** Layers that see a window by themselves, and of how many tokens: their cost is the window's with every method. None by default. */
+  readonly windows?: ReadonlyMap<number, number>;
 }
 
 /**
@@ -51,6 +53,19 @@ export function measureCost(request: CostRequest): CostMeasurement {
   const paper = { full: 0, method: 0 };
   for (const { block, position } of placesOf(blocks, queries)) {
     for (const layer of layers) {
+      const window = request.windows?.get(layer);
+      if (window !== undefined) {
+        const seen = Math.min(window, position + 1);
+        density += 1;
+        visible += seen;
+        kept += seen;
+        read += numbersPerKey * seen;
+        if (method.paperCost) {
+          paper.full += perKey * seen;
+          paper.method += perKey * seen;
+        }
+        continue;
+      }
       const cost = method.cost(parameters, context, layer, { position, block, ...fixed });
       density += cost.keptKeys / (position + 1);
       visible += position + 1;
@@ -63,10 +78,9 @@ export function measureCost(request: CostRequest): CostMeasurement {
       paper.method += counted?.method ?? 0;
     }
   }
-  const onceOperations = layers.reduce(
-    (sum, layer) => sum + (method.onceOperations?.(parameters, context, layer, fixed) ?? 0),
-    0,
-  );
+  const onceOperations = layers
+    .filter((layer) => !request.windows?.has(layer))
+    .reduce((sum, layer) => sum + (method.onceOperations?.(parameters, context, layer, fixed) ?? 0), 0);
   const count = Math.max(1, queries.end - queries.start);
   const fullAttentionOperations = (perKey * visible) / count;
   const selectionOperations = selection / count;

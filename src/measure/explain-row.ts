@@ -3,7 +3,7 @@ import { sliceHeads, sliceRows } from '../../gpu/rows';
 import { Scratch } from '../../gpu/scratch';
 import type { FirstStage, Method, MethodRun, QueryBlock, Selection, Traits } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
-import type { Trace } from '../trace/trace';
+import { hasWindow, type Trace } from '../trace/trace';
 import { choose } from './choices';
 import type { Memo } from './memo';
 import { firstWeightOf } from './missed';
@@ -32,6 +32,7 @@ export async function explainRow(request: ExplainRequest): Promise<QueryRow> {
   const { ops, tokens, queryHeads } = text;
   const layerTrace = text.layerTraces.find((entry) => entry.layer === layer);
   if (!layerTrace) throw new RangeError(`layer ${layer} is not recorded`);
+  if (hasWindow(layerTrace)) return windowRow(request, layerTrace.window);
   const started = await startTraceRun(text, method, parameters, evictAt, {
     layers: [layerTrace],
     memo: request.memo,
@@ -94,6 +95,22 @@ export async function explainRow(request: ExplainRequest): Promise<QueryRow> {
   }
 }
 
+/** Of a layer that sees a window by itself. */
+async function windowRow(request: ExplainRequest, window: number): Promise<QueryRow> {
+  const { text, method, parameters, layer, head, query } = request;
+  const weights = await rowWeights(text, request);
+  const code = (fate: KeyFate): number => KEY_FATES.indexOf(fate);
+  const fates = new Uint8Array(text.tokens)
+    .fill(code('dropped'), 0, query + 1)
+    .fill(code('future'), query + 1);
+  fates.fill(code('local'), Math.max(0, query + 1 - window), query + 1);
+  return {
+    ...{ method: { id: method.id, parameters }, layer, head, query, positions: 'model' },
+    ...{ weights, firstWeight: firstWeightOf(weights), fates, scores: null, secondary: null },
+    rule: { kind: 'window', partitions: null, evictedAt: null },
+  };
+}
+
 /** Full attention's probability of every token, [T]; 0 after the query. */
 async function rowWeights(text: Trace, { layer, head, query }: ExplainRequest): Promise<Float32Array> {
   const { ops, scores, keyValueHeads, queryHeads, tokens } = text;
@@ -111,6 +128,7 @@ async function rowWeights(text: Trace, { layer, head, query }: ExplainRequest): 
     ...scores,
     logSumExp: { ...logSumExp, offset: logSumExp.offset + head * logSumExp.headStride + query },
     causalOffset: query,
+    window: layerTrace.window,
     out,
   });
   const read = ops.readFloats(out);

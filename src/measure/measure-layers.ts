@@ -3,7 +3,7 @@ import { ignoreRejection } from '../base/ignore-rejection';
 import type { Method, Selection } from '../methods/method';
 import { runNotices } from '../methods/method';
 import type { Parameters } from '../methods/parameters';
-import type { LayerTrace, Trace } from '../trace/trace';
+import { hasWindow, type LayerTrace, layersOfMethods, type Trace } from '../trace/trace';
 import { choose, isSameChoice } from './choices';
 import { checkMeasurement } from './finite';
 import { type MeasuredRun, measurePart } from './layer-blocks';
@@ -16,6 +16,7 @@ import type { KeptKeys } from './selection-reader';
 import { selectorRecall, selectorRecallOfEach } from './selector-recall';
 import { takenOf } from './taken';
 import { countedQueries, overlap, startTraceRun, type TokenRange, type TraceRun } from './trace-run';
+import { measureWindowLayer } from './window-layers';
 
 export interface MeasureRequest {
   readonly text: Trace;
@@ -48,10 +49,19 @@ export async function measureLayers(asked: MeasureRequest): Promise<LayerMeasure
   signal?.throwIfAborted();
   const queries = countedQueries(method.traits(parameters), asked.queries, text.answerStart);
   const request = { ...asked, queries };
-  const started = await startTraceRun(text, method, parameters, queries.start, { memo, signal, layers });
+  const measured = new Map<number, LayerMeasurement>();
+  for (const layerTrace of layers.filter(hasWindow)) {
+    const isProjected = text.outputWeight(layerTrace.layer) !== null;
+    const measurement = measureWindowLayer(layerTrace, queries, isProjected);
+    measured.set(measurement.layer, measurement);
+    onLayer?.(measurement);
+  }
+  const chosen = layersOfMethods(layers);
+  const started = await startTraceRun(text, method, parameters, queries.start, {
+    ...{ memo, signal, layers: chosen },
+  });
   try {
-    const measured = new Map<number, LayerMeasurement>();
-    for (const batch of batches(request, layers)) {
+    for (const batch of batches(request, chosen)) {
       for (const measurement of await probeLayers(request, started, batch)) {
         measured.set(measurement.layer, measurement);
         onLayer?.(measurement);

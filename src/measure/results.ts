@@ -16,6 +16,8 @@ export interface HeadMeasurement {
 
 export interface LayerMeasurement {
   readonly layer: number;
+  /** Tokens that it sees by itself, where it has a window: the method leaves it as it is, and it counts in no mean over layers. */
+  readonly window?: number;
   /** Means over `queries` of keys (rows of the cache) seen and keys that full attention sees. */
   readonly keptKeys: number;
   readonly visibleKeys: number;
@@ -98,8 +100,8 @@ export interface SweepPoint {
   /** Measured: mean over layers and `queries` of kept / visible keys. Null below the method's floor, and where `reason` says why. */
   readonly kept: number | null;
   readonly massRecall: number | null;
-  /** Mass recall of each layer; null where `massRecall` is. */
-  readonly layers: readonly number[] | null;
+  /** Mass recall of each layer, null of one that sees a window by itself; null where `massRecall` is. */
+  readonly layers: readonly (number | null)[] | null;
   /** Present when keep is below what the method can do: the smallest fraction it can. */
   readonly floor?: number;
   /** Whether the method answered this text right at this point; null or absent: not run. */
@@ -136,7 +138,8 @@ export interface RowRule {
   /**
    * 'scores': top-k. 'pattern': that of the query's head. 'place': where a key stands. 'head': the same, in heads that do not keep everything.
    * 'neighbour': the score beside that of one neighbour. 'lot': chance. 'file': a list from elsewhere. The others dropped nothing: 'everything', because the method never
-   * does; 'not-yet', because it has not come to it; 'room', because the budget has room for all.
+   * does; 'not-yet', because it has not come to it; 'room', because the budget has room for all. 'window': the layer sees a window by
+   * itself, and the method leaves it as it is.
    */
   readonly kind:
     | 'scores'
@@ -148,7 +151,8 @@ export interface RowRule {
     | 'file'
     | 'everything'
     | 'not-yet'
-    | 'room';
+    | 'room'
+    | 'window';
   /** Scores are compared within partitions of so many tokens, the first of which begins at `start`; null: all with all. */
   readonly partitions: { readonly start: number; readonly tokens: number } | null;
   /** Token before which a method that evicts once has done so; null: it has not, or is of another kind. */

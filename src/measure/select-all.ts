@@ -9,6 +9,7 @@ import { choose } from './choices';
 import type { Memo } from './memo';
 import { type KeptKeys, readKeptOfEach, readScores } from './selection-reader';
 import { startTraceRun } from './trace-run';
+import { windowSelection, windowSelections } from './window-layers';
 
 export interface BlockSelection {
   readonly block: QueryBlock;
@@ -43,6 +44,11 @@ export async function selectAll(request: SelectAllRequest): Promise<{
   const { text, method, parameters, evictAt, withScores, signal } = request;
   const { ops, tokens } = text;
   const layerTrace = text.layerTraces[request.traceIndex];
+  if (layerTrace?.window !== undefined) {
+    const { window } = layerTrace;
+    const blocks = windowSelections(tokens, window);
+    return { blocks, after: windowSelection(tokens, tokens, window), notices: [] };
+  }
   const started = await startTraceRun(text, method, parameters, evictAt, {
     layers: [layerTrace!],
     memo: request.memo,

@@ -5,7 +5,7 @@ import { UserError } from '../base/user-error';
 import type { Method, Selection } from '../methods/method';
 import type { MethodSpec } from '../methods/method-spec';
 import type { Parameters } from '../methods/parameters';
-import type { LayerTrace, Trace } from '../trace/trace';
+import { hasWindow, type LayerTrace, layersOfMethods, type Trace } from '../trace/trace';
 import { choose, isSameChoice } from './choices';
 import { type CostRequest, measureCost } from './cost';
 import { noRecallReason } from './made-cache';
@@ -23,6 +23,10 @@ import {
   type TraceRun,
   type TraceRunOptions,
 } from './trace-run';
+
+/** Why a text has no curve where methods choose in no layer. */
+const ALL_WINDOWS =
+  'Every layer of this model sees a window by itself (sliding-window attention), so methods leave all of them as they are.';
 
 export interface SweptMethod {
   readonly method: Method;
@@ -65,7 +69,9 @@ export class Curve {
   readonly #isCurrent: boolean;
   readonly #fractions: readonly number[];
   /** Why recall by tokens means nothing; what is kept then follows from a formula alone, and nothing is run. */
-  readonly #noRecall: string | null;
+  #noRecall: string | null;
+  /** By layer: whether it sees a window by itself, and so has no recall. */
+  #windows: readonly boolean[] = [];
   #place: Omit<CostRequest, 'method' | 'parameters'> | null = null;
 
   constructor({ method, parameters, current }: SweptMethod, fractions: readonly number[]) {
@@ -78,7 +84,10 @@ export class Curve {
 
   async start(text: Trace, queries: TokenRange, options: TraceRunOptions): Promise<void> {
     const queriesStart = queries.start;
-    const layers = text.layerTraces.map(({ layer }) => layer);
+    const chosen = layersOfMethods(text.layerTraces);
+    const layers = chosen.map(({ layer }) => layer);
+    this.#windows = text.layerTraces.map(hasWindow);
+    if (chosen.length === 0) this.#noRecall = ALL_WINDOWS;
     const { answerStart } = text;
     this.#place = { context: contextOf(text), queries, answerStart, weightOperations: 0, layers };
     const method = this.#method;
@@ -243,9 +252,11 @@ export class Curve {
         const { density: kept } = measureCost({ ...this.#place!, method: this.#method, parameters });
         return { keep, kept, massRecall: null, layers: null, reason: this.#noRecall };
       }
-      const layers = this.massRecall.map((points) => points[point] ?? 0);
+      const recalls = this.massRecall.map((points) => points[point] ?? 0);
       const kept = this.keptShare.map((points) => points[point] ?? 0);
-      return { keep, kept: mean(kept), massRecall: mean(layers), layers };
+      let next = 0;
+      const layers = this.#windows.map((isWindow) => (isWindow ? null : recalls[next++]!));
+      return { keep, kept: mean(kept), massRecall: mean(recalls), layers };
     });
     return { method: this.#spec, current: this.#isCurrent, points };
   }

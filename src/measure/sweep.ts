@@ -4,7 +4,7 @@
  */
 
 import { ignoreRejection } from '../base/ignore-rejection';
-import type { LayerTrace, Trace } from '../trace/trace';
+import { type LayerTrace, layersOfMethods, type Trace } from '../trace/trace';
 import { Memo } from './memo';
 import type { SweepCurve } from './results';
 import { Curve, type Group, type PointKeys, type SweptMethod } from './sweep-curve';
@@ -77,7 +77,8 @@ const MOST_LISTED = 2 ** 23;
 
 /** Layers that are measured together, see `probe`: on a GPU it is waiting that costs. */
 function batches(text: Trace, curves: readonly Curve[], queries: TokenRange): LayerTrace[][] {
-  const { ops, layerTraces, tokens } = text;
+  const { ops, tokens } = text;
+  const layerTraces = layersOfMethods(text.layerTraces);
   const lists = curves.reduce((sum, curve) => sum + curve.listsWithin(queries), 0);
   const together = ops.backend === 'cpu' || ops.isSoftware ? 1 : Math.floor(MOST_LISTED / (lists * tokens));
   const size = Math.max(1, together);

@@ -19,7 +19,7 @@ import { methodKey } from '../methods/method-spec';
 import type { ParameterContext, Parameters } from '../methods/parameters';
 import { promptOf } from '../methods/prompt';
 import { ScoreCheck } from '../methods/score-check';
-import type { LayerTrace, Trace } from '../trace/trace';
+import { type LayerTrace, layersOfMethods, type Trace } from '../trace/trace';
 import { madeAnew } from './made-anew';
 import { Memo, type MemoLease } from './memo';
 
@@ -96,7 +96,7 @@ export async function startTraceRun(
     );
   }
   try {
-    await run.prepare?.(asked, signal);
+    await run.prepare?.(layersOfMethods(asked), signal);
   } catch (error) {
     dispose();
     throw error;

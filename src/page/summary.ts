@@ -26,9 +26,11 @@ export interface Summary {
   readonly reason: string | null;
 }
 
-/** Null while no layer has been measured. */
-export function summarise(layers: readonly LayerMeasurement[] | null): Summary | null {
-  if (!layers || layers.length === 0) return null;
+/** Null while no layer has been measured. Layers that see a window by themselves are left out, unless all do. */
+export function summarise(measured: readonly LayerMeasurement[] | null): Summary | null {
+  if (!measured || measured.length === 0) return null;
+  const chosen = measured.filter(({ window }) => window === undefined);
+  const layers = chosen.length > 0 ? chosen : measured;
   const mean = (of: (layer: LayerMeasurement) => number): number =>
     layers.reduce((sum, layer) => sum + of(layer), 0) / layers.length;
   /** Layers without the number are left out; null when none has it. */
@@ -50,8 +52,15 @@ export function summarise(layers: readonly LayerMeasurement[] | null): Summary |
     keptKeys: mean((layer) => layer.keptKeys),
     visibleKeys: mean((layer) => layer.visibleKeys),
     kept: mean((layer) => layer.keptShare),
-    reason: layers.find(({ reason }) => reason !== undefined)?.reason ?? null,
+    reason: reasonOf(layers),
   };
+}
+
+/** Why there is no recall, as a sentence. */
+function reasonOf(layers: readonly LayerMeasurement[]): string | null {
+  const found = layers.find(({ reason }) => reason !== undefined);
+  if (found?.reason === undefined) return null;
+  return found.window === undefined ? found.reason : `Every layer ${found.reason}.`;
 }
 
 /**

@@ -177,6 +177,7 @@ const rule: z.ZodMiniType<RowRule> = z.strictObject({
     'everything',
     'not-yet',
     'room',
+    'window',
   ]),
   partitions: z.nullable(z.strictObject({ start: whole, tokens: whole })),
   evictedAt: z.nullable(whole),

@@ -126,6 +126,7 @@ function recordGroup(
     ...text.scores,
     logSumExp: layer.logSumExp,
     causalOffset: 0,
+    window: layer.window,
     tiles,
     width: TILE_PIXELS,
     height: lines,

@@ -88,9 +88,9 @@ async function readFirstWeights(text: Trace, layer: LayerTrace): Promise<Float32
   const rows = queryHeads * tokens;
   const out = ops.allocate('f32', rows * keys, 'weights of the first tokens');
   try {
-    const { query, logSumExp } = layer;
+    const { query, logSumExp, window } = layer;
     const key = sliceRows(layer.key, 0, keys);
-    ops.attentionProbabilities({ query, key, ...scores, logSumExp, causalOffset: 0, out });
+    ops.attentionProbabilities({ query, key, ...scores, logSumExp, causalOffset: 0, window, out });
     const weights = await ops.readFloats(out);
     return Float32Array.from({ length: rows }, (_, row) => {
       let sum = 0;

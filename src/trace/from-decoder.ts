@@ -6,7 +6,7 @@ import type { Ops } from '../../gpu/ops';
 import type { Rows } from '../../gpu/rows';
 import { headMajorRows, matrixRows, sliceRows, tokenMajorRows } from '../../gpu/rows';
 import { UserError } from '../base/user-error';
-import { ropeOf, scoresOf } from '../model/architectures/config';
+import { hidingWindow, ropeOf, scoresOf } from '../model/architectures/config';
 import type { Capture } from '../model/capture/capture';
 import { attendSelection } from '../model/decoder/attend';
 import { createRotationTable, LEAST_POSITIONS } from '../model/decoder/buffers';
@@ -91,6 +91,7 @@ export function traceOfSession(
       value: sliceRows(value, 0, tokens),
       hidden: hidden && sliceRows(hidden, 0, tokens),
       logSumExp: logSumExp!,
+      window: hidingWindow(config, layer, tokens),
     })),
     outputWeight: (layer) => decoder.weights.layers[layer]!.output.weight,
     injected: () => null,

@@ -103,10 +103,17 @@ export function rereadingOf(
           for (let start = 0; start < ids.length; start += rows) {
             await reader.read(ids.subarray(start, start + rows), {
               attend(asked) {
-                const { layer, query, key, value, blockHidden: hidden, out } = asked;
+                const { layer, query, key, value, window, blockHidden: hidden, out } = asked;
                 const block = { start: asked.start, end: asked.end };
                 const all = { list: null, rangeStart: 0 };
-                attendSelection(ops, { block, query, key, value }, all, scoresOf(config), out, logSumExp);
+                attendSelection(
+                  ops,
+                  { block, query, key, value, window },
+                  all,
+                  scoresOf(config),
+                  out,
+                  logSumExp,
+                );
                 return see({ passage, part: start / rows, layer, query, key, value, hidden, logSumExp });
               },
               observe: () => signal?.throwIfAborted(),

@@ -25,6 +25,26 @@ export interface LayerTrace {
   readonly hidden: Rows | null;
   /** Full attention's row log-sum-exp, [H, T]. */
   readonly logSumExp: RowScalars;
+  /**
+   * Tokens that each query sees, its own included, where the layer sees a window by itself: full attention is that of the window there,
+   * and methods leave the layer as it is. Absent: all before it.
+   */
+  readonly window?: number;
+}
+
+/** The layers that methods choose in: those that see all tokens by themselves. */
+export function layersOfMethods(layerTraces: readonly LayerTrace[]): LayerTrace[] {
+  return layerTraces.filter(({ window }) => window === undefined);
+}
+
+/** The windows that layers see by themselves, by layer. */
+export function windowsOf({ layerTraces }: Pick<Trace, 'layerTraces'>): ReadonlyMap<number, number> {
+  return new Map(layerTraces.filter(hasWindow).map(({ layer, window }) => [layer, window]));
+}
+
+/** Whether a layer sees a window by itself. */
+export function hasWindow(layerTrace: LayerTrace): layerTrace is LayerTrace & { readonly window: number } {
+  return layerTrace.window !== undefined;
 }
 
 /** A text as full attention saw it: from a model's forward pass or from a capture. Layers may be missing in a capture. */

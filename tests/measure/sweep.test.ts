@@ -59,7 +59,7 @@ describe('sweep', () => {
         }
         const layers = await measureLayers({ text, method, parameters: fitted.parameters, queries });
         expectClose(
-          found!.layers!,
+          found!.layers! as number[],
           layers.map(({ massRecall }) => massRecall!),
         );
         const mean = layers.reduce((sum, layer) => sum + layer.massRecall!, 0) / layers.length;

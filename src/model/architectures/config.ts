@@ -86,3 +86,13 @@ export function scoresOf({
 }: Pick<ModelConfig, 'attentionScale' | 'softCap'>): ScoreRule {
   return { scale, softCap };
 }
+
+/** The same where it hides something from the last of `tokens`: a longer one is none. */
+export function hidingWindow(
+  config: Pick<ModelConfig, 'windows'>,
+  layer: number,
+  tokens: number,
+): number | undefined {
+  const window = windowOf(config, layer);
+  return window !== undefined && window < tokens ? window : undefined;
+}
