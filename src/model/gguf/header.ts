@@ -29,7 +29,7 @@ export interface GgufHeader {
 
 /** A vocabulary of 262,144 tokens with its merges takes 16 MB. */
 const LONGEST_HEADER_BYTES = 128 * 2 ** 20;
-/** What is read at first; twice as much each time that it does not do. */
+/** What is read at first; four times as much each time that it does not do. */
 const FIRST_BYTES = 2 ** 20;
 const MOST_ENTRIES = 100_000;
 const LONGEST_NAME_BYTES = 65_535;
@@ -44,7 +44,7 @@ export async function readGgufHeader(file: FileBytes, signal?: AbortSignal): Pro
   const most = Math.min(file.size, LONGEST_HEADER_BYTES);
   let bytes = new Uint8Array();
   for (;;) {
-    const end = Math.min(most, Math.max(FIRST_BYTES, 2 * bytes.length));
+    const end = Math.min(most, Math.max(FIRST_BYTES, 4 * bytes.length));
     const more = await file.read(bytes.length, end, signal);
     const longer = new Uint8Array(end);
     longer.set(bytes);

@@ -204,14 +204,19 @@ function decodeQ6_K(bytes: Uint8Array, out: Float32Array): void {
   const scales = scalesOf(bytes, 210, 208);
   for (let block = 0; block < scales.length; block++) {
     const begin = block * 210;
-    for (let i = 0; i < SUPER; i++) {
-      const half = i >> 7;
-      const quarter = (i >> 5) & 3;
-      const place = i & 31;
-      const low = bytes[begin + 64 * half + 32 * (quarter & 1) + place]! >> (4 * (quarter >> 1));
-      const high = bytes[begin + 128 + 32 * half + place]! >> (2 * quarter);
-      const scale = (bytes[begin + 192 + (i >> 4)]! << 24) >> 24;
-      out[block * SUPER + i] = scales[block]! * scale * (((low & 15) | ((high & 3) << 4)) - 32);
+    for (let group = 0; group < 16; group++) {
+      const half = group >> 3;
+      const quarter = (group >> 1) & 3;
+      const place = (group & 1) * 16;
+      const low = begin + 64 * half + 32 * (quarter & 1) + place;
+      const high = begin + 128 + 32 * half + place;
+      const [lowShift, highShift] = [4 * (quarter >> 1), 2 * quarter];
+      const scale = scales[block]! * ((bytes[begin + 192 + group]! << 24) >> 24);
+      const to = block * SUPER + group * 16;
+      for (let i = 0; i < 16; i++) {
+        const value = ((bytes[low + i]! >> lowShift) & 15) | (((bytes[high + i]! >> highShift) & 3) << 4);
+        out[to + i] = scale * (value - 32);
+      }
     }
   }
 }
