@@ -44,7 +44,7 @@ export function DropAnywhere() {
   if (!isOver) return null;
   return (
     <p className={styles.drop} aria-hidden="true">
-      Drop a model folder or a file of kept keys
+      Drop a model folder, a GGUF file or a file of kept keys
     </p>
   );
 }

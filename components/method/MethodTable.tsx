@@ -1,4 +1,3 @@
-import { Dialog } from 'radix-ui';
 import { useMemo, useState } from 'react';
 import type { MethodFacts } from '../../src/measure/method-facts';
 import { methodsNotRun } from '../../src/methods/not-run';
@@ -6,8 +5,8 @@ import { METHOD_GROUPS } from '../../src/methods/what-methods-do';
 import { useMethod, usePage, useParameterContext } from '../../src/page/hooks';
 import { setName, setNames, unitName } from '../../src/page/method-words';
 import { Button } from '../shared/Button';
+import { Dialog } from '../shared/Dialog';
 import { formatCount, formatOperations, formatPercent } from '../shared/format';
-import { CloseIcon } from '../shared/icons';
 import { citationText } from './citation';
 import styles from './MethodTable.module.css';
 import { useMethodFacts } from './use-method-facts';
@@ -126,90 +125,72 @@ export function MethodTable({ onClose, onClosed }: MethodTableProps) {
       isDescending: before.column === column ? !before.isDescending : false,
     }));
   return (
-    <Dialog.Root open onOpenChange={(isOpen) => isOpen || onClose()}>
-      <Dialog.Portal>
-        <Dialog.Overlay className={styles.overlay} />
-        <Dialog.Content
-          className={styles.dialog}
-          onCloseAutoFocus={(event) => {
-            event.preventDefault();
-            onClosed();
-          }}
-        >
-          <header className={styles.head}>
-            <Dialog.Title>Methods side by side</Dialog.Title>
-            <Dialog.Close asChild>
-              <Button kind="icon" aria-label="Close">
-                <CloseIcon />
-              </Button>
-            </Dialog.Close>
-          </header>
-          <Dialog.Description className={styles.about}>
-            At their defaults for {formatCount(context.tokens)} tokens, by formula: nothing here is measured.
-            A row’s name chooses the method.
-          </Dialog.Description>
-          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region has to be reachable by keyboard */}
-          <section className={styles.table} tabIndex={0} aria-label="Table of methods">
-            <table>
-              <thead>
-                <tr>
-                  {[title, ...columns].map((column) => (
-                    <th
-                      key={column.name}
-                      scope="col"
-                      title={column.help}
-                      data-number={column.isNumber}
-                      aria-sort={
-                        order.column === column ? (order.isDescending ? 'descending' : 'ascending') : 'none'
-                      }
-                    >
-                      <Button kind="text" className={styles.sort} onClick={() => sortBy(column)}>
-                        {column.name}
-                      </Button>
-                    </th>
-                  ))}
-                </tr>
-              </thead>
-              <tbody>
-                {rows.map((row) => (
-                  <tr
-                    key={row.id}
-                    onClick={() => {
-                      actions.setMethod(row.id);
-                      onClose();
-                    }}
-                  >
-                    <th scope="row">
-                      <button type="button" className={styles.choose} aria-current={row.id === chosen}>
-                        {row.title}
-                      </button>
-                    </th>
-                    {columns.map((column) => (
-                      <td key={column.name} data-number={column.isNumber}>
-                        {column.show(row)}
-                      </td>
-                    ))}
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-            <h3>Not run here</h3>
-            <ul className={styles.others}>
-              {methodsNotRun.map((entry) => (
-                <li key={entry.id}>
-                  <a href={entry.url} target="_blank" rel="noreferrer">
-                    {citationText({ title: entry.title, source: entry })}
-                  </a>
-                  <p>
-                    {entry.summary} {entry.reason}
-                  </p>
-                </li>
+    <Dialog
+      title="Methods side by side"
+      about={`At their defaults for ${formatCount(context.tokens)} tokens, by formula: nothing here is measured. A row’s name chooses the method.`}
+      onClose={onClose}
+      onClosed={onClosed}
+    >
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region has to be reachable by keyboard */}
+      <section className={styles.table} tabIndex={0} aria-label="Table of methods">
+        <table>
+          <thead>
+            <tr>
+              {[title, ...columns].map((column) => (
+                <th
+                  key={column.name}
+                  scope="col"
+                  title={column.help}
+                  data-number={column.isNumber}
+                  aria-sort={
+                    order.column === column ? (order.isDescending ? 'descending' : 'ascending') : 'none'
+                  }
+                >
+                  <Button kind="text" className={styles.sort} onClick={() => sortBy(column)}>
+                    {column.name}
+                  </Button>
+                </th>
               ))}
-            </ul>
-          </section>
-        </Dialog.Content>
-      </Dialog.Portal>
-    </Dialog.Root>
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map((row) => (
+              <tr
+                key={row.id}
+                onClick={() => {
+                  actions.setMethod(row.id);
+                  onClose();
+                }}
+              >
+                <th scope="row">
+                  <button type="button" className={styles.choose} aria-current={row.id === chosen}>
+                    {row.title}
+                  </button>
+                </th>
+                {columns.map((column) => (
+                  <td key={column.name} data-number={column.isNumber}>
+                    {column.show(row)}
+                  </td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+        <h3>Not run here</h3>
+        <ul className={styles.others}>
+          {methodsNotRun.map((entry) => (
+            <li key={entry.id}>
+              <a href={entry.url} target="_blank" rel="noreferrer">
+                {citationText({ title: entry.title, source: entry })}
+              </a>
+              <p>
+                {entry.summary} {entry.reason}
+              </p>
+            </li>
+          ))}
+        </ul>
+      </section>
+    </Dialog>
   );
 }
 

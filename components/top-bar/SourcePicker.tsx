@@ -1,6 +1,5 @@
 import { useState } from 'react';
 import { usePage, usePageState, useSession } from '../../src/page/hooks';
-import { BUNDLED_MODEL } from '../../src/study/default-study';
 import { Button } from '../shared/Button';
 import { Field, Form, Select } from '../shared/Field';
 import { DownIcon } from '../shared/icons';
@@ -15,8 +14,6 @@ import { OwnTextForm, SampleForm } from './text-forms';
 export function SourcePicker() {
   const [isOpen, setOpen] = useState(false);
   const source = useSession('source');
-  const address = useSession('model');
-  const name = usePageState('model')?.name;
   const tokens = usePageState('text')?.tokens;
   const { title, detail: known } = describeSource(source, tokens);
   const detail = known || 'reading';
@@ -24,9 +21,6 @@ export function SourcePicker() {
     <Popover
       trigger={
         <Button className={styles.source} aria-label={`Source: ${title}, ${detail}. Change`}>
-          <span className={styles.model}>
-            {address === BUNDLED_MODEL ? 'bundled model' : (name ?? address)}
-          </span>
           <span className={styles.title}>{title}</span>
           <span className={styles.detail}>{detail}</span>
           <DownIcon />

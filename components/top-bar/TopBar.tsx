@@ -1,5 +1,6 @@
 import studies from '../../samples/studies/ready-made.json';
 import { usePage, useView } from '../../src/page/hooks';
+import { ModelButton } from '../models/ModelButton';
 import { Button } from '../shared/Button';
 import { KeyholeIcon, ThemeIcon } from '../shared/icons';
 import { Menu, MenuItem } from '../shared/Popover';
@@ -18,6 +19,7 @@ export function TopBar() {
         <KeyholeIcon />
         Keyhole
       </h1>
+      <ModelButton />
       <SourcePicker />
       <p className={styles.what}>
         See what every query attends to, what a selective method keeps of it, and what that does to the

@@ -42,6 +42,15 @@ export function hubModel({ repository, revision, file }: HubName): string {
   return `${HUB}${repository}${file === null ? '' : `/${file}`}@${revision}`;
 }
 
+/** The name of a given GGUF file among its model's files. */
+export const GIVEN_GGUF = 'model.gguf';
+
+/** Where the GGUF file is that the model is; null: it is a folder. */
+export function ggufPath(model: string): string | null {
+  if (isHubModel(model)) return hubNameOf(model).file;
+  return isGivenModel(model) && /\.gguf( \(\d+\))?$/i.test(model) ? GIVEN_GGUF : null;
+}
+
 /** The parts of a name that `hubModel` made. */
 export function hubNameOf(model: string): HubName {
   return readHubName(model.slice(HUB.length));

@@ -14,6 +14,7 @@ import type { ParameterContext } from '../methods/parameters';
 import { checkMeasured, checkMethodStates } from '../model/decoder/check-finite';
 import type { ModelHead } from '../model/load';
 import { openChatTemplate } from '../model/tokenizer/chat-template';
+import type { ModelNeed, ModelNeedRequest } from '../study/client';
 import type { StudySpec } from '../study/spec';
 import { textKey } from '../study/spec';
 import type { AttentionReply, AttentionRequest, CoverageReply, CoverageRequest } from '../tiles/requests';
@@ -199,6 +200,12 @@ export class Engine {
   /** `positions` as in an AttentionRequest. */
   row(layer: number, head: number, query: number, positions: string | null = null): Promise<QueryRow> {
     return this.#openedProbe().row(layer, head, query, positions);
+  }
+
+  /** What models would need, by their configs alone. */
+  async needs(request: ModelNeedRequest): Promise<readonly (ModelNeed | string)[]> {
+    const { modelNeeds } = await import('./model-need');
+    return modelNeeds(request, this.#ops, this.#imported);
   }
 
   #openedProbe(text = this.#text?.key): OpenText {

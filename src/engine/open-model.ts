@@ -102,7 +102,10 @@ const LARGE_SHARE = 1 / 4;
  * The config with what its weights are kept in: halves as they are stored on a device that reads them at no loss of time, and where
  * floats would take much of its memory. Rows must be whole vectors of four, as they are in all but toys.
  */
-function asKept({ readsHalves, memoryLimits }: Ops, { weightType, ...config }: ModelConfig): ModelConfig {
+export function asKept(
+  { readsHalves, memoryLimits }: Pick<Ops, 'readsHalves' | 'memoryLimits'>,
+  { weightType, ...config }: ModelConfig,
+): ModelConfig {
   const { hiddenSize, feedForwardSize, headDimension } = config;
   const areVectors = [hiddenSize, feedForwardSize, headDimension].every((size) => size % 4 === 0);
   if (!weightType || !areVectors) return config;

@@ -8,7 +8,7 @@ import type { QueryRow } from '../measure/results';
 import { importedMethod, isImported } from '../methods/imported';
 import type { Method } from '../methods/method';
 import type { Snapshot } from '../snapshot/snapshot';
-import type { StudyClient, StudyEvents } from '../study/client';
+import type { ModelNeed, StudyClient, StudyEvents } from '../study/client';
 import { parameterContext } from '../study/context';
 import type { FindMethod } from '../study/default-study';
 import { TilePyramid } from '../tiles/pyramid';
@@ -82,6 +82,8 @@ export interface Page {
    */
   openFiles(files: readonly GivenFile[]): Promise<void>;
   readonly openHub: () => Promise<HubModels>;
+  /** What models with these texts of config.json need, for the present study. Rejects with UserError while the engine is starting. */
+  needs(configs: readonly string[]): Promise<readonly (ModelNeed | string)[]>;
   share(): Promise<SharedLink>;
   /** The link to what made a value, whatever the page has come to since. */
   linkTo(by: MeasuredBy): Promise<string>;
@@ -318,6 +320,17 @@ export function createPage(options: PageOptions): Page {
       actions.openModel(model);
     },
     openHub: options.openHub,
+    needs(configs) {
+      const state = store.getState();
+      const { tokens } = contextOf(state);
+      const text = isTextOf(state) ? state.text : null;
+      const request = {
+        ...{ configs, tokens, spec: studyOf(state.session) },
+        queriesStart: text?.queries.start ?? Math.floor((tokens * 7) / 8),
+        answerStart: text?.answerStart ?? null,
+      };
+      return runner?.ask('needs', request) ?? notYet();
+    },
     async share() {
       const { session, model } = store.getState();
       const hash = await writeLink(resolvedSession(), {

@@ -1,5 +1,6 @@
 /** What a person dropped or chose, recognised by what is in it; fetched when the first file comes. */
 
+import { GIVEN_GGUF } from '../arrival/model-name';
 import { quote } from '../base/quote';
 import { UserError } from '../base/user-error';
 import {
@@ -53,19 +54,22 @@ export async function recognise(all: readonly GivenFile[]): Promise<Recognised> 
   if (files.length === 0) throw new UserError('There is no file in what was given.');
   const config = shallowest(files.filter(({ path }) => nameOf(path) === CONFIG));
   if (config) return modelFolder(config, files);
+  const gguf = files.filter(({ path }) => /\.gguf$/i.test(path));
+  if (gguf.length === 1) return recogniseOne(gguf[0]!.file);
   if (files.length > 1) {
     throw new UserError(
-      `None of the ${files.length} files is a ${CONFIG}: give the folder of one model, or one file of kept keys.`,
+      `None of the ${files.length} files is a ${CONFIG}: give the folder of one model, one GGUF file, or one file of kept keys.`,
     );
   }
   return recogniseOne(files[0]!.file);
 }
 
 async function recogniseOne(file: File): Promise<Recognised> {
+  if (await isGguf(file)) return ggufModel(file);
   const header = await headerOf(file);
   if (header) return safetensorsKinds.find((kind) => kind.is(header))!.open(file);
   throw new UserError(
-    `${quote(file.name)} is nothing that can be opened here: a model folder (${CONFIG}, safetensors, tokenizer.json) or a file of kept keys.`,
+    `${quote(file.name)} is nothing that can be opened here: a model folder (${CONFIG}, safetensors, tokenizer.json), a GGUF file, or a file of kept keys.`,
   );
 }
 
@@ -76,6 +80,20 @@ async function headerOf(file: File): Promise<SafetensorsHeader | null> {
   // Eight bytes of length, then JSON.
   if (!file.name.endsWith('.safetensors') && start[8] !== '{'.charCodeAt(0)) return null;
   return readHeader(await bytes(headerEnd(start, file.size, quote(file.name))), quote(file.name), file.size);
+}
+
+async function isGguf(file: File): Promise<boolean> {
+  return (await file.slice(0, 4).text()) === 'GGUF';
+}
+
+function ggufModel(file: File): Recognised {
+  if (/-\d{5}-of-\d{5}\.gguf$/i.test(file.name)) {
+    throw new UserError(
+      `${quote(file.name)} is a part of a model: put the parts together with llama-gguf-split --merge, then give the whole.`,
+    );
+  }
+  const name = /\.gguf$/i.test(file.name) ? file.name : `${file.name}.gguf`;
+  return { kind: 'model', name, files: new Map([[GIVEN_GGUF, file]]) };
 }
 
 function modelFolder(config: GivenFile, files: readonly GivenFile[]): Recognised {

@@ -50,11 +50,34 @@ interface RowRequest {
   readonly positions?: string | null;
 }
 
+export interface ModelNeedRequest {
+  /** Texts of config.json. */
+  readonly configs: readonly string[];
+  /** The study that is to run, and its text's places; another model may cut it into other tokens. */
+  readonly spec: StudySpec;
+  readonly tokens: number;
+  readonly queriesStart: number;
+  readonly answerStart: number | null;
+}
+
+/** Of a model and a study, computed from its config.json. */
+export interface ModelNeed {
+  readonly parameters: number;
+  /** Of weights in the numbers that config.json names; files may hold more than that. */
+  readonly fileBytes: number;
+  /** At the peak, on this device, by all workers together. */
+  readonly memoryBytes: number;
+  /** Why this device cannot run it, one sentence; null where it can. */
+  readonly refusal: string | null;
+}
+
 /** What is asked of the engine and answered, by name. A new request is an entry here and its answer in worker.ts. */
 export interface Requests {
   readonly attention: { readonly request: AttentionRequest; readonly reply: AttentionReply };
   readonly coverage: { readonly request: CoverageRequest; readonly reply: CoverageReply };
   readonly row: { readonly request: RowRequest; readonly reply: QueryRow };
+  /** In the order of the configs; a sentence for one that cannot be read. Needs no open text. */
+  readonly needs: { readonly request: ModelNeedRequest; readonly reply: readonly (ModelNeed | string)[] };
 }
 
 export type RequestName = keyof Requests;

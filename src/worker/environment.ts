@@ -1,7 +1,7 @@
 /** The page's environment: the bundled model and texts beside the page, other models by their address or name. */
 import { sampleTexts as titles } from '../../samples/texts';
 import { OWN_FILES } from '../arrival/arrivals';
-import { isGivenModel, isHubModel, shownModel } from '../arrival/model-name';
+import { ggufPath, isGivenModel, isHubModel, shownModel } from '../arrival/model-name';
 import { UserError } from '../base/user-error';
 import type { SampleText, StudyEnvironment } from '../engine/environment';
 import { type FetchFile, httpFolder, namedFolder } from '../model/files/folder-http';
@@ -37,7 +37,8 @@ export function webEnvironment(page: string, fetchFor: FetchForModel): StudyEnvi
         const files = Object.entries(modelFiles).map(([path, address]) => [fileName(path), address]);
         return httpFolder('the bundled model', Object.fromEntries(files), fetchOwn);
       }
-      if (isHubModel(name) || isGivenModel(name)) return namedFolder(shownModel(name), fetchFor(name));
+      if (isHubModel(name) || isGivenModel(name))
+        return namedFolder(shownModel(name), fetchFor(name), ggufPath(name));
       return httpFolder(name, new URL(name, page).href, fetchFor(name));
     },
     sampleTexts() {

@@ -181,6 +181,7 @@ const answers: Answers = {
   row: {
     answer: (engine, { layer, head, query, positions }) => engine.row(layer, head, query, positions),
   },
+  needs: { answer: (engine, request) => engine.needs(request) },
 };
 
 async function reply<Name extends RequestName>(

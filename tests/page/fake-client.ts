@@ -48,6 +48,18 @@ const answers: {
   row({ layer, head, query, positions }, spec, text) {
     return { ...syntheticRow(layer, head, query, spec, text), positions: positions ? 'own' : 'model' };
   },
+  needs: ({ configs, tokens }) =>
+    configs.map((config) => {
+      const { hidden_size: size } = JSON.parse(config);
+      if (!size) return 'config.json names no architecture that is supported.';
+      const parameters = 1000 * size;
+      return {
+        parameters,
+        fileBytes: 2 * parameters,
+        memoryBytes: 4 * parameters + 1000 * tokens,
+        refusal: null,
+      };
+    }),
 };
 
 export interface FakeOptions {

@@ -54,12 +54,26 @@ describe('what is given', () => {
     expect(await recognise([file])).toEqual({ kind: 'kept', file: file.file });
   });
 
+  it.each<[string, GivenFile[]]>([
+    ['tiny-q4.gguf', [given('tiny-q4.gguf', 'GGUF…')]],
+    ['tiny.gguf', [given('tiny', 'GGUF…')]],
+    ['b.gguf', [given('a/readme.md'), given('a/b.gguf', 'GGUF…')]],
+  ])('is a GGUF model: %s', async (name, files) => {
+    const found = await recognise(files);
+    expect(found).toEqual({ kind: 'model', name, files: new Map([['model.gguf', files.at(-1)!.file]]) });
+  });
+
   it.each<[string, GivenFile[], string]>([
+    [
+      'a shard',
+      [given('m-00001-of-00002.gguf', 'GGUF…')],
+      '"m-00001-of-00002.gguf" is a part of a model: put the parts together with llama-gguf-split --merge, then give the whole.',
+    ],
     ['nothing', [], 'There is no file in what was given.'],
     [
       'a picture',
       [given('a.png', 'PNG')],
-      '"a.png" is nothing that can be opened here: a model folder (config.json, safetensors, tokenizer.json) or a file of kept keys.',
+      '"a.png" is nothing that can be opened here: a model folder (config.json, safetensors, tokenizer.json), a GGUF file, or a file of kept keys.',
     ],
     [
       'weights alone',
@@ -89,7 +103,7 @@ describe('what is given', () => {
     [
       'many files',
       [given('a.txt'), given('b.txt')],
-      'None of the 2 files is a config.json: give the folder of one model, or one file of kept keys.',
+      'None of the 2 files is a config.json: give the folder of one model, one GGUF file, or one file of kept keys.',
     ],
   ])('is refused in a sentence: %s', async (_, files, sentence) => {
     await expect(recognise(files)).rejects.toMatchObject({ name: 'UserError', message: sentence });

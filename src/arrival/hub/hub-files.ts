@@ -12,6 +12,7 @@ import { RateMeter } from './rate-meter';
 import {
   askRepository,
   filesOfModel,
+  firstShard,
   type HubAccess,
   type Repository,
   type RepositoryFile,
@@ -139,6 +140,7 @@ export class HubFiles {
   readonly #memory = new MemoryStorage();
   readonly #tasks = new Map<string, Task>();
   readonly #flights = new Map<string, Promise<HubFile>>();
+  /** By `owner/name@revision`. */
   readonly #lookups = new Map<string, Promise<Repository>>();
   /** Whole files in memory, by directory and path. */
   readonly #spilled = new Set<string>();
@@ -169,11 +171,15 @@ export class HubFiles {
     const name = hubNameOf(model);
     const stored = await this.#find(name);
     if (stored) return stored.record.repository;
-    const known = this.#lookups.get(model);
+    const key = (revision: string): string => `${name.repository}@${revision}`;
+    const known = this.#lookups.get(key(name.revision));
     if (known) return known;
     const lookup = askRepository(name, this.#access, new AbortController().signal);
-    this.#lookups.set(model, lookup);
-    lookup.catch(() => this.#lookups.delete(model));
+    this.#lookups.set(key(name.revision), lookup);
+    lookup.then(
+      ({ commit }) => this.#lookups.set(key(commit), lookup),
+      () => this.#lookups.delete(key(name.revision)),
+    );
     return lookup;
   }
 
@@ -557,11 +563,18 @@ function partsOf({ asked, repository }: Record): Part[] {
     isComplete: hasWeights && paths.every((path) => asked[path]),
   });
   const paths = Object.keys(asked).sort();
-  const single = paths.filter((path) => path.endsWith('.gguf'));
-  const folder = paths.filter((path) => !path.endsWith('.gguf'));
+  const isGguf = (path: string): boolean => /\.gguf$/i.test(path);
+  const single = [...new Set(paths.filter(isGguf).map(firstShard))];
+  const folder = paths.filter((path) => !isGguf(path));
   const hasWeights = folder.some((path) => /(^|\/)model[\w-]*\.safetensors$/.test(path));
   return [
     ...(folder.length > 0 ? [part(null, folder, hasWeights)] : []),
-    ...single.map((path) => part(path, [path], true)),
+    ...single.map((first) =>
+      part(
+        first,
+        paths.filter((path) => firstShard(path) === first),
+        true,
+      ),
+    ),
   ];
 }

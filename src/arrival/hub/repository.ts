@@ -151,7 +151,7 @@ export const isOffline = (): boolean => globalThis.navigator?.onLine === false;
 
 /** What of a repository a model is made of, largest need first known: files that an opening asks for. */
 export function filesOfModel({ files }: Repository, file: string | null): readonly RepositoryFile[] {
-  if (file !== null) return files.filter(({ path }) => path === file);
+  if (file !== null) return files.filter(({ path }) => firstShard(path) === file);
   const weights = weightFiles(files);
   return files.filter((each) => SMALL_FILES.has(each.path) || weights.includes(each));
 }
@@ -184,6 +184,12 @@ export function whyNoModel(repository: Repository, file: string | null): string 
   return `${quote(name)} has ${has('config.json') ? 'no safetensors weights' : 'no config.json'}; ${there}.`;
 }
 
+/** Its GGUF models, each by its file, or the first of its shards. */
 export function ggufFiles({ files }: Repository): readonly RepositoryFile[] {
-  return files.filter(({ path }) => path.endsWith('.gguf'));
+  return files.filter(({ path }) => /\.gguf$/i.test(path) && firstShard(path) === path);
+}
+
+/** The first of the shards that a GGUF file is one of; the file itself where it is none. */
+export function firstShard(path: string): string {
+  return path.replace(/-\d{5}-of-(\d{5}\.gguf)$/i, '-00001-of-$1');
 }

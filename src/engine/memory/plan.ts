@@ -91,6 +91,11 @@ export function fitsMemory(request: MemoryRequest): boolean {
   return peakBytes <= limits.budgetBytes && buffers.every((buffer) => isAllowed(buffer, limits));
 }
 
+/** Bytes that a study wants at its peak, whether the device has them or not. */
+export function wantedBytes(request: MemoryRequest): number {
+  return roomiestPlan(request).peakBytes;
+}
+
 /** Throws UserError where the device has no room for a model's weights. */
 export function checkWeightsFit(config: ModelConfig, limits: MemoryLimits): void {
   const bytes = plannedBytes(weightBuffers(config, limits), limits);

@@ -1,3 +1,6 @@
+import { quote } from '../../base/quote';
+import { UserError } from '../../base/user-error';
+import { shardNames } from '../gguf/shards';
 import type { ModelFolder, ReadOptions } from '../load';
 import { bytesOfBlob, type FileBytes } from './file-bytes';
 
@@ -32,9 +35,23 @@ export function httpFolder(
   };
 }
 
-/** A model folder that lies at no address: its files are asked for by their paths. */
-export function namedFolder(name: string, fetchFile: FetchFile): ModelFolder {
-  return { name, open: async (path, options = {}) => opened(path, await fetchFile(path, '', options)) };
+/** A model that lies at no address: its files are asked for by their paths. `gguf`: the path of the GGUF file that it is, if it is one. */
+export function namedFolder(name: string, fetchFile: FetchFile, gguf: string | null = null): ModelFolder {
+  const open: ModelFolder['open'] = async (path, options = {}) =>
+    opened(path, await fetchFile(path, '', options));
+  if (gguf === null) return { name, open };
+  return {
+    name,
+    open: async () => null,
+    gguf: (options) =>
+      Promise.all(
+        shardNames(gguf).map(async (path) => {
+          const file = await open(path, options);
+          if (!file) throw new UserError(`${name} lacks ${quote(path)}.`);
+          return file;
+        }),
+      ),
+  };
 }
 
 function opened(path: string, file: FetchedFile | null): FileBytes | null {

@@ -15,6 +15,10 @@ let notices: string[];
 beforeEach(async () => {
   hub = await startHub({
     ...{ 'config.json': CONFIG, 'tokenizer.json': '{}', [WEIGHTS]: weights },
+    ...{
+      'big-00001-of-00002.gguf': weights.slice(0, 9000),
+      'big-00002-of-00002.gguf': weights.slice(0, 11_000),
+    },
     ...{ 'tiny-q8_0.gguf': weights.slice(0, 20_000), 'tiny-f16.gguf': weights.slice(0, 40_000) },
   });
   progress = [];
@@ -196,6 +200,16 @@ describe('a model of a hub', () => {
     await files.remove(small);
     expect(await files.isStored(small)).toBe(false);
     expect(await files.isStored(large)).toBe(true);
+  });
+
+  test('shards of a GGUF model are one model, by the first of them', async () => {
+    const files = open();
+    const model = 'hub:owner/name/big-00001-of-00002.gguf@main';
+    await files.get(model, 'big-00001-of-00002.gguf', ROOM);
+    expect(progress.find((said) => said !== null)?.total ?? 20_000).toBe(20_000);
+    await files.get(model, 'big-00002-of-00002.gguf', ROOM);
+    expect(await files.isStored(model)).toBe(true);
+    expect(await files.stored()).toMatchObject([{ model: model.replace('main', COMMIT), bytes: 20_000 }]);
   });
 
   test('more than the device has room for is refused by what is listed', async () => {
