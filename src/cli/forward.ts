@@ -51,7 +51,10 @@ export async function forwardCommand(rawArguments: string[]): Promise<void> {
     {
       layers: config.layers,
       rope: config.rope,
+      layerRopes: config.layerRopes,
       attentionScale: config.attentionScale,
+      softCap: config.softCap,
+      windows: config.windows,
       positionOffset: 0,
       answerStart,
       trainedTokens: config.trainedTokens,

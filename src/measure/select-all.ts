@@ -9,7 +9,6 @@ import { choose } from './choices';
 import type { Memo } from './memo';
 import { type KeptKeys, readKeptOfEach, readScores } from './selection-reader';
 import { startTraceRun } from './trace-run';
-import { windowSelection, windowSelections } from './window-layers';
 
 export interface BlockSelection {
   readonly block: QueryBlock;
@@ -85,4 +84,21 @@ export async function selectAll(request: SelectAllRequest): Promise<{
 /** How many sets of keys a layer keeps. */
 function setsOf({ sets }: Pick<Traits, 'sets'>, text: Pick<Trace, 'keyValueHeads' | 'queryHeads'>): number {
   return { layer: 1, kvHead: text.keyValueHeads, queryHead: text.queryHeads }[sets];
+}
+
+/** What every query of a text sees in a layer with a window, query by query. */
+function windowSelections(tokens: number, window: number): BlockSelection[] {
+  return Array.from({ length: tokens }, (_, start) => windowSelection(start, start + 1, window));
+}
+
+/** What a query at the end of a block sees. */
+export function windowSelection(start: number, end: number, window: number): BlockSelection {
+  return {
+    block: { start, end },
+    kept: {
+      ...{ sets: [new Uint32Array(0)], rangeStart: Math.max(0, end - window) },
+      ...{ candidates: { start: 0, end: 0 }, tiedAtCut: null },
+    },
+    scores: null,
+  };
 }

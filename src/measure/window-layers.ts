@@ -1,10 +1,8 @@
 /**
- * Layers that see a window by themselves (sliding-window attention): methods leave them as they are, so there is nothing to recall. What
- * they keep is their window.
+ * Layers that see a window by themselves (sliding-window attention): methods leave them as they are, so there is nothing to recall.
  */
 import type { LayerTrace } from '../trace/trace';
 import type { LayerMeasurement } from './results';
-import type { BlockSelection } from './select-all';
 import type { TokenRange } from './trace-run';
 
 /** Why a layer has no recall. */
@@ -32,22 +30,5 @@ export function measureWindowLayer(
     heads: Array.from({ length: query.heads }, (_, head) => ({
       ...{ head, ...nothing, outputError: 0, outputErrorAsRun: 0 },
     })),
-  };
-}
-
-/** What every query of a text sees in a layer with a window, query by query. */
-export function windowSelections(tokens: number, window: number): BlockSelection[] {
-  return Array.from({ length: tokens }, (_, start) => windowSelection(start, start + 1, window));
-}
-
-/** What a query at the end of a block sees. */
-export function windowSelection(start: number, end: number, window: number): BlockSelection {
-  return {
-    block: { start, end },
-    kept: {
-      ...{ sets: [new Uint32Array(0)], rangeStart: Math.max(0, end - window) },
-      ...{ candidates: { start: 0, end: 0 }, tiedAtCut: null },
-    },
-    scores: null,
   };
 }

@@ -9,7 +9,7 @@ import { UserError } from '../base/user-error';
 import { hidingWindow, ropeOf, scoresOf } from '../model/architectures/config';
 import type { Capture } from '../model/capture/capture';
 import { attendSelection } from '../model/decoder/attend';
-import { createRotationTable, LEAST_POSITIONS } from '../model/decoder/buffers';
+import { createRotations, LEAST_POSITIONS } from '../model/decoder/buffers';
 import type { Decoder, DecoderSession } from '../model/decoder/decoder';
 import { keyValueProjection } from '../model/decoder/project';
 import { RotatedRows } from '../model/decoder/rotated-rows';
@@ -143,17 +143,17 @@ async function uploadCapture(
   owned: Allocation,
   working: Allocation,
 ): Promise<OwnedTrace> {
-  const { tokens: T, queryHeads: H, keyValueHeads: G, headDimension: d, rope } = capture;
-  const scores = { scale: capture.attentionScale };
+  const { tokens: T, queryHeads: H, keyValueHeads: G, headDimension: d } = capture;
+  const scores = scoresOf(capture);
   const upload = (data: Float32Array, heads: number, label: string): Rows => {
     const buffer = ops.upload(data, label);
     owned.add(buffer);
     return headMajorRows(buffer, heads, T, d);
   };
   // Methods turn by distances and by places in a cache, never by the position that the capture begins at.
-  const rotation =
-    rope && createRotationTable(ops, rope, d, Math.max(T, LEAST_POSITIONS) + 1, capture.positionOffset + T);
-  if (rotation) owned.add(rotation.cosine, rotation.sine);
+  const positions = Math.max(T, LEAST_POSITIONS) + 1;
+  const rotations = createRotations(ops, capture, positions, capture.positionOffset + T);
+  owned.add(...rotations.buffers);
   const unused = working.floats(Math.min(T, BLOCK_TOKENS) * H * d, 'full attention output');
   const recorded: LayerTrace[] = [];
   const outputs = new Map<number, Rows>();
@@ -172,6 +172,7 @@ async function uploadCapture(
       value: upload(tensors.value, G, `layer ${index} values`),
       hidden: null,
       logSumExp,
+      window: hidingWindow(capture, index, T),
     };
     for (let start = 0; start < T; start += BLOCK_TOKENS) {
       const end = Math.min(T, start + BLOCK_TOKENS);
@@ -182,6 +183,7 @@ async function uploadCapture(
           query: sliceRows(layer.query, start, end - start),
           key: sliceRows(layer.key, 0, end),
           value: sliceRows(layer.value, 0, end),
+          window: layer.window,
         },
         { list: null, rangeStart: 0 },
         scores,
@@ -207,8 +209,8 @@ async function uploadCapture(
     keyValueHeads: G,
     headDimension: d,
     scores,
-    rotationOf: () => rotation,
-    ropeOf: () => rope,
+    rotationOf: (layer) => rotations.of(layer),
+    ropeOf: (layer) => ropeOf(capture, layer),
     positionOffset: capture.positionOffset,
     trainedTokens: capture.trainedTokens,
     calibration: null,

@@ -1,4 +1,5 @@
 import { UserError } from '../../base/user-error';
+import { ropeOf, ropesIn } from '../architectures/config';
 import { inverseRotate, type Rope } from '../decoder/rope';
 import type { StoredSafetensors } from '../files/safetensors';
 import { type TensorToWrite, writeSafetensors } from '../files/safetensors-writer';
@@ -31,7 +32,13 @@ export interface Capture {
   /** d. */
   headDimension: number;
   attentionScale: number;
+  /** c of scores c·tanh(q·k·scale/c); absent: scores have no cap. */
+  softCap?: number;
   rope: Rope | null;
+  /** By layer, where layers differ; null: a layer without positions. */
+  layerRopes?: readonly (Rope | null)[];
+  /** By layer: tokens that each query sees, its own included; null: all before it. */
+  windows?: readonly (number | null)[];
   /** Position of the first token. */
   positionOffset: number;
   /** First token of the answer; null: none is known. */
@@ -59,8 +66,9 @@ export interface Capture {
 
 /** Checks a capture as a whole: names, shapes and metadata. Tensors it does not know are ignored. UserError if unsound. */
 export async function readCapture(file: StoredSafetensors): Promise<Capture> {
-  const { notices, ...metadata } = parseCaptureMetadata(file.metadata);
   const presentLayers = findLayers(file);
+  const headSize = presentLayers.length > 0 ? file.shape(`query.${presentLayers[0]}`)[2] : undefined;
+  const { notices, ...metadata } = parseCaptureMetadata(file.metadata, headSize);
   if (presentLayers.length === 0) {
     throw new UserError('The file is no capture: it has no tensor query.0, or of any other layer.');
   }
@@ -82,11 +90,17 @@ export async function readCapture(file: StoredSafetensors): Promise<Capture> {
   const keyShape = [keyValueHeads, tokens, headDimension];
   for (const layer of presentLayers) checkLayer(file, layer, queryShape, keyShape);
   const outputRows = readOutputRows(file, presentLayers, queryHeads * headDimension);
-  const { rope, positionOffset } = metadata;
-  if (rope && headDimension % 2 !== 0) {
+  const { rope, layerRopes, softCap, windows, positionOffset } = metadata;
+  if (
+    ropesIn({ rope, layerRopes }).some(({ rotatedChannels = headDimension }) => rotatedChannels % 2 !== 0)
+  ) {
     throw new UserError(
       `The capture has heads of ${headDimension} channels; rotary positions need an even number.`,
     );
+  }
+  for (const [name, list] of Object.entries({ rope_layers: layerRopes, window: windows })) {
+    if (!list || list.length === layers) continue;
+    throw new UserError(`The capture's ${name} has ${list.length} entries for ${layers} layers.`);
   }
   const injected = await readAllInjected(file, presentLayers, {
     tokens: tokens!,
@@ -94,7 +108,12 @@ export async function readCapture(file: StoredSafetensors): Promise<Capture> {
     keyValueHeads,
     headDimension,
   });
-  const unrotate = (x: Float32Array) => rope && inverseRotate(x, tokens, rope, headDimension, positionOffset);
+  const isKnown = rope !== null || layerRopes !== undefined;
+  const unrotate = (x: Float32Array, layer: number) => {
+    const own = ropeOf({ rope, layerRopes }, layer);
+    if (own) return inverseRotate(x, tokens, own, headDimension, positionOffset);
+    return isKnown ? x : null;
+  };
   const complete = presentLayers.every(
     (layer) => file.has(`query_unrotated.${layer}`) && file.has(`key_unrotated.${layer}`),
   );
@@ -107,6 +126,9 @@ export async function readCapture(file: StoredSafetensors): Promise<Capture> {
     headDimension,
     attentionScale: metadata.attentionScale ?? 1 / Math.sqrt(headDimension),
     rope,
+    ...(softCap !== undefined && { softCap }),
+    ...(layerRopes && { layerRopes }),
+    ...(windows && { windows }),
     positionOffset,
     answerStart: checkAnswerStart(metadata.answerStart, tokens!),
     trainedTokens: metadata.trainedTokens,
@@ -114,7 +136,7 @@ export async function readCapture(file: StoredSafetensors): Promise<Capture> {
     tokenTexts: checkLength('tokens', metadata.tokenTexts, tokens!),
     inputIds: await readInputIds(file, tokens!),
     unrotatedMissing:
-      complete || rope
+      complete || isKnown
         ? null
         : 'The capture has no un-rotated queries and keys, and no rope metadata to compute them from.',
     notices: [...file.notices, ...notices],
@@ -130,8 +152,8 @@ export async function readCapture(file: StoredSafetensors): Promise<Capture> {
         query,
         key,
         value,
-        queryUnrotated: (await stored(`query_unrotated.${index}`)) ?? unrotate(query),
-        keyUnrotated: (await stored(`key_unrotated.${index}`)) ?? unrotate(key),
+        queryUnrotated: (await stored(`query_unrotated.${index}`)) ?? unrotate(query, index),
+        keyUnrotated: (await stored(`key_unrotated.${index}`)) ?? unrotate(key, index),
       };
     },
   };
