@@ -15,6 +15,7 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
     readonly channels: number;
     readonly causalOffset: number;
     readonly window?: number;
+    readonly softCap?: number;
   }
 
   /** From the words of gpu/arguments.ts. */
@@ -24,7 +25,7 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
 
   /** Arguments with gaps, and the probabilities [heads][queries][keys], 0 where unseen. Keys that no query sees are poisoned. */
   function makeCase(a: Case) {
-    const { heads, keyHeads, queries, keys, channels, causalOffset, window } = a;
+    const { heads, keyHeads, queries, keys, channels, causalOffset, window, softCap } = a;
     const q = numbers(queries + 1, heads * queries * channels);
     const k = numbers(keys + 2, keyHeads * keys * channels);
     const lse = numbers(3, heads * queries);
@@ -38,7 +39,8 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
           for (let c = 0; c < channels; c++) {
             dot += q[(h * queries + i) * channels + c]! * k[(g * keys + t) * channels + c]!;
           }
-          return Math.exp(dot * scale - lse[h * queries + i]!);
+          const score = softCap ? softCap * Math.tanh((dot * scale) / softCap) : dot * scale;
+          return Math.exp(score - lse[h * queries + i]!);
         }),
       ),
     );
@@ -57,6 +59,7 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
         logSumExp: { buffer: scalars.buffer, offset: scalars.offset, headStride: scalars.headStride },
         causalOffset,
         window,
+        softCap,
       },
     };
   }
@@ -80,10 +83,12 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
       { ...base, queries: 1, keys: 6, causalOffset: 5, window },
     ]),
     { ...base, queries: 5, keys: 0, causalOffset: 0 },
+    { ...base, queries: 9, keys: 9, causalOffset: 0, softCap: 0.3 },
+    { ...base, queries: 6, keys: 14, causalOffset: 8, window: 4, softCap: 1 },
   ];
 
   describe.each(cases)(
-    '$queries queries, $keys keys, offset $causalOffset, window $window, $heads heads',
+    '$queries queries, $keys keys, offset $causalOffset, window $window, cap $softCap, $heads heads',
     (a) => {
       const { heads, keyHeads, queries, keys } = a;
       const made = makeCase(a);

@@ -16,6 +16,7 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
     readonly range: VisibleKeys['range'];
     readonly layout?: Layout;
     readonly scale?: number;
+    readonly softCap?: number;
   }
 
   /** Keys that query i sees, from the words of gpu/ops.ts. */
@@ -41,7 +42,7 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
         const scores = seen.map((t) => {
           let dot = 0;
           for (let c = 0; c < d; c++) dot += q[(h * queries + i) * d + c]! * k[(g * keys + t) * d + c]!;
-          return dot * scale;
+          return a.softCap ? a.softCap * Math.tanh((dot * scale) / a.softCap) : dot * scale;
         });
         const maximum = Math.max(...scores);
         const sum = scores.reduce((s, z) => s + Math.exp(z - maximum), 0);
@@ -103,6 +104,7 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
       key: input(ops, { heads: keyHeads, rows: keys, channels }, k, layout),
       value: input(ops, { heads: keyHeads, rows: keys, channels }, v, layout),
       scale,
+      softCap: a.softCap,
       visible,
       out,
       logSumExp: { buffer: lse.buffer, offset: lse.offset, headStride: lse.headStride },
@@ -128,6 +130,15 @@ describe.each([createCpuOps(), createCpuOps({ simd: false })])('$description', (
     test.each([1, 2, 3, 4, 5, 7, 8, 9, 31])('causal prompt of %i tokens', (n) =>
       check({ ...base, queries: n, keys: n, range: causal(0, n) }),
     );
+
+    test.each([1, 3, 4, 9])('%i queries with a soft cap, beside a list and in a window', async (n) => {
+      await check({ ...base, queries: n, keys: 21, range: causal(2, 20), softCap: 0.4 });
+      await check({ ...base, queries: n, keys: 21, range: causal(9, 20), list: [[0, 3, 5]], softCap: 2 });
+      await check({ ...base, queries: n, keys: 40, range: { ...causal(0, 40), window: 5 }, softCap: 1 });
+    });
+
+    test('scores far beyond a soft cap are the cap', () =>
+      check({ ...base, queries: 4, keys: 9, range: all(0, 9), softCap: 5 }, 3000));
 
     test.each([1, 3, 4, 6])('the last %i of 21 tokens, from key 2 on', (n) =>
       check({ ...base, queries: n, keys: 21, range: causal(2, 20), layout: 'token-major' }),

@@ -89,6 +89,26 @@ describe('activations', () => {
     expect(await take(ops, both)).toEqual(await take(ops, out));
   });
 
+  test('a soft cap, apart and in place; its infinities are the cap', async () => {
+    const more = Float32Array.from([...x.slice(0, 19), Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]);
+    const want = Array.from(more, (v) => 1.5 * Math.tanh(v / 1.5));
+    const out = output(ops, line, 'head-major', more);
+    ops.activate({ kind: 'soft-cap', cap: 1.5, input: out, out });
+    expectClose(await take(ops, out), want, 2e-7);
+    expect(want.slice(-2)).toEqual([1.5, -1.5]);
+  });
+
+  test('a gate of GELU', async () => {
+    const up = numbers(4, 21);
+    const out = output(ops, line);
+    ops.gate({ kind: 'gelu-tanh', gate: input(ops, line, x), up: input(ops, line, up), out });
+    expectClose(
+      await take(ops, out),
+      tanh.map((value, i) => value * up[i]!),
+      2e-6,
+    );
+  });
+
   test('activations of infinity and NaN', async () => {
     const three = { heads: 1, rows: 1, channels: 2 };
     for (const kind of ['silu', 'gelu', 'gelu-tanh'] as const) {

@@ -207,6 +207,15 @@ describe('refused', () => {
     [() => ops.attention({ ...attend, value: heads(2, 4, 2) }), 'attention: value.rows is 4, but must be 5'],
     [() => ops.attention({ ...attend, out: attend.query }), 'attention: out must not overlap query'],
     [() => ops.attention({ ...attend, scale: Number.POSITIVE_INFINITY }), 'attention: scale is Infinity'],
+    [() => ops.attention({ ...attend, softCap: 0 }), 'attention: softCap is 0, but must be above 0'],
+    [
+      () => ops.attentionProbabilities({ ...weights, softCap: Number.NaN, out: floats(999) }),
+      'attentionProbabilities: softCap is NaN',
+    ],
+    [
+      () => ops.activate({ kind: 'soft-cap', input: copy.input, out: copy.input }),
+      'activate: softCap is 0, but must be above 0',
+    ],
     [() => ops.attention({ ...attend, logSumExp: scalars(3, 3) }), 'attention: logSumExp reaches element 12'],
     [
       () => ops.attention({ ...attend, visible: { range: { start: 2, end: 6, causal: false } } }),

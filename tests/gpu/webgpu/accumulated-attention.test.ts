@@ -28,6 +28,7 @@ interface Case {
   readonly end?: number;
   readonly causal?: boolean;
   readonly window?: number;
+  readonly softCap?: number;
   /** Length of the lists and number of them, or the length of each of them. */
   readonly list?: number;
   readonly sets?: number;
@@ -53,6 +54,19 @@ const cases: readonly Case[] = [
   { queries: 0, keys: 9, channels: 8 },
   { queries: 9, keys: 0, channels: 8 },
   { queries: 9, keys: 9, channels: 8, heads: 2, end: 0 },
+  { queries: 70, keys: 129, channels: 8, heads: 2, softCap: 0.9, sums: 'group' },
+  {
+    queries: 20,
+    keys: 140,
+    channels: 20,
+    heads: 4,
+    groups: 2,
+    list: 40,
+    sets: 2,
+    start: 90,
+    softCap: 1.5,
+    sums: 'head',
+  },
   // What a window hides does not depend on where sums go, so that each goes to one of the four.
   ...[0, 3, 31, 33, 100].flatMap((window) => [
     { queries: 70, keys: 129, channels: 8, heads: 2, window, sums: 'group, added' } as const,
@@ -112,6 +126,7 @@ function run(ops: Ops, c: Case, sums: Sums) {
     query: inputView(ops, queryShape, layout, values.query),
     key: inputView(ops, keyShape, layout, values.key),
     scale: channels ** -0.5,
+    softCap: c.softCap,
     logSumExp: { buffer: scalars.buffer, offset: scalars.offset, headStride: scalars.headStride },
     visible: {
       range: { start: c.start ?? 0, end: c.end ?? keys, causal: c.causal ?? true, window: c.window },

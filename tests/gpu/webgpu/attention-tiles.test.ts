@@ -23,6 +23,7 @@ interface Case {
   readonly layout?: Layout;
   readonly causalOffset?: number;
   readonly window?: number;
+  readonly softCap?: number;
   readonly width: number;
   readonly height: number;
   readonly tokensPerPixel: number;
@@ -119,6 +120,8 @@ const cases: readonly Case[] = [
   ]),
   { tokens: 70, channels: 8, width: 20, height: 20, tokensPerPixel: 4, causalOffset: -30, window: 10 },
   { tokens: 70, channels: 8, width: 20, height: 20, tokensPerPixel: 4, causalOffset: 30, window: 41 },
+  { tokens: 131, channels: 8, width: 70, height: 70, tokensPerPixel: 1, softCap: 0.9 },
+  { tokens: 133, channels: 20, width: 34, height: 34, tokensPerPixel: 4, window: 50, softCap: 2 },
   { tokens: 0, channels: 8, width: 2, height: 2, tokensPerPixel: 2 },
   { tokens: 9, channels: 8, width: 2, height: 2, tokensPerPixel: 2, tiles: [] },
 ];
@@ -140,6 +143,7 @@ function encode(ops: Ops, c: Case, scale = 1) {
     query,
     key,
     scale: channels ** -0.5,
+    softCap: c.softCap,
     logSumExp,
     causalOffset,
     window: c.window,

@@ -40,6 +40,7 @@ interface Case {
   readonly sets?: number;
   readonly lengths?: readonly number[];
   readonly scale?: number;
+  readonly softCap?: number;
 }
 
 // A number of vectors is compiled in: what its tail, several rows of a thread and splits need is here, and no other.
@@ -137,6 +138,22 @@ const cases: readonly Case[] = [
   // Logits of some thousands: only with the maximum subtracted do these stay finite.
   { queries: 20, keys: 70, channels: 20, scale: 700 },
   { queries: 1, keys: 300, channels: 20, scale: 700 },
+  // Soft caps: of one query, of blocks, beside lists and windows, and where scores are far beyond them.
+  { queries: 1, keys: 257, channels: 18, heads: 3, groups: 1, layout: 'strided', softCap: 0.7 },
+  { queries: 70, keys: 129, channels: 20, heads: 2, window: 33, softCap: 1.5 },
+  {
+    queries: 40,
+    keys: 200,
+    channels: 20,
+    heads: 4,
+    groups: 2,
+    list: 64,
+    lengths: [0, 64, 31, 8],
+    start: 150,
+    softCap: 2,
+  },
+  { queries: 2, keys: 300, channels: 300, causal: false, softCap: 1 },
+  { queries: 20, keys: 70, channels: 20, scale: 700, softCap: 50 },
 ];
 
 /** Head sizes that get other tiles, or several columns of them: one row, column or vector more or less than a tile. */
@@ -179,6 +196,7 @@ function run(ops: Ops, c: Case) {
     key,
     value,
     scale: c.scale ?? channels ** -0.5,
+    softCap: c.softCap,
     visible: {
       list:
         c.list === undefined
@@ -385,6 +403,10 @@ describeWebGpu('attention on other real devices', (gpu) => {
     ],
     [fewThreads, { queries: 70, keys: 250, channels: 128, heads: 2, groups: 1, window: 70 }],
     [fewThreads, { queries: 70, keys: 140, channels: 64, heads: 2, groups: 1 }],
+    [
+      { ...unrolled, ...fewThreads },
+      { queries: 70, keys: 150, channels: 16, heads: 2, groups: 1, softCap: 1.2 },
+    ],
     [fewThreads, { queries: 66, keys: 150, channels: 98, list: 70, sets: 1, start: 100, window: 45 }],
   ];
   it.each(

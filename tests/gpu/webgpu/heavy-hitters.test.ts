@@ -19,7 +19,7 @@ function lists(ops: Ops, heads: number, queries: number, count: number): IndexLi
 
 describeBoth('heavyHitters', (backends) => {
   it.each([
-    // Query heads, KV heads, queries, kept, recent, channels.
+    // Query heads, KV heads, queries, kept, recent, channels, layout, soft cap.
     [1, 1, 1, 1, 0, 4, 'dense'],
     [6, 2, 9, 24, 12, 32, 'token-major'],
     [4, 2, 5, 300, 40, 20, 'strided'],
@@ -29,9 +29,11 @@ describeBoth('heavyHitters', (backends) => {
     [3, 1, 4, 0, 0, 8, 'dense'],
     [2, 1, 0, 8, 4, 8, 'dense'],
     [0, 0, 3, 8, 4, 8, 'dense'],
-  ] as [number, number, number, number, number, number, Layout][])(
-    '%i query heads, %i KV heads, %i queries, %i kept, %i recent, %i channels, %s',
-    async (heads, groups, queries, count, recentCount, channels, layout) => {
+    [2, 1, 3, 31, 3, 8, 'dense', 0.8],
+    [6, 2, 9, 24, 12, 32, 'token-major', 2],
+  ] as [number, number, number, number, number, number, Layout, number | undefined][])(
+    '%i query heads, %i KV heads, %i queries, %i kept, %i recent, %i channels, %s, cap %s',
+    async (heads, groups, queries, count, recentCount, channels, layout, softCap) => {
       const firstKey = 2 * count + 1;
       await compare(
         backends,
@@ -53,7 +55,16 @@ describeBoth('heavyHitters', (backends) => {
           ops.heavyHitters({
             query: inputView(ops, [heads, queries, channels], layout, 1),
             key: inputView(ops, [groups, firstKey + queries + 2, channels], layout, 2),
-            ...{ scale: 0.3, firstKey, recentCount, tokens, received, tied, mostProducts: MOST_PRODUCTS },
+            ...{
+              scale: 0.3,
+              softCap,
+              firstKey,
+              recentCount,
+              tokens,
+              received,
+              tied,
+              mostProducts: MOST_PRODUCTS,
+            },
           });
           return { tokens: tokens.buffer, received: received.buffer, tied: tied.buffer };
         },

@@ -26,6 +26,7 @@ interface Case {
   /** Default: the last query sees the last key. */
   readonly causalOffset?: number;
   readonly window?: number;
+  readonly softCap?: number;
   /** Every third key scores −∞. */
   readonly infinite?: true;
 }
@@ -53,6 +54,18 @@ const cases: readonly Case[] = [
   { queries: 17, keys: 31, channels: 8, causalOffset: 1e9, window: 5 },
   { queries: 33, keys: 70, channels: 20, heads: 2, groups: 1, infinite: true, window: 9 },
   { queries: 9, keys: 0, channels: 8 },
+  { queries: 70, keys: 129, channels: 8, heads: 2, softCap: 0.9 },
+  {
+    queries: 33,
+    keys: 129,
+    channels: 33,
+    heads: 6,
+    groups: 2,
+    layout: 'token-major',
+    window: 40,
+    softCap: 2,
+  },
+  { queries: 33, keys: 70, channels: 20, heads: 2, groups: 1, infinite: true, softCap: 3 },
 ];
 
 function inputs(ops: Ops, c: Case) {
@@ -65,7 +78,15 @@ function inputs(ops: Ops, c: Case) {
   // Row r of a head follows the one before; a plausible log-sum-exp keeps probabilities below about 100.
   const logSumExp = { buffer: scalars.buffer, offset: scalars.offset, headStride: scalars.headStride };
   const causalOffset = c.causalOffset ?? keys - queries;
-  return { query, key, scale: channels ** -0.5, logSumExp, causalOffset, window: c.window };
+  return {
+    query,
+    key,
+    scale: channels ** -0.5,
+    logSumExp,
+    causalOffset,
+    window: c.window,
+    softCap: c.softCap,
+  };
 }
 
 const named = cases.map((c) => [JSON.stringify(c), c] as const);

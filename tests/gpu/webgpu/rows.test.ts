@@ -138,7 +138,7 @@ describeBoth('row operations', (backends) => {
 
   const extremes = Float32Array.of(0, -0, 1e-30, -1e-6, 0.5, -3, 9.5, -12, 60, -60, 1000, -1000, 3e38, -3e38);
 
-  for (const kind of ['gelu-tanh', 'gelu', 'silu'] as const) {
+  for (const kind of ['gelu-tanh', 'gelu', 'silu', 'soft-cap'] as const) {
     it.each([
       ['seams', [2, 33, 5], 1],
       ['extremes', [1, 2, 7], extremes],
@@ -148,8 +148,8 @@ describeBoth('row operations', (backends) => {
         (ops) => {
           const input = inputView(ops, shape, 'strided', values === 1 ? 1 : bounded(values, kind), 3);
           const out = outputView(ops, shape, 'token-major');
-          ops.activate({ kind, input, out });
-          ops.activate({ kind, input, out: input });
+          ops.activate({ kind, cap: 2.5, input, out });
+          ops.activate({ kind, cap: 2.5, input, out: input });
           return { out: out.buffer, inPlace: input.buffer };
         },
         // erf is approximated to 2e-7.
@@ -158,14 +158,19 @@ describeBoth('row operations', (backends) => {
     });
   }
 
-  it.each(['gate', 'up', 'apart'] as const)('gate into %s', async (target) => {
+  it.each([
+    ['silu', 'gate'],
+    ['silu', 'up'],
+    ['silu', 'apart'],
+    ['gelu-tanh', 'up'],
+  ] as const)('gate by %s, into %s', async (kind, target) => {
     await compare(
       backends,
       (ops) => {
         const gate = inputView(ops, [1, 17, 33], 'strided', 1, 4);
         const up = inputView(ops, [1, 17, 33], 'dense', 2);
         const out = { gate, up, apart: outputView(ops, [1, 17, 33], 'strided') }[target];
-        ops.gate({ gate, up, out });
+        ops.gate({ kind, gate, up, out });
         return { out: out.buffer };
       },
       tolerance,
