@@ -26,7 +26,7 @@ export interface Arguments {
 }
 
 /** Options whose value is a file that is read. */
-const READ_FILES = ['text', 'ids-file', 'capture', 'kept'];
+const READ_FILES = ['text', 'ids-file', 'capture', 'kept', 'examples'];
 
 /** Parses `args` by the table of options. Throws UserError for anything that the verb does not have. */
 export function readArguments(verb: string, args: readonly string[]): Arguments {

@@ -1,7 +1,7 @@
 /** What `evaluate` computes: the free runs of seeds of generated tasks, in the order of lengths, tasks, seeds and methods. */
 
 import { quote } from '../base/quote';
-import { UserError } from '../base/user-error';
+import { isUserError, UserError } from '../base/user-error';
 import { generate } from '../engine/generation';
 import { fitsMemory, type MemoryRequest, planMemory } from '../engine/memory/plan';
 import { gatherNotices } from '../engine/notices';
@@ -19,7 +19,9 @@ import type { ParameterContext } from '../methods/parameters';
 import { LONGEST_ANSWER_TOKENS } from '../study/limits';
 import { queriesAfter } from '../study/spec';
 import { digitsRight } from '../tasks/answer';
+import type { Chat } from '../tasks/task';
 import type { Answer, CellKey, Measures } from './evaluation-file';
+import type { Example } from './examples';
 import { sampleTexts } from './node-environment';
 import { encodingMilliseconds, withinTime } from './time-limit';
 
@@ -46,6 +48,10 @@ export interface SeedsRequest extends SeedsAsked {
   readonly onAnswer: (answer: Answer) => void;
   /** Null: as the tokenizer has it. */
   readonly startToken: boolean | null;
+  /** The model's chat template where texts are messages; null: they are not. */
+  readonly chat: Chat | null;
+  /** The texts that seeds count, from 0; null: seeds of generated tasks. */
+  readonly examples: readonly Example[] | null;
   /** Whether what a method keeps and loses is measured beside its answers. */
   readonly measures: boolean;
 }
@@ -64,24 +70,25 @@ export async function answerSeeds(request: SeedsRequest): Promise<void> {
   const lane = async (): Promise<void> => {
     for (const { key, seed, text } of jobs) {
       const { task, tokens, label, evictAfter } = key;
-      const answer = await runSeed(request, key, text);
+      const answer = await naming(request, seed, () => runSeed(request, key, seed, text));
       text.leave();
       onAnswer({ task, tokens, label, evictAfter, seed, ...answer });
     }
   };
-  const lanes = model.decoder.ops.backend === 'cpu' ? 1 : runsWithRoom(model, plan);
+  const lanes = model.decoder.ops.backend === 'cpu' ? 1 : runsWithRoom(model, plan, longestExample(request));
   await Promise.all(Array.from({ length: lanes }, lane));
 }
 
 /** As many free runs at once as there is room for, of the longest text. */
-function runsWithRoom(model: OpenModel, plan: readonly CellKey[]): number {
+function runsWithRoom(model: OpenModel, plan: readonly CellKey[], longest: number): number {
   let runs = GPU_RUNS;
   const fits = (key: CellKey): boolean => {
-    const queriesStart = Math.max(0, key.tokens - LONGEST_ANSWER_TOKENS);
-    const resolved = resolveKey(key, parameterContext(model, key.tokens), null);
+    const tokens = key.tokens || longest;
+    const queriesStart = Math.max(0, tokens - LONGEST_ANSWER_TOKENS);
+    const resolved = resolveKey(key, parameterContext(model, tokens), null);
     if (!('method' in resolved)) return true;
     return fitsMemory({
-      ...memoryOf(model, resolved, { tokens: key.tokens, queriesStart, answerStart: key.tokens - 1 }),
+      ...memoryOf(model, resolved, { tokens, queriesStart, answerStart: tokens - 1 }),
       runsAtOnce: runs,
     });
   };
@@ -160,23 +167,26 @@ class ReadText {
   }
 
   get text(): StudyText {
-    const { model, startToken } = this.#request;
-    this.#text ??= seedText(model, this.#asked, startToken);
+    this.#text ??= seedText(this.#request, this.#asked);
     return this.#text;
+  }
+
+  /** What parameters depend on: the length that was asked for, or an example's own. */
+  context(): ParameterContext {
+    return parameterContext(this.#request.model, this.#asked.tokens || this.text.ids.length);
   }
 
   /** Where the text is evicted from and answered. */
   places(evictAfter: EvictAfter): StudyPlaces & { readonly answerStart: number } {
     const { answerStart, ...places } = this.text.placesAt(queriesAfter(evictAfter));
-    // A task has an answer.
+    // Tasks and examples have an answer.
     return { ...places, answerStart: answerStart! };
   }
 
   /** The method of a cell, for this text. */
   resolve(key: CellKey) {
     const { ids } = this.text;
-    const context = parameterContext(this.#request.model, key.tokens);
-    return resolveKey(key, context, { tokens: ids.length, places: this.places(key.evictAfter) });
+    return resolveKey(key, this.context(), { tokens: ids.length, places: this.places(key.evictAfter) });
   }
 
   /** What a study of this text and `method` takes. */
@@ -220,40 +230,81 @@ class ReadText {
   }
 }
 
+/** What a sentence about one of --examples begins with its line. */
+async function naming<T>(
+  { examples }: Pick<SeedsRequest, 'examples'>,
+  seed: number,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const example = examples?.[seed];
+    if (!example || !isUserError(error)) throw error;
+    throw new UserError(`Line ${example.line} of the examples: ${error.message}`);
+  }
+}
+
+/** Tokens of the longest by characters; 0 without examples. */
+function longestExample(request: SeedsRequest): number {
+  const { examples, plan } = request;
+  if (!examples) return 0;
+  const characters = examples.map(({ context, question }) => context.length + question.length);
+  const seed = characters.indexOf(Math.max(...characters));
+  return seedText(request, { task: plan[0]!.task, tokens: 0, seed }).ids.length;
+}
+
 function seedText(
-  model: OpenModel,
+  { model, startToken, chat, examples }: SeedsRequest,
   asked: { readonly task: string; readonly tokens: number; readonly seed: number },
-  startToken: boolean | null,
 ): StudyText {
   const { tokenizer, config } = model;
   if (!tokenizer) throw new UserError(model.noTokenizer);
+  const example = examples?.[asked.seed];
+  if (example) {
+    const { context: text, question, answers: expected } = example;
+    const source = { kind: 'text', text, question, expected } as const;
+    return withinTime(encodingMilliseconds(4 * text.length), `Encoding line ${example.line}`, () =>
+      buildText({ source, queriesStart: null, startToken }, tokenizer, config, [], {
+        ...{ chat, mostTokens: Number.POSITIVE_INFINITY },
+      }),
+    );
+  }
   const source = { kind: 'task', depth: 'spread', ...asked } as const;
   const samples = sampleTexts();
   // A token is some four characters, and a text is encoded several times while it is made.
   return withinTime(
     encodingMilliseconds(100 * asked.tokens),
     `Making seed ${asked.seed} of ${asked.task}`,
-    () => buildText({ source, queriesStart: null, startToken }, tokenizer, config, samples),
+    () => buildText({ source, queriesStart: null, startToken }, tokenizer, config, samples, { chat }),
   );
 }
 
 async function runSeed(
   request: SeedsRequest,
   key: CellKey,
+  seed: number,
   read: ReadText,
-): Promise<Pick<Answer, 'isRight' | 'lossNats' | 'measures' | 'notices'>> {
+): Promise<Pick<Answer, 'isRight' | 'lossNats' | 'measures' | 'notices' | 'example'>> {
   const { model } = request;
   const { text } = read;
+  const example = request.examples?.[seed];
+  const exampleOf = (answer: string) =>
+    example && { example: { id: example.id, tokens: text.ids.length, answer } };
   const resolved = read.resolve(key);
   if (!('method' in resolved)) {
     const why =
       'reason' in resolved
         ? resolved.reason
         : `Texts where ${key.keep} is below what ${key.id} can keep, ${resolved.floor.toFixed(3)} or so, are not run.`;
-    return { isRight: null, lossNats: 0, measures: {}, notices: [why] };
+    return { isRight: null, lossNats: 0, measures: {}, notices: [why], ...exampleOf('') };
   }
   const { method, parameters } = resolved;
   const places = read.places(key.evictAfter);
+  if (places.evictAt === text.ids.length - 1) {
+    const why = 'An answer of one token is written before anything is evicted after the question: not run.';
+    return { isRight: null, lossNats: 0, measures: {}, notices: [why], ...exampleOf('') };
+  }
   const open = await read.read();
   const {
     generated,
@@ -283,11 +334,12 @@ async function runSeed(
   }
   const measured =
     open && request.measures ? { ...(await measureText(resolved, places, read, open)), divergenceNats } : {};
-  const context = parameterContext(model, key.tokens);
-  const notices = [...gatherNotices({ method, parameters, context, run: ofRun })];
+  const notices = [...gatherNotices({ method, parameters, context: read.context(), run: ofRun })];
   const answer = text.judge(generated ?? []);
-  const digitShare = digitsRight(answer.text, { answerText: text.answerText! });
-  return { isRight: answer.right, lossNats, measures: { digitShare, ...measured }, notices };
+  const measures = request.examples
+    ? measured
+    : { digitShare: digitsRight(answer.text, { answerText: text.answerText! }), ...measured };
+  return { isRight: answer.right, lossNats, measures, notices, ...exampleOf(answer.text) };
 }
 
 async function freeRun(

@@ -6,6 +6,7 @@ import { UserError } from '../base/user-error';
 import { modelNotices } from '../engine/notices';
 import { methodById } from '../methods';
 import { EVICTION_CHOICES, type EvictAfter } from '../methods/method';
+import { openChatTemplate } from '../model/tokenizer/chat-template';
 import { taskList } from '../tasks/generate';
 import { type Arguments, readArguments } from './arguments';
 import { openCommandBackend } from './backend';
@@ -36,12 +37,13 @@ import {
   writePart,
   writeShard,
 } from './evaluation-file';
+import { type ExampleFile, readExamples } from './examples';
 import { refuseKept } from './kept';
 import { lockFile } from './lock';
 import { print } from './print';
 import { endProgress, showProgress } from './progress';
 import { openModelOf } from './source';
-import { startTokenOf } from './text';
+import { chatOf, startTokenOf } from './text';
 
 const methodSchema = z.union([
   z.string().transform((id) => ({ id, label: id, parameters: {}, keep: undefined as number[] | undefined })),
@@ -68,15 +70,16 @@ export async function evaluateCommand(rawArguments: string[]): Promise<void> {
   const out = args.output();
   const part = args.has('part') ? ownShare(args.text('part')) : null;
   const shard = args.has('shard') ? shardOf(args.text('shard')) : null;
+  const examples = args.has('examples') ? examplesOf(args) : null;
   // Seeds below a million are never trained on (samples/training/rows.ts).
   const firstSeed = args.has('first-seed') ? args.count('first-seed', 0, LARGEST_SEED) : 0;
-  const seeds = args.count('seeds', 1);
+  const seeds = examples ? examples.examples.length : args.count('seeds', 1);
   if (firstSeed + seeds - 1 > LARGEST_SEED) {
     throw new UserError(
       `--first-seed and --seeds go up to seed ${firstSeed + seeds - 1}; the last one there is is ${LARGEST_SEED}.`,
     );
   }
-  const plan = planOf(args);
+  const plan = planOf(args, examples);
   const processes = args.has('processes') ? args.count('processes', 1, MOST_PROCESSES) : 1;
   // The processes of a command write files of their own under its lock.
   const unlock = part ? () => {} : lockFile(out);
@@ -85,7 +88,7 @@ export async function evaluateCommand(rawArguments: string[]): Promise<void> {
       const at = rawArguments.findLastIndex((argument) => /^--processes(=|$)/.test(argument));
       const own = rawArguments.toSpliced(at, rawArguments[at]!.includes('=') ? 1 : 2);
       await evaluateInProcesses(own, out, { processes, plan, shard, seeds });
-    } else await evaluateSeeds(args, { out, part, shard, plan, firstSeed, seeds });
+    } else await evaluateSeeds(args, { out, part, shard, plan, firstSeed, seeds, examples });
     if (part) return;
     if (shard) await printShard(out);
     else await printCells(readEvaluation(out)?.cells ?? [], plan);
@@ -105,8 +108,16 @@ async function mergeCommand(rawArguments: readonly string[]): Promise<void> {
   await printCells(cells, plan);
 }
 
-/** What is asked for, in the order in which it is computed and written. Throws UserError. */
-function planOf(args: Arguments): CellKey[] {
+/** --examples, in the place of what says which texts are generated. Throws UserError. */
+function examplesOf(args: Arguments): ExampleFile {
+  const other = ['tasks', 'tokens', 'seeds', 'first-seed'].find((name) => args.has(name));
+  if (other)
+    throw new UserError(`--examples names the texts, so --${other} has nothing to say; leave it out.`);
+  return readExamples(args.text('examples'));
+}
+
+/** Texts by their task, and the length that is asked for. Throws UserError. */
+function generatedTexts(args: Arguments): Pick<CellKey, 'task' | 'tokens'>[] {
   const tasks = [...new Set(args.list('tasks'))];
   for (const task of tasks) {
     if (!taskList.some((kind) => kind.id === task)) {
@@ -118,6 +129,13 @@ function planOf(args: Arguments): CellKey[] {
   const lengths = [...new Set(args.numbers('tokens'))];
   const odd = lengths.find((tokens) => !Number.isSafeInteger(tokens) || tokens < 1);
   if (odd !== undefined) throw new UserError(`--tokens holds whole numbers of tokens, and ${odd} is none.`);
+  return lengths.flatMap((tokens) => tasks.map((task) => ({ task, tokens })));
+}
+
+/** What is asked for, in the order in which it is computed and written. Throws UserError. */
+function planOf(args: Arguments, examples: ExampleFile | null): CellKey[] {
+  // Each example has a length of its own.
+  const texts = examples ? [{ task: examples.name, tokens: 0 }] : generatedTexts(args);
   const parsed = z.array(methodSchema).min(1).safeParse(args.json('methods'));
   if (!parsed.success) {
     throw new UserError(
@@ -146,10 +164,8 @@ function planOf(args: Arguments): CellKey[] {
     return keeps.map((fraction) => ({ label: `${label} @${fraction}`, id, parameters, keep: fraction }));
   });
   const places = evictionPlaces(args);
-  return lengths.flatMap((tokens) =>
-    tasks.flatMap((task) =>
-      asked.flatMap((method) => places.map((evictAfter) => ({ task, tokens, ...method, evictAfter }))),
-    ),
+  return texts.flatMap((text) =>
+    asked.flatMap((method) => places.map((evictAfter) => ({ ...text, ...method, evictAfter }))),
   );
 }
 
@@ -173,6 +189,7 @@ interface Asked {
   readonly plan: readonly CellKey[];
   readonly firstSeed: number;
   readonly seeds: number;
+  readonly examples: ExampleFile | null;
 }
 
 /** A file is written at most so often, and at the end: it is written whole each time. */
@@ -181,7 +198,7 @@ const SAVE_MILLISECONDS = 1000;
 /** Answers what is missing in this process, all of it or its share, and saves answers as they come. */
 async function evaluateSeeds(
   args: Arguments,
-  { out, part, shard, plan, firstSeed, seeds }: Asked,
+  { out, part, shard, plan, firstSeed, seeds, examples }: Asked,
 ): Promise<void> {
   const ownPath = part ? partPath(out, part.index) : out;
   const before = shard ? null : readEvaluation(out);
@@ -189,7 +206,9 @@ async function evaluateSeeds(
   const ownBefore = part ? readPart(ownPath) : null;
   const ops = await openCommandBackend(args.backend(), args.memoryBytes());
   const model = await openModelOf(ops, args);
+  const isChat = chatOf(args);
   const startToken = startTokenOf(args);
+  const chat = isChat ? await openChatTemplate(model.chatTemplate) : null;
   const devices = new Set(((before ?? shardBefore)?.device ?? '').split('; ').filter((name) => name !== ''));
   const measures = args.has('measure');
   const head: EvaluationHead = {
@@ -200,9 +219,15 @@ async function evaluateSeeds(
     device: [...devices.add(ops.description)].join('; '),
     firstSeed,
     startToken,
+    ...(isChat && { chatTemplate: true }),
+    ...(examples && {
+      examples: { file: examples.name, count: examples.examples.length, digest: examples.digest },
+    }),
     units: {
       lossNats: 'nats per token of question and answer',
-      digitShare: 'share of the digits of the true answer that are written where they belong',
+      ...(examples
+        ? { right: 'one of the accepted answers is contained, letter case and white space aside' }
+        : { digitShare: 'share of the digits of the true answer that are written where they belong' }),
       ...(measures
         ? {
             kept: 'keys seen / keys full attention sees, mean over queries and layers',
@@ -251,10 +276,14 @@ async function evaluateSeeds(
       share: shareOfShare(shard, part),
       isAnswered: (key, seed) =>
         seed < firstSeed + cellOf(cells, key).seeds || known.has(nameOf({ ...key, seed })),
-      ...{ startToken, measures },
+      ...{ startToken, chat, measures, examples: examples?.examples ?? null },
       onAnswer: (answer) => {
         answers.push(answer);
-        showProgress(`${answer.task}, ${answer.tokens} tokens: seed ${answer.seed}`);
+        showProgress(
+          examples
+            ? `${answer.task}: example ${answer.seed + 1} of ${seeds}`
+            : `${answer.task}, ${answer.tokens} tokens: seed ${answer.seed}`,
+        );
         if (Date.now() - savedAt >= SAVE_MILLISECONDS) save();
       },
     });
@@ -281,15 +310,15 @@ function printCells(known: readonly Cell[], plan: readonly CellKey[]): Promise<v
   const lines = plan.map((key) => {
     const { accuracy, interval95, right, lossNats, means, notices } = cellOf(cells, key);
     const { task, tokens } = key;
-    const label = `${key.label}${placeText(key)}`;
+    const name = `${task}${tokens ? ` ${tokens}` : ''} ${key.label}${placeText(key)}`;
     if (accuracy === null || interval95 === null || lossNats === null) {
       const why = right === '' ? 'no answer' : (notices[0] ?? 'not run');
-      return `${task} ${tokens} ${label}: ${why}\n`;
+      return `${name}: ${why}\n`;
     }
     const [low, high] = interval95.map(percent);
     const answered = right.replaceAll('-', '').length;
     const said = `${percent(accuracy)} [${low}, ${high}] of ${answered}, ${lossNats.toFixed(3)} nats`;
-    return `${task} ${tokens} ${label}: ${said}${measuredText(means)}\n`;
+    return `${name}: ${said}${measuredText(means)}\n`;
   });
   return print(lines.join(''));
 }

@@ -37,7 +37,19 @@ const MEASURES = ['digitShare', 'kept', 'massRecall', 'outputError', 'divergence
 const measuresSchema = z.partialRecord(z.enum(MEASURES), z.number().nullable());
 export type Measures = z.infer<typeof measuresSchema>;
 
+/** One of --examples as a method answered it. */
+const exampleSchema = z.object({
+  id: z.string(),
+  tokens: z.number(),
+  /** What was written; empty where it was not run. */
+  answer: z.string(),
+});
+
 const cellSchema = keySchema.extend({
+  /** Of each of --examples in the file's order, beside `right`; absent for tasks. */
+  examples: z
+    .array(exampleSchema.extend({ right: z.boolean().nullable(), lossNats: z.number().min(0) }))
+    .optional(),
   /** One character a seed, from firstSeed on: 1 all digits right, 0 not, - not run, as the budget was below what the method can do. */
   right: z.string().regex(/^[01-]*$/),
   lossSumNats: z.number().min(0),
@@ -64,6 +76,7 @@ const answerSchema = z.object({
   /** Null: not run, and a notice says why. */
   isRight: z.boolean().nullable(),
   lossNats: z.number().min(0),
+  example: exampleSchema.optional(),
   measures: measuresSchema.optional(),
   notices: z.array(z.string()).default([]),
 });
@@ -76,6 +89,10 @@ const headSchema = z.looseObject({
   device: z.string().default(''),
   /** Whether texts begin with the start token; null: as the tokenizer has it. */
   startToken: z.boolean().nullable().default(null),
+  /** Whether texts are messages of the model's chat template. */
+  chatTemplate: z.boolean().optional(),
+  /** The file of --examples; absent: generated tasks. */
+  examples: z.object({ file: z.string(), count: z.number(), digest: z.string() }).optional(),
 });
 const evaluationSchema = headSchema.extend({ cells: z.array(cellSchema) });
 const partSchema = headSchema.extend({ answers: z.array(answerSchema) });
@@ -95,6 +112,8 @@ export interface EvaluationHead {
   readonly firstSeed: number;
   /** Null: as the tokenizer has it. */
   readonly startToken: boolean | null;
+  readonly chatTemplate?: boolean;
+  readonly examples?: { readonly file: string; readonly count: number; readonly digest: string };
   readonly units: object;
   /** Of the model, one sentence each. */
   readonly notices: readonly string[];
@@ -122,6 +141,11 @@ export function readEvaluation(path: string): (Head & { cells: Cell[] }) | null 
         `${path} counts ${cell.seeds} seeds for ${name}, but has ${cell.right.length} answers there; mend or remove it.`,
       );
     }
+    if (cell.examples && cell.examples.length !== cell.seeds) {
+      throw new UserError(
+        `${path} has ${cell.examples.length} examples for ${name}, but ${cell.seeds} answers; mend or remove it.`,
+      );
+    }
     if (file.cells.findIndex((other) => isSameCell(other, cell)) < i)
       throw new UserError(`${path} has two cells for ${name}; mend or remove it.`);
   }
@@ -145,8 +169,15 @@ const isOld = ({ version }: Head): boolean => typeof version === 'string' && /^0
 export function checkSameSeeds(
   path: string,
   before: Head | null,
-  now: Pick<EvaluationHead, 'modelDigest' | 'firstSeed' | 'startToken'>,
+  now: Pick<EvaluationHead, 'modelDigest' | 'firstSeed' | 'startToken' | 'chatTemplate' | 'examples'>,
 ): void {
+  if (before && (before.chatTemplate ?? false) !== (now.chatTemplate ?? false)) {
+    throw new UserError(
+      `${path} is of texts ${before.chatTemplate ? 'with' : 'without'} --chat-template; name another file, or remove it.`,
+    );
+  }
+  if (before && before.examples?.digest !== now.examples?.digest)
+    throw new UserError(`${path} is of other texts than these; name another file, or remove it.`);
   if (before && !isOld(before) && before.startToken !== now.startToken) {
     throw new UserError(
       `${path} is of texts ${before.startToken === true ? 'with' : 'without'} --start-token; name another file, or remove it.`,
@@ -258,6 +289,7 @@ function counted(cell: z.infer<typeof cellSchema>): Cell {
     lossNats: mean(lossSumNats),
     means: Object.fromEntries(there.map((name) => [name, mean(sums[name])])),
     notices,
+    ...(cell.examples && { examples: cell.examples }),
   };
 }
 
@@ -289,11 +321,12 @@ export function countAnswers(cells: Cell[], answers: readonly Answer[], firstSee
     const cell = cells[at];
     const next = firstSeed + (cell?.seeds ?? 0);
     if (cell && answer.seed === next) {
-      const { isRight, lossNats, measures } = answer;
+      const { isRight, lossNats, measures, example } = answer;
       const answered = cell.right.length - countOf(cell.right, '-');
       cells[at] = counted({
         ...cell,
         right: cell.right + (isRight === null ? '-' : Number(isRight)),
+        ...(example && { examples: [...(cell.examples ?? []), { ...example, right: isRight, lossNats }] }),
         ...(isRight === null
           ? {}
           : {
@@ -338,6 +371,12 @@ export function writeShard(
 
 function write(path: string, head: EvaluationHead, rest: object): void {
   const { version, model, modelDigest, backend, device, firstSeed, startToken, units, notices } = head;
-  const ordered = { version, model, modelDigest, backend, device, firstSeed, startToken, units, notices };
+  const texts = {
+    ...(head.chatTemplate && { chatTemplate: true }),
+    ...(head.examples && { examples: head.examples }),
+  };
+  const ordered = {
+    ...{ version, model, modelDigest, backend, device, firstSeed, startToken, ...texts, units, notices },
+  };
   writeJson(path, { ...ordered, ...rest }, 1);
 }

@@ -138,16 +138,20 @@ export const verbs: readonly VerbEntry[] = [
   {
     name: 'evaluate',
     summary: 'accuracy of free runs with a 95 % Wilson interval; continues an OUT.json that is there',
-    source: '--model DIR',
+    source: '--model DIR (--tasks ID,ID --tokens 1024,4096 --seeds N | --examples FILE.jsonl)',
     options: [
       model,
-      { name: 'tasks', value: 'ID,ID', text: 'kinds of tasks', isNeeded: true },
-      { name: 'tokens', value: '1024,4096', text: 'lengths of the texts', isNeeded: true },
+      { name: 'tasks', value: 'ID,ID', text: 'kinds of tasks' },
+      { name: 'tokens', value: '1024,4096', text: 'lengths of the texts' },
       {
         ...{ name: 'methods', value: 'JSON', isNeeded: true },
         text: 'an array of ids, or of {"id": …, "parameters": {…}, "label": …, "keep": […]}',
       },
-      { name: 'seeds', value: 'N', text: 'texts of each task and length', isNeeded: true },
+      { name: 'seeds', value: 'N', text: 'texts of each task and length' },
+      {
+        ...{ name: 'examples', value: 'FILE.jsonl' },
+        text: 'texts of your own, on each line {"context": …, "question": …, "answer": …}',
+      },
       { ...kept, isInternal: true },
       {
         ...{ name: 'keep', value: '0.05,0.1,…' },
@@ -160,6 +164,7 @@ export const verbs: readonly VerbEntry[] = [
       },
       { name: 'measure', value: null, text: 'also what is kept and lost, and KL from full attention' },
       ...startToken,
+      { ...prompt[0]!, text: "make user's messages of the texts with the model's chat template" },
       { name: 'first-seed', value: 'N', text: 'the first seed; 0 by default' },
       { name: 'processes', value: 'N', text: 'share the texts out among N processes; the file is the same' },
       {
