@@ -28,7 +28,7 @@ export function AnswerTexts({ freeRun, title, isFull, isPast }: AnswerTextsProps
       </dl>
       {!isTelling && (
         <p className={styles.remark}>
-          Full attention itself does not solve this task, so the answer says nothing about the method.
+          Full attention itself does not answer this, so the answer says nothing about the method.
         </p>
       )}
       {answer?.right === false && differsAt && (

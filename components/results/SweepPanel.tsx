@@ -70,7 +70,7 @@ export function SweepPanel() {
       {hasAnswers && isTelling && <SweepAnswers sweep={sweep} by={measured.by} />}
       {hasAnswers && !isTelling && (
         <p className={styles.note}>
-          Full attention itself does not solve this task, so right and wrong say nothing about a method.
+          Full attention itself does not answer this, so right and wrong say nothing about a method.
         </p>
       )}
       {sweep.filter(isUndrawn).map((curve) => (

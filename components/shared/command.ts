@@ -112,7 +112,7 @@ export function evaluateCommand({ session, findMethod }: CommandStudy): Command 
   const named = method.id === 'full' ? { ...method, label: `full, ${method.parameters.rope}` } : method;
   const methods = isFull(method, findMethod) ? [method] : ['full', named];
   return {
-    line: `${PROGRAM} evaluate --model ${modelArgument(session)} --tasks ${source.task} --tokens ${source.tokens} --methods ${quoteArgument(JSON.stringify(methods))} --first-seed ${source.seed} --seeds 20${evictArgument(session)}${startArgument(session)} --out accuracy.json`,
+    line: `${PROGRAM} evaluate --model ${modelArgument(session)} --tasks ${source.task} --tokens ${source.tokens} --methods ${quoteArgument(JSON.stringify(methods))} --first-seed ${source.seed} --seeds 20${evictArgument(session)}${session.chatTemplate ? ' --chat-template' : startArgument(session)} --out accuracy.json`,
     notice: source.depth === 'spread' ? null : 'The command spreads the needles over the text.',
   };
 }
@@ -156,7 +156,7 @@ function textArguments({ session, saved }: CommandStudy): string {
   const model = `--model ${modelArgument(session)}`;
   if (saved && 'ids' in saved) return `${model} --ids-file ${sourceFileName(saved)}`;
   // A whole sample has a file of its own.
-  const isWhole = source.kind === 'sample' && source.tokens === null;
+  const isWhole = source.kind === 'sample' && source.tokens === null && !session.chatTemplate;
   const file = isWhole ? `samples/texts/${source.sample}.txt` : sourceFileName(saved);
   return `${model} --text ${quoteArgument(file)}${startArgument(session)}`;
 }
@@ -165,7 +165,9 @@ function evictArgument(session: Session): string {
   return evictAfterOf(session) === 'question' ? ' --evict-after question' : '';
 }
 
-function startArgument({ startToken }: Session): string {
+function startArgument({ startToken, chatTemplate }: Session): string {
+  // The saved text is what the template has made of it.
+  if (chatTemplate) return ' --no-start-token';
   if (startToken === null) return '';
   return startToken ? ' --start-token' : ' --no-start-token';
 }

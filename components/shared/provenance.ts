@@ -7,7 +7,7 @@ import { isTable, type ParameterSchema, type ParameterValue } from '../../src/me
 import type { Choice, MeasuredBy } from '../../src/page/measured';
 import type { FindMethod } from '../../src/study/default-study';
 import { BUNDLED_MODEL } from '../../src/study/default-study';
-import type { SourceSpec } from '../../src/study/spec';
+import { asksQuestion, type SourceSpec } from '../../src/study/spec';
 import { taskList } from '../../src/tasks';
 import { formatCount, formatNumber, formatPercent } from './format';
 
@@ -51,6 +51,7 @@ export function staleName(by: MeasuredBy, choice: Choice, findMethod: FindMethod
     more > 0 ? `${more} more ${more === 1 ? 'parameter' : 'parameters'}` : '',
   ];
   if (isOtherText || by.model !== choice.model) names.push(sourceText(by));
+  else if ((by.chatTemplate ?? false) !== (choice.chatTemplate ?? false)) names.push(chatText(by));
   else if (by.startToken !== choice.startToken) names.push(startText(by));
   else if (by.queriesStart !== choice.queriesStart) names.push(queriesText(by));
   return names.filter((name) => name !== '').join(', ');
@@ -75,6 +76,7 @@ export function provenanceRows(
   return [
     ['study', sourceText(by)],
     ...(by.startToken === null ? [] : [['start token', startText(by)] as [string, string]]),
+    ...(by.chatTemplate ? [['chat template', 'the model’s'] as [string, string]] : []),
     ['queries', queriesText(by)],
     ['method', methodTitle(method, findMethod)],
     ['parameters', JSON.stringify(method.parameters)],
@@ -96,7 +98,11 @@ function sourceText({ source }: MeasuredBy): string {
 function queriesText({ queriesStart, source }: MeasuredBy): string {
   if (queriesStart === 'answer') return 'queries of the answer, after the question';
   if (queriesStart !== null) return `queries from token ${queriesStart}`;
-  return source.kind === 'task' ? 'queries of question and answer' : 'queries of the last eighth of the text';
+  return asksQuestion(source) ? 'queries of question and answer' : 'queries of the last eighth of the text';
+}
+
+function chatText({ chatTemplate }: MeasuredBy): string {
+  return chatTemplate ? 'with the chat template' : 'without a chat template';
 }
 
 function startText({ startToken }: MeasuredBy): string {
@@ -126,7 +132,8 @@ export function describeSource(
   }
   const known = source.kind === 'sample' ? (tokens ?? source.tokens ?? undefined) : tokens;
   const detail = known === undefined ? '' : `${formatCount(known)} tokens`;
-  if (source.kind === 'text') return { title: 'Own text', detail };
+  if (source.kind === 'text')
+    return { title: source.question === undefined ? 'Own text' : 'Own question', detail };
   const title = sampleTexts.find((sample) => sample.id === source.sample)?.title ?? source.sample;
   return { title, detail };
 }

@@ -55,7 +55,7 @@ function SourceForm({ onDone }: { onDone: () => void }) {
         { value: 'text', label: 'Own text', content: <OwnTextForm {...{ source, onUse }} /> },
       ]}
     >
-      <StartTokenField />
+      <ReadingFields />
     </Tabs>
   );
 }
@@ -66,22 +66,46 @@ const startTokenChoices = [
   { value: '0', label: 'none' },
 ] as const;
 
-/** Whether texts begin with the model's start token; takes effect at once. */
-function StartTokenField() {
+const chatChoices = [
+  { value: '0', label: 'none: read as it is' },
+  { value: '1', label: 'a message to the model' },
+] as const;
+
+/** How texts become tokens: as a message where the model has a chat template, with the start token; takes effect at once. */
+function ReadingFields() {
   const { actions } = usePage();
   const startToken = useSession('startToken');
+  const isChat = useSession('chatTemplate') ?? false;
+  const hasTemplate = usePageState('model')?.hasChatTemplate ?? false;
   return (
     <Form>
-      <Field label="Start token">
-        {(id) => (
-          <Select
-            id={id}
-            value={startToken === null ? '' : startToken ? '1' : '0'}
-            options={startTokenChoices}
-            onChange={(next) => actions.setStartToken(next === '' ? null : next === '1')}
-          />
-        )}
-      </Field>
+      {(hasTemplate || isChat) && (
+        <Field
+          label="Chat template"
+          help="Text and question become a user’s message, the answer the model’s turn. The template writes the start token where it wants one."
+        >
+          {(id) => (
+            <Select
+              id={id}
+              value={isChat ? '1' : '0'}
+              options={chatChoices}
+              onChange={(next) => actions.setChatTemplate(next === '1')}
+            />
+          )}
+        </Field>
+      )}
+      {!isChat && (
+        <Field label="Start token">
+          {(id) => (
+            <Select
+              id={id}
+              value={startToken === null ? '' : startToken ? '1' : '0'}
+              options={startTokenChoices}
+              onChange={(next) => actions.setStartToken(next === '' ? null : next === '1')}
+            />
+          )}
+        </Field>
+      )}
     </Form>
   );
 }

@@ -1,9 +1,9 @@
 import { useState } from 'react';
 import { sampleTexts } from '../../samples/texts';
-import { LONGEST_TEXT_CHARACTERS } from '../../src/page/limits';
+import { LONGEST_QUESTION_CHARACTERS, LONGEST_TEXT_CHARACTERS } from '../../src/page/limits';
 import { wellFormed } from '../../src/page/link/compress';
 import { Button } from '../shared/Button';
-import { ErrorText, Field, Form, Select, TextArea } from '../shared/Field';
+import { ErrorText, Field, Form, Input, Select, TextArea } from '../shared/Field';
 import { formatCount } from '../shared/format';
 import type { SourceFormProps } from './TaskForm';
 
@@ -29,13 +29,23 @@ export function SampleForm({ source, onUse }: SourceFormProps) {
 
 /** A text of one's own; it stays in this browser until its link is shared. */
 export function OwnTextForm({ source, onUse }: SourceFormProps) {
-  const [text, setText] = useState(source.kind === 'text' ? source.text : '');
+  const own = source.kind === 'text' ? source : null;
+  const [text, setText] = useState(own?.text ?? '');
+  const [question, setQuestion] = useState(own?.question ?? '');
+  const [expected, setExpected] = useState(own?.expected?.[0] ?? '');
   const [isTried, setTried] = useState(false);
   const error = errorOf(text);
   const isShown = error !== null && (isTried || text.length > LONGEST_TEXT_CHARACTERS);
   const submit = () => {
     setTried(true);
-    if (error === null) onUse({ kind: 'text', text: wellFormed(text) });
+    if (error !== null) return;
+    const asked = wellFormed(question.trim());
+    const answer = wellFormed(expected.trim());
+    onUse({
+      ...{ kind: 'text', text: wellFormed(text) },
+      ...(asked !== '' && { question: asked }),
+      ...(answer !== '' && { expected: [answer] }),
+    });
   };
   return (
     <Form isStacked onSubmit={submit}>
@@ -51,6 +61,29 @@ export function OwnTextForm({ source, onUse }: SourceFormProps) {
             aria-invalid={isShown}
             placeholder="Paste or write a text. The model continues it, with full attention and with the method."
             onChange={(event) => setText(event.target.value)}
+          />
+        )}
+      </Field>
+      <Field label="Question" help="Asked behind the text; may be left out. Methods evict before it.">
+        {(id) => (
+          <Input
+            id={id}
+            value={question}
+            maxLength={LONGEST_QUESTION_CHARACTERS}
+            onChange={(event) => setQuestion(event.target.value)}
+          />
+        )}
+      </Field>
+      <Field
+        label="Expected answer"
+        help="May be left out. Right is an answer that contains it, whatever its case."
+      >
+        {(id) => (
+          <Input
+            id={id}
+            value={expected}
+            maxLength={LONGEST_QUESTION_CHARACTERS}
+            onChange={(event) => setExpected(event.target.value)}
           />
         )}
       </Field>

@@ -7,7 +7,7 @@ import { givenTables, type Parameters, type ParameterValue } from '../methods/pa
 import type { Preset } from '../methods/presets';
 import { parameterContext } from '../study/context';
 import { defaultMethod, type FindMethod } from '../study/default-study';
-import { evictAfterOf, type QueriesStart, queriesAfter, type SourceSpec } from '../study/spec';
+import { asksQuestion, evictAfterOf, type QueriesStart, queriesAfter, type SourceSpec } from '../study/spec';
 import type { Session, View } from './choices';
 import { changedNames, fillParameters, followDefaults } from './dependent-defaults';
 import { MOST_PINNED } from './limits';
@@ -36,6 +36,7 @@ export interface Actions {
   setQueriesStart(start: QueriesStart): void;
   /** Null: as the tokenizer has it. */
   setStartToken(startToken: boolean | null): void;
+  setChatTemplate(isOn: boolean): void;
   point(cell: Cell | null): void;
   notify(sentence: string, isChange?: boolean): void;
   dismiss(notice: number): void;
@@ -70,6 +71,14 @@ export function createActions({ store, findMethod, changed, commit }: ActionsOpt
     if (isDone) commit();
   };
 
+  /** How the text becomes tokens: other ones, so that nothing that was looked at is there. */
+  const setReading = (patch: Pick<Partial<Session>, 'startToken' | 'chatTemplate'>): void => {
+    const { session } = getState();
+    const view = { ...session.view, query: null, zoom: null };
+    setState({ cell: null });
+    setSession({ ...patch, queriesStart: withoutToken(session), view }, true);
+  };
+
   return {
     setSource(source) {
       const { session } = getState();
@@ -81,7 +90,7 @@ export function createActions({ store, findMethod, changed, commit }: ActionsOpt
       );
       const view = { ...session.view, query: null, zoom: null };
       setState({ cell: null });
-      const queriesStart = source.kind === 'task' ? withoutToken(session) : null;
+      const queriesStart = asksQuestion(source) ? withoutToken(session) : null;
       setSession({ ...followed, source, queriesStart, view }, true);
     },
     agreeToModel() {
@@ -91,7 +100,7 @@ export function createActions({ store, findMethod, changed, commit }: ActionsOpt
     },
     setModel(model) {
       setState(nothingKnown);
-      setSession({ model, startToken: null }, true);
+      setSession({ model, startToken: null, chatTemplate: undefined }, true);
     },
     openModel(model) {
       setState({ agreedModels: new Set([...getState().agreedModels, model]) });
@@ -146,12 +155,8 @@ export function createActions({ store, findMethod, changed, commit }: ActionsOpt
     setQueriesStart(start) {
       setSession({ queriesStart: start }, true);
     },
-    setStartToken(startToken) {
-      const { session } = getState();
-      const view = { ...session.view, query: null, zoom: null };
-      setState({ cell: null });
-      setSession({ startToken, queriesStart: withoutToken(session), view }, true);
-    },
+    setStartToken: (startToken) => setReading({ startToken }),
+    setChatTemplate: (isOn) => setReading({ chatTemplate: isOn || undefined }),
     point(cell) {
       const { cell: before } = getState();
       if (before?.query !== cell?.query || before?.key !== cell?.key) setState({ cell });

@@ -58,6 +58,10 @@ export function defaultSession(
 }
 
 /** The part of a session that the engine measures; two sessions with the same key need one run. */
-export function studyOf({ model, source, method, pinned, queriesStart, startToken }: Session): StudySpec {
-  return { model, source, method, pinned, queriesStart, startToken };
+export function studyOf(session: Session): StudySpec {
+  const { model, source, method, pinned, queriesStart, startToken, chatTemplate } = session;
+  return {
+    ...{ model, source, method, pinned, queriesStart, startToken },
+    ...(chatTemplate && { chatTemplate }),
+  };
 }

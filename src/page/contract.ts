@@ -16,6 +16,8 @@ export interface KeyholeState {
   readonly source: SourceSpec;
   /** Whether the text begins with the model's start token; null: as the tokenizer has it. */
   readonly startToken: boolean | null;
+  /** Whether the model's chat template makes a user's message of the text. */
+  readonly chatTemplate: boolean;
   /** Where methods that evict once do so; null: the text asks nothing, or the queries begin at a token that was chosen. */
   readonly evictAfter: EvictAfter | null;
   readonly method: string;
@@ -50,6 +52,7 @@ export function contractState(state: PageState, version: string): KeyholeState {
     modelDigest: state.model?.digest ?? null,
     source: session.source,
     startToken: session.startToken,
+    chatTemplate: session.chatTemplate ?? false,
     evictAfter: evictAfterOf(session),
     method: session.method.id,
     parameters: session.method.parameters,

@@ -185,11 +185,12 @@ export function useParameterContext(): ParameterContext {
 export function useChoice(): Choice {
   return useStore(
     usePage().store,
-    useShallow(({ session: { model, source, queriesStart, startToken, method } }) => ({
+    useShallow(({ session: { model, source, queriesStart, startToken, chatTemplate, method } }) => ({
       model,
       source,
       queriesStart,
       startToken,
+      chatTemplate,
       method,
     })),
   );

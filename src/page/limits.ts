@@ -10,3 +10,6 @@ export const MOST_LAYERS = 1024;
 export const LARGEST_SEED = 2 ** 32 - 1;
 /** Beyond this, mail and chat programs cut links. */
 export const COMFORTABLE_LINK_CHARACTERS = 8_000;
+
+/** Of a question of one's own, and of the answer that is expected. */
+export const LONGEST_QUESTION_CHARACTERS = 2000;

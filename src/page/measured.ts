@@ -20,6 +20,7 @@ export interface MeasuredBy {
   readonly source: SourceSpec;
   readonly queriesStart: QueriesStart;
   readonly startToken: boolean | null;
+  readonly chatTemplate?: boolean;
   readonly method: MethodSpec;
 }
 
@@ -61,10 +62,10 @@ const nothingMeasured: Measurements = {
 
 /** What a value depends on. Pinned methods are not among it: every curve of a sweep names its own method. */
 function choiceKey(choice: Choice): string {
-  const { model, source, queriesStart, startToken, method } = choice;
+  const { model, source, queriesStart, startToken, chatTemplate = false, method } = choice;
   const known = choiceKeys.get(choice);
   if (known !== undefined) return known;
-  const key = fingerprint([model, source, queriesStart, startToken, method]);
+  const key = fingerprint([model, source, queriesStart, startToken, chatTemplate, method]);
   choiceKeys.set(choice, key);
   return key;
 }
@@ -72,7 +73,10 @@ function choiceKey(choice: Choice): string {
 /** Choices never change; an own text would be long to spell at every look. */
 const choiceKeys = new WeakMap<Choice, string>();
 
-export type Choice = Pick<StudySpec, 'model' | 'source' | 'queriesStart' | 'startToken' | 'method'>;
+export type Choice = Pick<
+  StudySpec,
+  'model' | 'source' | 'queriesStart' | 'startToken' | 'chatTemplate' | 'method'
+>;
 
 /** The records with that of `study` in front: what it has measured earlier stays, nothing of another choice enters it. */
 export function beginRecord(
@@ -80,10 +84,13 @@ export function beginRecord(
   study: Choice,
   version: string,
 ): MeasuredRecord[] {
-  const { model, source, queriesStart, startToken, method } = study;
+  const { model, source, queriesStart, startToken, chatTemplate, method } = study;
   const same = records.find((record) => record.origin === 'live' && isBy(record, study));
   const first: MeasuredRecord = same ?? {
-    by: { version, model, modelDigest: null, source, queriesStart, startToken, method },
+    by: {
+      ...{ version, model, modelDigest: null, source, queriesStart, startToken, method },
+      ...(chatTemplate && { chatTemplate }),
+    },
     origin: 'live',
     isComplete: false,
     layerCount: 0,
@@ -129,7 +136,8 @@ export function withAnswers(
 
 /** The records that are of the newest one's text, whatever its queries. */
 export function recordsOfText(records: readonly MeasuredRecord[]): MeasuredRecord[] {
-  const textOf = ({ by }: MeasuredRecord): string => fingerprint([by.model, by.source, by.startToken]);
+  const textOf = ({ by }: MeasuredRecord): string =>
+    fingerprint([by.model, by.source, by.startToken, by.chatTemplate ?? false]);
   return records.filter((record) => textOf(record) === textOf(records[0]!));
 }
 

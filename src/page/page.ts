@@ -342,8 +342,11 @@ export function createPage(options: PageOptions): Page {
       const leftOut = [...new Set(files.map(({ id }) => findMethod(id)?.title ?? id))];
       return { url: `${options.publicAddress}#${hash}`, textCharacters, leftOut };
     },
-    async linkTo({ model, modelDigest, source, queriesStart, startToken, method }) {
-      const session = { ...resolvedSession(), model, source, queriesStart, startToken, method };
+    async linkTo({ model, modelDigest, source, queriesStart, startToken, chatTemplate, method }) {
+      const session = {
+        ...resolvedSession(),
+        ...{ model, source, queriesStart, startToken, chatTemplate, method },
+      };
       return `${options.publicAddress}#${await writeLink(session, { version, digest: modelDigest })}`;
     },
     cancel: () => runner?.cancel(),

@@ -21,7 +21,7 @@ export interface Cell {
 }
 
 /** What a text depends on. */
-export type TextChoice = Pick<StudySpec, 'model' | 'source' | 'queriesStart' | 'startToken'>;
+export type TextChoice = Pick<StudySpec, 'model' | 'source' | 'queriesStart' | 'startToken' | 'chatTemplate'>;
 
 interface Notice {
   readonly id: number;
@@ -133,8 +133,14 @@ export function textKeyOf(session: TextChoice): string {
 }
 
 /** The part of the session that a text depends on. */
-export function textChoice({ model, source, queriesStart, startToken }: TextChoice): TextChoice {
-  return { model, source, queriesStart, startToken };
+export function textChoice({
+  model,
+  source,
+  queriesStart,
+  startToken,
+  chatTemplate,
+}: TextChoice): TextChoice {
+  return { model, source, queriesStart, startToken, ...(chatTemplate && { chatTemplate }) };
 }
 
 /** Whether the text that is there is the one that the session asks for, and not the one before it. */

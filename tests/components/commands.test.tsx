@@ -153,6 +153,13 @@ describe('what a command reads', () => {
     const task = evaluateCommand(studyOf('esa', {}, { startToken: true }));
     expect(task?.line).toContain(' --start-token --out ');
   });
+
+  it('reads what a chat template has made, and makes messages of further tasks', () => {
+    const saved = { text: '<s>User: a' };
+    expect(line({ saved }, { chatTemplate: true })).toContain('--text TEXT.txt --no-start-token ');
+    const task = evaluateCommand(studyOf('esa', {}, { chatTemplate: true, startToken: true }));
+    expect(task?.line).toContain(' --chat-template --out ');
+  });
 });
 
 describe('the menu of a panel', () => {

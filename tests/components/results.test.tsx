@@ -275,7 +275,7 @@ describe('the answer', () => {
     expect(container).toHaveTextContent('from the 15th token on: 1 instead of 5');
     expect(verdicts()).toHaveLength(2);
     withFreeRun(page, { fullAnswer: { text: ' 7.', right: false } });
-    expect(container).toHaveTextContent(/Full attention itself does not solve this task/);
+    expect(container).toHaveTextContent(/Full attention itself does not answer this/);
     expect(verdicts()).toHaveLength(0);
     const texts = ['\n', ' 7', ' ', '', '9'];
     const ofTexts = { generatedTexts: { full: texts, method: texts } };
@@ -489,7 +489,7 @@ describe('right or wrong beside recall', () => {
     expect(screen.getByRole('button', { name: 'run all answers' })).toBeVisible();
     withFreeRun(page, { fullAnswer: { text: ' 7.', right: false } });
     expect(container.querySelector('circle[data-answer]')).toBeNull();
-    expect(container).toHaveTextContent(/Full attention itself does not solve this task/);
+    expect(container).toHaveTextContent(/Full attention itself does not answer this/);
   });
 });
 
@@ -625,7 +625,7 @@ describe('past the trained length', () => {
       await act(() => page.idle());
       withFreeRun(page, { fullAnswer: { text: '', right: false } });
       expect(verdicts()).toHaveLength(count);
-      expect(container.textContent?.includes('itself does not solve this task')).toBe(count === 0);
+      expect(container.textContent?.includes('itself does not answer this')).toBe(count === 0);
       unmount();
     }
   });

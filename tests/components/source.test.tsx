@@ -1,12 +1,13 @@
-import { fireEvent, screen } from '@testing-library/react';
+import { act, fireEvent, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { describe, expect, it } from 'vitest';
 import { SourcePicker } from '../../components/top-bar/SourcePicker';
 import { LONGEST_TEXT_CHARACTERS } from '../../src/page/limits';
+import type { StudyEvents } from '../../src/study/client';
 import { renderWith, testPage } from './render-page';
 
-async function openForm(tab: string) {
-  const page = await testPage();
+async function openForm(tab: string, hear?: (events: StudyEvents) => void) {
+  const page = await testPage({ ...(hear && { hear }) });
   renderWith(page, <SourcePicker />);
   await userEvent.click(screen.getByRole('button', { name: /^Source: Four needles/ }));
   await userEvent.click(screen.getByRole('tab', { name: tab }));
@@ -72,6 +73,40 @@ describe('the source', () => {
     await userEvent.type(screen.getByRole('textbox', { name: 'Text' }), 'A lamp. What is lit?');
     await userEvent.click(screen.getByRole('button', { name: 'Use this text' }));
     expect(page.state().source).toEqual({ kind: 'text', text: 'A lamp. What is lit?' });
+  });
+
+  it('can ask something of an own text, whose answer is known', async () => {
+    const page = await openForm('Own text');
+    await userEvent.type(screen.getByRole('textbox', { name: 'Text' }), 'The lamp is lit.');
+    await userEvent.type(screen.getByRole('textbox', { name: 'Question' }), ' What is lit? ');
+    await userEvent.type(screen.getByRole('textbox', { name: 'Expected answer' }), 'the lamp{Enter}');
+    const source = {
+      ...{ kind: 'text', text: 'The lamp is lit.', question: 'What is lit?' },
+      expected: ['the lamp'],
+    };
+    expect(page.state()).toMatchObject({ source, evictAfter: 'context', chatTemplate: false });
+    expect((await page.share()).url).toContain('&question=What%20is%20lit%3F&expect=the%20lamp');
+    expect(screen.getByRole('button', { name: /^Source: Own question/ })).toBeVisible();
+  });
+
+  it('is a message where the model has a chat template, which writes the start token', async () => {
+    let say: StudyEvents | null = null;
+    const page = await openForm('Task', (events) => {
+      say = events;
+    });
+    await page.idle();
+    expect(screen.queryByRole('combobox', { name: 'Chat template' })).toBeNull();
+    const { model } = page.store.getState();
+    act(() => say!.model({ ...model!, hasChatTemplate: true }));
+    const field = screen.getByRole('combobox', { name: 'Chat template' });
+    expect(field).toHaveDisplayValue('none: read as it is');
+    await userEvent.selectOptions(field, 'a message to the model');
+    expect(page.state().chatTemplate).toBe(true);
+    expect((await page.share()).url).toContain('&chat=1&');
+    expect(screen.queryByRole('combobox', { name: 'Start token' })).toBeNull();
+    await userEvent.selectOptions(field, 'none: read as it is');
+    expect(page.state().chatTemplate).toBe(false);
+    expect((await page.share()).url).not.toContain('chat=');
   });
 
   it('refuses an empty text', async () => {

@@ -12,7 +12,7 @@ import { wellFormed } from '../../src/page/link/compress';
 import type { LinkEnvironment } from '../../src/page/link/values';
 import { parameterContext } from '../../src/study/context';
 import { LONGEST_TEXT_TOKENS } from '../../src/study/limits';
-import type { SourceSpec } from '../../src/study/spec';
+import { asksQuestion, type SourceSpec } from '../../src/study/spec';
 import { taskIds } from '../../src/tasks';
 
 const LAYERS = 8;
@@ -30,6 +30,12 @@ const whole = (most: number) => fc.integer({ min: 0, max: most });
 const fraction = (least: number, most: number) =>
   fc.double({ min: least, max: most, noNaN: true }).map((value) => value + 0);
 
+const words = (maxLength: number) =>
+  fc
+    .string({ unit: 'binary', maxLength })
+    .map(wellFormed)
+    .filter((text) => text.trim() !== '');
+
 const source: fc.Arbitrary<SourceSpec> = fc.oneof(
   fc.record({
     kind: fc.constant('task' as const),
@@ -43,13 +49,15 @@ const source: fc.Arbitrary<SourceSpec> = fc.oneof(
     sample: fc.constantFrom(...environment.sampleIds),
     tokens: fc.option(fc.integer({ min: SHORTEST_TASK_TOKENS, max: LONGEST_TEXT_TOKENS })),
   }),
-  fc.record({
-    kind: fc.constant('text' as const),
-    text: fc
-      .string({ unit: 'binary', maxLength: 300 })
-      .map(wellFormed)
-      .filter((text) => text.trim() !== ''),
-  }),
+  fc.record(
+    {
+      kind: fc.constant('text' as const),
+      text: words(300),
+      question: words(60),
+      expected: fc.tuple(words(20)),
+    },
+    { requiredKeys: ['kind', 'text'] },
+  ),
 );
 
 function value(schema: ParameterSchema): fc.Arbitrary<ParameterValue> {
@@ -110,10 +118,11 @@ export const anySession: fc.Arbitrary<Session> = fc
     pinned: fc.uniqueArray(method, { maxLength: 5, selector: fingerprint }),
     queriesStart: fc.oneof(fc.constantFrom<null | 'answer'>(null, 'answer'), whole(16_383)),
     startToken: fc.option(fc.boolean()),
+    chatTemplate: fc.constantFrom(true, undefined),
     view,
   })
-  // Only a task has an answer.
-  .filter((session) => session.queriesStart !== 'answer' || session.source.kind === 'task')
+  // Only what asks something has an answer.
+  .filter((session) => session.queriesStart !== 'answer' || asksQuestion(session.source))
   .map((session) => {
     if (session.model !== 'bundled') return session;
     const inside = { layer: session.view.layer % LAYERS, head: session.view.head % 6 };

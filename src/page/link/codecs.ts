@@ -10,7 +10,7 @@ import { EVICTION_CHOICES } from '../../methods/method';
 import type { ParameterValue } from '../../methods/parameters';
 import { BUNDLED_MODEL, DEFAULT_METHOD_ID, defaultPinned } from '../../study/default-study';
 import { LONGEST_TEXT_TOKENS } from '../../study/limits';
-import { evictAfterOf, queriesAfter, type SourceSpec } from '../../study/spec';
+import { asksQuestion, evictAfterOf, queriesAfter, type SourceSpec } from '../../study/spec';
 import {
   defaultSession,
   defaultView,
@@ -21,8 +21,8 @@ import {
   themes,
   type View,
 } from '../choices';
-import { LARGEST_SEED, MOST_LAYERS, SHORTEST_TASK_TOKENS } from '../limits';
-import { packText, unpackText } from './compress';
+import { LARGEST_SEED, LONGEST_QUESTION_CHARACTERS, MOST_LAYERS, SHORTEST_TASK_TOKENS } from '../limits';
+import { packText, unpackText, wellFormed } from './compress';
 import { readLinkedModel } from './model-address';
 import {
   flag,
@@ -55,6 +55,8 @@ type Writable<Type> = { -readonly [Key in keyof Type]: Type[Key] };
 /** Parts of a source; those of several kinds may stand in one link. */
 interface SourceParts {
   text?: string;
+  question?: string;
+  expected?: readonly string[];
   sample?: string;
   task?: string;
   tokens?: number;
@@ -63,7 +65,8 @@ interface SourceParts {
 }
 
 /** What the keys read so far come to; what a link leaves out stays as the page opens. */
-export interface Draft extends Writable<Pick<Session, 'model' | 'startToken' | 'queriesStart'>> {
+export interface Draft
+  extends Writable<Pick<Session, 'model' | 'startToken' | 'chatTemplate' | 'queriesStart'>> {
   version: string | null;
   digest: string | null;
   backend: BackendChoice;
@@ -120,6 +123,15 @@ const LARGEST_INDEX = 1_000_000;
 
 const length = whole(SHORTEST_TASK_TOKENS, LONGEST_TEXT_TOKENS);
 const index = whole(0, LARGEST_INDEX);
+/** A question or an answer, as it is written. */
+const words: ValueCodec<string> = {
+  read(text) {
+    if (text.trim() === '' || text.length > LONGEST_QUESTION_CHARACTERS)
+      throw new UserError(`must be some words, at most ${LONGEST_QUESTION_CHARACTERS} characters`);
+    return wellFormed(text);
+  },
+  write: (value) => value,
+};
 const layerOrHead = whole(0, MOST_LAYERS - 1);
 
 export const linkCodecs: Readonly<Record<string, LinkCodec>> = {
@@ -140,6 +152,15 @@ export const linkCodecs: Readonly<Record<string, LinkCodec>> = {
     write: ({ model }, { digest }) => `${model}@${digest ?? ''}`,
   },
   text: { isDecisive: true, ...inSource('text', { read: unpackText, write: packText }) },
+  question: { isDecisive: true, ...inSource('question', words) },
+  expect: {
+    isDecisive: true,
+    ...inSource('expected', {
+      read: async (text, page) => [await words.read(text, page)],
+      // Several come by a file, which no link is about.
+      write: ([answer = '']) => answer,
+    }),
+  },
   sample: {
     isDecisive: true,
     ...inSource(
@@ -163,6 +184,12 @@ export const linkCodecs: Readonly<Record<string, LinkCodec>> = {
     },
     write: ({ startToken }) => (startToken === null ? null : flag.write(startToken)),
   },
+  chat: {
+    async read(text, draft, page) {
+      if (await flag.read(text, page)) draft.chatTemplate = true;
+    },
+    write: ({ chatTemplate }) => (chatTemplate ? '1' : null),
+  },
   queries: {
     async read(text, draft, page) {
       draft.queriesStart = await index.read(text, page);
@@ -180,7 +207,7 @@ export const linkCodecs: Readonly<Record<string, LinkCodec>> = {
           `The link begins the queries at token ${draft.queriesStart}, where methods evict, and says that they evict after the question; the token counts.`,
         );
       }
-      if (surroundings(draft, page).source.kind !== 'task') {
+      if (!asksQuestion(surroundings(draft, page).source)) {
         throw new UserError('The link says that methods evict after the question, and its text asks none.');
       }
       draft.queriesStart = queriesAfter(place);
@@ -286,8 +313,12 @@ export function surroundings({ model, sourceParts }: Draft, { findMethod, contex
 /** Kinds of sources, the one first that counts where a link names several. */
 export const sourceKinds = ['text', 'sample', 'task'] as const;
 
-function sourceOf({ text, sample, task, ...parts }: SourceParts, opening: SourceSpec): SourceSpec {
-  if (text !== undefined) return { kind: 'text', text };
+function sourceOf(
+  { text, question, expected, sample, task, ...parts }: SourceParts,
+  opening: SourceSpec,
+): SourceSpec {
+  if (text !== undefined)
+    return { kind: 'text', text, ...(question && { question }), ...(expected && { expected }) };
   if (sample !== undefined) return { kind: 'sample', sample, tokens: parts.tokens ?? null };
   return opening.kind === 'task' ? { ...opening, task: task ?? opening.task, ...parts } : opening;
 }

@@ -67,7 +67,7 @@ export async function readLink(hash: string, environment: LinkEnvironment): Prom
     changes.push(`The link names more than one source (${kinds.join(', ')}); the ${kinds[0]} is used.`);
   }
   if (unknown.length > 0) notices.push(unknownKeys(unknown));
-  const { version, model, method, parameters: named, startToken, queriesStart, view } = draft;
+  const { version, model, method, parameters: named, startToken, chatTemplate, queriesStart, view } = draft;
   if (version !== null && version !== environment.version) {
     notices.push(
       `The link was made with version ${shorten(version, 40)} and this is ${environment.version}: numbers may differ.`,
@@ -85,6 +85,7 @@ export async function readLink(hash: string, environment: LinkEnvironment): Prom
       pinned,
       queriesStart,
       startToken,
+      ...(chatTemplate && { chatTemplate }),
       view: model === BUNDLED_MODEL ? insideModel(view, context, changes) : view,
     },
     backend: draft.backend,

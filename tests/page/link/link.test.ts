@@ -58,6 +58,9 @@ describe('a link', () => {
       'seed',
       'queries',
       'evictAfter',
+      'question',
+      'expect',
+      'chat',
       'method',
       'pin',
     ];
@@ -97,6 +100,8 @@ describe('a link', () => {
     ['depth', '2', 'spread or a number from 0 to 1'],
     ['seed', '-1', 'whole number from 0'],
     ['task', 'juggling', 'one of single-needle'],
+    ['question', ' ', 'some words, at most 2000 characters'],
+    ['chat', 'yes', 'one of 1, 0'],
     ['zoom', '5-2-0-9', 'four tokens'],
     ['model', 'javascript:alert(1)', 'bundled, hub:owner/name@revision, an http or https address, or a path'],
     ['model', 'hub:owner', 'owner/name'],
