@@ -1,5 +1,5 @@
 import { lazy, Suspense } from 'react';
-import { isGivenModel, isHubModel, shortModel, shownModel } from '../../src/arrival/model-name';
+import { isGivenModel, isHubModel, shownModel } from '../../src/arrival/model-name';
 import { usePage, usePageState, useSession } from '../../src/page/hooks';
 import type { ModelFormTab } from '../../src/page/state';
 import { BUNDLED_MODEL } from '../../src/study/default-study';
@@ -25,7 +25,7 @@ export function ModelButton() {
         title={name}
         onClick={() => actions.showModelForm(tabOf(model))}
       >
-        <span className={styles.name}>{model === BUNDLED_MODEL ? name : shortModel(model)}</span>
+        <span className={styles.name}>{name.slice(name.lastIndexOf('/') + 1)}</span>
         <DownIcon />
       </Button>
       {tab !== null && (
@@ -38,7 +38,7 @@ export function ModelButton() {
 }
 
 function shownName(model: string): string {
-  return model === BUNDLED_MODEL ? 'bundled model' : shownModel(model);
+  return model === BUNDLED_MODEL ? 'bundled model' : shownModel(model).replace(/\/$/, '');
 }
 
 function tabOf(model: string): ModelFormTab {

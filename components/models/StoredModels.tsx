@@ -10,9 +10,7 @@ import { useHubState } from './use-hub';
 
 /** What this browser keeps: opened without a download, deleted one by one or all at once. */
 export function StoredModels({ hub, onDone }: { hub: HubModels; onDone: () => void }) {
-  const progress = useHubState(hub, 'progress');
-  // What is on its way stands with the downloads.
-  const stored = useHubState(hub, 'stored')?.filter(({ model }) => !(model in progress));
+  const stored = useHubState(hub, 'stored');
   const [isSure, setSure] = useState(false);
   if (!stored?.length) return null;
   const bytes = stored.reduce((sum, each) => sum + each.bytes, 0);
@@ -46,6 +44,7 @@ interface StoredProps {
 function Stored({ hub, stored: { model, bytes, totalBytes, isComplete, usedAt }, onDone }: StoredProps) {
   const { actions } = usePage();
   const isOpen = useSession('model') === model;
+  const isOnItsWay = model in useHubState(hub, 'progress');
   const name = shownModel(model);
   const size = isComplete ? formatBytes(bytes) : `${formatBytes(bytes)} of ${formatBytes(totalBytes)}`;
   const open = () => {
@@ -63,6 +62,7 @@ function Stored({ hub, stored: { model, bytes, totalBytes, isComplete, usedAt },
       <span className={styles.buttons}>
         <Button
           disabled={isOpen && isComplete}
+          hidden={isOnItsWay}
           aria-label={`${isComplete ? 'Open' : 'Download the rest of'} ${name}`}
           onClick={open}
         >

@@ -62,12 +62,6 @@ export function givenModel(name: string): string {
   return GIVEN + ([...shown].slice(0, LONGEST_GIVEN_NAME).join('').trim() || 'model');
 }
 
-/** The same where there is little room: without owner and revision. */
-export function shortModel(model: string): string {
-  const name = isHubModel(model) ? model.slice(0, model.indexOf('@')) : shownModel(model).replace(/\/$/, '');
-  return name.slice(name.lastIndexOf('/') + 1);
-}
-
 /** How people are told a model's name. */
 export function shownModel(model: string): string {
   if (isGivenModel(model)) return model.slice(GIVEN.length);

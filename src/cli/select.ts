@@ -37,8 +37,8 @@ export async function selectCommand(rawArguments: string[]): Promise<void> {
   const resolveIn = (context: ParameterContext): Parameters =>
     resolveParameters(methodIn(context), given as Record<string, unknown>, context);
   const {
-    text: whole,
-    layers,
+    facts: whole,
+    visit,
     head,
     notices,
   } = await openSource(ops, args, (context) => [
@@ -49,59 +49,52 @@ export async function selectCommand(rawArguments: string[]): Promise<void> {
   const parameters = resolveIn(context);
   const cut = args.has('evict-after') ? cutOf(args, whole, method, parameters) : null;
   // What stays at the eviction is what would stay if the text ended there.
-  const text = cut === null ? whole : { ...whole, tokens: cut, answerStart: null };
+  const ended = cut === null ? {} : { tokens: cut, answerStart: null };
+  const { tokens, answerStart } = { ...whole, ...ended };
 
   const tensors: Record<string, TensorToWrite> = {};
   const said = new Map<number, readonly string[]>();
   const candidates: Record<number, [start: number, end: number]> = {};
-  // What is found for all layers at once is found once.
-  const memo = new Memo();
-  const places = {
-    tokens: text.tokens,
-    answerStart: text.answerStart,
-    evictAt: text.answerStart ?? text.tokens,
-  };
-  for (const [traceIndex, { layer, window }] of text.layerTraces.entries()) {
-    if (!layers.includes(layer)) continue;
-    showProgress(`layer ${layer}`);
-    const {
-      blocks: all,
-      after,
-      ...run
-    } = await selectAll({
-      text,
-      method,
-      parameters,
-      traceIndex,
-      // Of the tokens of an answer none is evicted.
-      evictAt: text.answerStart ?? text.tokens,
-      withScores: true,
-      memo,
-    });
-    // In a layer that sees a window by itself each query has its own; a block shows what its last one sees.
-    const blocks =
-      window === undefined
-        ? all
-        : studyBlocks(method, parameters, places, context).map(({ start, end }) =>
-            windowSelection(start, end, window),
-          );
-    said.set(layer, run.notices);
-    tensors[`kept.${layer}`] = keptTensor(after);
-    candidates[layer] = [after.kept.candidates.start, after.kept.candidates.end];
-    const scores = after.scores ?? blocks.at(-1)?.scores ?? null;
-    checkScores(layer, scores);
-    tensors[`score.${layer}`] = scoreTensor(scores, after.kept.sets.length, text.tokens);
-    if (!args.has('all-blocks')) continue;
-    tensors.blocks = {
-      dtype: 'I32',
-      shape: [blocks.length, 2],
-      data: Int32Array.from(blocks.flatMap(({ block }) => [block.start, block.end])),
-    };
-    blocks.forEach((selection, b) => {
-      tensors[`kept.${layer}.${b}`] = keptTensor(selection);
-    });
-  }
-  memo.close();
+  // Of the tokens of an answer none is evicted.
+  const places = { tokens, answerStart, evictAt: answerStart ?? tokens };
+  await visit(async (part, asked) => {
+    const text = { ...part, ...ended };
+    // What is found for all layers at once is found once.
+    const memo = new Memo();
+    for (const [traceIndex, { layer, window }] of text.layerTraces.entries()) {
+      if (!asked.includes(layer)) continue;
+      showProgress(`layer ${layer}`);
+      const { evictAt } = places;
+      const {
+        blocks: all,
+        after,
+        ...run
+      } = await selectAll({ text, method, parameters, traceIndex, evictAt, withScores: true, memo });
+      // In a layer that sees a window by itself each query has its own; a block shows what its last one sees.
+      const blocks =
+        window === undefined
+          ? all
+          : studyBlocks(method, parameters, places, context).map(({ start, end }) =>
+              windowSelection(start, end, window),
+            );
+      said.set(layer, run.notices);
+      tensors[`kept.${layer}`] = keptTensor(after);
+      candidates[layer] = [after.kept.candidates.start, after.kept.candidates.end];
+      const scores = after.scores ?? blocks.at(-1)?.scores ?? null;
+      checkScores(layer, scores);
+      tensors[`score.${layer}`] = scoreTensor(scores, after.kept.sets.length, tokens);
+      if (!args.has('all-blocks')) continue;
+      tensors.blocks = {
+        dtype: 'I32',
+        shape: [blocks.length, 2],
+        data: Int32Array.from(blocks.flatMap(({ block }) => [block.start, block.end])),
+      };
+      blocks.forEach((selection, b) => {
+        tensors[`kept.${layer}.${b}`] = keptTensor(selection);
+      });
+    }
+    memo.close();
+  });
   endProgress();
   const all = gatherNotices({ source: notices, method, parameters, context, run: byLayer(said) });
   const metadata = {
@@ -123,7 +116,7 @@ export async function selectCommand(rawArguments: string[]): Promise<void> {
 }
 
 /** --evict-after: the tokens that are evicted from. Throws UserError where nothing can be evicted there. */
-function cutOf(args: Arguments, text: Trace, method: Method, parameters: Parameters): number {
+function cutOf(args: Arguments, text: Pick<Trace, 'tokens'>, method: Method, parameters: Parameters): number {
   if (args.has('all-blocks')) {
     throw new UserError(
       '--evict-after writes what stays at one place and --all-blocks what every block sees; give one of them.',

@@ -11,13 +11,13 @@ import { FULL_AS_TRAINED, full } from '../methods/full';
 import { type Method, needsHidden, readsTrace } from '../methods/method';
 import type { ParameterContext, Parameters } from '../methods/parameters';
 import type { Calibration } from '../model/calibration';
-import { readCapture } from '../model/capture/capture';
+import { type Capture, readCapture } from '../model/capture/capture';
 import { forward } from '../model/decoder/forward';
 import { nodeFolder } from '../model/files/folder-node';
 import { openSafetensors } from '../model/files/safetensors';
-import type { OwnedTrace } from '../trace/from-decoder';
-import { traceOfCapture, traceOfSession } from '../trace/from-decoder';
+import { layersThatFit, traceOfCapture, traceOfSession } from '../trace/from-decoder';
 import { textRead } from '../trace/rereading';
+import type { Trace } from '../trace/trace';
 import type { Arguments } from './arguments';
 import { openFile } from './files';
 import { endProgress, showProgress } from './progress';
@@ -42,10 +42,14 @@ export function planText(
 }
 
 export interface OpenedSource {
-  /** With all layers that methods may look at. */
-  readonly text: OwnedTrace;
-  /** Those that are asked for, ascending. */
+  readonly facts: Pick<Trace, keyof ParameterContext | 'answerStart'>;
+  /** Layers that are asked for, ascending. */
   readonly layers: readonly number[];
+  /**
+   * Those with all others that methods may look at: all of them at once; of a capture that the device has no room for, one after
+   * another. A text is released when its visit has ended.
+   */
+  visit(each: (text: Trace, layers: readonly number[]) => Promise<void>): Promise<void>;
   /** As CommandText has them. */
   readonly queriesStart: number | null;
   readonly head: CommandText['head'];
@@ -65,8 +69,8 @@ export function layersOf(args: Arguments, present: readonly number[]): readonly 
 }
 
 /**
- * A trace from --capture, or from --model with --text or --ids-file. With --layers it ends at the last of them, unless one of the
- * methods that `methodsIn` names looks at the whole text in every layer.
+ * A trace from --capture, or from --model with --text or --ids-file. With --layers a capture is read in those, and a model up to the last
+ * of them, unless one of the methods that `methodsIn` names looks at the whole text in every layer.
  */
 export async function openSource(
   ops: Ops,
@@ -94,13 +98,22 @@ export async function openSource(
     ];
     for (const notice of notices) process.stderr.write(`${notice}\n`);
     const layers = layersOf(args, capture.presentLayers);
-    const methods = methodsIn(capture);
-    const read = readsAll(methods, null)
-      ? capture.presentLayers
-      : capture.presentLayers.filter((layer) => layer <= layers.at(-1)!);
-    const text = await traceOfCapture(ops, { ...capture, answerStart: asked ?? capture.answerStart }, read);
-    const modelName = capture.model ?? null;
-    return { text, layers, queriesStart: null, head: {}, modelDigest: null, modelName, notices };
+    const facts = { ...capture, answerStart: asked ?? capture.answerStart };
+    const parts = partsOf(ops, capture, layers, methodsIn(capture));
+    return {
+      ...{ facts, layers, queriesStart: null, head: {}, modelDigest: null, notices },
+      modelName: capture.model ?? null,
+      async visit(each) {
+        for (const part of parts) {
+          const text = await traceOfCapture(ops, facts, part.read);
+          try {
+            await each(text, part.layers);
+          } finally {
+            text.release();
+          }
+        }
+      },
+    };
   }
   const model = await openModelOf(ops, args);
   const { ids, answerStart, queriesStart, head } = await readText(args, model);
@@ -127,11 +140,43 @@ export async function openSource(
     read: textRead(ids, model.tokenizer),
   });
   return {
-    ...{ text, layers, queriesStart, head },
+    ...{ facts: text, layers, queriesStart, head },
+    async visit(each) {
+      await each(text, layers);
+      text.release();
+    },
     modelDigest: model.facts.digest,
     modelName: model.facts.name,
     notices,
   };
+}
+
+/**
+ * Layers of a capture that are open together, and which of them were asked for: all, where there is room, otherwise one after another.
+ * Throws UserError where a method looks at the whole text in every layer, and there is no room for them.
+ */
+function partsOf(
+  ops: Ops,
+  capture: Capture,
+  layers: readonly number[],
+  methods: readonly { readonly method: Method; readonly parameters: Parameters }[],
+): { readonly layers: readonly number[]; readonly read: readonly number[] }[] {
+  const leaders = methods.flatMap(({ method, parameters }) => method.traits(parameters).leader ?? []);
+  const withLeaders = (asked: readonly number[]): readonly number[] =>
+    capture.presentLayers.filter(
+      (layer) => asked.includes(layer) || leaders.some((leader) => asked.some((of) => leader(of) === layer)),
+    );
+  const most = layersThatFit(ops, capture);
+  const all = methods.find(({ method, parameters }) => readsTrace(method, parameters, null));
+  if (all && capture.presentLayers.length > most) {
+    throw new UserError(
+      `${all.method.id} looks at every layer of a text before it chooses, and this device has room for ${most} of the capture's ${capture.presentLayers.length} layers; use a capture of fewer layers or tokens, or another method.`,
+    );
+  }
+  const read = all ? capture.presentLayers : withLeaders(layers);
+  // Methods want room as well; one layer after another they give the same.
+  if (all || read.length <= most / 2) return [{ layers, read }];
+  return layers.map((layer) => ({ layers: [layer], read: withLeaders([layer]) }));
 }
 
 function readsAll(

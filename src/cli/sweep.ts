@@ -10,7 +10,7 @@ import { methodById } from '../methods';
 import type { ImportedSelection } from '../methods/imported/selection';
 import type { Method } from '../methods/method';
 import { type ParameterContext, type Parameters, resolveParameters } from '../methods/parameters';
-import { windowsOf } from '../trace/trace';
+import { type Trace, windowsOf } from '../trace/trace';
 import { readArguments } from './arguments';
 import { openCommandBackend } from './backend';
 import { keptMethod, keptOf } from './kept';
@@ -67,7 +67,7 @@ export async function sweepCommand(rawArguments: string[]): Promise<void> {
   const source = await openSource(ops, args, (context) =>
     named.map((method) => ({ method, parameters: resolveIn(method, context) })),
   );
-  const { text } = source;
+  const { facts: text } = source;
   const context = contextOf(text);
   const methods = selection ? [...named, keptMethod(selection, context)] : named;
   const start = args.has('queries') ? args.count('queries', 0) : firstQuery(source, selection);
@@ -76,14 +76,19 @@ export async function sweepCommand(rawArguments: string[]): Promise<void> {
   }
   const queries = { start, end: text.tokens };
   const notices = new Set(source.notices);
-  const records: SweepRecord[] = [];
-  for (const method of methods) {
-    const base = resolveIn(method, context);
-    for (const keep of keeps) {
-      showProgress(`${method.id}, keep ${keep}`);
-      records.push(...(await measurePoint(source, method, base, keep, queries, notices)));
+  // By method and fraction: layers of a large capture come one after another.
+  const points = methods.flatMap((method) =>
+    keeps.map((keep) => ({ method, keep, records: [] as SweepRecord[] })),
+  );
+  await source.visit(async (text, layers) => {
+    for (const { method, keep, records } of points) {
+      const isWhole = layers.length === source.layers.length;
+      showProgress(`${isWhole ? '' : `layer ${layers[0]}, `}${method.id}, keep ${keep}`);
+      const base = resolveIn(method, context);
+      records.push(...(await measurePoint({ text, layers }, method, base, keep, queries, notices)));
     }
-  }
+  });
+  const records = points.flatMap((point) => point.records);
   endProgress();
   const head = {
     version,
@@ -114,7 +119,7 @@ export async function sweepCommand(rawArguments: string[]): Promise<void> {
 
 /** The question, or the last eighth of the text, or where a file evicts: other methods that evict once then do so there, too. */
 function firstQuery(
-  { text: { tokens }, queriesStart }: Pick<OpenedSource, 'text' | 'queriesStart'>,
+  { facts: { tokens }, queriesStart }: Pick<OpenedSource, 'facts' | 'queriesStart'>,
   selection: ImportedSelection | null,
 ): number {
   const at = selection?.evictedAfter ?? tokens;
@@ -122,7 +127,7 @@ function firstQuery(
 }
 
 async function measurePoint(
-  { text, layers }: Pick<OpenedSource, 'text' | 'layers'>,
+  { text, layers }: { readonly text: Trace; readonly layers: readonly number[] },
   method: Method,
   base: Parameters,
   keep: number,

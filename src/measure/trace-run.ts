@@ -146,7 +146,7 @@ export function methodContext(text: Trace, evictAt: number): MethodContext {
 }
 
 /** What parameters of this text depend on. */
-export function contextOf(text: Trace): ParameterContext {
+export function contextOf(text: Pick<Trace, keyof ParameterContext>): ParameterContext {
   const { tokens, trainedTokens, layers, queryHeads, keyValueHeads, headDimension } = text;
   return { tokens, trainedTokens, layers, queryHeads, keyValueHeads, headDimension };
 }

@@ -179,6 +179,7 @@ export function compose<Made extends Scores>(parts: Parts<Made>): Composed {
       ...(unit.name && { unitName: unit.name }),
       positions: positions.of(parameters),
       wants: { ...scorer.wants?.(parameters), ...(scorer.follow && { attended: true }) },
+      ...(parts.leader && { leader: (layer: number) => parts.leader!(parameters, layer) }),
       ...(isDenseBefore && positions.of(parameters) === 'model' ? { isDenseBefore } : {}),
     }),
     blocks: schedule.blocks,

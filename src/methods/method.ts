@@ -453,6 +453,8 @@ export interface Traits {
    */
   readonly positions: 'model' | 'cache' | { readonly own: string };
   readonly wants: Wants;
+  /** The layer whose choice a layer takes over (`LayerInput.inLayer`). Absent: each chooses for itself. */
+  readonly leader?: (layer: number) => number;
   /**
    * Whether every query before the eviction sees every key up to its own, at the model's positions: what full attention has read of
    * these tokens then is what the run would read. Absent: no.

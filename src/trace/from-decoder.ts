@@ -123,15 +123,23 @@ export async function traceOfCapture(
   }
 }
 
-function checkLayersFit({ memoryLimits }: Ops, capture: Capture, layers: number): void {
-  const { tokens: T, queryHeads: H, keyValueHeads: G, headDimension: d } = capture;
+/** How many layers of a capture the device has room for at once. */
+export function layersThatFit({ memoryLimits }: Ops, capture: Capture): number {
+  return Math.floor(memoryLimits.budgetBytes / layerBytes(capture));
+}
+
+function layerBytes({ tokens: T, queryHeads: H, keyValueHeads: G, headDimension: d, outputRows }: Capture) {
   // With the un-rotated tensors, which most captures have or which are computed.
-  const numbers = T * (2 * H * d + 3 * G * d + H) + capture.outputRows * H * d;
-  const { budgetBytes } = memoryLimits;
-  if (layers * 4 * numbers <= budgetBytes) return;
-  const most = Math.floor(budgetBytes / (4 * numbers));
+  return 4 * (T * (2 * H * d + 3 * G * d + H) + outputRows * H * d);
+}
+
+function checkLayersFit(ops: Ops, capture: Capture, layers: number): void {
+  const most = layersThatFit(ops, capture);
+  if (layers <= most) return;
+  const { tokens: T } = capture;
+  const { budgetBytes } = ops.memoryLimits;
   throw new UserError(
-    `${layers} layers of this capture need ${mebibytes(layers * 4 * numbers)} MiB and ${mebibytes(budgetBytes)} MiB are allowed ` +
+    `${layers} layers of this capture need ${mebibytes(layers * layerBytes(capture))} MiB and ${mebibytes(budgetBytes)} MiB are allowed ` +
       `on this device; use a capture of at most ${most} layers of ${T.toLocaleString('en')} tokens, or of fewer tokens.`,
   );
 }

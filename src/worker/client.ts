@@ -8,7 +8,7 @@ import { Arrivals, AskFirst, OWN_FILES } from '../arrival/arrivals';
 import { progressText } from '../arrival/download';
 import type { HubProgress } from '../arrival/hub/hub-files';
 import type { HubModels } from '../arrival/hub/hub-models';
-import { isGivenModel, isHubModel, shortModel, shownModel } from '../arrival/model-name';
+import { isGivenModel, isHubModel, shownModel } from '../arrival/model-name';
 import { megabytes } from '../base/megabytes';
 import { isUserError, UserError } from '../base/user-error';
 import type { Part, PostedEvent } from '../engine/events';
@@ -369,7 +369,7 @@ export function createEngineClient(events: StudyEvents, options: EngineClientOpt
 
 /** How far the files of a hub's model are, in a line. */
 function hubLabel({ model, received, total, bytesPerSecond, isPaused, waiting }: HubProgress): string {
-  const name = shortModel(model);
+  const name = shownModel(model);
   const percent = total > 0 ? Math.floor((100 * received) / total) : 0;
   const far = `${name}: ${progressText(received, total)}, ${percent} %`;
   if (isPaused) return `paused ${far}`;

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { UserError } from '../../src/base/user-error';
 import { readCapture, writeCapture } from '../../src/model/capture/capture';
-import { readSafetensors, type SafetensorsFile } from '../../src/model/files/safetensors';
+import { bytesInMemory, type FileBytes } from '../../src/model/files/file-bytes';
+import { openSafetensors, readSafetensors, type SafetensorsFile } from '../../src/model/files/safetensors';
 import { type TensorToWrite, writeSafetensors } from '../../src/model/files/safetensors-writer';
 import { fixtureTensors } from './files';
 
@@ -322,4 +323,30 @@ describe('what a capture brings beside', () => {
       'but no output_projection.1',
     );
   });
+});
+
+test('of a file that lies elsewhere the header is read, then the tensors of the layers that are asked for', async () => {
+  const bytes = writeSafetensors(
+    Object.fromEntries(
+      ['query.0', 'key.0', 'value.0', 'query.1', 'key.1', 'value.1'].map((name, i) => [
+        name,
+        { dtype: 'F32' as const, shape: [1, 8, 4], data: new Float32Array(32).fill(i) },
+      ]),
+    ),
+    { rope_theta: '100', padding: ' '.repeat(1000) },
+  );
+  const read: number[] = [];
+  const file = bytesInMemory('a capture', bytes);
+  const counted: FileBytes = {
+    ...file,
+    read(begin, end, signal) {
+      read.push(end - begin);
+      return file.read(begin, end, signal);
+    },
+  };
+  const capture = await readCapture(await openSafetensors(counted));
+  const header = bytes.byteLength - 6 * 128;
+  expect(read).toEqual([512, header]);
+  expect((await capture.layer(1)).value[0]).toBe(5);
+  expect(read.slice(2)).toEqual([128, 128, 128]);
 });

@@ -61,8 +61,6 @@ export class HubModels {
     name: Name,
     ...values: Parameters<HubRequests[Name]>
   ): Promise<ReturnType<HubRequests[Name]>> {
-    // Otherwise a browser that is short of room may delete what was downloaded.
-    if (name === 'get') void globalThis.navigator?.storage?.persist?.().catch(() => false);
     const id = this.#next++;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve: resolve as Waiting['resolve'], reject });

@@ -26,11 +26,7 @@ beforeEach(async () => {
 });
 afterEach(() => hub.close());
 
-function open(
-  storage: ModelStorage = new MemoryStorage(),
-  hosts = [hub.otherHost],
-  locks: LockManager | null = null,
-): HubFiles {
+function open(storage: ModelStorage = new MemoryStorage(), hosts = [hub.otherHost]): HubFiles {
   const files = new HubFiles({
     storage,
     onProgress: (_, said) => progress.push(said),
@@ -38,7 +34,6 @@ function open(
     onNotice: (sentence) => notices.push(sentence),
     retries: [10, 10],
     stallMilliseconds: 300,
-    locks,
   });
   files.setHub({ address: hub.address, hosts });
   return files;
@@ -260,35 +255,6 @@ describe('a token', () => {
       `UserError: The token that was given does not open "owner/gated": agree to the model's terms on ${hub.address} with its account.`,
     );
   });
-});
-
-/** Locks as tabs of one browser share them. */
-function sharedLocks(): LockManager {
-  const held = new Map<string, Promise<unknown>>();
-  const request = async (name: string, ...rest: unknown[]): Promise<unknown> => {
-    const work = rest.at(-1) as (lock: object | null) => Promise<unknown>;
-    const options = (rest.length > 1 ? rest[0] : {}) as LockOptions;
-    if (options.ifAvailable && held.has(name)) return work(null);
-    while (held.has(name)) await held.get(name);
-    const done = work({});
-    const over = done.then(
-      () => held.delete(name),
-      () => held.delete(name),
-    );
-    held.set(name, over);
-    return done;
-  };
-  return { request } as unknown as LockManager;
-}
-
-test('two tabs that want one model share its download, and the second says why it waits', async () => {
-  hub.faults.set(WEIGHTS, { slow: 30 });
-  const [storage, locks] = [new MemoryStorage(), sharedLocks()];
-  const [first, second] = [open(storage, [hub.otherHost], locks), open(storage, [hub.otherHost], locks)];
-  const files = Promise.all([first.get(MODEL, WEIGHTS, ROOM), second.get(MODEL, WEIGHTS, ROOM)]);
-  await vi.waitUntil(() => progress.some((said) => said?.waiting === 'another tab fetches it'));
-  for (const file of await files) expect(await isWhole(file)).toBe(true);
-  expect(ranges()).toHaveLength(1);
 });
 
 describe('what is not there', () => {
