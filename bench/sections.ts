@@ -12,12 +12,14 @@ import { movesRecorded } from './moves-recorded';
 import { pipelines } from './pipelines';
 import { prefill } from './prefill';
 import { products } from './products';
+import { readingShapes } from './reading-shapes';
 import type { Section } from './section';
 import { topK } from './top-k';
 
 const sections: readonly Section[] = [
   kernels,
   prefill,
+  readingShapes,
   products,
   attention,
   topK,

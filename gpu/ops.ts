@@ -77,6 +77,8 @@ export interface MemoryLimits {
   readonly bufferBytes: number;
   /** Head rows that one operation may hold intermediate results of, beside its arguments. */
   readonly temporaryRows: number;
+  /** Numbers of activations that are best worked on together: fewer leave a large GPU idle, more take memory and time to cancel. */
+  readonly numbersAtOnce: number;
   /** What a buffer of so many words of four bytes takes, at most `bufferBytes`. */
   storageBytes(words: number): number;
 }

@@ -36,6 +36,7 @@ export function cpuMemoryLimits(budgetBytes = defaultMemoryBytes()): MemoryLimit
     budgetBytes,
     bufferBytes: budgetBytes,
     temporaryRows: 0,
+    numbersAtOnce: 2 ** 19,
     storageBytes: (words) => words * BYTES_PER_WORD,
   };
 }

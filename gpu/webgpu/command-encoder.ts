@@ -74,6 +74,7 @@ export class CommandEncoder {
       bufferBytes: capabilities.maxBufferBytes,
       // Attention splits keys until a quarter as many row tiles are there as threads.
       temporaryRows: Math.ceil(capabilities.parallelThreads / 4),
+      numbersAtOnce: capabilities.isFallbackAdapter ? 2 ** 19 : 2 ** 21,
     });
     this.#pipelines = new Pipelines(device, opened.failBecause, opened.unrollsLoops);
     this.warmUp = new WarmUp(this.#pipelines, capabilities);

@@ -4,7 +4,7 @@
  * one query, and the true answer is read too, so that both runs of a study have logits on the same tokens. A text without an
  * answer can be continued instead. Full attention is the method `full`; its reading, with queries kept, is what probe runs start from.
  */
-import type { Ops, RowScalars } from '../../gpu/ops';
+import type { MemoryLimits, Ops, RowScalars } from '../../gpu/ops';
 import type { DeviceBuffer, Rows } from '../../gpu/rows';
 import { matrixRows, sliceRows } from '../../gpu/rows';
 import { Scratch } from '../../gpu/scratch';
@@ -109,12 +109,6 @@ export interface Generation {
   readonly notices: readonly string[];
 }
 
-/**
- * Numbers of hidden states that are read at once where a method's blocks are smaller: only attention has to go block by block,
- * and with the rows of one block alone most of a GPU idles.
- */
-const NUMBERS_AT_ONCE = 2 ** 19;
-
 /** How a text is read. */
 interface PrefillBlocks {
   /** The prompt's first blocks, which are taken over from full attention's reading. */
@@ -129,9 +123,13 @@ interface PrefillBlocks {
   readonly evictAt: number;
 }
 
-/** How a method reads a text. */
+/**
+ * How a method reads a text. Where its blocks are small, several are read at once, about as many each time: only attention has to go
+ * block by block, and with the rows of one block alone most of a GPU idles.
+ */
 export function prefillBlocks(
   config: ModelConfig,
+  { numbersAtOnce }: Pick<MemoryLimits, 'numbersAtOnce'>,
   request: Pick<
     GenerationRequest,
     'method' | 'parameters' | 'answerStart' | 'queriesStart' | 'evictAt' | 'continuation'
@@ -152,10 +150,15 @@ export function prefillBlocks(
   const taken = blocks.filter(({ end }) => end <= denseEnd);
   const isAtOnce = method.traits(parameters).wants.prompt;
   const parts: QueryBlock[][] = [];
-  for (const block of blocks.slice(taken.length)) {
+  const read = blocks.slice(taken.length);
+  const mostTokens = numbersAtOnce / config.hiddenSize;
+  const toRead = tokens - (read[0]?.start ?? tokens);
+  const evenly = Math.ceil(toRead / Math.max(1, Math.ceil(toRead / mostTokens)));
+  const longest = Math.max(1, ...read.map(({ start, end }) => end - start));
+  for (const block of read) {
     const part = parts[parts.length - 1];
     const together = block.end - (part ?? [block])[0]!.start;
-    const isWithin = isAtOnce || together * config.hiddenSize <= NUMBERS_AT_ONCE;
+    const isWithin = isAtOnce || together <= Math.min(evenly + longest - 1, mostTokens);
     if (part && isWithin) part.push(block);
     else parts.push([block]);
   }
@@ -178,11 +181,15 @@ export async function generate(request: GenerationRequest): Promise<Generation> 
   const { ops, config } = decoder;
   const tokens = ids.length;
   const queryCount = tokens - queriesStart;
-  const { taken, parts, largestBlock, mostAtOnce, capacity, evictAt } = prefillBlocks(config, {
-    ...request,
-    tokens,
-    takesOver: Boolean(request.dense),
-  });
+  const { taken, parts, largestBlock, mostAtOnce, capacity, evictAt } = prefillBlocks(
+    config,
+    ops.memoryLimits,
+    {
+      ...request,
+      tokens,
+      takesOver: Boolean(request.dense),
+    },
+  );
   const { keepQueries, rotatedLayers, method, parameters } = request;
   const keepHidden = Boolean(request.keepHidden || method.traits(parameters).wants.hidden);
   const session = startSession(decoder, {

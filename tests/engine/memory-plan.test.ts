@@ -5,7 +5,7 @@ import type { MemoryLimits, Ops } from '../../gpu/ops';
 import { createWebGpuOps } from '../../gpu/webgpu';
 import { webGpuMemoryLimits } from '../../gpu/webgpu/buffers';
 import { isUserError } from '../../src/base/user-error';
-import { generate } from '../../src/engine/generation';
+import { generate, prefillBlocks } from '../../src/engine/generation';
 import { cacheBuffers, plannedBytes, weightBuffers } from '../../src/engine/memory/buffers';
 import {
   checkWeightsFit,
@@ -34,7 +34,12 @@ import { bundled, half500M, small135M } from './model-shapes';
 import { someIds, tinyDecoder } from './tiny-model';
 
 /** WebGPU's default limits and the budget that a study must fit. */
-const limits = webGpuMemoryLimits({ budgetBytes: 2 ** 31, bufferBytes: 2 ** 27, temporaryRows: 2 ** 15 });
+const limits = webGpuMemoryLimits({
+  budgetBytes: 2 ** 31,
+  bufferBytes: 2 ** 27,
+  temporaryRows: 2 ** 15,
+  numbersAtOnce: 2 ** 19,
+});
 
 function request(config: ModelConfig, tokens: number, change: Partial<MemoryRequest> = {}): MemoryRequest {
   const { method = methodById('esa') } = change;
@@ -355,4 +360,28 @@ describe('the plan is what the CPU takes:', () => {
 
 describeWebGpu('the plan is what WebGPU takes:', (gpu) => {
   agreesWithMeasurement(() => createWebGpuOps({ device: gpu.device }));
+});
+
+test('a text is read in parts that are about as long, no more of them than have to be', () => {
+  const config = {
+    hiddenSize: 100,
+    layers: 1,
+    queryHeads: 1,
+    keyValueHeads: 1,
+    headDimension: 100,
+    trainedTokens: 4096,
+  };
+  const parameters = resolveParameters(methodById('full'), {}, { ...config, tokens: 1000 });
+  const partsOf = (numbersAtOnce: number): number[] =>
+    prefillBlocks(
+      config as never,
+      { numbersAtOnce },
+      {
+        ...{ method: methodById('full'), parameters, tokens: 1000, answerStart: null, queriesStart: 900 },
+      },
+    ).parts.map((part) => part[part.length - 1]!.end - part[0]!.start);
+  expect(partsOf(100_000)).toEqual([1000]);
+  const [first, second, ...others] = partsOf(90_000);
+  expect(others).toEqual([]);
+  expect(Math.abs(first! - second!)).toBeLessThanOrEqual(256);
 });

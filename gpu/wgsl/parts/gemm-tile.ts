@@ -32,16 +32,25 @@ export function gemmTile<Binding extends string, Parameter extends string>(
  * kernel keeps in workgroup memory. The numbers of blocks were measured on an H100 (docs/performance.md).
  */
 export function tileOf(encoder: CommandEncoder, left: number, right: number, extraBytes = 0): TileShape {
-  const blocks = ({ leftRows, rightRows }: TileShape) =>
-    Math.ceil(left / leftRows) * Math.ceil(right / rightRows);
   const fits = LARGE.workgroupBytes + extraBytes <= encoder.capabilities.maxWorkgroupStorageBytes;
-  if (fits && blocks(LARGE) >= encoder.parallelThreads / 256) return LARGE;
-  return blocks(MEDIUM) >= encoder.parallelThreads / 1024 ? MEDIUM : SMALL;
+  if (fits && blocksOf(LARGE, left, right) >= encoder.parallelThreads / 256) return LARGE;
+  return blocksOf(MEDIUM, left, right) >= encoder.parallelThreads / 1024 ? MEDIUM : SMALL;
 }
 
+/** A block for products whose workgroups end with them, and how many of it are enough on a device of 131,072 parallel threads. */
+const PRODUCTS: readonly { readonly shape: TileShape; readonly enough: number }[] = [
+  { shape: LARGE, enough: 512 },
+  { shape: tileShape(16, 8, 2, 2), enough: 224 },
+  { shape: tileShape(16, 8, 2, 1), enough: 288 },
+  { shape: tileShape(8, 8, 2, 2, 2), enough: 192 },
+  { shape: MEDIUM, enough: 192 },
+  { shape: tileShape(8, 8, 2, 1, 2), enough: 96 },
+];
+
 /**
- * The same for a product whose workgroups end with it: where small blocks are few, their channels are split (split-K), as
- * long as each split has some.
+ * The same for a product whose workgroups end with it: the channels of smaller blocks are split (split-K), as long as each split has
+ * some. Measured on an H100, whose 132 processors wait for memory unless each has several blocks: for every shape of
+ * docs/performance.md within a twentieth of the fastest block that there is.
  */
 export function splitTileOf(
   encoder: CommandEncoder,
@@ -49,14 +58,18 @@ export function splitTileOf(
   right: number,
   channels: number,
 ): TileShape {
-  const shape = tileOf(encoder, left, right);
-  if (shape !== SMALL) return shape;
   const { maxWorkgroupStorageBytes } = encoder.capabilities;
-  const shared = SMALL_SPLIT_K.find(
-    ({ constants, workgroupBytes }) =>
-      workgroupBytes <= maxWorkgroupStorageBytes && channels > DEPTH * (Number(constants.SPLIT_K) / 2),
+  const isAllowed = ({ constants, workgroupBytes }: TileShape): boolean =>
+    workgroupBytes <= maxWorkgroupStorageBytes && channels > DEPTH * (Number(constants.SPLIT_K) / 2);
+  const share = encoder.parallelThreads / 131_072;
+  const chosen = PRODUCTS.find(
+    ({ shape, enough }) => isAllowed(shape) && blocksOf(shape, left, right) >= share * enough,
   );
-  return shared ?? SMALL;
+  return chosen?.shape ?? SMALL_SPLIT_K.find(isAllowed) ?? SMALL;
+}
+
+function blocksOf({ leftRows, rightRows }: TileShape, left: number, right: number): number {
+  return Math.ceil(left / leftRows) * Math.ceil(right / rightRows);
 }
 
 /**

@@ -155,22 +155,24 @@ fn addChannels(sums: ptr<function, Product>, thread: u32) {
   }
 }
 
-/// Adds up what the splits have, half of them at a time, by way of the left tiles.
+/// Adds up what the splits have, half of them at a time, by way of the left tiles, which hold four vectors of every thread.
 fn addSplits(sums: ptr<function, Product>, thread: u32) {
   let split = thread / SPLIT_THREADS;
   for (var half = SPLIT_K / 2u; half > 0u; half /= 2u) {
-    let at = (thread - select(0u, half * SPLIT_THREADS, split >= half)) * RESULTS;
-    if (split >= half && split < 2u * half) {
-      for (var i = 0u; i < 4u * ROW_GROUPS * COLUMN_GROUPS; i++) { // unrolled
-        leftTile[at + i] = (*sums)[i];
+    let at = (thread - select(0u, half * SPLIT_THREADS, split >= half)) * 4u;
+    for (var part = 0u; part < ROW_GROUPS * COLUMN_GROUPS; part++) { // unrolled
+      if (split >= half && split < 2u * half) {
+        for (var i = 0u; i < 4u; i++) { // unrolled
+          leftTile[at + i] = (*sums)[4u * part + i];
+        }
       }
-    }
-    workgroupBarrier();
-    if (split < half) {
-      for (var i = 0u; i < 4u * ROW_GROUPS * COLUMN_GROUPS; i++) { // unrolled
-        (*sums)[i] += leftTile[at + i];
+      workgroupBarrier();
+      if (split < half) {
+        for (var i = 0u; i < 4u; i++) { // unrolled
+          (*sums)[4u * part + i] += leftTile[at + i];
+        }
       }
+      workgroupBarrier();
     }
-    workgroupBarrier();
   }
 }

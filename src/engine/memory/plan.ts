@@ -151,8 +151,12 @@ function planWith(request: MemoryRequest, rotatedLayers: MemoryPlan['rotatedLaye
   const traits = method.traits(parameters);
   const queries = tokens - queriesStart;
   const weights = weightBuffers(request.config, limits);
-  const { capacity, largestBlock, mostAtOnce } = prefillBlocks(config, request);
-  const readingOfAll = prefillBlocks(config, { ...request, method: full, parameters: FULL_AS_TRAINED });
+  const { capacity, largestBlock, mostAtOnce } = prefillBlocks(config, limits, request);
+  const readingOfAll = prefillBlocks(config, limits, {
+    ...request,
+    method: full,
+    parameters: FULL_AS_TRAINED,
+  });
   const working: WorkingSize = { ...request, queries, largestBlock };
   const doesProbe = parts.includes('probe');
   const cachesOfText = doesProbe

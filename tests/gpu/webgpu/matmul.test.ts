@@ -136,14 +136,18 @@ describeBoth('matmul', (backends) => {
 });
 
 describeWebGpu('matmul in every tiling', (gpu) => {
+  // Of 65 × 132 there are 2, 4, 6, 6, 10 and 15 of these blocks.
   it.each([
-    [128, 128],
-    [1024, 64],
-    [131_072, 32],
-  ])('of a device with %i threads: blocks of %i rows', async (parallelThreads, blockRows) => {
+    [512, '128 × 128'],
+    [1024, '64 × 128'],
+    [2500, '64 × 64'],
+    [3500, '64 × 64 in 2 splits'],
+    [8192, '64 × 32 in 2 splits'],
+    [131_072, '32 × 32 in 2 splits'],
+  ])('of a device with %i threads: blocks of %s', async (parallelThreads, block) => {
     const capabilities = {
       // Smallest blocks have been compiled by now, with their loops written out.
-      ...(blockRows === 32 ? hardwareAdapter : quicklyCompiled),
+      ...(parallelThreads === 131_072 ? hardwareAdapter : quicklyCompiled),
       parallelThreads,
       maxWorkgroupStorageBytes: 32_768,
     };
@@ -175,9 +179,11 @@ describeWebGpu('matmul in every tiling', (gpu) => {
     expect(new Set(used.map(({ kernel }) => kernel))).toEqual(
       new Set(['matmul-tiled', 'matmul-tiled-vectors']),
     );
-    for (const { constants } of used) {
-      expect(4 * Number(constants.HIGH) * Number(constants.ROW_GROUPS)).toBe(blockRows);
-    }
+    const blocks = used.map(({ constants: { HIGH, WIDE, ROW_GROUPS, COLUMN_GROUPS, SPLIT_K } }) => {
+      const splits = Number(SPLIT_K) > 1 ? ` in ${SPLIT_K} splits` : '';
+      return `${4 * Number(HIGH) * Number(ROW_GROUPS)} × ${4 * Number(WIDE) * Number(COLUMN_GROUPS)}${splits}`;
+    });
+    expect(blocks).toContain(block);
     webgpu.destroy();
   });
 

@@ -116,6 +116,7 @@ it('storage comes in steps of an eighth, none larger than the device allows', ()
     budgetBytes: 2 ** 31,
     bufferBytes: 2 ** 27,
     temporaryRows: 0,
+    numbersAtOnce: 0,
   });
   expect([0, 1, 64, 65, 2 ** 20].map(storageBytes)).toEqual([256, 256, 256, 512, 2 ** 22]);
   expect(storageBytes(2 ** 20 + 1)).toBe(2 ** 22 + 2 ** 19);
