@@ -50,8 +50,9 @@ export const glossary = {
   ownBlock: 'Queries that are read together and share one selection; each sees the ones before it.',
   selected: 'Kept because of its score.',
   undecided:
-    'Nothing was dropped here: the method has not reached it yet, has room for all, or never drops any.',
-  since: 'Read since the eviction: kept, until a method evicts again.',
+    'Nothing was decided here: the method has not reached it yet, has room for all, or never drops any.',
+  since:
+    'Read since the eviction, and kept until a method evicts again; or since the context whose keys were clustered, and always kept.',
   dropped:
     'Not kept: its score was below the cut (or as high, and another decided), or the method leaves such keys out.',
   needle:

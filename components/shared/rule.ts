@@ -30,15 +30,18 @@ function whyKept({ fate, rule, score, counts, places }: KeyExplanation): string 
     case 'own-block':
       return 'in the query’s own block';
     case 'since':
-      return `read since the eviction before token ${formatCount(rule.evictedAt!)}`;
+      return rule.evictedAt === null
+        ? `read after the context, which ends before token ${formatCount(rule.readSince!)}`
+        : `read since the eviction before token ${formatCount(rule.evictedAt)}`;
     case 'sink':
       return `one of the first ${formatCount(counts.sink)}`;
     case 'local':
       if (places[0]) return inSubCache(places[0]);
       return rule.partitions
         ? 'its partition is not compressed yet'
-        : `one of the last ${formatCount(counts.local)} ${beforeWhat(rule.evictedAt)}`;
+        : `one of the last ${formatCount(counts.local)} ${beforeWhat(rule)}`;
     case 'undecided':
+      if (rule.unit) return `in no ${rule.unit.name} yet`;
       return rule.kind === 'room' ? 'the budget has room for all keys' : 'not yet evicted';
     default:
       if (rule.kind === 'pattern') return `in the pattern; ${rule.pattern}`;
@@ -93,10 +96,10 @@ function secondStage({ stages }: KeyExplanation['rule']): string | undefined {
 
 function whyDropped({ rule, score, counts, places, lostTo }: KeyExplanation): string {
   if (rule.kind === 'place') {
-    return `neither among the first ${formatCount(counts.sink)} nor the last ${formatCount(counts.local)} ${beforeWhat(rule.evictedAt)}`;
+    return `neither among the first ${formatCount(counts.sink)} nor the last ${formatCount(counts.local)} ${beforeWhat(rule)}`;
   }
   if (rule.kind === 'head') {
-    return `its head is a streaming head, which keeps the first ${formatCount(counts.sink)} and the last ${formatCount(counts.local)} ${beforeWhat(rule.evictedAt)}`;
+    return `its head is a streaming head, which keeps the first ${formatCount(counts.sink)} and the last ${formatCount(counts.local)} ${beforeWhat(rule)}`;
   }
   if (rule.kind === 'pattern') return `outside the pattern; ${rule.pattern}`;
   if (rule.kind === 'neighbour') {
@@ -135,8 +138,11 @@ function beyondList({ value, cut }: DecidingScore): string {
   return value < cut ? ', and its score is below the cut' : ', and its score is the cut';
 }
 
-function beforeWhat(evictedAt: number | null): string {
-  return evictedAt === null ? 'before the block' : `before the eviction at token ${formatCount(evictedAt)}`;
+function beforeWhat({ evictedAt, readSince }: RowRule): string {
+  if (evictedAt !== null) return `before the eviction at token ${formatCount(evictedAt)}`;
+  return readSince === undefined
+    ? 'before the block'
+    : `of the context, before token ${formatCount(readSince)}`;
 }
 
 function nameOf({ start, end }: { readonly start: number; readonly end: number }): string {

@@ -149,7 +149,11 @@ export function fatesOf(
   const { text, head, query } = request;
   const rule = rowRule(request, selection, start, run);
   const set = setOfHead(kept.sets, head, text.queryHeads);
-  return { rule, fates: keyFates(kept, set, rule, start, query, text.tokens, traits.cache) };
+  const { waitingEnd } = selection;
+  return {
+    rule,
+    fates: keyFates({ ...kept, waitingEnd }, set, rule, start, query, text.tokens, traits.cache),
+  };
 }
 
 /** What decided about the keys before the block. */
@@ -168,6 +172,7 @@ function rowRule(
     score,
     threshold,
     droppedEarlier,
+    readSince,
   }: Selection,
   blockStart: number,
   run: MethodRun,
@@ -189,6 +194,7 @@ function rowRule(
     ...(droppedEarlier && { droppedEarlier }),
     ...(firstStage && { stages: firstStage.names }),
     ...(subCaches && { subCaches }),
+    ...(readSince !== undefined && { readSince }),
     ...(decidedBy === 'pattern' && { pattern: run.ruleOf!(request.layer, request.head) }),
   };
 }
@@ -225,9 +231,9 @@ function onlyCandidates(
 
 /** What became of every token for one query, as index into KEY_FATES. */
 function keyFates(
-  { sets, rangeStart, candidates }: KeptKeys,
+  { sets, rangeStart, candidates, waitingEnd = 0 }: KeptKeys & Pick<Selection, 'waitingEnd'>,
   set: number,
-  { kind, evictedAt }: RowRule,
+  { kind, evictedAt, readSince }: RowRule,
   blockStart: number,
   query: number,
   tokens: number,
@@ -238,9 +244,9 @@ function keyFates(
   const keptFate = (token: number): number => {
     if (kind === 'pattern') return code('selected');
     if (token >= Math.max(blockStart, candidates.end)) return code('own-block');
-    if (evictedAt !== null && token >= evictedAt) return code('since');
+    if (token >= (evictedAt ?? readSince ?? tokens)) return code('since');
     if (token < candidates.start) return code('sink');
-    if (token >= candidates.end) return code('local');
+    if (token >= candidates.end) return code(token < waitingEnd ? 'undecided' : 'local');
     return code(isChosen ? 'selected' : 'undecided');
   };
   const fates = new Uint8Array(tokens)

@@ -128,7 +128,7 @@ export type KeyFate =
   | 'dropped'
   /** Kept because nothing was dropped. */
   | 'undecided'
-  /** Read since the eviction. */
+  /** Read since the eviction, or since what else was done once for a text. */
   | 'since'
   /** Not in the cache as itself: mixed with others into its rows. */
   | 'mixed';
@@ -157,6 +157,8 @@ export interface RowRule {
   readonly partitions: { readonly start: number; readonly tokens: number } | null;
   /** Token before which a method that evicts once has done so; null: it has not, or is of another kind. */
   readonly evictedAt: number | null;
+  /** Token at which the part of the text ends that a method looked at once, without evicting. Absent: there is none. */
+  readonly readSince?: number;
   /** The pattern that the query's head reads by, as a clause; there where `kind` is 'pattern'. */
   readonly pattern?: string;
   /** What is kept or dropped together: so many tokens from `start` on; null: not consecutive ones. */

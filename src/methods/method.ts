@@ -142,6 +142,10 @@ export interface Selection {
    * nothing is chosen.
    */
   readonly candidates: { readonly start: number; readonly end: number };
+  /** Kept tokens from the candidates' end up to here are not local: they wait for a choice that comes later. Absent: there are none. */
+  readonly waitingEnd?: number;
+  /** What is kept from here on is no window, but was read after the part of the text that choices are made from. Absent: nothing was. */
+  readonly readSince?: number;
   /**
    * What top-k ran on, and what broke its ties; entry 0 of each row belongs to token `scoreStart`. Null where nothing was
    * scored.

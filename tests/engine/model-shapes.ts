@@ -2,12 +2,14 @@ import type { ModelConfig } from '../../src/model/architectures/config';
 import { parseConfig } from '../../src/model/architectures/parse-config';
 import { fileJson } from '../model/files';
 
-/** The bundled model. */
+/** The bundled model, whose weights are of 16 bits. */
 export const bundled: ModelConfig = await parseConfig(fileJson('samples/model/config.json'));
 
-/** The shape of SmolLM2-135M. */
+const { weightType: _, ...ofFloats } = bundled;
+
+/** The shape of SmolLM2-135M, weights in 32 bits. */
 export const small135M: ModelConfig = {
-  ...bundled,
+  ...ofFloats,
   layers: 30,
   hiddenSize: 576,
   queryHeads: 9,

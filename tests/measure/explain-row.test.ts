@@ -154,6 +154,28 @@ describe('explainRow', () => {
     expect(fates[181]).toBe('future');
   });
 
+  it('counts what waits for a block apart from InfLLM’s local tokens, and what was read since from a window', async () => {
+    const counted = async (id: string, given: Record<string, unknown>, query: number) => {
+      const row = await explain(id, given, query);
+      const fates = [...row.fates].map((code) => KEY_FATES[code]!);
+      const of = (fate: string): number[] => fates.flatMap((each, key) => (each === fate ? [key] : []));
+      return { of, said: (key: number) => ruleOf(explainKey(row, key)) };
+    };
+    const lengths = { initTokens: 4, localTokens: 32, blockTokens: 16, selectedBlocks: 2, chunkTokens: 32 };
+    const infllm = await counted('infllm', lengths, 170);
+    const start = infllm.of('own-block')[0]!;
+    expect(infllm.of('local')).toEqual(Array.from({ length: 32 }, (_, i) => start - 32 + i));
+    const waiting = infllm.of('undecided');
+    expect(waiting).toHaveLength((start - 32 - 4) % 16);
+    expect(infllm.said(waiting[0]!)).toBe('kept: in no block yet');
+    expect(infllm.said(start - 1)).toBe('kept: one of the last 32 before the block');
+    const squeezed = await counted('squeezed-attention', { observationTokens: 20, chunkTokens: 8 }, 180);
+    expect(squeezed.of('local')).toEqual(Array.from({ length: 20 }, (_, i) => 130 + i));
+    expect(squeezed.of('since')[0]).toBe(150);
+    expect(squeezed.said(149)).toBe('kept: one of the last 20 of the context, before token 150');
+    expect(squeezed.said(150)).toBe('kept: read after the context, which ends before token 150');
+  });
+
   it('compares scores within their partition where partitions are cut apart', async () => {
     const row = await explain('lagkv', { lagTokens: 16, sinkTokens: 4, keepFraction: 0.25 }, 180);
     expect(row.rule.partitions).toEqual({ start: 4, tokens: 16 });

@@ -14,6 +14,12 @@ import { unrotatedQuery } from '../unrotated';
 import { BlocksOfMemory } from './blocks-of-memory';
 import { chunkTokensOf, type InfLlmLengths, lengthsIn, type Memory, memoryOf, seesTwice } from './schema';
 
+/** What a query at token `start` may choose from, and what in no block yet stands between that and its local tokens. */
+function placesAt(lengths: InfLlmLengths, start: number): Pick<Selection, 'candidates' | 'waitingEnd'> {
+  const { initEnd, blocksEnd } = memoryOf(lengths, start);
+  return { candidates: { start: initEnd, end: blocksEnd }, waitingEnd: start - lengths.localTokens };
+}
+
 type KeyRange = VisibleKeys['range'];
 
 export class InfLlmRun implements MethodRun {
@@ -42,9 +48,9 @@ export class InfLlmRun implements MethodRun {
   select(input: LayerInput): Selection {
     const { layer, block } = input;
     const lengths = lengthsIn(this.#parameters, layer);
-    const { initEnd, blocks, blocksEnd } = memoryOf(lengths, block.start);
-    const candidates = { start: initEnd, end: blocksEnd };
-    if (blocks <= lengths.selectedBlocks) return { ...keepEverything(block.start), candidates };
+    const { blocks } = memoryOf(lengths, block.start);
+    if (blocks <= lengths.selectedBlocks)
+      return { ...keepEverything(block.start), ...placesAt(lengths, block.start) };
 
     const scratch = new Scratch(this.#context.ops);
     const choices = this.#choose(layer, block.start, this.#meanQuery(input, scratch), 1);
@@ -68,9 +74,9 @@ export class InfLlmRun implements MethodRun {
     return selections;
   }
 
-  #selectAlike(input: LayerInput, { initEnd, blocks, blocksEnd }: Memory): readonly Selection[] {
+  #selectAlike(input: LayerInput, { blocks, blocksEnd }: Memory): readonly Selection[] {
     const { layer, block, query } = input;
-    const { selectedBlocks } = lengthsIn(this.#parameters, layer);
+    const lengths = lengthsIn(this.#parameters, layer);
     const { ops } = this.#context;
     const scratch = new Scratch(ops);
     const out = scratch.rows(query.heads, query.rows, query.channels, 'output of a block');
@@ -80,12 +86,11 @@ export class InfLlmRun implements MethodRun {
       this.#memory(layer).follow(input, logSumExp);
       scratch.release();
     };
-    if (blocks <= selectedBlocks) {
+    if (blocks <= lengths.selectedBlocks) {
       attend(null, 0);
-      const candidates = { start: initEnd, end: blocksEnd };
       return equalBlocks(block.start, block.end, 1).map(({ start }) => ({
         ...keepEverything(start),
-        candidates,
+        ...placesAt(lengths, start),
       }));
     }
     const turned = this.#atOnePosition(input, unrotatedQuery('infllm', input), scratch);
@@ -148,7 +153,7 @@ export class InfLlmRun implements MethodRun {
       (_, i): Selection => ({
         list: count > 0 ? { ...list, sets: 1, offset: i * count } : null,
         rangeStart: blocksEnd,
-        candidates: { start: initEnd, end: blocksEnd },
+        ...placesAt(lengths, start + i),
         score: {
           rows: { ...score, rows: 1, offset: i * blocks },
           scoreStart: initEnd,

@@ -111,6 +111,7 @@ export class SqueezedRun implements MethodRun {
         list: { ...list, sets, offset, countsOffset: list.countsOffset! + i * sets },
         rangeStart: clustered,
         candidates: { start: 0, end: clustered },
+        readSince: this.#context.evictAt,
         score: { rows: { ...tokens, rows: sets, offset }, scoreStart: 0 },
         threshold,
         // Those that equal the last one kept are kept.
