@@ -81,6 +81,7 @@ export async function selectCommand(rawArguments: string[]): Promise<void> {
       tensors[`kept.${layer}`] = keptTensor(after);
       candidates[layer] = [after.kept.candidates.start, after.kept.candidates.end];
       const scores = after.scores ?? blocks.at(-1)?.scores ?? null;
+      hideProtected(scores, after.kept.candidates);
       checkScores(layer, scores);
       tensors[`score.${layer}`] = scoreTensor(scores, after.kept.sets.length, tokens);
       if (!args.has('all-blocks')) continue;
@@ -150,6 +151,16 @@ function keptTensor({ block, kept }: BlockSelection): TensorToWrite {
     data.set(list, set * longest);
   });
   return { dtype: 'I32', shape: [lists.length, longest], data };
+}
+
+/** Keys that are kept whatever they score may have an infinite one, so that top-k takes them: nothing was scored there. */
+function hideProtected(
+  scores: readonly Float32Array[] | null,
+  { start, end }: { readonly start: number; readonly end: number },
+): void {
+  for (const row of scores ?? [])
+    for (const [token, score] of row.entries())
+      if (score === Infinity && (token < start || token >= end)) row[token] = Number.NaN;
 }
 
 /** NaN says that nothing was scored; a score that is infinite decides nothing. */

@@ -163,7 +163,9 @@ fn main(@builtin(local_invocation_index) thread: u32, @builtin(workgroup_id) wor
     least = leastOfAll(thread, least);
     dropped = least.place;
     if (thread == 0u) {
-      tied[params.tiedOffset + row + params.heads] = select(0u, least.others, least.ofOthers < LARGEST);
+      // The one that is dropped may have received as much.
+      let ties = least.others + u32(least.received == least.ofOthers);
+      tied[params.tiedOffset + row + params.heads] = select(0u, ties, least.ofOthers < LARGEST);
     }
     let written = next;
     next = now;

@@ -72,4 +72,36 @@ describeBoth('heavyHitters', (backends) => {
       );
     },
   );
+
+  it('counts ties of those that could be dropped, the dropped one among them', async () => {
+    const [heads, queries, count, recentCount, channels] = [2, 5, 7, 2, 8];
+    const firstKey = 2 * count + 1;
+    await compare(backends, (ops) => {
+      const tokens = lists(ops, heads, queries, count);
+      const sets = heads * (queries + 1);
+      // Of one head all have received the same, of the other every second one half as much; all keys are alike.
+      const sums = Float32Array.from({ length: sets * tokens.rowStride }, (_, i) =>
+        i >= tokens.rowStride && i % 2 === 0 ? 0.25 : 0.5,
+      );
+      const received = {
+        buffer: ops.upload(sums, 'received'),
+        offset: 0,
+        rows: sets,
+        length: count,
+        rowStride: tokens.rowStride,
+      };
+      const tied = { buffer: poisonedIntegers(ops, sets + 1), offset: 1 };
+      ops.heavyHitters({
+        query: inputView(ops, [heads, queries, channels], 'dense', 1),
+        key: inputView(
+          ops,
+          [1, firstKey + queries, channels],
+          'dense',
+          new Float32Array((firstKey + queries) * channels),
+        ),
+        ...{ scale: 0.3, firstKey, recentCount, tokens, received, tied },
+      });
+      return { tokens: tokens.buffer, tied: tied.buffer };
+    });
+  });
 });
