@@ -1,9 +1,13 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { createCpuOps } from '../../gpu/cpu';
+import type { PlannedBuffer } from '../../src/base/planned-buffer';
+import { cacheBuffers, plannedBytes, weightBuffers } from '../../src/engine/memory/buffers';
+import { forward } from '../../src/model/decoder/forward';
 import {
   type ArchitectureAgreement,
   architectureFixtures,
   compareArchitecture,
+  openArchitecture,
   recordAgreement,
 } from './architectures';
 
@@ -20,3 +24,23 @@ describe('random models agree with transformers', () => {
     ops.destroy();
   });
 });
+
+test.each(architectureFixtures)(
+  '%s takes what its plan says, weights and caches, to the byte',
+  async (name) => {
+    const ops = createCpuOps();
+    const { decoder, expected } = await openArchitecture(ops, name);
+    const { config } = decoder;
+    const planned = (buffers: PlannedBuffer[]): number => plannedBytes(buffers, ops.memoryLimits);
+    const weights = planned(weightBuffers(config, ops.memoryLimits));
+    expect(ops.memory().bytes).toBe(weights);
+    const ids = Uint32Array.from(expected.int32('input_ids'));
+    const { reader } = await forward(decoder, ids);
+    reader.finish();
+    const caches = cacheBuffers(config, ids.length, { keepQueries: true, keepHidden: false });
+    expect(ops.memory().bytes).toBe(weights + planned(caches));
+    reader.release();
+    decoder.release();
+    ops.destroy();
+  },
+);
