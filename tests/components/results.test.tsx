@@ -16,8 +16,10 @@ import { verdict } from '../../components/results/TimeLine';
 import { toTsv } from '../../components/shared/table';
 import { TokenPanel } from '../../components/tokens/TokenPanel';
 import { MADE_CACHE_REASON, TRANSFORMED_CACHE_REASON } from '../../src/measure/made-cache';
+import { windowReason } from '../../src/measure/window-layers';
 import { withAnswers } from '../../src/page/measured';
 import type { Page } from '../../src/page/page';
+import { summarise } from '../../src/page/summary';
 import type { FreeRunMeasurement } from '../../src/study/results';
 import { renderWith, testPage } from './render-page';
 
@@ -34,6 +36,38 @@ it('recall of a cache of mixtures is a sentence, in every panel that would show 
   expect(screen.getAllByText(MADE_CACHE_REASON)).toHaveLength(2);
   expect(screen.queryByText('mass recall')).toBeNull();
   expect(screen.queryByRole('img', { name: /^Mass recall by layer/ })).toBeNull();
+});
+
+it('layers that see a window by themselves are grey, with the reason, and count in no mean', async () => {
+  const page = await testPage();
+  const { container } = renderWith(
+    page,
+    <>
+      <KeptPanel />
+      <LayerRecall />
+    </>,
+  );
+  await act(() => page.idle());
+  const [record, ...others] = page.store.getState().records;
+  const { layers } = record!.measurements!;
+  const before = summarise(layers)!;
+  const window = { window: 512, reason: windowReason(512), massRecall: null };
+  const none = { massRecall: null, ownMassRecall: null, topkRecall: null };
+  const some = layers.map((layer) =>
+    layer.layer % 2 === 0
+      ? layer
+      : { ...layer, ...window, keptShare: 1, heads: layer.heads.map((head) => ({ ...head, ...none })) },
+  );
+  const measurements = { ...record!.measurements!, layers: some };
+  act(() => page.store.setState({ records: [{ ...record!, measurements }, ...others] }));
+  expect(screen.getByText(/^Each of layers 1, 3, 5, 7 sees 512 tokens at a time by itself/)).toBeVisible();
+  expect(container.querySelectorAll('rect title')).toHaveLength(4);
+  expect(container.querySelectorAll('circle title')).toHaveLength((layers.length / 2) * layers[0]!.heads.length);
+  const after = summarise(some)!;
+  expect(after.reason).toBeNull();
+  const own = layers.filter(({ layer }) => layer % 2 === 0);
+  expect(after.kept).toBeCloseTo(own.reduce((sum, layer) => sum + layer.keptShare, 0) / own.length, 9);
+  expect(before.heads).toBe(2 * after.heads);
 });
 
 describe('a method that keeps every key of the text', () => {
