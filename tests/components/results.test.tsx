@@ -62,7 +62,9 @@ it('layers that see a window by themselves are grey, with the reason, and count 
   act(() => page.store.setState({ records: [{ ...record!, measurements }, ...others] }));
   expect(screen.getByText(/^Each of layers 1, 3, 5, 7 sees 512 tokens at a time by itself/)).toBeVisible();
   expect(container.querySelectorAll('rect title')).toHaveLength(4);
-  expect(container.querySelectorAll('circle title')).toHaveLength((layers.length / 2) * layers[0]!.heads.length);
+  expect(container.querySelectorAll('circle title')).toHaveLength(
+    (layers.length / 2) * layers[0]!.heads.length,
+  );
   const after = summarise(some)!;
   expect(after.reason).toBeNull();
   const own = layers.filter(({ layer }) => layer % 2 === 0);
