@@ -10,7 +10,7 @@ Queries and keys are taken where the model hands them to its attention function,
 so this works for every model whose attention goes through transformers' attention interface, with sdpa, eager or a flash attention.
 Layers are written to the file as the model reaches them and not kept: with --device-map auto (accelerate) neither the model nor the
 capture has to fit a GPU, or memory. What a capture cannot say is refused in a sentence: attention sinks, position biases, attention
-that is not causal, values of another width than keys.
+within chunks or that is not causal, values of another width than keys.
 """
 
 import argparse
@@ -23,11 +23,9 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
-import torch
-
 FORMAT = "keyhole-capture-1"
 INTERFACE = "keyhole_capture"
-DTYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+DTYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 # What the header may grow by once windows are known.
 RESERVED_BYTES = 256
 RESERVED_BYTES_PER_LAYER = 16
@@ -50,9 +48,11 @@ class LayerFile:
         self.file.seek(8 + self.room)
 
     def add(self, name, tensor, dtype):
+        import torch
+
         tensor = tensor.detach()
         if tensor.is_floating_point():
-            tensor = tensor.to(DTYPES[dtype])
+            tensor = tensor.to(getattr(torch, DTYPES[dtype]))
             if not bool(torch.isfinite(tensor).all()):
                 raise ValueError(f"{name} holds values that {dtype} cannot hold, or none at all; record in F32 or BF16.")
         else:
@@ -224,7 +224,6 @@ def own_eager(module):
     return sys.modules[type(module).__module__].eager_attention_forward
 
 
-@torch.no_grad()
 def record(
     model,
     input_ids,
@@ -247,6 +246,7 @@ def record(
     errors after it need. shard_bytes: a capture that would be larger becomes several, of consecutive layers each, every one a capture by
     itself. name: of the model. ValueError, one sentence, for what a capture cannot say.
     """
+    import torch
     from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
     from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
@@ -255,6 +255,10 @@ def record(
     layers = sorted(set(range(count) if layers is None else layers))
     if not layers or not 0 <= layers[0] <= layers[-1] < count:
         raise ValueError(f"Layers must be some of 0 to {count - 1}.")
+    kinds = getattr(config, "layer_types", None) or []
+    chunked = [layer for layer in layers if layer < len(kinds) and kinds[layer] == "chunked_attention"]
+    if chunked:
+        raise ValueError(f"Layer {chunked[0]} attends within chunks of the text, which a capture cannot say.")
     if dtype not in DTYPES:
         raise ValueError(f"dtype must be one of {', '.join(DTYPES)}.")
     ids = torch.as_tensor(input_ids).flatten().cpu()
@@ -264,7 +268,7 @@ def record(
     metadata = {
         "format": FORMAT,
         "layers": str(count),
-        "model": name or config.name_or_path or type(model).__name__,
+        "model": name or os.path.basename(config.name_or_path.rstrip("/")) or type(model).__name__,
     }
     metadata |= rope_of(config)
     if start > 0:
@@ -297,7 +301,8 @@ def record(
         # The decoder alone: nobody needs logits.
         decoder = model.get_decoder() if hasattr(model, "get_decoder") else model
         device = model.get_input_embeddings().weight.device
-        decoder(input_ids=ids[None].to("cpu" if device.type == "meta" else device), use_cache=False)
+        with torch.no_grad():
+            decoder(input_ids=ids[None].to("cpu" if device.type == "meta" else device), use_cache=False)
         if recording.file is not None:
             recording.finish()
         missing = [layer for layer in layers if layer not in recording.seen]
