@@ -116,6 +116,8 @@ function Presets() {
         const { label, help } = PRESETS[preset.name];
         // Methods evict before a first query that was typed, whatever the preset.
         const place = !isQueryTyped && preset.evictAfter && `after the ${preset.evictAfter}`;
+        const evicting = preset.name === 'scaled' ? 'by default' : 'its source evicts';
+        // The blanks keep what is read out apart.
         return (
           <Button
             key={preset.name}
@@ -125,8 +127,8 @@ function Presets() {
             onClick={() => actions.choosePreset(preset)}
           >
             {label}
-            {preset.sameAs && <small>equal: {PRESETS[preset.sameAs].label}</small>}
-            {place && <small>{isChosen && isElsewhere ? `there ${place}` : place}</small>}
+            {preset.sameAs && <small> same as {PRESETS[preset.sameAs].label} here</small>}
+            {place && <small> {isChosen && isElsewhere ? `${evicting} ${place}` : place}</small>}
           </Button>
         );
       })}

@@ -160,7 +160,8 @@ function QueriesRange() {
 }
 
 /**
- * Whether methods that evict once see a task's question first; of one that does not, the first query alone moves, and that is what is said. A first query that was typed is where they evict.
+ * Whether methods that evict once see a task's question first; for one that does not, only the measured queries move, and that is what is
+ * said. A first query that was typed is where they evict.
  */
 function EvictAfterChoice() {
   const { actions } = usePage();
@@ -174,7 +175,7 @@ function EvictAfterChoice() {
       {evicts ? (
         <Term name="evictAfter">evicting after the</Term>
       ) : (
-        <Term name="beginAfter">beginning after the</Term>
+        <Term name="beginAfter">queries begin after the</Term>
       )}
       <Select
         className={styles.place}

@@ -101,7 +101,7 @@ function Figure({ value, of, isGrey = false, children }: FigureProps) {
   );
 }
 
-/** More than the means of a method differ whose formulas count what it keeps. */
+/** Means of methods whose formulas count what they keep differ by less. */
 const OTHER_SHARE = 0.005;
 
 /** What the operations are counted for, where that is not what was measured: a threshold keeps as much as it finds. */

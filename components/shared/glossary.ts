@@ -42,7 +42,7 @@ export const glossary = {
   evictAfter:
     'Methods that evict once drop keys after the context, before the question is read (kvpress), or after the question, which they can then go by (SnapKV’s code, kvpress’s FINCH). All numbers are of the queries that come after: question and answer, or the answer’s value.',
   beginAfter:
-    'This method does not evict once where the queries begin, so that nothing but the first query of its numbers moves: question and answer, or the answer’s value. Pinned methods that evict once do so there.',
+    'This method does not evict once, so only the measured queries move: question and answer, or the answer’s value. Pinned methods that evict once do so there.',
   sink: 'The first tokens: many heads give them weight whatever they say, so methods keep them.',
   local: 'The last tokens before the query’s block, always kept.',
   mixed:

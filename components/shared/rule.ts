@@ -109,7 +109,7 @@ function whyDropped({ rule, score, counts, places, lostTo }: KeyExplanation): st
     const lost =
       lostTo === undefined
         ? 'it scored less than its neighbour when the next sub-cache took none, or left the last one'
-        : `when the next sub-cache took none, key ${formatCount(lostTo)}, its neighbour then, had received no less attention`;
+        : `when the next sub-cache took none, key ${formatCount(lostTo)}, its neighbour then, had received at least as much attention`;
     return `${lost}${stayed}`;
   }
   if (rule.kind === 'lot') return 'not drawn';

@@ -177,12 +177,12 @@ function rowRule(
   blockStart: number,
   run: MethodRun,
 ): RowRule {
-  const { decides, evictsAt, unitName } = method.traits(parameters);
+  const { decides, evicts, evictsAt, unitName, cache } = method.traits(parameters);
   const evictAt = evictsAt ?? request.evictAt;
   const evictsOnce = decides === 'once';
   const isBefore = evictsOnce && blockStart < evictAt;
-  const kept =
-    decides === 'never' ? 'everything' : isBefore || decides === 'whileReading' ? 'not-yet' : 'room';
+  const goes = isBefore || decides === 'whileReading' ? 'not-yet' : 'room';
+  const kept = decides === 'never' || cache === 'pruned' ? 'everything' : evicts ? goes : 'room';
   return {
     kind: decidedBy === 'nothing' ? kept : (decidedBy ?? 'scores'),
     partitions: segmentTokens === undefined ? null : { start: candidates.start, tokens: segmentTokens },

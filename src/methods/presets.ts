@@ -1,4 +1,4 @@
-/** Whole sets of parameters to start from: scaled to the text, as its paper or its authors' code has them, as kvpress does. */
+/** What to start from: all parameters scaled to the text, or those that the paper, its authors' code or kvpress states, and where that evicts. */
 import { fingerprint } from '../base/fingerprint';
 import type { EvictAfter, Method } from './method';
 import { completeParameters, isTable, type ParameterContext, type Parameters } from './parameters';
@@ -10,7 +10,7 @@ export interface Preset {
   readonly parameters: Parameters;
   /** Where methods evict there; null: wherever they do now. */
   readonly evictAfter: EvictAfter | null;
-  /** The first preset that has the same values in all that this one states; null: none before it has. */
+  /** The first preset that has the same values in all that this one states, and evicts there; null: none before it does. */
   readonly sameAs: Preset['name'] | null;
 }
 
@@ -43,9 +43,14 @@ export function presetsOf(method: Method, context: ParameterContext): readonly P
     .filter(({ parameters }) => Object.keys(parameters).length > 0)
     .map((preset, at, all) => ({
       ...preset,
-      sameAs:
-        all.slice(0, at).find(({ parameters }) => hasValues(parameters, preset.parameters))?.name ?? null,
+      sameAs: all.slice(0, at).find((earlier) => hasAllOf(earlier, preset))?.name ?? null,
     }));
+}
+
+/** Whether a preset does all that another states. */
+function hasAllOf(one: Omit<Preset, 'sameAs'>, { parameters, evictAfter }: Omit<Preset, 'sameAs'>): boolean {
+  const isThere = evictAfter === null || one.evictAfter === evictAfter;
+  return isThere && hasValues(one.parameters, parameters);
 }
 
 /** Whether parameters have all values that are stated; tables, which no control shows, are nobody's to state. */

@@ -24,9 +24,12 @@ export interface SaidOf {
   /** Its phase as the table has it; null: nothing goes. */
   readonly phase: MethodFacts['phase'];
   readonly words: string;
-  /** Names of its parameters, here and in the programs that their help names. */
+  /** Names of its parameters, here, in its paper and in the programs that their help names, with bars between. */
   readonly parameters: string;
 }
+
+/** Names in a help: of several words, or what a program calls it. */
+const NAMED = /calls (?:it|them) (\w+)|\w*_\w+/g;
 
 /** All that is said of a method. */
 export function wordsOf(facts: MethodFacts, { parameters }: Pick<Method, 'parameters'>): SaidOf {
@@ -34,7 +37,8 @@ export function wordsOf(facts: MethodFacts, { parameters }: Pick<Method, 'parame
   const set = setName(facts);
   const ofParameters = Object.entries(parameters).flatMap(([name, { help, symbol = '' }]) => [
     name,
-    ...(`${symbol} ${help}`.match(/\b[a-z]+(_[a-z]+)+\b/g) ?? []),
+    symbol,
+    ...Array.from(help.matchAll(NAMED), ([found, called = found]) => called),
   ]);
   const words = [
     searchWords[id],
@@ -43,5 +47,9 @@ export function wordsOf(facts: MethodFacts, { parameters }: Pick<Method, 'parame
     unitName(facts),
     phase === 'both' ? 'both prefill decode' : phase,
   ];
-  return { phase, words: words.filter(Boolean).join(' '), parameters: ofParameters.join(' ') };
+  return {
+    phase,
+    words: words.filter(Boolean).join(' '),
+    parameters: ofParameters.filter(Boolean).join(' | '),
+  };
 }

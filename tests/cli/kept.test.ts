@@ -158,7 +158,7 @@ const bad: readonly [what: string, file: Uint8Array, sentence: RegExp][] = [
   [
     'a token after the text',
     kept([[0, 192]], {}),
-    /lists token 192 in layer 0, which is out of range: the text has 192 tokens, so it is of another text/,
+    /lists token 192 in layer 0, which is out of range: the text has 192 tokens, so it belongs to another text/,
   ],
   ['a negative token', kept([[-2, 3]]), /lists token -2, which is out of range/],
   ['an order', kept([[3, 1]]), /not ascending: 1 stands after 3/],

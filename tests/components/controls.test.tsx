@@ -46,7 +46,7 @@ describe('the controls of a method', () => {
     await userEvent.upload(screen.getByLabelText('Keys that another program kept'), file);
     const error = await screen.findByRole('alert');
     expect(error).toHaveTextContent(
-      'longer.safetensors lists token 2000 in layer 0, which is out of range: the text has 1024 tokens, so it is of another text.',
+      'longer.safetensors lists token 2000 in layer 0, which is out of range: the text has 1024 tokens, so it belongs to another text.',
     );
     expect(intoView.mock.contexts).toContain(error);
     intoView.mockRestore();
@@ -104,9 +104,9 @@ describe('the controls of a method', () => {
     expect(pressed()).toEqual(['As in the authors’ code']);
     act(() => page.actions.setQueriesStart(null));
     // The paper's code evicts after the question, which is not what is chosen now.
-    expect(pressed()).toEqual(['As in the authors’ codethere after the question']);
+    expect(pressed()).toEqual(['As in the authors’ code its source evicts after the question']);
     await userEvent.click(preset(/^As in the authors’ code/));
-    expect(pressed()).toEqual(['As in the authors’ codeafter the question']);
+    expect(pressed()).toEqual(['As in the authors’ code after the question']);
     act(() => page.actions.setParameter('windowTokens', 31, true));
     expect(pressed()).toEqual([]);
   });
@@ -125,7 +125,7 @@ describe('the controls of a method', () => {
     await userEvent.click(screen.getByRole('button', { name: /^Scaled/ }));
     expect(page.state().parameters).toMatchObject({ base: 'snapkv', keepFraction: 0.25 });
     act(() => page.actions.setMethod('kvzip'));
-    expect(kvpress()).toHaveTextContent('equal: Scaled to this text');
+    expect(kvpress()).toHaveTextContent('same as Scaled to this text here');
   });
 
   it('are disabled where another parameter leaves them without effect, and say which', async () => {

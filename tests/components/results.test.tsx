@@ -259,7 +259,7 @@ describe('the answer', () => {
     await act(() => page.idle());
     const evicting = () => screen.queryByRole('combobox', { name: 'Methods that evict once do so after' });
     expect(screen.getByRole('combobox', { name: 'The queries begin after' })).toHaveValue('context');
-    expect(screen.getByText('beginning after the')).toBeVisible();
+    expect(screen.getByText('queries begin after the')).toBeVisible();
     expect(evicting()).toBeNull();
     act(() => page.actions.setMethod('snapkv'));
     expect(evicting()).toBeVisible();

@@ -154,7 +154,7 @@ describe('the rule that decided', () => {
     const rule = { kind: 'neighbour', partitions: null, evictedAt: null, subCaches, comparisons } as const;
     const said = sentences({ ...rowOf([['sink'], ['dropped'], ['selected'], ['dropped'], ['local']]), rule });
     expect(said[1]).toBe(
-      'dropped: when the next sub-cache took none, key 2, its neighbour then, had received no less attention; beside it stayed key 2 in sub-cache 1',
+      'dropped: when the next sub-cache took none, key 2, its neighbour then, had received at least as much attention; beside it stayed key 2 in sub-cache 1',
     );
     expect(said[3]).toMatch(/^dropped: it left the last sub-cache; beside it stayed key 2/);
   });

@@ -66,11 +66,13 @@ describe('presets', () => {
     for (const { id } of methods) expect(stated(id).kvpress ?? [], id).not.toContain('keepFraction');
   });
 
-  it('say which have the same values here', () => {
+  it('say which do the same here', () => {
     const same = (id: string) => presetsOf(methodById(id), bundled).map(({ sameAs }) => sameAs);
     expect(same('kvzip')).toEqual([null, 'scaled']);
     expect(same('streaming-llm')).toEqual([null, 'scaled', 'scaled']);
     expect(same('snapkv')).toEqual([null, null, null]);
+    // The same values, and evicts after the question.
+    expect(same('finch')).toEqual([null, null]);
   });
 
   it('name the place of eviction where their source has one', () => {

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { factsOf } from '../../src/measure/method-facts';
 import { methodById, methods } from '../../src/methods';
+import type { ParameterSchema } from '../../src/methods/parameters';
 import { findMethods, groupMethods } from '../../src/page/find-methods';
 import { wordsOf } from '../../src/page/method-words';
 import { bundledModelFacts } from '../../src/study/context';
@@ -60,7 +61,20 @@ it('finds by names of parameters, here and in kvpress', () => {
   expect(withFraction).not.toContain('quest');
   expect(found('compression ratio')).toEqual(expect.arrayContaining(withFraction));
   expect(found('keepFraction')).toContain('snapkv');
-  expect(found('n_sink').sort()).toEqual(expect.arrayContaining(['streaming-llm', 'kvzip']));
+  const isNSink = ({ help, symbol }: ParameterSchema): boolean => /\bn_sink\b/.test(`${symbol} ${help}`);
+  const withSink = methods.filter(({ parameters }) => Object.values(parameters).some(isNSink));
+  // Not who has one name that ends with n before one that begins with sink.
+  expect(found('n_sink').sort()).toEqual(withSink.map(({ id }) => id).sort());
+});
+
+it.each([
+  ['topk', ['minference']],
+  ['tau', ['capkv']],
+  ['hh_size', ['h2o']],
+  ['W_K', ['lorc']],
+  ['d_max', ['lorc']],
+])('finds by names of one word, of capitals and of symbols: %s', (name, ids) => {
+  expect(found(name)).toEqual(ids);
 });
 
 it('has those of a phase before those of both', () => {

@@ -118,29 +118,29 @@ function checkFit(
   }
   if (evictedAfter !== null && evictedAfter > tokens) {
     throw new UserError(
-      `${name} evicts after ${evictedAfter} tokens, and the text has ${tokens}: it is of another text.`,
+      `${name} evicts after ${evictedAfter} tokens, and the text has ${tokens}: it belongs to another text.`,
     );
   }
   if (blocks && spanOf(blocks).end > tokens) {
     throw new UserError(
-      `${name} has blocks up to token ${spanOf(blocks).end}, and the text has ${tokens} tokens: it is of another text.`,
+      `${name} has blocks up to token ${spanOf(blocks).end}, and the text has ${tokens} tokens: it belongs to another text.`,
     );
   }
   for (const [layer, { kept, score, candidates }] of layers) {
     const last = kept.reduce((most, rows) => Math.max(most, lastOf(rows)), 0);
     if (last >= tokens) {
       throw new UserError(
-        `${name} lists token ${last} in layer ${layer}, which is out of range: the text has ${tokens} tokens, so it is of another text.`,
+        `${name} lists token ${last} in layer ${layer}, which is out of range: the text has ${tokens} tokens, so it belongs to another text.`,
       );
     }
     if (score && score.length < (evictedAfter ?? tokens)) {
       throw new UserError(
-        `${name} has ${score.length} scores in layer ${layer} where ${evictedAfter ?? tokens} tokens need one each: it is of another text.`,
+        `${name} has ${score.length} scores in layer ${layer} where ${evictedAfter ?? tokens} tokens need one each: it belongs to another text.`,
       );
     }
     if (candidates && candidates.end > tokens) {
       throw new UserError(
-        `${name} has candidates up to token ${candidates.end} in layer ${layer}, and the text has ${tokens} tokens: it is of another text.`,
+        `${name} has candidates up to token ${candidates.end} in layer ${layer}, and the text has ${tokens} tokens: it belongs to another text.`,
       );
     }
   }

@@ -11,7 +11,7 @@ export interface ChatTemplateFile {
 }
 
 /** A message as the template writes it, with what stands before it and, up to where the answer begins, behind it. */
-export interface ChatFrame {
+interface ChatFrame {
   readonly before: string;
   /** The message, without the white space around it where the template leaves that out. */
   readonly message: string;
