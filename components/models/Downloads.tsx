@@ -1,5 +1,6 @@
 import type { HubProgress } from '../../src/arrival/hub/hub-files';
 import type { HubModels } from '../../src/arrival/hub/hub-models';
+import { leftText } from '../../src/arrival/hub/rate-meter';
 import { shownModel } from '../../src/arrival/model-name';
 import { Button } from '../shared/Button';
 import { formatBytes } from '../shared/format';
@@ -37,8 +38,4 @@ function farText({ received, total, bytesPerSecond, isPaused, waiting }: HubProg
   if (waiting !== null) return `${far}; ${waiting}`;
   if (!bytesPerSecond) return far;
   return `${far}, ${formatBytes(bytesPerSecond)}/s, ${leftText((total - received) / bytesPerSecond)} left`;
-}
-
-function leftText(seconds: number): string {
-  return seconds < 120 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`;
 }

@@ -44,6 +44,7 @@ export function FoundModel({ hub, found, onDone }: FoundModelProps) {
         {stored &&
           !stored.isComplete &&
           stored.bytes > 0 &&
+          !isOnItsWay &&
           `, of which ${formatBytes(stored.bytes)} are here`}
         .{' '}
         {need !== null && typeof need !== 'string' && (

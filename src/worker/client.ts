@@ -8,6 +8,7 @@ import { Arrivals, AskFirst, OWN_FILES } from '../arrival/arrivals';
 import { progressText } from '../arrival/download';
 import type { HubProgress } from '../arrival/hub/hub-files';
 import type { HubModels } from '../arrival/hub/hub-models';
+import { leftText } from '../arrival/hub/rate-meter';
 import { isGivenModel, isHubModel, shownModel } from '../arrival/model-name';
 import { megabytes } from '../base/megabytes';
 import { isUserError, UserError } from '../base/user-error';
@@ -375,6 +376,5 @@ function hubLabel({ model, received, total, bytesPerSecond, isPaused, waiting }:
   if (isPaused) return `paused ${far}`;
   if (waiting !== null) return `loading ${far}; ${waiting}`;
   if (!bytesPerSecond) return `loading ${far}`;
-  const seconds = Math.ceil((total - received) / bytesPerSecond);
-  return `loading ${far}, ${megabytes(bytesPerSecond)}/s, ${seconds} s left`;
+  return `loading ${far}, ${megabytes(bytesPerSecond)}/s, ${leftText((total - received) / bytesPerSecond)} left`;
 }

@@ -25,3 +25,8 @@ export class RateMeter {
     return (1000 * bytes) / (now - first.at);
   }
 }
+
+/** 12 s, 5 min. */
+export function leftText(seconds: number): string {
+  return seconds < 120 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`;
+}

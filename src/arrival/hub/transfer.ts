@@ -91,7 +91,7 @@ export class Transfer {
         if (!isOffline()) failures = this.#have > furthest ? 0 : failures + 1;
         furthest = Math.max(furthest, this.#have);
         if (failures > retries.length) throw new UserError(this.#givenUp(options, error));
-        onWait(isOffline() ? 'offline' : 'the connection dropped');
+        onWait(isOffline() ? 'offline' : 'the connection dropped, trying again');
         await waitFor(retries[Math.max(0, failures - 1)] ?? 0, signal, pause);
       }
       onWait(null);

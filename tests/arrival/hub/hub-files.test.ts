@@ -102,7 +102,7 @@ describe('a model of a hub', () => {
     hub.faults.set(WEIGHTS, { dropAfter: 100_000, drops: 2 });
     expect(await isWhole(await open().get(MODEL, WEIGHTS, ROOM))).toBe(true);
     expect(ranges()).toEqual([undefined, 'bytes=100000-', 'bytes=200000-']);
-    expect(progress.some((said) => said?.waiting === 'the connection dropped')).toBe(true);
+    expect(progress.some((said) => said?.waiting === 'the connection dropped, trying again')).toBe(true);
   });
 
   test('a silence is a connection that dropped; a server error and a limit are tried again', async () => {
