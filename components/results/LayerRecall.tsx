@@ -2,6 +2,7 @@ import { min } from 'd3-array';
 import { scaleBand, scaleLinear } from 'd3-scale';
 import { useState } from 'react';
 import type { HeadMeasurement, LayerMeasurement } from '../../src/measure/results';
+import { windowClause } from '../../src/measure/window-layers';
 import {
   useArrivingLayers,
   useIsPast,
@@ -102,9 +103,10 @@ export function LayerRecall() {
 
 /** Which layers see a window by themselves, in one sentence. */
 function ofWindows(windowed: readonly ShownLayer[], layers: number): string {
-  if (windowed.length === layers) return `Every layer ${windowed[0]!.reason}.`;
-  const [numbers, verb] = [windowed.map(({ layer }) => layer).join(', '), windowed[0]!.reason];
-  return windowed.length === 1 ? `Layer ${numbers} ${verb}.` : `Each of layers ${numbers} ${verb}.`;
+  const clause = windowClause(windowed[0]!.window!);
+  if (windowed.length === layers) return `Every layer ${clause}.`;
+  const numbers = windowed.map(({ layer }) => layer).join(', ');
+  return windowed.length === 1 ? `Layer ${numbers} ${clause}.` : `Each of layers ${numbers} ${clause}.`;
 }
 
 /** Why recall is grey, where it is, and what is not. `hasOwn`: recall is shown under the method's own positions. */
@@ -213,7 +215,7 @@ function RecallChart({
             width={band}
             height={HEIGHT - margin.bottom - margin.top}
           >
-            <title>{`Layer ${layer} ${reason}.`}</title>
+            <title>{reason}</title>
           </rect>
         </g>
       ))}

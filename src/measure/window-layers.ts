@@ -5,9 +5,14 @@ import type { LayerTrace } from '../trace/trace';
 import type { LayerMeasurement } from './results';
 import type { TokenRange } from './trace-run';
 
+/** What such a layer does, as a clause whose subject is the layer. */
+export function windowClause(window: number): string {
+  return `sees ${window.toLocaleString('en')} tokens at a time by itself (sliding-window attention), so the method leaves it as it is and there is nothing to recall`;
+}
+
 /** Why a layer has no recall. */
 export function windowReason(window: number): string {
-  return `sees ${window.toLocaleString('en')} tokens at a time by itself (sliding-window attention), so the method leaves it as it is and there is nothing to recall`;
+  return `This layer ${windowClause(window)}.`;
 }
 
 /** The measurement of a layer with a window, which no method changes. */

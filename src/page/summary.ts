@@ -1,5 +1,6 @@
 /** Means over layers of what a study measured. */
 import type { LayerMeasurement } from '../measure/results';
+import { windowClause } from '../measure/window-layers';
 import type { ModelFacts, TextFacts } from '../study/facts';
 
 export interface Summary {
@@ -60,7 +61,7 @@ export function summarise(measured: readonly LayerMeasurement[] | null): Summary
 function reasonOf(layers: readonly LayerMeasurement[]): string | null {
   const found = layers.find(({ reason }) => reason !== undefined);
   if (found?.reason === undefined) return null;
-  return found.window === undefined ? found.reason : `Every layer ${found.reason}.`;
+  return found.window === undefined ? found.reason : `Every layer ${windowClause(found.window)}.`;
 }
 
 /**
