@@ -1,5 +1,5 @@
 /** Files that the command line reads; what goes wrong with them is said in one sentence. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { UserError } from '../base/user-error';
 import type { FileBytes } from '../model/files/file-bytes';
 import { openIfThere } from '../model/files/folder-node';
@@ -33,9 +33,13 @@ export function readBytes(path: string): Uint8Array {
 
 /** A file that is read in parts, as it may be larger than memory. */
 export async function openFile(path: string): Promise<FileBytes> {
-  const file = await openIfThere(path);
-  if (file) return file;
-  throw new UserError(`${path} cannot be read: there is no such file or folder.`);
+  try {
+    if (statSync(path).isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });
+    return (await openIfThere(path))!;
+  } catch (error) {
+    if (error instanceof UserError) throw error;
+    throw new UserError(`${path} cannot be read: ${reason(error)}.`);
+  }
 }
 
 export function readText(path: string): string {

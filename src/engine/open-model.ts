@@ -53,7 +53,11 @@ export async function openModel(
     signal,
     limitBytes: memoryLimits.budgetBytes,
     beforeWeights(head) {
-      checkWeightsFit(asKept(ops, head.config), memoryLimits);
+      // Only the files say for certain what they hold: refused is what would not fit in 16 bits either.
+      checkWeightsFit(
+        asKept(ops, { ...head.config, weightType: head.config.weightType ?? 'f16' }),
+        memoryLimits,
+      );
       return beforeWeights?.(head);
     },
   });

@@ -4,7 +4,14 @@
  */
 import { createCpuOps } from '../../gpu/cpu';
 import type { IndexList, Ops, RowScalars, ScoreRows } from '../../gpu/ops';
-import { type DeviceBuffer, headMajorRows, matrixRows, type Rows, sliceRows } from '../../gpu/rows';
+import {
+  type DeviceBuffer,
+  type HalfType,
+  headMajorRows,
+  matrixRows,
+  type Rows,
+  sliceRows,
+} from '../../gpu/rows';
 import { createRandom } from '../tasks/random';
 
 /** Of the largest number of the same result. */
@@ -56,6 +63,16 @@ class Inputs {
       length,
       rowStride: length,
     };
+  }
+
+  /** Floats of 16 bits of both signs, from about 1/8 to 2. */
+  halves(type: HalfType, length: number): DeviceBuffer {
+    const [least, count] = type === 'f16' ? [0x3000, 0x1000] : [0x3e00, 0x200];
+    const bits = Uint16Array.from(
+      { length },
+      () => 0x8000 * this.#random.below(2) + least + this.#random.below(count),
+    );
+    return this.#keep(this.ops.uploadHalves(type, bits, 'halves'));
   }
 
   integers(length: number, below: number): DeviceBuffer {
@@ -205,6 +222,22 @@ function nextToken(inputs: Inputs): DeviceBuffer[] {
   const token = inputs.outIntegers(1);
   inputs.ops.argmax({ input: logits, out: token, outOffset: 0 });
   return [out, token];
+}
+
+/** What a model with weights of 16 bits multiplies by and looks up: few rows, many, and rows of a table. */
+function storedInHalves(inputs: Inputs, type: HalfType): DeviceBuffer[] {
+  const [depth, columns] = [64, 48];
+  const weight = matrixRows(inputs.halves(type, columns * depth), columns, depth);
+  const products = [1, 24].map((rows) => {
+    const out = inputs.out(rows * columns);
+    const input = matrixRows(inputs.floats(rows * depth), rows, depth);
+    inputs.ops.matmul({ input, weight, out: matrixRows(out, rows, columns) });
+    return out;
+  });
+  const found = inputs.out(5 * depth);
+  const indices = inputs.integers(5, columns);
+  inputs.ops.gatherRows({ table: weight, indices, indexOffset: 0, out: matrixRows(found, 5, depth) });
+  return [...products, found];
 }
 
 /** Peaks over queries, and those over none, which are −∞. */
@@ -463,6 +496,8 @@ const families: Readonly<Record<string, (inputs: Inputs) => DeviceBuffer[]>> = {
   'selected keys': (inputs) => listed(inputs),
   'lists of different lengths': (inputs) => listed(inputs, true),
   'the next token': nextToken,
+  'weights in F16': (inputs) => storedInHalves(inputs, 'f16'),
+  'weights in BF16': (inputs) => storedInHalves(inputs, 'bf16'),
   'moved rows': moved,
   scores: peaks,
   'scores by query': peaksByQuery,

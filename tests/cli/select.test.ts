@@ -53,6 +53,20 @@ it('writes the one set of StreamingLLM, the same in every layer', async () => {
   expect(JSON.parse(file.metadata.notices!)).toEqual([]);
 });
 
+it('writes no score of keys that SparQ sees whatever they score', async () => {
+  const file = await select(
+    'sparq@r8_k32_local16_mean',
+    'sparq.safetensors',
+    '--backend',
+    'cpu',
+    '--layers',
+    '0',
+  );
+  const row = rows(file, 'score.0')[0]!;
+  expect(row.slice(-17).every(Number.isNaN)).toBe(true);
+  expect(row.slice(0, -17).every(Number.isFinite)).toBe(true);
+});
+
 it('writes a set for every key-value head of LagKV', async () => {
   const name = 'lagkv_official@keep0.5_sink4_lag32_v1.0';
   const file = await select(name, 'lagkv.safetensors', '--backend', 'cpu');

@@ -4,13 +4,13 @@ import { createCpuOps } from '../../gpu/cpu';
 import type { Ops } from '../../gpu/ops';
 import { plannedBytes, weightBuffers } from '../../src/engine/memory/buffers';
 import { openModel } from '../../src/engine/open-model';
+import { parseConfig } from '../../src/model/architectures/parse-config';
 import { forward } from '../../src/model/decoder/forward';
 import { bytesInMemory } from '../../src/model/files/file-bytes';
-import { nodeFolder } from '../../src/model/files/folder-node';
 import { type TensorToWrite, writeSafetensors } from '../../src/model/files/safetensors-writer';
 import type { ModelFolder } from '../../src/model/load';
 import { openAs, quicklyCompiled } from '../gpu/webgpu/both';
-import { fileBytes, fixtureTensors } from '../model/files';
+import { fileBytes, fileJson, fixtureTensors } from '../model/files';
 import { describeWebGpu } from '../webgpu-node';
 
 const ids = Uint32Array.from({ length: 24 }, (_, i) => (i * i * 31 + 3) % 128);
@@ -61,11 +61,21 @@ test('not where some matrix has 32 bits', async () => {
   expect(mixed.weightType).toBeUndefined();
 });
 
-test('the bundled model has F16 files, and its config.json says so', async () => {
-  const { config, decoder } = await openModel(
-    { ...createCpuOps(), readsHalves: true },
-    nodeFolder('samples/model'),
-  );
+test.each([
+  [{ dtype: 'bfloat16' }, 'bf16'],
+  [{ torch_dtype: 'float16' }, 'f16'],
+  [{ dtype: 'float32' }, undefined],
+  [{}, undefined],
+])('config.json with %o tells to expect %s', async (said, weightType) => {
+  const settings = fileJson('tests/fixtures/llama-gqa/config.json') as object;
+  const { dtype: _, torch_dtype: _old, ...others } = settings as Record<string, unknown>;
+  expect((await parseConfig({ ...others, ...said })).weightType).toBe(weightType);
+});
+
+test('are not refused for what their config.json leaves out, where they fit as their files have them', async () => {
+  const { bytes } = await logits({ ...createCpuOps(), readsHalves: true }, inHalves('llama-gqa'));
+  const tight = { ...createCpuOps({ memoryBytes: 1.2 * bytes }), readsHalves: true };
+  const { decoder, config } = await openModel(tight, inHalves('llama-gqa'));
   expect(config.weightType).toBe('f16');
   decoder.release();
 });

@@ -42,7 +42,16 @@ test('lists with much between them are read as the others are', async () => {
     ...{ rangeStart: query, candidates: { start: 0, end: query } },
   }));
   const before = ops.memory().bytes;
-  const together = await Promise.all(readKeptOfEach(ops, selections as never));
+  let read = 0;
+  const counting: typeof ops = {
+    ...ops,
+    readIntegers(buffer, offset, length) {
+      read += length!;
+      return ops.readIntegers(buffer, offset, length);
+    },
+  };
+  const together = await Promise.all(readKeptOfEach(counting, selections as never));
+  expect(read).toBe(3 * rows + rows / 2 + 1);
   expect(ops.memory().bytes).toBe(before);
   expect(together).toEqual(
     await Promise.all(selections.map((selection) => readKept(ops, selection as never))),

@@ -97,14 +97,18 @@ function encodePart(
 
 /** For caches of so many keys, the query's own among them. */
 function variantFor(encoder: CommandEncoder, keys: number): { kernel: Kernel; constants: KernelConstants } {
-  const { subgroups, subgroupMinSize, subgroupMaxSize, maxInvocationsPerWorkgroup } = encoder.capabilities;
+  const { subgroups, subgroupMinSize, subgroupMaxSize } = encoder.capabilities;
+  const { maxInvocationsPerWorkgroup, maxWorkgroupStorageBytes } = encoder.capabilities;
+  const hasSubgroups = subgroups && subgroupMinSize === subgroupMaxSize && 256 % subgroupMinSize === 0;
+  // Through memory every thread has a sum and a least of 24 bytes, and so has each leader.
+  const fitting = hasSubgroups || maxWorkgroupStorageBytes >= 24 * (1024 + 32) ? 1024 : 512;
   // Few pipelines for all sizes; the largest caches get more threads before they get more places.
   const [least, most] = encoder.isSoftwareAdapter
     ? [32, 256]
-    : [256, Math.min(1024, maxInvocationsPerWorkgroup)];
+    : [256, Math.min(fitting, maxInvocationsPerWorkgroup)];
   const THREADS = Math.min(most, Math.max(least, 2 ** Math.ceil(Math.log2(keys / 8))));
   const PLACES = 2 ** Math.max(0, Math.ceil(Math.log2(keys / THREADS)));
-  if (subgroups && subgroupMinSize === subgroupMaxSize && THREADS % subgroupMinSize === 0) {
+  if (hasSubgroups && THREADS % subgroupMinSize === 0) {
     return { kernel: bySubgroups, constants: { THREADS, PLACES, SUBGROUP: subgroupMinSize } };
   }
   return {

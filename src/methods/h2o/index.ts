@@ -80,6 +80,7 @@ export const h2o: Method = {
     const queriesOfPass = Math.min(tokens, Math.floor(MOST_SCORES_OF_PASS / first));
     // One pass has a state for every query.
     const pass = [
+      { label: 'keys that queries see', elements: queryHeads * room * queriesOfPass, count: 1 },
       { label: 'what stayed', elements: 2 * queryHeads * room * (queriesOfPass + 1), count: 1 },
       {
         label: 'products with all keys',

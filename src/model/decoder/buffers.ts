@@ -82,9 +82,10 @@ async function uploadTo(
   };
   const { weightType } = config;
   const uploadMatrix = (data: Float32Array, label: string): DeviceBuffer => {
-    // Halves that are not as they were stored, as of a map that was made of several, stay floats.
-    const bits = weightType && halvesOfFloats(weightType, data);
-    if (!bits) return upload(data, label);
+    if (!weightType) return upload(data, label);
+    const bits = halvesOfFloats(weightType, data);
+    // Layouts only move what was stored.
+    if (!bits) throw new Error(`${label} was stored in ${weightType} and no longer is`);
     const buffer = ops.uploadHalves(weightType, bits, label);
     buffers.push(buffer);
     return buffer;

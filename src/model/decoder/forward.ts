@@ -101,9 +101,8 @@ export async function forward(
       onProgress?.(start + block.length);
     }
     if (isChecked) {
-      if (keepStates === 'none') await checkFinite(ops, reader.caches, tokens);
+      if (keepStates !== 'all') await checkFinite(ops, reader.caches, tokens);
       for (const [i, states] of hidden.entries()) checkHidden(states, i, layers, D);
-      // What is not finite anywhere in the text is so in its last token, which attends to all of it.
       if (lastState) checkHidden(lastState, layers, layers, D);
       checkLogits(logits, V);
     }

@@ -39,9 +39,9 @@ export function bytesOfBlob(name: string, blob: Blob, sha256?: string): FileByte
       try {
         bytes = await blob.slice(begin, end).arrayBuffer();
       } catch (error) {
-        // A chosen file that was written since is refused by the browser; a lack of memory reads alike.
-        const why = (error as DOMException).name === 'NotReadableError' ? CHANGED : noMemory(asked);
-        throw new UserError(`${name} can no longer be read: ${why}`);
+        const { name: kind } = error as DOMException;
+        const isGone = kind === 'NotReadableError' || kind === 'NotFoundError';
+        throw new UserError(`${name} can no longer be read: ${isGone ? CHANGED : noMemory(asked)}`);
       }
       signal?.throwIfAborted();
       return new Uint8Array(bytes);
@@ -49,7 +49,7 @@ export function bytesOfBlob(name: string, blob: Blob, sha256?: string): FileByte
   };
 }
 
-const CHANGED = 'it was changed, moved or deleted since it was chosen; choose it again.';
+const CHANGED = 'it was changed, moved or deleted since it was opened; open it again.';
 const noMemory = (bytes: number): string =>
   `there is no memory for ${Math.ceil(bytes / 1e6)} MB of it; choose a smaller model or close other pages.`;
 

@@ -57,7 +57,7 @@ export async function openIfThere(path: string, name = path): Promise<FileBytes 
     name,
     size,
     async read(begin, end, signal) {
-      const bytes = await using(path, (handle) => readRange(handle, begin, end, signal));
+      const bytes = await using(path, (handle) => readRange(handle, begin, end, signal), signal);
       if (!bytes) throw new UserError(`${quote(path, 200)} is no longer there.`);
       return bytes;
     },
@@ -68,6 +68,7 @@ export async function openIfThere(path: string, name = path): Promise<FileBytes 
 async function using<Result>(
   path: string,
   act: (handle: FileHandle) => Promise<Result>,
+  signal?: AbortSignal,
 ): Promise<Result | null> {
   let handle: FileHandle | undefined;
   try {
@@ -76,8 +77,8 @@ async function using<Result>(
     if ((await handle.stat()).isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });
     return await act(handle);
   } catch (error) {
-    const { code, message, name } = error as NodeJS.ErrnoException;
-    if (name === 'AbortError') throw error;
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (signal?.aborted) throw signal.reason;
     if (code === 'ENOENT' || code === 'ENOTDIR') return null;
     throw new UserError(`${quote(path, 200)} cannot be read: ${code ?? message}.`);
   } finally {

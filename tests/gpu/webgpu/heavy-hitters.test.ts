@@ -1,6 +1,16 @@
 import { it } from 'vitest';
 import type { IndexList, Ops } from '../../../gpu/ops';
-import { compare, describeBoth, inputView, type Layout, poisonedIntegers, randomFloats } from './both';
+import {
+  compare,
+  describeDevices,
+  hardwareAdapter,
+  inputView,
+  type Layout,
+  leastThreads,
+  poisonedIntegers,
+  randomFloats,
+  softwareAdapter,
+} from './both';
 
 const GAP = 3;
 
@@ -17,7 +27,9 @@ function lists(ops: Ops, heads: number, queries: number, count: number): IndexLi
   return { buffer: ops.upload(data, 'tokens'), offset: 0, sets, count, rowStride };
 }
 
-describeBoth('heavyHitters', (backends) => {
+const devices = { software: softwareAdapter, hardware: hardwareAdapter, 'no subgroups': leastThreads };
+
+describeDevices('heavyHitters', devices, (backends) => {
   it.each([
     // Query heads, KV heads, queries, kept, recent, channels, layout, soft cap.
     [1, 1, 1, 1, 0, 4, 'dense'],
