@@ -22,7 +22,7 @@ export function ruleOf(why: KeyExplanation): string {
     : `kept: ${whyKept(why)}`;
 }
 
-function whyKept({ fate, rule, score, counts, places }: KeyExplanation): string {
+function whyKept({ fate, rule, layer, score, counts, places }: KeyExplanation): string {
   const isBefore = fate !== 'own-block' && fate !== 'since';
   if (rule.kind === 'head' && isBefore && counts.dropped === 0)
     return 'its head is a retrieval head, which keeps every key';
@@ -42,7 +42,7 @@ function whyKept({ fate, rule, score, counts, places }: KeyExplanation): string 
         : `one of the last ${formatCount(counts.local)} ${beforeWhat(rule)}`;
     case 'undecided':
       if (rule.unit) return `in no ${rule.unit.name} yet`;
-      return rule.kind === 'room' ? 'the budget has room for all keys' : 'not yet evicted';
+      return whyNothing(rule.kind, layer);
     default:
       if (rule.kind === 'pattern') return `in the pattern; ${rule.pattern}`;
       if (rule.kind === 'neighbour') {
@@ -55,6 +55,22 @@ function whyKept({ fate, rule, score, counts, places }: KeyExplanation): string 
       if (rule.stages && !score) return `in the first stage, among the best by ${rule.stages.score} alone`;
       if (!score) return 'selected';
       return isByUnit(rule) ? whyUnit(rule, score, true) : whySelected(score, secondStage(rule));
+  }
+}
+
+/** Why a method dropped nothing before a query's block. */
+function whyNothing(kind: RowRule['kind'], layer: number): string {
+  switch (kind) {
+    case 'room':
+      return 'the budget has room for all keys';
+    case 'dense-layer':
+      return `layer ${formatCount(layer)} is dense: the method leaves it out`;
+    case 'dense-before':
+      return 'read with full attention: the method decides for later queries';
+    case 'dense-after':
+      return 'read with full attention: the method decides for the prompt’s queries';
+    default:
+      return 'not yet evicted';
   }
 }
 

@@ -165,6 +165,7 @@ function rowRule(
   }: Pick<ExplainRequest, 'method' | 'parameters' | 'layer' | 'head' | 'evictAt'>,
   {
     decidedBy,
+    because,
     segmentTokens,
     candidates,
     firstStage,
@@ -182,7 +183,8 @@ function rowRule(
   const evictsOnce = decides === 'once';
   const isBefore = evictsOnce && blockStart < evictAt;
   const goes = isBefore || decides === 'whileReading' ? 'not-yet' : 'room';
-  const kept = decides === 'never' || cache === 'pruned' ? 'everything' : evicts ? goes : 'room';
+  const open = because ?? (evicts ? goes : 'room');
+  const kept = decides === 'never' || cache === 'pruned' ? 'everything' : open;
   return {
     kind: decidedBy === 'nothing' ? kept : (decidedBy ?? 'scores'),
     partitions: segmentTokens === undefined ? null : { start: candidates.start, tokens: segmentTokens },

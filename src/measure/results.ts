@@ -138,8 +138,9 @@ export interface RowRule {
   /**
    * 'scores': top-k. 'pattern': that of the query's head. 'place': where a key stands. 'head': the same, in heads that do not keep everything.
    * 'neighbour': the score beside that of one neighbour. 'lot': chance. 'file': a list from elsewhere. The others dropped nothing: 'everything', because the method never
-   * does; 'not-yet', because it has not come to it; 'room', because the budget has room for all. 'window': the layer sees a window by
-   * itself, and the method leaves it as it is.
+   * does; 'not-yet', because it has not come to it; 'room', because the budget has room for all; 'dense-layer', because
+   * it leaves the layer dense; 'dense-before' and 'dense-after', because it decides for later or for earlier queries only. 'window': the
+   * layer sees a window by itself, and the method leaves it as it is.
    */
   readonly kind:
     | 'scores'
@@ -152,6 +153,9 @@ export interface RowRule {
     | 'everything'
     | 'not-yet'
     | 'room'
+    | 'dense-layer'
+    | 'dense-before'
+    | 'dense-after'
     | 'window';
   /** Scores are compared within partitions of so many tokens, the first of which begins at `start`; null: all with all. */
   readonly partitions: { readonly start: number; readonly tokens: number } | null;

@@ -97,6 +97,8 @@ export interface Kept {
 export interface Budget {
   /** Units that each set keeps, or keeps on average, of `units`, which stand for `tokens` tokens; in one of so many layers. */
   count(parameters: Parameters, layer: number, units: number, tokens: number, layers: number): number;
+  /** Whether a layer is left out, whose queries see every key. Absent: none is. */
+  isDense?(parameters: Parameters, layer: number): boolean;
   keep(
     ops: Ops,
     parameters: Parameters,

@@ -1,8 +1,8 @@
 /** What everything that is kept comes to: a selection, its cost, and the only budget that it meets. */
-import type { Method, Selection } from './method';
+import type { Method, NothingBecause, Selection } from './method';
 
-/** What a block sees before anything was dropped. */
-export function keepEverything(blockStart: number): Selection {
+/** What a block sees before anything was dropped, and why nothing was where that is not for want of need. */
+export function keepEverything(blockStart: number, because?: NothingBecause): Selection {
   return {
     list: null,
     rangeStart: 0,
@@ -10,6 +10,7 @@ export function keepEverything(blockStart: number): Selection {
     score: null,
     tiedAtCut: null,
     decidedBy: 'nothing',
+    ...(because && { because }),
     owned: [],
   };
 }

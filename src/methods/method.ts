@@ -127,6 +127,12 @@ export interface Comparison {
 }
 
 /**
+ * Why a method drops nothing for a query whose keys do not all fit its budget: it leaves the layer dense, or decides for later
+ * queries only, or for earlier ones only.
+ */
+export type NothingBecause = 'dense-layer' | 'dense-before' | 'dense-after';
+
+/**
  * The keys that a block's queries see: `list`, then what was made, then every token of [rangeStart, own position]. Where rangeStart is the block's end
  * the list is all they see: only blocks of one query may then list tokens of their own.
  */
@@ -168,6 +174,8 @@ export interface Selection {
    * beside that of one neighbour, chance, or a file that lists the keys (then `score` is what it says of them).
    */
   readonly decidedBy?: 'nothing' | 'place' | 'head' | 'pattern' | 'neighbour' | 'lot' | 'file';
+  /** Why, where `decidedBy` is 'nothing'. Absent: the budget has room for all, or the method has not come to it (`Traits.decides`). */
+  readonly because?: NothingBecause;
   /** Where `decidedBy` is 'neighbour': the sub-caches whose tokens stand behind one another, from the block back. */
   readonly subCaches?: readonly SubCache[];
   /** Why keys without a score are gone, as a clause for *why*, where an earlier choice dropped them. */

@@ -65,21 +65,27 @@ const pageBounds = (sets: 'queryHead' | 'kvHead'): Scorer => ({
   },
 });
 
-const budget = uniformOf(
-  (parameters, layer, pages, tokens) => {
-    if (layer < numberIn(parameters, 'denseLayers', layer)) return pages;
-    const seen = Math.min(tokens, numberIn(parameters, 'budgetTokens', layer));
-    return Math.min(pages, Math.max(FEWEST_PAGES, Math.floor(seen / pageTokensIn(parameters, layer))));
-  },
-  (parameters, context, keepFraction) => {
-    const lengths = Array.from({ length: context.layers }, (_, layer) => pageTokensIn(parameters, layer));
-    const budgetTokens = Math.floor(keepFraction * context.tokens);
-    const fewest = Math.min(context.tokens, FEWEST_PAGES * Math.max(...lengths));
-    return budgetTokens < fewest
-      ? { floor: fewest / context.tokens }
-      : { parameters: { ...parameters, budgetTokens } };
-  },
-);
+const isDense = (parameters: Parameters, layer: number): boolean =>
+  layer < numberIn(parameters, 'denseLayers', layer);
+
+const budget = {
+  isDense,
+  ...uniformOf(
+    (parameters, layer, pages, tokens) => {
+      if (isDense(parameters, layer)) return pages;
+      const seen = Math.min(tokens, numberIn(parameters, 'budgetTokens', layer));
+      return Math.min(pages, Math.max(FEWEST_PAGES, Math.floor(seen / pageTokensIn(parameters, layer))));
+    },
+    (parameters, context, keepFraction) => {
+      const lengths = Array.from({ length: context.layers }, (_, layer) => pageTokensIn(parameters, layer));
+      const budgetTokens = Math.floor(keepFraction * context.tokens);
+      const fewest = Math.min(context.tokens, FEWEST_PAGES * Math.max(...lengths));
+      return budgetTokens < fewest
+        ? { floor: fewest / context.tokens }
+        : { parameters: { ...parameters, budgetTokens } };
+    },
+  ),
+};
 
 const [byHead, byGroup] = (['queryHead', 'kvHead'] as const).map((sets) =>
   compose({
@@ -97,7 +103,7 @@ const [byHead, byGroup] = (['queryHead', 'kvHead'] as const).map((sets) =>
 function hasRoomButForPages(parameters: Parameters, layers: number, tokens: number): boolean {
   return Array.from({ length: layers }, (_, layer) => layer).some(
     (layer) =>
-      layer >= numberIn(parameters, 'denseLayers', layer) &&
+      !isDense(parameters, layer) &&
       numberIn(parameters, 'budgetTokens', layer) >= tokens &&
       pageTokensIn(parameters, layer) > 1 &&
       tokens > FEWEST_PAGES * pageTokensIn(parameters, layer),

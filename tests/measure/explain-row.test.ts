@@ -12,9 +12,9 @@ import { expectedScores, fixtureText, inputs, shape } from '../methods/fixture';
 
 const { tokens } = shape;
 const text = fixtureText(createCpuOps());
-const explain = (id: string, given: Record<string, unknown>, query: number, head = 2) =>
+const explain = (id: string, given: Record<string, unknown>, query: number, head = 2, of = text) =>
   explainRow({
-    text,
+    text: of,
     method: methodById(id),
     parameters: resolveParameters(methodById(id), given, contextOf(text)),
     layer: 1,
@@ -22,6 +22,8 @@ const explain = (id: string, given: Record<string, unknown>, query: number, head
     query,
     evictAt: 150,
   });
+
+const LATER = 'read with full attention: the method decides for later queries';
 
 describe('explainRow', () => {
   it('gives full attention’s weights', async () => {
@@ -324,6 +326,29 @@ describe('the sentence', () => {
     expect((await sentences('esa', given, 170))(50)).toBe('kept: the budget has room for all keys');
     expect((await sentences('oracle', { keepFraction: 1 }, 170))(50)).toBe(
       'kept: the budget has room for all keys',
+    );
+  });
+
+  it.each([
+    [
+      'quest',
+      { denseLayers: 2, pageTokens: 4, budgetTokens: 32 },
+      170,
+      'layer 1 is dense: the method leaves it out',
+    ],
+    ['quest', { denseLayers: 0, pageTokens: 4, budgetTokens: 32 }, 140, LATER],
+    ['sparq', {}, 140, LATER],
+    ['squeezed-attention', {}, 140, LATER],
+    ['snapkv', { keepFraction: 0.25 }, 140, 'not yet evicted'],
+    ['think', {}, 170, 'everything is kept'],
+  ])('of %s with %o, which drops nothing for query %i', async (id, given, query, why) => {
+    expect((await sentences(id, given, query))(50)).toBe(`kept: ${why}`);
+  });
+
+  it('of MInference behind the prompt, whose queries see everything', async () => {
+    const row = await explain('minference', {}, 170, 2, { ...text, answerStart: 160 });
+    expect(ruleOf(explainKey(row, 50))).toBe(
+      'kept: read with full attention: the method decides for the prompt’s queries',
     );
   });
 

@@ -221,7 +221,7 @@ function startRun(selection: ImportedSelection, context: MethodContext): MethodR
     select({ layer, block }) {
       const own = layerOf(layer);
       const choice = choiceAt(placed, block.start);
-      if (!choice) return keepEverything(block.start);
+      if (!choice) return keepEverything(block.start, selection.blocks ? 'dense-before' : undefined);
       const { index, rangeStart } = choice;
       const isHeld = !selection.blocks;
       const uploaded = (isHeld && held.get(layer)) || upload(ops, own, index);

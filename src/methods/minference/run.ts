@@ -55,7 +55,7 @@ export function startMInference(context: MethodContext, parameters: Parameters):
     const { layer, block } = input;
     const { start, end } = block;
     const prompt = start < promptEnd && start < end ? input.prompt() : null;
-    if (!prompt) return keepEverything(start);
+    if (!prompt) return keepEverything(start, start >= promptEnd ? 'dense-after' : undefined);
     if (memo) {
       const list = shownIn(input, prompt).shown(prompt, start, 1, true);
       return seenBy(list, start, 0, [list.buffer]);
@@ -80,7 +80,7 @@ export function startMInference(context: MethodContext, parameters: Parameters):
         return Array.from({ length: end - start }, (_, i) =>
           start + i < last
             ? seenBy(list, start + i, i, i === 0 ? [list.buffer] : [])
-            : keepEverything(start + i),
+            : keepEverything(start + i, 'dense-after'),
         );
       },
     },

@@ -58,6 +58,9 @@ function decideByQuery<Made extends Scores>(
   const { scorer, budget, unit, positions } = parts;
   const { ops, memo, evictAt, totalTokens } = context;
   const first = firstChoosing(evictAt, totalTokens);
+  /** Why a block of queries sees everything. */
+  const becauseOf = (layer: number, start: number) =>
+    budget.isDense?.(parameters, layer) ? 'dense-layer' : start < first ? 'dense-before' : undefined;
   /** Units that a query at the end of so many tokens keeps; null: it sees everything. */
   const countOf = (layer: number, tokens: number): number | null => {
     const units = unitsOf(unit.tokens(parameters, layer), tokens);
@@ -112,7 +115,8 @@ function decideByQuery<Made extends Scores>(
     select(input: LayerInput) {
       const { start, end } = input.block;
       const count = start < first || start === end ? null : countOf(input.layer, end);
-      return count === null ? keepEverything(start) : chosen(input, scoresOf(input), count, 1)[0]!;
+      if (count === null) return keepEverything(start, becauseOf(input.layer, start));
+      return chosen(input, scoresOf(input), count, 1)[0]!;
     },
     each: {
       scoresOfQuery: setsOf(scorer, context),

@@ -80,7 +80,10 @@ export class SqueezedRun implements MethodRun {
   }
 
   select(input: LayerInput): Selection {
-    return this.#chooses(input) ? this.#chosen(input, 'together')[0]! : keepEverything(input.block.start);
+    const { start } = input.block;
+    return this.#chooses(input)
+      ? this.#chosen(input, 'together')[0]!
+      : keepEverything(start, start < this.#firstQuery ? 'dense-before' : undefined);
   }
 
   /** A single centroid has all of a look-up's attention, whatever the query: no score is above the threshold but by rounding. */

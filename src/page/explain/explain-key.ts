@@ -12,6 +12,8 @@ export interface KeyExplanation {
   readonly weightRank: number;
   readonly visible: number;
   readonly rule: RowRule;
+  /** That of the row. */
+  readonly layer: number;
   /** Null where no score decided about this key. */
   readonly score: DecidingScore | null;
   /** Of a method with sub-caches: where a kept key is; of a dropped one, where its nearest neighbours that stayed are. */
@@ -58,6 +60,7 @@ export function explainKey(row: QueryRow, key: number): KeyExplanation {
     weightRank: 1 + countAbove(row.weights, weight, 0, visible),
     visible,
     rule: row.rule,
+    layer: row.layer,
     score: decidingScore(row, key),
     places: placesOf(row, key),
     lostTo: row.rule.comparisons?.find(({ dropped }) => dropped === key)?.stayed,
