@@ -181,10 +181,12 @@ export function createRunScheduler({
       timer = undefined;
       askedStudy = '';
       // Before the client says that it is idle: what was cancelled is not finished.
+      const isMeasured = store.getState().records.some(({ measurements }) => measurements !== null);
+      const left = isMeasured ? 'what had been measured stays' : 'nothing had been measured';
       store.setState({
         running: false,
         progress: null,
-        error: 'Cancelled: what had been measured stays. Run again, or change anything.',
+        error: `Cancelled: ${left}. Run again, or change anything.`,
       });
       client.cancel();
     },

@@ -106,7 +106,7 @@ describe('the state of a run', () => {
     expect(screen.getByRole('progressbar')).toHaveAttribute('value', '40');
     await userEvent.click(screen.getByRole('button', { name: 'Cancel' }));
     expect(screen.queryByRole('progressbar')).toBeNull();
-    expect(screen.getByRole('alert')).toHaveTextContent(/^Cancelled: what had been measured stays/);
+    expect(screen.getByRole('alert')).toHaveTextContent(/^Cancelled: nothing had been measured\./);
   });
 
   it('says that numbers are live', async () => {

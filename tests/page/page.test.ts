@@ -270,6 +270,12 @@ describe('the page', () => {
     expect((await page.idle()).error).toBeNull();
   });
 
+  it('says that a cancelled first run has measured nothing', async () => {
+    const { page } = await open();
+    page.cancel();
+    expect((await page.idle()).error).toMatch(/^Cancelled: nothing had been measured\./);
+  });
+
   it('keeps what was measured when a run is cancelled', async () => {
     const { page, client } = await open();
     await page.idle();
@@ -281,7 +287,7 @@ describe('the page', () => {
     await started;
     page.cancel();
     const state = await page.idle();
-    expect(state.error).toMatch(/^Cancelled/);
+    expect(state.error).toMatch(/^Cancelled: what had been measured stays\./);
     expect(client.cancelled).toBe(1);
     expect(state).toMatchObject({ measurements: null, origin: null });
     expect(shownOf(page, 'layers')?.value).toHaveLength(8);
