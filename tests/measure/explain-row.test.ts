@@ -212,6 +212,16 @@ describe('the sentence', () => {
     expect(explainKey(await explain('full', {}, 100), 50)).toMatchObject({ score: null, fate: 'undecided' });
   });
 
+  it('of methods that never evict: never that they have not yet', async () => {
+    const lengths = { initTokens: 4, localTokens: 32, blockTokens: 16, selectedBlocks: 4, chunkTokens: 32 };
+    const infllm = await sentences('infllm', lengths, 100);
+    expect(infllm(10)).toBe('kept: the budget has room for all keys');
+    for (const query of [100, 180]) {
+      const think = await sentences('think', {}, query);
+      expect(think(50)).toBe('kept: everything is kept');
+    }
+  });
+
   it('of StreamingLLM: by place, before and after the eviction', async () => {
     const early = await sentences('streaming-llm', { keepFraction: 0.25 }, 120);
     expect(early(50)).toBe('kept: not yet evicted');
