@@ -94,7 +94,7 @@ it('writes with --last the logits of the last token alone, and the layers that a
       1e-5,
     );
   }
-  expect(readCapture(layer!)).toMatchObject({ layers: 3, presentLayers: [1] });
+  expect(await readCapture(layer!)).toMatchObject({ layers: 3, presentLayers: [1] });
   expect(layer!.names().some((name) => name.startsWith('hidden'))).toBe(false);
   expect(layer!.float32('key_unrotated.1')).toEqual(all!.float32('key_unrotated.1'));
 });
