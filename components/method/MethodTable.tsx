@@ -2,7 +2,7 @@ import { useMemo, useState } from 'react';
 import type { MethodFacts } from '../../src/measure/method-facts';
 import { methodsNotRun } from '../../src/methods/not-run';
 import { METHOD_GROUPS } from '../../src/methods/what-methods-do';
-import { useMethod, usePage, useParameterContext } from '../../src/page/hooks';
+import { useMethod, usePage, useTextLength } from '../../src/page/hooks';
 import { setName, setNames, unitName } from '../../src/page/method-words';
 import { Button } from '../shared/Button';
 import { Dialog } from '../shared/Dialog';
@@ -114,7 +114,7 @@ interface MethodTableProps {
 export function MethodTable({ onClose, onClosed }: MethodTableProps) {
   const { actions } = usePage();
   const chosen = useMethod().id;
-  const context = useParameterContext();
+  const tokens = useTextLength();
   const [order, setOrder] = useState<Order>({ column: null, isDescending: false });
   const allFacts = useMethodFacts();
   const facts = useMemo(() => [...allFacts()].sort((a, b) => groupPlace(a) - groupPlace(b)), [allFacts]);
@@ -127,7 +127,7 @@ export function MethodTable({ onClose, onClosed }: MethodTableProps) {
   return (
     <Dialog
       title="Methods side by side"
-      about={`At their defaults for ${formatCount(context.tokens)} tokens, by formula: nothing here is measured. A row’s name chooses the method.`}
+      about={`At their defaults for ${formatCount(tokens)} tokens, by formula: nothing here is measured. A row’s name chooses the method.`}
       onClose={onClose}
       onClosed={onClosed}
     >

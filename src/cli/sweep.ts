@@ -55,7 +55,8 @@ export async function sweepCommand(rawArguments: string[]): Promise<void> {
   const twice = ids.find((id, i) => ids.indexOf(id) !== i);
   if (twice) throw new UserError(`--methods names ${twice} twice; one sweep takes each method once.`);
   const named = ids.map(methodById);
-  const keeps = selection && named.length === 0 && !args.has('keep') ? [1] : args.numbers('keep');
+  const isFileAlone = selection && named.length === 0;
+  const keeps = isFileAlone && !args.has('keep') ? [1] : [...new Set(args.numbers('keep'))];
   const wrong = keeps.find((keep) => !(keep > 0 && keep <= 1));
   if (wrong !== undefined)
     throw new UserError(`--keep holds fractions above 0 and up to 1, and ${wrong} is none.`);
@@ -110,7 +111,8 @@ export async function sweepCommand(rawArguments: string[]): Promise<void> {
       topkRows: 'queries × query heads with some candidates kept and others dropped',
       outputError: 'relative, before the output projection, with the positions of the model',
       outputErrorProjected: 'relative, all heads together after the output projection',
-      density: 'mean over queries',
+      density:
+        'mean over queries, by formula: of the layer, but over all of them where a method shares its budget out by scores of all',
       cost: 'operations per query and layer, by formula',
     },
   };
@@ -203,7 +205,7 @@ function paramsById(value: unknown, methods: readonly Method[]): Record<string, 
     if (!methods.some((method) => method.id === id)) {
       throw new UserError(`--params is about "${id}", which --methods does not name.`);
     }
-    if (typeof parameters !== 'object' || parameters === null) {
+    if (typeof parameters !== 'object' || parameters === null || Array.isArray(parameters)) {
       throw new UserError(`--params must hold an object of parameters for ${id}.`);
     }
   }

@@ -29,9 +29,17 @@ export interface MethodFacts {
   readonly readShare: number;
 }
 
-/** What is to be said of a method at its defaults for a text. Throws UserError where the defaults do not go with the text. */
-export function factsOf(method: Method, context: ParameterContext, places: StudyPlaces): MethodFacts {
-  const parameters = resolveParameters(method, {}, context);
+/**
+ * What is to be said of a method at its defaults for a text, which has `tokens`; a task's may be fewer than defaults go by. Throws UserError where the defaults do not go with the text.
+ */
+export function factsOf(
+  method: Method,
+  asked: ParameterContext,
+  places: StudyPlaces,
+  tokens = asked.tokens,
+): MethodFacts {
+  const parameters = resolveParameters(method, {}, asked);
+  const context = { ...asked, tokens };
   const traits = method.traits(parameters);
   // Where channels go, every KV head loses its own.
   const isPruned = traits.cache === 'pruned';

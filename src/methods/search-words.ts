@@ -1,17 +1,17 @@
 /** What a reader may look for beside a method's title, rule and facts. Fetched by the page with its list of methods. */
 
 /** Titles of papers, names in other programs, words of the field. By id. */
-export const searchWords: Readonly<Record<string, string>> = {
+const words: Readonly<Record<string, string>> = {
   full: 'dense vanilla RoPE scaling position interpolation NTK YaRN',
   'grouped-positions':
     'LLM Maybe LongLM: Self-Extend LLM Context Window Without Tuning; SelfExtend length extrapolation',
-  esa: 'Unshackling Context Length: An Efficient Selective Attention Approach through Query-Key Compression; query-aware retrieval',
+  esa: 'Unshackling Context Length: An Efficient Selective Attention Approach through Query-Key Compression; query-aware retrieval; top-k topk',
   lagkv:
-    'LagKV: Lag-Relative Information of the KV Cache Tells Which Tokens Are Important; LagKVPress query-agnostic attention-free',
+    'LagKV: Lag-Relative Information of the KV Cache Tells Which Tokens Are Important; LagKVPress query-agnostic attention-free; AI-Lab-China-Merchants-Bank/LagKV',
   lrsa: 'Lag-Relative Sparse Attention In Long Context Training; query-agnostic attention-free',
   'streaming-llm':
-    'Efficient Streaming Language Models with Attention Sinks; StreamingLLMPress sliding window query-agnostic attention-free',
-  tova: 'Transformers are Multi-State RNNs; Token Omission Via Attention; TOVAPress',
+    'Efficient Streaming Language Models with Attention Sinks; StreamingLLMPress sliding window query-agnostic attention-free; mit-han-lab/streaming-llm',
+  tova: 'Transformers are Multi-State RNNs; Token Omission Via Attention; TOVAPress; schwartz-lab-NLP/TOVA',
   snapkv:
     'SnapKV: LLM Knows What You are Looking for Before Generation; SnapKVPress observation window query-aware',
   pyramidkv:
@@ -52,24 +52,31 @@ export const searchWords: Readonly<Record<string, string>> = {
   chunk: 'ChunkPress chunkwise query-agnostic',
   streaming: 'DecodingPress PrefillDecodingPress',
   freqkv:
-    'FreqKV: Frequency Domain Key-Value Compression for Efficient Context Window Extension; DCT cosine transform query-agnostic',
+    'FreqKV: Frequency Domain Key-Value Compression for Efficient Context Window Extension; DCT cosine transform query-agnostic; LUMIA-Group/FreqKV',
   lorc: 'LoRC: Low-Rank Compression for LLMs KV Cache with a Progressive Compression Strategy; SVD singular values query-agnostic',
   think: 'ThinK: Thinner Key Cache by Query-Driven Pruning; ThinKPress query-aware channel pruning',
   merging: 'MergingPress token merging',
-  quest: 'Quest: Query-Aware Sparsity for Efficient Long-Context LLM Inference',
-  sparq: 'SparQ Attention: Bandwidth-Efficient LLM Inference; query-aware',
-  loki: 'Loki: Low-rank Keys for Efficient Sparse Attention; PCA query-aware',
+  quest: 'Quest: Query-Aware Sparsity for Efficient Long-Context LLM Inference; mit-han-lab/Quest top-k topk',
+  sparq:
+    'SparQ Attention: Bandwidth-Efficient LLM Inference; query-aware; graphcore-research/llm-inference-research top-k topk',
+  loki: 'Loki: Low-rank Keys for Efficient Sparse Attention; PCA query-aware; hpcgroup/loki top-k topk',
   tokenselect:
-    'TokenSelect: Efficient Long-Context Inference and Length Extrapolation for LLMs via Dynamic Token-Level KV Cache Selection; query-aware retrieval',
+    'TokenSelect: Efficient Long-Context Inference and Length Extrapolation for LLMs via Dynamic Token-Level KV Cache Selection; query-aware retrieval; pzs19/TokenSelect top-k topk',
   infllm:
-    'InfLLM: Training-Free Long-Context Extrapolation for LLMs with an Efficient Context Memory; query-aware retrieval',
+    'InfLLM: Training-Free Long-Context Extrapolation for LLMs with an Efficient Context Memory; query-aware retrieval; thunlp/InfLLM top-k topk',
   'squeezed-attention':
-    'Squeezed Attention: Accelerating Long Context Length LLM Inference; k-means clustering query-aware retrieval',
+    'Squeezed Attention: Accelerating Long Context Length LLM Inference; k-means clustering query-aware retrieval; SqueezeAILab/SqueezedAttention',
   minference:
-    'MInference 1.0: Accelerating Pre-filling for Long-Context LLMs via Dynamic Sparse Attention; vertical-slash',
-  h2o: 'H2O: Heavy-Hitter Oracle for Efficient Generative Inference of Large Language Models; heavy hitters accumulated attention',
-  'cascading-kv': 'Training-Free Exponential Context Extension via Cascading KV Cache',
-  oracle: 'exact top-k upper bound',
+    'MInference 1.0: Accelerating Pre-filling for Long-Context LLMs via Dynamic Sparse Attention; vertical-slash; microsoft/MInference',
+  h2o: 'H2O: Heavy-Hitter Oracle for Efficient Generative Inference of Large Language Models; heavy hitters accumulated attention; FMInference/H2O',
+  'cascading-kv':
+    'Training-Free Exponential Context Extension via Cascading KV Cache; jeffwillette/cascading_kv_cache',
+  oracle: 'exact top-k upper bound; topk',
   random: 'RandomPress query-agnostic',
   sentences: 'CPC context-aware prompt compression extractive',
 };
+
+/** Whoever is a press of kvpress is found by that name. */
+export const searchWords: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(words).map(([id, of]) => [id, /Press\b/.test(of) ? `${of}; NVIDIA/kvpress` : of]),
+);

@@ -54,7 +54,7 @@ export function findMethods(
   saidOf: ReadonlyMap<string, SaidOf>,
 ): readonly MethodGroup[] {
   // A word with hyphens stays together.
-  const words = text.split(/\s+/).map(plain).filter(Boolean);
+  const words = asListed(text).split(/\s+/).map(plain).filter(Boolean);
   const typed = words.join(' ');
   const rank = ({ id, title, summary, source }: ListedMethod, group: string): number | null => {
     const { phase = null, words: more = '', parameters = '' } = saidOf.get(id) ?? {};
@@ -81,6 +81,14 @@ export function findMethods(
       return best ? [{ place: best.place, ...group, methods: found.map(({ method }) => method) }] : [];
     })
     .sort((a, b) => a.place - b.place);
+}
+
+/** Addresses of papers and repositories without what stands before their names, citations without "et al." and brackets. */
+function asListed(text: string): string {
+  return text
+    .replace(/(https?:\/\/)?(www\.)?(arxiv\.org\/(abs|pdf|html)|github\.com)\//gi, '')
+    .replace(/(\d{4}\.\d{4,5})(v\d+)?(\.pdf)?/gi, '$1')
+    .replace(/\bet\s+al\b\.?|[()[\]]/gi, ' ');
 }
 
 /** Letter case, and what joins or ends words, make no difference. */

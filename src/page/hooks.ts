@@ -29,7 +29,7 @@ import {
 import { nothingDropped } from './nothing-dropped';
 import type { Page } from './page';
 import { shownTexts } from './shown-texts';
-import { contextOf, type PageState } from './state';
+import { contextOf, type PageState, textLength } from './state';
 import { isPastTrained } from './summary';
 
 export const PageContext = createContext<Page | null>(null);
@@ -181,6 +181,11 @@ export function useParameterContext(): ParameterContext {
   return useStore(usePage().store, useShallow(contextOf));
 }
 
+/** Tokens of the text, for what is said of it and for costs. */
+export function useTextLength(): number {
+  return useStore(usePage().store, textLength);
+}
+
 /** What decides the values: source, queries and method, without the view. */
 export function useChoice(): Choice {
   return useStore(
@@ -229,14 +234,16 @@ export function useAllLayers(by: MeasuredBy | null): Measurements['layers'] | nu
 export function useNothingDropped(): string | null {
   const method = useMethod();
   const context = useParameterContext();
+  const tokens = useTextLength();
   const parameters = useStore(usePage().store, ({ session }) => session.method.parameters);
   const measured = useStore(usePage().store, ({ records, session }) => measuredWithLayers(records, session));
   const answerStart = usePageState(({ text }) => text?.answerStart ?? null);
   return useMemo(() => {
     if (!measured) return null;
     const places = { evictAt: measured.queries.start, answerStart };
-    return nothingDropped({ method, parameters, context, places }, measured.layers);
-  }, [method, parameters, context, measured, answerStart]);
+    const study = { method, parameters, context: { ...context, tokens }, places };
+    return nothingDropped(study, measured.layers);
+  }, [method, parameters, context, tokens, measured, answerStart]);
 }
 
 /** Whether another choice than the present one made a value. */

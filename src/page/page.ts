@@ -5,7 +5,7 @@ import { isHubModel } from '../arrival/model-name';
 import { fingerprint } from '../base/fingerprint';
 import { UserError } from '../base/user-error';
 import type { QueryRow } from '../measure/results';
-import { importedMethod, isImported } from '../methods/imported';
+import { importedMethod, isImported, ofOtherText } from '../methods/imported';
 import type { Method } from '../methods/method';
 import type { Snapshot } from '../snapshot/snapshot';
 import type { ModelNeed, StudyClient, StudyEvents } from '../study/client';
@@ -28,6 +28,7 @@ import { createRunScheduler, type RunScheduler } from './run-scheduler';
 import {
   chosenQuery,
   contextOf,
+  countedLength,
   initialState,
   isTextOf,
   nothingKnown,
@@ -35,6 +36,7 @@ import {
   questionOf,
   textChoice,
   textKeyOf,
+  textLength,
 } from './state';
 
 export interface PageOptions {
@@ -299,7 +301,8 @@ export function createPage(options: PageOptions): Page {
     async importKept(file, name) {
       const { readKeptFile } = await import('./read-kept');
       const selection = await readKeptFile(file, name);
-      const context = contextOf(store.getState());
+      const state = store.getState();
+      const context = { ...contextOf(state), tokens: textLength(state) };
       importedMethod(selection, context).validate?.({}, context);
       const id = imported.add(selection);
       runner?.bring(selection);
@@ -307,6 +310,9 @@ export function createPage(options: PageOptions): Page {
       actions.setMethod(id);
       const start = selection.blocks?.[0]?.start ?? selection.evictedAfter;
       if (start !== null && start < context.tokens) actions.setQueriesStart(start);
+      const counted = countedLength(state);
+      const other = counted === null ? null : ofOtherText(selection, counted);
+      if (other) actions.notify(other, true);
     },
     async openFiles(files) {
       const { recognise } = await import('./recognise');

@@ -153,6 +153,21 @@ export function contextOf({ session, model, text, textKey }: PageState): Paramet
   return parameterContext(session.source, model, textKey === textKeyOf(session) ? text : null);
 }
 
+/** Tokens of the session's text: those that were counted, until then what was asked for or an estimate. Defaults follow `contextOf`'s. */
+export function textLength(state: PageState): number {
+  return countedLength(state) ?? contextOf(state).tokens;
+}
+
+/** Null until the session's text has been counted. Where its queries begin makes it no longer. */
+export function countedLength({ session, text, textKey, textOf }: PageState): number | null {
+  const isSame =
+    textOf?.source === session.source &&
+    textOf.model === session.model &&
+    textOf.startToken === session.startToken &&
+    textOf.chatTemplate === session.chatTemplate;
+  return text && (isSame || textKey === textKeyOf(session)) ? text.tokens : null;
+}
+
 /** The query that the token strip and the map's cross-hair show. Null while no text is there. */
 export function chosenQuery({ session, text }: Pick<PageState, 'session' | 'text'>): number | null {
   if (!text) return session.view.query;

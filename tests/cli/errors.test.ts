@@ -244,6 +244,11 @@ const cases: Record<string, Case[]> = {
       () => sweep(...capture, '--methods', 'esa', '--keep', '0.5', '--params', '{"lagkv": {}}', ...out),
     ],
     [
+      'a list for a method',
+      /--params must hold an object of parameters for h2o/,
+      () => sweep(...capture, '--methods', 'h2o', '--keep', '0.5', '--params', '{"h2o": []}', ...out),
+    ],
+    [
       'a keep of 0',
       /--keep holds fractions above 0/,
       () => sweep(...capture, '--methods', 'full', '--keep', '0.5,0', ...out),

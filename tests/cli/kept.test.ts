@@ -122,7 +122,15 @@ it('says which queries come before the eviction', async () => {
 
 it('gives nulls and the floor below what the file keeps', async () => {
   const file = write('floor.safetensors', kept([Array.from({ length: 35 }, (_, i) => i)]));
-  const { records } = await sweep('floor.json', '--kept', file, '--keep', '0.1,0.25', '--backend', 'cpu');
+  const { records } = await sweep(
+    'floor.json',
+    '--kept',
+    file,
+    '--keep',
+    '0.1,0.25,0.10',
+    '--backend',
+    'cpu',
+  );
   expect(records.map((record) => [Reflect.get(record, 'keep'), Reflect.get(record, 'floor')])).toEqual(
     [0.1, 0.1, 0.1, 0.1, 0.25, 0.25, 0.25, 0.25].map((keep) => [keep, keep < 0.25 ? 0.25 : undefined]),
   );
@@ -139,7 +147,12 @@ const list = (...values: number[]): TensorToWrite => ({
 });
 const bad: readonly [what: string, file: Uint8Array, sentence: RegExp][] = [
   ['no safetensors', new TextEncoder().encode('kept'), /safetensors/],
-  ['no lists', writeSafetensors({}), /lists no kept keys/],
+  ['no lists', writeSafetensors({}), /bad\.safetensors: The file lists no kept keys/],
+  [
+    'a place and blocks',
+    kept([[1]], { evicted_after: '140' }, [0], blocks(0, 192)),
+    /blocks, which choose for themselves, and evicted_after, one choice for all: they exclude each other/,
+  ],
   [
     'a shape',
     writeSafetensors({ 'kept.0': { ...list(1, 2), shape: [2] } }),

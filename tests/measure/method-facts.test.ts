@@ -103,6 +103,17 @@ describe('methods side by side', () => {
     expect(factsOf(prefillOnly, contextOf(1024), PLACES).phase).toBe('prefill');
   });
 
+  it('counts the text that is there, at the defaults of the length that was asked for', () => {
+    const places = { evictAt: 900, answerStart: null };
+    const full = factsOf(methodById('full'), contextOf(1024), places, 1016);
+    expect(full.operations).toBe(factsOf(methodById('full'), contextOf(1016), places).operations);
+    // An eighth of the length that was asked for, in pages of 16.
+    expect(factsOf(methodById('quest'), contextOf(1024), places, 1016).kept).toBeCloseTo(
+      (0.25 * 1016 + 0.75 * 128) / 1016,
+      1,
+    );
+  });
+
   it.each(methods.map((method) => [method.id, method] as const))('%s at every length', (_id, method) => {
     for (const tokens of [1, 2, 3, 10, 100, 4096]) {
       const evictAt = Math.max(0, tokens - 60);

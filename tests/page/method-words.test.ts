@@ -12,10 +12,10 @@ const places = { evictAt: 896, answerStart: 1000 };
 const said = (id: string) => wordsOf(factsOf(methodById(id), context, places), methodById(id));
 
 it.each([
-  ['snapkv', /query-aware evicts eviction per KV head token decode$/],
-  ['chunkkv', /ChunkKVPress evicts eviction per layer 10 tokens decode$/],
-  ['quest', /Inference per query head 16 tokens decode$/],
-  ['minference', /vertical-slash per query head token prefill$/],
+  ['snapkv', / evicts eviction per KV head token decode$/],
+  ['chunkkv', / evicts eviction per layer 10 tokens decode$/],
+  ['quest', / per query head 16 tokens decode$/],
+  ['minference', / per query head token prefill$/],
   ['h2o', / evicts eviction per query head token both prefill decode$/],
   ['full', /YaRN$/],
 ])('a method is found by the terms that the table has for it: %s', (id, words) => {
@@ -53,6 +53,26 @@ it.each([
   expect(found(text).sort()).toEqual(ids);
 });
 
+it.each([
+  ['Li et al. 2024', 'snapkv'],
+  ['Tang et al. (2024)', 'quest'],
+  ['https://arxiv.org/abs/2406.10774', 'quest'],
+  ['https://arxiv.org/pdf/2406.10774v2.pdf', 'quest'],
+  ['mit-han-lab', 'quest'],
+  ['https://github.com/SqueezeAILab/SqueezedAttention', 'squeezed-attention'],
+  ...['sparq', 'loki', 'quest', 'tokenselect', 'minference'].flatMap((id) => [
+    ...(id === 'minference' ? [] : [['top-k', id]]),
+    ['topk', id],
+  ]),
+  ...['streaming-llm', 'tova', 'finch', 'kvzip', 'knorm', 'keydiff', 'snapkv'].map((id) => ['kvpress', id]),
+])('is found as it is printed, by an address or by a repository: %s, %s', (text, id) => {
+  expect(found(text!)).toContain(id);
+});
+
+it('finds one paper by its address', () => {
+  expect(found('https://arxiv.org/abs/2406.10774')).toEqual(['quest']);
+});
+
 it('finds by names of parameters, here and in kvpress', () => {
   const withFraction = found('compression_ratio');
   expect(withFraction).toEqual(
@@ -68,7 +88,6 @@ it('finds by names of parameters, here and in kvpress', () => {
 });
 
 it.each([
-  ['topk', ['minference']],
   ['tau', ['capkv']],
   ['hh_size', ['h2o']],
   ['W_K', ['lorc']],

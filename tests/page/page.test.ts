@@ -67,10 +67,14 @@ async function open(
 }
 
 /** Two tokens of one key-value head and three of the other, in each layer. */
-function keptFile(layers: number, evictedAfter = '900'): Blob {
+function keptFile(
+  layers: number,
+  evictedAfter = '900',
+  more: { readonly [name: string]: string } = {},
+): Blob {
   const tensor: TensorToWrite = { dtype: 'I32', shape: [2, 3], data: Int32Array.of(0, 1, 2, 0, 5, -1) };
   const tensors = Object.fromEntries(Array.from({ length: layers }, (_, l) => [`kept.${l}`, tensor]));
-  return new Blob([writeSafetensors(tensors, { evicted_after: evictedAfter })]);
+  return new Blob([writeSafetensors(tensors, { evicted_after: evictedAfter, ...more })]);
 }
 
 const shownOf = <Part extends MeasuredPart>(page: Page, part: Part) => {
@@ -193,6 +197,33 @@ describe('the page', () => {
     page.actions.setMethod('random');
     page.actions.unpin(page.store.getState().session.pinned.length - 1);
     expect((await page.share()).leftOut).toEqual([]);
+  });
+
+  it('says in full view that a file is of another text by its own account', async () => {
+    const { page } = await open();
+    await page.idle();
+    await page.importKept(keptFile(8, '900', { tokens: '1024' }), 'mine.safetensors');
+    expect(page.store.getState().notices).toEqual([]);
+    await page.importKept(keptFile(8, '900', { tokens: '1500' }), 'other.safetensors');
+    expect(page.store.getState().notices).toMatchObject([
+      {
+        isChange: true,
+        sentence: expect.stringMatching(
+          /^other\.safetensors says that it is of another text: its text has 1500/,
+        ),
+      },
+    ]);
+  });
+
+  it('names the file and says the length of the text that was read, not the one that was asked for', async () => {
+    const { page } = await open();
+    await page.idle();
+    const text = page.store.getState().text!;
+    page.store.setState({ text: { ...text, tokens: 1016 } });
+    const refused = page.importKept(keptFile(8, '1020'), 'late.safetensors');
+    await expect(refused).rejects.toThrow(
+      'late.safetensors evicts after 1020 tokens, and the text has 1016: it belongs to another text.',
+    );
   });
 
   it('refuses a file of kept keys that is not of this model and text, and changes nothing', async () => {

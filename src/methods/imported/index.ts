@@ -247,14 +247,11 @@ function noticesOf(
 ): string[] {
   const first = blocks ? spanOf(blocks).start : evictedAfter!;
   const notices: string[] = [];
-  if (tokens !== null && tokens !== totalTokens) {
-    notices.push(
-      `${name} was made of a text of ${tokens} tokens and this one has ${totalTokens}: check that it belongs here.`,
-    );
-  }
+  const other = ofOtherText({ name, tokens }, totalTokens);
+  if (other) notices.push(other);
   if (first >= totalTokens) {
     notices.push(
-      `${name} evicts after the last token, so no query stands after it and every query sees every key; say where it evicts (evicted_after) to measure it.`,
+      `${name} evicts after the last token, so no query stands after it and every query sees every key; to measure it, say where it evicts: in its metadata as evicted_after, which select --evict-after writes.`,
     );
   } else if (evictAt < first) {
     notices.push(
@@ -262,6 +259,15 @@ function noticesOf(
     );
   }
   return notices;
+}
+
+/** The sentence about a file that says that it is of another text than one of so many tokens; null: it does not. */
+export function ofOtherText(
+  { name, tokens }: Pick<ImportedSelection, 'name' | 'tokens'>,
+  totalTokens: number,
+): string | null {
+  if (tokens === null || tokens === totalTokens) return null;
+  return `${name} says that it is of another text: its text has ${tokens} tokens and this one ${totalTokens}, so the numbers may mean nothing.`;
 }
 
 function upload(ops: Ops, { kept, score }: ImportedLayer, index: number): Uploaded {

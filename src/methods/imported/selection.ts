@@ -1,6 +1,6 @@
 /** A file of kept keys that another program computed (docs/imported.md): what it holds, checked as far as it can be without a text. */
 import { quote } from '../../base/quote';
-import { UserError } from '../../base/user-error';
+import { isUserError, UserError } from '../../base/user-error';
 import type { SafetensorsFile } from '../../model/files/safetensors';
 import { shapeText } from '../../model/files/tensor-source';
 import type { QueryBlock } from '../method';
@@ -42,11 +42,25 @@ export interface ImportedSelection {
 
 const MOST_TOKENS = 2 ** 31 - 1;
 
-/** Checks a file as a whole. Throws UserError with one sentence. */
+/** Checks a file as a whole. Throws UserError with one sentence, which names the file. */
 export function readImportedSelection(file: SafetensorsFile, name: string): ImportedSelection {
+  try {
+    return checkedSelection(file, name);
+  } catch (error) {
+    if (!isUserError(error) || error.message.includes(name)) throw error;
+    throw new UserError(`${name}: ${error.message}`);
+  }
+}
+
+function checkedSelection(file: SafetensorsFile, name: string): ImportedSelection {
   const { metadata } = file;
   const evictedAfter = wholeNumber(metadata.evicted_after, 'evicted_after');
-  const blocks = evictedAfter === null && file.has('blocks') ? readBlocks(file) : null;
+  if (evictedAfter !== null && file.has('blocks')) {
+    throw new UserError(
+      `The file has blocks, which choose for themselves, and evicted_after, one choice for all: they exclude each other, so leave one out.`,
+    );
+  }
+  const blocks = file.has('blocks') ? readBlocks(file) : null;
   const layers = layersOf(file, blocks !== null);
   if (layers.length === 0) {
     throw new UserError(

@@ -225,7 +225,7 @@ export const linkCodecs: Readonly<Record<string, LinkCodec>> = {
       // Numbers of another method than the link means must not pass for those of the one that it names.
       const shown = findMethod(DEFAULT_METHOD_ID)?.title ?? DEFAULT_METHOD_ID;
       throw new UserError(
-        `The link is about the method ${quote(text, 40)}, which this version does not know: what you see is ${shown} instead. Methods are ${methodIds.join(', ')}.`,
+        `The link is about the method ${quote(text, 40)}, which this version does not know: what you see is ${shown} instead. The list under Method has all ${methodIds.length}.`,
       );
     },
     // A file does not travel: such a link opens with the method that the page opens with.

@@ -241,7 +241,7 @@ describe('a link', () => {
     const { session, notices } = await readLink('#method=nope&layer=3', environment);
     expect(session.method.id).toBe('esa');
     expect(notices).toEqual([
-      `The link is about the method "nope", which this version does not know: what you see is ESA instead. Methods are ${environment.methodIds.join(', ')}.`,
+      `The link is about the method "nope", which this version does not know: what you see is ESA instead. The list under Method has all ${environment.methodIds.length}.`,
     ]);
   });
 
