@@ -7,6 +7,7 @@ import { Engine } from '../../src/engine/engine';
 import type { StudyEnvironment } from '../../src/engine/environment';
 import type { Part, PostedEvent } from '../../src/engine/events';
 import { planMemory } from '../../src/engine/memory/plan';
+import { asKept } from '../../src/engine/open-model';
 import { methodById } from '../../src/methods';
 import type { MethodSpec } from '../../src/methods/method-spec';
 import { resolveParameters } from '../../src/methods/parameters';
@@ -131,7 +132,7 @@ describe('an engine on the CPU', () => {
 
 /** What a study takes beside the weights, which short texts take nothing beside. */
 function expectPlanned(ops: Ops, spec: MethodSpec, tokens: number): void {
-  const config = bundled;
+  const config = asKept(ops, bundled);
   const method = methodById(spec.id);
   const parameters = resolveParameters(method, spec.parameters, { ...config, tokens });
   const plan = planMemory({
