@@ -74,7 +74,9 @@ describeInChromium('a model of a hub', 'cpu', (chromium) => {
     const begins = weightsAsked().map((asked) => Number(/bytes=(\d+)-/.exec(asked)?.[1] ?? 0));
     expect(begins).toHaveLength(3);
     expect(begins[1]).toBeGreaterThan(0);
-    expect(begins[2]).toBe(begins[1]! + PART);
+    // Of what was sent some may be lost with the connection; what came is not asked for again.
+    expect(begins[2]).toBeGreaterThanOrEqual(begins[1]!);
+    expect(begins[2]).toBeLessThanOrEqual(begins[1]! + PART);
 
     const before = timesAsked();
     await page.reload();

@@ -77,7 +77,7 @@ it.each([
   const said = (windowTokens: number) => {
     const text = { ...context, tokens: 256 };
     const given = { windowTokens, ...(id === 'streaming' ? {} : { keepFraction: 0.25 }), ...more };
-    const places = { evictAt: 224, totalTokens: 256, ops: createCpuOps() };
+    const places = { evictAt: 224, totalTokens: 256, ops: createCpuOps(), rotationOf: () => null };
     const run = method.start(
       { ...text, ...places } as unknown as MethodContext,
       resolveParameters(method, given, text),
