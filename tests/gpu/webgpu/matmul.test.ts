@@ -152,14 +152,12 @@ describeWebGpu('matmul in every tiling', (gpu) => {
       maxWorkgroupStorageBytes: 32_768,
     };
     const webgpu = await createWebGpuOps({ device: gpu.device, capabilities });
+    // Rows and columns beside whole blocks, few of both, no channels.
     for (const [rows, columns, depth, layout] of [
       [65, 129, 20, 'strided'],
-      [65, 132, 20, 'dense'],
-      [128, 64, 16, 'dense'],
-      [33, 31, 33, 'strided'],
-      [9, 4, 1, 'dense'],
-      [12, 8, 0, 'dense'],
+      [65, 132, 33, 'dense'],
       [9, 1, 3, 'strided'],
+      [12, 8, 0, 'dense'],
     ] as const) {
       await compare(
         { webgpu, cpu: createCpuOps({ simd: false }) },
