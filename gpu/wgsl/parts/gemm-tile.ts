@@ -50,7 +50,7 @@ const PRODUCTS: readonly { readonly shape: TileShape; readonly enough: number }[
 /**
  * The same for a product whose workgroups end with it: the channels of smaller blocks are split (split-K), as long as each split has
  * some. Measured on an H100, whose 132 processors wait for memory unless each has several blocks: of 21 products of 1,024 and 2,048
- * rows, 128 to 3,072 columns and 192 to 4,864 channels, the fastest block of 22 or one that takes a tenth more at most.
+ * rows, 128 to 3,072 columns and 192 to 4,864 channels, the fastest block of 21 or one that takes a tenth more at most.
  */
 export function splitTileOf(
   encoder: CommandEncoder,
